@@ -1,0 +1,18 @@
+"""chatnet: a chat service that does not lose a message. The map, one line per module:
+
+entries     entries, drafts, names, topics, mentions, and who sees a post                     pure
+errors      every error that a peer can be told, with its sentence
+addresses   HOST:PORT                                                                         pure
+auth        the cluster's token, users' secrets, tickets
+wire/       the AMP vocabulary, one file per conversation; no logic
+link        an AMP connection that proves the token, pings, notices silence
+outbox      what is to be sent on a connection, flushed once per reactor turn
+store/      the log and the lease; the window and the reader
+supervisor  the processes that we start: when to start them again
+world       the reactor, chance, clocks, files, processes: everything outside the program
+master/     places clients on workers, starts and watches workers, serves the log
+worker/     holds sessions, routes posts to them
+client/     the terminal client
+operator/   chatnet status, chatnet stop
+testing/    fakes, shipped and tested
+"""

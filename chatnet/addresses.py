@@ -1,0 +1,58 @@
+"""Where processes listen: HOST:PORT, with IPv6 hosts in brackets. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MASTER_PORT = 64480
+"""Where a master listens, unless told otherwise."""
+
+
+class Address(NamedTuple):
+    """A host (a name or a literal) and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str, default_port: int | None = None) -> Address:
+        """``HOST[:PORT]`` or ``[HOST][:PORT]``.
+
+        :raises ValueError: with one sentence, if it is neither, or the port is missing without a default.
+        """
+        text = text.strip()
+        if text.startswith("["):
+            host, closed, rest = text[1:].partition("]")
+            port = rest[1:] if rest.startswith(":") else None
+            if not closed or (rest and port is None):
+                raise ValueError(f"“{text}” is not an address: write [HOST]:PORT.")
+        elif text.count(":") > 1:
+            host, port = text, None
+        else:
+            host, colon, after = text.partition(":")
+            port = after if colon else None
+        if not host or any(letter.isspace() or letter in ",/" for letter in host):
+            raise ValueError(f"“{text}” is not an address: write HOST:PORT.")
+        if port is None:
+            if default_port is None:
+                raise ValueError(f"“{text}” has no port: write HOST:PORT.")
+            return cls(host, default_port)
+        if not (port.isascii() and port.isdigit() and int(port) < 65536):
+            raise ValueError(f"“{port}” is not a port: a port is a number from 0 to 65535.")
+        return cls(host, int(port))
+
+
+def parse_masters(text: str) -> list[Address]:
+    """``HOST[:PORT][,…]``: one or several masters.
+
+    :raises ValueError: with one sentence.
+    """
+    masters = [
+        Address.parse(part, MASTER_PORT) for part in text.replace("\n", ",").split(",") if part.strip()
+    ]
+    if not masters:
+        raise ValueError("No master is named: write HOST[:PORT].")
+    return masters

@@ -1,0 +1,198 @@
+"""Every error that a peer can be told, each with its sentence.
+
+An error's ``code`` is what travels on the wire beside the sentence; the sentence is what a person reads.
+``sentence`` is a template for :meth:`ChatnetError.of`; an error that came over the wire is made from the
+finished sentence.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+
+class ChatnetError(Exception):
+    """The root of the tree. ``code`` names the kind on the wire; ``sentence`` says it to a person."""
+
+    code: ClassVar[bytes] = b"CHATNET_ERROR"
+    sentence: ClassVar[str] = "Something went wrong."
+
+    @classmethod
+    def of(cls, **fields: Any) -> Self:
+        """This error, its sentence filled in with ``fields``."""
+        return cls(cls.sentence.format(**fields))
+
+
+class BadRequest(ChatnetError):
+    """The request itself is malformed: a missing or undecodable value."""
+
+    code = b"BAD_REQUEST"
+    sentence = "This request cannot be read: {why}"
+
+
+class NotAllowed(ChatnetError):
+    """The command does not exist, or not yet for this connection."""
+
+    code = b"NOT_ALLOWED"
+    sentence = "There is no command {command} here; {hint}."
+
+
+class InternalFailure(ChatnetError):
+    """Our own code raised. The operator's log has the whole story; the connection stays up."""
+
+    code = b"INTERNAL_FAILURE"
+    sentence = "The server failed at this request; its log says why."
+
+
+class WrongVersion(ChatnetError):
+    code = b"WRONG_VERSION"
+    sentence = "This end speaks version {ours} of the protocol and yours {theirs}: update the older one."
+
+
+class WrongToken(ChatnetError):
+    code = b"WRONG_TOKEN"
+    sentence = (
+        "The cluster's token is not the one given: copy DATA/cluster.token from the master's machine, "
+        "and pass it by --token-file or CHATNET_TOKEN."
+    )
+
+
+class StaleEpoch(ChatnetError):
+    """The sender was primary once; another has taken the lease since."""
+
+    code = b"STALE_EPOCH"
+    sentence = "Epoch {theirs} is over; the cluster is in epoch {ours}."
+
+
+class NoWorkers(ChatnetError):
+    code = b"NO_WORKERS"
+    sentence = "No worker is up at the moment; try again in a second."
+
+
+class BadName(ChatnetError):
+    code = b"BAD_NAME"
+    sentence = "{name} is not a name: a name has 1 to 32 of the letters a-z, digits, - and _."
+
+
+class BadRoom(ChatnetError):
+    code = b"BAD_ROOM"
+    sentence = "{room} is not a room: a room is a user's name, or # and 1 to 64 letters, digits, - and _."
+
+
+class BadText(ChatnetError):
+    code = b"BAD_TEXT"
+    sentence = "{why}"
+
+
+class BadSecret(ChatnetError):
+    code = b"BAD_SECRET"
+    sentence = "{why}"
+
+
+class WrongSecret(ChatnetError):
+    code = b"WRONG_SECRET"
+    sentence = (
+        "The name {name} is taken, and this is not its secret. If it is yours, set a password with PASSWORD "
+        "where you are logged in, and start with --password here; if not, choose another name."
+    )
+
+
+class BadTicket(ChatnetError):
+    """A ticket that is torn, forged, of another cluster, or older than the user's secret."""
+
+    code = b"BAD_TICKET"
+    sentence = "This ticket is no longer good; log in again."
+
+
+class TryLater(ChatnetError):
+    """Refused for load, not for its content; the same request may pass in a moment."""
+
+    code = b"TRY_LATER"
+    sentence = "Too many attempts at once; try again in {seconds} s."
+
+
+class CursorAhead(ChatnetError):
+    """The reader has read further than the log goes: the log was put back to an earlier state."""
+
+    code = b"CURSOR_AHEAD"
+    sentence = "The log ends at {head}, before your cursor {cursor}: it was put back. Start afresh."
+
+
+class Refusal(ChatnetError):
+    """The log's final no to one draft. Its neighbours are not touched."""
+
+    code = b"REFUSED"
+
+
+class NameTaken(Refusal):
+    code = b"NAME_TAKEN"
+    sentence = "The name {name} is taken."
+
+
+class KeyReused(Refusal):
+    code = b"KEY_REUSED"
+    sentence = "This key was used before, for something else: choose 16 new random bytes for each draft."
+
+
+class NoSuchUser(Refusal):
+    code = b"NO_SUCH_USER"
+    sentence = "There is no user {name}."
+
+
+class NoSuchRoom(Refusal):
+    code = b"NO_SUCH_ROOM"
+    sentence = "No such room: {room}."
+
+
+class AlreadyJoined(Refusal):
+    code = b"ALREADY_JOINED"
+    sentence = "You have already joined {room}."
+
+
+class OwnRoom(Refusal):
+    code = b"OWN_ROOM"
+    sentence = "That is your own room."
+
+
+class NotJoined(Refusal):
+    code = b"NOT_JOINED"
+    sentence = "You have not joined {room}."
+
+
+class Poison(Refusal):
+    """Our own code raised on this draft; it was logged whole, and it takes nothing else down."""
+
+    code = b"POISON"
+    sentence = "The server could not store this one; its log says why. Nothing else is affected."
+
+
+REFUSALS: dict[bytes, type[Refusal]] = {
+    kind.code: kind
+    for kind in (
+        Refusal,
+        NameTaken,
+        KeyReused,
+        NoSuchUser,
+        NoSuchRoom,
+        AlreadyJoined,
+        OwnRoom,
+        NotJoined,
+        Poison,
+    )
+}
+"""The refusals by their code, to make one again from the wire."""
+
+
+class CannotStart(SystemExit):
+    """A process cannot start, for a reason that the operator can mend; its text is the one sentence.
+
+    A :class:`SystemExit`, so that ``twistd -n`` prints the sentence without a traceback and exits with
+    status 1, and a daemonizing twistd reports it to the terminal that started it.
+    """
+
+
+class EpochLost(Exception):
+    """The store's epoch is no longer ours: another process commands. Fatal to the process that meets it."""
+
+
+class Hole(Exception):
+    """A follower was given an entry that does not continue its log. Never skipped over; the link restarts."""

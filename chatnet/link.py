@@ -1,0 +1,379 @@
+"""An AMP connection of chatnet's: bounded, flushed by its outbox, never closed by one bad request,
+pinged, noticed when silent; and the proof of the token by which a link between processes begins."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from chatnet.auth import Role, Token
+from chatnet.errors import ChatnetError, InternalFailure, NotAllowed, WrongToken, WrongVersion
+from chatnet.outbox import Outbox, Outboxes
+from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Ping, Prove
+
+MAX_BOX = 128 * 1024
+"""A box that is larger closes its connection, in bytes."""
+PROOF_SECONDS = 10.0
+"""How long an unproven connection may take to prove itself, or a client to log in."""
+
+PING = amp.AmpBox(_command=b"Ping").serialize()
+
+
+class Pulse:
+    """Pings a group of links, and notices those that fell silent.
+
+    ``tick``, ``every`` and ``patience`` are in seconds: time is looked at every ``tick``, each link is
+    pinged ``every`` so often, and one that was silent for ``patience`` is aborted. Silence is counted in
+    ticks of the monotonic clock. A process that was itself stopped (its own tick came a second late) starts
+    counting anew: what the others said meanwhile still lies unread in its sockets.
+    """
+
+    LATE = 1.0
+
+    def __init__(
+        self, clock: IReactorTime, monotonic: Callable[[], float], tick: float, every: float, patience: float
+    ) -> None:
+        self._monotonic = monotonic
+        self._tick, self._every, self._patience = tick, every, patience
+        self._links: dict[Link, None] = {}
+        self._since_ping = 0.0
+        self._last = 0.0
+        self._loop = LoopingCall(self._beat)
+        self._loop.clock = clock
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._last = self._monotonic()
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._loop.start(self._tick, now=False).addErrback(
+            lambda why: Link.log.failure("The pulse died", why)
+        )
+
+    def stop(self) -> None:
+        """Beat no more."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def add(self, link: Link) -> None:
+        """Watch ``link`` from now on."""
+        link.silent = 0.0
+        self._links[link] = None
+
+    def discard(self, link: Link) -> None:
+        """Watch ``link`` no more."""
+        self._links.pop(link, None)
+
+    def _beat(self) -> None:
+        now = self._monotonic()
+        elapsed, self._last = now - self._last, now
+        if elapsed > self._tick + self.LATE:
+            for link in self._links:
+                link.silent = 0.0
+            return
+        self._since_ping += self._tick
+        pings = self._since_ping >= self._every
+        if pings:
+            self._since_ping = 0.0
+        for link in list(self._links):
+            if link.silent >= self._patience:
+                link.fell_silent()
+                continue
+            link.silent += self._tick
+            if pings:
+                link.ping()
+
+
+class Locator(amp.CommandLocator):
+    """The commands that a link understands in one role. Each has its ``link``.
+
+    ``hint`` ends the sentence that refuses an unknown command.
+    """
+
+    hint: ClassVar[str] = "docs/protocol.md names those there are"
+    link: Link
+
+    def connected(self, link: Link) -> None:
+        """``link`` now speaks through this locator."""
+        self.link = link
+
+    def lost(self, reason: Failure) -> None:
+        """The link is gone."""
+
+    def filled(self) -> None:
+        """The link is full (:attr:`Link.full`): what is put now waits in our memory."""
+
+    def drained(self) -> None:
+        """The link has room again."""
+
+    def ping(self) -> bytes:
+        """The box to send as a sign of life."""
+        return PING
+
+    @Ping.responder
+    def pinged(self, seq: int | None) -> dict[str, Any]:
+        return {}
+
+
+@implementer(IPushProducer)
+class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
+    """One connection.
+
+    ``reads_when_full``: whether to go on reading from a peer that does not read what we send. True between
+    the cluster's processes (two that stop reading each other would wait for ever); false towards strangers,
+    who would fill our memory with their answers.
+    """
+
+    log = Logger()
+    locator: Locator
+
+    def __init__(
+        self, locator: Locator, outboxes: Outboxes, pulse: Pulse | None = None, reads_when_full: bool = True
+    ) -> None:
+        amp.BoxDispatcher.__init__(self, locator)
+        amp.BinaryBoxProtocol.__init__(self, self)
+        self.outboxes = outboxes
+        self.pulse = pulse
+        self.reads_when_full = reads_when_full
+        self.full = False
+        self.silent = 0.0
+        self._holds = 0
+        self._box_size = 0
+        self._when_lost: list[Deferred[None]] | None = None
+
+    # ---- the connection's life ----
+
+    def connectionMade(self) -> None:
+        self.outbox = Outbox(self.transport, self.outboxes)
+        self.transport.registerProducer(self, True)
+        if self.pulse is not None:
+            self.pulse.add(self)
+        self.locator.connected(self)
+
+    def connectionLost(self, reason: Failure) -> None:
+        if self.pulse is not None:
+            self.pulse.discard(self)
+        amp.BinaryBoxProtocol.connectionLost(self, reason)
+        self.transport = None
+        self.locator.lost(reason)
+        waiting, self._when_lost = self._when_lost or (), []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def when_lost(self) -> Deferred[None]:
+        """Fires when the connection is gone; at once if it is."""
+        if self.transport is None and self._when_lost is not None:
+            return succeed(None)
+        lost: Deferred[None] = Deferred()
+        if self._when_lost is None:
+            self._when_lost = []
+        self._when_lost.append(lost)
+        return lost
+
+    def become(self, locator: Locator) -> None:
+        """From here on, understand the commands of ``locator``; works inside a responder."""
+        self.locator = locator
+        locator.connected(self)
+
+    def hang_up(self) -> None:
+        """Close, after what was put has been sent."""
+        if self.transport is not None:
+            self.outbox.flush()
+            # A transport with a producer waits for it before it closes; we have nothing more to produce.
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Close now; what was not sent is dropped."""
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def peer(self) -> str:
+        """The other end's address, for the log."""
+        if self.transport is None:
+            return "a lost connection"
+        address = self.transport.getPeer()
+        return f"{getattr(address, 'host', address)}:{getattr(address, 'port', '')}"
+
+    # ---- signs of life ----
+
+    def ping(self) -> None:
+        """Say that we are alive."""
+        if self.transport is not None:
+            self.outbox.put(self.locator.ping())
+
+    def fell_silent(self) -> None:
+        """Called by the pulse: nothing came for too long."""
+        self.log.info(
+            "{peer} has been silent for {silent:.1f} s; closing", peer=self.peer(), silent=self.silent
+        )
+        self.abort()
+
+    # ---- back-pressure; the names are IPushProducer's ----
+
+    def pauseProducing(self) -> None:
+        self.full = True
+        if not self.reads_when_full:
+            self.hold()
+        self.locator.filled()
+
+    def resumeProducing(self) -> None:
+        self.full = False
+        if not self.reads_when_full:
+            self.release()
+        self.locator.drained()
+
+    def stopProducing(self) -> None:
+        """The transport is closing."""
+
+    def hold(self) -> None:
+        """Read no more from this connection until as many calls of :meth:`release`."""
+        self._holds += 1
+        if self._holds == 1 and self.transport is not None:
+            self.transport.pauseProducing()
+
+    def release(self) -> None:
+        """Undo one :meth:`hold`."""
+        self._holds -= 1
+        if self._holds == 0 and self.transport is not None:
+            self.transport.resumeProducing()
+
+    # ---- boxes ----
+
+    def sendBox(self, box: amp.AmpBox) -> None:
+        if self.transport is None:
+            raise ConnectionLost()
+        self.outbox.put(box.serialize())
+
+    def dataReceived(self, data: bytes) -> None:
+        self.silent = 0.0
+        super().dataReceived(data)
+
+    def proto_value(self, string: bytes) -> str:
+        self._box_size += len(string) + len(self._currentKey)
+        if self._box_size > MAX_BOX:
+            self._malformed(f"a box is larger than {MAX_BOX} bytes")
+        state: str = super().proto_value(string)
+        return state
+
+    def lengthLimitExceeded(self, length: int) -> None:
+        self._malformed(f"a key is longer than {self._MAX_KEY_LENGTH} bytes: this is not AMP")
+
+    def ampBoxReceived(self, box: amp.AmpBox) -> None:
+        self._box_size = 0
+        try:
+            super().ampBoxReceived(box)
+        except (amp.NoEmptyBoxes, KeyError):
+            self._malformed("a box is neither a command nor an answer to one")
+
+    def _malformed(self, why: str) -> None:
+        if self.transport is not None and not self.transport.disconnecting:
+            self.log.info("{peer} sent what cannot be read ({why}); closing", peer=self.peer(), why=why)
+            self.abort()
+
+    def dispatchCommand(self, box: amp.AmpBox) -> Deferred[amp.AmpBox]:
+        name = box[amp.COMMAND]
+        responder = self.locator.locateResponder(name)
+        if responder is None:
+            command = name.decode("ascii", "replace")[:40]
+            answer = fail(NotAllowed.of(command=command, hint=self.locator.hint))
+        else:
+            answer = maybeDeferred(responder, box)
+        answer.addErrback(self._to_sentence)
+        if amp.ASK not in box:
+            answer.addErrback(self._unasked, name)
+        return answer
+
+    def _to_sentence(self, failure: Failure) -> Failure:
+        """One bad request, or one bug of ours, is answered in a sentence; the connection stays up."""
+        if failure.check(amp.RemoteAmpError):
+            return failure
+        error = failure.value
+        if not isinstance(error, ChatnetError):
+            self.log.failure("A request of {peer} failed; it was told so", failure, peer=self.peer())
+            error = InternalFailure(InternalFailure.sentence)
+        return Failure(amp.RemoteAmpError(error.code, str(error), False))
+
+    def _unasked(self, failure: Failure, name: bytes) -> None:
+        why = failure.value.description
+        self.log.info("{peer}: {name} was not understood: {why}", peer=self.peer(), name=name, why=why)
+
+
+class Gate(Locator):
+    """An unproven connection between processes: it proves the token, or closes within ten seconds.
+
+    ``admit(role)`` gives the locator of a role, or raises :class:`~chatnet.errors.ChatnetError`.
+    """
+
+    hint = "prove the token first"
+
+    def __init__(
+        self,
+        token: Token,
+        admit: Callable[[Role], Locator],
+        entropy: Callable[[int], bytes],
+        clock: IReactorTime,
+    ) -> None:
+        self._token = token
+        self._admit = admit
+        self._entropy = entropy
+        self._clock = clock
+        self._nonces: tuple[bytes, bytes] | None = None
+
+    def connected(self, link: Link) -> None:
+        super().connected(link)
+        self._deadline = self._clock.callLater(PROOF_SECONDS, link.abort)
+
+    def lost(self, reason: Failure) -> None:
+        self._cancel_deadline()
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline.active():
+            self._deadline.cancel()
+
+    @Challenge.responder
+    def challenge(self, version: int, nonce: bytes) -> dict[str, Any]:
+        check_version(version)
+        ours = self._entropy(NONCE_BYTES)
+        self._nonces = (nonce, ours)
+        return {"nonce": ours}
+
+    @Prove.responder
+    def prove(self, role: Role, proof: bytes) -> dict[str, Any]:
+        # A nonce serves once: a second guess needs a second challenge.
+        nonces, self._nonces = self._nonces, None
+        if nonces is None or not hmac.compare_digest(proof, self._token.proof("asks", role, *nonces)):
+            raise WrongToken(WrongToken.sentence)
+        locator = self._admit(role)
+        self._cancel_deadline()
+        self.link.become(locator)
+        return {"proof": self._token.proof("answers", role, *nonces)}
+
+
+async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], bytes]) -> None:
+    """Prove the token on a fresh link, and have the other end prove it.
+
+    :raises WrongToken: either end has another one.
+    :raises WrongVersion: the other end speaks another version.
+    """
+    ours = entropy(NONCE_BYTES)
+    theirs = (await link.callRemote(Challenge, version=VERSION, nonce=ours))["nonce"]
+    proof = token.proof("asks", role, ours, theirs)
+    answer = await link.callRemote(Prove, role=role, proof=proof)
+    if not hmac.compare_digest(answer["proof"], token.proof("answers", role, ours, theirs)):
+        raise WrongToken(WrongToken.sentence)
+
+
+def check_version(theirs: int) -> None:
+    """:raises WrongVersion: the peer speaks another version of the protocol."""
+    if theirs != VERSION:
+        raise WrongVersion.of(ours=VERSION, theirs=theirs)

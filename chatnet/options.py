@@ -1,0 +1,85 @@
+"""The command-line options that the twistd programs and the operator's commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.python import usage
+
+from chatnet.addresses import Address, parse_masters
+from chatnet.world import Files, World
+
+MASTER_HELP = (
+    "The master, HOST[:PORT], or several with commas. Without it: CHATNET_MASTER, then the file "
+    "default_master_address here, then the installed one."
+)
+
+
+class ProgramOptions(usage.Options):
+    """Options of one twistd program. ``program`` names its pid and log files when the user did not.
+
+    Two programs in one directory must not fight over twistd.pid and twistd.log.
+    """
+
+    program = ""
+
+    def postOptions(self) -> None:
+        parent: Any = self.parent
+        if parent is None:
+            return
+        if parent.get("pidfile") == "twistd.pid":
+            parent["pidfile"] = f"{self.program}.pid"
+        if not parent.get("nodaemon") and parent.get("logfile") is None:
+            parent["logfile"] = f"{self.program}.log"
+
+
+def an_address(text: str) -> Address:
+    """For ``optParameters``: HOST:PORT."""
+    return Address.parse(text)
+
+
+def a_count(text: str) -> int:
+    """For ``optParameters``: a whole number, at least 0."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"“{text}” is not a whole number.")
+    return int(text)
+
+
+def port_range(text: str) -> range:
+    """For ``optParameters``: A-B, both included."""
+    first, dash, last = text.partition("-")
+    if not (dash and first.isdigit() and last.isdigit() and 0 < int(first) <= int(last) < 65536):
+        raise ValueError(f"“{text}” is not a range of ports: write A-B.")
+    return range(int(first), int(last) + 1)
+
+
+def find_masters(option: str | None, world: World) -> list[Address]:
+    """Where the masters are: by option, CHATNET_MASTER, ./default_master_address, or the installed copy.
+
+    :raises ValueError: what was found is not an address; the sentence names where it stands.
+    """
+    for source, text in _named_masters(option, world.environ, world.files, world.directory):
+        try:
+            return parse_masters(text)
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from error
+    return parse_masters("localhost")
+
+
+def _named_masters(
+    option: str | None, environ: Mapping[str, str], files: Files, directory: Path
+) -> list[tuple[str, str]]:
+    named = [("--master", option), ("CHATNET_MASTER", environ.get("CHATNET_MASTER"))]
+    for path in (
+        directory / "default_master_address",
+        Path(sys.prefix) / "share" / "chatnet" / "default_master_address",
+        Path(__file__).parent.parent / "default_master_address",
+    ):
+        try:
+            named.append((str(path), files.read(path).decode("utf-8", "replace")))
+        except OSError:
+            continue
+    return [(source, text) for source, text in named if text is not None and text.strip()]

@@ -1,0 +1,10 @@
+"""The AMP vocabulary: what processes say to each other. One file per conversation; no logic.
+
+arguments   the types of the values, and Command, from which all commands descend
+common      every link: Ping; every cluster link: Challenge, Prove
+locate      client -> master: where is a worker?
+session     client <-> worker: log in, join, post, hear
+log         worker -> primary: append to the log, follow it, read it
+cluster     worker <-> primary: join the cluster, report, shut down
+operate     operator -> primary: status, stop
+"""

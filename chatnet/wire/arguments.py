@@ -1,0 +1,110 @@
+"""The values of AMP commands, and the command from which all others descend.
+
+Every value that cannot be read raises :class:`~chatnet.errors.BadRequest` with the name of the key and
+what is wrong with it; surplus keys are ignored, so that a newer peer may send more.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+from twisted.protocols import amp
+
+from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed
+
+MAX_VALUE = 65_535
+"""The longest value that AMP can carry, in bytes."""
+
+T = TypeVar("T")
+
+
+class Value(amp.Argument):
+    """An argument of any type; subclasses say how it is encoded."""
+
+    def fromBox(self, name: bytes, strings: Any, objects: dict[str, Any], proto: Any) -> None:
+        raw = strings.get(name)
+        key = name.decode("ascii")
+        if raw is None:
+            if not self.optional:
+                raise BadRequest.of(why=f"the key “{key}” is missing.")
+            objects[key] = None
+            return
+        try:
+            objects[key] = self.fromString(raw)
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise BadRequest.of(why=f"the value of “{key}” is wrong ({error}).") from error
+
+    def toBox(self, name: bytes, strings: Any, objects: dict[str, Any], proto: Any) -> None:
+        value = objects.get(name.decode("ascii"))
+        if value is None and self.optional:
+            return
+        strings[name] = self.toString(value)
+
+
+class Text(Value):
+    """A string, in UTF-8."""
+
+    def fromString(self, inString: bytes) -> str:
+        return inString.decode("utf-8")
+
+    def toString(self, inObject: str) -> bytes:
+        return inObject.encode("utf-8")
+
+
+class Number(Value):
+    """A whole number from 0 to 2**63 - 1, in decimal digits."""
+
+    def fromString(self, inString: bytes) -> int:
+        if not inString.isdigit() or len(inString) > 19:
+            raise ValueError("not a whole number")
+        number = int(inString)
+        if number >= 1 << 63:
+            raise ValueError("too large a number")
+        return number
+
+    def toString(self, inObject: int) -> bytes:
+        return b"%d" % inObject
+
+
+class Bytes(Value):
+    """Raw bytes: of exactly ``size``, if given."""
+
+    def __init__(self, size: int | None = None, optional: bool = False) -> None:
+        super().__init__(optional)
+        self.size = size
+
+    def fromString(self, inString: bytes) -> bytes:
+        if self.size is not None and len(inString) != self.size:
+            raise ValueError(f"{len(inString)} bytes instead of {self.size}")
+        return inString
+
+    def toString(self, inObject: bytes) -> bytes:
+        return inObject
+
+
+class Packed(Value, Generic[T]):
+    """A structured value of one type, as a msgpack blob of at most 65,535 bytes."""
+
+    _encoder: ClassVar[msgspec.msgpack.Encoder] = msgspec.msgpack.Encoder()
+
+    def __init__(self, kind: Any, optional: bool = False) -> None:
+        super().__init__(optional)
+        self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kind)
+
+    def fromString(self, inString: bytes) -> T:
+        return self._decoder.decode(inString)
+
+    def toString(self, inObject: T) -> bytes:
+        return self._encoder.encode(inObject)
+
+
+def declared(*errors: type[ChatnetError]) -> dict[type[Exception], bytes]:
+    """The ``errors`` of a command: those given, and those that every command may answer."""
+    return {error: error.code for error in (*errors, BadRequest, NotAllowed, InternalFailure)}
+
+
+class Command(amp.Command):
+    """A command of chatnet's. Its wire name is the class's name."""
+
+    errors: ClassVar[dict[type[Exception], bytes]] = declared()

@@ -1,0 +1,60 @@
+"""Worker <-> primary: joining the cluster, reporting, and the primary's commands, each with its epoch."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chatnet.errors import StaleEpoch
+from chatnet.wire.arguments import Command, Number, Packed, Text, declared
+
+
+class WorkerIdentity(msgspec.Struct, frozen=True):
+    """Who a worker is, for as long as its process lives.
+
+    ``address`` is where it listens for clients, HOST:PORT. ``advertise`` is true if the operator chose that
+    host for clients; without it, clients are sent to the address under which they reached the primary or,
+    from another machine, the one that the worker's link comes from. ``spawned`` is true if a supervisor
+    started it, and not a person.
+    """
+
+    id: str
+    host: str
+    pid: int
+    address: str
+    advertise: bool
+    spawned: bool
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What a worker carries: sessions now; posts taken and deliveries made since its start; its cursor."""
+
+    sessions: int = 0
+    posts: int = 0
+    deliveries: int = 0
+    cursor: int = 0
+    poison: int = 0
+
+
+class Register(Command):
+    """Worker -> primary: here I am. The answer says whose log it is, and the epoch.
+
+    ``seen`` is the highest epoch that the worker has obeyed: a primary below it is over.
+    """
+
+    arguments = [(b"worker", Packed[WorkerIdentity](WorkerIdentity)), (b"seen", Number())]
+    response = [(b"log", Text()), (b"epoch", Number())]
+    errors = declared(StaleEpoch)
+
+
+class Report(Command):
+    """Worker -> primary, every second. No answer."""
+
+    arguments = [(b"load", Packed[Load](Load))]
+    requiresAnswer = False
+
+
+class Shutdown(Command):
+    """Primary -> worker: stop; your part of the cluster is being stopped."""
+
+    arguments = [(b"epoch", Number())]
+    errors = declared(StaleEpoch)

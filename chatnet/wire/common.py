@@ -1,0 +1,35 @@
+"""What every link says (Ping), and how a cluster link shows that it knows the token (Challenge, Prove)."""
+
+from __future__ import annotations
+
+from chatnet.errors import WrongToken, WrongVersion
+from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
+
+VERSION = 1
+"""The version of the protocol, in the first command of every connection."""
+
+NONCE_BYTES = 32
+PROOF_BYTES = 32
+
+
+class Ping(Command):
+    """I am alive; and, from a worker to a session, nothing for you up to ``seq``. No answer."""
+
+    arguments = [(b"seq", Number(optional=True))]
+    requiresAnswer = False
+
+
+class Challenge(Command):
+    """Exchange nonces: each end will prove the token over both."""
+
+    arguments = [(b"version", Number()), (b"nonce", Bytes(NONCE_BYTES))]
+    response = [(b"nonce", Bytes(NONCE_BYTES))]
+    errors = declared(WrongVersion)
+
+
+class Prove(Command):
+    """``proof`` is HMAC-SHA256 of the token over the asker's role and both nonces; so is the answer's."""
+
+    arguments = [(b"role", Text()), (b"proof", Bytes(PROOF_BYTES))]
+    response = [(b"proof", Bytes(PROOF_BYTES))]
+    errors = declared(WrongToken)

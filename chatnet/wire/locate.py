@@ -1,0 +1,14 @@
+"""Client -> master: the one question that needs no proof."""
+
+from __future__ import annotations
+
+from chatnet.errors import NoWorkers, WrongVersion
+from chatnet.wire.arguments import Command, Number, Text, declared
+
+
+class Locate(Command):
+    """Which worker should I talk to? ``worker`` is HOST:PORT; ``primary`` is given by a master that is not it."""
+
+    arguments = [(b"version", Number())]
+    response = [(b"worker", Text(optional=True)), (b"primary", Text(optional=True)), (b"epoch", Number())]
+    errors = declared(NoWorkers, WrongVersion)

@@ -1,0 +1,56 @@
+"""Operator -> primary."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chatnet.wire.arguments import Command, Packed
+
+
+class MasterStatus(msgspec.Struct, frozen=True):
+    role: str
+    host: str
+    pid: int
+    address: str
+
+
+class WorkerStatus(msgspec.Struct, frozen=True):
+    """One worker: ``posts`` and ``deliveries`` are per second; ``lag`` is how many entries it is behind."""
+
+    id: str
+    host: str
+    pid: int
+    address: str
+    spawned: bool
+    sessions: int
+    posts: float
+    deliveries: float
+    lag: int
+    poison: int
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened to the cluster, for the operator. ``time`` is in seconds since 1970."""
+
+    time: float
+    what: str
+
+
+class ClusterStatus(msgspec.Struct, frozen=True):
+    """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty."""
+
+    log: str
+    epoch: int
+    head: int
+    trouble: str
+    masters: list[MasterStatus]
+    workers: list[WorkerStatus]
+    events: list[Event]
+
+
+class Status(Command):
+    response = [(b"status", Packed[ClusterStatus](ClusterStatus))]
+
+
+class Stop(Command):
+    """Stop the whole cluster. Answered at once; the link closes when the primary is about to exit."""

@@ -1,0 +1,122 @@
+"""Client <-> worker. A client's cursor moves by Deliver and Ping(seq), never by an acknowledgement."""
+
+from __future__ import annotations
+
+from chatnet.entries import KEY_BYTES, Entry
+from chatnet.errors import (
+    AlreadyJoined,
+    BadName,
+    BadRoom,
+    BadSecret,
+    BadText,
+    BadTicket,
+    CursorAhead,
+    KeyReused,
+    NoSuchRoom,
+    NoSuchUser,
+    NotJoined,
+    OwnRoom,
+    Poison,
+    TryLater,
+    WrongSecret,
+    WrongVersion,
+)
+from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declared
+
+# ---- client -> worker ----
+
+
+class Login(Command):
+    """Log in by name and secret; a free name is registered. ``name`` comes back as the cluster spells it."""
+
+    arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes())]
+    response = [(b"name", Text()), (b"ticket", Bytes())]
+    errors = declared(WrongVersion, BadName, BadSecret, WrongSecret, TryLater)
+
+
+class Resume(Command):
+    """Log in by a ticket of an earlier session."""
+
+    arguments = [(b"version", Number()), (b"ticket", Bytes())]
+    response = [(b"name", Text())]
+    errors = declared(WrongVersion, BadTicket)
+
+
+class Join(Command):
+    """Follow ``room``. Answered once it is durable; ``room`` comes back as the cluster spells it."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text())]
+    response = [(b"seq", Number()), (b"room", Text())]
+    errors = declared(BadRoom, NoSuchRoom, AlreadyJoined, OwnRoom, KeyReused, Poison)
+
+
+class Leave(Command):
+    """Stop following ``room``. Answered once it is durable."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text())]
+    response = [(b"seq", Number()), (b"room", Text())]
+    errors = declared(BadRoom, NotJoined, OwnRoom, KeyReused, Poison)
+
+
+class List(Command):
+    """A page of rooms in order: those that begin with ``prefix`` and come after ``after``.
+
+    ``joined`` are those of them that the user has joined; ``more`` is 1 if another page follows.
+    """
+
+    arguments = [(b"prefix", Text()), (b"after", Text())]
+    response = [
+        (b"rooms", Packed[list[str]](list[str])),
+        (b"joined", Packed[list[str]](list[str])),
+        (b"more", Number()),
+    ]
+
+
+class Post(Command):
+    """Say ``text`` in one's own room. Answered with its seq once it is durable."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"text", Text())]
+    response = [(b"seq", Number())]
+    errors = declared(BadText, KeyReused, NoSuchUser, Poison)
+
+
+class Chat(Command):
+    """Begin to receive Deliver.
+
+    Without ``cursor``: ``posts`` are the newest 20 for this user, oldest first. With it: none. Either way
+    every visible post behind the answer's ``cursor`` follows by Deliver, each once, in order.
+    """
+
+    arguments = [(b"cursor", Number(optional=True))]
+    response = [(b"posts", Packed[list[Entry]](list[Entry])), (b"cursor", Number())]
+    errors = declared(CursorAhead)
+
+
+class Unchat(Command):
+    """Receive no more Deliver."""
+
+
+class History(Command):
+    """A page of the posts of ``room`` before seq ``before`` (the newest without it), oldest first."""
+
+    arguments = [(b"room", Text()), (b"before", Number(optional=True))]
+    response = [(b"posts", Packed[list[Entry]](list[Entry]))]
+    errors = declared(BadRoom, NoSuchRoom)
+
+
+class SetSecret(Command):
+    """Replace one's secret by a password. Older tickets end with it; here is a new one."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"secret", Bytes())]
+    response = [(b"ticket", Bytes())]
+    errors = declared(BadSecret, KeyReused, Poison, TryLater)
+
+
+# ---- worker -> client ----
+
+
+class Deliver(Command):
+    """A post that the user may see. No answer."""
+
+    arguments = [(b"entry", Packed[Entry](Entry))]
+    requiresAnswer = False

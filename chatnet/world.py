@@ -1,0 +1,281 @@
+"""Everything outside the program: the reactor, chance, clocks, environment, processes, files, terminal.
+
+A tap builds its service from ``World.real()``; the simulator passes a world of its own. Nothing else in
+chatnet names the global reactor, a wall clock, ``random`` or the operating system's files and processes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import apsw
+from twisted.python.threadpool import ThreadPool
+
+
+class Lock(Protocol):
+    """A held lock; releasing twice is harmless."""
+
+    def release(self) -> None:
+        """Let it go."""
+
+
+class Files(Protocol):
+    """One host's disk. Errors are :class:`OSError`."""
+
+    def make_directory(self, path: Path) -> None:
+        """Make ``path`` and its parents, private to the user; harmless if it exists."""
+
+    def read(self, path: Path) -> bytes:
+        """The content of a file."""
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Replace a file atomically and durably, readable by its owner alone."""
+
+    def create(self, path: Path, content: bytes) -> bool:
+        """Make a private file with ``content``, durably; False (and nothing done) if it exists."""
+
+    def lock(self, directory: Path) -> Lock | None:
+        """Lock a directory until release or the process's death; None if another process holds it.
+
+        Children do not inherit the lock.
+        """
+
+    def lock_holder(self, directory: Path) -> int | None:
+        """The pid of the process that holds the lock of ``directory``, if it can be told."""
+
+    def append_to(self, path: Path) -> int:
+        """A file descriptor that appends to ``path``; the caller closes it."""
+
+    def close(self, descriptor: int) -> None:
+        """Close what :meth:`append_to` gave."""
+
+    def tail(self, path: Path, lines: int) -> list[str]:
+        """The last lines of a text file; none if it cannot be read."""
+
+    def database(self, path: Path) -> apsw.Connection:
+        """Open (or make) an SQLite database."""
+
+
+class Processes(Protocol):
+    """One host's processes."""
+
+    def own_pid(self) -> int:
+        """This process."""
+
+    def parent_pid(self) -> int:
+        """The process that started this one; another one once that is dead."""
+
+    def exit(self, status: int) -> None:
+        """End this process at once, after its output is flushed."""
+
+    def raise_file_limit(self) -> None:
+        """As many open files as the system lets this process have."""
+
+
+class Stdio(Protocol):
+    """The terminal of a client."""
+
+    def is_terminal(self) -> bool:
+        """Are both ends a person's terminal?"""
+
+    def attach(self, reactor: Any, protocol: Any) -> None:
+        """Connect ``protocol`` to standard input and output, as a transport."""
+
+    def error(self, line: str) -> None:
+        """Say one line to the person, on standard error."""
+
+    def say(self, line: str) -> None:
+        """Say one line to the person, on standard output."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What ``build`` functions unpack, passing on only what each object needs.
+
+    ``wall`` is in seconds since 1970, and may step; ``monotonic`` in seconds, and does not. ``threads``
+    makes a pool of the given size, not yet started, its threads named as said.
+    """
+
+    reactor: Any
+    entropy: Callable[[int], bytes]
+    chance: random.Random
+    wall: Callable[[], float]
+    monotonic: Callable[[], float]
+    environ: Mapping[str, str]
+    hostname: str
+    directory: Path
+    executable: str
+    files: Files
+    processes: Processes
+    threads: Callable[[int, str], ThreadPool]
+    stdio: Stdio
+
+    @classmethod
+    def real(cls) -> World:
+        """The world as it is."""
+        from twisted.internet import reactor
+
+        return cls(
+            reactor=reactor,
+            entropy=os.urandom,
+            chance=random.SystemRandom(),
+            wall=time.time,
+            monotonic=time.monotonic,
+            environ=os.environ,
+            hostname=socket.gethostname(),
+            directory=Path.cwd(),
+            executable=sys.executable,
+            files=RealFiles(),
+            processes=RealProcesses(),
+            threads=lambda size, name: ThreadPool(0, size, name),
+            stdio=RealStdio(),
+        )
+
+
+class RealLock:
+    """A ``flock`` on an open directory. The kernel frees it the instant the process dies."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class RealFiles:
+    """The disk of this machine."""
+
+    def make_directory(self, path: Path) -> None:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def read(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+    def write(self, path: Path, content: bytes) -> None:
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            self._write_new(fresh, content, os.O_TRUNC)
+            os.replace(fresh, path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+        self._sync_directory(path.parent)
+
+    def create(self, path: Path, content: bytes) -> bool:
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        self._write_new(fresh, content, os.O_TRUNC)
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            return False
+        finally:
+            fresh.unlink()
+        self._sync_directory(path.parent)
+        return True
+
+    def lock(self, directory: Path) -> Lock | None:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return RealLock(descriptor)
+
+    def lock_holder(self, directory: Path) -> int | None:
+        inode = os.stat(directory).st_ino
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.split()
+            if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
+                return int(fields[4])
+        return None
+
+    def append_to(self, path: Path) -> int:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def tail(self, path: Path, lines: int) -> list[str]:
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
+                return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+        except OSError:
+            return []
+
+    def database(self, path: Path) -> apsw.Connection:
+        return apsw.Connection(str(path))
+
+    @staticmethod
+    def _write_new(path: Path, content: bytes, flags: int) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+
+    @staticmethod
+    def _sync_directory(path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class RealProcesses:
+    """The processes of this machine."""
+
+    def own_pid(self) -> int:
+        return os.getpid()
+
+    def parent_pid(self) -> int:
+        return os.getppid()
+
+    def exit(self, status: int) -> None:
+        for stream in (sys.__stdout__, sys.__stderr__):
+            if stream is not None:
+                stream.flush()
+        os._exit(status)
+
+    def raise_file_limit(self) -> None:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class RealStdio:
+    """Standard input and output, past twistd's own replacement of them."""
+
+    def is_terminal(self) -> bool:
+        return os.isatty(0) and os.isatty(1)
+
+    def attach(self, reactor: Any, protocol: Any) -> None:
+        from twisted.internet.stdio import StandardIO
+
+        StandardIO(protocol, reactor=reactor)
+
+    def error(self, line: str) -> None:
+        os.write(2, f"{line}\n".encode())
+
+    def say(self, line: str) -> None:
+        os.write(1, f"{line}\n".encode())
+
+
+def ignore_interrupts() -> None:
+    """Let Ctrl-C in the terminal reach only the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
