@@ -145,7 +145,7 @@ class Memberships:
 
     def has(self, room: str) -> bool:
         """Is the user a member of ``room`` now?"""
-        stays = self._stays.get(room)
+        stays = self._stays.get(room, ())
         return bool(stays) and stays[-1].left is None
 
     def rooms(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols import amp
@@ -135,6 +136,7 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
 
     log = Logger()
     locator: Locator
+    transport: Any
 
     def __init__(
         self, locator: Locator, outboxes: Outboxes, pulse: Pulse | None = None, reads_when_full: bool = True
@@ -159,7 +161,7 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
             self.pulse.add(self)
         self.locator.connected(self)
 
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.pulse is not None:
             self.pulse.discard(self)
         amp.BinaryBoxProtocol.connectionLost(self, reason)
@@ -259,11 +261,10 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
         super().dataReceived(data)
 
     def proto_value(self, string: bytes) -> str:
-        self._box_size += len(string) + len(self._currentKey)
+        self._box_size += len(string) + len(self._currentKey or b"")
         if self._box_size > MAX_BOX:
             self._malformed(f"a box is larger than {MAX_BOX} bytes")
-        state: str = super().proto_value(string)
-        return state
+        return str(super().proto_value(string))
 
     def lengthLimitExceeded(self, length: int) -> None:
         self._malformed(f"a key is longer than {self._MAX_KEY_LENGTH} bytes: this is not AMP")
@@ -304,7 +305,7 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
         return Failure(amp.RemoteAmpError(error.code, str(error), False))
 
     def _unasked(self, failure: Failure, name: bytes) -> None:
-        why = failure.value.description
+        why = getattr(failure.value, "description", failure.value)
         self.log.info("{peer}: {name} was not understood: {why}", peer=self.peer(), name=name, why=why)
 
 

@@ -106,7 +106,7 @@ class Log(Protocol):
         """The first page of posts behind ``after`` that the user may see (``visible``), in order."""
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
-        """The page of the posts of ``room`` that ends before seq ``before``; the newest for None. Oldest first.
+        """The page of the posts of ``room`` that ends before ``before`` (the newest for None), oldest first.
 
         :raises NoSuchRoom: nobody has this name, or nobody ever used this topic.
         """

@@ -101,7 +101,8 @@ class Packed(Value, Generic[T]):
 
 def declared(*errors: type[ChatnetError]) -> dict[type[Exception], bytes]:
     """The ``errors`` of a command: those given, and those that every command may answer."""
-    return {error: error.code for error in (*errors, BadRequest, NotAllowed, InternalFailure)}
+    every: list[type[ChatnetError]] = [*errors, BadRequest, NotAllowed, InternalFailure]
+    return {error: error.code for error in every}
 
 
 class Command(amp.Command):

@@ -7,7 +7,7 @@ from chatnet.wire.arguments import Command, Number, Text, declared
 
 
 class Locate(Command):
-    """Which worker should I talk to? ``worker`` is HOST:PORT; ``primary`` is given by a master that is not it."""
+    """Which worker should I talk to? ``worker`` is HOST:PORT; a master that is not primary says who is."""
 
     arguments = [(b"version", Number())]
     response = [(b"worker", Text(optional=True)), (b"primary", Text(optional=True)), (b"epoch", Number())]
