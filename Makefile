@@ -1,0 +1,35 @@
+# make run    a real cluster here, with its data in chatnet-data
+# make test   everything that must hold before a change lands
+# make bench  the table of benchmarks/README.md
+# make lint   formatting, lint and types alone
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= chatnet-data
+
+.PHONY: run test bench lint clean
+
+# An editable install: the tree that you read is the program that runs.
+$(VENV)/installed: setup.py pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chatnet needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+run: $(VENV)/installed
+	$(BIN)/twistd -n chat-master --data $(DATA)
+
+lint: $(VENV)/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis
