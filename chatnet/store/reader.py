@@ -1,0 +1,175 @@
+"""From catching up to live: the one state machine of all readers of the log.
+
+    start ─▶ Behind ──the window's rest is near──▶ Live
+               │ ▲ ◀──── drained ──── Full ◀── full ──┘      Full is reached from every state but Stopped
+               ▼ │
+              Ahead  (the cursor is ahead of this process's window: wait for it)
+
+A worker behind the primary's log and a session behind its worker are the same reader with another sink.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from chatnet.entries import Entry
+from chatnet.store.window import Window
+
+SLICE = 1_000
+"""How many entries of the window are handed over before looking whether the transport is full."""
+
+
+class Sink(Protocol):
+    """Who reads. It filters what it wants by its own rule."""
+
+    async def read(self, after: int, upto: int) -> tuple[list[Entry], int]:
+        """A page of entries behind ``after``, and the cursor up to which it is complete: after < it <= upto.
+
+        Waits for what is transient: a read that fails is a bug, and ends the reader.
+        """
+
+    def take(self, entries: list[Entry]) -> None:
+        """Here are the next entries: a page, or a slice of the window."""
+
+    def go_live(self) -> None:
+        """Everything up to the window's head was taken: serve this reader what comes from now on."""
+
+    def leave_live(self) -> None:
+        """Serve this reader no more; it catches up by itself."""
+
+    def failed(self, failure: Failure) -> None:
+        """A read or the sink's own code raised; the reader has stopped."""
+
+
+class Idle:
+    """Not started."""
+
+
+class Behind:
+    """Catching up: a read is out, or the window is being taken. Each time of it is another object, so that
+    a page that comes late finds that it is not wanted any more."""
+
+
+class Ahead:
+    """The cursor is ahead of the window's head: waiting until the window reaches it."""
+
+
+class Live:
+    """Served by whoever fans out, as the window grows."""
+
+
+class Full:
+    """The transport is full: nothing is read, nothing is queued."""
+
+
+class Stopped:
+    """For ever."""
+
+
+class Reader:
+    """Hands every entry behind ``cursor`` to ``sink``, each once and in order.
+
+    ``near`` is how many entries of the window may be handed over in one turn of the reactor in order to go
+    live; without it, any number. It doubles when the log grows faster than pages are read, so that a reader
+    gets live under any load.
+    """
+
+    def __init__(self, cursor: int, window: Window, sink: Sink, near: int | None = None) -> None:
+        self._cursor = cursor
+        self._window = window
+        self._sink = sink
+        self._near = near
+        self._state: Idle | Behind | Ahead | Live | Full | Stopped = Idle()
+
+    @property
+    def cursor(self) -> int:
+        """The seq up to which everything was handed over, by the sink's own fan-out while it is live."""
+        return self._window.head if self.live else self._cursor
+
+    @property
+    def live(self) -> bool:
+        return isinstance(self._state, Live)
+
+    def start(self) -> None:
+        """Begin. On a transport that is full already, call :meth:`full` before; it begins when drained."""
+        if isinstance(self._state, Idle):
+            self._go_on()
+
+    def full(self) -> None:
+        """The transport is full: stop at once. May be called within the sink's ``take``."""
+        if not isinstance(self._state, Stopped):
+            self._leave(Full())
+
+    def drained(self) -> None:
+        """The transport has room again: catch up."""
+        if isinstance(self._state, Full):
+            self._go_on()
+
+    def stop(self) -> None:
+        """Hand over nothing more; leaves live, if it was."""
+        self._leave(Stopped())
+
+    def _leave(self, state: Full | Stopped) -> None:
+        was_live, self._cursor = self.live, self.cursor
+        self._window.unwatch(self._grown)
+        self._state = state
+        if was_live:
+            self._sink.leave_live()
+
+    def _go_on(self) -> None:
+        self._state = behind = Behind()
+        # The coroutine's failure is the sink's: it closes what it belongs to.
+        Deferred.fromCoroutine(self._catch_up(behind)).addErrback(self._failed, behind)
+
+    async def _catch_up(self, behind: Behind) -> None:
+        while self._state is behind:
+            if self._cursor > self._window.head:
+                self._state = Ahead()
+                self._window.watch(self._grown)
+            elif self._is_near():
+                self._take_window(behind)
+            else:
+                await self._take_page(behind)
+
+    def _is_near(self) -> bool:
+        rest = self._window.head - self._cursor
+        return self._window.holds(self._cursor) and (self._near is None or rest <= self._near)
+
+    def _take_window(self, behind: Behind) -> None:
+        """Take the window's rest and go live, all in this turn of the reactor: nothing comes between."""
+        while self._state is behind:
+            part = self._window.after(self._cursor, SLICE)
+            if part:
+                self._hand_over(part, part[-1].seq)
+            else:
+                self._state = Live()
+                self._sink.go_live()
+
+    async def _take_page(self, behind: Behind) -> None:
+        upto = self._window.head
+        page, cursor = await self._sink.read(self._cursor, upto)
+        if self._state is not behind:
+            return
+        if not self._cursor < cursor <= upto:
+            raise ValueError(f"A page behind {self._cursor} up to {upto} ended at {cursor}")
+        if self._near is not None and cursor == upto:
+            self._near *= 2
+        self._hand_over(page, cursor)
+
+    def _hand_over(self, entries: list[Entry], cursor: int) -> None:
+        self._cursor = cursor  # before take(), which may find the transport full
+        if entries:
+            self._sink.take(entries)
+
+    def _grown(self, entries: list[Entry]) -> None:
+        if self._window.head >= self._cursor:
+            self._window.unwatch(self._grown)
+            self._go_on()
+
+    def _failed(self, failure: Failure, behind: Behind) -> None:
+        if not isinstance(self._state, Stopped):
+            self.stop()
+            self._sink.failed(failure)
