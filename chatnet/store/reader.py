@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
@@ -77,6 +78,8 @@ class Reader:
     gets live under any load.
     """
 
+    _log = Logger()
+
     def __init__(self, cursor: int, window: Window, sink: Sink, near: int | None = None) -> None:
         self._cursor = cursor
         self._window = window
@@ -122,7 +125,7 @@ class Reader:
     def _go_on(self) -> None:
         self._state = behind = Behind()
         # The coroutine's failure is the sink's: it closes what it belongs to.
-        Deferred.fromCoroutine(self._catch_up(behind)).addErrback(self._failed, behind)
+        Deferred.fromCoroutine(self._catch_up(behind)).addErrback(self._failed)
 
     async def _catch_up(self, behind: Behind) -> None:
         while self._state is behind:
@@ -169,7 +172,9 @@ class Reader:
             self._window.unwatch(self._grown)
             self._go_on()
 
-    def _failed(self, failure: Failure, behind: Behind) -> None:
-        if not isinstance(self._state, Stopped):
-            self.stop()
-            self._sink.failed(failure)
+    def _failed(self, failure: Failure) -> None:
+        if isinstance(self._state, Stopped):
+            self._log.debug("A read failed after its reader had stopped: {why}", why=failure.value)
+            return
+        self.stop()
+        self._sink.failed(failure)
