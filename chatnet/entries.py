@@ -145,8 +145,8 @@ class Memberships:
 
     def has(self, room: str) -> bool:
         """Is the user a member of ``room`` now?"""
-        stays = self._stays.get(room, ())
-        return bool(stays) and stays[-1].left is None
+        stays = self._stays.get(room)
+        return stays is not None and stays[-1].left is None
 
     def rooms(self) -> list[str]:
         """The rooms that the user is a member of now."""

@@ -150,6 +150,7 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
         self.silent = 0.0
         self._holds = 0
         self._box_size = 0
+        self._broken = False
         self._when_lost: list[Deferred[None]] | None = None
 
     # ---- the connection's life ----
@@ -271,13 +272,16 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
 
     def ampBoxReceived(self, box: amp.AmpBox) -> None:
         self._box_size = 0
+        if self._broken:
+            return
         try:
             super().ampBoxReceived(box)
         except (amp.NoEmptyBoxes, KeyError):
             self._malformed("a box is neither a command nor an answer to one")
 
     def _malformed(self, why: str) -> None:
-        if self.transport is not None and not self.transport.disconnecting:
+        if not self._broken:
+            self._broken = True
             self.log.info("{peer} sent what cannot be read ({why}); closing", peer=self.peer(), why=why)
             self.abort()
 

@@ -4,4 +4,4 @@ set -eu
 . "$(dirname "$0")/_call.sh"
 { [ $# -ge 1 ] && [ $# -le 2 ] && [ -n "$1" ] && [ "$1" = "${1#-}" ] && [ "${2:-}" = "${2#-}" ]; } ||
     usage "<User Name> [Master Address]"
-exec "$twistd" -n chat-client ${2:+--master "$2"} "$1"
+twistd -n chat-client ${2:+--master "$2"} "$1"

@@ -3,4 +3,4 @@
 set -eu
 . "$(dirname "$0")/_call.sh"
 [ $# -eq 0 ] || usage ""
-exec "$twistd" chat-master
+twistd chat-master

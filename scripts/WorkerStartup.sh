@@ -3,4 +3,4 @@
 set -eu
 . "$(dirname "$0")/_call.sh"
 { [ $# -le 1 ] && [ "${1:-}" = "${1#-}" ]; } || usage "[Master Address]"
-exec "$twistd" chat-worker ${1:+--master "$1"}
+twistd chat-worker ${1:+--master "$1"}

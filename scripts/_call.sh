@@ -1,15 +1,19 @@
-# Sourced by the scripts beside it: finds twistd, the tree's own first, and sets `twistd`.
-root=$(cd "$(dirname "$0")/.." && pwd)
-if [ -x "$root/.venv/bin/twistd" ]; then
-    twistd="$root/.venv/bin/twistd"
-elif command -v twistd >/dev/null; then
-    twistd=twistd
-else
-    echo "There is no twistd: run 'make run' once, or 'pip install' chatnet." >&2
-    exit 1
-fi
+# Sourced by the scripts beside it.
 
 usage() {
     echo "Usage: $(basename "$0")${1:+ $1}" >&2
     exit 2
+}
+
+# Becomes twistd: the one of this tree's make run if there is one, else the one on PATH.
+twistd() {
+    local own
+    own=$(cd "$(dirname "$0")/.." && pwd)/.venv/bin/twistd
+    if [ -x "$own" ]; then
+        exec "$own" "$@"
+    elif [ -n "$(type -P twistd)" ]; then
+        exec "$(type -P twistd)" "$@"
+    fi
+    echo "There is no twistd: run 'make run' once, or 'pip install' chatnet." >&2
+    exit 1
 }

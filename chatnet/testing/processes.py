@@ -1,0 +1,252 @@
+"""Real twistd processes, for end-to-end tests, chaos and benchmarks: a cluster, and a client at its terminal.
+
+Everything waits for an event until a deadline, in seconds, and never merely sleeps. All processes carry a
+mark in their environment, so that the cluster knows of each one that is left, whoever started it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DEADLINE = 30.0
+"""How long to wait for what should take a moment, in seconds: the machine may be busy."""
+
+_BIN = Path(sys.executable).parent
+
+
+class NotInTime(AssertionError):
+    """What was waited for did not come."""
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_until(what: str, true: Callable[[], Any], deadline: float = DEADLINE) -> Any:
+    """Ask ``true`` again and again until it is; its value.
+
+    :raises NotInTime: it was not within ``deadline`` seconds.
+    """
+    end = time.monotonic() + deadline
+    while not (value := true()):
+        if time.monotonic() > end:
+            raise NotInTime(f"{what}: not within {deadline} s")
+        select.select([], [], [], 0.02)
+    return value
+
+
+class Lines:
+    """The standard output of a process, read line by line with a deadline."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self._stream = process.stdout.fileno()
+        self._partial = b""
+        self._lines: list[str] = []
+        self.seen: list[str] = []
+
+    def next(self, deadline: float = DEADLINE) -> str:
+        """The next line.
+
+        :raises NotInTime: none came in time.
+        :raises EOFError: the process closed its output.
+        """
+        end = time.monotonic() + deadline
+        while not self._lines:
+            ready, _, _ = select.select([self._stream], [], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                raise NotInTime(f"no line within {deadline} s; so far: {self.seen[-20:]}")
+            chunk = os.read(self._stream, 65536)
+            if not chunk:
+                raise EOFError(f"the output ended; so far: {self.seen[-20:]}")
+            *whole, self._partial = (self._partial + chunk).split(b"\n")
+            self._lines += [line.decode() for line in whole]
+        line = self._lines.pop(0)
+        self.seen.append(line)
+        return line
+
+    def find(self, pattern: str, deadline: float = DEADLINE) -> str:
+        """The next line that matches ``pattern`` whole; those before it are passed over."""
+        end = time.monotonic() + deadline
+        while True:
+            line = self.next(max(0.0, end - time.monotonic()))
+            if re.fullmatch(pattern, line):
+                return line
+
+    def rest(self, deadline: float = DEADLINE) -> list[str]:
+        """All lines until the output ends."""
+        found = []
+        while True:
+            try:
+                found.append(self.next(deadline))
+            except EOFError:
+                return found
+
+
+class Terminal:
+    """``twistd -n chat-client NAME`` with pipes for a terminal: the plain lines of the contract."""
+
+    def __init__(self, cluster: Cluster, name: str, *options: str) -> None:
+        self.name = name
+        self.process = cluster.popen(
+            "twistd", "-n", "chat-client", "--master", cluster.address, *options, name, stdin=subprocess.PIPE
+        )
+        self.lines = Lines(self.process)
+
+    def type(self, *lines: str) -> None:
+        """Type lines, each with its end."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("".join(f"{line}\n" for line in lines).encode())
+        self.process.stdin.flush()
+
+    def expect(self, *lines: str, deadline: float = DEADLINE) -> None:
+        """These very lines come next."""
+        for line in lines:
+            shown = self.lines.next(deadline)
+            assert shown == line, (
+                f"{self.name} sees {shown!r}, not {line!r}; before: {self.lines.seen[-9:-1]}"
+            )
+
+    def end(self, deadline: float = DEADLINE) -> tuple[int, list[str]]:
+        """End of input: the exit status, and the lines that were not looked at."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        rest = self.lines.rest(deadline)
+        return self.process.wait(deadline), rest
+
+
+class Cluster:
+    """One master and its workers on loopback, with its data, configuration and logs under ``root``."""
+
+    def __init__(self, root: Path, *options: str, port: int | None = None) -> None:
+        self.root = root
+        self.data = root / "data"
+        self.port = port or free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.options = options
+        self.mark = f"CHATNET_TEST={uuid.uuid4()}"
+        self.master: subprocess.Popen[bytes] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def popen(
+        self, program: str, *arguments: str, stdin: int = subprocess.DEVNULL, **environ: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a program of this virtual environment, marked, its output readable."""
+        name, _, value = self.mark.partition("=")
+        config = self.root / "config"
+        config.mkdir(parents=True, exist_ok=True)
+        process = subprocess.Popen(
+            [str(_BIN / program), *arguments],
+            cwd=self.root,
+            env={**os.environ, "XDG_CONFIG_HOME": str(config), name: value, **environ},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._started.append(process)
+        return process
+
+    def run(self, program: str, *arguments: str, **environ: str) -> tuple[int, str]:
+        """Run a program to its end: its exit status and output."""
+        process = self.popen(program, *arguments, **environ)
+        output, _ = process.communicate(timeout=DEADLINE)
+        return process.returncode, output.decode()
+
+    def start(self) -> None:
+        """Start the master and wait until it says that the cluster is up."""
+        self.master = self.popen(
+            "twistd", "-n", "--pidfile=", "chat-master", "--data", str(self.data),
+            "--listen", self.address, *self.options,
+        )  # fmt: skip
+        Lines(self.master).find(r"chatnet is up.*")
+
+    def status(self) -> dict[str, Any]:
+        """What ``chatnet status --json`` prints; empty while nobody answers."""
+        code, output = self.run(
+            "chatnet", "status", "--json", "--master", self.address, "--data", str(self.data)
+        )
+        status: dict[str, Any] = json.loads(output) if code == 0 else {}
+        return status
+
+    def workers(self, count: int, deadline: float = DEADLINE) -> list[dict[str, Any]]:
+        """The workers, once there are ``count``."""
+
+        def all_there() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = self.status().get("workers", [])
+            return found if len(found) == count else []
+
+        workers: list[dict[str, Any]] = wait_until(f"{count} workers", all_there, deadline)
+        return workers
+
+    def terminal(self, name: str, *options: str) -> Terminal:
+        """A client that is logged in."""
+        terminal = Terminal(self, name, *options)
+        terminal.expect(f"Logged in as {name}.")
+        return terminal
+
+    def alive(self) -> list[int]:
+        """The pids of all processes of this cluster that live, clients included."""
+        return [
+            int(entry.name)
+            for entry in Path("/proc").iterdir()
+            if entry.name.isdigit() and self._is_ours(entry) and _lives(entry)
+        ]
+
+    def kill_everything(self, signal_number: int = signal.SIGKILL) -> None:
+        """Send a signal to every process of this cluster at once, and wait until all are dead."""
+        for pid in self.alive():
+            _send(pid, signal_number)
+        for process in self._started:
+            process.wait(DEADLINE)
+        wait_until("all processes dead", lambda: not self.alive())
+
+    def close(self) -> None:
+        """End whatever is left, for the end of a test."""
+        self.kill_everything()
+        for process in self._started:
+            for stream in (process.stdin, process.stdout):
+                if stream is not None and not stream.closed:
+                    _close_quietly(stream)
+
+    def _is_ours(self, entry: Path) -> bool:
+        try:
+            return self.mark.encode() in (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+
+def _lives(entry: Path) -> bool:
+    try:
+        return (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _send(pid: int, signal_number: int) -> None:
+    try:
+        os.kill(pid, signal_number)
+    except ProcessLookupError:
+        return
+
+
+def _close_quietly(stream: Any) -> None:
+    try:
+        stream.close()
+    except BrokenPipeError:
+        return

@@ -1,0 +1,41 @@
+"""What every test is held to: nothing unexpected in the log, no Deferred's failure forgotten."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from twisted.logger import LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
+
+gc.freeze()
+
+
+class LoggedFailures:
+    """The failures that were logged during a test."""
+
+    def __init__(self) -> None:
+        self.events: list[LogEvent] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        if "log_failure" in event:
+            self.events.append(event)
+
+    def flush(self, kind: type[BaseException]) -> list[Failure]:
+        """Take out those of ``kind``, which the test expected."""
+        found = [event["log_failure"] for event in self.events if event["log_failure"].check(kind)]
+        self.events = [event for event in self.events if not event["log_failure"].check(kind)]
+        return found
+
+
+@pytest.fixture(autouse=True)
+def logged_failures() -> Iterator[LoggedFailures]:
+    """Fails the test on any failure that was logged and not flushed."""
+    failures = LoggedFailures()
+    globalLogPublisher.addObserver(failures)
+    yield failures
+    gc.collect()
+    globalLogPublisher.removeObserver(failures)
+    left = [event["log_failure"].getTraceback() for event in failures.events]
+    assert not left, "a failure was logged that the test did not expect:\n" + "\n".join(left)

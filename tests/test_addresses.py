@@ -1,0 +1,53 @@
+"""HOST:PORT in all its spellings."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet.addresses import MASTER_PORT, Address, parse_masters
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("localhost", Address("localhost", 1)),
+        ("a.example:80", Address("a.example", 80)),
+        ("[::1]:80", Address("::1", 80)),
+        ("[::1]", Address("::1", 1)),
+        ("fe80::1", Address("fe80::1", 1)),
+        (" 127.0.0.1:0 ", Address("127.0.0.1", 0)),
+    ],
+)
+def test_addresses_parse(text: str, address: Address) -> None:
+    """Names, IPv4, IPv6 with and without brackets and port."""
+    assert Address.parse(text, 1) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":80", "a:b", "a:65536", "a:-1", "[::1", "[::1]80", "a b:1", "a:1,b:2", "a:²"]
+)
+def test_bad_addresses_get_a_sentence(text: str) -> None:
+    """What is no address is refused in a sentence."""
+    with pytest.raises(ValueError, match=r"\.$"):
+        Address.parse(text, 1)
+
+
+def test_a_missing_port_without_default_is_said() -> None:
+    """Where a port is needed, its absence is named."""
+    with pytest.raises(ValueError, match="no port"):
+        Address.parse("localhost")
+
+
+@given(st.sampled_from(["localhost", "::1", "10.0.0.1"]), st.integers(0, 65535))
+def test_text_and_address_are_the_same(host: str, port: int) -> None:
+    """str() parses back."""
+    assert Address.parse(str(Address(host, port))) == (host, port)
+
+
+def test_several_masters() -> None:
+    """Commas and line ends separate masters; the default port is the master's."""
+    assert parse_masters("a, b:1\nc\n") == [("a", MASTER_PORT), ("b", 1), ("c", MASTER_PORT)]
+    with pytest.raises(ValueError, match="No master"):
+        parse_masters(" ,\n")

@@ -1,0 +1,104 @@
+"""The token, secrets and tickets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet import auth
+from chatnet.errors import BadSecret, BadTicket, CannotStart
+from chatnet.world import RealFiles
+
+TOKEN = auth.Token(b"t" * 32)
+
+
+@given(st.text(max_size=10), st.text(max_size=32), st.integers(0, 2**62))
+def test_a_ticket_proves_its_user(log: str, user: str, seq: int) -> None:
+    """What was signed comes back, in the log it was signed for."""
+    assert TOKEN.check_ticket(log, TOKEN.ticket(log, user, seq)) == (user, seq)
+
+
+@given(st.binary(max_size=120))
+def test_forged_tickets_are_refused(ticket: bytes) -> None:
+    """No bytes but ours pass, and none makes us raise anything else."""
+    with pytest.raises(BadTicket):
+        TOKEN.check_ticket("log", ticket)
+
+
+def test_tickets_of_another_log_or_token_and_changed_ones_are_refused() -> None:
+    """A ticket is good in one log, under one token, and whole."""
+    ticket = TOKEN.ticket("log", "alice", 7)
+    for checker, log, shown in (
+        (TOKEN, "other", ticket),
+        (auth.Token(b"u" * 32), "log", ticket),
+        (TOKEN, "log", ticket[:-1]),
+        (TOKEN, "log", ticket[:-1] + b"\x08"),
+    ):
+        with pytest.raises(BadTicket):
+            checker.check_ticket(log, shown)
+
+
+def test_the_two_ends_proofs_differ() -> None:
+    """A proof cannot be sent back as its own answer, nor serve another role or nonce."""
+    proofs = {
+        TOKEN.proof("asks", "worker", b"a" * 32, b"b" * 32),
+        TOKEN.proof("answers", "worker", b"a" * 32, b"b" * 32),
+        TOKEN.proof("asks", "operator", b"a" * 32, b"b" * 32),
+        TOKEN.proof("asks", "worker", b"b" * 32, b"a" * 32),
+    }
+    assert len(proofs) == 4
+
+
+def test_random_secrets() -> None:
+    """A random secret has 32 bytes, is checked without a thread, and is not stored itself."""
+    credential = auth.random_credential(b"s" * 32)
+    assert not auth.is_slow(credential)
+    assert auth.matches(credential, b"s" * 32)
+    assert not auth.matches(credential, b"S" * 32)
+    assert "ssss" not in credential
+    with pytest.raises(BadSecret):
+        auth.random_credential(b"short")
+
+
+def test_passwords() -> None:
+    """A password is stored as argon2; the same draft gives the same credential, another draft another."""
+    credential = auth.password_credential(b"correct horse", b"k" * 16)
+    assert auth.is_slow(credential)
+    assert credential.startswith("$argon2id$")
+    assert auth.matches(credential, b"correct horse")
+    assert not auth.matches(credential, b"incorrect horse")
+    assert auth.password_credential(b"correct horse", b"k" * 16) == credential
+    assert auth.password_credential(b"correct horse", b"l" * 16) != credential
+
+
+@pytest.mark.parametrize("password", [b"", b"short", b"x" * 1025])
+def test_bad_passwords_get_a_sentence(password: bytes) -> None:
+    """Too short and too long are said before any hashing."""
+    with pytest.raises(BadSecret, match=r"\.$"):
+        auth.check_password(password)
+
+
+def test_the_first_master_makes_the_token_and_all_others_read_it(tmp_path: Path) -> None:
+    """The token is made once, privately, and the same for everybody after."""
+    path = tmp_path / "cluster.token"
+    first = auth.make_token(RealFiles(), path, b"a" * 32)
+    second = auth.make_token(RealFiles(), path, b"b" * 32)
+    found = auth.find_token(RealFiles(), {}, None, tmp_path)
+    proofs = {token.proof("asks", "worker", b"", b"") for token in (first, second, found)}
+    assert len(proofs) == 1
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_missing_or_torn_token_gets_a_sentence(tmp_path: Path) -> None:
+    """Without a token a process says where to copy it from, and exits with status 1."""
+    with pytest.raises(CannotStart, match=r"copy DATA/cluster\.token"):
+        auth.find_token(RealFiles(), {}, None, tmp_path)
+    (tmp_path / "cluster.token").write_text("nonsense")
+    with pytest.raises(CannotStart, match="does not hold a cluster token"):
+        auth.find_token(RealFiles(), {}, None, tmp_path)
+    with pytest.raises(CannotStart, match="CHATNET_TOKEN does not hold"):
+        auth.find_token(RealFiles(), {"CHATNET_TOKEN": "é"}, None, tmp_path)
+    assert auth.find_token(RealFiles(), {"CHATNET_TOKEN": "ab" * 32}, None, tmp_path)

@@ -1,0 +1,419 @@
+"""A link: proof of the token, sentences for bad requests, bounds, silence, back-pressure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.protocols import amp
+
+from chatnet.auth import Role, Token
+from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
+from chatnet.link import MAX_BOX, Gate, Link, Locator, Pulse, prove
+from chatnet.outbox import Outboxes
+from chatnet.testing.loopback import Loopback
+from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
+from chatnet.wire.common import VERSION, Challenge
+
+TOKEN = Token(b"t" * 32)
+
+
+class Double(Command):
+    arguments = [(b"number", Number()), (b"key", Bytes(2, optional=True)), (b"word", Text(optional=True))]
+    response = [(b"number", Number())]
+    errors = declared(NotJoined)
+
+
+class Doubler(Locator):
+    """Doubles numbers; refuses 13; fails at 666."""
+
+    def __init__(self) -> None:
+        self.reasons: list[Any] = []
+        self.calls: list[str] = []
+
+    @Double.responder
+    def double(self, number: int, key: bytes | None, word: str | None) -> dict[str, Any]:
+        if number == 13:
+            raise NotJoined.of(room="bob")
+        if number == 666:
+            raise ZeroDivisionError
+        return {"number": number * 2}
+
+    def lost(self, reason: Any) -> None:
+        self.reasons.append(reason)
+
+    def filled(self) -> None:
+        self.calls.append("filled")
+
+    def drained(self) -> None:
+        self.calls.append("drained")
+
+
+class Pair:
+    """A client link and a server link over a loop-back, with a clock of their own."""
+
+    def __init__(self, server: Locator, pulse: Pulse | None = None, reads_when_full: bool = True) -> None:
+        self.clock = Clock()
+        outboxes = Outboxes(self.clock)
+        self.client = Link(Locator(), outboxes)
+        self.server = Link(server, outboxes, pulse, reads_when_full)
+        self.wire = Loopback(self.client, self.server)
+
+    def flush(self) -> None:
+        """Let everything that waits arrive."""
+        self.clock.advance(0)
+        while self.wire.pump():
+            self.clock.advance(0)
+
+    def ask(self, command: Any, **arguments: Any) -> Any:
+        """The answer to one command, or its error raised."""
+        return self.wait(self.client.callRemote(command, **arguments))
+
+    def wait(self, deferred: Deferred[Any]) -> Any:
+        found: list[Any] = []
+        deferred.addBoth(found.append)
+        self.flush()
+        assert found, "no answer came"
+        if hasattr(found[0], "raiseException"):
+            found[0].raiseException()
+        return found[0]
+
+    def raw(self, data: bytes) -> None:
+        """Bytes as a stranger sends them."""
+        self.wire.client_transport.write(data)
+        self.flush()
+
+    def alive(self) -> bool:
+        return bool(self.ask(Double, number=4)["number"] == 8)
+
+
+def box(**keys: bytes) -> bytes:
+    return amp.AmpBox({name.encode(): value for name, value in keys.items()}).serialize()
+
+
+def test_an_answer_and_a_declared_error_come_back() -> None:
+    """A refusal is an answer: the connection stays up."""
+    pair = Pair(Doubler())
+    assert pair.ask(Double, number=21) == {"number": 42}
+    with pytest.raises(NotJoined, match=r"^You have not joined bob\.$"):
+        pair.ask(Double, number=13)
+    assert pair.alive()
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({}, "“number” is missing"),
+        ({"number": b"x"}, "not a whole number"),
+        ({"number": b"-1"}, "not a whole number"),
+        ({"number": b"9" * 19}, "too large"),
+        ({"number": b"9" * 65535}, "not a whole number"),
+        ({"number": b"1", "key": b"abc"}, "3 bytes instead of 2"),
+        ({"number": b"1", "word": b"\xff"}, "utf-8"),
+    ],
+)
+def test_a_bad_value_is_answered_in_a_sentence(keys: dict[str, bytes], sentence: str) -> None:
+    """Missing keys and bad values are named; nothing else happens to the connection."""
+    pair = Pair(Doubler())
+    asked = pair.client._sendBoxCommand(b"Double", amp.AmpBox({k.encode(): v for k, v in keys.items()}))
+    with pytest.raises(amp.RemoteAmpError, match=sentence) as caught:
+        pair.wait(asked)
+    assert caught.value.errorCode == BadRequest.code
+    assert pair.alive()
+
+
+def test_surplus_keys_are_ignored() -> None:
+    """A newer peer may send more than we know."""
+    pair = Pair(Doubler())
+    asked = pair.client._sendBoxCommand(b"Double", amp.AmpBox({b"number": b"2", b"colour": b"red"}))
+    assert pair.wait(asked)[b"number"] == b"4"
+
+
+def test_an_unknown_command_is_answered_in_a_sentence() -> None:
+    """A command that is not there (or not yet) is refused with a hint."""
+    pair = Pair(Doubler())
+    with pytest.raises(amp.RemoteAmpError, match="no command Nonsense here") as caught:
+        pair.wait(pair.client._sendBoxCommand(b"Nonsense", amp.AmpBox()))
+    assert caught.value.errorCode == NotAllowed.code
+    assert pair.alive()
+
+
+def test_our_own_bug_is_logged_and_answered(logged_failures: Any) -> None:
+    """A responder that raises costs one request, not the connection."""
+    pair = Pair(Doubler())
+    with pytest.raises(InternalFailure):
+        pair.ask(Double, number=666)
+    assert len(logged_failures.flush(ZeroDivisionError)) == 1
+    assert pair.alive()
+
+
+def test_a_bad_command_that_wants_no_answer_is_dropped() -> None:
+    """Without _ask there is nobody to tell; the connection stays up."""
+    pair = Pair(Doubler())
+    pair.raw(box(_command=b"Double", number=b"x") + box(_command=b"Nonsense"))
+    assert pair.alive()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\xff" * 100,
+        box(a=b"b"),
+        box(_answer=b"77", number=b"1"),
+        box(_error=b"77", _error_code=b"X", _error_description=b"Y"),
+        b"\x00\x01a\xff\xff" + b"x" * 65535 + b"\x00\x01b\xff\xff" + b"x" * 65535 + b"\x00\x01c\x00\x01x",
+        b"".join(b"\x00\x02%02x\x80\x00" % n + b"x" * 32768 for n in range(5)),
+    ],
+)
+def test_garbage_closes_its_connection_quietly(garbage: bytes) -> None:
+    """What is no box, answers nothing, or never ends closes its own connection, without a traceback."""
+    locator = Doubler()
+    pair = Pair(locator)
+    pair.raw(garbage)
+    assert len(locator.reasons) == 1
+
+
+def test_what_follows_garbage_is_not_obeyed() -> None:
+    """A box behind a broken one, in the same bytes, is not acted on."""
+    doubled: list[int] = []
+
+    class Recorder(Locator):
+        @Double.responder
+        def double(self, number: int, **_: Any) -> dict[str, Any]:
+            doubled.append(number)
+            return {"number": number}
+
+    Pair(Recorder()).raw(box(a=b"b") + box(_command=b"Double", number=b"1"))
+    assert not doubled
+
+
+def test_a_box_of_the_largest_allowed_size_passes() -> None:
+    """Only what is larger than 128 KB closes the connection; small boxes do not add up."""
+    pair = Pair(Doubler())
+    for _ in range(3):
+        keys = {f"k{n}": b"x" * 60_000 for n in range(2)}
+        pair.raw(box(_command=b"Double", number=b"1", **keys))
+    assert MAX_BOX > 120_000
+    assert pair.alive()
+
+
+def test_an_answer_after_the_connection_is_gone_goes_nowhere() -> None:
+    """A responder that finishes late harms nobody."""
+    waiting: Deferred[dict[str, Any]] = Deferred()
+
+    class Slow(Locator):
+        @Double.responder
+        def double(self, **_: Any) -> Deferred[dict[str, Any]]:
+            return waiting
+
+    pair = Pair(Slow())
+    asked = pair.client.callRemote(Double, number=1)
+    pair.flush()
+    pair.wire.cut()
+    waiting.callback({"number": 1})
+    pair.clock.advance(0)
+    asked.addErrback(lambda _: None)
+
+
+# ---- proof ----
+
+
+def entropy(count: int) -> bytes:
+    return b"e" * count
+
+
+class Admitted(Doubler):
+    pass
+
+
+def gate_pair(token: Token = TOKEN) -> tuple[Pair, list[Role]]:
+    roles: list[Role] = []
+
+    def admit(role: Role) -> Locator:
+        roles.append(role)
+        return Admitted()
+
+    clock = Clock()
+    pair = Pair(Gate(token, admit, entropy, clock))
+    pair.clock.advance(0)
+    pair.gate_clock = clock  # type: ignore[attr-defined]
+    return pair, roles
+
+
+def test_a_proven_link_gets_the_commands_of_its_role() -> None:
+    """Nothing before the proof, everything after; the timer is gone."""
+    pair, roles = gate_pair()
+    with pytest.raises(NotAllowed, match="prove the token first"):
+        pair.ask(Double, number=1)
+    pair.wait(Deferred.fromCoroutine(prove(pair.client, TOKEN, "worker", entropy)))
+    assert roles == ["worker"]
+    assert pair.alive()
+    assert not pair.gate_clock.getDelayedCalls()  # type: ignore[attr-defined]
+
+
+def test_a_wrong_token_is_refused_by_both_ends() -> None:
+    """Neither end is admitted by the other, and the sentence says where to copy the token from."""
+    pair, roles = gate_pair(Token(b"x" * 32))
+    with pytest.raises(WrongToken, match=r"cluster\.token"):
+        pair.wait(Deferred.fromCoroutine(prove(pair.client, TOKEN, "worker", entropy)))
+    assert not roles
+
+
+def test_a_server_that_cannot_prove_the_token_is_not_believed() -> None:
+    """An impostor that admits everybody is found out by its answer."""
+
+    class Impostor(Gate):
+        def prove(self, role: Role, proof: bytes) -> dict[str, Any]:
+            return {"proof": proof}
+
+    from chatnet.wire.common import Prove
+
+    Prove.responder(Impostor.prove)
+    Impostor._commandDispatch = {**Gate._commandDispatch, b"Prove": (Prove, Impostor.prove)}
+    pair = Pair(Impostor(TOKEN, lambda _: Doubler(), entropy, Clock()))
+    with pytest.raises(WrongToken):
+        pair.wait(Deferred.fromCoroutine(prove(pair.client, TOKEN, "worker", entropy)))
+
+
+def test_a_proof_serves_once() -> None:
+    """A recorded proof cannot be played again: each challenge has a nonce of its own."""
+    from chatnet.wire.common import Prove
+
+    pair, roles = gate_pair()
+    nonce = pair.ask(Challenge, version=VERSION, nonce=entropy(32))["nonce"]
+    with pytest.raises(WrongToken):
+        pair.ask(Prove, role="worker", proof=b"w" * 32)
+    with pytest.raises(WrongToken):
+        pair.ask(Prove, role="worker", proof=TOKEN.proof("asks", "worker", entropy(32), nonce))
+    assert not roles
+
+
+def test_another_version_is_told() -> None:
+    """Two versions say so, and which is which."""
+    pair, _ = gate_pair()
+    with pytest.raises(WrongVersion, match=f"version {VERSION} of the protocol and yours 99"):
+        pair.ask(Challenge, version=99, nonce=entropy(32))
+
+
+def test_no_proof_within_ten_seconds_closes() -> None:
+    """A half-open or idle stranger does not stay."""
+    pair, _ = gate_pair()
+    pair.gate_clock.advance(9.9)  # type: ignore[attr-defined]
+    pair.flush()
+    assert pair.wire.server_transport.lost is None
+    pair.gate_clock.advance(0.2)  # type: ignore[attr-defined]
+    pair.flush()
+    assert pair.wire.server_transport.lost is not None
+
+
+# ---- silence ----
+
+
+def make_pulse(clock: Clock, **options: float) -> Pulse:
+    pulse = Pulse(clock, clock.seconds, **{"tick": 0.25, "every": 1.0, "patience": 3.0, **options})
+    pulse.start()
+    return pulse
+
+
+def test_a_silent_link_is_dropped_after_its_patience() -> None:
+    """Three seconds of silence are the end; a word in between begins them anew."""
+    clock = Clock()
+    locator = Doubler()
+    pair = Pair(locator, make_pulse(clock))
+    clock.pump([0.25] * 11)
+    pair.alive()
+    clock.pump([0.25] * 11)
+    pair.flush()
+    assert not locator.reasons
+    clock.pump([0.25] * 3)
+    pair.flush()
+    assert locator.reasons
+
+
+def test_a_watcher_that_was_itself_stopped_counts_anew() -> None:
+    """A tick that comes a second late accuses us, not the others."""
+    clock = Clock()
+    locator = Doubler()
+    pair = Pair(locator, make_pulse(clock))
+    clock.pump([0.25] * 11)
+    clock.advance(60)
+    clock.pump([0.25] * 10)
+    pair.flush()
+    assert not locator.reasons
+    clock.pump([0.25] * 4)
+    pair.flush()
+    assert locator.reasons
+
+
+def test_links_are_pinged() -> None:
+    """Every second a sign of life, and two pulses keep each other alive."""
+    clock = Clock()
+    locator = Doubler()
+    pair = Pair(locator, make_pulse(clock))
+    pair.client.pulse = make_pulse(clock)
+    pair.client.pulse.add(pair.client)
+    for _ in range(100):
+        clock.advance(0.25)
+        pair.flush()
+    assert not locator.reasons
+
+
+# ---- back-pressure ----
+
+
+def test_a_stranger_that_does_not_read_is_not_read() -> None:
+    """Requests of a peer that leaves the answers lying are not even looked at; nothing is lost."""
+    locator = Doubler()
+    pair = Pair(locator, reads_when_full=False)
+    pair.server.outbox.put(b"\x00" * 100_000)
+    pair.clock.advance(0)
+    assert locator.calls == ["filled"]
+    assert not pair.wire.server_transport.reading
+    pair.wire.server_transport.take()
+    assert locator.calls == ["filled", "drained"]
+    assert pair.wire.server_transport.reading
+
+
+def test_the_clusters_own_links_go_on_reading_when_full() -> None:
+    """Two processes that both stop reading would wait for each other for ever."""
+    pair = Pair(Doubler())
+    pair.server.outbox.put(b"\x00" * 100_000)
+    pair.clock.advance(0)
+    assert pair.server.full
+    assert pair.wire.server_transport.reading
+
+
+def test_holds_add_up() -> None:
+    """Reading goes on when everybody who held it has released it."""
+    pair = Pair(Doubler())
+    pair.server.hold()
+    pair.server.hold()
+    pair.server.release()
+    assert not pair.wire.server_transport.reading
+    pair.server.release()
+    assert pair.wire.server_transport.reading
+
+
+def test_hanging_up_sends_what_was_put() -> None:
+    """A goodbye arrives."""
+    pair = Pair(Doubler())
+    received: list[bytes] = []
+    pair.client.dataReceived = received.append  # type: ignore[method-assign]
+    pair.server.outbox.put(b"bye")
+    pair.server.hang_up()
+    pair.flush()
+    assert received == [b"bye"]
+    assert pair.wire.server_transport.lost is not None
+
+
+def test_when_lost_fires_before_and_after() -> None:
+    """Whoever waits for the end hears of it, and whoever asks after it at once."""
+    pair = Pair(Doubler())
+    fired: list[None] = []
+    pair.server.when_lost().addCallback(fired.append)
+    pair.wire.cut()
+    pair.server.when_lost().addCallback(fired.append)
+    assert len(fired) == 2
