@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,11 @@ class Cluster:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def popen(
-        self, program: str, *arguments: str, stdin: int = subprocess.DEVNULL, **environ: str
+        self,
+        program: str,
+        *arguments: str,
+        stdin: int = subprocess.DEVNULL,
+        environ: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a program of this virtual environment, marked, its output readable."""
         name, _, value = self.mark.partition("=")
@@ -154,7 +158,7 @@ class Cluster:
         process = subprocess.Popen(
             [str(_BIN / program), *arguments],
             cwd=self.root,
-            env={**os.environ, "XDG_CONFIG_HOME": str(config), name: value, **environ},
+            env={**os.environ, "XDG_CONFIG_HOME": str(config), name: value, **(environ or {})},
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -162,9 +166,9 @@ class Cluster:
         self._started.append(process)
         return process
 
-    def run(self, program: str, *arguments: str, **environ: str) -> tuple[int, str]:
+    def run(self, program: str, *arguments: str, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Run a program to its end: its exit status and output."""
-        process = self.popen(program, *arguments, **environ)
+        process = self.popen(program, *arguments, environ=environ)
         output, _ = process.communicate(timeout=DEADLINE)
         return process.returncode, output.decode()
 

@@ -1,0 +1,32 @@
+"""A cluster of real processes for each test, all of them gone after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chatnet.testing.processes import Cluster
+
+
+@pytest.fixture
+def new_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
+    """Makes clusters, not yet started, each with the given options for its master."""
+    made: list[Cluster] = []
+
+    def make(*options: str) -> Cluster:
+        made.append(Cluster(tmp_path / f"cluster{len(made)}", *options))
+        return made[-1]
+
+    yield make
+    for cluster in made:
+        cluster.close()
+
+
+@pytest.fixture
+def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
+    """A cluster that is up: a primary and three workers."""
+    started = new_cluster()
+    started.start()
+    return started

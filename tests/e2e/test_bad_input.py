@@ -1,0 +1,142 @@
+"""What an operator or a stranger may do wrong to real processes: one sentence each, and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chatnet.testing.processes import Cluster, free_port, wait_until
+
+WRONG_TOKEN = {"CHATNET_TOKEN": "ab" * 32}
+
+
+def master_says(cluster: Cluster, *options: str) -> str:
+    """What a master that cannot start says: one line, exit status 1."""
+    status, output = cluster.run("twistd", "-n", "--pidfile=", "chat-master", *options)
+    assert status == 1, output
+    lines = [line for line in output.splitlines() if not line.startswith("20")]
+    assert len(lines) == 1, output
+    return lines[0]
+
+
+def test_a_second_master_on_the_same_data_is_refused(cluster: Cluster) -> None:
+    """One sentence names who holds it; the first goes on."""
+    said = master_says(cluster, "--data", str(cluster.data), "--listen", f"127.0.0.1:{free_port()}")
+    assert cluster.master is not None
+    assert str(cluster.master.pid) in said
+    cluster.workers(3)
+
+
+def test_a_port_in_use_is_said(cluster: Cluster) -> None:
+    """One sentence names the port; no data directory stays locked."""
+    said = master_says(cluster, "--data", str(cluster.root / "other"), "--listen", cluster.address)
+    assert str(cluster.port) in said
+
+
+def test_an_unwritable_data_directory_is_said(new_cluster: Callable[..., Cluster]) -> None:
+    """A path that cannot be a directory is named."""
+    cluster = new_cluster()
+    cluster.root.mkdir(parents=True)
+    (cluster.root / "file").write_text("")
+    said = master_says(cluster, "--data", str(cluster.root / "file" / "data"), "--listen", cluster.address)
+    assert "file" in said
+
+
+def test_a_wrong_or_missing_token_is_said(cluster: Cluster) -> None:
+    """Operator and worker are told where the token comes from; nothing joins."""
+    at = ("--master", cluster.address)
+    status, output = cluster.run("chatnet", "status", *at, environ=WRONG_TOKEN)
+    assert status == 1
+    assert "cluster.token" in output
+    assert output.count("\n") == 1
+    status, output = cluster.run("chatnet", "status", *at, "--data", str(cluster.root))
+    assert status == 1
+    assert "cluster.token" in output
+    status, output = cluster.run(
+        "twistd", "-n", "--pidfile=", "chat-worker", *at, "--data", str(cluster.root)
+    )
+    assert status == 1
+    assert "cluster.token" in output
+    stranger = cluster.popen("twistd", "-n", "--pidfile=", "chat-worker", *at, environ=WRONG_TOKEN)
+    assert stranger.stdout is not None
+    wait_until("the sentence", lambda: b"cluster.token" in stranger.stdout.readline())  # type: ignore[union-attr]
+    cluster.workers(3)
+
+
+def test_garbage_on_every_port(cluster: Cluster) -> None:
+    """Garbage closes its own connection; everybody else goes on, and the log has no traceback."""
+    alice = cluster.terminal("alice")
+    ports = [cluster.port, *(int(w["address"].rpartition(":")[2]) for w in cluster.workers(3))]
+    for port in ports:
+        for garbage in (b"GET / HTTP/1.0\r\n\r\n", b"\xff" * 100_000, b"\x00\x01a\xff\xff" + b"x" * 300_000):
+            assert talks_to(port, garbage) == b""
+    alice.type("CHAT", "still here", "/quit", "CHAT")
+    alice.expect("alice: still here")
+    logs = "".join(path.read_text() for path in (cluster.data / "log").glob("*.log"))
+    assert "Traceback" not in logs
+
+
+def talks_to(port: int, garbage: bytes) -> bytes:
+    """What comes back until the other end closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as stranger:
+        try:
+            stranger.sendall(garbage)
+            return stranger.recv(1)
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
+
+
+def test_half_open_connections_are_closed(cluster: Cluster) -> None:
+    """Who says nothing for ten seconds is not kept."""
+    worker = int(cluster.workers(3)[0]["address"].rpartition(":")[2])
+    strangers = [socket.create_connection(("127.0.0.1", port), timeout=20) for port in (cluster.port, worker)]
+    for stranger in strangers:
+        try:
+            assert stranger.recv(1) == b""
+        except ConnectionResetError:
+            pass
+        finally:
+            stranger.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk takes root; tests/store covers a full disk without")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(path)], check=True)
+    yield path
+    subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def test_a_full_disk_holds_posts_up_and_loses_none(
+    small_disk: Path, new_cluster: Callable[..., Cluster]
+) -> None:
+    """Drafts wait, the operator is told, and all goes on once there is room."""
+    cluster = new_cluster()
+    cluster.data = small_disk / "data"
+    cluster.start()
+    alice = cluster.terminal("alice")
+    alice.type("CHAT", "before", "/quit", "CHAT")
+    alice.expect("alice: before")
+    ballast = small_disk / "ballast"
+    with ballast.open("wb") as file, pytest.raises(OSError, match="No space"):
+        while True:
+            file.write(b"x" * 4096)
+            file.flush()
+    filler = ["x" * 1900 + f" {number}" for number in range(80)]
+    alice.type(*filler, "after")
+    wait_until("the operator is told", lambda: cluster.status().get("trouble"))
+    ballast.unlink()
+    alice.type("/quit", "CHAT")
+    found = [alice.lines.next() for _ in range(20)]
+    assert found[-1] == "alice: after"
+    assert found[:-1] == [f"alice: {text}" for text in filler[-19:]]
+    wait_until("the trouble is over", lambda: cluster.status().get("trouble") == "")

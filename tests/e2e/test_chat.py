@@ -1,0 +1,101 @@
+"""People talk through a real cluster, by the contract of the plain terminal."""
+
+from __future__ import annotations
+
+from chatnet.testing.processes import Cluster
+
+
+def test_the_contract_of_the_terminal(cluster: Cluster) -> None:
+    """Each line that a person types gets the very line that is promised."""
+    alice = cluster.terminal("alice")
+    bob = cluster.terminal("Bob".lower())
+    alice.type("JOIN bob")
+    alice.expect("Joined bob.")
+    alice.type("join BOB", "JOIN alice", "JOIN nobody", "LEAVE nobody", "JOIN #Python", "LIST", "LIST b")
+    alice.expect(
+        "You have already joined bob.",
+        "That is your own room.",
+        "No such room: nobody.",
+        "You have not joined nobody.",
+    )
+    alice.expect("No such room: #python.")
+    alice.expect("All rooms:", "\talice", "\tbob", "Rooms you have joined:", "\tbob")
+    alice.expect("All rooms:", "\tbob", "Rooms you have joined:", "\tbob")
+    bob.type("CHAT", "good morning", "tea? #Tea", "/quit", "JOIN #tea")
+    bob.expect("Joined #tea.")
+    alice.type("CHAT")
+    alice.expect("bob: good morning", "bob: tea? #Tea")
+    bob.type("CHAT")
+    bob.expect("bob: good morning", "bob: tea? #Tea")
+    bob.type("@alice come over")
+    alice.expect("bob: @alice come over")
+    alice.type("on my way, #tea")
+    bob.expect("alice: on my way, #tea")
+    alice.type("/quit", "LEAVE bob", "LEAVE bob", "CHAT")
+    alice.expect("Left bob.", "You have not joined bob.")
+    alice.expect("bob: @alice come over", "alice: on my way, #tea")
+    assert alice.end() == (0, [])
+    assert bob.end() == (0, [])
+
+
+def test_a_name_belongs_to_who_took_it(cluster: Cluster) -> None:
+    """The second start of a client is the same user; another machine's is told that the name is taken."""
+    assert cluster.terminal("alice").end() == (0, [])
+    assert cluster.terminal("alice").end() == (0, [])
+    elsewhere = cluster.root / "elsewhere"
+    elsewhere.mkdir()
+    status, output = cluster.run(
+        "twistd", "-n", "chat-client", "--master", cluster.address, "alice",
+        environ={"XDG_CONFIG_HOME": str(elsewhere)},
+    )  # fmt: skip
+    assert status == 1
+    assert output.startswith("The name alice is taken")
+    assert output.count("\n") == 1
+
+
+def test_end_of_input_leaves_once_all_is_acknowledged(cluster: Cluster) -> None:
+    """A script can pipe posts in, and all of them are there, in order."""
+    alice = cluster.terminal("alice")
+    alice.type("CHAT", *(f"line {number}" for number in range(60)))
+    assert alice.end() == (0, [])
+    again = cluster.terminal("alice")
+    again.type("CHAT")
+    again.expect(*(f"alice: line {number}" for number in range(40, 60)))
+
+
+def test_bad_lines_get_a_sentence_and_lose_nothing(cluster: Cluster) -> None:
+    """Whatever is typed, one clear line comes back and the next command works."""
+    alice = cluster.terminal("alice")
+    alice.type("FROBNICATE", "JOIN", "JOIN a b", "JOIN ###", "", "LIST")
+    sentences = [alice.lines.next() for _ in range(4)]
+    assert "FROBNICATE" in sentences[0]
+    assert all(sentence.endswith(".") for sentence in sentences)
+    alice.expect("All rooms:", "\talice", "Rooms you have joined:")
+    alice.type("CHAT", "x" * 2001, "after")
+    assert "2,000" in alice.lines.next()
+    assert alice.process.stdin is not None
+    alice.process.stdin.write(b"\xff\xfe broken\n")
+    alice.process.stdin.flush()
+    assert "UTF-8" in alice.lines.next()
+    alice.type("the end", "/quit", "CHAT")
+    alice.expect("alice: after", "alice: the end")
+
+
+def test_a_password_opens_the_name_on_another_device(cluster: Cluster) -> None:
+    """PASSWORD chooses one; with it the name is reached from a device that has no secret."""
+    alice = cluster.terminal("alice")
+    alice.type("PASSWORD correct horse battery")
+    alice.lines.find(r".*[Pp]assword.*")
+    elsewhere = cluster.root / "elsewhere"
+    elsewhere.mkdir()
+    assert alice.end()[0] == 0
+    assert cluster.terminal("alice").end() == (0, [])
+
+
+def test_nobody_found_is_said_after_ten_seconds(cluster: Cluster) -> None:
+    """A client whose first connection finds nobody says so in one sentence, and exits with status 1."""
+    cluster.kill_everything()
+    status, output = cluster.run("twistd", "-n", "chat-client", "--master", cluster.address, "alice")
+    assert status == 1
+    assert cluster.address in output
+    assert output.count("\n") == 1

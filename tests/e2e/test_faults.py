@@ -1,0 +1,159 @@
+"""Processes die, hang and come back; nobody notices more than a pause."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+from chatnet.testing.processes import Cluster, Terminal, wait_until
+
+
+def chatting(cluster: Cluster, reader: str, writer: str) -> tuple[Terminal, Terminal]:
+    """Two clients, each joined to the other and chatting."""
+    one, other = cluster.terminal(reader), cluster.terminal(writer)
+    one.type(f"JOIN {writer}", "CHAT")
+    one.expect(f"Joined {writer}.")
+    other.type(f"JOIN {reader}", "CHAT")
+    other.expect(f"Joined {reader}.")
+    other.type("hello")
+    one.expect(f"{writer}: hello")
+    return one, other
+
+
+def talk(writer: Terminal, reader: Terminal, count: int, since: int = 0) -> None:
+    """``count`` posts arrive, each once, in order; told apart from what the client says of its connection."""
+    numbers = range(since, since + count)
+    writer.type(*(f"number {number}" for number in numbers))
+    seen = [reader.lines.find(rf"{writer.name}: .*") for _ in numbers]
+    assert seen == [f"{writer.name}: number {number}" for number in numbers]
+
+
+def pids_of_workers(cluster: Cluster) -> list[int]:
+    return [worker["pid"] for worker in cluster.workers(3)]
+
+
+def test_a_killed_worker_is_replaced_and_its_clients_go_on(cluster: Cluster) -> None:
+    """SIGKILL one worker after the other: three again each time, nothing lost, repeated, or logged in anew."""
+    reader, writer = chatting(cluster, "reader", "writer")
+    for turn in range(3):
+        before = pids_of_workers(cluster)
+        os.kill(before[0], signal.SIGKILL)
+        talk(writer, reader, 10, turn * 10)
+        wait_until(
+            "a replacement",
+            lambda before=before: before[0] not in (now := pids_of_workers(cluster)) and len(now) == 3,  # type: ignore[misc]
+        )
+    for terminal in (reader, writer):
+        assert terminal.end()[0] == 0
+        assert sum("Logged in" in line for line in terminal.lines.seen) == 1
+
+
+def test_all_workers_killed_at_once(cluster: Cluster) -> None:
+    """With no worker left, what is typed waits, and arrives once they are back."""
+    reader, writer = chatting(cluster, "reader", "writer")
+    for pid in pids_of_workers(cluster):
+        os.kill(pid, signal.SIGKILL)
+    talk(writer, reader, 20)
+
+
+def test_a_hung_worker_is_replaced(cluster: Cluster) -> None:
+    """SIGSTOP for longer than three seconds counts as death."""
+    reader, writer = chatting(cluster, "reader", "writer")
+    stopped = [worker["pid"] for worker in cluster.workers(3) if worker["sessions"]]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    talk(writer, reader, 10)
+    assert not set(stopped) & set(pids_of_workers(cluster))
+
+
+def test_the_whole_cluster_killed_and_started_again(cluster: Cluster) -> None:
+    """All acknowledged posts are there, clients that waited go on where they were."""
+    reader, writer = chatting(cluster, "reader", "writer")
+    talk(writer, reader, 10)
+    assert cluster.master is not None
+    victims = [cluster.master.pid, *pids_of_workers(cluster)]
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    cluster.master.wait()
+    writer.type("number 10", "number 11")
+    cluster.start()
+    assert reader.lines.find("writer: .*") == "writer: number 10"
+    assert reader.lines.find("writer: .*") == "writer: number 11"
+    talk(writer, reader, 10, 12)
+    for terminal in (reader, writer):
+        assert sum("Logged in" in line for line in terminal.lines.seen) == 1
+        assert sum("lost" in line for line in terminal.lines.seen) <= 1
+    fresh = cluster.terminal("reader")
+    fresh.type("CHAT")
+    fresh.expect(*(f"writer: number {number}" for number in range(2, 22)))
+
+
+def test_a_primary_killed_alone_and_started_again_adopts_its_workers(cluster: Cluster) -> None:
+    """Workers outlive a dead primary, keep their clients, and are three in all afterwards."""
+    reader, writer = chatting(cluster, "reader", "writer")
+    before = pids_of_workers(cluster)
+    assert cluster.master is not None
+    os.kill(cluster.master.pid, signal.SIGKILL)
+    cluster.master.wait()
+    cluster.start()
+    talk(writer, reader, 10)
+    assert sorted(pids_of_workers(cluster)) == sorted(before)
+    assert not any("lost" in line for line in reader.lines.seen)
+
+
+def test_a_worker_started_by_hand_joins_and_gets_clients(cluster: Cluster) -> None:
+    """``twistd chat-worker --master`` adds a worker; new clients go where there are fewest."""
+    three = {worker["id"] for worker in cluster.workers(3)}
+    terminals = [cluster.terminal(f"user{number}") for number in range(3)]
+    cluster.popen(
+        "twistd", "-n", "--pidfile=", "chat-worker", "--master", cluster.address, "--data", str(cluster.data)
+    )
+    cluster.workers(4)
+    terminals.append(cluster.terminal("newcomer"))
+    newcomer = next(worker for worker in cluster.workers(4) if worker["id"] not in three)
+    wait_until(
+        "a session there",
+        lambda: next(w["sessions"] for w in cluster.workers(4) if w["id"] == newcomer["id"]) == 1,
+    )
+    assert not newcomer["spawned"]
+
+
+def test_an_interrupt_stops_all_of_it(cluster: Cluster) -> None:
+    """Ctrl-C: exit status 0, no process left."""
+    assert cluster.master is not None
+    os.kill(cluster.master.pid, signal.SIGINT)
+    assert cluster.master.wait(30) == 0
+    assert not cluster.alive()
+
+
+def test_chatnet_stop_stops_all_of_it_hand_started_workers_too(cluster: Cluster) -> None:
+    """``chatnet stop`` ends every process of the cluster, and says so."""
+    cluster.popen(
+        "twistd", "-n", "--pidfile=", "chat-worker", "--master", cluster.address, "--data", str(cluster.data)
+    )
+    cluster.workers(4)
+    status, output = cluster.run("chatnet", "stop", "--master", cluster.address, "--data", str(cluster.data))
+    assert status == 0, output
+    assert output.count("\n") == 1
+    wait_until("no process left", lambda: not cluster.alive())
+
+
+def test_daemons_side_by_side_in_one_directory(new_cluster: Callable[..., Cluster]) -> None:
+    """``twistd chat-master`` and ``twistd chat-worker`` daemonize, each with its own pid and log file."""
+    cluster = new_cluster()
+    for arguments in (
+        ("chat-master", "--data", str(cluster.data), "--listen", cluster.address),
+        ("chat-worker", "--data", str(cluster.data), "--master", cluster.address),
+    ):
+        status, output = cluster.run("twistd", *arguments)
+        assert (status, output) == (0, "")
+    cluster.workers(4)
+    pids = {name: int((cluster.root / f"{name}.pid").read_text()) for name in ("chat-master", "chat-worker")}
+    assert set(pids.values()) <= set(cluster.alive())
+    assert (cluster.root / "chat-master.log").exists()
+    assert (cluster.root / "chat-worker.log").exists()
+    for name in ("chat-worker", "chat-master"):
+        os.kill(pids[name], signal.SIGTERM)
+    wait_until("all gone", lambda: not cluster.alive())
+    assert not list(cluster.root.glob("*.pid"))
