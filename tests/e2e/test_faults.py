@@ -34,7 +34,7 @@ def pids_of_workers(cluster: Cluster) -> list[int]:
 
 
 def test_a_killed_worker_is_replaced_and_its_clients_go_on(cluster: Cluster) -> None:
-    """SIGKILL one worker after the other: three again each time, nothing lost, repeated, or logged in anew."""
+    """SIGKILL one worker after the other: three again each time, nothing lost or repeated, nobody logs in."""
     reader, writer = chatting(cluster, "reader", "writer")
     for turn in range(3):
         before = pids_of_workers(cluster)
