@@ -1,0 +1,11 @@
+"""The master: places clients on workers, starts and watches workers, serves the log.
+
+tap             the options of twistd chat-master
+service         the process: takes the lease, or says who holds it
+primary         what runs while the lease is held: the log, the port, the workers
+cluster         the workers, as the primary commands them
+registry        the workers that are registered, and what they report                        pure
+placement       which worker a client is sent to, and under which address                    pure
+conversations   what strangers, workers and operators may say to the primary
+log_server      the log, served to a worker: appends, reads, and pushes of what was committed
+"""

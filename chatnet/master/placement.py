@@ -1,0 +1,68 @@
+"""Which worker a client is sent to, and under which address it finds it. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections import deque
+from collections.abc import Mapping
+
+from chatnet.addresses import Address
+from chatnet.wire.cluster import WorkerIdentity
+
+RECENT = 2.0
+"""For how long a client that was sent to a worker is counted beside the sessions reported, in seconds."""
+
+
+class Placement:
+    """Sends each client to the worker with the fewest sessions, counting those just sent there."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._sent: deque[tuple[float, str]] = deque()
+        self._counts: dict[str, int] = {}
+
+    def choose(self, sessions: Mapping[str, int], now: float) -> str:
+        """The id of the worker to send a client to at ``now`` (seconds); ties are broken at random.
+
+        ``sessions`` has the sessions of each worker by its id; there is at least one.
+        """
+        self._forget(now - RECENT)
+        loads = {id: count + self._counts.get(id, 0) for id, count in sessions.items()}
+        fewest = min(loads.values())
+        chosen = self._chance.choice([id for id, load in loads.items() if load == fewest])
+        self._sent.append((now, chosen))
+        self._counts[chosen] = self._counts.get(chosen, 0) + 1
+        return chosen
+
+    def _forget(self, until: float) -> None:
+        while self._sent and self._sent[0][0] <= until:
+            _, id = self._sent.popleft()
+            self._counts[id] -= 1
+            if not self._counts[id]:
+                del self._counts[id]
+
+
+def address_for_clients(identity: WorkerIdentity, peer: str, here: str, reached: str) -> Address:
+    """Where a client finds a worker.
+
+    The operator's own choice comes first. A worker on the primary's host, ``here``, is found where the
+    client ``reached`` the primary; one elsewhere where its link comes from, ``peer``. The port is always
+    the worker's.
+    """
+    address = Address.parse(identity.address)
+    if identity.advertise:
+        return address
+    if identity.host == here or is_loopback(peer):
+        return Address(reached, address.port)
+    return Address(peer, address.port)
+
+
+def is_loopback(host: str) -> bool:
+    """Is this literal address one of a machine's own?"""
+    try:
+        literal = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(literal, "ipv4_mapped", None)
+    return (mapped or literal).is_loopback

@@ -1,0 +1,85 @@
+"""The workers that are registered with the primary, what they report, and what happened to them. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from chatnet.wire.cluster import Load, WorkerIdentity
+from chatnet.wire.operate import Event
+
+KEPT_EVENTS = 100
+"""How many of the newest events are kept for the operator."""
+
+L = TypeVar("L")
+
+
+@dataclass(eq=False, slots=True)
+class Worker(Generic[L]):
+    """One registration of a worker: it ends with its ``link``.
+
+    ``posts`` and ``deliveries`` are per second, over the time between its last two reports. One that is
+    ``leaving`` was told to stop: it gets no more clients.
+    """
+
+    identity: WorkerIdentity
+    link: L
+    load: Load = field(default_factory=Load)
+    reported: float | None = None
+    posts: float = 0.0
+    deliveries: float = 0.0
+    leaving: bool = False
+
+    @property
+    def name(self) -> str:
+        """The worker in a sentence."""
+        return f"worker {self.identity.id} on {self.identity.host} (pid {self.identity.pid})"
+
+    def report(self, load: Load, now: float) -> None:
+        """It carries ``load`` at ``now``, in seconds of a clock that does not step."""
+        if self.reported is not None and now > self.reported:
+            passed = now - self.reported
+            self.posts = max(0, load.posts - self.load.posts) / passed
+            self.deliveries = max(0, load.deliveries - self.load.deliveries) / passed
+        self.load, self.reported = load, now
+
+
+class Registry(Generic[L]):
+    """The workers by id, in the order in which they registered; and the newest events, oldest first."""
+
+    def __init__(self) -> None:
+        self._workers: dict[str, Worker[L]] = {}
+        self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def register(self, identity: WorkerIdentity, link: L) -> tuple[Worker[L], Worker[L] | None]:
+        """The registration of a worker, and the one that it replaces: that of a link now given up."""
+        before = self._workers.pop(identity.id, None)
+        worker = self._workers[identity.id] = Worker(identity, link)
+        return worker, before
+
+    def unregister(self, worker: Worker[L]) -> bool:
+        """Forget ``worker``; False if it is not registered any more, or by another link."""
+        if self._workers.get(worker.identity.id) is not worker:
+            return False
+        del self._workers[worker.identity.id]
+        return True
+
+    def workers(self) -> list[Worker[L]]:
+        """All of them."""
+        return list(self._workers.values())
+
+    def open(self) -> dict[str, Worker[L]]:
+        """Those to which clients can be sent, by id."""
+        return {id: worker for id, worker in self._workers.items() if not worker.leaving}
+
+    def note(self, what: str, time: float) -> None:
+        """Something happened, at ``time`` in seconds since 1970."""
+        self._events.append(Event(time, what))
+
+    def events(self) -> list[Event]:
+        """The newest events, oldest first."""
+        return list(self._events)

@@ -1,0 +1,212 @@
+"""The processes that we start: when to start them again, and how all of them are stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.world import Files
+
+FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0
+"""How long to wait before a child is started again, in seconds: doubled each time that it dies young."""
+GOOD_LIFE = 30.0
+"""A child that lived for so many seconds did not die young."""
+TERM_SECONDS = 10.0
+"""How long children may take to stop by themselves; then they are killed."""
+LAST_LINES = 5
+
+
+class Restart(NamedTuple):
+    """Start again after ``seconds``; ``step`` is false if it was the same the last time, in a crash loop."""
+
+    seconds: float
+    step: bool
+
+
+@dataclass
+class RestartPolicy:
+    """When to start one child again. Pure."""
+
+    delay: float = 0.0
+
+    def died(self, lived: float) -> Restart:
+        """The child died after ``lived`` seconds."""
+        before = 0.0 if lived >= GOOD_LIFE else self.delay
+        self.delay = min(before * 2, LONGEST_DELAY) if before else FIRST_DELAY
+        return Restart(self.delay, self.delay != before)
+
+
+class Child(ProcessProtocol):
+    """One process, from its start to its end."""
+
+    transport: Any
+
+    def __init__(self, started: float, ended: Callable[[Child, Failure], None]) -> None:
+        self.started = started
+        self._ended = ended
+        self.gone: Deferred[None] = Deferred()
+
+    def connectionMade(self) -> None:
+        self.pid: int = self.transport.pid
+        self.transport.closeStdin()
+
+    def processEnded(self, reason: Failure) -> None:
+        self._ended(self, reason)
+        self.gone.callback(None)
+
+    def signal(self, name: str) -> None:
+        """Send the signal ``name``, such as KILL; harmless if the process is gone."""
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess(name)
+
+
+class Slot:
+    """Room for one child: it runs, or waits to be started again."""
+
+    def __init__(self, name: str, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self.policy = RestartPolicy()
+        self.child: Child | None = None
+        self.waiting: IDelayedCall | None = None
+
+
+class Supervisor:
+    """Keeps a number of children of one kind running; their names are ``kind``-1, ``kind``-2…
+
+    ``command()`` is what to run. Output goes to ``logs/NAME.log``; ``logs`` exists. ``tell`` gets a sentence
+    for the operator each time that a child has died.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        kind: str,
+        command: Callable[[], list[str]],
+        logs: Path,
+        reactor: Any,
+        monotonic: Callable[[], float],
+        files: Files,
+        environ: Mapping[str, str],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._kind = kind
+        self._command = command
+        self._logs = logs
+        self._reactor = reactor
+        self._monotonic = monotonic
+        self._files = files
+        self._environ = environ
+        self._tell = tell
+        self._slots: list[Slot] = []
+        self._stopping = False
+
+    @property
+    def count(self) -> int:
+        """How many children are kept."""
+        return len(self._slots)
+
+    def keep(self, count: int) -> None:
+        """Keep at least ``count`` children running from now on."""
+        while len(self._slots) < count and not self._stopping:
+            name = f"{self._kind}-{len(self._slots) + 1}"
+            slot = Slot(name, self._logs / f"{name}.log")
+            self._slots.append(slot)
+            self._start(slot)
+
+    def owns(self, pid: int) -> bool:
+        """Is this process a child of ours?"""
+        return any(child.pid == pid for child in self._children())
+
+    def kill(self, pid: int) -> None:
+        """Kill the child ``pid``, which hangs; another is started in its place."""
+        for child in self._children():
+            if child.pid == pid:
+                child.signal("KILL")
+
+    async def stop(self) -> None:
+        """Stop all children, and wait until each is gone: asked at first, killed after ten seconds."""
+        self._stopping = True
+        for slot in self._slots:
+            if slot.waiting is not None:
+                slot.waiting.cancel()
+                slot.waiting = None
+        children = self._children()
+        for child in children:
+            child.signal("TERM")
+        deadline = self._reactor.callLater(TERM_SECONDS, self._kill_all)
+        for child in children:
+            await child.gone
+        if deadline.active():
+            deadline.cancel()
+
+    def _children(self) -> list[Child]:
+        return [slot.child for slot in self._slots if slot.child is not None]
+
+    def _kill_all(self) -> None:
+        for child in self._children():
+            self._log.warn("Process {pid} does not stop; killing it", pid=child.pid)
+            child.signal("KILL")
+
+    def _start(self, slot: Slot) -> None:
+        slot.waiting = None
+        child = Child(self._monotonic(), lambda child, reason: self._died(slot, child, reason))
+        try:
+            self._spawn(slot, child)
+        except OSError as error:
+            self._start_again(slot, f"{slot.name} could not be started ({error.strerror})", 0.0)
+        else:
+            slot.child = child
+            self._log.info("Started {name} (pid {pid})", name=slot.name, pid=child.pid)
+
+    def _spawn(self, slot: Slot, child: Child) -> None:
+        command = self._command()
+        output = self._files.append_to(slot.log)
+        try:
+            self._reactor.spawnProcess(
+                child, command[0], command, env=dict(self._environ), childFDs={0: "w", 1: output, 2: output}
+            )
+        finally:
+            self._files.close(output)
+
+    def _died(self, slot: Slot, child: Child, reason: Failure) -> None:
+        slot.child = None
+        what = f"{slot.name} (pid {child.pid}) {_how_it_ended(reason)}"
+        if self._stopping:
+            self._log.info("{what}", what=what)
+        else:
+            self._start_again(slot, what, self._monotonic() - child.started)
+
+    def _start_again(self, slot: Slot, what: str, lived: float) -> None:
+        restart = slot.policy.died(lived)
+        slot.waiting = self._reactor.callLater(restart.seconds, self._start, slot)
+        self._tell(f"{what}; another one is started")
+        if restart.step:
+            self._log.warn(
+                "{what} after {lived:.1f} s; starting another in {seconds} s. {log} ends with:\n{lines}",
+                what=what,
+                lived=lived,
+                seconds=restart.seconds,
+                log=slot.log,
+                lines="\n".join(f"    {line}" for line in self._files.tail(slot.log, LAST_LINES)),
+            )
+
+
+def _how_it_ended(reason: Failure) -> str:
+    error = reason.value
+    if isinstance(error, ProcessTerminated):
+        if error.signal is not None:
+            return f"was killed by signal {error.signal}"
+        return f"failed with status {error.exitCode}"
+    return "exited"
