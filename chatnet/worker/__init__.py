@@ -1,0 +1,13 @@
+"""A worker: it holds sessions, and follows the log on their behalf.
+
+tap         the options of ``twistd chat-worker``
+service     the wiring, the port, and the process's life
+uplink      the link to the primary: find it, prove, register, report
+door        a connection before it has logged in
+logins      names, secrets and tickets; failed attempts are slowed down
+session     one logged-in connection: the client's commands
+drafts      the ordered stream of one session's drafts, held beyond its rate
+turns       a session's reads, one at a time
+listening   a session that hears posts: from catching up to live
+router      places -> live sessions, kept in step by the log    (pure)
+"""

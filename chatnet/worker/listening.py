@@ -1,0 +1,88 @@
+"""A session that hears posts: it catches up with the log, and then the router serves it live."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.entries import Entry, visible
+from chatnet.link import Link
+from chatnet.store import Log
+from chatnet.store.reader import Reader
+from chatnet.worker.router import Resident, Router, delivery
+
+NEAR = 1000
+"""How many entries of the window a session is handed in one turn, in order to go live."""
+
+
+class Listening:
+    """Delivers every visible post behind a cursor, each once, in order, until stopped.
+
+    When the client does not read, nothing is queued: what it missed is read from the log once it does.
+    """
+
+    __slots__ = ("_link", "_log", "_reader", "_resident", "_router")
+
+    _logger = Logger()
+
+    def __init__(self, cursor: int, log: Log, router: Router, resident: Resident, link: Link) -> None:
+        self._log = log
+        self._router = router
+        self._resident = resident
+        self._link = link
+        self._reader = Reader(cursor, log.window, self, NEAR)
+        if link.full:
+            self._reader.full()
+
+    @property
+    def cursor(self) -> int:
+        """Everything visible up to here was put on the link."""
+        return self._reader.cursor
+
+    def start(self, clock: IReactorTime) -> None:
+        """Begin in the reactor's next turn: the answer that says where comes first."""
+        clock.callLater(0, self._reader.start)
+
+    def full(self) -> None:
+        """The link is full."""
+        self._reader.full()
+
+    def drained(self) -> None:
+        """The link has room again."""
+        self._reader.drained()
+
+    def stop(self) -> None:
+        """Deliver nothing more."""
+        self._reader.stop()
+
+    # ---- the reader's sink ----
+
+    async def read(self, after: int, upto: int) -> tuple[list[Entry], int]:
+        feed = await self._log.feed(self._resident.user, after, upto)
+        return feed.posts, feed.cursor
+
+    def take(self, entries: list[Entry]) -> None:
+        posts = [entry for entry in entries if entry.kind == "post" and self._may_see(entry)]
+        if posts:
+            self._router.deliveries += len(posts)
+            outbox = self._link.outbox
+            outbox.put(delivery(posts))
+            # Now, not at the end of the turn: the transport may be full, and then the reader must stop here.
+            outbox.flush()
+
+    def _may_see(self, post: Entry) -> bool:
+        # Only a page of the log reaches back so far, and the log has filtered it; the memberships do not.
+        return post.seq <= self._resident.since or visible(
+            post, self._resident.user, self._resident.memberships
+        )
+
+    def go_live(self) -> None:
+        self._router.go_live(self._resident, self._link.outbox)
+
+    def leave_live(self) -> None:
+        self._router.leave_live(self._resident, self._link.outbox)
+
+    def failed(self, failure: Failure) -> None:
+        self._logger.failure("Catching up for {user} failed; closing", failure, user=self._resident.user)
+        self._link.abort()

@@ -1,0 +1,164 @@
+"""Places -> live sessions on this worker, kept in step by the log itself. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from chatnet.entries import Entry, Memberships, places
+from chatnet.store import Snapshot
+
+_BEGINNING = b"\x00\x08_command\x00\x07Deliver\x00\x05entry"
+_END = b"\x00\x00"
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Ear(Protocol):
+    """Where a live session's bytes go: see :class:`chatnet.outbox.Outbox`."""
+
+    parts: list[bytes]
+
+
+class Dirty(Protocol):
+    """Which outboxes are to be flushed: see :class:`chatnet.outbox.Outboxes`."""
+
+    dirty: list[Ear]
+
+    schedule: Callable[[], None]
+
+
+class Resident:
+    """A user with sessions on this worker.
+
+    ``memberships`` are complete behind the seq ``since``, and in step with the window's head; all sessions
+    of the user share them. ``live`` are those that hear posts as they come.
+    """
+
+    __slots__ = ("live", "memberships", "sessions", "since", "user")
+
+    def __init__(self, user: str, memberships: Memberships, since: int) -> None:
+        self.user = user
+        self.memberships = memberships
+        self.since = since
+        self.sessions = 0
+        self.live: tuple[Ear, ...] = ()
+
+    def places(self) -> list[str]:
+        """Where this user listens now."""
+        return [self.user, "@" + self.user, *self.memberships.rooms()]
+
+
+class Router:
+    """Hands each new post to the live sessions that may see it.
+
+    ``deliveries`` counts them. A live session's cursor is the window's head: there is none to move here.
+    """
+
+    def __init__(self, outboxes: Dirty) -> None:
+        self._outboxes = outboxes
+        self._ears: dict[str, dict[Ear, None]] = {}
+        self._residents: dict[str, Resident] = {}
+        self.deliveries = 0
+
+    def arrive(self, user: str, snapshot: Snapshot, since: int, behind: Iterable[Entry]) -> Resident:
+        """One more session of ``user``.
+
+        ``snapshot`` was taken after ``since``; ``behind`` are the entries from there to the window's head.
+        """
+        resident = self._residents.get(user)
+        if resident is None:
+            memberships = Memberships(snapshot.intervals)
+            for entry in behind:
+                if entry.user == user and entry.kind in ("join", "leave"):
+                    memberships.apply(entry)
+            resident = self._residents[user] = Resident(user, memberships, since)
+        resident.sessions += 1
+        return resident
+
+    def depart(self, resident: Resident) -> None:
+        """One session less, which must not be live any more."""
+        resident.sessions -= 1
+        if not resident.sessions:
+            del self._residents[resident.user]
+
+    def go_live(self, resident: Resident, ear: Ear) -> None:
+        """Hand over what comes from now on."""
+        resident.live += (ear,)
+        for place in resident.places():
+            self._subscribe(place, ear)
+
+    def leave_live(self, resident: Resident, ear: Ear) -> None:
+        """Hand over nothing more."""
+        resident.live = tuple(other for other in resident.live if other is not ear)
+        for place in resident.places():
+            self._unsubscribe(place, ear)
+
+    def apply(self, entries: Sequence[Entry]) -> None:
+        """The window grew: hand over posts, and follow the joins and leaves, in seq order.
+
+        Posts in a row that are heard at the same places travel as one chunk of bytes.
+        """
+        run: list[Entry] = []
+        where: tuple[str, ...] = ()
+        for entry in entries:
+            if entry.kind == "post":
+                at = places(entry.user, entry.text)
+                if at != where:
+                    self._fan_out(where, run)
+                    run, where = [], at
+                run.append(entry)
+            elif entry.kind in ("join", "leave") and entry.user in self._residents:
+                self._fan_out(where, run)
+                run = []
+                self._move(self._residents[entry.user], entry)
+        self._fan_out(where, run)
+
+    def _fan_out(self, where: tuple[str, ...], run: list[Entry]) -> None:
+        if not run:
+            return
+        ears = self._listening(where)
+        if not ears:
+            return
+        chunk = delivery(run)
+        outboxes = self._outboxes
+        dirty = outboxes.dirty
+        for ear in ears:
+            parts = ear.parts
+            if not parts:
+                dirty.append(ear)
+            parts.append(chunk)
+        outboxes.schedule()
+        self.deliveries += len(ears) * len(run)
+
+    def _listening(self, where: tuple[str, ...]) -> dict[Ear, None]:
+        """Who listens at any of the places, each once."""
+        found = [self._ears[place] for place in where if place in self._ears]
+        if len(found) == 1:
+            return found[0]
+        return {ear: None for ears in found for ear in ears}
+
+    def _move(self, resident: Resident, entry: Entry) -> None:
+        if resident.memberships.apply(entry):
+            change = self._subscribe if entry.kind == "join" else self._unsubscribe
+            for ear in resident.live:
+                change(entry.room, ear)
+
+    def _subscribe(self, place: str, ear: Ear) -> None:
+        self._ears.setdefault(place, {})[ear] = None
+
+    def _unsubscribe(self, place: str, ear: Ear) -> None:
+        ears = self._ears[place]
+        del ears[ear]
+        if not ears:
+            del self._ears[place]
+
+
+def delivery(posts: Iterable[Entry]) -> bytes:
+    """The boxes of ``Deliver`` for ``posts``, as AMP would serialize them, several times faster."""
+    parts: list[bytes] = []
+    for post in posts:
+        blob = _encode(post)
+        parts += (_BEGINNING, len(blob).to_bytes(2, "big"), blob, _END)
+    return b"".join(parts)

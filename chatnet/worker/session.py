@@ -1,0 +1,225 @@
+"""One logged-in connection of a client: its commands, and what it hears."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from chatnet.auth import Token, check_password, password_credential
+from chatnet.entries import Draft, Kind, check_text, fold_room
+from chatnet.errors import CursorAhead, Poison
+from chatnet.link import PING, Locator
+from chatnet.store import Log, Outcome, Refused
+from chatnet.wire import session as wire
+from chatnet.worker.drafts import DraftStream
+from chatnet.worker.listening import Listening
+from chatnet.worker.logins import Hashing, refusal
+from chatnet.worker.router import Resident, Router
+from chatnet.worker.turns import Turns
+
+
+class Sessions:
+    """What all sessions of a worker share, and what they have done together.
+
+    ``count`` is how many there are now; ``posts`` were taken; ``poison`` is how many drafts were refused
+    as such. ``rate`` is how many drafts a second each may append in the long run, 0 for no limit.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        router: Router,
+        hashing: Hashing,
+        token: Token,
+        rate: int,
+        clock: IReactorTime,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.log = log
+        self.router = router
+        self.hashing = hashing
+        self.rate = rate
+        self.clock = clock
+        self.monotonic = monotonic
+        self._token = token
+        self.count = 0
+        self.posts = 0
+        self.poison = 0
+
+    def ticket(self, user: str, secret_seq: int) -> bytes:
+        """By this ``user`` can come back."""
+        return self._token.ticket(self.log.log_id, user, secret_seq)
+
+
+class Session(Locator):
+    """The commands of a user who is logged in."""
+
+    hint = "you are logged in, and docs/protocol.md names the commands"
+
+    _drafts: DraftStream | None = None
+    _turns: Turns | None = None
+    _listening: Listening | None = None
+    _chats = 0
+    _newest_own = 0
+
+    def __init__(self, sessions: Sessions, resident: Resident) -> None:
+        self._sessions = sessions
+        self._resident = resident
+        sessions.count += 1
+
+    # ---- drafts: one ordered stream ----
+
+    @wire.Post.responder
+    def post(self, key: bytes, text: str) -> Deferred[dict[str, Any]]:
+        return self._send("post", self._resident.user, check_text(text), key).addCallback(self._posted)
+
+    @wire.Join.responder
+    def join(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
+        room = fold_room(room)
+        return self._send("join", room, "", key).addCallback(lambda seq: {"seq": seq, "room": room})
+
+    @wire.Leave.responder
+    def leave(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
+        room = fold_room(room)
+        return self._send("leave", room, "", key).addCallback(lambda seq: {"seq": seq, "room": room})
+
+    @wire.SetSecret.responder
+    def set_secret(self, key: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
+        check_password(secret)
+        user = self._resident.user
+        hashed = self._sessions.hashing.run(password_credential, secret, key)
+        made = hashed.addCallback(lambda credential: Draft("secret", user, user, credential, key))
+        sent = self._stream().send_when_made(made).addCallback(self._accepted)
+        return sent.addCallback(lambda seq: {"ticket": self._sessions.ticket(user, seq)})
+
+    def _send(self, kind: Kind, room: str, text: str, key: bytes) -> Deferred[int]:
+        draft = Draft(kind, self._resident.user, room, text, key)
+        return (self._drafts or self._stream()).send(draft).addCallback(self._accepted)
+
+    def _stream(self) -> DraftStream:
+        if self._drafts is None:
+            shared = self._sessions
+            self._drafts = DraftStream(shared.log, self.link, shared.rate, shared.clock, shared.monotonic)
+        return self._drafts
+
+    def _accepted(self, outcome: Outcome) -> int:
+        if isinstance(outcome, Refused):
+            self._sessions.poison += outcome.code == Poison.code
+            raise refusal(outcome)
+        if outcome > self._newest_own:
+            self._newest_own = outcome
+        return outcome
+
+    def _posted(self, seq: int) -> dict[str, Any]:
+        self._sessions.posts += 1
+        return {"seq": seq}
+
+    # ---- reads: one at a time ----
+
+    @wire.List.responder
+    async def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
+        async with self._turn():
+            await self._own_drafts_followed()
+            rooms = await self._sessions.log.rooms(_fold_prefix(prefix), after)
+        joined = [room for room in rooms.names if self._resident.memberships.has(room)]
+        return {"rooms": rooms.names, "joined": joined, "more": int(rooms.more)}
+
+    @wire.History.responder
+    async def history(self, room: str, before: int | None) -> dict[str, Any]:
+        room = fold_room(room)
+        async with self._turn():
+            return {"posts": await self._sessions.log.history(room, before)}
+
+    @wire.Chat.responder
+    async def chat(self, cursor: int | None) -> dict[str, Any]:
+        self._listen_no_more()
+        mine = self._chats
+        log = self._sessions.log
+        async with self._turn():
+            await self._own_drafts_followed()
+            if cursor is None:
+                cursor = log.window.head
+                posts = await log.newest(self._resident.user, cursor)
+            else:
+                posts = []
+                await self._check(cursor)
+        # A later Chat or Unchat, and the connection's end, have the last word.
+        if mine == self._chats:
+            self._listening = Listening(cursor, log, self._sessions.router, self._resident, self.link)
+            self._listening.start(self._sessions.clock)
+        return {"posts": posts, "cursor": cursor}
+
+    @wire.Unchat.responder
+    def unchat(self) -> dict[str, Any]:
+        self._listen_no_more()
+        return {}
+
+    def _turn(self) -> Turns:
+        if self._turns is None:
+            self._turns = Turns(self.link, self._sessions.clock)
+        return self._turns
+
+    async def _check(self, cursor: int) -> None:
+        log = self._sessions.log
+        if cursor > log.window.head and cursor > (head := await log.head()):
+            raise CursorAhead.of(head=head, cursor=cursor)
+
+    async def _own_drafts_followed(self) -> None:
+        """Wait until this worker has followed the log to what this session was told is durable."""
+        window, goal = self._sessions.log.window, self._newest_own
+        if window.head < goal:
+            reached: Deferred[None] = Deferred()
+
+            def grown(entries: object) -> None:
+                if window.head >= goal:
+                    window.unwatch(grown)
+                    reached.callback(None)
+
+            window.watch(grown)
+            await reached
+
+    def _listen_no_more(self) -> None:
+        self._chats += 1
+        if self._listening is not None:
+            self._listening.stop()
+            self._listening = None
+
+    # ---- the link ----
+
+    def lost(self, reason: Failure) -> None:
+        self._listen_no_more()
+        if self._drafts is not None:
+            self._drafts.stop()
+        if self._turns is not None:
+            self._turns.stop()
+        self._sessions.router.depart(self._resident)
+        self._sessions.count -= 1
+
+    def filled(self) -> None:
+        if self._listening is not None:
+            self._listening.full()
+
+    def drained(self) -> None:
+        if self._listening is not None:
+            self._listening.drained()
+        if self._turns is not None:
+            self._turns.go_on()
+
+    def ping(self) -> bytes:
+        if self._drafts is not None and self._drafts.holding:
+            self.link.silent = 0.0  # it is we who do not read
+        return PING if self._listening is None else _ping_up_to(self._listening.cursor)
+
+
+def _fold_prefix(prefix: str) -> str:
+    return unicodedata.normalize("NFC", prefix.strip().lower())
+
+
+def _ping_up_to(seq: int) -> bytes:
+    digits = b"%d" % seq
+    return b"\x00\x08_command\x00\x04Ping\x00\x03seq\x00%c%b\x00\x00" % (len(digits), digits)

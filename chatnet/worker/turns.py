@@ -1,0 +1,59 @@
+"""A session's reads, one at a time."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from chatnet.link import Link
+
+MOST_WAITING = 16
+"""How many reads may wait before the connection is not read any more."""
+
+
+class Turns:
+    """``async with turns:`` around a read: reads take turns, in the order in which they came.
+
+    None begins while the client does not read the answers to those before it, for then this one's would
+    wait in our memory.
+    """
+
+    __slots__ = ("_busy", "_clock", "_holding", "_link", "_waiting")
+
+    def __init__(self, link: Link, clock: IReactorTime) -> None:
+        self._link = link
+        self._clock = clock
+        self._busy = False
+        self._holding = False
+        self._waiting: list[Deferred[None]] = []
+
+    async def __aenter__(self) -> None:
+        if not (self._busy or self._waiting or self._link.full):
+            self._busy = True
+            return
+        turn: Deferred[None] = Deferred()
+        self._waiting.append(turn)
+        if not self._holding and len(self._waiting) > MOST_WAITING:
+            self._holding = True
+            self._link.hold()
+        await turn
+
+    async def __aexit__(self, *_: object) -> None:
+        self._busy = False
+        if self._waiting:
+            # Not in this turn of the reactor: the answer must go out first, and may find the link full.
+            self._clock.callLater(0, self.go_on)
+
+    def go_on(self) -> None:
+        """The next may begin, if the link has room."""
+        if self._waiting and not self._busy and not self._link.full:
+            self._busy = True
+            turn = self._waiting.pop(0)
+            if self._holding and len(self._waiting) <= MOST_WAITING // 2:
+                self._holding = False
+                self._link.release()
+            turn.callback(None)
+
+    def stop(self) -> None:
+        """The session is gone: nobody waits for an answer."""
+        self._waiting.clear()
