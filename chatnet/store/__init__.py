@@ -80,6 +80,14 @@ class Log(Protocol):
     window: Window
     """The newest entries, in step with the log; readers wait on it."""
 
+    @property
+    def log_id(self) -> str:
+        """Which log this is, for ever; tickets are of one log."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was passed to :meth:`append` and is not yet durable, in bytes, roughly."""
+
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
         """Append ``drafts`` in this order, after all that was passed before.
 
