@@ -1,0 +1,106 @@
+"""Natural batching: while one batch is being committed, the next gathers. Nothing waits on a timer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.entries import Draft
+from chatnet.store import Outcome
+from chatnet.store.pages import draft_bytes
+
+Commit = Callable[[list[Draft]], Awaitable[list[Outcome]]]
+"""Makes a batch durable and answers one outcome a draft. It waits for what is transient."""
+
+
+class _Call:
+    """One call of ``append``; its drafts may be spread over several batches."""
+
+    __slots__ = ("count", "deferred", "outcomes")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.outcomes: list[Outcome] = []
+        self.deferred: Deferred[list[Outcome]] = Deferred()
+
+    def answer(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        if len(self.outcomes) == self.count:
+            self.deferred.callback(self.outcomes)
+
+
+class Appender:
+    """Commits drafts in the order in which they came, one batch after the other.
+
+    A batch has at most ``max_drafts`` drafts and ``max_bytes`` bytes; a larger draft goes alone.
+    ``waiting_bytes`` is the size of all that is not committed yet.
+    """
+
+    _log = Logger()
+
+    def __init__(self, commit: Commit, max_drafts: int, max_bytes: int) -> None:
+        self._commit = commit
+        self._max_drafts, self._max_bytes = max_drafts, max_bytes
+        self._queue: deque[tuple[Draft, int, _Call]] = deque()
+        self._working = False
+        self.waiting_bytes = 0
+
+    def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
+        """Commit ``drafts`` behind all that came before. Fires with one outcome each.
+
+        When a commit fails, so do the calls that have a draft in its batch: the rest of their drafts is
+        dropped. The calls behind them go on.
+        """
+        if not drafts:
+            return succeed([])
+        call = _Call(len(drafts))
+        for draft in drafts:
+            size = draft_bytes(draft)
+            self._queue.append((draft, size, call))
+            self.waiting_bytes += size
+        if not self._working:
+            self._working = True
+            Deferred.fromCoroutine(self._work()).addErrback(
+                lambda why: self._log.failure("The appender broke: no draft is taken any more", why)
+            )
+        return call.deferred
+
+    async def _work(self) -> None:
+        while self._queue:
+            drafts, calls, size = self._next_batch()
+            try:
+                outcomes = await self._commit(drafts)
+            except Exception:
+                self.waiting_bytes -= size
+                self._fail(calls, Failure())
+            else:
+                self.waiting_bytes -= size
+                for call, outcome in zip(calls, outcomes, strict=True):
+                    call.answer(outcome)
+        self._working = False
+
+    def _fail(self, calls: list[_Call], why: Failure) -> None:
+        failed = dict.fromkeys(calls)
+        dropped = [size for _, size, call in self._queue if call in failed]
+        self._queue = deque(item for item in self._queue if item[2] not in failed)
+        self.waiting_bytes -= sum(dropped)
+        for call in failed:
+            call.deferred.errback(why)
+
+    def _next_batch(self) -> tuple[list[Draft], list[_Call], int]:
+        drafts: list[Draft] = []
+        calls: list[_Call] = []
+        total = 0
+        while self._queue and len(drafts) < self._max_drafts:
+            draft, size, call = self._queue[0]
+            if drafts and total + size > self._max_bytes:
+                break
+            self._queue.popleft()
+            drafts.append(draft)
+            calls.append(call)
+            total += size
+        return drafts, calls, total

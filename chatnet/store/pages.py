@@ -1,0 +1,53 @@
+"""How much entries and drafts take on the wire, and pages cut to fit it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from chatnet.entries import Draft, Entry
+from chatnet.store import PAGE_BYTES
+
+PAGE_ENTRIES = 500
+"""How many entries a page holds at most: what is small on the wire still takes time to make."""
+
+# msgpack's headers, the longest kind, the key, and an entry's two numbers at their longest.
+_DRAFT_BYTES = 40
+_ENTRY_BYTES = _DRAFT_BYTES + 18
+
+
+def draft_bytes(draft: Draft) -> int:
+    """An upper bound of the encoded size, in bytes."""
+    return _DRAFT_BYTES + _utf8(draft.user) + _utf8(draft.room) + _utf8(draft.text)
+
+
+def entry_bytes(entry: Entry) -> int:
+    """An upper bound of the encoded size, in bytes."""
+    return _ENTRY_BYTES + _utf8(entry.user) + _utf8(entry.room) + _utf8(entry.text)
+
+
+def take_page(entries: Iterable[Entry]) -> tuple[list[Entry], bool]:
+    """The first page of ``entries``, and whether it ends because it is full and not because they do.
+
+    A page has at least one entry, if there is one. Of a lazy iterable one entry more may be drawn.
+    """
+    page: list[Entry] = []
+    room = PAGE_BYTES
+    for entry in entries:
+        room -= entry_bytes(entry)
+        if page and (room < 0 or len(page) == PAGE_ENTRIES):
+            return page, True
+        page.append(entry)
+    return page, False
+
+
+def cut_pages(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """All of ``entries``, in pages."""
+    start = 0
+    while start < len(entries):
+        page, _ = take_page(entries[start : start + PAGE_ENTRIES])
+        yield page
+        start += len(page)
+
+
+def _utf8(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
