@@ -1,0 +1,134 @@
+"""The reads of the embedded store: by index alone, each costing what it returns and not what is stored.
+
+Each is a function of a connection inside a read transaction; see :class:`chatnet.store.Log` for what they
+promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from itertools import groupby, islice
+from typing import Any
+
+import apsw
+
+from chatnet.entries import Entry, Interval
+from chatnet.errors import NoSuchRoom
+from chatnet.store import NEWEST, Account, Feed, Rooms, Snapshot
+from chatnet.store.pages import PAGE_ENTRIES, take_page
+from chatnet.store.sqlite_schema import OPEN
+
+_ROOMS = 200
+"""How many names a page of rooms holds."""
+
+_FIRST_CHUNK, _LAST_CHUNK = 20, 640
+"""How many seqs are read of one place at a time: few at first, for there may be many places."""
+
+Span = tuple[str, int, int]
+"""What is heard at a place: its posts with after < seq < before."""
+
+
+def page(connection: apsw.Connection, after: int, upto: int) -> list[Entry]:
+    """The first page of all entries behind ``after``."""
+    rows = connection.execute(
+        "SELECT * FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (after, upto, PAGE_ENTRIES)
+    )
+    return take_page(Entry(*row) for row in rows)[0]
+
+
+def last(connection: apsw.Connection, count: int) -> list[Entry]:
+    """The newest ``count`` entries."""
+    rows = connection.execute("SELECT * FROM entry ORDER BY seq DESC LIMIT ?", (count,))
+    return [Entry(*row) for row in rows][::-1]
+
+
+def account(connection: apsw.Connection, user: str) -> Account | None:
+    for row in connection.execute("SELECT credential, secret_seq FROM account WHERE user = ?", (user,)):
+        return Account(*row)
+    return None
+
+
+def snapshot(connection: apsw.Connection, user: str, after: int, upto: int) -> Snapshot:
+    known = account(connection, user)
+    stays = sorted(_stays(connection, user, min(after, upto), upto))
+    intervals = [Interval(room, joined, left if left <= upto else None) for room, joined, left in stays]
+    return Snapshot(upto, known.secret_seq if known else 0, intervals)
+
+
+def newest(connection: apsw.Connection, user: str, upto: int) -> list[Entry]:
+    rooms = [room for room, _, _ in _stays(connection, user, upto, upto)]
+    places = (_falling(connection, name, upto) for name in (user, "@" + user, *rooms))
+    seqs = _each_once(merge(*places, reverse=True))
+    posts, _ = take_page(_entries(connection, islice(seqs, NEWEST)))
+    return posts[::-1]
+
+
+def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> Feed:
+    spans: list[Span] = [(user, after, upto + 1), ("@" + user, after, upto + 1)]
+    for room, joined, left in _stays(connection, user, after, upto):
+        spans.append((room, max(after, joined), min(upto + 1, left)))
+    seqs = _each_once(merge(*(_rising(connection, span) for span in spans)))
+    posts, is_full = take_page(_entries(connection, seqs))
+    return Feed(posts, posts[-1].seq if is_full else upto)
+
+
+def history(connection: apsw.Connection, room: str, before: int | None) -> list[Entry]:
+    if not connection.execute("SELECT 1 FROM room WHERE name = ?", (room,)).get:
+        raise NoSuchRoom.of(room=room)
+    seqs = _falling(connection, room, OPEN if before is None else before - 1)
+    posts, _ = take_page(_entries(connection, seqs))
+    return posts[::-1]
+
+
+def rooms(connection: apsw.Connection, prefix: str, after: str) -> Rooms:
+    # No name contains the last code point, so what begins with the prefix sorts before this.
+    end = prefix + "\U0010ffff"
+    rows = connection.execute(
+        "SELECT name FROM room WHERE name >= ? AND name > ? AND name < ? ORDER BY name LIMIT ?",
+        (prefix, after, end, _ROOMS + 1),
+    )
+    names = [name for (name,) in rows]
+    return Rooms(names[:_ROOMS], len(names) > _ROOMS)
+
+
+def _stays(connection: apsw.Connection, user: str, after: int, upto: int) -> list[tuple[str, int, int]]:
+    """Room, joined and left of the user's stays that began by ``upto`` and did not end by ``after``."""
+    return list(
+        connection.execute(
+            "SELECT room, joined, left FROM membership WHERE user = ? AND left > ? AND joined <= ?",
+            (user, after, upto),
+        )
+    )
+
+
+def _rising(connection: apsw.Connection, span: Span) -> Iterator[int]:
+    name, after, before = span
+    sql = "SELECT seq FROM place WHERE name = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?"
+    chunk = _FIRST_CHUNK
+    while seqs := _column(connection, sql, name, after, before, chunk):
+        yield from seqs
+        after, chunk = seqs[-1], min(2 * chunk, _LAST_CHUNK)
+
+
+def _falling(connection: apsw.Connection, name: str, last: int) -> Iterator[int]:
+    sql = "SELECT seq FROM place WHERE name = ? AND seq <= ? ORDER BY seq DESC LIMIT ?"
+    chunk = _FIRST_CHUNK
+    while seqs := _column(connection, sql, name, last, chunk):
+        yield from seqs
+        last, chunk = seqs[-1] - 1, min(2 * chunk, _LAST_CHUNK)
+
+
+def _column(connection: apsw.Connection, sql: str, *values: str | int) -> list[Any]:
+    return [row[0] for row in connection.execute(sql, values)]
+
+
+def _each_once(seqs: Iterable[int]) -> Iterator[int]:
+    """A post is heard at several places: of neighbours that are equal, the first."""
+    return (seq for seq, _ in groupby(seqs))
+
+
+def _entries(connection: apsw.Connection, seqs: Iterable[int]) -> Iterator[Entry]:
+    for seq in seqs:
+        for row in connection.execute("SELECT * FROM entry WHERE seq = ?", (seq,)):
+            yield Entry(*row)

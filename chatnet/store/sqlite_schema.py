@@ -1,0 +1,103 @@
+"""The tables of the embedded store, and how a connection to it is set up."""
+
+from __future__ import annotations
+
+import apsw
+
+from chatnet.errors import CannotStart
+
+OPEN = (1 << 63) - 1
+"""``membership.left`` of a stay that lasts."""
+
+_STEPS = (
+    """
+    CREATE TABLE log (
+        id TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        head INTEGER NOT NULL
+    );
+    CREATE TABLE entry (
+        seq INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        user TEXT NOT NULL,
+        room TEXT NOT NULL,
+        text TEXT NOT NULL,
+        key BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX entry_key ON entry (user, key);
+    -- Where each post is heard: see chatnet.entries.places.
+    CREATE TABLE place (
+        name TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (name, seq)
+    ) WITHOUT ROWID;
+    -- A stay that lasts has the greatest "left": so those of one user stand together, and can be looked up.
+    CREATE TABLE membership (
+        user TEXT NOT NULL,
+        left INTEGER NOT NULL,
+        room TEXT NOT NULL,
+        joined INTEGER NOT NULL,
+        PRIMARY KEY (user, left, room)
+    ) WITHOUT ROWID;
+    CREATE TABLE account (
+        user TEXT PRIMARY KEY,
+        credential TEXT NOT NULL,
+        secret_seq INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE room (
+        name TEXT PRIMARY KEY
+    ) WITHOUT ROWID;
+    """,
+)
+"""Each step brings a store from one schema version to the next. Never change one that was released."""
+
+_WRITER_CACHE_KIB = 64 * 1024
+_READER_CACHE_KIB = 8 * 1024
+_CHECKPOINT_PAGES = 4_000
+_BUSY_MS = 5_000
+
+
+def set_up_writer(connection: apsw.Connection) -> None:
+    """WAL, and every commit on disk before it returns. This connection alone commits and checkpoints."""
+    connection.set_busy_timeout(_BUSY_MS)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
+    connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+
+
+def set_up_reader(connection: apsw.Connection) -> None:
+    """A connection that cannot write."""
+    connection.set_busy_timeout(_BUSY_MS)
+    connection.execute("PRAGMA query_only=1")
+    connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB}")
+
+
+def migrate(connection: apsw.Connection, fresh_id: str) -> None:
+    """Bring the tables to this version; a new store gets the log's id.
+
+    :raises CannotStart: a newer chatnet made them.
+    """
+    with connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+        version = connection.execute("SELECT version FROM schema_version").get or 0
+        if version > len(_STEPS):
+            raise CannotStart(
+                f"The store was written by a newer chatnet (schema {version}; this one knows {len(_STEPS)}): "
+                "update chatnet."
+            )
+        for step in _STEPS[version:]:
+            connection.execute(step)
+        connection.execute("DELETE FROM schema_version")
+        connection.execute("INSERT INTO schema_version VALUES (?)", (len(_STEPS),))
+        if connection.execute("SELECT count(*) FROM log").get == 0:
+            connection.execute("INSERT INTO log VALUES (?, 0, 0)", (fresh_id,))
+
+
+def take_epoch(connection: apsw.Connection) -> tuple[str, int]:
+    """Begin a new epoch: the log's id, and the epoch."""
+    with connection:
+        connection.execute("UPDATE log SET epoch = epoch + 1")
+        log_id, epoch = next(connection.execute("SELECT id, epoch FROM log"))
+    return log_id, epoch

@@ -1,0 +1,225 @@
+"""The tables as their one writer sees them: it validates drafts and commits them, one transaction a batch.
+
+Everything here runs in the writer's thread.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import apsw
+
+from chatnet.entries import Draft, Entry, is_topic, places
+from chatnet.errors import (
+    AlreadyJoined,
+    EpochLost,
+    KeyReused,
+    NameTaken,
+    NoSuchRoom,
+    NoSuchUser,
+    NotJoined,
+    OwnRoom,
+    Poison,
+    Refusal,
+)
+from chatnet.store import Outcome, Refused
+from chatnet.store.sqlite_schema import OPEN
+
+_KNOWN_USERS = 100_000
+"""How many names are remembered to exist; beyond it, forget them and look up again."""
+
+
+class DiskFull(Exception):
+    """There is no room to commit; nothing was. Transient."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a commit did: an outcome for each draft, the new entries, and the drafts that our code died of."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    poisoned: list[tuple[Draft, Exception]] = field(default_factory=list)
+
+
+class SqliteStore:
+    """The writer's side of the store in one ``epoch``. ``time`` is the newest entry's, ``head`` its seq."""
+
+    def __init__(self, connection: apsw.Connection, epoch: int) -> None:
+        self._connection = connection
+        self._execute = connection.cursor().execute
+        self._epoch = epoch
+        self.head: int = self._execute("SELECT head FROM log").get
+        self.time: int = self._execute("SELECT time FROM entry WHERE seq = ?", (self.head,)).get or 0
+        self._users: set[str] = set()
+        self._derive: dict[str, Callable[[Entry], None]] = {
+            "register": self._register,
+            "secret": self._secret,
+            "join": self._join,
+            "leave": self._leave,
+            "post": self._post,
+        }
+
+    def commit(self, drafts: list[Draft], now: int) -> Batch:
+        """Append ``drafts`` durably, at ``now`` or later: in milliseconds since 1970, never going back.
+
+        :raises DiskFull: nothing was committed; the same call may succeed later.
+        :raises EpochLost: another process has taken the lease.
+        :raises apsw.Error: the store is broken.
+        """
+        now = max(now, self.time)
+        try:
+            return self._transact(drafts, now, self._apply)
+        except (DiskFull, EpochLost, apsw.Error):
+            raise
+        except Exception:
+            # One of the drafts made our own code raise. Find out which: its neighbours must not suffer.
+            return self._transact(drafts, now, self._apply_guarded)
+
+    def close(self) -> None:
+        """Close the connection; the last one that closes checkpoints."""
+        self._connection.close()
+
+    def _transact(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
+        try:
+            return self._run(drafts, now, apply)
+        except BaseException as error:
+            full = _is_disk_full(error, self._connection)
+            self._users.clear()
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")
+            if full:
+                raise DiskFull(str(error)) from error
+            raise
+
+    def _run(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
+        execute = self._execute
+        execute("BEGIN IMMEDIATE")
+        epoch, head = next(execute("SELECT epoch, head FROM log"))
+        if epoch != self._epoch:
+            raise EpochLost(f"Epoch {epoch} has begun; ours was {self._epoch}")
+        batch = Batch()
+        self._next = head + 1
+        for draft in drafts:
+            apply(draft, now, batch)
+        if batch.entries:
+            execute("UPDATE log SET head = ?", (self._next - 1,))
+        execute("COMMIT")
+        if batch.entries:
+            self.head, self.time = self._next - 1, now
+        return batch
+
+    def _apply_guarded(self, draft: Draft, now: int, batch: Batch) -> None:
+        self._execute("SAVEPOINT draft")
+        try:
+            self._apply(draft, now, batch)
+        except apsw.Error:
+            raise
+        except Exception as error:
+            self._users.clear()
+            self._execute("ROLLBACK TO draft")
+            batch.poisoned.append((draft, error))
+            batch.outcomes.append(Refused(Poison.code, Poison.sentence))
+        self._execute("RELEASE draft")
+
+    def _apply(self, draft: Draft, now: int, batch: Batch) -> None:
+        """Insert one draft's entry, and what follows from it; or find its old seq, or refuse it."""
+        kind, user, room, text, key = draft.kind, draft.user, draft.room, draft.text, draft.key
+        seq = self._next
+        self._execute(
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user, key) DO NOTHING",
+            (seq, now, kind, user, room, text, key),
+        )
+        if not self._connection.changes():
+            batch.outcomes.append(self._old(draft))
+            return
+        entry = Entry(seq, now, kind, user, room, text, key)
+        try:
+            self._derive[kind](entry)
+        except Refusal as no:
+            self._execute("DELETE FROM entry WHERE seq = ?", (seq,))
+            batch.outcomes.append(Refused(no.code, str(no)))
+            return
+        batch.outcomes.append(seq)
+        batch.entries.append(entry)
+        self._next = seq + 1
+
+    def _old(self, draft: Draft) -> Outcome:
+        seq, *content = next(
+            self._execute(
+                "SELECT seq, kind, room, text FROM entry WHERE user = ? AND key = ?", (draft.user, draft.key)
+            )
+        )
+        if content == [draft.kind, draft.room, draft.text]:
+            return int(seq)
+        return Refused(KeyReused.code, KeyReused.sentence)
+
+    # ---- what follows from an entry; a Refusal is raised before anything is written ----
+
+    def _register(self, entry: Entry) -> None:
+        if self._is_user(entry.user):
+            raise NameTaken.of(name=entry.user)
+        self._execute("INSERT INTO account VALUES (?, ?, ?)", (entry.user, entry.text, entry.seq))
+        self._execute("INSERT INTO room VALUES (?)", (entry.user,))
+
+    def _secret(self, entry: Entry) -> None:
+        self._require_user(entry.user)
+        self._execute(
+            "UPDATE account SET credential = ?, secret_seq = ? WHERE user = ?",
+            (entry.text, entry.seq, entry.user),
+        )
+
+    def _join(self, entry: Entry) -> None:
+        user, room = entry.user, entry.room
+        self._require_user(user)
+        if room == user:
+            raise OwnRoom.of()
+        if is_topic(room):
+            self._make_topic(room)
+        elif not self._is_user(room):
+            raise NoSuchRoom.of(room=room)
+        joined = "SELECT 1 FROM membership WHERE user = ? AND left = ? AND room = ?"
+        if self._execute(joined, (user, OPEN, room)).get:
+            raise AlreadyJoined.of(room=room)
+        self._execute("INSERT INTO membership VALUES (?, ?, ?, ?)", (user, OPEN, room, entry.seq))
+
+    def _leave(self, entry: Entry) -> None:
+        user, room = entry.user, entry.room
+        if room == user:
+            raise OwnRoom.of()
+        self._execute(
+            "UPDATE membership SET left = ? WHERE user = ? AND left = ? AND room = ?",
+            (entry.seq, user, OPEN, room),
+        )
+        if not self._connection.changes():
+            raise NotJoined.of(room=room)
+
+    def _post(self, entry: Entry) -> None:
+        self._require_user(entry.user)
+        for place in places(entry.user, entry.text):
+            self._execute("INSERT INTO place VALUES (?, ?)", (place, entry.seq))
+            if is_topic(place):
+                self._make_topic(place)
+
+    def _make_topic(self, room: str) -> None:
+        self._execute("INSERT INTO room VALUES (?) ON CONFLICT DO NOTHING", (room,))
+
+    def _require_user(self, user: str) -> None:
+        if user not in self._users and not self._is_user(user):
+            raise NoSuchUser.of(name=user)
+
+    def _is_user(self, user: str) -> bool:
+        if not self._execute("SELECT 1 FROM account WHERE user = ?", (user,)).get:
+            return False
+        if len(self._users) >= _KNOWN_USERS:
+            self._users.clear()
+        self._users.add(user)
+        return True
+
+
+def _is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:
+    if isinstance(error, (apsw.IOError, apsw.CantOpenError)):
+        return connection.system_errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, apsw.FullError)
