@@ -1,0 +1,67 @@
+"""The right to command, on the embedded store: a lock on the data directory itself.
+
+A lock file could be unlinked and made anew; the directory cannot. The kernel frees the lock the instant its
+holder dies. What the holder says about itself stands beside it, in a file of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from chatnet.world import Files, Lock
+
+
+class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who holds a lease. ``started`` is in seconds since 1970. Only the pid can be told of one that has not
+    published itself."""
+
+    pid: int
+    address: str = ""
+    started: float = 0.0
+    epoch: int = 0
+
+
+class FlockLease:
+    """The lease of one data directory."""
+
+    def __init__(self, files: Files, directory: Path) -> None:
+        self._files = files
+        self._directory = directory
+        self._path = directory / "lease"
+        self._lock: Lock | None = None
+
+    def take(self) -> bool:
+        """Take it; False if another process holds it. The directory must exist.
+
+        :raises OSError: the directory cannot be locked.
+        """
+        if self._lock is None:
+            self._lock = self._files.lock(self._directory)
+        return self._lock is not None
+
+    def publish(self, holder: Holder) -> None:
+        """Say who holds it. Only for its holder.
+
+        :raises OSError: it cannot be written.
+        """
+        self._files.write(self._path, msgspec.json.encode(holder) + b"\n")
+
+    def holder(self) -> Holder | None:
+        """Who holds it; None if nobody does, or it cannot be told."""
+        pid = self._files.lock_holder(self._directory)
+        if pid is None:
+            return None
+        try:
+            published = msgspec.json.decode(self._files.read(self._path), type=Holder)
+        except (OSError, msgspec.MsgspecError):
+            return Holder(pid)
+        # The text of an earlier holder stays until the new one has published its own.
+        return published if published.pid == pid else Holder(pid)
+
+    def release(self) -> None:
+        """Let it go; harmless if it is not held."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from chatnet.store.lease import FlockLease, Holder
+from chatnet.world import RealFiles
+
+HOLD = """
+import sys
+from pathlib import Path
+from chatnet.store.lease import FlockLease
+from chatnet.world import RealFiles
+print(FlockLease(RealFiles(), Path(sys.argv[1])).take(), flush=True)
+"""
+
+
+def a_lease(path: Path) -> FlockLease:
+    return FlockLease(RealFiles(), path)
+
+
+def test_only_one_holds_it(tmp_path: Path) -> None:
+    """Of two that take the lease of one directory, the second is told no, until the first lets go."""
+    first, second = a_lease(tmp_path), a_lease(tmp_path)
+    assert first.take()
+    assert first.take()
+    assert not second.take()
+    first.release()
+    first.release()
+    assert second.take()
+    second.release()
+
+
+def test_a_dead_process_holds_nothing(tmp_path: Path) -> None:
+    """The lease of a process that died is free at once, and its file tells of nobody."""
+    held = subprocess.run(
+        [sys.executable, "-c", HOLD, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert held.stdout == "True\n"
+    lease = a_lease(tmp_path)
+    assert lease.holder() is None
+    assert lease.take()
+    lease.release()
+
+
+def test_a_child_does_not_inherit_it(tmp_path: Path) -> None:
+    """A process started by the holder does not keep the lease when the holder lets go."""
+    lease = a_lease(tmp_path)
+    assert lease.take()
+    command = [sys.executable, "-c", "print('up', flush=True); input()"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, close_fds=False) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"up\n"
+        lease.release()
+        assert a_lease(tmp_path).take()
+        child.communicate(b"\n")
+
+
+def test_its_holder_is_known_by_what_it_published(tmp_path: Path) -> None:
+    """Others read who holds the lease; what an earlier holder published is not taken for the present one."""
+    lease = a_lease(tmp_path)
+    assert lease.holder() is None
+    assert lease.take()
+    assert lease.holder() == Holder(os.getpid())
+    ours = Holder(os.getpid(), "127.0.0.1:64480", 1_700_000_000.5, 3)
+    lease.publish(ours)
+    assert a_lease(tmp_path).holder() == ours
+    lease.publish(Holder(1, "127.0.0.1:1", 1.0, 2))
+    assert a_lease(tmp_path).holder() == Holder(os.getpid())
+    (tmp_path / "lease").write_bytes(b"{torn")
+    assert a_lease(tmp_path).holder() == Holder(os.getpid())
+    lease.release()
+    assert a_lease(tmp_path).holder() is None
