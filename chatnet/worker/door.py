@@ -70,7 +70,7 @@ class Door(Locator):
         self._stop_waiting()
         try:
             yield
-        except BaseException:
+        except Exception:
             if not self._gone:
                 self._wait()
             raise
@@ -103,4 +103,5 @@ async def arrive(log: Log, router: Router, user: str) -> tuple[Resident, int]:
         since = window.start - 1
         snapshot = await log.snapshot(user, since, window.head)
         if window.holds(snapshot.at):
-            return router.arrive(user, snapshot, since, window.after(snapshot.at)), snapshot.secret_seq
+            behind = window.after(snapshot.at)
+            return router.arrive(user, snapshot.intervals, since, behind), snapshot.secret_seq

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from chatnet.entries import Entry, Memberships, places
-from chatnet.store import Snapshot
+from chatnet.entries import Entry, Interval, Memberships, places
+
+if TYPE_CHECKING:
+    from chatnet.outbox import Outbox, Outboxes
 
 _BEGINNING = b"\x00\x08_command\x00\x07Deliver\x00\x05entry"
 _END = b"\x00\x00"
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Ear(Protocol):
-    """Where a live session's bytes go: see :class:`chatnet.outbox.Outbox`."""
-
-    parts: list[bytes]
-
-
-class Dirty(Protocol):
-    """Which outboxes are to be flushed: see :class:`chatnet.outbox.Outboxes`."""
-
-    dirty: list[Ear]
-
-    schedule: Callable[[], None]
 
 
 class Resident:
@@ -43,7 +31,7 @@ class Resident:
         self.memberships = memberships
         self.since = since
         self.sessions = 0
-        self.live: tuple[Ear, ...] = ()
+        self.live: tuple[Outbox, ...] = ()
 
     def places(self) -> list[str]:
         """Where this user listens now."""
@@ -56,20 +44,23 @@ class Router:
     ``deliveries`` counts them. A live session's cursor is the window's head: there is none to move here.
     """
 
-    def __init__(self, outboxes: Dirty) -> None:
+    def __init__(self, outboxes: Outboxes) -> None:
         self._outboxes = outboxes
-        self._ears: dict[str, dict[Ear, None]] = {}
+        self._ears: dict[str, dict[Outbox, None]] = {}
         self._residents: dict[str, Resident] = {}
         self.deliveries = 0
 
-    def arrive(self, user: str, snapshot: Snapshot, since: int, behind: Iterable[Entry]) -> Resident:
+    def arrive(
+        self, user: str, intervals: Iterable[Interval], since: int, behind: Iterable[Entry]
+    ) -> Resident:
         """One more session of ``user``.
 
-        ``snapshot`` was taken after ``since``; ``behind`` are the entries from there to the window's head.
+        ``intervals`` are the stays that matter behind ``since``, as they stood at some seq; ``behind`` are the
+        entries from there to the window's head.
         """
         resident = self._residents.get(user)
         if resident is None:
-            memberships = Memberships(snapshot.intervals)
+            memberships = Memberships(intervals)
             for entry in behind:
                 if entry.user == user and entry.kind in ("join", "leave"):
                     memberships.apply(entry)
@@ -83,13 +74,13 @@ class Router:
         if not resident.sessions:
             del self._residents[resident.user]
 
-    def go_live(self, resident: Resident, ear: Ear) -> None:
+    def go_live(self, resident: Resident, ear: Outbox) -> None:
         """Hand over what comes from now on."""
         resident.live += (ear,)
         for place in resident.places():
             self._subscribe(place, ear)
 
-    def leave_live(self, resident: Resident, ear: Ear) -> None:
+    def leave_live(self, resident: Resident, ear: Outbox) -> None:
         """Hand over nothing more."""
         resident.live = tuple(other for other in resident.live if other is not ear)
         for place in resident.places():
@@ -132,7 +123,7 @@ class Router:
         outboxes.schedule()
         self.deliveries += len(ears) * len(run)
 
-    def _listening(self, where: tuple[str, ...]) -> dict[Ear, None]:
+    def _listening(self, where: tuple[str, ...]) -> dict[Outbox, None]:
         """Who listens at any of the places, each once."""
         found = [self._ears[place] for place in where if place in self._ears]
         if len(found) == 1:
@@ -145,10 +136,10 @@ class Router:
             for ear in resident.live:
                 change(entry.room, ear)
 
-    def _subscribe(self, place: str, ear: Ear) -> None:
+    def _subscribe(self, place: str, ear: Outbox) -> None:
         self._ears.setdefault(place, {})[ear] = None
 
-    def _unsubscribe(self, place: str, ear: Ear) -> None:
+    def _unsubscribe(self, place: str, ear: Outbox) -> None:
         ears = self._ears[place]
         del ears[ear]
         if not ears:

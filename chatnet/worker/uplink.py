@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from itertools import cycle
-from typing import Any
+from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
@@ -89,3 +89,95 @@ class Uplink(Service):
         self._reactor = reactor
         self._chance = chance
         self._entropy = entropy
+        self._link: Link | None = None
+        self._running: Deferred[None] | None = None
+        self._reports = LoopingCall(self._report)
+        self._reports.clock = reactor
+        self._said = ""
+
+    @property
+    def linked(self) -> bool:
+        """Is the worker registered with a primary now?"""
+        return self._link is not None
+
+    def startService(self) -> None:
+        super().startService()
+        self._pulse.start()
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._reports.start(REPORT_SECONDS, now=False).addErrback(
+            lambda why: self._logger.failure("The reports ended", why)
+        )
+        self._running = Deferred.fromCoroutine(self._keep_linked())
+        self._running.addErrback(self._ended)
+
+    def stopService(self) -> Deferred[None] | None:
+        super().stopService()
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            self._reports.stop()
+            self._pulse.stop()
+        return running
+
+    def _ended(self, why: Any) -> None:
+        if not why.check(CancelledError):
+            self._logger.failure("The uplink ended; this worker is of no use any more", why)
+
+    async def _keep_linked(self) -> None:
+        longest = SHORTEST_DELAY
+        for master in cycle(self._masters):
+            delay = self._chance.uniform(SHORTEST_DELAY, longest)
+            try:
+                await self._serve(master)
+                longest = SHORTEST_DELAY
+            except (ConnectError, ConnectionClosed):
+                longest = min(LONGEST_DELAY, longest * 2)
+            except (WrongToken, WrongVersion) as error:
+                delay = REFUSED_DELAY
+                self._say(f"The master at {master} refuses this worker: {error}")
+            except ChatnetError as error:
+                delay = LONGEST_DELAY
+                self._say(f"The master at {master} refuses this worker: {error}")
+            await deferLater(self._reactor, delay)
+
+    async def _serve(self, master: Address) -> None:
+        """Be the worker of the primary at ``master`` until the link is lost.
+
+        :raises ConnectError: nobody is there.
+        :raises ConnectionClosed: the link was lost before the worker was registered.
+        :raises ChatnetError: the primary refused, in a sentence.
+        """
+        link = await self._connect(master)
+        lost = link.when_lost()
+        try:
+            await prove(link, self._token, "worker", self._entropy)
+            answer = await link.callRemote(Register, worker=self._identity(), seen=self._remote.epoch)
+            self._link = link
+            self._say(f"Registered with the primary at {master}, epoch {answer['epoch']}")
+            self._remote.attached(link, answer["log"], answer["epoch"])
+            self._report()
+            await lost
+            self._say(f"Lost the primary at {master}; looking for it")
+        finally:
+            if self._link is not None:
+                self._link = None
+                self._remote.detached()
+            link.abort()
+
+    async def _connect(self, master: Address) -> Link:
+        factory = Factory.forProtocol(
+            lambda: Link(FromPrimary(self._remote, self._stop), self._outboxes, self._pulse)
+        )
+        factory.noisy = False
+        endpoint = TCP4ClientEndpoint(self._reactor, master.host, master.port, timeout=CONNECT_SECONDS)
+        return cast(Link, await endpoint.connect(factory))
+
+    def _report(self) -> None:
+        if self._link is not None:
+            self._link.callRemote(Report, load=self._load())
+
+    def _say(self, sentence: str) -> None:
+        """Tell the operator, once, what has changed."""
+        if sentence != self._said:
+            self._said = sentence
+            self._logger.info("{sentence}", sentence=sentence)

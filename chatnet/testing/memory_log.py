@@ -1,0 +1,211 @@
+"""A log in memory, held to the same rules as the real ones: for tests of what stands on a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred
+
+from chatnet.entries import Draft, Entry, Interval, Memberships, is_topic, places, visible
+from chatnet.errors import (
+    AlreadyJoined,
+    KeyReused,
+    NameTaken,
+    NoSuchRoom,
+    NoSuchUser,
+    NotJoined,
+    OwnRoom,
+    Refusal,
+)
+from chatnet.store import NEWEST, Account, Feed, Outcome, Refused, Rooms, Snapshot
+from chatnet.store.window import Window
+
+
+class MemoryLog:
+    """Implements :class:`chatnet.store.Log`.
+
+    Appends are answered at once, or, while ``held``, when :meth:`let_go` says so; reads likewise while
+    ``reads_held``. The window follows each commit; while ``lagging``, only at :meth:`catch_up`.
+    ``page`` is how many entries a page holds.
+    """
+
+    log_id = "memory"
+
+    def __init__(
+        self, window: Window | None = None, clock: Callable[[], float] = float, page: int = 500
+    ) -> None:
+        self.window = window or Window()
+        self.entries: list[Entry] = []
+        self.waiting_bytes = 0
+        self.held = self.reads_held = self.lagging = False
+        self._clock = clock
+        self._page = page
+        self._keys: dict[tuple[str, bytes], Entry] = {}
+        self._accounts: dict[str, Account] = {}
+        self._rooms: dict[str, None] = {}
+        self._memberships: dict[str, Memberships] = {}
+        self._waiting: list[tuple[list[Draft], Deferred[list[Outcome]]]] = []
+        self._reading: list[Deferred[None]] = []
+
+    # ---- appending ----
+
+    def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
+        """See :meth:`chatnet.store.Log.append`."""
+        answer: Deferred[list[Outcome]] = Deferred()
+        self._waiting.append((list(drafts), answer))
+        self.waiting_bytes += sum(map(_size, drafts))
+        if not self.held:
+            self._commit()
+        return answer
+
+    def let_go(self) -> None:
+        """Commit what is held, and answer it; hold nothing more, neither appends nor reads."""
+        self.held = self.reads_held = False
+        self._commit()
+        reading, self._reading = self._reading, []
+        for read in reading:
+            read.callback(None)
+
+    def catch_up(self) -> None:
+        """Bring the window to the head."""
+        self.window.extend(self.entries[self.window.head :])
+
+    @property
+    def waiting(self) -> list[Draft]:
+        """The drafts that are held."""
+        return [draft for drafts, _ in self._waiting for draft in drafts]
+
+    def _commit(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self.waiting_bytes = 0
+        answers = [(answer, [self._accept(draft) for draft in drafts]) for drafts, answer in waiting]
+        if not self.lagging:
+            self.catch_up()
+        for answer, outcomes in answers:
+            answer.callback(outcomes)
+
+    def _accept(self, draft: Draft) -> Outcome:
+        old = self._keys.get((draft.user, draft.key))
+        try:
+            if old is not None:
+                if (old.kind, old.room, old.text) != (draft.kind, draft.room, draft.text):
+                    raise KeyReused(KeyReused.sentence)
+                return old.seq
+            self._check(draft)
+        except Refusal as no:
+            return Refused(no.code, str(no))
+        entry = Entry(
+            len(self.entries) + 1,
+            int(self._clock() * 1000),
+            draft.kind,
+            draft.user,
+            draft.room,
+            draft.text,
+            draft.key,
+        )
+        self._take(entry)
+        return entry.seq
+
+    def _check(self, draft: Draft) -> None:
+        user, room = draft.user, draft.room
+        if draft.kind == "register":
+            if user in self._accounts:
+                raise NameTaken.of(name=user)
+            return
+        if user not in self._accounts:
+            raise NoSuchUser.of(name=user)
+        if draft.kind == "join":
+            if room == user:
+                raise OwnRoom(OwnRoom.sentence)
+            if not is_topic(room) and room not in self._accounts:
+                raise NoSuchRoom.of(room=room)
+            if self._memberships[user].has(room):
+                raise AlreadyJoined.of(room=room)
+        elif draft.kind == "leave" and not self._memberships[user].has(room):
+            raise NotJoined.of(room=room)
+
+    def _take(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self._keys[entry.user, entry.key] = entry
+        if entry.kind == "register":
+            self._memberships[entry.user] = Memberships()
+        if entry.kind in ("register", "secret"):
+            self._accounts[entry.user] = Account(entry.text, entry.seq)
+        if entry.kind in ("join", "leave"):
+            self._memberships[entry.user].apply(entry)
+        heard = places(entry.user, entry.text) if entry.kind == "post" else (entry.room,)
+        for place in heard:
+            if not place.startswith("@"):
+                self._rooms[place] = None
+
+    # ---- reading ----
+
+    async def head(self) -> int:
+        """The newest committed seq."""
+        await self._read()
+        return len(self.entries)
+
+    async def account(self, user: str) -> Account | None:
+        """The user's credential."""
+        await self._read()
+        return self._accounts.get(user)
+
+    async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
+        """The user's stays that matter behind ``after``, as they stood at ``upto``."""
+        await self._read()
+        stays = self._memberships_at(user, upto).intervals()
+        account = self._accounts.get(user)
+        return Snapshot(
+            upto,
+            account.secret_seq if account else 0,
+            [stay for stay in stays if stay.left is None or stay.left > after],
+        )
+
+    async def newest(self, user: str, upto: int) -> list[Entry]:
+        """The newest posts of the rooms that the user is in, their own, and mentions of them."""
+        await self._read()
+        heard = {user, "@" + user, *self._memberships_at(user, upto).rooms()}
+        return [post for post in self._posts(0, upto) if heard & {*places(post.user, post.text)}][-NEWEST:]
+
+    async def feed(self, user: str, after: int, upto: int) -> Feed:
+        """A page of visible posts behind ``after``."""
+        await self._read()
+        cursor = min(upto, after + self._page)
+        memberships = self._memberships_at(user, cursor)
+        return Feed([post for post in self._posts(after, cursor) if visible(post, user, memberships)], cursor)
+
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        """The page of the posts of ``room`` that ends before ``before``."""
+        await self._read()
+        if room not in self._rooms:
+            raise NoSuchRoom.of(room=room)
+        upto = len(self.entries) if before is None else before - 1
+        posts = [post for post in self._posts(0, upto) if room in places(post.user, post.text)]
+        return posts[-self._page :]
+
+    async def rooms(self, prefix: str, after: str) -> Rooms:
+        """A page of rooms."""
+        await self._read()
+        names = sorted(room for room in self._rooms if room.startswith(prefix) and room > after)
+        return Rooms(names[: self._page], len(names) > self._page)
+
+    async def _read(self) -> None:
+        if self.reads_held:
+            read: Deferred[None] = Deferred()
+            self._reading.append(read)
+            await read
+
+    def _posts(self, after: int, upto: int) -> list[Entry]:
+        return [entry for entry in self.entries[after:upto] if entry.kind == "post"]
+
+    def _memberships_at(self, user: str, seq: int) -> Memberships:
+        stays = self._memberships[user].intervals() if user in self._memberships else []
+        return Memberships(
+            Interval(stay.room, stay.joined, stay.left if stay.left and stay.left <= seq else None)
+            for stay in stays
+            if stay.joined <= seq
+        )
+
+
+def _size(draft: Draft) -> int:
+    return len(draft.text) + 100

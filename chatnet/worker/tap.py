@@ -1,0 +1,65 @@
+"""The options of ``twistd chat-worker``."""
+
+from __future__ import annotations
+
+from twisted.application.service import IService
+
+from chatnet.addresses import Address
+from chatnet.options import MASTER_HELP, ProgramOptions, a_count, an_address, port_range
+from chatnet.worker.service import build
+from chatnet.world import World
+
+
+def a_host(text: str) -> str:
+    """For ``optParameters``: a host without a port."""
+    address = Address.parse(text, default_port=-1)
+    if address.port != -1:
+        raise ValueError(f"“{text}” has a port: write HOST alone.")
+    return address.host
+
+
+class Options(ProgramOptions):
+    program = "chat-worker"
+    synopsis = "[options]"
+    longdesc = "Add a worker to a chatnet cluster: it holds clients' sessions."
+
+    optParameters = [
+        ["data", None, "chatnet-data", "The directory in which the cluster's token is looked for."],
+        [
+            "listen",
+            None,
+            Address("0.0.0.0", 0),
+            "Where to listen for clients, HOST:PORT; port 0 is any free one.",
+            an_address,
+        ],
+        ["ports", None, None, "Listen on the first free port of A-B instead, behind a firewall.", port_range],
+        [
+            "advertise",
+            None,
+            None,
+            "The host under which clients reach this worker, if it is not the one by which they reach the "
+            "master, or the master us.",
+            a_host,
+        ],
+        ["master", None, None, MASTER_HELP],
+        [
+            "token-file",
+            None,
+            None,
+            "The file with the cluster's token. Without it: CHATNET_TOKEN, then cluster.token in the data "
+            "directory.",
+        ],
+        [
+            "post-rate",
+            None,
+            20,
+            "How many posts a second a client may send in the long run; five times as many at once; 0 is no "
+            "limit. Faster ones are held, not refused.",
+            a_count,
+        ],
+    ]
+    optFlags = [["spawned", None, "Set by the supervisor that starts this worker; not for people."]]
+
+
+def makeService(options: Options) -> IService:
+    return build(options, World.real())
