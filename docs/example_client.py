@@ -1,0 +1,177 @@
+"""A chat client in Python's standard library alone, to go with docs/protocol.md.
+
+    python docs/example_client.py HOST:PORT NAME [ROOM ...]
+
+Joins the rooms, prints what it hears, posts each line of standard input, and ends with the input once all is
+acknowledged. When its worker dies it goes on at another: at its cursor, resending what was not answered.
+"""
+
+import io
+import os
+import pathlib
+import random
+import socket
+import sys
+import threading
+import time
+
+WIDTHS = {0xC4: 1, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD9: 1, 0xDA: 2, 0xDC: 2}
+
+
+def decode(stream):
+    """A msgpack value, of the types that entries are made of: numbers, text, bytes and arrays."""
+    kind = stream.read(1)[0]
+    if kind < 0x80:
+        return kind
+    width = WIDTHS.get(kind, 0)
+    size = int.from_bytes(stream.read(width), "big") if width else kind & (15 if kind < 0xA0 else 31)
+    if 0xCC <= kind <= 0xCF:
+        return size
+    if kind < 0xA0 or kind == 0xDC:
+        return [decode(stream) for _ in range(size)]
+    return stream.read(size) if kind == 0xC4 else stream.read(size).decode()
+
+
+class Link:
+    """One connection, to a master or a worker."""
+
+    def __init__(self, address):
+        host, _, port = address.rpartition(":")
+        self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout=45)
+        self.stream = self.socket.makefile("rb")
+
+    def send(self, **values):
+        """A box: keys and values, each behind its length in two bytes, and then an empty key."""
+        strings = [s if isinstance(s, bytes) else str(s).encode() for pair in values.items() for s in pair]
+        self.socket.sendall(b"".join(len(s).to_bytes(2, "big") + s for s in [*strings, b""]))
+
+    def receive(self):
+        """The next box. The end of the connection, and 45 seconds of silence, are an OSError."""
+        box = {}
+        while key := self._string():
+            box[key.decode()] = self._string()
+        return box
+
+    def ask(self, **command):
+        """The answer, where nothing else is under way. What will not pass later ends the program."""
+        self.send(_ask=0, **command)
+        while "_command" in (box := self.receive()):
+            pass
+        if "_error" not in box:
+            return box
+        if box["_error_code"] in (b"NO_WORKERS", b"TRY_LATER", b"INTERNAL_FAILURE"):
+            raise ConnectionError(box["_error_description"].decode())
+        sys.exit(box["_error_description"].decode())
+
+    def _string(self):
+        return self._bytes(int.from_bytes(self._bytes(2), "big"))
+
+    def _bytes(self, size):
+        found = self.stream.read(size)
+        if len(found) < size:
+            raise ConnectionError("the other end closed")
+        return found
+
+
+class Client:
+    """What outlives a connection: what was asked and not answered, and the cursor."""
+
+    def __init__(self, master, name):
+        self.master, self.name = master, name
+        self.link = self.ticket = self.cursor = None
+        self.asked, self.unanswered, self.typing = 0, {}, True
+        self.lock, self.room = threading.Lock(), threading.Semaphore(100)  # the input has its own thread
+
+    def request(self, **command):
+        """Ask until it is answered: now, and in order after each reconnect, with the same key."""
+        self.room.acquire()
+        with self.lock:
+            self.asked += 1
+            self.unanswered[self.asked] = command
+            try:
+                if self.link:
+                    self.link.send(_ask=self.asked, **command)
+            except OSError:
+                self.link = None  # the other thread finds out too, and connects again
+
+    def read_input(self):
+        for line in sys.stdin.buffer:
+            self.request(_command="Post", key=os.urandom(16), text=line.rstrip(b"\n"))
+        self.typing = False
+        self.request(_command="Unchat")  # its answer wakes the other thread
+
+    def log_in(self):
+        """A link to a worker, by ticket if there is one: that costs the cluster next to nothing."""
+        link = Link(Link(self.master).ask(_command="Locate", version=1)["worker"].decode())
+        if self.ticket:
+            link.ask(_command="Resume", version=1, ticket=self.ticket)
+            return link
+        secret = pathlib.Path(f"{self.name}.secret")
+        if not secret.exists():  # kept before it is used: who loses it loses the name
+            secret.touch(0o600)
+            secret.write_bytes(os.urandom(32))
+        answer = link.ask(_command="Login", version=1, name=self.name, secret=secret.read_bytes())
+        self.ticket = answer["ticket"]
+        return link
+
+    def go_on(self, link):
+        """Chat from the cursor, resend, and listen until the input has ended and all is acknowledged."""
+        with self.lock:
+            link.send(_ask=0, _command="Chat", **({} if self.cursor is None else {"cursor": self.cursor}))
+            for number, command in self.unanswered.items():
+                link.send(_ask=number, **command)
+            self.link = link
+        while self.typing or self.unanswered or self.cursor is None:
+            box = link.receive()
+            if "_command" in box:
+                self.hear(link, box)
+            else:
+                self.answered(int(box.get("_answer") or box["_error"]), box)
+
+    def hear(self, link, box):
+        """The worker's commands: a post, or a sign of life; the cursor moves by both."""
+        if box["_command"] == b"Deliver":
+            self.show(decode(io.BytesIO(box["entry"])))
+        elif box["_command"] == b"Ping":
+            if "seq" in box and self.cursor is not None:
+                self.cursor = int(box["seq"])
+            with self.lock:
+                link.send(_command="Ping")
+
+    def answered(self, number, box):
+        if "_error" in box:
+            print(box["_error_description"].decode(), file=sys.stderr, flush=True)
+        if number:
+            with self.lock:
+                del self.unanswered[number]
+            self.room.release()
+        elif "_error" in box:
+            self.cursor = None  # the log was put back: it begins afresh
+            raise ConnectionError("the chat was refused")
+        else:
+            for entry in decode(io.BytesIO(box["posts"])):
+                self.show(entry)
+            self.cursor = int(box["cursor"])
+
+    def show(self, entry):
+        seq, _time, _kind, user, _room, text, _key = entry
+        print(f"{user}: {text}", flush=True)
+        self.cursor = seq
+
+
+def main(master, name, *rooms):
+    client = Client(master, name)
+    for room in rooms:
+        client.request(_command="Join", key=os.urandom(16), room=room)
+    threading.Thread(target=client.read_input, daemon=True).start()
+    while True:
+        try:
+            return client.go_on(client.log_in())
+        except OSError as error:
+            client.link = None
+            print(f"Trying again: {error}", file=sys.stderr, flush=True)
+            time.sleep(random.uniform(0.2, 1.0))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
