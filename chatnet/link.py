@@ -74,6 +74,10 @@ class Pulse:
         """Watch ``link`` no more."""
         self._links.pop(link, None)
 
+    def links(self) -> list[Link]:
+        """Those that are watched."""
+        return list(self._links)
+
     def _beat(self) -> None:
         now = self._monotonic()
         elapsed, self._last = now - self._last, now

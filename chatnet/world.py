@@ -81,6 +81,9 @@ class Processes(Protocol):
     def raise_file_limit(self) -> None:
         """As many open files as the system lets this process have."""
 
+    def ignore_interrupts(self) -> None:
+        """Let Ctrl-C in the terminal reach only the process that started this one."""
+
 
 class Stdio(Protocol):
     """The terminal of a client."""
@@ -257,6 +260,9 @@ class RealProcesses:
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
+    def ignore_interrupts(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
 
 class RealStdio:
     """Standard input and output, past twistd's own replacement of them."""
@@ -274,8 +280,3 @@ class RealStdio:
 
     def say(self, line: str) -> None:
         os.write(1, f"{line}\n".encode())
-
-
-def ignore_interrupts() -> None:
-    """Let Ctrl-C in the terminal reach only the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
