@@ -1,8 +1,11 @@
 """The master: places clients on workers, starts and watches workers, serves the log.
 
 tap             the options of twistd chat-master
+settings        what was chosen, and what follows from it                                    pure
 service         the process: takes the lease, or says who holds it
+wiring          puts a primary together
 primary         what runs while the lease is held: the log, the port, the workers
+links           all connections to it
 cluster         the workers, as the primary commands them
 registry        the workers that are registered, and what they report                        pure
 placement       which worker a client is sent to, and under which address                    pure

@@ -1,0 +1,199 @@
+"""The workers, as the primary commands them: who is here, who gets the next client, who is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.addresses import Address
+from chatnet.errors import NoWorkers
+from chatnet.link import Link
+from chatnet.master.links import all_gone
+from chatnet.master.placement import Placement, address_for_clients
+from chatnet.master.registry import Registry, Worker
+from chatnet.supervisor import TERM_SECONDS, Supervisor
+from chatnet.wire.cluster import Load, Shutdown, WorkerIdentity
+from chatnet.wire.operate import WorkerStatus
+
+ADOPTION_SECONDS = 1.0
+"""How long a new primary waits for workers that still live, before it starts others."""
+RETURN_SECONDS = 3.0
+"""How long an adopted worker may be without a link before another is started in its place."""
+
+
+class Cluster:
+    """Keeps ``wanted`` workers on this host, named ``host``: adopted ones, and children of the supervisor.
+
+    Workers started by hand, and those of other hosts, are neither counted nor touched. ``up`` is called
+    once, when as many workers as wanted have registered.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        epoch: int,
+        host: str,
+        wanted: int,
+        registry: Registry[Link],
+        placement: Placement,
+        supervisor: Supervisor,
+        clock: IReactorTime,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+        up: Callable[[], None],
+    ) -> None:
+        self._epoch = epoch
+        self._host = host
+        self._wanted = wanted
+        self._registry = registry
+        self._placement = placement
+        self._supervisor = supervisor
+        self._clock = clock
+        self._monotonic = monotonic
+        self._wall = wall
+        self._up: Callable[[], None] | None = up
+        self._calls: list[IDelayedCall] = []
+        self._settled = self._stopping = False
+
+    def start(self) -> None:
+        """Wait a moment for workers that still live, then fill up."""
+        self._settle_in(ADOPTION_SECONDS)
+
+    # ---- clients ----
+
+    def locate(self, reached: str) -> Address:
+        """The worker for the next client, which reached us at the host ``reached``.
+
+        :raises NoWorkers: there is none.
+        """
+        open = self._registry.open()
+        if not open:
+            raise NoWorkers(NoWorkers.sentence)
+        sessions = {id: worker.load.sessions for id, worker in open.items()}
+        return self._address(open[self._placement.choose(sessions, self._monotonic())], reached)
+
+    def _address(self, worker: Worker[Link], reached: str) -> Address:
+        peer = worker.link.transport.getPeer().host
+        return address_for_clients(worker.identity, peer, self._host, reached)
+
+    # ---- workers ----
+
+    def register(self, identity: WorkerIdentity, link: Link) -> Worker[Link]:
+        """A worker is here; its registration, until :meth:`lost`."""
+        worker, before = self._registry.register(identity, link)
+        if before is not None:
+            before.link.abort()
+        else:
+            self._note(f"{worker.name} joined")
+        if self._settled and self._is_adopted(worker):
+            self._settle()
+        self._look_whether_up()
+        return worker
+
+    def report(self, worker: Worker[Link], load: Load) -> None:
+        """What ``worker`` carries now."""
+        worker.report(load, self._monotonic())
+
+    def lost(self, worker: Worker[Link], hung: bool) -> None:
+        """The link of ``worker`` is gone; ``hung`` if that was for its silence."""
+        if not self._registry.unregister(worker) or self._stopping:
+            return
+        if self._is_child(worker):
+            if hung:
+                self._note(f"{worker.name} hangs; it is killed")
+                self._supervisor.kill(worker.identity.pid)
+            return
+        self._note(f"{worker.name} {'fell silent' if hung else 'is gone'}")
+        if worker.identity.spawned:
+            self._settle_in(RETURN_SECONDS)
+
+    def workers(self, reached: str, head: int) -> list[WorkerStatus]:
+        """The workers, for the operator who reached us at ``reached``; the log ends at ``head``."""
+        return [
+            WorkerStatus(
+                id=worker.identity.id,
+                host=worker.identity.host,
+                pid=worker.identity.pid,
+                address=str(self._address(worker, reached)),
+                spawned=worker.identity.spawned,
+                sessions=worker.load.sessions,
+                posts=round(worker.posts, 1),
+                deliveries=round(worker.deliveries, 1),
+                lag=max(0, head - worker.load.cursor),
+                poison=worker.load.poison,
+            )
+            for worker in self._registry.workers()
+        ]
+
+    # ---- stopping ----
+
+    def shut_down_all(self) -> None:
+        """Tell all workers to stop, wherever they are and whoever started them; none is replaced."""
+        self._stopping = True
+        for worker in self._registry.workers():
+            # Our children are stopped by their supervisor: twice would be an error in their log.
+            if not self._is_child(worker):
+                self._shut_down(worker)
+
+    async def stop(self) -> None:
+        """Stop this host's spawned workers; wait for them and for all others that were told to stop."""
+        self._stopping = True
+        for call in self._calls:
+            if call.active():
+                call.cancel()
+        for worker in self._adopted():
+            self._shut_down(worker)
+        leaving = [worker.link for worker in self._registry.workers() if worker.leaving]
+        await self._supervisor.stop()
+        if not await all_gone(leaving, TERM_SECONDS, self._clock):
+            self._log.warn("Some workers that were told to stop are still here; leaving them")
+
+    def _shut_down(self, worker: Worker[Link]) -> None:
+        worker.leaving = True
+        worker.link.callRemote(Shutdown, epoch=self._epoch).addErrback(self._not_told, worker)
+
+    def _not_told(self, failure: Failure, worker: Worker[Link]) -> None:
+        self._log.info("{name} went before it answered: {why}", name=worker.name, why=failure.value)
+
+    # ---- how many there are ----
+
+    def _settle_in(self, seconds: float) -> None:
+        self._calls = [call for call in self._calls if call.active()]
+        self._calls.append(self._clock.callLater(seconds, self._settle))
+
+    def _settle(self) -> None:
+        """Start as many as are missing, and stop as many adopted ones as there are too many."""
+        if self._stopping:
+            return
+        self._settled = True
+        adopted = self._adopted()
+        self._supervisor.keep(self._wanted - len(adopted))
+        surplus = self._supervisor.count + len(adopted) - self._wanted
+        adopted.sort(key=lambda worker: worker.load.sessions)
+        for worker in adopted[: max(0, surplus)]:
+            self._note(f"{worker.name} is one too many; it is stopped")
+            self._shut_down(worker)
+        self._look_whether_up()
+
+    def _adopted(self) -> list[Worker[Link]]:
+        return [worker for worker in self._registry.open().values() if self._is_adopted(worker)]
+
+    def _is_adopted(self, worker: Worker[Link]) -> bool:
+        identity = worker.identity
+        return identity.spawned and identity.host == self._host and not self._is_child(worker)
+
+    def _is_child(self, worker: Worker[Link]) -> bool:
+        return worker.identity.host == self._host and self._supervisor.owns(worker.identity.pid)
+
+    def _look_whether_up(self) -> None:
+        if self._up is not None and self._settled and len(self._registry) >= self._wanted:
+            up, self._up = self._up, None
+            up()
+
+    def _note(self, what: str) -> None:
+        self._log.info("{what}", what=what)
+        self._registry.note(what, self._wall())

@@ -1,0 +1,128 @@
+"""What strangers, workers and operators may say to the primary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from chatnet.auth import Role, Token
+from chatnet.errors import NotAllowed, StaleEpoch
+from chatnet.link import Gate, Link, Locator, Pulse, check_version
+from chatnet.master.cluster import Cluster
+from chatnet.master.log_server import Broadcast, LogServer, PrimaryLog
+from chatnet.master.registry import Worker
+from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
+from chatnet.wire.locate import Locate
+from chatnet.wire.operate import ClusterStatus, Status, Stop
+
+PULSE_TICK, PING_EVERY, PATIENCE = 0.25, 1.0, 3.0
+"""How the links within the cluster are watched, in seconds; see :class:`~chatnet.link.Pulse`."""
+
+
+class Door(Gate):
+    """A stranger: a client that asks for a worker, or a process that proves the token."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        epoch: int,
+        token: Token,
+        admit: Callable[[Role], Locator],
+        pulse: Pulse,
+        entropy: Callable[[int], bytes],
+        clock: IReactorTime,
+    ) -> None:
+        super().__init__(token, self._let_in, entropy, clock)
+        self._cluster = cluster
+        self._epoch = epoch
+        self._conversation = admit
+        self._pulse = pulse
+
+    @Locate.responder
+    def locate(self, version: int) -> dict[str, Any]:
+        check_version(version)
+        worker = self._cluster.locate(reached_host(self.link))
+        return {"worker": str(worker), "primary": None, "epoch": self._epoch}
+
+    def _let_in(self, role: Role) -> Locator:
+        locator = self._conversation(role)
+        belong(self.link, self._pulse)
+        return locator
+
+
+def belong(link: Link, pulse: Pulse) -> None:
+    """The link is one within the cluster now: watched, and read from even while it is full."""
+    link.pulse = pulse
+    pulse.add(link)
+    if link.full and not link.reads_when_full:
+        link.release()
+    link.reads_when_full = True
+
+
+def reached_host(link: Link) -> str:
+    """The host by which the other end reached us."""
+    host: str = link.transport.getHost().host
+    return host
+
+
+class FromWorker(LogServer):
+    """A worker. ``over(seen)`` is called when it has obeyed an epoch later than ours."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        over: Callable[[int], None],
+        log: PrimaryLog,
+        epoch: int,
+        log_id: str,
+        broadcast: Broadcast,
+        clock: IReactorTime,
+    ) -> None:
+        super().__init__(log, epoch, broadcast, clock)
+        self._cluster = cluster
+        self._over = over
+        self._log_id = log_id
+        self._worker: Worker[Link] | None = None
+
+    @Register.responder
+    def register(self, worker: WorkerIdentity, seen: int) -> dict[str, Any]:
+        if seen > self._epoch:
+            self._over(seen)
+            raise StaleEpoch.of(theirs=self._epoch, ours=seen)
+        self._worker = self._cluster.register(worker, self.link)
+        return {"log": self._log_id, "epoch": self._epoch}
+
+    @Report.responder
+    def report(self, load: Load) -> dict[str, Any]:
+        self._cluster.report(self._registered(), load)
+        return {}
+
+    def lost(self, reason: Failure) -> None:
+        super().lost(reason)
+        if self._worker is not None:
+            self._cluster.lost(self._worker, hung=self.link.silent >= PATIENCE)
+
+    def _registered(self) -> Worker[Link]:
+        if self._worker is None:
+            raise NotAllowed.of(command="Report", hint="register first")
+        return self._worker
+
+
+class FromOperator(Locator):
+    """An operator. ``status(reached)`` and ``stop()`` are the primary's."""
+
+    def __init__(self, status: Callable[[str], ClusterStatus], stop: Callable[[], None]) -> None:
+        self._status = status
+        self._stop = stop
+
+    @Status.responder
+    def status(self) -> dict[str, Any]:
+        return {"status": self._status(reached_host(self.link))}
+
+    @Stop.responder
+    def stop(self) -> dict[str, Any]:
+        self._stop()
+        return {}

@@ -1,0 +1,186 @@
+"""The log, served to workers: their appends, their reads, and pushes of what was committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.protocols.amp import AmpBox
+from twisted.python.failure import Failure
+
+from chatnet.entries import Draft, Entry
+from chatnet.errors import CursorAhead
+from chatnet.link import Link, Locator
+from chatnet.store import PAGE_BYTES, Log, Outcome
+from chatnet.store.reader import Reader
+from chatnet.store.window import Window
+from chatnet.wire.log import (
+    Append,
+    Committed,
+    Follow,
+    ReadAccount,
+    ReadFeed,
+    ReadHead,
+    ReadHistory,
+    ReadNewest,
+    ReadRooms,
+    ReadSnapshot,
+)
+
+RUN_UP = 2_000
+"""How many entries before the head a fresh worker is given: its window takes the reconnects of clients."""
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class PrimaryLog(Log, Protocol):
+    """The log as the primary has it: whole."""
+
+    async def page(self, after: int, upto: int) -> list[Entry]:
+        """The entries from behind ``after``, at most up to ``upto``, as many as one page holds."""
+
+
+def committed(epoch: int, entries: list[Entry]) -> Iterator[bytes]:
+    """The boxes of :class:`Committed` that push ``entries``: each holds what an AMP value can."""
+    blob = _encoder.encode(entries)
+    if len(blob) <= PAGE_BYTES or len(entries) == 1:
+        yield AmpBox(_command=Committed.commandName, epoch=b"%d" % epoch, entries=blob).serialize()
+        return
+    parts = len(blob) // PAGE_BYTES + 1
+    size = -(-len(entries) // parts)
+    for start in range(0, len(entries), size):
+        yield from committed(epoch, entries[start : start + size])
+
+
+class Broadcast:
+    """Pushes what is committed to all live workers, encoded once for all of them.
+
+    It watches the window from its making on: before any reader, so that none gets an entry twice.
+    """
+
+    def __init__(self, window: Window, epoch: int) -> None:
+        self._epoch = epoch
+        self._live: dict[Link, None] = {}
+        window.watch(self._grown)
+
+    def add(self, link: Link) -> None:
+        """Push to ``link`` from now on."""
+        self._live[link] = None
+
+    def discard(self, link: Link) -> None:
+        """Push to ``link`` no more."""
+        self._live.pop(link, None)
+
+    def _grown(self, entries: list[Entry]) -> None:
+        if self._live:
+            for box in committed(self._epoch, entries):
+                for link in self._live:
+                    link.outbox.put(box)
+
+
+class LogServer(Locator):
+    """What a worker asks of the log, and the reader that pushes it what follows its cursor."""
+
+    _log = Logger()
+
+    def __init__(self, log: PrimaryLog, epoch: int, broadcast: Broadcast, clock: IReactorTime) -> None:
+        self._store = log
+        self._epoch = epoch
+        self._broadcast = broadcast
+        self._clock = clock
+        self._reader: Reader | None = None
+
+    @Append.responder
+    def append(self, drafts: list[Draft]) -> Deferred[dict[str, Any]]:
+        def answer(outcomes: list[Outcome]) -> dict[str, Any]:
+            return {"outcomes": outcomes}
+
+        return self._store.append(drafts).addCallback(answer)
+
+    @Follow.responder
+    def follow(self, cursor: int | None) -> dict[str, Any]:
+        head = self._store.window.head
+        if cursor is None:
+            cursor = max(0, head - RUN_UP)
+        if cursor > head:
+            raise CursorAhead.of(head=head, cursor=cursor)
+        self._stop_reading()
+        self._reader = Reader(cursor, self._store.window, self)
+        if self.link.full:
+            self._reader.full()
+        # The answer, which says where the pushes begin, goes first.
+        self._clock.callLater(0, self._reader.start)
+        return {"cursor": cursor}
+
+    @ReadHead.responder
+    async def read_head(self) -> dict[str, Any]:
+        return {"head": await self._store.head()}
+
+    @ReadSnapshot.responder
+    async def read_snapshot(self, user: str, after: int, upto: int) -> dict[str, Any]:
+        return {"snapshot": await self._store.snapshot(user, after, upto)}
+
+    @ReadAccount.responder
+    async def read_account(self, user: str) -> dict[str, Any]:
+        return {"account": await self._store.account(user)}
+
+    @ReadNewest.responder
+    async def read_newest(self, user: str, upto: int) -> dict[str, Any]:
+        return {"posts": await self._store.newest(user, upto)}
+
+    @ReadFeed.responder
+    async def read_feed(self, user: str, after: int, upto: int) -> dict[str, Any]:
+        return {"feed": await self._store.feed(user, after, upto)}
+
+    @ReadHistory.responder
+    async def read_history(self, room: str, before: int | None) -> dict[str, Any]:
+        return {"posts": await self._store.history(room, before)}
+
+    @ReadRooms.responder
+    async def read_rooms(self, prefix: str, after: str) -> dict[str, Any]:
+        return {"rooms": await self._store.rooms(prefix, after)}
+
+    # ---- the link ----
+
+    def lost(self, reason: Failure) -> None:
+        self._stop_reading()
+
+    def filled(self) -> None:
+        if self._reader is not None:
+            self._reader.full()
+
+    def drained(self) -> None:
+        if self._reader is not None:
+            self._reader.drained()
+
+    def _stop_reading(self) -> None:
+        if self._reader is not None:
+            self._reader.stop()
+
+    # ---- the reader's sink ----
+
+    async def read(self, after: int, upto: int) -> tuple[list[Entry], int]:
+        entries = await self._store.page(after, upto)
+        return entries, entries[-1].seq if entries else upto
+
+    def take(self, entries: list[Entry]) -> None:
+        for box in committed(self._epoch, entries):
+            self.link.outbox.put(box)
+        # Now, and not at the end of this turn: a full transport has to stop the reader here.
+        self.link.outbox.flush()
+
+    def go_live(self) -> None:
+        self._broadcast.add(self.link)
+
+    def leave_live(self) -> None:
+        self._broadcast.discard(self.link)
+
+    def failed(self, failure: Failure) -> None:
+        self._log.failure(
+            "Reading the log for {peer} failed; closing its link", failure, peer=self.link.peer()
+        )
+        self.link.abort()

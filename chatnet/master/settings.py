@@ -1,0 +1,68 @@
+"""What was chosen for a master, and what follows from it for its workers and users. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatnet.addresses import MASTER_PORT, Address
+
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_TWISTD = "from twisted.scripts.twistd import run; run()"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of the same names."""
+
+    data: Path
+    listen: Address
+    token_file: Path
+    workers: int
+    ports: range | None
+    advertise: str | None
+    post_rate: int
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Settings:
+        """The settings that twistd's options say."""
+        data = Path(options["data"])
+        return cls(
+            data=data,
+            listen=options["listen"],
+            token_file=Path(options["token-file"]) if options["token-file"] else data / "cluster.token",
+            workers=options["workers"],
+            ports=options["ports"],
+            advertise=options["advertise"],
+            post_rate=options["post-rate"],
+        )
+
+    def local_address(self, port: int) -> Address:
+        """Where processes of this machine reach the master, which listens on ``port``."""
+        return Address(_LOOPBACK.get(self.listen.host, self.listen.host), port)
+
+    def worker_command(self, python: str, port: int) -> list[str]:
+        """What to run for a worker of the master that listens on ``port``."""
+        command = [python, "-c", _TWISTD, "-n", "--pidfile=", "chat-worker", "--spawned"]
+        command += ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
+        command += ["--data", str(self.data), "--token-file", str(self.token_file)]
+        command += ["--post-rate", str(self.post_rate)]
+        if self.ports is not None:
+            command += ["--ports", f"{self.ports.start}-{self.ports.stop - 1}"]
+        if self.advertise is not None:
+            command += ["--advertise", self.advertise]
+        return command
+
+    def invitation(self, python: str, directory: Path, port: int) -> str:
+        """The line that says how to chat with the master on ``port``, from within ``directory``."""
+        bin = Path(python).parent
+        twistd = str(bin.relative_to(directory) / "twistd") if bin.is_relative_to(directory) else "twistd"
+        address = self.local_address(port)
+        found = address.port == MASTER_PORT and self.listen.host in (*_LOOPBACK, "127.0.0.1", "localhost")
+        master = "" if found else f" --master {address}"
+        workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+        return (
+            f"chatnet is up: {workers}, data in {self.data}. Chat with: {twistd} -n chat-client{master} NAME"
+        )

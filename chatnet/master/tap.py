@@ -1,0 +1,35 @@
+"""``twistd chat-master``: its options."""
+
+from __future__ import annotations
+
+from twisted.application.service import IService
+
+from chatnet.addresses import MASTER_PORT, Address
+from chatnet.master.service import build
+from chatnet.options import ProgramOptions, a_count, an_address, port_range
+from chatnet.world import World
+
+
+class Options(ProgramOptions):
+    """What can be chosen for a master."""
+
+    program = "chat-master"
+    synopsis = "[options]"
+    longdesc = (
+        "Runs a chatnet cluster on this machine: the primary master, which keeps the log and starts and "
+        "watches the workers. Then chat with: twistd -n chat-client NAME."
+    )
+    optParameters = [
+        ["data", None, "chatnet-data", "The directory of the log, the token and the workers' output."],
+        ["listen", None, Address("0.0.0.0", MASTER_PORT), "Where to listen, HOST:PORT.", an_address],
+        ["token-file", None, None, "The cluster's token, made if missing. [default: DATA/cluster.token]"],
+        ["workers", None, 3, "How many workers to keep running on this machine.", a_count],
+        ["ports", None, None, "The ports for these workers, A-B; without it, any that are free.", port_range],
+        ["advertise", None, None, "The host under which clients find these workers, if not this master's."],
+        ["post-rate", None, 20, "How many posts a second a client may make for long; 0: no limit.", a_count],
+    ]  # fmt: skip
+
+
+def makeService(options: Options) -> IService:
+    """The service of one master process."""
+    return build(options, World.real())
