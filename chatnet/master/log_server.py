@@ -16,6 +16,7 @@ from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead
 from chatnet.link import Link, Locator
 from chatnet.store import PAGE_BYTES, Log, Outcome
+from chatnet.store.pages import part_of
 from chatnet.store.reader import Reader
 from chatnet.store.window import Window
 from chatnet.wire.log import (
@@ -121,8 +122,8 @@ class LogServer(Locator):
         return {"head": await self._store.head()}
 
     @ReadSnapshot.responder
-    async def read_snapshot(self, user: str, after: int, upto: int) -> dict[str, Any]:
-        return {"snapshot": await self._store.snapshot(user, after, upto)}
+    async def read_snapshot(self, user: str, after: int, upto: int, skip: int) -> dict[str, Any]:
+        return {"snapshot": part_of(await self._store.snapshot(user, after, upto), skip)}
 
     @ReadAccount.responder
     async def read_account(self, user: str) -> dict[str, Any]:

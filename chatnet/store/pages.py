@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from chatnet.entries import Draft, Entry
-from chatnet.store import PAGE_BYTES
+from chatnet.store import PAGE_BYTES, Snapshot
 
 PAGE_ENTRIES = 500
 """How many entries a page holds at most: what is small on the wire still takes time to make."""
+
+SNAPSHOT_INTERVALS = 200
+"""How many intervals a part of a snapshot holds: at their longest, they fit an AMP value."""
 
 # msgpack's headers, the longest kind, the key, and an entry's two numbers at their longest.
 _DRAFT_BYTES = 40
@@ -47,6 +50,13 @@ def cut_pages(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
         page, _ = take_page(entries[start : start + PAGE_ENTRIES])
         yield page
         start += len(page)
+
+
+def part_of(snapshot: Snapshot, skip: int) -> Snapshot:
+    """The part of ``snapshot`` behind its first ``skip`` intervals. It is the last if it has fewer than
+    :data:`SNAPSHOT_INTERVALS`."""
+    intervals = snapshot.intervals[skip : skip + SNAPSHOT_INTERVALS]
+    return Snapshot(snapshot.at, snapshot.secret_seq, intervals)
 
 
 def _utf8(text: str) -> int:

@@ -40,9 +40,12 @@ class ReadHead(Command):
 
 
 class ReadSnapshot(Command):
-    """See :meth:`chatnet.store.Log.snapshot`; likewise the reads below."""
+    """See :meth:`chatnet.store.Log.snapshot`; likewise the reads below.
 
-    arguments = [(b"user", Text()), (b"after", Number()), (b"upto", Number())]
+    The answer is the part behind the first ``skip`` intervals; see :func:`chatnet.store.pages.part_of`.
+    """
+
+    arguments = [(b"user", Text()), (b"after", Number()), (b"upto", Number()), (b"skip", Number())]
     response = [(b"snapshot", Packed[Snapshot](Snapshot))]
 
 
