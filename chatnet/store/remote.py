@@ -1,0 +1,220 @@
+"""The log as a worker has it: the primary's, over AMP. What is asked while the primary is away waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionClosed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.entries import Draft, Entry, Interval
+from chatnet.errors import CursorAhead, Hole, Poison
+from chatnet.store import PAGE_BYTES, Account, Feed, Outcome, Refused, Rooms, Snapshot
+from chatnet.store.appender import Appender
+from chatnet.store.pages import SNAPSHOT_INTERVALS
+from chatnet.store.window import Window
+from chatnet.wire.arguments import Command
+from chatnet.wire.log import (
+    Append,
+    Follow,
+    ReadAccount,
+    ReadFeed,
+    ReadHead,
+    ReadHistory,
+    ReadNewest,
+    ReadRooms,
+    ReadSnapshot,
+)
+
+MAX_DRAFTS = 200
+"""How many drafts a batch holds at most: even if each is refused at length, the outcomes fit an AMP value."""
+
+
+class Peer(Protocol):
+    """A link to the primary."""
+
+    def callRemote(self, command: type[Command], **arguments: Any) -> Deferred[Any]:
+        """Send a command; fires with its answer, or fails when the link is lost."""
+
+    def abort(self) -> None:
+        """Close it now."""
+
+
+class LogReplaced(Exception):
+    """The primary's log is not the one that was followed, or it was put back to an earlier state."""
+
+
+class RemoteLog:
+    """The primary's log, over whichever link to it there is.
+
+    ``epoch`` is the highest that was seen: commands of a lower one are not obeyed. ``is_ready`` becomes true,
+    for good, once the window has reached the head that the primary had when it was first attached; then
+    ``log_id`` is known. ``on_fatal`` is called when the log was replaced: all that stands on it must begin
+    afresh.
+    """
+
+    _log = Logger()
+
+    def __init__(self, on_fatal: Callable[[Failure], None]) -> None:
+        self._on_fatal = on_fatal
+        self.window = Window()
+        self.log_id = ""
+        self.epoch = 0
+        self.is_ready = False
+        self._link: Peer | None = None
+        self._waiting: list[Deferred[None]] = []
+        self._is_placed = False
+        self._early: list[Entry] | None = None
+        self._ready_at = 0
+        self._appender = Appender(self._commit, MAX_DRAFTS, PAGE_BYTES)
+
+    # ---- the link ----
+
+    def attached(self, link: Peer, log_id: str, epoch: int) -> None:
+        """There is a registered link to the primary: follow it, and ask it again what was not answered."""
+        if self.log_id not in ("", log_id):
+            self._replaced(link, f"The primary's log is {log_id}; we followed {self.log_id}")
+            return
+        self.log_id, self.epoch = log_id, max(self.epoch, epoch)
+        self._link = link
+        self._early = []
+        Deferred.fromCoroutine(self._follow(link)).addErrback(self._cannot_follow, link)
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def detached(self) -> None:
+        """The link is lost."""
+        self._link = None
+
+    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
+        """The primary of ``epoch`` pushes entries."""
+        link = self._link
+        if link is None:
+            return  # still in the buffers of a link that was given up
+        if epoch < self.epoch:
+            self._log.error(
+                "A primary of epoch {old} still pushes in epoch {epoch}", old=epoch, epoch=self.epoch
+            )
+            self._give_up(link)
+            return
+        self.epoch = epoch
+        if self._early is None:
+            self._extend(link, entries)
+        else:
+            self._early += entries
+
+    async def _follow(self, link: Peer) -> None:
+        cursor = self.window.head if self._is_placed else None
+        answer = await link.callRemote(Follow, cursor=cursor)
+        if not self._is_placed:
+            self.window.restart(answer["cursor"])
+            self._is_placed = True
+        if not self.is_ready:
+            self._ready_at = (await link.callRemote(ReadHead))["head"]
+        if self._link is link:
+            early, self._early = self._early or [], None
+            self._extend(link, early)
+
+    def _extend(self, link: Peer, entries: Sequence[Entry]) -> None:
+        try:
+            self.window.extend(entries)
+        except Hole as hole:
+            self._log.critical("The primary skipped entries: {hole}; following it afresh", hole=hole)
+            self._give_up(link)
+        else:
+            self.is_ready = self.is_ready or self.window.head >= self._ready_at
+
+    def _cannot_follow(self, failure: Failure, link: Peer) -> None:
+        if failure.check(ConnectionClosed):
+            return  # the next link follows
+        if failure.check(CursorAhead):
+            self._replaced(link, str(failure.value))
+            return
+        self._log.failure("Cannot follow the primary; trying on another link", failure)
+        self._give_up(link)
+
+    def _replaced(self, link: Peer, why: str) -> None:
+        self._give_up(link)
+        self._on_fatal(Failure(LogReplaced(why)))
+
+    def _give_up(self, link: Peer) -> None:
+        if self._link is link:
+            self._link = None
+        link.abort()
+
+    async def _ask(self, command: type[Command], **arguments: Any) -> dict[str, Any]:
+        """Ask the primary; on another link, if this one is lost."""
+        while True:
+            link = self._link
+            if link is None:
+                attached: Deferred[None] = Deferred()
+                self._waiting.append(attached)
+                await attached
+                continue
+            try:
+                answer: dict[str, Any] = await link.callRemote(command, **arguments)
+            except ConnectionClosed:
+                if self._link is link:
+                    self._link = None
+            else:
+                return answer
+
+    # ---- appending ----
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was passed to :meth:`append` and is not answered yet."""
+        return self._appender.waiting_bytes
+
+    def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
+        return self._appender.append(drafts)
+
+    async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
+        try:
+            outcomes: list[Outcome] = (await self._ask(Append, drafts=drafts))["outcomes"]
+        except Exception:
+            if len(drafts) > 1:
+                return [outcome for draft in drafts for outcome in await self._commit([draft])]
+            self._log.failure("A draft could not be passed on and was refused: {draft}", draft=drafts[0])
+            return [Refused(Poison.code, Poison.sentence)]
+        return outcomes
+
+    # ---- reading ----
+
+    async def head(self) -> int:
+        head: int = (await self._ask(ReadHead))["head"]
+        return head
+
+    async def account(self, user: str) -> Account | None:
+        account: Account | None = (await self._ask(ReadAccount, user=user))["account"]
+        return account
+
+    async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
+        intervals: list[Interval] = []
+        while True:
+            part: Snapshot = (
+                await self._ask(ReadSnapshot, user=user, after=after, upto=upto, skip=len(intervals))
+            )["snapshot"]
+            intervals += part.intervals
+            if len(part.intervals) < SNAPSHOT_INTERVALS:
+                return Snapshot(part.at, part.secret_seq, intervals)
+
+    async def newest(self, user: str, upto: int) -> list[Entry]:
+        posts: list[Entry] = (await self._ask(ReadNewest, user=user, upto=upto))["posts"]
+        return posts
+
+    async def feed(self, user: str, after: int, upto: int) -> Feed:
+        feed: Feed = (await self._ask(ReadFeed, user=user, after=after, upto=upto))["feed"]
+        return feed
+
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        posts: list[Entry] = (await self._ask(ReadHistory, room=room, before=before))["posts"]
+        return posts
+
+    async def rooms(self, prefix: str, after: str) -> Rooms:
+        rooms: Rooms = (await self._ask(ReadRooms, prefix=prefix, after=after))["rooms"]
+        return rooms
