@@ -43,23 +43,19 @@ class Peer(Protocol):
         """Close it now."""
 
 
-class LogReplaced(Exception):
-    """The primary's log is not the one that was followed, or it was put back to an earlier state."""
-
-
 class RemoteLog:
     """The primary's log, over whichever link to it there is.
 
     ``epoch`` is the highest that was seen: commands of a lower one are not obeyed. ``is_ready`` becomes true,
     for good, once the window has reached the head that the primary had when it was first attached; then
-    ``log_id`` is known. ``on_fatal`` is called when the log was replaced: all that stands on it must begin
-    afresh.
+    ``log_id`` is known. ``on_replaced`` is called when the primary's log is not the one that was followed, or
+    was put back to an earlier state: all that stands on it must begin afresh.
     """
 
     _log = Logger()
 
-    def __init__(self, on_fatal: Callable[[Failure], None]) -> None:
-        self._on_fatal = on_fatal
+    def __init__(self, on_replaced: Callable[[], None]) -> None:
+        self._on_replaced = on_replaced
         self.window = Window()
         self.log_id = ""
         self.epoch = 0
@@ -76,7 +72,7 @@ class RemoteLog:
     def attached(self, link: Peer, log_id: str, epoch: int) -> None:
         """There is a registered link to the primary: follow it, and ask it again what was not answered."""
         if self.log_id not in ("", log_id):
-            self._replaced(link, f"The primary's log is {log_id}; we followed {self.log_id}")
+            self._replaced(link, f"it is {log_id}, and was {self.log_id}")
             return
         self.log_id, self.epoch = log_id, max(self.epoch, epoch)
         self._link = link
@@ -138,8 +134,9 @@ class RemoteLog:
         self._give_up(link)
 
     def _replaced(self, link: Peer, why: str) -> None:
+        self._log.critical("The log was replaced ({why}); beginning afresh", why=why)
         self._give_up(link)
-        self._on_fatal(Failure(LogReplaced(why)))
+        self._on_replaced()
 
     def _give_up(self, link: Peer) -> None:
         if self._link is link:

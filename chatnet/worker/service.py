@@ -146,7 +146,7 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
         raise CannotStart(str(error)) from error
     reactor, monotonic = world.reactor, world.monotonic
     outboxes = Outboxes(reactor)
-    log = RemoteLog(reactor)
+    log = RemoteLog(on_replaced=lambda: world.processes.exit(1))
     router = Router(outboxes)
     log.window.watch(router.apply)
     pool = world.threads(HASHING_THREADS, "hashing")
