@@ -1,0 +1,40 @@
+"""``python -m benchmarks [--quick] [ROW …]``: run the benches and print the table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks import append, fanout, newest, posts, sessions
+from benchmarks.processes import exit_on_sigterm, raise_file_limit
+from benchmarks.table import Row, markdown
+
+FAMILIES = {
+    "append": append.rows,
+    "posts": posts.rows,
+    "fanout": fanout.rows,
+    "sessions": sessions.rows,
+    "newest": newest.rows,
+}
+
+
+def main() -> None:
+    """Run what was asked for, each row told as soon as it is known, and print the table at the end."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure chatnet.")
+    parser.add_argument("--quick", action="store_true", help="in less than a minute, and less exactly")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"only these: {', '.join(FAMILIES)}")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.rows) - set(FAMILIES):
+        parser.error(f"there is no row {', '.join(sorted(unknown))}")
+    raise_file_limit()
+    exit_on_sigterm()
+    found: list[Row] = []
+    for family in chosen.rows or FAMILIES:
+        for row in FAMILIES[family](chosen.quick):
+            found.append(row)
+            print(*row.cells(), sep="  ", file=sys.stderr, flush=True)
+    print(markdown(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""chatnet as a contender of the fan-out: one worker, everybody follows one user."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import cluster, wire
+
+
+class Feed:
+    """A cluster of one worker, with its followers listening."""
+
+    name = "chatnet"
+
+    def __init__(self, running: cluster.Cluster, followers: int) -> None:
+        self.pids: tuple[int, ...] = (running.workers[0].pid, running.master_pid)
+        self.poster = running.connect(["poster"])[0]
+        self.followers = running.connect([f"f{number}" for number in range(followers)])
+        cluster.join(self.followers, "poster")
+        cluster.chat(self.followers)
+        self._tags = itertools.count(1)
+
+    def posts(self, count: int) -> bytes:
+        return b"".join(wire.post(next(self._tags)) for _ in range(count))
+
+    def read(self, stream: bytes) -> list[str]:
+        return [entry.text for entry in wire.delivered(stream)]
+
+    def heartbeat(self) -> None:
+        """A session that says nothing for long is taken for dead."""
+        for connection in [*self.followers, self.poster]:
+            connection.sendall(wire.PING)
+
+
+@contextlib.contextmanager
+def serving(directory: Path, followers: int) -> Iterator[Feed]:
+    """The cluster, run for the length of the ``with``."""
+    with cluster.running(directory, workers=1) as running:
+        yield Feed(running, followers)

@@ -1,0 +1,97 @@
+"""A cluster of real processes, and users logged in at its workers."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import wire
+from benchmarks.processes import free_port, started, wait_until
+
+GROUP = 200
+"""So many connect at once: fewer than a listening socket's backlog."""
+
+_TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile="]
+
+
+@dataclass(frozen=True)
+class WorkerProcess:
+    """A worker of the cluster: its pid, and where it listens for clients."""
+
+    pid: int
+    port: int
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster."""
+
+    master_pid: int
+    workers: Sequence[WorkerProcess]
+    data: Path
+
+    def connect(self, names: Sequence[str]) -> list[socket.socket]:
+        """Log these users in, worker after worker in turn; each has a connection of their own."""
+        ports = itertools.cycle(worker.port for worker in self.workers)
+        connections: list[socket.socket] = []
+        for group in (names[at : at + GROUP] for at in range(0, len(names), GROUP)):
+            fresh = [socket.create_connection(("127.0.0.1", next(ports)), timeout=20) for _ in group]
+            connections += fresh
+            wire.exchange(fresh, [wire.login(name) for name in group])
+        return connections
+
+
+def join(connections: Sequence[socket.socket], room: str) -> None:
+    """Have everybody follow ``room``."""
+    wire.exchange(connections, [wire.join(room) for _ in connections])
+
+
+def chat(connections: Sequence[socket.socket]) -> None:
+    """Have everybody receive what is said."""
+    wire.exchange(connections, [wire.chat() for _ in connections])
+
+
+@contextlib.contextmanager
+def running(directory: Path, workers: int) -> Iterator[Cluster]:
+    """A cluster, run for the length of the ``with``; its data stays in ``directory``."""
+    port = free_port()
+    data = directory / "data"
+    options = ["--post-rate", "0", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
+    argv = [*_TWISTD, "chat-master", *options, "--workers", str(workers)]
+    with started(argv, directory, "master") as master:
+        found: dict[str, Any] = {}
+
+        def is_up() -> bool:
+            found.update(_status(port, data))
+            return len(found.get("workers", ())) == workers
+
+        wait_until(is_up, "the cluster's start")
+        yield Cluster(
+            master.pid,
+            [
+                WorkerProcess(each["pid"], int(each["address"].rpartition(":")[2]))
+                for each in found["workers"]
+            ],
+            data,
+        )
+
+
+def _status(port: int, data: Path) -> dict[str, Any]:
+    """What the operator sees; nothing while the master does not answer."""
+    argv = ["-m", "chatnet", "status", "--json", "--master", f"127.0.0.1:{port}"]
+    asked = subprocess.run(
+        [sys.executable, *argv, "--token-file", str(data / "cluster.token")],
+        capture_output=True,
+        check=False,
+        env=os.environ,
+    )
+    return dict(json.loads(asked.stdout)) if asked.returncode == 0 else {}

@@ -1,0 +1,213 @@
+"""The receiving side of the fan-out: one process that reads all followers' sockets, and posts.
+
+It must not be the bottleneck. What the followers receive is counted by its length (``MSG_TRUNC``: the
+kernel does not even copy it), for all frames of a run are equally long; one follower's stream is kept and
+parsed. It posts, too, so that it knows when the last follower has received a post.
+"""
+
+from __future__ import annotations
+
+import functools
+import select
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from benchmarks.processes import TooSlow, cpu_seconds
+
+CHUNK = 1 << 20
+STALL_SECONDS = 15.0
+"""A run in which nothing arrives for so long is given up."""
+
+
+class Contender(Protocol):
+    """A server under the fan-out bench, with its followers connected."""
+
+    name: str
+    pids: tuple[int, ...]
+    followers: list[socket.socket]
+    poster: socket.socket
+
+    def posts(self, count: int) -> bytes:
+        """The bytes by which the poster says ``count`` posts."""
+
+    def read(self, stream: bytes) -> list[str]:
+        """The texts of the posts in a follower's stream."""
+
+    def heartbeat(self) -> None:
+        """Called between runs: whatever keeps the connections up."""
+
+
+@dataclass
+class Run:
+    """One run. ``elapsed`` in seconds, to the last delivery.
+
+    ``busy``: the receiving side's share of a core; ``cost``: the server's processor time, in seconds.
+
+    ``delays`` (of a paced run): from a post's due time to each delivery, in seconds; ``acknowledged``
+    likewise to the poster's own answers.
+    """
+
+    posts: int
+    elapsed: float
+    busy: float
+    cost: float
+    deliveries: int
+    delays: list[float] = field(default_factory=list)
+    acknowledged: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Deliveries per second."""
+        return self.deliveries / self.elapsed
+
+
+class Crowd:
+    """The followers of one contender, and its poster."""
+
+    def __init__(self, contender: Contender) -> None:
+        self._contender = contender
+        self._buffer = bytearray(CHUNK)
+        self._epoll = select.epoll()
+        self._sample: list[bytes] = []
+        self._takers: dict[int, Callable[[], int]] = {}
+        self._mouth = contender.poster.fileno()
+        for connection in [*contender.followers, contender.poster]:
+            connection.setblocking(False)
+            self._epoll.register(connection.fileno(), select.EPOLLIN)
+            self._takers[connection.fileno()] = functools.partial(
+                connection.recv_into, self._buffer, CHUNK, socket.MSG_TRUNC
+            )
+        self._takers[contender.followers[0].fileno()] = self._take_sample
+        self.frame = 0
+
+    def close(self) -> None:
+        """Hang up."""
+        self._epoll.close()
+        for connection in [*self._contender.followers, self._contender.poster]:
+            connection.close()
+
+    def prepare(self) -> None:
+        """Read what still comes, then learn the length of a frame by one post."""
+        self._contender.heartbeat()
+        self._drain()
+        self._contender.poster.sendall(self._contender.posts(1))
+        self._drain()
+        stream = b"".join(self._sample)
+        if len(self._contender.read(stream)) != 1:
+            raise TooSlow(f"a follower at {self._contender.name} received {stream!r} instead of one post")
+        self.frame = len(stream)
+        self._sample.clear()
+
+    def saturate(self, depth: int, seconds: float) -> Run:
+        """Keep ``depth`` posts in flight; each is, until the last follower has received it."""
+        self._begin()
+        begun = time.perf_counter()
+        self._post(depth)
+        until = begun + seconds
+        while self._done < self._sent:
+            done = self._done
+            self._read_all(self._wait(STALL_SECONDS))
+            if self._done > done and time.perf_counter() < until:
+                self._post(self._done - done)
+        return self._finish(time.perf_counter() - begun)
+
+    def pace(self, rate: float, seconds: float) -> Run:
+        """Post ``rate`` times per second, on time whatever the answers do; note every delay."""
+        self._begin()
+        begun = time.perf_counter()
+        due = [begun + number / rate for number in range(int(rate * seconds))]
+        delays: list[float] = []
+        acknowledged: list[float] = []
+        while self._done < len(due):
+            now = time.perf_counter()
+            while self._sent < len(due) and due[self._sent] <= now:
+                self._post(1)
+            wait = due[self._sent] - now if self._sent < len(due) else STALL_SECONDS
+            self._read_timed(self._epoll.poll(max(wait, 0.0)), due, delays, acknowledged)
+            if not wait and time.perf_counter() > due[-1] + STALL_SECONDS:
+                raise TooSlow(f"{self._contender.name} stalled")
+        run = self._finish(time.perf_counter() - begun)
+        run.delays, run.acknowledged = delays, acknowledged
+        return run
+
+    # ---- one run ----
+
+    def _begin(self) -> None:
+        self._sample.clear()
+        self._got = [0] * (max(self._takers) + 1)
+        # How many followers have received exactly so many posts; the lowest one that is not empty is what
+        # all of them have.
+        self._reached = [len(self._contender.followers)]
+        self._sent = self._done = 0
+        self._own_cpu = time.process_time()
+        self._server_cpu = sum(map(cpu_seconds, self._contender.pids))
+
+    def _post(self, count: int) -> None:
+        self._sent += count
+        self._reached.extend([0] * count)
+        self._contender.poster.sendall(self._contender.posts(count))
+
+    def _wait(self, seconds: float) -> list[tuple[int, int]]:
+        events = self._epoll.poll(seconds)
+        if not events:
+            raise TooSlow(f"{self._contender.name} stalled: {self._done} of {self._sent} posts came through")
+        return events
+
+    def _read_all(self, events: list[tuple[int, int]]) -> None:
+        takers, got, reached, frame, mouth = self._takers, self._got, self._reached, self.frame, self._mouth
+        for descriptor, _ in events:
+            size = takers[descriptor]()
+            if descriptor == mouth:
+                continue
+            if not size:
+                raise TooSlow(f"{self._contender.name} closed a follower's connection")
+            before = got[descriptor]
+            got[descriptor] = after = before + size
+            reached[before // frame] -= 1
+            reached[after // frame] += 1
+        while self._done < self._sent and not reached[self._done]:
+            self._done += 1
+
+    def _read_timed(
+        self, events: list[tuple[int, int]], due: list[float], delays: list[float], acknowledged: list[float]
+    ) -> None:
+        for event in events:
+            before = self._got[event[0]] // self.frame
+            self._read_all([event])
+            now = time.perf_counter()
+            if event[0] == self._mouth:
+                # At this rate an answer has come before the next post is due, or they come together.
+                acknowledged.extend(now - at for at in due[len(acknowledged) : self._sent])
+                continue
+            delays.extend(now - at for at in due[before : self._got[event[0]] // self.frame])
+
+    def _finish(self, elapsed: float) -> Run:
+        """Check that everybody received every post whole, and nothing else but a ping or so."""
+        busy = (time.process_time() - self._own_cpu) / elapsed
+        cost = sum(map(cpu_seconds, self._contender.pids)) - self._server_cpu
+        followers = [follower.fileno() for follower in self._contender.followers]
+        surplus = max(self._got[descriptor] for descriptor in followers) - self._sent * self.frame
+        texts = self._contender.read(b"".join(self._sample))
+        if not 0 <= surplus < self.frame or len(texts) != self._sent or len(set(texts)) != 1:
+            raise Uneven(f"{self._contender.name}: {len(texts)} of {self._sent} posts, {surplus} bytes over")
+        return Run(self._sent, elapsed, busy, cost, self._sent * len(followers))
+
+    def _drain(self, quiet: float = 0.3) -> None:
+        """Read until nothing has come for ``quiet`` seconds."""
+        self._sample.clear()
+        while events := self._epoll.poll(quiet):
+            for descriptor, _ in events:
+                if not self._takers[descriptor]():
+                    raise TooSlow(f"{self._contender.name} closed a connection")
+
+    def _take_sample(self) -> int:
+        chunk = self._contender.followers[0].recv(CHUNK)
+        self._sample.append(chunk)
+        return len(chunk)
+
+
+class Uneven(Exception):
+    """A run whose frames were not all of one length (a number got another digit): take it again."""

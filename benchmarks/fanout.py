@@ -1,0 +1,107 @@
+"""Row: deliveries per second to 500 followers of one user on one worker, with 1, 5 and 20 posts in flight.
+
+Everybody runs all the while, and takes its turn: the machine's noise hits all alike. Medians are shown, and
+ratios of medians. Beside each figure stands the server's processor time per delivery: unlike the rate, it
+does not depend on what the receiving side takes of the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import bare, chatnet_feed, inspircd
+from benchmarks.crowd import Contender, Crowd, Run, Uneven
+from benchmarks.processes import scratch
+from benchmarks.table import Row, median, milliseconds
+
+FOLLOWERS = 500
+DEPTHS = (1, 5, 20)
+AIM = 1.3
+"""How many times InspIRCd's deliveries we want to make."""
+
+Serving = Callable[[Path, int], contextlib.AbstractContextManager[Contender]]
+"""Runs a server in a directory, with so many followers connected."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: so many rounds of so many seconds each."""
+
+    rounds: int
+    seconds: float
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """The rows of the fan-out, and those of the time to delivery: the same servers serve for both."""
+    effort = Effort(3, 0.4) if quick else Effort(7, 1.0)
+    with scratch() as directory, _contenders(directory) as crowds:
+        for depth in DEPTHS:
+            yield from _depth_rows(_take_turns(crowds, depth, effort), depth)
+        yield from _delay_rows({name: _paced(crowd, 2 if quick else 8) for name, crowd in crowds.items()})
+
+
+@contextlib.contextmanager
+def _contenders(directory: Path) -> Iterator[dict[str, Crowd]]:
+    """All that can run here, each with its followers."""
+    servers: list[Serving] = [chatnet_feed.serving, bare.serving]
+    if inspircd.program():
+        servers.append(inspircd.serving)
+    with contextlib.ExitStack() as stack:
+        crowds: dict[str, Crowd] = {}
+        for serving in servers:
+            contender = stack.enter_context(serving(directory, FOLLOWERS))
+            crowds[contender.name] = Crowd(contender)
+            stack.callback(crowds[contender.name].close)
+        yield crowds
+
+
+def _take_turns(crowds: dict[str, Crowd], depth: int, effort: Effort) -> dict[str, list[Run]]:
+    runs: dict[str, list[Run]] = {name: [] for name in crowds}
+    for _ in range(effort.rounds):
+        for name, crowd in crowds.items():
+            runs[name].append(_one_run(crowd, depth, effort.seconds))
+    return runs
+
+
+def _one_run(crowd: Crowd, depth: int, seconds: float) -> Run:
+    """One run; taken again if a number got another digit in the middle of it."""
+    for _ in range(3):
+        crowd.prepare()
+        with contextlib.suppress(Uneven):
+            return crowd.saturate(depth, seconds)
+    crowd.prepare()
+    return crowd.saturate(depth, seconds)
+
+
+def _paced(crowd: Crowd, seconds: float) -> Run:
+    crowd.prepare()
+    return crowd.pace(100, seconds)
+
+
+def _depth_rows(runs: dict[str, list[Run]], depth: int) -> Iterator[Row]:
+    what = f"deliveries/s to {FOLLOWERS} followers, {depth} in flight"
+    ours = runs.pop(chatnet_feed.Feed.name)
+    for name in (inspircd.Irc.name, bare.Bare.name):
+        aim = f"≥ {AIM}" if name == inspircd.Irc.name else ""
+        theirs = runs.get(name)
+        if theirs is None:
+            yield Row(what, _rate(ours), f"{name}: not installed", aim=aim)
+            continue
+        ratio = median(run.rate for run in ours) / median(run.rate for run in theirs)
+        yield Row(what, _rate(ours), f"{name}: {_rate(theirs)}", ratio, aim)
+
+
+def _rate(runs: list[Run]) -> str:
+    cost = median(run.cost / run.deliveries for run in runs) * 1e6
+    busy = median(run.busy for run in runs)
+    return f"{median(run.rate for run in runs):,.0f} ({cost:.2f} µs; receiver {busy:.0%})"
+
+
+def _delay_rows(runs: dict[str, Run]) -> Iterator[Row]:
+    ours = runs.pop(chatnet_feed.Feed.name)
+    yield Row("time to acknowledgement, 100 posts/s, p50 / p99", milliseconds(ours.acknowledged))
+    beside = "; ".join(f"{name}: {milliseconds(run.delays)}" for name, run in runs.items())
+    yield Row(f"time to delivery to {FOLLOWERS}, 100 posts/s, p50 / p99", milliseconds(ours.delays), beside)

@@ -1,0 +1,65 @@
+"""Row: memory of an idle session, at 5,000 sessions on one worker.
+
+The users are registered by one cluster, each following one room; a second cluster on the same data serves
+them, so that its worker's memory has never held anything but these sessions. Its resident memory is taken
+after 100 have logged in (the code is loaded) and after 5,000 more have, each logged in and listening.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks import cluster
+from benchmarks.processes import resident_bytes, scratch
+from benchmarks.table import Row
+
+FIRST = 100
+SETTLE_SECONDS = 2.0
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """The memory of one session."""
+    count = 1000 if quick else 5000
+    names = [f"idle{number}" for number in range(FIRST + count)]
+    with scratch() as directory:
+        _register(directory, names)
+        grown = _grow(directory, names)
+    yield Row(
+        f"memory of an idle session, {count:,} sessions", f"{grown / count / 1024:.1f} KB", aim="≤ 10 KB"
+    )
+
+
+def _register(directory: Path, names: Sequence[str]) -> None:
+    with cluster.running(directory, 1) as running, _closing(running.connect(["host", *names])) as connections:
+        cluster.join(connections[1:], "host")
+
+
+def _grow(directory: Path, names: Sequence[str]) -> int:
+    """By how much the worker's resident memory grew, in bytes."""
+    with cluster.running(directory, 1) as running:
+        worker = running.workers[0].pid
+        with _listening(running, names[:FIRST]):
+            before = resident_bytes(worker)
+            with _listening(running, names[FIRST:]):
+                return resident_bytes(worker) - before
+
+
+@contextlib.contextmanager
+def _listening(running: cluster.Cluster, names: Sequence[str]) -> Iterator[None]:
+    with _closing(running.connect(names)) as connections:
+        cluster.chat(connections)
+        time.sleep(SETTLE_SECONDS)
+        yield
+
+
+@contextlib.contextmanager
+def _closing(connections: list[socket.socket]) -> Iterator[list[socket.socket]]:
+    try:
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()

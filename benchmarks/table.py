@@ -1,0 +1,55 @@
+"""The rows of the table, and how they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of chatnet's, what stands beside it, and the aim if there is one."""
+
+    what: str
+    figure: str
+    beside: str = ""
+    ratio: float | None = None
+    aim: str = ""
+
+    def cells(self) -> tuple[str, ...]:
+        """As the table shows them."""
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return self.what, self.figure, self.beside, ratio, self.aim
+
+
+HEADINGS = ("what", "chatnet", "beside it", "ratio", "aim")
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The rows as a Markdown table, its columns aligned."""
+    lines = [HEADINGS, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    shown = [_line(line, widths) for line in lines]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([shown[0], rule, *shown[1:]])
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The value below which ``share`` (0 to 1) of the values lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle one."""
+    return percentile(values, 0.5)
+
+
+def milliseconds(seconds: Iterable[float]) -> str:
+    """p50 and p99 of durations in seconds, shown in milliseconds."""
+    ordered = sorted(seconds)
+    return f"{percentile(ordered, 0.5) * 1e3:.2f} / {percentile(ordered, 0.99) * 1e3:.2f} ms"
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
