@@ -1,0 +1,70 @@
+"""docs/protocol.md says what the code does: each command, its arguments, results and errors; each code."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+from twisted.protocols import amp
+
+from chatnet import errors, wire
+from chatnet.wire.arguments import Command
+from chatnet.wire.common import VERSION
+
+TEXT = (Path(__file__).parents[1] / "docs" / "protocol.md").read_text()
+TO_ANY_COMMAND = {code.decode() for code in Command.errors.values()}
+
+
+def commands() -> list[type[Command]]:
+    """The whole vocabulary."""
+    found: dict[str, type[Command]] = {}
+    for module in pkgutil.iter_modules(wire.__path__):
+        for _, thing in inspect.getmembers(importlib.import_module(f"chatnet.wire.{module.name}")):
+            if inspect.isclass(thing) and issubclass(thing, Command) and thing is not Command:
+                found[thing.__name__] = thing
+    return list(found.values())
+
+
+def row_of(name: str) -> str:
+    """The table row that describes a command: the first one that begins with it."""
+    found = re.search(rf"^\| `{name}` \|.*\|$", TEXT, re.MULTILINE)
+    assert found, f"docs/protocol.md has no row for {name}"
+    return found[0]
+
+
+def is_named(argument: bytes, value: amp.Argument, row: str) -> bool:
+    """The row has the argument, marked with ? if it may be missing."""
+    return re.search(rf"\b{argument.decode()}{'[?]' if value.optional else ''}: ", row) is not None
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.__name__)
+def test_every_command_is_described(command: type[Command]) -> None:
+    """Its row has its arguments and results, and the very errors that it declares."""
+    row = row_of(command.commandName.decode())
+    for argument, value in [*command.arguments, *command.response]:
+        assert is_named(argument, value, row), f"{argument!r} is missing in: {row}"
+    declared = {code.decode() for code in command.errors.values()} - TO_ANY_COMMAND
+    assert set(re.findall(r"`([A-Z]+_[A-Z_]+|POISON)`", row)) == declared
+
+
+def every_error(root: type[errors.ChatnetError]) -> list[type[errors.ChatnetError]]:
+    return [kind for child in root.__subclasses__() for kind in (child, *every_error(child))]
+
+
+@pytest.mark.parametrize("error", every_error(errors.ChatnetError), ids=lambda error: error.__name__)
+def test_every_error_is_described(error: type[errors.ChatnetError]) -> None:
+    """Its code stands beside its sentence (at least its beginning, for the two that are long)."""
+    if error is errors.Refusal:  # the root of the refusals is never told
+        return
+    row = row_of(error.code.decode())
+    sentence = row.split("|")[2].strip().removesuffix("…").strip()
+    assert error.sentence.startswith(sentence)
+
+
+def test_the_version_is_described() -> None:
+    """The document is of the version that the code speaks."""
+    assert f"The version is **{VERSION}**" in TEXT
