@@ -1,0 +1,100 @@
+"""``chatnet COMMAND``: the operator's commands, their options, and how they end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from twisted.python import usage
+
+from chatnet.auth import find_token
+from chatnet.errors import CannotStart
+from chatnet.operator.asking import reach
+from chatnet.operator.status import as_json, as_table, ask_status
+from chatnet.operator.stop import stop
+from chatnet.options import MASTER_HELP, find_masters
+from chatnet.world import World
+
+
+class CommandOptions(usage.Options):
+    """What all commands are told: where the cluster is, and its token."""
+
+    optParameters = [
+        ["master", None, None, MASTER_HELP],
+        ["token-file", None, None, "The cluster's token. [default: CHATNET_TOKEN, DATA/cluster.token]"],
+        ["data", None, "chatnet-data", "The master's data directory, if it is on this machine."],
+    ]
+
+
+class StatusOptions(CommandOptions):
+    """What ``status`` is told."""
+
+    longdesc = "Shows the masters and workers, what they carry, and what happened lately."
+    optFlags = [["json", None, "Print JSON, for programs."]]
+
+
+class StopOptions(CommandOptions):
+    """What ``stop`` is told."""
+
+    longdesc = "Stops the whole cluster: all workers and masters, on all machines."
+
+
+class Options(usage.Options):
+    """The command, and its options."""
+
+    synopsis = "Usage: chatnet COMMAND [options]"
+    subCommands = [
+        ["status", None, StatusOptions, "Show what the cluster is doing."],
+        ["stop", None, StopOptions, "Stop the whole cluster."],
+    ]
+
+    def postOptions(self) -> None:
+        if self.subCommand is None:
+            raise usage.UsageError("Say what to do: chatnet status, or chatnet stop.")
+
+
+async def run(command: str, options: CommandOptions, world: World) -> None:
+    """Do one command.
+
+    :raises CannotStart: it cannot be done, for the reason that its sentence says.
+    """
+    try:
+        masters = find_masters(options["master"], world)
+    except ValueError as error:
+        raise CannotStart(str(error)) from error
+    token = find_token(world.files, world.environ, options["token-file"], Path(options["data"]))
+    master, link = await reach(masters, token, world)
+    if command == "status":
+        status = await ask_status(link)
+        world.stdio.say(as_json(status) if options["json"] else as_table(status))
+        link.abort()
+    else:
+        await stop(master, link, world)
+        world.stdio.say("The cluster has stopped.")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The program ``chatnet``. Ends by :class:`SystemExit`."""
+    options = Options()
+    try:
+        options.parseOptions(sys.argv[1:] if arguments is None else arguments)
+    except usage.UsageError as error:
+        raise SystemExit(f"chatnet: {error} See chatnet --help.") from error
+    command: Any = options.subCommand
+    react(lambda _: Deferred.fromCoroutine(_attempt(command, options.subOptions, World.real())), ())
+
+
+async def _attempt(command: str, options: CommandOptions, world: World) -> None:
+    try:
+        await run(command, options, world)
+    except CannotStart as cannot:
+        world.stdio.error(str(cannot))
+        raise SystemExit(1) from cannot
+
+
+if __name__ == "__main__":
+    main()

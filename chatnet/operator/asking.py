@@ -1,0 +1,65 @@
+"""An operator's link to the primary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as NotInTime
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.protocol import Factory
+
+from chatnet.addresses import Address
+from chatnet.auth import Token
+from chatnet.errors import CannotStart, WrongToken, WrongVersion
+from chatnet.link import Link, Locator, Pulse, prove
+from chatnet.outbox import Outboxes
+from chatnet.world import World
+
+PATIENCE = 5.0
+"""How long a master may take to answer, in seconds."""
+
+
+async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple[Address, Link]:
+    """A link, proven, to the first of ``masters`` that answers, and where it is.
+
+    :raises CannotStart: nobody answers, or has our token; one sentence says which.
+    """
+    for master in masters:
+        try:
+            proven = Deferred.fromCoroutine(_reach(master, token, world))
+            return master, await proven.addTimeout(PATIENCE, world.reactor)
+        except (ConnectError, ConnectionClosed, NotInTime):
+            continue
+        except (WrongToken, WrongVersion) as error:
+            raise CannotStart(f"The master at {master} refuses: {error}") from error
+    named = ", ".join(str(master) for master in masters)
+    raise CannotStart(f"No chatnet master answers at {named}. Is it running there? Name another by --master.")
+
+
+async def connect(master: Address, world: World) -> Link:
+    """A link to ``master``, not proven.
+
+    :raises ConnectError: nobody is there.
+    """
+    pulse = Pulse(world.reactor, world.monotonic, tick=0.25, every=1.0, patience=PATIENCE)
+    factory = Factory.forProtocol(lambda: Link(Locator(), Outboxes(world.reactor), pulse))
+    factory.noisy = False
+    endpoint = TCP4ClientEndpoint(world.reactor, master.host, master.port, timeout=PATIENCE)
+    link: Any = await endpoint.connect(factory)
+    pulse.start()
+    link.when_lost().addCallback(lambda _: pulse.stop())
+    connected: Link = link
+    return connected
+
+
+async def _reach(master: Address, token: Token, world: World) -> Link:
+    link = await connect(master, world)
+    try:
+        await prove(link, token, "operator", world.entropy)
+    except BaseException:
+        link.abort()
+        raise
+    return link

@@ -1,0 +1,83 @@
+"""``chatnet status``: what the cluster is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from chatnet.link import Link
+from chatnet.wire.operate import ClusterStatus, Event, Status
+
+SHOWN_EVENTS = 10
+"""How many of the newest events the table ends with."""
+
+_HEADINGS = ("ROLE", "HOST", "PID", "ADDRESS", "SESSIONS", "POSTS/S", "DELIVERIES/S", "LAG", "ID")
+
+
+async def ask_status(link: Link) -> ClusterStatus:
+    """What the primary at the other end of ``link`` knows."""
+    status: ClusterStatus = (await link.callRemote(Status))["status"]
+    return status
+
+
+def as_json(status: ClusterStatus) -> str:
+    """For programs. ``trouble`` is there only while there is any."""
+    shown: dict[str, Any] = {
+        "epoch": status.epoch,
+        "head": status.head,
+        "masters": status.masters,
+        "workers": status.workers,
+        "events": status.events,
+    }
+    if status.trouble:
+        shown["trouble"] = status.trouble
+    return msgspec.json.format(msgspec.json.encode(shown)).decode()
+
+
+def as_table(status: ClusterStatus) -> str:
+    """For people."""
+    rows: list[Sequence[str]] = [_HEADINGS]
+    rows += [(m.role, m.host, str(m.pid), m.address, *[""] * 5) for m in status.masters]
+    rows += [
+        (
+            "worker" if w.spawned else "worker*",
+            w.host,
+            str(w.pid),
+            w.address,
+            str(w.sessions),
+            f"{w.posts:.1f}",
+            f"{w.deliveries:.1f}",
+            str(w.lag),
+            w.id,
+        )
+        for w in status.workers
+    ]
+    lines = [f"Epoch {status.epoch}; the log's head is {status.head:,}."]
+    if status.trouble:
+        lines.append(status.trouble)
+    lines += ["", *_columns(rows)]
+    if any(not w.spawned for w in status.workers):
+        lines += ["", "* started by hand"]
+    if status.events:
+        lines += ["", *(_as_line(event) for event in status.events[-SHOWN_EVENTS:])]
+    return "\n".join(lines)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows, their columns aligned: numbers to the right, names to the left."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    numbers = {_HEADINGS.index(name) for name in ("PID", "SESSIONS", "POSTS/S", "DELIVERIES/S", "LAG")}
+    return [
+        "  ".join(
+            cell.rjust(width) if column in numbers else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _as_line(event: Event) -> str:
+    return f"{datetime.fromtimestamp(event.time):%Y-%m-%d %H:%M:%S}  {event.what}"

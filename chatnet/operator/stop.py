@@ -1,0 +1,40 @@
+"""``chatnet stop``: stop the whole cluster, and wait until it is down."""
+
+from __future__ import annotations
+
+from twisted.internet.error import ConnectError
+from twisted.internet.task import deferLater
+
+from chatnet.addresses import Address
+from chatnet.errors import CannotStart
+from chatnet.link import Link
+from chatnet.operator.asking import connect
+from chatnet.wire.operate import Stop
+from chatnet.world import World
+
+STOP_SECONDS = 60.0
+"""How long a cluster may take to stop."""
+ASK_EVERY = 0.1
+
+
+async def stop(master: Address, link: Link, world: World) -> None:
+    """Stop the cluster whose primary is at the other end of ``link``; done when nobody is there any more.
+
+    :raises CannotStart: it is still there after a minute.
+    """
+    deadline = world.monotonic() + STOP_SECONDS
+    await link.callRemote(Stop)
+    await link.when_lost().addTimeout(STOP_SECONDS, world.reactor, lambda *_: None)
+    while await _somebody_is_at(master, world):
+        if world.monotonic() > deadline:
+            raise CannotStart(f"The master at {master} was told to stop, and is still there; see its log.")
+        await deferLater(world.reactor, ASK_EVERY)
+
+
+async def _somebody_is_at(master: Address, world: World) -> bool:
+    try:
+        link = await connect(master, world)
+    except ConnectError:
+        return False
+    link.abort()
+    return True
