@@ -36,7 +36,7 @@ MAX_DRAFTS = 200
 class Peer(Protocol):
     """A link to the primary."""
 
-    def callRemote(self, command: type[Command], **arguments: Any) -> Deferred[Any]:
+    def callRemote(self, *command: Any, **arguments: Any) -> Any:
         """Send a command; fires with its answer, or fails when the link is lost."""
 
     def abort(self) -> None:
