@@ -7,6 +7,7 @@ chatnet names the global reactor, a wall clock, ``random`` or the operating syst
 from __future__ import annotations
 
 import fcntl
+import getpass
 import os
 import random
 import signal
@@ -93,6 +94,9 @@ class Stdio(Protocol):
 
     def attach(self, reactor: Any, protocol: Any) -> None:
         """Connect ``protocol`` to standard input and output, as a transport."""
+
+    def ask_password(self, prompt: str) -> str:
+        """Ask the person at the terminal, without echo; blocks."""
 
     def error(self, line: str) -> None:
         """Say one line to the person, on standard error."""
@@ -274,6 +278,9 @@ class RealStdio:
         from twisted.internet.stdio import StandardIO
 
         StandardIO(protocol, reactor=reactor)
+
+    def ask_password(self, prompt: str) -> str:
+        return getpass.getpass(prompt)
 
     def error(self, line: str) -> None:
         os.write(2, f"{line}\n".encode())

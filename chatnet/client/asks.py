@@ -1,0 +1,87 @@
+"""What was asked of the cluster and not answered yet: asked again on every new link, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.error import ConnectionClosed
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from chatnet.link import Link
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request, from when it is made until it is answered."""
+
+    number: int
+    command: type[amp.Command]
+    arguments: dict[str, Any]
+    answer: Deferred[dict[str, Any]] = field(default_factory=Deferred)
+
+
+class Asks:
+    """All requests under way, over all the links that a client has in its life."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Ask] = {}
+        self._made = 0
+        self._link: Link | None = None
+        self._below: list[tuple[int, Deferred[None]]] = []
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+        """Fires with the answer or the refusal, however many links it takes."""
+        self._made += 1
+        ask = self._open[self._made] = Ask(self._made, command, arguments)
+        if self._link is not None:
+            self._send(ask, self._link)
+        return ask.answer
+
+    def open(self, command: type[amp.Command]) -> list[dict[str, Any]]:
+        """The arguments of the requests of one kind that are unanswered."""
+        return [ask.arguments for ask in self._open.values() if ask.command is command]
+
+    def drafts(self) -> int:
+        """How many of them are drafts: what changes the log."""
+        return sum("key" in ask.arguments for ask in self._open.values())
+
+    def attached(self, link: Link) -> None:
+        """``link`` is logged in: ask everything again, before anything new."""
+        self._link = link
+        for ask in list(self._open.values()):
+            self._send(ask, link)
+
+    def detached(self) -> None:
+        """There is no link now; what is asked waits for one."""
+        self._link = None
+
+    def fewer_than(self, count: int) -> Deferred[None]:
+        """Fires as soon as fewer than ``count`` requests are unanswered."""
+        if len(self._open) < count:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._below.append((count, waiting))
+        return waiting
+
+    def _send(self, ask: Ask, link: Link) -> None:
+        sent: Deferred[dict[str, Any]] = maybeDeferred(link.callRemote, ask.command, **ask.arguments)
+        sent.addBoth(self._answered, ask)
+
+    def _answered(self, answer: dict[str, Any] | Failure, ask: Ask) -> None:
+        if isinstance(answer, Failure) and answer.check(ConnectionClosed):
+            return  # asked again on the next link
+        del self._open[ask.number]
+        if isinstance(answer, Failure):
+            ask.answer.errback(answer)
+        else:
+            ask.answer.callback(answer)
+        ready = [waiting for count, waiting in self._below if len(self._open) < count]
+        self._below = [(count, waiting) for count, waiting in self._below if len(self._open) >= count]
+        for waiting in ready:
+            waiting.callback(None)

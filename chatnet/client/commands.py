@@ -1,0 +1,234 @@
+"""What a person types and what they see: the same on both terminals. The lines are a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.protocols.amp import RemoteAmpError
+from twisted.python.failure import Failure
+
+from chatnet.client.chattest import Ladder
+from chatnet.client.connection import Connection
+from chatnet.client.text import printable
+from chatnet.entries import Entry, check_text
+from chatnet.errors import ChatnetError
+from chatnet.wire.session import Join, Leave, List
+
+PIPELINE = 1_000
+"""How many posts to have under way before more are read."""
+
+HELP = """\
+JOIN NAME      follow NAME's room, or a topic: JOIN #python
+LEAVE NAME     follow it no more
+LIST [PREFIX]  all rooms, and those you have joined
+CHAT           the newest posts, then live ones; each line you type is posted; /quit goes back
+CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
+PASSWORD       the next line is your password, for logging in elsewhere with --password
+HELP           this
+QUIT           leave"""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A line was typed that cannot be taken; the sentence says why."""
+
+    sentence: str
+
+
+class Terminal(Protocol):
+    """Where a person types and reads."""
+
+    async def read(self) -> str | Unreadable | None:
+        """The next line; None at the end of input, again and again."""
+
+    def show(self, line: str) -> None:
+        """One line of output, already safe."""
+
+    def posted(self, line: str, answer: Deferred[Any]) -> None:
+        """One's own post, as it will look to others. ``answer`` fires when it is acknowledged or refused."""
+
+    def expect(self, what: str) -> None:
+        """What the next line will be: a ``command``, a ``post`` or a ``password``."""
+
+    def linked(self, name: str | None) -> None:
+        """Logged in as ``name``; None while the connection is lost."""
+
+    def end(self) -> None:
+        """Input has ended, whoever still types."""
+
+
+class Interpreter:
+    """Obeys the lines of one terminal, one after the other; posts are pipelined.
+
+    ``leave(sentence)`` ends the program: with a sentence for standard error and status 1, or None.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        terminal: Terminal,
+        ladder: Ladder,
+        leave: Callable[[str | None], None],
+    ) -> None:
+        self._connection = connection
+        self._terminal = terminal
+        self._ladder = ladder
+        self._leave = leave
+        self._name = ""
+        self._chatting = False
+        self._quitting = False
+        self._logged_in: Deferred[None] = Deferred()
+        self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
+            "JOIN": self._join,
+            "LEAVE": self._leave_room,
+            "LIST": self._list,
+            "CHAT": self._chat,
+            "CHATTEST": self._chattest,
+            "PASSWORD": self._password,
+            "HELP": self._help,
+            "QUIT": self._quit,
+        }
+
+    async def run(self) -> None:
+        """Obey until the end of input or QUIT, and leave once everything is acknowledged."""
+        await self._logged_in
+        while not self._quitting:
+            line = await self._terminal.read()
+            if line is None:
+                break
+            if isinstance(line, Unreadable):
+                self._terminal.show(line.sentence)
+            else:
+                await self._obey(line)
+        await self._connection.fewer_than(1)
+        self._leave(None)
+
+    async def _obey(self, line: str) -> None:
+        try:
+            await (self._say(line) if self._chatting else self._command(line))
+        except (ChatnetError, RemoteAmpError) as error:
+            self._terminal.show(_sentence(error))
+
+    # ---- commands ----
+
+    async def _command(self, line: str) -> None:
+        word, _, rest = line.strip().partition(" ")
+        if not word:
+            return
+        command = self._commands.get(word.upper())
+        if command is None:
+            self._terminal.show(f"Unknown command: {printable(word[:40])}. HELP lists them.")
+        else:
+            await command(rest.strip())
+
+    async def _join(self, room: str) -> None:
+        if not room:
+            self._terminal.show("JOIN takes a room: JOIN NAME, or JOIN #TOPIC.")
+            return
+        answer = await self._connection.draft(Join, room=room)
+        self._terminal.show(f"Joined {printable(answer['room'])}.")
+
+    async def _leave_room(self, room: str) -> None:
+        if not room:
+            self._terminal.show("LEAVE takes a room: LEAVE NAME, or LEAVE #TOPIC.")
+            return
+        answer = await self._connection.draft(Leave, room=room)
+        self._terminal.show(f"Left {printable(answer['room'])}.")
+
+    async def _list(self, prefix: str) -> None:
+        joined: list[str] = []
+        after, more = "", True
+        self._terminal.show("All rooms:")
+        while more:
+            page = await self._connection.ask(List, prefix=prefix, after=after)
+            self._show_rooms(page["rooms"])
+            joined += page["joined"]
+            more = bool(page["more"]) and bool(page["rooms"])
+            after = page["rooms"][-1] if page["rooms"] else ""
+        self._terminal.show("Rooms you have joined:")
+        self._show_rooms(joined)
+
+    def _show_rooms(self, rooms: Sequence[str]) -> None:
+        for room in rooms:
+            self._terminal.show("\t" + printable(room))
+
+    async def _chat(self, _: str) -> None:
+        self._chatting = True
+        self._terminal.expect("post")
+        await self._connection.chat()
+
+    async def _chattest(self, _: str) -> None:
+        await self._ladder.climb(self._connection.post, self._terminal.show)
+
+    async def _password(self, password: str) -> None:
+        if not password:
+            self._terminal.expect("password")
+            line = await self._terminal.read()
+            self._terminal.expect("command")
+            if not isinstance(line, str):
+                self._terminal.show("The password was not changed.")
+                return
+            password = line
+        await self._connection.set_password(password.encode("utf-8"))
+        self._terminal.show("Password set. On another device, start with --password.")
+
+    async def _help(self, _: str) -> None:
+        for line in HELP.splitlines():
+            self._terminal.show(line)
+
+    async def _quit(self, _: str) -> None:
+        self._quitting = True
+
+    # ---- chatting ----
+
+    async def _say(self, line: str) -> None:
+        if line.strip().lower() == "/quit":
+            self._chatting = False
+            self._terminal.expect("command")
+            await self._connection.fewer_than(1)
+            await self._connection.unchat()
+        elif line.strip():
+            answer = self._connection.post(check_text(line))
+            self._terminal.posted(f"{self._name}: {line}", answer)
+            answer.addErrback(self._refused)
+            await self._connection.fewer_than(PIPELINE)
+
+    def _refused(self, failure: Failure) -> None:
+        failure.trap(ChatnetError, RemoteAmpError)
+        self._terminal.show(_sentence(failure.value))
+
+    # ---- what the connection says ----
+
+    def logged_in(self, name: str) -> None:
+        self._name = name
+        self._terminal.linked(name)
+        self._terminal.show(f"Logged in as {printable(name)}.")
+        self._logged_in.callback(None)
+
+    def lost(self) -> None:
+        self._terminal.linked(None)
+        self._terminal.show("Connection lost; what you type is kept and sent when it is back.")
+
+    def back(self) -> None:
+        self._terminal.linked(self._name)
+        self._terminal.show("Connected again.")
+
+    def newest(self, posts: Sequence[Entry]) -> None:
+        for post in posts:
+            self.heard(post)
+
+    def heard(self, post: Entry) -> None:
+        self._terminal.show(printable(f"{post.user}: {post.text}"))
+
+    def told(self, sentence: str) -> None:
+        self._terminal.show(printable(sentence))
+
+    def ended(self, sentence: str) -> None:
+        self._leave(printable(sentence))
+
+
+def _sentence(error: object) -> str:
+    return printable(error.description if isinstance(error, RemoteAmpError) else str(error))

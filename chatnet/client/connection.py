@@ -1,0 +1,362 @@
+"""A client's connection to the cluster: it finds a worker, logs in, and comes back for as long as it lives.
+
+    Locating ──▶ Connecting ──▶ LoggingIn ──▶ Up
+       ▲             │              │          │
+       └───────── Waiting ◀─────────┴──────────┘        and each of them to Over
+
+What was asked and not answered is asked again after each reconnect, in order, before anything new. Drafts
+go with their keys, so that the log takes each once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from chatnet.addresses import Address
+from chatnet.client.asks import Asks
+from chatnet.client.feed import Feed
+from chatnet.client.finding import DIAL_SECONDS, Finder, Unreachable
+from chatnet.client.identity import Identity
+from chatnet.client.login import keep_ticket, log_in
+from chatnet.entries import KEY_BYTES, Entry
+from chatnet.errors import (
+    BadName,
+    BadSecret,
+    BadTicket,
+    ChatnetError,
+    CursorAhead,
+    TryLater,
+    WrongSecret,
+    WrongVersion,
+)
+from chatnet.link import Link, Locator, Pulse
+from chatnet.wire.common import Ping
+from chatnet.wire.session import Chat, Deliver, Post, SetSecret, Unchat
+
+FIRST_SECONDS = 10.0
+"""How long the first connect may take, before the user is told that nobody is there."""
+LOGIN_SECONDS = 10.0
+"""How long a worker may take to answer a login."""
+CLOSE_SECONDS = 1.0
+"""How long a worker may take to let us go."""
+MIN_DELAY, MAX_DELAY = 0.05, 2.0
+"""Between two attempts, in seconds."""
+
+FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket)
+"""The answers to a login that no further attempt would change."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Before an attempt."""
+
+
+@dataclass(frozen=True)
+class Locating:
+    """The masters are being asked for a worker."""
+
+
+@dataclass(frozen=True)
+class Connecting:
+    """To the worker that a master named."""
+
+    worker: Address
+
+
+@dataclass(frozen=True)
+class LoggingIn:
+    """The worker has not answered yet."""
+
+    link: Link
+
+
+@dataclass(frozen=True)
+class Up:
+    """Logged in: what is asked goes out."""
+
+    link: Link
+
+
+@dataclass(frozen=True)
+class Over:
+    """Stopped, or refused for good."""
+
+
+State = Waiting | Locating | Connecting | LoggingIn | Up | Over
+
+
+class Listener(Protocol):
+    """Who is told what happens on a connection."""
+
+    def logged_in(self, name: str) -> None:
+        """For the first time; ``name`` as the cluster spells it."""
+
+    def lost(self) -> None:
+        """The connection is gone; it is being sought again."""
+
+    def back(self) -> None:
+        """It is up again."""
+
+    def newest(self, posts: Sequence[Entry]) -> None:
+        """What a chat begins with, oldest first."""
+
+    def heard(self, post: Entry) -> None:
+        """A post that this process did not send."""
+
+    def told(self, sentence: str) -> None:
+        """Something that the user should know."""
+
+    def ended(self, sentence: str) -> None:
+        """It is over; ``sentence`` says why."""
+
+
+class Connection:
+    """See the module. ``clock`` keeps time; ``chance`` spreads the retries of many clients."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        finder: Finder,
+        identity: Identity,
+        pulse: Pulse,
+        clock: IReactorTime,
+        entropy: Callable[[int], bytes],
+        chance: random.Random,
+    ) -> None:
+        self._finder = finder
+        self._identity = identity
+        self._pulse = pulse
+        self._clock = clock
+        self._entropy = entropy
+        self._chance = chance
+        self._asks = Asks()
+        self._feed = Feed()
+        self._state: State = Waiting()
+        self._running: Deferred[None] | None = None
+        self._held: Deferred[None] | None = None
+        self._password: bytes | None = None
+
+    # ---- what one does with it ----
+
+    def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+        """Fires with the answer or the refusal; a lost connection is waited out."""
+        return self._asks.ask(command, **arguments)
+
+    def draft(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+        """Likewise, for what is to be done exactly once: under a new key."""
+        return self.ask(command, key=self._entropy(KEY_BYTES), **arguments)
+
+    def post(self, text: str) -> Deferred[dict[str, Any]]:
+        """Post ``text``; it will not be reported as heard."""
+        key = self._entropy(KEY_BYTES)
+        self._feed.sent(key)
+        return self.ask(Post, key=key, text=text)
+
+    async def set_password(self, password: bytes) -> None:
+        """Replace the secret. The random one is forgotten, the password kept in memory alone."""
+        answer = await self.draft(SetSecret, secret=password)
+        self._password = password
+        keep_ticket(self._identity, answer["ticket"], forget_secret=True)
+
+    async def chat(self) -> None:
+        """Hear the newest posts, and then all that follow."""
+        self._feed.begin()
+        answer = await self.ask(Chat)
+        self._listener.newest(answer["posts"])
+        for post in self._feed.began(answer["cursor"]):
+            self._listener.heard(post)
+
+    async def unchat(self) -> None:
+        """Hear no more."""
+        self._feed.end()
+        await self.ask(Unchat)
+
+    def unacknowledged(self) -> int:
+        """How many drafts are under way."""
+        return self._asks.drafts()
+
+    def fewer_than(self, count: int) -> Deferred[None]:
+        """Fires as soon as fewer than ``count`` requests are under way."""
+        return self._asks.fewer_than(count)
+
+    # ---- back-pressure ----
+
+    def hold(self) -> None:
+        """Read no more, until :meth:`release`: what we show is not being read."""
+        self._held = Deferred()
+        if isinstance(self._state, Up):
+            self._hold(self._state.link)
+
+    def release(self) -> None:
+        """Read again."""
+        held, self._held = self._held, None
+        if isinstance(self._state, Up):
+            self._pulse.add(self._state.link)
+            self._state.link.release()
+        if held is not None:
+            held.callback(None)
+
+    def _hold(self, link: Link) -> None:
+        # Unread, its signs of life do not reach us: it must not count as silent.
+        self._pulse.discard(link)
+        link.hold()
+
+    # ---- its life ----
+
+    def start(self, listener: Listener, password: bytes | None) -> None:
+        """Connect, and stay so until :meth:`stop`. ``password`` is tried before the identity's secret."""
+        self._listener = listener
+        self._password = password
+        self._came_up_before = False
+        self._trouble = "no answer in time"
+        self._first = self._clock.callLater(FIRST_SECONDS, self._found_nobody)
+        self._pulse.start()
+        self._running = Deferred.fromCoroutine(self._run()).addErrback(self._failed)
+
+    async def stop(self) -> None:
+        """Close. What is unanswered stays so."""
+        if self._running is None:
+            return
+        state = self._over()
+        if isinstance(state, Up):
+            state.link.hang_up()
+            await state.link.when_lost().addTimeout(CLOSE_SECONDS, self._clock, lambda *_: state.link.abort())
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            if self._held is not None:
+                await self._held
+            try:
+                link = await self._attach()
+                failures = 0
+                await link.when_lost()
+                self._asks.detached()
+                self._listener.lost()
+            except FINAL as error:
+                self._end(str(error))
+                return
+            except (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError) as error:
+                self._note(error)
+            failures += 1
+            self._state = Waiting()
+            await self._pause(failures)
+
+    async def _attach(self) -> Link:
+        self._state = Locating()
+        worker = await self._finder.within(3 * DIAL_SECONDS, self._finder.find())
+        self._state = Connecting(worker)
+        self._trouble = f"the worker at {worker} does not answer"
+        link = await self._finder.dial(worker, FromWorker(self._feed, self._listener), self._pulse)
+        self._state = LoggingIn(link)
+        try:
+            name = await self._finder.within(LOGIN_SECONDS, log_in(link, self._identity, self._passwords()))
+        except BaseException:
+            link.abort()
+            raise
+        self._came_up(link, name)
+        return link
+
+    def _passwords(self) -> list[bytes]:
+        """The password that may have been set though we were not told so, and the one that was."""
+        unanswered = [arguments["secret"] for arguments in self._asks.open(SetSecret)]
+        return unanswered if self._password is None else [*unanswered, self._password]
+
+    def _came_up(self, link: Link, name: str) -> None:
+        self._state = Up(link)
+        self._no_deadline()
+        if self._held is not None:
+            self._hold(link)
+        if self._came_up_before:
+            self._listener.back()
+        else:
+            self._came_up_before = True
+            self._listener.logged_in(name)
+        if self._feed.cursor is not None:
+            Deferred.fromCoroutine(self._go_on(link, self._feed.cursor)).addErrback(self._failed)
+        self._asks.attached(link)
+
+    async def _go_on(self, link: Link, cursor: int) -> None:
+        """Hear what was missed; a log that was put back is begun anew, and not silently."""
+        try:
+            await link.callRemote(Chat, cursor=cursor)
+        except ConnectionClosed:
+            return
+        except CursorAhead as error:
+            self._listener.told(str(error))
+            await self.chat()
+
+    async def _pause(self, failures: int) -> None:
+        longest = min(MAX_DELAY, MIN_DELAY * 2.0 ** min(failures, 10))
+        await deferLater(self._clock, self._chance.uniform(MIN_DELAY, longest))
+
+    def _note(self, error: Exception) -> None:
+        """An attempt failed; another follows."""
+        self._trouble = str(error) or "the connection was closed"
+        self.log.info("Not connected ({why}); trying again", why=self._trouble)
+        if isinstance(error, TryLater) and self._no_deadline():
+            self._listener.told(str(error))
+
+    # ---- its end ----
+
+    def _found_nobody(self) -> None:
+        self._end(
+            f"No cluster was found at {self._finder} ({self._trouble}): start one with “twistd chat-master”, "
+            "or name its master with --master HOST[:PORT]."
+        )
+
+    def _end(self, sentence: str) -> None:
+        self._over()
+        self._listener.ended(sentence)
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self.log.failure("The client failed", failure)
+            self._end("The client failed; its log says why.")
+
+    def _over(self) -> State:
+        state, self._state = self._state, Over()
+        self._no_deadline()
+        self._pulse.stop()
+        if self._running is not None:
+            self._running.cancel()
+        return state
+
+    def _no_deadline(self) -> bool:
+        """The first connect may take as long as it takes; False if it could already."""
+        if not self._first.active():
+            return False
+        self._first.cancel()
+        return True
+
+
+class FromWorker(Locator):
+    """What a worker says to a client."""
+
+    def __init__(self, feed: Feed, listener: Listener) -> None:
+        self._feed = feed
+        self._listener = listener
+
+    @Deliver.responder
+    def deliver(self, entry: Entry) -> dict[str, Any]:
+        if self._feed.take(entry):
+            self._listener.heard(entry)
+        return {}
+
+    @Ping.responder
+    def pinged(self, seq: int | None) -> dict[str, Any]:
+        if seq is not None:
+            self._feed.nothing_up_to(seq)
+        return {}

@@ -1,0 +1,82 @@
+"""How far one has read, and what of it to show. Pure.
+
+A cursor moves by what is delivered and by ``Ping(seq)``, never by an acknowledgement: an acknowledged post
+says nothing of the posts of others before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chatnet.entries import Entry
+
+OWN_KEYS = 10_000
+"""How many keys of one's own posts to remember."""
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Not chatting."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Chat was asked for afresh; what comes before its answer is held until that says where we are."""
+
+    held: list[Entry] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Following:
+    """Chatting: every visible post up to ``cursor`` was taken."""
+
+    cursor: int
+
+
+class Feed:
+    """What one client hears. Nothing is taken twice, and its own posts are known by their keys."""
+
+    def __init__(self) -> None:
+        self.state: Silent | Beginning | Following = Silent()
+        self._own: dict[bytes, None] = {}
+
+    @property
+    def cursor(self) -> int | None:
+        """Where to go on from on another connection; None if nothing is to go on."""
+        return self.state.cursor if isinstance(self.state, Following) else None
+
+    def sent(self, key: bytes) -> None:
+        """The post with this key is our own: do not show it when it is delivered."""
+        self._own[key] = None
+        if len(self._own) > OWN_KEYS:
+            del self._own[next(iter(self._own))]
+
+    def begin(self) -> None:
+        """Chat is being asked for, afresh."""
+        self.state = Beginning()
+
+    def end(self) -> None:
+        """Chat no more."""
+        self.state = Silent()
+
+    def began(self, cursor: int) -> list[Entry]:
+        """Chat was answered; returns what was held of what lies behind ``cursor``, to be shown."""
+        if not isinstance(self.state, Beginning):
+            return []
+        held, self.state = self.state.held, Following(cursor)
+        return [entry for entry in held if self.take(entry)]
+
+    def take(self, entry: Entry) -> bool:
+        """One delivered post; is it to be shown now?"""
+        match self.state:
+            case Beginning(held):
+                held.append(entry)
+            case Following(cursor) if entry.seq > cursor:
+                self.state = Following(entry.seq)
+                return entry.key not in self._own
+        return False
+
+    def nothing_up_to(self, seq: int) -> None:
+        """There is nothing for us up to ``seq``."""
+        if isinstance(self.state, Following) and seq > self.state.cursor:
+            self.state = Following(seq)

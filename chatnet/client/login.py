@@ -1,0 +1,72 @@
+"""Logging in: by ticket if there is a good one, else by what proves the name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.logger import Logger
+
+from chatnet.client.identity import Identity
+from chatnet.errors import BadTicket, WrongSecret
+from chatnet.link import Link
+from chatnet.wire.common import VERSION
+from chatnet.wire.session import Login, Resume
+
+log = Logger()
+
+
+async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> str:
+    """Log in on a fresh link; the name comes back as the cluster spells it, the ticket is kept.
+
+    ``passwords`` are tried before the identity's random secret.
+
+    :raises WrongSecret: none of them is right.
+    :raises BadTicket: there is nothing left to log in with; the sentence says what to do.
+    """
+    name = await _resume(link, identity)
+    if name is not None:
+        return name
+    passwords = list(passwords)
+    secrets = passwords if identity.secret is None else [*passwords, identity.secret]
+    if not secrets:
+        raise BadTicket(
+            f"Your last login as {identity.name} is no longer good: start with --password. (If this is a "
+            f"new cluster, move {identity.path} away first.)"
+        )
+    for secret in secrets[:-1]:
+        try:
+            return await _by_secret(link, identity, secret)
+        except WrongSecret:
+            continue
+    return await _by_secret(link, identity, secrets[-1])
+
+
+def keep_ticket(identity: Identity, ticket: bytes, forget_secret: bool) -> None:
+    """Keep ``ticket`` as well as can be: a full disk is no reason not to talk."""
+    try:
+        identity.keep_ticket(ticket, forget_secret)
+    except OSError:
+        log.failure("The ticket could not be written to {path}; going on", path=identity.path)
+
+
+async def _resume(link: Link, identity: Identity) -> str | None:
+    """By ticket; then by the one that another client of this user may have got since."""
+    for _ in range(2):
+        ticket = identity.ticket
+        if ticket is None:
+            return None
+        try:
+            name: str = (await link.callRemote(Resume, version=VERSION, ticket=ticket))["name"]
+            return name
+        except BadTicket:
+            identity.reread()
+            if identity.ticket == ticket:
+                return None
+    return None
+
+
+async def _by_secret(link: Link, identity: Identity, secret: bytes) -> str:
+    answer = await link.callRemote(Login, version=VERSION, name=identity.name, secret=secret)
+    keep_ticket(identity, answer["ticket"], forget_secret=secret != identity.secret)
+    name: str = answer["name"]
+    return name

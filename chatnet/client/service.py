@@ -1,0 +1,141 @@
+"""Wires a client together, and ends it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.client.chattest import Ladder
+from chatnet.client.commands import Interpreter, Terminal
+from chatnet.client.connection import Connection
+from chatnet.client.finding import Finder
+from chatnet.client.identity import Identity, config_directory
+from chatnet.client.line import LineTerminal
+from chatnet.errors import CannotStart
+from chatnet.link import Pulse
+from chatnet.options import find_masters
+from chatnet.outbox import Outboxes
+from chatnet.world import Processes, Stdio, World
+
+TICK, PING_EVERY, PATIENCE = 1.0, 15.0, 45.0
+"""In seconds; see :class:`~chatnet.link.Pulse`."""
+FLUSH_SECONDS = 1.0
+"""How long a stopped client waits for its last lines to be read."""
+
+
+class OpenTerminal(Terminal, Protocol):
+    """A terminal, with its beginning and its end."""
+
+    def open(self, stdio: Stdio) -> None:
+        """Take hold of the terminal."""
+
+    def close(self) -> Deferred[None]:
+        """Let go of it; fires when all that was shown has been written."""
+
+
+class Client(Service):
+    """One user at one terminal."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        processes: Processes,
+        stdio: Stdio,
+        identity: Identity,
+        connection: Connection,
+        terminal: OpenTerminal,
+        ladder: Ladder,
+        with_password: bool,
+    ) -> None:
+        self._reactor = reactor
+        self._processes = processes
+        self._stdio = stdio
+        self._identity = identity
+        self._connection = connection
+        self._terminal = terminal
+        self._interpreter = Interpreter(connection, terminal, ladder, self._leave)
+        self._with_password = with_password
+        self._leaving: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        self._identity.open(make_secret=not self._with_password)
+        asked = self._with_password and self._stdio.is_terminal()
+        password = self._stdio.ask_password(f"Password of {self._identity.name}: ") if asked else None
+        self._terminal.open(self._stdio)
+        super().startService()
+        self._talking = Deferred.fromCoroutine(self._talk(password)).addErrback(self._failed)
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._talking.cancel()
+        count = self._connection.unacknowledged()
+        if self._leaving is None and count:
+            self._leave(
+                f"Left before all was acknowledged: {count} of what you typed may not have been done."
+            )
+        await self._terminal.close().addTimeout(FLUSH_SECONDS, self._reactor, lambda *_: None)
+        await self._connection.stop()
+
+    async def _talk(self, password: str | None) -> None:
+        if self._with_password and password is None:
+            line = await self._terminal.read()
+            password = line if isinstance(line, str) else ""
+        self._connection.start(self._interpreter, None if password is None else password.encode("utf-8"))
+        await self._interpreter.run()
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self.log.failure("The terminal failed", failure)
+            self._leave("The client failed; its log says why.")
+
+    def _leave(self, sentence: str | None) -> None:
+        if self._leaving is None:
+            self._leaving = self._terminal.close().addCallback(self._gone, sentence)
+
+    def _gone(self, _: None, sentence: str | None) -> None:
+        if sentence is not None:
+            self._stdio.error(sentence)
+            # A SystemExit raised in a callback is only logged, and the reactor runs on.
+            self._reactor.addSystemEventTrigger("after", "shutdown", self._processes.exit, 1)
+        if self.running:
+            self._reactor.stop()
+
+
+def build(options: Any, world: World) -> Client:
+    """A client as ``options`` (see :mod:`chatnet.client.tap`) say.
+
+    :raises CannotStart: the environment or the master's address is not usable.
+    """
+    try:
+        masters = find_masters(options["master"], world)
+    except ValueError as error:
+        raise CannotStart(str(error)) from error
+    reactor, name = world.reactor, options["name"]
+    identity = Identity(world.files, config_directory(world.environ), masters, name, world.entropy)
+    connection = Connection(
+        Finder(reactor, Outboxes(reactor), masters),
+        identity,
+        Pulse(reactor, world.monotonic, TICK, PING_EVERY, PATIENCE),
+        reactor,
+        world.entropy,
+        world.chance,
+    )
+    return Client(
+        reactor,
+        world.processes,
+        world.stdio,
+        identity,
+        connection,
+        LineTerminal(reactor, connection.hold, connection.release),
+        Ladder(reactor, world.monotonic),
+        with_password=bool(options["password"]),
+    )

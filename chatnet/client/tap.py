@@ -1,0 +1,70 @@
+"""The options of ``twistd -n chat-client``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from chatnet.client.identity import config_directory
+from chatnet.client.service import build
+from chatnet.entries import fold_name
+from chatnet.errors import BadName, CannotStart
+from chatnet.options import MASTER_HELP, ProgramOptions
+from chatnet.world import World
+
+
+class Options(ProgramOptions):
+    """``twistd -n chat-client [options] NAME``"""
+
+    program = "chat-client"
+    synopsis = "[options] NAME"
+    longdesc = "Talk on a chatnet cluster as NAME. A name that is free becomes yours."
+
+    optParameters = [["master", "m", None, MASTER_HELP]]
+    optFlags = [
+        ["password", None, "Log in by the password you set with PASSWORD elsewhere; it is asked for."],
+        ["plain", None, "Plain lines, even on a terminal."],
+    ]
+
+    def parseArgs(self, *names: str) -> None:
+        if len(names) != 1:
+            raise usage.UsageError("chat-client takes one name: twistd -n chat-client NAME.")
+        try:
+            self["name"] = fold_name(names[0])
+        except BadName as error:
+            raise usage.UsageError(str(error)) from error
+
+    def postOptions(self) -> None:
+        """A client stays on its terminal, and twistd's own log off it."""
+        parent: Any = self.parent
+        if parent is None:
+            return
+        parent["nodaemon"] = True
+        if parent.get("pidfile") == "twistd.pid":
+            parent["pidfile"] = ""
+        if parent.get("logfile") is None:
+            parent["logfile"] = _make_log(World.real(), self["name"])
+        super().postOptions()
+
+
+def makeService(options: Options) -> IService:
+    return build(options, World.real())
+
+
+def _make_log(world: World, name: str) -> str:
+    """The path of a private file for twistd's log.
+
+    :raises CannotStart: it cannot be made.
+    """
+    path = config_directory(world.environ) / f"client-{name}.log"
+    try:
+        world.files.make_directory(path.parent)
+        world.files.close(world.files.append_to(path))
+    except OSError as error:
+        raise CannotStart(
+            f"The client's files cannot be kept in {path.parent} ({error.strerror}): make that place "
+            "writable, or set XDG_CONFIG_HOME to one that is."
+        ) from error
+    return str(path)

@@ -1,0 +1,277 @@
+"""A cluster in memory for tests of clients: masters and workers behind one small log, and a network.
+
+Time moves by :meth:`Network.pass_time` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+
+from chatnet.entries import Entry, Kind
+from chatnet.errors import (
+    AlreadyJoined,
+    BadTicket,
+    CursorAhead,
+    NoSuchRoom,
+    NotJoined,
+    NoWorkers,
+    WrongSecret,
+)
+from chatnet.link import Link, Locator
+from chatnet.outbox import Outboxes
+from chatnet.testing.loopback import Loopback
+from chatnet.wire import session as wire
+from chatnet.wire.common import Ping
+from chatnet.wire.locate import Locate
+
+STEP = 0.01
+"""The grain of time, in seconds."""
+
+
+class Network(MemoryReactorClock):
+    """A reactor whose connections lead to listeners in memory. Hosts are all the same; ports differ."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outboxes = Outboxes(self)
+        self.listeners: dict[int, Callable[[], Locator]] = {}
+        self.attempts: list[tuple[float, int]] = []
+        self.open: list[Loopback] = []
+
+    def connectTCP(
+        self, host: str, port: int, factory: Any, timeout: Any = 30, bindAddress: Any = None
+    ) -> Any:
+        connector = super().connectTCP(host, port, factory, timeout, bindAddress)
+        self.attempts.append((self.seconds(), port))
+        self.callLater(0, self._connect, port, factory, connector)
+        return connector
+
+    def _connect(self, port: int, factory: Any, connector: Any) -> None:
+        if port in self.listeners:
+            server = Link(self.listeners[port](), self.outboxes)
+            self.open.append(Loopback(factory.buildProtocol(None), server))
+        else:
+            factory.clientConnectionFailed(connector, Failure(ConnectionRefusedError()))
+
+    def settle(self) -> None:
+        """Carry bytes until none are left, without time passing."""
+        moved = True
+        while moved:
+            self.advance(0)
+            moved = sum(connection.pump() for connection in list(self.open)) > 0
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.settle()
+        for _ in range(round(seconds / STEP)):
+            self.advance(STEP)
+            self.settle()
+
+    def cut(self) -> None:
+        """Every connection is lost."""
+        connections, self.open = self.open, []
+        for connection in connections:
+            connection.cut()
+        self.settle()
+
+
+class FakeCluster:
+    """What the fake masters and workers share. Everybody sees every post.
+
+    ``requests`` is all that workers were asked, in order: the command's name and its arguments. While
+    ``mute``, drafts are taken but not acknowledged; while ``deaf``, they are lost on the way.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.entries: list[Entry] = []
+        self.secrets: dict[str, bytes] = {}
+        self.tickets: dict[bytes, str] = {}
+        self.joined: dict[str, None] = {}
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.sessions: list[FakeSession] = []
+        self.mute = self.deaf = False
+
+    @property
+    def head(self) -> int:
+        """The newest seq."""
+        return len(self.entries)
+
+    def master(self, port: int, worker: str | None = None, primary: str | None = None) -> None:
+        """A master that names ``worker`` or ``primary``; without either, it knows of no workers."""
+        self.network.listeners[port] = lambda: FakeMaster(worker, primary)
+
+    def worker(self, port: int) -> None:
+        """A worker."""
+        self.network.listeners[port] = lambda: FakeSession(self)
+
+    def asked(self, *names: str) -> list[tuple[str, dict[str, Any]]]:
+        """The requests of these names, or all."""
+        return [request for request in self.requests if not names or request[0] in names]
+
+    def append(self, kind: Kind, user: str, room: str, text: str, key: bytes) -> int:
+        """The seq of a new entry, or of the one with this key; everybody who chats hears of it."""
+        for entry in self.entries:
+            if (entry.user, entry.key) == (user, key):
+                return entry.seq
+        self.entries.append(Entry(self.head + 1, 0, kind, user, room, text, key))
+        for session in self.sessions:
+            session.catch_up()
+        return self.head
+
+    def say(self, user: str, *texts: str) -> None:
+        """Somebody posts."""
+        for text in texts:
+            self.append("post", user, user, text, b"%016d" % self.head)
+
+
+class FakeMaster(Locator):
+    """Knows what it was told."""
+
+    def __init__(self, worker: str | None, primary: str | None) -> None:
+        self._worker, self._primary = worker, primary
+
+    @Locate.responder
+    def locate(self, version: int) -> dict[str, Any]:
+        if self._worker is None and self._primary is None:
+            raise NoWorkers(NoWorkers.sentence)
+        return {"worker": self._worker, "primary": self._primary, "epoch": 1}
+
+
+class FakeSession(Locator):
+    """One connection to a worker."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self.cluster = cluster
+        self.user = ""
+        self.cursor: int | None = None
+
+    def lost(self, reason: Failure) -> None:
+        if self in self.cluster.sessions:
+            self.cluster.sessions.remove(self)
+
+    def catch_up(self) -> None:
+        """Deliver what is new."""
+        if self.cursor is not None:
+            for entry in self.cluster.entries[self.cursor :]:
+                self.cursor = entry.seq
+                if entry.kind == "post":
+                    self.deliver(entry)
+
+    def deliver(self, entry: Entry) -> None:
+        """Deliver ``entry``, whatever was delivered before."""
+        self.link.callRemote(wire.Deliver, entry=entry)
+
+    def nothing_up_to(self, seq: int) -> None:
+        """Ping(seq)."""
+        self.link.callRemote(Ping, seq=seq)
+
+    def _note(self, command: str, /, **arguments: Any) -> None:
+        self.cluster.requests.append((command, arguments))
+
+    @wire.Login.responder
+    def login(self, version: int, name: str, secret: bytes) -> dict[str, Any]:
+        self._note("Login", name=name, secret=secret)
+        if self.cluster.secrets.setdefault(name, secret) != secret:
+            raise WrongSecret.of(name=name)
+        return {"name": name, "ticket": self._enter(name)}
+
+    @wire.Resume.responder
+    def resume(self, version: int, ticket: bytes) -> dict[str, Any]:
+        self._note("Resume", ticket=ticket)
+        if ticket not in self.cluster.tickets:
+            raise BadTicket(BadTicket.sentence)
+        self._enter(self.cluster.tickets[ticket])
+        return {"name": self.user}
+
+    def _enter(self, name: str) -> bytes:
+        self.user = name
+        self.cluster.sessions.append(self)
+        ticket = b"ticket %d of %s" % (len(self.cluster.tickets), name.encode())
+        self.cluster.tickets[ticket] = name
+        return ticket
+
+    def _draft(self, kind: Kind, room: str, text: str, key: bytes) -> Deferred[int] | int:
+        if self.cluster.deaf:
+            return Deferred()
+        seq = self.cluster.append(kind, self.user, room, text, key)
+        return Deferred() if self.cluster.mute else seq
+
+    @wire.Post.responder
+    async def post(self, key: bytes, text: str) -> dict[str, Any]:
+        self._note("Post", key=key, text=text)
+        return {"seq": await _seq(self._draft("post", self.user, text, key))}
+
+    @wire.Join.responder
+    async def join(self, key: bytes, room: str) -> dict[str, Any]:
+        self._note("Join", key=key, room=room)
+        room = room.lower()
+        if room not in self.cluster.secrets:
+            raise NoSuchRoom.of(room=room)
+        if room in self.cluster.joined and all(entry.key != key for entry in self.cluster.entries):
+            raise AlreadyJoined.of(room=room)
+        self.cluster.joined[room] = None
+        return {"seq": await _seq(self._draft("join", room, "", key)), "room": room}
+
+    @wire.Leave.responder
+    async def leave(self, key: bytes, room: str) -> dict[str, Any]:
+        self._note("Leave", key=key, room=room)
+        if room not in self.cluster.joined:
+            raise NotJoined.of(room=room)
+        del self.cluster.joined[room]
+        return {"seq": await _seq(self._draft("leave", room, "", key)), "room": room}
+
+    @wire.SetSecret.responder
+    async def set_secret(self, key: bytes, secret: bytes) -> dict[str, Any]:
+        self._note("SetSecret", key=key, secret=secret)
+        self.cluster.secrets[self.user] = secret
+        self.cluster.tickets = {t: user for t, user in self.cluster.tickets.items() if user != self.user}
+        await _seq(self._draft("secret", self.user, "", key))
+        self.cluster.tickets[b"new ticket"] = self.user
+        return {"ticket": b"new ticket"}
+
+    @wire.List.responder
+    def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
+        """Pages of two."""
+        self._note("List", prefix=prefix, after=after)
+        names = sorted(name for name in self.cluster.secrets if name.startswith(prefix) and name > after)
+        joined = [name for name in names[:2] if name in self.cluster.joined]
+        return {"rooms": names[:2], "joined": joined, "more": int(len(names) > 2)}
+
+    @wire.History.responder
+    def history(self, room: str, before: int | None) -> dict[str, Any]:
+        self._note("History", room=room, before=before)
+        posts = [
+            e for e in _posts(self.cluster.entries) if e.room == room and (before is None or e.seq < before)
+        ]
+        return {"posts": posts[-20:]}
+
+    @wire.Chat.responder
+    def chat(self, cursor: int | None) -> dict[str, Any]:
+        self._note("Chat", cursor=cursor)
+        if cursor is not None and cursor > self.cluster.head:
+            raise CursorAhead.of(head=self.cluster.head, cursor=cursor)
+        posts = list(_posts(self.cluster.entries))[-20:] if cursor is None else []
+        self.cursor = self.cluster.head if cursor is None else cursor
+        self.cluster.network.callLater(0, self.catch_up)
+        return {"posts": posts, "cursor": self.cursor}
+
+    @wire.Unchat.responder
+    def unchat(self) -> dict[str, Any]:
+        self._note("Unchat")
+        self.cursor = None
+        return {}
+
+
+async def _seq(answer: Deferred[int] | int) -> int:
+    return answer if isinstance(answer, int) else await answer
+
+
+def _posts(entries: Iterable[Entry]) -> Iterable[Entry]:
+    return (entry for entry in entries if entry.kind == "post")

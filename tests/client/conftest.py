@@ -1,0 +1,170 @@
+"""A whole client at a plain terminal, before a cluster in memory."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import StringTransport
+
+from chatnet.client.connection import Listener
+from chatnet.client.service import Client, build
+from chatnet.testing.fake_cluster import FakeCluster, Network
+from chatnet.world import Processes, RealFiles, Stdio, World
+
+MASTER, WORKER = 64480, 2001
+
+
+class PipedTerminal(StringTransport):
+    """Standard input and output as pipes."""
+
+    def __init__(self, tty_password: str | None) -> None:
+        super().__init__()
+        self.tty_password = tty_password
+        self.said: list[str] = []
+        self.protocol: Any = None
+
+    def is_terminal(self) -> bool:
+        return self.tty_password is not None
+
+    def attach(self, reactor: Any, protocol: Any) -> None:
+        self.protocol = protocol
+        protocol.makeConnection(self)
+
+    def ask_password(self, prompt: str) -> str:
+        assert self.tty_password is not None
+        return self.tty_password
+
+    def error(self, line: str) -> None:
+        self.said.append(line)
+
+    def loseConnection(self) -> None:
+        super().loseConnection()
+        if self.protocol.connected:
+            self.protocol.connectionLost(None)
+
+
+class Exits:
+    """Notes the exit status."""
+
+    status: int | None = None
+
+    def exit(self, status: int) -> None:
+        self.status = status
+
+
+class Person:
+    """A client and who sits before it."""
+
+    def __init__(
+        self, network: Network, directory: Path, *, tty_password: str | None = None, **options: Any
+    ) -> None:
+        self.network = network
+        self.stdio = PipedTerminal(tty_password)
+        self.exits = Exits()
+        self.directory = directory
+        chance = random.Random(1)
+        world = World(
+            reactor=network,
+            entropy=chance.randbytes,
+            chance=chance,
+            wall=network.seconds,
+            monotonic=network.seconds,
+            environ={"XDG_CONFIG_HOME": str(directory)},
+            hostname="here",
+            directory=directory,
+            executable="python",
+            files=RealFiles(),
+            processes=cast(Processes, self.exits),
+            threads=cast(Any, None),
+            stdio=cast(Stdio, self.stdio),
+        )
+        given = {"name": "alice", "master": f"m:{MASTER}", "password": False, "plain": True, **options}
+        self.client: Client = build(given, world)
+        network.running = True
+
+    def start(self) -> Person:
+        """Start, and connect if there is a cluster."""
+        self.client.startService()
+        self.network.pass_time(0.05)
+        return self
+
+    def type(self, *lines: str | bytes) -> None:
+        """Type lines, and let the cluster answer."""
+        raw = [line if isinstance(line, bytes) else line.encode() for line in lines]
+        self.stdio.protocol.dataReceived(b"".join(line + b"\n" for line in raw))
+        self.network.settle()
+
+    def end_input(self) -> None:
+        """End of file."""
+        self.stdio.protocol.readConnectionLost()
+        self.network.settle()
+
+    def seen(self) -> list[str]:
+        """The lines shown since the last look."""
+        lines = self.stdio.value().decode().splitlines()
+        self.stdio.clear()
+        return lines
+
+    def has_left(self) -> bool:
+        """Was the reactor stopped?"""
+        return cast(bool, self.network.hasStopped)
+
+    def exit_status(self) -> int:
+        """What the process would exit with."""
+        for call, arguments, keywords in self.network.triggers.get("after", {}).get("shutdown", []):
+            call(*arguments, **keywords)
+        return self.exits.status or 0
+
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        stopped: Deferred[None] = self.client.stopService()
+        self.network.pass_time(2)
+        assert stopped.called
+
+
+@pytest.fixture
+def network() -> Network:
+    """A network without anybody."""
+    return Network()
+
+
+@pytest.fixture
+def cluster(network: Network) -> FakeCluster:
+    """A master and a worker."""
+    cluster = FakeCluster(network)
+    cluster.master(MASTER, worker=f"w:{WORKER}")
+    cluster.worker(WORKER)
+    return cluster
+
+
+@pytest.fixture
+def new_person(network: Network, tmp_path: Path) -> Iterator[Callable[..., Person]]:
+    """Makes clients, not yet started; each is stopped after the test, and leaves no timer behind."""
+    made: list[Person] = []
+
+    def make(**options: Any) -> Person:
+        made.append(Person(network, options.pop("directory", tmp_path), **options))
+        return made[-1]
+
+    yield make
+    for person in made:
+        if person.client.running:
+            person.stop()
+    network.pass_time(0.1)
+    assert not [call for call in network.getDelayedCalls() if call.active()]
+
+
+@pytest.fixture
+def alice(cluster: FakeCluster, new_person: Callable[..., Person]) -> Person:
+    """Alice, logged in."""
+    person = new_person().start()
+    assert person.seen() == ["Logged in as alice."]
+    return person
+
+
+__all__ = ["Exits", "Listener", "Person", "PipedTerminal"]

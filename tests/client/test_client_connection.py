@@ -1,0 +1,282 @@
+"""Connecting, coming back, and what is asked again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import MASTER, WORKER, Person
+
+from chatnet.entries import Entry
+from chatnet.errors import NoWorkers, TryLater
+from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
+
+
+def test_nobody_there_is_said_after_ten_seconds(network: Network, new_person: Callable[..., Person]) -> None:
+    """One sentence names the masters tried and what to do; exit status 1."""
+    person = new_person(master="one:1,two:2").start()
+    network.pass_time(9.8)
+    assert person.stdio.said == []
+    network.pass_time(0.3)
+    (sentence,) = person.stdio.said
+    assert "one:1" in sentence
+    assert "two:2" in sentence
+    assert "--master" in sentence
+    assert person.seen() == []
+    assert person.has_left()
+    assert person.exit_status() == 1
+    assert {port for _, port in network.attempts} == {1, 2}
+
+
+def test_a_master_without_workers_counts_as_nobody(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """The sentence says that it is the workers that are missing."""
+    cluster.master(MASTER)
+    person = new_person().start()
+    network.pass_time(10.1)
+    assert NoWorkers.sentence.split(";")[0].lower()[:12] in person.stdio.said[0]
+
+
+def test_retries_have_jitter_and_a_bound(network: Network, new_person: Callable[..., Person]) -> None:
+    """From 0.05 s up to 2 s between attempts, never twice the same."""
+    new_person().start()
+    network.pass_time(9.8)
+    times = [when for when, _ in network.attempts]
+    gaps = [round(later - earlier, 3) for earlier, later in itertools.pairwise(times)]
+    assert all(0.04 <= gap <= 2.1 for gap in gaps)
+    assert len(set(gaps)) > 3
+    assert max(gaps) > 0.5
+
+
+def test_masters_are_tried_in_turn_and_send_on_to_the_primary(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """A dead master is passed over, and one that is not the primary names it."""
+    cluster.master(3, primary="three:64480")
+    person = new_person(master="one:1,two:3").start()
+    network.pass_time(1)
+    assert person.seen() == ["Logged in as alice."]
+    assert [port for _, port in network.attempts] == [1, 3, MASTER, WORKER]
+    network.cut()
+    network.pass_time(1)
+    assert [port for _, port in network.attempts[4:]] == [3, MASTER, WORKER]
+
+
+def test_masters_that_send_on_in_a_circle_are_given_up(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """Two masters that each hold the other for the primary do not keep us busy."""
+    cluster.master(1, primary="b:2")
+    cluster.master(2, primary="a:1")
+    new_person(master="a:1").start()
+    assert len(network.attempts) <= 4
+
+
+def test_a_master_that_hangs_is_passed_over(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """No answer in three seconds is none."""
+    network.listeners[1] = HangingMaster
+    person = new_person(master="a:1,b:64480").start()
+    network.pass_time(3.1)
+    assert person.seen() == ["Logged in as alice."]
+
+
+class HangingMaster(FakeSession):
+    def __init__(self) -> None:
+        super().__init__(FakeCluster(Network()))
+
+    def connected(self, link: object) -> None:
+        link.hold()  # type: ignore[attr-defined]
+
+
+def test_it_is_said_once_when_it_is_lost_and_once_when_it_is_back(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """However many attempts lie between."""
+    del network.listeners[WORKER]
+    network.cut()
+    network.pass_time(30)
+    assert alice.seen() == ["Connection lost; what you type is kept and sent when it is back."]
+    cluster.worker(WORKER)
+    network.pass_time(3)
+    assert alice.seen() == ["Connected again."]
+
+
+def test_all_unacknowledged_is_sent_again_in_order_before_anything_new(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """With the keys it was first sent with; what was committed unseen is not there twice."""
+    alice.type("CHAT", "zero")
+    cluster.mute = True
+    alice.type("one", "two")
+    cluster.deaf = True
+    alice.type("three", "four")
+    del network.listeners[WORKER]
+    network.cut()
+    cluster.mute = cluster.deaf = False
+    alice.type("five")
+    first = cluster.asked("Post")
+    cluster.worker(WORKER)
+    network.pass_time(3)
+    again = cluster.asked("Post")[len(first) :]
+    assert [arguments["text"] for _, arguments in again] == ["one", "two", "three", "four", "five"]
+    assert again[:4] == first[1:]
+    posts = [entry.text for entry in cluster.entries if entry.kind == "post"]
+    assert posts == ["zero", "one", "two", "three", "four", "five"]
+
+
+def test_an_acknowledged_post_is_not_sent_again(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """Nor anything else that was answered."""
+    alice.type("CHAT", "one", "/quit", "LIST")
+    asked = len(cluster.asked("Post", "List", "Unchat"))
+    network.cut()
+    network.pass_time(1)
+    assert len(cluster.asked("Post", "List", "Unchat")) == asked
+
+
+def test_joins_and_reads_are_asked_again_too(network: Network, cluster: FakeCluster, alice: Person) -> None:
+    """A join whose answer was lost is one join; a LIST that was cut short is completed."""
+    cluster.secrets["bob"] = b""
+    cluster.mute = True
+    alice.type("JOIN bob", "LIST")
+    cluster.mute = False
+    network.cut()
+    network.pass_time(1)
+    assert alice.seen() == [
+        "Connection lost; what you type is kept and sent when it is back.",
+        "Connected again.",
+        "Joined bob.",
+        "All rooms:",
+        "\talice",
+        "\tbob",
+        "Rooms you have joined:",
+        "\tbob",
+    ]
+    (_, first), (_, again) = cluster.asked("Join")
+    assert first == again
+
+
+def test_chatting_goes_on_from_the_cursor(network: Network, cluster: FakeCluster, alice: Person) -> None:
+    """What was said meanwhile comes, once; nothing before it comes again."""
+    cluster.say("bob", "one")
+    alice.type("CHAT")
+    cluster.say("bob", "two")
+    network.settle()
+    network.cut()
+    cluster.say("bob", "three")
+    network.pass_time(1)
+    assert [line for line in alice.seen() if line.startswith("bob")] == ["bob: one", "bob: two", "bob: three"]
+    assert [arguments for _, arguments in cluster.asked("Chat")] == [{"cursor": None}, {"cursor": 2}]
+
+
+def test_the_cursor_moves_by_what_is_delivered_and_by_ping_alone(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """An acknowledgement of one's own post says nothing of the posts of others before it."""
+    alice.type("CHAT")
+    (session,) = cluster.sessions
+    session.nothing_up_to(40)
+    network.settle()
+    session.cursor = None
+    cluster.say("bob", *("x" * 50))
+    alice.type("mine")
+    network.cut()
+    network.pass_time(1)
+    assert cluster.asked("Chat")[-1] == ("Chat", {"cursor": 40})
+
+
+def test_nothing_is_shown_twice(network: Network, cluster: FakeCluster, alice: Person) -> None:
+    """What is delivered at or before the cursor is dropped."""
+    alice.type("CHAT")
+    cluster.say("bob", "one", "two")
+    network.settle()
+    (session,) = cluster.sessions
+    for entry in cluster.entries:
+        session.deliver(entry)
+    network.settle()
+    assert alice.seen() == ["bob: one", "bob: two"]
+
+
+def test_what_comes_before_the_answer_to_chat_is_neither_lost_nor_shown_twice(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """A worker may deliver before its answer is written."""
+    cluster.say("bob", "one")
+    (session,) = cluster.sessions
+    session.catch_up_before_answering = True
+    alice.type("CHAT")
+    late = Entry(2, 0, "post", "bob", "bob", "two", b"k" * 16)
+    network.cut()
+    feed = alice.client._connection._feed  # the rule itself is tested in test_client_feed
+    feed.begin()
+    assert not feed.take(cluster.entries[0])
+    assert not feed.take(late)
+    assert feed.began(1) == [late]
+
+
+def test_a_log_that_was_put_back_is_said_and_begun_afresh(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """The cursor lies behind the head no more; the newest are shown again, and it goes on live."""
+    cluster.say("bob", "one", "two", "three")
+    alice.type("CHAT")
+    alice.seen()
+    network.cut()
+    del cluster.entries[1:]
+    network.pass_time(1)
+    cluster.say("bob", "other")
+    network.settle()
+    seen = alice.seen()
+    assert "it was put back" in seen[2]
+    assert seen[3:] == ["bob: one", "bob: other"]
+
+
+def test_a_worker_that_falls_silent_is_left(network: Network, cluster: FakeCluster, alice: Person) -> None:
+    """No byte in 45 seconds: the link is dead, whatever TCP says."""
+    network.open[-1].server_transport.reading = False
+    network.pass_time(50)
+    assert alice.seen() == [
+        "Connection lost; what you type is kept and sent when it is back.",
+        "Connected again.",
+    ]
+
+
+def test_too_many_attempts_wait_and_are_not_the_end(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """TryLater is said once; the login is tried again, beyond the first ten seconds too."""
+    busy = [True]
+
+    class BusySession(FakeSession):
+        def _enter(self, name: str) -> bytes:
+            if busy:
+                raise TryLater.of(seconds=1)
+            return super()._enter(name)
+
+    network.listeners[WORKER] = lambda: BusySession(cluster)
+    person = new_person().start()
+    network.pass_time(15)
+    assert person.seen() == ["Too many attempts at once; try again in 1 s."]
+    busy.clear()
+    network.pass_time(3)
+    assert person.seen() == ["Logged in as alice."]
+
+
+@pytest.mark.parametrize("name", ["alice"])
+def test_a_taken_name_is_final(
+    cluster: FakeCluster, new_person: Callable[..., Person], name: str, tmp_path: Path
+) -> None:
+    """One sentence on standard error, exit status 1, no second attempt."""
+    cluster.secrets[name] = b"of somebody else"
+    person = new_person(name=name).start()
+    person.network.pass_time(5)
+    (sentence,) = person.stdio.said
+    assert sentence.startswith("The name alice is taken")
+    assert person.exit_status() == 1
+    assert len(cluster.asked("Login")) == 1

@@ -1,0 +1,198 @@
+"""What is typed and what is seen, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conftest import Person
+
+from chatnet.testing.fake_cluster import FakeCluster, Network
+
+
+def test_join_and_leave(cluster: FakeCluster, alice: Person) -> None:
+    """Commands are read in any case; refusals are shown as the cluster words them."""
+    cluster.secrets["bob"] = b""
+    alice.type("JOIN bob", "join BOB", "Join nobody", "LEAVE bob", "leave bob")
+    assert alice.seen() == [
+        "Joined bob.",
+        "You have already joined bob.",
+        "No such room: nobody.",
+        "Left bob.",
+        "You have not joined bob.",
+    ]
+
+
+def test_list_pages_through_everything(cluster: FakeCluster, alice: Person) -> None:
+    """All rooms are listed, whatever a page holds; then those joined."""
+    for name in ("bob", "carol", "dave", "eve"):
+        cluster.secrets[name] = b""
+    alice.type("JOIN bob", "JOIN eve", "LIST")
+    assert alice.seen()[2:] == [
+        "All rooms:", "\talice", "\tbob", "\tcarol", "\tdave", "\teve",
+        "Rooms you have joined:", "\tbob", "\teve",
+    ]  # fmt: skip
+    alice.type("list nobody")
+    assert alice.seen() == ["All rooms:", "Rooms you have joined:"]
+
+
+def test_chat_begins_with_the_newest_and_goes_on_live(cluster: FakeCluster, alice: Person) -> None:
+    """The newest 20, oldest first; then live ones; one's own are not shown again."""
+    cluster.say("bob", *(f"old {number}" for number in range(30)))
+    alice.type("CHAT")
+    assert alice.seen() == [f"bob: old {number}" for number in range(10, 30)]
+    alice.type("hello", "", "   ", "world")
+    cluster.say("bob", "hi")
+    alice.network.settle()
+    assert alice.seen() == ["bob: hi"]
+    assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["hello", "world"]
+
+
+def test_quit_goes_back_to_commands(cluster: FakeCluster, alice: Person) -> None:
+    """After ``/quit`` nothing live is shown, and a second CHAT begins with the newest again."""
+    alice.type("CHAT", "hello", "/quit")
+    cluster.say("bob", "unheard")
+    alice.network.settle()
+    assert alice.seen() == []
+    alice.type("NOPE", "CHAT")
+    assert alice.seen() == [
+        "Unknown command: NOPE. HELP lists them.",
+        "alice: hello",
+        "bob: unheard",
+    ]
+
+
+def test_one_s_other_devices_are_heard(cluster: FakeCluster, alice: Person) -> None:
+    """A post of the same user that this process did not send is shown."""
+    alice.type("CHAT")
+    cluster.say("alice", "from my phone")
+    alice.network.settle()
+    assert alice.seen() == ["alice: from my phone"]
+
+
+def test_bad_lines_get_one_sentence_and_harm_no_other(cluster: FakeCluster, alice: Person) -> None:
+    """Not UTF-8, too long, a post too long or with control characters: each is said, the rest goes on."""
+    alice.type("JOIN", "leave", "", "CHAT", b"\xff\xfe", b"x" * 70_000, "x" * 2001, "\x1b[2J", "after\r")
+    assert alice.seen() == [
+        "JOIN takes a room: JOIN NAME, or JOIN #TOPIC.",
+        "LEAVE takes a room: LEAVE NAME, or LEAVE #TOPIC.",
+        "That line is not UTF-8; it was left out.",
+        "That line is longer than 64 KB; it was left out.",
+        "A post has at most 2,000 characters; this one has 2,001.",
+        "A post is one line, without control characters; tabs are fine.",
+    ]
+    assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["after"]
+
+
+def test_what_others_write_cannot_command_the_terminal(cluster: FakeCluster, alice: Person) -> None:
+    """Escapes and direction marks are taken out, even if a server let them through."""
+    alice.type("CHAT")
+    cluster.say("bob", "\x1b[2Jboo\u202e\x07")
+    alice.network.settle()
+    assert alice.seen() == ["bob: [2Jboo"]
+
+
+def test_help_names_every_command(alice: Person) -> None:
+    """Including that CHATTEST posts for real."""
+    alice.type("help")
+    said = "\n".join(alice.seen())
+    for word in (
+        "JOIN",
+        "LEAVE",
+        "LIST",
+        "CHAT",
+        "CHATTEST",
+        "PASSWORD",
+        "HELP",
+        "QUIT",
+        "/quit",
+        "real posts",
+    ):
+        assert word in said
+
+
+@pytest.mark.parametrize("leave", [lambda alice: alice.type("QUIT", "LIST"), lambda alice: alice.end_input()])
+def test_leaving_waits_for_acknowledgements(
+    cluster: FakeCluster, alice: Person, leave: Callable[[Person], None]
+) -> None:
+    """QUIT and the end of input leave once all is acknowledged, with exit status 0."""
+    cluster.deaf = True
+    alice.type("CHAT", "one")
+    cluster.deaf = False
+    alice.network.cut()
+    alice.type("/quit")
+    leave(alice)
+    assert not alice.has_left()
+    alice.network.pass_time(3)
+    assert alice.has_left()
+    assert alice.exit_status() == 0
+    assert [entry.text for entry in cluster.entries] == ["one"]
+
+
+def test_the_last_line_needs_no_line_break(cluster: FakeCluster, alice: Person) -> None:
+    """What stands before the end of input counts."""
+    alice.type("CHAT")
+    alice.stdio.protocol.dataReceived(b"bye")
+    alice.end_input()
+    assert [entry.text for entry in cluster.entries] == ["bye"]
+    assert alice.has_left()
+
+
+def test_lines_typed_before_login_wait(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """A script need not know when the login is done."""
+    network.listeners.clear()
+    person = new_person().start()
+    person.type("CHAT", "early")
+    assert person.seen() == []
+    cluster.master(64480, worker="w:2001")
+    cluster.worker(2001)
+    network.pass_time(3)
+    assert person.seen() == ["Logged in as alice."]
+    assert [entry.text for entry in cluster.entries] == ["early"]
+
+
+def test_much_input_is_read_no_faster_than_it_is_acknowledged(cluster: FakeCluster, alice: Person) -> None:
+    """A flood from a pipe waits in the pipe, not in our memory; all of it arrives."""
+    cluster.mute = True
+    alice.type("CHAT", *(f"line {number}" for number in range(2500)))
+    assert alice.stdio.producerState == "paused"
+    assert len(cluster.entries) == 1000
+    cluster.mute = False
+    alice.network.cut()
+    alice.network.pass_time(3)
+    assert alice.stdio.producerState == "producing"
+    assert [entry.text for entry in cluster.entries] == [f"line {number}" for number in range(2500)]
+
+
+def test_output_that_nobody_reads_stops_our_reading(cluster: FakeCluster, alice: Person) -> None:
+    """A slow reader of our output slows the worker down, and is not taken for a silent link."""
+    alice.type("CHAT")
+    alice.stdio.protocol.pauseProducing()
+    cluster.say("bob", "one", "two")
+    alice.network.pass_time(200)
+    assert alice.seen() == []
+    alice.stdio.protocol.resumeProducing()
+    alice.network.settle()
+    assert alice.seen() == ["bob: one", "bob: two"]
+    assert len(cluster.asked("Resume")) == 0
+
+
+def test_output_closed_is_the_end(cluster: FakeCluster, alice: Person) -> None:
+    """``| head`` ends the client, once what was typed is acknowledged."""
+    alice.type("CHAT", "hello")
+    alice.stdio.protocol.writeConnectionLost()
+    alice.network.settle()
+    assert alice.has_left()
+    assert [entry.text for entry in cluster.entries] == ["hello"]
+
+
+def test_an_interrupt_says_what_may_be_lost(cluster: FakeCluster, alice: Person) -> None:
+    """Ctrl-C leaves at once, and does not pretend."""
+    cluster.deaf = True
+    alice.type("CHAT", "one", "two")
+    alice.stop()
+    assert alice.stdio.said == [
+        "Left before all was acknowledged: 2 of what you typed may not have been done."
+    ]

@@ -1,0 +1,215 @@
+"""The secret and the ticket: made first, kept private, used in the right order."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from conftest import Person
+
+from chatnet.addresses import Address
+from chatnet.client.identity import Credentials, Identity, config_directory
+from chatnet.errors import CannotStart
+from chatnet.testing.fake_cluster import FakeCluster, Network
+from chatnet.world import RealFiles
+
+MASTER = Address("m", 64480)
+
+
+def identity(directory: Path, *masters: Address, name: str = "alice") -> Identity:
+    fresh = iter(range(256))
+    return Identity(
+        RealFiles(), directory, masters or [MASTER], name, lambda size: bytes([next(fresh)] * size)
+    )
+
+
+def kept(directory: Path) -> Credentials:
+    (path,) = (directory / "chatnet" / "identities").glob("*/*")
+    return msgspec.json.decode(path.read_bytes(), type=Credentials)
+
+
+def test_the_secret_is_on_disk_before_the_first_login(
+    network: Network, new_person: Callable[..., Person], tmp_path: Path
+) -> None:
+    """A crash at any moment cannot lose the name; nobody else can read the file."""
+    new_person().start()
+    (path,) = (tmp_path / "chatnet" / "identities").glob("*/*")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    secret = kept(tmp_path).secret
+    assert secret is not None
+    assert len(secret) == 32
+
+
+def test_the_first_login_is_by_secret_and_the_next_by_ticket(
+    network: Network, cluster: FakeCluster, alice: Person, new_person: Callable[..., Person], tmp_path: Path
+) -> None:
+    """In this process and in the next one; nobody logs in again."""
+    assert cluster.asked("Login", "Resume") == [("Login", {"name": "alice", "secret": kept(tmp_path).secret})]
+    network.cut()
+    network.pass_time(1)
+    alice.stop()
+    new_person().start()
+    ticket = kept(tmp_path).ticket
+    assert cluster.asked("Login", "Resume")[1:] == [("Resume", {"ticket": ticket})] * 2
+
+
+def test_a_bad_ticket_falls_back_to_the_secret(
+    network: Network, cluster: FakeCluster, alice: Person, tmp_path: Path
+) -> None:
+    """And the new ticket is kept."""
+    cluster.tickets.clear()
+    network.cut()
+    network.pass_time(1)
+    assert [name for name, _ in cluster.asked("Login", "Resume")] == ["Login", "Resume", "Login"]
+    assert kept(tmp_path).ticket in cluster.tickets
+    assert "Connected again." in alice.seen()
+
+
+def test_a_password_replaces_the_secret(
+    network: Network, cluster: FakeCluster, alice: Person, tmp_path: Path
+) -> None:
+    """The random secret is forgotten, the password is not written down, the new ticket is kept."""
+    alice.type("PASSWORD", "correct horse battery")
+    assert alice.seen() == ["Password set. On another device, start with --password."]
+    assert cluster.secrets["alice"] == b"correct horse battery"
+    assert kept(tmp_path) == Credentials(None, b"new ticket")
+    cluster.tickets.clear()
+    network.cut()
+    network.pass_time(1)
+    assert "Connected again." in alice.seen()
+
+
+def test_a_password_whose_answer_was_lost_is_still_ours(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """It may have been committed: then the old secret is wrong and the old ticket bad."""
+    cluster.mute = True
+    alice.type("PASSWORD correct horse battery")
+    cluster.mute = False
+    network.cut()
+    network.pass_time(1)
+    assert alice.seen()[1:] == ["Connected again.", "Password set. On another device, start with --password."]
+    (_, first), (_, again) = cluster.asked("SetSecret")
+    assert first == again
+
+
+def test_a_password_that_never_reached_the_log_does_not_shut_us_out(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """The old secret is tried as well."""
+    cluster.worker_lost_it = True
+    alice.network.open[-1].client_transport.reading = False
+    alice.network.open[-1].server_transport.reading = False
+    alice.type("PASSWORD correct horse battery")
+    cluster.tickets.clear()
+    network.cut()
+    network.pass_time(1)
+    assert alice.seen()[-1] == "Password set. On another device, start with --password."
+
+
+@pytest.mark.parametrize("tty_password", [None, "correct horse"])
+def test_another_device_logs_in_by_password(
+    cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path, tty_password: str | None
+) -> None:
+    """Read from the terminal without echo, else as the first line of input. No random secret is made."""
+    cluster.secrets["alice"] = b"correct horse"
+    person = new_person(password=True, tty_password=tty_password).start()
+    if tty_password is None:
+        person.type("correct horse")
+        person.network.pass_time(0.1)
+    assert person.seen() == ["Logged in as alice."]
+    assert kept(tmp_path) == Credentials(None, next(iter(cluster.tickets)))
+
+
+def test_without_ticket_and_secret_the_user_is_told_of_the_password(
+    cluster: FakeCluster, alice: Person, new_person: Callable[..., Person]
+) -> None:
+    """The password was changed elsewhere: one sentence says how to log in."""
+    alice.type("PASSWORD correct horse")
+    alice.stop()
+    cluster.tickets.clear()
+    person = new_person().start()
+    (sentence,) = person.stdio.said
+    assert "--password" in sentence
+    assert person.exit_status() == 1
+
+
+def test_the_ticket_that_another_client_got_since_is_used(
+    network: Network, cluster: FakeCluster, alice: Person, new_person: Callable[..., Person]
+) -> None:
+    """Two terminals of one user: a password set in one does not throw the other out."""
+    other = new_person().start()
+    other.type("PASSWORD correct horse")
+    network.cut()
+    network.pass_time(1)
+    assert "Connected again." in alice.seen()
+
+
+def test_a_full_disk_is_no_reason_not_to_talk(
+    cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path, logged_failures: Any
+) -> None:
+    """A ticket that cannot be written is kept in memory."""
+    person = new_person()
+    person.client._identity.open(make_secret=True)
+    person.client._identity.path.unlink()
+    person.client._identity.path.mkdir()
+    person.client._identity.open = lambda make_secret: None  # type: ignore[method-assign]
+    person.start()
+    assert person.seen() == ["Logged in as alice."]
+    assert logged_failures.flush(OSError)
+
+
+def test_a_name_is_found_under_any_of_the_masters(tmp_path: Path) -> None:
+    """Naming one more master, or in another order, does not lose the name."""
+    first = identity(tmp_path, MASTER)
+    first.open(make_secret=True)
+    again = identity(tmp_path, Address("other", 1), MASTER)
+    again.open(make_secret=True)
+    assert again.secret == first.secret
+
+
+def test_each_cluster_has_its_own_identity(tmp_path: Path) -> None:
+    """A secret is never shown to another cluster."""
+    here, there = identity(tmp_path, MASTER), identity(tmp_path, Address("::1", 5))
+    here.open(make_secret=True)
+    there._entropy = lambda size: b"x" * size
+    there.open(make_secret=True)
+    assert here.secret != there.secret
+
+
+def test_the_first_of_two_clients_makes_the_secret(tmp_path: Path) -> None:
+    """Both then use it."""
+    one, other = identity(tmp_path), identity(tmp_path)
+
+    def late(size: int) -> bytes:
+        one.open(make_secret=True)
+        return b"y" * size
+
+    other._entropy = late
+    other.open(make_secret=True)
+    assert other.secret == one.secret
+
+
+def test_a_damaged_or_unwritable_place_is_named(tmp_path: Path) -> None:
+    """One sentence says where and what to do."""
+    first = identity(tmp_path)
+    first.open(make_secret=True)
+    first.path.write_bytes(b"{")
+    with pytest.raises(CannotStart, match="does not hold an identity"):
+        identity(tmp_path).open(make_secret=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotStart, match="XDG_CONFIG_HOME"):
+        identity(tmp_path / "file").open(make_secret=True)
+
+
+def test_where_the_configuration_is(tmp_path: Path) -> None:
+    """XDG_CONFIG_HOME, else ~/.config; relative paths do not count; neither is said in one sentence."""
+    assert config_directory({"XDG_CONFIG_HOME": "/x", "HOME": "/h"}) == Path("/x/chatnet")
+    assert config_directory({"XDG_CONFIG_HOME": "x", "HOME": "/h"}) == Path("/h/.config/chatnet")
+    with pytest.raises(CannotStart, match="HOME is not set"):
+        config_directory({})
