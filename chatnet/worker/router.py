@@ -55,7 +55,7 @@ class Router:
     ) -> Resident:
         """One more session of ``user``.
 
-        ``intervals`` are the stays that matter behind ``since``, as they stood at some seq; ``behind`` are the
+        ``intervals`` are the stays that matter behind ``since``, as of some seq; ``behind`` are the
         entries from there to the window's head.
         """
         resident = self._residents.get(user)

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.addresses import Address
@@ -59,6 +60,8 @@ class Clients(Factory):
 class Worker(MultiService):
     """One worker, from the opening of its port to its end. Its services start once it listens."""
 
+    _log = Logger()
+
     def __init__(
         self, options: Mapping[str, Any], clients: Clients, pulse: Pulse, pool: ThreadPool, world: World
     ) -> None:
@@ -70,6 +73,7 @@ class Worker(MultiService):
         self._world = world
         self._port: Any = None
         self._id = world.entropy(4).hex()
+        self._parent = 0
 
     def identity(self) -> WorkerIdentity:
         """Who this worker is, while it listens."""
@@ -83,9 +87,21 @@ class Worker(MultiService):
             spawned=bool(self._options["spawned"]),
         )
 
+    def stop(self) -> None:
+        """End this process in good order, once what was put on its links has gone."""
+        self._world.reactor.callLater(0, self._world.reactor.stop)
+
+    def abandoned(self) -> None:
+        """No primary was reached for a minute: a worker whose supervisor is dead as well ends."""
+        processes = self._world.processes
+        if self._options["spawned"] and processes.parent_pid() != self._parent:
+            self._log.error("My supervisor is dead, and no primary was reached for a minute: stopping")
+            self.stop()
+
     def startService(self) -> None:
         """:raises CannotStart: there is no port to listen on."""
         self._port = self._listen()
+        self._parent = self._world.processes.parent_pid()
         self._world.processes.raise_file_limit()
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()
@@ -166,7 +182,8 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
         log,
         worker.identity,
         load,
-        lambda: reactor.callLater(0, reactor.stop),
+        worker.stop,
+        worker.abandoned,
         outboxes,
         Pulse(reactor, monotonic, *CLUSTER_PULSE),
         reactor,

@@ -30,9 +30,8 @@ SHORTEST_DELAY, LONGEST_DELAY = 0.05, 1.0
 """Between two attempts to reach a master pass so many seconds, at random, and longer from one to the next."""
 REFUSED_DELAY = 10.0
 """A master that knows another token, or another protocol, is asked again after so many seconds."""
-REPORT_SECONDS = 1.0
-ORPHAN_SECONDS = 60.0
-"""A worker whose supervisor is dead exits when it has reached no primary for so long."""
+ABANDONED_SECONDS = 60
+"""After so long without a primary, a worker whose supervisor is dead has nothing to wait for."""
 
 
 class FromPrimary(Locator):
@@ -58,8 +57,8 @@ class FromPrimary(Locator):
 class Uplink(Service):
     """Keeps the worker linked to the primary, which is at one of ``masters``.
 
-    ``identity`` and ``load`` say who the worker is, and what it carries now. ``abandoned`` is called when
-    nobody was reached for a minute.
+    ``identity`` and ``load`` say who the worker is, and what it carries now. ``stop`` is called when the
+    primary says so; ``abandoned`` every second from when nobody was reached for a minute.
     """
 
     _logger = Logger()
@@ -72,6 +71,7 @@ class Uplink(Service):
         identity: Callable[[], WorkerIdentity],
         load: Callable[[], Load],
         stop: Callable[[], None],
+        abandoned: Callable[[], None],
         outboxes: Outboxes,
         pulse: Pulse,
         reactor: Any,
@@ -84,6 +84,7 @@ class Uplink(Service):
         self._identity = identity
         self._load = load
         self._stop = stop
+        self._abandoned = abandoned
         self._outboxes = outboxes
         self._pulse = pulse
         self._reactor = reactor
@@ -91,21 +92,17 @@ class Uplink(Service):
         self._entropy = entropy
         self._link: Link | None = None
         self._running: Deferred[None] | None = None
-        self._reports = LoopingCall(self._report)
-        self._reports.clock = reactor
+        self._seconds = LoopingCall(self._second)
+        self._seconds.clock = reactor
+        self._alone = 0
         self._said = ""
-
-    @property
-    def linked(self) -> bool:
-        """Is the worker registered with a primary now?"""
-        return self._link is not None
 
     def startService(self) -> None:
         super().startService()
         self._pulse.start()
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._reports.start(REPORT_SECONDS, now=False).addErrback(
-            lambda why: self._logger.failure("The reports ended", why)
+        self._seconds.start(1.0, now=False).addErrback(
+            lambda why: self._logger.failure("The reports to the primary ended", why)
         )
         self._running = Deferred.fromCoroutine(self._keep_linked())
         self._running.addErrback(self._ended)
@@ -115,7 +112,7 @@ class Uplink(Service):
         running, self._running = self._running, None
         if running is not None:
             running.cancel()
-            self._reports.stop()
+            self._seconds.stop()
             self._pulse.stop()
         return running
 
@@ -155,7 +152,8 @@ class Uplink(Service):
             self._link = link
             self._say(f"Registered with the primary at {master}, epoch {answer['epoch']}")
             self._remote.attached(link, answer["log"], answer["epoch"])
-            self._report()
+            self._report(link)
+            self._alone = 0
             await lost
             self._say(f"Lost the primary at {master}; looking for it")
         finally:
@@ -172,9 +170,16 @@ class Uplink(Service):
         endpoint = TCP4ClientEndpoint(self._reactor, master.host, master.port, timeout=CONNECT_SECONDS)
         return cast(Link, await endpoint.connect(factory))
 
-    def _report(self) -> None:
+    def _second(self) -> None:
         if self._link is not None:
-            self._link.callRemote(Report, load=self._load())
+            self._report(self._link)
+            return
+        self._alone += 1
+        if self._alone >= ABANDONED_SECONDS:
+            self._abandoned()
+
+    def _report(self, link: Link) -> None:
+        link.callRemote(Report, load=self._load())
 
     def _say(self, sentence: str) -> None:
         """Tell the operator, once, what has changed."""

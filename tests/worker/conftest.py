@@ -1,0 +1,203 @@
+"""A worker's sessions on a log in memory, and clients that talk to them over loop-backs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from chatnet.auth import Token
+from chatnet.entries import Draft, Entry
+from chatnet.link import Link, Locator, Pulse
+from chatnet.outbox import Outboxes
+from chatnet.testing.loopback import Loopback
+from chatnet.testing.memory_log import MemoryLog
+from chatnet.wire import session as wire
+from chatnet.wire.common import VERSION, Ping
+from chatnet.worker.door import Door
+from chatnet.worker.logins import Hashing, Logins
+from chatnet.worker.router import Router
+from chatnet.worker.session import Sessions
+
+
+class Threads:
+    """A pool that does what it is asked when the test says so; also the reactor that it answers to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Any] = []
+
+    def callFromThread(self, f: Any, *args: Any) -> None:
+        f(*args)
+
+    def callInThreadWithCallback(self, done: Any, f: Any, *args: Any) -> None:
+        self.waiting.append((done, f, args))
+
+    def work(self) -> None:
+        """Do the first thing that waits."""
+        done, f, args = self.waiting.pop(0)
+        try:
+            result = f(*args)
+        except Exception:
+            done(False, Failure())
+        else:
+            done(True, result)
+
+
+class Hears(Locator):
+    """A client's side: what it was told."""
+
+    def __init__(self) -> None:
+        self.posts: list[Entry] = []
+        self.pings: list[int | None] = []
+
+    @wire.Deliver.responder
+    def deliver(self, entry: Entry) -> dict[str, Any]:
+        self.posts.append(entry)
+        return {}
+
+    @Ping.responder
+    def pinged(self, seq: int | None) -> dict[str, Any]:
+        self.pings.append(seq)
+        return {}
+
+
+class Client:
+    """One connection of a client."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self.hears = Hears()
+        self.link = Link(self.hears, worker.outboxes)
+        self.server = Link(
+            Door(worker.sessions, worker.logins, worker.token), worker.outboxes, worker.pulse, False
+        )
+        self.wire = Loopback(self.link, self.server)
+        self.keys = 0
+
+    def begin(self, command: Any, **arguments: Any) -> list[Any]:
+        """Ask, and answer a list that gets the answer or its failure."""
+        found: list[Any] = []
+        asked: Deferred[Any] = self.link.callRemote(command, **arguments)
+        asked.addBoth(found.append)
+        self._worker.settle()
+        return found
+
+    def ask(self, command: Any, **arguments: Any) -> Any:
+        """The answer, or its error raised."""
+        return answered(self.begin(command, **arguments))
+
+    def login(self, name: str = "alice", secret: bytes = b"s" * 32) -> Any:
+        return self.ask(wire.Login, version=VERSION, name=name, secret=secret)
+
+    def resume(self, ticket: bytes) -> Any:
+        return self.ask(wire.Resume, version=VERSION, ticket=ticket)
+
+    def key(self) -> bytes:
+        self.keys += 1
+        return b"%08d%08d" % (id(self) % 10**8, self.keys)
+
+    def post(self, text: str) -> int:
+        seq: int = self.ask(wire.Post, key=self.key(), text=text)["seq"]
+        return seq
+
+    def join(self, room: str) -> Any:
+        return self.ask(wire.Join, key=self.key(), room=room)
+
+    def leave(self, room: str) -> Any:
+        return self.ask(wire.Leave, key=self.key(), room=room)
+
+    def chat(self, cursor: int | None = None) -> Any:
+        return self.ask(wire.Chat, cursor=cursor)
+
+    def heard(self) -> list[str]:
+        """The texts delivered so far."""
+        return [post.text for post in self.hears.posts]
+
+    def raw(self, data: bytes) -> None:
+        """Bytes as a stranger sends them."""
+        self.wire.client_transport.write(data)
+        self._worker.settle()
+
+    @property
+    def connected(self) -> bool:
+        return self.server.transport is not None
+
+    def cut(self) -> None:
+        """Lose the connection."""
+        self.wire.cut()
+        self._worker.clients.remove(self)
+
+
+def answered(found: list[Any]) -> Any:
+    """The answer that came, or its error raised."""
+    assert found, "no answer came"
+    if isinstance(found[0], Failure):
+        found[0].raiseException()
+    return found[0]
+
+
+class Worker:
+    """Sessions on a log in memory. Time passes by :meth:`pass_time`."""
+
+    def __init__(self, rate: int = 0) -> None:
+        self.clock = Clock()
+        self.token = Token(b"t" * 32)
+        self.outboxes = Outboxes(self.clock)
+        self.log = MemoryLog(clock=self.clock.seconds)
+        self.threads = Threads()
+        self.router = Router(self.outboxes)
+        self.log.window.watch(self.router.apply)
+        hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
+        self.sessions = Sessions(
+            self.log, self.router, hashing, self.token, rate, self.clock, self.clock.seconds
+        )
+        self.logins = Logins(self.log, hashing, lambda size: b"e" * size, self.clock, self.clock.seconds)
+        self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
+        self.clients: list[Client] = []
+        self.more = 0
+
+    def client(self, name: str | None = None) -> Client:
+        """A connection; logged in if a name is given."""
+        client = Client(self)
+        self.clients.append(client)
+        if name is not None:
+            client.login(name)
+        return client
+
+    def settle(self) -> None:
+        """Let everything that waits arrive."""
+        self.clock.advance(0)
+        moved = True
+        while moved:
+            moved = 0 < sum(client.wire.pump() for client in self.clients)
+            self.clock.advance(0)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, in steps of a tenth of a second."""
+        for _ in range(round(seconds * 10)):
+            self.clock.advance(0.1)
+            self.settle()
+
+    def commit(self, *drafts: Draft) -> None:
+        """Append what others did elsewhere."""
+        self.log.append(drafts)
+        self.settle()
+
+    def said(self, user: str, text: str) -> Draft:
+        """A post of a user who is elsewhere."""
+        self.more += 1
+        return Draft("post", user, user, text, b"%016d" % self.more)
+
+
+@pytest.fixture
+def worker() -> Worker:
+    return Worker()
+
+
+@pytest.fixture
+def slow_worker() -> Worker:
+    """One where a client may post 10 a second, 50 at once."""
+    return Worker(rate=10)

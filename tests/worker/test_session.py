@@ -1,0 +1,612 @@
+"""What a client may say to a worker, what it hears, and what it is told when it is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.protocols import amp
+
+from chatnet.auth import random_credential
+from chatnet.entries import Draft
+from chatnet.errors import (
+    AlreadyJoined,
+    BadName,
+    BadRoom,
+    BadSecret,
+    BadText,
+    BadTicket,
+    CursorAhead,
+    KeyReused,
+    NoSuchRoom,
+    NotAllowed,
+    NotJoined,
+    OwnRoom,
+    WrongSecret,
+    WrongVersion,
+)
+from chatnet.wire import session as wire
+from chatnet.wire.common import VERSION
+
+# ---- logging in ----
+
+
+def test_the_first_login_registers_and_the_next_is_the_same_user(worker: Any) -> None:
+    """A free name is registered by its first login; its secret opens it again, in any case of letters."""
+    assert worker.client().login("Alice")["name"] == "alice"
+    assert worker.client().login("ALICE ")["name"] == "alice"
+    assert [entry.kind for entry in worker.log.entries] == ["register"]
+    assert worker.sessions.count == 2
+
+
+def test_a_taken_name_with_a_wrong_secret_is_refused(worker: Any) -> None:
+    """The sentence says what to do, the connection stays up, and another name may be tried."""
+    worker.client("alice")
+    client = worker.client()
+    with pytest.raises(WrongSecret, match="The name alice is taken"):
+        client.login("alice", b"x" * 32)
+    found = client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32)
+    worker.pass_time(1)
+    assert found[0]["name"] == "bob"
+
+
+def test_a_lost_race_for_a_name_is_settled_by_the_secret(worker: Any) -> None:
+    """If somebody registers the name meanwhile, one's own secret still opens it, and another's does not."""
+    for secret, right in ((b"s" * 32, True), (b"x" * 32, False)):
+        name = f"user{right}".lower()
+        worker.log.held = True
+        client = worker.client()
+        found = client.begin(wire.Login, version=VERSION, name=name, secret=secret)
+        worker.log._waiting.insert(
+            0, ([Draft("register", name, name, random_credential(b"s" * 32), b"o" * 16)], _ignored())
+        )
+        worker.log.let_go()
+        worker.settle()
+        if right:
+            assert found[0]["name"] == name
+        else:
+            assert found[0].check(WrongSecret)
+
+
+def _ignored() -> Any:
+    from twisted.internet.defer import Deferred
+
+    return Deferred()
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "error", "sentence"),
+    [
+        ("", b"s" * 32, BadName, "is not a name"),
+        ("al ice", b"s" * 32, BadName, "is not a name"),
+        ("a" * 33, b"s" * 32, BadName, "is not a name"),
+        ("alice\x00", b"s" * 32, BadName, "is not a name"),
+        ("alice", b"short", BadSecret, "32 random bytes"),
+        ("alice", b"s" * 60_000, BadSecret, "32 random bytes"),
+    ],
+)
+def test_a_bad_name_or_secret_is_refused(
+    worker: Any, name: str, secret: bytes, error: Any, sentence: str
+) -> None:
+    """Each in a sentence; nothing is registered, and the connection stays up."""
+    client = worker.client()
+    with pytest.raises(error, match=sentence):
+        client.login(name, secret)
+    assert not worker.log.entries
+    client.login()
+
+
+def test_another_version_is_told_so(worker: Any) -> None:
+    """Both ways of logging in check the version first."""
+    client = worker.client()
+    with pytest.raises(WrongVersion, match="update the older one"):
+        client.ask(wire.Login, version=VERSION + 1, name="alice", secret=b"s" * 32)
+    with pytest.raises(WrongVersion):
+        client.ask(wire.Resume, version=VERSION + 1, ticket=b"")
+
+
+def test_nothing_but_logging_in_before_the_login(worker: Any) -> None:
+    """Every other command is refused with the hint to log in."""
+    client = worker.client()
+    with pytest.raises(NotAllowed, match="no command Post here; log in first"):
+        client.post("hello")
+    client.login()
+    client.post("hello")
+
+
+def test_logged_in_is_logged_in(worker: Any) -> None:
+    """A second login on a connection is refused, and so is a command that there is not."""
+    client = worker.client("alice")
+    with pytest.raises(NotAllowed, match="no command Login here; you are logged in"):
+        client.login("bob")
+    found: list[Any] = []
+    client.link._sendBoxCommand(b"Nonsense", amp.AmpBox()).addErrback(found.append)
+    worker.settle()
+    assert "no command Nonsense here" in str(found[0].value)
+    assert client.post("hello")
+
+
+def test_one_attempt_at_a_time(worker: Any) -> None:
+    """While a login is under way, a second on the same connection is refused."""
+    worker.log.reads_held = True
+    client = worker.client()
+    first = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    with pytest.raises(NotAllowed, match="an attempt to log in is under way"):
+        client.login("bob")
+    worker.log.let_go()
+    worker.settle()
+    assert first[0]["name"] == "alice"
+
+
+def test_who_does_not_log_in_is_closed(worker: Any) -> None:
+    """After ten seconds in which nobody tries; not while an attempt is under way, however long it takes."""
+    idle, trying = worker.client(), worker.client()
+    worker.log.reads_held = True
+    found = trying.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    worker.pass_time(9.8)
+    assert idle.connected
+    worker.pass_time(0.4)
+    assert not idle.connected
+    worker.pass_time(30)
+    assert trying.connected
+    worker.log.let_go()
+    worker.settle()
+    assert found[0]["name"] == "alice"
+
+
+def test_a_failed_attempt_gives_ten_more_seconds(worker: Any) -> None:
+    """And then the connection is closed all the same."""
+    client = worker.client()
+    worker.pass_time(8)
+    with pytest.raises(BadName):
+        client.login("?")
+    worker.pass_time(8)
+    assert client.connected
+    worker.pass_time(3)
+    assert not client.connected
+
+
+def test_who_hangs_up_during_the_login_leaves_nothing(worker: Any) -> None:
+    """No session is counted, nobody stays with the router, no timer stays with the clock."""
+    worker.log.reads_held = True
+    client = worker.client()
+    client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    client.cut()
+    worker.log.let_go()
+    worker.settle()
+    assert worker.sessions.count == 0
+    assert not worker.router._residents
+    assert not worker.clock.getDelayedCalls()
+
+
+# ---- tickets ----
+
+
+def test_a_ticket_resumes(worker: Any) -> None:
+    """It opens a session of the same user without the secret."""
+    ticket = worker.client().login("alice")["ticket"]
+    client = worker.client()
+    assert client.resume(ticket) == {"name": "alice"}
+    client.post("hello")
+    assert worker.log.entries[-1].user == "alice"
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda t: b"", lambda t: t[:-1], lambda t: t + b"x", lambda t: b"x" * 60_000]
+)
+def test_a_torn_or_forged_ticket_is_refused(worker: Any, spoil: Any) -> None:
+    """In a sentence; the connection stays up for a login."""
+    ticket = worker.client().login("alice")["ticket"]
+    client = worker.client()
+    with pytest.raises(BadTicket, match="log in again"):
+        client.resume(spoil(ticket))
+    client.login()
+
+
+def test_a_ticket_of_another_log_is_refused(worker: Any) -> None:
+    """Where the seqs are others, the same user may be somebody else."""
+    client = worker.client()
+    with pytest.raises(BadTicket):
+        client.resume(worker.token.ticket("another", "alice", 1))
+
+
+def test_a_new_secret_ends_old_tickets(worker: Any) -> None:
+    """The old one is refused, also while a session of the user is here; the new one is good."""
+    client = worker.client()
+    old = client.login("alice")["ticket"]
+    found = client.begin(wire.SetSecret, key=client.key(), secret=b"a good password")
+    worker.threads.work()
+    worker.settle()
+    with pytest.raises(BadTicket):
+        worker.client().resume(old)
+    assert worker.client().resume(found[0]["ticket"]) == {"name": "alice"}
+    assert worker.sessions.count == 2
+
+
+# ---- rooms ----
+
+
+def test_join_and_leave(worker: Any) -> None:
+    """Rooms come back as the cluster spells them, and each wrong call has its sentence."""
+    worker.client("bob")
+    alice = worker.client("alice")
+    assert alice.join(" BOB")["room"] == "bob"
+    for room, error, sentence in (
+        ("bob", AlreadyJoined, "You have already joined bob."),
+        ("carol", NoSuchRoom, "No such room: carol."),
+        ("alice", OwnRoom, "That is your own room."),
+        ("no room", BadRoom, "is not a room"),
+    ):
+        with pytest.raises(error, match=sentence):
+            alice.join(room)
+    assert alice.leave("Bob")["room"] == "bob"
+    with pytest.raises(NotJoined, match=r"You have not joined bob\."):
+        alice.leave("bob")
+    assert alice.join("#Python")["room"] == "#python"
+
+
+def test_list_pages_say_what_is_joined(worker: Any) -> None:
+    """A page's joined rooms are those of the page; the prefix is folded; more says that another follows."""
+    worker.log._page = 2
+    for name in ("bob", "bea", "carol"):
+        worker.client(name)
+    alice = worker.client("alice")
+    alice.join("bob")
+    assert alice.ask(wire.List, prefix="", after="") == {
+        "rooms": ["alice", "bea"], "joined": [], "more": 1
+    }  # fmt: skip
+    assert alice.ask(wire.List, prefix="", after="bea") == {
+        "rooms": ["bob", "carol"], "joined": ["bob"], "more": 0
+    }  # fmt: skip
+    assert alice.ask(wire.List, prefix="B", after="")["rooms"] == ["bea", "bob"]
+
+
+def test_list_knows_what_the_client_was_told(worker: Any) -> None:
+    """After an acknowledged join, the list waits until this worker has followed the log to it."""
+    worker.client("bob")
+    alice = worker.client("alice")
+    worker.log.lagging = True
+    alice.join("bob")
+    found = alice.begin(wire.List, prefix="", after="")
+    assert not found
+    worker.log.catch_up()
+    worker.settle()
+    assert found[0]["joined"] == ["bob"]
+
+
+def test_history(worker: Any) -> None:
+    """A page of one room, and the one before it; an unknown room has its sentence."""
+    worker.log._page = 2
+    alice = worker.client("alice")
+    seqs = [alice.post(f"{number} #x") for number in range(3)]
+    posts = alice.ask(wire.History, room="#X", before=None)["posts"]
+    assert [post.text for post in posts] == ["1 #x", "2 #x"]
+    posts = alice.ask(wire.History, room="alice", before=seqs[1])["posts"]
+    assert [post.text for post in posts] == ["0 #x"]
+    with pytest.raises(NoSuchRoom):
+        alice.ask(wire.History, room="#nowhere", before=None)
+    with pytest.raises(BadRoom):
+        alice.ask(wire.History, room="#", before=None)
+
+
+# ---- posting ----
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "at least one character"),
+        ("x" * 2001, "at most 2,000 characters; this one has 2,001"),
+        ("one\ntwo", "one line, without control characters"),
+        ("\x07", "control characters"),
+        ("x" * 65_535, "at most 2,000 characters"),
+    ],
+)
+def test_bad_text_is_refused(worker: Any, text: str, sentence: str) -> None:
+    """In a sentence; nothing is stored, and the connection stays up."""
+    alice = worker.client("alice")
+    with pytest.raises(BadText, match=sentence):
+        alice.post(text)
+    assert alice.post("x" * 2000)
+
+
+def test_a_key_serves_once(worker: Any) -> None:
+    """Sent again, a post answers its old seq; the key with other content is refused."""
+    alice = worker.client("alice")
+    seq = alice.ask(wire.Post, key=b"k" * 16, text="hello")["seq"]
+    assert alice.ask(wire.Post, key=b"k" * 16, text="hello")["seq"] == seq
+    with pytest.raises(KeyReused, match="choose 16 new random bytes"):
+        alice.ask(wire.Post, key=b"k" * 16, text="other")
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({b"text": b"hi"}, "the key “key” is missing"),
+        ({b"key": b"k" * 16}, "the key “text” is missing"),
+        ({b"key": b"k", b"text": b"hi"}, "1 bytes instead of 16"),
+        ({b"key": b"k" * 65_535, b"text": b"hi"}, "65535 bytes instead of 16"),
+        ({b"key": b"k" * 16, b"text": b"\xff"}, "utf-8"),
+    ],
+)
+def test_a_malformed_request_is_answered(worker: Any, keys: dict[bytes, bytes], sentence: str) -> None:
+    """Missing keys and bad values are named; the connection stays up. Surplus keys are ignored."""
+    alice = worker.client("alice")
+    found: list[Any] = []
+    alice.link._sendBoxCommand(b"Post", amp.AmpBox(keys)).addErrback(found.append)
+    worker.settle()
+    assert sentence in str(found[0].value)
+    surplus = amp.AmpBox({b"key": b"k" * 16, b"text": b"hi", b"colour": b"red"})
+    alice.link._sendBoxCommand(b"Post", surplus).addCallback(found.append)
+    worker.settle()
+    assert found[1][b"seq"]
+
+
+@pytest.mark.parametrize("logged_in", [False, True])
+@pytest.mark.parametrize(
+    "garbage",
+    [b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 4, b"\xff" * 100, (b"\x00\x01a\xff\xff" + b"x" * 65_535) * 3],
+)
+def test_garbage_closes_that_connection_only(worker: Any, garbage: bytes, logged_in: bool) -> None:
+    """A frame that is not AMP, or a box that never ends."""
+    other = worker.client("bob")
+    client = worker.client("alice" if logged_in else None)
+    client.raw(garbage)
+    assert not client.connected
+    assert other.post("still here")
+
+
+# ---- chatting ----
+
+
+def test_chat_begins_with_the_newest_twenty_then_live(worker: Any) -> None:
+    """Oldest first, also from before the join; what follows comes by Deliver, each once."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    for number in range(25):
+        bob.post(str(number))
+    alice.join("bob")
+    answer = alice.chat()
+    assert [post.text for post in answer["posts"]] == [str(number) for number in range(5, 25)]
+    assert answer["cursor"] == worker.log.window.head
+    bob.post("live")
+    assert alice.heard() == ["live"]
+
+
+def test_chat_with_a_cursor_delivers_every_visible_post_behind_it(worker: Any) -> None:
+    """Memberships as they were at each seq: left rooms count for what was said before."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    cursor = worker.log.window.head
+    bob.post("before")
+    alice.join("bob")
+    bob.post("during")
+    alice.leave("bob")
+    bob.post("after")
+    bob.post("but @alice hears this")
+    alice.post("and her own")
+    expected = ["during", "but @alice hears this", "and her own"]
+    resumed = worker.client("alice")
+    for client in (alice, resumed):
+        answer = client.chat(cursor)
+        assert answer == {"posts": [], "cursor": cursor}
+        assert client.heard() == expected
+
+
+def test_the_answer_to_chat_comes_before_what_it_announces(worker: Any) -> None:
+    """A client learns where it stands, and then what follows."""
+    alice = worker.client("alice")
+    alice.post("one")
+    order: list[str] = []
+    alice.link.callRemote(wire.Chat, cursor=0).addCallback(lambda _: order.append("answer"))
+    alice.hears.posts = _Order(order)
+    worker.settle()
+    assert order == ["answer", "one"]
+
+
+class _Order(list):  # type: ignore[type-arg]
+    def __init__(self, order: list[str]) -> None:
+        self.order = order
+
+    def append(self, post: Any) -> None:
+        self.order.append(post.text)
+
+
+def test_catching_up_from_the_log_and_then_live(worker: Any) -> None:
+    """A cursor that the window no longer holds is served from the log, complete and in order."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.join("bob")
+    cursor = worker.log.window.head
+    worker.log._page = 7
+    for number in range(50):
+        bob.post(str(number))
+    worker.log.window.restart(worker.log.window.head)
+    bob.post("50")
+    alice.chat(cursor)
+    bob.post("51")
+    assert alice.heard() == [str(number) for number in range(52)]
+
+
+def test_memberships_older_than_the_window_are_the_logs_business(worker: Any) -> None:
+    """A user who arrives now, and left a room before the window began, still gets what was said there."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    cursor = worker.log.window.head
+    alice.join("bob")
+    bob.post("heard")
+    alice.leave("bob")
+    alice.cut()
+    worker.log.window.restart(worker.log.window.head)
+    again = worker.client("alice")
+    again.chat(cursor)
+    assert again.heard() == ["heard"]
+
+
+def test_a_cursor_ahead_of_the_log_is_refused(worker: Any) -> None:
+    """The log was put back: the sentence says so, and the session goes on without it."""
+    alice = worker.client("alice")
+    with pytest.raises(CursorAhead, match="The log ends at 1, before your cursor 99"):
+        alice.chat(99)
+    assert alice.chat()["cursor"] == 1
+
+
+def test_a_cursor_ahead_of_this_worker_waits(worker: Any) -> None:
+    """The worker lags behind the log: nothing is repeated once it gets there."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.join("bob")
+    worker.log.lagging = True
+    seen = bob.post("seen elsewhere")
+    alice.chat(seen)
+    bob.post("new")
+    assert alice.heard() == []
+    worker.log.catch_up()
+    worker.settle()
+    assert alice.heard() == ["new"]
+
+
+def test_unchat_ends_it(worker: Any) -> None:
+    """Nothing is delivered any more; also when it overtakes a Chat that is under way."""
+    alice = worker.client("alice")
+    alice.chat()
+    alice.ask(wire.Unchat)
+    alice.post("unheard")
+    worker.log.reads_held = True
+    found = alice.begin(wire.Chat, cursor=None)
+    alice.ask(wire.Unchat)
+    worker.log.let_go()
+    worker.settle()
+    assert found[0]["posts"]
+    alice.post("unheard too")
+    assert alice.heard() == []
+
+
+def test_chat_again_begins_again(worker: Any) -> None:
+    """A second Chat replaces the first: each post behind its cursor comes once from then on."""
+    alice = worker.client("alice")
+    alice.chat()
+    seq = alice.post("one")
+    alice.chat(seq - 1)
+    alice.post("two")
+    assert alice.heard() == ["one", "one", "two"]
+
+
+def test_joining_while_chatting(worker: Any) -> None:
+    """A join takes effect for the live session at its seq, and a leave likewise."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.chat()
+    bob.post("unheard")
+    alice.join("bob")
+    bob.post("heard")
+    alice.leave("bob")
+    bob.post("unheard")
+    assert alice.heard() == ["heard"]
+
+
+def test_a_second_session_shares_memberships_and_both_hear(worker: Any) -> None:
+    """A join by one session of a user is also the other's, and the first may go before the second."""
+    bob, phone, laptop = worker.client("bob"), worker.client("alice"), worker.client("alice")
+    phone.chat()
+    laptop.chat()
+    phone.join("bob")
+    bob.post("one")
+    phone.cut()
+    bob.post("two")
+    assert laptop.heard() == ["one", "two"]
+
+
+def test_arriving_in_the_middle_of_things_loses_nothing(worker: Any) -> None:
+    """A join that is committed while the arriving session's snapshot is read is not missed."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.cut()
+    worker.log.reads_held = True
+    again = worker.client()
+    found = again.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    worker.commit(Draft("join", "alice", "bob", "", b"j" * 16))
+    worker.log.let_go()
+    worker.settle()
+    assert found[0]["name"] == "alice"
+    again.chat()
+    bob.post("heard")
+    assert again.heard() == ["heard"]
+
+
+def test_pings_carry_the_cursor_of_who_chats(worker: Any) -> None:
+    """Nothing for you up to here: a client's cursor moves though nobody it follows says anything."""
+    worker.pulse.start()
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.chat()
+    bob.post("unheard")
+    worker.pass_time(16)
+    assert alice.hears.pings == [worker.log.window.head]
+    assert bob.hears.pings == [None]
+    worker.pulse.stop()
+
+
+def test_a_half_open_connection_is_noticed(worker: Any) -> None:
+    """Who says nothing for 45 s is closed; who pings stays."""
+    worker.pulse.start()
+    silent, alive = worker.client("bob"), worker.client("alice")
+    for _ in range(11):
+        worker.pass_time(5)
+        alive.link.ping()
+    assert not silent.connected
+    assert alive.connected
+    assert worker.sessions.count == 1
+    worker.pulse.stop()
+
+
+def test_a_lost_session_leaves_nothing(worker: Any) -> None:
+    """Not with the router, not with the clock."""
+    alice = worker.client("alice")
+    alice.join("#x")
+    alice.chat()
+    alice.cut()
+    assert worker.sessions.count == 0
+    assert not worker.router._residents
+    assert not worker.router._ears
+    worker.settle()
+    assert not worker.clock.getDelayedCalls()
+    worker.commit(worker.said("alice", "to nobody"))
+
+
+# ---- who does not read ----
+
+
+def test_a_client_that_never_reads_costs_a_bounded_memory(worker: Any) -> None:
+    """It leaves live when its transport is full; nothing is queued, and all of it comes once it reads."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.join("bob")
+    alice.chat()
+    alice.wire.client_transport.reading = False
+    for _ in range(2000):
+        bob.post("x" * 1000)
+    waiting = len(alice.wire.server_transport.waiting) + sum(map(len, alice.server.outbox.parts))
+    assert waiting < 100_000
+    alice.wire.client_transport.reading = True
+    worker.settle()
+    seqs = [post.seq for post in alice.hears.posts]
+    assert len(seqs) == 2000
+    assert seqs == sorted(set(seqs))
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (wire.History, {"room": "alice", "before": None}),
+        (wire.Chat, {"cursor": None}),
+        (wire.List, {"prefix": "", "after": ""}),
+    ],
+)
+def test_pipelined_requests_of_who_never_reads_cost_a_bounded_memory(
+    worker: Any, command: Any, arguments: Any
+) -> None:
+    """Reads take turns, none begins while the answers lie unread, and reading them goes on where it was."""
+    alice = worker.client("alice")
+    for _ in range(30):
+        alice.post("x" * 1900)
+    alice.wire.client_transport.reading = False
+    found: list[Any] = []
+    for _ in range(1000):
+        alice.link.callRemote(command, **arguments).addCallback(found.append)
+        worker.settle()
+    assert len(alice.wire.server_transport.waiting) < 250_000
+    alice.wire.client_transport.reading = True
+    worker.settle()
+    assert len(found) == 1000
