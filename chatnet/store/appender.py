@@ -73,13 +73,13 @@ class Appender:
         while self._queue:
             drafts, calls, size = self._next_batch()
             try:
-                outcomes = await self._commit(drafts)
+                answers = list(zip(calls, await self._commit(drafts), strict=True))
             except Exception:
                 self.waiting_bytes -= size
                 self._fail(calls, Failure())
             else:
                 self.waiting_bytes -= size
-                for call, outcome in zip(calls, outcomes, strict=True):
+                for call, outcome in answers:
                     call.answer(outcome)
         self._working = False
 

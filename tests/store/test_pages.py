@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet.entries import Draft, Entry, Interval
+from chatnet.store import PAGE_BYTES, Snapshot
+from chatnet.store.pages import (
+    PAGE_ENTRIES,
+    SNAPSHOT_INTERVALS,
+    cut_pages,
+    draft_bytes,
+    entry_bytes,
+    part_of,
+    take_page,
+)
+from chatnet.wire.arguments import MAX_VALUE
+
+BIG = (1 << 63) - 1
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+KIND = st.sampled_from(["register", "secret", "join", "leave", "post"])
+
+
+@given(KIND, TEXT, TEXT, TEXT, st.integers(1, BIG), st.integers(0, BIG))
+def test_the_estimates_are_upper_bounds(
+    kind: str, user: str, room: str, text: str, seq: int, time: int
+) -> None:
+    """What is cut by the estimates fits, and they are not far off."""
+    draft = Draft(kind, user, room, text, b"k" * 16)  # type: ignore[arg-type]
+    entry = Entry(seq, time, kind, user, room, text, b"k" * 16)  # type: ignore[arg-type]
+    assert 0 <= draft_bytes(draft) - len(msgspec.msgpack.encode(draft)) < 32
+    assert 0 <= entry_bytes(entry) - len(msgspec.msgpack.encode(entry)) < 64
+
+
+def test_a_text_without_encoding_has_a_size() -> None:
+    """The size of half a surrogate pair can be told: that it cannot be stored is found out elsewhere."""
+    assert draft_bytes(Draft("post", "a", "a", "\ud800", b"k" * 16)) > 0
+
+
+def entry(seq: int, size: int) -> Entry:
+    return Entry(seq, 1, "post", "alice", "alice", "x" * size, b"k" * 16)
+
+
+@given(st.lists(st.integers(1, 8_000), max_size=40))
+def test_pages_hold_everything_in_order_and_fit(sizes: list[int]) -> None:
+    """All pages together are all entries; each fits an AMP value, and is full unless it is the last."""
+    entries = [entry(seq, size) for seq, size in enumerate(sizes)]
+    pages = list(cut_pages(entries))
+    assert [one for page in pages for one in page] == entries
+    assert all(page and len(msgspec.msgpack.encode(page)) <= PAGE_BYTES for page in pages)
+    for page, following in pairwise(pages):
+        assert sum(map(entry_bytes, [*page, following[0]])) > PAGE_BYTES
+
+
+def test_a_page_is_bounded_in_number() -> None:
+    """However small its entries are, a page has at most 500; whether more follow is told."""
+    entries = [entry(seq, 1) for seq in range(PAGE_ENTRIES + 1)]
+    assert take_page(entries) == (entries[:-1], True)
+    assert take_page(entries[:-1]) == (entries[:-1], False)
+    assert take_page([]) == ([], False)
+
+
+def test_an_entry_larger_than_a_page_goes_alone() -> None:
+    """A page has at least one entry, or a reader would never get on."""
+    entries = [entry(1, PAGE_BYTES), entry(2, 1)]
+    assert take_page(entries) == (entries[:1], True)
+
+
+def test_the_parts_of_a_snapshot_fit_and_make_it_whole() -> None:
+    """Even with the longest names, each part fits an AMP value; the last is the first that is not full."""
+    whole = Snapshot(BIG, BIG, [Interval("#" + "𐀀" * 64, BIG, BIG)] * (2 * SNAPSHOT_INTERVALS))
+    found: list[Interval] = []
+    for expected in (SNAPSHOT_INTERVALS, SNAPSHOT_INTERVALS, 0):
+        part = part_of(whole, len(found))
+        assert len(part.intervals) == expected
+        assert len(msgspec.msgpack.encode(part)) <= MAX_VALUE
+        found += part.intervals
+    assert found == whole.intervals
