@@ -115,18 +115,24 @@ class Client:
         return link
 
     def go_on(self, link):
-        """Chat from the cursor, resend, and listen until the input has ended and all is acknowledged."""
+        """Resend, chat from the cursor, and listen until the input has ended and all is acknowledged."""
         with self.lock:
-            link.send(_ask=0, _command="Chat", **({} if self.cursor is None else {"cursor": self.cursor}))
             for number, command in self.unanswered.items():
                 link.send(_ask=number, **command)
             self.link = link
+        while "Join" in [command["_command"] for command in list(self.unanswered.values())]:
+            self.take(link)  # only then are the newest posts of all rooms among those that Chat begins with
+        with self.lock:
+            link.send(_ask=0, _command="Chat", **({} if self.cursor is None else {"cursor": self.cursor}))
         while self.typing or self.unanswered or self.cursor is None:
-            box = link.receive()
-            if "_command" in box:
-                self.hear(link, box)
-            else:
-                self.answered(int(box.get("_answer") or box["_error"]), box)
+            self.take(link)
+
+    def take(self, link):
+        box = link.receive()
+        if "_command" in box:
+            self.hear(link, box)
+        else:
+            self.answered(int(box.get("_answer") or box["_error"]), box)
 
     def hear(self, link, box):
         """The worker's commands: a post, or a sign of life; the cursor moves by both."""

@@ -1,0 +1,101 @@
+"""docs/example_client.py against a real cluster: what docs/protocol.md says is enough to write a client."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from chatnet.testing.processes import Cluster, Lines
+
+CLIENT = Path(__file__).parents[2] / "docs" / "example_client.py"
+
+
+class Example:
+    """The example client; like any other, it runs in the cluster's directory."""
+
+    def __init__(self, cluster: Cluster, name: str, *rooms: str) -> None:
+        # -I: what it imports is the standard library's.
+        self.process = cluster.popen(
+            Path(sys.executable).name, "-I", str(CLIENT), cluster.address, name, *rooms, stdin=subprocess.PIPE
+        )
+        self.lines = Lines(self.process)
+
+    def type(self, *lines: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("".join(f"{line}\n" for line in lines).encode())
+        self.process.stdin.flush()
+
+    def end(self) -> tuple[int, list[str]]:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        rest = self.lines.rest()
+        return self.process.wait(30), rest
+
+
+def posts(lines: list[str], author: str) -> list[str]:
+    return [line for line in lines if line.startswith(f"{author}: ")]
+
+
+def test_it_talks_with_the_terminal_client(cluster: Cluster) -> None:
+    """Both see each other's posts, letter by letter; a topic works as well as a user's room."""
+    alice = cluster.terminal("alice")
+    bob = Example(cluster, "bob", "alice", "#tea")
+    bob.type("hello", "ünïcode ☕")
+    bob.lines.find("bob: ünïcode ☕")
+    alice.type("JOIN bob", "CHAT")
+    alice.expect("Joined bob.", "bob: hello", "bob: ünïcode ☕")
+    alice.type("who drinks #tea?")
+    bob.lines.find(r"alice: who drinks #tea\?")
+    long = "long " * 400
+    bob.type(long)
+    alice.expect(f"bob: {long}")
+    assert bob.end() == (0, [f"bob: {long}"])
+
+
+def test_its_errors_are_sentences(cluster: Cluster) -> None:
+    """What is refused is said, and what comes behind it is not touched."""
+    carol = Example(cluster, "carol", "nobody", "carol")
+    assert carol.lines.next() == "No such room: nobody."
+    assert carol.lines.next() == "That is your own room."
+    carol.type("x" * 2_001, "fine")
+    assert carol.lines.next() == "A post has at most 2,000 characters; this one has 2,001."
+    assert carol.lines.next() == "carol: fine"
+    assert carol.end() == (0, [])
+
+
+def test_nothing_is_lost_repeated_or_reordered_when_workers_die(cluster: Cluster) -> None:
+    """All workers are killed under its posts: cursor and keys bring each to the reader once, in order."""
+    writer = Example(cluster, "writer")
+    writer.type("number 0")
+    writer.lines.find("writer: number 0")
+    reader = Example(cluster, "reader", "writer")
+    reader.lines.find("writer: number 0")
+    writer.type(*(f"number {number}" for number in range(1, 50)))
+    reader.lines.find("writer: number 25")
+    for worker in cluster.workers(3):
+        os.kill(worker["pid"], signal.SIGKILL)
+    writer.type(*(f"number {number}" for number in range(50, 80)))
+    reader.lines.find("writer: number 79")
+    status, _ = writer.end()
+    assert status == 0
+    for client in (reader, writer):
+        assert any("Trying again" in line for line in client.lines.seen)
+        assert posts(client.lines.seen, "writer") == [f"writer: number {number}" for number in range(80)]
+
+
+def test_its_name_is_its_own(cluster: Cluster) -> None:
+    """The secret is kept for the next time; with another one the name is refused."""
+    status, rest = Example(cluster, "dave").end()
+    assert (status, rest) == (0, [])
+    again = Example(cluster, "dave")
+    again.type("it is me")
+    again.lines.find("dave: it is me")
+    assert again.end() == (0, [])
+    (cluster.root / "dave.secret").write_bytes(bytes(32))
+    status, rest = Example(cluster, "dave").end()
+    assert status == 1
+    assert len(rest) == 1
+    assert rest[0].startswith("The name dave is taken")
