@@ -107,6 +107,21 @@ class Locator(amp.CommandLocator):
     hint: ClassVar[str] = "docs/protocol.md names those there are"
     link: Link
 
+    _commandDispatch: ClassVar[dict[bytes, tuple[type[amp.Command], Callable[..., Any]]]]  # amp's own
+
+    def locateResponder(self, name: bytes) -> Callable[[amp.AmpBox], Any] | None:
+        """What answers the command ``name`` with a box, or raises; the link makes sentences of errors."""
+        found = self._commandDispatch.get(name)
+        if found is None:
+            return None
+        command, respond = found
+
+        def answer(box: amp.AmpBox) -> Deferred[amp.AmpBox]:
+            arguments = command.parseArguments(box, self)
+            return maybeDeferred(respond, self, **arguments).addCallback(command.makeResponse, self)
+
+        return answer
+
     def connected(self, link: Link) -> None:
         """``link`` now speaks through this locator."""
         self.link = link
@@ -289,32 +304,41 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
             self.log.info("{peer} sent what cannot be read ({why}); closing", peer=self.peer(), why=why)
             self.abort()
 
-    def dispatchCommand(self, box: amp.AmpBox) -> Deferred[amp.AmpBox]:
-        name = box[amp.COMMAND]
+    def _commandReceived(self, box: amp.AmpBox) -> None:
+        # BoxDispatcher's own takes three times as many callbacks: a third of a post's cost.
+        name, ask = box[amp.COMMAND], box.get(amp.ASK)
         responder = self.locator.locateResponder(name)
         if responder is None:
             command = name.decode("ascii", "replace")[:40]
-            answer = fail(NotAllowed.of(command=command, hint=self.locator.hint))
+            answered = fail(NotAllowed.of(command=command, hint=self.locator.hint))
         else:
-            answer = maybeDeferred(responder, box)
-        answer.addErrback(self._to_sentence)
-        if amp.ASK not in box:
-            answer.addErrback(self._unasked, name)
-        return answer
+            answered = maybeDeferred(responder, box)
+        if ask is None:
+            answered.addErrback(self._unasked, name)
+        else:
+            answered.addCallback(self._answer, ask).addErrback(self._refuse, ask)
 
-    def _to_sentence(self, failure: Failure) -> Failure:
-        """One bad request, or one bug of ours, is answered in a sentence; the connection stays up."""
-        if failure.check(amp.RemoteAmpError):
-            return failure
-        error = failure.value
-        if not isinstance(error, ChatnetError):
-            self.log.failure("A request of {peer} failed; it was told so", failure, peer=self.peer())
-            error = InternalFailure(InternalFailure.sentence)
-        return Failure(amp.RemoteAmpError(error.code, str(error), False))
+    def _answer(self, box: amp.AmpBox, ask: bytes) -> None:
+        if self.transport is not None:
+            box[amp.ANSWER] = ask
+            self.sendBox(box)
+
+    def _refuse(self, failure: Failure, ask: bytes) -> None:
+        error = self._to_sentence(failure)
+        if self.transport is not None:
+            keys = {amp.ERROR: ask, amp.ERROR_CODE: error.code, amp.ERROR_DESCRIPTION: str(error).encode()}
+            self.sendBox(amp.AmpBox(keys))
 
     def _unasked(self, failure: Failure, name: bytes) -> None:
-        why = getattr(failure.value, "description", failure.value)
+        why = self._to_sentence(failure)
         self.log.info("{peer}: {name} was not understood: {why}", peer=self.peer(), name=name, why=why)
+
+    def _to_sentence(self, failure: Failure) -> ChatnetError:
+        """One bad request, or one bug of ours, is answered in a sentence; the connection stays up."""
+        if isinstance(failure.value, ChatnetError):
+            return failure.value
+        self.log.failure("A request of {peer} failed; it was told so", failure, peer=self.peer())
+        return InternalFailure(InternalFailure.sentence)
 
 
 class Gate(Locator):
