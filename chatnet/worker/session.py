@@ -76,30 +76,30 @@ class Session(Locator):
 
     @wire.Post.responder
     def post(self, key: bytes, text: str) -> Deferred[dict[str, Any]]:
-        return self._send("post", self._resident.user, check_text(text), key).addCallback(self._posted)
+        draft = self._draft("post", self._resident.user, check_text(text), key)
+        return (self._drafts or self._stream()).send(draft).addCallback(self._posted)
 
     @wire.Join.responder
     def join(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
-        room = fold_room(room)
-        return self._send("join", room, "", key).addCallback(lambda seq: {"seq": seq, "room": room})
+        return self._move("join", fold_room(room), key)
 
     @wire.Leave.responder
     def leave(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
-        room = fold_room(room)
-        return self._send("leave", room, "", key).addCallback(lambda seq: {"seq": seq, "room": room})
+        return self._move("leave", fold_room(room), key)
 
     @wire.SetSecret.responder
     def set_secret(self, key: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
         check_password(secret)
-        user = self._resident.user
         hashed = self._sessions.hashing.run(password_credential, secret, key)
-        made = hashed.addCallback(lambda credential: Draft("secret", user, user, credential, key))
-        sent = self._stream().send_when_made(made).addCallback(self._accepted)
-        return sent.addCallback(lambda seq: {"ticket": self._sessions.ticket(user, seq)})
+        made = hashed.addCallback(lambda made: self._draft("secret", self._resident.user, made, key))
+        return self._stream().send_when_made(made).addCallback(self._secret_set)
 
-    def _send(self, kind: Kind, room: str, text: str, key: bytes) -> Deferred[int]:
-        draft = Draft(kind, self._resident.user, room, text, key)
-        return (self._drafts or self._stream()).send(draft).addCallback(self._accepted)
+    def _draft(self, kind: Kind, room: str, text: str, key: bytes) -> Draft:
+        return Draft(kind, self._resident.user, room, text, key)
+
+    def _move(self, kind: Kind, room: str, key: bytes) -> Deferred[dict[str, Any]]:
+        sent = self._stream().send(self._draft(kind, room, "", key))
+        return sent.addCallback(lambda outcome: {"seq": self._accepted(outcome), "room": room})
 
     def _stream(self) -> DraftStream:
         if self._drafts is None:
@@ -115,9 +115,13 @@ class Session(Locator):
             self._newest_own = outcome
         return outcome
 
-    def _posted(self, seq: int) -> dict[str, Any]:
+    def _posted(self, outcome: Outcome) -> dict[str, Any]:
+        seq = self._accepted(outcome)
         self._sessions.posts += 1
         return {"seq": seq}
+
+    def _secret_set(self, outcome: Outcome) -> dict[str, Any]:
+        return {"ticket": self._sessions.ticket(self._resident.user, self._accepted(outcome))}
 
     # ---- reads: one at a time ----
 

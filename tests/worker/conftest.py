@@ -172,7 +172,7 @@ class Worker:
         self.clock.advance(0)
         moved = True
         while moved:
-            moved = 0 < sum(client.wire.pump() for client in self.clients)
+            moved = sum(client.wire.pump() for client in self.clients) > 0
             self.clock.advance(0)
 
     def pass_time(self, seconds: float) -> None:
