@@ -187,8 +187,7 @@ class SqliteStore:
 
     def _leave(self, entry: Entry) -> None:
         user, room = entry.user, entry.room
-        if room == user:
-            raise OwnRoom.of()
+        self._require_user(user)
         self._execute(
             "UPDATE membership SET left = ? WHERE user = ? AND left = ? AND room = ?",
             (entry.seq, user, OPEN, room),

@@ -179,7 +179,7 @@ class MemoryLog:
         await self._read()
         if room not in self._rooms:
             raise NoSuchRoom.of(room=room)
-        upto = len(self.entries) if before is None else before - 1
+        upto = len(self.entries) if before is None else max(0, before - 1)
         posts = [post for post in self._posts(0, upto) if room in places(post.user, post.text)]
         return posts[-self._page :]
 

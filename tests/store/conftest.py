@@ -111,7 +111,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     disk.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def new_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Disk]]:
     """For tests by hypothesis, whose examples need a disk each."""
     disks: list[Disk] = []

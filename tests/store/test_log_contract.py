@@ -1,0 +1,389 @@
+"""What every log promises, checked on each of them against a model that filters the whole log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from chatnet.entries import Draft, Entry, Interval, Memberships, is_topic, places, visible
+from chatnet.errors import (
+    AlreadyJoined,
+    KeyReused,
+    NameTaken,
+    NoSuchRoom,
+    NoSuchUser,
+    NotJoined,
+    OwnRoom,
+    Refusal,
+)
+from chatnet.link import Link, Locator
+from chatnet.master.log_server import Broadcast, LogServer
+from chatnet.outbox import Outboxes
+from chatnet.store import NEWEST, Account, Log, Outcome, Refused, Snapshot
+from chatnet.store.remote import RemoteLog
+from chatnet.testing.loopback import Loopback
+from chatnet.testing.memory_log import MemoryLog
+from chatnet.wire.log import Committed
+
+USERS = ["alice", "bob", "carol"]
+TOPICS = ["#x", "#été"]
+ROOMS = [*USERS, *TOPICS]
+
+
+class Model:
+    """The rules, said once more: slowly, and from the whole log each time."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def append(self, draft: Draft) -> tuple[int, str] | int:
+        """The seq, or the refusal's code and sentence."""
+        for entry in self.entries:
+            if (entry.user, entry.key) == (draft.user, draft.key):
+                same = (entry.kind, entry.room, entry.text) == (draft.kind, draft.room, draft.text)
+                return entry.seq if same else said(KeyReused.of())
+        refusal = self._refusal(draft)
+        if refusal is not None:
+            return said(refusal)
+        seq = len(self.entries) + 1
+        self.entries.append(Entry(seq, 0, draft.kind, draft.user, draft.room, draft.text, draft.key))
+        return seq
+
+    def _refusal(self, draft: Draft) -> Refusal | None:
+        is_user = self.account(draft.user) is not None
+        if draft.kind == "register":
+            return NameTaken.of(name=draft.user) if is_user else None
+        if not is_user:
+            return NoSuchUser.of(name=draft.user)
+        joined = self.memberships(draft.user, len(self.entries)).has(draft.room)
+        if draft.kind == "leave" and not joined:
+            return NotJoined.of(room=draft.room)
+        if draft.kind == "join":
+            if draft.room == draft.user:
+                return OwnRoom.of()
+            if not is_topic(draft.room) and self.account(draft.room) is None:
+                return NoSuchRoom.of(room=draft.room)
+            if joined:
+                return AlreadyJoined.of(room=draft.room)
+        return None
+
+    def account(self, user: str) -> Account | None:
+        found = None
+        for entry in self.entries:
+            if entry.user == user and entry.kind in ("register", "secret"):
+                found = Account(entry.text, entry.seq)
+        return found
+
+    def memberships(self, user: str, upto: int) -> Memberships:
+        memberships = Memberships()
+        for entry in self.entries[:upto]:
+            if entry.user == user and entry.kind in ("join", "leave"):
+                memberships.apply(entry)
+        return memberships
+
+    def posts(self, after: int, upto: int) -> list[Entry]:
+        return [entry for entry in self.entries[after:upto] if entry.kind == "post"]
+
+    def rooms(self) -> list[str]:
+        found = {entry.user for entry in self.entries if entry.kind == "register"}
+        found |= {entry.room for entry in self.entries if entry.kind == "join"}
+        for post in self.posts(0, len(self.entries)):
+            found |= {place for place in places(post.user, post.text) if is_topic(place)}
+        return sorted(found)
+
+
+def said(refusal: Refusal) -> tuple[int, str]:
+    return (0, f"{refusal.code!r}: {refusal}")
+
+
+def shown(outcome: Outcome) -> tuple[int, str] | int:
+    return (0, f"{outcome.code!r}: {outcome.sentence}") if isinstance(outcome, Refused) else outcome
+
+
+class Follower(Locator):
+    """The worker's end of the link."""
+
+    def __init__(self, log: RemoteLog) -> None:
+        self._remote = log
+
+    @Committed.responder
+    def committed(self, epoch: int, entries: list[Entry]) -> dict[str, Any]:
+        self._remote.committed(epoch, entries)
+        return {}
+
+
+class Subject:
+    """The log under test, and how to wait for it."""
+
+    def __init__(self, log: Log, settle: Callable[[], None]) -> None:
+        self.log = log
+        self._settle = settle
+
+    def ask(self, question: Any) -> Any:
+        """Its answer."""
+        results: list[Any] = []
+        answer = question if isinstance(question, Deferred) else Deferred.fromCoroutine(question)
+        answer.addBoth(results.append)
+        self._settle()
+        (result,) = results
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result
+
+    def append(self, *drafts: Draft) -> list[Any]:
+        """What became of them."""
+        return [shown(outcome) for outcome in self.ask(self.log.append(drafts))]
+
+
+def on_sqlite(disk: Any) -> Subject:
+    return Subject(disk.open(), lambda: None)
+
+
+def in_memory(disk: Any) -> Subject:
+    return Subject(MemoryLog(), lambda: None)
+
+
+def over_amp(disk: Any) -> Subject:
+    primary, reactor = disk.open(), disk.reactor
+    outboxes = Outboxes(reactor)
+    broadcast = Broadcast(primary.window, primary.epoch)
+    worker = RemoteLog(on_replaced=lambda: pytest.fail("the log was replaced"))
+    client = Link(Follower(worker), outboxes)
+    wire = Loopback(client, Link(LogServer(primary, primary.epoch, broadcast, reactor), outboxes))
+
+    def settle() -> None:
+        moved = True
+        while moved:
+            reactor.advance(0)
+            moved = wire.pump() or any(call.getTime() <= reactor.seconds() for call in reactor.calls)
+
+    worker.attached(client, primary.log_id, primary.epoch)
+    settle()
+    assert worker.is_ready
+    return Subject(worker, settle)
+
+
+LOGS = [on_sqlite, over_amp, in_memory]
+
+
+@pytest.fixture(scope="module", params=LOGS, ids=lambda make: make.__name__)
+def new_log(request: pytest.FixtureRequest, new_disk: Callable[[], Any]) -> Callable[[], Subject]:
+    return lambda: request.param(new_disk())
+
+
+def whole_feed(subject: Subject, user: str, cursor: int, upto: int) -> list[Entry]:
+    """All pages of a feed, each complete up to its cursor."""
+    seen: list[Entry] = []
+    while cursor < upto:
+        feed = subject.ask(subject.log.feed(user, cursor, upto))
+        assert cursor < feed.cursor <= upto
+        seen, cursor = seen + feed.posts, feed.cursor
+    return seen
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def registered(subject: Subject, *users: str) -> None:
+    drafts = [Draft("register", user, user, f"sha256:{user}", key(9_999)) for user in users]
+    assert all(isinstance(outcome, int) for outcome in subject.append(*drafts))
+
+
+def post(user: str, text: str, number: int) -> Draft:
+    return Draft("post", user, user, text, key(number))
+
+
+def test_a_used_key_answers_its_seq(new_log: Callable[[], Subject]) -> None:
+    """The same draft again, later or in the same batch, has the seq that it has; other content is refused."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    first, other = post("alice", "one", 1), post("alice", "two", 1)
+    reused = (0, f"{KeyReused.code!r}: {KeyReused.sentence}")
+    assert subject.append(first, first, other, post("bob", "one", 1)) == [3, 3, reused, 4]
+    assert subject.append(other, first, post("alice", "two", 2)) == [reused, 3, 5]
+    joining, leaving = Draft("join", "bob", "alice", "", key(7)), Draft("leave", "bob", "alice", "", key(8))
+    assert subject.append(joining, joining, leaving, leaving, joining) == [6, 6, 7, 7, 6]
+
+
+def test_a_refusal_touches_nothing_else(new_log: Callable[[], Subject]) -> None:
+    """Refused drafts take no seq, and what follows them in the batch is judged as if they were not there."""
+    subject = new_log()
+    registered(subject, "alice")
+    nobody = (0, f"{NoSuchUser.code!r}: There is no user zoe.")
+    assert subject.append(post("zoe", "hi", 1), post("alice", "hi", 1), post("zoe", "#new", 2)) == [
+        nobody,
+        2,
+        nobody,
+    ]
+    assert subject.ask(subject.log.rooms("", "")).names == ["alice"]
+    assert subject.append(Draft("register", "zoe", "zoe", "sha256:1", key(1)), post("zoe", "hi", 2)) == [3, 4]
+
+
+def test_the_window_follows_the_log(new_log: Callable[[], Subject]) -> None:
+    """By the time that an append is answered and all has settled, the window holds the entries."""
+    subject = new_log()
+    registered(subject, "alice")
+    subject.append(*[post("alice", f"{number}", number) for number in range(700)])
+    assert subject.log.window.head == 701
+    assert [entry.text for entry in subject.log.window.after(1)] == [f"{number}" for number in range(700)]
+    assert subject.ask(subject.log.head()) == 701
+
+
+def test_the_newest_begin_before_the_join(new_log: Callable[[], Subject]) -> None:
+    """A new follower sees what was said before; the feed shows only what was said while they followed."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    subject.append(post("alice", "before", 1), Draft("join", "bob", "alice", "", key(1)))
+    subject.append(post("alice", "during", 2), Draft("leave", "bob", "alice", "", key(2)))
+    subject.append(post("alice", "after", 3), post("alice", "hello @bob", 4))
+    log, head = subject.log, subject.log.window.head
+    assert [entry.text for entry in subject.ask(log.newest("bob", 6))] == []
+    assert [entry.text for entry in subject.ask(log.newest("bob", 5))] == ["before", "during"]
+    assert [entry.text for entry in subject.ask(log.newest("bob", head))] == ["hello @bob"]
+    assert [entry.text for entry in whole_feed(subject, "bob", 0, head)] == ["during", "hello @bob"]
+
+
+def test_a_room_without_a_post_is_a_room(new_log: Callable[[], Subject]) -> None:
+    """A topic exists once joined or posted to, a user's room once registered; others are refused."""
+    subject = new_log()
+    registered(subject, "alice")
+    with pytest.raises(NoSuchRoom, match=r"No such room: #x\."):
+        subject.ask(subject.log.history("#x", None))
+    subject.append(Draft("join", "alice", "#x", "", key(1)))
+    assert subject.ask(subject.log.history("#x", None)) == []
+    assert subject.ask(subject.log.history("alice", None)) == []
+    with pytest.raises(NoSuchRoom):
+        subject.ask(subject.log.history("@alice", None))
+
+
+def test_long_posts_come_in_pages(new_log: Callable[[], Subject]) -> None:
+    """However long the posts, every page fits the wire; together they are all, and each once."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    text = "𐀀" * 1_990
+    subject.append(Draft("join", "bob", "alice", "", key(1)))
+    for start in range(0, 60, 20):
+        subject.append(*[post("alice", f"{text}{number}", number) for number in range(start, start + 20)])
+    log, head = subject.log, subject.log.window.head
+    newest = subject.ask(log.newest("bob", head))
+    assert [entry.seq for entry in newest] == list(range(head - len(newest) + 1, head + 1))
+    assert 3 <= len(newest) <= NEWEST
+    assert [entry.seq for entry in whole_feed(subject, "bob", 0, head)] == list(range(4, 64))
+    told: list[int] = []
+    before: int | None = None
+    while page := subject.ask(log.history("alice", before)):
+        told = [entry.seq for entry in page] + told
+        before = page[0].seq
+    assert told == list(range(4, 64))
+
+
+def test_a_user_of_many_rooms_has_a_whole_snapshot(new_log: Callable[[], Subject]) -> None:
+    """A snapshot has all memberships, also more than an AMP value holds; feeds and the newest likewise."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    topics = [f"#{number}".ljust(60, "é") for number in range(1_100)]
+    subject.append(*[Draft("join", "bob", topic, "", key(number)) for number, topic in enumerate(topics)])
+    subject.append(post("alice", f"{topics[0]} {topics[-1]}", 1), post("alice", "unheard", 2))
+    log, head = subject.log, subject.log.window.head
+    snapshot = subject.ask(log.snapshot("bob", 0, head))
+    assert sorted(snapshot.intervals, key=repr) == sorted(
+        [Interval(topic, number, None) for number, topic in enumerate(topics, 3)], key=repr
+    )
+    assert [entry.seq for entry in whole_feed(subject, "bob", 0, head)] == [head - 1]
+    assert [entry.seq for entry in subject.ask(log.newest("bob", head))] == [head - 1]
+
+
+def test_rooms_come_in_pages(new_log: Callable[[], Subject]) -> None:
+    """All rooms with a prefix come, in order, each once, page by page."""
+    subject = new_log()
+    names = [f"u{number}" for number in range(450)]
+    registered(subject, *names, "v")
+    found: list[str] = []
+    more = True
+    while more:
+        page = subject.ask(subject.log.rooms("u", found[-1] if found else ""))
+        found, more = found + page.names, page.more
+    assert found == sorted(names)
+
+
+DRAFT = st.builds(
+    lambda kind, user, room, words, number: Draft(
+        kind,
+        user,
+        room if kind in ("join", "leave") else user,
+        {"post": " ".join(words), "join": "", "leave": ""}.get(kind, f"sha256:{number}"),
+        key(number),
+    ),
+    st.sampled_from(["register", "secret", "join", "join", "join", "leave", "post", "post", "post", "post"]),
+    st.sampled_from(USERS),
+    st.sampled_from(ROOMS),
+    st.lists(st.sampled_from(["hi", "@alice", "@bob", "@carol", "@zoe", *TOPICS]), max_size=4),
+    st.integers(0, 200),
+)
+HISTORY = st.lists(st.lists(DRAFT, min_size=1, max_size=12), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=HISTORY, everybody=st.booleans(), after=st.integers(0, 40), upto=st.integers(0, 60))
+def test_a_log_is_the_model(
+    new_disk: Callable[[], Any], history: list[list[Draft]], everybody: bool, after: int, upto: int
+) -> None:
+    """On any history, every outcome and every read is what filtering the whole log gives."""
+    if everybody:
+        history = [[Draft("register", user, user, "sha256:0", key(9_999)) for user in USERS], *history]
+    # Not parametrized: pytest-twisted wraps a hypothesis test once more for each parameter.
+    for make in LOGS:
+        check_log(make(new_disk()), history, after, upto)
+
+
+def check_log(subject: Subject, history: list[list[Draft]], after: int, upto: int) -> None:
+    model = Model()
+    for batch in history:
+        assert subject.append(*batch) == [model.append(draft) for draft in batch]
+    log = subject.log
+    entries = log.window.after(0)
+    assert [entry.time for entry in entries] == sorted(entry.time for entry in entries)
+    model.entries = [
+        Entry(old.seq, new.time, old.kind, old.user, old.room, old.text, old.key)
+        for old, new in zip(model.entries, entries, strict=True)
+    ]
+    assert entries == model.entries
+    upto = min(upto, len(entries))
+    for user in USERS:
+        check_user(subject, model, user, min(after, upto), upto)
+    for room in ROOMS:
+        check_room(subject, model, room, upto)
+    assert subject.ask(log.rooms("", "")).names == model.rooms()
+    behind = [room for room in model.rooms() if is_topic(room) and room > "#x"]
+    assert subject.ask(log.rooms("#", "#x")).names == behind
+
+
+def check_user(subject: Subject, model: Model, user: str, after: int, upto: int) -> None:
+    log, memberships = subject.log, model.memberships(user, upto)
+    account = model.account(user)
+    assert subject.ask(log.account(user)) == account
+    seen = [entry for entry in model.posts(after, upto) if visible(entry, user, memberships)]
+    assert whole_feed(subject, user, after, upto) == seen
+    heard = {user, "@" + user, *memberships.rooms()}
+    newest = [entry for entry in model.posts(0, upto) if heard & set(places(entry.user, entry.text))]
+    assert subject.ask(log.newest(user, upto)) == newest[-NEWEST:]
+    snapshot: Snapshot = subject.ask(log.snapshot(user, after, upto))
+    assert (snapshot.at, snapshot.secret_seq) == (upto, account.secret_seq if account else 0)
+    assert sorted(snapshot.intervals, key=repr) == sorted(
+        [stay for stay in memberships.intervals() if stay.left is None or stay.left > after], key=repr
+    )
+
+
+def check_room(subject: Subject, model: Model, room: str, before: int) -> None:
+    if room in model.rooms():
+        for bound in (None, before):
+            upto = len(model.entries) if bound is None else max(0, bound - 1)
+            told = [entry for entry in model.posts(0, upto) if room in places(entry.user, entry.text)]
+            assert subject.ask(subject.log.history(room, bound)) == told
