@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.python.threadpool import ThreadPool
+
+from chatnet.entries import Draft, Entry
+from chatnet.errors import CannotStart, EpochLost, Poison
+from chatnet.store import Refused
+from chatnet.store.sqlite import RETRY_SECONDS, SqliteLog
+from chatnet.store.window import Window
+from chatnet.world import RealFiles
+
+REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)
+
+
+def post(number: int, text: str = "hello") -> Draft:
+    return Draft("post", "alice", "alice", text, number.to_bytes(16, "big"))
+
+
+def results(deferred: Deferred[Any]) -> list[Any]:
+    found: list[Any] = []
+    deferred.addBoth(found.append)
+    return found
+
+
+class Recorder:
+    """Files whose databases remember every statement that was run."""
+
+    def __init__(self) -> None:
+        self.statements: dict[str, None] = {}
+        self.connections: list[apsw.Connection] = []
+
+    def database(self, path: Path) -> apsw.Connection:
+        connection = RealFiles().database(path)
+        self.connections.append(connection)
+        connection.exec_trace = self._trace
+        return connection
+
+    def _trace(self, cursor: Any, statement: str, bindings: Any) -> bool:
+        self.statements[statement] = None
+        return True
+
+
+def test_reopening_finds_everything_in_the_next_epoch(disk: Any, now: Callable[[Any], Any]) -> None:
+    """What was acknowledged is there after a restart; the log keeps its id, and the epoch rises by one."""
+    first = disk.open()
+    assert now(first.append([REGISTER, post(1), post(2, "#x")])) == [1, 2, 3]
+    entries = first.window.after(0)
+    disk.close()
+    second = disk.open()
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert second.log_id == first.log_id != ""
+    assert second.window.after(0) == entries
+    assert now(second.page(0, 3)) == entries
+    assert now(second.append([post(2, "#x"), post(3)])) == [3, 4]
+    assert now(second.rooms("#", "")).names == ["#x"]
+
+
+def test_the_window_begins_with_the_newest_and_the_rest_is_read(disk: Any, now: Callable[[Any], Any]) -> None:
+    """After a restart the newest 10,000 entries are in memory, and older pages come from the disk."""
+    log = disk.open()
+    now(log.append([REGISTER, *[post(number) for number in range(10_600)]]))
+    entries = [*log.window.after(0)]
+    disk.close()
+    log = disk.open()
+    assert (log.window.start, log.window.head) == (602, 10_601)
+    read: list[Entry] = []
+    while page := now(log.page(len(read), 10_000)):
+        assert len(page) <= 500
+        read += page
+    assert read == entries[:10_000]
+
+
+def test_commits_are_durable(disk: Any, now: Callable[[Any], Any]) -> None:
+    """The writer runs in WAL mode and with synchronous=FULL; readers cannot write."""
+    recorder = disk.files = Recorder()
+    log = disk.open()
+    writer, *readers = recorder.connections
+    assert writer.pragma("journal_mode") == "wal"
+    assert writer.pragma("synchronous") == 2
+    assert readers
+    assert all(reader.pragma("query_only") == 1 for reader in readers)
+    now(log.append([REGISTER]))
+    assert writer.pragma("synchronous") == 2
+
+
+def test_every_statement_finds_what_it_needs_by_index(disk: Any, now: Callable[[Any], Any]) -> None:
+    """No statement scans a table that grows, and none sorts what it has read."""
+    recorder = disk.files = Recorder()
+    log = disk.open()
+    recorder.statements.clear()
+    bob = Draft("register", "bob", "bob", "sha256:2", b"b" * 16)
+    join = Draft("join", "bob", "alice", "", b"j" * 16)
+    leave = Draft("leave", "bob", "alice", "", b"l" * 16)
+    secret = Draft("secret", "bob", "bob", "sha256:3", b"s" * 16)
+    now(log.append([REGISTER, bob, join, post(1, "#x @bob"), leave, secret, join, bob]))
+    log.window.restart(99)
+    for read in (
+        log.page(0, 5),
+        log.account("bob"),
+        log.snapshot("bob", 0, 5),
+        log.newest("bob", 5),
+        log.feed("bob", 0, 5),
+        log.history("alice", None),
+        log.rooms("a", ""),
+    ):
+        now(read)
+    tables = ("entry", "place", "membership", "account", "room")
+    queries = [sql for sql in recorder.statements if any(table in sql for table in tables)]
+    assert len(queries) > 15
+    explaining = RealFiles().database(disk.path)
+    for sql in queries:
+        plan = [row[3] for row in explaining.execute("EXPLAIN QUERY PLAN " + sql, (0,) * sql.count("?"))]
+        assert not [step for step in plan if step.startswith(("SCAN", "USE TEMP B-TREE"))], sql
+    explaining.close()
+
+
+def test_the_newest_cost_the_same_however_long_the_log(disk: Any, now: Callable[[Any], Any]) -> None:
+    """Reading the newest 20 takes as many steps of SQLite's machine at 20,000 posts as at 200."""
+    recorder = disk.files = Recorder()
+    log = disk.open()
+    bob = Draft("register", "bob", "bob", "sha256:2", b"b" * 16)
+    now(log.append([REGISTER, bob, Draft("join", "bob", "alice", "", b"j" * 16)]))
+    steps: list[int] = []
+    for reader in recorder.connections[1:]:
+        reader.set_progress_handler(lambda: steps.append(1) or False, 10)
+    costs = []
+    for length in (200, 20_000):
+        now(log.append([post(number) for number in range(length)]))
+        steps.clear()
+        assert len(now(log.newest("bob", log.window.head))) == 20
+        costs.append(len(steps))
+    assert costs[0] > 10
+    assert costs[1] <= 1.1 * costs[0]
+
+
+def test_time_never_goes_back(disk: Any, now: Callable[[Any], Any]) -> None:
+    """When the wall clock steps back, even across a restart, entries keep the time of those before them."""
+    log = disk.open()
+    disk.wall = lambda: 50.0
+    now(log.append([REGISTER]))
+    disk.wall = lambda: 20.0
+    now(log.append([post(1)]))
+    disk.close()
+    log = disk.open()
+    now(log.append([post(2)]))
+    disk.wall = lambda: 50.001
+    now(log.append([post(3)]))
+    assert [entry.time for entry in log.window.after(0)] == [50_000, 50_000, 50_000, 50_001]
+
+
+def test_the_window_is_extended_before_the_author_is_told(disk: Any) -> None:
+    """Whoever hears that a draft is durable finds its entry in the window."""
+    log = disk.open()
+    heads: list[tuple[Any, int]] = []
+    log.append([REGISTER]).addCallback(lambda outcomes: heads.append((outcomes, log.window.head)))
+    assert heads == [([1], 1)]
+
+
+def fill(disk: Any) -> apsw.Connection:
+    """Make the disk full: the writer's database may not grow."""
+    writer: apsw.Connection = disk.files.connections[0]
+    writer.pragma("max_page_count", writer.pragma("page_count"))
+    return writer
+
+
+def test_on_a_full_disk_drafts_wait(disk: Any, now: Callable[[Any], Any]) -> None:
+    """Nothing is refused or lost while the disk is full; the operator is told, and all goes on after it."""
+    disk.files = Recorder()
+    log = disk.open()
+    now(log.append([REGISTER]))
+    assert log.trouble == ""
+    writer = fill(disk)
+    large = [post(number, "x" * 2_000) for number in range(50)]
+    first, second = results(log.append(large)), results(log.append([post(99)]))
+    for _ in range(3):
+        disk.reactor.advance(RETRY_SECONDS)
+        assert (first, second, log.window.head) == ([], [], 1)
+        assert "full" in log.trouble
+        assert log.waiting_bytes > 100_000
+    assert now(log.account("alice")) is not None
+    writer.pragma("max_page_count", 1_000_000)
+    disk.reactor.advance(RETRY_SECONDS)
+    assert (first, second) == ([list(range(2, 52))], [[52]])
+    assert (log.trouble, log.waiting_bytes, log.window.head) == ("", 0, 52)
+    assert disk.fatal == []
+    entries = log.window.after(0)
+    disk.close()
+    assert disk.open().window.after(0) == entries
+
+
+def test_closing_while_the_disk_is_full_leaves_nothing_behind(disk: Any, now: Callable[[Any], Any]) -> None:
+    """A log that waits for room can be closed; what waited is not answered, and not in the log."""
+    disk.files = Recorder()
+    log = disk.open()
+    now(log.append([REGISTER]))
+    fill(disk)
+    answered = results(log.append([post(number, "x" * 2_000) for number in range(50)]))
+    disk.close()
+    assert (disk.reactor.getDelayedCalls(), answered) == ([], [])
+    assert disk.open().window.head == 1
+
+
+def test_a_poison_draft_is_refused_and_its_neighbours_are_not(
+    disk: Any, now: Callable[[Any], Any], logged_failures: Any
+) -> None:
+    """A draft on which our own code raises is refused, logged whole and counted; nothing else suffers."""
+    log = disk.open()
+    poison = post(2, "half a pair: \ud800")
+    unheard_of = Draft("dance", "alice", "alice", "", b"d" * 16)  # type: ignore[arg-type]
+    outcomes = now(log.append([REGISTER, post(1), poison, post(3), unheard_of, post(1), post(4)]))
+    refused = Refused(Poison.code, Poison.sentence)
+    assert outcomes == [1, 2, refused, 3, refused, 2, 4]
+    assert (log.poisoned, log.window.head, disk.fatal) == (2, 4, [])
+    assert len(logged_failures.flush(UnicodeEncodeError)) == 1
+    assert len(logged_failures.flush(KeyError)) == 1
+    assert now(log.append([post(5)])) == [5]
+    entries = log.window.after(0)
+    disk.close()
+    assert disk.open().window.after(0) == entries
+
+
+def test_a_poison_register_leaves_no_user(disk: Any, now: Callable[[Any], Any], logged_failures: Any) -> None:
+    """What a poison draft wrote before our code raised is undone, and so is what was remembered of it."""
+    log = disk.open()
+    poison = Draft("register", "zoe", "zoe", "\ud800", b"z" * 16)
+    posting = Draft("post", "zoe", "zoe", "hi", b"p" * 16)
+    outcomes = now(log.append([REGISTER, poison, posting]))
+    assert [outcome if isinstance(outcome, int) else outcome.code for outcome in outcomes] == [
+        1,
+        b"POISON",
+        b"NO_SUCH_USER",
+    ]
+    assert now(log.account("zoe")) is None
+    logged_failures.flush(UnicodeEncodeError)
+
+
+def test_a_lost_epoch_is_fatal(disk: Any, now: Callable[[Any], Any]) -> None:
+    """Once another process has taken the lease, nothing is committed or answered any more."""
+    old = disk.open()
+    now(old.append([REGISTER]))
+    new = disk.open()
+    answered = results(old.append([post(1)]))
+    assert [failure.type for failure in disk.fatal] == [EpochLost]
+    assert (answered, old.window.head) == ([], 1)
+    assert now(new.append([post(2)])) == [2]
+
+
+def test_a_broken_store_is_fatal(disk: Any, now: Callable[[Any], Any]) -> None:
+    """Any other failure of a commit ends the process: its drafts are not answered, nor tried again."""
+    disk.files = Recorder()
+    log = disk.open()
+    now(log.append([REGISTER]))
+    disk.files.connections[0].execute("DROP TABLE place")
+    answered = results(log.append([post(1)])), results(log.append([post(2)]))
+    disk.reactor.advance(10)
+    assert [failure.type for failure in disk.fatal] == [apsw.SQLError]
+    assert (answered, log.window.head) == (([], []), 1)
+
+
+def test_what_is_no_store_is_said_in_a_sentence(disk: Any) -> None:
+    """A file that is not a database, and a store of a newer version, are refused before anything is done."""
+    disk.path.write_bytes(b"this is not a database at all, but it is long enough" * 100)
+    with pytest.raises(CannotStart, match=r"cannot be opened: .*not a database"):
+        disk.open()
+    disk.path.unlink()
+    disk.open()
+    disk.close()
+    connection = RealFiles().database(disk.path)
+    connection.execute("UPDATE schema_version SET version = 99")
+    connection.close()
+    with pytest.raises(CannotStart, match=r"newer chatnet \(schema 99"):
+        disk.open()
+
+
+@pytest_twisted.ensureDeferred
+async def test_with_real_threads_readers_and_the_writer_go_together(tmp_path: Path) -> None:
+    """While batches are committed, reads answer complete moments of the log; all is committed, in order."""
+    threads: list[ThreadPool] = []
+
+    def pool(size: int, name: str) -> ThreadPool:
+        threads.append(ThreadPool(0, size, name))
+        return threads[-1]
+
+    keys = iter(range(10**6))
+    fatal: list[Any] = []
+    log = await SqliteLog.open(
+        tmp_path / "log.sqlite", RealFiles(), reactor, pool, time.time,
+        lambda size: next(keys).to_bytes(size, "big"), fatal.append,
+    )  # fmt: skip
+    appending = [log.append([REGISTER])]
+    appending += [log.append([post(20 * call + number) for number in range(20)]) for call in range(30)]
+    reading = []
+    for _ in range(20):
+        for upto in (log.window.head, 300):
+            reading.append(Deferred.fromCoroutine(log.feed("alice", 0, upto)))
+        await Deferred.fromCoroutine(log.account("alice"))
+    outcomes = await gatherResults(appending)
+    assert [seq for outcome in outcomes for seq in outcome] == list(range(1, 602))
+    for feed in await gatherResults(reading):
+        assert [entry.seq for entry in feed.posts] == list(range(2, 2 + len(feed.posts)))
+    assert isinstance(log.window, Window)
+    assert log.window.head == 601
+    await log.close()
+    assert fatal == []
+    assert [pool.workers for pool in threads] == [0, 0]
+    assert not [thread for thread in threading.enumerate() if "log" in thread.name]
