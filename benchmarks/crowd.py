@@ -11,7 +11,7 @@ import functools
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -90,16 +90,18 @@ class Crowd:
             connection.close()
 
     def prepare(self) -> None:
-        """Read what still comes, then learn the length of a frame by one post."""
+        """Read what still comes, then learn the length of a frame: of two, for a ping may come with one."""
         self._contender.heartbeat()
         self._drain()
+        self.frame = min(self._probe(), self._probe())
+
+    def _probe(self) -> int:
         self._contender.poster.sendall(self._contender.posts(1))
         self._drain()
         stream = b"".join(self._sample)
         if len(self._contender.read(stream)) != 1:
             raise TooSlow(f"a follower at {self._contender.name} received {stream!r} instead of one post")
-        self.frame = len(stream)
-        self._sample.clear()
+        return len(stream)
 
     def saturate(self, depth: int, seconds: float) -> Run:
         """Keep ``depth`` posts in flight; each is, until the last follower has received it."""
@@ -109,7 +111,7 @@ class Crowd:
         until = begun + seconds
         while self._done < self._sent:
             done = self._done
-            self._read_all(self._wait(STALL_SECONDS))
+            self._read_all(self._wait(until + STALL_SECONDS - time.perf_counter()))
             if self._done > done and time.perf_counter() < until:
                 self._post(self._done - done)
         return self._finish(time.perf_counter() - begun)
@@ -151,7 +153,7 @@ class Crowd:
         self._contender.poster.sendall(self._contender.posts(count))
 
     def _wait(self, seconds: float) -> list[tuple[int, int]]:
-        events = self._epoll.poll(seconds)
+        events = self._epoll.poll(max(seconds, 0))
         if not events:
             raise TooSlow(f"{self._contender.name} stalled: {self._done} of {self._sent} posts came through")
         return events
