@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from twisted.python import usage
 
 from chatnet.addresses import Address, parse_masters
+from chatnet.errors import CannotStart
 from chatnet.world import Files, World
 
 MASTER_HELP = (
@@ -34,6 +37,24 @@ class ProgramOptions(usage.Options):
             parent["pidfile"] = f"{self.program}.pid"
         if not parent.get("nodaemon") and parent.get("logfile") is None:
             parent["logfile"] = f"{self.program}.log"
+
+
+@contextmanager
+def starting(options: Any) -> Iterator[None]:
+    """Around a service's start: tell :class:`CannotStart` to the twistd that waits for its daemon.
+
+    Of itself twistd does that only for an ``Exception``: after a ``SystemExit`` it would wait for ever, and
+    leave the pid file. It shows the first 98 bytes; the whole sentence is in the log.
+    """
+    try:
+        yield
+    except CannotStart as cannot:
+        parent = getattr(options, "parent", None) or {}
+        if parent.get("pidfile"):
+            Path(parent["pidfile"]).unlink(missing_ok=True)
+        if parent.get("statusPipe") is not None:
+            os.write(parent["statusPipe"], b"1 " + str(cannot).encode()[:98])
+        raise
 
 
 def an_address(text: str) -> Address:

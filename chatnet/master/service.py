@@ -14,6 +14,7 @@ from chatnet.errors import CannotStart
 from chatnet.master.primary import Primary
 from chatnet.master.settings import Settings
 from chatnet.master.wiring import Ground, lead, take_ground
+from chatnet.options import starting
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.world import World
 
@@ -21,7 +22,7 @@ from chatnet.world import World
 def build(options: Any, world: World) -> MasterService:
     """The service of one master process, not yet started."""
     settings = Settings.of(options)
-    return MasterService(settings, FlockLease(world.files, settings.data), world)
+    return MasterService(options, settings, FlockLease(world.files, settings.data), world)
 
 
 class MasterService(Service):
@@ -29,7 +30,8 @@ class MasterService(Service):
 
     _logger = Logger()
 
-    def __init__(self, settings: Settings, lease: FlockLease, world: World) -> None:
+    def __init__(self, options: Any, settings: Settings, lease: FlockLease, world: World) -> None:
+        self._options = options
         self._settings = settings
         self._lease = lease
         self._world = world
@@ -37,11 +39,12 @@ class MasterService(Service):
 
     def startService(self) -> None:
         """:raises CannotStart: another master holds the lease, the port is taken, the disk says no."""
-        try:
-            ground = self._take_ground()
-        except BaseException:
-            self._lease.release()
-            raise
+        with starting(self._options):
+            try:
+                ground = self._take_ground()
+            except BaseException:
+                self._lease.release()
+                raise
         super().startService()
         self._world.processes.raise_file_limit()
         # Its failure ends the process; until then it is kept, so that stopping waits for it.

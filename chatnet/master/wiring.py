@@ -67,9 +67,9 @@ def take_ground(settings: Settings, world: World) -> Ground:
     try:
         listening = world.reactor.listenTCP(port, links, backlog=BACKLOG, interface=host)
     except CannotListenError as error:
+        why = getattr(error.socketError, "strerror", None) or error.socketError
         raise CannotStart(
-            f"Cannot listen on {settings.listen} ({error.socketError}): stop what does, or choose another "
-            "address by --listen HOST:PORT."
+            f"Cannot listen on {settings.listen} ({why}): stop what does, or choose another by --listen."
         ) from error
     return Ground(token, links, listening)
 
