@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
@@ -115,7 +115,7 @@ class Worker(MultiService):
     async def _stop(self) -> None:
         if self._port is None:
             return
-        await self._port.stopListening()
+        await maybeDeferred(self._port.stopListening)
         for link in self._pulse.links():
             link.hang_up()
         self._pulse.stop()

@@ -8,12 +8,13 @@ from itertools import cycle
 from typing import Any, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
@@ -95,7 +96,7 @@ class Uplink(Service):
         self._seconds = LoopingCall(self._second)
         self._seconds.clock = reactor
         self._alone = 0
-        self._said = ""
+        self._said: dict[Address, str] = {}
 
     def startService(self) -> None:
         super().startService()
@@ -116,8 +117,8 @@ class Uplink(Service):
             self._pulse.stop()
         return running
 
-    def _ended(self, why: Any) -> None:
-        if not why.check(CancelledError):
+    def _ended(self, why: Failure) -> None:
+        if self.running:  # and was not cancelled by our stopping
             self._logger.failure("The uplink ended; this worker is of no use any more", why)
 
     async def _keep_linked(self) -> None:
@@ -127,14 +128,20 @@ class Uplink(Service):
             try:
                 await self._serve(master)
                 longest = SHORTEST_DELAY
-            except (ConnectError, ConnectionClosed):
+            except (ConnectError, ConnectionClosed, DNSLookupError) as error:
                 longest = min(LONGEST_DELAY, longest * 2)
+                self._say(master, f"No primary at {master} ({error}); trying on")
             except (WrongToken, WrongVersion) as error:
                 delay = REFUSED_DELAY
-                self._say(f"The master at {master} refuses this worker: {error}")
+                self._say(master, f"The master at {master} refuses this worker: {error}")
             except ChatnetError as error:
                 delay = LONGEST_DELAY
-                self._say(f"The master at {master} refuses this worker: {error}")
+                self._say(master, f"The master at {master} refuses this worker: {error}")
+            except Exception:
+                if not self.running:
+                    return
+                delay = LONGEST_DELAY
+                self._logger.failure("The link to {master} failed; trying on", master=master)
             await deferLater(self._reactor, delay)
 
     async def _serve(self, master: Address) -> None:
@@ -150,12 +157,12 @@ class Uplink(Service):
             await prove(link, self._token, "worker", self._entropy)
             answer = await link.callRemote(Register, worker=self._identity(), seen=self._remote.epoch)
             self._link = link
-            self._say(f"Registered with the primary at {master}, epoch {answer['epoch']}")
+            self._say(master, f"Registered with the primary at {master}, epoch {answer['epoch']}")
             self._remote.attached(link, answer["log"], answer["epoch"])
             self._report(link)
             self._alone = 0
             await lost
-            self._say(f"Lost the primary at {master}; looking for it")
+            self._say(master, f"Lost the primary at {master}; looking for it")
         finally:
             if self._link is not None:
                 self._link = None
@@ -181,8 +188,8 @@ class Uplink(Service):
     def _report(self, link: Link) -> None:
         link.callRemote(Report, load=self._load())
 
-    def _say(self, sentence: str) -> None:
-        """Tell the operator, once, what has changed."""
-        if sentence != self._said:
-            self._said = sentence
+    def _say(self, master: Address, sentence: str) -> None:
+        """Tell the operator, once, what has changed about ``master``."""
+        if self._said.get(master) != sentence:
+            self._said[master] = sentence
             self._logger.info("{sentence}", sentence=sentence)

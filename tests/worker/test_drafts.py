@@ -1,0 +1,241 @@
+"""One session's drafts: in order, held beyond the rate, and never without bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from chatnet.entries import Draft
+from chatnet.errors import BadSecret, TryLater
+from chatnet.testing.memory_log import MemoryLog
+from chatnet.wire import session as wire
+from chatnet.worker.drafts import BURST_SECONDS, MOST_DRAFTS, MOST_WAITING, DraftStream
+from chatnet.worker.logins import MOST_HASHES
+
+
+def draft(number: int) -> Draft:
+    return Draft("post", "alice", "alice", str(number), b"%016d" % number)
+
+
+class Reading:
+    """A connection whose reading can be held."""
+
+    def __init__(self) -> None:
+        self.holds = 0
+
+    def hold(self) -> None:
+        self.holds += 1
+
+    def release(self) -> None:
+        self.holds -= 1
+
+
+class Stream:
+    """A stream into a log where alice is registered already."""
+
+    def __init__(self, rate: int) -> None:
+        self.clock = Clock()
+        self.link = Reading()
+        self.log = MemoryLog(clock=self.clock.seconds)
+        self.log.append([Draft("register", "alice", "alice", "secret", b"r" * 16)])
+        self.stream = DraftStream(self.log, self.link, rate, self.clock, self.clock.seconds)
+
+    def appended(self) -> list[str]:
+        return [entry.text for entry in self.log.entries[1:]]
+
+
+def test_drafts_within_the_burst_pass_at_once() -> None:
+    """Five seconds' worth; the next is held for the time that the rate gives, not refused."""
+    one = Stream(rate=10)
+    outcomes: list[Any] = []
+    for number in range(52):
+        one.stream.send(draft(number)).addCallback(outcomes.append)
+    assert len(outcomes) == 10 * BURST_SECONDS == 50
+    one.clock.advance(0.05)
+    assert len(outcomes) == 50
+    one.clock.advance(0.06)
+    assert len(outcomes) == 51
+    one.clock.advance(0.1)
+    assert one.appended() == [str(number) for number in range(52)]
+    assert not one.clock.getDelayedCalls()
+
+
+def test_the_burst_comes_back_with_time() -> None:
+    """After a pause of five seconds as many pass at once as at the beginning, and no more."""
+    one = Stream(rate=10)
+    for number in range(50):
+        one.stream.send(draft(number))
+    one.clock.advance(100)
+    for number in range(50, 101):
+        one.stream.send(draft(number))
+    assert len(one.appended()) == 100
+
+
+def test_no_rate_no_hold() -> None:
+    """Rate 0 is no limit."""
+    one = Stream(rate=0)
+    for number in range(1000):
+        one.stream.send(draft(number))
+    assert len(one.appended()) == 1000
+
+
+def test_too_many_outstanding_hold_the_connection() -> None:
+    """Beyond 200 it is not read any more, until half of them are done."""
+    one = Stream(rate=10)
+    for number in range(50 + MOST_DRAFTS):
+        one.stream.send(draft(number))
+    assert one.link.holds == 0
+    one.stream.send(draft(1000))
+    assert one.link.holds == 1
+    one.clock.pump([0.1] * 100)
+    assert one.link.holds == 1
+    one.clock.pump([0.1] * 2)
+    assert one.link.holds == 0
+    one.clock.pump([0.1] * 100)
+    assert len(one.appended()) == 251
+
+
+def test_a_log_with_too_much_waiting_holds_who_adds_to_it() -> None:
+    """While the store is away, memory is bounded by not reading; all goes on when it is back."""
+    one = Stream(rate=0)
+    one.log.held = True
+    one.stream.send(draft(1))
+    assert one.link.holds == 0
+    one.log.waiting_bytes = MOST_WAITING + 1
+    one.stream.send(draft(2))
+    assert one.link.holds == 1
+    one.log.let_go()
+    assert one.link.holds == 0
+    assert one.appended() == ["1", "2"]
+
+
+def test_a_draft_that_is_being_made_keeps_its_place() -> None:
+    """Those behind it wait; when it is made all go on in order, and when it fails they go on without it."""
+    one = Stream(rate=0)
+    making, failing = Deferred[Draft](), Deferred[Draft]()
+    one.stream.send(draft(1))
+    one.stream.send_when_made(making)
+    one.stream.send(draft(3))
+    failed = one.stream.send_when_made(failing)
+    one.stream.send(draft(5))
+    assert one.appended() == ["1"]
+    making.callback(draft(2))
+    assert one.appended() == ["1", "2", "3"]
+    failing.errback(BadSecret("no"))
+    assert failed.result.check(BadSecret)  # type: ignore[attr-defined]
+    failed.addErrback(lambda _: None)
+    assert one.appended() == ["1", "2", "3", "5"]
+
+
+def test_what_is_held_goes_with_the_session() -> None:
+    """The client sends it again; nothing is appended behind its back, and no timer stays."""
+    one = Stream(rate=1)
+    making = Deferred[Draft]()
+    for number in range(10):
+        one.stream.send(draft(number))
+    one.stream.send_when_made(making)
+    one.stream.stop()
+    making.callback(draft(11))
+    assert not one.clock.getDelayedCalls()
+    assert len(one.appended()) == 5
+
+
+@given(st.lists(st.one_of(st.just("send"), st.just("make"), st.just("made"), st.floats(0, 3)), max_size=60))
+def test_order_is_kept_whatever_happens(steps: list[Any]) -> None:
+    """The log has the drafts in the order in which they were sent, none twice, all in the end, in time."""
+    one = Stream(rate=2)
+    making: list[tuple[Deferred[Draft], Draft]] = []
+    sent = 0
+    for step in steps:
+        if step == "send":
+            one.stream.send(draft(sent))
+            sent += 1
+        elif step == "make":
+            making.append((Deferred(), draft(sent)))
+            one.stream.send_when_made(making[-1][0])
+            sent += 1
+        elif step == "made":
+            for deferred, made in making[-1:]:
+                making.pop()
+                deferred.callback(made)
+        else:
+            one.clock.advance(step)
+        assert len(one.appended()) <= 2 * BURST_SECONDS + 2 * one.clock.seconds() + 0.01
+    for deferred, made in making:
+        deferred.callback(made)
+    for _ in range(sent + 1):
+        one.clock.advance(0.5)
+    assert one.appended() == [str(number) for number in range(sent)]
+    assert not one.clock.getDelayedCalls()
+
+
+# ---- through a session ----
+
+
+def test_a_session_holds_fast_posts_and_answers_each(slow_worker: Any) -> None:
+    """Faster than the rate is slower to be acknowledged, never refused; pings show that we live."""
+    slow_worker.pulse.start()
+    alice = slow_worker.client("alice")
+    found = [alice.begin(wire.Post, key=alice.key(), text=str(number)) for number in range(1000)]
+    assert sum(map(bool, found)) == 50
+    assert not alice.wire.server_transport.reading
+    slow_worker.pass_time(50)  # longer than the patience with a silent client, were it not held by us
+    assert alice.connected
+    slow_worker.pass_time(60)
+    assert [answer[0]["seq"] for answer in found] == list(range(2, 1002))
+    slow_worker.pulse.stop()
+
+
+def test_a_secret_keeps_its_place_among_the_posts(worker: Any) -> None:
+    """What was sent behind SetSecret is appended behind it, though hashing takes its time."""
+    alice = worker.client("alice")
+    secret = alice.begin(wire.SetSecret, key=b"s" * 16, secret=b"a good password")
+    post = alice.begin(wire.Post, key=b"p" * 16, text="hello")
+    assert not secret
+    assert not post
+    worker.threads.work()
+    worker.settle()
+    assert [entry.kind for entry in worker.log.entries] == ["register", "secret", "post"]
+    assert post[0]["seq"] == 3
+    assert secret[0]["ticket"]
+
+
+def test_a_secret_sent_again_answers_again(worker: Any) -> None:
+    """The same key and password are the same draft: the log recognizes it."""
+    alice = worker.client("alice")
+    for _ in range(2):
+        found = alice.begin(wire.SetSecret, key=b"s" * 16, secret=b"a good password")
+        worker.threads.work()
+        worker.settle()
+        assert found[0]["ticket"]
+    assert len(worker.log.entries) == 2
+
+
+@pytest.mark.parametrize(
+    ("secret", "sentence"),
+    [(b"short", "at least 8"), (b"x" * 1025, "at most 1024"), (b"x" * 65_535, "at most")],
+)
+def test_a_bad_password_is_refused(worker: Any, secret: bytes, sentence: str) -> None:
+    """In a sentence, before it is hashed."""
+    alice = worker.client("alice")
+    with pytest.raises(BadSecret, match=sentence):
+        alice.ask(wire.SetSecret, key=b"s" * 16, secret=secret)
+    assert not worker.threads.waiting
+
+
+def test_too_many_passwords_at_once_are_told_to_come_later(worker: Any) -> None:
+    """Threads and memory are bounded; the drafts of others, and this session's next ones, go on."""
+    alice, bob = worker.client("alice"), worker.client("bob")
+    for _ in range(MOST_HASHES):
+        alice.begin(wire.SetSecret, key=alice.key(), secret=b"a good password")
+    with pytest.raises(TryLater, match="try again in 1 s"):
+        bob.ask(wire.SetSecret, key=b"s" * 16, secret=b"a good password")
+    assert bob.post("hello")
+    alice.cut()
+    while worker.threads.waiting:
+        worker.threads.work()

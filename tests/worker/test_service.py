@@ -1,0 +1,276 @@
+"""A worker's process: its options, its port, its start and its end."""
+
+from __future__ import annotations
+
+import random
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.usage import UsageError
+
+from chatnet.addresses import Address
+from chatnet.errors import CannotStart
+from chatnet.link import Link
+from chatnet.worker.service import BACKLOG, Worker, build
+from chatnet.worker.tap import Options
+from chatnet.world import World
+
+
+class Pool:
+    """Threads that are not needed here."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+
+class Reactor(MemoryReactorClock):
+    """Some ports are taken."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.taken: list[int] = []
+        self.stopped = False
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        if port in self.taken:
+            raise CannotListenError(interface, port, OSError(98, "Address already in use"))
+        return super().listenTCP(port, factory, backlog, interface)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Files:
+    """A disk that holds only the token."""
+
+    def __init__(self, path: str = "/here/chatnet-data/cluster.token") -> None:
+        self.path = Path(path)
+
+    def read(self, path: Path) -> bytes:
+        if path != self.path:
+            raise FileNotFoundError(2, "No such file or directory")
+        return b"ab" * 32 + b"\n"
+
+
+class Processes:
+    """This process, and its parent."""
+
+    def __init__(self) -> None:
+        self.parent = 7
+        self.calls: list[str] = []
+
+    def own_pid(self) -> int:
+        return 42
+
+    def parent_pid(self) -> int:
+        return self.parent
+
+    def raise_file_limit(self) -> None:
+        self.calls.append("raise")
+
+    def ignore_interrupts(self) -> None:
+        self.calls.append("ignore")
+
+    def exit(self, status: int) -> None:
+        self.calls.append(f"exit {status}")
+
+
+class Started:
+    """A worker that is built, with its world."""
+
+    def __init__(self, *arguments: str, files: Files | None = None) -> None:
+        options = Options()
+        options.parseOptions(arguments)
+        self.reactor, self.processes, self.pool = Reactor(), Processes(), Pool()
+        world: Any = SimpleNamespace(
+            reactor=self.reactor,
+            entropy=lambda size: b"\x01" * size,
+            chance=random.Random(1),
+            monotonic=self.reactor.seconds,
+            environ={},
+            hostname="here",
+            directory=Path("/here"),
+            files=files or Files(),
+            processes=self.processes,
+            threads=lambda size, name: self.pool,
+        )
+        self.worker: Worker = build(options, world)
+
+    def start(self) -> Started:
+        self.worker.startService()
+        return self
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--listen", "nowhere"), "has no port: write HOST:PORT"),
+        (("--listen", "host:99999"), "is not a port"),
+        (("--ports", "10"), "is not a range of ports: write A-B"),
+        (("--ports", "20-10"), "is not a range of ports"),
+        (("--post-rate", "-1"), "is not a whole number"),
+        (("--post-rate", "many"), "is not a whole number"),
+        (("--advertise", "host:80"), "has a port: write HOST alone"),
+        (("--advertise", "two words"), "is not an address"),
+        (("--nonsense",), "nonsense"),
+    ],
+)
+def test_wrong_options_are_usage_errors(arguments: tuple[str, ...], sentence: str) -> None:
+    """One sentence that says what is wrong."""
+    with pytest.raises(UsageError, match=sentence):
+        Options().parseOptions(arguments)
+
+
+def test_each_option_is_explained() -> None:
+    """The help names every option of the design, each with a text, and the defaults."""
+    text = str(Options())
+    for option in ("data", "listen", "master", "token-file", "advertise", "ports", "post-rate"):
+        assert f"--{option}=" in text
+    assert "[default: chatnet-data]" in text
+    assert "[default: 0.0.0.0:0]" in text
+    assert "[default: 20]" in text
+
+
+def test_two_services_in_one_directory_do_not_fight() -> None:
+    """The pid and log files carry the program's name, unless the user chose others."""
+    options = Options()
+    options.parent = parent = {"pidfile": "twistd.pid", "logfile": None, "nodaemon": 0}
+    options.parseOptions([])
+    assert parent == {"pidfile": "chat-worker.pid", "logfile": "chat-worker.log", "nodaemon": 0}
+
+
+def test_without_a_token_it_does_not_start() -> None:
+    """One sentence says where to copy it from; nothing was opened."""
+    with pytest.raises(CannotStart, match="There is no cluster token at /here/chatnet-data/cluster"):
+        Started(files=Files("/elsewhere"))
+    assert Started("--token-file", "/my/token", files=Files("/my/token"))
+    assert Started("--data", "/other", files=Files("/other/cluster.token"))
+
+
+def test_a_master_that_is_no_address_is_refused() -> None:
+    """The sentence says where the wrong address stands."""
+    with pytest.raises(CannotStart, match=r"--master: .* is not an address"):
+        Started("--master", "two words")
+
+
+def test_nothing_happens_before_the_start() -> None:
+    """twistd forks in between: no port, no thread, no timer, no connection."""
+    one = Started()
+    assert not one.reactor.tcpServers
+    assert not one.reactor.tcpClients
+    assert not one.reactor.getDelayedCalls()
+    assert not one.pool.calls
+    assert not one.processes.calls
+
+
+def test_it_listens_and_looks_for_the_master() -> None:
+    """With a backlog for reconnect storms, and as many files as the system allows."""
+    one = Started("--listen", "127.0.0.1:5000", "--master", "there:1234").start()
+    port, _, backlog, interface = one.reactor.tcpServers[0]
+    assert (port, backlog, interface) == (5000, BACKLOG, "127.0.0.1")
+    assert one.reactor.tcpClients[0][:2] == ("there", 1234)
+    assert one.processes.calls == ["raise"]
+    assert one.pool.calls == ["start"]
+
+
+def test_a_taken_port_is_one_sentence() -> None:
+    """It says which, why, and what to do."""
+    one = Started("--listen", "127.0.0.1:5000")
+    one.reactor.taken = [5000]
+    with pytest.raises(CannotStart, match=r"cannot listen on 127\.0\.0\.1:5000 \(Address already in use\)"):
+        one.start()
+
+
+def test_the_first_free_port_of_a_range() -> None:
+    """Behind a firewall: A-B, both included; none free is one sentence."""
+    one = Started("--ports", "5000-5002")
+    one.reactor.taken = [5000, 5001]
+    assert one.start().reactor.tcpServers[0][0] == 5002
+    full = Started("--ports", "5000-5002")
+    full.reactor.taken = [5000, 5001, 5002]
+    with pytest.raises(CannotStart, match=r"cannot listen on 0\.0\.0\.0:5000 to 5002"):
+        full.start()
+
+
+def test_who_it_says_it_is() -> None:
+    """Its own address, or the host that the operator chose for clients."""
+    plain = Started().start().worker.identity()
+    assert (plain.host, plain.pid, plain.advertise, plain.spawned) == ("here", 42, False, False)
+    assert Address.parse(plain.address).host == "0.0.0.0"
+    chosen = Started("--advertise", "chat.example", "--spawned").start().worker.identity()
+    assert Address.parse(chosen.address).host == "chat.example"
+    assert chosen.advertise
+    assert chosen.spawned
+
+
+def test_clients_are_turned_away_until_the_log_is_there() -> None:
+    """A worker that does not know the log yet closes: the client asks the master for another."""
+    one = Started().start()
+    factory = one.reactor.tcpServers[0][1]
+    assert factory.buildProtocol(None) is None
+    one.worker.services[0]._remote.is_ready = True
+    assert isinstance(factory.buildProtocol(None), Link)
+
+
+def test_a_spawned_worker_leaves_ctrl_c_to_its_parent() -> None:
+    """One started by hand does not."""
+    assert "ignore" in Started("--spawned").start().processes.calls
+    assert "ignore" not in Started().start().processes.calls
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parent", "stops"),
+    [(["--spawned"], 1, True), (["--spawned"], 7, False), ([], 1, False)],
+)
+def test_an_orphan_without_a_primary_ends(arguments: list[str], parent: int, stops: bool) -> None:
+    """Only when it was spawned, its parent is dead, and nobody was reached for a minute."""
+    one = Started(*arguments).start()
+    one.processes.parent = parent
+    one.reactor.pump([1.0] * 59)
+    assert not one.reactor.stopped
+    one.reactor.pump([1.0] * 3)
+    assert one.reactor.stopped is stops
+
+
+def test_stopping_leaves_nothing() -> None:
+    """Neither timer nor thread; stopping what never started is harmless."""
+    one = Started().start()
+    stopped: list[Any] = []
+    one.worker.stopService().addBoth(stopped.append)
+    assert stopped == [None]
+    assert one.pool.calls == ["start", "stop"]
+    assert not one.reactor.getDelayedCalls()
+    Started().worker.stopService()
+
+
+def test_a_real_port_limits_what_the_kernel_keeps() -> None:
+    """Accepted connections inherit the send buffer of the listening socket."""
+    from chatnet.worker.service import SEND_BUFFER, _limit_send_buffer
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        _limit_send_buffer(SimpleNamespace(socket=listening))
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+            with accepted:
+                kept = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    assert kept == 2 * SEND_BUFFER  # the kernel doubles it for its own bookkeeping
+
+
+def test_the_real_world_fits() -> None:
+    """What build takes from a world is there in the real one."""
+    world = World.real()
+    options = Options()
+    options.parseOptions([])
+    with pytest.raises(CannotStart):
+        build(options, world)

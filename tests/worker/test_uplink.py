@@ -1,0 +1,301 @@
+"""The link to the primary: found among several masters, proven, registered, and again when it is lost."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
+
+from chatnet.addresses import Address
+from chatnet.auth import Role, Token
+from chatnet.entries import Entry
+from chatnet.errors import StaleEpoch
+from chatnet.link import Gate, Link, Locator, Pulse
+from chatnet.outbox import Outboxes
+from chatnet.store.remote import RemoteLog
+from chatnet.testing.loopback import Loopback
+from chatnet.wire.cluster import Load, Register, Report, Shutdown, WorkerIdentity
+from chatnet.wire.log import Committed, Follow, ReadHead
+from chatnet.worker.uplink import ABANDONED_SECONDS, LONGEST_DELAY, REFUSED_DELAY, SHORTEST_DELAY, Uplink
+
+TOKEN = Token(b"t" * 32)
+WORKER = WorkerIdentity("w1", "here", 42, "0.0.0.0:5000", False, True)
+
+
+class Primary(Locator):
+    """The primary's end of one link."""
+
+    def __init__(self, epoch: int = 1) -> None:
+        self.epoch = epoch
+        self.registered: list[tuple[WorkerIdentity, int]] = []
+        self.loads: list[Load] = []
+        self.followed: list[int | None] = []
+
+    @Register.responder
+    def register(self, worker: WorkerIdentity, seen: int) -> dict[str, Any]:
+        if seen > self.epoch:
+            raise StaleEpoch.of(theirs=self.epoch, ours=seen)
+        self.registered.append((worker, seen))
+        return {"log": "the log", "epoch": self.epoch}
+
+    @Report.responder
+    def report(self, load: Load) -> dict[str, Any]:
+        self.loads.append(load)
+        return {}
+
+    @Follow.responder
+    def follow(self, cursor: int | None) -> dict[str, Any]:
+        self.followed.append(cursor)
+        return {"cursor": cursor or 0}
+
+    @ReadHead.responder
+    def head(self) -> dict[str, Any]:
+        return {"head": 0}
+
+
+class Reactor(MemoryReactorClock):
+    """Connections are made when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.wires: list[Loopback] = []
+
+    def accept(self, primary: Primary, token: Token = TOKEN) -> Link:
+        """The newest connection reaches ``primary``; its end of the link."""
+        factory = self.tcpClients.pop()[2]
+
+        def admit(role: Role) -> Locator:
+            assert role == "worker"
+            return primary
+
+        server = Link(Gate(token, admit, lambda size: b"n" * size, self), Outboxes(self))
+        self.wires.append(Loopback(factory.buildProtocol(None), server))
+        self.settle()
+        return server
+
+    def refuse(self, error: type[Exception] = ConnectionRefusedError) -> str:
+        """Nobody is there; the host that was asked."""
+        host, _, factory, *_ = self.tcpClients.pop()
+        factory.clientConnectionFailed(None, Failure(error()))
+        return str(host)
+
+    def settle(self) -> None:
+        self.advance(0)
+        while any([wire.pump() for wire in self.wires]):  # noqa: C419  every wire, each time
+            self.advance(0)
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds * 20)):
+            self.advance(0.05)
+            self.settle()
+
+
+class Up:
+    """An uplink that was started."""
+
+    def __init__(self, *masters: str) -> None:
+        self.reactor = Reactor()
+        self.log = RemoteLog(lambda: None)
+        self.stopped: list[str] = []
+        outboxes = Outboxes(self.reactor)
+        self.uplink = Uplink(
+            [Address(host, 64480) for host in masters or ("one",)],
+            TOKEN,
+            self.log,
+            lambda: WORKER,
+            lambda: Load(sessions=7),
+            lambda: self.stopped.append("told"),
+            lambda: self.stopped.append("abandoned"),
+            outboxes,
+            Pulse(self.reactor, self.reactor.seconds, 0.25, 1.0, 3.0),
+            self.reactor,
+            random.Random(1),
+            lambda size: b"e" * size,
+        )
+        self.uplink.startService()
+
+
+@pytest.fixture
+def said() -> Any:
+    """The sentences that were logged."""
+    sentences: list[str] = []
+
+    def see(event: LogEvent) -> None:
+        if "sentence" in event:
+            sentences.append(event["sentence"])
+
+    globalLogPublisher.addObserver(see)
+    yield sentences
+    globalLogPublisher.removeObserver(see)
+
+
+def test_it_registers_follows_and_reports() -> None:
+    """Who it is, what it has seen, and every second what it carries."""
+    up, primary = Up(), Primary()
+    up.reactor.accept(primary)
+    assert primary.registered == [(WORKER, 0)]
+    assert primary.followed == [None]
+    assert up.log.log_id == "the log"
+    assert up.log.is_ready
+    up.reactor.pass_time(2)
+    assert primary.loads[0] == Load(sessions=7)
+    assert 2 <= len(primary.loads) <= 3
+
+
+def test_what_is_committed_goes_to_the_log() -> None:
+    """Pushes extend the worker's window."""
+    up = Up()
+    server = up.reactor.accept(Primary())
+    entry = Entry(1, 1, "register", "alice", "alice", "secret", b"k" * 16)
+    server.callRemote(Committed, epoch=1, entries=[entry])
+    up.reactor.settle()
+    assert up.log.window.head == 1
+
+
+def test_it_goes_round_the_masters_with_growing_delays() -> None:
+    """Nobody here: the next one, a moment later; never more than a second apart."""
+    up = Up("one", "two", "three")
+    asked, times = [], []
+    for _ in range(30):
+        asked.append(up.reactor.refuse())
+        times.append(up.reactor.seconds())
+        while not up.reactor.tcpClients:
+            up.reactor.advance(0.01)
+    assert asked == ["one", "two", "three"] * 10
+    gaps = [later - sooner for sooner, later in pairwise(times)]
+    assert all(SHORTEST_DELAY <= gap <= LONGEST_DELAY + 0.02 for gap in gaps)
+    assert gaps[0] < 0.15
+    assert max(gaps) > 0.5
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError, TimeoutError, DNSLookupError])
+def test_whoever_cannot_be_reached_is_named_once(said: list[str], error: type[Exception]) -> None:
+    """The operator reads why, and is not told again each second."""
+    up = Up()
+    for _ in range(5):
+        up.reactor.refuse(error)
+        up.reactor.pass_time(1.1)
+    assert len(said) == 1
+    assert said[0].startswith("No primary at one:64480 (")
+    primary = Primary()
+    up.reactor.accept(primary)
+    assert primary.registered
+
+
+def test_a_failure_of_ours_is_logged_and_survived(logged_failures: Any) -> None:
+    """Whatever the other end answers: the worker goes on looking for its primary."""
+    up = Up()
+    up.reactor.refuse(ZeroDivisionError)
+    up.reactor.pass_time(1.1)
+    assert logged_failures.flush(ZeroDivisionError)
+    assert up.reactor.tcpClients
+
+
+def test_a_connection_that_hangs_is_given_up_after_a_second() -> None:
+    """A host that swallows packets does not hold the worker up."""
+    up = Up()
+    assert up.reactor.tcpClients[0][3] == 1.0
+
+
+def test_a_lost_link_is_made_again() -> None:
+    """At once, and it follows from where it was; the epoch seen goes along."""
+    up, primary = Up(), Primary(epoch=5)
+    up.reactor.accept(primary)
+    up.reactor.wires.pop().cut()
+    up.reactor.pass_time(0.2)
+    up.reactor.accept(primary)
+    assert primary.registered[1] == (WORKER, 5)
+    assert primary.followed == [None, 0]
+
+
+def test_a_silent_primary_is_given_up() -> None:
+    """After three seconds: it hangs, or the network does."""
+    up, primary = Up(), Primary()
+    up.reactor.accept(primary)  # which pings nobody
+    up.reactor.pass_time(2.7)
+    assert not up.reactor.tcpClients
+    up.reactor.pass_time(0.8)
+    assert up.reactor.tcpClients
+    up.reactor.accept(primary)
+    assert len(primary.registered) == 2
+
+
+def test_a_wrong_token_is_said_once_and_tried_slowly(said: list[str]) -> None:
+    """One sentence that says what to do; the operator may mend it while the worker runs."""
+    up, primary = Up(), Primary()
+    for _ in range(3):
+        up.reactor.accept(primary, Token(b"x" * 32))
+        up.reactor.pass_time(REFUSED_DELAY - 0.5)
+        assert not up.reactor.tcpClients
+        up.reactor.pass_time(1)
+        assert up.reactor.tcpClients
+    assert len(said) == 1
+    assert "refuses this worker: The cluster's token is not the one given: copy DATA/cluster.token" in said[0]
+    up.reactor.accept(primary)
+    assert primary.registered
+
+
+def test_an_old_primary_is_refused(said: list[str]) -> None:
+    """One of an epoch below what the worker has obeyed is told so, and asked again later."""
+    up = Up()
+    up.reactor.accept(Primary(epoch=5))
+    up.reactor.wires.pop().cut()
+    up.reactor.pass_time(0.2)
+    stale = Primary(epoch=4)
+    up.reactor.accept(stale)
+    assert not stale.registered
+    assert "Epoch 4 is over; the cluster is in epoch 5" in said[-1]
+
+
+def test_shutdown_stops_the_process() -> None:
+    """The primary's word is obeyed; that of one whose epoch is over is not."""
+    up = Up()
+    server = up.reactor.accept(Primary(epoch=5))
+    failed: list[Any] = []
+    server.callRemote(Shutdown, epoch=4).addErrback(failed.append)
+    up.reactor.settle()
+    assert failed[0].check(StaleEpoch)
+    assert not up.stopped
+    answered: list[Any] = []
+    server.callRemote(Shutdown, epoch=5).addCallback(answered.append)
+    up.reactor.settle()
+    assert answered == [{}]
+    assert up.stopped == ["told"]
+
+
+def test_a_minute_without_a_primary_is_told() -> None:
+    """Not before; and not while there is one."""
+    up = Up()
+    up.reactor.accept(Primary())
+    up.reactor.pass_time(5)
+    up.reactor.wires.pop().cut()
+    for _ in range((ABANDONED_SECONDS - 2) * 20):
+        if up.reactor.tcpClients:
+            up.reactor.refuse()
+        up.reactor.advance(0.05)
+    assert not up.stopped
+    for _ in range(60):
+        if up.reactor.tcpClients:
+            up.reactor.refuse()
+        up.reactor.advance(0.05)
+    assert up.stopped[:1] == ["abandoned"]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_stopping_leaves_nothing(linked: bool) -> None:
+    """No timer, no link; the service's stop waits for neither."""
+    up = Up()
+    if linked:
+        up.reactor.accept(Primary())
+    stopped: list[Any] = []
+    up.uplink.stopService().addBoth(stopped.append)  # type: ignore[union-attr]
+    up.reactor.settle()
+    assert stopped == [None]
+    assert not [call for call in up.reactor.getDelayedCalls() if "abort" not in str(call)]
+    assert all(end.disconnecting for wire in up.reactor.wires for _, end in wire.ends[:1])
