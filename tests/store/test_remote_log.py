@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
+
+from chatnet.entries import Draft, Entry, Interval
+from chatnet.errors import BadRequest, CursorAhead, InternalFailure, Poison
+from chatnet.store import Account, Outcome, Refused, Snapshot
+from chatnet.store.pages import SNAPSHOT_INTERVALS
+from chatnet.store.remote import MAX_DRAFTS, RemoteLog
+from chatnet.wire.log import Append, Follow, ReadAccount, ReadHead, ReadSnapshot
+
+
+def draft(number: int) -> Draft:
+    return Draft("post", "alice", "alice", f"{number}", number.to_bytes(16, "big"))
+
+
+def entries(first: int, last: int) -> list[Entry]:
+    return [
+        Entry(seq, 1, "post", "alice", "alice", "x", seq.to_bytes(16, "big"))
+        for seq in range(first, last + 1)
+    ]
+
+
+class Primary:
+    """A link to a primary that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[type, dict[str, Any], Deferred[Any]]] = []
+        self.aborted = False
+        self.lost = False
+
+    def callRemote(self, command: type, **arguments: Any) -> Deferred[Any]:
+        answer: Deferred[Any] = Deferred()
+        if self.lost:
+            answer.errback(ConnectionLost())
+        else:
+            self.asked.append((command, arguments, answer))
+        return answer
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def take(self, command: type) -> tuple[dict[str, Any], Deferred[Any]]:
+        """The arguments of the oldest unanswered ``command``, and what answers it."""
+        for index, (asked, arguments, answer) in enumerate(self.asked):
+            if asked is command:
+                del self.asked[index]
+                return arguments, answer
+        raise AssertionError(f"{command.__name__} was not asked, but {[asked for asked, _, _ in self.asked]}")
+
+    def lose(self) -> None:
+        """As AMP does: what is asked from now on fails at once, then all that was asked."""
+        self.lost = True
+        asked, self.asked = self.asked, []
+        for _, _, answer in asked:
+            answer.errback(ConnectionLost())
+
+
+class Worker:
+    """A remote log on a fresh link, ready at ``head``."""
+
+    def __init__(self, head: int = 0) -> None:
+        self.replaced = 0
+        self.log = RemoteLog(on_replaced=self._on_replaced)
+        self.primary = self.attach()
+        self.primary.take(Follow)[1].callback({"cursor": head})
+        self.primary.take(ReadHead)[1].callback({"head": head})
+        assert self.log.is_ready
+
+    def _on_replaced(self) -> None:
+        self.replaced += 1
+
+    def attach(self, log_id: str = "log", epoch: int = 1) -> Primary:
+        self.primary = Primary()
+        self.log.attached(self.primary, log_id, epoch)
+        return self.primary
+
+
+def results(question: Any) -> list[Any]:
+    found: list[Any] = []
+    deferred = question if isinstance(question, Deferred) else Deferred.fromCoroutine(question)
+    deferred.addBoth(found.append)
+    return found
+
+
+def test_a_fresh_worker_is_ready_when_it_has_reached_the_head() -> None:
+    """The window begins where the primary says; pushes that come before that answer are not lost."""
+    log, primary = RemoteLog(on_replaced=lambda: None), Primary()
+    assert not log.is_ready
+    log.attached(primary, "log", 3)
+    log.committed(3, entries(5, 6))
+    arguments, answer = primary.take(Follow)
+    assert arguments == {"cursor": None}
+    answer.callback({"cursor": 4})
+    log.committed(3, entries(7, 7))
+    primary.take(ReadHead)[1].callback({"head": 8})
+    assert (log.window.start, log.window.head, log.is_ready) == (5, 7, False)
+    log.committed(3, entries(8, 8))
+    assert (log.window.head, log.is_ready, log.log_id, log.epoch) == (8, True, "log", 3)
+
+
+def test_an_empty_log_is_reached_at_once() -> None:
+    """A worker of a new cluster is ready although there is nothing to follow yet."""
+    assert Worker(head=0).log.is_ready
+
+
+def test_a_new_link_follows_from_the_cursor() -> None:
+    """After a lost link the follower goes on behind its window, and drops what it has already."""
+    worker = Worker(head=4)
+    worker.log.committed(1, entries(5, 6))
+    worker.primary.lose()
+    worker.log.detached()
+    primary = worker.attach(epoch=2)
+    arguments, answer = primary.take(Follow)
+    assert arguments == {"cursor": 6}
+    answer.callback({"cursor": 6})
+    worker.log.committed(2, entries(6, 9))
+    assert worker.log.window.after(4) == entries(5, 9)
+    assert worker.log.epoch == 2
+
+
+def test_what_is_asked_without_a_primary_waits() -> None:
+    """Reads and appends made while there is no link are asked on the next one."""
+    worker = Worker()
+    worker.primary.lose()
+    worker.log.detached()
+    account, outcomes = results(worker.log.account("alice")), results(worker.log.append([draft(1)]))
+    primary = worker.attach()
+    primary.take(ReadAccount)[1].callback({"account": Account("sha256:1", 1)})
+    primary.take(Append)[1].callback({"outcomes": [7]})
+    assert (account, outcomes) == ([Account("sha256:1", 1)], [[7]])
+
+
+def test_what_was_not_answered_is_asked_again() -> None:
+    """After a lost link, reads are asked again, and the append under way is sent again before newer ones."""
+    worker = Worker()
+    head = results(worker.log.head())
+    first, second = results(worker.log.append([draft(1)])), results(worker.log.append([draft(2)]))
+    worker.primary.lose()
+    third = results(worker.log.append([draft(3)]))
+    worker.log.detached()
+    primary = worker.attach()
+    arguments, answer = primary.take(Append)
+    assert arguments == {"drafts": [draft(1)]}
+    answer.callback({"outcomes": [1]})
+    arguments, answer = primary.take(Append)
+    assert arguments == {"drafts": [draft(2), draft(3)]}
+    answer.callback({"outcomes": [2, 3]})
+    primary.take(ReadHead)[1].callback({"head": 3})
+    assert (first, second, third, head) == ([[1]], [[2]], [[3]], [3])
+
+
+def test_a_hole_is_loud_and_followed_afresh() -> None:
+    """Entries that do not continue the window close the link; what that link still pushes is ignored."""
+    worker = Worker(head=4)
+    worker.log.committed(1, entries(6, 7))
+    assert worker.primary.aborted
+    worker.log.committed(1, entries(5, 5))
+    assert worker.log.window.head == 4
+    primary = worker.attach()
+    arguments, answer = primary.take(Follow)
+    assert arguments == {"cursor": 4}
+    answer.callback({"cursor": 4})
+    worker.log.committed(1, entries(5, 7))
+    assert worker.log.window.head == 7
+
+
+def test_a_primary_of_an_older_epoch_is_not_followed() -> None:
+    """Once a higher epoch was seen, pushes of a lower one are ignored, and their link is closed."""
+    worker = Worker()
+    worker.log.committed(5, entries(1, 1))
+    worker.log.committed(4, entries(2, 2))
+    assert (worker.log.window.head, worker.log.epoch, worker.primary.aborted) == (1, 5, True)
+
+
+def test_a_log_that_was_put_back_is_told() -> None:
+    """A primary whose head is before our cursor, or whose log is another, makes us begin afresh."""
+    put_back = Worker(head=4)
+    put_back.attach().take(Follow)[1].errback(CursorAhead.of(head=2, cursor=4))
+    assert (put_back.replaced, put_back.primary.aborted) == (1, True)
+    another = Worker(head=4)
+    primary = another.attach(log_id="another")
+    assert (another.replaced, primary.aborted, primary.asked) == (1, True, [])
+    assert another.log.log_id == "log"
+
+
+def test_a_primary_that_cannot_be_followed_is_left(logged_failures: Any) -> None:
+    """When Follow fails for another reason, it is logged, and the link is closed to try again."""
+    worker = Worker()
+    worker.attach().take(Follow)[1].errback(InternalFailure(InternalFailure.sentence))
+    assert (worker.primary.aborted, worker.replaced) == (True, 0)
+    assert len(logged_failures.flush(InternalFailure)) == 1
+
+
+def test_a_draft_that_cannot_be_passed_on_is_refused_alone(logged_failures: Any) -> None:
+    """When a batch fails for anything but a lost link, its drafts are sent one by one: one is the poison."""
+    worker = Worker()
+    first, batch = results(worker.log.append([draft(1)])), results(worker.log.append([draft(2), draft(3)]))
+    worker.primary.take(Append)[1].callback({"outcomes": [1]})
+    worker.primary.take(Append)[1].errback(BadRequest.of(why="the value of “drafts” is wrong"))
+    worker.primary.take(Append)[1].callback({"outcomes": [2]})
+    worker.primary.take(Append)[1].errback(BadRequest.of(why="the value of “drafts” is wrong"))
+    assert (first, batch) == ([[1]], [[2, Refused(Poison.code, Poison.sentence)]])
+    assert len(logged_failures.flush(BadRequest)) == 1
+
+
+def test_batches_are_bounded() -> None:
+    """No batch has more drafts than outcomes fit an answer."""
+    worker = Worker()
+    results(worker.log.append([draft(number) for number in range(2 * MAX_DRAFTS)]))
+    arguments, _ = worker.primary.take(Append)
+    assert len(arguments["drafts"]) == MAX_DRAFTS
+
+
+def test_a_refused_read_is_the_callers() -> None:
+    """An error that the primary answers reaches who asked, and is not tried again."""
+    worker = Worker()
+    asked = results(worker.log.account("alice"))
+    worker.primary.take(ReadAccount)[1].errback(Failure(InternalFailure(InternalFailure.sentence)))
+    assert [failure.type for failure in asked] == [InternalFailure]
+
+
+def test_a_snapshot_is_read_in_parts() -> None:
+    """Parts are asked until one is not full; the whole is of the moment that was asked for."""
+    worker = Worker()
+    whole = [Interval(f"r{number}", number, None) for number in range(SNAPSHOT_INTERVALS + 3)]
+    asked = results(worker.log.snapshot("alice", 2, 900))
+    for skip in (0, SNAPSHOT_INTERVALS):
+        arguments, answer = worker.primary.take(ReadSnapshot)
+        assert arguments == {"user": "alice", "after": 2, "upto": 900, "skip": skip}
+        answer.callback({"snapshot": Snapshot(900, 5, whole[skip : skip + SNAPSHOT_INTERVALS])})
+    assert asked == [Snapshot(900, 5, whole)]
+
+
+class FlakyPrimary:
+    """A primary that commits each key once, and whose links are lost before or after that."""
+
+    def __init__(self) -> None:
+        self.seqs: dict[bytes, int] = {}
+
+    def commit(self, drafts: list[Draft]) -> list[Outcome]:
+        return [self.seqs.setdefault(draft.key, len(self.seqs) + 1) for draft in drafts]
+
+
+STEP = st.sampled_from(["append", "append two", "answer", "answer", "commit, then lose", "lose", "attach"])
+
+
+@given(st.lists(STEP, max_size=60))
+def test_every_draft_once_in_order_across_links(steps: list[str]) -> None:
+    """However often links are lost, before or after the commit: each draft once, in order, and answered."""
+    worker, primary = Worker(), FlakyPrimary()
+    answers: list[list[Any]] = []
+    made = 0
+    for step in [*steps, "lose", "attach", *["answer"] * 100]:
+        waiting = any(command is Append for command, _, _ in worker.primary.asked)
+        if step.startswith("append"):
+            count = 2 if step == "append two" else 1
+            answers.append(results(worker.log.append([draft(made + number) for number in range(count)])))
+            made += count
+        elif step == "attach" and worker.primary.lost:
+            worker.log.detached()
+            worker.attach()
+        elif step == "lose":
+            worker.primary.lose()
+        elif waiting:
+            arguments, answer = worker.primary.take(Append)
+            outcomes = primary.commit(arguments["drafts"])
+            if step == "answer":
+                answer.callback({"outcomes": outcomes})
+            else:
+                worker.primary.asked.append((Append, arguments, answer))
+                worker.primary.lose()
+    assert list(primary.seqs) == [draft(number).key for number in range(made)]
+    assert [seq for answer in answers for outcomes in answer for seq in outcomes] == list(range(1, made + 1))
+    assert worker.log.waiting_bytes == 0
