@@ -1,0 +1,84 @@
+"""Where the masters are: by option, environment, the file here, the installed copy, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from twisted.python import usage
+
+from chatnet.addresses import MASTER_PORT, Address
+from chatnet.options import ProgramOptions, a_count, find_masters, port_range
+from chatnet.world import World
+
+
+def world(directory: Path, **environ: str) -> World:
+    return replace(World.real(), directory=directory, environ=environ)
+
+
+def test_the_order_in_which_masters_are_found(tmp_path: Path) -> None:
+    """The nearer word wins, with and without a port."""
+    installed = find_masters(None, world(tmp_path))
+    assert installed == [Address("localhost", MASTER_PORT)]
+    (tmp_path / "default_master_address").write_text("here:1\n")
+    assert find_masters(None, world(tmp_path)) == [("here", 1)]
+    assert find_masters(None, world(tmp_path, CHATNET_MASTER="there")) == [("there", MASTER_PORT)]
+    assert find_masters("option:2", world(tmp_path, CHATNET_MASTER="there")) == [("option", 2)]
+
+
+def test_a_bad_address_names_where_it_stands(tmp_path: Path) -> None:
+    """The operator is told which of the four places to mend."""
+    path = tmp_path / "default_master_address"
+    path.write_text("a b c")
+    with pytest.raises(ValueError, match=r"default_master_address: .* is not an address"):
+        find_masters(None, world(tmp_path))
+    with pytest.raises(ValueError, match=r"^CHATNET_MASTER: "):
+        find_masters(None, world(tmp_path, CHATNET_MASTER="x:y"))
+    path.write_text("  \n")
+    assert find_masters(None, world(tmp_path)) == [Address("localhost", MASTER_PORT)]
+
+
+class Twistd(usage.Options):
+    """The part of twistd's own options that ours touch."""
+
+    optFlags = [["nodaemon", "n", ""]]
+    optParameters = [["pidfile", "", "twistd.pid"], ["logfile", "", None]]
+    subCommands = [["prog", None, lambda: Prog(), ""]]
+
+
+class Prog(ProgramOptions):
+    program = "prog"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pidfile", "logfile"),
+    [
+        (["prog"], "prog.pid", "prog.log"),
+        (["-n", "prog"], "prog.pid", None),
+        (["--pidfile=x", "--logfile=y", "prog"], "x", "y"),
+        (["--pidfile=", "prog"], "", "prog.log"),
+    ],
+)
+def test_programs_name_their_own_pid_and_log_files(
+    arguments: list[str], pidfile: str, logfile: str | None
+) -> None:
+    """Two programs in one directory do not fight over twistd.pid; what the user says holds."""
+    options = Twistd()
+    options.parseOptions(arguments)
+    assert (options["pidfile"], options["logfile"]) == (pidfile, logfile)
+
+
+def test_numbers_and_ranges() -> None:
+    """What is no number or range is refused in a sentence."""
+    assert a_count("20") == 20
+    assert port_range("5-7") == range(5, 8)
+    for parse, bad in (
+        (a_count, "-1"),
+        (a_count, "x"),
+        (port_range, "7-5"),
+        (port_range, "5"),
+        (port_range, "0-9"),
+    ):
+        with pytest.raises(ValueError, match=r"\.$"):
+            parse(bad)
