@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IPushProducer, IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -175,6 +175,10 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
     # ---- the connection's life ----
 
     def connectionMade(self) -> None:
+        if ITCPTransport.providedBy(self.transport):
+            # An outbox writes once per turn already. Nagle's algorithm beside it would hold every second
+            # write back until the peer's delayed acknowledgement, up to 40 ms.
+            self.transport.setTcpNoDelay(True)
         self.outbox = Outbox(self.transport, self.outboxes)
         self.transport.registerProducer(self, True)
         if self.pulse is not None:
