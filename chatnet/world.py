@@ -165,7 +165,9 @@ class RealFiles:
     """The disk of this machine."""
 
     def make_directory(self, path: Path) -> None:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkdir's own ``parents`` would be open to everybody, and the store is one of their children.
+        for directory in (*reversed(path.parents), path):
+            directory.mkdir(mode=0o700, exist_ok=True)
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()

@@ -1,0 +1,30 @@
+"""The real world's files: what is private stays so."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from chatnet.world import RealFiles
+
+
+def test_directories_are_private_with_their_parents(tmp_path: Path) -> None:
+    """All that is made on the way is the user's alone; what was there is not touched."""
+    tmp_path.chmod(0o755)
+    path = tmp_path / "data" / "log"
+    RealFiles().make_directory(path)
+    assert [stat.S_IMODE(made.stat().st_mode) for made in (path, path.parent, tmp_path)] == [
+        0o700,
+        0o700,
+        0o755,
+    ]
+    RealFiles().make_directory(path)
+
+
+def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
+    """A path through a file is an OSError, which callers turn into a sentence."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        RealFiles().make_directory(tmp_path / "file" / "data")
