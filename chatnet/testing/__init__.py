@@ -1,5 +1,6 @@
 """Fakes that are first-class: shipped, typed and tested.
 
+children    processes that are not, and the clock that starts them
 loopback    two protocols connected in memory, their bytes really serialized
 processes   real twistd processes: a cluster, and a client at its terminal
 """
