@@ -35,8 +35,8 @@ class Ladder:
             )
             if reached < HELD * rate:
                 show(
-                    f"The cluster held it at {reached:.0f} posts/s here (--post-rate: 20 in the long run and "
-                    "100 at once, unless the operator chose otherwise)."
+                    f"The cluster held it at {reached:.0f} posts/s here: by its --post-rate (20 in the long "
+                    "run and 100 at once, unless its operator chose otherwise), or by its speed."
                 )
                 return
 

@@ -80,7 +80,7 @@ class LineTerminal(Protocol):
         return line
 
     def show(self, line: str) -> None:
-        if self._open:
+        if self._open and not self._closing:
             self.transport.write(line.encode("utf-8") + b"\n")
 
     def posted(self, line: str, answer: Deferred[Any]) -> None:
@@ -98,14 +98,13 @@ class LineTerminal(Protocol):
             self._queue.put(None)
 
     def close(self) -> Deferred[None]:
-        if not self.connected:
+        if not self._open:
             return succeed(None)
         closed: Deferred[None] = Deferred()
         self._closing.append(closed)
-        if self._open:
-            self._open = False
+        if len(self._closing) == 1:
             self.transport.unregisterProducer()
-        self.transport.loseConnection()
+            self.transport.loseConnection()
         return closed
 
     # ---- from the transport; the names are Twisted's ----
@@ -130,13 +129,12 @@ class LineTerminal(Protocol):
         """Nobody reads any more: leave, once what was typed is acknowledged."""
         self._open = False
         self.end()
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        self._open, self.connected = False, 0
-        self.end()
         closing, self._closing = self._closing, []
         for closed in closing:
             closed.callback(None)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.writeConnectionLost()
 
     def pauseProducing(self) -> None:
         self._hold()

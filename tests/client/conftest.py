@@ -27,6 +27,7 @@ class PipedTerminal(StringTransport):
         self.tty_password = tty_password
         self.said: list[str] = []
         self.protocol: Any = None
+        self.broken = False
 
     def is_terminal(self) -> bool:
         return self.tty_password is not None
@@ -44,8 +45,14 @@ class PipedTerminal(StringTransport):
 
     def loseConnection(self) -> None:
         super().loseConnection()
-        if self.protocol.connected:
-            self.protocol.connectionLost(None)
+        if not self.broken and self.protocol is not None:
+            protocol, self.protocol = self.protocol, None
+            protocol.connectionLost(None)
+
+    def break_output(self) -> None:
+        """The reader of the output is gone: Twisted says so, and nothing when it is closed after that."""
+        self.broken = True
+        self.protocol.writeConnectionLost()
 
 
 class Exits:

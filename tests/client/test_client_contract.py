@@ -182,7 +182,7 @@ def test_output_that_nobody_reads_stops_our_reading(cluster: FakeCluster, alice:
 def test_output_closed_is_the_end(cluster: FakeCluster, alice: Person) -> None:
     """``| head`` ends the client, once what was typed is acknowledged."""
     alice.type("CHAT", "hello")
-    alice.stdio.protocol.writeConnectionLost()
+    alice.stdio.break_output()
     alice.network.settle()
     assert alice.has_left()
     assert [entry.text for entry in cluster.entries] == ["hello"]
