@@ -4,7 +4,9 @@ __init__    the interface Log, and what its reads answer
 window      the newest entries in memory, shared by all readers of a process
 reader      the one state machine by which a reader gets from catching up to live
 appender    natural batching: while one batch is being committed, the next gathers
-sqlite      the log in SQLite, opened by the primary alone
+pages       how much entries and drafts take on the wire, and pages cut to fit it
+sqlite      the log in SQLite, opened by the primary alone: its threads, and waiting for a full disk
+sqlite_schema  its tables · sqlite_store  its one writer · sqlite_reads  its reads
 remote      the same interface over AMP, by which workers use the primary's
 lease       the right to command: flock on the data directory
 """
