@@ -62,6 +62,14 @@ def an_address(text: str) -> Address:
     return Address.parse(text)
 
 
+def a_host(text: str) -> str:
+    """For ``optParameters``: a host without a port."""
+    address = Address.parse(text, default_port=-1)
+    if address.port != -1:
+        raise ValueError(f"“{text}” has a port: write HOST alone.")
+    return address.host
+
+
 def a_count(text: str) -> int:
     """For ``optParameters``: a whole number, at least 0."""
     if not (text.isascii() and text.isdigit()):

@@ -6,7 +6,7 @@ from twisted.application.service import IService
 
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.master.service import build
-from chatnet.options import ProgramOptions, a_count, an_address, port_range
+from chatnet.options import ProgramOptions, a_count, a_host, an_address, port_range
 from chatnet.world import World
 
 
@@ -25,7 +25,7 @@ class Options(ProgramOptions):
         ["token-file", None, None, "The cluster's token, made if missing. [default: DATA/cluster.token]"],
         ["workers", None, 3, "How many workers to keep running on this machine.", a_count],
         ["ports", None, None, "The ports for these workers, A-B; without it, any that are free.", port_range],
-        ["advertise", None, None, "The host under which clients find these workers, if not this master's."],
+        ["advertise", None, None, "The host where clients find these workers, if not the master's.", a_host],
         ["post-rate", None, 20, "How many posts a second a client may make for long; 0: no limit.", a_count],
     ]  # fmt: skip
 

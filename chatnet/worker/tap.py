@@ -5,17 +5,9 @@ from __future__ import annotations
 from twisted.application.service import IService
 
 from chatnet.addresses import Address
-from chatnet.options import MASTER_HELP, ProgramOptions, a_count, an_address, port_range
+from chatnet.options import MASTER_HELP, ProgramOptions, a_count, a_host, an_address, port_range
 from chatnet.worker.service import build
 from chatnet.world import World
-
-
-def a_host(text: str) -> str:
-    """For ``optParameters``: a host without a port."""
-    address = Address.parse(text, default_port=-1)
-    if address.port != -1:
-        raise ValueError(f"“{text}” has a port: write HOST alone.")
-    return address.host
 
 
 class Options(ProgramOptions):

@@ -1,0 +1,88 @@
+"""What follows from a master's options, for its workers and its users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.python.usage import UsageError
+
+from chatnet.master.settings import Settings
+from chatnet.master.tap import Options
+
+HERE = Path("/here")
+
+
+def settings(*arguments: str) -> Settings:
+    options = Options()
+    options.parseOptions(arguments)
+    return Settings.of(options)
+
+
+def test_the_defaults_are_those_of_the_manual() -> None:
+    """Three workers, port 64480 everywhere, the token beside the data, 20 posts a second."""
+    chosen = settings()
+    assert (chosen.data, chosen.token_file) == (Path("chatnet-data"), Path("chatnet-data/cluster.token"))
+    assert (str(chosen.listen), chosen.workers, chosen.post_rate) == ("0.0.0.0:64480", 3, 20)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--listen", "nowhere"],
+        ["--listen", "host:99999"],
+        ["--workers", "-1"],
+        ["--workers", "many"],
+        ["--ports", "9-8"],
+        ["--post-rate", "1.5"],
+        ["--advertise", "host:1"],
+        ["--no-such-option"],
+        ["surplus"],
+    ],
+)
+def test_wrong_options_are_refused(wrong: list[str]) -> None:
+    """Before anything is started."""
+    with pytest.raises(UsageError):
+        settings(*wrong)
+
+
+def test_every_option_is_explained() -> None:
+    """--help has a sentence for each."""
+    parameters: Any = Options.optParameters
+    assert all(len(explanation) > 10 for _, _, _, explanation, *_ in parameters)
+
+
+def test_a_worker_is_told_all_it_needs_and_no_secret() -> None:
+    """It reaches the master by loopback, listens on the master's host, and reads the token from its file."""
+    command = settings("--data", "d", "--post-rate", "0").worker_command("/bin/python", 7)
+    assert command[:3] == ["/bin/python", "-c", "from twisted.scripts.twistd import run; run()"]
+    assert " ".join(command[3:]) == (
+        "-n --pidfile= chat-worker --spawned --master 127.0.0.1:7 --listen 0.0.0.0:0 "
+        "--data d --token-file d/cluster.token --post-rate 0"
+    )
+
+
+def test_a_worker_is_told_of_firewalls() -> None:
+    """Its ports and the host to advertise are handed on."""
+    command = settings(
+        "--ports", "70-79", "--advertise", "chat.example", "--listen", "[::]:1"
+    ).worker_command("p", 1)
+    assert " ".join(command[-4:]) == "--ports 70-79 --advertise chat.example"
+    assert command[command.index("--master") + 1] == "[::1]:1"
+
+
+@pytest.mark.parametrize(
+    ("listen", "python", "chat"),
+    [
+        ("0.0.0.0:64480", "/here/.venv/bin/python", ".venv/bin/twistd -n chat-client NAME"),
+        ("127.0.0.1:64480", "/usr/bin/python", "twistd -n chat-client NAME"),
+        ("0.0.0.0:7", "/usr/bin/python", "twistd -n chat-client --master 127.0.0.1:7 NAME"),
+        ("10.0.0.1:64480", "/usr/bin/python", "twistd -n chat-client --master 10.0.0.1:64480 NAME"),
+    ],
+)
+def test_the_invitation_can_be_typed_as_it_is(listen: str, python: str, chat: str) -> None:
+    """The twistd of this tree, if it is in it; the master's address, if it is not the usual one."""
+    chosen = settings("--listen", listen, "--workers", "1")
+    line = chosen.invitation(python, HERE, chosen.listen.port)
+    assert line == f"chatnet is up: 1 worker, data in chatnet-data. Chat with: {chat}"
