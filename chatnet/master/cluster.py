@@ -172,9 +172,9 @@ class Cluster:
         self._settled = True
         adopted = self._adopted()
         self._supervisor.keep(self._wanted - len(adopted))
-        surplus = self._supervisor.count + len(adopted) - self._wanted
-        adopted.sort(key=lambda worker: worker.load.sessions)
-        for worker in adopted[: max(0, surplus)]:
+        # Those stay who have the most clients; of equals, who came first.
+        adopted.sort(key=lambda worker: -worker.load.sessions)
+        for worker in adopted[max(0, self._wanted - self._supervisor.count) :]:
             self._note(f"{worker.name} is one too many; it is stopped")
             self._shut_down(worker)
         self._look_whether_up()

@@ -67,7 +67,7 @@ def test_a_worker_that_is_gone_is_not_chosen() -> None:
 def test_the_address_is_one_by_which_the_client_gets_there(
     host: str, listens: str, advertise: bool, peer: str, reached: str, found: str
 ) -> None:
-    """The operator's choice; else, on the primary's host, the one that the client reached; else the link's."""
+    """The operator's choice; else, on the primary's host, the one the client reached; else the link's."""
     identity = WorkerIdentity("w", host, 1, listens, advertise, True)
     assert str(address_for_clients(identity, peer, "here", reached)) == found
 

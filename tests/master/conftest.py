@@ -1,0 +1,17 @@
+"""A primary in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from in_memory import Master
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Iterator[Master]:
+    """One that wants three workers."""
+    master = Master(tmp_path, 3)
+    yield master
+    master.close()

@@ -1,0 +1,220 @@
+"""The cluster keeps as many workers as wanted: adopted ones and children, each replaced when it is gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from in_memory import EPOCH, Master
+from twisted.internet.defer import Deferred
+
+from chatnet.master.cluster import RETURN_SECONDS
+from chatnet.supervisor import TERM_SECONDS
+
+CHILD = 100
+"""The pid of the first child."""
+
+
+def stopping(master: Master) -> list[Any]:
+    """Begin to stop; gets a result when all is over."""
+    done: list[Any] = []
+    Deferred.fromCoroutine(master.cluster.stop()).addBoth(done.append)
+    master.settle()
+    return done
+
+
+def test_it_fills_up_after_a_second(master: Master) -> None:
+    """No child before a second has passed; then three; the operator is told once all three registered."""
+    master.pass_time(0.75)
+    assert not master.reactor.children
+    master.pass_time(0.25)
+    assert len(master.reactor.running) == 3
+    for number in range(3):
+        assert master.ups == 0
+        master.worker(str(number), CHILD + number)
+    assert master.ups == 1
+    master.worker("3", 1, spawned=False)
+    assert master.ups == 1
+
+
+def test_workers_that_still_live_are_adopted(master: Master) -> None:
+    """Two spawned by an earlier primary: one child is missing."""
+    master.worker("a", 1)
+    master.worker("b", 2)
+    master.adopted()
+    assert len(master.reactor.running) == 1
+
+
+def test_workers_by_hand_and_of_other_hosts_are_neither_counted_nor_touched(master: Master) -> None:
+    """They take nobody's place, before and after, and are left alone by a stop of this host."""
+    by_hand = master.worker("hand", 1, spawned=False)
+    far = master.worker("far", 2, host="there")
+    master.adopted()
+    assert len(master.reactor.running) == 3
+    by_hand.cut()
+    master.pass_time(RETURN_SECONDS + 1)
+    assert len(master.reactor.running) == 3
+    for child in master.reactor.running:
+        child.end()
+    assert not far.hears.shut_down
+
+
+def test_surplus_adopted_workers_are_stopped(master: Master) -> None:
+    """Of five, the two with the fewest sessions; these get no more clients."""
+    peers = [master.worker(str(number), number) for number in range(5)]
+    for number, peer in enumerate(peers):
+        peer.report(sessions=10 - number)
+    master.adopted()
+    assert [peer.hears.shut_down for peer in peers] == [0, 0, 0, 1, 1]
+    assert peers[4].hears.epochs == [EPOCH]
+    assert not master.reactor.children
+    assert set(master.registry.open()) == {"0", "1", "2"}
+    for peer in peers[3:]:
+        peer.cut()
+    master.pass_time(RETURN_SECONDS + 1)
+    assert not master.reactor.children
+
+
+def test_an_adopted_worker_that_is_lost_is_replaced(master: Master) -> None:
+    """By a child, when it has not come back in three seconds."""
+    peers = [master.worker(str(number), number) for number in range(3)]
+    master.adopted()
+    peers[0].cut()
+    master.pass_time(RETURN_SECONDS - 0.25)
+    assert not master.reactor.children
+    master.pass_time(0.25)
+    assert len(master.reactor.running) == 1
+
+
+def test_an_adopted_worker_that_comes_back_is_kept(master: Master) -> None:
+    """Within three seconds nobody takes its place."""
+    peers = [master.worker(str(number), number) for number in range(3)]
+    master.adopted()
+    peers[0].cut()
+    master.pass_time(1)
+    back = master.worker("0", 0)
+    master.pass_time(RETURN_SECONDS)
+    assert not master.reactor.children
+    assert not back.hears.shut_down
+
+
+def test_an_adopted_worker_that_comes_back_too_late_is_stopped(master: Master) -> None:
+    """Its place is taken: three are enough."""
+    peers = [master.worker(str(number), number) for number in range(3)]
+    master.adopted()
+    peers[0].cut()
+    master.pass_time(RETURN_SECONDS)
+    peers[0] = master.worker("0", 0)
+    assert [peer.hears.shut_down for peer in peers] == [1, 0, 0]
+
+
+def test_a_hung_child_is_killed(master: Master) -> None:
+    """Three seconds of silence: its link is dropped, it is killed, and nobody else."""
+    master.adopted()
+    hung, well = master.worker("a", CHILD), master.worker("b", CHILD + 1)
+    master.far_pulse.discard(hung.link)
+    master.pass_time(2.75)
+    assert hung.connected
+    master.pass_time(0.5)
+    assert not hung.connected
+    assert well.connected
+    assert [child.signals for child in master.reactor.children] == [["KILL"], [], []]
+    master.reactor.children[0].end(signal=9)
+    master.pass_time(0.25)
+    assert len(master.reactor.running) == 3
+    assert master.events()[-2:] == [
+        "worker a on here (pid 100) hangs; it is killed",
+        "worker-1 (pid 100) was killed by signal 9; another one is started",
+    ]
+
+
+def test_a_child_that_lost_its_link_may_come_back(master: Master) -> None:
+    """It lives: it is not killed, and not counted twice."""
+    master.adopted()
+    child = master.worker("a", CHILD)
+    child.cut()
+    master.pass_time(RETURN_SECONDS + 1)
+    again = master.worker("a", CHILD)
+    master.pass_time(RETURN_SECONDS + 1)
+    assert len(master.reactor.children) == 3
+    assert not again.hears.shut_down
+    assert all(not child.signals for child in master.reactor.children)
+
+
+def test_a_worker_that_registers_again_replaces_its_older_link(master: Master) -> None:
+    """The older link is cut, and its loss changes nothing."""
+    master.adopted()
+    older = master.worker("a", CHILD)
+    newer = master.worker("a", CHILD)
+    assert not older.connected
+    assert newer.connected
+    assert len(master.registry) == 1
+
+
+def test_a_stop_stops_this_host_and_waits(master: Master) -> None:
+    """Adopted ones are told, children get TERM; it is over when both are gone. Others are left alone."""
+    adopted = master.worker("a", 1)
+    by_hand = master.worker("hand", 2, spawned=False)
+    master.adopted()
+    done = stopping(master)
+    assert adopted.hears.shut_down == 1
+    for child in master.reactor.running:
+        assert child.signals == ["TERM"]
+        child.end(signal=15)
+    master.settle()
+    assert not done
+    adopted.cut()
+    assert done == [None]
+    master.pass_time(RETURN_SECONDS + 1)
+    assert not master.reactor.running
+    assert not by_hand.hears.shut_down
+    assert by_hand.connected
+
+
+def test_a_stop_does_not_wait_for_ever(master: Master) -> None:
+    """An adopted worker that does not go is left after ten seconds."""
+    for number in range(3):
+        master.worker(str(number), number)
+    master.adopted()
+    done = stopping(master)
+    master.pass_time(TERM_SECONDS - 0.25)
+    assert not done
+    master.pass_time(0.25)
+    assert done == [None]
+
+
+def test_the_operators_stop_reaches_all_workers(master: Master) -> None:
+    """Also those by hand and of other hosts; children are left to their supervisor; it waits for all."""
+    master.adopted()
+    child = master.worker("child", CHILD)
+    others = [master.worker("hand", 2, spawned=False), master.worker("far", 3, host="there")]
+    master.cluster.shut_down_all()
+    done = stopping(master)
+    assert [peer.hears.shut_down for peer in (child, *others)] == [0, 1, 1]
+    for process in master.reactor.running:
+        process.end(signal=15)
+    child.cut()
+    others[0].cut()
+    assert not done
+    others[1].cut()
+    assert done == [None]
+    assert len(master.reactor.children) == 3
+
+
+def test_a_stop_before_anything_was_started_starts_nothing(master: Master) -> None:
+    """The second of waiting is given up."""
+    assert stopping(master) == [None]
+    master.pass_time(2)
+    assert not master.reactor.children
+
+
+def test_what_the_operator_sees_of_a_worker(master: Master) -> None:
+    """Its address as a client gets it, its rates, and how far it is behind."""
+    worker = master.worker("a", 5, spawned=False)
+    worker.report(sessions=2, posts=10, deliveries=20, cursor=10)
+    master.pass_time(1)
+    worker.report(sessions=3, posts=40, deliveries=80, cursor=8, poison=1)
+    (shown,) = master.cluster.workers("chat.example", head=10)
+    assert (shown.id, shown.host, shown.pid, shown.spawned) == ("a", "here", 5, False)
+    assert shown.address == "chat.example:5"
+    assert (shown.sessions, shown.posts, shown.deliveries) == (3, 30.0, 60.0)
+    assert (shown.lag, shown.poison) == (2, 1)
