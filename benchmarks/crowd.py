@@ -168,6 +168,8 @@ class Crowd:
                 raise TooSlow(f"{self._contender.name} closed a follower's connection")
             before = got[descriptor]
             got[descriptor] = after = before + size
+            if after // frame > self._sent:
+                raise Uneven(f"{self._contender.name} sent longer frames than at first")
             reached[before // frame] -= 1
             reached[after // frame] += 1
         while self._done < self._sent and not reached[self._done]:

@@ -1,7 +1,8 @@
 """Row: the time to read the newest 20 (what ``CHAT`` begins with) of a small log and of a large one.
 
-Both logs are made through the store's own commit: 1,000 users who post in turn by chance, and 20 readers
-who follow 50 of them each. A read is what a reader's thread does for one ``CHAT``, in a transaction.
+Both logs are made through the store's own commit: 200 users who post in turn by chance, and 20 readers who
+follow 50 of them each; so even in the small log each room has more posts than are asked for. A read is what
+a reader's thread does for one ``CHAT``, in a transaction; the two logs are read in turn.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from chatnet.entries import Draft
 from chatnet.store import NEWEST, sqlite_reads
 from chatnet.store.sqlite_schema import set_up_reader
 
-AUTHORS, READERS, FOLLOWED = 1000, 20, 50
+AUTHORS, READERS, FOLLOWED = 200, 20, 50
 BATCH = 2000
 READS = 20
 """How often each reader reads."""
@@ -30,7 +31,8 @@ READS = 20
 def rows(quick: bool) -> Iterator[Row]:
     """One row: the large log, and the small one beside it."""
     small, large = 10_000, 100_000 if quick else 1_000_000
-    few, many = _measure(small), _measure(large)
+    with scratch() as directory:
+        few, many = _measure(*(_make(directory / f"{posts}.db", posts) for posts in (small, large)))
     yield Row(
         f"newest {NEWEST} at {large:,} posts, p50 / p99",
         milliseconds(many),
@@ -40,20 +42,22 @@ def rows(quick: bool) -> Iterator[Row]:
     )
 
 
-def _measure(posts: int) -> list[float]:
-    """How long each read took, in seconds."""
-    with scratch() as directory:
-        path = directory / "chatnet.db"
-        _make(path, posts)
-        connection = apsw.Connection(str(path))
+def _measure(*paths: Path) -> list[list[float]]:
+    """How long each read took in each of the logs, in seconds."""
+    connections = [apsw.Connection(str(path)) for path in paths]
+    for connection in connections:
         set_up_reader(connection)
-        head = connection.execute("SELECT head FROM log").get
-        times = [_read(connection, reader, head) for _ in range(READS) for reader in range(READERS)]
+    times: list[list[float]] = [[] for _ in paths]
+    for reader in [reader for _ in range(READS) for reader in range(READERS)]:
+        for connection, taken in zip(connections, times, strict=True):
+            taken.append(_read(connection, reader))
+    for connection in connections:
         connection.close()
-        return times
+    return times
 
 
-def _make(path: Path, posts: int) -> None:
+def _make(path: Path, posts: int) -> Path:
+    """A log of so many posts, in a file."""
     chance = random.Random(posts)
     names = [f"u{number}" for number in range(AUTHORS)]
     with new_store(path) as store:
@@ -64,9 +68,11 @@ def _make(path: Path, posts: int) -> None:
         )
         for _ in range(0, posts, BATCH):
             commit(store, [post(name) for name in chance.choices(names, k=BATCH)])
+    return path
 
 
-def _read(connection: apsw.Connection, reader: int, head: int) -> float:
+def _read(connection: apsw.Connection, reader: int) -> float:
+    head = connection.execute("SELECT head FROM log").get
     begun = time.perf_counter()
     with connection:
         found = sqlite_reads.newest(connection, _reader(reader), head)
