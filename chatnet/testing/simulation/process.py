@@ -40,10 +40,6 @@ class Status(NamedTuple):
         return f"is ended by {signal.Signals(self.signal).name}"
 
 
-class _Ended(BaseException):
-    """Unwinds the code of a process that has just ended itself."""
-
-
 class SimProcess:
     """A process of ``host``. ``runs`` is whether its code runs now; ``status`` is None while it lives.
 
@@ -131,8 +127,6 @@ class SimProcess:
         before, simulation.running = simulation.running, self
         try:
             function(*arguments)
-        except _Ended:
-            pass
         except (Exception, SystemExit):
             self._log.failure("Unhandled error")
             if not self.reactor.has_started:
@@ -209,14 +203,12 @@ class SimProcess:
             self.end(Status(0, number))
 
     def exit(self, code: int) -> None:
-        """It ends itself, now: what its code still does on the way out is void."""
+        """It ends itself, now: what its code still does until it returns to the reactor is void."""
         self.end(Status(code, None))
-        raise _Ended
 
     def finished(self, number: int | None) -> None:
         """Its reactor has stopped, perhaps by a signal."""
         self.end(Status(0, number))
-        raise _Ended
 
     def end(self, status: Status) -> None:
         """It is over; the kernel closes what it held, and tells its parent."""

@@ -12,7 +12,7 @@ from twisted.internet.abstract import isIPAddress
 from twisted.internet.address import IPv4Address
 from twisted.internet.base import DelayedCall, _ThreePhaseEvent
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import DNSLookupError, ReactorNotRunning
+from twisted.internet.error import ConnectionDone, ConnectionLost, DNSLookupError, ReactorNotRunning
 from twisted.internet.interfaces import (
     IHostnameResolver,
     IHostResolution,
@@ -24,7 +24,6 @@ from twisted.internet.interfaces import (
     IReactorThreads,
     IReactorTime,
 )
-from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.posixbase import _DisconnectSelectableMixin
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -284,13 +283,15 @@ class SimReactor(_DisconnectSelectableMixin):
             self._log.failure("Unhandled error")
             why = error
         if why:
-            self._disconnectSelectable(descriptor, why, in_read)
+            # Twisted's own, shared failures would keep this process alive in their tracebacks.
+            fresh = {kind: Failure(kind()) for kind in (ConnectionDone, ConnectionLost)}
+            self._disconnectSelectable(descriptor, why, in_read, fresh)
         if not socket.is_closed:
             socket.wake()
 
     def _disconnect_all(self) -> None:
         for descriptor in self.removeAll():
-            descriptor.connectionLost(Failure(CONNECTION_LOST))
+            descriptor.connectionLost(Failure(ConnectionLost()))
 
     # ---- IReactorProcess ----
 

@@ -63,6 +63,8 @@ class Simulation:
     def __enter__(self) -> Self:
         self._collected = gc.isenabled()
         gc.disable()
+        _collect_all()
+        gc.freeze()  # what was there before is not looked at when this run's garbage is collected
         # What simulated processes log is this run's alone, and only it can tell the living from the dead.
         self._observers = globalLogPublisher._observers
         globalLogPublisher._observers = cast(Any, [self._logged])
@@ -90,7 +92,7 @@ class Simulation:
         self.network.forget()
         hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
-            gc.collect()
+            _collect_all()
         finally:
             sys.unraisablehook = hook
 
@@ -200,6 +202,12 @@ class Simulation:
         else:
             self.note(process.name, "says: {}", text)
         process.print(text if failure is None else f"{text}: {_brief(failure)}")
+
+
+def _collect_all() -> None:
+    """What a finalizer touches lives on until the next collection."""
+    while gc.collect():
+        pass
 
 
 def _brief(failure: Failure) -> str:

@@ -182,8 +182,10 @@ class SimStdio:
         return self._terminal.password
 
     def error(self, line: str) -> None:
-        self._terminal.errors.append(line)
-        self._process.simulation.note(self._process.name, "says on standard error: {}", line)
+        if not self._process.is_dead:
+            self._terminal.errors.append(line)
+            self._process.simulation.note(self._process.name, "says on standard error: {}", line)
 
     def say(self, line: str) -> None:
-        self._terminal.lines.append(line)
+        if not self._process.is_dead:
+            self._terminal.lines.append(line)
