@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from chatnet.entries import Draft
 from chatnet.store import Log, Outcome
+from chatnet.worker.gathering import Gathering
 
 MOST_DRAFTS = 200
 """How many drafts of a session may be outstanding before its connection is not read any more."""
@@ -18,6 +19,8 @@ MOST_WAITING = 64 * 1024 * 1024
 """How much may wait in the log's appender, in bytes, before connections that add to it are not read."""
 BURST_SECONDS = 5
 """How many seconds' worth of its rate a session may post at once."""
+
+T = TypeVar("T")
 
 
 class Readable(Protocol):
@@ -49,6 +52,7 @@ class DraftStream:
 
     __slots__ = (
         "_clock",
+        "_gathering",
         "_link",
         "_log",
         "_monotonic",
@@ -64,12 +68,14 @@ class DraftStream:
     def __init__(
         self,
         log: Log,
+        gathering: Gathering,
         link: Readable,
         rate: int,
         clock: IReactorTime,
         monotonic: Callable[[], float],
     ) -> None:
         self._log = log
+        self._gathering = gathering
         self._link = link
         self._rate = rate
         self._clock = clock
@@ -134,11 +140,11 @@ class DraftStream:
         return True
 
     def _append(self, draft: Draft) -> Deferred[Outcome]:
-        return self._log.append((draft,)).addBoth(self._appended)
+        return self._gathering.append(draft).addBoth(self._appended)
 
-    def _appended(self, outcomes: Any) -> Any:
+    def _appended(self, outcome: T) -> T:
         self._end()
-        return outcomes if isinstance(outcomes, Failure) else outcomes[0]
+        return outcome
 
     def _enqueue(self, place: _Place) -> Deferred[Outcome]:
         self._queue.append(place)

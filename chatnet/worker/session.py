@@ -17,6 +17,7 @@ from chatnet.link import PING, Locator
 from chatnet.store import Log, Outcome, Refused
 from chatnet.wire import session as wire
 from chatnet.worker.drafts import DraftStream
+from chatnet.worker.gathering import Gathering
 from chatnet.worker.listening import Listening
 from chatnet.worker.logins import Hashing, refusal
 from chatnet.worker.router import Resident, Router
@@ -41,6 +42,7 @@ class Sessions:
         monotonic: Callable[[], float],
     ) -> None:
         self.log = log
+        self.gathering = Gathering(log, clock)
         self.router = router
         self.hashing = hashing
         self.rate = rate
@@ -104,7 +106,9 @@ class Session(Locator):
     def _stream(self) -> DraftStream:
         if self._drafts is None:
             shared = self._sessions
-            self._drafts = DraftStream(shared.log, self.link, shared.rate, shared.clock, shared.monotonic)
+            self._drafts = DraftStream(
+                shared.log, shared.gathering, self.link, shared.rate, shared.clock, shared.monotonic
+            )
         return self._drafts
 
     def _accepted(self, outcome: Outcome) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from chatnet.entries import Draft
@@ -15,6 +15,7 @@ from chatnet.errors import BadSecret, TryLater
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
 from chatnet.worker.drafts import BURST_SECONDS, MOST_DRAFTS, MOST_WAITING, DraftStream
+from chatnet.worker.gathering import Gathering
 from chatnet.worker.logins import MOST_HASHES
 
 
@@ -43,9 +44,11 @@ class Stream:
         self.link = Reading()
         self.log = MemoryLog(clock=self.clock.seconds)
         self.log.append([Draft("register", "alice", "alice", "secret", b"r" * 16)])
-        self.stream = DraftStream(self.log, self.link, rate, self.clock, self.clock.seconds)
+        self.gathering = Gathering(self.log, self.clock)
+        self.stream = DraftStream(self.log, self.gathering, self.link, rate, self.clock, self.clock.seconds)
 
     def appended(self) -> list[str]:
+        self.clock.advance(0)
         return [entry.text for entry in self.log.entries[1:]]
 
 
@@ -55,10 +58,10 @@ def test_drafts_within_the_burst_pass_at_once() -> None:
     outcomes: list[Any] = []
     for number in range(52):
         one.stream.send(draft(number)).addCallback(outcomes.append)
-    assert len(outcomes) == 10 * BURST_SECONDS == 50
     one.clock.advance(0.05)
-    assert len(outcomes) == 50
+    assert len(outcomes) == 10 * BURST_SECONDS == 50
     one.clock.advance(0.06)
+    one.clock.advance(0)
     assert len(outcomes) == 51
     one.clock.advance(0.1)
     assert one.appended() == [str(number) for number in range(52)]
@@ -87,8 +90,11 @@ def test_no_rate_no_hold() -> None:
 def test_too_many_outstanding_hold_the_connection() -> None:
     """Beyond 200 it is not read any more, until half of them are done."""
     one = Stream(rate=10)
-    for number in range(50 + MOST_DRAFTS):
+    for number in range(50):
         one.stream.send(draft(number))
+    one.clock.advance(0)
+    for number in range(MOST_DRAFTS):
+        one.stream.send(draft(50 + number))
     assert one.link.holds == 0
     one.stream.send(draft(1000))
     assert one.link.holds == 1
@@ -105,9 +111,11 @@ def test_a_log_with_too_much_waiting_holds_who_adds_to_it() -> None:
     one = Stream(rate=0)
     one.log.held = True
     one.stream.send(draft(1))
+    one.clock.advance(0)
     assert one.link.holds == 0
     one.log.waiting_bytes = MOST_WAITING + 1
     one.stream.send(draft(2))
+    one.clock.advance(0)
     assert one.link.holds == 1
     one.log.let_go()
     assert one.link.holds == 0
@@ -141,8 +149,8 @@ def test_what_is_held_goes_with_the_session() -> None:
     one.stream.send_when_made(making)
     one.stream.stop()
     making.callback(draft(11))
-    assert not one.clock.getDelayedCalls()
     assert len(one.appended()) == 5
+    assert not one.clock.getDelayedCalls()
 
 
 @given(st.lists(st.one_of(st.just("send"), st.just("make"), st.just("made"), st.floats(0, 3)), max_size=60))
@@ -172,6 +180,36 @@ def test_order_is_kept_whatever_happens(steps: list[Any]) -> None:
         one.clock.advance(0.5)
     assert one.appended() == [str(number) for number in range(sent)]
     assert not one.clock.getDelayedCalls()
+
+
+def test_what_comes_in_one_turn_is_appended_together() -> None:
+    """Of all sessions, in the order of arrival: one commit, not one for the first and one for the rest."""
+    one = Stream(rate=0)
+    other = DraftStream(one.log, one.gathering, one.link, 0, one.clock, one.clock.seconds)
+    batches: list[list[str]] = []
+    append = one.log.append
+    one.log.append = lambda drafts: (batches.append([each.text for each in drafts]), append(drafts))[1]
+    answers: list[Any] = []
+    for number in range(6):
+        (one.stream if number % 2 else other).send(draft(number)).addCallback(answers.append)
+    assert not answers
+    one.clock.advance(0)
+    assert batches == [["0", "1", "2", "3", "4", "5"]]
+    assert answers == [2, 3, 4, 5, 6, 7]
+
+
+def test_an_append_that_fails_fails_each_of_its_drafts() -> None:
+    """None is left without an answer, and those of the next turn go on."""
+    one = Stream(rate=0)
+    append, one.log.append = one.log.append, lambda drafts: fail(ZeroDivisionError())
+    failures: list[Any] = []
+    for number in range(2):
+        one.stream.send(draft(number)).addErrback(failures.append)
+    one.clock.advance(0)
+    assert [failure.type for failure in failures] == [ZeroDivisionError] * 2
+    one.log.append = append
+    one.stream.send(draft(2))
+    assert one.appended() == ["2"]
 
 
 # ---- through a session ----
