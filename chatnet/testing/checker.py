@@ -1,0 +1,369 @@
+"""Were the promises of section 3 of the design kept? From what users recorded, and the final log. Pure.
+
+Each promise is a function from the :class:`Evidence` to the sentences that say how it was broken.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from chatnet.entries import Entry, check_text, fold_room, is_topic, places
+from chatnet.errors import (
+    AlreadyJoined,
+    BadRoom,
+    BadText,
+    ChatnetError,
+    NoSuchRoom,
+    NotJoined,
+    OwnRoom,
+)
+from chatnet.store import NEWEST
+from chatnet.testing.evidence import Evidence, Reading, SentDraft, shown
+from chatnet.testing.history import (
+    Acknowledged,
+    ChatBegun,
+    Ended,
+    EpochBegun,
+    LeaseLost,
+    LeaseTaken,
+    LoggedIn,
+    PageRead,
+    Sample,
+    Sent,
+    Took,
+)
+
+Violations = Iterator[str]
+
+NOBODY_FOUND = "No cluster was found"
+"""A client that finds nobody when it starts may give up, with a sentence that begins so."""
+
+
+# ---- the promises ----
+
+
+def durable(evidence: Evidence) -> Violations:
+    """Promise 1: what was acknowledged, or seen, is in the log as it was; and nothing that nobody sent."""
+    yield from _not_dense(evidence.log)
+    yield from _acknowledged_and_gone(evidence)
+    yield from _seen_and_gone(evidence)
+    yield from _of_nobody(evidence)
+
+
+def exactly_once(evidence: Evidence) -> Violations:
+    """Promise 2: each draft is in the log once, or refused for a good reason; each post is delivered once."""
+    for (user, key), entries in evidence.by_key.items():
+        if len(entries) > 1:
+            seqs = ", ".join(str(entry.seq) for entry in entries)
+            yield f"the key {shown(key)} of {user} is in the log more than once: at {seqs}"
+    for place, draft in evidence.drafts.items():
+        if len(set(draft.seqs)) > 1:
+            yield f"{draft} was acknowledged at different seqs: {draft.seqs}"
+        if draft.codes and (there := evidence.by_key.get(place)):
+            yield f"{draft} was refused ({draft.codes[0]}), and is in the log at {there[0].seq}"
+        if draft.codes and draft.seqs:
+            yield f"{draft} was both acknowledged and refused ({draft.codes[0]})"
+        is_open = evidence.settled and draft.sent.client not in evidence.stopped
+        if is_open and not draft.codes and not draft.seqs:
+            yield f"{draft}, sent at {draft.sent.time:.3f}, was never answered"
+    yield from _wrongly_refused(evidence)
+    for reading in evidence.readings:
+        for seq in reading.repeated:
+            yield f"{reading} was given {seq} again"
+
+
+def one_order(evidence: Evidence) -> Violations:
+    """Promise 3: all readers see rising seqs; a client's drafts are in the log as it sent them.
+
+    And whoever sends after having been told of an entry comes after it.
+    """
+    for before, after in pairwise(evidence.log):
+        if after.time < before.time:
+            yield f"the entry {after.seq} is older than the one before it"
+    for reading in evidence.readings:
+        seqs = [entry.seq for entry in reading.took]
+        for first, second in pairwise([reading.begun.cursor, *seqs]):
+            if second <= first:
+                yield f"{reading} was given {second} after {first}"
+    for event in evidence.events:
+        if isinstance(event, ChatBegun | PageRead):
+            posts = event.newest if isinstance(event, ChatBegun) else event.posts
+            if not _rises(posts):
+                yield f"{event.client} was given a page out of order: {_seqs(posts)}"
+    for client, drafts in evidence.drafts_of_clients.items():
+        yield from _out_of_order(client, drafts, evidence)
+
+
+def no_gaps(evidence: Evidence) -> Violations:
+    """Promise 4: each reader was given every visible post behind the cursor at which it began, and no other.
+
+    What a chat begins with, and pages of history, have no gap either.
+    """
+    for reading in evidence.readings:
+        yield from _gaps(reading, evidence)
+        yield from _wrong_newest(reading.begun, evidence)
+    for event in evidence.events:
+        if isinstance(event, PageRead):
+            yield from _wrong_page(event, evidence)
+
+
+def bounded_memory(evidence: Evidence) -> Violations:
+    """Promise 5: no process kept more than it may."""
+    for event in evidence.events:
+        if isinstance(event, Sample) and event.value > event.most:
+            yield (
+                f"{event.client} had {event.value:,} {event.measure} at {event.time:.3f}, "
+                f"and may have {event.most:,}"
+            )
+
+
+def no_split_brain(evidence: Evidence) -> Violations:
+    """Promise 6: one master at a time holds the lease; only it commands, each in a higher epoch."""
+    holder, epoch = "", 0
+    for event in evidence.events:
+        match event:
+            case LeaseTaken():
+                if holder:
+                    yield f"{event.client} took the lease at {event.time:.3f} while {holder} held it"
+                holder = event.client
+            case LeaseLost():
+                if holder == event.client:
+                    holder = ""
+            case EpochBegun():
+                if holder != event.client:
+                    yield f"{event.client} commands at {event.time:.3f} without the lease"
+                if event.epoch <= epoch:
+                    yield f"{event.client} commands in epoch {event.epoch} after epoch {epoch}"
+                epoch = max(epoch, event.epoch)
+
+
+def nobody_logs_in_again(evidence: Evidence) -> Violations:
+    """The claim of section 1: who has logged in once only ever resumes, and nobody is turned away."""
+    for event in evidence.events:
+        match event:
+            case LoggedIn(how="again"):
+                yield f"{event.client} had to log in again at {event.time:.3f}"
+            case Ended() if not event.sentence.startswith(NOBODY_FOUND):
+                yield f"{event.client} gave up at {event.time:.3f}: {event.sentence}"
+
+
+PROMISES = (
+    durable,
+    exactly_once,
+    one_order,
+    no_gaps,
+    bounded_memory,
+    no_split_brain,
+    nobody_logs_in_again,
+)
+
+
+def check(evidence: Evidence) -> list[str]:
+    """How the promises were broken; nothing if they were kept."""
+    return [f"{promise.__name__}: {how}" for promise in PROMISES for how in promise(evidence)]
+
+
+# ---- durable ----
+
+
+def _not_dense(log: Sequence[Entry]) -> Violations:
+    for seq, entry in enumerate(log, 1):
+        if entry.seq != seq:
+            yield f"the log has {entry.seq} where {seq} should be"
+            return
+
+
+def _acknowledged_and_gone(evidence: Evidence) -> Violations:
+    for event in evidence.events:
+        if not isinstance(event, Acknowledged):
+            continue
+        draft, entry = evidence.drafts.get((event.user, event.key)), evidence.entry(event.seq)
+        if draft is None:
+            yield f"{event.client} was told that {shown(event.key)} is durable, which it never sent"
+        elif entry is None:
+            yield f"{draft} was acknowledged at {event.seq}, and the log ends at {len(evidence.log)}"
+        elif not _matches(draft.sent, entry):
+            yield f"{draft} was acknowledged at {event.seq}, where the log has {entry}"
+
+
+def _seen_and_gone(evidence: Evidence) -> Violations:
+    for event in evidence.events:
+        seen: Sequence[Entry] = ()
+        match event:
+            case ChatBegun():
+                seen = event.newest
+            case PageRead():
+                seen = event.posts
+            case Took():
+                seen = (event.entry,)
+        for entry in seen:
+            if evidence.entry(entry.seq) != entry:
+                yield f"{event.client} saw {entry}, where the log has {evidence.entry(entry.seq)}"
+
+
+def _of_nobody(evidence: Evidence) -> Violations:
+    registered: set[str] = set()
+    for entry in evidence.log:
+        if entry.kind == "register":
+            if entry.user in registered or entry.user not in evidence.users:
+                yield f"{entry.user} was registered at {entry.seq}, by nobody or not for the first time"
+            registered.add(entry.user)
+            continue
+        draft = evidence.drafts.get((entry.user, entry.key))
+        if draft is None or not _matches(draft.sent, entry):
+            yield f"nobody ever sent the entry {entry}"
+        if entry.user not in registered:
+            yield f"the entry {entry} is of a user who was not registered before"
+
+
+def _matches(sent: Sent, entry: Entry) -> bool:
+    room = sent.user if sent.kind == "post" else fold_room(sent.room)
+    return (entry.user, entry.key, entry.kind, entry.room, entry.text) == (
+        sent.user,
+        sent.key,
+        sent.kind,
+        room,
+        sent.text,
+    )
+
+
+# ---- exactly once ----
+
+
+def _wrongly_refused(evidence: Evidence) -> Violations:
+    for drafts in evidence.drafts_of_clients.values():
+        for at, draft in enumerate(drafts):
+            if draft.codes:
+                floor = max([draft.known, *_seqs_in_log(drafts[:at], evidence)])
+                ceiling = min([len(evidence.log) + 1, *_seqs_in_log(drafts[at + 1 :], evidence)])
+                if draft.codes[0] not in _right_refusals(draft.sent, floor, ceiling, evidence):
+                    what = draft.sent.room or draft.sent.text
+                    yield f"{draft} ({what!r}) was refused for no reason: {draft.codes[0]}"
+
+
+def _right_refusals(sent: Sent, floor: int, ceiling: int, evidence: Evidence) -> set[str]:
+    """The codes by which it may be refused, if that was somewhere from ``floor`` to before ``ceiling``."""
+    right: set[type[ChatnetError]] = set()
+    if sent.kind == "post":
+        try:
+            check_text(sent.text)
+        except BadText:
+            right.add(BadText)
+        return _codes(right)
+    try:
+        room = fold_room(sent.room)
+    except BadRoom:
+        return _codes({BadRoom})
+    if room == sent.user:
+        right.add(OwnRoom)
+    stays = [stay for stay in evidence.memberships[sent.user].intervals() if stay.room == room]
+    ever_in = any(stay.joined < ceiling and (stay.left is None or stay.left > floor) for stay in stays)
+    always_in = any(stay.joined <= floor and (stay.left is None or stay.left >= ceiling) for stay in stays)
+    if sent.kind == "join":
+        if ever_in:
+            right.add(AlreadyJoined)
+        if not is_topic(room) and evidence.rooms.get(room, ceiling) > floor:
+            right.add(NoSuchRoom)
+    elif not always_in:
+        right.add(NotJoined)
+    return _codes(right)
+
+
+def _codes(errors: Iterable[type[ChatnetError]]) -> set[str]:
+    return {error.code.decode() for error in errors}
+
+
+# ---- one order ----
+
+
+def _out_of_order(client: str, drafts: Sequence[SentDraft], evidence: Evidence) -> Violations:
+    before = 0
+    for draft in drafts:
+        for seq in _seqs_in_log([draft], evidence):
+            if seq < before:
+                yield f"{draft} is in the log at {seq}, before what {client} sent before it, at {before}"
+            if seq <= draft.known:
+                yield f"{draft} is in the log at {seq}, though {draft.known} was known when it was sent"
+            before = max(before, seq)
+
+
+def _rises(posts: Sequence[Entry]) -> bool:
+    return all(first.seq < second.seq for first, second in pairwise(posts))
+
+
+# ---- no gaps ----
+
+
+def _gaps(reading: Reading, evidence: Evidence) -> Violations:
+    end = len(evidence.log) if evidence.settled and reading.is_open else reading.cursor
+    if reading.cursor > len(evidence.log):
+        yield f"{reading} has the cursor {reading.cursor}, and the log ends at {len(evidence.log)}"
+    expected = _between(evidence.visible[reading.begun.user], reading.begun.cursor, end)
+    wanted, given = {post.seq for post in expected}, {post.seq for post in reading.took}
+    if missing := sorted(wanted - given):
+        yield f"{reading}, from {reading.begun.cursor} to {end}, was never given {_some(missing)}"
+    if surplus := sorted(given - wanted):
+        yield f"{reading} was given what {reading.begun.user} may not see: {_some(surplus)}"
+
+
+def _wrong_newest(begun: ChatBegun, evidence: Evidence) -> Violations:
+    stays = evidence.memberships[begun.user].intervals()
+    cursor = begun.cursor
+    heard_at = {begun.user, f"@{begun.user}"} | {
+        stay.room for stay in stays if stay.joined <= cursor and (stay.left is None or stay.left > cursor)
+    }
+    heard = [
+        post.seq
+        for post in evidence.posts
+        if post.seq <= cursor and not heard_at.isdisjoint(places(post.user, post.text))
+    ]
+    if _seqs(begun.newest) != heard[-NEWEST:]:
+        yield (
+            f"{begun.client} chats from {cursor} on, and was given {_seqs(begun.newest)} "
+            f"instead of {heard[-NEWEST:]}"
+        )
+
+
+def _wrong_page(page: PageRead, evidence: Evidence) -> Violations:
+    end = len(evidence.log) if page.before is None else page.before - 1
+    room = fold_room(page.room)
+    in_room = [
+        post.seq for post in evidence.posts if post.seq <= end and room in places(post.user, post.text)
+    ]
+    given = _seqs(page.posts)
+    if not given:
+        if in_room and page.before is not None:
+            yield f"{page.client} was given nothing of {page.room} before {page.before}"
+        return
+    last = given[-1] if page.before is None else end
+    upto = [seq for seq in in_room if seq <= last]
+    if given != upto[-len(given) :]:
+        where = f"{page.room} before {page.before}"
+        yield f"{page.client} read {where}, and was given {_some(given)} of {_some(in_room)}"
+
+
+def _between(posts: Sequence[Entry], after: int, upto: int) -> Sequence[Entry]:
+    def seq(post: Entry) -> int:
+        return post.seq
+
+    return posts[bisect_right(posts, after, key=seq) : bisect_right(posts, upto, key=seq)]
+
+
+# ---- words ----
+
+
+def _seqs_in_log(drafts: Iterable[SentDraft], evidence: Evidence) -> list[int]:
+    return [
+        entry.seq for draft in drafts for entry in evidence.by_key.get((draft.sent.user, draft.sent.key), ())
+    ]
+
+
+def _seqs(posts: Iterable[Entry]) -> list[int]:
+    return [post.seq for post in posts]
+
+
+def _some(seqs: Sequence[int]) -> str:
+    shown = ", ".join(map(str, seqs[:10]))
+    return shown if len(seqs) <= 10 else f"{shown} and {len(seqs) - 10} more"

@@ -1,0 +1,174 @@
+"""What a run left behind, put in order for the checker. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from chatnet.entries import Entry, Memberships, is_topic, places, visible
+from chatnet.testing.history import (
+    Acknowledged,
+    ChatBegun,
+    ChatEnded,
+    CursorMoved,
+    Event,
+    Refused,
+    Repeated,
+    Sent,
+    Started,
+    Stopped,
+    Took,
+)
+
+
+@dataclass
+class SentDraft:
+    """One draft, what became of it, and how much of the log was known to be there when it was made."""
+
+    sent: Sent
+    known: int
+    seqs: list[int] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"the {self.sent.kind} {shown(self.sent.key)} of {self.sent.client}"
+
+
+@dataclass
+class Reading:
+    """One chat of one client. ``cursor`` is the last that it knew; ``is_open`` is whether it goes on."""
+
+    begun: ChatBegun
+    cursor: int
+    took: list[Entry] = field(default_factory=list)
+    repeated: list[int] = field(default_factory=list)
+    is_open: bool = True
+
+    def __str__(self) -> str:
+        return f"reader {self.begun.reader} of {self.begun.client}"
+
+
+class Evidence:
+    """What all users recorded, in the order in which it happened, and the whole final ``log``.
+
+    ``settled``: the run ended in peace, with everybody connected and all that they sent answered.
+    """
+
+    def __init__(self, events: Sequence[Event], log: Sequence[Entry], settled: bool = True) -> None:
+        self.events = events
+        self.log = log
+        self.settled = settled
+
+    def entry(self, seq: int) -> Entry | None:
+        """What the log has at ``seq``."""
+        return self.log[seq - 1] if 0 < seq <= len(self.log) else None
+
+    @cached_property
+    def by_key(self) -> dict[tuple[str, bytes], list[Entry]]:
+        """The entries of each key."""
+        found: dict[tuple[str, bytes], list[Entry]] = {}
+        for entry in self.log:
+            found.setdefault((entry.user, entry.key), []).append(entry)
+        return found
+
+    @cached_property
+    def drafts(self) -> dict[tuple[str, bytes], SentDraft]:
+        """All that was sent, by user and key, in order."""
+        drafts: dict[tuple[str, bytes], SentDraft] = {}
+        known = 0
+        for event in self.events:
+            match event:
+                case Sent():
+                    drafts[event.user, event.key] = SentDraft(event, known)
+                case Acknowledged():
+                    known = max(known, event.seq)
+                    if draft := drafts.get((event.user, event.key)):
+                        draft.seqs.append(event.seq)
+                case Refused():
+                    if draft := drafts.get((event.user, event.key)):
+                        draft.codes.append(event.code)
+        return drafts
+
+    @cached_property
+    def drafts_of_clients(self) -> dict[str, list[SentDraft]]:
+        """Those of each client, in the order in which it sent them."""
+        drafts: dict[str, list[SentDraft]] = {}
+        for draft in self.drafts.values():
+            drafts.setdefault(draft.sent.client, []).append(draft)
+        return drafts
+
+    @cached_property
+    def readings(self) -> list[Reading]:
+        """All chats, in the order in which they began."""
+        readings: dict[tuple[str, int], Reading] = {}
+        for event in self.events:
+            match event:
+                case ChatBegun():
+                    readings[event.client, event.reader] = Reading(event, event.cursor)
+                case Took():
+                    reading = readings[event.client, event.reader]
+                    reading.took.append(event.entry)
+                    reading.cursor = max(reading.cursor, event.entry.seq)
+                case Repeated():
+                    readings[event.client, event.reader].repeated.append(event.seq)
+                case CursorMoved():
+                    readings[event.client, event.reader].cursor = event.cursor
+                case ChatEnded():
+                    readings[event.client, event.reader].is_open = False
+        for reading in readings.values():
+            reading.is_open &= reading.begun.client not in self.stopped
+        return list(readings.values())
+
+    @cached_property
+    def stopped(self) -> set[str]:
+        """The clients that were ended by their users."""
+        return {event.client for event in self.events if isinstance(event, Stopped)}
+
+    @cached_property
+    def users(self) -> set[str]:
+        """All who ever tried to log in."""
+        return {event.user for event in self.events if isinstance(event, Started)}
+
+    @cached_property
+    def posts(self) -> list[Entry]:
+        """The posts of the log."""
+        return [entry for entry in self.log if entry.kind == "post"]
+
+    @cached_property
+    def memberships(self) -> dict[str, Memberships]:
+        """All stays of each user."""
+        stays = {user: Memberships() for user in self.users}
+        for entry in self.log:
+            if entry.kind in ("join", "leave") and entry.user in stays:
+                stays[entry.user].apply(entry)
+        return stays
+
+    @cached_property
+    def visible(self) -> dict[str, list[Entry]]:
+        """The posts that each user may see."""
+        return {
+            user: [post for post in self.posts if visible(post, user, stays)]
+            for user, stays in self.memberships.items()
+        }
+
+    @cached_property
+    def rooms(self) -> dict[str, int]:
+        """The seq since which each room is there."""
+        since: dict[str, int] = {}
+        for entry in self.log:
+            rooms: Iterable[str] = ()
+            if entry.kind == "register":
+                rooms = (entry.user,)
+            elif entry.kind == "join":
+                rooms = (entry.room,)
+            elif entry.kind == "post":
+                rooms = filter(is_topic, places(entry.user, entry.text))
+            for room in rooms:
+                since.setdefault(room, entry.seq)
+        return since
+
+
+def shown(key: bytes) -> str:
+    """A key, short enough to read and long enough to find."""
+    return key.hex()[:8]

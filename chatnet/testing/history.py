@@ -1,0 +1,188 @@
+"""What users did and what they were told, recorded for the checker. Pure.
+
+A history is a list of events in the order in which they happened, of all clients. A *client* is one run of
+one user's program; its name is the user's, a slash and a number. It is stored as lines of JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from chatnet.entries import Entry, Kind
+
+
+class Event(msgspec.Struct, kw_only=True, tag_field="event"):
+    """Something that happened to ``client`` at ``time``, in seconds on a clock that does not step."""
+
+    time: float
+    client: str
+
+    @property
+    def user(self) -> str:
+        """Whose client it is."""
+        return self.client.partition("/")[0]
+
+
+class Started(Event):
+    """The client begins; from now on it keeps connected."""
+
+
+class Stopped(Event):
+    """The client was ended by its user: what it sent and was not answered may be in the log or not."""
+
+
+class LoggedIn(Event):
+    """The client is connected: for the first time in its user's life, by its ticket, or all over again."""
+
+    how: Literal["first", "resumed", "again"]
+
+
+class Lost(Event):
+    """The client lost its connection, and is seeking another."""
+
+
+class Told(Event):
+    """The client was told something that its user should know."""
+
+    sentence: str
+
+
+class Ended(Event):
+    """The client gave up, for the reason that ``sentence`` says."""
+
+    sentence: str
+
+
+class Sent(Event):
+    """The client made a draft, and will send it until it is answered."""
+
+    key: bytes
+    kind: Kind
+    room: str
+    text: str
+
+
+class Acknowledged(Event):
+    """The draft with this key is durable, at ``seq``."""
+
+    key: bytes
+    seq: int
+
+
+class Refused(Event):
+    """The draft with this key will never be in the log; ``code`` is the error's."""
+
+    key: bytes
+    code: str
+
+
+class ChatBegun(Event):
+    """A reader begins: it was given the ``newest`` posts, and hears all that is behind ``cursor``."""
+
+    reader: int
+    cursor: int
+    newest: list[Entry]
+
+
+class Took(Event):
+    """The reader was given a post behind its cursor, which is now there."""
+
+    reader: int
+    entry: Entry
+
+
+class Repeated(Event):
+    """The reader was given a post that is not behind its cursor, and dropped it."""
+
+    reader: int
+    seq: int
+
+
+class CursorMoved(Event):
+    """The reader was told that there is nothing more for it up to ``cursor``."""
+
+    reader: int
+    cursor: int
+
+
+class ChatEnded(Event):
+    """The reader hears no more."""
+
+    reader: int
+
+
+class PageRead(Event):
+    """The client was given a page of a room's posts before seq ``before``, or the newest."""
+
+    room: str
+    before: int | None
+    posts: list[Entry]
+
+
+class LeaseTaken(Event):
+    """The master ``client`` holds the lease."""
+
+
+class LeaseLost(Event):
+    """The master ``client`` holds the lease no more."""
+
+
+class EpochBegun(Event):
+    """The master ``client`` commands in ``epoch``."""
+
+    epoch: int
+
+
+class Sample(Event):
+    """Of the process ``client``: ``measure`` has this ``value``, and may have at most ``most``."""
+
+    measure: str
+    value: int
+    most: int
+
+
+AnyEvent = (
+    Started
+    | Stopped
+    | LoggedIn
+    | Lost
+    | Told
+    | Ended
+    | Sent
+    | Acknowledged
+    | Refused
+    | ChatBegun
+    | Took
+    | Repeated
+    | CursorMoved
+    | ChatEnded
+    | PageRead
+    | LeaseTaken
+    | LeaseLost
+    | EpochBegun
+    | Sample
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: Any = msgspec.json.Decoder(AnyEvent)
+
+
+def line(event: Event) -> bytes:
+    """``event`` as one line."""
+    return _encoder.encode(event) + b"\n"
+
+
+def read(lines: Iterable[bytes]) -> list[Event]:
+    """The events of the lines. The last one may be torn: its writer was killed.
+
+    :raises msgspec.MsgspecError: another is.
+    """
+    return [_decoder.decode(text) for text in lines if text.endswith(b"\n")]
+
+
+def merge(*histories: Iterable[Event]) -> list[Event]:
+    """One history of several, by the events' times; they were recorded on one machine."""
+    return sorted((event for history in histories for event in history), key=lambda event: event.time)

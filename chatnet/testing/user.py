@@ -1,0 +1,284 @@
+"""A user who is played by a script: the real client's connection, with its history recorded.
+
+It works on any reactor; several may be in one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from chatnet.addresses import Address
+from chatnet.client.connection import Connection, Up
+from chatnet.client.feed import Beginning, Feed, Following
+from chatnet.client.finding import Finder
+from chatnet.client.identity import Identity, config_directory
+from chatnet.client.service import PATIENCE, PING_EVERY, TICK
+from chatnet.entries import Entry, Kind
+from chatnet.errors import ChatnetError
+from chatnet.link import Pulse
+from chatnet.outbox import Outboxes
+from chatnet.testing import history
+from chatnet.wire.session import History, Join, Leave, List, Post
+from chatnet.world import World
+
+_KINDS: dict[type[amp.Command], Kind] = {Post: "post", Join: "join", Leave: "leave"}
+
+
+class Recorder:
+    """Records what happens to one client; ``keep`` gets each event, ``now`` is in seconds."""
+
+    def __init__(
+        self, client: str, keep: Callable[[history.Event], object], now: Callable[[], float]
+    ) -> None:
+        self.client = client
+        self._keep = keep
+        self._now = now
+
+    def __call__(self, kind: type[history.Event], /, **fields: Any) -> None:
+        """Something of this kind happens now."""
+        self._keep(kind(time=self._now(), client=self.client, **fields))
+
+
+class RecordedFeed(Feed):
+    """The real feed. A reader is one chat, from its beginning to its end, across reconnects."""
+
+    def __init__(self, record: Recorder) -> None:
+        super().__init__()
+        self._record = record
+        self._reader = 0
+        self.newest: Sequence[Entry] = ()
+
+    def begin(self) -> None:
+        self._ended()
+        super().begin()
+
+    def end(self) -> None:
+        self._ended()
+        super().end()
+
+    def began(self, cursor: int) -> list[Entry]:
+        if isinstance(self.state, Beginning):
+            self._reader += 1
+            self._record(history.ChatBegun, reader=self._reader, cursor=cursor, newest=list(self.newest))
+        return super().began(cursor)
+
+    def take(self, entry: Entry) -> bool:
+        if isinstance(self.state, Following):
+            if entry.seq > self.state.cursor:
+                self._record(history.Took, reader=self._reader, entry=entry)
+            else:
+                self._record(history.Repeated, reader=self._reader, seq=entry.seq)
+        return super().take(entry)
+
+    def nothing_up_to(self, seq: int) -> None:
+        before = self.cursor
+        super().nothing_up_to(seq)
+        if self.cursor is not None and self.cursor != before:
+            self._record(history.CursorMoved, reader=self._reader, cursor=self.cursor)
+
+    def _ended(self) -> None:
+        if isinstance(self.state, Following):
+            self._record(history.ChatEnded, reader=self._reader)
+
+
+class RecordedIdentity(Identity):
+    """The real identity, which is given a ticket at each login that is not a resumption."""
+
+    logged_in: str | None = None
+
+    def keep_ticket(self, ticket: bytes, forget_secret: bool) -> None:
+        self.logged_in = "first" if self.ticket is None else "again"
+        super().keep_ticket(ticket, forget_secret)
+
+    def how(self) -> str:
+        """How one has got in since this was last asked."""
+        how, self.logged_in = self.logged_in or "resumed", None
+        return how
+
+
+class RecordedConnection(Connection):
+    """The real connection; its drafts are recorded."""
+
+    def __init__(self, record: Recorder, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._record = record
+        self._feed = self.feed = RecordedFeed(record)
+
+    @property
+    def link(self) -> Any:
+        """The link while it is logged in, else None."""
+        return self._state.link if isinstance(self._state, Up) else None
+
+    def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
+        key = arguments.get("key")
+        if key is None:
+            return super().ask(command, **arguments)
+        self._record(
+            history.Sent,
+            key=key,
+            kind=_KINDS[command],
+            room=arguments.get("room", ""),
+            text=arguments.get("text", ""),
+        )
+        return (
+            super()
+            .ask(command, **arguments)
+            .addCallbacks(self._acknowledged, self._refused, callbackArgs=(key,), errbackArgs=(key,))
+        )
+
+    def _acknowledged(self, answer: dict[str, Any], key: bytes) -> dict[str, Any]:
+        self._record(history.Acknowledged, key=key, seq=answer["seq"])
+        return answer
+
+    def _refused(self, failure: Failure, key: bytes) -> Failure:
+        error = failure.value
+        code = error.code.decode() if isinstance(error, ChatnetError) else type(error).__name__
+        self._record(history.Refused, key=key, code=code)
+        return failure
+
+
+class User:
+    """One client of ``name``, who is played. What it is told to do goes on until it is done."""
+
+    _log = Logger()
+
+    def __init__(self, name: str, masters: Sequence[Address], world: World, record: Recorder) -> None:
+        reactor = world.reactor
+        self.name = name
+        self._record = record
+        directory = config_directory(world.environ)
+        self._identity = RecordedIdentity(world.files, directory, masters, name, world.entropy)
+        self._connection = RecordedConnection(
+            record,
+            Finder(reactor, Outboxes(reactor), masters),
+            self._identity,
+            Pulse(reactor, world.monotonic, TICK, PING_EVERY, PATIENCE),
+            reactor,
+            world.entropy,
+            world.chance,
+        )
+        self._is_held = False
+
+    def start(self) -> None:
+        """Connect, and stay so."""
+        self._record(history.Started)
+        self._identity.open(make_secret=True)
+        self._connection.start(self, None)
+
+    def stop(self) -> Deferred[None]:
+        """End this client; what is unanswered stays so."""
+        self._record(history.Stopped)
+        return Deferred.fromCoroutine(self._connection.stop())
+
+    # ---- what one sees of it ----
+
+    @property
+    def is_connected(self) -> bool:
+        """Is it logged in?"""
+        return self._connection.link is not None
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many drafts are under way."""
+        return self._connection.unacknowledged()
+
+    @property
+    def is_chatting(self) -> bool:
+        """Does it hear posts, or has it asked to?"""
+        return isinstance(self._connection.feed.state, Beginning | Following)
+
+    @property
+    def cursor(self) -> int | None:
+        """Up to where it has read, while it is chatting."""
+        return self._connection.feed.cursor
+
+    # ---- what it can be told ----
+
+    def post(self, text: str) -> None:
+        """Say ``text``."""
+        self._own(self._connection.post(text))
+
+    def join(self, room: str) -> None:
+        """Follow ``room``."""
+        self._own(self._connection.draft(Join, room=room))
+
+    def leave(self, room: str) -> None:
+        """Follow it no more."""
+        self._own(self._connection.draft(Leave, room=room))
+
+    def chat(self) -> None:
+        """Begin to read."""
+        self._own(Deferred.fromCoroutine(self._connection.chat()))
+
+    def unchat(self) -> None:
+        """Read no more."""
+        self._own(Deferred.fromCoroutine(self._connection.unchat()))
+
+    def look_back(self, room: str, pages: int) -> None:
+        """Read what was said in ``room``, from the newest post back."""
+        self._own(Deferred.fromCoroutine(self._look_back(room, pages)))
+
+    def list_rooms(self, prefix: str) -> None:
+        """List the rooms that begin with ``prefix``."""
+        self._own(self._connection.ask(List, prefix=prefix, after=""))
+
+    def stop_reading(self) -> None:
+        """Look away: what comes is not read."""
+        if not self._is_held:
+            self._is_held = True
+            self._connection.hold()
+
+    def hang_up(self) -> None:
+        """Lose the connection, and seek no other yet."""
+        self.stop_reading()
+        if self._connection.link is not None:
+            self._connection.link.abort()
+
+    def read_on(self) -> None:
+        """Come back from either."""
+        if self._is_held:
+            self._is_held = False
+            self._connection.release()
+
+    async def _look_back(self, room: str, pages: int) -> None:
+        before = None
+        for _ in range(pages):
+            posts = (await self._connection.ask(History, room=room, before=before))["posts"]
+            self._record(history.PageRead, room=room, before=before, posts=posts)
+            if not posts:
+                return
+            before = posts[0].seq
+
+    def _own(self, doing: Deferred[Any]) -> None:
+        """Refusals are recorded where they are drafts', and no surprise; anything else is."""
+        doing.addErrback(lambda why: why.trap(ChatnetError, CancelledError))
+        doing.addErrback(lambda why: self._log.failure("{user} could not do that", why, user=self.name))
+
+    # ---- the connection's listener ----
+
+    def logged_in(self, name: str) -> None:
+        self._record(history.LoggedIn, how=self._identity.how())
+
+    def back(self) -> None:
+        self._record(history.LoggedIn, how=self._identity.how())
+
+    def lost(self) -> None:
+        self._record(history.Lost)
+
+    def newest(self, posts: Sequence[Entry]) -> None:
+        self._connection.feed.newest = posts
+
+    def heard(self, post: Entry) -> None:
+        """The feed has recorded it."""
+
+    def told(self, sentence: str) -> None:
+        self._record(history.Told, sentence=sentence)
+
+    def ended(self, sentence: str) -> None:
+        self._record(history.Ended, sentence=sentence)
