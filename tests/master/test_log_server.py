@@ -1,0 +1,234 @@
+"""The log as workers are served it: appended to, followed without gaps or repeats, read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from in_memory import EPOCH, Master
+from twisted.protocols import amp
+
+from chatnet.entries import Draft, Entry
+from chatnet.errors import CursorAhead, InternalFailure, NoSuchRoom
+from chatnet.master.log_server import RUN_UP, committed
+from chatnet.store import PAGE_BYTES, Refused
+from chatnet.wire.arguments import MAX_VALUE
+from chatnet.wire.log import (
+    Append,
+    Committed,
+    Follow,
+    ReadAccount,
+    ReadFeed,
+    ReadHead,
+    ReadHistory,
+    ReadNewest,
+    ReadRooms,
+    ReadSnapshot,
+)
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def fill(master: Master, count: int, text: str = "hello") -> None:
+    """Bring ``count`` more entries into the log."""
+    start = len(master.log.entries)
+    drafts = [Draft("post", "alice", "alice", text, key(start + number)) for number in range(count)]
+    if not start:
+        drafts[0] = Draft("register", "alice", "alice", "sha256:00", key(0))
+    master.log.append(drafts)
+
+
+def boxes(data: bytes) -> list[amp.AmpBox]:
+    return list(amp.parseString(data))
+
+
+@given(st.lists(st.text(max_size=2000), min_size=1, max_size=60))
+def test_every_push_fits_an_amp_value_and_all_of_them_hold_all(texts: list[str]) -> None:
+    """Whatever was committed: in order, each once, in blobs of no more than a page, with the epoch."""
+    texts = [text.encode("utf-8", "replace").decode() for text in texts]
+    entries = [
+        Entry(seq, 0, "post", "alice", "alice", text, key(seq)) for seq, text in enumerate(texts * 4, start=1)
+    ]
+    found: list[Entry] = []
+    for data in committed(EPOCH, entries):
+        (box,) = boxes(data)
+        assert len(box[b"entries"]) <= PAGE_BYTES <= MAX_VALUE
+        values: Any = Committed.parseArguments(box, None)
+        assert values["epoch"] == EPOCH
+        found += values["entries"]
+    assert found == entries
+
+
+def test_appends_are_answered_with_an_outcome_each(master: Master) -> None:
+    """A seq, or the refusal's code and sentence; what is refused does not touch its neighbours."""
+    drafts = [
+        Draft("register", "alice", "alice", "sha256:00", key(1)),
+        Draft("join", "alice", "nobody", "", key(2)),
+        Draft("post", "alice", "alice", "hello", key(3)),
+    ]
+    outcomes = master.worker("a").ask(Append, drafts=drafts)["outcomes"]
+    assert outcomes == [1, Refused(NoSuchRoom.code, "No such room: nobody."), 2]
+
+
+def test_an_append_is_answered_only_once_it_is_durable(master: Master) -> None:
+    """Not before the log says so."""
+    worker = master.worker("a")
+    master.log.held = True
+    found = worker.begin(Append, drafts=[Draft("register", "alice", "alice", "x", key(1))])
+    master.pass_time(1)
+    assert not found
+    master.log.let_go()
+    master.settle()
+    assert found == [{"outcomes": [1]}]
+
+
+def test_a_follower_gets_everything_behind_its_cursor_once_and_in_order(master: Master) -> None:
+    """From pages, from the window, then live; the answer comes before the first push; each has our epoch."""
+    fill(master, 1_200)
+    master.log.window.restart(1_200)
+    fill(master, 50)
+    worker = master.worker("a")
+    asked = worker.begin(Follow, cursor=3)
+    assert asked == [{"cursor": 3}]
+    fill(master, 10)
+    master.settle()
+    assert worker.hears.seqs == list(range(4, 1_261))
+    assert set(worker.hears.epochs) == {EPOCH}
+
+
+def test_a_fresh_follower_begins_shortly_before_the_head(master: Master) -> None:
+    """So that its window takes the reconnects of clients; at the beginning, if the log is short."""
+    fill(master, 5)
+    assert master.worker("a").ask(Follow, cursor=None) == {"cursor": 0}
+    fill(master, RUN_UP)
+    worker = master.worker("b")
+    assert worker.ask(Follow, cursor=None) == {"cursor": 5}
+    assert worker.hears.seqs == list(range(6, RUN_UP + 6))
+
+
+def test_a_cursor_ahead_of_the_log_is_refused(master: Master) -> None:
+    """The log was put back: said, not waited out."""
+    fill(master, 5)
+    with pytest.raises(CursorAhead, match="ends at 5, before your cursor 6"):
+        master.worker("a").ask(Follow, cursor=6)
+
+
+def test_live_followers_share_the_bytes(master: Master) -> None:
+    """One encoding for all: the very same bytes lie in each outbox."""
+    workers = [master.worker(id) for id in "ab"]
+    for worker in workers:
+        worker.ask(Follow, cursor=0)
+    fill(master, 3)
+    one, other = (worker.server.outbox.parts[-1] for worker in workers)
+    assert one is other
+    master.settle()
+    assert [worker.hears.seqs for worker in workers] == [[1, 2, 3], [1, 2, 3]]
+
+
+def test_a_follower_that_does_not_read_is_not_queued_for(master: Master) -> None:
+    """It leaves live while its transport is full; drained, it gets what it missed, each once."""
+    slow, quick = master.worker("a"), master.worker("b")
+    for worker in (slow, quick):
+        worker.ask(Follow, cursor=0)
+    slow.wire.client_transport.pauseProducing()
+    for _ in range(200):
+        fill(master, 20, "x" * 500)
+        master.settle()
+    assert slow.server.full
+    assert len(slow.wire.server_transport.waiting) < 4 * PAGE_BYTES
+    assert len(quick.hears.seqs) == 4_000
+    slow.wire.client_transport.resumeProducing()
+    master.settle()
+    assert slow.hears.seqs == quick.hears.seqs == list(range(1, 4_001))
+
+
+def test_catching_up_stops_at_a_full_transport(master: Master) -> None:
+    """The whole window is not put into the memory of one link."""
+    fill(master, 10_000, "x" * 500)
+    slow = master.worker("a")
+    found = slow.begin(Follow, cursor=None)
+    assert found
+    slow = master.worker("b")
+    slow.wire.client_transport.pauseProducing()
+    slow.link.callRemote(Follow, cursor=0)
+    master.settle()
+    assert slow.server.full
+    assert len(slow.wire.server_transport.waiting) < 1_000_000
+    slow.wire.client_transport.resumeProducing()
+    master.settle()
+    assert slow.hears.seqs == list(range(1, 10_001))
+
+
+def test_following_again_takes_the_place_of_the_first(master: Master) -> None:
+    """A worker that begins afresh on the same link is pushed to once."""
+    worker = master.worker("a")
+    fill(master, 5)
+    worker.ask(Follow, cursor=0)
+    worker.ask(Follow, cursor=2)
+    worker.hears.batches.clear()
+    fill(master, 2)
+    master.settle()
+    assert worker.hears.seqs == [6, 7]
+
+
+def test_a_lost_follower_is_forgotten(master: Master) -> None:
+    """Nothing is encoded for it, and a page that comes late is dropped."""
+    fill(master, 5)
+    live, behind = master.worker("a"), master.worker("b")
+    live.ask(Follow, cursor=0)
+    master.log.reads_held = True
+    master.log.window.restart(5)
+    behind.link.callRemote(Follow, cursor=0)
+    master.settle()
+    for worker in (live, behind):
+        worker.cut()
+    master.log.let_go()
+    fill(master, 2)
+    master.settle()
+    assert live.hears.seqs == [1, 2, 3, 4, 5]
+    assert behind.hears.seqs == []
+
+
+def test_a_read_that_fails_closes_the_follower(master: Master, logged_failures: Any) -> None:
+    """A bug of ours is logged, and the worker connects afresh: it does not go on with a hole."""
+    fill(master, 5)
+    master.log.window.restart(5)
+
+    async def page(after: int, upto: int) -> list[Entry]:
+        raise ZeroDivisionError
+
+    master.log.page = page  # type: ignore[method-assign]
+    worker = master.worker("a")
+    worker.begin(Follow, cursor=0)
+    assert not worker.connected
+    assert logged_failures.flush(ZeroDivisionError)
+
+
+def test_reads_are_the_logs_own(master: Master) -> None:
+    """Each is answered with what the log answers; what it refuses is refused."""
+    fill(master, 3)
+    worker = master.worker("a")
+    assert worker.ask(ReadHead) == {"head": 3}
+    assert worker.ask(ReadAccount, user="alice")["account"].credential == "sha256:00"
+    assert worker.ask(ReadAccount, user="bob") == {"account": None}
+    assert worker.ask(ReadSnapshot, user="alice", after=0, upto=3, skip=0)["snapshot"].secret_seq == 1
+    assert [post.seq for post in worker.ask(ReadNewest, user="alice", upto=3)["posts"]] == [2, 3]
+    assert worker.ask(ReadFeed, user="alice", after=2, upto=3)["feed"].cursor == 3
+    assert [post.seq for post in worker.ask(ReadHistory, room="alice", before=3)["posts"]] == [2]
+    assert worker.ask(ReadRooms, prefix="", after="")["rooms"].names == ["alice"]
+    with pytest.raises(NoSuchRoom):
+        worker.ask(ReadHistory, room="bob", before=None)
+
+
+def test_a_read_that_our_code_fails_at_is_answered(master: Master, logged_failures: Any) -> None:
+    """With a sentence; the link stays."""
+    master.log.entries = None  # type: ignore[assignment]
+    worker = master.worker("a")
+    with pytest.raises(InternalFailure):
+        worker.ask(ReadNewest, user="alice", upto=3)
+    assert worker.connected
+    assert logged_failures.flush(TypeError)

@@ -1,0 +1,301 @@
+"""A master's process on a real reactor and disk: how it starts, why it does not, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+import pytest
+import pytest_twisted  # type: ignore[import-untyped]
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted
+
+from chatnet.addresses import Address
+from chatnet.auth import make_token
+from chatnet.entries import Draft
+from chatnet.errors import CannotStart, EpochLost
+from chatnet.link import prove
+from chatnet.master.service import MasterService, build
+from chatnet.master.tap import Options
+from chatnet.operator.__main__ import StatusOptions, run
+from chatnet.operator.asking import connect
+from chatnet.store.lease import FlockLease, Holder
+from chatnet.wire.log import Append
+from chatnet.world import RealFiles, World
+
+
+class Stdio:
+    """What the person at the terminal sees. ``up`` fires with the first line."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.errors: list[str] = []
+        self.up: Deferred[None] = Deferred()
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+        if len(self.said) == 1:
+            self.up.callback(None)
+
+    def error(self, line: str) -> None:
+        self.errors.append(line)
+
+
+class Processes:
+    """This process, which does not really exit. ``exited`` fires with the status."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self.exited: Deferred[int] = Deferred()
+
+    def own_pid(self) -> int:
+        return os.getpid()
+
+    def exit(self, status: int) -> None:
+        self._reactor.callLater(0, self.exited.callback, status)
+
+    def raise_file_limit(self) -> None:
+        """As it is."""
+
+
+class Reactor:
+    """The real one, which does not really stop. ``asked_to_stop`` fires instead."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self.asked_to_stop: Deferred[None] = Deferred()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def stop(self) -> None:
+        self.asked_to_stop.callback(None)
+
+
+class Masters:
+    """Masters with one disk, one after the other, without workers."""
+
+    def __init__(self, root: Path) -> None:
+        self.data = root / "data"
+        real = World.real()
+        self.stdio: Any = Stdio()
+        self.processes: Any = Processes(real.reactor)
+        self.reactor = Reactor(real.reactor)
+        stand_ins: dict[str, Any] = {
+            "reactor": self.reactor,
+            "stdio": self.stdio,
+            "processes": self.processes,
+            "directory": root,
+            "environ": {},
+        }
+        self.world = replace(real, **stand_ins)
+        self.started: list[MasterService] = []
+
+    def make(self, *arguments: str) -> MasterService:
+        options = Options()
+        options.parseOptions(
+            ["--data", str(self.data), "--listen", "127.0.0.1:0", "--workers", "0", *arguments]
+        )
+        return build(options, self.world)
+
+    def start(self, *arguments: str) -> MasterService:
+        service = self.make(*arguments)
+        service.startService()
+        self.started.append(service)
+        return service
+
+    async def stop(self) -> None:
+        for service in self.started:
+            await service.stopService()
+        self.started.clear()
+
+    @property
+    def address(self) -> str:
+        """Where the master listens; known once it is up."""
+        holder = FlockLease(RealFiles(), self.data).holder()
+        assert holder is not None
+        return holder.address
+
+    async def ask(self, command: str, *arguments: str) -> list[str]:
+        """What a command of the operator says."""
+        options = StatusOptions()
+        options.parseOptions(["--master", self.address, "--data", str(self.data), *arguments])
+        told: Any = Stdio()
+        await run(command, options, replace(self.world, stdio=told))
+        return list(told.said)
+
+
+@pytest.fixture
+def masters(tmp_path: Path) -> Iterator[Masters]:
+    masters = Masters(tmp_path)
+    yield masters
+    pytest_twisted.blockon(Deferred.fromCoroutine(masters.stop()))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_master_comes_up_and_says_how_to_chat(masters: Masters) -> None:
+    """It holds the lease, publishes who it is, has made a token, and says one line."""
+    masters.start()
+    await masters.stdio.up
+    assert masters.stdio.said == [
+        f"chatnet is up: 0 workers, data in {masters.data}. "
+        f"Chat with: twistd -n chat-client --master {masters.address} NAME"
+    ]
+    holder = msgspec.json.decode((masters.data / "lease").read_bytes(), type=Holder)
+    assert (holder.pid, holder.epoch) == (os.getpid(), 1)
+    assert (masters.data / "cluster.token").stat().st_mode & 0o777 == 0o600
+    assert masters.data.stat().st_mode & 0o777 == 0o700
+
+
+@pytest_twisted.ensureDeferred
+async def test_each_start_is_a_new_epoch_of_the_same_log(masters: Masters) -> None:
+    """And with the token of the first."""
+    masters.start()
+    await masters.stdio.up
+    token = (masters.data / "cluster.token").read_bytes()
+    await masters.stop()
+    masters.stdio.__init__()
+    masters.start()
+    await masters.stdio.up
+    assert json.loads((await masters.ask("status", "--json"))[0])["epoch"] == 2
+    assert (masters.data / "cluster.token").read_bytes() == token
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_second_master_is_refused(masters: Masters) -> None:
+    """In one sentence with the pid and address of the first, which goes on."""
+    masters.start()
+    await masters.stdio.up
+    with pytest.raises(CannotStart) as refused:
+        masters.make().startService()
+    assert str(refused.value) == (
+        f"Another master (pid {os.getpid()}, {masters.address}) already runs on {masters.data}: "
+        "stop it first, or choose another directory by --data."
+    )
+    assert await masters.ask("status")
+
+
+def test_a_port_in_use_is_said_and_the_lease_let_go(masters: Masters) -> None:
+    """With another port the same directory can be used at once."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(
+            CannotStart, match=rf"Cannot listen on {address} \(Address already in use\): stop"
+        ):
+            masters.make("--listen", address).startService()
+    masters.start()
+
+
+def test_a_directory_that_cannot_be_made_is_said(masters: Masters) -> None:
+    """By its path and the system's reason."""
+    masters.data.write_text("not a directory")
+    with pytest.raises(CannotStart, match=rf"Cannot use {masters.data}.* \(.*\): mend it, or choose another"):
+        masters.make().startService()
+
+
+def test_a_token_file_without_a_token_is_said(masters: Masters, tmp_path: Path) -> None:
+    """It is not written over, and the lease is let go."""
+    token = tmp_path / "token"
+    token.write_text("no token\n")
+    with pytest.raises(CannotStart, match="does not hold a cluster token"):
+        masters.make("--token-file", str(token)).startService()
+    assert token.read_text() == "no token\n"
+    token.write_text("ab" * 32)
+    masters.start("--token-file", str(token))
+
+
+def test_a_token_that_cannot_be_read_is_said(masters: Masters, tmp_path: Path) -> None:
+    """By its path."""
+    (tmp_path / "token").mkdir()
+    with pytest.raises(CannotStart, match=rf"Cannot use {tmp_path / 'token'} \(Is a directory\)"):
+        masters.make("--token-file", str(tmp_path / "token")).startService()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_store_that_is_none_ends_the_process(masters: Masters) -> None:
+    """One sentence, exit status 1."""
+    masters.data.mkdir()
+    (masters.data / "log.sqlite").write_text("this was never a database\n" * 100)
+    masters.start()
+    assert await masters.processes.exited == 1
+    (sentence,) = masters.stdio.errors
+    assert sentence.startswith(f"The store {masters.data / 'log.sqlite'} cannot be opened")
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopped_before_it_is_up_it_waits_until_all_is_closed(masters: Masters) -> None:
+    """The log that is just being opened is closed again: the next start finds nothing in its way."""
+    masters.start()
+    await masters.stop()
+    masters.start()
+    await masters.stdio.up
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_operators_status_and_stop(masters: Masters) -> None:
+    """Status answers, stop has the process stopped, and waits until nobody is there."""
+    service = masters.start()
+    await masters.stdio.up
+    assert (await masters.ask("status"))[0].startswith("Epoch 1; the log's head is 0.")
+    stopped = Deferred.fromCoroutine(masters.ask("stop"))
+    await masters.reactor.asked_to_stop
+    assert not stopped.called
+    await service.stopService()
+    masters.started.clear()
+    assert await stopped == ["The cluster has stopped."]
+
+
+@pytest_twisted.ensureDeferred
+async def test_operators_are_told_what_is_wrong(masters: Masters) -> None:
+    """No token, a wrong one, nobody there: one sentence each."""
+    masters.start()
+    await masters.stdio.up
+    with pytest.raises(CannotStart, match=r"There is no cluster token at .*: copy DATA/cluster\.token"):
+        await masters.ask("status", "--token-file", str(masters.data / "none"))
+    wrong = masters.data / "wrong"
+    wrong.write_text("ab" * 32)
+    with pytest.raises(
+        CannotStart, match=f"The master at {masters.address} refuses: The cluster's token is not"
+    ):
+        await masters.ask("status", "--token-file", str(wrong))
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    with pytest.raises(CannotStart, match=f"No chatnet master answers at {address}"):
+        await masters.ask("status", "--master", address)
+    with pytest.raises(CannotStart, match=r"--master: .* is not an address"):
+        await masters.ask("status", "--master", "not an address")
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_several_masters_the_first_that_answers_is_asked(masters: Masters) -> None:
+    """One that is gone is passed over."""
+    masters.start()
+    await masters.stdio.up
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    assert await masters.ask("status", "--master", f"{address},{masters.address}")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_log_that_fails_ends_the_process_at_once(masters: Masters, logged_failures: Any) -> None:
+    """On a commit error that is neither a draft's nor a full disk: logged, exit status 1."""
+    masters.start()
+    await masters.stdio.up
+    with apsw.Connection(str(masters.data / "log.sqlite")) as other:
+        other.execute("UPDATE log SET epoch = 99")
+    token = make_token(RealFiles(), masters.data / "cluster.token", b"")
+    worker = await connect(Address.parse(masters.address), masters.world)
+    await prove(worker, token, "worker", masters.world.entropy)
+    appended = worker.callRemote(Append, drafts=[Draft("register", "alice", "alice", "x", b"k" * 16)])
+    assert await masters.processes.exited == 1
+    assert logged_failures.flush(EpochLost)
+    worker.abort()
+    with pytest.raises(ConnectionAborted):
+        await appended

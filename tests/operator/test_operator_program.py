@@ -1,0 +1,51 @@
+"""``chatnet`` as a program: what it does with what is typed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chatnet.operator.__main__ import main
+
+
+@pytest.mark.parametrize("typed", [[], ["dance"], ["status", "--no-such"], ["status", "surplus"], ["--json"]])
+def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
+    """One sentence on standard error, and where there is more; exit status 1."""
+    with pytest.raises(SystemExit) as ended:
+        main(typed)
+    assert isinstance(ended.value.code, str)
+    assert ended.value.code.startswith("chatnet: ")
+    assert ended.value.code.endswith("See chatnet --help.")
+    assert "\n" not in ended.value.code
+
+
+@pytest.mark.parametrize(
+    ("typed", "explained"), [([], ["status", "stop"]), (["status"], ["--json", "--master"])]
+)
+def test_help_explains(typed: list[str], explained: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The commands, and the options of each; exit status 0."""
+    with pytest.raises(SystemExit) as ended:
+        main([*typed, "--help"])
+    assert not ended.value.code
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in explained)
+
+
+def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
+    """On standard error alone, without a traceback; exit status 1. Also as python -m chatnet."""
+    root = Path(__file__).parent.parent.parent
+    program = subprocess.run(
+        [sys.executable, "-m", "chatnet", "status", "--master", "127.0.0.1:1", "--data", str(tmp_path)],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert program.returncode == 1
+    assert program.stdout == ""
+    assert program.stderr.startswith("There is no cluster token at ")
+    assert program.stderr.count("\n") == 1

@@ -1,0 +1,71 @@
+"""What ``chatnet status`` prints, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+
+from chatnet.operator.status import SHOWN_EVENTS, as_json, as_table
+from chatnet.wire.operate import ClusterStatus, Event, MasterStatus, WorkerStatus
+
+
+def worker(id: str = "ab12", spawned: bool = True) -> WorkerStatus:
+    return WorkerStatus(id, "vm", 12346, "127.0.0.1:40001", spawned, 120, 3.25, 390.0, 2, 0)
+
+
+def status(
+    trouble: str = "", events: int = 0, workers: tuple[WorkerStatus, ...] = (worker(),)
+) -> ClusterStatus:
+    return ClusterStatus(
+        log="l",
+        epoch=3,
+        head=1234,
+        trouble=trouble,
+        masters=[MasterStatus("primary", "vm", 123, "127.0.0.1:64480")],
+        workers=list(workers),
+        events=[Event(1_700_000_000.0 + number, f"event {number}") for number in range(events)],
+    )
+
+
+def test_the_table_has_a_row_for_each_process() -> None:
+    """Numbers stand to the right in their columns, names to the left; nothing trails."""
+    lines = as_table(status()).splitlines()
+    assert lines[0] == "Epoch 3; the log's head is 1,234."
+    assert lines[2:] == [
+        "ROLE     HOST    PID  ADDRESS          SESSIONS  POSTS/S  DELIVERIES/S  LAG  ID",
+        "primary  vm      123  127.0.0.1:64480",
+        "worker   vm    12346  127.0.0.1:40001       120      3.2         390.0    2  ab12",
+    ]
+
+
+def test_hand_started_workers_are_marked() -> None:
+    """Nobody else replaces or stops them; no mark is explained that is not there."""
+    table = as_table(status(workers=(worker(), worker("hand", spawned=False))))
+    assert re.search(r"^worker\* .* hand$", table, re.MULTILINE)
+    assert "* started by hand" in table
+    assert "*" not in as_table(status())
+
+
+def test_the_table_ends_with_what_happened_lately() -> None:
+    """The newest events, in the operator's own time."""
+    lines = as_table(status(events=SHOWN_EVENTS + 3)).splitlines()
+    shown = lines[-SHOWN_EVENTS:]
+    assert [line.split("  ")[1] for line in shown] == [f"event {n}" for n in range(3, SHOWN_EVENTS + 3)]
+    assert shown[0].startswith(f"{datetime.fromtimestamp(1_700_000_003):%Y-%m-%d %H:%M:%S}")
+
+
+def test_trouble_is_said_at_the_top() -> None:
+    """Before the table; for programs beside the rest, and only while there is any."""
+    assert as_table(status(trouble="The disk is full.")).splitlines()[1] == "The disk is full."
+    assert json.loads(as_json(status(trouble="The disk is full.")))["trouble"] == "The disk is full."
+    assert "trouble" not in json.loads(as_json(status()))
+
+
+def test_the_json_has_the_promised_keys() -> None:
+    """Those of the manual, in its order."""
+    shown = json.loads(as_json(status(events=1)))
+    assert list(shown) == ["epoch", "head", "masters", "workers", "events"]
+    assert shown["masters"] == [{"role": "primary", "host": "vm", "pid": 123, "address": "127.0.0.1:64480"}]
+    assert {"id", "host", "pid", "address", "sessions"} < set(shown["workers"][0])
+    assert shown["events"] == [{"time": 1_700_000_000.0, "what": "event 0"}]
