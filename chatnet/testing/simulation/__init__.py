@@ -17,6 +17,7 @@ clocks      a host's clocks
 programs    the programs there are, by name
 trace       the story of a run
 guard       nobody touches the real world
+toys        small programs for tests of protocols
 """
 
 from chatnet.testing.simulation.host import Host

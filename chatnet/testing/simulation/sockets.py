@@ -56,7 +56,6 @@ class SimSocket:
         self._broken = False
         self._lingers = True
         self._options: dict[tuple[int, int], int] = {}
-        self._blocked = False
         self._backlog = 0
         self._offered: deque[SimSocket] = deque()
 
@@ -131,11 +130,6 @@ class SimSocket:
 
     def reset_by_peer(self) -> None:
         self._fail(errno.ECONNRESET)
-
-    def room_made(self) -> None:
-        """The other end has read."""
-        self._blocked = False
-        self.wake()
 
     def _fail(self, number: int) -> None:
         if not self.is_closed:
@@ -223,12 +217,8 @@ class SimSocket:
     def _make_room(self, size: int) -> None:
         assert self.inbound is not None
         self.inbound.unread -= size
-        sender = self._other_end()
-        if sender is not None and sender._blocked and self.out is not None:
-            self.host.simulation.later(self.out.link.delay(), sender.room_made)
-
-    def _other_end(self) -> SimSocket | None:
-        return None if self.out is None else self.out.target
+        if self.out is not None and self.out.target.writer is not None:
+            self.host.simulation.later(self.out.link.delay(), self.out.target.wake)
 
     def send(self, data: bytes | memoryview) -> int:
         if self._error:
@@ -238,10 +228,8 @@ class SimSocket:
             raise _error(errno.EPIPE)
         room = self._room()
         if room <= 0:
-            self._blocked = True
             raise BlockingIOError(errno.EWOULDBLOCK, "no room")
         sent = bytes(data[:room])
-        self._blocked = len(sent) < len(data)
         self._carry(sent)
         return len(sent)
 

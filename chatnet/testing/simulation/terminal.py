@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITransport
@@ -99,6 +99,7 @@ class TerminalTransport:
             return
         typed, ended = self.terminal.take()
         if typed:
+            self._note("reads: {}", typed)
             self.protocol.dataReceived(typed)
         if ended and not self._ended and not self._lost:
             self._ended = True
@@ -112,6 +113,7 @@ class TerminalTransport:
         """Show what waits, if somebody looks."""
         if not self.terminal.show(self._waiting):
             return
+        self._note("shows: {}", self._waiting)
         self._waiting = b""
         if self._paused:
             self._paused = False
@@ -140,6 +142,10 @@ class TerminalTransport:
         if not self._lost:
             self._lost = True
             self.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def _note(self, template: str, text: bytes) -> None:
+        for line in text.decode("utf-8", "replace").splitlines():
+            self.process.simulation.note(self.process.name, template, line)
 
     def getPeer(self) -> Any:
         return "the terminal"
@@ -178,6 +184,9 @@ class SimStdio:
         protocol.makeConnection(transport)
         self._terminal.attached(transport)
 
+    def streams(self) -> tuple[TextIO, TextIO]:
+        raise OSError("a simulated terminal has plain lines alone")
+
     def ask_password(self, prompt: str) -> str:
         return self._terminal.password
 
@@ -189,3 +198,4 @@ class SimStdio:
     def say(self, line: str) -> None:
         if not self._process.is_dead:
             self._terminal.lines.append(line)
+            self._process.simulation.note(self._process.name, "shows: {}", line)

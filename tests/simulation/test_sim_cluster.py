@@ -1,0 +1,100 @@
+"""The real services, from their real command lines, as a whole cluster in virtual time."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from chatnet.testing.simulation import Host, SimProcess, Simulation
+
+
+@pytest.fixture
+def simulation() -> Iterator[Simulation]:
+    """Fails the test on whatever no run may have."""
+    with Simulation(5) as made:
+        yield made
+        assert not made.failures, made.failures[0]
+
+
+@pytest.fixture
+def alpha(simulation: Simulation) -> Host:
+    """A host with a primary and its three workers."""
+    host = simulation.host("alpha")
+    host.start("chat-master", "--data", "/data")
+    simulation.run_while(lambda: not simulation.trace.has("chatnet is up"), 20)
+    return host
+
+
+def client(simulation: Simulation, name: str) -> SimProcess:
+    """Somebody at a terminal on another host, logged in."""
+    process = simulation.host("beta").start("chat-client", "--master", "alpha", name)
+    simulation.run_while(lambda: f"Logged in as {name}." not in process.terminal.lines, 20)
+    return process
+
+
+def test_a_cluster_boots(simulation: Simulation, alpha: Host) -> None:
+    """One master, three workers that it started and that registered."""
+    assert len(alpha.living("chat-master")) == 1
+    assert len(alpha.living("chat-worker")) == 3
+
+
+def test_people_talk(simulation: Simulation, alpha: Host) -> None:
+    """A post is heard by who joined its author; a client that ends its input leaves by itself."""
+    ann, bob = client(simulation, "ann"), client(simulation, "bob")
+    ann.terminal.type("JOIN bob", "CHAT")
+    simulation.run(1)
+    bob.terminal.type("CHAT", "hello", "world")
+    bob.terminal.hang_up()
+    simulation.run(2)
+    assert ann.terminal.lines[-2:] == ["bob: hello", "bob: world"]
+    assert bob.status == (0, None)
+
+
+def test_a_killed_worker_is_replaced_and_its_clients_hear_on(simulation: Simulation, alpha: Host) -> None:
+    """Whichever of them held the client."""
+    ann, bob = client(simulation, "ann"), client(simulation, "bob")
+    ann.terminal.type("JOIN bob", "CHAT")
+    bob.terminal.type("CHAT")
+    simulation.run(1)
+    for number, worker in enumerate(alpha.living("chat-worker")):
+        worker.kill()
+        bob.terminal.type(f"number {number}")
+        simulation.run(3)
+    simulation.run(10)
+    assert [line for line in ann.terminal.lines if "number" in line] == [f"bob: number {i}" for i in range(3)]
+    assert len(alpha.living("chat-worker")) == 3
+
+
+def test_a_master_that_is_told_to_stop_stops_its_workers(simulation: Simulation, alpha: Host) -> None:
+    """No orphan is left."""
+    [master] = alpha.living("chat-master")
+    master.kill(signal.SIGTERM)
+    simulation.run(15)
+    assert alpha.living() == []
+
+
+def test_a_cluster_that_lost_its_power_has_all_that_was_acknowledged(
+    simulation: Simulation, alpha: Host
+) -> None:
+    """The log is on disk, and clients come back to it."""
+    ann, bob = client(simulation, "ann"), client(simulation, "bob")
+    ann.terminal.type("JOIN bob", "CHAT")
+    simulation.run(1)
+    bob.terminal.type("CHAT", *(f"line {number}" for number in range(50)))
+    simulation.run(0.5)
+    alpha.power_off()
+    simulation.run(2)
+    alpha.power_on()
+    alpha.start("chat-master", "--data", "/data")
+    simulation.run(15)
+    assert [line for line in ann.terminal.lines if "line" in line] == [f"bob: line {i}" for i in range(50)]
+
+
+def test_what_is_wrong_with_a_command_line_is_said(simulation: Simulation) -> None:
+    """By the real options, as twistd would."""
+    process = simulation.host("alpha").start("chat-master", "--listen", "nonsense")
+    simulation.run(1)
+    assert process.status == (1, None)
+    assert simulation.trace.has("nonsense")

@@ -1,0 +1,111 @@
+"""Nobody touches the real world in a simulated run, and an error is the fault of the process that made it."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from chatnet.testing.simulation.toys import Toys
+from chatnet.world import World
+
+_OWN_CODE: dict[str, Any] = {"__name__": "chatnet.pretended", "time": time}
+
+
+def _global_reactor() -> None:
+    from twisted.internet import reactor
+
+    reactor.callLater(0, int)
+
+
+TRESPASSES: dict[str, Callable[[], Any]] = {
+    "socket": lambda: socket.socket(),
+    "thread": lambda: threading.Thread(target=int).start(),
+    "subprocess": lambda: subprocess.run([sys.executable, "-V"], check=True),
+    "fork": lambda: os.fork(),
+    "sleep": lambda: time.sleep(0),
+    "wall clock": eval("lambda: time.time()", _OWN_CODE),
+    "monotonic clock": eval("lambda: time.monotonic()", _OWN_CODE),
+    "urandom": lambda: os.urandom(1),
+    "system random": lambda: random.SystemRandom().random(),
+    "random": lambda: random.random(),
+    "choice": lambda: random.choice([1]),
+    "the reactor": _global_reactor,
+}
+
+
+@pytest.mark.parametrize("name", TRESPASSES)
+def test_whoever_touches_the_real_world_fails_the_run(simulation: Toys, name: str) -> None:
+    """Even if it catches the error."""
+    trespass = TRESPASSES[name]
+
+    def trespasses(world: World) -> None:
+        with pytest.raises(AssertionError, match="simulated run"):
+            trespass()
+
+    simulation.start(trespasses)
+    [failure] = simulation.failures
+    assert "alpha:trespasses[1001]" in failure
+    simulation.failures.clear()
+    time.sleep(0)
+    assert 0 <= random.random() < 1
+
+
+def test_an_unhandled_deferred_is_the_fault_of_its_process(simulation: Toys) -> None:
+    """Whenever it is collected, and whoever runs then."""
+
+    def forgets(world: World) -> None:
+        forgotten: Deferred[None] = Deferred()
+        forgotten.cycle = forgotten  # type: ignore[attr-defined]
+        forgotten.errback(ValueError("forgotten"))
+
+    simulation.start(forgets)
+    simulation.start(lambda world: None, name="innocent")
+    simulation.run(1)
+    simulation.__exit__()
+    assert [failure.split(": ")[0].split()[1] for failure in simulation.failures] == ["alpha:forgets[1001]"]
+    simulation.failures.clear()
+    simulation.__enter__()
+
+
+def test_the_dead_have_no_unhandled_errors(simulation: Toys) -> None:
+    """A failure that waited for its handler when the process was killed is nobody's fault."""
+    waiting: list[Deferred[None]] = []
+
+    def waits(world: World) -> None:
+        waiting.append(Deferred())
+        waiting[0].errback(ValueError("to be handled soon"))
+
+    process = simulation.start(waits)
+    process.kill()
+    waiting.clear()
+    simulation.run(1)
+
+
+def test_a_dead_process_s_coroutines_do_nothing_when_they_are_collected(simulation: Toys) -> None:
+    """Their ``finally`` is not run in the middle of the life of others."""
+    happened: list[str] = []
+
+    def works(world: World) -> None:
+        async def work() -> None:
+            try:
+                await Deferred()
+            finally:
+                happened.append("finally")
+
+        Deferred.fromCoroutine(work())
+
+    process = simulation.start(works)
+    process.service.kept = None  # type: ignore[attr-defined]
+    process.kill()
+    simulation.run(10)
+    assert happened in ([], ["finally"])
