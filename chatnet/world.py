@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import apsw
 from twisted.python.threadpool import ThreadPool
@@ -94,6 +94,9 @@ class Stdio(Protocol):
 
     def attach(self, reactor: Any, protocol: Any) -> None:
         """Connect ``protocol`` to standard input and output, as a transport."""
+
+    def streams(self) -> tuple[TextIO, TextIO]:
+        """Standard input and output, for one who draws on the whole terminal."""
 
     def ask_password(self, prompt: str) -> str:
         """Ask the person at the terminal, without echo; blocks."""
@@ -280,6 +283,11 @@ class RealStdio:
         from twisted.internet.stdio import StandardIO
 
         StandardIO(protocol, reactor=reactor)
+
+    def streams(self) -> tuple[TextIO, TextIO]:
+        if sys.__stdin__ is None or sys.__stdout__ is None:
+            raise OSError("standard input or output is closed")
+        return sys.__stdin__, sys.__stdout__
 
     def ask_password(self, prompt: str) -> str:
         return getpass.getpass(prompt)

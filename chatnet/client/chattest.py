@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -58,9 +59,13 @@ class Ladder:
                 await deferLater(self._clock, early)
             text = f"CHATTEST {rate}/s, post {number + 1} of {POSTS}"
             answers.append(post(text).addCallback(note, self._monotonic()))
-        await gatherResults(answers, consumeErrors=True)
+        try:
+            await gatherResults(answers, consumeErrors=True)
+        except FirstError as error:
+            error.subFailure.raiseException()
         return sorted(acknowledged), sorted(delays)
 
 
 def _at(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """The percentile by the nearest rank."""
+    return ordered[math.ceil(share * len(ordered)) - 1]

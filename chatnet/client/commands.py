@@ -56,8 +56,8 @@ class Terminal(Protocol):
     def linked(self, name: str | None) -> None:
         """Logged in as ``name``; None while the connection is lost."""
 
-    def end(self) -> None:
-        """Input has ended, whoever still types."""
+    def leaving(self, drafts: int) -> None:
+        """Nothing more is read; so many drafts are waited for."""
 
 
 class Interpreter:
@@ -103,6 +103,7 @@ class Interpreter:
                 self._terminal.show(line.sentence)
             else:
                 await self._obey(line)
+        self._terminal.leaving(self._connection.unacknowledged())
         await self._connection.fewer_than(1)
         self._leave(None)
 
@@ -156,9 +157,9 @@ class Interpreter:
             self._terminal.show("\t" + printable(room))
 
     async def _chat(self, _: str) -> None:
+        await self._connection.chat()
         self._chatting = True
         self._terminal.expect("post")
-        await self._connection.chat()
 
     async def _chattest(self, _: str) -> None:
         await self._ladder.climb(self._connection.post, self._terminal.show)

@@ -173,7 +173,11 @@ class Connection:
     async def chat(self) -> None:
         """Hear the newest posts, and then all that follow."""
         self._feed.begin()
-        answer = await self.ask(Chat)
+        try:
+            answer = await self.ask(Chat)
+        except BaseException:
+            self._feed.end()
+            raise
         self._listener.newest(answer["posts"])
         for post in self._feed.began(answer["cursor"]):
             self._listener.heard(post)
@@ -292,11 +296,13 @@ class Connection:
         """Hear what was missed; a log that was put back is begun anew, and not silently."""
         try:
             await link.callRemote(Chat, cursor=cursor)
-        except ConnectionClosed:
-            return
         except CursorAhead as error:
-            self._listener.told(str(error))
-            await self.chat()
+            if self._feed.cursor is not None:
+                self._listener.told(str(error))
+                await self.chat()
+        except (ConnectionClosed, ChatnetError, amp.RemoteAmpError) as error:
+            self._note(error)
+            link.abort()
 
     async def _pause(self, failures: int) -> None:
         longest = min(MAX_DELAY, MIN_DELAY * 2.0 ** min(failures, 10))
@@ -304,8 +310,9 @@ class Connection:
 
     def _note(self, error: Exception) -> None:
         """An attempt failed; another follows."""
-        self._trouble = str(error) or "the connection was closed"
-        self.log.info("Not connected ({why}); trying again", why=self._trouble)
+        before, self._trouble = self._trouble, str(error) or "the connection was closed"
+        if self._trouble != before:
+            self.log.info("Not connected ({why}); trying again", why=self._trouble)
         if isinstance(error, TryLater) and self._no_deadline():
             self._listener.told(str(error))
 

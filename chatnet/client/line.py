@@ -92,10 +92,8 @@ class LineTerminal(Protocol):
     def linked(self, name: str | None) -> None:
         """The interpreter says so in a line."""
 
-    def end(self) -> None:
-        if not self._ended:
-            self._ended = True
-            self._queue.put(None)
+    def leaving(self, drafts: int) -> None:
+        """No words."""
 
     def close(self) -> Deferred[None]:
         if not self._open:
@@ -123,18 +121,23 @@ class LineTerminal(Protocol):
     def readConnectionLost(self) -> None:
         for line in self._lines.end():
             self._queue.put(line)
-        self.end()
+        self._end()
 
     def writeConnectionLost(self) -> None:
         """Nobody reads any more: leave, once what was typed is acknowledged."""
         self._open = False
-        self.end()
+        self._end()
         closing, self._closing = self._closing, []
         for closed in closing:
             closed.callback(None)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.writeConnectionLost()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._queue.put(None)
 
     def pauseProducing(self) -> None:
         self._hold()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from twisted.application.service import Service
@@ -9,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.addresses import Address
 from chatnet.client.chattest import Ladder
 from chatnet.client.commands import Interpreter, Terminal
 from chatnet.client.connection import Connection
@@ -65,8 +67,7 @@ class Client(Service):
 
     def startService(self) -> None:
         self._identity.open(make_secret=not self._with_password)
-        asked = self._with_password and self._stdio.is_terminal()
-        password = self._stdio.ask_password(f"Password of {self._identity.name}: ") if asked else None
+        password = self._ask_password() if self._with_password and self._stdio.is_terminal() else None
         self._terminal.open(self._stdio)
         super().startService()
         self._talking = Deferred.fromCoroutine(self._talk(password)).addErrback(self._failed)
@@ -84,6 +85,12 @@ class Client(Service):
             )
         await self._terminal.close().addTimeout(FLUSH_SECONDS, self._reactor, lambda *_: None)
         await self._connection.stop()
+
+    def _ask_password(self) -> str:
+        try:
+            return self._stdio.ask_password(f"Password of {self._identity.name}: ")
+        except (EOFError, KeyboardInterrupt) as error:
+            raise CannotStart("No password was given.") from error
 
     async def _talk(self, password: str | None) -> None:
         if self._with_password and password is None:
@@ -135,7 +142,16 @@ def build(options: Any, world: World) -> Client:
         world.stdio,
         identity,
         connection,
-        LineTerminal(reactor, connection.hold, connection.release),
+        _terminal(options, world, connection, masters),
         Ladder(reactor, world.monotonic),
         with_password=bool(options["password"]),
     )
+
+
+def _terminal(options: Any, world: World, connection: Connection, masters: Sequence[Address]) -> OpenTerminal:
+    able = world.stdio.is_terminal() and world.environ.get("TERM", "dumb") != "dumb"
+    if able and not options["plain"]:
+        from chatnet.client.screen import ScreenTerminal  # scripts need not load what draws
+
+        return ScreenTerminal(world.reactor, options["name"], ", ".join(map(str, masters)))
+    return LineTerminal(world.reactor, connection.hold, connection.release)

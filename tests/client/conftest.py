@@ -11,7 +11,6 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
-from chatnet.client.connection import Listener
 from chatnet.client.service import Client, build
 from chatnet.testing.fake_cluster import FakeCluster, Network
 from chatnet.world import Processes, RealFiles, Stdio, World
@@ -172,6 +171,3 @@ def alice(cluster: FakeCluster, new_person: Callable[..., Person]) -> Person:
     person = new_person().start()
     assert person.seen() == ["Logged in as alice."]
     return person
-
-
-__all__ = ["Exits", "Listener", "Person", "PipedTerminal"]

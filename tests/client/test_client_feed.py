@@ -1,0 +1,62 @@
+"""The cursor, whatever is delivered."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet.client.feed import OWN_KEYS, Feed
+from chatnet.entries import Entry
+
+
+def post(seq: int) -> Entry:
+    return Entry(seq, 0, "post", "bob", "bob", "hi", b"%016d" % seq)
+
+
+@given(st.integers(0, 20), st.lists(st.integers(1, 30)), st.lists(st.integers(1, 30)))
+def test_only_what_lies_behind_the_cursor_is_shown_each_once_and_rising(
+    cursor: int, early: list[int], late: list[int]
+) -> None:
+    """Before the answer or after it, repeated or not."""
+    feed = Feed()
+    feed.begin()
+    assert not any(feed.take(post(seq)) for seq in early)
+    shown = [entry.seq for entry in feed.began(cursor)]
+    shown += [seq for seq in late if feed.take(post(seq))]
+    assert shown == sorted(set(shown))
+    assert all(seq > cursor for seq in shown)
+    assert feed.cursor == max([cursor, *early, *late])
+
+
+def test_the_cursor_never_goes_back() -> None:
+    """A ping may be older than what was delivered."""
+    feed = Feed()
+    feed.begin()
+    feed.began(5)
+    feed.nothing_up_to(9)
+    feed.nothing_up_to(7)
+    assert feed.cursor == 9
+    assert not feed.take(post(8))
+
+
+def test_own_posts_move_the_cursor_unseen() -> None:
+    """They are known by their keys, of which the newest are remembered."""
+    feed = Feed()
+    feed.begin()
+    feed.began(0)
+    feed.sent(post(1).key)
+    assert not feed.take(post(1))
+    assert feed.cursor == 1
+    feed.sent(post(2).key)
+    for number in range(OWN_KEYS):
+        feed.sent(b"%d" % number)
+    assert feed.take(post(2))
+
+
+def test_silence_takes_nothing() -> None:
+    """Not chatting, there is no cursor and nothing to show."""
+    feed = Feed()
+    assert not feed.take(post(1))
+    feed.nothing_up_to(3)
+    assert feed.cursor is None
+    assert feed.began(3) == []

@@ -1,0 +1,77 @@
+"""The options of chat-client."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.python import usage
+
+from chatnet.client.tap import Options
+from chatnet.errors import CannotStart
+
+
+class Twistd(dict[str, Any]):
+    """The options of twistd itself, as its defaults are."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__({"pidfile": "twistd.pid", "logfile": None, "nodaemon": False, **given})
+
+
+def parse(*arguments: str, parent: Any = None) -> Options:
+    options = Options()
+    options.parent = parent
+    options.parseOptions(list(arguments))
+    return options
+
+
+def test_the_name_is_folded() -> None:
+    """As the cluster spells it."""
+    assert parse("Alice")["name"] == "alice"
+
+
+@pytest.mark.parametrize("arguments", [(), ("a", "b"), ("a b",), ("ä",), ("x" * 33,)])
+def test_a_wrong_name_is_one_sentence(arguments: tuple[str, ...]) -> None:
+    """It says what a name is, or how to call the program."""
+    with pytest.raises(usage.UsageError) as raised:
+        parse(*arguments)
+    assert str(raised.value).count("\n") == 0
+    assert str(raised.value).endswith(".")
+
+
+def test_twistd_s_own_log_and_pid_stay_off_the_terminal_and_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is a private file beside the identities, there is no pid file, no daemon."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    twistd = Twistd()
+    parse("alice", parent=twistd)
+    log = Path(twistd["logfile"])
+    assert log == tmp_path / "chatnet" / "client-alice.log"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert twistd["pidfile"] == ""
+    assert twistd["nodaemon"]
+
+
+def test_what_the_user_chose_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log and a pid file that were asked for are."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    twistd = Twistd(logfile="-", pidfile="mine.pid")
+    parse("alice", parent=twistd)
+    assert twistd["logfile"] == "-"
+    assert twistd["pidfile"] == "mine.pid"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one sentence, with what to do."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
+    with pytest.raises(CannotStart, match="XDG_CONFIG_HOME"):
+        parse("alice", parent=Twistd())
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    with pytest.raises(CannotStart, match="HOME is not set"):
+        parse("alice", parent=Twistd())
