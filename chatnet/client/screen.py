@@ -113,8 +113,10 @@ class Input(urwid.Edit):
 class Layout(urwid.Frame):  # type: ignore[type-arg]
     """Feed, standing, input. The page keys move the feed, all others go to the input."""
 
-    def __init__(self, scroll: Scroll, standing: urwid.Text, line: Input) -> None:
-        self._scroll = scroll
+    def __init__(
+        self, scroll: Scroll, standing: urwid.Text, line: Input, scrolled: Callable[[], None]
+    ) -> None:
+        self._scroll, self._scrolled = scroll, scrolled
         footer = urwid.Pile([("pack", urwid.AttrMap(standing, "standing")), ("pack", line)], focus_item=1)
         super().__init__(scroll, footer=footer, focus_part="footer")
 
@@ -122,6 +124,7 @@ class Layout(urwid.Frame):  # type: ignore[type-arg]
         if key in ("page up", "page down"):
             (above, below), _ = self.frame_top_bottom(size, True)
             self._scroll.page((size[0], size[1] - above - below), key)
+            self._scrolled()
             return None
         unused: str | None = super().keypress(size, key)
         return unused
@@ -143,7 +146,7 @@ class ScreenTerminal:
         self._standing = urwid.Text("", wrap="clip")
         self._input = Input(self._entered, self.end)
         self._input.expect("command")
-        self.layout = Layout(self._scroll, self._standing, self._input)
+        self.layout = Layout(self._scroll, self._standing, self._input, self._stand)
         self._stand()
 
     def open(self, stdio: Stdio) -> None:

@@ -104,9 +104,9 @@ def test_one_can_scroll_back_while_posts_come_in(person: Person) -> None:
     assert "more below: 1" in person.sees()[-2]
     person.keys("page down", "page down", "page down")
     assert person.sees()[7] == "bob: new"
+    assert "below" not in person.sees()[-2]
     person.terminal.show("bob: newer")
     assert person.sees()[7] == "bob: newer"
-    assert "below" not in person.sees()[-2]
 
 
 def test_the_feed_is_bounded(person: Person) -> None:
