@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,9 @@ from chatnet.testing.simulation.toys import Toys
 from chatnet.world import World
 
 _OWN_CODE: dict[str, Any] = {"__name__": "chatnet.pretended", "time": time}
+
+
+_imported_by_name = random.random
 
 
 def _global_reactor() -> None:
@@ -35,6 +39,9 @@ TRESPASSES: dict[str, Callable[[], Any]] = {
     "sleep": lambda: time.sleep(0),
     "wall clock": eval("lambda: time.time()", _OWN_CODE),
     "monotonic clock": eval("lambda: time.monotonic()", _OWN_CODE),
+    "file": eval("lambda: open('/etc/hostname')", dict(_OWN_CODE)),
+    "path": eval("lambda: path.exists()", {**_OWN_CODE, "path": Path("/")}),
+    "pid": eval("lambda: os.getpid()", {**_OWN_CODE, "os": os}),
     "urandom": lambda: os.urandom(1),
     "system random": lambda: random.SystemRandom().random(),
     "random": lambda: random.random(),
@@ -58,6 +65,17 @@ def test_whoever_touches_the_real_world_fails_the_run(simulation: Toys, name: st
     simulation.failures.clear()
     time.sleep(0)
     assert 0 <= random.random() < 1
+
+
+def test_chance_that_was_imported_by_name_is_the_seed_s_too() -> None:
+    """Twisted's own jitter cannot be forbidden so, but it is the same in each run of a seed."""
+    drawn: list[float] = []
+    before = random.getstate()
+    for _ in range(2):
+        with Toys(1) as simulation:
+            simulation.start(lambda world: drawn.append(_imported_by_name()), name="draws")
+    assert drawn[0] == drawn[1]
+    assert random.getstate() == before
 
 
 def test_an_unhandled_deferred_is_the_fault_of_its_process(simulation: Toys) -> None:

@@ -14,7 +14,7 @@ class Clock:
     ``now`` is the simulation's time; ``stepped`` is called after a step. All in seconds.
     """
 
-    def __init__(self, now: Callable[[], float], up_for: float, stepped: Callable[[], None]) -> None:
+    def __init__(self, now: Callable[[], float], up_for: float, stepped: Callable[[float], None]) -> None:
         self._now = now
         self._up_for = up_for
         self._stepped = stepped
@@ -31,4 +31,4 @@ class Clock:
     def step(self, seconds: float) -> None:
         """Somebody sets the wall clock, forwards or backwards."""
         self._wrong += seconds
-        self._stepped()
+        self._stepped(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import random
 import socket
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +39,25 @@ _FORBIDDEN: list[tuple[Any, str, str]] = [
         )
     ),
 ]  # fmt: skip
-_CLOCKS = ["time", "monotonic", "perf_counter", "time_ns", "monotonic_ns"]
+_NOT_OURS: list[tuple[Any, str, str]] = [
+    *(
+        (time, name, "a real clock")
+        for name in ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns")
+    ),
+    *((os, name, "a real process") for name in ("getpid", "getppid", "kill", "_exit")),
+    *((owner, "open", "a real file") for owner in (builtins, os, Path)),
+    *(
+        (Path, name, "a real file")
+        for name in ("exists", "mkdir", "read_bytes", "read_text", "unlink", "write_bytes", "write_text")
+    ),
+    (socket, "gethostname", "this machine's name"),
+]
+"""What libraries may do, but our code may not."""
 _REACTOR = ["callLater", "callFromThread", "callInThread", "connectTCP", "listenTCP", "spawnProcess", "stop"]
+
+Fake = tuple[Any, str, Callable[..., Any]]
+"""Whose attribute is replaced, its name, and by what."""
+_ABSENT = object()
 
 
 class RealWorldUsed(AssertionError):
@@ -46,22 +65,21 @@ class RealWorldUsed(AssertionError):
 
 
 class Guard:
-    """A context manager; and :meth:`watch_deferreds` for the whole life of ``simulation``."""
+    """A context manager for while events happen; open from the start of ``simulation`` to its end."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
+        self._fakes: list[Fake] = []
         self._replaced: list[tuple[Any, str, Any]] = []
         self._debug_info = defer.DebugInfo
-        self._state = random.getstate()
+        self._chance = random.getstate()
 
     def __enter__(self) -> None:
-        for owner, name, what in _FORBIDDEN:
-            self._replace(owner, name, self._refusal(what))
-        for name in _CLOCKS:
-            self._replace(time, name, self._clock(name))
-        reactor = sys.modules.get("twisted.internet.reactor")
-        for name in _REACTOR if reactor is not None else ():
-            self._replace(reactor, name, self._refusal("the real reactor"))
+        if not self._fakes:
+            self._fakes = [*self._all_fakes()]
+        for owner, name, fake in self._fakes:
+            self._replaced.append((owner, name, vars(owner).get(name, _ABSENT)))
+            setattr(owner, name, fake)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -73,9 +91,14 @@ class Guard:
                 setattr(owner, name, real)
         self._replaced.clear()
 
-    def _replace(self, owner: Any, name: str, fake: Any) -> None:
-        self._replaced.append((owner, name, vars(owner).get(name, _ABSENT)))
-        setattr(owner, name, fake)
+    def _all_fakes(self) -> Iterator[Fake]:
+        for owner, name, what in _FORBIDDEN:
+            yield owner, name, self._refusal(what)
+        for owner, name, what in _NOT_OURS:
+            yield owner, name, self._refusal_to_us(owner, name, what)
+        reactor = sys.modules.get("twisted.internet.reactor")
+        for name in _REACTOR if reactor is not None else ():
+            yield reactor, name, self._refusal("the real reactor")
 
     def _refusal(self, what: str) -> Callable[..., Any]:
         def refuse(*arguments: Any, **keywords: Any) -> Any:
@@ -85,20 +108,27 @@ class Guard:
 
         return refuse
 
-    def _clock(self, name: str) -> Callable[[], Any]:
-        real = getattr(time, name)
-        refuse = self._refusal("a real clock")
+    def _refusal_to_us(self, owner: Any, name: str, what: str) -> Callable[..., Any]:
+        real = getattr(owner, name)
+        refuse = self._refusal(what)
 
-        def read() -> Any:
-            # Libraries stamp their log lines; it is our own code that must not know.
+        def use(*arguments: Any, **keywords: Any) -> Any:
+            # Libraries stamp their log lines and read their sources; it is our own code that must not.
             caller = sys._getframe(1).f_globals.get("__name__", "")
-            return refuse() if caller.startswith("chatnet.") else real()
+            if caller.startswith("chatnet.") and not caller.startswith("chatnet.testing."):
+                return refuse()
+            return real(*arguments, **keywords)
 
-        return read
+        return use
 
-    # ---- Deferreds ----
+    # ---- for the whole life of a simulation ----
 
-    def watch_deferreds(self) -> None:
+    def open(self) -> None:
+        """Watch Deferreds; and what escapes us because it was imported by name gets the seed's chance."""
+        random.seed(f"{self._simulation.seed}/shared")
+        self._watch_deferreds()
+
+    def _watch_deferreds(self) -> None:
         """An error that nobody handled is the fault of the process in which it happened; the dead have none.
 
         Twisted logs it when the Deferred is collected, which may be much later.
@@ -122,6 +152,4 @@ class Guard:
     def close(self) -> None:
         """The simulation is over."""
         defer.DebugInfo = self._debug_info  # type: ignore[misc]
-
-
-_ABSENT = object()
+        random.setstate(self._chance)

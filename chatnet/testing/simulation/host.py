@@ -133,8 +133,8 @@ class Host:
         for process in self.living():
             process.look_whether_it_runs()
 
-    def _clock_stepped(self) -> None:
-        self.simulation.note(self.name, "its wall clock steps")
+    def _clock_stepped(self, seconds: float) -> None:
+        self.simulation.note(self.name, "its wall clock steps by {:+.3f} s", seconds)
         for process in self.living():
             process.reactor.clock_stepped()
 

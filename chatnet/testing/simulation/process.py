@@ -232,7 +232,7 @@ class SimProcess:
 
     def _bury(self, status: Status) -> None:
         self.is_dead, self.runs, self.status = True, False, status
-        if status.signal is not None:
+        if status.signal is not None and not self.simulation.is_over:
             for pool in self.pools:
                 pool.tear()
         self.files.let_go()

@@ -56,7 +56,7 @@ class Simulation:
         self._counter = count()
         self._guard = Guard(self)
         self._directory: Path | None = None
-        self._is_over = False
+        self.is_over = False
 
     # ---- its beginning and end ----
 
@@ -68,12 +68,12 @@ class Simulation:
         # What simulated processes log is this run's alone, and only it can tell the living from the dead.
         self._observers = globalLogPublisher._observers
         globalLogPublisher._observers = cast(Any, [self._logged])
-        self._guard.watch_deferreds()
+        self._guard.open()
         return self
 
     def __exit__(self, *_: object) -> None:
         gc.collect()
-        self._is_over = True
+        self.is_over = True
         for host in self.hosts.values():
             host.vanish()
         self._forget()
@@ -193,7 +193,7 @@ class Simulation:
 
     def _logged(self, event: LogEvent) -> None:
         process = self.running
-        if process is None or process.is_dead or self._is_over:
+        if process is None or process.is_dead or self.is_over:
             return
         text = without_addresses(formatEvent(event))
         failure: Failure | None = event.get("log_failure")
