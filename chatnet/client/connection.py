@@ -172,15 +172,19 @@ class Connection:
 
     async def chat(self) -> None:
         """Hear the newest posts, and then all that follow."""
-        self._feed.begin()
+        beginning = self._feed.begin()
         try:
             answer = await self.ask(Chat)
         except BaseException:
-            self._feed.end()
+            if self._feed.state is beginning:
+                self._feed.end()
             raise
-        self._listener.newest(answer["posts"])
-        for post in self._feed.began(answer["cursor"]):
-            self._listener.heard(post)
+        # Who left and began again meanwhile is not to go on from the first answer's cursor, behind which
+        # nothing comes any more, but from the last one's.
+        if self._feed.state is beginning:
+            self._listener.newest(answer["posts"])
+            for post in self._feed.began(answer["cursor"]):
+                self._listener.heard(post)
 
     async def unchat(self) -> None:
         """Hear no more."""
@@ -248,6 +252,7 @@ class Connection:
                 failures = 0
                 await link.when_lost()
                 self._asks.detached()
+                self._feed.detached()
                 self._listener.lost()
             except FINAL as error:
                 self._end(str(error))

@@ -51,9 +51,15 @@ class Feed:
         if len(self._own) > OWN_KEYS:
             del self._own[next(iter(self._own))]
 
-    def begin(self) -> None:
-        """Chat is being asked for, afresh."""
-        self.state = Beginning()
+    def begin(self) -> Beginning:
+        """Chat is being asked for, afresh; an answer to it counts while this is still the state."""
+        self.state = beginning = Beginning()
+        return beginning
+
+    def detached(self) -> None:
+        """The link is lost. The worker that will answer on the next may have read less of the log."""
+        if isinstance(self.state, Beginning):
+            self.state.held.clear()
 
     def end(self) -> None:
         """Chat no more."""

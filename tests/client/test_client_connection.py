@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from conftest import MASTER, WORKER, Person
+from twisted.internet.defer import Deferred
 
+from chatnet.entries import Entry
 from chatnet.errors import InternalFailure, TryLater, WrongVersion
 from chatnet.link import Link, Locator
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
@@ -218,6 +220,59 @@ def test_what_comes_before_the_answer_to_chat_is_neither_lost_nor_shown_twice(
     person = new_person().start()
     person.type("CHAT")
     assert person.seen() == ["Logged in as alice.", "bob: one", "bob: two", "bob: three"]
+
+
+def test_who_begins_again_before_the_answer_goes_on_from_the_last_one(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """Only the last answer's cursor is one behind which everything is delivered."""
+    cluster.say("bob", "one")
+    asked: list[None] = []
+
+    class Busy(FakeSession):
+        @Chat.responder
+        def chat(self, cursor: int | None) -> dict[str, Any]:
+            if asked:
+                cluster.say("bob", "two")
+            asked.append(None)
+            return super().chat(cursor)
+
+    network.listeners[WORKER] = lambda: Busy(cluster)
+    network.cut()
+    connection = alice.client._connection
+    begun = [
+        Deferred.fromCoroutine(doing()) for doing in (connection.chat, connection.unchat, connection.chat)
+    ]
+    network.pass_time(1)
+    assert [one.called for one in begun] == [True] * 3
+    assert [line for line in alice.seen() if line.startswith("bob")] == ["bob: one", "bob: two"]
+    network.cut()
+    network.pass_time(1)
+    assert cluster.asked("Chat")[-1] == ("Chat", {"cursor": 2})
+
+
+def test_what_one_worker_held_back_is_void_at_the_next(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """The next may have read less of the log: what lies between must not be passed over."""
+    cluster.say("bob", "one")
+
+    class Silent(FakeSession):
+        @Chat.responder
+        def chat(self, cursor: int | None) -> Any:
+            self.deliver(Entry(9, 0, "post", "bob", "bob", "nine", b"9" * 16))
+            return Deferred()
+
+    network.listeners[WORKER] = lambda: Silent(cluster)
+    network.cut()
+    network.pass_time(1)
+    alice.type("CHAT")
+    network.listeners[WORKER] = lambda: FakeSession(cluster)
+    network.cut()
+    network.pass_time(1)
+    cluster.say("bob", "two")
+    network.settle()
+    assert [line for line in alice.seen() if line.startswith("bob")] == ["bob: one", "bob: two"]
 
 
 def test_a_log_that_was_put_back_is_said_and_begun_afresh(
