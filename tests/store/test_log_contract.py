@@ -284,6 +284,21 @@ def test_long_posts_come_in_pages(new_log: Callable[[], Subject]) -> None:
     assert told == list(range(4, 64))
 
 
+def test_many_posts_come_in_pages(new_log: Callable[[], Subject]) -> None:
+    """Every post of a busy room comes once and in order, forwards and backwards, whatever lies between."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    talk = [post("alice" if number % 3 else "bob", f"{number}", number) for number in range(1_300)]
+    subject.append(Draft("join", "bob", "alice", "", key(2_000)), *talk)
+    log, head = subject.log, subject.log.window.head
+    assert whole_feed(subject, "bob", 0, head) == log.window.after(3)
+    told: list[Entry] = []
+    before: int | None = None
+    while page := subject.ask(log.history("alice", before)):
+        told, before = page + told, page[0].seq
+    assert told == [entry for entry in log.window.after(3) if entry.user == "alice"]
+
+
 def test_a_user_of_many_rooms_has_a_whole_snapshot(new_log: Callable[[], Subject]) -> None:
     """A snapshot has all memberships, also more than an AMP value holds; feeds and the newest likewise."""
     subject = new_log()
