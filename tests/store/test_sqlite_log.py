@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -283,14 +283,25 @@ def test_what_is_no_store_is_said_in_a_sentence(disk: Any) -> None:
         disk.open()
 
 
+@pytest.fixture
+def real_threads() -> Iterator[list[ThreadPool]]:
+    """The thread pools of a test; none is left running, whatever became of it."""
+    pools: list[ThreadPool] = []
+    yield pools
+    for pool in pools:
+        if pool.started:
+            pool.stop()
+
+
 @pytest_twisted.ensureDeferred
-async def test_with_real_threads_readers_and_the_writer_go_together(tmp_path: Path) -> None:
+async def test_with_real_threads_readers_and_the_writer_go_together(
+    tmp_path: Path, real_threads: list[ThreadPool]
+) -> None:
     """While batches are committed, reads answer complete moments of the log; all is committed, in order."""
-    threads: list[ThreadPool] = []
 
     def pool(size: int, name: str) -> ThreadPool:
-        threads.append(ThreadPool(0, size, name))
-        return threads[-1]
+        real_threads.append(ThreadPool(0, size, name))
+        return real_threads[-1]
 
     keys = iter(range(10**6))
     fatal: list[Any] = []
@@ -313,5 +324,5 @@ async def test_with_real_threads_readers_and_the_writer_go_together(tmp_path: Pa
     assert log.window.head == 601
     await log.close()
     assert fatal == []
-    assert [pool.workers for pool in threads] == [0, 0]
+    assert [pool.workers for pool in real_threads] == [0, 0]
     assert not [thread for thread in threading.enumerate() if "log" in thread.name]
