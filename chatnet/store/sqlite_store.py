@@ -118,7 +118,6 @@ class SqliteStore:
         except apsw.Error:
             raise
         except Exception as error:
-            self._users.clear()
             self._execute("ROLLBACK TO draft")
             batch.poisoned.append((draft, error))
             batch.outcomes.append(Refused(Poison.code, Poison.sentence))
