@@ -65,6 +65,7 @@ class Network(MemoryReactorClock):
         while moved:
             self.advance(0)
             moved = sum(connection.pump() for connection in list(self.open)) > 0
+            self.open = [connection for connection in self.open if connection.client_transport.lost is None]
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""

@@ -63,6 +63,7 @@ def test_masters_are_tried_in_turn_and_send_on_to_the_primary(
     network.pass_time(1)
     assert person.seen() == ["Logged in as alice."]
     assert [port for _, port in network.attempts] == [1, 3, MASTER, WORKER]
+    assert len(network.open) == 1, "masters are not kept"
     network.cut()
     network.pass_time(1)
     assert [port for _, port in network.attempts[4:]] == [3, MASTER, WORKER]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from conftest import Person
 
 from chatnet.testing.fake_cluster import FakeCluster, Network
@@ -111,22 +110,38 @@ def test_help_names_every_command(alice: Person) -> None:
         assert word in said
 
 
-@pytest.mark.parametrize("leave", [lambda alice: alice.type("QUIT", "LIST"), lambda alice: alice.end_input()])
-def test_leaving_waits_for_acknowledgements(
-    cluster: FakeCluster, alice: Person, leave: Callable[[Person], None]
-) -> None:
-    """QUIT and the end of input leave once all is acknowledged, with exit status 0."""
+def test_the_end_of_input_waits_for_acknowledgements(cluster: FakeCluster, alice: Person) -> None:
+    """However long the cluster is away; then the exit status is 0."""
     cluster.deaf = True
     alice.type("CHAT", "one")
+    alice.end_input()
+    assert not alice.has_left()
     cluster.deaf = False
     alice.network.cut()
-    alice.type("/quit")
-    leave(alice)
     assert not alice.has_left()
     alice.network.pass_time(3)
     assert alice.has_left()
     assert alice.exit_status() == 0
     assert [entry.text for entry in cluster.entries] == ["one"]
+
+
+def test_quit_leaves_and_reads_no_more(cluster: FakeCluster, alice: Person) -> None:
+    """Exit status 0; what stands behind it is not done."""
+    alice.type("quit", "LIST")
+    assert alice.has_left()
+    assert alice.exit_status() == 0
+    assert cluster.asked("List") == []
+
+
+def test_a_command_sees_what_was_posted_before_it(cluster: FakeCluster, alice: Person) -> None:
+    """Leaving the chat waits until all that was posted in it is acknowledged."""
+    cluster.mute = True
+    alice.type("CHAT", "one", "/quit", "CHAT")
+    assert len(cluster.asked("Chat")) == 1
+    cluster.mute = False
+    alice.network.cut()
+    alice.network.pass_time(1)
+    assert [name for name, _ in cluster.asked("Post", "Chat")] == ["Chat", "Post", "Chat", "Post", "Chat"]
 
 
 def test_the_last_line_needs_no_line_break(cluster: FakeCluster, alice: Person) -> None:
