@@ -3,4 +3,5 @@
 children    processes that are not, and the clock that starts them
 loopback    two protocols connected in memory, their bytes really serialized
 processes   real twistd processes: a cluster, and a client at its terminal
+simulation  a whole cluster in virtual time, from one seed
 """

@@ -14,4 +14,4 @@ def simulation() -> Iterator[Toys]:
     """Fails the test on whatever no run may have."""
     with Toys(1) as toys:
         yield toys
-        assert not toys.failures
+        assert not toys.verdict()

@@ -15,7 +15,7 @@ def simulation() -> Iterator[Simulation]:
     """Fails the test on whatever no run may have."""
     with Simulation(5) as made:
         yield made
-        assert not made.failures, made.failures[0]
+        assert not made.verdict(), made.failures[0]
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ class SimProcess:
     """
 
     _log = Logger()
+    service: IService
 
     def __init__(
         self,

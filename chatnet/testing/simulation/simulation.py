@@ -57,6 +57,7 @@ class Simulation:
         self._guard = Guard(self)
         self._directory: Path | None = None
         self.is_over = False
+        self._looked_at = -1.0
 
     # ---- its beginning and end ----
 
@@ -71,8 +72,12 @@ class Simulation:
         self._guard.open()
         return self
 
+    def verdict(self) -> list[str]:
+        """What went wrong so far, errors included that were forgotten in a Deferred."""
+        _collect_all()
+        return self.failures
+
     def __exit__(self, *_: object) -> None:
-        gc.collect()
         self.is_over = True
         for host in self.hosts.values():
             host.vanish()
@@ -175,9 +180,9 @@ class Simulation:
 
     def _housekeeping(self) -> None:
         gc.collect()
-        if self.now == getattr(self, "_before", None):
+        if self.now == self._looked_at:
             raise NotInTime(f"time stands still: {COLLECT_EVERY} events at {self.now} (seed {self.seed})")
-        self._before = self.now
+        self._looked_at = self.now
 
     # ---- what is said ----
 

@@ -40,7 +40,10 @@ class Spawned:
         descriptors = {0: "w", 1: "r", 2: "r"} if descriptors is None else descriptors
         self._pipes = [number for number, kind in descriptors.items() if isinstance(kind, str)]
         self._child = parent.host.start(
-            *argv, environ=environ or {}, parent=parent, output=_output(parent, descriptors)
+            *argv,
+            environ=parent.environ if environ is None else environ,
+            parent=parent,
+            output=_output(parent, descriptors),
         )
         self.pid: int | None = self._child.pid
         self._child.when_ended.append(self._ended)
