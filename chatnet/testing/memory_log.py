@@ -66,6 +66,10 @@ class MemoryLog:
         for read in reading:
             read.callback(None)
 
+    def answer_read(self) -> None:
+        """Answer the oldest read that is held."""
+        self._reading.pop(0).callback(None)
+
     def catch_up(self) -> None:
         """Bring the window to the head."""
         self.window.extend(self.entries[self.window.head :])

@@ -122,13 +122,14 @@ class Uplink(Service):
             self._logger.failure("The uplink ended; this worker is of no use any more", why)
 
     async def _keep_linked(self) -> None:
-        longest = SHORTEST_DELAY
+        longest = 2 * SHORTEST_DELAY
         for master in cycle(self._masters):
-            delay = self._chance.uniform(SHORTEST_DELAY, longest)
             try:
                 await self._serve(master)
-                longest = SHORTEST_DELAY
+                longest = 2 * SHORTEST_DELAY
+                delay = self._chance.uniform(SHORTEST_DELAY, longest)
             except (ConnectError, ConnectionClosed, DNSLookupError) as error:
+                delay = self._chance.uniform(SHORTEST_DELAY, longest)
                 longest = min(LONGEST_DELAY, longest * 2)
                 self._say(master, f"No primary at {master} ({error}); trying on")
             except (WrongToken, WrongVersion) as error:

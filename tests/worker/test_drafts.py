@@ -229,6 +229,17 @@ def test_a_session_holds_fast_posts_and_answers_each(slow_worker: Any) -> None:
     slow_worker.pulse.stop()
 
 
+def test_what_a_lost_session_held_is_the_clients_to_send_again(slow_worker: Any) -> None:
+    """It is not appended by a session that is gone, perhaps behind what the client says elsewhere."""
+    alice = slow_worker.client("alice")
+    for number in range(60):
+        alice.begin(wire.Post, key=alice.key(), text=str(number))
+    alice.cut()
+    slow_worker.pass_time(5)
+    assert len(slow_worker.log.entries) == 1 + 50
+    assert not slow_worker.clock.getDelayedCalls()
+
+
 def test_a_secret_keeps_its_place_among_the_posts(worker: Any) -> None:
     """What was sent behind SetSecret is appended behind it, though hashing takes its time."""
     alice = worker.client("alice")

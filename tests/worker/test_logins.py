@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from conftest import Threads
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 
 from chatnet.errors import TryLater, WrongSecret
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
-from chatnet.worker.logins import FORGET_SECONDS, LONGEST_PAUSE, MOST_REMEMBERED, Failures
+from chatnet.worker.logins import (
+    FORGET_SECONDS,
+    LONGEST_PAUSE,
+    MOST_HASHES,
+    MOST_REMEMBERED,
+    Failures,
+    Hashing,
+)
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -104,6 +113,38 @@ def test_a_session_is_made_to_wait(worker: Any) -> None:
     worker.pass_time(0.2)
     assert found[0]["name"] == "alice"
     assert worker.client().resume(found[0]["ticket"])
+
+
+def test_the_owner_clears_the_name_for_everybody(worker: Any) -> None:
+    """After a correct login from elsewhere, the next one on the name does not wait."""
+    worker.client("alice")
+
+    def login(secret: bytes, address: str) -> list[Any]:
+        found: list[Any] = []
+        Deferred.fromCoroutine(worker.logins.login("alice", secret, address)).addBoth(found.append)
+        worker.settle()
+        return found
+
+    assert login(b"x" * 32, HERE)[0].check(WrongSecret)
+    waiting = login(b"s" * 32, THERE)
+    assert not waiting
+    worker.pass_time(0.6)
+    assert waiting == [("alice", 1)]
+    assert login(b"s" * 32, "192.0.2.3") == [("alice", 1)]
+
+
+def test_hashes_that_are_done_make_room() -> None:
+    """Only those under way are counted, whether they come to an end or fail."""
+    threads = Threads()
+    hashing = Hashing(threads, threads)  # type: ignore[arg-type]
+    for f in (abs, len) * 2:
+        answers = [hashing.run(f, -1) for _ in range(MOST_HASHES)]  # type: ignore[arg-type]
+        with pytest.raises(TryLater):
+            hashing.run(abs, -1)
+        while threads.waiting:
+            threads.work()
+        for answer in answers:
+            answer.addErrback(lambda why: why.trap(TypeError))
 
 
 def test_a_password_is_checked_in_a_thread(worker: Any) -> None:

@@ -191,4 +191,5 @@ def test_a_place_nobody_listens_at_costs_nothing(user: str) -> None:
     crowd = Crowd()
     crowd.apply(post(1, user))
     assert crowd.router.deliveries == 0
-    assert not crowd.outboxes.dirty
+    crowd.router.apply([post(2, user)])
+    assert not crowd.clock.getDelayedCalls()

@@ -15,7 +15,9 @@ from twisted.python.usage import UsageError
 
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
-from chatnet.link import Link
+from chatnet.link import Link, Locator
+from chatnet.outbox import Outboxes
+from chatnet.testing.loopback import Loopback
 from chatnet.worker.service import BACKLOG, Worker, build
 from chatnet.worker.tap import Options
 from chatnet.world import World
@@ -220,7 +222,9 @@ def test_clients_are_turned_away_until_the_log_is_there() -> None:
     factory = one.reactor.tcpServers[0][1]
     assert factory.buildProtocol(None) is None
     one.worker.services[0]._remote.is_ready = True
-    assert isinstance(factory.buildProtocol(None), Link)
+    link = factory.buildProtocol(None)
+    assert isinstance(link, Link)
+    assert not link.reads_when_full  # a stranger that does not read us is not read
 
 
 def test_a_spawned_worker_leaves_ctrl_c_to_its_parent() -> None:
@@ -244,11 +248,15 @@ def test_an_orphan_without_a_primary_ends(arguments: list[str], parent: int, sto
 
 
 def test_stopping_leaves_nothing() -> None:
-    """Neither timer nor thread; stopping what never started is harmless."""
+    """Neither client, timer nor thread; stopping what never started is harmless."""
     one = Started().start()
+    one.worker.services[0]._remote.is_ready = True
+    wire = Loopback(Link(Locator(), Outboxes(one.reactor)), one.reactor.tcpServers[0][1].buildProtocol(None))
     stopped: list[Any] = []
     one.worker.stopService().addBoth(stopped.append)
     assert stopped == [None]
+    wire.pump()
+    assert wire.client_transport.lost
     assert one.pool.calls == ["start", "stop"]
     assert not one.reactor.getDelayedCalls()
     Started().worker.stopService()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.task import deferLater
 from twisted.protocols import amp
 
 from chatnet.auth import random_credential
@@ -223,6 +224,13 @@ def test_a_new_secret_ends_old_tickets(worker: Any) -> None:
     assert worker.sessions.count == 2
 
 
+def test_who_is_refused_leaves_nothing(worker: Any) -> None:
+    """After an outdated ticket nobody stays with the router."""
+    with pytest.raises(BadTicket):
+        worker.client().resume(worker.token.ticket("memory", "alice", 99))
+    assert not worker.router._residents
+
+
 # ---- rooms ----
 
 
@@ -372,6 +380,27 @@ def test_chat_begins_with_the_newest_twenty_then_live(worker: Any) -> None:
     assert alice.heard() == ["live"]
 
 
+def test_chat_begins_with_what_the_client_was_told(worker: Any) -> None:
+    """After an acknowledged post, the newest 20 wait until this worker has followed the log to it."""
+    alice = worker.client("alice")
+    worker.log.lagging = True
+    alice.post("mine")
+    found = alice.begin(wire.Chat, cursor=None)
+    assert not found
+    worker.log.catch_up()
+    worker.settle()
+    assert [post.text for post in found[0]["posts"]] == ["mine"]
+
+
+def test_a_cursor_within_the_window_needs_no_read(worker: Any) -> None:
+    """A resuming client costs the primary nothing: also while it is away."""
+    alice = worker.client("alice")
+    alice.post("one")
+    worker.log.reads_held = True
+    alice.chat(0)
+    assert alice.heard() == ["one"]
+
+
 def test_chat_with_a_cursor_delivers_every_visible_post_behind_it(worker: Any) -> None:
     """Memberships as they were at each seq: left rooms count for what was said before."""
     bob, alice = worker.client("bob"), worker.client("alice")
@@ -511,14 +540,37 @@ def test_a_second_session_shares_memberships_and_both_hear(worker: Any) -> None:
     assert laptop.heard() == ["one", "two"]
 
 
+def _arriving(worker: Any) -> tuple[Any, list[Any]]:
+    """A client of alice's whose login waits for the snapshot of her memberships."""
+    worker.log.reads_held = True
+    client = worker.client()
+    found = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    worker.log.answer_read()  # of her account
+    assert not found
+    return client, found
+
+
 def test_arriving_in_the_middle_of_things_loses_nothing(worker: Any) -> None:
     """A join that is committed while the arriving session's snapshot is read is not missed."""
     bob, alice = worker.client("bob"), worker.client("alice")
     alice.cut()
-    worker.log.reads_held = True
-    again = worker.client()
-    found = again.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    again, found = _arriving(worker)
     worker.commit(Draft("join", "alice", "bob", "", b"j" * 16))
+    worker.log.let_go()
+    worker.settle()
+    assert found[0]["name"] == "alice"
+    again.chat()
+    bob.post("heard")
+    assert again.heard() == ["heard"]
+
+
+def test_a_snapshot_that_the_window_left_behind_is_read_again(worker: Any) -> None:
+    """What happened since would be missed: the window does not hold it any more."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.cut()
+    again, found = _arriving(worker)
+    worker.commit(Draft("join", "alice", "bob", "", b"j" * 16))
+    worker.log.window.restart(worker.log.window.head)
     worker.log.let_go()
     worker.settle()
     assert found[0]["name"] == "alice"
@@ -586,6 +638,42 @@ def test_a_client_that_never_reads_costs_a_bounded_memory(worker: Any) -> None:
     assert seqs == sorted(set(seqs))
 
 
+def test_catching_up_stops_where_the_client_stops_reading(worker: Any) -> None:
+    """Pages of the log are not read ahead of a client that does not read them."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.join("bob")
+    cursor = worker.log.window.head
+    for _ in range(2000):
+        bob.post("x" * 1000)
+    worker.log._page = 20
+    worker.log.window.restart(worker.log.window.head)
+    alice.wire.client_transport.reading = False
+    alice.begin(wire.Chat, cursor=cursor)
+    assert len(alice.wire.server_transport.waiting) < 150_000
+    alice.wire.client_transport.reading = True
+    worker.settle()
+    assert len(alice.heard()) == 2000
+
+
+def test_a_chat_on_a_full_link_waits_for_room(worker: Any) -> None:
+    """A link that filled up while Chat was under way does not go live: it would fill our memory."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.join("bob")
+    worker.log.reads_held = True
+    alice.begin(wire.Chat, cursor=None)
+    alice.wire.client_transport.reading = False
+    while not alice.server.full:
+        alice.begin(wire.Post, key=b"k" * 16, text="")
+    worker.log.let_go()
+    worker.settle()
+    for _ in range(500):
+        bob.post("x" * 1000)
+    assert len(alice.wire.server_transport.waiting) < 100_000
+    alice.wire.client_transport.reading = True
+    worker.settle()
+    assert len(alice.heard()) == 500
+
+
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [
@@ -601,11 +689,12 @@ def test_pipelined_requests_of_who_never_reads_cost_a_bounded_memory(
     alice = worker.client("alice")
     for _ in range(30):
         alice.post("x" * 1900)
+    worker.log._read = lambda: deferLater(worker.clock, 0)
     alice.wire.client_transport.reading = False
     found: list[Any] = []
     for _ in range(1000):
         alice.link.callRemote(command, **arguments).addCallback(found.append)
-        worker.settle()
+    worker.settle()
     assert len(alice.wire.server_transport.waiting) < 250_000
     alice.wire.client_transport.reading = True
     worker.settle()

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError, DNSLookupError, TimeoutError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, globalLogPublisher
@@ -214,6 +215,32 @@ def test_a_lost_link_is_made_again() -> None:
     assert primary.followed == [None, 0]
 
 
+def test_after_a_long_search_the_next_one_begins_quickly() -> None:
+    """Delays grow while nobody is found, and begin anew once somebody was."""
+    up = Up()
+    for _ in range(10):
+        up.reactor.refuse()
+        up.reactor.pass_time(1.1)
+    up.reactor.accept(Primary())
+    for _ in range(3):
+        up.reactor.wires.pop().cut()
+        up.reactor.pass_time(0.15)
+        up.reactor.accept(Primary())
+
+
+def test_what_is_asked_while_the_primary_is_away_waits() -> None:
+    """And is asked of the next link."""
+    up, primary = Up(), Primary()
+    up.reactor.accept(primary)
+    up.reactor.wires.pop().cut()
+    heads: list[int] = []
+    Deferred.fromCoroutine(up.log.head()).addCallback(heads.append)
+    up.reactor.pass_time(0.2)
+    assert not heads
+    up.reactor.accept(primary)
+    assert heads == [0]
+
+
 def test_a_silent_primary_is_given_up() -> None:
     """After three seconds: it hangs, or the network does."""
     up, primary = Up(), Primary()
@@ -272,8 +299,10 @@ def test_shutdown_stops_the_process() -> None:
 def test_a_minute_without_a_primary_is_told() -> None:
     """Not before; and not while there is one."""
     up = Up()
+    for _ in range(20):
+        up.reactor.refuse()
+        up.reactor.pass_time(1.1)
     up.reactor.accept(Primary())
-    up.reactor.pass_time(5)
     up.reactor.wires.pop().cut()
     for _ in range((ABANDONED_SECONDS - 2) * 20):
         if up.reactor.tcpClients:
