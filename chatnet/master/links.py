@@ -41,7 +41,6 @@ class Links(Factory):
 
     async def close(self) -> None:
         """Hang up on everybody, and cut off those who do not let go."""
-        self._door = None
         links = list(self._links)
         for link in links:
             link.hang_up()

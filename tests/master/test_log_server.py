@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from in_memory import EPOCH, Master
+from twisted.internet.defer import Deferred
 from twisted.protocols import amp
 
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, InternalFailure, NoSuchRoom
+from chatnet.link import PING
 from chatnet.master.log_server import RUN_UP, committed
 from chatnet.store import PAGE_BYTES, Refused
+from chatnet.testing.loopback import FULL
 from chatnet.wire.arguments import MAX_VALUE
 from chatnet.wire.log import (
     Append,
@@ -92,8 +95,11 @@ def test_a_follower_gets_everything_behind_its_cursor_once_and_in_order(master: 
     master.log.window.restart(1_200)
     fill(master, 50)
     worker = master.worker("a")
-    asked = worker.begin(Follow, cursor=3)
-    assert asked == [{"cursor": 3}]
+    answered: list[tuple[Any, list[int]]] = []
+    asked: Deferred[Any] = worker.link.callRemote(Follow, cursor=3)
+    asked.addCallback(lambda answer: answered.append((answer, worker.hears.seqs)))
+    master.settle()
+    assert answered == [({"cursor": 3}, [])]
     fill(master, 10)
     master.settle()
     assert worker.hears.seqs == list(range(4, 1_261))
@@ -163,34 +169,49 @@ def test_catching_up_stops_at_a_full_transport(master: Master) -> None:
     assert slow.hears.seqs == list(range(1, 10_001))
 
 
+def test_a_link_that_is_full_is_followed_once_it_drains(master: Master) -> None:
+    """Nothing but the answer is added to what it did not read yet."""
+    fill(master, 1_000)
+    worker = master.worker("a")
+    worker.wire.client_transport.pauseProducing()
+    worker.server.outbox.put(PING * (FULL // len(PING) + 1))
+    master.settle()
+    before = len(worker.wire.server_transport.waiting)
+    worker.begin(Follow, cursor=0)
+    assert len(worker.wire.server_transport.waiting) < before + 100
+    worker.wire.client_transport.resumeProducing()
+    master.settle()
+    assert worker.hears.seqs == list(range(1, 1_001))
+
+
 def test_following_again_takes_the_place_of_the_first(master: Master) -> None:
-    """A worker that begins afresh on the same link is pushed to once."""
+    """A worker that begins afresh on the same link is pushed to once, also while the first still reads."""
     worker = master.worker("a")
     fill(master, 5)
-    worker.ask(Follow, cursor=0)
-    worker.ask(Follow, cursor=2)
-    worker.hears.batches.clear()
+    master.log.window.restart(5)
+    master.log.reads_held = True
+    worker.begin(Follow, cursor=0)
+    worker.begin(Follow, cursor=2)
+    master.log.let_go()
     fill(master, 2)
     master.settle()
-    assert worker.hears.seqs == [6, 7]
+    assert worker.hears.seqs == [3, 4, 5, 6, 7]
 
 
 def test_a_lost_follower_is_forgotten(master: Master) -> None:
-    """Nothing is encoded for it, and a page that comes late is dropped."""
+    """Live or still catching up: nothing is put into its outbox any more."""
     fill(master, 5)
     live, behind = master.worker("a"), master.worker("b")
     live.ask(Follow, cursor=0)
     master.log.reads_held = True
     master.log.window.restart(5)
-    behind.link.callRemote(Follow, cursor=0)
-    master.settle()
+    behind.begin(Follow, cursor=0)
     for worker in (live, behind):
         worker.cut()
     master.log.let_go()
-    fill(master, 2)
     master.settle()
-    assert live.hears.seqs == [1, 2, 3, 4, 5]
-    assert behind.hears.seqs == []
+    fill(master, 2)
+    assert live.server.outbox.parts == behind.server.outbox.parts == []
 
 
 def test_a_read_that_fails_closes_the_follower(master: Master, logged_failures: Any) -> None:
