@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from chatnet.entries import Entry, check_text, fold_room, is_topic, places
+from chatnet.entries import Entry, check_text, fold_room, is_topic
 from chatnet.errors import (
     AlreadyJoined,
     BadRoom,
@@ -311,13 +311,13 @@ def _gaps(reading: Reading, evidence: Evidence) -> Violations:
 def _wrong_newest(begun: ChatBegun, evidence: Evidence) -> Violations:
     stays = evidence.memberships[begun.user].intervals()
     cursor = begun.cursor
-    heard_at = {begun.user, f"@{begun.user}"} | {
+    listened = {begun.user, f"@{begun.user}"} | {
         stay.room for stay in stays if stay.joined <= cursor and (stay.left is None or stay.left > cursor)
     }
     heard = [
         post.seq
         for post in evidence.posts
-        if post.seq <= cursor and not heard_at.isdisjoint(places(post.user, post.text))
+        if post.seq <= cursor and not listened.isdisjoint(evidence.heard_at[post.seq])
     ]
     if _seqs(begun.newest) != heard[-NEWEST:]:
         yield (
@@ -329,9 +329,7 @@ def _wrong_newest(begun: ChatBegun, evidence: Evidence) -> Violations:
 def _wrong_page(page: PageRead, evidence: Evidence) -> Violations:
     end = len(evidence.log) if page.before is None else page.before - 1
     room = fold_room(page.room)
-    in_room = [
-        post.seq for post in evidence.posts if post.seq <= end and room in places(post.user, post.text)
-    ]
+    in_room = [post.seq for post in evidence.posts if post.seq <= end and room in evidence.heard_at[post.seq]]
     given = _seqs(page.posts)
     if not given:
         if in_room and page.before is not None:

@@ -12,6 +12,7 @@ from chatnet.testing.history import (
     ChatBegun,
     ChatEnded,
     CursorMoved,
+    Ended,
     Event,
     Refused,
     Repeated,
@@ -122,8 +123,8 @@ class Evidence:
 
     @cached_property
     def stopped(self) -> set[str]:
-        """The clients that were ended by their users."""
-        return {event.client for event in self.events if isinstance(event, Stopped)}
+        """The clients that were ended by their users, or gave up."""
+        return {event.client for event in self.events if isinstance(event, Stopped | Ended)}
 
     @cached_property
     def users(self) -> set[str]:
@@ -134,6 +135,11 @@ class Evidence:
     def posts(self) -> list[Entry]:
         """The posts of the log."""
         return [entry for entry in self.log if entry.kind == "post"]
+
+    @cached_property
+    def heard_at(self) -> dict[int, tuple[str, ...]]:
+        """The places of each post, by its seq."""
+        return {post.seq: places(post.user, post.text) for post in self.posts}
 
     @cached_property
     def memberships(self) -> dict[str, Memberships]:

@@ -54,9 +54,9 @@ class RecordedFeed(Feed):
         self._reader = 0
         self.newest: Sequence[Entry] = ()
 
-    def begin(self) -> None:
+    def begin(self) -> Beginning:
         self._ended()
-        super().begin()
+        return super().begin()
 
     def end(self) -> None:
         self._ended()
@@ -66,6 +66,8 @@ class RecordedFeed(Feed):
         if isinstance(self.state, Beginning):
             self._reader += 1
             self._record(history.ChatBegun, reader=self._reader, cursor=cursor, newest=list(self.newest))
+            # What was in flight to the reader before this one is none of its business.
+            self.state.held[:] = [entry for entry in self.state.held if entry.seq > cursor]
         return super().began(cursor)
 
     def take(self, entry: Entry) -> bool:
@@ -109,6 +111,11 @@ class RecordedConnection(Connection):
         super().__init__(*parts)
         self._record = record
         self._feed = self.feed = RecordedFeed(record)
+
+    @property
+    def waiting(self) -> int:
+        """How much was asked and is not answered yet."""
+        return len(self._asks)
 
     @property
     def link(self) -> Any:
@@ -184,9 +191,9 @@ class User:
         return self._connection.link is not None
 
     @property
-    def unacknowledged(self) -> int:
-        """How many drafts are under way."""
-        return self._connection.unacknowledged()
+    def waiting(self) -> int:
+        """How many of its drafts and questions are not answered yet."""
+        return self._connection.waiting
 
     @property
     def is_chatting(self) -> bool:

@@ -1,0 +1,249 @@
+"""What goes wrong: faults of every kind, drawn from the seed, and the operator who mends what a person must."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from chatnet.testing.simulation.host import Host
+from chatnet.testing.simulation.process import SimProcess, Status
+
+if TYPE_CHECKING:
+    from chatnet.testing.simulation.simulation import Simulation
+
+OPERATOR_SECONDS = (0.1, 4.0)
+"""How long it takes until somebody starts a master again: between these."""
+LONGEST_FAULT = 8.0
+"""How long a fault that passes lasts at most, in seconds."""
+LONGEST_STEP = 3.0
+"""How far a wall clock steps at most, in seconds."""
+
+
+class Operator:
+    """Keeps a master running on ``host``: whenever it is gone, somebody starts it again after a while."""
+
+    def __init__(self, host: Host, *arguments: str) -> None:
+        self.host = host
+        self._arguments = arguments
+        self._chance = host.simulation.chance(f"operator {host.name}")
+        self.master: SimProcess | None = None
+
+    def start(self) -> None:
+        """Start a master, if the host is up and none was started that still lives."""
+        if self.host.is_up and (self.master is None or self.master.is_dead):
+            self.master = self.host.start("chat-master", *self._arguments)
+            self.master.when_ended.append(self._ended)
+
+    def _ended(self, status: Status) -> None:
+        self.host.simulation.later(self._chance.uniform(*OPERATOR_SECONDS), self.start)
+
+
+class Fault(NamedTuple):
+    """At ``time``, ``kind``: a method of :class:`Nemesis`. ``number`` makes its chance its own."""
+
+    number: int
+    time: float
+    kind: str
+
+
+class Nemesis:
+    """Injects faults into the cluster on the operator's host and its ``users`` on other hosts.
+
+    ``counted`` is how many of each kind took effect. A fault that passes is healed when its time has come.
+    """
+
+    def __init__(self, simulation: Simulation, operator: Operator, users: list[Host]) -> None:
+        self._simulation = simulation
+        self._operator = operator
+        self._server = operator.host
+        self._users = users
+        self.counted: Counter[str] = Counter()
+        self.healed_at = 0.0
+        self._chance = random.Random()
+
+    def strike(self, fault: Fault) -> None:
+        """Do it now."""
+        self._chance = self._simulation.chance(f"fault {fault.number}")
+        self._simulation.note("nemesis", "fault {}: {}", fault.number, fault.kind)
+        strike: Callable[[], bool] = getattr(self, fault.kind)
+        if strike():
+            self.counted[fault.kind] += 1
+
+    # ---- processes ----
+
+    def kill_worker(self) -> bool:
+        """SIGKILL."""
+        return self._signal(self._worker(), signal.SIGKILL)
+
+    def stop_worker(self) -> bool:
+        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        return self._pause(self._worker())
+
+    def terminate_worker(self) -> bool:
+        """SIGTERM."""
+        return self._signal(self._worker(), signal.SIGTERM)
+
+    def kill_master(self) -> bool:
+        """SIGKILL."""
+        return self._signal(self._operator.master, signal.SIGKILL)
+
+    def stop_master(self) -> bool:
+        """SIGSTOP, and SIGCONT after a while."""
+        return self._pause(self._operator.master)
+
+    def terminate_master(self) -> bool:
+        """SIGTERM: it stops its workers, and ends."""
+        return self._signal(self._operator.master, signal.SIGTERM)
+
+    def kill_all(self) -> bool:
+        """SIGKILL to every process of the cluster."""
+        for process in self._server.living():
+            process.kill(signal.SIGKILL)
+        return True
+
+    def lose_power(self) -> bool:
+        """The server's power fails, and comes back."""
+        if not self._server.is_up:
+            return False
+        self._server.power_off()
+        return self._until(self._power_on)
+
+    def start_second_master(self) -> bool:
+        """Somebody starts another master by mistake."""
+        if not self._server.is_up:
+            return False
+        self._server.start("chat-master")
+        return True
+
+    def slow_start(self) -> bool:
+        """Programs take long to start."""
+        server = self._server
+        server.slow_start = self._chance.uniform(2, 20)
+        return self._until(lambda: setattr(server, "slow_start", 1.0))
+
+    # ---- the network ----
+
+    def cut_link(self) -> bool:
+        """Between the server and some of its users, in both directions."""
+        users = self._chance.choice(self._users)
+        self._simulation.network.cut(self._server, users)
+        return self._until(lambda: self._simulation.network.heal(self._server, users))
+
+    def cut_one_way(self) -> bool:
+        """In one direction only."""
+        ends = [self._server, self._chance.choice(self._users)]
+        self._chance.shuffle(ends)
+        source, target = ends
+        self._simulation.network.cut(source, target, both=False)
+        return self._until(lambda: self._simulation.network.heal(source, target, both=False))
+
+    def reset_connection(self) -> bool:
+        """Some connection, between any two processes."""
+        connections = self._simulation.network.connections()
+        if not connections:
+            return False
+        connection = self._chance.choice(connections)
+        self._simulation.note("network", "{} is reset", str(connection))
+        connection.reset()
+        return True
+
+    def forget_connection(self) -> bool:
+        """Something between its ends forgets a connection: each thinks that the other is silent."""
+        connections = self._simulation.network.connections()
+        if not connections:
+            return False
+        connection = self._chance.choice(connections)
+        self._simulation.note("network", "{} is forgotten", str(connection))
+        connection.forget()
+        return True
+
+    # ---- disks, clocks, laptops ----
+
+    def fill_disk(self) -> bool:
+        """There is no more room on the server's disk, and then there is."""
+        disk = self._server.disk
+        disk.room = self._chance.randrange(20_000)
+        self._simulation.note("nemesis", "{} bytes of room are left", disk.room)
+        return self._until(lambda: setattr(disk, "room", None))
+
+    def slow_disk(self) -> bool:
+        """Each sync takes long."""
+        disk = self._server.disk
+        disk.sync_seconds = self._chance.uniform(0.01, 0.5)
+        return self._until(lambda: setattr(disk, "sync_seconds", 0.0))
+
+    def step_clock(self) -> bool:
+        """Somebody sets a wall clock."""
+        host = self._chance.choice([self._server, *self._users])
+        host.clock.step(self._chance.uniform(-LONGEST_STEP, LONGEST_STEP))
+        return True
+
+    def sleep_laptop(self) -> bool:
+        """Some of the users close their laptop."""
+        users = self._chance.choice(self._users)
+        if users.is_asleep:
+            return False
+        users.sleep()
+        return self._until(users.awake)
+
+    # ---- how ----
+
+    def _worker(self) -> SimProcess | None:
+        workers = self._server.living("chat-worker")
+        return self._chance.choice(workers) if workers else None
+
+    def _signal(self, process: SimProcess | None, number: int) -> bool:
+        if process is None or process.is_dead:
+            return False
+        process.kill(number)
+        return True
+
+    def _pause(self, process: SimProcess | None) -> bool:
+        if not self._signal(process, signal.SIGSTOP):
+            return False
+        return self._until(lambda: self._signal(process, signal.SIGCONT))
+
+    def _until(self, heal: Callable[[], object]) -> bool:
+        seconds = min(LONGEST_FAULT, self._chance.expovariate(0.5))
+        self.healed_at = max(self.healed_at, self._simulation.now + seconds)
+        self._simulation.later(seconds, heal)
+        return True
+
+    def _power_on(self) -> None:
+        self._server.power_on()
+        self._operator.start()
+
+
+KINDS = (
+    "kill_worker",
+    "stop_worker",
+    "terminate_worker",
+    "kill_master",
+    "stop_master",
+    "terminate_master",
+    "kill_all",
+    "lose_power",
+    "start_second_master",
+    "slow_start",
+    "cut_link",
+    "cut_one_way",
+    "reset_connection",
+    "forget_connection",
+    "fill_disk",
+    "slow_disk",
+    "step_clock",
+    "sleep_laptop",
+)
+"""All faults there are."""
+
+
+def plan(
+    chance: random.Random, count: int, start: float, seconds: float, kinds: tuple[str, ...] = KINDS
+) -> list[Fault]:
+    """``count`` faults from ``start`` on, for so many ``seconds``. Each seed has its favourites. Pure."""
+    weights = [chance.random() ** 3 for _ in kinds]
+    times = sorted(start + chance.random() * seconds for _ in range(count))
+    return [Fault(number, time, chance.choices(kinds, weights)[0]) for number, time in enumerate(times, 1)]

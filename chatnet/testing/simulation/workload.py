@@ -1,0 +1,287 @@
+"""What simulated users do: drawn from the seed before the run, and done by the real client's connections."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+
+from chatnet.addresses import Address, parse_masters
+from chatnet.entries import MAX_TEXT
+from chatnet.testing import history
+from chatnet.testing.history import Event
+from chatnet.testing.user import Recorder, User
+from chatnet.world import World
+
+NAMES = (
+    "alice", "bob", "carol", "dan", "erin", "frank", "grace", "heidi", "ivan", "judy", "ken", "liz", "mallory",
+    "niaj", "olivia", "peggy", "quinn", "rupert", "sybil", "trent", "ursula", "victor", "walter", "xena",
+    "yves", "zoe",
+)  # fmt: skip
+TOPICS = ("#python", "#chess", "#größe", "#go", "#films")
+WORDS = ("well", "never", "heard", "of", "that", "the", "same", "again", "why", "not", "tea", "rain", "on")
+ARRIVAL_SECONDS = 2.0
+"""All users start their clients within so many seconds."""
+BURST = 12
+"""How many posts come at once, at most, when somebody talks fast."""
+LONGEST_ABSENCE = 10.0
+"""How long somebody stays away, or does not read, at most, in seconds."""
+AGAIN_SECONDS = 2.0
+"""Who was told that nobody is there tries again after so many seconds."""
+
+
+class Step(NamedTuple):
+    """At ``time``, ``user`` does something: a method of :class:`Person`."""
+
+    time: float
+    user: str
+    does: str
+    arguments: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        shown = ", ".join(repr(argument)[:40] for argument in self.arguments)
+        return f"{self.does.replace('_', ' ')} {shown}"
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What the users of one seed are given to: how often each does what, for each of its posts."""
+
+    join: float
+    leave: float
+    chat: float
+    hang_up: float
+    lag: float
+    begin_anew: float
+    look_back: float
+    list_rooms: float
+    burst: float
+    mention: float
+    topic: float
+    long_text: float
+
+    @classmethod
+    def drawn(cls, chance: random.Random) -> Habits:
+        """Each seed has its own, so that what is rare among all is common somewhere."""
+
+        def often(most: float) -> float:
+            return most * chance.random() ** 2
+
+        return cls(
+            join=0.2 + often(0.4),
+            leave=often(0.4),
+            chat=often(0.4),
+            hang_up=often(0.4),
+            lag=often(0.3),
+            begin_anew=often(0.15),
+            look_back=often(0.2),
+            list_rooms=often(0.1),
+            burst=often(0.3),
+            mention=often(0.6),
+            topic=often(0.6),
+            long_text=often(0.3),
+        )
+
+
+def names(count: int) -> list[str]:
+    """The names of so many users."""
+    return [NAMES[at] if at < len(NAMES) else f"user-{at}" for at in range(count)]
+
+
+def plan(chance: random.Random, users: Sequence[str], posts: int, start: float, seconds: float) -> list[Step]:
+    """What ``users`` do from ``start`` on, for so many ``seconds``; together they make so many posts. Pure."""
+    habits = Habits.drawn(chance)
+    steps: list[Step] = []
+    for user in users:
+        arrives = start + chance.uniform(0, ARRIVAL_SECONDS)
+        steps.append(Step(arrives, user, "arrive"))
+        steps += (Step(arrives, user, "join", (_room(chance, users),)) for _ in range(chance.randrange(5)))
+        if chance.random() < 0.9:
+            steps.append(Step(arrives + chance.random(), user, "chat"))
+    while posts > 0:
+        user, at = chance.choice(users), start + ARRIVAL_SECONDS + chance.random() * seconds
+        count = min(posts, chance.randint(2, BURST) if chance.random() < habits.burst else 1)
+        posts -= count
+        steps += (Step(at, user, "post", (_text(chance, users, habits),)) for _ in range(count))
+        steps += _besides(chance, users, habits, user, start + ARRIVAL_SECONDS, seconds)
+    steps.sort(key=lambda step: step.time)
+    return steps
+
+
+def _besides(
+    chance: random.Random, users: Sequence[str], habits: Habits, user: str, start: float, seconds: float
+) -> list[Step]:
+    """What is done beside the posts, at other times."""
+    steps: list[Step] = []
+
+    def perhaps(often: float, does: str, *arguments: Any) -> None:
+        if chance.random() < often:
+            steps.append(Step(start + chance.random() * seconds, user, does, arguments))
+
+    perhaps(habits.join, "join", _room(chance, users))
+    perhaps(habits.leave, "leave", _room(chance, users))
+    perhaps(habits.chat, chance.choice(("chat", "unchat", "chat_anew", "chat_anew_twice")))
+    perhaps(habits.hang_up, "hang_up", _absence(chance))
+    perhaps(habits.lag, "lag", _absence(chance))
+    perhaps(habits.begin_anew, "begin_anew", _absence(chance))
+    perhaps(habits.look_back, "look_back", _room(chance, users), chance.randint(1, 3))
+    perhaps(habits.list_rooms, "list_rooms", chance.choice(("", "#", "a")))
+    return steps
+
+
+def _absence(chance: random.Random) -> float:
+    return min(LONGEST_ABSENCE, chance.expovariate(0.5))
+
+
+def _room(chance: random.Random, users: Sequence[str]) -> str:
+    return chance.choice(users) if chance.random() < 0.7 else chance.choice(TOPICS)
+
+
+def _text(chance: random.Random, users: Sequence[str], habits: Habits) -> str:
+    words = [chance.choice(WORDS) for _ in range(chance.randint(1, 6))]
+    if chance.random() < habits.mention:
+        words.append(f"@{chance.choice(users)}")
+    if chance.random() < habits.topic:
+        words.append(chance.choice(TOPICS))
+    if chance.random() < habits.long_text:
+        words.append("a" + "h" * chance.randrange(MAX_TEXT // 2, MAX_TEXT - 200))
+    return " ".join(words)
+
+
+class Person(Service):
+    """One user, who has one client at a time. A client whose connection ends for good is started again."""
+
+    def __init__(
+        self,
+        name: str,
+        masters: Sequence[Address],
+        world: World,
+        keep: Callable[[Event], object],
+        now: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self._masters = masters
+        self._world = world
+        self._keep_event = keep
+        self._now = now
+        self._clients = 0
+        self.user: User | None = None
+
+    def stopService(self) -> Any:
+        return None if self.user is None else self.user.stop()
+
+    # ---- how they are ----
+
+    @property
+    def is_settled(self) -> bool:
+        """Are they connected, and is all that they sent answered?"""
+        user = self.user
+        return user is not None and user.is_connected and not user.waiting
+
+    def has_read(self, seq: int) -> bool:
+        """Have they read so far, if they read at all?"""
+        user = self.user
+        if user is None or not user.is_chatting:
+            return True
+        return user.cursor is not None and user.cursor >= seq
+
+    # ---- what they do ----
+
+    def arrive(self) -> None:
+        """Start a client."""
+        if self.user is not None:
+            return
+        self._clients += 1
+        record = Recorder(f"{self.name}/{self._clients}", self._keep, self._now)
+        self.user = User(self.name, self._masters, self._world, record)
+        self.user.start()
+
+    def begin_anew(self, seconds: float) -> None:
+        """End the client, and start another after so many seconds."""
+        user, self.user = self.user, None
+        if user is not None:
+            user.stop().addCallback(lambda _: self._world.reactor.callLater(seconds, self.arrive))
+
+    def chat_anew(self) -> None:
+        """Stop reading and begin at once."""
+        self.unchat()
+        self.chat()
+
+    def chat_anew_twice(self) -> None:
+        """Likewise, by somebody who hits keys."""
+        self.chat_anew()
+        self.chat_anew()
+
+    def chat(self) -> None:
+        if self.user is not None and not self.user.is_chatting:
+            self.user.chat()
+
+    def unchat(self) -> None:
+        if self.user is not None and self.user.is_chatting:
+            self.user.unchat()
+
+    def hang_up(self, seconds: float) -> None:
+        """Lose the connection, and seek no other for so many seconds."""
+        if self.user is not None:
+            self.user.hang_up()
+            self._world.reactor.callLater(seconds, self.user.read_on)
+
+    def lag(self, seconds: float) -> None:
+        """Read nothing for so many seconds."""
+        if self.user is not None:
+            self.user.stop_reading()
+            self._world.reactor.callLater(seconds, self.user.read_on)
+
+    def post(self, text: str) -> None:
+        if self.user is not None:
+            self.user.post(text)
+
+    def join(self, room: str) -> None:
+        if self.user is not None:
+            self.user.join(room)
+
+    def leave(self, room: str) -> None:
+        if self.user is not None:
+            self.user.leave(room)
+
+    def look_back(self, room: str, pages: int) -> None:
+        if self.user is not None:
+            self.user.look_back(room, pages)
+
+    def list_rooms(self, prefix: str) -> None:
+        if self.user is not None:
+            self.user.list_rooms(prefix)
+
+    def _keep(self, event: Event) -> None:
+        self._keep_event(event)
+        if isinstance(event, history.Ended) and self.user is not None:
+            self.user = None
+            self._world.reactor.callLater(AGAIN_SECONDS, self.arrive)
+
+
+class Crowd(Service):
+    """The program of one host's users. Its arguments are the masters and the names."""
+
+    _log = Logger()
+
+    def __init__(self, people: dict[str, Person]) -> None:
+        self.people = people
+
+    def does(self, step: Step) -> None:
+        """Have it done."""
+        self._log.info("{user}: {step}", user=step.user, step=str(step))
+        getattr(self.people[step.user], step.does)(*step.arguments)
+
+
+def crowd(keep: Callable[[Event], object], now: Callable[[], float]) -> Callable[..., Crowd]:
+    """The program ``users``, whose history goes to ``keep``."""
+
+    def make(arguments: Sequence[str], world: World) -> Crowd:
+        masters = parse_masters(arguments[0])
+        return Crowd({name: Person(name, masters, world, keep, now) for name in arguments[1:]})
+
+    return make
