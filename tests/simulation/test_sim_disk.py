@@ -133,16 +133,34 @@ def test_a_killed_process_loses_nothing_that_it_wrote(synchronous: str) -> None:
     assert besides == {0, 1}
 
 
-def test_a_killed_process_neither_commits_nor_checkpoints(simulation: Toys) -> None:
-    """Its open transaction is gone, its lock on the store too, and the log of writes stays as it was."""
+def test_a_kill_may_fall_in_the_middle_of_a_commit() -> None:
+    """Over some seeds: before, within and after its writes."""
+    written = set()
+    for seed in range(40):
+        with Toys(seed) as simulation:
+            committer = Committer(simulation, "FULL")
+            disk = simulation.host("alpha").disk
+            simulation.run(0.01)
+            before = disk.writes
+            committer.process.kill()
+            written.add(disk.writes - before)
+    assert len(written) > 5
+
+
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+def test_a_killed_process_neither_commits_nor_rolls_back_nor_checkpoints(
+    simulation: Toys, journal: str
+) -> None:
+    """Its open transaction is left as it is, for the next process to undo; its lock on the store is free."""
     connections: list[apsw.Connection] = []
 
     def writer(world: World) -> None:
         world.files.make_directory(STORE.parent)
         connection = _open(world)
-        connection.execute("CREATE TABLE t (n)")
-        connection.execute("INSERT INTO t VALUES (1)")
-        connection.execute("BEGIN IMMEDIATE; INSERT INTO t VALUES (2)")
+        connection.execute(f"PRAGMA journal_mode={journal}; PRAGMA cache_size=5")
+        connection.execute("CREATE TABLE t (n, fill)")
+        connection.execute("INSERT INTO t VALUES (1, '')")
+        connection.execute("BEGIN IMMEDIATE; INSERT INTO t VALUES (2, zeroblob(200000))")
         connections.append(connection)
 
     process = simulation.start(writer)

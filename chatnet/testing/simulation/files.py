@@ -112,7 +112,8 @@ class SimFiles:
         """The process is dead: nothing is committed, checkpointed or written any more; its locks are free."""
         with self.last_writes(0):
             for connection in self._connections:
-                with suppress(apsw.ConnectionClosedError):
+                # It is closed already, or it complains that it may not even undo what it began.
+                with suppress(apsw.Error):
                     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                     connection.close(True)
         self._connections.clear()

@@ -141,8 +141,6 @@ class Guard:
                 self.owner: SimProcess | None = simulation.running
 
             def __del__(self) -> None:
-                if self.owner is not None and self.owner.is_dead:
-                    return
                 before, simulation.running = simulation.running, self.owner
                 super().__del__()
                 simulation.running = before

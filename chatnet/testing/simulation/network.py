@@ -21,6 +21,7 @@ NEAR, FAR = 0.0002, 0.003
 """Between two hosts a packet takes so many seconds: some number between these, drawn for each link."""
 HICCUP, HICCUPS = 0.005, 20.0
 """How often a packet is late, and by how many times the usual."""
+BUFFER = 128 * 1024
 SYN_SECONDS = 1.0
 """When to knock again, in seconds, if nobody answered; as Linux does."""
 
@@ -144,10 +145,14 @@ class Connection:
 
 
 class Network:
-    """All links and connections of a simulation."""
+    """All links and connections of a simulation.
+
+    ``buffer`` is what kernels keep for a socket in each direction, in bytes, unless it is told less.
+    """
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
+        self.buffer = BUFFER
         self.stalled: dict[Stream, None] = {}
         self._links: dict[tuple[Host, Host], Link] = {}
         self._connections: dict[Connection, None] = {}

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from chatnet.testing.simulation.network import Connection, Stream
     from chatnet.testing.simulation.process import SimProcess
 
-BUFFER = 128 * 1024
-"""What a kernel keeps for a socket in each direction, in bytes, unless told otherwise."""
 CUTS = 0.15
 """How often a piece of data is cut in two on its way."""
 
@@ -92,8 +90,9 @@ class SimSocket:
 
     def _room(self) -> int:
         assert self.out is not None
-        sending = self._options.get((socket.SOL_SOCKET, socket.SO_SNDBUF), BUFFER)
-        return sending + BUFFER - self.out.unread
+        buffer = self.host.network.buffer
+        sending = min(buffer, self._options.get((socket.SOL_SOCKET, socket.SO_SNDBUF), buffer))
+        return sending + buffer - self.out.unread
 
     # ---- from the network ----
 
