@@ -6,13 +6,13 @@ wire            AMP boxes as raw bytes, so that the load costs little
 cluster         a cluster of real processes, and users logged in at its workers
 crowd           the receiving side: counts what 500 followers receive, and posts
 
-fanout          row: deliveries per second at depth 1, 5 and 20; chatnet, InspIRCd, bare Twisted
-latency         row: time to acknowledgement and to delivery at 100 posts per second
+fanout          rows: deliveries per second at depth 1, 5 and 20; time to acknowledgement and delivery
 posts           row: acknowledged durable posts per second, and raw sqlite3 beside
 sessions        row: memory of an idle session
 newest          row: reading the newest 20 of a small and of a large log
 append          row: the store's commit at batches of 1, 20 and 200
 
-inspircd        the IRC daemon, as a contender of the fan-out
+chatnet_feed    a cluster, as a contender of the fan-out
+inspircd        the IRC daemon, likewise
 bare            a fan-out by ``transport.write``, likewise; also the server's program
 """

@@ -22,6 +22,10 @@ STALL_SECONDS = 15.0
 """A run in which nothing arrives for so long is given up."""
 
 
+class Uneven(Exception):
+    """A run whose frames were not all of one length (a number got another digit): take it again."""
+
+
 class Contender(Protocol):
     """A server under the fan-out bench, with its followers connected."""
 
@@ -100,7 +104,7 @@ class Crowd:
         self._drain()
         stream = b"".join(self._sample)
         if len(self._contender.read(stream)) != 1:
-            raise TooSlow(f"a follower at {self._contender.name} received {stream!r} instead of one post")
+            raise Uneven(f"a follower at {self._contender.name} received {stream!r} instead of one post")
         return len(stream)
 
     def saturate(self, depth: int, seconds: float) -> Run:
@@ -199,7 +203,7 @@ class Crowd:
             raise Uneven(f"{self._contender.name}: {len(texts)} of {self._sent} posts, {surplus} bytes over")
         return Run(self._sent, elapsed, busy, cost, self._sent * len(followers))
 
-    def _drain(self, quiet: float = 0.3) -> None:
+    def _drain(self, quiet: float = 0.1) -> None:
         """Read until nothing has come for ``quiet`` seconds."""
         self._sample.clear()
         while events := self._epoll.poll(quiet):
@@ -211,7 +215,3 @@ class Crowd:
         chunk = self._contender.followers[0].recv(CHUNK)
         self._sample.append(chunk)
         return len(chunk)
-
-
-class Uneven(Exception):
-    """A run whose frames were not all of one length (a number got another digit): take it again."""
