@@ -10,17 +10,24 @@ DATA ?= chatnet-data
 
 .PHONY: run test bench lint clean
 
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
 # An editable install: the tree that you read is the program that runs.
 $(VENV)/installed: setup.py pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chatnet needs Python 3.11 or newer")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chatnet needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+	$(PIP) --editable .
+	@touch $@
+
+# What the tests and benchmarks need besides.
+$(VENV)/developed: $(VENV)/installed
+	$(PIP) --editable '.[dev]'
+	@touch $@
 
 run: $(VENV)/installed
 	$(BIN)/twistd -n chat-master --data $(DATA)
 
-lint: $(VENV)/installed
+lint: $(VENV)/developed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -28,7 +35,7 @@ lint: $(VENV)/installed
 test: lint
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/installed
+bench: $(VENV)/developed
 	$(BIN)/python -m benchmarks
 
 clean:

@@ -116,8 +116,12 @@ def make_token(files: Files, path: Path, fresh: bytes) -> Token:
 
     :raises OSError: it cannot be read or made.
     """
-    files.create(path, fresh.hex().encode() + b"\n")
-    return _parse_token(files.read(path), str(path))
+    try:
+        text = files.read(path)
+    except FileNotFoundError:
+        files.create(path, fresh.hex().encode() + b"\n")
+        text = files.read(path)
+    return _parse_token(text, str(path))
 
 
 def find_token(files: Files, environ: Mapping[str, str], option: str | None, data: Path) -> Token:
