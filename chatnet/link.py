@@ -247,6 +247,8 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
     # ---- back-pressure; the names are IPushProducer's ----
 
     def pauseProducing(self) -> None:
+        if self.full:
+            return  # a full transport says so again at each write, and only once that it has room
         self.full = True
         if not self.reads_when_full:
             self.hold()

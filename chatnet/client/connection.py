@@ -202,7 +202,12 @@ class Connection:
     # ---- back-pressure ----
 
     def hold(self) -> None:
-        """Read no more, until :meth:`release`: what we show is not being read."""
+        """Read no more, until :meth:`release`: what we show is not being read.
+
+        A full transport says so again at each write, and only once that it has room.
+        """
+        if self._held is not None:
+            return
         self._held = Deferred()
         if isinstance(self._state, Up):
             self._hold(self._state.link)
@@ -210,11 +215,12 @@ class Connection:
     def release(self) -> None:
         """Read again."""
         held, self._held = self._held, None
+        if held is None:
+            return
         if isinstance(self._state, Up):
             self._pulse.add(self._state.link)
             self._state.link.release()
-        if held is not None:
-            held.callback(None)
+        held.callback(None)
 
     def _hold(self, link: Link) -> None:
         # Unread, its signs of life do not reach us: it must not count as silent.

@@ -1,7 +1,7 @@
 """Two protocols connected in memory: bytes travel when :meth:`Loopback.pump` says so.
 
 Each end has a transport with the back-pressure of a real one: a registered streaming producer is paused
-while more than 64 KB wait, and an end that does not read leaves its peer's bytes waiting.
+at each write by which more than 64 KB wait, and an end that does not read leaves its peer's bytes waiting.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LoopbackTransport:
         """Queue ``data`` for the other end."""
         if self.lost is None and not self.disconnecting:
             self.waiting += data
-            if self._producer is not None and len(self.waiting) > FULL and not self._paused:
+            if self._producer is not None and len(self.waiting) > FULL:
                 self._paused = True
                 self._producer.pauseProducing()
 

@@ -125,7 +125,7 @@ class TerminalTransport:
         if self._lost or self.disconnecting:
             return
         self._waiting += data
-        if self._producer is not None and len(self._waiting) > FULL and not self._paused:
+        if self._producer is not None and len(self._waiting) > FULL:
             self._paused = True
             self._producer.pauseProducing()
         self.process.soon(self.drain)
