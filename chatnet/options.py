@@ -88,13 +88,13 @@ def port_range(text: str) -> range:
 def find_masters(option: str | None, world: World) -> list[Address]:
     """Where the masters are: by option, CHATNET_MASTER, ./default_master_address, or the installed copy.
 
-    :raises ValueError: what was found is not an address; the sentence names where it stands.
+    :raises CannotStart: what was found is not an address; the sentence names where it stands.
     """
     for source, text in _named_masters(option, world.environ, world.files, world.directory):
         try:
             return parse_masters(text)
         except ValueError as error:
-            raise ValueError(f"{source}: {error}") from error
+            raise CannotStart(f"{source}: {error}") from error
     return parse_masters("localhost")
 
 

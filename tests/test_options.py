@@ -9,6 +9,7 @@ import pytest
 from twisted.python import usage
 
 from chatnet.addresses import MASTER_PORT, Address
+from chatnet.errors import CannotStart
 from chatnet.options import ProgramOptions, a_count, find_masters, port_range
 from chatnet.world import World
 
@@ -31,9 +32,9 @@ def test_a_bad_address_names_where_it_stands(tmp_path: Path) -> None:
     """The operator is told which of the four places to mend."""
     path = tmp_path / "default_master_address"
     path.write_text("a b c")
-    with pytest.raises(ValueError, match=r"default_master_address: .* is not an address"):
+    with pytest.raises(CannotStart, match=r"default_master_address: .* is not an address"):
         find_masters(None, world(tmp_path))
-    with pytest.raises(ValueError, match=r"^CHATNET_MASTER: "):
+    with pytest.raises(CannotStart, match=r"^CHATNET_MASTER: "):
         find_masters(None, world(tmp_path, CHATNET_MASTER="x:y"))
     path.write_text("  \n")
     assert find_masters(None, world(tmp_path)) == [Address("localhost", MASTER_PORT)]

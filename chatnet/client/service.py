@@ -122,10 +122,7 @@ def build(options: Any, world: World) -> Client:
 
     :raises CannotStart: the environment or the master's address is not usable.
     """
-    try:
-        masters = find_masters(options["master"], world)
-    except ValueError as error:
-        raise CannotStart(str(error)) from error
+    masters = find_masters(options["master"], world)
     reactor, name = world.reactor, options["name"]
     identity = Identity(world.files, config_directory(world.environ), masters, name, world.entropy)
     connection = Connection(

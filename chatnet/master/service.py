@@ -14,14 +14,17 @@ from chatnet.errors import CannotStart
 from chatnet.master.primary import Primary
 from chatnet.master.settings import Settings
 from chatnet.master.wiring import Ground, lead, take_ground
-from chatnet.options import starting
+from chatnet.options import find_masters, starting
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.world import World
 
 
 def build(options: Any, world: World) -> MasterService:
-    """The service of one master process, not yet started."""
-    settings = Settings.of(options)
+    """The service of one master process, not yet started.
+
+    :raises CannotStart: what names the master is no address.
+    """
+    settings = Settings.of(options, find_masters(None, world)[0].port)
     return MasterService(options, settings, FlockLease(world.files, settings.data), world)
 
 

@@ -15,7 +15,7 @@ _TWISTD = "from twisted.scripts.twistd import run; run()"
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of the same names."""
+    """The options of the same names; ``usual_port`` is where clients look for the master unless told."""
 
     data: Path
     listen: Address
@@ -24,19 +24,21 @@ class Settings:
     ports: range | None
     advertise: str | None
     post_rate: int
+    usual_port: int = MASTER_PORT
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Settings:
+    def of(cls, options: Mapping[str, Any], usual_port: int = MASTER_PORT) -> Settings:
         """The settings that twistd's options say."""
         data = Path(options["data"])
         return cls(
             data=data,
-            listen=options["listen"],
+            listen=options["listen"] or Address("0.0.0.0", usual_port),
             token_file=Path(options["token-file"]) if options["token-file"] else data / "cluster.token",
             workers=options["workers"],
             ports=options["ports"],
             advertise=options["advertise"],
             post_rate=options["post-rate"],
+            usual_port=usual_port,
         )
 
     def local_address(self, port: int) -> Address:
@@ -60,7 +62,7 @@ class Settings:
         bin = Path(python).parent
         twistd = str(bin.relative_to(directory) / "twistd") if bin.is_relative_to(directory) else "twistd"
         address = self.local_address(port)
-        found = address.port == MASTER_PORT and self.listen.host in (*_LOOPBACK, "127.0.0.1", "localhost")
+        found = address.port == self.usual_port and self.listen.host in (*_LOOPBACK, "127.0.0.1", "localhost")
         master = "" if found else f" --master {address}"
         workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
         return (

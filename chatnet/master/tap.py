@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.application.service import IService
 
-from chatnet.addresses import MASTER_PORT, Address
+from chatnet.addresses import MASTER_PORT
 from chatnet.master.service import build
 from chatnet.options import ProgramOptions, a_count, a_host, an_address, port_range
 from chatnet.world import World
@@ -21,7 +21,14 @@ class Options(ProgramOptions):
     )
     optParameters = [
         ["data", None, "chatnet-data", "The directory of the log, the token and the workers' output."],
-        ["listen", None, Address("0.0.0.0", MASTER_PORT), "Where to listen, HOST:PORT.", an_address],
+        [
+            "listen",
+            None,
+            None,
+            "Where to listen, HOST:PORT. Without it: 0.0.0.0, and the port of CHATNET_MASTER or "
+            f"default_master_address, else {MASTER_PORT}.",
+            an_address,
+        ],
         ["token-file", None, None, "The cluster's token, made if missing. [default: DATA/cluster.token]"],
         ["workers", None, 3, "How many workers to keep running on this machine.", a_count],
         ["ports", None, None, "The ports for these workers, A-B; without it, any that are free.", port_range],

@@ -62,10 +62,7 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
 
     :raises CannotStart: it cannot be done, for the reason that its sentence says.
     """
-    try:
-        masters = find_masters(options["master"], world)
-    except ValueError as error:
-        raise CannotStart(str(error)) from error
+    masters = find_masters(options["master"], world)
     token = find_token(world.files, world.environ, options["token-file"], Path(options["data"]))
     master, link = await reach(masters, token, world)
     if command == "status":

@@ -156,10 +156,7 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
     :raises CannotStart: there is no token, or what names the master is no address.
     """
     token = find_token(world.files, world.environ, options["token-file"], world.directory / options["data"])
-    try:
-        masters = find_masters(options["master"], world)
-    except ValueError as error:
-        raise CannotStart(str(error)) from error
+    masters = find_masters(options["master"], world)
     reactor, monotonic = world.reactor, world.monotonic
     outboxes = Outboxes(reactor)
     log = RemoteLog(on_replaced=lambda: world.processes.exit(1))

@@ -86,3 +86,13 @@ def test_the_invitation_can_be_typed_as_it_is(listen: str, python: str, chat: st
     chosen = settings("--listen", listen, "--workers", "1")
     line = chosen.invitation(python, HERE, chosen.listen.port)
     assert line == f"chatnet is up: 1 worker, data in chatnet-data. Chat with: {chat}"
+
+
+def test_a_master_listens_where_clients_look_for_it() -> None:
+    """Without --listen: on the port that CHATNET_MASTER or default_master_address names."""
+    options = Options()
+    options.parseOptions([])
+    chosen = Settings.of(options, usual_port=7000)
+    assert str(chosen.listen) == "0.0.0.0:7000"
+    assert "--master" not in chosen.invitation("/usr/bin/python3", HERE, 7000)
+    assert "--master" in chosen.invitation("/usr/bin/python3", HERE, 7001)
