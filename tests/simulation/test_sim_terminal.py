@@ -69,11 +69,12 @@ def test_a_program_that_nobody_reads_is_paused_in_bounded_memory(simulation: Toy
     for number in range(20):
         process.soon(program.transport.write, b"%05d\n" % number + b"x" * 4999 + b"\n")
     simulation.run(1)
-    assert program.story == ["pause"]
+    # A full transport says so again at each write, as Twisted's do.
+    assert set(program.story) == {"pause"}
     assert process.terminal.lines == []
     process.terminal.read_on()
     simulation.run(1)
-    assert program.story == ["pause", "resume"]
+    assert list(dict.fromkeys(program.story)) == ["pause", "resume"]
     assert process.terminal.lines[::2] == [f"{number:05}" for number in range(20)]
 
 

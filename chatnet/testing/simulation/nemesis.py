@@ -1,4 +1,4 @@
-"""What goes wrong: faults of every kind, drawn from the seed, and the operator who mends what a person must."""
+"""What goes wrong: faults of every kind, drawn from the seed; and the operator who mends what people must."""
 
 from __future__ import annotations
 
@@ -29,13 +29,22 @@ class Operator:
         self.host = host
         self._arguments = arguments
         self._chance = host.simulation.chance(f"operator {host.name}")
+        self._stopping = False
         self.master: SimProcess | None = None
 
     def start(self) -> None:
         """Start a master, if the host is up and none was started that still lives."""
+        if self._stopping:
+            return
         if self.host.is_up and (self.master is None or self.master.is_dead):
             self.master = self.host.start("chat-master", *self._arguments)
             self.master.when_ended.append(self._ended)
+
+    def stop(self) -> None:
+        """Stop the cluster, for good."""
+        self._stopping = True
+        for master in self.host.living("chat-master"):
+            master.kill(signal.SIGTERM)
 
     def _ended(self, status: Status) -> None:
         self.host.simulation.later(self._chance.uniform(*OPERATOR_SECONDS), self.start)

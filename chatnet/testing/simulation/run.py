@@ -4,38 +4,45 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import apsw
 import msgspec
 
 from chatnet.entries import Entry, Memberships, visible
-from chatnet.testing import history
-from chatnet.testing.checker import Evidence, check
+from chatnet.testing.checker import check
+from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Event
 from chatnet.testing.simulation import nemesis, workload
 from chatnet.testing.simulation.host import HOME
 from chatnet.testing.simulation.nemesis import Nemesis, Operator
 from chatnet.testing.simulation.process import SimProcess
 from chatnet.testing.simulation.simulation import NotInTime, Simulation
-from chatnet.testing.simulation.workload import Crowd, Step
+from chatnet.testing.simulation.sizes import small_sizes
+from chatnet.testing.simulation.watch import Vitals, WatchedDisk
+from chatnet.testing.simulation.workload import Crowd, Person, Step
 
 WORKERS = 3
 UP_SECONDS = 5.0
-"""When the users come: the cluster has been started just before."""
+"""When the first user comes: the cluster was started at 0."""
 WHOLE_SECONDS = 90.0
 """After the last fault is healed, the cluster must be whole again within so many seconds of virtual time.
 
 A client notices that its connection was forgotten after 45 s of silence.
 """
-REST_SECONDS = 20.0
-"""How long a whole cluster is watched at rest, for what grows."""
+SILENCE_SECONDS = 60.0
+"""After so many seconds of silence, whatever side of a connection was forgotten has noticed."""
+REST_SECONDS = 10.0
+"""How long a whole cluster is watched at rest."""
+REST_EVENTS = 150
+"""How many events a second a cluster at rest may have: signs of life."""
+STOP_SECONDS = 20.0
+"""How long a cluster may take to stop."""
 LOOK_SECONDS = 0.25
 """How often one looks."""
-DATA = HOME / "chatnet-data"
+STORE = HOME / "chatnet-data" / "log.sqlite"
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ class Scale:
 class Verdict:
     """How the run of ``seed`` went: well if there are no ``violations``.
 
-    ``virtual`` is in seconds, ``real`` in seconds of a processor; ``whole_after`` is how long the cluster took to recover.
+    ``virtual`` is in seconds, ``real`` in seconds of a processor; ``whole_after`` is how long the cluster
+    took to recover.
     """
 
     seed: int
@@ -78,43 +86,63 @@ class Run:
         self.violations: list[str] = []
         self.log: list[Entry] = []
         self.whole_after = 0.0
-        simulation.programs["users"] = cast(Any, workload.crowd(self.history.append, lambda: simulation.now))
+        keep = self.history.append
+        simulation.programs["users"] = cast(Any, workload.crowd(keep, lambda: simulation.now))
         self._server = simulation.host("server")
+        self._server.disk = WatchedDisk(simulation, self._server, keep)
         self._laptops = [simulation.host(f"laptop-{at}") for at in range(1, scale.laptops + 1)]
+        self._vitals = Vitals(simulation, [self._server], keep)
         self._operator = Operator(self._server)
         self.nemesis = Nemesis(simulation, self._operator, self._laptops)
-        self._crowds: list[SimProcess] = []
+        self._crowds: dict[str, SimProcess] = {}
 
     def go(self) -> None:
-        """All of it."""
-        simulation, scale = self._simulation, self._scale
-        self._watch_lease()
-        self._operator.start()
-        users = workload.names(scale.users)
-        for at, laptop in enumerate(self._laptops):
-            self._crowds.append(laptop.start("users", "server", *users[at :: len(self._laptops)]))
-        steps = workload.plan(simulation.chance("workload"), users, scale.posts, UP_SECONDS, scale.seconds)
-        for step in steps:
-            simulation.schedule(step.time, self._crowd_of(step.user), self._does, (step,))
-        faults = nemesis.plan(
-            simulation.chance("nemesis"), scale.faults, UP_SECONDS, scale.seconds, scale.kinds
-        )
-        for fault in faults:
-            simulation.at(fault.time, self.nemesis.strike, fault)
-        simulation.run_until(UP_SECONDS + workload.ARRIVAL_SECONDS + scale.seconds)
-        simulation.run_until(max(simulation.now, self.nemesis.healed_at))
+        """All of it.
+
+        :raises NotInTime: the cluster did not start, or time stood still.
+        """
+        self._start()
+        before = self._vitals.at_rest()
+        self._plan()
+        end = UP_SECONDS + workload.ARRIVAL_SECONDS + self._scale.seconds
+        while self._simulation.now < max(end, self.nemesis.healed_at):
+            self._simulation.run(LOOK_SECONDS)
+            self._vitals.look()
         self._until_whole()
-        self._at_rest()
-        self._stop()
+        if not self.violations:
+            self._at_rest(before)
+            self._stop()
+        self.log = self._read_log()
 
-    # ---- the users ----
+    # ---- the cluster and its users ----
 
-    def _crowd_of(self, user: str) -> SimProcess:
-        return next(process for process in self._crowds if user in process.arguments)
+    def _start(self) -> None:
+        users = workload.names(self._scale.users)
+        self._operator.start()
+        for at, laptop in enumerate(self._laptops):
+            names = users[at :: len(self._laptops)]
+            crowd = laptop.start("users", "server", *names)
+            self._crowds |= dict.fromkeys(names, crowd)
+        self._simulation.run_until(UP_SECONDS)
+        self._simulation.run_while(lambda: len(self._vitals.living()) != 1 + WORKERS, UP_SECONDS)
+
+    def _plan(self) -> None:
+        simulation, scale, now = self._simulation, self._scale, self._simulation.now
+        users = list(self._crowds)
+        for step in workload.plan(simulation.chance("workload"), users, scale.posts, now, scale.seconds):
+            simulation.schedule(step.time, self._crowds[step.user], self._does, (step,))
+        chance = simulation.chance("nemesis")
+        for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.kinds):
+            simulation.at(fault.time, self.nemesis.strike, fault)
 
     def _does(self, step: Step) -> None:
-        process = self._crowd_of(step.user)
-        cast(Crowd, process.service).does(step)
+        self._crowd(step.user).does(step)
+
+    def _crowd(self, user: str) -> Crowd:
+        return cast(Crowd, self._crowds[user].service)
+
+    def _people(self) -> list[Person]:
+        return [self._crowd(user).people[user] for user in self._crowds]
 
     # ---- peace ----
 
@@ -122,85 +150,82 @@ class Run:
         healed = self._simulation.now
         while lacking := self._lacking():
             if self._simulation.now - healed > WHOLE_SECONDS:
-                self.violations += (f"not whole after {WHOLE_SECONDS} s: {what}" for what in lacking)
+                self.violations += (f"whole: not after {WHOLE_SECONDS} s: {what}" for what in lacking)
                 break
             self._simulation.run(LOOK_SECONDS)
+            self._vitals.look()
         self.whole_after = self._simulation.now - healed
-        self._simulation.note("the world", "whole after {:.2f} s", self.whole_after)
+        self._simulation.note("the world", "is in peace since {:.2f} s", self.whole_after)
 
     def _lacking(self) -> list[str]:
+        """What a whole cluster has, and this one has not."""
         lacking = []
-        living = len(self._server.living("chat-worker"))
-        if living != WORKERS:
-            lacking.append(f"there are {living} workers")
-        people = [
-            person for process in self._crowds for person in cast(Crowd, process.service).people.values()
-        ]
+        workers = len(self._server.living("chat-worker"))
+        running = [process.program for process in self._vitals.living()].count("chat-worker")
+        if workers != WORKERS or running != WORKERS:
+            lacking.append(f"there are {workers} workers, of which {running} run")
+        if not self._server.disk.locks:
+            lacking.append("nobody holds the lease")
+        people = self._people()
         lacking += (f"{person.name} is not settled" for person in people if not person.is_settled)
         if not lacking:
-            last = self._last_visible([person.name for person in people])
-            lacking += (
-                f"{person.name} has not read {last[person.name]}"
-                for person in people
-                if not person.has_read(last[person.name])
-            )
+            last = _last_visible(self._read_log(), [person.name for person in people])
+            behind = [person.name for person in people if not person.has_read(last[person.name])]
+            lacking += (f"{name} has not read up to {last[name]}" for name in behind)
         return lacking
 
-    def _last_visible(self, users: Sequence[str]) -> dict[str, int]:
-        log = self._read_log()
-        stays = {user: Memberships() for user in users}
-        for entry in log:
-            if entry.kind in ("join", "leave"):
-                stays[entry.user].apply(entry)
-        return {
-            user: max(
-                (entry.seq for entry in log if entry.kind == "post" and visible(entry, user, stays[user])),
-                default=0,
-            )
-            for user in users
-        }
+    def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
+        """Nothing may have grown since ``before`` but by what the users have, and little may happen."""
+        simulation = self._simulation
+        try:
+            simulation.run_while(lambda: simulation.steps % 100 or list(self._grown(before)), SILENCE_SECONDS)
+        except NotInTime:
+            self.violations += self._grown(before)
+        steps = simulation.steps
+        simulation.run(REST_SECONDS)
+        events = simulation.steps - steps
+        if events > REST_EVENTS * REST_SECONDS:
+            self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
 
-    def _at_rest(self) -> None:
-        self._simulation.run(REST_SECONDS)
+    def _grown(self, before: dict[str, tuple[int, int]]) -> Iterator[str]:
+        for program, (timers, connections) in self._vitals.at_rest().items():
+            timers_before, connections_before = before[program]
+            if program == "chat-worker":
+                connections_before += self._scale.users
+            if timers > timers_before:
+                yield f"growth: a {program} has {timers} timers, and had {timers_before}"
+            if connections != connections_before:
+                yield f"growth: {program} has {connections} connections, and had {connections_before}"
 
     def _stop(self) -> None:
         """The operator stops the cluster; nothing may be left of it."""
-        self.log = self._read_log()
+        self._operator.stop()
+        try:
+            self._simulation.run_while(self._server.living, STOP_SECONDS)
+        except NotInTime:
+            left = ", ".join(process.name for process in self._server.living())
+            self.violations.append(f"stopping: after {STOP_SECONDS} s there was still {left}")
 
     def _read_log(self) -> list[Entry]:
-        connection = apsw.Connection(
-            self._server.disk.real(DATA / "log.sqlite"), flags=apsw.SQLITE_OPEN_READWRITE, vfs="unix-excl"
-        )
+        # Nothing may be written that the simulated disk does not know of, not even by a recovery.
+        path = self._server.disk.real(STORE)
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-excl")
         try:
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             rows = connection.execute("SELECT seq, time, kind, user, room, text, key FROM entry ORDER BY seq")
             return [msgspec.convert(row, Entry) for row in rows]
         finally:
             connection.close()
 
-    # ---- the lease ----
 
-    def _watch_lease(self) -> None:
-        self._server.disk.locks = WatchedLocks(self)
-
-    def record(self, kind: type[Event], process: SimProcess, **fields: Any) -> None:
-        """Something happens to a process of the cluster."""
-        self.history.append(kind(time=self._simulation.now, client=process.name, **fields))
-
-
-class WatchedLocks(dict[Path, SimProcess]):
-    """The locks of the server, each a lease."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self._run = run
-
-    def __setitem__(self, directory: Path, process: SimProcess) -> None:
-        super().__setitem__(directory, process)
-        self._run.record(history.LeaseTaken, process)
-
-    def __delitem__(self, directory: Path) -> None:
-        self._run.record(history.LeaseLost, self[directory])
-        super().__delitem__(directory)
+def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
+    """The newest post that each user may see."""
+    stays = {user: Memberships() for user in users}
+    for entry in log:
+        if entry.kind in ("join", "leave"):
+            stays[entry.user].apply(entry)
+    posts = [entry for entry in reversed(log) if entry.kind == "post"]
+    return {user: next((post.seq for post in posts if visible(post, user, stays[user])), 0) for user in users}
 
 
 def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bool = False) -> Verdict:
@@ -209,7 +234,9 @@ def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bo
     with Simulation(seed, detailed) as simulation:
         it = Run(simulation, scale or Scale())
         try:
-            it.go()
+            with small_sizes(simulation.chance("sizes"), simulation.network) as sizes:
+                simulation.note("the world", "sizes: {}", str(sizes))
+                it.go()
         except NotInTime as late:
             it.violations.append(str(late))
         violations = it.violations + simulation.failures

@@ -18,9 +18,9 @@ from chatnet.testing.user import Recorder, User
 from chatnet.world import World
 
 NAMES = (
-    "alice", "bob", "carol", "dan", "erin", "frank", "grace", "heidi", "ivan", "judy", "ken", "liz", "mallory",
-    "niaj", "olivia", "peggy", "quinn", "rupert", "sybil", "trent", "ursula", "victor", "walter", "xena",
-    "yves", "zoe",
+    "alice", "bob", "carol", "dan", "erin", "frank", "grace", "heidi", "ivan", "judy", "ken", "liz",
+    "mallory", "niaj", "olivia", "peggy", "quinn", "rupert", "sybil", "trent", "ursula", "victor",
+    "walter", "xena", "yves", "zoe",
 )  # fmt: skip
 TOPICS = ("#python", "#chess", "#größe", "#go", "#films")
 WORDS = ("well", "never", "heard", "of", "that", "the", "same", "again", "why", "not", "tea", "rain", "on")
@@ -83,7 +83,7 @@ class Habits:
             burst=often(0.3),
             mention=often(0.6),
             topic=often(0.6),
-            long_text=often(0.3),
+            long_text=often(0.9),
         )
 
 
@@ -93,7 +93,10 @@ def names(count: int) -> list[str]:
 
 
 def plan(chance: random.Random, users: Sequence[str], posts: int, start: float, seconds: float) -> list[Step]:
-    """What ``users`` do from ``start`` on, for so many ``seconds``; together they make so many posts. Pure."""
+    """What ``users`` do from ``start`` on, for ``seconds`` after all have arrived.
+
+    Together they make so many posts. Pure.
+    """
     habits = Habits.drawn(chance)
     steps: list[Step] = []
     for user in users:
@@ -148,11 +151,11 @@ def _text(chance: random.Random, users: Sequence[str], habits: Habits) -> str:
     if chance.random() < habits.topic:
         words.append(chance.choice(TOPICS))
     if chance.random() < habits.long_text:
-        words.append("a" + "h" * chance.randrange(MAX_TEXT // 2, MAX_TEXT - 200))
+        words.append(chance.choice("hä!") * chance.randrange(MAX_TEXT // 2, MAX_TEXT - 200))
     return " ".join(words)
 
 
-class Person(Service):
+class Person:
     """One user, who has one client at a time. A client whose connection ends for good is started again."""
 
     def __init__(
@@ -170,9 +173,6 @@ class Person(Service):
         self._now = now
         self._clients = 0
         self.user: User | None = None
-
-    def stopService(self) -> Any:
-        return None if self.user is None else self.user.stop()
 
     # ---- how they are ----
 

@@ -1,0 +1,78 @@
+"""Small sizes: pages, windows and buffers turned down, so that short runs get where only long ones would."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from twisted.internet.abstract import FileDescriptor
+
+from chatnet.store.window import Window
+
+
+class Size(NamedTuple):
+    """A number of ``choices``, and the modules that know it by ``name``."""
+
+    name: str
+    modules: tuple[str, ...]
+    choices: tuple[int, ...]
+
+
+_STORE = "chatnet.store"
+SIZES = (
+    Size("NEAR", ("chatnet.worker.listening",), (1, 4, 20)),
+    Size("SLICE", (f"{_STORE}.reader",), (1, 3, 10)),
+    Size("PAGE_ENTRIES", (f"{_STORE}.pages", f"{_STORE}.sqlite", f"{_STORE}.sqlite_reads"), (20, 30)),
+    Size(
+        "PAGE_BYTES", (_STORE, f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.master.log_server"), (10_000,)
+    ),
+    Size("SNAPSHOT_INTERVALS", (f"{_STORE}.pages", f"{_STORE}.remote"), (1, 3)),
+    Size("MAX_DRAFTS", (f"{_STORE}.remote",), (1, 3, 10)),
+    Size("_MAX_DRAFTS", (f"{_STORE}.sqlite",), (1, 3, 10)),
+    Size("_PREFILL", (f"{_STORE}.sqlite",), (1, 20, 100)),
+    Size("RUN_UP", ("chatnet.master.log_server",), (1, 10, 50)),
+    Size("MOST_DRAFTS", ("chatnet.worker.drafts",), (2, 5)),
+    Size("MOST_WAITING", ("chatnet.worker.turns",), (2, 4)),
+)
+WINDOWS = (4_000, 20_000, 60_000)
+"""How much a window holds, in bytes."""
+BUFFERS = (1_000, 4_000, 16_000, 128_000)
+"""What a kernel keeps for a socket in each direction, in bytes."""
+TRANSPORTS = (1_000, 8_000)
+"""At how much unsent a transport says that it is full, in bytes."""
+OFTEN = 0.6
+"""How often each size is small, in a run that has small ones at all; which is every second one."""
+
+
+@contextmanager
+def small_sizes(chance: random.Random, network: Any) -> Iterator[dict[str, int]]:
+    """While it is open, sizes are as the seed says; what they are is yielded."""
+    drawn: dict[str, int] = {}
+    before: list[tuple[Any, str, Any]] = []
+
+    def put(owner: Any, name: str, value: Any) -> None:
+        before.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, value)
+
+    if chance.random() < 0.5:
+        for size in SIZES:
+            if chance.random() < OFTEN:
+                drawn[size.name] = chance.choice(size.choices)
+                for module in size.modules:
+                    put(import_module(module), size.name, drawn[size.name])
+        if chance.random() < OFTEN:
+            drawn["transport"] = chance.choice(TRANSPORTS)
+            put(FileDescriptor, "bufferSize", drawn["transport"])
+        if chance.random() < OFTEN:
+            drawn["window"] = chance.choice(WINDOWS)
+            put(Window.__init__, "__defaults__", (0, drawn["window"]))
+        if chance.random() < OFTEN:
+            drawn["buffer"] = network.buffer = chance.choice(BUFFERS)
+    try:
+        yield drawn
+    finally:
+        for owner, name, value in reversed(before):
+            setattr(owner, name, value)
