@@ -10,7 +10,6 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import (
     ConnectError,
-    ConnectingCancelledError,
     ConnectionClosed,
     ConnectionRefusedError,
     DNSLookupError,
@@ -73,11 +72,9 @@ class Finder:
         """
         factory = Factory.forProtocol(lambda: Link(locator, self._outboxes, pulse))
         factory.noisy = False
-        connecting = self._endpoint(*address).connect(factory)
+        connecting = _cancelling(self._endpoint(*address).connect(factory))
         try:
             link = await connecting.addTimeout(DIAL_SECONDS, self._reactor, _timed_out)
-        except ConnectingCancelledError as error:
-            raise CancelledError from error
         except (ConnectError, OSError, TimeoutError, ValueError) as error:
             raise Unreachable(_short(error)) from error
         return cast(Link, link)
@@ -131,6 +128,25 @@ async def _locate(link: Link) -> dict[str, Any]:
 
 def _address(text: str | None) -> Address | None:
     return None if text is None else Address.parse(text)
+
+
+def _cancelling(connecting: Deferred[T]) -> Deferred[T]:
+    """``connecting``, which fails with :class:`CancelledError` when it is cancelled.
+
+    An endpoint of its own fails with ConnectingCancelledError then; and while it looks a name up, as if there
+    were no such host: whoever tries again at that would never stop.
+    """
+    cancelled: list[bool] = []
+
+    def cancel(_: Deferred[T]) -> None:
+        cancelled.append(True)
+        connecting.cancel()
+
+    outer: Deferred[T] = Deferred(cancel)
+    connecting.addCallbacks(
+        outer.callback, lambda why: outer.errback(Failure(CancelledError()) if cancelled else why)
+    )
+    return outer
 
 
 def _timed_out(result: object, seconds: float) -> Failure:

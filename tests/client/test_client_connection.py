@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from conftest import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
@@ -322,6 +322,24 @@ def test_too_many_attempts_wait_and_are_not_the_end(
     busy.clear()
     network.pass_time(3)
     assert person.seen() == ["Logged in as alice."]
+
+
+def test_stopping_during_a_look_up_is_the_end(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """A look-up that is given up ends as if there were no such host: no other master is tried after it."""
+    looking_up: list[Any] = []
+
+    class SlowResolver:
+        def resolveHostName(self, receiver: Any, *_: Any, **keywords: Any) -> None:
+            looking_up.append(receiver)
+
+    network.nameResolver = cast(Any, SlowResolver())
+    person = new_person(master="one:1,two:2").start()
+    assert len(looking_up) == 1
+    person.stop()
+    network.pass_time(3)
+    assert len(looking_up) == 1
 
 
 def test_a_taken_name_is_final(cluster: FakeCluster, new_person: Callable[..., Person]) -> None:
