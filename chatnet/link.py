@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer, IReactorTime, ITCPTransport
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols import amp
@@ -20,10 +20,9 @@ from zope.interface import implementer
 from chatnet.auth import Role, Token
 from chatnet.errors import ChatnetError, InternalFailure, NotAllowed, WrongToken, WrongVersion
 from chatnet.outbox import Outbox, Outboxes
+from chatnet.wire.boxes import Box, Boxes, Malformed
 from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Ping, Prove
 
-MAX_BOX = 128 * 1024
-"""A box that is larger closes its connection, in bytes."""
 PROOF_SECONDS = 10.0
 """How long an unproven connection may take to prove itself, or a client to log in."""
 
@@ -109,14 +108,14 @@ class Locator(amp.CommandLocator):
 
     _commandDispatch: ClassVar[dict[bytes, tuple[type[amp.Command], Callable[..., Any]]]]  # amp's own
 
-    def locateResponder(self, name: bytes) -> Callable[[amp.AmpBox], Any] | None:
+    def locateResponder(self, name: bytes) -> Callable[[Box], Any] | None:
         """What answers the command ``name`` with a box, or raises; the link makes sentences of errors."""
         found = self._commandDispatch.get(name)
         if found is None:
             return None
         command, respond = found
 
-        def answer(box: amp.AmpBox) -> Deferred[amp.AmpBox]:
+        def answer(box: Box) -> Deferred[amp.AmpBox]:
             arguments = command.parseArguments(box, self)
             return maybeDeferred(respond, self, **arguments).addCallback(command.makeResponse, self)
 
@@ -145,7 +144,7 @@ class Locator(amp.CommandLocator):
 
 
 @implementer(IPushProducer)
-class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
+class Link(Protocol, amp.BoxDispatcher):
     """One connection.
 
     ``reads_when_full``: whether to go on reading from a peer that does not read what we send. True between
@@ -161,15 +160,14 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
         self, locator: Locator, outboxes: Outboxes, pulse: Pulse | None = None, reads_when_full: bool = True
     ) -> None:
         amp.BoxDispatcher.__init__(self, locator)
-        amp.BinaryBoxProtocol.__init__(self, self)
         self.outboxes = outboxes
         self.pulse = pulse
         self.reads_when_full = reads_when_full
         self.full = False
         self.silent = 0.0
         self._holds = 0
-        self._box_size = 0
-        self._broken = False
+        self._boxes = Boxes()
+        self._aborted = False
         self._when_lost: list[Deferred[None]] | None = None
 
     # ---- the connection's life ----
@@ -179,6 +177,7 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
             # An outbox writes once per turn already. Nagle's algorithm beside it would hold every second
             # write back until the peer's delayed acknowledgement, up to 40 ms.
             self.transport.setTcpNoDelay(True)
+        self.startReceivingBoxes(self)
         self.outbox = Outbox(self.transport, self.outboxes)
         self.transport.registerProducer(self, True)
         if self.pulse is not None:
@@ -188,7 +187,7 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.pulse is not None:
             self.pulse.discard(self)
-        amp.BinaryBoxProtocol.connectionLost(self, reason)
+        self.stopReceivingBoxes(reason)
         self.transport = None
         self.locator.lost(reason)
         waiting, self._when_lost = self._when_lost or (), []
@@ -219,7 +218,8 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
             self.transport.loseConnection()
 
     def abort(self) -> None:
-        """Close now; what was not sent is dropped."""
+        """Close now; what was not sent is dropped, and what came is not obeyed."""
+        self._aborted = True
         if self.transport is not None:
             self.transport.abortConnection()
 
@@ -284,33 +284,28 @@ class Link(amp.BinaryBoxProtocol, amp.BoxDispatcher):
 
     def dataReceived(self, data: bytes) -> None:
         self.silent = 0.0
-        super().dataReceived(data)
-
-    def proto_value(self, string: bytes) -> str:
-        self._box_size += len(string) + len(self._currentKey or b"")
-        if self._box_size > MAX_BOX:
-            self._malformed(f"a box is larger than {MAX_BOX} bytes")
-        return str(super().proto_value(string))
-
-    def lengthLimitExceeded(self, length: int) -> None:
-        self._malformed(f"a key is longer than {self._MAX_KEY_LENGTH} bytes: this is not AMP")
-
-    def ampBoxReceived(self, box: amp.AmpBox) -> None:
-        self._box_size = 0
-        if self._broken:
+        if self._aborted:
             return
         try:
-            super().ampBoxReceived(box)
+            for box in self._boxes.feed(data):
+                self.ampBoxReceived(box)
+                if self._aborted:
+                    return
+        except Malformed as why:
+            self._malformed(str(why))
         except (amp.NoEmptyBoxes, KeyError):
             self._malformed("a box is neither a command nor an answer to one")
 
     def _malformed(self, why: str) -> None:
-        if not self._broken:
-            self._broken = True
-            self.log.info("{peer} sent what cannot be read ({why}); closing", peer=self.peer(), why=why)
-            self.abort()
+        self.log.info("{peer} sent what cannot be read ({why}); closing", peer=self.peer(), why=why)
+        self.abort()
 
-    def _commandReceived(self, box: amp.AmpBox) -> None:
+    def unhandledError(self, failure: Failure) -> None:
+        """Called by AMP: an answer was an error, or could not be used, and who asked did not look."""
+        self.log.failure("An answer of {peer} was not looked at; closing", failure, peer=self.peer())
+        self.hang_up()
+
+    def _commandReceived(self, box: Box) -> None:
         # BoxDispatcher's own takes three times as many callbacks: a third of a post's cost.
         name, ask = box[amp.COMMAND], box.get(amp.ASK)
         responder = self.locator.locateResponder(name)

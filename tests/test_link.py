@@ -11,10 +11,11 @@ from twisted.protocols import amp
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
-from chatnet.link import MAX_BOX, Gate, Link, Locator, Pulse, prove
+from chatnet.link import Gate, Link, Locator, Pulse, prove
 from chatnet.outbox import Outboxes
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
+from chatnet.wire.boxes import MAX_BOX
 from chatnet.wire.common import VERSION, Challenge
 
 TOKEN = Token(b"t" * 32)
@@ -188,6 +189,36 @@ def test_what_follows_garbage_is_not_obeyed() -> None:
 
     Pair(Recorder()).raw(box(a=b"b") + box(_command=b"Double", number=b"1"))
     assert not doubled
+
+
+def test_what_came_with_the_last_box_before_an_abort_is_not_obeyed() -> None:
+    """A responder that aborts has the last word; one that holds does not lose what was already read."""
+    doubled: list[int] = []
+
+    class Ender(Locator):
+        @Double.responder
+        def double(self, number: int, **_: Any) -> dict[str, Any]:
+            doubled.append(number)
+            if number == 2:
+                self.link.hold()
+            if number == 4:
+                self.link.abort()
+            return {"number": number}
+
+    pair = Pair(Ender())
+    pair.raw(b"".join(box(_command=b"Double", number=b"%d" % number) for number in range(1, 7)))
+    pair.server.dataReceived(box(_command=b"Double", number=b"7"))
+    assert doubled == [1, 2, 3, 4]
+
+
+def test_an_answer_that_nobody_looks_at_is_logged(logged_failures: Any) -> None:
+    """An error that its asker does not handle is a bug of the asker: it is heard, and ends the link."""
+    locator = Doubler()
+    pair = Pair(locator)
+    pair.client.callRemote(Double, number=13)
+    pair.flush()
+    assert len(logged_failures.flush(NotJoined)) == 1
+    assert len(locator.reasons) == 1
 
 
 def test_a_box_of_the_largest_allowed_size_passes() -> None:

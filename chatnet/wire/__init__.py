@@ -1,5 +1,6 @@
-"""The AMP vocabulary: what processes say to each other. One file per conversation; no logic.
+"""The AMP vocabulary: what processes say to each other. One file per conversation; no logic but framing.
 
+boxes       the boxes in a stream of bytes
 arguments   the types of the values, and Command, from which all commands descend
 common      every link: Ping; every cluster link: Challenge, Prove
 locate      client -> master: where is a worker?

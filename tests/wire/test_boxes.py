@@ -1,0 +1,119 @@
+"""Boxes are read as Twisted reads them, wherever the stream is cut, and never kept beyond the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.testing import StringTransport
+from twisted.protocols import amp
+
+from chatnet.wire.boxes import MAX_BOX, MAX_KEY, Box, Boxes, Malformed
+
+Pairs = list[tuple[bytes, bytes]]
+
+
+def framed(pairs: Pairs) -> bytes:
+    """A box as AMP writes it, a key as often and wherever it is said."""
+    strings = [string for pair in pairs for string in pair]
+    return b"".join(len(string).to_bytes(2, "big") + string for string in strings) + b"\x00\x00"
+
+
+KEYS = st.binary(min_size=1, max_size=4) | st.just(b"k" * MAX_KEY)
+VALUES = st.binary(max_size=4) | st.integers(0, 600).map(bytes) | st.just(b"v" * 65_535)
+BOXES = st.lists(st.tuples(KEYS, VALUES), max_size=4).map(framed).filter(lambda box: len(box) <= MAX_BOX)
+GARBAGE = st.binary(max_size=4) | st.just(b"\x01\x00" + b"k" * 256)
+CUTS = st.lists(st.integers(0, 300), max_size=20)
+
+
+def pieces(stream: bytes, sizes: Iterable[int]) -> list[bytes]:
+    """``stream`` in pieces of these ``sizes``, and what is left in one."""
+    found = []
+    for size in sizes:
+        found.append(stream[:size])
+        stream = stream[size:]
+    return [*found, stream]
+
+
+def read(stream: Iterable[bytes]) -> tuple[list[Box], bool]:
+    """What we read, and whether the rest was malformed."""
+    boxes = Boxes()
+    found: list[Box] = []
+    try:
+        for piece in stream:
+            for box in boxes.feed(piece):
+                found.append(box)
+    except Malformed:
+        return found, True
+    return found, False
+
+
+class Recorder:
+    """Notes what Twisted reads."""
+
+    def __init__(self) -> None:
+        self.found: list[Box] = []
+
+    def startReceivingBoxes(self, sender: Any) -> None:
+        """Nothing to do."""
+
+    def ampBoxReceived(self, box: amp.AmpBox) -> None:
+        self.found.append(dict(box))
+
+
+def twisted_reads(stream: Iterable[bytes]) -> tuple[list[Box], bool]:
+    """What Twisted's own protocol reads, and whether it closed then."""
+    recorder, transport = Recorder(), StringTransport()
+    protocol: Any = amp.BinaryBoxProtocol(recorder)
+    protocol.makeConnection(transport)
+    for piece in stream:
+        if not transport.disconnecting:
+            protocol.dataReceived(piece)
+    return recorder.found, transport.disconnecting
+
+
+@given(st.lists(BOXES, max_size=5), GARBAGE, CUTS)
+def test_any_stream_is_read_as_twisted_reads_it_wherever_it_is_cut(
+    boxes: list[bytes], garbage: bytes, sizes: list[int]
+) -> None:
+    """The same boxes in the same order, and closed for the same garbage behind them."""
+    stream = b"".join(boxes) + garbage
+    assert read(pieces(stream, sizes)) == twisted_reads([stream])
+
+
+@given(st.lists(BOXES.filter(lambda box: len(box) < 2000), max_size=3))
+def test_a_stream_that_comes_byte_by_byte_is_read(boxes: list[bytes]) -> None:
+    """No cut is special: not within a length, a key, a value or an end."""
+    stream = b"".join(boxes)
+    assert read(stream[at : at + 1] for at in range(len(stream))) == twisted_reads([stream])
+
+
+def test_a_box_is_as_large_as_its_bound_and_no_larger() -> None:
+    """Keys and lengths count, each box begins anew, and one byte more is too much."""
+    half = MAX_BOX // 2
+    largest = framed([(b"a", bytes(half - 5)), (b"b", bytes(half - 5))])
+    assert len(largest) == MAX_BOX + 2
+    found, malformed = read([largest * 2])
+    assert len(found) == 2
+    assert not malformed
+    assert read([framed([(b"a", bytes(half - 5)), (b"bb", bytes(half - 5))])]) == ([], True)
+
+
+@pytest.mark.parametrize("repeated", [b"", b"x" * 60_000], ids=["many small", "few large"])
+def test_a_box_that_never_ends_is_not_kept(repeated: bytes) -> None:
+    """Even one key again and again counts, and a value is refused by its length, before it has come."""
+    pair = framed([(b"k", repeated)])[:-2]
+    room = MAX_BOX - MAX_BOX % len(pair)
+    boxes = Boxes()
+    for _ in range(room // len(pair)):
+        assert not list(boxes.feed(pair))
+    with pytest.raises(Malformed, match="larger than 131072 bytes"):
+        list(boxes.feed(b"\x00\x01k\xff\xff"))
+
+
+def test_boxes_before_garbage_are_given() -> None:
+    """Only what follows cannot be read."""
+    assert read([framed([(b"a", b"b")]) + b"GET / HTTP/1.1"]) == ([{b"a": b"b"}], True)
