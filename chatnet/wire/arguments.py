@@ -6,6 +6,7 @@ what is wrong with it; surplus keys are ignored, so that a newer peer may send m
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -109,3 +110,29 @@ class Command(amp.Command):
     """A command of chatnet's. Its wire name is the class's name."""
 
     errors: ClassVar[dict[type[Exception], bytes]] = declared()
+
+    # Twisted's own copy the box, or the objects, before they look at them; a Value takes nothing out.
+
+    @classmethod
+    def parseArguments(cls, box: Mapping[bytes, bytes], protocol: Any) -> dict[str, Any]:
+        return _parsed(cls.arguments, box, protocol)
+
+    @classmethod
+    def parseResponse(cls, box: Mapping[bytes, bytes], protocol: Any) -> dict[str, Any]:
+        return _parsed(cls.response, box, protocol)
+
+    @classmethod
+    def makeResponse(cls, objects: dict[str, Any], proto: Any) -> amp.AmpBox:
+        box = amp.AmpBox()
+        for name, value in cls.response:
+            value.toBox(name, box, objects, proto)
+        return box
+
+
+def _parsed(
+    values: Iterable[tuple[bytes, amp.Argument]], box: Mapping[bytes, bytes], protocol: Any
+) -> dict[str, Any]:
+    objects: dict[str, Any] = {}
+    for name, value in values:
+        value.fromBox(name, box, objects, protocol)
+    return objects
