@@ -1,14 +1,16 @@
 # make run    a real cluster here, with its data in chatnet-data
 # make test   everything that must hold before a change lands
 # make bench  the table of benchmarks/README.md
+# make chaos  KILLS of real processes, and what users see of it
 # make lint   formatting, lint and types alone
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= chatnet-data
+KILLS ?= 200
 
-.PHONY: run test bench lint clean
+.PHONY: run test bench chaos lint clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -37,6 +39,9 @@ test: lint
 
 bench: $(VENV)/developed
 	$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/installed
+	$(BIN)/python -m chatnet.testing.chaos --kills $(KILLS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 DEADLINE = 30.0
 """How long to wait for what should take a moment, in seconds: the machine may be busy."""
@@ -150,8 +150,9 @@ class Cluster:
         *arguments: str,
         stdin: int = subprocess.DEVNULL,
         environ: Mapping[str, str] | None = None,
+        stdout: int | IO[bytes] = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
-        """Start a program of this virtual environment, marked, its output readable."""
+        """Start a program of this virtual environment, marked; its output is readable, or in ``stdout``."""
         name, _, value = self.mark.partition("=")
         config = self.root / "config"
         config.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ class Cluster:
             cwd=self.root,
             env={**os.environ, "XDG_CONFIG_HOME": str(config), name: value, **(environ or {})},
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.STDOUT,
         )
         self._started.append(process)
@@ -174,11 +175,15 @@ class Cluster:
 
     def start(self) -> None:
         """Start the master and wait until it says that the cluster is up."""
+        Lines(self.launch()).find(r"chatnet is up.*")
+
+    def launch(self, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        """Start the master, and wait for nothing. It hangs once a pipe that nobody reads is full."""
         self.master = self.popen(
             "twistd", "-n", "--pidfile=", "chat-master", "--data", str(self.data),
-            "--listen", self.address, *self.options,
+            "--listen", self.address, *self.options, stdout=stdout,
         )  # fmt: skip
-        Lines(self.master).find(r"chatnet is up.*")
+        return self.master
 
     def status(self) -> dict[str, Any]:
         """What ``chatnet status --json`` prints; empty while nobody answers."""
@@ -206,19 +211,14 @@ class Cluster:
 
     def alive(self) -> list[int]:
         """The pids of all processes of this cluster that live, clients included."""
-        return [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and self._is_ours(entry) and _lives(entry)
-        ]
+        return marked(self.mark)
 
-    def kill_everything(self, signal_number: int = signal.SIGKILL) -> None:
-        """Send a signal to every process of this cluster at once, and wait until all are dead."""
-        for pid in self.alive():
-            _send(pid, signal_number)
+    def kill_everything(self) -> None:
+        """Kill every process of this cluster at once, and wait until all are dead."""
+        # Again and again: one that is dying may just have started another.
+        wait_until("all processes dead", lambda: not kill_marked(self.mark))
         for process in self._started:
             process.wait(DEADLINE)
-        wait_until("all processes dead", lambda: not self.alive())
 
     def close(self) -> None:
         """End whatever is left, for the end of a test."""
@@ -228,11 +228,29 @@ class Cluster:
                 if stream is not None and not stream.closed:
                     _close_quietly(stream)
 
-    def _is_ours(self, entry: Path) -> bool:
-        try:
-            return self.mark.encode() in (entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            return False
+
+def marked(mark: str) -> list[int]:
+    """The pids of all processes that live and have ``mark``, NAME=VALUE, in their environment."""
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and _has(entry, mark) and _lives(entry)
+    ]
+
+
+def kill_marked(mark: str, but: int = 0) -> list[int]:
+    """Kill all of those, ``but`` for one; their pids."""
+    pids = [pid for pid in marked(mark) if pid != but]
+    for pid in pids:
+        send(pid, signal.SIGKILL)
+    return pids
+
+
+def _has(entry: Path, mark: str) -> bool:
+    try:
+        return mark.encode() in (entry / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def _lives(entry: Path) -> bool:
@@ -242,7 +260,8 @@ def _lives(entry: Path) -> bool:
         return False
 
 
-def _send(pid: int, signal_number: int) -> None:
+def send(pid: int, signal_number: int) -> None:
+    """Send a signal; harmless if the process is gone."""
     try:
         os.kill(pid, signal_number)
     except ProcessLookupError:
