@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.auth import Token, check_password, password_credential
-from chatnet.entries import Draft, Kind, check_text, fold_room
+from chatnet.entries import MAX_TOPIC, Draft, Kind, check_text, fold_room
 from chatnet.errors import CursorAhead, Poison
 from chatnet.link import PING, Locator
 from chatnet.store import Log, Outcome, Refused
@@ -133,7 +133,7 @@ class Session(Locator):
     async def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
         async with self._turn():
             await self._own_drafts_followed()
-            rooms = await self._sessions.log.rooms(_fold_prefix(prefix), after)
+            rooms = await self._sessions.log.rooms(_beginning(_fold_prefix(prefix)), _beginning(after))
         joined = [room for room in rooms.names if self._resident.memberships.has(room)]
         return {"rooms": rooms.names, "joined": joined, "more": int(rooms.more)}
 
@@ -226,6 +226,15 @@ class Session(Locator):
 
 def _fold_prefix(prefix: str) -> str:
     return unicodedata.normalize("NFC", prefix.strip().lower())
+
+
+def _beginning(text: str) -> str:
+    """What of ``text`` can make a difference: no room's name is longer.
+
+    The rest must not go on to the primary. Two values that just fit a client's box do not fit ours to the
+    primary, which would close the link at each attempt.
+    """
+    return text[: MAX_TOPIC + 2]
 
 
 def _ping_up_to(seq: int) -> bytes:

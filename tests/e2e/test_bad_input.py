@@ -7,9 +7,12 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import pytest
+from twisted.protocols.amp import AmpBox, parse
 
 from chatnet.testing.processes import Cluster, free_port, wait_until
 
@@ -92,6 +95,42 @@ def talks_to(port: int, garbage: bytes) -> bytes:
             return stranger.recv(1)
         except (ConnectionResetError, BrokenPipeError):
             return b""
+
+
+def test_the_largest_values_stay_with_their_client(cluster: Cluster) -> None:
+    """A box as large as one may be, and a text that grows when it is folded, are answered in a sentence or a
+    page; the worker keeps its link to the primary, and its log has no traceback."""
+    worker = cluster.workers(3)[0]
+    address = ("127.0.0.1", int(worker["address"].rpartition(":")[2]))
+    room_left = 128 * 1024 - 65_535 - sum(map(len, ("_command", "List", "_ask", "1", "prefix", "after")))
+    boxes = [
+        AmpBox(_command=b"Login", _ask=b"1", version=b"1", name=b"mallory", secret=b"s" * 32),
+        AmpBox(_command=b"List", _ask=b"2", prefix="İ".encode() * 32_767, after=b""),
+        AmpBox(_command=b"List", _ask=b"3", prefix=b"p" * room_left, after=b"a" * 65_535),
+        AmpBox(_command=b"List", _ask=b"4", prefix=b"mal", after=b""),
+    ]
+    with socket.create_connection(address, timeout=20) as stranger:
+        answers = stranger.makefile("rb")
+        for box in boxes:
+            stranger.sendall(box.serialize())
+            [answer] = parse(BytesIO(read_box(answers)))
+            assert b"_error" not in answer, answer
+    assert b"mallory" in answer[b"rooms"]
+    joined = [event for event in cluster.status()["events"] if worker["id"] in event["what"]]
+    assert len(joined) == 1
+    assert "Traceback" not in "".join(path.read_text() for path in (cluster.data / "log").glob("*.log"))
+
+
+def read_box(stream: IO[bytes]) -> bytes:
+    """The next AMP box, up to and with its end."""
+    box = b""
+    while True:
+        size = stream.read(2)
+        box += size
+        if size == b"\0\0":
+            return box
+        value = stream.read(int.from_bytes(size, "big"))
+        box += value + (length := stream.read(2)) + stream.read(int.from_bytes(length, "big"))
 
 
 def test_half_open_connections_are_closed(cluster: Cluster) -> None:
