@@ -5,7 +5,9 @@ errors      every error that a peer can be told, with its sentence
 addresses   HOST:PORT                                                                         pure
 auth        the cluster's token, users' secrets, tickets
 wire/       the AMP vocabulary, one file per conversation; no logic
-link        an AMP connection that proves the token, pings, notices silence
+link        an AMP connection: bounded, pinged, never closed by one bad request
+pulse       pings links, and notices those that fall silent
+gate        the proof of the token by which a link between processes begins
 outbox      what is to be sent on a connection, flushed once per reactor turn
 store/      the log and the lease; the window and the reader
 supervisor  the processes that we start: when to start them again

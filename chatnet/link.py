@@ -1,100 +1,27 @@
 """An AMP connection of chatnet's: bounded, flushed by its outbox, never closed by one bad request,
-pinged, noticed when silent; and the proof of the token by which a link between processes begins."""
+pinged, noticed when silent."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatnet.auth import Role, Token
-from chatnet.errors import ChatnetError, InternalFailure, NotAllowed, WrongToken, WrongVersion
+from chatnet.errors import ChatnetError, InternalFailure, NotAllowed
 from chatnet.outbox import Outbox, Outboxes
+from chatnet.pulse import Pulse
 from chatnet.wire.boxes import Box, Boxes, Malformed
-from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Ping, Prove
-
-PROOF_SECONDS = 10.0
-"""How long an unproven connection may take to prove itself, or a client to log in."""
+from chatnet.wire.common import Ping
 
 PING = amp.AmpBox(_command=b"Ping").serialize()
-
-
-class Pulse:
-    """Pings a group of links, and notices those that fell silent.
-
-    ``tick``, ``every`` and ``patience`` are in seconds: time is looked at every ``tick``, each link is
-    pinged ``every`` so often, and one that was silent for ``patience`` is aborted. Silence is counted in
-    ticks of the monotonic clock. A process that was itself stopped (its own tick came a second late) starts
-    counting anew: what the others said meanwhile still lies unread in its sockets.
-    """
-
-    LATE = 1.0
-
-    def __init__(
-        self, clock: IReactorTime, monotonic: Callable[[], float], tick: float, every: float, patience: float
-    ) -> None:
-        self._monotonic = monotonic
-        self._tick, self._every, self._patience = tick, every, patience
-        self._links: dict[Link, None] = {}
-        self._since_ping = 0.0
-        self._last = 0.0
-        self._loop = LoopingCall(self._beat)
-        self._loop.clock = clock
-
-    def start(self) -> None:
-        """Begin to beat."""
-        self._last = self._monotonic()
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._loop.start(self._tick, now=False).addErrback(
-            lambda why: Link.log.failure("The pulse died", why)
-        )
-
-    def stop(self) -> None:
-        """Beat no more."""
-        if self._loop.running:
-            self._loop.stop()
-
-    def add(self, link: Link) -> None:
-        """Watch ``link`` from now on."""
-        link.silent = 0.0
-        self._links[link] = None
-
-    def discard(self, link: Link) -> None:
-        """Watch ``link`` no more."""
-        self._links.pop(link, None)
-
-    def links(self) -> list[Link]:
-        """Those that are watched."""
-        return list(self._links)
-
-    def _beat(self) -> None:
-        now = self._monotonic()
-        elapsed, self._last = now - self._last, now
-        if elapsed > self._tick + self.LATE:
-            for link in self._links:
-                link.silent = 0.0
-            return
-        self._since_ping += self._tick
-        pings = self._since_ping >= self._every
-        if pings:
-            self._since_ping = 0.0
-        for link in list(self._links):
-            if link.silent >= self._patience:
-                link.fell_silent()
-                continue
-            link.silent += self._tick
-            if pings:
-                link.ping()
 
 
 class Locator(amp.CommandLocator):
@@ -340,74 +267,3 @@ class Link(Protocol, amp.BoxDispatcher):
             return failure.value
         self.log.failure("A request of {peer} failed; it was told so", failure, peer=self.peer())
         return InternalFailure(InternalFailure.sentence)
-
-
-class Gate(Locator):
-    """An unproven connection between processes: it proves the token, or closes within ten seconds.
-
-    ``admit(role)`` gives the locator of a role, or raises :class:`~chatnet.errors.ChatnetError`.
-    """
-
-    hint = "prove the token first"
-
-    def __init__(
-        self,
-        token: Token,
-        admit: Callable[[Role], Locator],
-        entropy: Callable[[int], bytes],
-        clock: IReactorTime,
-    ) -> None:
-        self._token = token
-        self._admit = admit
-        self._entropy = entropy
-        self._clock = clock
-        self._nonces: tuple[bytes, bytes] | None = None
-
-    def connected(self, link: Link) -> None:
-        super().connected(link)
-        self._deadline = self._clock.callLater(PROOF_SECONDS, link.abort)
-
-    def lost(self, reason: Failure) -> None:
-        self._cancel_deadline()
-
-    def _cancel_deadline(self) -> None:
-        if self._deadline.active():
-            self._deadline.cancel()
-
-    @Challenge.responder
-    def challenge(self, version: int, nonce: bytes) -> dict[str, Any]:
-        check_version(version)
-        ours = self._entropy(NONCE_BYTES)
-        self._nonces = (nonce, ours)
-        return {"nonce": ours}
-
-    @Prove.responder
-    def prove(self, role: Role, proof: bytes) -> dict[str, Any]:
-        # A nonce serves once: a second guess needs a second challenge.
-        nonces, self._nonces = self._nonces, None
-        if nonces is None or not hmac.compare_digest(proof, self._token.proof("asks", role, *nonces)):
-            raise WrongToken(WrongToken.sentence)
-        locator = self._admit(role)
-        self._cancel_deadline()
-        self.link.become(locator)
-        return {"proof": self._token.proof("answers", role, *nonces)}
-
-
-async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], bytes]) -> None:
-    """Prove the token on a fresh link, and have the other end prove it.
-
-    :raises WrongToken: either end has another one.
-    :raises WrongVersion: the other end speaks another version.
-    """
-    ours = entropy(NONCE_BYTES)
-    theirs = (await link.callRemote(Challenge, version=VERSION, nonce=ours))["nonce"]
-    proof = token.proof("asks", role, ours, theirs)
-    answer = await link.callRemote(Prove, role=role, proof=proof)
-    if not hmac.compare_digest(answer["proof"], token.proof("answers", role, ours, theirs)):
-        raise WrongToken(WrongToken.sentence)
-
-
-def check_version(theirs: int) -> None:
-    """:raises WrongVersion: the peer speaks another version of the protocol."""
-    if theirs != VERSION:
-        raise WrongVersion.of(ours=VERSION, theirs=theirs)

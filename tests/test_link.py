@@ -11,8 +11,10 @@ from twisted.protocols import amp
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
-from chatnet.link import Gate, Link, Locator, Pulse, prove
+from chatnet.gate import Gate, prove
+from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
 from chatnet.wire.boxes import MAX_BOX

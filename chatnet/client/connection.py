@@ -40,7 +40,8 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
-from chatnet.link import Link, Locator, Pulse
+from chatnet.link import Link, Locator
+from chatnet.pulse import Pulse
 from chatnet.wire.common import Ping
 from chatnet.wire.session import Chat, Deliver, Post, SetSecret, Unchat
 

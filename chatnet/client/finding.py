@@ -20,8 +20,9 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
-from chatnet.link import Link, Locator, Pulse
+from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.wire.common import VERSION
 from chatnet.wire.locate import Locate
 

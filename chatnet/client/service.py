@@ -18,13 +18,13 @@ from chatnet.client.finding import Finder
 from chatnet.client.identity import Identity, config_directory
 from chatnet.client.line import LineTerminal
 from chatnet.errors import CannotStart
-from chatnet.link import Pulse
 from chatnet.options import find_masters
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.world import Processes, Stdio, World
 
 TICK, PING_EVERY, PATIENCE = 1.0, 15.0, 45.0
-"""In seconds; see :class:`~chatnet.link.Pulse`."""
+"""In seconds; see :class:`~chatnet.pulse.Pulse`."""
 FLUSH_SECONDS = 1.0
 """How long a stopped client waits for its last lines to be read."""
 

@@ -10,16 +10,18 @@ from twisted.python.failure import Failure
 
 from chatnet.auth import Role, Token
 from chatnet.errors import NotAllowed, StaleEpoch
-from chatnet.link import Gate, Link, Locator, Pulse, check_version
+from chatnet.gate import Gate, check_version
+from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
 from chatnet.master.log_server import Broadcast, LogServer, PrimaryLog
 from chatnet.master.registry import Worker
+from chatnet.pulse import Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
 from chatnet.wire.operate import ClusterStatus, Status, Stop
 
 PULSE_TICK, PING_EVERY, PATIENCE = 0.25, 1.0, 3.0
-"""How the links within the cluster are watched, in seconds; see :class:`~chatnet.link.Pulse`."""
+"""How the links within the cluster are watched, in seconds; see :class:`~chatnet.pulse.Pulse`."""
 
 
 class Door(Gate):

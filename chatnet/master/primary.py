@@ -9,10 +9,11 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
-from chatnet.link import Link, Pulse
+from chatnet.link import Link
 from chatnet.master.cluster import Cluster
 from chatnet.master.links import Links
 from chatnet.master.registry import Registry
+from chatnet.pulse import Pulse
 from chatnet.store.sqlite import SqliteLog
 from chatnet.wire.operate import ClusterStatus, MasterStatus
 

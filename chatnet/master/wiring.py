@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from chatnet.auth import TOKEN_BYTES, Role, Token, make_token
 from chatnet.errors import CannotStart, NotAllowed
-from chatnet.link import Link, Locator, Pulse
+from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
 from chatnet.master.conversations import (
     PATIENCE,
@@ -30,6 +30,7 @@ from chatnet.master.primary import Primary
 from chatnet.master.registry import Registry
 from chatnet.master.settings import Settings
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.store.sqlite import SqliteLog
 from chatnet.supervisor import Supervisor
 from chatnet.world import World

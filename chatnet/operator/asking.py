@@ -14,8 +14,10 @@ from twisted.internet.protocol import Factory
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, WrongToken, WrongVersion
-from chatnet.link import Link, Locator, Pulse, prove
+from chatnet.gate import prove
+from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.world import World
 
 PATIENCE = 5.0

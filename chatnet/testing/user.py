@@ -21,8 +21,8 @@ from chatnet.client.identity import Identity, config_directory
 from chatnet.client.service import PATIENCE, PING_EVERY, TICK
 from chatnet.entries import Entry, Kind
 from chatnet.errors import ChatnetError
-from chatnet.link import Pulse
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.testing import history
 from chatnet.wire.session import History, Join, Leave, List, Post
 from chatnet.world import World

@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 
 from chatnet.auth import Token
 from chatnet.errors import BadTicket, NotAllowed
-from chatnet.link import PROOF_SECONDS, Link, Locator, check_version
+from chatnet.gate import PROOF_SECONDS, check_version
+from chatnet.link import Link, Locator
 from chatnet.store import Log
 from chatnet.wire import session as wire
 from chatnet.worker.logins import Logins

@@ -17,9 +17,10 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.addresses import Address
 from chatnet.auth import find_token
 from chatnet.errors import CannotStart
-from chatnet.link import Link, Locator, Pulse
+from chatnet.link import Link, Locator
 from chatnet.options import find_masters
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.store.remote import RemoteLog
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.worker.door import Door
@@ -35,7 +36,7 @@ SEND_BUFFER = 128 * 1024
 """What the kernel keeps for a client that does not read, in bytes; its own choice would be megabytes."""
 CLUSTER_PULSE = (0.25, 1.0, 3.0)
 CLIENT_PULSE = (5.0, 15.0, 45.0)
-"""Tick, every, patience, in seconds: see :class:`chatnet.link.Pulse`."""
+"""Tick, every, patience, in seconds: see :class:`chatnet.pulse.Pulse`."""
 
 
 class Clients(Factory):

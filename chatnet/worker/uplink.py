@@ -20,8 +20,10 @@ from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, StaleEpoch, WrongToken, WrongVersion
-from chatnet.link import Link, Locator, Pulse, prove
+from chatnet.gate import prove
+from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.store.remote import RemoteLog
 from chatnet.wire.cluster import Load, Register, Report, Shutdown, WorkerIdentity
 from chatnet.wire.log import Committed

@@ -11,13 +11,15 @@ from twisted.python.failure import Failure
 
 from chatnet.auth import Role, Token
 from chatnet.entries import Entry
-from chatnet.link import Link, Locator, Pulse, prove
+from chatnet.gate import prove
+from chatnet.link import Link, Locator
 from chatnet.master.cluster import ADOPTION_SECONDS, Cluster
 from chatnet.master.conversations import PATIENCE, PING_EVERY, PULSE_TICK, Door, FromOperator, FromWorker
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.registry import Registry
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.supervisor import Supervisor
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback

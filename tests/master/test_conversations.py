@@ -7,7 +7,7 @@ from in_memory import EPOCH, Master, Peer
 
 from chatnet.auth import Token
 from chatnet.errors import NotAllowed, NoWorkers, StaleEpoch, WrongToken, WrongVersion
-from chatnet.link import PROOF_SECONDS
+from chatnet.gate import PROOF_SECONDS
 from chatnet.testing.loopback import FULL
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.common import VERSION

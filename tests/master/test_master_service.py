@@ -21,7 +21,7 @@ from chatnet.addresses import Address
 from chatnet.auth import make_token
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, EpochLost
-from chatnet.link import prove
+from chatnet.gate import prove
 from chatnet.master.service import MasterService, build
 from chatnet.master.tap import Options
 from chatnet.operator.__main__ import StatusOptions, run

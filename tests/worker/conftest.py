@@ -11,8 +11,9 @@ from twisted.python.failure import Failure
 
 from chatnet.auth import Token
 from chatnet.entries import Draft, Entry
-from chatnet.link import Link, Locator, Pulse
+from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire

@@ -17,8 +17,10 @@ from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.entries import Entry
 from chatnet.errors import StaleEpoch
-from chatnet.link import Gate, Link, Locator, Pulse
+from chatnet.gate import Gate
+from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import Load, Register, Report, Shutdown, WorkerIdentity

@@ -1,0 +1,89 @@
+"""The proof of the token by which a link between processes begins, at both of its ends."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from chatnet.auth import Role, Token
+from chatnet.errors import WrongToken, WrongVersion
+from chatnet.link import Link, Locator
+from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Prove
+
+PROOF_SECONDS = 10.0
+"""How long an unproven connection may take to prove itself, or a client to log in."""
+
+
+class Gate(Locator):
+    """An unproven connection between processes: it proves the token, or closes within ten seconds.
+
+    ``admit(role)`` gives the locator of a role, or raises :class:`~chatnet.errors.ChatnetError`.
+    """
+
+    hint = "prove the token first"
+
+    def __init__(
+        self,
+        token: Token,
+        admit: Callable[[Role], Locator],
+        entropy: Callable[[int], bytes],
+        clock: IReactorTime,
+    ) -> None:
+        self._token = token
+        self._admit = admit
+        self._entropy = entropy
+        self._clock = clock
+        self._nonces: tuple[bytes, bytes] | None = None
+
+    def connected(self, link: Link) -> None:
+        super().connected(link)
+        self._deadline = self._clock.callLater(PROOF_SECONDS, link.abort)
+
+    def lost(self, reason: Failure) -> None:
+        self._cancel_deadline()
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline.active():
+            self._deadline.cancel()
+
+    @Challenge.responder
+    def challenge(self, version: int, nonce: bytes) -> dict[str, Any]:
+        check_version(version)
+        ours = self._entropy(NONCE_BYTES)
+        self._nonces = (nonce, ours)
+        return {"nonce": ours}
+
+    @Prove.responder
+    def prove(self, role: Role, proof: bytes) -> dict[str, Any]:
+        # A nonce serves once: a second guess needs a second challenge.
+        nonces, self._nonces = self._nonces, None
+        if nonces is None or not hmac.compare_digest(proof, self._token.proof("asks", role, *nonces)):
+            raise WrongToken(WrongToken.sentence)
+        locator = self._admit(role)
+        self._cancel_deadline()
+        self.link.become(locator)
+        return {"proof": self._token.proof("answers", role, *nonces)}
+
+
+async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], bytes]) -> None:
+    """Prove the token on a fresh link, and have the other end prove it.
+
+    :raises WrongToken: either end has another one.
+    :raises WrongVersion: the other end speaks another version.
+    """
+    ours = entropy(NONCE_BYTES)
+    theirs = (await link.callRemote(Challenge, version=VERSION, nonce=ours))["nonce"]
+    proof = token.proof("asks", role, ours, theirs)
+    answer = await link.callRemote(Prove, role=role, proof=proof)
+    if not hmac.compare_digest(answer["proof"], token.proof("answers", role, ours, theirs)):
+        raise WrongToken(WrongToken.sentence)
+
+
+def check_version(theirs: int) -> None:
+    """:raises WrongVersion: the peer speaks another version of the protocol."""
+    if theirs != VERSION:
+        raise WrongVersion.of(ours=VERSION, theirs=theirs)

@@ -1,0 +1,82 @@
+"""Signs of life: links are pinged, and noticed when they fall silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+if TYPE_CHECKING:
+    from chatnet.link import Link
+
+
+class Pulse:
+    """Pings a group of links, and notices those that fell silent.
+
+    ``tick``, ``every`` and ``patience`` are in seconds: time is looked at every ``tick``, each link is
+    pinged ``every`` so often, and one that was silent for ``patience`` is aborted. Silence is counted in
+    ticks of the monotonic clock. A process that was itself stopped (its own tick came a second late) starts
+    counting anew: what the others said meanwhile still lies unread in its sockets.
+    """
+
+    _log = Logger()
+    LATE = 1.0
+
+    def __init__(
+        self, clock: IReactorTime, monotonic: Callable[[], float], tick: float, every: float, patience: float
+    ) -> None:
+        self._monotonic = monotonic
+        self._tick, self._every, self._patience = tick, every, patience
+        self._links: dict[Link, None] = {}
+        self._since_ping = 0.0
+        self._last = 0.0
+        self._loop = LoopingCall(self._beat)
+        self._loop.clock = clock
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._last = self._monotonic()
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._loop.start(self._tick, now=False).addErrback(
+            lambda why: self._log.failure("The pulse died", why)
+        )
+
+    def stop(self) -> None:
+        """Beat no more."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def add(self, link: Link) -> None:
+        """Watch ``link`` from now on."""
+        link.silent = 0.0
+        self._links[link] = None
+
+    def discard(self, link: Link) -> None:
+        """Watch ``link`` no more."""
+        self._links.pop(link, None)
+
+    def links(self) -> list[Link]:
+        """Those that are watched."""
+        return list(self._links)
+
+    def _beat(self) -> None:
+        now = self._monotonic()
+        elapsed, self._last = now - self._last, now
+        if elapsed > self._tick + self.LATE:
+            for link in self._links:
+                link.silent = 0.0
+            return
+        self._since_ping += self._tick
+        pings = self._since_ping >= self._every
+        if pings:
+            self._since_ping = 0.0
+        for link in list(self._links):
+            if link.silent >= self._patience:
+                link.fell_silent()
+                continue
+            link.silent += self._tick
+            if pings:
+                link.ping()
