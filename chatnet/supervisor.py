@@ -125,9 +125,13 @@ class Supervisor:
             self._slots.append(slot)
             self._start(slot)
 
+    def pids(self) -> list[int]:
+        """The children that run."""
+        return [child.pid for child in self._children()]
+
     def owns(self, pid: int) -> bool:
         """Is this process a child of ours?"""
-        return any(child.pid == pid for child in self._children())
+        return pid in self.pids()
 
     def kill(self, pid: int) -> None:
         """Kill the child ``pid``, which hangs; another is started in its place."""

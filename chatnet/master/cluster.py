@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,6 +23,10 @@ ADOPTION_SECONDS = 1.0
 """How long a new primary waits for workers that still live, before it starts others."""
 RETURN_SECONDS = 3.0
 """How long an adopted worker may be without a link before another is started in its place."""
+
+UNLINKED_SECONDS = 30.0
+"""A child that has had no link for so long hangs, or has lost its way: it is killed."""
+LOOK_SECONDS = 5.0
 
 
 class Cluster:
@@ -57,11 +62,18 @@ class Cluster:
         self._wall = wall
         self._up: Callable[[], None] | None = up
         self._calls: list[IDelayedCall] = []
+        self._unlinked: dict[int, float] = {}
+        self._looking = LoopingCall(self._look_after_children)
+        self._looking.clock = clock
         self._settled = self._stopping = False
 
     def start(self) -> None:
         """Wait a moment for workers that still live, then fill up."""
         self._settle_in(ADOPTION_SECONDS)
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._looking.start(LOOK_SECONDS, now=False).addErrback(
+            lambda why: self._log.failure("Nobody looks after the children any more", why)
+        )
 
     # ---- clients ----
 
@@ -142,6 +154,7 @@ class Cluster:
     async def stop(self) -> None:
         """Stop this host's spawned workers; wait for them and for all others that were told to stop."""
         self._stopping = True
+        self._looking.stop()
         for call in self._calls:
             if call.active():
                 call.cancel()
@@ -178,6 +191,18 @@ class Cluster:
             self._note(f"{worker.name} is one too many; it is stopped")
             self._shut_down(worker)
         self._look_whether_up()
+
+    def _look_after_children(self) -> None:
+        linked = {worker.identity.pid for worker in self._registry.workers() if self._is_child(worker)}
+        self._unlinked = {
+            pid: self._unlinked.get(pid, 0.0) + LOOK_SECONDS
+            for pid in self._supervisor.pids()
+            if pid not in linked
+        }
+        for pid, seconds in self._unlinked.items():
+            if seconds > UNLINKED_SECONDS:
+                self._note(f"process {pid} has had no link for {seconds:.0f} s; it is killed")
+                self._supervisor.kill(pid)
 
     def _adopted(self) -> list[Worker[Link]]:
         return [worker for worker in self._registry.open().values() if self._is_adopted(worker)]

@@ -7,7 +7,7 @@ from typing import Any
 from in_memory import EPOCH, Master
 from twisted.internet.defer import Deferred
 
-from chatnet.master.cluster import RETURN_SECONDS
+from chatnet.master.cluster import LOOK_SECONDS, RETURN_SECONDS, UNLINKED_SECONDS
 from chatnet.supervisor import TERM_SECONDS
 
 CHILD = 100
@@ -138,6 +138,21 @@ def test_a_child_that_lost_its_link_may_come_back(master: Master) -> None:
     assert len(master.reactor.children) == 3
     assert not again.hears.shut_down
     assert all(not child.signals for child in master.reactor.children)
+
+
+def test_a_child_that_never_links_is_killed(master: Master) -> None:
+    """Half a minute after its start, or after it lost its link; those that are linked are left alone."""
+    master.adopted()
+    master.worker("a", CHILD)
+    loses = master.worker("b", CHILD + 1)
+    master.pass_time(20)
+    loses.cut()
+    master.pass_time(UNLINKED_SECONDS - 20)
+    assert not any(child.signals for child in master.reactor.children)
+    master.pass_time(2 * LOOK_SECONDS)
+    assert [child.signals[:1] for child in master.reactor.children] == [[], [], ["KILL"]]
+    master.pass_time(20)
+    assert [child.signals[:1] for child in master.reactor.children] == [[], ["KILL"], ["KILL"]]
 
 
 def test_a_worker_that_registers_again_replaces_its_older_link(master: Master) -> None:
