@@ -1,0 +1,65 @@
+"""``chatnet stop`` is done when nobody is there any more, and not when its own link is gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest_twisted  # type: ignore[import-untyped]
+from twisted.internet.defer import Deferred
+
+from chatnet.addresses import Address
+from chatnet.link import Locator
+from chatnet.master.conversations import FromOperator
+from chatnet.master.links import Links
+from chatnet.operator.asking import connect
+from chatnet.operator.stop import stop
+from chatnet.outbox import Outboxes
+from chatnet.wire.operate import ClusterStatus
+from chatnet.world import World
+
+
+class Port:
+    """A port where every caller is an operator. ``fourth`` fires when a fourth one calls."""
+
+    def __init__(self, world: World) -> None:
+        self.links = Links(Outboxes(world.reactor), world.reactor)
+        self.links.open(self._let_in)
+        self.listening: Any = world.reactor.listenTCP(0, self.links, interface="127.0.0.1")
+        self.address = Address("127.0.0.1", self.listening.getHost().port)
+        self.callers = self.stops = 0
+        self.fourth: Deferred[None] = Deferred()
+
+    def _let_in(self) -> Locator:
+        self.callers += 1
+        if self.callers == 4:
+            self.fourth.callback(None)
+        return FromOperator(self._status, self._stop)
+
+    def _status(self, reached: str) -> ClusterStatus:
+        raise NotImplementedError
+
+    def _stop(self) -> None:
+        self.stops += 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_port_that_still_answers_is_waited_for() -> None:
+    """The link is lost at once, the port is asked again and again; it is over when it refuses."""
+    world = World.real()
+    port = Port(world)
+    stopped = Deferred.fromCoroutine(stop(port.address, await connect(port.address, world), world))
+    while not port.stops:
+        await _turn(world)
+    await port.links.close()
+    await port.fourth
+    assert not stopped.called
+    await port.listening.stopListening()
+    await stopped
+    assert port.stops == 1
+    await port.links.close()
+
+
+def _turn(world: World) -> Deferred[None]:
+    turn: Deferred[None] = Deferred()
+    world.reactor.callLater(0, turn.callback, None)
+    return turn
