@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -186,7 +187,7 @@ class Supervisor:
 
     def _died(self, slot: Slot, child: Child, reason: Failure) -> None:
         slot.child = None
-        what = f"{slot.name} (pid {child.pid}) {_how_it_ended(reason)}"
+        what = f"{slot.name} (pid {child.pid}) {_how_it_ended(reason, self._stopping)}"
         if self._stopping:
             self._log.info("{what}", what=what)
         else:
@@ -207,9 +208,12 @@ class Supervisor:
             )
 
 
-def _how_it_ended(reason: Failure) -> str:
+def _how_it_ended(reason: Failure, asked: bool) -> str:
+    """In words, behind the process's name; ``asked``: whether it had been sent TERM."""
     error = reason.value
     if isinstance(error, ProcessTerminated):
+        if asked and error.signal == SIGTERM:
+            return "has stopped"  # twistd ends by the signal that stopped it, in good order
         if error.signal is not None:
             return f"was killed by signal {error.signal}"
         return f"failed with status {error.exitCode}"

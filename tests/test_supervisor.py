@@ -66,11 +66,21 @@ def nursery(tmp_path: Path) -> Nursery:
 
 @pytest.fixture
 def warnings() -> Iterator[list[str]]:
+    yield from logged("warn")
+
+
+@pytest.fixture
+def notes() -> Iterator[list[str]]:
+    yield from logged("info")
+
+
+def logged(level: str) -> Iterator[list[str]]:
+    """What is logged at ``level`` while this is suspended."""
     lines: list[str] = []
 
     @implementer(ILogObserver)
     def observe(event: LogEvent) -> None:
-        if event["log_level"].name == "warn":
+        if event["log_level"].name == level:
             lines.append(event["log_format"].format(**event))
 
     globalLogPublisher.addObserver(observe)
@@ -186,6 +196,18 @@ def test_stopping_kills_those_who_do_not_stop(nursery: Nursery) -> None:
     assert (first.signals, second.signals) == (["TERM"], ["TERM", "KILL"])
     second.end(signal=9)
     assert done == [None]
+
+
+def test_a_stop_in_good_order_is_not_logged_as_a_killing(nursery: Nursery, notes: list[str]) -> None:
+    """twistd ends by the TERM that stopped it: only who was not asked, or ended otherwise, was killed."""
+    nursery.supervisor.keep(2)
+    nursery.reactor.children[0].end(signal=15)
+    nursery.reactor.advance(FIRST_DELAY)
+    nursery.stop()
+    for child, ending in zip(nursery.reactor.running, (15, 9), strict=True):
+        child.end(signal=ending)
+    assert nursery.told == ["worker-1 (pid 100) was killed by signal 15; another one is started"]
+    assert notes[-2:] == ["worker-2 (pid 101) has stopped", "worker-1 (pid 102) was killed by signal 9"]
 
 
 def test_stopping_forgets_those_about_to_be_started(nursery: Nursery) -> None:
