@@ -7,6 +7,7 @@ chatnet names the global reactor, a wall clock, ``random`` or the operating syst
 from __future__ import annotations
 
 import fcntl
+import gc
 import getpass
 import os
 import random
@@ -84,6 +85,9 @@ class Processes(Protocol):
 
     def ignore_interrupts(self) -> None:
         """Let Ctrl-C in the terminal reach only the process that started this one."""
+
+    def settle(self) -> None:
+        """What is in memory now stays: look through it for garbage no more, and through the rest seldom."""
 
 
 class Stdio(Protocol):
@@ -248,6 +252,15 @@ class RealFiles:
             os.close(descriptor)
 
 
+RARELY = (50_000, 2, 2)
+"""When a settled process looks for garbage, as ``gc.set_threshold`` has it (Python's own: 700, 10, 10).
+
+The objects of the posts in flight are more than 10,000, and no garbage: each look at them is in vain. But
+sessions that ended are, so the look at everything must not be put off as well: some hundred thousand objects
+later it comes.
+"""
+
+
 class RealProcesses:
     """The processes of this machine."""
 
@@ -271,6 +284,11 @@ class RealProcesses:
 
     def ignore_interrupts(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def settle(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*RARELY)
 
 
 class RealStdio:

@@ -1,13 +1,14 @@
-"""The real world's files: what is private stays so."""
+"""The real world's files: what is private stays so. Its processes: what stays is not looked through."""
 
 from __future__ import annotations
 
+import gc
 import stat
 from pathlib import Path
 
 import pytest
 
-from chatnet.world import RealFiles
+from chatnet.world import RARELY, RealFiles, RealProcesses
 
 
 def test_directories_are_private_with_their_parents(tmp_path: Path) -> None:
@@ -28,3 +29,15 @@ def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         RealFiles().make_directory(tmp_path / "file" / "data")
+
+
+def test_a_settled_process_looks_for_garbage_rarely_and_not_in_what_it_had() -> None:
+    """All that was there is frozen, and the thresholds are ours."""
+    before = gc.get_threshold()
+    try:
+        RealProcesses().settle()
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold() == RARELY
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

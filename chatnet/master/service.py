@@ -73,6 +73,7 @@ class MasterService(Service):
     async def _lead(self, ground: Ground) -> Primary:
         primary = await lead(self._settings, self._world, ground)
         self._publish(primary)
+        self._world.processes.settle()
         return primary
 
     def _cannot_lead(self, failure: Failure) -> None:

@@ -109,6 +109,7 @@ class Worker(MultiService):
         self._pool.start()
         self._pulse.start()
         super().startService()
+        self._world.processes.settle()
 
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())

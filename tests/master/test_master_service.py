@@ -54,6 +54,7 @@ class Processes:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self.exited: Deferred[int] = Deferred()
+        self.settled = 0
 
     def own_pid(self) -> int:
         return os.getpid()
@@ -63,6 +64,9 @@ class Processes:
 
     def raise_file_limit(self) -> None:
         """As it is."""
+
+    def settle(self) -> None:
+        self.settled += 1
 
 
 class Reactor:
@@ -152,6 +156,7 @@ async def test_a_master_comes_up_and_says_how_to_chat(masters: Masters) -> None:
     assert (holder.pid, holder.epoch) == (os.getpid(), 1)
     assert (masters.data / "cluster.token").stat().st_mode & 0o777 == 0o600
     assert masters.data.stat().st_mode & 0o777 == 0o700
+    assert masters.processes.settled == 1
 
 
 @pytest_twisted.ensureDeferred

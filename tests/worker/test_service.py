@@ -84,6 +84,9 @@ class Processes:
     def ignore_interrupts(self) -> None:
         self.calls.append("ignore")
 
+    def settle(self) -> None:
+        self.calls.append("settle")
+
     def exit(self, status: int) -> None:
         self.calls.append(f"exit {status}")
 
@@ -182,7 +185,7 @@ def test_it_listens_and_looks_for_the_master() -> None:
     port, _, backlog, interface = one.reactor.tcpServers[0]
     assert (port, backlog, interface) == (5000, BACKLOG, "127.0.0.1")
     assert one.reactor.tcpClients[0][:2] == ("there", 1234)
-    assert one.processes.calls == ["raise"]
+    assert one.processes.calls == ["raise", "settle"]
     assert one.pool.calls == ["start"]
 
 

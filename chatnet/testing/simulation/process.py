@@ -281,3 +281,6 @@ class SimProcesses:
 
     def ignore_interrupts(self) -> None:
         self._process.ignores_interrupts = True
+
+    def settle(self) -> None:
+        """The garbage is that of the process that simulates."""
