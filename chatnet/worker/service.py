@@ -18,7 +18,7 @@ from chatnet.addresses import Address
 from chatnet.auth import find_token
 from chatnet.errors import CannotStart
 from chatnet.link import Link, Locator
-from chatnet.options import find_masters
+from chatnet.options import find_masters, starting
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.store.remote import RemoteLog
@@ -101,7 +101,8 @@ class Worker(MultiService):
 
     def startService(self) -> None:
         """:raises CannotStart: there is no port to listen on."""
-        self._port = self._listen()
+        with starting(self._options):
+            self._port = self._listen()
         self._parent = self._world.processes.parent_pid()
         self._world.processes.raise_file_limit()
         if self._options["spawned"]:
