@@ -10,7 +10,7 @@ from collections.abc import Iterator
 Box = dict[bytes, bytes]
 
 MAX_BOX = 128 * 1024
-"""A box that takes more bytes on the wire is not read."""
+"""A box of which the keys and values are longer together, in bytes, is not read."""
 MAX_KEY = 255
 """The longest key that AMP allows, in bytes."""
 
@@ -53,11 +53,12 @@ class Boxes:
             if value > end:
                 break
             stop = value + (stream[value - 2] << 8 | stream[value - 1])
-            if stop - at > room:
+            size = stop - at - 4
+            if size > room:
                 raise Malformed(f"a box is larger than {MAX_BOX} bytes")
             if stop > end:
                 break
             box[stream[at + 2 : value - 2]] = stream[value:stop]
-            room -= stop - at
+            room -= size
             at = stop
         self._rest, self._box, self._room = stream[at:], box, room
