@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import react
 from twisted.python import usage
 
@@ -65,13 +66,18 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
     masters = find_masters(options["master"], world)
     token = find_token(world.files, world.environ, options["token-file"], Path(options["data"]))
     master, link = await reach(masters, token, world)
-    if command == "status":
-        status = await ask_status(link)
-        world.stdio.say(as_json(status) if options["json"] else as_table(status))
-        link.abort()
-    else:
-        await stop(master, link, world)
-        world.stdio.say("The cluster has stopped.")
+    try:
+        if command == "status":
+            status = await ask_status(link)
+            world.stdio.say(as_json(status) if options["json"] else as_table(status))
+            link.abort()
+        else:
+            await stop(master, link, world)
+            world.stdio.say("The cluster has stopped.")
+    except ConnectionClosed as lost:
+        raise CannotStart(
+            f"The master at {master} went away, or fell silent, before it answered: ask again."
+        ) from lost
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
