@@ -50,6 +50,7 @@ def pip_install(python: Path, tree: Path, *what: str) -> None:
 @pytest.mark.parametrize("way", ["plain", "editable", "wheel"])
 def test_twistd_finds_the_programs(way: str, tree: Path, python: Path, tmp_path: Path) -> None:
     """pip install ., pip install -e . and a wheel all give the plugins, the command and the address file."""
+    (tree / "default_master_address").write_text("installed.example:7\n")
     if way == "wheel":
         build = [
             sys.executable,
@@ -85,4 +86,4 @@ def test_twistd_finds_the_programs(way: str, tree: Path, python: Path, tmp_path:
         ).stdout
     )
     masters = "from chatnet.options import find_masters; from chatnet.world import World; "
-    assert "localhost" in output("-c", masters + "print(find_masters(None, World.real()))")
+    assert "installed.example" in output("-c", masters + "print(find_masters(None, World.real()))")
