@@ -93,6 +93,7 @@ class Link(Protocol, amp.BoxDispatcher):
         self.full = False
         self.silent = 0.0
         self._holds = 0
+        self._said_unasked = False
         self._boxes = Boxes()
         self._aborted = False
         self._when_lost: list[Deferred[None]] | None = None
@@ -259,7 +260,10 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def _unasked(self, failure: Failure, name: bytes) -> None:
         why = self._to_sentence(failure)
-        self.log.info("{peer}: {name} was not understood: {why}", peer=self.peer(), name=name, why=why)
+        # Once a connection: a stranger who repeats it must not fill the disk through our log.
+        if not self._said_unasked:
+            self._said_unasked = True
+            self.log.info("{peer}: {name} was not understood: {why}", peer=self.peer(), name=name, why=why)
 
     def _to_sentence(self, failure: Failure) -> ChatnetError:
         """One bad request, or one bug of ours, is answered in a sentence; the connection stays up."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.protocols import amp
 
 from chatnet.auth import Role, Token
@@ -157,6 +158,22 @@ def test_a_bad_command_that_wants_no_answer_is_dropped() -> None:
     pair = Pair(Doubler())
     pair.raw(box(_command=b"Double", number=b"x") + box(_command=b"Nonsense"))
     assert pair.alive()
+
+
+def test_what_wants_no_answer_is_logged_once_a_connection() -> None:
+    """A stranger cannot fill the disk by commands that we do not understand."""
+    said: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        if "not understood" in event.get("log_format", ""):
+            said.append(str(event["name"]))
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        Pair(Doubler()).raw(box(_command=b"Nonsense") * 1000)
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize(
