@@ -47,7 +47,10 @@ STORE = HOME / "chatnet-data" / "log.sqlite"
 
 @dataclass(frozen=True)
 class Scale:
-    """How much happens. ``seconds`` is how long users are active and faults strike."""
+    """How much happens. ``seconds`` is how long users are active and faults strike.
+
+    ``only`` are the numbers of the faults that do strike; None for all of them.
+    """
 
     users: int = 20
     posts: int = 300
@@ -55,6 +58,7 @@ class Scale:
     seconds: float = 25.0
     laptops: int = 4
     kinds: tuple[str, ...] = nemesis.KINDS
+    only: tuple[int, ...] | None = None
 
 
 @dataclass
@@ -133,7 +137,8 @@ class Run:
             simulation.schedule(step.time, self._crowds[step.user], self._does, (step,))
         chance = simulation.chance("nemesis")
         for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.kinds):
-            simulation.at(fault.time, self.nemesis.strike, fault)
+            if scale.only is None or fault.number in scale.only:
+                simulation.at(fault.time, self.nemesis.strike, fault)
 
     def _does(self, step: Step) -> None:
         self._crowd(step.user).does(step)

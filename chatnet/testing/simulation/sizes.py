@@ -50,6 +50,9 @@ OFTEN = 0.6
 @contextmanager
 def small_sizes(chance: random.Random, network: Any) -> Iterator[dict[str, int]]:
     """While it is open, sizes are as the seed says; what they are is yielded."""
+    # Whoever was imported while a size is small would keep it for ever.
+    for module in ("chatnet.master.tap", "chatnet.worker.tap"):
+        import_module(module)
     drawn: dict[str, int] = {}
     before: list[tuple[Any, str, Any]] = []
 
