@@ -1,6 +1,7 @@
 # make run    a real cluster here, with its data in chatnet-data
 # make test   everything that must hold before a change lands
 # make bench  the table of benchmarks/README.md
+# make simulate  SEEDS simulated clusters from FIRST on, each with users and faults of its own
 # make chaos  KILLS of real processes, and what users see of it
 # make lint   formatting, lint and types alone
 
@@ -9,8 +10,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= chatnet-data
 KILLS ?= 200
+SEEDS ?= 1000
+FIRST ?= 0
 
-.PHONY: run test bench chaos lint clean
+.PHONY: run test simulate bench chaos lint clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -36,6 +39,9 @@ lint: $(VENV)/developed
 
 test: lint
 	$(BIN)/python -m pytest
+
+simulate: $(VENV)/installed
+	$(BIN)/python -m chatnet.testing.simulation --seeds $(SEEDS) --first $(FIRST)
 
 bench: $(VENV)/developed
 	$(BIN)/python -m benchmarks
