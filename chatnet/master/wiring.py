@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.auth import TOKEN_BYTES, Role, Token, make_token
-from chatnet.errors import CannotStart, NotAllowed
+from chatnet.errors import CannotStart, EpochLost, NotAllowed
 from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
 from chatnet.master.conversations import (
@@ -103,7 +103,10 @@ async def lead(settings: Settings, world: World, ground: Ground) -> Primary:
 
 async def _open_log(settings: Settings, world: World) -> SqliteLog:
     def fatal(failure: Failure) -> None:
-        _log.failure("The log cannot be written any more; this master exits", failure)
+        if failure.check(EpochLost):
+            _log.critical("{why}: another master has taken the lease. This one exits", why=failure.value)
+        else:
+            _log.failure("The log cannot be written any more; this master exits", failure)
         world.processes.exit(1)
 
     return await SqliteLog.open(
