@@ -16,6 +16,7 @@ terminal    the person at a client
 clocks      a host's clocks
 programs    the programs there are, by name
 trace       the story of a run
+probes      what is looked at inside the real code
 guard       nobody touches the real world
 toys        small programs for tests of protocols
 """

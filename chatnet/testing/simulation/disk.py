@@ -156,6 +156,13 @@ class Disk:
         if path.parent not in self._directories:
             raise _error(errno.ENOENT, path)
 
+    # ---- locks ----
+
+    def forget_locks(self) -> None:
+        """Whoever holds one is not told."""
+        for directory in list(self.locks):
+            del self.locks[directory]
+
     # ---- databases ----
 
     def real(self, path: Path) -> str:

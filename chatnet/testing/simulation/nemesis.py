@@ -18,6 +18,10 @@ OPERATOR_SECONDS = (0.1, 4.0)
 """How long it takes until somebody starts a master again: between these."""
 LONGEST_FAULT = 8.0
 """How long a fault that passes lasts at most, in seconds."""
+SHORTEST_REIGN = 1.0
+"""How long a master that took another's place lives at least, in seconds, and that one after it went on."""
+OTHER_PORT = 64481
+"""Where another master on the same host listens."""
 LONGEST_STEP = 3.0
 """How far a wall clock steps at most, in seconds."""
 
@@ -127,6 +131,20 @@ class Nemesis:
         self._server.start("chat-master")
         return True
 
+    def depose_master(self) -> bool:
+        """The master hangs; its disk forgets who holds the lease, as one on a network may, and another master
+        takes it. The first goes on, and finds out. In the end somebody sees it, and kills both."""
+        first = self._operator.master
+        if not self._server.is_up or not self._signal(first, signal.SIGSTOP):
+            return False
+        self._server.disk.forget_locks()
+        second = self._server.start("chat-master", "--listen", f"0.0.0.0:{OTHER_PORT}")
+        hangs = self._chance.uniform(SHORTEST_REIGN, LONGEST_FAULT)
+        reigns = hangs + self._chance.uniform(SHORTEST_REIGN, OPERATOR_SECONDS[1])
+        self._after(hangs, lambda: self._signal(first, signal.SIGCONT))
+        self._after(reigns, lambda: self._signal(first, signal.SIGKILL))
+        return self._after(reigns, lambda: self._signal(second, signal.SIGTERM))
+
     def slow_start(self) -> bool:
         """Programs take long to start."""
         server = self._server
@@ -216,7 +234,9 @@ class Nemesis:
         return self._until(lambda: self._signal(process, signal.SIGCONT))
 
     def _until(self, heal: Callable[[], object]) -> bool:
-        seconds = min(LONGEST_FAULT, self._chance.expovariate(0.5))
+        return self._after(min(LONGEST_FAULT, self._chance.expovariate(0.5)), heal)
+
+    def _after(self, seconds: float, heal: Callable[[], object]) -> bool:
         self.healed_at = max(self.healed_at, self._simulation.now + seconds)
         self._simulation.later(seconds, heal)
         return True
@@ -236,6 +256,7 @@ KINDS = (
     "kill_all",
     "lose_power",
     "start_second_master",
+    "depose_master",
     "slow_start",
     "cut_link",
     "cut_one_way",

@@ -29,12 +29,14 @@ SYN_SECONDS = 1.0
 class Link:
     """The way from one host to another; each direction is a link of its own.
 
-    ``slow`` multiplies its delay. What is sent while it is ``cut`` is sent again when it is healed.
+    ``slow`` multiplies its delay. What is sent while it is ``cut`` is sent again when it is healed, which was
+    at ``open_since``.
     """
 
     def __init__(self, network: Network, source: Host, target: Host) -> None:
         self.source, self.target = source, target
         self.cut = False
+        self.open_since = 0.0
         self.slow = 1.0
         chance = network.simulation.chance(f"link {source.name} {target.name}")
         self._random = chance.random
@@ -200,7 +202,7 @@ class Network:
     def heal(self, source: Host, target: Host, both: bool = True) -> None:
         """Let everything through again."""
         for link in self._ways(source, target, both):
-            link.cut = False
+            link.cut, link.open_since = False, self.simulation.now
         self._note("the link {} {} {} is healed", source, target, both)
         self.retry()
 
@@ -215,7 +217,7 @@ class Network:
     def heal_all(self) -> None:
         """No link is cut or slow any more."""
         for link in self._links.values():
-            link.cut, link.slow = False, 1.0
+            link.cut, link.slow, link.open_since = False, 1.0, self.simulation.now
         self.simulation.note("network", "all links are healed")
         self.retry()
 

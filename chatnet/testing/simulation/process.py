@@ -41,7 +41,8 @@ class Status(NamedTuple):
 
 
 class SimProcess:
-    """A process of ``host``. ``runs`` is whether its code runs now; ``status`` is None while it lives.
+    """A process of ``host``. ``runs`` is whether its code runs now, and ``runs_since`` since when it does;
+    ``status`` is None while it lives.
 
     What it prints is appended to the file ``output``.
     """
@@ -66,6 +67,7 @@ class SimProcess:
         self.name = f"{host.name}:{self.program}[{pid}]"
         self.chance = self.simulation.chance(f"process {self.name}")
         self.runs = not host.is_asleep
+        self.runs_since = host.simulation.now
         self.is_dead = False
         self.status: Status | None = None
         self.sockets: dict[int, SimSocket] = {}
@@ -167,6 +169,7 @@ class SimProcess:
         before, self.runs = self.runs, not (self.is_dead or self._is_stopped or self.host.is_asleep)
         if not self.runs or before:
             return
+        self.runs_since = self.simulation.now
         missed, self._missed = self._missed, []
         timers = [event for event in missed if event[0] == self.reactor.fire]
         others = [event for event in missed if event[0] != self.reactor.fire]

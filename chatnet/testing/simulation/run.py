@@ -18,6 +18,7 @@ from chatnet.testing.history import Event
 from chatnet.testing.simulation import nemesis, workload
 from chatnet.testing.simulation.host import HOME
 from chatnet.testing.simulation.nemesis import Nemesis, Operator
+from chatnet.testing.simulation.probes import probes
 from chatnet.testing.simulation.process import SimProcess
 from chatnet.testing.simulation.simulation import NotInTime, Simulation
 from chatnet.testing.simulation.sizes import small_sizes
@@ -125,7 +126,7 @@ class Run:
         self._operator.start()
         for at, laptop in enumerate(self._laptops):
             names = users[at :: len(self._laptops)]
-            crowd = laptop.start("users", "server", *names)
+            crowd = laptop.start("users", f"server,server:{nemesis.OTHER_PORT}", *names)
             self._crowds |= dict.fromkeys(names, crowd)
         self._simulation.run_until(UP_SECONDS)
         self._simulation.run_while(lambda: len(self._vitals.living()) != 1 + WORKERS, UP_SECONDS)
@@ -239,12 +240,13 @@ def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bo
     with Simulation(seed, detailed) as simulation:
         it = Run(simulation, scale or Scale())
         try:
-            with small_sizes(simulation.chance("sizes"), simulation.network) as sizes:
+            small = small_sizes(simulation.chance("sizes"), simulation.network)
+            with small as sizes, probes(simulation, it.history.append):
                 simulation.note("the world", "sizes: {}", str(sizes))
                 it.go()
         except NotInTime as late:
             it.violations.append(str(late))
-        violations = it.violations + simulation.failures
+        violations = it.violations + simulation.verdict()
         violations += check(Evidence(it.history, it.log, settled=not it.violations))
         return Verdict(
             seed=seed,

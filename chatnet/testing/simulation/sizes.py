@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from twisted.internet.abstract import FileDescriptor
 
 from chatnet.store.window import Window
+from chatnet.worker import service
 
 
 class Size(NamedTuple):
@@ -43,6 +44,8 @@ BUFFERS = (1_000, 4_000, 16_000, 128_000)
 """What a kernel keeps for a socket in each direction, in bytes."""
 TRANSPORTS = (1_000, 8_000)
 """At how much unsent a transport says that it is full, in bytes."""
+CLIENT_PULSE = (1.0, 3.0, 45.0)
+"""How clients are pinged: what they read goes on by it."""
 OFTEN = 0.6
 """How often each size is small, in a run that has small ones at all; which is every second one."""
 
@@ -69,6 +72,9 @@ def small_sizes(chance: random.Random, network: Any) -> Iterator[dict[str, int]]
         if chance.random() < OFTEN:
             drawn["transport"] = chance.choice(TRANSPORTS)
             put(FileDescriptor, "bufferSize", drawn["transport"])
+        if chance.random() < OFTEN:
+            drawn["ping every"] = int(CLIENT_PULSE[1])
+            put(service, "CLIENT_PULSE", CLIENT_PULSE)
         if chance.random() < OFTEN:
             drawn["window"] = chance.choice(WINDOWS)
             put(Window.__init__, "__defaults__", (0, drawn["window"]))

@@ -1,0 +1,83 @@
+"""What is looked at inside the real code while it runs: who is taken for dead, and how readers catch up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from chatnet.entries import Entry
+from chatnet.link import Link
+from chatnet.testing.history import Event, Sample
+from chatnet.worker.listening import Listening
+
+if TYPE_CHECKING:
+    from chatnet.testing.simulation.simulation import Simulation
+    from chatnet.testing.simulation.sockets import SimSocket
+
+MOST_PAGES = 8
+"""How many pages a session may read to their end, though the window held the rest: that doubles each time how
+many entries it takes from the window at once, and the log does not grow by 256 meanwhile."""
+
+
+@contextmanager
+def probes(simulation: Simulation, keep: Callable[[Event], object]) -> Iterator[None]:
+    """While it is open, one looks; what was seen goes to ``keep``, or fails the run."""
+    catching_up: dict[Listening, int] = {}
+
+    async def read(self: Listening, after: int, upto: int) -> tuple[list[Entry], int]:
+        held = self._log.window.holds(after)
+        page, cursor = await real_read(self, after, upto)
+        if held and cursor == upto:
+            catching_up[self] = pages = catching_up.get(self, 0) + 1
+            if pages > MOST_PAGES and simulation.running is not None:
+                who = simulation.running.name
+                keep(Sample(time=simulation.now, client=who, measure=measure, value=pages, most=MOST_PAGES))
+        return page, cursor
+
+    def go_live(self: Listening) -> None:
+        catching_up.pop(self, None)
+        real_go_live(self)
+
+    def fell_silent(self: Link) -> None:
+        if self.transport is not None and (why := _lives(simulation, self)):
+            simulation.fail(why)
+        real_fell_silent(self)
+
+    measure = "pages read by one session that the window held"
+    real_read, real_go_live, real_fell_silent = Listening.read, Listening.go_live, Link.fell_silent
+    put: list[tuple[Any, str, Any, Any]] = [
+        (Listening, "read", read, real_read),
+        (Listening, "go_live", go_live, real_go_live),
+        (Link, "fell_silent", fell_silent, real_fell_silent),
+    ]
+    for owner, name, probe, _ in put:
+        setattr(owner, name, probe)
+    try:
+        yield
+    finally:
+        for owner, name, _, real in put:
+            setattr(owner, name, real)
+
+
+def _lives(simulation: Simulation, link: Link) -> str:
+    """Why the other end of ``link`` must not be taken for dead; empty if there is no reason."""
+    ours: SimSocket = link.transport.socket
+    if ours.connection is None or link.pulse is None:
+        return ""
+    ends = (ours.connection.client, ours.connection.server)
+    theirs = ends[1] if ours is ends[0] else ends[0]
+    if ours.readable:
+        return f"{theirs.owner} was taken for dead, and what it said was not read"
+    # Between two pings passes some time, and a process that was stopped skips one.
+    since = simulation.now - link.pulse._patience - link.pulse._every - 1.0
+    heard = [simulation.network.link(theirs.host, ours.host), simulation.network.link(ours.host, theirs.host)]
+    if (
+        theirs.is_closed
+        or not theirs.process.runs
+        or theirs.process.runs_since > since
+        or any(end.inbound is None or end.inbound.is_lost for end in ends)
+        or any(way.cut or way.open_since > since for way in heard)
+    ):
+        return ""
+    return f"{theirs.owner} was taken for dead, and lives"
