@@ -49,6 +49,18 @@ _STEPS = (
         name TEXT PRIMARY KEY
     ) WITHOUT ROWID;
     """,
+    """
+    -- The keys of refused joins and leaves, with what was refused and how: see SqliteStore._refuse.
+    CREATE TABLE refusal (
+        user TEXT NOT NULL,
+        key BLOB NOT NULL,
+        kind TEXT NOT NULL,
+        room TEXT NOT NULL,
+        code BLOB NOT NULL,
+        sentence TEXT NOT NULL,
+        PRIMARY KEY (user, key)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change one that was released."""
 

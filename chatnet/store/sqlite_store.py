@@ -27,6 +27,8 @@ from chatnet.errors import (
 from chatnet.store import Outcome, Refused
 from chatnet.store.sqlite_schema import OPEN
 
+_MOVES = ("join", "leave")
+"""What may be refused at one time and accepted at another."""
 _KNOWN_USERS = 100_000
 """How many names are remembered to exist; beyond it, forget them and look up again."""
 
@@ -126,6 +128,9 @@ class SqliteStore:
     def _apply(self, draft: Draft, now: int, batch: Batch) -> None:
         """Insert one draft's entry, and what follows from it; or find its old seq, or refuse it."""
         kind, user, room, text, key = draft.kind, draft.user, draft.room, draft.text, draft.key
+        if kind in _MOVES and (refused := self._refused(draft)):
+            batch.outcomes.append(refused)
+            return
         seq = self._next
         self._execute(
             "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user, key) DO NOTHING",
@@ -139,7 +144,7 @@ class SqliteStore:
             self._derive[kind](entry)
         except Refusal as no:
             self._execute("DELETE FROM entry WHERE seq = ?", (seq,))
-            batch.outcomes.append(Refused(no.code, str(no)))
+            batch.outcomes.append(self._refuse(draft, no))
             return
         batch.outcomes.append(seq)
         batch.entries.append(entry)
@@ -153,6 +158,32 @@ class SqliteStore:
         )
         if content == [draft.kind, draft.room, draft.text]:
             return int(seq)
+        return Refused(KeyReused.code, KeyReused.sentence)
+
+    def _refuse(self, draft: Draft, no: Refusal) -> Refused:
+        """Refuse it for ever.
+
+        What was true of a room may not be true any more when the draft comes again: from a client that was
+        not told, or late, through a worker that the client has left. Accepted then, it would stand behind
+        what the client sent after it, or be in the log though the client was told that it was refused.
+        """
+        if draft.kind in _MOVES:
+            self._execute(
+                "INSERT INTO refusal VALUES (?, ?, ?, ?, ?, ?)",
+                (draft.user, draft.key, draft.kind, draft.room, no.code, str(no)),
+            )
+        return Refused(no.code, str(no))
+
+    def _refused(self, draft: Draft) -> Refused | None:
+        found = self._execute(
+            "SELECT kind, room, code, sentence FROM refusal WHERE user = ? AND key = ?",
+            (draft.user, draft.key),
+        ).fetchone()
+        if found is None:
+            return None
+        kind, room, code, sentence = found
+        if (kind, room) == (draft.kind, draft.room):
+            return Refused(code, sentence)
         return Refused(KeyReused.code, KeyReused.sentence)
 
     # ---- what follows from an entry; a Refusal is raised before anything is written ----

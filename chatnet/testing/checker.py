@@ -288,17 +288,8 @@ def _out_of_order(client: str, drafts: Sequence[SentDraft], evidence: Evidence) 
         if 0 < seq <= draft.known:
             yield f"{draft} is in the log at {seq}, though {draft.known} was known when it was sent"
         overtaking = min((later for later in seqs[at + 1 :] if 0 < later < seq), default=0)
-        if overtaking and not _was_judged_again(draft, seqs[:at], overtaking, evidence):
+        if overtaking:
             yield f"{draft} is in the log at {seq}, and what {client} sent after it at {overtaking}"
-
-
-def _was_judged_again(draft: SentDraft, before: Sequence[int], overtaking: int, evidence: Evidence) -> bool:
-    """May it have been refused before ``overtaking``, and that answer lost?
-
-    Refusals leave no trace in the log: what is sent again after one is judged by what is true then.
-    """
-    floor = max([draft.known, *(seq for seq in before if seq < overtaking)])
-    return bool(_right_refusals(draft.sent, floor, overtaking, evidence))
 
 
 def _rises(posts: Sequence[Entry]) -> bool:

@@ -41,6 +41,7 @@ class MemoryLog:
         self._clock = clock
         self._page = page
         self._keys: dict[tuple[str, bytes], Entry] = {}
+        self._refused: dict[tuple[str, bytes], tuple[Draft, Refused]] = {}
         self._accounts: dict[str, Account] = {}
         self._rooms: dict[str, None] = {}
         self._memberships: dict[str, Memberships] = {}
@@ -90,14 +91,23 @@ class MemoryLog:
 
     def _accept(self, draft: Draft) -> Outcome:
         old = self._keys.get((draft.user, draft.key))
+        moves = draft.kind in ("join", "leave")
+        before, refused = self._refused.get((draft.user, draft.key), (draft, None))
+        if moves and refused is not None and before == draft:
+            return refused
         try:
+            if moves and refused is not None:
+                raise KeyReused(KeyReused.sentence)
             if old is not None:
                 if (old.kind, old.room, old.text) != (draft.kind, draft.room, draft.text):
                     raise KeyReused(KeyReused.sentence)
                 return old.seq
             self._check(draft)
         except Refusal as no:
-            return Refused(no.code, str(no))
+            refused = Refused(no.code, str(no))
+            if moves and not isinstance(no, KeyReused):
+                self._refused[draft.user, draft.key] = (draft, refused)
+            return refused
         entry = Entry(
             len(self.entries) + 1,
             int(self._clock() * 1000),

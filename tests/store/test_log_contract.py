@@ -41,16 +41,23 @@ class Model:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self._refused: dict[tuple[str, bytes], tuple[Draft, Refusal]] = {}
 
     def append(self, draft: Draft) -> tuple[int, str] | int:
         """The seq, or the refusal's code and sentence."""
+        moves = draft.kind in ("join", "leave")
+        if moves and (draft.user, draft.key) in self._refused:
+            before, refusal = self._refused[draft.user, draft.key]
+            return said(refusal if before == draft else KeyReused.of())
         for entry in self.entries:
             if (entry.user, entry.key) == (draft.user, draft.key):
                 same = (entry.kind, entry.room, entry.text) == (draft.kind, draft.room, draft.text)
                 return entry.seq if same else said(KeyReused.of())
-        refusal = self._refusal(draft)
-        if refusal is not None:
-            return said(refusal)
+        now = self._refusal(draft)
+        if now is not None:
+            if moves:
+                self._refused[draft.user, draft.key] = (draft, now)
+            return said(now)
         seq = len(self.entries) + 1
         self.entries.append(Entry(seq, 0, draft.kind, draft.user, draft.room, draft.text, draft.key))
         return seq
@@ -210,6 +217,24 @@ def test_a_used_key_answers_its_seq(new_log: Callable[[], Subject]) -> None:
     assert subject.append(other, first, post("alice", "two", 2)) == [reused, 3, 5]
     joining, leaving = Draft("join", "bob", "alice", "", key(7)), Draft("leave", "bob", "alice", "", key(8))
     assert subject.append(joining, joining, leaving, leaving, joining) == [6, 6, 7, 7, 6]
+
+
+def test_a_refusal_is_final(new_log: Callable[[], Subject]) -> None:
+    """A join or leave that was refused is refused whenever it comes again, whatever is true by then.
+
+    It comes again from a client that was not told, behind what that one has sent since; or late, through a
+    worker that the client has left, when it has been told on another.
+    """
+    subject = new_log()
+    registered(subject, "alice")
+    joining, leaving = Draft("join", "alice", "bob", "", key(1)), Draft("leave", "alice", "#x", "", key(2))
+    refused = subject.append(joining, leaving)
+    assert refused == [said(NoSuchRoom.of(room="bob")), said(NotJoined.of(room="#x"))]
+    registered(subject, "bob")
+    assert subject.append(Draft("join", "alice", "#x", "", key(3))) == [3]
+    assert subject.append(joining, leaving, joining) == [*refused, refused[0]]
+    assert subject.append(Draft("join", "alice", "#x", "", key(1))) == [said(KeyReused.of())]
+    assert subject.append(Draft("join", "alice", "bob", "", key(4))) == [4]
 
 
 def test_a_refusal_touches_nothing_else(new_log: Callable[[], Subject]) -> None:
