@@ -14,6 +14,7 @@ from functools import partial
 from multiprocessing import get_context
 from statistics import median
 
+from chatnet.testing.simulation.nemesis import KINDS
 from chatnet.testing.simulation.run import Scale, Verdict, run
 
 RUNS_PER_PROCESS = 100
@@ -67,7 +68,7 @@ class Tally:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 1 if a run broke a promise."""
     options = _parse(arguments)
-    scale = Scale(only=options.faults)
+    scale = Scale(only=options.faults, kinds=options.kinds)
     if options.trace:
         verdict = run(options.first, scale, detailed=options.bytes, story=True)
         print(verdict.story, end="")
@@ -99,6 +100,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--jobs", type=int, default=os.cpu_count() or 1, help="how many at once [all processors]"
     )
     parser.add_argument("--faults", type=_numbers, help="the numbers of the faults that strike: 3,7 [all]")
+    parser.add_argument(
+        "--kinds", type=_kinds, default=KINDS, help="the kinds of faults: kill_worker,… [all]"
+    )
     parser.add_argument("--trace", action="store_true", help="tell the story of the first seed")
     parser.add_argument(
         "--bytes", action="store_true", help="with --trace: and each piece of data that travels"
@@ -108,6 +112,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(",") if number)
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(text.split(","))
+    if unknown := set(kinds) - set(KINDS):
+        raise argparse.ArgumentTypeError(f"no such kind: {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    return kinds
 
 
 @contextmanager
@@ -138,9 +149,9 @@ def _shortest(seed: int, scale: Scale) -> str:
         fewer = [other for other in needed if other != number]
         if run(seed, replace(scale, only=tuple(fewer))).violations:
             needed = fewer
-    return (
-        f"{sys.executable} -m chatnet.testing.simulation --first {seed} --faults {','.join(map(str, needed))}"
-    )
+    faults = ",".join(map(str, needed))
+    kinds = "" if scale.kinds == KINDS else f" --kinds {','.join(scale.kinds)}"
+    return f"python -m chatnet.testing.simulation --first {seed}{kinds} --faults={faults}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,103 @@
+"""What users do and what goes wrong is drawn from the seed, and all of it takes place."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from chatnet.testing.checker import check
+from chatnet.testing.evidence import Evidence
+from chatnet.testing.history import Acknowledged, ChatBegun, LoggedIn, Lost, PageRead, Refused, Sent
+from chatnet.testing.simulation import Simulation, nemesis, workload
+from chatnet.testing.simulation.nemesis import KINDS, Nemesis
+from chatnet.testing.simulation.run import Run, Scale, run
+from chatnet.testing.simulation.workload import ARRIVAL_SECONDS, Crowd, Person
+
+USERS = workload.names(20)
+
+
+def test_a_plan_is_the_seeds() -> None:
+    """The same seed gives the same steps and faults, another one others."""
+    first, again, other = (
+        (
+            workload.plan(random.Random(seed), USERS, 100, 0.0, 10.0),
+            nemesis.plan(random.Random(seed), 10, 0.0, 10.0),
+        )
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first[0] != other[0]
+    assert first[1] != other[1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_everybody_arrives_and_all_posts_are_made(seed: int) -> None:
+    """In the order of time, each user first arrives, and together they make exactly so many posts."""
+    steps = workload.plan(random.Random(seed), USERS, 100, 5.0, 10.0)
+    assert [step.time for step in steps] == sorted(step.time for step in steps)
+    assert 5.0 <= steps[0].time <= steps[-1].time <= 5.0 + ARRIVAL_SECONDS + 10.0
+    assert {user: next(step.does for step in steps if step.user == user) for user in USERS} == dict.fromkeys(
+        USERS, "arrive"
+    )
+    assert Counter(step.does for step in steps)["post"] == 100
+
+
+def test_every_step_and_fault_is_drawn_some_time_and_can_be_done() -> None:
+    """Over many seeds nothing is left out, and nothing is drawn that nobody knows how to do."""
+    steps = {
+        step.does for seed in range(30) for step in workload.plan(random.Random(seed), USERS, 100, 0.0, 10.0)
+    }
+    assert steps == {
+        "arrive", "begin_anew", "chat", "chat_anew", "chat_anew_twice", "hang_up", "join", "lag", "leave",
+        "list_rooms", "look_back", "post", "unchat",
+    }  # fmt: skip
+    assert all(hasattr(Person, does) for does in steps)
+    faults = [fault for seed in range(100) for fault in nemesis.plan(random.Random(seed), 15, 0.0, 10.0)]
+    assert {fault.kind for fault in faults} == set(KINDS)
+    assert all(hasattr(Nemesis, kind) for kind in KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_fault_strikes_and_is_survived(kind: str) -> None:
+    """One kind at a time, often."""
+    verdict = run(3, Scale(users=6, posts=40, faults=4, seconds=8.0, laptops=2, kinds=(kind,)))
+    assert verdict.violations == []
+    assert verdict.faults[kind] >= 1
+
+
+def test_a_run_has_what_users_do() -> None:
+    """They post, join, are refused, read, look back, lose their connection and come back."""
+    with Simulation(0) as simulation:
+        story = Run(simulation, Scale(users=8, posts=120, faults=0, seconds=10.0, laptops=2))
+        story.go()
+        assert simulation.verdict() == []
+        assert story.violations == []
+        counts = Counter(type(event) for event in story.history)
+        # Some want to post while their client is not running.
+        assert 100 < sum(entry.kind == "post" for entry in story.log) <= 120
+        assert counts[Sent] >= counts[Acknowledged] + counts[Refused] > 120
+        assert min(counts[kind] for kind in (Refused, ChatBegun, PageRead, Lost)) > 0
+        logins = Counter(event.how for event in story.history if isinstance(event, LoggedIn))
+        assert logins["first"] == 8
+        assert logins["resumed"] > 0
+        assert check(Evidence(story.history, story.log)) == []
+
+
+def test_a_client_that_found_nobody_is_started_again() -> None:
+    """As somebody would who reads that nobody is there; what it sent before it gave up is not waited for."""
+    with Simulation(0) as simulation:
+        simulation.programs["users"] = workload.crowd(lambda _: None, lambda: simulation.now)
+        process = simulation.host("laptop").start("users", "server", "alice")
+        simulation.run(1)
+        crowd = process.service
+        assert isinstance(crowd, Crowd)
+        process.soon(crowd.does, workload.Step(1.0, "alice", "arrive"))
+        process.soon(crowd.does, workload.Step(1.0, "alice", "post", ("anybody there?",)))
+        simulation.run(12)
+        simulation.host("server").start("chat-master")
+        simulation.run(10)
+        alice = crowd.people["alice"]
+        assert alice.is_settled
+        assert simulation.verdict() == []
