@@ -17,10 +17,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
+from chatnet.store.pages import take_page
 from chatnet.store.window import Window
 
-SLICE = 1_000
-"""How many entries of the window are handed over before looking whether the transport is full."""
+SLICE = 500
+"""How many entries of the window are handed over, at most, before looking whether the transport is full; but no
+more bytes than a page holds."""
 
 
 class Sink(Protocol):
@@ -144,7 +146,7 @@ class Reader:
     def _take_window(self, behind: Behind) -> None:
         """Take the window's rest and go live, all in this turn of the reactor: nothing comes between."""
         while self._state is behind:
-            part = self._window.after(self._cursor, SLICE)
+            part, _ = take_page(self._window.after(self._cursor, SLICE))
             if part:
                 self._hand_over(part, part[-1].seq)
             else:

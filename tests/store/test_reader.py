@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
+from chatnet.store import PAGE_BYTES
 from chatnet.store.reader import SLICE, Reader
 from chatnet.store.window import Window
 
@@ -179,6 +180,19 @@ def test_a_reader_stops_within_the_slice_that_fills_its_transport() -> None:
     listener.drain()
     assert reader.live
     assert listener.heard == list(range(1, 2 * SLICE + 6))
+
+
+def test_the_window_is_handed_over_in_pages() -> None:
+    """A full transport is noticed when one page was put on it, however long the posts are."""
+    listener = Listener(Window(), fills=1)
+    long = [Entry(seq, 1000, "post", "alice", "alice", "é" * 2000, b"k" * 16) for seq in range(1, 101)]
+    listener.log += long
+    listener.window.extend(long)
+    reader = listener.listen(0)
+    assert 1 < len(listener.heard) * 4000 <= PAGE_BYTES
+    while not reader.live:
+        listener.drain()
+    assert listener.heard == list(range(1, 101))
 
 
 def test_a_page_that_comes_while_full_is_read_again() -> None:
