@@ -21,8 +21,8 @@ from chatnet.store.pages import take_page
 from chatnet.store.window import Window
 
 SLICE = 500
-"""How many entries of the window are handed over, at most, before looking whether the transport is full; but no
-more bytes than a page holds."""
+"""How many entries of the window are handed over, at most, before looking whether the transport is full; and
+no more bytes than a page holds."""
 
 
 class Sink(Protocol):
