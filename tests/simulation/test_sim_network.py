@@ -224,6 +224,22 @@ def test_a_forgotten_connection_is_silent_at_both_ends(simulation: Toys) -> None
     assert pair.near.lost is pair.far.lost is None
 
 
+def test_a_connection_may_be_forgotten_while_its_link_is_cut(simulation: Toys) -> None:
+    """And its ends may then die: what the cut held back is gone with the rest."""
+    pair = Pair(simulation, kind=Echo)
+    [connection] = simulation.network.connections()
+    simulation.network.cut(pair.here, pair.there)
+    pair.client.soon(pair.near.transport.write, b"held back")
+    simulation.run(1)
+    connection.forget()
+    pair.client.soon(pair.near.transport.write, b"forgotten")
+    simulation.run(1)
+    pair.here.power_off()
+    simulation.network.heal_all()
+    simulation.run(1)
+    assert pair.far.received == b""
+
+
 def test_a_host_without_power_says_nothing_and_once_it_is_back_it_resets(simulation: Toys) -> None:
     """Its peers are half-open until they send to the new kernel, which knows of no connection."""
     pair = Pair(simulation)

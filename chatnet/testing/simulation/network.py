@@ -113,12 +113,11 @@ class Stream:
         """One more item may arrive: always the oldest, so that nothing overtakes."""
         if not self._queue:
             return
-        if self.is_lost:
+        if self.is_lost or (self._abandoned and not self.link.is_open):
             self._queue.clear()
+            self._owed = 0
         elif self.link.is_open:
             self._queue.popleft()(self.target)
-        elif self._abandoned:
-            self._queue.clear()
         else:
             self._owed += 1
             self._network.stalled[self] = None

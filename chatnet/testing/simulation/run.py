@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -246,6 +247,8 @@ def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bo
                 it.go()
         except NotInTime as late:
             it.violations.append(str(late))
+        except Exception:
+            it.violations.append(f"the simulator failed: {traceback.format_exc()}")
         violations = it.violations + simulation.verdict()
         violations += check(Evidence(it.history, it.log, settled=not it.violations))
         return Verdict(
