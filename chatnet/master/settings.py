@@ -45,9 +45,9 @@ class Settings:
         """Where processes of this machine reach the master, which listens on ``port``."""
         return Address(_LOOPBACK.get(self.listen.host, self.listen.host), port)
 
-    def worker_command(self, python: str, port: int) -> list[str]:
-        """What to run for a worker of the master that listens on ``port``."""
-        command = [python, "-c", _TWISTD, "-n", "--pidfile=", "chat-worker", "--spawned"]
+    def worker_command(self, python: str, port: int, pid: int) -> list[str]:
+        """What to run for a worker of the master that is process ``pid`` and listens on ``port``."""
+        command = [python, "-c", _TWISTD, "-n", "--pidfile=", "chat-worker", "--spawned", str(pid)]
         command += ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
         command += ["--data", str(self.data), "--token-file", str(self.token_file)]
         command += ["--post-rate", str(self.post_rate)]

@@ -125,7 +125,7 @@ def _make_cluster(
 ) -> Cluster:
     supervisor = Supervisor(
         "worker",
-        command=lambda: settings.worker_command(world.executable, port),
+        command=lambda: settings.worker_command(world.executable, port, world.processes.own_pid()),
         logs=settings.data / "log",
         reactor=world.reactor,
         monotonic=world.monotonic,
