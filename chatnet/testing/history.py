@@ -1,7 +1,8 @@
 """What users did and what they were told, recorded for the checker. Pure.
 
 A history is a list of events in the order in which they happened, of all clients. A *client* is one run of
-one user's program; its name is the user's, a slash and a number. It is stored as lines of JSON.
+one user's program; its name is the user's, a ``+`` if it runs on their second device, a slash and a number.
+It is stored as lines of JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Event(msgspec.Struct, kw_only=True, tag_field="event"):
     @property
     def user(self) -> str:
         """Whose client it is."""
-        return self.client.partition("/")[0]
+        return self.client.partition("/")[0].rstrip("+")
 
 
 class Started(Event):

@@ -32,15 +32,24 @@ def test_a_plan_is_the_seeds() -> None:
     assert first[1] != other[1]
 
 
+def test_some_users_have_a_second_device() -> None:
+    """It is theirs: what is done at it, they do."""
+    drawn = [workload.devices(random.Random(seed), USERS) for seed in range(20)]
+    assert {len(devices) for devices in drawn} == {20, 21, 23}
+    assert all(devices[:20] == USERS for devices in drawn)
+    assert all(workload.owner(device) in USERS for devices in drawn for device in devices)
+    assert Lost(time=0, client="bob+/2").user == "bob"
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_everybody_arrives_and_all_posts_are_made(seed: int) -> None:
     """In the order of time, each user first arrives, and together they make exactly so many posts."""
     steps = workload.plan(random.Random(seed), USERS, 100, 5.0, 10.0)
     assert [step.time for step in steps] == sorted(step.time for step in steps)
     assert 5.0 <= steps[0].time <= steps[-1].time <= 5.0 + ARRIVAL_SECONDS + 10.0
-    assert {user: next(step.does for step in steps if step.user == user) for user in USERS} == dict.fromkeys(
-        USERS, "arrive"
-    )
+    assert {
+        user: next(step.does for step in steps if step.device == user) for user in USERS
+    } == dict.fromkeys(USERS, "arrive")
     assert Counter(step.does for step in steps)["post"] == 100
 
 

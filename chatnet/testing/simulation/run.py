@@ -144,12 +144,13 @@ class Run:
 
     def _start(self) -> None:
         users = workload.names(self._scale.users)
+        devices = workload.devices(self._simulation.chance("devices"), users)
         for operator in self._operators():
             operator.start()
         for at, laptop in enumerate(self._laptops):
-            names = users[at :: len(self._laptops)]
-            crowd = laptop.start("users", MASTERS, *names)
-            self._crowds |= dict.fromkeys(names, crowd)
+            owners = users[at :: len(self._laptops)]
+            here = [device for device in devices if workload.owner(device) in owners]
+            self._crowds |= dict.fromkeys(here, laptop.start("users", MASTERS, *here))
         self._simulation.run_until(UP_SECONDS)
         self._simulation.run_while(lambda: len(self._vitals.living()) != 1 + self._workers, UP_SECONDS)
 
@@ -158,22 +159,22 @@ class Run:
 
     def _plan(self) -> None:
         simulation, scale, now = self._simulation, self._scale, self._simulation.now
-        users = list(self._crowds)
-        for step in workload.plan(simulation.chance("workload"), users, scale.posts, now, scale.seconds):
-            simulation.schedule(step.time, self._crowds[step.user], self._does, (step,))
+        devices = list(self._crowds)
+        for step in workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds):
+            simulation.schedule(step.time, self._crowds[step.device], self._does, (step,))
         chance = simulation.chance("nemesis")
         for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.kinds):
             if scale.only is None or fault.number in scale.only:
                 simulation.at(fault.time, self.nemesis.strike, fault)
 
     def _does(self, step: Step) -> None:
-        self._crowd(step.user).does(step)
+        self._crowd(step.device).does(step)
 
-    def _crowd(self, user: str) -> Crowd:
-        return cast(Crowd, self._crowds[user].service)
+    def _crowd(self, device: str) -> Crowd:
+        return cast(Crowd, self._crowds[device].service)
 
     def _people(self) -> list[Person]:
-        return [self._crowd(user).people[user] for user in self._crowds]
+        return [self._crowd(device).people[device] for device in self._crowds]
 
     # ---- peace ----
 
@@ -222,7 +223,7 @@ class Run:
         for program, (timers, connections) in self._vitals.at_rest().items():
             timers_before, connections_before = before[program]
             if program == "chat-worker":
-                connections_before += self._scale.users
+                connections_before += len(self._crowds)
             if timers > timers_before:
                 yield f"growth: a {program} has {timers} timers, and had {timers_before}"
             if connections != connections_before:

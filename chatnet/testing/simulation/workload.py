@@ -24,6 +24,8 @@ NAMES = (
 )  # fmt: skip
 TOPICS = ("#python", "#chess", "#größe", "#go", "#films")
 WORDS = ("well", "never", "heard", "of", "that", "the", "same", "again", "why", "not", "tea", "rain", "on")
+SECOND = "+"
+"""Ends the name of a user's second device."""
 ARRIVAL_SECONDS = 2.0
 """All users start their clients within so many seconds."""
 BURST = 12
@@ -37,10 +39,10 @@ AGAIN_SECONDS = 2.0
 
 
 class Step(NamedTuple):
-    """At ``time``, ``user`` does something: a method of :class:`Person`."""
+    """At ``time``, something is done at ``device``: a method of :class:`Person`."""
 
     time: float
-    user: str
+    device: str
     does: str
     arguments: tuple[Any, ...] = ()
 
@@ -96,50 +98,65 @@ def names(count: int) -> list[str]:
     return [NAMES[at] if at < len(NAMES) else f"user-{at}" for at in range(count)]
 
 
-def plan(chance: random.Random, users: Sequence[str], posts: int, start: float, seconds: float) -> list[Step]:
-    """What ``users`` do from ``start`` on, for ``seconds`` after all have arrived.
+def devices(chance: random.Random, users: Sequence[str]) -> list[str]:
+    """The devices that ``users`` have: one each, called by their name, and some a second one."""
+    count = chance.choice((0, 0, 1, 3))
+    return [*users, *(f"{user}{SECOND}" for user in sorted(chance.sample(users, min(count, len(users)))))]
+
+
+def owner(device: str) -> str:
+    """Whose it is."""
+    return device.removesuffix(SECOND)
+
+
+def plan(
+    chance: random.Random, devices: Sequence[str], posts: int, start: float, seconds: float
+) -> list[Step]:
+    """What is done at ``devices`` from ``start`` on, for ``seconds`` after all have arrived.
 
     Together they make so many posts. Pure.
     """
     habits = Habits.drawn(chance)
     steps: list[Step] = []
-    for user in users:
+    for device in devices:
         arrives = start + chance.uniform(0, ARRIVAL_SECONDS)
-        steps.append(Step(arrives, user, "arrive"))
-        steps += (Step(arrives, user, "join", (_room(chance, users),)) for _ in range(chance.randrange(5)))
+        steps.append(Step(arrives, device, "arrive"))
+        steps += (
+            Step(arrives, device, "join", (_room(chance, devices),)) for _ in range(chance.randrange(5))
+        )
         if chance.random() < 0.9:
-            steps.append(Step(arrives + chance.random(), user, "chat"))
+            steps.append(Step(arrives + chance.random(), device, "chat"))
     while posts > 0:
-        user, at = chance.choice(users), start + ARRIVAL_SECONDS + chance.random() * seconds
+        device, at = chance.choice(devices), start + ARRIVAL_SECONDS + chance.random() * seconds
         pastes = chance.random() < habits.paste
         most = PASTE if pastes else BURST if chance.random() < habits.burst else 1
         count = min(posts, chance.randint(1, most))
         posts -= count
-        texts = [_text(chance, users, habits, pastes) for _ in range(count)]
-        steps += (Step(at, user, "post", (text,)) for text in texts)
-        steps += _besides(chance, users, habits, user, start + ARRIVAL_SECONDS, seconds)
+        texts = [_text(chance, devices, habits, pastes) for _ in range(count)]
+        steps += (Step(at, device, "post", (text,)) for text in texts)
+        steps += _besides(chance, devices, habits, device, start + ARRIVAL_SECONDS, seconds)
     steps.sort(key=lambda step: step.time)
     return steps
 
 
 def _besides(
-    chance: random.Random, users: Sequence[str], habits: Habits, user: str, start: float, seconds: float
+    chance: random.Random, devices: Sequence[str], habits: Habits, device: str, start: float, seconds: float
 ) -> list[Step]:
     """What is done beside the posts, at other times."""
     steps: list[Step] = []
 
     def perhaps(often: float, does: str, *arguments: Any) -> None:
         if chance.random() < often:
-            steps.append(Step(start + chance.random() * seconds, user, does, arguments))
+            steps.append(Step(start + chance.random() * seconds, device, does, arguments))
 
-    perhaps(habits.join, "join", _room(chance, users))
-    perhaps(habits.leave, "leave", _room(chance, users))
+    perhaps(habits.join, "join", _room(chance, devices))
+    perhaps(habits.leave, "leave", _room(chance, devices))
     perhaps(habits.chat, chance.choice(("chat", "unchat", "chat_anew", "chat_anew_twice")))
     perhaps(habits.hang_up, "hang_up", _absence(chance))
     # For so long that what is posted meanwhile fills all buffers there are.
     perhaps(habits.lag, "lag", 2 * _absence(chance))
     perhaps(habits.begin_anew, "begin_anew", _absence(chance))
-    perhaps(habits.look_back, "look_back", _room(chance, users), chance.randint(1, 3))
+    perhaps(habits.look_back, "look_back", _room(chance, devices), chance.randint(1, 3))
     perhaps(habits.list_rooms, "list_rooms", chance.choice(("", "#", "a")))
     return steps
 
@@ -148,14 +165,14 @@ def _absence(chance: random.Random) -> float:
     return min(LONGEST_ABSENCE, chance.expovariate(0.5))
 
 
-def _room(chance: random.Random, users: Sequence[str]) -> str:
-    return chance.choice(users) if chance.random() < 0.7 else chance.choice(TOPICS)
+def _room(chance: random.Random, devices: Sequence[str]) -> str:
+    return owner(chance.choice(devices)) if chance.random() < 0.7 else chance.choice(TOPICS)
 
 
-def _text(chance: random.Random, users: Sequence[str], habits: Habits, pasted: bool) -> str:
+def _text(chance: random.Random, devices: Sequence[str], habits: Habits, pasted: bool) -> str:
     words = [chance.choice(WORDS) for _ in range(chance.randint(1, 6))]
     if chance.random() < habits.mention:
-        words.append(f"@{chance.choice(users)}")
+        words.append(f"@{owner(chance.choice(devices))}")
     if chance.random() < habits.topic:
         words.append(chance.choice(TOPICS))
     if pasted or chance.random() < habits.long_text:
@@ -164,17 +181,20 @@ def _text(chance: random.Random, users: Sequence[str], habits: Habits, pasted: b
 
 
 class Person:
-    """One user, who has one client at a time. A client whose connection ends for good is started again."""
+    """A user at one device, who has one client at a time there.
+
+    A client whose connection ends for good is started again.
+    """
 
     def __init__(
         self,
-        name: str,
+        device: str,
         masters: Sequence[Address],
         world: World,
         keep: Callable[[Event], object],
         now: Callable[[], float],
     ) -> None:
-        self.name = name
+        self.name, self._device = owner(device), device
         self._masters = masters
         self._world = world
         self._keep_event = keep
@@ -204,7 +224,7 @@ class Person:
         if self.user is not None:
             return
         self._clients += 1
-        record = Recorder(f"{self.name}/{self._clients}", self._keep, self._now)
+        record = Recorder(f"{self._device}/{self._clients}", self._keep, self._now)
         self.user = User(self.name, self._masters, self._world, record)
         self.user.start()
 
@@ -272,7 +292,7 @@ class Person:
 
 
 class Crowd(Service):
-    """The program of one host's users. Its arguments are the masters and the names."""
+    """The program of one host's users. Its arguments are the masters and the devices."""
 
     _log = Logger()
 
@@ -281,8 +301,8 @@ class Crowd(Service):
 
     def does(self, step: Step) -> None:
         """Have it done."""
-        self._log.info("{user}: {step}", user=step.user, step=str(step))
-        getattr(self.people[step.user], step.does)(*step.arguments)
+        self._log.info("{device}: {step}", device=step.device, step=str(step))
+        getattr(self.people[step.device], step.does)(*step.arguments)
 
 
 def crowd(keep: Callable[[Event], object], now: Callable[[], float]) -> Callable[..., Crowd]:
