@@ -22,6 +22,8 @@ SHORTEST_REIGN = 1.0
 """How long a master that took another's place lives at least, in seconds, and that one after it went on."""
 OTHER_PORT = 64481
 """Where another master on the same host listens."""
+SLOWEST = 25.0
+"""By how much a link is slowed, at most; so that what is late comes before its sender is taken for dead."""
 LONGEST_STEP = 3.0
 """How far a wall clock steps at most, in seconds."""
 
@@ -184,6 +186,20 @@ class Nemesis:
         self._simulation.network.cut(source, target, both=False)
         return self._until(lambda: self._simulation.network.heal(source, target, both=False))
 
+    def slow_link(self) -> bool:
+        """Between the server and another machine everything takes long, in both directions."""
+        other = self._chance.choice(self._others)
+        network, slow = self._simulation.network, self._chance.uniform(2, SLOWEST)
+        ways = [network.link(self._server, other), network.link(other, self._server)]
+        for way in ways:
+            way.slow = slow
+
+        def heal() -> None:
+            for way in ways:
+                way.slow = 1.0
+
+        return self._until(heal)
+
     def reset_connection(self) -> bool:
         """Some connection, between any two processes."""
         connections = self._simulation.network.connections()
@@ -227,11 +243,11 @@ class Nemesis:
 
     def sleep_laptop(self) -> bool:
         """Some of the users close their laptop."""
-        laptop = self._chance.choice(self._laptops)
-        if laptop.is_asleep:
-            return False
-        laptop.sleep()
-        return self._until(laptop.awake)
+        return self._suspend(self._chance.choice(self._laptops))
+
+    def suspend_machine(self) -> bool:
+        """A machine of the cluster is suspended, with all that runs on it, and goes on later."""
+        return self._suspend(self._chance.choice(self._operators).host)
 
     # ---- how ----
 
@@ -248,7 +264,15 @@ class Nemesis:
     def _pause(self, process: SimProcess | None) -> bool:
         if not self._signal(process, signal.SIGSTOP):
             return False
-        return self._until(lambda: self._signal(process, signal.SIGCONT))
+        # Often for longer than the three seconds after which others take it for dead.
+        seconds = self._chance.uniform(0.0, LONGEST_FAULT)
+        return self._after(seconds, lambda: self._signal(process, signal.SIGCONT))
+
+    def _suspend(self, host: Host) -> bool:
+        if host.is_asleep or not host.is_up:
+            return False
+        host.sleep()
+        return self._until(host.awake)
 
     def _until(self, heal: Callable[[], object]) -> bool:
         return self._after(min(LONGEST_FAULT, self._chance.expovariate(0.5)), heal)
@@ -273,12 +297,14 @@ KINDS = (
     "slow_start",
     "cut_link",
     "cut_one_way",
+    "slow_link",
     "reset_connection",
     "forget_connection",
     "fill_disk",
     "slow_disk",
     "step_clock",
     "sleep_laptop",
+    "suspend_machine",
 )
 """All faults there are."""
 
