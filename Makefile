@@ -2,6 +2,7 @@
 # make test   everything that must hold before a change lands
 # make bench  the table of benchmarks/README.md
 # make simulate  SEEDS simulated clusters from FIRST on, each with users and faults of its own
+# make mutants   how soon a simulated cluster finds each bug that is planted in it
 # make chaos  KILLS of real processes, and what users see of it
 # make lint   formatting, lint and types alone
 
@@ -13,7 +14,7 @@ KILLS ?= 200
 SEEDS ?= 1000
 FIRST ?= 0
 
-.PHONY: run test simulate bench chaos lint clean
+.PHONY: run test simulate mutants bench chaos lint clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -45,6 +46,9 @@ simulate: $(VENV)/installed
 
 bench: $(VENV)/developed
 	$(BIN)/python -m benchmarks
+
+mutants: $(VENV)/developed
+	PYTHONPATH=tests/simulation $(BIN)/python -m mutants
 
 chaos: $(VENV)/installed
 	$(BIN)/python -m chatnet.testing.chaos --kills $(KILLS)

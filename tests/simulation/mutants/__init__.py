@@ -1,0 +1,39 @@
+"""Realistic bugs, each planted into the real code in memory: the simulator must find every one of them.
+
+planting   how a bug is put into place, and taken out again
+log        what is committed, acknowledged and read
+delivery   from the log to those who read
+clients    what a client sends again, and how far it has read
+cluster    who is taken for dead, and who is counted
+hunt       how many seeds it takes until one is caught, and by which check
+"""
+
+from mutants import clients, cluster, delivery, log
+from mutants.planting import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    log.acknowledge_before_commit,
+    log.forget_the_key_check,
+    log.a_key_twice_in_one_batch,
+    log.no_fsync,
+    log.stale_epoch_obeyed,
+    log.a_full_disk_refuses,
+    log.a_lost_primary_refuses,
+    log.time_goes_back,
+    log.resume_by_todays_memberships,
+    delivery.resume_from_cursor_plus_one,
+    delivery.fetch_before_follow,
+    delivery.double_delivery_at_the_handover,
+    delivery.drop_on_lag,
+    delivery.lost_wakeup_of_the_follower,
+    delivery.never_live_under_load,
+    delivery.unbounded_queue_for_a_slow_reader,
+    delivery.window_off_by_one,
+    delivery.ping_up_to_the_head,
+    delivery.leaving_is_not_followed,
+    clients.resend_after_new_drafts,
+    clients.unanswered_is_forgotten,
+    clients.cursor_by_acknowledgement,
+    cluster.a_watcher_that_slept_judges,
+    cluster.adopted_workers_are_not_counted,
+)

@@ -1,0 +1,53 @@
+"""Bugs of the client: what it sends again, and how far it believes to have read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from chatnet.client.asks import Ask, Asks
+from chatnet.client.connection import Connection
+from chatnet.link import Link
+from mutants.planting import Put
+
+
+def resend_after_new_drafts(put: Put) -> None:
+    """After a reconnect, what was typed meanwhile goes out before what was sent and not answered."""
+    sent: dict[Asks, set[int]] = {}
+
+    def send(self: Asks, ask: Ask, link: Link) -> None:
+        sent.setdefault(self, set()).add(ask.number)
+        real(self, ask, link)
+
+    def attached(self: Asks, link: Link) -> None:
+        self._link = link
+        before = sent.get(self, set())
+        for ask in sorted(self._open.values(), key=lambda ask: ask.number in before):
+            self._send(ask, link)
+
+    real = put(Asks, "_send", send)
+    put(Asks, "attached", attached)
+
+
+def unanswered_is_forgotten(put: Put) -> None:
+    """What was sent on a connection that was lost is not sent again on the next."""
+
+    def attached(self: Asks, link: Link) -> None:
+        self._link = link
+
+    put(Asks, "attached", attached)
+
+
+def cursor_by_acknowledgement(put: Put) -> None:
+    """An acknowledged post moves the cursor past posts of others that were not delivered yet."""
+
+    def post(self: Connection, text: str) -> Deferred[dict[str, Any]]:
+        def acknowledged(answer: dict[str, Any]) -> dict[str, Any]:
+            self._feed.nothing_up_to(answer["seq"])
+            return answer
+
+        posted: Deferred[dict[str, Any]] = real(self, text)
+        return posted.addCallback(acknowledged)
+
+    real = put(Connection, "post", post)

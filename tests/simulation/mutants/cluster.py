@@ -1,0 +1,33 @@
+"""Bugs in how the cluster is kept: who is taken for dead, and who is counted."""
+
+from __future__ import annotations
+
+import math
+
+from chatnet.link import Link
+from chatnet.master.cluster import Cluster
+from chatnet.master.registry import Worker
+from chatnet.pulse import Pulse
+from mutants.planting import Put
+
+
+def a_watcher_that_slept_judges(put: Put) -> None:
+    """Silence is measured by the clock, even by a process that was itself stopped."""
+
+    def beat(self: Pulse) -> None:
+        asleep = self._monotonic() - self._last - self._tick
+        for link in self._links:
+            link.silent += max(0.0, asleep)
+        real(self)
+
+    put(Pulse, "LATE", math.inf)
+    real = put(Pulse, "_beat", beat)
+
+
+def adopted_workers_are_not_counted(put: Put) -> None:
+    """A new primary starts as many workers as it wants, beside those that its predecessor left."""
+
+    def adopted(self: Cluster) -> list[Worker[Link]]:
+        return []
+
+    put(Cluster, "_adopted", adopted)

@@ -1,0 +1,117 @@
+"""Bugs on the way from the log to those who read: followers, sessions, the router, the window."""
+
+from __future__ import annotations
+
+from chatnet.entries import Entry
+from chatnet.master.log_server import LogServer
+from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
+from chatnet.store.window import Window
+from chatnet.worker import session
+from chatnet.worker.listening import Listening
+from chatnet.worker.router import Resident, Router
+from chatnet.worker.session import Session
+from mutants.planting import Put
+
+
+def resume_from_cursor_plus_one(put: Put) -> None:
+    """Who comes back with a cursor is served from the seq behind the next one."""
+
+    class Skipping(Listening):
+        def __init__(self, cursor: int, *parts: object) -> None:
+            super().__init__(cursor + 1, *parts)  # type: ignore[arg-type]
+
+    put(session, "Listening", Skipping)
+
+
+def fetch_before_follow(put: Put) -> None:
+    """A reader that has read a page to its end goes live, without what was committed meanwhile."""
+
+    async def catch_up(self: Reader, behind: Behind) -> None:
+        while self._state is behind:
+            upto = self._window.head
+            if self._cursor > upto:
+                self._state = Ahead()
+                self._window.watch(self._grown)
+            elif self._cursor < upto:
+                page, cursor = await self._sink.read(self._cursor, upto)
+                if self._state is not behind:
+                    return
+                self._hand_over(page, cursor)
+            if self._state is behind and self._cursor == upto:
+                self._state = Live()
+                self._sink.go_live()
+
+    put(Reader, "_catch_up", catch_up)
+
+
+def double_delivery_at_the_handover(put: Put) -> None:
+    """From catching up to live, the window's rest is taken from the cursor on, and not from behind it."""
+
+    def take_window(self: Reader, behind: Behind) -> None:
+        if self._window.holds(self._cursor - 1):
+            self._cursor -= 1
+        real(self, behind)
+
+    real = put(Reader, "_take_window", take_window)
+
+
+def drop_on_lag(put: Put) -> None:
+    """A client that did not read for a while goes on from now, without what it missed."""
+
+    def drained(self: Reader) -> None:
+        if isinstance(self._state, Full) and self._near is not None:
+            self._cursor = max(self._cursor, self._window.head)
+        real(self)
+
+    real = put(Reader, "drained", drained)
+
+
+def lost_wakeup_of_the_follower(put: Put) -> None:
+    """A worker's link that was full is never gone on with when it has room again."""
+    put(LogServer, "drained", lambda self: None)
+
+
+def never_live_under_load(put: Put) -> None:
+    """A reader is near the head only once a page has brought it right there, however fast the log grows."""
+
+    def is_near(self: Reader) -> bool:
+        rest = self._window.head - self._cursor
+        return self._window.holds(self._cursor) and (self._near is None or not rest)
+
+    put(Reader, "_is_near", is_near)
+
+
+def unbounded_queue_for_a_slow_reader(put: Put) -> None:
+    """A session whose client does not read is served on."""
+    put(Session, "filled", lambda self: None)
+
+
+def window_off_by_one(put: Put) -> None:
+    """The window believes that it still holds the entry before its first."""
+
+    def holds(self: Window, cursor: int) -> bool:
+        return self.start - 2 <= cursor <= self.head
+
+    put(Window, "holds", holds)
+
+
+def ping_up_to_the_head(put: Put) -> None:
+    """A session is told that there is nothing for it up to the head, though it has not been given all."""
+
+    def ping(self: Session) -> bytes:
+        box: bytes = real(self)
+        return box if self._listening is None else session._ping_up_to(self._sessions.log.window.head)
+
+    real = put(Session, "ping", ping)
+
+
+def leaving_is_not_followed(put: Put) -> None:
+    """Who leaves a room while they are chatting goes on to hear it."""
+
+    def move(self: Router, resident: Resident, entry: Entry) -> None:
+        if entry.kind == "join":
+            real(self, resident, entry)
+        else:
+            resident.memberships.apply(entry)
+
+    real = put(Router, "_move", move)

@@ -1,0 +1,168 @@
+"""Bugs of the log: what is committed, when it is acknowledged, and what is read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import merge
+from typing import Any
+
+import apsw
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.threads import deferToThreadPool
+
+from chatnet.entries import Draft
+from chatnet.errors import Poison
+from chatnet.store import Feed, Outcome, Refused, sqlite, sqlite_reads, sqlite_schema
+from chatnet.store.pages import take_page
+from chatnet.store.remote import RemoteLog
+from chatnet.store.sqlite import SqliteLog
+from chatnet.store.sqlite_store import Batch, DiskFull, SqliteStore
+from chatnet.wire.log import Append
+from mutants.planting import Put
+
+_LOOK_UP = " ON CONFLICT (user, key) DO NOTHING"
+
+Edit = Callable[[SqliteStore, str], str]
+
+
+def _editing(edit: Edit, method: Callable[..., Any]) -> Callable[..., Any]:
+    """``method`` of the store, whose SQL is other than it is written."""
+
+    def edited(self: SqliteStore, *arguments: Any) -> Any:
+        execute = self._execute
+        self._execute = lambda sql, *values: execute(edit(self, sql), *values)
+        try:
+            return method(self, *arguments)
+        finally:
+            self._execute = execute
+
+    return edited
+
+
+def acknowledge_before_commit(put: Put) -> None:
+    """Drafts are acknowledged when they are written; they are committed, and passed on, right after that."""
+
+    def run(self: SqliteStore, *arguments: Any) -> Batch:
+        _commit_if_need_be(self)
+        batch: Batch = without_commit(self, *arguments)
+        return batch
+
+    def committed(self: SqliteLog, batch: Batch) -> list[Outcome]:
+        committing = deferToThreadPool(self._reactor, self._writer, _commit_if_need_be, self._store)
+        committing.addCallback(lambda _: real(self, batch)).addErrback(lambda why: None)
+        return batch.outcomes
+
+    without_commit = _editing(lambda _, sql: "SELECT 1" if sql == "COMMIT" else sql, SqliteStore._run)
+    put(SqliteStore, "_run", run)
+    real = put(SqliteLog, "_committed", committed)
+
+
+def _commit_if_need_be(store: SqliteStore) -> None:
+    if store._connection.in_transaction:
+        store._execute("COMMIT")
+
+
+def forget_the_key_check(put: Put) -> None:
+    """A draft is appended whether or not its key is there already."""
+    put(sqlite_schema, "_STEPS", _without_unique_keys())
+    put(SqliteStore, "_apply", _editing(lambda _, sql: sql.replace(_LOOK_UP, ""), SqliteStore._apply))
+
+
+def a_key_twice_in_one_batch(put: Put) -> None:
+    """Keys are looked up in the table before the batch, and not among those earlier in it."""
+    known: set[tuple[str, bytes]] = set()
+    blind = _editing(lambda _, sql: sql.replace(_LOOK_UP, ""), SqliteStore._apply)
+
+    def run(self: SqliteStore, drafts: list[Draft], *arguments: Any) -> Batch:
+        known.clear()
+        for draft in drafts:
+            sql = "SELECT 1 FROM entry WHERE user = ? AND key = ?"
+            if self._execute(sql, (draft.user, draft.key)).get:
+                known.add((draft.user, draft.key))
+        batch: Batch = real(self, drafts, *arguments)
+        return batch
+
+    def apply(self: SqliteStore, draft: Draft, now: int, batch: Batch) -> None:
+        if (draft.user, draft.key) in known:
+            batch.outcomes.append(self._old(draft))
+        else:
+            blind(self, draft, now, batch)
+
+    put(sqlite_schema, "_STEPS", _without_unique_keys())
+    put(SqliteStore, "_apply", apply)
+    real = put(SqliteStore, "_run", run)
+
+
+def _without_unique_keys() -> tuple[str, ...]:
+    return tuple(step.replace("UNIQUE INDEX", "INDEX") for step in sqlite_schema._STEPS)
+
+
+def no_fsync(put: Put) -> None:
+    """The store leaves it to the kernel when to write to the disk: ``synchronous=OFF``."""
+
+    def set_up(connection: apsw.Connection) -> None:
+        real(connection)
+        connection.execute("PRAGMA synchronous=OFF")
+
+    real = put(sqlite, "set_up_writer", set_up)
+
+
+def stale_epoch_obeyed(put: Put) -> None:
+    """A primary commits on though another has taken the lease."""
+
+    def ours(self: SqliteStore, sql: str) -> str:
+        return sql.replace("SELECT epoch,", f"SELECT {self._epoch},")
+
+    put(SqliteStore, "_run", _editing(ours, SqliteStore._run))
+
+
+def a_full_disk_refuses(put: Put) -> None:
+    """Drafts are refused while the disk is full, instead of waiting for room."""
+
+    async def commit(self: SqliteLog, drafts: list[Draft]) -> list[Outcome]:
+        try:
+            return self._committed(await self._in_writer(drafts))
+        except DiskFull:
+            return [Refused(Poison.code, Poison.sentence) for _ in drafts]
+
+    put(SqliteLog, "_commit", commit)
+
+
+def a_lost_primary_refuses(put: Put) -> None:
+    """What was under way to a primary that died is refused, instead of being asked again of the next."""
+
+    async def commit(self: RemoteLog, drafts: list[Draft]) -> list[Outcome]:
+        if self._link is not None:
+            try:
+                answer: dict[str, list[Outcome]] = await self._link.callRemote(Append, drafts=drafts)
+            except ConnectionClosed:
+                return [Refused(Poison.code, Poison.sentence) for _ in drafts]
+            return answer["outcomes"]
+        outcomes: list[Outcome] = await real(self, drafts)
+        return outcomes
+
+    real = put(RemoteLog, "_commit", commit)
+
+
+def time_goes_back(put: Put) -> None:
+    """An entry's time is the wall clock's, even if that was set back."""
+
+    def commit(self: SqliteStore, drafts: list[Draft], now: int) -> Batch:
+        self.time = 0
+        batch: Batch = real(self, drafts, now)
+        return batch
+
+    real = put(SqliteStore, "commit", commit)
+
+
+def resume_by_todays_memberships(put: Put) -> None:
+    """What was missed is read by the rooms that the user is in now, instead of those of then."""
+
+    def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> Feed:
+        rooms = [room for room, _, _ in sqlite_reads._stays(connection, user, upto, upto)]
+        spans = [(place, after, upto + 1) for place in (user, "@" + user, *rooms)]
+        seqs = sqlite_reads._each_once(merge(*(sqlite_reads._rising(connection, span) for span in spans)))
+        posts, is_full = take_page(sqlite_reads._entries(connection, seqs))
+        return Feed(posts, posts[-1].seq if is_full else upto)
+
+    put(sqlite_reads, "feed", feed)
