@@ -40,8 +40,8 @@ SILENCE_SECONDS = 60.0
 """After so many seconds of silence, whatever side of a connection was forgotten has noticed."""
 REST_SECONDS = 10.0
 """How long a whole cluster is watched at rest."""
-REST_EVENTS = 150
-"""How many events a second a cluster at rest may have: signs of life."""
+REST_EVENTS = (50, 5)
+"""How many events a second a cluster at rest may have, signs of life, and how many more for each user."""
 STOP_SECONDS = 20.0
 """How long a cluster may take to stop."""
 LOOK_SECONDS = 0.25
@@ -216,7 +216,7 @@ class Run:
         steps = simulation.steps
         simulation.run(REST_SECONDS)
         events = simulation.steps - steps
-        if events > REST_EVENTS * REST_SECONDS:
+        if events > (REST_EVENTS[0] + REST_EVENTS[1] * self._scale.users) * REST_SECONDS:
             self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
 
     def _grown(self, before: dict[str, tuple[int, int]]) -> Iterator[str]:
