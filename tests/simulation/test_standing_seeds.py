@@ -54,7 +54,7 @@ def test_a_store_that_does_not_sync_is_caught(
 ) -> None:
     """Losing power it loses acknowledged posts; the seed is named, and the command that tells its story."""
     monkeypatch.setattr(SimFile, "xSync", lambda *_: None)
-    assert main(["--seeds", "50", "--jobs", "1", "--kinds", "lose_power", "--faults", "1,2"]) == 1
+    assert main(["--seeds", "50", "--jobs", "1", "--kinds", "lose_power"]) == 1
     said = capsys.readouterr().out
     assert "durable: " in said
     command = said[said.index("Repeat it: python -m chatnet.testing.simulation ") :].split()

@@ -8,9 +8,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
+from itertools import repeat
 from multiprocessing import get_context
 from statistics import median
 
@@ -75,11 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report(verdict)
         return int(bool(verdict.violations))
     tally = Tally(options.seeds)
-    with _verdicts(options.first, options.seeds, scale, options.jobs) as verdicts:
-        for verdict in verdicts:
-            tally.add(verdict)
-            if verdict.violations:
-                break
+    for verdict in _verdicts(options.first, options.seeds, scale, options.jobs):
+        tally.add(verdict)
+        if verdict.violations:
+            break
     print(tally)
     if verdict.violations:
         _report(verdict)
@@ -121,15 +120,19 @@ def _kinds(text: str) -> tuple[str, ...]:
     return kinds
 
 
-@contextmanager
-def _verdicts(first: int, seeds: int, scale: Scale, jobs: int) -> Iterator[Iterator[Verdict]]:
+def _verdicts(first: int, seeds: int, scale: Scale, jobs: int) -> Iterator[Verdict]:
     """The verdicts on the seeds, in order."""
     numbers = range(first, first + seeds)
     if jobs == 1 or seeds == 1:
-        yield (run(seed, scale) for seed in numbers)
+        yield from (run(seed, scale) for seed in numbers)
         return
-    with get_context("spawn").Pool(jobs, maxtasksperchild=RUNS_PER_PROCESS) as pool:
-        yield pool.imap(partial(run, scale=scale), numbers)
+    size = jobs * RUNS_PER_PROCESS
+    for start in range(0, seeds, size):
+        pool = ProcessPoolExecutor(jobs, get_context("spawn"))
+        try:
+            yield from pool.map(run, numbers[start : start + size], repeat(scale))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _report(verdict: Verdict) -> None:
