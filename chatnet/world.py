@@ -77,6 +77,15 @@ class Processes(Protocol):
     def parent_pid(self) -> int:
         """The process that started this one; another one once that is dead."""
 
+    def started(self, pid: int) -> int | None:
+        """When the process ``pid`` was started, in clock ticks since the machine came up; None if it is gone."""
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        """Send a signal to the process ``pid`` if ``is_it()``, asked while the pid cannot pass to another one.
+
+        False if it is gone, or another.
+        """
+
     def exit(self, status: int) -> None:
         """End this process at once, after its output is flushed."""
 
@@ -269,6 +278,28 @@ class RealProcesses:
 
     def parent_pid(self) -> int:
         return os.getppid()
+
+    def started(self, pid: int) -> int | None:
+        try:
+            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if state in "ZX" else int(fields[18])
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            return False
+        try:
+            if not is_it():
+                return False
+            signal.pidfd_send_signal(descriptor, number)
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
 
     def exit(self, status: int) -> None:
         for stream in (sys.__stdout__, sys.__stderr__):

@@ -34,7 +34,7 @@ class Worker(Generic[L]):
     @property
     def name(self) -> str:
         """The worker in a sentence."""
-        return f"worker {self.identity.id} on {self.identity.host} (pid {self.identity.pid})"
+        return name_of(self.identity)
 
     def report(self, load: Load, now: float) -> None:
         """It carries ``load`` at ``now``, in seconds of a clock that does not step."""
@@ -43,6 +43,11 @@ class Worker(Generic[L]):
             self.posts = max(0, load.posts - self.load.posts) / passed
             self.deliveries = max(0, load.deliveries - self.load.deliveries) / passed
         self.load, self.reported = load, now
+
+
+def name_of(worker: WorkerIdentity) -> str:
+    """The worker in a sentence."""
+    return f"worker {worker.id} on {worker.host} (pid {worker.pid})"
 
 
 class Registry(Generic[L]):

@@ -24,6 +24,7 @@ class Settings:
     ports: range | None
     advertise: str | None
     post_rate: int
+    replicas: int = 2
     usual_port: int = MASTER_PORT
 
     @classmethod
@@ -38,6 +39,7 @@ class Settings:
             ports=options["ports"],
             advertise=options["advertise"],
             post_rate=options["post-rate"],
+            replicas=options["replicas"],
             usual_port=usual_port,
         )
 
@@ -47,8 +49,16 @@ class Settings:
 
     def worker_command(self, python: str, port: int) -> list[str]:
         """What to run for a worker of the master that listens on ``port``."""
-        command = [python, "-c", _TWISTD, "-n", "--pidfile=", "chat-worker", "--spawned"]
-        command += ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
+        where = ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
+        return self._command(python, "chat-worker", *where)
+
+    def replica_command(self, python: str, port: int) -> list[str]:
+        """What to run for a replica of the master that listens on ``port``."""
+        counts = ["--workers", str(self.workers), "--replicas", str(self.replicas)]
+        return self._command(python, "chat-master", "--listen", str(Address(self.listen.host, port)), *counts)
+
+    def _command(self, python: str, program: str, *options: str) -> list[str]:
+        command = [python, "-c", _TWISTD, "-n", "--pidfile=", program, "--spawned", *options]
         command += ["--data", str(self.data), "--token-file", str(self.token_file)]
         command += ["--post-rate", str(self.post_rate)]
         if self.ports is not None:
