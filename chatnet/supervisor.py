@@ -140,7 +140,7 @@ class Supervisor:
             slot.child.signal("TERM")
 
     def look_after(self, linked: Collection[int], seconds: float) -> None:
-        """``seconds`` after the last time, those of the pids ``linked`` have a link: whoever hangs is killed."""
+        """``seconds`` after the last look, ``linked`` have a link; who has none for long is killed."""
         self._unlinked = {
             pid: self._unlinked.get(pid, 0.0) + seconds for pid in self.pids() if pid not in linked
         }

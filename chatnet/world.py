@@ -78,10 +78,10 @@ class Processes(Protocol):
         """The process that started this one; another one once that is dead."""
 
     def started(self, pid: int) -> int | None:
-        """When the process ``pid`` was started, in clock ticks since the machine came up; None if it is gone."""
+        """When a process was started, in clock ticks since the machine came up; None if it is gone."""
 
     def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
-        """Send a signal to the process ``pid`` if ``is_it()``, asked while the pid cannot pass to another one.
+        """Send a signal to a process if ``is_it()``, asked when its pid can pass to no other unnoticed.
 
         False if it is gone, or another.
         """

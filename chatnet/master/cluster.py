@@ -72,8 +72,8 @@ class Cluster:
     def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
         """Those that are ``expected`` may take a while to come back; the others are started.
 
-        Who is expected is known from the primary before us. If nobody is, wait a moment for workers that still
-        live, and then fill up.
+        Who is expected is known from the primary before us. If nobody is, wait a moment for workers that
+        still live, and then fill up.
         """
         for worker in expected:
             if worker.spawned and worker.host == self._host:

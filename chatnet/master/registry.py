@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -53,9 +54,9 @@ def name_of(worker: WorkerIdentity) -> str:
 class Registry(Generic[L]):
     """The workers by id, in the order in which they registered; and the newest events, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: Iterable[Event] = ()) -> None:
         self._workers: dict[str, Worker[L]] = {}
-        self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._events: deque[Event] = deque(events, maxlen=KEPT_EVENTS)
 
     def __len__(self) -> int:
         return len(self._workers)

@@ -46,8 +46,8 @@ def name_of(master: MasterIdentity) -> str:
 class Replicas:
     """Keeps ``wanted`` replicas standing by for the primary of ``epoch`` on ``host``.
 
-    All that are linked are counted, whoever started them, but only spawned ones are ever stopped for being too
-    many. ``state(replicas)`` is what they must know.
+    All that are linked are counted, whoever started them, but only spawned ones are ever stopped for being
+    too many. ``state(replicas)`` is what they must know.
     """
 
     _log = Logger()
@@ -110,7 +110,7 @@ class Replicas:
         if self._is_child(replica):
             if hung:
                 self._supervisor.kill(identity.pid)
-        elif identity.spawned and identity.host == self._host and not replica.leaving:
+        elif self._is_adopted(replica) and not replica.leaving:
             self._missing.miss(identity.pid, identity, replica.name)
         else:
             self._settle()
@@ -170,6 +170,10 @@ class Replicas:
             self._note(f"{replica.name} is one too many; it is stopped")
             self._shut_down(replica)
 
+    def _is_adopted(self, replica: Replica) -> bool:
+        identity = replica.identity
+        return identity.spawned and identity.host == self._host and not self._is_child(replica)
+
     def _is_child(self, replica: Replica) -> bool:
         return replica.identity.host == self._host and self._supervisor.owns(replica.identity.pid)
 
@@ -188,13 +192,16 @@ class Replicas:
         Before anything else is stopped: none of them may take over.
         """
         self._end(signal.SIGTERM)
-        for replica in self._replicas.values():
-            if replica.identity.spawned and replica.identity.host == self._host and not self._is_child(replica):
-                self._shut_down(replica)
+        adopted = [replica for replica in self._replicas.values() if self._is_adopted(replica)]
+        for replica in adopted:
+            self._shut_down(replica)
         leaving = [replica.link for replica in self._replicas.values() if replica.leaving]
         await self._supervisor.stop()
         if not await all_gone(leaving, TERM_SECONDS, self._clock):
-            self._log.warn("Some replicas that were told to stop are still here; leaving them")
+            self._log.warn("Some replicas that were told to stop are still here; those adopted are killed")
+        for replica in adopted:
+            self._missing.miss(replica.identity.pid, replica.identity, replica.name)
+        self._missing.let_go(signal.SIGKILL)
 
     def leave(self) -> None:
         """Keep them no more; all of them live on, and one takes over."""

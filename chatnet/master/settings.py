@@ -25,6 +25,7 @@ class Settings:
     advertise: str | None
     post_rate: int
     replicas: int = 2
+    spawned: bool = False
     usual_port: int = MASTER_PORT
 
     @classmethod
@@ -40,6 +41,7 @@ class Settings:
             advertise=options["advertise"],
             post_rate=options["post-rate"],
             replicas=options["replicas"],
+            spawned=bool(options["spawned"]),
             usual_port=usual_port,
         )
 

@@ -14,8 +14,8 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     ``address`` is where it listens for clients, HOST:PORT. ``advertise`` is true if the operator chose that
     host for clients; without it, clients are sent to the address under which they reached the primary or,
     from another machine, the one that the worker's link comes from. ``spawned`` is true if a supervisor
-    started it, and not a person. ``started`` is when, in clock ticks since its machine came up; 0 if it cannot
-    be told.
+    started it, and not a person. ``started`` is when, in clock ticks since its machine came up; 0 if it
+    cannot be told.
     """
 
     id: str

@@ -27,7 +27,7 @@ class Carried(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What the primary of ``epoch`` knows: ``listen`` is its address, HOST:PORT, which its successor takes over."""
+    """What the primary of ``epoch`` knows. Its successor takes over ``listen``, its address, HOST:PORT."""
 
     log: str
     epoch: int
