@@ -80,8 +80,10 @@ class Replica(ReconnectingClientFactory):
 
     noisy = False
     # Twisted says that it is an int, and makes it a float.
-    initialDelay, maxDelay, factor = 2 * SHORTEST_DELAY, LONGEST_DELAY, 2.0
-    delay: float  # type: ignore[assignment]
+    initialDelay: float = 2 * SHORTEST_DELAY
+    maxDelay: float = LONGEST_DELAY  # type: ignore[assignment]
+    delay: float
+    factor = 2.0
     _logger = Logger()
 
     def __init__(

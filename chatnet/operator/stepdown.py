@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
@@ -25,20 +26,22 @@ async def step_down(masters: Sequence[Address], token: Token, link: Link, world:
 
     :raises CannotStart: there is no replica, or none has taken over after half a minute.
     """
-    before = (await ask_status(link)).epoch
-    deadline = world.monotonic() + HANDOVER_SECONDS
     began = world.monotonic()
+    deadline = began + HANDOVER_SECONDS
     try:
+        before = (await ask_status(link)).epoch
         await link.callRemote(StepDown)
     except NoReplica as error:
         raise CannotStart(str(error)) from error
+    except ConnectionClosed as error:
+        raise CannotStart("The primary is gone; look at chatnet status.") from error
     await link.when_lost().addTimeout(HANDOVER_SECONDS, world.reactor, lambda *_: None)
     while world.monotonic() < deadline:
         try:
             _, link = await reach(masters, token, world)
             status = await ask_status(link)
             link.abort()
-        except CannotStart:
+        except (CannotStart, ConnectionClosed):
             await deferLater(world.reactor, ASK_EVERY)
             continue
         if status.epoch > before:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatnet.testing.simulation.host import Host
-from chatnet.testing.simulation.process import SimProcess, Status
+from chatnet.testing.simulation.process import SimProcess
 
 if TYPE_CHECKING:
     from chatnet.testing.simulation.simulation import Simulation
@@ -27,31 +27,34 @@ LONGEST_STEP = 3.0
 
 
 class Operator:
-    """Keeps a master running on ``host``: whenever it is gone, somebody starts it again after a while."""
+    """Keeps a master running on ``host``: when all are gone, somebody starts one again after a while."""
 
     def __init__(self, host: Host, *arguments: str) -> None:
         self.host = host
         self._arguments = arguments
         self._chance = host.simulation.chance(f"operator {host.name}")
         self._stopping = False
-        self.master: SimProcess | None = None
+        self.starts = 0
 
     def start(self) -> None:
-        """Start a master, if the host is up and none was started that still lives."""
+        """Start a master, if the host is up and none lives; and look again from time to time."""
         if self._stopping:
             return
-        if self.host.is_up and (self.master is None or self.master.is_dead):
-            self.master = self.host.start("chat-master", *self._arguments)
-            self.master.when_ended.append(self._ended)
+        if self.host.is_up and not self.host.living("chat-master"):
+            self.starts += 1
+            self.host.start("chat-master", *self._arguments)
+        self.host.simulation.later(self._chance.uniform(*OPERATOR_SECONDS), self.start)
+
+    @property
+    def primary(self) -> SimProcess | None:
+        """Who holds the lease."""
+        return next(iter(self.host.disk.locks.values()), None)
 
     def stop(self) -> None:
         """Stop the cluster, for good."""
         self._stopping = True
         for master in self.host.living("chat-master"):
             master.kill(signal.SIGTERM)
-
-    def _ended(self, status: Status) -> None:
-        self.host.simulation.later(self._chance.uniform(*OPERATOR_SECONDS), self.start)
 
 
 class Fault(NamedTuple):
@@ -99,17 +102,48 @@ class Nemesis:
         """SIGTERM."""
         return self._signal(self._worker(), signal.SIGTERM)
 
-    def kill_master(self) -> bool:
+    def kill_primary(self) -> bool:
         """SIGKILL."""
-        return self._signal(self._operator.master, signal.SIGKILL)
+        return self._signal(self._operator.primary, signal.SIGKILL)
 
-    def stop_master(self) -> bool:
-        """SIGSTOP, and SIGCONT after a while."""
-        return self._pause(self._operator.master)
+    def kill_primary_and_worker(self) -> bool:
+        """SIGKILL, at once."""
+        return self._signal(self._worker(), signal.SIGKILL) and self.kill_primary()
 
-    def terminate_master(self) -> bool:
-        """SIGTERM: it stops its workers, and ends."""
-        return self._signal(self._operator.master, signal.SIGTERM)
+    def kill_primary_and_replica(self) -> bool:
+        """SIGKILL, at once."""
+        return self.kill_replica() and self.kill_primary()
+
+    def stop_primary(self) -> bool:
+        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        return self._pause(self._operator.primary)
+
+    def terminate_primary(self) -> bool:
+        """SIGTERM: it stops its replicas and workers, and ends."""
+        return self._signal(self._operator.primary, signal.SIGTERM)
+
+    def kill_replica(self) -> bool:
+        """SIGKILL."""
+        return self._signal(self._replica(), signal.SIGKILL)
+
+    def stop_replica(self) -> bool:
+        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        return self._pause(self._replica())
+
+    def terminate_replica(self) -> bool:
+        """SIGTERM."""
+        return self._signal(self._replica(), signal.SIGTERM)
+
+    def stop_all(self) -> bool:
+        """SIGSTOP to every process of the cluster, and SIGCONT after a while to those that are still there."""
+        return all([self._pause(process) for process in self._server.living()])
+
+    def step_down(self) -> bool:
+        """An operator has the primary hand over."""
+        if not self._server.is_up:
+            return False
+        self._server.start("chatnet", "stepdown")
+        return True
 
     def kill_all(self) -> bool:
         """SIGKILL to every process of the cluster."""
@@ -125,7 +159,7 @@ class Nemesis:
         return self._until(self._power_on)
 
     def start_second_master(self) -> bool:
-        """Somebody starts another master by mistake."""
+        """Somebody starts another master by hand."""
         if not self._server.is_up:
             return False
         self._server.start("chat-master")
@@ -222,6 +256,10 @@ class Nemesis:
         workers = self._server.living("chat-worker")
         return self._chance.choice(workers) if workers else None
 
+    def _replica(self) -> SimProcess | None:
+        replicas = [one for one in self._server.living("chat-master") if one is not self._operator.primary]
+        return self._chance.choice(replicas) if replicas else None
+
     def _signal(self, process: SimProcess | None, number: int) -> bool:
         if process is None or process.is_dead:
             return False
@@ -243,16 +281,22 @@ class Nemesis:
 
     def _power_on(self) -> None:
         self._server.power_on()
-        self._operator.start()
 
 
 KINDS = (
     "kill_worker",
     "stop_worker",
     "terminate_worker",
-    "kill_master",
-    "stop_master",
-    "terminate_master",
+    "kill_primary",
+    "kill_primary_and_worker",
+    "kill_primary_and_replica",
+    "stop_primary",
+    "terminate_primary",
+    "kill_replica",
+    "stop_replica",
+    "terminate_replica",
+    "stop_all",
+    "step_down",
     "kill_all",
     "lose_power",
     "start_second_master",

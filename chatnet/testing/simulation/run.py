@@ -27,6 +27,8 @@ from chatnet.testing.simulation.watch import Vitals, WatchedDisk
 from chatnet.testing.simulation.workload import Crowd, Person, Step
 
 WORKERS = 3
+MASTERS = 3
+"""A primary and two replicas."""
 UP_SECONDS = 5.0
 """When the first user comes: the cluster was started at 0."""
 WHOLE_SECONDS = 90.0
@@ -130,7 +132,7 @@ class Run:
             crowd = laptop.start("users", f"server,server:{nemesis.OTHER_PORT}", *names)
             self._crowds |= dict.fromkeys(names, crowd)
         self._simulation.run_until(UP_SECONDS)
-        self._simulation.run_while(lambda: len(self._vitals.living()) != 1 + WORKERS, UP_SECONDS)
+        self._simulation.run_while(lambda: len(self._vitals.living()) != MASTERS + WORKERS, UP_SECONDS)
 
     def _plan(self) -> None:
         simulation, scale, now = self._simulation, self._scale, self._simulation.now
@@ -167,10 +169,11 @@ class Run:
     def _lacking(self) -> list[str]:
         """What a whole cluster has, and this one has not."""
         lacking = []
-        workers = len(self._server.living("chat-worker"))
-        running = [process.program for process in self._vitals.living()].count("chat-worker")
-        if workers != WORKERS or running != WORKERS:
-            lacking.append(f"there are {workers} workers, of which {running} run")
+        for program, wanted in (("chat-worker", WORKERS), ("chat-master", MASTERS)):
+            living = len(self._server.living(program))
+            running = [process.program for process in self._vitals.living()].count(program)
+            if living != wanted or running != wanted:
+                lacking.append(f"there are {living} of {program}, of which {running} run")
         if not self._server.disk.locks:
             lacking.append("nobody holds the lease")
         people = self._people()
