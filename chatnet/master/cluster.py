@@ -77,7 +77,7 @@ class Cluster:
         """
         for worker in expected:
             if worker.spawned and worker.host == self._host:
-                self._missing.miss(worker.id, worker, name_of(worker))
+                self._miss(worker)
         if expected:
             self._settle()
         else:
@@ -135,7 +135,9 @@ class Cluster:
             return
         self._note(f"{worker.name} {'fell silent' if hung else 'lost its link'}")
         if worker.identity.spawned and worker.identity.host == self._host and not worker.leaving:
-            self._missing.miss(worker.identity.id, worker.identity, worker.name)
+            self._miss(worker.identity)
+            if self._settled:
+                self._settle()
 
     def workers(self, reached: str, head: int) -> list[WorkerStatus]:
         """The workers, for the operator who reached us at ``reached``; the log ends at ``head``."""
@@ -197,9 +199,14 @@ class Cluster:
 
     # ---- how many there are ----
 
+    def _miss(self, worker: WorkerIdentity) -> None:
+        if not self._missing.miss(worker.id, worker, name_of(worker)):
+            self._note(f"{name_of(worker)} is dead")
+
     def _gone(self, sentence: str) -> None:
         self._note(sentence)
-        self._settle()
+        if self._settled:
+            self._settle()
 
     def _settle(self) -> None:
         """Start as many as are missing, and stop as many adopted ones as there are too many."""

@@ -15,7 +15,7 @@ from chatnet.world import Processes
 
 RETURN_SECONDS = 3.0
 """How long one may take to come back."""
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.25
 """How often its process is looked at."""
 
 
@@ -54,14 +54,17 @@ class Missing:
     def __len__(self) -> int:
         return len(self._missed)
 
-    def miss(self, key: object, kin: Kin, name: str) -> None:
-        """``kin``, called ``name`` in sentences, has no link."""
+    def miss(self, key: object, kin: Kin, name: str) -> bool:
+        """``kin``, called ``name`` in sentences, has no link. False if it is dead: then nobody misses it."""
+        if self._is_dead(kin):
+            return False
         self._missed[key] = _Missed(kin, name)
         if not self._looking.running:
             # A loop fails only on a bug of ours: then it is better heard than dead silently.
             self._looking.start(LOOK_SECONDS, now=False).addErrback(
                 lambda why: self._log.failure("Nobody looks for those that are missing", why)
             )
+        return True
 
     def back(self, key: object) -> bool:
         """It has come back; False if it was not missed."""
@@ -79,7 +82,7 @@ class Missing:
     def _look(self) -> None:
         for key, missed in list(self._missed.items()):
             missed.seconds += LOOK_SECONDS
-            if missed.kin.started and self._processes.started(missed.kin.pid) != missed.kin.started:
+            if self._is_dead(missed.kin):
                 how = "is dead"
             elif missed.seconds >= RETURN_SECONDS:
                 killed = self._send(missed.kin, signal.SIGKILL)
@@ -91,8 +94,11 @@ class Missing:
         if not self._missed and self._looking.running:
             self._looking.stop()
 
+    def _is_dead(self, kin: Kin) -> bool:
+        return kin.started != 0 and self._processes.started(kin.pid) != kin.started
+
     def _send(self, kin: Kin, number: int) -> bool:
         def is_it() -> bool:
-            return kin.started != 0 and self._processes.started(kin.pid) == kin.started
+            return kin.started != 0 and not self._is_dead(kin)
 
         return self._processes.send(kin.pid, number, is_it)

@@ -82,7 +82,7 @@ class Replicas:
         """Those that are ``expected`` may take a while to come back; the others are started."""
         for master in expected:
             if master.spawned and master.host == self._host:
-                self._missing.miss(master.pid, master, name_of(master))
+                self._miss(master)
         self._settle()
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._telling.start(TELL_SECONDS, now=False).addErrback(
@@ -110,10 +110,10 @@ class Replicas:
         if self._is_child(replica):
             if hung:
                 self._supervisor.kill(identity.pid)
-        elif self._is_adopted(replica) and not replica.leaving:
-            self._missing.miss(identity.pid, identity, replica.name)
-        else:
-            self._settle()
+            return
+        if self._is_adopted(replica) and not replica.leaving:
+            self._miss(identity)
+        self._settle()
 
     def __len__(self) -> int:
         return len(self._replicas)
@@ -151,6 +151,10 @@ class Replicas:
         return self._state([replica.identity for replica in self._replicas.values()])
 
     # ---- how many there are ----
+
+    def _miss(self, master: MasterIdentity) -> None:
+        if not self._missing.miss(master.pid, master, name_of(master)):
+            self._note(f"{name_of(master)} is dead")
 
     def _gone(self, sentence: str) -> None:
         self._note(sentence)

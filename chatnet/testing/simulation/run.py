@@ -169,7 +169,7 @@ class Run:
     def _lacking(self) -> list[str]:
         """What a whole cluster has, and this one has not."""
         lacking = []
-        for program, wanted in (("chat-worker", WORKERS), ("chat-master", MASTERS)):
+        for program, wanted in (("chat-worker", WORKERS), ("chat-master", self._masters())):
             living = len(self._server.living(program))
             running = [process.program for process in self._vitals.living()].count(program)
             if living != wanted or running != wanted:
@@ -183,6 +183,11 @@ class Run:
             behind = [person.name for person in people if not person.has_read(last[person.name])]
             lacking += (f"{name} has not read up to {last[name]}" for name in behind)
         return lacking
+
+    def _masters(self) -> int:
+        """How many masters there are in peace: those that were started by hand are never one too many."""
+        masters = self._server.living("chat-master")
+        return max(MASTERS, sum("--spawned" not in master.arguments for master in masters))
 
     def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
         """Nothing may have grown since ``before`` but by what the users have, and little may happen."""
@@ -202,6 +207,8 @@ class Run:
             timers_before, connections_before = before[program]
             if program == "chat-worker":
                 connections_before += self._scale.users
+            if program == "chat-master":
+                connections_before += 2 * (self._masters() - MASTERS)
             if timers > timers_before:
                 yield f"growth: a {program} has {timers} timers, and had {timers_before}"
             if connections != connections_before:
