@@ -115,6 +115,7 @@ class MasterService(Service):
             settings = replace(settings, listen=Address.parse(inheritance.state.listen))
         primary = await lead(settings, self._world, token, ground, inheritance, lambda: not self.running)
         self._publish(settings, primary)
+        self._world.processes.settle()
         return primary
 
     def _cannot_lead(self, failure: Failure) -> None:

@@ -192,7 +192,7 @@ async def test_each_start_is_a_new_epoch_of_the_same_log(masters: Masters) -> No
 
 @pytest_twisted.ensureDeferred
 async def test_a_second_master_is_a_replica(masters: Masters) -> None:
-    """It says so, with the pid and address of the first; status has it; when the first stops, it takes over."""
+    """It says so, with the pid and address of the first; when that stops, it takes over, address and all."""
     first = masters.start()
     await masters.stdio.up
     address = masters.address
