@@ -265,6 +265,14 @@ def kill_marked(mark: str, but: int = 0) -> list[int]:
     return pids
 
 
+def runs(pid: int, program: str) -> bool:
+    """Was the process started as this program of twistd's?"""
+    try:
+        return program.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
 def _has(entry: Path, mark: str) -> bool:
     try:
         return mark.encode() in (entry / "environ").read_bytes().split(b"\0")
