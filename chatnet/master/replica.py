@@ -33,6 +33,9 @@ SHORTEST_DELAY, LONGEST_DELAY = 0.05, 1.0
 """Between two attempts pass so many seconds, at random, and longer from one to the next."""
 REFUSED_DELAY = 10.0
 """A primary that knows another token, or speaks another protocol, is asked again after so many seconds."""
+OPENING_SECONDS = 30
+"""Who holds the lease, and after so long neither listens nor has said where, hangs; opening the store takes
+moments."""
 ABANDONED_SECONDS = 60
 """After so long without a primary, a replica whose parent is dead has nothing to wait for."""
 
@@ -74,6 +77,7 @@ class FromPrimary(Locator):
 class Replica(ReconnectingClientFactory):
     """Stands by from :meth:`start` until it holds the lease, then calls ``won``; or until :meth:`stop`.
 
+    The primary is where the lease's text says; without one, at ``usual``, given what was last told.
     ``stop_process`` is called when the primary says so; ``abandoned`` each second from when no primary was
     reached for a minute.
     """
@@ -91,6 +95,7 @@ class Replica(ReconnectingClientFactory):
         me: MasterIdentity,
         lease: FlockLease,
         token: Token,
+        usual: Callable[[State | None], Address],
         outboxes: Outboxes,
         pulse: Pulse,
         processes: Processes,
@@ -105,6 +110,7 @@ class Replica(ReconnectingClientFactory):
         self._me = me
         self._lease = lease
         self._token = token
+        self._usual = usual
         self._outboxes = outboxes
         self._pulse = pulse
         self._processes = processes
@@ -122,7 +128,7 @@ class Replica(ReconnectingClientFactory):
         self._attached = False
         self._since: float | None = None
         self._how = ""
-        self._alone = 0
+        self._alone = self._unheard = 0
         self._said = ""
         self._seconds = LoopingCall(self._second)
         self._seconds.clock = reactor
@@ -154,10 +160,11 @@ class Replica(ReconnectingClientFactory):
         if self._take():
             return
         self._holder = self._look()
-        if self._holder is None or not self._holder.address:
-            self.retry()  # somebody has just let it go, or just taken it
+        if self._holder is None:
+            self.retry()  # somebody has just let it go
             return
-        host, port = Address.parse(self._holder.address)
+        said = self._holder.address
+        host, port = Address.parse(said) if said else self._usual(self._state)
         self.connector = self._reactor.connectTCP(host, port, self, timeout=CONNECT_SECONDS)
 
     def _take(self) -> bool:
@@ -198,6 +205,7 @@ class Replica(ReconnectingClientFactory):
     def connected(self, link: Link) -> None:
         """There is a connection to who holds the lease."""
         self._link = link
+        self._unheard = 0
         attaching = Deferred.fromCoroutine(self._attach(link))
         attaching.addErrback(self._cannot_attach, link)
 
@@ -229,7 +237,7 @@ class Replica(ReconnectingClientFactory):
         hung = link is not None and link.silent >= PATIENCE
         if attached:
             self._lost(PATIENCE if hung else 0.0)
-        if hung and self._holder is not None:
+        if hung and self._holder is not None and (attached or self._holder.address):
             self._fence(self._holder)
         elif attached and self._take():
             return
@@ -270,6 +278,10 @@ class Replica(ReconnectingClientFactory):
         if self._attached:
             return
         self._alone += 1
+        holder = self._holder
+        self._unheard = self._unheard + 1 if holder is not None and not holder.address else 0
+        if holder is not None and self._unheard >= OPENING_SECONDS:
+            self._fence(holder)
         if self._alone >= ABANDONED_SECONDS:
             self._abandoned()
 

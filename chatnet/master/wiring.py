@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -124,10 +124,16 @@ def stand_by(
     abandoned: Callable[[], None],
 ) -> Replica:
     """A replica, not yet started."""
+
+    def usual(state: State | None) -> Address:
+        last = settings if state is None else replace(settings, listen=Address.parse(state.listen))
+        return last.local_address(last.listen.port)
+
     return Replica(
         me=identify(settings, world),
         lease=lease,
         token=token,
+        usual=usual,
         outboxes=Outboxes(world.reactor),
         pulse=Pulse(world.reactor, world.monotonic, PULSE_TICK, PING_EVERY, PATIENCE),
         processes=world.processes,
@@ -324,7 +330,7 @@ def _make_door(
 
     def over(seen: int) -> None:
         _log.critical(
-            "Epoch {seen} has begun: ours, {ours}, is over. This master exits", seen=seen, ours=log.epoch
+            "A worker or replica obeys epoch {seen}: ours, {ours}, is over. This master exits", seen=seen, ours=log.epoch
         )
         world.processes.exit(1)
 

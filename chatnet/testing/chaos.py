@@ -101,6 +101,7 @@ class Nemesis:
             else:
                 send(pid, signal.SIGKILL)
         if not victims:
+            self.mended()  # until there are some again
             return
         self.struck[kind] += 1
         self._say(f"{kind}: {', '.join(map(str, victims))}")
@@ -108,7 +109,7 @@ class Nemesis:
         wait_until("the pause is over", lambda: self.mended() and time.monotonic() > end)
 
     def mended(self) -> bool:
-        """Whoever was stopped for long enough goes on; if all masters are dead, one is started: that is done."""
+        """Whoever was stopped long enough goes on; if all masters are dead, one is started: that is done."""
         due = [pid for pid, end in self._stopped.items() if end < time.monotonic()]
         for pid in due:
             del self._stopped[pid]

@@ -223,6 +223,36 @@ def test_the_text_of_the_lease_is_only_text(
     talk.heard_within(1)
 
 
+def test_without_its_text_the_primary_is_looked_for_where_it_was(
+    simulation: Simulation, alpha: Host, talk: Talk
+) -> None:
+    """A replica that comes fresh finds it where it listens itself."""
+    before = primary(alpha)
+    del alpha.disk._files[DATA / "lease"]
+    for replica in replicas(alpha):
+        replica.kill()
+    simulation.run(5)
+    before.kill(signal.SIGSTOP)
+    assert talk.heard_within(5) < 5
+
+
+def test_a_winner_that_hangs_before_it_commands_is_fenced(
+    simulation: Simulation, alpha: Host, talk: Talk
+) -> None:
+    """After half a minute in which it did not open the store, it is killed."""
+    primary(alpha).kill()
+    simulation.run_while(lambda: DATA not in alpha.disk.locks, 5)
+    winner = primary(alpha)
+    winner.kill(signal.SIGSTOP)
+    simulation.run(25)
+    assert not winner.is_dead
+    simulation.run(10)
+    assert winner.is_dead
+    talk.heard_within(2)
+    simulation.run(5)
+    assert len(replicas(alpha)) == 2
+
+
 def test_a_replica_is_told_where_the_primary_is_by_the_lease_alone(
     simulation: Simulation, alpha: Host
 ) -> None:
