@@ -330,7 +330,9 @@ def _make_door(
 
     def over(seen: int) -> None:
         _log.critical(
-            "A worker or replica obeys epoch {seen}: ours, {ours}, is over. This master exits", seen=seen, ours=log.epoch
+            "A worker or replica obeys epoch {seen}: ours, {ours}, is over. This master exits",
+            seen=seen,
+            ours=log.epoch,
         )
         world.processes.exit(1)
 

@@ -20,8 +20,6 @@ LONGEST_FAULT = 8.0
 """How long a fault that passes lasts at most, in seconds."""
 SHORTEST_REIGN = 1.0
 """How long a master that took another's place lives at least, in seconds, and that one after it went on."""
-OTHER_PORT = 64481
-"""Where another master on the same host listens."""
 LONGEST_STEP = 3.0
 """How far a wall clock steps at most, in seconds."""
 
@@ -167,19 +165,17 @@ class Nemesis:
         self._server.start("chat-master")
         return True
 
-    def depose_master(self) -> bool:
-        """The master hangs; its disk forgets who holds the lease, as one on a network may, and another master
-        takes it. The first goes on, and finds out. In the end somebody sees it, and kills both."""
-        first = self._operator.master
-        if not self._server.is_up or not self._signal(first, signal.SIGSTOP):
+    def depose_primary(self) -> bool:
+        """The primary hangs; its disk forgets who holds the lease, as one on a network may, and a replica takes
+        it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
+        first = self._operator.primary
+        if not self._signal(first, signal.SIGSTOP):
             return False
         self._server.disk.forget_locks()
-        second = self._server.start("chat-master", "--listen", f"0.0.0.0:{OTHER_PORT}")
         hangs = self._chance.uniform(SHORTEST_REIGN, LONGEST_FAULT)
         reigns = hangs + self._chance.uniform(SHORTEST_REIGN, OPERATOR_SECONDS[1])
         self._after(hangs, lambda: self._signal(first, signal.SIGCONT))
-        self._after(reigns, lambda: self._signal(first, signal.SIGKILL))
-        return self._after(reigns, lambda: self._signal(second, signal.SIGTERM))
+        return self._after(reigns, lambda: self._signal(first, signal.SIGKILL))
 
     def slow_start(self) -> bool:
         """Programs take long to start."""
@@ -302,7 +298,7 @@ KINDS = (
     "kill_all",
     "lose_power",
     "start_second_master",
-    "depose_master",
+    "depose_primary",
     "slow_start",
     "cut_link",
     "cut_one_way",
