@@ -166,8 +166,8 @@ class Nemesis:
         return True
 
     def depose_primary(self) -> bool:
-        """The primary hangs; its disk forgets who holds the lease, as one on a network may, and a replica takes
-        it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
+        """The primary hangs; its disk forgets who holds the lease, as one on a network may, and a replica
+        takes it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
         first = self._operator.primary
         if not self._signal(first, signal.SIGSTOP):
             return False

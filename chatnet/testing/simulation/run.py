@@ -129,7 +129,7 @@ class Run:
         self._operator.start()
         for at, laptop in enumerate(self._laptops):
             names = users[at :: len(self._laptops)]
-            crowd = laptop.start("users", f"server,server:{nemesis.OTHER_PORT}", *names)
+            crowd = laptop.start("users", "server", *names)
             self._crowds |= dict.fromkeys(names, crowd)
         self._simulation.run_until(UP_SECONDS)
         self._simulation.run_while(lambda: len(self._vitals.living()) != MASTERS + WORKERS, UP_SECONDS)
