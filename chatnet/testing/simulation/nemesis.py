@@ -76,6 +76,7 @@ class Nemesis:
         self._users = users
         self.counted: Counter[str] = Counter()
         self.healed_at = 0.0
+        self._one_commands_at = 0.0
         self._chance = random.Random()
 
     def strike(self, fault: Fault) -> None:
@@ -169,11 +170,13 @@ class Nemesis:
         """The primary hangs; its disk forgets who holds the lease, as one on a network may, and a replica
         takes it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
         first = self._operator.primary
-        if not self._signal(first, signal.SIGSTOP):
+        # Whoever is deposed before it has begun to command cannot find out.
+        if self._simulation.now < self._one_commands_at or not self._signal(first, signal.SIGSTOP):
             return False
         self._server.disk.forget_locks()
         hangs = self._chance.uniform(SHORTEST_REIGN, LONGEST_FAULT)
         reigns = hangs + self._chance.uniform(SHORTEST_REIGN, OPERATOR_SECONDS[1])
+        self._one_commands_at = self._simulation.now + reigns + SHORTEST_REIGN
         self._after(hangs, lambda: self._signal(first, signal.SIGCONT))
         return self._after(reigns, lambda: self._signal(first, signal.SIGKILL))
 
