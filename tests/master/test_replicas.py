@@ -1,4 +1,4 @@
-"""The primary keeps so many replicas standing by, whoever started them, and tells them what is to be known."""
+"""The primary keeps so many replicas standing by, whoever started them, and tells them what they need."""
 
 from __future__ import annotations
 
