@@ -194,7 +194,6 @@ class Replica(ReconnectingClientFactory):
             return not holder.started or self._processes.started(holder.pid) == holder.started
 
         if self._processes.send(holder.pid, signal.SIGKILL, is_it):
-            self._how = f"the primary (pid {holder.pid}) fell silent and was killed"
             self._logger.warn("The primary (pid {pid}) hangs; it is killed", pid=holder.pid)
 
     # ---- the link: ReconnectingClientFactory's ----
@@ -236,16 +235,17 @@ class Replica(ReconnectingClientFactory):
             return
         hung = link is not None and link.silent >= PATIENCE
         if attached:
-            self._lost(PATIENCE if hung else 0.0)
+            self._lost(hung)
         if hung and self._holder is not None and (attached or self._holder.address):
             self._fence(self._holder)
         elif attached and self._take():
             return
         self.retry()
 
-    def _lost(self, ago: float) -> None:
-        self._since = self._monotonic() - ago
-        self._how = f"the primary (pid {self._holder.pid if self._holder else '?'}) was gone"
+    def _lost(self, hung: bool) -> None:
+        self._since = self._monotonic() - (PATIENCE if hung else 0.0)
+        how = "fell silent and was killed" if hung else "was gone"  # perhaps by another replica
+        self._how = f"the primary (pid {self._holder.pid if self._holder else '?'}) {how}"
         self._say("Lost the primary; going for the lease")
 
     def retry(self, connector: Any = None) -> None:
