@@ -49,18 +49,19 @@ class Settings:
         """Where processes of this machine reach the master, which listens on ``port``."""
         return Address(_LOOPBACK.get(self.listen.host, self.listen.host), port)
 
-    def worker_command(self, python: str, port: int) -> list[str]:
-        """What to run for a worker of the master that listens on ``port``."""
+    def worker_command(self, python: str, port: int, pid: int) -> list[str]:
+        """What to run for a worker of the master that is process ``pid`` and listens on ``port``."""
         where = ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
-        return self._command(python, "chat-worker", *where)
+        return self._command(python, "chat-worker", "--spawned", str(pid), *where)
 
     def replica_command(self, python: str, port: int) -> list[str]:
         """What to run for a replica of the master that listens on ``port``."""
         counts = ["--workers", str(self.workers), "--replicas", str(self.replicas)]
-        return self._command(python, "chat-master", "--listen", str(Address(self.listen.host, port)), *counts)
+        listen = str(Address(self.listen.host, port))
+        return self._command(python, "chat-master", "--spawned", "--listen", listen, *counts)
 
     def _command(self, python: str, program: str, *options: str) -> list[str]:
-        command = [python, "-c", _TWISTD, "-n", "--pidfile=", program, "--spawned", *options]
+        command = [python, "-c", _TWISTD, "-n", "--pidfile=", program, *options]
         command += ["--data", str(self.data), "--token-file", str(self.token_file)]
         command += ["--post-rate", str(self.post_rate)]
         if self.ports is not None:

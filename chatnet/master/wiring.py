@@ -298,7 +298,7 @@ def _make_cluster(
     changed: Callable[[], None],
 ) -> Cluster:
     def command() -> list[str]:
-        return settings.worker_command(world.executable, port)
+        return settings.worker_command(world.executable, port, world.processes.own_pid())
 
     supervisor = _make_supervisor("worker", command, settings, world, registry)
     return Cluster(

@@ -74,7 +74,6 @@ class Worker(MultiService):
         self._world = world
         self._port: Any = None
         self._id = world.entropy(4).hex()
-        self._parent = 0
 
     def identity(self) -> WorkerIdentity:
         """Who this worker is, while it listens."""
@@ -96,8 +95,9 @@ class Worker(MultiService):
 
     def abandoned(self) -> None:
         """No primary was reached for a minute: a worker whose supervisor is dead as well ends."""
-        processes = self._world.processes
-        if self._options["spawned"] and processes.parent_pid() != self._parent:
+        supervisor = self._options["spawned"]
+        # It may have died before this process could look who its parent is: so it is told.
+        if supervisor and self._world.processes.parent_pid() != supervisor:
             self._log.error("My supervisor is dead, and no primary was reached for a minute: stopping")
             self.stop()
 
@@ -105,7 +105,6 @@ class Worker(MultiService):
         """:raises CannotStart: there is no port to listen on."""
         with starting(self._options):
             self._port = self._listen()
-        self._parent = self._world.processes.parent_pid()
         self._world.processes.raise_file_limit()
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()

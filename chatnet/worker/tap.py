@@ -49,8 +49,14 @@ class Options(ProgramOptions):
             "limit. Faster ones are held, not refused.",
             a_count,
         ],
+        [
+            "spawned",
+            None,
+            None,
+            "The pid of the supervisor that starts this worker; not for people.",
+            a_count,
+        ],
     ]
-    optFlags = [["spawned", None, "Set by the supervisor that starts this worker; not for people."]]
 
 
 def makeService(options: Options) -> IService:

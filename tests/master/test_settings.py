@@ -55,10 +55,10 @@ def test_every_option_is_explained() -> None:
 
 def test_a_worker_is_told_all_it_needs_and_no_secret() -> None:
     """It reaches the master by loopback, listens on the master's host, and reads the token from its file."""
-    command = settings("--data", "d", "--post-rate", "0").worker_command("/bin/python", 7)
+    command = settings("--data", "d", "--post-rate", "0").worker_command("/bin/python", 7, 42)
     assert command[:3] == ["/bin/python", "-c", "from twisted.scripts.twistd import run; run()"]
     assert " ".join(command[3:]) == (
-        "-n --pidfile= chat-worker --spawned --master 127.0.0.1:7 --listen 0.0.0.0:0 "
+        "-n --pidfile= chat-worker --spawned 42 --master 127.0.0.1:7 --listen 0.0.0.0:0 "
         "--data d --token-file d/cluster.token --post-rate 0"
     )
 
@@ -67,7 +67,7 @@ def test_a_worker_is_told_of_firewalls() -> None:
     """Its ports and the host to advertise are handed on."""
     command = settings(
         "--ports", "70-79", "--advertise", "chat.example", "--listen", "[::]:1"
-    ).worker_command("p", 1)
+    ).worker_command("p", 1, 42)
     assert " ".join(command[-4:]) == "--ports 70-79 --advertise chat.example"
     assert command[command.index("--master") + 1] == "[::1]:1"
 

@@ -216,7 +216,7 @@ def test_who_it_says_it_is() -> None:
     plain = Started().start().worker.identity()
     assert (plain.host, plain.pid, plain.advertise, plain.spawned) == ("here", 42, False, False)
     assert Address.parse(plain.address).host == "0.0.0.0"
-    chosen = Started("--advertise", "chat.example", "--spawned").start().worker.identity()
+    chosen = Started("--advertise", "chat.example", "--spawned", "7").start().worker.identity()
     assert Address.parse(chosen.address).host == "chat.example"
     assert chosen.advertise
     assert chosen.spawned
@@ -235,17 +235,26 @@ def test_clients_are_turned_away_until_the_log_is_there() -> None:
 
 def test_a_spawned_worker_leaves_ctrl_c_to_its_parent() -> None:
     """One started by hand does not."""
-    assert "ignore" in Started("--spawned").start().processes.calls
+    assert "ignore" in Started("--spawned", "7").start().processes.calls
     assert "ignore" not in Started().start().processes.calls
 
 
 @pytest.mark.parametrize(
     ("arguments", "parent", "stops"),
-    [(["--spawned"], 1, True), (["--spawned"], 7, False), ([], 1, False)],
+    [(["--spawned", "7"], 1, True), (["--spawned", "7"], 7, False), ([], 1, False)],
 )
-def test_an_orphan_without_a_primary_ends(arguments: list[str], parent: int, stops: bool) -> None:
-    """Only when it was spawned, its parent is dead, and nobody was reached for a minute."""
-    one = Started(*arguments).start()
+@pytest.mark.parametrize("early", [True, False])
+def test_an_orphan_without_a_primary_ends(
+    arguments: list[str], parent: int, stops: bool, early: bool
+) -> None:
+    """Only when it was spawned, its parent is dead, and nobody was reached for a minute.
+
+    The parent may have died before the worker came to look who it is.
+    """
+    one = Started(*arguments)
+    if early:
+        one.processes.parent = parent
+    one.start()
     one.processes.parent = parent
     one.reactor.pump([1.0] * 59)
     assert not one.reactor.stopped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatnet.testing.simulation.host import Host
@@ -25,23 +25,32 @@ LONGEST_STEP = 3.0
 
 
 class Operator:
-    """Keeps a master running on ``host``: when all are gone, somebody starts one again after a while."""
+    """Keeps ``program`` running on ``host``: when none is left, somebody starts it again after a while.
 
-    def __init__(self, host: Host, *arguments: str) -> None:
+    ``starts`` counts how often.
+    """
+
+    def __init__(
+        self, host: Host, program: str, *arguments: str, environ: Mapping[str, str] | None = None
+    ) -> None:
         self.host = host
-        self._arguments = arguments
+        self._argv = (program, *arguments)
+        self._environ = environ
         self._chance = host.simulation.chance(f"operator {host.name}")
         self._stopping = False
         self.starts = 0
 
     def start(self) -> None:
-        """Start a master, if the host is up and none lives; and look again from time to time."""
+        """Start it, if the host is up and none lives; and look again from time to time."""
         if self._stopping:
             return
-        if self.host.is_up and not self.host.living("chat-master"):
-            self.starts += 1
-            self.host.start("chat-master", *self._arguments)
+        self._start()
         self.host.simulation.later(self._chance.uniform(*OPERATOR_SECONDS), self.start)
+
+    def _start(self) -> None:
+        if self.host.is_up and not self.host.living(self._argv[0]):
+            self.starts += 1
+            self.host.start(*self._argv, environ=self._environ)
 
     @property
     def primary(self) -> SimProcess | None:
@@ -49,10 +58,15 @@ class Operator:
         return next(iter(self.host.disk.locks.values()), None)
 
     def stop(self) -> None:
-        """Stop the cluster, for good."""
+        """Stop it for good, whoever started it."""
         self._stopping = True
-        for master in self.host.living("chat-master"):
-            master.kill(signal.SIGTERM)
+        for process in self.host.living(self._argv[0]):
+            process.kill(signal.SIGTERM)
+
+    def power_on(self) -> None:
+        """The host has power again."""
+        self.host.power_on()
+        self._start()
 
 
 class Fault(NamedTuple):
@@ -64,16 +78,21 @@ class Fault(NamedTuple):
 
 
 class Nemesis:
-    """Injects faults into the cluster on the operator's host and its ``users`` on other hosts.
+    """Injects faults: into the cluster on the host of the ``master``, a worker on another host, if there is
+    such an ``annex``, and the ``laptops`` of users.
 
     ``counted`` is how many of each kind took effect. A fault that passes is healed when its time has come.
     """
 
-    def __init__(self, simulation: Simulation, operator: Operator, users: list[Host]) -> None:
+    def __init__(
+        self, simulation: Simulation, master: Operator, annex: Operator | None, laptops: list[Host]
+    ) -> None:
         self._simulation = simulation
-        self._operator = operator
-        self._server = operator.host
-        self._users = users
+        self._operators = [master] if annex is None else [master, annex]
+        self._master = master
+        self._server = master.host
+        self._laptops = laptops
+        self._others = [*laptops, *(operator.host for operator in self._operators[1:])]
         self.counted: Counter[str] = Counter()
         self.healed_at = 0.0
         self._one_commands_at = 0.0
@@ -103,7 +122,7 @@ class Nemesis:
 
     def kill_primary(self) -> bool:
         """SIGKILL."""
-        return self._signal(self._operator.primary, signal.SIGKILL)
+        return self._signal(self._master.primary, signal.SIGKILL)
 
     def kill_primary_and_worker(self) -> bool:
         """SIGKILL, at once."""
@@ -115,11 +134,11 @@ class Nemesis:
 
     def stop_primary(self) -> bool:
         """SIGSTOP, and SIGCONT after a while, if it is still there."""
-        return self._pause(self._operator.primary)
+        return self._pause(self._master.primary)
 
     def terminate_primary(self) -> bool:
         """SIGTERM: it stops its replicas and workers, and ends."""
-        return self._signal(self._operator.primary, signal.SIGTERM)
+        return self._signal(self._master.primary, signal.SIGTERM)
 
     def kill_replica(self) -> bool:
         """SIGKILL."""
@@ -153,11 +172,12 @@ class Nemesis:
         return True
 
     def lose_power(self) -> bool:
-        """The server's power fails, and comes back."""
-        if not self._server.is_up:
+        """The power of a machine of the cluster fails, and comes back."""
+        operator = self._chance.choice(self._operators)
+        if not operator.host.is_up:
             return False
-        self._server.power_off()
-        return self._until(self._power_on)
+        operator.host.power_off()
+        return self._until(operator.power_on)
 
     def start_second_master(self) -> bool:
         """Somebody starts another master by hand."""
@@ -169,7 +189,7 @@ class Nemesis:
     def depose_primary(self) -> bool:
         """The primary hangs; its disk forgets who holds the lease, as one on a network may, and a replica
         takes it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
-        first = self._operator.primary
+        first = self._master.primary
         # Whoever is deposed before it has begun to command cannot find out.
         if self._simulation.now < self._one_commands_at or not self._signal(first, signal.SIGSTOP):
             return False
@@ -189,14 +209,14 @@ class Nemesis:
     # ---- the network ----
 
     def cut_link(self) -> bool:
-        """Between the server and some of its users, in both directions."""
-        users = self._chance.choice(self._users)
-        self._simulation.network.cut(self._server, users)
-        return self._until(lambda: self._simulation.network.heal(self._server, users))
+        """Between the server and another machine, in both directions."""
+        other = self._chance.choice(self._others)
+        self._simulation.network.cut(self._server, other)
+        return self._until(lambda: self._simulation.network.heal(self._server, other))
 
     def cut_one_way(self) -> bool:
         """In one direction only."""
-        ends = [self._server, self._chance.choice(self._users)]
+        ends = [self._server, self._chance.choice(self._others)]
         self._chance.shuffle(ends)
         source, target = ends
         self._simulation.network.cut(source, target, both=False)
@@ -239,26 +259,26 @@ class Nemesis:
 
     def step_clock(self) -> bool:
         """Somebody sets a wall clock."""
-        host = self._chance.choice([self._server, *self._users])
+        host = self._chance.choice([self._server, *self._others])
         host.clock.step(self._chance.uniform(-LONGEST_STEP, LONGEST_STEP))
         return True
 
     def sleep_laptop(self) -> bool:
         """Some of the users close their laptop."""
-        users = self._chance.choice(self._users)
-        if users.is_asleep:
+        laptop = self._chance.choice(self._laptops)
+        if laptop.is_asleep:
             return False
-        users.sleep()
-        return self._until(users.awake)
+        laptop.sleep()
+        return self._until(laptop.awake)
 
     # ---- how ----
 
     def _worker(self) -> SimProcess | None:
-        workers = self._server.living("chat-worker")
+        workers = [worker for operator in self._operators for worker in operator.host.living("chat-worker")]
         return self._chance.choice(workers) if workers else None
 
     def _replica(self) -> SimProcess | None:
-        replicas = [one for one in self._server.living("chat-master") if one is not self._operator.primary]
+        replicas = [one for one in self._server.living("chat-master") if one is not self._master.primary]
         return self._chance.choice(replicas) if replicas else None
 
     def _signal(self, process: SimProcess | None, number: int) -> bool:
@@ -279,9 +299,6 @@ class Nemesis:
         self.healed_at = max(self.healed_at, self._simulation.now + seconds)
         self._simulation.later(seconds, heal)
         return True
-
-    def _power_on(self) -> None:
-        self._server.power_on()
 
 
 KINDS = (

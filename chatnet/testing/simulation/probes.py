@@ -67,8 +67,6 @@ def _lives(simulation: Simulation, link: Link) -> str:
         return ""
     ends = (ours.connection.client, ours.connection.server)
     theirs = ends[1] if ours is ends[0] else ends[0]
-    if ours.readable:
-        return f"{theirs.owner} was taken for dead, and what it said was not read"
     # Between two pings passes some time, and a process that was stopped skips one.
     since = simulation.now - link.pulse._patience - link.pulse._every - 1.0
     heard = [simulation.network.link(theirs.host, ours.host), simulation.network.link(ours.host, theirs.host)]
@@ -80,4 +78,5 @@ def _lives(simulation: Simulation, link: Link) -> str:
         or any(way.cut or way.open_since > since for way in heard)
     ):
         return ""
-    return f"{theirs.owner} was taken for dead, and lives"
+    unread = ", and what it said was not read" if ours.readable else ""
+    return f"{theirs.owner} was taken for dead, and lives{unread}"

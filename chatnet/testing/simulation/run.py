@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 import traceback
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import Any, cast
 import apsw
 import msgspec
 
+from chatnet.auth import TOKEN_BYTES
 from chatnet.entries import Entry, Memberships, visible
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
@@ -47,6 +49,8 @@ STOP_SECONDS = 20.0
 LOOK_SECONDS = 0.25
 """How often one looks."""
 STORE = HOME / "chatnet-data" / "log.sqlite"
+ANNEXES = 0.3
+"""How often there is another machine with a worker."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,12 @@ class Run:
         self._server = simulation.host("server")
         self._server.disk = WatchedDisk(simulation, self._server, keep)
         self._laptops = [simulation.host(f"laptop-{at}") for at in range(1, scale.laptops + 1)]
-        self._vitals = Vitals(simulation, [self._server], keep)
-        self._operator = Operator(self._server)
-        self.nemesis = Nemesis(simulation, self._operator, self._laptops)
+        self._master = Operator(self._server, "chat-master")
+        self._annex = self._with_annex(simulation.chance("annex"))
+        annexes = [self._annex.host] if self._annex else []
+        self._workers = WORKERS + len(annexes)
+        self._vitals = Vitals(simulation, [self._server, *annexes], keep)
+        self.nemesis = Nemesis(simulation, self._master, self._annex, self._laptops)
         self._crowds: dict[str, SimProcess] = {}
 
     def go(self) -> None:
@@ -124,15 +131,31 @@ class Run:
 
     # ---- the cluster and its users ----
 
+    def _with_annex(self, chance: random.Random) -> Operator | None:
+        """Another machine, with a worker that was started there by hand."""
+        if chance.random() >= ANNEXES:
+            return None
+        # The token would be copied; it has to be known before it is made.
+        token = chance.randbytes(TOKEN_BYTES).hex()
+        self._server.disk.make_directory(STORE.parent)
+        self._server.disk.write(STORE.parent / "cluster.token", f"{token}\n".encode())
+        environ = {"HOME": str(HOME), "CHATNET_TOKEN": token}
+        return Operator(self._simulation.host("annex"), "chat-worker", "--master", "server", environ=environ)
+
     def _start(self) -> None:
         users = workload.names(self._scale.users)
-        self._operator.start()
+        for operator in self._operators():
+            operator.start()
         for at, laptop in enumerate(self._laptops):
             names = users[at :: len(self._laptops)]
             crowd = laptop.start("users", "server", *names)
             self._crowds |= dict.fromkeys(names, crowd)
         self._simulation.run_until(UP_SECONDS)
-        self._simulation.run_while(lambda: len(self._vitals.living()) != MASTERS + WORKERS, UP_SECONDS)
+        whole = MASTERS + self._workers
+        self._simulation.run_while(lambda: len(self._vitals.living()) != whole, UP_SECONDS)
+
+    def _operators(self) -> list[Operator]:
+        return [self._master, self._annex] if self._annex else [self._master]
 
     def _plan(self) -> None:
         simulation, scale, now = self._simulation, self._scale, self._simulation.now
@@ -169,11 +192,14 @@ class Run:
     def _lacking(self) -> list[str]:
         """What a whole cluster has, and this one has not."""
         lacking = []
-        for program, wanted in (("chat-worker", WORKERS), ("chat-master", self._masters())):
+        for program, wanted, in_all in (
+            ("chat-worker", WORKERS, self._workers),
+            ("chat-master", self._masters(), self._masters()),
+        ):
             living = len(self._server.living(program))
             running = [process.program for process in self._vitals.living()].count(program)
-            if living != wanted or running != wanted:
-                lacking.append(f"there are {living} of {program}, of which {running} run")
+            if living != wanted or running != in_all:
+                lacking.append(f"there are {living} of {program} on the server, and {running} run in all")
         if not self._server.disk.locks:
             lacking.append("nobody holds the lease")
         people = self._people()
@@ -215,13 +241,17 @@ class Run:
                 yield f"growth: {program} has {connections} connections, and had {connections_before}"
 
     def _stop(self) -> None:
-        """The operator stops the cluster; nothing may be left of it."""
-        self._operator.stop()
+        """The operators stop the cluster; nothing may be left of it."""
+        for operator in self._operators():
+            operator.stop()
         try:
-            self._simulation.run_while(self._server.living, STOP_SECONDS)
+            self._simulation.run_while(self._left, STOP_SECONDS)
         except NotInTime:
-            left = ", ".join(process.name for process in self._server.living())
+            left = ", ".join(process.name for process in self._left())
             self.violations.append(f"stopping: after {STOP_SECONDS} s there was still {left}")
+
+    def _left(self) -> list[SimProcess]:
+        return [process for operator in self._operators() for process in operator.host.living()]
 
     def _read_log(self) -> list[Entry]:
         # Nothing may be written that the simulated disk does not know of, not even by a recovery.

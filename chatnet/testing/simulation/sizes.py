@@ -27,9 +27,6 @@ SIZES = (
     Size("NEAR", ("chatnet.worker.listening",), (1, 4, 20)),
     Size("SLICE", (f"{_STORE}.reader",), (1, 3, 10)),
     Size("PAGE_ENTRIES", (f"{_STORE}.pages", f"{_STORE}.sqlite", f"{_STORE}.sqlite_reads"), (20, 30)),
-    Size(
-        "PAGE_BYTES", (_STORE, f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.master.log_server"), (10_000,)
-    ),
     Size("SNAPSHOT_INTERVALS", (f"{_STORE}.pages", f"{_STORE}.remote"), (1, 3)),
     Size("MAX_DRAFTS", (f"{_STORE}.remote",), (1, 3, 10)),
     Size("_MAX_DRAFTS", (f"{_STORE}.sqlite",), (1, 3, 10)),
@@ -38,9 +35,12 @@ SIZES = (
     Size("MOST_DRAFTS", ("chatnet.worker.drafts",), (2, 5)),
     Size("MOST_WAITING", ("chatnet.worker.turns",), (2, 4)),
 )
+PAGE_BYTES = Size(
+    "PAGE_BYTES", (_STORE, f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.master.log_server"), (10_000,)
+)
 WINDOWS = (4_000, 20_000, 60_000)
 """How much a window holds, in bytes."""
-BUFFERS = (1_000, 4_000, 16_000, 128_000)
+BUFFERS = (1_000, 4_000, 16_000)
 """What a kernel keeps for a socket in each direction, in bytes."""
 TRANSPORTS = (1_000, 8_000)
 """At how much unsent a transport says that it is full, in bytes."""
@@ -63,23 +63,27 @@ def small_sizes(chance: random.Random, network: Any) -> Iterator[dict[str, int]]
         before.append((owner, name, getattr(owner, name)))
         setattr(owner, name, value)
 
+    def draw(size: Size) -> None:
+        drawn[size.name] = chance.choice(size.choices)
+        for module in size.modules:
+            put(import_module(module), size.name, drawn[size.name])
+
     if chance.random() < 0.5:
         for size in SIZES:
             if chance.random() < OFTEN:
-                drawn[size.name] = chance.choice(size.choices)
-                for module in size.modules:
-                    put(import_module(module), size.name, drawn[size.name])
+                draw(size)
         if chance.random() < OFTEN:
+            # All three: who does not read fills one after the other, in the time that there is.
+            draw(PAGE_BYTES)
             drawn["transport"] = chance.choice(TRANSPORTS)
             put(FileDescriptor, "bufferSize", drawn["transport"])
+            drawn["buffer"] = network.buffer = chance.choice(BUFFERS)
         if chance.random() < OFTEN:
             drawn["ping every"] = int(CLIENT_PULSE[1])
             put(service, "CLIENT_PULSE", CLIENT_PULSE)
         if chance.random() < OFTEN:
             drawn["window"] = chance.choice(WINDOWS)
             put(Window.__init__, "__defaults__", (0, drawn["window"]))
-        if chance.random() < OFTEN:
-            drawn["buffer"] = network.buffer = chance.choice(BUFFERS)
     try:
         yield drawn
     finally:

@@ -28,6 +28,8 @@ ARRIVAL_SECONDS = 2.0
 """All users start their clients within so many seconds."""
 BURST = 12
 """How many posts come at once, at most, when somebody talks fast."""
+PASTE = 40
+"""How many long posts come at once, at most, when somebody pastes."""
 LONGEST_ABSENCE = 10.0
 """How long somebody stays away, or does not read, at most, in seconds."""
 AGAIN_SECONDS = 2.0
@@ -60,6 +62,7 @@ class Habits:
     look_back: float
     list_rooms: float
     burst: float
+    paste: float
     mention: float
     topic: float
     long_text: float
@@ -81,6 +84,7 @@ class Habits:
             look_back=often(0.2),
             list_rooms=often(0.1),
             burst=often(0.3),
+            paste=often(0.03),
             mention=often(0.6),
             topic=often(0.6),
             long_text=often(0.9),
@@ -107,9 +111,12 @@ def plan(chance: random.Random, users: Sequence[str], posts: int, start: float, 
             steps.append(Step(arrives + chance.random(), user, "chat"))
     while posts > 0:
         user, at = chance.choice(users), start + ARRIVAL_SECONDS + chance.random() * seconds
-        count = min(posts, chance.randint(2, BURST) if chance.random() < habits.burst else 1)
+        pastes = chance.random() < habits.paste
+        most = PASTE if pastes else BURST if chance.random() < habits.burst else 1
+        count = min(posts, chance.randint(1, most))
         posts -= count
-        steps += (Step(at, user, "post", (_text(chance, users, habits),)) for _ in range(count))
+        texts = [_text(chance, users, habits, pastes) for _ in range(count)]
+        steps += (Step(at, user, "post", (text,)) for text in texts)
         steps += _besides(chance, users, habits, user, start + ARRIVAL_SECONDS, seconds)
     steps.sort(key=lambda step: step.time)
     return steps
@@ -129,7 +136,8 @@ def _besides(
     perhaps(habits.leave, "leave", _room(chance, users))
     perhaps(habits.chat, chance.choice(("chat", "unchat", "chat_anew", "chat_anew_twice")))
     perhaps(habits.hang_up, "hang_up", _absence(chance))
-    perhaps(habits.lag, "lag", _absence(chance))
+    # For so long that what is posted meanwhile fills all buffers there are.
+    perhaps(habits.lag, "lag", 2 * _absence(chance))
     perhaps(habits.begin_anew, "begin_anew", _absence(chance))
     perhaps(habits.look_back, "look_back", _room(chance, users), chance.randint(1, 3))
     perhaps(habits.list_rooms, "list_rooms", chance.choice(("", "#", "a")))
@@ -144,13 +152,13 @@ def _room(chance: random.Random, users: Sequence[str]) -> str:
     return chance.choice(users) if chance.random() < 0.7 else chance.choice(TOPICS)
 
 
-def _text(chance: random.Random, users: Sequence[str], habits: Habits) -> str:
+def _text(chance: random.Random, users: Sequence[str], habits: Habits, pasted: bool) -> str:
     words = [chance.choice(WORDS) for _ in range(chance.randint(1, 6))]
     if chance.random() < habits.mention:
         words.append(f"@{chance.choice(users)}")
     if chance.random() < habits.topic:
         words.append(chance.choice(TOPICS))
-    if chance.random() < habits.long_text:
+    if pasted or chance.random() < habits.long_text:
         words.append(chance.choice("hä!") * chance.randrange(MAX_TEXT // 2, MAX_TEXT - 200))
     return " ".join(words)
 
