@@ -25,10 +25,7 @@ LONGEST_STEP = 3.0
 
 
 class Operator:
-    """Keeps ``program`` running on ``host``: when none is left, somebody starts it again after a while.
-
-    ``starts`` counts how often.
-    """
+    """Keeps ``program`` running on ``host``: when none is left, somebody starts it again after a while."""
 
     def __init__(
         self, host: Host, program: str, *arguments: str, environ: Mapping[str, str] | None = None
@@ -38,7 +35,6 @@ class Operator:
         self._environ = environ
         self._chance = host.simulation.chance(f"operator {host.name}")
         self._stopping = False
-        self.starts = 0
 
     def start(self) -> None:
         """Start it, if the host is up and none lives; and look again from time to time."""
@@ -49,7 +45,6 @@ class Operator:
 
     def _start(self) -> None:
         if self.host.is_up and not self.host.living(self._argv[0]):
-            self.starts += 1
             self.host.start(*self._argv, environ=self._environ)
 
     @property

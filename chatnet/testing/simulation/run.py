@@ -211,9 +211,9 @@ class Run:
         return lacking
 
     def _masters(self) -> int:
-        """How many masters there are in peace: those that were started by hand are never one too many."""
-        masters = self._server.living("chat-master")
-        return max(MASTERS, sum("--spawned" not in master.arguments for master in masters))
+        """How many masters there are in peace: replicas that were started by hand are never one too many."""
+        replicas = [one for one in self._server.living("chat-master") if one is not self._master.primary]
+        return max(MASTERS, 1 + sum("--spawned" not in replica.arguments for replica in replicas))
 
     def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
         """Nothing may have grown since ``before`` but by what the users have, and little may happen."""
