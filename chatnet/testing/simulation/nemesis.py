@@ -24,6 +24,8 @@ OTHER_PORT = 64481
 """Where another master on the same host listens."""
 SLOWEST = 25.0
 """By how much a link is slowed, at most; so that what is late comes before its sender is taken for dead."""
+STOP_SECONDS = (1.0, 5.0)
+"""How long a process is stopped: between these. After three, others take it for dead."""
 LONGEST_STEP = 3.0
 """How far a wall clock steps at most, in seconds."""
 
@@ -264,9 +266,7 @@ class Nemesis:
     def _pause(self, process: SimProcess | None) -> bool:
         if not self._signal(process, signal.SIGSTOP):
             return False
-        # Often for longer than the three seconds after which others take it for dead.
-        seconds = self._chance.uniform(0.0, LONGEST_FAULT)
-        return self._after(seconds, lambda: self._signal(process, signal.SIGCONT))
+        return self._after(self._chance.uniform(*STOP_SECONDS), lambda: self._signal(process, signal.SIGCONT))
 
     def _suspend(self, host: Host) -> bool:
         if host.is_asleep or not host.is_up:

@@ -19,6 +19,9 @@ MOST_PAGES = 8
 """How many pages a session may read to their end, though the window held the rest: that doubles each time how
 many entries it takes from the window at once, and the log does not grow by 256 meanwhile."""
 
+LATE = 1.0
+"""Who stood still for so many seconds more than between two looks must not judge, but begin anew to count."""
+
 
 @contextmanager
 def probes(simulation: Simulation, keep: Callable[[Event], object]) -> Iterator[None]:
@@ -67,16 +70,19 @@ def _lives(simulation: Simulation, link: Link) -> str:
         return ""
     ends = (ours.connection.client, ours.connection.server)
     theirs = ends[1] if ours is ends[0] else ends[0]
+    pulse, now = link.pulse, simulation.now
     # Between two pings passes some time, and a process that was stopped skips one.
-    since = simulation.now - link.pulse._patience - link.pulse._every - 1.0
-    heard = [simulation.network.link(theirs.host, ours.host), simulation.network.link(ours.host, theirs.host)]
+    since = now - pulse._patience - pulse._every - 1.0
+    ways = [simulation.network.link(theirs.host, ours.host), simulation.network.link(ours.host, theirs.host)]
     if (
         theirs.is_closed
-        or not theirs.process.runs
-        or theirs.process.runs_since > since
         or any(end.inbound is None or end.inbound.is_lost for end in ends)
-        or any(way.cut or way.open_since > since for way in heard)
+        or any(way.cut or way.open_since > since for way in ways)
     ):
         return ""
-    unread = ", and what it said was not read" if ours.readable else ""
-    return f"{theirs.owner} was taken for dead, and lives{unread}"
+    judge = ours.process
+    if judge.stood_still > pulse._tick + LATE and judge.runs_since > now - pulse._patience + pulse._tick:
+        return f"{theirs.owner} was taken for dead by one who had not run itself"
+    if not theirs.process.runs or theirs.process.runs_since > since:
+        return ""
+    return f"{theirs.owner} was taken for dead, and lives"

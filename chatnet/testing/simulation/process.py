@@ -41,8 +41,8 @@ class Status(NamedTuple):
 
 
 class SimProcess:
-    """A process of ``host``. ``runs`` is whether its code runs now, and ``runs_since`` since when it does;
-    ``status`` is None while it lives.
+    """A process of ``host``. ``runs`` is whether its code runs now, and ``runs_since`` since when it does,
+    after it had stood still for ``stood_still`` seconds; ``status`` is None while it lives.
 
     What it prints is appended to the file ``output``.
     """
@@ -67,7 +67,8 @@ class SimProcess:
         self.name = f"{host.name}:{self.program}[{pid}]"
         self.chance = self.simulation.chance(f"process {self.name}")
         self.runs = not host.is_asleep
-        self.runs_since = host.simulation.now
+        self.runs_since = self._stands_since = host.simulation.now
+        self.stood_still = 0.0
         self.is_dead = False
         self.status: Status | None = None
         self.sockets: dict[int, SimSocket] = {}
@@ -167,9 +168,12 @@ class SimProcess:
     def look_whether_it_runs(self) -> None:
         """It was stopped or continued, or its host was."""
         before, self.runs = self.runs, not (self.is_dead or self._is_stopped or self.host.is_asleep)
+        now = self.simulation.now
+        if before and not self.runs:
+            self._stands_since = now
         if not self.runs or before:
             return
-        self.runs_since = self.simulation.now
+        self.runs_since, self.stood_still = now, now - self._stands_since
         missed, self._missed = self._missed, []
         timers = [event for event in missed if event[0] == self.reactor.fire]
         others = [event for event in missed if event[0] != self.reactor.fire]
