@@ -25,7 +25,7 @@ TOKEN_BYTES = 32
 MIN_PASSWORD, MAX_PASSWORD = 8, 1024
 """How long a password may be, in bytes of UTF-8."""
 
-Role = Literal["worker", "operator"]
+Role = Literal["worker", "replica", "operator"]
 
 _SHA256 = "sha256:"
 _ARGON2_TIME, _ARGON2_MEMORY_KIB, _ARGON2_LANES = 3, 65536, 4  # RFC 9106's second recommended option

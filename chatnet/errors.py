@@ -68,6 +68,11 @@ class NoWorkers(ChatnetError):
     sentence = "No worker is up at the moment; try again in a second."
 
 
+class NoReplica(ChatnetError):
+    code = b"NO_REPLICA"
+    sentence = "No replica stands by to hand over to; try again in a second."
+
+
 class BadName(ChatnetError):
     code = b"BAD_NAME"
     sentence = "{name} is not a name: a name has 1 to 32 of the letters a-z, digits, - and _."

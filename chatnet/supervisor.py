@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ GOOD_LIFE = 30.0
 """A child that lived for so many seconds did not die young."""
 TERM_SECONDS = 10.0
 """How long children may take to stop by themselves; then they are killed."""
+UNLINKED_SECONDS = 30.0
+"""A child that has had no link for so long hangs, or has lost its way: it is killed."""
 LAST_LINES = 5
 
 
@@ -111,6 +113,8 @@ class Supervisor:
         self._environ = environ
         self._tell = tell
         self._slots: list[Slot] = []
+        self._dropped: list[Child] = []
+        self._unlinked: dict[int, float] = {}
         self._stopping = False
 
     @property
@@ -125,6 +129,33 @@ class Supervisor:
             slot = Slot(name, self._logs / f"{name}.log")
             self._slots.append(slot)
             self._start(slot)
+
+    def drop(self) -> None:
+        """Keep one child less: the last one is stopped."""
+        slot = self._slots.pop()
+        if slot.waiting is not None:
+            slot.waiting.cancel()
+        if slot.child is not None:
+            self._dropped.append(slot.child)
+            slot.child.signal("TERM")
+
+    def look_after(self, linked: Collection[int], seconds: float) -> None:
+        """``seconds`` after the last look, ``linked`` have a link; who has none for long is killed."""
+        self._unlinked = {
+            pid: self._unlinked.get(pid, 0.0) + seconds for pid in self.pids() if pid not in linked
+        }
+        for pid, unlinked in self._unlinked.items():
+            if unlinked > UNLINKED_SECONDS:
+                self._tell(f"process {pid} has had no link for {unlinked:.0f} s; it is killed")
+                self.kill(pid)
+
+    def leave(self) -> None:
+        """Let all children live on by themselves; none is started any more."""
+        self._stopping = True
+        for slot in self._slots:
+            if slot.waiting is not None:
+                slot.waiting.cancel()
+                slot.waiting = None
 
     def pids(self) -> list[int]:
         """The children that run."""
@@ -142,11 +173,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stop all children, and wait until each is gone: asked at first, killed after ten seconds."""
-        self._stopping = True
-        for slot in self._slots:
-            if slot.waiting is not None:
-                slot.waiting.cancel()
-                slot.waiting = None
+        self.leave()
         children = self._children()
         for child in children:
             child.signal("TERM")
@@ -157,7 +184,7 @@ class Supervisor:
             deadline.cancel()
 
     def _children(self) -> list[Child]:
-        return [slot.child for slot in self._slots if slot.child is not None]
+        return [slot.child for slot in self._slots if slot.child is not None] + self._dropped
 
     def _kill_all(self) -> None:
         for child in self._children():
@@ -187,6 +214,10 @@ class Supervisor:
 
     def _died(self, slot: Slot, child: Child, reason: Failure) -> None:
         slot.child = None
+        if child in self._dropped:
+            self._dropped.remove(child)
+            self._log.info("{name} (pid {pid}) has stopped", name=slot.name, pid=child.pid)
+            return
         what = f"{slot.name} (pid {child.pid}) {_how_it_ended(reason, self._stopping)}"
         if self._stopping:
             self._log.info("{what}", what=what)

@@ -77,6 +77,15 @@ class Processes(Protocol):
     def parent_pid(self) -> int:
         """The process that started this one; another one once that is dead."""
 
+    def started(self, pid: int) -> int | None:
+        """When a process was started, in clock ticks since the machine came up; None if it is gone."""
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        """Send a signal to a process if ``is_it()``, asked when its pid can pass to no other unnoticed.
+
+        False if it is gone, or another.
+        """
+
     def exit(self, status: int) -> None:
         """End this process at once, after its output is flushed."""
 
@@ -269,6 +278,28 @@ class RealProcesses:
 
     def parent_pid(self) -> int:
         return os.getppid()
+
+    def started(self, pid: int) -> int | None:
+        try:
+            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if state in "ZX" else int(fields[18])
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            return False
+        try:
+            if not is_it():
+                return False
+            signal.pidfd_send_signal(descriptor, number)
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
 
     def exit(self, status: int) -> None:
         for stream in (sys.__stdout__, sys.__stderr__):

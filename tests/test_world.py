@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +45,21 @@ def test_a_settled_process_looks_for_garbage_rarely_and_not_in_what_it_had() -> 
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+def test_a_process_is_known_by_its_pid_and_when_it_was_started() -> None:
+    """A signal reaches that very one; one that is dead, even if nobody has asked for its status, is gone."""
+    processes = RealProcesses()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        started = processes.started(child.pid)
+        assert started is not None
+        assert started >= (processes.started(os.getpid()) or 0) > 0
+        assert not processes.send(
+            child.pid, signal.SIGKILL, lambda: processes.started(child.pid) == started + 1
+        )
+        assert child.poll() is None
+        assert processes.send(child.pid, signal.SIGKILL, lambda: processes.started(child.pid) == started)
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert processes.started(child.pid) is None
+        assert child.wait() == -signal.SIGKILL
+    assert not processes.send(child.pid, signal.SIGKILL, lambda: True)

@@ -2,13 +2,16 @@
 
 tap             the options of twistd chat-master
 settings        what was chosen, and what follows from it                                    pure
-service         the process: takes the lease, or says who holds it
+service         the process: takes the lease, or stands by for it
+replica         standing by: follows the primary, and goes for the lease when that is gone
 wiring          puts a primary together
 primary         what runs while the lease is held: the log, the port, the workers
 links           all connections to it
 cluster         the workers, as the primary commands them
+replicas        the replicas, as the primary keeps them
+missing         processes of this host that are not our children, and have lost their link
 registry        the workers that are registered, and what they report                        pure
 placement       which worker a client is sent to, and under which address                    pure
-conversations   what strangers, workers and operators may say to the primary
+conversations   what strangers, workers, replicas and operators may say to the primary
 log_server      the log, served to a worker: appends, reads, and pushes of what was committed
 """

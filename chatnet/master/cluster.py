@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
@@ -13,27 +14,25 @@ from chatnet.addresses import Address
 from chatnet.errors import NoWorkers
 from chatnet.link import Link
 from chatnet.master.links import all_gone
+from chatnet.master.missing import Missing
 from chatnet.master.placement import Placement, address_for_clients
-from chatnet.master.registry import Registry, Worker
+from chatnet.master.registry import Registry, Worker, name_of
 from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.wire.cluster import Load, Shutdown, WorkerIdentity
 from chatnet.wire.operate import WorkerStatus
+from chatnet.world import Processes
 
 ADOPTION_SECONDS = 1.0
 """How long a new primary waits for workers that still live, before it starts others."""
-RETURN_SECONDS = 3.0
-"""How long an adopted worker may be without a link before another is started in its place."""
-
-UNLINKED_SECONDS = 30.0
-"""A child that has had no link for so long hangs, or has lost its way: it is killed."""
 LOOK_SECONDS = 5.0
+"""How often it is looked whether children have links."""
 
 
 class Cluster:
     """Keeps ``wanted`` workers on this host, named ``host``: adopted ones, and children of the supervisor.
 
     Workers started by hand, and those of other hosts, are neither counted nor touched. ``up`` is called
-    once, when as many workers as wanted have registered.
+    once, when as many workers as wanted have registered; ``changed`` whenever a worker came or went.
     """
 
     _log = Logger()
@@ -46,10 +45,12 @@ class Cluster:
         registry: Registry[Link],
         placement: Placement,
         supervisor: Supervisor,
+        processes: Processes,
         clock: IReactorTime,
         monotonic: Callable[[], float],
         wall: Callable[[], float],
         up: Callable[[], None],
+        changed: Callable[[], None],
     ) -> None:
         self._epoch = epoch
         self._host = host
@@ -61,15 +62,26 @@ class Cluster:
         self._monotonic = monotonic
         self._wall = wall
         self._up: Callable[[], None] | None = up
-        self._calls: list[IDelayedCall] = []
-        self._unlinked: dict[int, float] = {}
+        self._changed = changed
+        self._adopting: IDelayedCall | None = None
+        self._missing = Missing(processes, clock, self._gone)
         self._looking = LoopingCall(self._look_after_children)
         self._looking.clock = clock
         self._settled = self._stopping = False
 
-    def start(self) -> None:
-        """Wait a moment for workers that still live, then fill up."""
-        self._settle_in(ADOPTION_SECONDS)
+    def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
+        """Those that are ``expected`` may take a while to come back; the others are started.
+
+        Who is expected is known from the primary before us. If nobody is, wait a moment for workers that
+        still live, and then fill up.
+        """
+        for worker in expected:
+            if worker.spawned and worker.host == self._host:
+                self._miss(worker)
+        if expected:
+            self._settle()
+        else:
+            self._adopting = self._clock.callLater(ADOPTION_SECONDS, self._settle)
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._looking.start(LOOK_SECONDS, now=False).addErrback(
             lambda why: self._log.failure("Nobody looks after the children any more", why)
@@ -99,6 +111,8 @@ class Cluster:
         worker, before = self._registry.register(identity, link)
         if before is not None:
             before.link.abort()
+        elif self._missing.back(identity.id):
+            self._note(f"{worker.name} came back")
         else:
             self._note(f"{worker.name} joined")
         if self._settled and self._is_adopted(worker):
@@ -119,9 +133,11 @@ class Cluster:
                 self._note(f"{worker.name} hangs; it is killed")
                 self._supervisor.kill(worker.identity.pid)
             return
-        self._note(f"{worker.name} {'fell silent' if hung else 'is gone'}")
-        if worker.identity.spawned:
-            self._settle_in(RETURN_SECONDS)
+        self._note(f"{worker.name} {'fell silent' if hung else 'lost its link'}")
+        if worker.identity.spawned and worker.identity.host == self._host and not worker.leaving:
+            self._miss(worker.identity)
+            if self._settled:
+                self._settle()
 
     def workers(self, reached: str, head: int) -> list[WorkerStatus]:
         """The workers, for the operator who reached us at ``reached``; the log ends at ``head``."""
@@ -153,17 +169,26 @@ class Cluster:
 
     async def stop(self) -> None:
         """Stop this host's spawned workers; wait for them and for all others that were told to stop."""
-        self._stopping = True
-        self._looking.stop()
-        for call in self._calls:
-            if call.active():
-                call.cancel()
+        self._end()
+        self._missing.let_go(signal.SIGTERM)
         for worker in self._adopted():
             self._shut_down(worker)
         leaving = [worker.link for worker in self._registry.workers() if worker.leaving]
         await self._supervisor.stop()
         if not await all_gone(leaving, TERM_SECONDS, self._clock):
             self._log.warn("Some workers that were told to stop are still here; leaving them")
+
+    def leave(self) -> None:
+        """Command no more; all workers live on, for the next primary."""
+        self._end()
+        self._missing.let_go()
+        self._supervisor.leave()
+
+    def _end(self) -> None:
+        self._stopping = True
+        self._looking.stop()
+        if self._adopting is not None and self._adopting.active():
+            self._adopting.cancel()
 
     def _shut_down(self, worker: Worker[Link]) -> None:
         worker.leaving = True
@@ -174,9 +199,14 @@ class Cluster:
 
     # ---- how many there are ----
 
-    def _settle_in(self, seconds: float) -> None:
-        self._calls = [call for call in self._calls if call.active()]
-        self._calls.append(self._clock.callLater(seconds, self._settle))
+    def _miss(self, worker: WorkerIdentity) -> None:
+        if not self._missing.miss(worker.id, worker, name_of(worker)):
+            self._note(f"{name_of(worker)} is dead")
+
+    def _gone(self, sentence: str) -> None:
+        self._note(sentence)
+        if self._settled:
+            self._settle()
 
     def _settle(self) -> None:
         """Start as many as are missing, and stop as many adopted ones as there are too many."""
@@ -184,7 +214,7 @@ class Cluster:
             return
         self._settled = True
         adopted = self._adopted()
-        self._supervisor.keep(self._wanted - len(adopted))
+        self._supervisor.keep(self._wanted - len(adopted) - len(self._missing))
         # Those stay who have the most clients; of equals, who came first.
         adopted.sort(key=lambda worker: -worker.load.sessions)
         for worker in adopted[max(0, self._wanted - self._supervisor.count) :]:
@@ -194,15 +224,7 @@ class Cluster:
 
     def _look_after_children(self) -> None:
         linked = {worker.identity.pid for worker in self._registry.workers() if self._is_child(worker)}
-        self._unlinked = {
-            pid: self._unlinked.get(pid, 0.0) + LOOK_SECONDS
-            for pid in self._supervisor.pids()
-            if pid not in linked
-        }
-        for pid, seconds in self._unlinked.items():
-            if seconds > UNLINKED_SECONDS:
-                self._note(f"process {pid} has had no link for {seconds:.0f} s; it is killed")
-                self._supervisor.kill(pid)
+        self._supervisor.look_after(linked, LOOK_SECONDS)
 
     def _adopted(self) -> list[Worker[Link]]:
         return [worker for worker in self._registry.open().values() if self._is_adopted(worker)]
@@ -222,3 +244,4 @@ class Cluster:
     def _note(self, what: str) -> None:
         self._log.info("{what}", what=what)
         self._registry.note(what, self._wall())
+        self._changed()

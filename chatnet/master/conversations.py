@@ -1,4 +1,4 @@
-"""What strangers, workers and operators may say to the primary."""
+"""What strangers, workers, replicas and operators may say to the primary."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
 from chatnet.master.log_server import Broadcast, LogServer, PrimaryLog
 from chatnet.master.registry import Worker
+from chatnet.master.replicas import Replica, Replicas
 from chatnet.pulse import Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
-from chatnet.wire.operate import ClusterStatus, Status, Stop
+from chatnet.wire.operate import ClusterStatus, Status, StepDown, Stop
+from chatnet.wire.replica import Attach, MasterIdentity
 
 PULSE_TICK, PING_EVERY, PATIENCE = 0.25, 1.0, 3.0
 """How the links within the cluster are watched, in seconds; see :class:`~chatnet.pulse.Pulse`."""
@@ -113,12 +115,41 @@ class FromWorker(LogServer):
         return self._worker
 
 
-class FromOperator(Locator):
-    """An operator. ``status(reached)`` and ``stop()`` are the primary's."""
+class FromReplica(Locator):
+    """A replica. ``over(seen)`` is called when it knows of an epoch later than ours."""
 
-    def __init__(self, status: Callable[[str], ClusterStatus], stop: Callable[[], None]) -> None:
+    def __init__(self, replicas: Replicas, over: Callable[[int], None], epoch: int) -> None:
+        self._replicas = replicas
+        self._over = over
+        self._epoch = epoch
+        self._replica: Replica | None = None
+
+    @Attach.responder
+    def attach(self, master: MasterIdentity, seen: int) -> dict[str, Any]:
+        if seen > self._epoch:
+            self._over(seen)
+            raise StaleEpoch.of(theirs=self._epoch, ours=seen)
+        if self._replica is None:
+            self._replica = self._replicas.attach(master, self.link)
+        return {"epoch": self._epoch}
+
+    def lost(self, reason: Failure) -> None:
+        if self._replica is not None:
+            self._replicas.lost(self._replica, hung=self.link.silent >= PATIENCE)
+
+
+class FromOperator(Locator):
+    """An operator. ``status(reached)``, ``stop()`` and ``step_down()`` are the primary's."""
+
+    def __init__(
+        self,
+        status: Callable[[str], ClusterStatus],
+        stop: Callable[[], None],
+        step_down: Callable[[], None],
+    ) -> None:
         self._status = status
         self._stop = stop
+        self._step_down = step_down
 
     @Status.responder
     def status(self) -> dict[str, Any]:
@@ -127,4 +158,9 @@ class FromOperator(Locator):
     @Stop.responder
     def stop(self) -> dict[str, Any]:
         self._stop()
+        return {}
+
+    @StepDown.responder
+    def step_down(self) -> dict[str, Any]:
+        self._step_down()
         return {}

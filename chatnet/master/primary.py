@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
+from chatnet.errors import NoReplica
 from chatnet.link import Link
 from chatnet.master.cluster import Cluster
 from chatnet.master.links import Links
 from chatnet.master.registry import Registry
+from chatnet.master.replicas import Replicas
 from chatnet.pulse import Pulse
 from chatnet.store.sqlite import SqliteLog
+from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.operate import ClusterStatus, MasterStatus
+from chatnet.wire.replica import MasterIdentity
 
 
 class Primary:
@@ -37,6 +41,8 @@ class Primary:
         pulse: Pulse,
         registry: Registry[Link],
         cluster: Cluster,
+        replicas: Replicas,
+        note: Callable[[str], None],
         stop_process: Callable[[], None],
     ) -> None:
         self._host = host
@@ -48,33 +54,59 @@ class Primary:
         self._pulse = pulse
         self._registry = registry
         self._cluster = cluster
+        self._replicas = replicas
+        self._note = note
         self._stop_process = stop_process
-        self._stopping = False
+        self._stopping = self._handing_over = False
 
     @property
     def epoch(self) -> int:
         """The epoch that it commands in."""
         return self._store.epoch
 
-    def start(self) -> None:
-        """Begin to command."""
+    def start(self, workers: Sequence[WorkerIdentity] = (), replicas: Sequence[MasterIdentity] = ()) -> None:
+        """Begin to command; these are expected to come back from the primary before us."""
         self._pulse.start()
-        self._cluster.start()
+        self._replicas.start(replicas)
+        self._cluster.start(workers)
 
-    async def stop(self) -> None:
-        """Stop this host's workers, serving them to the end; then close everything."""
+    async def stop(self, release: Callable[[], None]) -> None:
+        """Stop this host's replicas, then its workers, serving them to the end; then close everything.
+
+        Handing over, nobody is stopped. ``release`` lets the lease go: after the last commit, and before
+        those who wait for it are told, by the loss of their links.
+        """
         await maybeDeferred(self._listening.stopListening)
-        await self._cluster.stop()
-        self._pulse.stop()
-        await self._links.close()
+        if self._handing_over:
+            self._replicas.leave()
+            self._cluster.leave()
+        else:
+            await self._replicas.stop()
+            await self._cluster.stop()
         await self._store.close()
+        self._pulse.stop()
+        release()
+        await self._links.close()
 
     def stop_cluster(self) -> None:
-        """Tell all workers everywhere to stop, and then stop this process."""
+        """Tell all replicas and workers everywhere to stop, and then stop this process."""
         if not self._stopping:
             self._stopping = True
             self._log.info("An operator stops the cluster")
+            self._replicas.shut_down_all()
             self._cluster.shut_down_all()
+            self._stop_process()
+
+    def step_down(self) -> None:
+        """Stop this process alone, and leave all others to a replica.
+
+        :raises NoReplica: there is none.
+        """
+        if not len(self._replicas):
+            raise NoReplica(NoReplica.sentence)
+        if not self._stopping:
+            self._stopping = self._handing_over = True
+            self._note(f"primary (pid {self._pid}) on {self._host} is told to hand over")
             self._stop_process()
 
     def status(self, reached: str) -> ClusterStatus:
@@ -86,7 +118,10 @@ class Primary:
             epoch=self._store.epoch,
             head=head,
             trouble=self._store.trouble,
-            masters=[MasterStatus("primary", self._host, self._pid, str(address))],
+            masters=[
+                MasterStatus("primary", self._host, self._pid, str(address)),
+                *self._replicas.statuses(),
+            ],
             workers=self._cluster.workers(reached, head),
             events=self._registry.events(),
         )

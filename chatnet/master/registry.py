@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -34,7 +35,7 @@ class Worker(Generic[L]):
     @property
     def name(self) -> str:
         """The worker in a sentence."""
-        return f"worker {self.identity.id} on {self.identity.host} (pid {self.identity.pid})"
+        return name_of(self.identity)
 
     def report(self, load: Load, now: float) -> None:
         """It carries ``load`` at ``now``, in seconds of a clock that does not step."""
@@ -45,12 +46,17 @@ class Worker(Generic[L]):
         self.load, self.reported = load, now
 
 
+def name_of(worker: WorkerIdentity) -> str:
+    """The worker in a sentence."""
+    return f"worker {worker.id} on {worker.host} (pid {worker.pid})"
+
+
 class Registry(Generic[L]):
     """The workers by id, in the order in which they registered; and the newest events, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: Iterable[Event] = ()) -> None:
         self._workers: dict[str, Worker[L]] = {}
-        self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._events: deque[Event] = deque(events, maxlen=KEPT_EVENTS)
 
     def __len__(self) -> int:
         return len(self._workers)

@@ -24,6 +24,8 @@ class Settings:
     ports: range | None
     advertise: str | None
     post_rate: int
+    replicas: int = 2
+    spawned: bool = False
     usual_port: int = MASTER_PORT
 
     @classmethod
@@ -38,6 +40,8 @@ class Settings:
             ports=options["ports"],
             advertise=options["advertise"],
             post_rate=options["post-rate"],
+            replicas=options["replicas"],
+            spawned=bool(options["spawned"]),
             usual_port=usual_port,
         )
 
@@ -47,8 +51,17 @@ class Settings:
 
     def worker_command(self, python: str, port: int, pid: int) -> list[str]:
         """What to run for a worker of the master that is process ``pid`` and listens on ``port``."""
-        command = [python, "-c", _TWISTD, "-n", "--pidfile=", "chat-worker", "--spawned", str(pid)]
-        command += ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
+        where = ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
+        return self._command(python, "chat-worker", "--spawned", str(pid), *where)
+
+    def replica_command(self, python: str, port: int) -> list[str]:
+        """What to run for a replica of the master that listens on ``port``."""
+        counts = ["--workers", str(self.workers), "--replicas", str(self.replicas)]
+        listen = str(Address(self.listen.host, port))
+        return self._command(python, "chat-master", "--spawned", "--listen", listen, *counts)
+
+    def _command(self, python: str, program: str, *options: str) -> list[str]:
+        command = [python, "-c", _TWISTD, "-n", "--pidfile=", program, *options]
         command += ["--data", str(self.data), "--token-file", str(self.token_file)]
         command += ["--post-rate", str(self.post_rate)]
         if self.ports is not None:

@@ -17,7 +17,8 @@ class Options(ProgramOptions):
     synopsis = "[options]"
     longdesc = (
         "Runs a chatnet cluster on this machine: the primary master, which keeps the log and starts and "
-        "watches the workers. Then chat with: twistd -n chat-client NAME."
+        "watches the workers, and replicas, of which one takes over when it dies. Then chat with: "
+        "twistd -n chat-client NAME. On the data of a cluster that runs it becomes a replica."
     )
     optParameters = [
         ["data", None, "chatnet-data", "The directory of the log, the token and the workers' output."],
@@ -31,10 +32,12 @@ class Options(ProgramOptions):
         ],
         ["token-file", None, None, "The cluster's token, made if missing. [default: DATA/cluster.token]"],
         ["workers", None, 3, "How many workers to keep running on this machine.", a_count],
+        ["replicas", None, 2, "How many replicas to keep standing by.", a_count],
         ["ports", None, None, "The ports for these workers, A-B; without it, any that are free.", port_range],
         ["advertise", None, None, "The host where clients find these workers, if not the master's.", a_host],
         ["post-rate", None, 20, "How many posts a second a client may make for long; 0: no limit.", a_count],
     ]  # fmt: skip
+    optFlags = [["spawned", None, "Set by the primary that starts this replica; not for people."]]
 
 
 def makeService(options: Options) -> IService:

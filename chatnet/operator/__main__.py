@@ -16,6 +16,7 @@ from chatnet.auth import find_token
 from chatnet.errors import CannotStart
 from chatnet.operator.asking import reach
 from chatnet.operator.status import as_json, as_table, ask_status
+from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
 from chatnet.options import MASTER_HELP, find_masters
 from chatnet.world import World
@@ -44,6 +45,12 @@ class StopOptions(CommandOptions):
     longdesc = "Stops the whole cluster: all workers and masters, on all machines."
 
 
+class StepDownOptions(CommandOptions):
+    """What ``stepdown`` is told."""
+
+    longdesc = "Has the primary hand over to a replica and exit; workers and clients go on."
+
+
 class Options(usage.Options):
     """The command, and its options."""
 
@@ -51,11 +58,12 @@ class Options(usage.Options):
     subCommands = [
         ["status", None, StatusOptions, "Show what the cluster is doing."],
         ["stop", None, StopOptions, "Stop the whole cluster."],
+        ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
     ]
 
     def postOptions(self) -> None:
         if self.subCommand is None:
-            raise usage.UsageError("Say what to do: chatnet status, or chatnet stop.")
+            raise usage.UsageError("Say what to do: chatnet status, stop or stepdown.")
 
 
 async def run(command: str, options: CommandOptions, world: World) -> None:
@@ -71,6 +79,8 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
             status = await ask_status(link)
             world.stdio.say(as_json(status) if options["json"] else as_table(status))
             link.abort()
+        elif command == "stepdown":
+            world.stdio.say(await step_down(masters, token, link, world))
         else:
             await stop(master, link, world)
             world.stdio.say("The cluster has stopped.")

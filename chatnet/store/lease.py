@@ -14,12 +14,13 @@ from chatnet.world import Files, Lock
 
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who holds a lease. ``started`` is in seconds since 1970. Only the pid can be told of one that has not
-    published itself."""
+    """Who holds a lease. ``started`` is in clock ticks since the machine came up, as the kernel has it: a
+    process that got the pid of a dead one has another. Only the pid can be told of one that has not published
+    itself."""
 
     pid: int
     address: str = ""
-    started: float = 0.0
+    started: int = 0
     epoch: int = 0
 
 

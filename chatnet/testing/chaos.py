@@ -28,7 +28,7 @@ from chatnet.testing import history
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import LoggedIn, Sent, Took
-from chatnet.testing.processes import Cluster, Lines, NotInTime, send, wait_until
+from chatnet.testing.processes import Cluster, Lines, NotInTime, runs, send, wait_until
 
 WORKERS = 3
 PAUSE_SECONDS, LONGEST_PAUSE = 1.5, 6.0
@@ -70,9 +70,12 @@ class Nemesis:
     KINDS = {
         "kill a worker": 4,
         "kill the primary": 3,
+        "kill a replica": 2,
+        "kill the primary and another": 2,
         "kill all": 1,
         "stop a worker": 3,
         "stop the primary": 2,
+        "stop a replica": 2,
     }
     """What it does, and how often of all."""
 
@@ -98,6 +101,7 @@ class Nemesis:
             else:
                 send(pid, signal.SIGKILL)
         if not victims:
+            self.mended()  # until there are some again
             return
         self.struck[kind] += 1
         self._say(f"{kind}: {', '.join(map(str, victims))}")
@@ -105,14 +109,13 @@ class Nemesis:
         wait_until("the pause is over", lambda: self.mended() and time.monotonic() > end)
 
     def mended(self) -> bool:
-        """Whoever was stopped for long enough goes on, and a dead primary is started again: that is done."""
+        """Whoever was stopped long enough goes on; if all masters are dead, one is started: that is done."""
         due = [pid for pid, end in self._stopped.items() if end < time.monotonic()]
         for pid in due:
             del self._stopped[pid]
             if pid in self._cluster.alive():  # and not another process that has its pid now
                 send(pid, signal.SIGCONT)
-        master = self._cluster.master
-        if master is None or master.poll() is not None:
+        if not self._masters():
             self._say(f"the operator starts a master: pid {self._cluster.launch(self._output).pid}")
         return True
 
@@ -130,15 +133,24 @@ class Nemesis:
         return unseen[0] if unseen else self._chance.choices(list(self.KINDS), list(self.KINDS.values()))[0]
 
     def _victims(self, kind: str) -> list[int]:
-        master = self._cluster.master.pid if self._cluster.master is not None else 0
-        others = [pid for pid in self._cluster.alive() if pid not in (master, self._talkers)]
+        primary = self._cluster.primary()
+        masters = self._masters()
+        replicas = [pid for pid in masters if pid != primary]
+        workers = [pid for pid in self._cluster.alive() if pid not in (*masters, self._talkers)]
         match kind:
             case "kill all":
-                return [master, *others]
+                return [*masters, *workers]
             case "kill the primary" | "stop the primary":
-                return [master]
+                return [primary] if primary else []
+            case "kill the primary and another":
+                return [primary, self._chance.choice(replicas + workers)] if primary and workers else []
+            case "kill a replica" | "stop a replica":
+                return [self._chance.choice(replicas)] if replicas else []
             case _:
-                return [self._chance.choice(others)] if others else []
+                return [self._chance.choice(workers)] if workers else []
+
+    def _masters(self) -> list[int]:
+        return [pid for pid in self._cluster.alive() if runs(pid, "chat-master")]
 
 
 class Chaos:
@@ -197,6 +209,7 @@ class Chaos:
         try:
             lines.find("settled", WHOLE_SECONDS)
             self._cluster.workers(WORKERS, WHOLE_SECONDS)
+            self._cluster.masters(deadline=WHOLE_SECONDS)
         except NotInTime as late:
             _tell(talkers, "lacking")
             self._violations.append(f"whole: {late}; {lines.find('lacking: .*')}")

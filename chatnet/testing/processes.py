@@ -20,6 +20,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from chatnet.store.lease import FlockLease
+from chatnet.world import RealFiles
+
 DEADLINE = 30.0
 """How long to wait for what should take a moment, in seconds: the machine may be busy."""
 
@@ -141,6 +144,7 @@ class Cluster:
         self.address = f"127.0.0.1:{self.port}"
         self.options = options
         self.mark = f"CHATNET_TEST={uuid.uuid4()}"
+        self.lease = FlockLease(RealFiles(), self.data)
         self.master: subprocess.Popen[bytes] | None = None
         self._started: list[subprocess.Popen[bytes]] = []
 
@@ -203,6 +207,21 @@ class Cluster:
         workers: list[dict[str, Any]] = wait_until(f"{count} workers", all_there, deadline)
         return workers
 
+    def masters(self, count: int = 3, deadline: float = DEADLINE) -> list[dict[str, Any]]:
+        """The masters, the primary first, once there are ``count``."""
+
+        def all_there() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = self.status().get("masters", [])
+            return found if len(found) == count else []
+
+        masters: list[dict[str, Any]] = wait_until(f"{count} masters", all_there, deadline)
+        return masters
+
+    def primary(self) -> int:
+        """The pid of who holds the lease; 0 if nobody does."""
+        holder = self.lease.holder() if self.data.is_dir() else None
+        return holder.pid if holder is not None else 0
+
     def terminal(self, name: str, *options: str) -> Terminal:
         """A client that is logged in."""
         terminal = Terminal(self, name, *options)
@@ -244,6 +263,14 @@ def kill_marked(mark: str, but: int = 0) -> list[int]:
     for pid in pids:
         send(pid, signal.SIGKILL)
     return pids
+
+
+def runs(pid: int, program: str) -> bool:
+    """Was the process started as this program of twistd's?"""
+    try:
+        return program.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def _has(entry: Path, mark: str) -> bool:

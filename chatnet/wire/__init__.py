@@ -7,5 +7,6 @@ locate      client -> master: where is a worker?
 session     client <-> worker: log in, join, post, hear
 log         worker -> primary: append to the log, follow it, read it
 cluster     worker <-> primary: join the cluster, report, shut down
-operate     operator -> primary: status, stop
+replica     replica <-> primary: stand by, and what whoever takes over must know
+operate     operator -> primary: status, stop, step down
 """

@@ -14,7 +14,8 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     ``address`` is where it listens for clients, HOST:PORT. ``advertise`` is true if the operator chose that
     host for clients; without it, clients are sent to the address under which they reached the primary or,
     from another machine, the one that the worker's link comes from. ``spawned`` is true if a supervisor
-    started it, and not a person.
+    started it, and not a person. ``started`` is when, in clock ticks since its machine came up; 0 if it
+    cannot be told.
     """
 
     id: str
@@ -23,6 +24,7 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     address: str
     advertise: bool
     spawned: bool
+    started: int = 0
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -54,7 +56,7 @@ class Report(Command):
 
 
 class Shutdown(Command):
-    """Primary -> worker: stop; your part of the cluster is being stopped."""
+    """Primary -> worker, or replica: stop; your part of the cluster is being stopped."""
 
     arguments = [(b"epoch", Number())]
     errors = declared(StaleEpoch)

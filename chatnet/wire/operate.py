@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from chatnet.wire.arguments import Command, Packed
+from chatnet.errors import NoReplica
+from chatnet.wire.arguments import Command, Packed, declared
 
 
 class MasterStatus(msgspec.Struct, frozen=True):
+    """One master. A replica has no ``address``: it listens nowhere until it is primary."""
+
     role: str
     host: str
     pid: int
@@ -54,3 +57,9 @@ class Status(Command):
 
 class Stop(Command):
     """Stop the whole cluster. Answered at once; the link closes when the primary is about to exit."""
+
+
+class StepDown(Command):
+    """Hand over to a replica. Answered at once; the link closes when the lease is let go."""
+
+    errors = declared(NoReplica)

@@ -78,13 +78,15 @@ class Worker(MultiService):
     def identity(self) -> WorkerIdentity:
         """Who this worker is, while it listens."""
         host = self._options["advertise"] or self._options["listen"].host
+        pid = self._world.processes.own_pid()
         return WorkerIdentity(
             id=self._id,
             host=self._world.hostname,
-            pid=self._world.processes.own_pid(),
+            pid=pid,
             address=str(Address(host, self._port.getHost().port)),
             advertise=bool(self._options["advertise"]),
             spawned=bool(self._options["spawned"]),
+            started=self._world.processes.started(pid) or 0,
         )
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from typing import IO
 import pytest
 from twisted.protocols.amp import AmpBox, parse
 
-from chatnet.testing.processes import Cluster, free_port, wait_until
+from chatnet.testing.processes import Cluster, wait_until
 
 WRONG_TOKEN = {"CHATNET_TOKEN": "ab" * 32}
 
@@ -28,14 +28,6 @@ def master_says(cluster: Cluster, *options: str) -> str:
     sentences = [sentence for sentence in said if sentence]
     assert len(sentences) == 1, output
     return sentences[0]
-
-
-def test_a_second_master_on_the_same_data_is_refused(cluster: Cluster) -> None:
-    """One sentence names who holds it; the first goes on."""
-    said = master_says(cluster, "--data", str(cluster.data), "--listen", f"127.0.0.1:{free_port()}")
-    assert cluster.master is not None
-    assert str(cluster.master.pid) in said
-    cluster.workers(3)
 
 
 def test_a_port_in_use_is_said(cluster: Cluster) -> None:

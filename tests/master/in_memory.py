@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatnet.auth import Role, Token
 from chatnet.entries import Entry
+from chatnet.errors import NoReplica
 from chatnet.gate import prove
 from chatnet.link import Link, Locator
 from chatnet.master.cluster import ADOPTION_SECONDS, Cluster
-from chatnet.master.conversations import PATIENCE, PING_EVERY, PULSE_TICK, Door, FromOperator, FromWorker
+from chatnet.master.conversations import (
+    PATIENCE,
+    PING_EVERY,
+    PULSE_TICK,
+    Door,
+    FromOperator,
+    FromReplica,
+    FromWorker,
+)
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.registry import Registry
+from chatnet.master.replicas import Replicas
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.supervisor import Supervisor
@@ -27,7 +38,9 @@ from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire.cluster import Load, Register, Report, Shutdown, WorkerIdentity
 from chatnet.wire.log import Committed
 from chatnet.wire.operate import ClusterStatus
-from chatnet.world import RealFiles
+from chatnet.wire.replica import Attach, Carried, MasterIdentity, State
+from chatnet.wire.replica import Registry as Told
+from chatnet.world import Processes, RealFiles
 
 EPOCH = 7
 HOST = "here"
@@ -48,6 +61,12 @@ class Hears(Locator):
         self.batches: list[list[Entry]] = []
         self.epochs: list[int] = []
         self.shut_down = 0
+        self.states: list[State] = []
+
+    @Told.responder
+    def told(self, state: State) -> dict[str, Any]:
+        self.states.append(state)
+        return {}
 
     @Committed.responder
     def committed(self, epoch: int, entries: list[Entry]) -> dict[str, Any]:
@@ -65,6 +84,23 @@ class Hears(Locator):
     def seqs(self) -> list[int]:
         """The seqs pushed so far, in order."""
         return [entry.seq for batch in self.batches for entry in batch]
+
+
+class OtherProcesses:
+    """The processes of this host that are not children: by pid, when they were started. Signals are kept."""
+
+    def __init__(self) -> None:
+        self.living: dict[int, int] = {}
+        self.sent: list[tuple[int, int]] = []
+
+    def started(self, pid: int) -> int | None:
+        return self.living.get(pid)
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        if pid not in self.living or not is_it():
+            return False
+        self.sent.append((pid, number))
+        return True
 
 
 class Peer:
@@ -123,7 +159,7 @@ def result(found: list[Any]) -> Any:
 class Master:
     """All that runs while the lease is held, in memory. Time moves by :meth:`pass_time`."""
 
-    def __init__(self, logs: Path, workers: int) -> None:
+    def __init__(self, logs: Path, workers: int, replicas: int = 0) -> None:
         self.reactor = SpawningClock()
         self.outboxes = Outboxes(self.reactor)
         self.log = WholeLog()
@@ -134,16 +170,8 @@ class Master:
         self.peers: list[Peer] = []
         self.ups = self.stops = 0
         self.over: list[int] = []
-        self.supervisor = Supervisor(
-            "worker",
-            command=lambda: ["python"],
-            logs=logs,
-            reactor=self.reactor,
-            monotonic=self.reactor.seconds,
-            files=RealFiles(),
-            environ={},
-            tell=lambda what: self.registry.note(what, self.reactor.seconds()),
-        )
+        self.processes = OtherProcesses()
+        self.supervisor = self._supervise("worker", logs)
         self.cluster = Cluster(
             epoch=EPOCH,
             host=HOST,
@@ -151,21 +179,57 @@ class Master:
             registry=self.registry,
             placement=Placement(random.Random(1)),
             supervisor=self.supervisor,
+            processes=cast(Processes, self.processes),
             clock=self.reactor,
             monotonic=self.reactor.seconds,
             wall=self.reactor.seconds,
             up=self._up,
+            changed=self._changed,
+        )
+        self.replica_supervisor = self._supervise("replica", logs)
+        self.replicas = Replicas(
+            epoch=EPOCH,
+            host=HOST,
+            wanted=replicas,
+            state=self._state,
+            supervisor=self.replica_supervisor,
+            processes=cast(Processes, self.processes),
+            clock=self.reactor,
+            note=lambda what: self.registry.note(what, self.reactor.seconds()),
         )
         self.broadcast = Broadcast(self.log.window, EPOCH)
         self.pulse.start()
         self.far_pulse.start()
+        self.replicas.start()
         self.cluster.start()
+
+    def _supervise(self, kind: str, logs: Path) -> Supervisor:
+        return Supervisor(
+            kind,
+            command=lambda: [kind],
+            logs=logs,
+            reactor=self.reactor,
+            monotonic=self.reactor.seconds,
+            files=RealFiles(),
+            environ={},
+            tell=lambda what: self.registry.note(what, self.reactor.seconds()),
+        )
+
+    def _changed(self) -> None:
+        self.replicas.changed()
+
+    def _state(self, replicas: list[MasterIdentity]) -> State:
+        workers = [Carried(worker.identity, worker.load.sessions) for worker in self.registry.workers()]
+        return State("memory", EPOCH, "0.0.0.0:64480", workers, replicas, [])
 
     def _up(self) -> None:
         self.ups += 1
 
     def _stop(self) -> None:
         self.stops += 1
+
+    def _step_down(self) -> None:
+        raise NoReplica(NoReplica.sentence)
 
     def door(self) -> Door:
         return Door(
@@ -177,7 +241,9 @@ class Master:
             return FromWorker(
                 self.cluster, self.over.append, self.log, EPOCH, "memory", self.broadcast, self.reactor
             )
-        return FromOperator(self.status, self._stop)
+        if role == "replica":
+            return FromReplica(self.replicas, self.over.append, EPOCH)
+        return FromOperator(self.status, self._stop, self._step_down)
 
     def status(self, reached: str) -> ClusterStatus:
         return ClusterStatus(
@@ -199,6 +265,14 @@ class Master:
     def adopted(self) -> None:
         """Let the time pass in which workers that still live may come."""
         self.pass_time(ADOPTION_SECONDS)
+
+    def replica(self, pid: int, spawned: bool = True, started: int = 0) -> Peer:
+        """A replica that stands by."""
+        peer = Peer(self)
+        peer.prove("replica")
+        identity = MasterIdentity(HOST, pid, started, spawned)
+        assert peer.ask(Attach, master=identity, seen=0) == {"epoch": EPOCH}
+        return peer
 
     def worker(self, id: str, pid: int = 1, host: str = HOST, spawned: bool = True) -> Peer:
         """A worker that has registered."""

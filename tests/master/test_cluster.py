@@ -7,8 +7,9 @@ from typing import Any
 from in_memory import EPOCH, Master
 from twisted.internet.defer import Deferred
 
-from chatnet.master.cluster import LOOK_SECONDS, RETURN_SECONDS, UNLINKED_SECONDS
-from chatnet.supervisor import TERM_SECONDS
+from chatnet.master.cluster import LOOK_SECONDS
+from chatnet.master.missing import RETURN_SECONDS
+from chatnet.supervisor import TERM_SECONDS, UNLINKED_SECONDS
 
 CHILD = 100
 """The pid of the first child."""
@@ -218,6 +219,7 @@ def test_the_operators_stop_reaches_all_workers(master: Master) -> None:
 def test_a_stop_before_anything_was_started_starts_nothing(master: Master) -> None:
     """The second of waiting is given up: no timer is left."""
     assert stopping(master) == [None]
+    master.replicas.leave()
     master.pulse.stop()
     master.far_pulse.stop()
     assert not master.reactor.getDelayedCalls()

@@ -16,6 +16,7 @@ import pytest
 import pytest_twisted  # type: ignore[import-untyped]
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
+from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
 from chatnet.auth import make_token
@@ -28,7 +29,7 @@ from chatnet.operator.__main__ import StatusOptions, run
 from chatnet.operator.asking import connect
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.wire.log import Append
-from chatnet.world import RealFiles, World
+from chatnet.world import RealFiles, RealProcesses, World
 
 
 class Stdio:
@@ -58,6 +59,12 @@ class Processes:
 
     def own_pid(self) -> int:
         return os.getpid()
+
+    def parent_pid(self) -> int:
+        return os.getppid()
+
+    def started(self, pid: int) -> int | None:
+        return RealProcesses().started(pid)
 
     def exit(self, status: int) -> None:
         self._reactor.callLater(0, self.exited.callback, status)
@@ -105,7 +112,17 @@ class Masters:
     def make(self, *arguments: str) -> MasterService:
         options = Options()
         options.parseOptions(
-            ["--data", str(self.data), "--listen", "127.0.0.1:0", "--workers", "0", *arguments]
+            [
+                "--data",
+                str(self.data),
+                "--listen",
+                "127.0.0.1:0",
+                "--workers",
+                "0",
+                "--replicas",
+                "0",
+                *arguments,
+            ]
         )
         return build(options, self.world)
 
@@ -174,16 +191,36 @@ async def test_each_start_is_a_new_epoch_of_the_same_log(masters: Masters) -> No
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_second_master_is_refused(masters: Masters) -> None:
-    """In one sentence with the pid and address of the first, which goes on."""
+async def test_a_second_master_is_a_replica(masters: Masters) -> None:
+    """It says so, with the pid and address of the first; when that stops, it takes over, address and all."""
+    first = masters.start()
+    await masters.stdio.up
+    address = masters.address
+    masters.start()
+    assert masters.stdio.said[1:] == [
+        f"Another master (pid {os.getpid()}, {address}) already runs on {masters.data}: "
+        "standing by as a replica."
+    ]
+    while len(shown := json.loads((await masters.ask("status", "--json"))[0])["masters"]) < 2:
+        pass
+    assert shown[1] == {"role": "replica", "host": shown[0]["host"], "pid": os.getpid(), "address": ""}
+    await first.stopService()
+    masters.started.remove(first)
+    while len(masters.stdio.said) < 3:
+        await deferLater(masters.reactor, 0.01)
+    assert masters.address == address
+    status = json.loads((await masters.ask("status", "--json"))[0])
+    assert status["epoch"] == 2
+    assert "took over" in status["events"][-1]["what"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_without_a_replica_nobody_steps_down(masters: Masters) -> None:
+    """One sentence; the primary goes on."""
     masters.start()
     await masters.stdio.up
-    with pytest.raises(CannotStart) as refused:
-        masters.make().startService()
-    assert str(refused.value) == (
-        f"Another master (pid {os.getpid()}, {masters.address}) already runs on {masters.data}: "
-        "stop it first, or choose another directory by --data."
-    )
+    with pytest.raises(CannotStart, match="No replica stands by"):
+        await masters.ask("stepdown")
     assert await masters.ask("status")
 
 

@@ -35,8 +35,8 @@ def client(simulation: Simulation, name: str) -> SimProcess:
 
 
 def test_a_cluster_boots(simulation: Simulation, alpha: Host) -> None:
-    """One master, three workers that it started and that registered."""
-    assert len(alpha.living("chat-master")) == 1
+    """A primary, two replicas and three workers that it started."""
+    assert len(alpha.living("chat-master")) == 3
     assert len(alpha.living("chat-worker")) == 3
 
 
@@ -67,10 +67,11 @@ def test_a_killed_worker_is_replaced_and_its_clients_hear_on(simulation: Simulat
     assert len(alpha.living("chat-worker")) == 3
 
 
-def test_a_master_that_is_told_to_stop_stops_its_workers(simulation: Simulation, alpha: Host) -> None:
+def test_a_primary_that_is_told_to_stop_stops_its_replicas_and_workers(
+    simulation: Simulation, alpha: Host
+) -> None:
     """No orphan is left."""
-    [master] = alpha.living("chat-master")
-    master.kill(signal.SIGTERM)
+    alpha.living("chat-master")[0].kill(signal.SIGTERM)
     simulation.run(15)
     assert alpha.living() == []
 

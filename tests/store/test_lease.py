@@ -65,10 +65,10 @@ def test_its_holder_is_known_by_what_it_published(tmp_path: Path) -> None:
     assert lease.holder() is None
     assert lease.take()
     assert lease.holder() == Holder(os.getpid())
-    ours = Holder(os.getpid(), "127.0.0.1:64480", 1_700_000_000.5, 3)
+    ours = Holder(os.getpid(), "127.0.0.1:64480", 1_700_000, 3)
     lease.publish(ours)
     assert a_lease(tmp_path).holder() == ours
-    lease.publish(Holder(1, "127.0.0.1:1", 1.0, 2))
+    lease.publish(Holder(1, "127.0.0.1:1", 1, 2))
     assert a_lease(tmp_path).holder() == Holder(os.getpid())
     (tmp_path / "lease").write_bytes(b"{torn")
     assert a_lease(tmp_path).holder() == Holder(os.getpid())

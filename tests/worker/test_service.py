@@ -78,6 +78,9 @@ class Processes:
     def parent_pid(self) -> int:
         return self.parent
 
+    def started(self, pid: int) -> int:
+        return 4242
+
     def raise_file_limit(self) -> None:
         self.calls.append("raise")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatnet.testing.simulation.host import Host
-from chatnet.testing.simulation.process import SimProcess, Status
+from chatnet.testing.simulation.process import SimProcess
 
 if TYPE_CHECKING:
     from chatnet.testing.simulation.simulation import Simulation
@@ -20,8 +20,6 @@ LONGEST_FAULT = 8.0
 """How long a fault that passes lasts at most, in seconds."""
 SHORTEST_REIGN = 1.0
 """How long a master that took another's place lives at least, in seconds, and that one after it went on."""
-OTHER_PORT = 64481
-"""Where another master on the same host listens."""
 SLOWEST = 25.0
 """By how much a link is slowed, at most; so that what is late comes before its sender is taken for dead."""
 STOP_SECONDS = (1.0, 5.0)
@@ -31,10 +29,7 @@ LONGEST_STEP = 3.0
 
 
 class Operator:
-    """Keeps ``program`` running on ``host``: whenever it is gone, somebody starts it again after a while.
-
-    ``process`` is the one that was started last.
-    """
+    """Keeps ``program`` running on ``host``: when none is left, somebody starts it again after a while."""
 
     def __init__(
         self, host: Host, program: str, *arguments: str, environ: Mapping[str, str] | None = None
@@ -44,15 +39,22 @@ class Operator:
         self._environ = environ
         self._chance = host.simulation.chance(f"operator {host.name}")
         self._stopping = False
-        self.process: SimProcess | None = None
 
     def start(self) -> None:
-        """Start it, if the host is up and what was started before lives no more."""
+        """Start it, if the host is up and none lives; and look again from time to time."""
         if self._stopping:
             return
-        if self.host.is_up and (self.process is None or self.process.is_dead):
-            self.process = self.host.start(*self._argv, environ=self._environ)
-            self.process.when_ended.append(self._ended)
+        self._start()
+        self.host.simulation.later(self._chance.uniform(*OPERATOR_SECONDS), self.start)
+
+    def _start(self) -> None:
+        if self.host.is_up and not self.host.living(self._argv[0]):
+            self.host.start(*self._argv, environ=self._environ)
+
+    @property
+    def primary(self) -> SimProcess | None:
+        """Who holds the lease."""
+        return next(iter(self.host.disk.locks.values()), None)
 
     def stop(self) -> None:
         """Stop it for good, whoever started it."""
@@ -63,10 +65,7 @@ class Operator:
     def power_on(self) -> None:
         """The host has power again."""
         self.host.power_on()
-        self.start()
-
-    def _ended(self, status: Status) -> None:
-        self.host.simulation.later(self._chance.uniform(*OPERATOR_SECONDS), self.start)
+        self._start()
 
 
 class Fault(NamedTuple):
@@ -95,6 +94,7 @@ class Nemesis:
         self._others = [*laptops, *(operator.host for operator in self._operators[1:])]
         self.counted: Counter[str] = Counter()
         self.healed_at = 0.0
+        self._one_commands_at = 0.0
         self._chance = random.Random()
 
     def strike(self, fault: Fault) -> None:
@@ -119,17 +119,50 @@ class Nemesis:
         """SIGTERM."""
         return self._signal(self._worker(), signal.SIGTERM)
 
-    def kill_master(self) -> bool:
+    def kill_primary(self) -> bool:
         """SIGKILL."""
-        return self._signal(self._master.process, signal.SIGKILL)
+        return self._signal(self._master.primary, signal.SIGKILL)
 
-    def stop_master(self) -> bool:
-        """SIGSTOP, and SIGCONT after a while."""
-        return self._pause(self._master.process)
+    def kill_primary_and_worker(self) -> bool:
+        """SIGKILL, at once."""
+        return self._signal(self._worker(), signal.SIGKILL) and self.kill_primary()
 
-    def terminate_master(self) -> bool:
-        """SIGTERM: it stops its workers, and ends."""
-        return self._signal(self._master.process, signal.SIGTERM)
+    def kill_primary_and_replica(self) -> bool:
+        """SIGKILL, at once."""
+        return self.kill_replica() and self.kill_primary()
+
+    def stop_primary(self) -> bool:
+        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        return self._pause(self._master.primary)
+
+    def terminate_primary(self) -> bool:
+        """SIGTERM: it stops its replicas and workers, and ends."""
+        return self._signal(self._master.primary, signal.SIGTERM)
+
+    def kill_replica(self) -> bool:
+        """SIGKILL."""
+        return self._signal(self._replica(), signal.SIGKILL)
+
+    def stop_replica(self) -> bool:
+        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        return self._pause(self._replica())
+
+    def terminate_replica(self) -> bool:
+        """SIGTERM."""
+        return self._signal(self._replica(), signal.SIGTERM)
+
+    def stop_all(self) -> bool:
+        """SIGSTOP to every process of the cluster, and SIGCONT to each after a while."""
+        for process in self._server.living():
+            self._pause(process)
+        return True
+
+    def step_down(self) -> bool:
+        """An operator has the primary hand over."""
+        if not self._server.is_up:
+            return False
+        self._server.start("chatnet", "stepdown")
+        return True
 
     def kill_all(self) -> bool:
         """SIGKILL to every process of the cluster."""
@@ -146,25 +179,25 @@ class Nemesis:
         return self._until(operator.power_on)
 
     def start_second_master(self) -> bool:
-        """Somebody starts another master by mistake."""
+        """Somebody starts another master by hand."""
         if not self._server.is_up:
             return False
         self._server.start("chat-master")
         return True
 
-    def depose_master(self) -> bool:
-        """The master hangs; its disk forgets who holds the lease, as one on a network may, and another master
-        takes it. The first goes on, and finds out. In the end somebody sees it, and kills both."""
-        first = self._master.process
-        if not self._server.is_up or not self._signal(first, signal.SIGSTOP):
+    def depose_primary(self) -> bool:
+        """The primary hangs; its disk forgets who holds the lease, as one on a network may, and a replica
+        takes it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
+        first = self._master.primary
+        # Whoever is deposed before it has begun to command cannot find out.
+        if self._simulation.now < self._one_commands_at or not self._signal(first, signal.SIGSTOP):
             return False
         self._server.disk.forget_locks()
-        second = self._server.start("chat-master", "--listen", f"0.0.0.0:{OTHER_PORT}")
         hangs = self._chance.uniform(SHORTEST_REIGN, LONGEST_FAULT)
         reigns = hangs + self._chance.uniform(SHORTEST_REIGN, OPERATOR_SECONDS[1])
+        self._one_commands_at = self._simulation.now + reigns + SHORTEST_REIGN
         self._after(hangs, lambda: self._signal(first, signal.SIGCONT))
-        self._after(reigns, lambda: self._signal(first, signal.SIGKILL))
-        return self._after(reigns, lambda: self._signal(second, signal.SIGTERM))
+        return self._after(reigns, lambda: self._signal(first, signal.SIGKILL))
 
     def slow_start(self) -> bool:
         """Programs take long to start."""
@@ -257,6 +290,10 @@ class Nemesis:
         workers = [worker for operator in self._operators for worker in operator.host.living("chat-worker")]
         return self._chance.choice(workers) if workers else None
 
+    def _replica(self) -> SimProcess | None:
+        replicas = [one for one in self._server.living("chat-master") if one is not self._master.primary]
+        return self._chance.choice(replicas) if replicas else None
+
     def _signal(self, process: SimProcess | None, number: int) -> bool:
         if process is None or process.is_dead:
             return False
@@ -287,13 +324,20 @@ KINDS = (
     "kill_worker",
     "stop_worker",
     "terminate_worker",
-    "kill_master",
-    "stop_master",
-    "terminate_master",
+    "kill_primary",
+    "kill_primary_and_worker",
+    "kill_primary_and_replica",
+    "stop_primary",
+    "terminate_primary",
+    "kill_replica",
+    "stop_replica",
+    "terminate_replica",
+    "stop_all",
+    "step_down",
     "kill_all",
     "lose_power",
     "start_second_master",
-    "depose_master",
+    "depose_primary",
     "slow_start",
     "cut_link",
     "cut_one_way",

@@ -69,6 +69,7 @@ class SimProcess:
         self.runs = not host.is_asleep
         self.runs_since = self._stands_since = host.simulation.now
         self.stood_still = 0.0
+        self.started = int(self.simulation.now * 100) + 1
         self.is_dead = False
         self.status: Status | None = None
         self.sockets: dict[int, SimSocket] = {}
@@ -279,6 +280,17 @@ class SimProcesses:
     def parent_pid(self) -> int:
         parent = self._process.parent
         return INIT if parent is None else parent.pid
+
+    def started(self, pid: int) -> int | None:
+        process = self._process.host.processes.get(pid)
+        return None if process is None else process.started
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        process = self._process.host.processes.get(pid)
+        if process is None or not is_it():
+            return False
+        process.kill(number)
+        return True
 
     def exit(self, status: int) -> None:
         self._process.exit(status)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import Any
 
-from twisted.application.service import IService
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python import usage
 
+from chatnet.errors import CannotStart
+from chatnet.operator.__main__ import Options, run
 from chatnet.world import World
 
 Program = Callable[[Sequence[str], World], IService]
@@ -31,7 +36,37 @@ def plugin(module: str) -> Program:
     return make
 
 
+class Operating(Service):
+    """One command of the operator's, from its start to its end."""
+
+    def __init__(self, options: Options, world: World) -> None:
+        self._options, self._world = options, world
+
+    def startService(self) -> None:
+        super().startService()
+        Deferred.fromCoroutine(self._run()).addErrback(
+            lambda why: Logger().failure("The command failed", why)
+        )
+
+    async def _run(self) -> None:
+        command: Any = self._options.subCommand
+        try:
+            await run(command, self._options.subOptions, self._world)
+        except CannotStart as cannot:
+            self._world.stdio.error(str(cannot))
+            self._world.processes.exit(1)
+        self._world.processes.exit(0)
+
+
+def operate(arguments: Sequence[str], world: World) -> IService:
+    """The program ``chatnet``."""
+    options = Options()
+    options.parseOptions(list(arguments))
+    return Operating(options, world)
+
+
 PROGRAMS = {
+    "chatnet": operate,
     "chat-master": plugin("chatnet.master.tap"),
     "chat-worker": plugin("chatnet.worker.tap"),
     "chat-client": plugin("chatnet.client.tap"),

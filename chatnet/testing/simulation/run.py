@@ -29,6 +29,8 @@ from chatnet.testing.simulation.watch import Vitals, WatchedDisk
 from chatnet.testing.simulation.workload import Crowd, Person, Step
 
 WORKERS = 3
+MASTERS = 3
+"""A primary and two replicas."""
 UP_SECONDS = 5.0
 """When the first user comes: the cluster was started at 0."""
 WHOLE_SECONDS = 90.0
@@ -47,8 +49,6 @@ STOP_SECONDS = 20.0
 LOOK_SECONDS = 0.25
 """How often one looks."""
 STORE = HOME / "chatnet-data" / "log.sqlite"
-MASTERS = f"server,server:{nemesis.OTHER_PORT}"
-"""Where masters may be."""
 ANNEXES = 0.3
 """How often there is another machine with a worker."""
 
@@ -140,7 +140,7 @@ class Run:
         self._server.disk.make_directory(STORE.parent)
         self._server.disk.write(STORE.parent / "cluster.token", f"{token}\n".encode())
         environ = {"HOME": str(HOME), "CHATNET_TOKEN": token}
-        return Operator(self._simulation.host("annex"), "chat-worker", "--master", MASTERS, environ=environ)
+        return Operator(self._simulation.host("annex"), "chat-worker", "--master", "server", environ=environ)
 
     def _start(self) -> None:
         users = workload.names(self._scale.users)
@@ -150,9 +150,10 @@ class Run:
         for at, laptop in enumerate(self._laptops):
             owners = users[at :: len(self._laptops)]
             here = [device for device in devices if workload.owner(device) in owners]
-            self._crowds |= dict.fromkeys(here, laptop.start("users", MASTERS, *here))
+            self._crowds |= dict.fromkeys(here, laptop.start("users", "server", *here))
         self._simulation.run_until(UP_SECONDS)
-        self._simulation.run_while(lambda: len(self._vitals.living()) != 1 + self._workers, UP_SECONDS)
+        whole = MASTERS + self._workers
+        self._simulation.run_while(lambda: len(self._vitals.living()) != whole, UP_SECONDS)
 
     def _operators(self) -> list[Operator]:
         return [self._master, self._annex] if self._annex else [self._master]
@@ -192,10 +193,14 @@ class Run:
     def _lacking(self) -> list[str]:
         """What a whole cluster has, and this one has not."""
         lacking = []
-        workers = len(self._server.living("chat-worker"))
-        running = [process.program for process in self._vitals.living()].count("chat-worker")
-        if workers != WORKERS or running != self._workers:
-            lacking.append(f"there are {workers} workers on the server, and {running} run in all")
+        for program, wanted, in_all in (
+            ("chat-worker", WORKERS, self._workers),
+            ("chat-master", self._masters(), self._masters()),
+        ):
+            living = len(self._server.living(program))
+            running = [process.program for process in self._vitals.living()].count(program)
+            if living != wanted or running != in_all:
+                lacking.append(f"there are {living} of {program} on the server, and {running} run in all")
         if not self._server.disk.locks:
             lacking.append("nobody holds the lease")
         people = self._people()
@@ -205,6 +210,11 @@ class Run:
             behind = [person.name for person in people if not person.has_read(last[person.name])]
             lacking += (f"{name} has not read up to {last[name]}" for name in behind)
         return lacking
+
+    def _masters(self) -> int:
+        """How many masters there are in peace: replicas that were started by hand are never one too many."""
+        replicas = [one for one in self._server.living("chat-master") if one is not self._master.primary]
+        return max(MASTERS, 1 + sum("--spawned" not in replica.arguments for replica in replicas))
 
     def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
         """Nothing may have grown since ``before`` but by what the users have, and little may happen."""
@@ -224,6 +234,8 @@ class Run:
             timers_before, connections_before = before[program]
             if program == "chat-worker":
                 connections_before += len(self._crowds)
+            if program == "chat-master":
+                connections_before += 2 * (self._masters() - MASTERS)
             if timers > timers_before:
                 yield f"growth: a {program} has {timers} timers, and had {timers_before}"
             if connections != connections_before:

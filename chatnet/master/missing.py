@@ -1,0 +1,104 @@
+"""Processes of this host that we did not start, whose link is gone: they come back, or are dead, or hang."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from chatnet.world import Processes
+
+RETURN_SECONDS = 3.0
+"""How long one may take to come back."""
+LOOK_SECONDS = 0.25
+"""How often its process is looked at."""
+
+
+class Kin(Protocol):
+    """A worker's identity, or a master's."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def started(self) -> int: ...
+
+
+@dataclass
+class _Missed:
+    kin: Kin
+    name: str
+    seconds: float = 0.0
+
+
+class Missing:
+    """Those that are missed, by a key of each. ``gone(sentence)`` is called when one will not come back.
+
+    One that is dead is gone at once; one that lives after three seconds hangs, and is killed. Time is counted
+    in looks: if we were stopped ourselves, nobody has missed anything.
+    """
+
+    _log = Logger()
+
+    def __init__(self, processes: Processes, clock: IReactorTime, gone: Callable[[str], None]) -> None:
+        self._processes = processes
+        self._gone = gone
+        self._missed: dict[object, _Missed] = {}
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = clock
+
+    def __len__(self) -> int:
+        return len(self._missed)
+
+    def miss(self, key: object, kin: Kin, name: str) -> bool:
+        """``kin``, called ``name`` in sentences, has no link. False if it is dead: then nobody misses it."""
+        if self._is_dead(kin):
+            return False
+        self._missed[key] = _Missed(kin, name)
+        if not self._looking.running:
+            # A loop fails only on a bug of ours: then it is better heard than dead silently.
+            self._looking.start(LOOK_SECONDS, now=False).addErrback(
+                lambda why: self._log.failure("Nobody looks for those that are missing", why)
+            )
+        return True
+
+    def back(self, key: object) -> bool:
+        """It has come back; False if it was not missed."""
+        return self._missed.pop(key, None) is not None
+
+    def let_go(self, number: int | None = None) -> None:
+        """Look for nobody any more, after sending all of them the signal ``number``."""
+        if self._looking.running:
+            self._looking.stop()
+        for missed in self._missed.values():
+            if number is not None:
+                self._send(missed.kin, number)
+        self._missed.clear()
+
+    def _look(self) -> None:
+        for key, missed in list(self._missed.items()):
+            missed.seconds += LOOK_SECONDS
+            if self._is_dead(missed.kin):
+                how = "is dead"
+            elif missed.seconds >= RETURN_SECONDS:
+                killed = self._send(missed.kin, signal.SIGKILL)
+                how = "did not come back" + ("; it is killed" if killed else "")
+            else:
+                continue
+            del self._missed[key]
+            self._gone(f"{missed.name} {how}")
+        if not self._missed and self._looking.running:
+            self._looking.stop()
+
+    def _is_dead(self, kin: Kin) -> bool:
+        return kin.started != 0 and self._processes.started(kin.pid) != kin.started
+
+    def _send(self, kin: Kin, number: int) -> bool:
+        def is_it() -> bool:
+            return kin.started != 0 and not self._is_dead(kin)
+
+        return self._processes.send(kin.pid, number, is_it)

@@ -1,0 +1,292 @@
+"""A master that stands by: it follows the primary, and goes for the lease when the primary is gone."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.addresses import Address
+from chatnet.auth import Token
+from chatnet.errors import ChatnetError, StaleEpoch, WrongToken, WrongVersion
+from chatnet.gate import prove
+from chatnet.link import Link, Locator
+from chatnet.master.conversations import PATIENCE
+from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
+from chatnet.store.lease import FlockLease, Holder
+from chatnet.wire.cluster import Shutdown
+from chatnet.wire.replica import Attach, MasterIdentity, Registry, State
+from chatnet.world import Processes
+
+CONNECT_SECONDS = 1.0
+SHORTEST_DELAY, LONGEST_DELAY = 0.05, 1.0
+"""Between two attempts pass so many seconds, at random, and longer from one to the next."""
+REFUSED_DELAY = 10.0
+"""A primary that knows another token, or speaks another protocol, is asked again after so many seconds."""
+OPENING_SECONDS = 30
+"""Who holds the lease, and after so long neither listens nor has said where, hangs; opening the store takes
+moments."""
+ABANDONED_SECONDS = 60
+"""After so long without a primary, a replica whose parent is dead has nothing to wait for."""
+
+
+@dataclass(frozen=True)
+class Inheritance:
+    """What a replica knows when it has taken the lease.
+
+    ``state`` is what the last primary told. ``since`` is when that was gone, by the monotonic clock, and
+    ``how`` says it in a sentence; both only if it was followed to its end.
+    """
+
+    state: State | None = None
+    since: float | None = None
+    how: str = ""
+
+
+class FromPrimary(Locator):
+    """What the primary says to a replica."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+
+    def connected(self, link: Link) -> None:
+        super().connected(link)
+        self._replica.connected(link)
+
+    @Registry.responder
+    def registry(self, state: State) -> dict[str, Any]:
+        self._replica.told(state)
+        return {}
+
+    @Shutdown.responder
+    def shutdown(self, epoch: int) -> dict[str, Any]:
+        self._replica.shut_down(epoch)
+        return {}
+
+
+class Replica(ReconnectingClientFactory):
+    """Stands by from :meth:`start` until it holds the lease, then calls ``won``; or until :meth:`stop`.
+
+    The primary is where the lease's text says; without one, at ``usual``, given what was last told.
+    ``stop_process`` is called when the primary says so; ``abandoned`` each second from when no primary was
+    reached for a minute.
+    """
+
+    noisy = False
+    # Twisted says that it is an int, and makes it a float.
+    initialDelay: float = 2 * SHORTEST_DELAY
+    maxDelay: float = LONGEST_DELAY  # type: ignore[assignment]
+    delay: float
+    factor = 2.0
+    _logger = Logger()
+
+    def __init__(
+        self,
+        me: MasterIdentity,
+        lease: FlockLease,
+        token: Token,
+        usual: Callable[[State | None], Address],
+        outboxes: Outboxes,
+        pulse: Pulse,
+        processes: Processes,
+        reactor: Any,
+        monotonic: Callable[[], float],
+        chance: random.Random,
+        entropy: Callable[[int], bytes],
+        won: Callable[[Inheritance], None],
+        stop_process: Callable[[], None],
+        abandoned: Callable[[], None],
+    ) -> None:
+        self._me = me
+        self._lease = lease
+        self._token = token
+        self._usual = usual
+        self._outboxes = outboxes
+        self._pulse = pulse
+        self._processes = processes
+        self._reactor = self.clock = reactor
+        self._monotonic = monotonic
+        self._chance = chance
+        self._entropy = entropy
+        self._won = won
+        self._stop_process = stop_process
+        self._abandoned = abandoned
+        self._state: State | None = None
+        self._epoch = 0
+        self._holder: Holder | None = None
+        self._link: Link | None = None
+        self._attached = False
+        self._since: float | None = None
+        self._how = ""
+        self._alone = self._unheard = 0
+        self._said = ""
+        self._seconds = LoopingCall(self._second)
+        self._seconds.clock = reactor
+
+    def start(self) -> None:
+        """Begin to look for the primary."""
+        self.resetDelay()
+        self._pulse.start()
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._seconds.start(1.0, now=False).addErrback(
+            lambda why: self._logger.failure("The seconds of this replica ended", why)
+        )
+        self._seek()
+
+    def stop(self) -> None:
+        """Stand by no more; the lease is not taken."""
+        if not self._seconds.running:
+            return
+        self.stopTrying()
+        self._seconds.stop()
+        self._pulse.stop()
+        if self._link is not None:
+            self._link.abort()
+
+    # ---- the lease ----
+
+    def _seek(self) -> None:
+        """Take the lease if it is free; else go to who holds it."""
+        if self._take():
+            return
+        self._holder = self._look()
+        if self._holder is None:
+            self.retry()  # somebody has just let it go
+            return
+        said = self._holder.address
+        host, port = Address.parse(said) if said else self._usual(self._state)
+        self.connector = self._reactor.connectTCP(host, port, self, timeout=CONNECT_SECONDS)
+
+    def _take(self) -> bool:
+        try:
+            taken = self._lease.take()
+        except OSError as error:
+            self._say(f"Cannot look for the lease at {error.filename} ({error.strerror}); trying on")
+            return False
+        if taken:
+            self.stop()
+            self._won(Inheritance(self._state, self._since, self._how))
+        return taken
+
+    def _look(self) -> Holder | None:
+        try:
+            return self._lease.holder()
+        except OSError:
+            return None  # whoever takes it will be told why
+
+    def _fence(self, holder: Holder) -> None:
+        """End a primary that hangs, and still holds the lease."""
+
+        def is_it() -> bool:
+            now = self._look()
+            if now is None or now.pid != holder.pid:
+                return False
+            return not holder.started or self._processes.started(holder.pid) == holder.started
+
+        if self._processes.send(holder.pid, signal.SIGKILL, is_it):
+            self._logger.warn("The primary (pid {pid}) hangs; it is killed", pid=holder.pid)
+
+    # ---- the link: ReconnectingClientFactory's ----
+
+    def buildProtocol(self, addr: Any) -> Link:
+        return Link(FromPrimary(self), self._outboxes, self._pulse)
+
+    def connected(self, link: Link) -> None:
+        """There is a connection to who holds the lease."""
+        self._link = link
+        self._unheard = 0
+        attaching = Deferred.fromCoroutine(self._attach(link))
+        attaching.addErrback(self._cannot_attach, link)
+
+    async def _attach(self, link: Link) -> None:
+        await prove(link, self._token, "replica", self._entropy)
+        answer = await link.callRemote(Attach, master=self._me, seen=self._epoch)
+        self._epoch = answer["epoch"]
+        self._attached = True
+        self._alone = 0
+        self._since, self._how = None, ""
+        self.resetDelay()
+        self._say(f"Standing by for the primary at {link.peer()}, epoch {self._epoch}")
+
+    def _cannot_attach(self, failure: Failure, link: Link) -> None:
+        if not failure.check(ConnectionClosed):
+            if failure.check(WrongToken, WrongVersion):
+                self.delay = REFUSED_DELAY
+            if failure.check(ChatnetError):
+                self._say(f"The primary at {link.peer()} refuses this replica: {failure.value}")
+            else:
+                self._logger.failure("Cannot stand by; trying on", failure)
+            link.abort()
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        link, self._link = self._link, None
+        attached, self._attached = self._attached, False
+        if not self.continueTrying:
+            return
+        hung = link is not None and link.silent >= PATIENCE
+        if attached:
+            self._lost(hung)
+        if hung and self._holder is not None and (attached or self._holder.address):
+            self._fence(self._holder)
+        elif attached and self._take():
+            return
+        self.retry()
+
+    def _lost(self, hung: bool) -> None:
+        self._since = self._monotonic() - (PATIENCE if hung else 0.0)
+        how = "fell silent and was killed" if hung else "was gone"  # perhaps by another replica
+        self._how = f"the primary (pid {self._holder.pid if self._holder else '?'}) {how}"
+        self._say("Lost the primary; going for the lease")
+
+    def retry(self, connector: Any = None) -> None:
+        """Seek the lease again, and with it who holds it now, after a delay with jitter."""
+        if self.continueTrying:
+            delay = self._chance.uniform(SHORTEST_DELAY, self.delay)
+            self._callID = self._reactor.callLater(delay, self._again)
+            self.delay = min(self.delay * self.factor, self.maxDelay)
+
+    def _again(self) -> None:
+        self._callID = None
+        self._seek()
+
+    # ---- what the primary says ----
+
+    def told(self, state: State) -> None:
+        """This is what its successor must know."""
+        if state.epoch >= self._epoch:
+            self._state = state
+
+    def shut_down(self, epoch: int) -> None:
+        """The primary of ``epoch`` stops its cluster."""
+        if epoch < self._epoch:
+            raise StaleEpoch.of(theirs=epoch, ours=self._epoch)
+        self._logger.info("The primary has this replica stop")
+        self.stopTrying()
+        self._stop_process()
+
+    def _second(self) -> None:
+        if self._attached:
+            return
+        self._alone += 1
+        holder = self._holder
+        self._unheard = self._unheard + 1 if holder is not None and not holder.address else 0
+        if holder is not None and self._unheard >= OPENING_SECONDS:
+            self._fence(holder)
+        if self._alone >= ABANDONED_SECONDS:
+            self._abandoned()
+
+    def _say(self, sentence: str) -> None:
+        """Tell the operator, once, what has changed."""
+        if self._said != sentence:
+            self._said = sentence
+            self._logger.info("{sentence}", sentence=sentence)

@@ -1,0 +1,227 @@
+"""The replicas, as the primary keeps them: so many stand by, and know what they must know."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.link import Link
+from chatnet.master.links import all_gone
+from chatnet.master.missing import Missing
+from chatnet.supervisor import TERM_SECONDS, Supervisor
+from chatnet.wire.cluster import Shutdown
+from chatnet.wire.operate import MasterStatus
+from chatnet.wire.replica import MasterIdentity, Registry, State
+from chatnet.world import Processes
+
+TELL_SECONDS = 1.0
+"""How often they are told what has changed."""
+
+
+@dataclass(eq=False)
+class Replica:
+    """One replica that stands by, for as long as its ``link`` lasts; ``leaving``: it was told to stop."""
+
+    identity: MasterIdentity
+    link: Link
+    leaving: bool = False
+
+    @property
+    def name(self) -> str:
+        """The replica in a sentence."""
+        return name_of(self.identity)
+
+
+def name_of(master: MasterIdentity) -> str:
+    """The master in a sentence."""
+    return f"replica (pid {master.pid}) on {master.host}"
+
+
+class Replicas:
+    """Keeps ``wanted`` replicas standing by for the primary of ``epoch`` on ``host``.
+
+    All that are linked are counted, whoever started them, but only spawned ones are ever stopped for being
+    too many. ``state(replicas)`` is what they must know.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        epoch: int,
+        host: str,
+        wanted: int,
+        state: Callable[[list[MasterIdentity]], State],
+        supervisor: Supervisor,
+        processes: Processes,
+        clock: IReactorTime,
+        note: Callable[[str], None],
+    ) -> None:
+        self._epoch = epoch
+        self._host = host
+        self._wanted = wanted
+        self._state = state
+        self._supervisor = supervisor
+        self._clock = clock
+        self._note = note
+        self._replicas: dict[Link, Replica] = {}
+        self._missing = Missing(processes, clock, self._gone)
+        self._told: State | None = None
+        self._soon = False
+        self._telling = LoopingCall(self._each_second)
+        self._telling.clock = clock
+        self._stopping = False
+
+    def start(self, expected: Sequence[MasterIdentity] = ()) -> None:
+        """Those that are ``expected`` may take a while to come back; the others are started."""
+        for master in expected:
+            if master.spawned and master.host == self._host:
+                self._miss(master)
+        self._settle()
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._telling.start(TELL_SECONDS, now=False).addErrback(
+            lambda why: self._log.failure("The replicas are told nothing any more", why)
+        )
+
+    # ---- who is here ----
+
+    def attach(self, identity: MasterIdentity, link: Link) -> Replica:
+        """A replica stands by; until :meth:`lost`."""
+        replica = self._replicas[link] = Replica(identity, link)
+        self._note(f"{replica.name} {'came back' if self._missing.back(identity.pid) else 'stands by'}")
+        self._settle()
+        self._tell(replica)
+        self.changed()
+        return replica
+
+    def lost(self, replica: Replica, hung: bool) -> None:
+        """The link of ``replica`` is gone; ``hung`` if that was for its silence."""
+        del self._replicas[replica.link]
+        if self._stopping:
+            return
+        identity = replica.identity
+        self._note(f"{replica.name} {'fell silent' if hung else 'lost its link'}")
+        if self._is_child(replica):
+            if hung:
+                self._supervisor.kill(identity.pid)
+            return
+        if self._is_adopted(replica) and not replica.leaving:
+            self._miss(identity)
+        self._settle()
+
+    def __len__(self) -> int:
+        return len(self._replicas)
+
+    def statuses(self) -> list[MasterStatus]:
+        """The replicas, for the operator."""
+        masters = [replica.identity for replica in self._replicas.values()]
+        return [MasterStatus("replica", master.host, master.pid, "") for master in masters]
+
+    # ---- what they know ----
+
+    def changed(self) -> None:
+        """What they must know has changed: they are told as soon as this turn of the reactor is over."""
+        if not self._soon and not self._stopping:
+            self._soon = True
+            self._clock.callLater(0, self._tell_all)
+
+    def _each_second(self) -> None:
+        self._tell_all()
+        linked = {replica.identity.pid for replica in self._replicas.values() if self._is_child(replica)}
+        self._supervisor.look_after(linked, TELL_SECONDS)
+
+    def _tell_all(self) -> None:
+        self._soon = False
+        state = self._known()
+        if state != self._told:
+            self._told = state
+            for replica in self._replicas.values():
+                self._tell(replica)
+
+    def _tell(self, replica: Replica) -> None:
+        replica.link.callRemote(Registry, state=self._known())
+
+    def _known(self) -> State:
+        return self._state([replica.identity for replica in self._replicas.values()])
+
+    # ---- how many there are ----
+
+    def _miss(self, master: MasterIdentity) -> None:
+        if not self._missing.miss(master.pid, master, name_of(master)):
+            self._note(f"{name_of(master)} is dead")
+
+    def _gone(self, sentence: str) -> None:
+        self._note(sentence)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Start as many as are missing, and stop as many spawned ones as there are too many."""
+        if self._stopping:
+            return
+        others = [r for r in self._replicas.values() if not self._is_child(r) and not r.leaving]
+        children = max(0, self._wanted - len(others) - len(self._missing))
+        self._supervisor.keep(children)
+        while self._supervisor.count > children and not len(self._missing):
+            self._note("a replica is one too many; it is stopped")
+            self._supervisor.drop()
+        for replica in [r for r in others if r.identity.spawned][: max(0, len(others) - self._wanted)]:
+            self._note(f"{replica.name} is one too many; it is stopped")
+            self._shut_down(replica)
+
+    def _is_adopted(self, replica: Replica) -> bool:
+        identity = replica.identity
+        return identity.spawned and identity.host == self._host and not self._is_child(replica)
+
+    def _is_child(self, replica: Replica) -> bool:
+        return replica.identity.host == self._host and self._supervisor.owns(replica.identity.pid)
+
+    # ---- stopping ----
+
+    def shut_down_all(self) -> None:
+        """Tell all of them to stop, wherever they are and whoever started them."""
+        self._stopping = True
+        for replica in self._replicas.values():
+            if not self._is_child(replica):
+                self._shut_down(replica)
+
+    async def stop(self) -> None:
+        """Stop this host's spawned replicas; wait for them and for all others that were told to stop.
+
+        Before anything else is stopped: none of them may take over.
+        """
+        self._end(signal.SIGTERM)
+        adopted = [replica for replica in self._replicas.values() if self._is_adopted(replica)]
+        for replica in adopted:
+            self._shut_down(replica)
+        leaving = [replica.link for replica in self._replicas.values() if replica.leaving]
+        await self._supervisor.stop()
+        if not await all_gone(leaving, TERM_SECONDS, self._clock):
+            self._log.warn("Some replicas that were told to stop are still here; those adopted are killed")
+        for replica in adopted:
+            self._missing.miss(replica.identity.pid, replica.identity, replica.name)
+        self._missing.let_go(signal.SIGKILL)
+
+    def leave(self) -> None:
+        """Keep them no more; all of them live on, and one takes over."""
+        self._end(None)
+        self._supervisor.leave()
+
+    def _end(self, number: int | None) -> None:
+        self._stopping = True
+        self._missing.let_go(number)
+        if self._telling.running:
+            self._telling.stop()
+
+    def _shut_down(self, replica: Replica) -> None:
+        if not replica.leaving:
+            replica.leaving = True
+            replica.link.callRemote(Shutdown, epoch=self._epoch).addErrback(self._not_told, replica)
+
+    def _not_told(self, failure: Failure, replica: Replica) -> None:
+        self._log.info("{name} went before it answered: {why}", name=replica.name, why=failure.value)

@@ -1,0 +1,139 @@
+"""Primaries die and hang; a replica takes over, and nobody notices more than a pause."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from chatnet.testing.processes import Cluster, Terminal, wait_until
+from chatnet.world import RealProcesses
+
+QUICK, SLOW = 2.0, 8.0
+"""How long a takeover may take here, in seconds: much longer than on a machine of its own."""
+
+
+@pytest.fixture
+def chat(cluster: Cluster) -> Chat:
+    cluster.masters()
+    return Chat(cluster)
+
+
+class Chat:
+    """A reader hears what a writer posts."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.reader, self.writer = cluster.terminal("reader"), cluster.terminal("writer")
+        self.reader.type("JOIN writer", "CHAT")
+        self.reader.expect("Joined writer.")
+        self.writer.type("CHAT")
+        self.said = 0
+        self.goes_on(30)
+
+    def goes_on(self, limit: float) -> float:
+        """Three posts arrive, each once, in order; after how many seconds. Nobody loses the connection."""
+        began = time.monotonic()
+        numbers = range(self.said, self.said + 3)
+        self.said += 3
+        self.writer.type(*(f"number {number}" for number in numbers))
+        seen = [self.reader.lines.find("writer: .*", limit) for _ in numbers]
+        assert seen == [f"writer: number {number}" for number in numbers]
+        assert not any(lost(terminal) for terminal in (self.reader, self.writer))
+        return time.monotonic() - began
+
+
+def lost(terminal: Terminal) -> bool:
+    return any("lost" in line for line in terminal.lines.seen)
+
+
+def pids(listed: list[dict[str, int]]) -> list[int]:
+    return sorted(one["pid"] for one in listed)
+
+
+def test_one_primary_after_the_other_is_killed(cluster: Cluster, chat: Chat) -> None:
+    """Three times; the workers stay the same; two replicas stand by again; events say what happened."""
+    workers = pids(cluster.workers(3))
+    for epoch in (2, 3, 4):
+        primary = cluster.masters()[0]["pid"]
+        os.kill(primary, signal.SIGKILL)
+        chat.goes_on(QUICK)
+        assert cluster.masters()[0]["role"] == "primary"
+        status = cluster.status()
+        assert status["epoch"] == epoch
+        assert any(f"after the primary (pid {primary}) was gone" in e["what"] for e in status["events"])
+    assert pids(cluster.workers(3)) == workers
+
+
+def test_a_hung_primary_is_killed(cluster: Cluster, chat: Chat) -> None:
+    """By a replica, after three seconds of silence."""
+    primary = cluster.masters()[0]["pid"]
+    os.kill(primary, signal.SIGSTOP)
+    chat.goes_on(SLOW)
+    wait_until("it is dead", lambda: RealProcesses().started(primary) is None)
+    events = [event["what"] for event in cluster.status()["events"]]
+    assert any(f"after the primary (pid {primary}) fell silent and was killed" in event for event in events)
+
+
+def test_replicas_that_were_stopped_fence_nobody(cluster: Cluster, chat: Chat) -> None:
+    """They come back too late to tell anything of others; the primary has replaced them."""
+    primary, *replicas = [master["pid"] for master in cluster.masters()]
+    for pid in replicas:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until("they are replaced", lambda: not set(replicas) & set(pids(cluster.masters())))
+    assert cluster.masters()[0]["pid"] == primary
+    chat.goes_on(QUICK)
+
+
+def test_the_primary_and_a_worker_at_once(cluster: Cluster, chat: Chat) -> None:
+    """The dead worker is replaced, the others are adopted."""
+    idle = next(worker["pid"] for worker in cluster.workers(3) if not worker["sessions"])
+    for pid in (cluster.masters()[0]["pid"], idle):
+        os.kill(pid, signal.SIGKILL)
+    chat.goes_on(QUICK)
+    assert idle not in pids(cluster.workers(3))
+    cluster.masters()
+
+
+def test_a_second_master_is_a_replica_and_takes_over(cluster: Cluster, chat: Chat) -> None:
+    """One of the spawned ones goes for it; when all others are dead, it has the cluster, and its address."""
+    by_hand = cluster.popen("twistd", "-n", "--pidfile=", "chat-master", "--data", str(cluster.data))
+    wait_until("it stands by", lambda: by_hand.pid in pids(cluster.masters()))
+    for master in cluster.masters():
+        if master["pid"] != by_hand.pid:
+            os.kill(master["pid"], signal.SIGKILL)
+    chat.goes_on(SLOW)
+    assert cluster.masters()[0]["pid"] == by_hand.pid
+
+
+def test_stepping_down(cluster: Cluster, chat: Chat) -> None:
+    """The primary exits in good order; workers and clients go on with a replica, which says so."""
+    workers = pids(cluster.workers(3))
+    assert cluster.master is not None
+    status, said = cluster.run(
+        "chatnet", "stepdown", "--master", cluster.address, "--data", str(cluster.data)
+    )
+    assert status == 0, said
+    assert said.startswith("The primary is now pid ")
+    assert cluster.master.wait(30) == 0
+    chat.goes_on(QUICK)
+    assert pids(cluster.workers(3)) == workers
+    cluster.masters()
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "stop"])
+def test_nothing_is_left_whoever_is_primary(cluster: Cluster, how: str) -> None:
+    """After a takeover, the replica that is primary now stops all of it."""
+    cluster.masters()
+    os.kill(cluster.primary(), signal.SIGKILL)
+    cluster.masters()
+    if how == "stop":
+        status, said = cluster.run(
+            "chatnet", "stop", "--master", cluster.address, "--data", str(cluster.data)
+        )
+        assert status == 0, said
+    else:
+        # A spawned one does not listen to Ctrl-C, which is for who sits at the terminal.
+        os.kill(cluster.primary(), signal.SIGTERM)
+    wait_until("no process left", lambda: not cluster.alive())

@@ -1,0 +1,121 @@
+"""The primary keeps so many replicas standing by, whoever started them, and tells them what they need."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from in_memory import EPOCH, HOST, Master, Peer
+from twisted.internet.defer import Deferred
+
+from chatnet.errors import StaleEpoch
+from chatnet.master.conversations import PATIENCE
+from chatnet.master.missing import RETURN_SECONDS
+from chatnet.wire.replica import Attach, MasterIdentity
+
+
+@pytest.fixture
+def primary(tmp_path: Path) -> Iterator[Master]:
+    """One that wants two replicas, and no workers."""
+    master = Master(tmp_path, 0, replicas=2)
+    yield master
+    master.close()
+
+
+def test_two_are_started(primary: Master) -> None:
+    """At once: they need not wait for anybody."""
+    assert [child.command for child in primary.reactor.running] == [["replica"], ["replica"]]
+
+
+def test_one_by_hand_takes_the_place_of_a_child(primary: Master) -> None:
+    """A child is stopped for it, and started again when it goes; it is never stopped itself."""
+    by_hand = primary.replica(1, spawned=False)
+    first, second = primary.reactor.children
+    assert (first.signals, second.signals) == ([], ["TERM"])
+    second.end(signal=15)
+    more = [primary.replica(pid, spawned=False) for pid in (2, 3)]
+    assert first.signals == ["TERM"]
+    first.end(signal=15)
+    assert not any(peer.hears.shut_down for peer in [by_hand, *more])
+    for peer in more:
+        peer.cut()
+    primary.pass_time(0.25)
+    assert len(primary.reactor.running) == 1
+
+
+def test_they_are_told_what_changes(primary: Master) -> None:
+    """At once when one attaches, and when a worker comes; nothing is said twice."""
+    replica = primary.replica(100)
+    assert [master.pid for master in replica.hears.states[-1].replicas] == [100]
+    primary.worker("w", 7)
+    primary.pass_time(1)
+    assert [carried.worker.id for carried in replica.hears.states[-1].workers] == ["w"]
+    told = len(replica.hears.states)
+    primary.pass_time(5)
+    assert len(replica.hears.states) == told
+
+
+def test_a_hung_child_is_killed_and_replaced(primary: Master) -> None:
+    """Three seconds of silence."""
+    primary.replica(100)
+    primary.reactor.advance(0)
+    for _ in range(round((PATIENCE + 1) / 0.25)):
+        primary.reactor.advance(0.25)  # and nothing is passed on
+    primary.settle()
+    assert primary.reactor.children[0].signals == ["KILL"]
+
+
+def test_an_adopted_one_is_known_by_pid_and_start(primary: Master) -> None:
+    """Dead: replaced within moments, although another process has its pid by now. That is not touched."""
+    primary.processes.living = {7: 70}
+    adopted = primary.replica(7, started=70)
+    primary.reactor.children[1].end(signal=15)
+    primary.processes.living = {7: 99}
+    adopted.cut()
+    primary.pass_time(0.25)
+    assert len(primary.reactor.running) == 2
+    assert not primary.processes.sent
+
+
+def test_an_adopted_one_that_does_not_come_back_is_killed(primary: Master) -> None:
+    """After three seconds, and another is started; one that comes back in time is not."""
+    primary.processes.living = {7: 70}
+    primary.replica(7, started=70).cut()
+    primary.pass_time(RETURN_SECONDS - 0.5)
+    back = primary.replica(7, started=70)
+    primary.pass_time(RETURN_SECONDS)
+    assert not primary.processes.sent
+    back.cut()
+    primary.pass_time(RETURN_SECONDS + 0.25)
+    assert primary.processes.sent == [(7, signal.SIGKILL)]
+
+
+def test_a_stop_waits_until_nobody_can_take_over(primary: Master) -> None:
+    """Children and adopted ones are told, missing ones too; one by hand is left alone."""
+    primary.processes.living = {7: 70, 8: 80}
+    adopted = primary.replica(7, started=70)
+    primary.replica(8, started=80).cut()
+    by_hand = primary.replica(9, spawned=False)
+    done: list[None] = []
+    Deferred.fromCoroutine(primary.replicas.stop()).addCallback(done.append)
+    primary.settle()
+    assert primary.processes.sent == [(8, signal.SIGTERM)]
+    assert adopted.hears.shut_down == 1
+    assert not by_hand.hears.shut_down
+    for child in primary.reactor.running:
+        child.end(signal=15)
+    assert not done
+    del primary.processes.living[7]
+    adopted.cut()
+    assert done == [None]
+
+
+def test_a_primary_that_is_over_is_told_so(primary: Master) -> None:
+    """By a replica that knows of a later epoch."""
+    peer = Peer(primary)
+    peer.prove("replica")
+    with pytest.raises(StaleEpoch):
+        peer.ask(Attach, master=MasterIdentity(HOST, 1, 0, True), seen=EPOCH + 1)
+    assert primary.over == [EPOCH + 1]

@@ -1,0 +1,341 @@
+"""Primaries die, hang and are cut off, in virtual time: a replica takes over, and nobody else commands."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatnet.testing.simulation import Host, SimProcess, Simulation
+
+DATA = Path("/data")
+
+
+@pytest.fixture
+def simulation() -> Iterator[Simulation]:
+    """Fails the test on whatever no run may have."""
+    with Simulation(7) as made:
+        yield made
+        assert not made.verdict(), made.failures[0]
+
+
+@pytest.fixture
+def alpha(simulation: Simulation) -> Host:
+    """A host with a whole cluster."""
+    host = simulation.host("alpha")
+    host.start("chat-master", "--data", str(DATA))
+    simulation.run_while(lambda: not simulation.trace.has("chatnet is up"), 20)
+    simulation.run(3)
+    return host
+
+
+@pytest.fixture
+def talk(simulation: Simulation, alpha: Host) -> Talk:
+    return Talk(simulation)
+
+
+class Talk:
+    """Ann hears what bob posts."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self.ann, self.bob = self._client("ann"), self._client("bob")
+        self.ann.terminal.type("JOIN bob", "CHAT")
+        simulation.run(1)
+        self.bob.terminal.type("CHAT")
+        simulation.run(1)
+        self._said = 0
+
+    def _client(self, name: str) -> SimProcess:
+        process = self._simulation.host("beta").start("chat-client", "--master", "alpha", name)
+        self._simulation.run_while(lambda: f"Logged in as {name}." not in process.terminal.lines, 20)
+        return process
+
+    def heard_within(self, limit: float) -> float:
+        """Bob posts, and ann hears it; how long that took. Neither lost its connection."""
+        self._said += 1
+        began = self._simulation.now
+        self.bob.terminal.type(f"post {self._said}")
+        self._simulation.run_while(lambda: self.ann.terminal.lines[-1:] != [f"bob: post {self._said}"], limit)
+        assert not any("lost" in line for line in self.ann.terminal.lines)
+        return self._simulation.now - began
+
+
+def primary(host: Host) -> SimProcess:
+    return host.disk.locks[DATA]
+
+
+def replicas(host: Host) -> list[SimProcess]:
+    return [one for one in host.living("chat-master") if one is not host.disk.locks.get(DATA)]
+
+
+def workers(host: Host) -> list[int]:
+    return [worker.pid for worker in host.living("chat-worker")]
+
+
+def test_a_killed_primary_is_followed_by_a_replica(simulation: Simulation, alpha: Host, talk: Talk) -> None:
+    """In well under a second; the workers are the same; two replicas stand by again."""
+    before, three = primary(alpha), workers(alpha)
+    before.kill()
+    assert talk.heard_within(1) < 0.6
+    simulation.run(5)
+    assert primary(alpha) is not before
+    assert len(replicas(alpha)) == 2
+    assert workers(alpha) == three
+
+
+def test_again_and_again(simulation: Simulation, alpha: Host, talk: Talk) -> None:
+    """Each primary in turn, without an operator."""
+    for _ in range(5):
+        primary(alpha).kill()
+        talk.heard_within(1)
+        simulation.run(2)
+    simulation.run(3)
+    assert len(replicas(alpha)) == 2
+    assert len(workers(alpha)) == 3
+
+
+def test_a_hung_primary_is_fenced(simulation: Simulation, alpha: Host, talk: Talk) -> None:
+    """Three seconds of silence: it is killed before another commands."""
+    before = primary(alpha)
+    before.kill(signal.SIGSTOP)
+    assert 2 < talk.heard_within(5) < 5
+    assert before.is_dead
+
+
+def test_a_primary_that_hangs_for_less_is_left_alone(simulation: Simulation, alpha: Host, talk: Talk) -> None:
+    """Two seconds are not death."""
+    before = primary(alpha)
+    before.kill(signal.SIGSTOP)
+    simulation.run(1.9)
+    before.kill(signal.SIGCONT)
+    talk.heard_within(1)
+    assert primary(alpha) is before
+
+
+def test_replicas_that_were_stopped_themselves_fence_nobody(
+    simulation: Simulation, alpha: Host, talk: Talk
+) -> None:
+    """However long it was; neither does a whole host that slept."""
+    before = primary(alpha)
+    standing_by = replicas(alpha)
+    for seconds in (2.5, 4, 60):
+        for replica in standing_by:
+            replica.kill(signal.SIGSTOP)
+        simulation.run(seconds)
+        for replica in standing_by:
+            replica.kill(signal.SIGCONT)
+        simulation.run(5)
+        assert primary(alpha) is before
+    alpha.sleep()
+    simulation.run(100)
+    alpha.awake()
+    simulation.run(5)
+    assert primary(alpha) is before
+    assert len(replicas(alpha)) == 2
+
+
+def test_primary_and_worker_at_once(simulation: Simulation, alpha: Host, talk: Talk) -> None:
+    """The dead worker is known by its pid, and replaced at once; the others are adopted."""
+    victim = alpha.living("chat-worker")[0]
+    victim.kill()
+    primary(alpha).kill()
+    simulation.run(2)
+    assert len(workers(alpha)) == 3
+    assert victim.pid not in workers(alpha)
+    assert simulation.trace.has("is dead")
+
+
+def test_a_worker_that_hangs_while_its_primary_dies_is_replaced(
+    simulation: Simulation, alpha: Host, talk: Talk
+) -> None:
+    """It does not come back in three seconds: it is killed, though it is nobody's child."""
+    victim = alpha.living("chat-worker")[0]
+    victim.kill(signal.SIGSTOP)
+    primary(alpha).kill()
+    simulation.run(5)
+    assert victim.is_dead
+    assert len(workers(alpha)) == 3
+
+
+def test_an_adopted_worker_is_watched(simulation: Simulation, alpha: Host, talk: Talk) -> None:
+    """By link and pid: dead or hung, it is replaced by who is not its parent."""
+    primary(alpha).kill()
+    simulation.run(5)
+    for number in (signal.SIGKILL, signal.SIGSTOP):
+        victim = next(worker for worker in alpha.living("chat-worker") if worker.parent is None)
+        victim.kill(number)
+        simulation.run(9)
+        assert victim.is_dead
+        assert len(workers(alpha)) == 3
+
+
+def test_lost_replicas_are_replaced(simulation: Simulation, alpha: Host) -> None:
+    """Dead or hung, children or adopted; the primary goes on."""
+    primary(alpha).kill()
+    simulation.run(5)
+    before = primary(alpha)
+    for replica in replicas(alpha):  # one of them is adopted
+        for number in (signal.SIGKILL, signal.SIGSTOP):
+            victim = replica if not replica.is_dead else replicas(alpha)[-1]
+            victim.kill(number)
+            simulation.run(9)
+            assert victim.is_dead
+            assert len(replicas(alpha)) == 2
+    assert primary(alpha) is before
+
+
+def test_a_primary_without_its_lease_can_neither_commit_nor_command(
+    simulation: Simulation, alpha: Host, talk: Talk
+) -> None:
+    """Stopped, its lease taken away by no fencing of ours, and continued: it ends at its first commit."""
+    before = primary(alpha)
+    before.kill(signal.SIGSTOP)
+    del alpha.disk.locks[DATA]
+    simulation.run(8)
+    assert primary(alpha) is not before
+    assert not before.is_dead
+    before.kill(signal.SIGCONT)
+    talk.heard_within(10)
+    simulation.run(5)
+    assert before.is_dead
+    assert simulation.trace.has("has begun; ours was 1: another master has taken the lease. This one exits")
+
+
+@pytest.mark.parametrize("text", [None, b"", b"{torn", b'{"pid":1,"address":"127.0.0.1:9","epoch":1}\n'])
+def test_the_text_of_the_lease_is_only_text(
+    simulation: Simulation, alpha: Host, talk: Talk, text: bytes | None
+) -> None:
+    """Deleted, torn or stale, those who stand by know their primary; and it is replaced as ever."""
+    if text is None:
+        del alpha.disk._files[DATA / "lease"]
+    else:
+        alpha.disk._files[DATA / "lease"] = text
+    simulation.run(5)
+    before = primary(alpha)
+    before.kill(signal.SIGSTOP)
+    assert talk.heard_within(5) < 5
+    assert before.is_dead
+    primary(alpha).kill()
+    talk.heard_within(1)
+
+
+def test_without_its_text_the_primary_is_looked_for_where_it_was(
+    simulation: Simulation, alpha: Host, talk: Talk
+) -> None:
+    """A replica that comes fresh finds it where it listens itself."""
+    before = primary(alpha)
+    del alpha.disk._files[DATA / "lease"]
+    for replica in replicas(alpha):
+        replica.kill()
+    simulation.run(5)
+    before.kill(signal.SIGSTOP)
+    assert talk.heard_within(5) < 5
+
+
+def test_a_winner_that_hangs_before_it_commands_is_fenced(
+    simulation: Simulation, alpha: Host, talk: Talk
+) -> None:
+    """After half a minute in which it did not open the store, it is killed."""
+    primary(alpha).kill()
+    simulation.run_while(lambda: DATA not in alpha.disk.locks, 5)
+    winner = primary(alpha)
+    winner.kill(signal.SIGSTOP)
+    simulation.run(25)
+    assert not winner.is_dead
+    simulation.run(10)
+    assert winner.is_dead
+    talk.heard_within(2)
+    simulation.run(5)
+    assert len(replicas(alpha)) == 2
+
+
+def test_a_replica_is_told_where_the_primary_is_by_the_lease_alone(
+    simulation: Simulation, alpha: Host
+) -> None:
+    """Another port than its own; it takes over that one."""
+    alpha.start("chat-master", "--data", str(DATA), "--listen", "0.0.0.0:7")
+    simulation.run(5)
+    assert simulation.trace.has("standing by as a replica")
+    assert len(replicas(alpha)) == 2
+    for master in alpha.living("chat-master"):
+        if "--listen" not in master.arguments or "0.0.0.0:64480" in master.arguments:
+            master.kill()
+    simulation.run(8)
+    Talk(simulation)
+
+
+def test_a_replica_told_to_stop_stops_alone(simulation: Simulation, alpha: Host) -> None:
+    """And is replaced."""
+    before = primary(alpha)
+    victim = replicas(alpha)[0]
+    victim.kill(signal.SIGTERM)
+    simulation.run(5)
+    assert victim.is_dead
+    assert primary(alpha) is before
+    assert len(replicas(alpha)) == 2
+    assert len(workers(alpha)) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.6, 1.0, 3.0])
+def test_a_stop_of_the_primary_leaves_no_orphan(
+    simulation: Simulation, alpha: Host, number: int, after: float
+) -> None:
+    """Nobody takes over, however soon after a takeover it comes."""
+    primary(alpha).kill()
+    simulation.run_while(lambda: DATA not in alpha.disk.locks, 5)
+    simulation.run(after)
+    before = primary(alpha)
+    before.ignores_interrupts = False
+    before.kill(number)
+    simulation.run(25)
+    assert alpha.living() == []
+
+
+def test_chatnet_stop_stops_masters_by_hand_too(simulation: Simulation, alpha: Host) -> None:
+    """Whoever is primary."""
+    alpha.start("chat-master", "--data", str(DATA))
+    simulation.run(5)
+    primary(alpha).kill()
+    simulation.run(5)
+    alpha.start("chatnet", "stop", "--data", str(DATA))
+    simulation.run(25)
+    assert alpha.living() == []
+
+
+def test_a_master_by_hand_outlives_the_primary_that_is_stopped(simulation: Simulation, alpha: Host) -> None:
+    """It takes over, with replicas and workers of its own."""
+    by_hand = alpha.start("chat-master", "--data", str(DATA))
+    simulation.run(5)
+    primary(alpha).kill(signal.SIGTERM)
+    simulation.run(25)
+    assert primary(alpha) is by_hand
+    assert len(replicas(alpha)) == 2
+    assert len(workers(alpha)) == 3
+
+
+def test_stepping_down(simulation: Simulation, alpha: Host, talk: Talk) -> None:
+    """The primary ends, all others live on, and posts are acknowledged."""
+    before, three = primary(alpha), workers(alpha)
+    operator = alpha.start("chatnet", "stepdown", "--data", str(DATA))
+    simulation.run_while(lambda: not before.is_dead, 5)
+    talk.heard_within(2)
+    simulation.run(5)
+    assert operator.status == (0, None)
+    assert any("The primary is now pid" in line for line in operator.terminal.lines)
+    assert before.status == (0, None)
+    assert len(replicas(alpha)) == 2
+    assert workers(alpha) == three
+
+
+def test_a_replica_that_is_alone_ends(simulation: Simulation, alpha: Host) -> None:
+    """Its parent is dead, and it cannot get at the lease for a minute: nobody needs it."""
+    alpha.disk._directories = {path: None for path in alpha.disk._directories if path != DATA}
+    primary(alpha).kill()
+    simulation.run(50)
+    assert len(alpha.living("chat-master")) == 2
+    simulation.run(15)
+    assert alpha.living("chat-master") == []
