@@ -1,0 +1,122 @@
+"""What the store asks of a database that many processes share; blocking, so called in threads alone.
+
+:mod:`chatnet.store.postgres_database` is PostgreSQL's; the simulator has a model of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from chatnet.entries import Draft, Entry
+from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
+
+
+class Unavailable(Exception):
+    """The database cannot be had for now: it is away, changes its leader, takes no writes or connections.
+
+    Transient. Whether what was asked took effect is not known: ask again, with the same keys. Its text says
+    why, in a few words. The connection may be of no use any more: close it, and make another.
+    """
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """The log as it stands: which it is, its newest seq, and what the operator should know of the database.
+
+    ``warning`` is a sentence, such as that no standby is synchronous; else empty.
+    """
+
+    log_id: str
+    head: int
+    warning: str = ""
+
+
+class LeaseRow(msgspec.Struct, frozen=True):
+    """The lease as it stands. ``counter`` grows with each renewal, and whenever it is taken or let go.
+
+    ``epoch`` is how often it was taken; ``holder`` is what its holder says of itself, empty if it is free.
+    """
+
+    counter: int
+    epoch: int
+    holder: str
+
+
+class Database(Protocol):
+    """One connection. It is used by one thread at a time.
+
+    :raises Unavailable: by each method.
+    """
+
+    def open(self, fresh_id: str) -> Opened:
+        """Bring the tables to this version, many at once if need be; a new log gets the id ``fresh_id``.
+
+        :raises CannotStart: a newer chatnet made them, or they cannot be made.
+        """
+
+    def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
+        """Append ``drafts`` durably in this order, at ``now`` or later (ms since 1970): an outcome for each.
+
+        And those that were refused because the database failed on them, with why: they are poison. A key
+        that is there already answers what it answered. Others that append at the same time come before or
+        after, never between.
+        """
+
+    def page(self, after: int, upto: int | None) -> list[Entry]:
+        """The first page of all entries behind ``after``, up to ``upto`` if given."""
+
+    def last(self, count: int) -> list[Entry]:
+        """The newest ``count`` entries, oldest first."""
+
+    def head(self) -> int:
+        """The newest committed seq."""
+
+    def account(self, user: str) -> Account | None: ...
+
+    def snapshot(self, user: str, after: int, upto: int) -> Snapshot: ...
+
+    def newest(self, user: str, upto: int) -> list[Entry]: ...
+
+    def feed(self, user: str, after: int, upto: int) -> Feed: ...
+
+    def history(self, room: str, before: int | None) -> list[Entry]: ...
+
+    def rooms(self, prefix: str, after: str) -> Rooms: ...
+
+    def listen(self) -> None:
+        """From now on this connection hears of what others append; then it is for :meth:`watch` alone."""
+
+    def watch(self, reactor: Any, rung: Callable[[], None]) -> None:
+        """Call ``rung`` in the reactor's thread when something may have been appended, or hearing ended.
+
+        A hint: it may come late, twice, or never. Called in the reactor's thread, and does not block. It ends
+        with :meth:`close`.
+        """
+
+    def lease(self) -> LeaseRow:
+        """The lease as it stands."""
+
+    def take_lease(self, seen: int, holder: str) -> int | None:
+        """Take the lease if its counter is still ``seen``: our epoch; None if somebody was faster."""
+
+    def renew_lease(self, epoch: int, holder: str) -> bool:
+        """Say that the holder of ``epoch`` lives, and what it says of itself; False if it is over."""
+
+    def release_lease(self, epoch: int) -> None:
+        """Let go of it, if it is still that of ``epoch``: the next need not wait."""
+
+    def close(self) -> None:
+        """Close it; harmless if it is closed. Does not block, and is allowed from any thread."""
+
+
+class Databases(Protocol):
+    """Where databases are had from: a part of the world."""
+
+    def connect(self, url: str) -> Database:
+        """A new connection to ``url``. Blocks, for some seconds at most.
+
+        :raises Unavailable: it cannot be had for now.
+        :raises CannotStart: it can never be had: the URL is none, or the driver is not installed.
+        """
