@@ -31,6 +31,7 @@ class Asks:
         self._made = 0
         self._link: Link | None = None
         self._below: list[tuple[int, Deferred[None]]] = []
+        self._leaving: tuple[set[int], Deferred[None]] | None = None
 
     def __len__(self) -> int:
         return len(self._open)
@@ -53,13 +54,24 @@ class Asks:
 
     def attached(self, link: Link) -> None:
         """``link`` is logged in: ask everything again, before anything new."""
-        self._link = link
+        self._link, self._leaving = link, None
         for ask in list(self._open.values()):
             self._send(ask, link)
 
     def detached(self) -> None:
         """There is no link now; what is asked waits for one."""
         self._link = None
+
+    def leave(self) -> Deferred[None]:
+        """What is asked from now on waits for another link; fires when what was sent on this one is answered.
+
+        Never, if the link is lost before.
+        """
+        self._link = None
+        left: Deferred[None] = Deferred()
+        self._leaving = (set(self._open), left)
+        self._look_whether_left()
+        return left
 
     def fewer_than(self, count: int) -> Deferred[None]:
         """Fires as soon as fewer than ``count`` requests are unanswered."""
@@ -77,6 +89,7 @@ class Asks:
         if isinstance(answer, Failure) and answer.check(ConnectionClosed):
             return  # asked again on the next link
         del self._open[ask.number]
+        self._look_whether_left(ask.number)
         if isinstance(answer, Failure):
             ask.answer.errback(answer)
         else:
@@ -85,3 +98,11 @@ class Asks:
         self._below = [(count, waiting) for count, waiting in self._below if len(self._open) >= count]
         for waiting in ready:
             waiting.callback(None)
+
+    def _look_whether_left(self, answered: int = 0) -> None:
+        if self._leaving is not None:
+            unanswered, left = self._leaving
+            unanswered.discard(answered)
+            if not unanswered:
+                self._leaving = None
+                left.callback(None)

@@ -2,7 +2,8 @@
 
     Locating ──▶ Connecting ──▶ LoggingIn ──▶ Up
        ▲             │              │          │
-       └───────── Waiting ◀─────────┴──────────┘        and each of them to Over
+       ├───────── Waiting ◀─────────┼──────────┤
+       └─────────────────────────── │ ◀───── Moving     and each of them to Over
 
 What was asked and not answered is asked again after each reconnect, in order, before anything new. Drafts
 go with their keys, so that the log takes each once.
@@ -43,7 +44,7 @@ from chatnet.errors import (
 from chatnet.link import Link, Locator
 from chatnet.pulse import Pulse
 from chatnet.wire.common import Ping
-from chatnet.wire.session import Chat, Deliver, Post, SetSecret, Unchat
+from chatnet.wire.session import Chat, Deliver, Moved, Post, SetSecret, Unchat
 
 FIRST_SECONDS = 10.0
 """How long the first connect may take, before the user is told that nobody is there."""
@@ -90,11 +91,16 @@ class Up:
 
 
 @dataclass(frozen=True)
+class Moving(Up):
+    """The worker wants us to go to another: what was sent is being answered, what is asked waits."""
+
+
+@dataclass(frozen=True)
 class Over:
     """Stopped, or refused for good."""
 
 
-State = Waiting | Locating | Connecting | LoggingIn | Up | Over
+State = Waiting | Locating | Connecting | LoggingIn | Up | Moving | Over
 
 
 class Listener(Protocol):
@@ -234,7 +240,7 @@ class Connection:
         """Connect, and stay so until :meth:`stop`. ``password`` is tried before the identity's secret."""
         self._listener = listener
         self._password = password
-        self._came_up_before = False
+        self._came_up_before = self._seems_up = False
         self._trouble = "no answer in time"
         self._first = self._clock.callLater(FIRST_SECONDS, self._found_nobody)
         self._pulse.start()
@@ -260,22 +266,32 @@ class Connection:
                 await link.when_lost()
                 self._asks.detached()
                 self._feed.detached()
-                self._listener.lost()
+                if isinstance(self._state, Moving):
+                    continue
             except FINAL as error:
                 self._end(str(error))
                 return
             except (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError) as error:
                 self._note(error)
+            self._say_lost()
             failures += 1
             self._state = Waiting()
             await self._pause(failures)
+
+    def _say_lost(self) -> None:
+        """Once, until we are back; of a move nobody has to know, unless it does not succeed at once."""
+        if self._seems_up:
+            self._seems_up = False
+            self._listener.lost()
 
     async def _attach(self) -> Link:
         self._state = Locating()
         worker = await self._finder.within(3 * DIAL_SECONDS, self._finder.find())
         self._state = Connecting(worker)
         self._trouble = f"the worker at {worker} does not answer"
-        link = await self._finder.dial(worker, FromWorker(self._feed, self._listener), self._pulse)
+        link = await self._finder.dial(
+            worker, FromWorker(self._feed, self._listener, self._move), self._pulse
+        )
         self._state = LoggingIn(link)
         try:
             name = await self._finder.within(LOGIN_SECONDS, log_in(link, self._identity, self._passwords()))
@@ -295,14 +311,22 @@ class Connection:
         self._no_deadline()
         if self._held is not None:
             self._hold(link)
-        if self._came_up_before:
-            self._listener.back()
-        else:
+        if not self._came_up_before:
             self._came_up_before = True
             self._listener.logged_in(name)
+        elif not self._seems_up:
+            self._listener.back()
+        self._seems_up = True
         if self._feed.cursor is not None:
             Deferred.fromCoroutine(self._go_on(link, self._feed.cursor)).addErrback(self._failed)
         self._asks.attached(link)
+
+    def _move(self) -> None:
+        """Go to another worker, once what was sent is answered."""
+        if isinstance(self._state, Up) and not isinstance(self._state, Moving):
+            link = self._state.link
+            self._state = Moving(link)
+            self._asks.leave().addCallback(lambda _: link.hang_up())
 
     async def _go_on(self, link: Link, cursor: int) -> None:
         """Hear what was missed; a log that was put back is begun anew, and not silently."""
@@ -364,9 +388,10 @@ class Connection:
 class FromWorker(Locator):
     """What a worker says to a client."""
 
-    def __init__(self, feed: Feed, listener: Listener) -> None:
+    def __init__(self, feed: Feed, listener: Listener, move: Callable[[], None]) -> None:
         self._feed = feed
         self._listener = listener
+        self._move = move
 
     @Deliver.responder
     def deliver(self, entry: Entry) -> dict[str, Any]:
@@ -378,4 +403,9 @@ class FromWorker(Locator):
     def pinged(self, seq: int | None) -> dict[str, Any]:
         if seq is not None:
             self._feed.nothing_up_to(seq)
+        return {}
+
+    @Moved.responder
+    def moved(self) -> dict[str, Any]:
+        self._move()
         return {}

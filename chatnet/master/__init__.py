@@ -11,6 +11,7 @@ cluster         the workers, as the primary commands them
 replicas        the replicas, as the primary keeps them
 missing         processes of this host that are not our children, and have lost their link
 registry        the workers that are registered, and what they report                        pure
+balance         which workers have sessions too many                                         pure
 placement       which worker a client is sent to, and under which address                    pure
 conversations   what strangers, workers, replicas and operators may say to the primary
 log_server      the log, served to a worker: appends, reads, and pushes of what was committed

@@ -37,6 +37,11 @@ class Worker(Generic[L]):
         """The worker in a sentence."""
         return name_of(self.identity)
 
+    @property
+    def staying(self) -> int:
+        """How many sessions it has that were not told to move."""
+        return self.load.sessions - self.load.moving
+
     def report(self, load: Load, now: float) -> None:
         """It carries ``load`` at ``now``, in seconds of a clock that does not step."""
         if self.reported is not None and now > self.reported:

@@ -169,6 +169,10 @@ class FakeSession(Locator):
         """Deliver ``entry``, whatever was delivered before."""
         self.link.callRemote(wire.Deliver, entry=entry)
 
+    def move(self) -> None:
+        """Moved()."""
+        self.link.callRemote(wire.Moved)
+
     def nothing_up_to(self, seq: int) -> None:
         """Ping(seq)."""
         self.link.callRemote(Ping, seq=seq)

@@ -45,6 +45,10 @@ class Lost(Event):
     """The client lost its connection, and is seeking another."""
 
 
+class Moved(Event):
+    """The client was told to go to another worker; it is connected all the while."""
+
+
 class Told(Event):
     """The client was told something that its user should know."""
 
@@ -150,6 +154,7 @@ AnyEvent = (
     | Stopped
     | LoggedIn
     | Lost
+    | Moved
     | Told
     | Ended
     | Sent

@@ -139,6 +139,10 @@ class RecordedConnection(Connection):
             .addCallbacks(self._acknowledged, self._refused, callbackArgs=(key,), errbackArgs=(key,))
         )
 
+    def _move(self) -> None:
+        self._record(history.Moved)
+        super()._move()
+
     def _acknowledged(self, answer: dict[str, Any], key: bytes) -> dict[str, Any]:
         self._record(history.Acknowledged, key=key, seq=answer["seq"])
         return answer
@@ -189,6 +193,11 @@ class User:
     def is_connected(self) -> bool:
         """Is it logged in?"""
         return self._connection.link is not None
+
+    @property
+    def worker(self) -> str:
+        """Where its worker is, HOST:PORT, while it is connected."""
+        return "" if self._connection.link is None else self._connection.link.peer()
 
     @property
     def waiting(self) -> int:

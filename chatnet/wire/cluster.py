@@ -28,13 +28,17 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What a worker carries: sessions now; posts taken and deliveries made since its start; its cursor."""
+    """What a worker carries: sessions now; posts taken and deliveries made since its start; its cursor.
+
+    ``moving`` are those of its sessions that were told to go to another worker.
+    """
 
     sessions: int = 0
     posts: int = 0
     deliveries: int = 0
     cursor: int = 0
     poison: int = 0
+    moving: int = 0
 
 
 class Register(Command):
@@ -59,4 +63,14 @@ class Shutdown(Command):
     """Primary -> worker, or replica: stop; your part of the cluster is being stopped."""
 
     arguments = [(b"epoch", Number())]
+    errors = declared(StaleEpoch)
+
+
+class Shed(Command):
+    """Primary -> worker: have ``count`` sessions move to other workers, a few at a time.
+
+    It replaces what was asked for before.
+    """
+
+    arguments = [(b"epoch", Number()), (b"count", Number())]
     errors = declared(StaleEpoch)

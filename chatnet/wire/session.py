@@ -120,3 +120,12 @@ class Deliver(Command):
 
     arguments = [(b"entry", Packed[Entry](Entry))]
     requiresAnswer = False
+
+
+class Moved(Command):
+    """Go to another worker: send nothing more, take the answers to what was sent, hang up, resume. No answer.
+
+    Who stays is hung up on after ten seconds.
+    """
+
+    requiresAnswer = False

@@ -8,6 +8,7 @@ logins      names, secrets and tickets; failed attempts are slowed down
 session     one logged-in connection: the client's commands
 drafts      the ordered stream of one session's drafts, held beyond its rate
 gathering   the drafts of one turn of the reactor, appended together
+shedding    sessions that are to move to other workers
 turns       a session's reads, one at a time
 listening   a session that hears posts: from catching up to live
 router      places -> live sessions, kept in step by the log    (pure)

@@ -27,6 +27,7 @@ from chatnet.worker.door import Door
 from chatnet.worker.logins import HASHING_THREADS, Hashing, Logins
 from chatnet.worker.router import Router
 from chatnet.worker.session import Sessions
+from chatnet.worker.shedding import Shedding
 from chatnet.worker.uplink import Uplink
 from chatnet.world import World
 
@@ -64,12 +65,19 @@ class Worker(MultiService):
     _log = Logger()
 
     def __init__(
-        self, options: Mapping[str, Any], clients: Clients, pulse: Pulse, pool: ThreadPool, world: World
+        self,
+        options: Mapping[str, Any],
+        clients: Clients,
+        pulse: Pulse,
+        shedding: Shedding,
+        pool: ThreadPool,
+        world: World,
     ) -> None:
         super().__init__()
         self._options = options
         self._clients = clients
         self._pulse = pulse
+        self._shedding = shedding
         self._pool = pool
         self._world = world
         self._port: Any = None
@@ -120,6 +128,7 @@ class Worker(MultiService):
         if self._port is None:
             return
         await maybeDeferred(self._port.stopListening)
+        self._shedding.stop()
         for link in self._pulse.links():
             link.hang_up()
         self._pulse.stop()
@@ -172,10 +181,18 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
     logins = Logins(log, hashing, world.entropy, reactor, monotonic)
     pulse = Pulse(reactor, monotonic, *CLIENT_PULSE)
     clients = Clients(lambda: Door(sessions, logins, token), lambda: log.is_ready, outboxes, pulse)
-    worker = Worker(options, clients, pulse, pool, world)
+    shedding = Shedding(sessions, reactor)
+    worker = Worker(options, clients, pulse, shedding, pool, world)
 
     def load() -> Load:
-        return Load(sessions.count, sessions.posts, router.deliveries, log.window.head, sessions.poison)
+        return Load(
+            sessions=len(sessions.open),
+            posts=sessions.posts,
+            deliveries=router.deliveries,
+            cursor=log.window.head,
+            poison=sessions.poison,
+            moving=shedding.moving,
+        )
 
     Uplink(
         masters,
@@ -184,6 +201,7 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
         worker.identity,
         load,
         worker.stop,
+        shedding.shed,
         worker.abandoned,
         outboxes,
         Pulse(reactor, monotonic, *CLUSTER_PULSE),

@@ -27,8 +27,8 @@ from chatnet.worker.turns import Turns
 class Sessions:
     """What all sessions of a worker share, and what they have done together.
 
-    ``count`` is how many there are now; ``posts`` were taken; ``poison`` is how many drafts were refused
-    as such. ``rate`` is how many drafts a second each may append in the long run, 0 for no limit.
+    ``open`` are those there are now, the oldest first; ``posts`` were taken; ``poison`` is how many drafts
+    were refused as such. ``rate`` is how many drafts a second each may append in the long run; 0: no limit.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Sessions:
         self.clock = clock
         self.monotonic = monotonic
         self._token = token
-        self.count = 0
+        self.open: dict[Session, None] = {}
         self.posts = 0
         self.poison = 0
 
@@ -72,7 +72,7 @@ class Session(Locator):
     def __init__(self, sessions: Sessions, resident: Resident) -> None:
         self._sessions = sessions
         self._resident = resident
-        sessions.count += 1
+        sessions.open[self] = None
 
     # ---- drafts: one ordered stream ----
 
@@ -199,6 +199,10 @@ class Session(Locator):
 
     # ---- the link ----
 
+    def move(self) -> None:
+        """Have the client go to another worker."""
+        self.link.callRemote(wire.Moved)
+
     def lost(self, reason: Failure) -> None:
         self._listen_no_more()
         if self._drafts is not None:
@@ -206,7 +210,7 @@ class Session(Locator):
         if self._turns is not None:
             self._turns.stop()
         self._sessions.router.depart(self._resident)
-        self._sessions.count -= 1
+        del self._sessions.open[self]
 
     def filled(self) -> None:
         if self._listening is not None:

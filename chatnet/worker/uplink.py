@@ -25,7 +25,7 @@ from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.store.remote import RemoteLog
-from chatnet.wire.cluster import Load, Register, Report, Shutdown, WorkerIdentity
+from chatnet.wire.cluster import Load, Register, Report, Shed, Shutdown, WorkerIdentity
 from chatnet.wire.log import Committed
 
 CONNECT_SECONDS = 1.0
@@ -38,11 +38,12 @@ ABANDONED_SECONDS = 60
 
 
 class FromPrimary(Locator):
-    """What the primary says to a worker. ``stop`` ends this process."""
+    """What the primary says to a worker. ``stop`` ends this process; ``shed`` has so many sessions move."""
 
-    def __init__(self, log: RemoteLog, stop: Callable[[], None]) -> None:
+    def __init__(self, log: RemoteLog, stop: Callable[[], None], shed: Callable[[int], None]) -> None:
         self._remote = log
         self._stop = stop
+        self._shed = shed
 
     @Committed.responder
     def committed(self, epoch: int, entries: list[Entry]) -> dict[str, Any]:
@@ -51,17 +52,26 @@ class FromPrimary(Locator):
 
     @Shutdown.responder
     def shutdown(self, epoch: int) -> dict[str, Any]:
-        if epoch < self._remote.epoch:
-            raise StaleEpoch.of(theirs=epoch, ours=self._remote.epoch)
+        self._check(epoch)
         self._stop()
         return {}
+
+    @Shed.responder
+    def shed(self, epoch: int, count: int) -> dict[str, Any]:
+        self._check(epoch)
+        self._shed(count)
+        return {}
+
+    def _check(self, epoch: int) -> None:
+        if epoch < self._remote.epoch:
+            raise StaleEpoch.of(theirs=epoch, ours=self._remote.epoch)
 
 
 class Uplink(Service):
     """Keeps the worker linked to the primary, which is at one of ``masters``.
 
-    ``identity`` and ``load`` say who the worker is, and what it carries now. ``stop`` is called when the
-    primary says so; ``abandoned`` every second from when nobody was reached for a minute.
+    ``identity`` and ``load`` say who the worker is, and what it carries now. ``stop`` and ``shed`` are called
+    when the primary says so; ``abandoned`` every second from when nobody was reached for a minute.
     """
 
     _logger = Logger()
@@ -74,6 +84,7 @@ class Uplink(Service):
         identity: Callable[[], WorkerIdentity],
         load: Callable[[], Load],
         stop: Callable[[], None],
+        shed: Callable[[int], None],
         abandoned: Callable[[], None],
         outboxes: Outboxes,
         pulse: Pulse,
@@ -87,6 +98,7 @@ class Uplink(Service):
         self._identity = identity
         self._load = load
         self._stop = stop
+        self._shed = shed
         self._abandoned = abandoned
         self._outboxes = outboxes
         self._pulse = pulse
@@ -174,7 +186,7 @@ class Uplink(Service):
 
     async def _connect(self, master: Address) -> Link:
         factory = Factory.forProtocol(
-            lambda: Link(FromPrimary(self._remote, self._stop), self._outboxes, self._pulse)
+            lambda: Link(FromPrimary(self._remote, self._stop, self._shed), self._outboxes, self._pulse)
         )
         factory.noisy = False
         endpoint = TCP4ClientEndpoint(self._reactor, master.host, master.port, timeout=CONNECT_SECONDS)

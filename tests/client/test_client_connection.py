@@ -399,3 +399,55 @@ def test_a_resumption_that_fails_is_tried_on_another_link(
     cluster.say("bob", "missed")
     network.pass_time(3)
     assert alice.seen()[-1] == "bob: missed"
+
+
+def test_a_client_that_is_moved_comes_back_without_a_word(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """It resumes by ticket and cursor, and its user sees nothing of it."""
+    alice.type("CHAT")
+    cluster.say("bob", "one")
+    network.settle()
+    before = len(network.attempts)
+    cluster.sessions[0].move()
+    cluster.say("bob", "two")
+    network.pass_time(0.2)
+    assert len(network.attempts) == before + 2  # the master, and a worker, at once
+    assert cluster.asked("Resume")
+    assert cluster.asked("Chat")[-1] == ("Chat", {"cursor": 2})
+    cluster.say("bob", "three")
+    network.settle()
+    assert alice.seen() == ["bob: one", "bob: two", "bob: three"]
+
+
+def test_who_is_moved_takes_its_answers_first(network: Network, cluster: FakeCluster, alice: Person) -> None:
+    """What was sent is answered on the old connection; what is typed meanwhile goes out on the next."""
+    alice.type("CHAT")
+    cluster.mute = True
+    alice.type("sent")
+    (old,) = cluster.sessions
+    old.move()
+    network.pass_time(0.5)
+    assert cluster.sessions == [old]
+    alice.type("typed")
+    assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["sent"]
+    cluster.mute = False
+    network.cut()
+    network.pass_time(1)
+    assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["sent", "sent", "typed"]
+    assert [entry.text for entry in cluster.entries] == ["sent", "typed"]
+
+
+def test_a_move_that_fails_is_told_like_a_lost_connection(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """Once; and once that it is back."""
+    listener = network.listeners.pop(WORKER)
+    cluster.sessions[0].move()
+    network.pass_time(2)
+    network.listeners[WORKER] = listener
+    network.pass_time(3)
+    assert alice.seen() == [
+        "Connection lost; what you type is kept and sent when it is back.",
+        "Connected again.",
+    ]

@@ -35,7 +35,7 @@ from chatnet.supervisor import Supervisor
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
-from chatnet.wire.cluster import Load, Register, Report, Shutdown, WorkerIdentity
+from chatnet.wire.cluster import Load, Register, Report, Shed, Shutdown, WorkerIdentity
 from chatnet.wire.log import Committed
 from chatnet.wire.operate import ClusterStatus
 from chatnet.wire.replica import Attach, Carried, MasterIdentity, State
@@ -61,6 +61,7 @@ class Hears(Locator):
         self.batches: list[list[Entry]] = []
         self.epochs: list[int] = []
         self.shut_down = 0
+        self.shed: list[int] = []
         self.states: list[State] = []
 
     @Told.responder
@@ -78,6 +79,12 @@ class Hears(Locator):
     def shutdown(self, epoch: int) -> dict[str, Any]:
         self.epochs.append(epoch)
         self.shut_down += 1
+        return {}
+
+    @Shed.responder
+    def shed_some(self, epoch: int, count: int) -> dict[str, Any]:
+        self.epochs.append(epoch)
+        self.shed.append(count)
         return {}
 
     @property

@@ -53,6 +53,12 @@ class Hears(Locator):
     def __init__(self) -> None:
         self.posts: list[Entry] = []
         self.pings: list[int | None] = []
+        self.moved = 0
+
+    @wire.Moved.responder
+    def told_to_move(self) -> dict[str, Any]:
+        self.moved += 1
+        return {}
 
     @wire.Deliver.responder
     def deliver(self, entry: Entry) -> dict[str, Any]:

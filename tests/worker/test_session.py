@@ -37,7 +37,7 @@ def test_the_first_login_registers_and_the_next_is_the_same_user(worker: Any) ->
     assert worker.client().login("Alice")["name"] == "alice"
     assert worker.client().login("ALICE ")["name"] == "alice"
     assert [entry.kind for entry in worker.log.entries] == ["register"]
-    assert worker.sessions.count == 2
+    assert len(worker.sessions.open) == 2
 
 
 def test_a_taken_name_with_a_wrong_secret_is_refused(worker: Any) -> None:
@@ -175,7 +175,7 @@ def test_who_hangs_up_during_the_login_leaves_nothing(worker: Any) -> None:
     client.cut()
     worker.log.let_go()
     worker.settle()
-    assert worker.sessions.count == 0
+    assert len(worker.sessions.open) == 0
     assert not worker.router._residents
     assert not worker.clock.getDelayedCalls()
 
@@ -221,7 +221,7 @@ def test_a_new_secret_ends_old_tickets(worker: Any) -> None:
     with pytest.raises(BadTicket):
         worker.client().resume(old)
     assert worker.client().resume(found[0]["ticket"]) == {"name": "alice"}
-    assert worker.sessions.count == 2
+    assert len(worker.sessions.open) == 2
 
 
 def test_who_is_refused_leaves_nothing(worker: Any) -> None:
@@ -600,7 +600,7 @@ def test_a_half_open_connection_is_noticed(worker: Any) -> None:
         alive.link.ping()
     assert not silent.connected
     assert alive.connected
-    assert worker.sessions.count == 1
+    assert len(worker.sessions.open) == 1
     worker.pulse.stop()
 
 
@@ -610,7 +610,7 @@ def test_a_lost_session_leaves_nothing(worker: Any) -> None:
     alice.join("#x")
     alice.chat()
     alice.cut()
-    assert worker.sessions.count == 0
+    assert len(worker.sessions.open) == 0
     assert not worker.router._residents
     assert not worker.router._ears
     worker.settle()

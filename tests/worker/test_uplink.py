@@ -106,6 +106,7 @@ class Up:
         self.reactor = Reactor()
         self.log = RemoteLog(lambda: None)
         self.stopped: list[str] = []
+        self.shed: list[int] = []
         outboxes = Outboxes(self.reactor)
         self.uplink = Uplink(
             [Address(host, 64480) for host in masters or ("one",)],
@@ -114,6 +115,7 @@ class Up:
             lambda: WORKER,
             lambda: Load(sessions=7),
             lambda: self.stopped.append("told"),
+            self.shed.append,
             lambda: self.stopped.append("abandoned"),
             outboxes,
             Pulse(self.reactor, self.reactor.seconds, 0.25, 1.0, 3.0),

@@ -15,9 +15,10 @@ import msgspec
 
 from chatnet.auth import TOKEN_BYTES
 from chatnet.entries import Entry, Memberships, visible
+from chatnet.master.balance import GAP, SHARE
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
-from chatnet.testing.history import Event
+from chatnet.testing.history import Event, Moved
 from chatnet.testing.simulation import nemesis, workload
 from chatnet.testing.simulation.host import HOME
 from chatnet.testing.simulation.nemesis import Nemesis, Operator
@@ -204,12 +205,20 @@ class Run:
         if not self._server.disk.locks:
             lacking.append("nobody holds the lease")
         people = self._people()
+        lacking += self._uneven(people)
         lacking += (f"{person.name} is not settled" for person in people if not person.is_settled)
         if not lacking:
             last = _last_visible(self._read_log(), [person.name for person in people])
             behind = [person.name for person in people if not person.has_read(last[person.name])]
             lacking += (f"{name} has not read up to {last[name]}" for name in behind)
         return lacking
+
+    def _uneven(self, people: Sequence[Person]) -> Iterator[str]:
+        """Sessions are spread evenly over the workers, as far as the design says."""
+        sessions = Counter(person.user.worker for person in people if person.is_settled and person.user)
+        loads = sorted([*sessions.values(), *[0] * (self._workers - len(sessions))])
+        if loads[-1] - loads[0] > max(GAP, SHARE * loads[-1]):
+            yield f"the workers have {', '.join(map(str, loads))} sessions"
 
     def _masters(self) -> int:
         """How many masters there are in peace: replicas that were started by hand are never one too many."""
@@ -223,11 +232,16 @@ class Run:
             simulation.run_while(lambda: simulation.steps % 100 or list(self._grown(before)), SILENCE_SECONDS)
         except NotInTime:
             self.violations += self._grown(before)
-        steps = simulation.steps
+        steps, moves = simulation.steps, self._moves()
         simulation.run(REST_SECONDS)
+        if self._moves() > moves:
+            self.violations.append(f"growth: {self._moves() - moves} sessions were moved at rest")
         events = simulation.steps - steps
         if events > (REST_EVENTS[0] + REST_EVENTS[1] * self._scale.users) * REST_SECONDS:
             self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
+
+    def _moves(self) -> int:
+        return sum(isinstance(event, Moved) for event in self.history)
 
     def _grown(self, before: dict[str, tuple[int, int]]) -> Iterator[str]:
         for program, (timers, connections) in self._vitals.at_rest().items():

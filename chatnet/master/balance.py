@@ -1,0 +1,51 @@
+"""Which workers have sessions too many, and when to have them move. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+GAP, SHARE = 5, 0.2
+"""Loads may differ by so many sessions, or by this share of the greatest, before any are moved."""
+PER_SECOND = 50
+"""How many sessions a worker moves a second: see :mod:`chatnet.worker.shedding`."""
+ORDER_SECONDS = 5.0
+"""No more are asked for at once than are moved within so many seconds; then one looks again."""
+REST_SECONDS = 3.0
+"""After an order is carried out, one waits until all workers have reported where the sessions are now."""
+
+
+def surplus(sessions: Mapping[str, int]) -> dict[str, int]:
+    """How many sessions each worker is to give away, if loads are uneven.
+
+    All are to have the mean: those that have most now, if it is no whole number, one session more than the
+    others. So what is moved is just what is missing elsewhere, and never moved back.
+    """
+    if not sessions:
+        return {}
+    most, fewest = max(sessions.values()), min(sessions.values())
+    if most - fewest <= max(GAP, SHARE * most):
+        return {}
+    mean, rest = divmod(sum(sessions.values()), len(sessions))
+    fullest = sorted(sessions.items(), key=lambda item: -item[1])
+    surplus = {id: count - mean - (at < rest) for at, (id, count) in enumerate(fullest)}
+    return {id: count for id, count in surplus.items() if count > 0}
+
+
+class Balance:
+    """When to move how many: one order, and the next one when its effect can be seen.
+
+    ``now`` is in seconds of a clock that does not step; the first order comes no sooner than after a rest.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._next = now + REST_SECONDS
+
+    def orders(self, sessions: Mapping[str, int], now: float) -> dict[str, int]:
+        """How many sessions each of these workers is to move, as of ``now``."""
+        if now < self._next:
+            return {}
+        most = int(PER_SECOND * ORDER_SECONDS)
+        orders = {id: min(count, most) for id, count in surplus(sessions).items()}
+        if orders:
+            self._next = now + max(orders.values()) / PER_SECOND + REST_SECONDS
+        return orders

@@ -1,0 +1,78 @@
+"""Sessions that are to move to other workers: told so a few at a time, and hung up on if they stay."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from chatnet.worker.session import Session, Sessions
+
+TICK = 0.1
+"""How often some are told, in seconds."""
+PER_TICK = 5
+"""How many of them: all who move ask the primary for a worker, and resume there."""
+LEAVE_SECONDS = 10.0
+"""How long one that was told may stay, until it is hung up on."""
+CLOSE_SECONDS = 5.0
+"""How long it may then take to read what it was sent, until it is cut off. It resumes by its cursor."""
+
+
+class Shedding:
+    """Has sessions move: those that have been here longest first, so that nobody moves again and again."""
+
+    _log = Logger()
+
+    def __init__(self, sessions: Sessions, clock: IReactorTime) -> None:
+        self._sessions = sessions
+        self._wanted = 0
+        self._told: dict[Session, float] = {}
+        self._ticking = LoopingCall(self._tick)
+        self._ticking.clock = clock
+
+    @property
+    def moving(self) -> int:
+        """How many sessions were told to move, and are still here."""
+        return sum(session in self._sessions.open for session in self._told)
+
+    def shed(self, count: int) -> None:
+        """Have ``count`` sessions move, beside those that were told already."""
+        self._wanted = count
+        if not self._ticking.running:
+            # A loop fails only on a bug of ours: then it is better heard than dead silently.
+            self._ticking.start(TICK).addErrback(
+                lambda why: self._log.failure("No session is moved any more", why)
+            )
+
+    def stop(self) -> None:
+        """Have nobody move any more."""
+        if self._ticking.running:
+            self._ticking.stop()
+
+    def _tick(self) -> None:
+        self._tell()
+        self._see_off()
+        if not (self._wanted or self._told):
+            self._ticking.stop()
+
+    def _tell(self) -> None:
+        stay = (session for session in self._sessions.open if session not in self._told)
+        for session in list(islice(stay, min(PER_TICK, self._wanted))):
+            self._told[session] = 0.0
+            session.move()
+            self._wanted -= 1
+        if len(self._told) >= len(self._sessions.open):
+            self._wanted = 0
+
+    def _see_off(self) -> None:
+        for session, waited in list(self._told.items()):
+            if session not in self._sessions.open:
+                del self._told[session]
+                continue
+            self._told[session] = waited + TICK
+            if waited < LEAVE_SECONDS <= waited + TICK:
+                session.link.hang_up()
+            elif waited >= LEAVE_SECONDS + CLOSE_SECONDS:
+                session.link.abort()

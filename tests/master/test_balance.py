@@ -1,0 +1,100 @@
+"""Loads are evened out, once, and then nobody is moved."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from in_memory import Master, Peer
+
+from chatnet.master.balance import GAP, ORDER_SECONDS, PER_SECOND, REST_SECONDS, SHARE, Balance, surplus
+
+LOADS = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(0, 60), max_size=9)
+
+
+def placed(sessions: dict[str, int], moving: int) -> dict[str, int]:
+    """Where ``moving`` clients end up, each at the worker with the fewest sessions."""
+    loads = dict(sessions)
+    for _ in range(moving):
+        loads[min(loads, key=lambda id: loads[id])] += 1
+    return loads
+
+
+def test_small_differences_are_left_alone() -> None:
+    """Up to five sessions, and up to a fifth of the greatest load."""
+    assert surplus({"a": 5, "b": 0}) == {}
+    assert surplus({"a": 6, "b": 0}) == {"a": 3}
+    assert surplus({"a": 100, "b": 80}) == {}
+    assert surplus({"a": 100, "b": 79}) == {"a": 10}
+    assert surplus({"a": 100}) == surplus({}) == {}
+
+
+@given(LOADS)
+def test_what_is_moved_is_never_moved_back(sessions: dict[str, int]) -> None:
+    """Each gives away what it has above the mean; placed again, loads are even, and nothing is left to do."""
+    orders = surplus(sessions)
+    left = {id: load - orders.get(id, 0) for id, load in sessions.items()}
+    if orders:
+        after = placed(left, sum(orders.values()))
+        assert max(after.values()) - min(after.values()) <= 1
+        assert surplus(after) == {}
+        assert all(left[id] <= after[id] for id in after)
+
+
+@given(LOADS)
+def test_orders_are_given_only_if_loads_differ(sessions: dict[str, int]) -> None:
+    """By more than 20 % and more than five sessions."""
+    differ = bool(sessions) and max(sessions.values()) - min(sessions.values()) > max(
+        GAP, SHARE * max(sessions.values())
+    )
+    assert bool(surplus(sessions)) == differ
+
+
+def test_an_order_is_followed_by_a_rest() -> None:
+    """Nothing is ordered before the last order can be seen in the reports; large ones come in parts."""
+    balance = Balance(0.0)
+    loads = {"a": 10_000, "b": 0}
+    assert balance.orders(loads, REST_SECONDS - 0.1) == {}
+    assert balance.orders(loads, REST_SECONDS) == {"a": PER_SECOND * ORDER_SECONDS}
+    assert balance.orders(loads, REST_SECONDS + ORDER_SECONDS + REST_SECONDS - 0.1) == {}
+    assert balance.orders({"a": 9_750, "b": 250}, REST_SECONDS + ORDER_SECONDS + REST_SECONDS)
+
+
+def crowded(master: Master) -> tuple[Peer, Peer]:
+    """Two workers, of which one has all the sessions."""
+    full, empty = master.worker("full", 1), master.worker("empty", 2)
+    full.report(sessions=12)
+    empty.report(sessions=0)
+    return full, empty
+
+
+def test_a_primary_has_the_surplus_moved_and_says_so(master: Master) -> None:
+    """Once: those that are moving already are not asked for again."""
+    full, empty = crowded(master)
+    master.pass_time(REST_SECONDS + 1)
+    assert full.hears.shed == [6]
+    assert empty.hears.shed == []
+    assert any("is to move 6 of its 12 sessions" in event for event in master.events())
+    full.report(sessions=12, moving=6)
+    empty.report(sessions=2)
+    master.pass_time(REST_SECONDS + 2)
+    assert full.hears.shed == [6]
+
+
+def test_nobody_is_moved_before_all_have_reported(master: Master) -> None:
+    """A worker that has just come back seems empty, and is not."""
+    full, _ = crowded(master)
+    late = master.worker("late", 3)
+    master.pass_time(REST_SECONDS + 2)
+    assert full.hears.shed == []
+    late.report(sessions=10)
+    master.pass_time(2)
+    assert full.hears.shed == [4]
+
+
+def test_who_is_moving_is_not_counted(master: Master) -> None:
+    """A client is sent to the worker that will have the fewest."""
+    leaving, other = master.worker("leaving", 1), master.worker("other", 2)
+    leaving.report(sessions=9, moving=9)
+    other.report(sessions=2)
+    assert str(master.cluster.locate("here")) == "here:5"
+    assert master.cluster._placement._counts == {"leaving": 1}

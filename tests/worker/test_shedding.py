@@ -1,0 +1,98 @@
+"""Sessions move to other workers a few at a time, and nothing of what they do is lost by it."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Client, Worker
+
+from chatnet.errors import StaleEpoch
+from chatnet.store.remote import RemoteLog
+from chatnet.worker.shedding import CLOSE_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Shedding
+from chatnet.worker.uplink import FromPrimary
+
+
+@pytest.fixture
+def shedding(worker: Worker) -> Shedding:
+    return Shedding(worker.sessions, worker.clock)
+
+
+def crowd(worker: Worker, count: int) -> list[Client]:
+    return [worker.client(f"user{number}") for number in range(count)]
+
+
+def moved(clients: list[Client]) -> list[int]:
+    return [client.hears.moved for client in clients]
+
+
+def test_so_many_are_told_a_few_at_a_time(worker: Worker, shedding: Shedding) -> None:
+    """The oldest sessions first; the others hear nothing."""
+    clients = crowd(worker, PER_TICK + 4)
+    shedding.shed(PER_TICK + 2)
+    worker.settle()
+    assert moved(clients) == [1] * PER_TICK + [0] * 4
+    worker.pass_time(TICK)
+    assert moved(clients) == [1] * (PER_TICK + 2) + [0] * 2
+    assert shedding.moving == PER_TICK + 2
+    worker.pass_time(1)
+    assert moved(clients) == [1] * (PER_TICK + 2) + [0] * 2
+
+
+def test_who_leaves_is_no_longer_moving(worker: Worker, shedding: Shedding) -> None:
+    """Once all are gone there is nothing left to do: no timer either."""
+    clients = crowd(worker, 2)
+    shedding.shed(1)
+    worker.settle()
+    clients[0].cut()
+    worker.settle()
+    assert shedding.moving == 0
+    worker.pass_time(2 * TICK)
+    assert not shedding._ticking.running
+
+
+def test_asked_again_it_moves_others(worker: Worker, shedding: Shedding) -> None:
+    """Who was told is not told twice; more than there are is all of them."""
+    clients = crowd(worker, 3)
+    shedding.shed(1)
+    worker.pass_time(TICK)
+    shedding.shed(5)
+    worker.pass_time(TICK)
+    assert moved(clients) == [1, 1, 1]
+    late = worker.client("late")
+    worker.pass_time(1)
+    assert late.hears.moved == 0
+
+
+def test_who_stays_is_hung_up_on_after_its_drafts_are_answered(worker: Worker, shedding: Shedding) -> None:
+    """A client that does not know the command resumes as after any lost connection."""
+    (client,) = crowd(worker, 1)
+    shedding.shed(1)
+    worker.settle()
+    assert client.post("still here") == 2
+    worker.pass_time(LEAVE_SECONDS - 1)
+    assert client.connected
+    worker.pass_time(1.5)
+    assert not client.connected
+
+
+def test_who_does_not_read_is_cut_off(worker: Worker, shedding: Shedding) -> None:
+    """It has its cursor."""
+    (client,) = crowd(worker, 1)
+    session = next(iter(worker.sessions.open))
+    session.link.hang_up = lambda: None  # type: ignore[method-assign]
+    shedding.shed(1)
+    worker.pass_time(LEAVE_SECONDS + CLOSE_SECONDS - 1)
+    assert client.connected
+    worker.pass_time(1.5)
+    assert not client.connected
+
+
+def test_a_primary_that_is_over_moves_nobody() -> None:
+    """Shed goes with an epoch, like every command."""
+    log = RemoteLog(on_replaced=lambda: None)
+    log.epoch = 5
+    asked: list[int] = []
+    primary = FromPrimary(log, lambda: None, asked.append)
+    with pytest.raises(StaleEpoch):
+        primary.shed(4, 10)
+    primary.shed(5, 10)
+    assert asked == [10]
