@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import WrongToken, WrongVersion
 from chatnet.link import Link, Locator
@@ -16,6 +17,16 @@ from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Prove
 
 PROOF_SECONDS = 10.0
 """How long an unproven connection may take to prove itself, or a client to log in."""
+
+
+class NotPrimary(Exception):
+    """The other end knows the token, and is a replica. ``primary`` is where it says that the primary is."""
+
+    def __init__(self, primary: Address | None) -> None:
+        super().__init__(
+            f"it is a replica; the primary is {f'at {primary}' if primary else 'not known to it'}"
+        )
+        self.primary = primary
 
 
 class Gate(Locator):
@@ -66,7 +77,11 @@ class Gate(Locator):
         locator = self._admit(role)
         self._cancel_deadline()
         self.link.become(locator)
-        return {"proof": self._token.proof("answers", role, *nonces)}
+        return {"proof": self._token.proof("answers", role, *nonces), "primary": self._primary()}
+
+    def _primary(self) -> str | None:
+        """None, unless this is a replica's gate: see :class:`~chatnet.wire.common.Prove`."""
+        return None
 
 
 async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], bytes]) -> None:
@@ -74,6 +89,7 @@ async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], b
 
     :raises WrongToken: either end has another one.
     :raises WrongVersion: the other end speaks another version.
+    :raises NotPrimary: it is a replica; it can say where the primary is.
     """
     ours = entropy(NONCE_BYTES)
     theirs = (await link.callRemote(Challenge, version=VERSION, nonce=ours))["nonce"]
@@ -81,6 +97,15 @@ async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], b
     answer = await link.callRemote(Prove, role=role, proof=proof)
     if not hmac.compare_digest(answer["proof"], token.proof("answers", role, ours, theirs)):
         raise WrongToken(WrongToken.sentence)
+    if (primary := answer["primary"]) is not None:
+        raise NotPrimary(_address(primary))
+
+
+def _address(text: str) -> Address | None:
+    try:
+        return Address.parse(text)
+    except ValueError:
+        return None
 
 
 def check_version(theirs: int) -> None:

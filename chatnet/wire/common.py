@@ -28,8 +28,12 @@ class Challenge(Command):
 
 
 class Prove(Command):
-    """``proof`` is HMAC-SHA256 of the token over the asker's role and both nonces; so is the answer's."""
+    """``proof`` is HMAC-SHA256 of the token over the asker's role and both nonces; so is the answer's.
+
+    A replica answers with where the ``primary`` is, HOST:PORT, or with an empty text if it knows of none;
+    and then there is nothing else to be asked of it.
+    """
 
     arguments = [(b"role", Text()), (b"proof", Bytes(PROOF_BYTES))]
-    response = [(b"proof", Bytes(PROOF_BYTES))]
+    response = [(b"proof", Bytes(PROOF_BYTES)), (b"primary", Text(optional=True))]
     errors = declared(WrongToken)
