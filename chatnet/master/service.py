@@ -41,7 +41,6 @@ class MasterService(Service):
         self._settings = settings
         self._lease = lease
         self._world = world
-        self._parent = 0
         self._replica: Replica | None = None
         self._leading: Deferred[Primary | None] | None = None
 
@@ -55,7 +54,6 @@ class MasterService(Service):
                 raise
         super().startService()
         processes = self._world.processes
-        self._parent = processes.parent_pid()
         processes.raise_file_limit()
         if self._settings.spawned:
             processes.ignore_interrupts()
@@ -97,7 +95,9 @@ class MasterService(Service):
 
     def _abandoned(self) -> None:
         """No primary was reached for a minute: a replica whose parent is dead as well ends."""
-        if self._settings.spawned and self._world.processes.parent_pid() != self._parent:
+        spawned = self._settings.spawned
+        # It may have died before this process could look who its parent is: so it is told.
+        if spawned and self._world.processes.parent_pid() != spawned:
             self._logger.error("My parent is dead, and no primary was reached for a minute: stopping")
             self._world.reactor.callLater(0, self._world.reactor.stop)
 

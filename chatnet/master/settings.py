@@ -15,7 +15,10 @@ _TWISTD = "from twisted.scripts.twistd import run; run()"
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of the same names; ``usual_port`` is where clients look for the master unless told."""
+    """The options of the same names; ``usual_port`` is where clients look for the master unless told.
+
+    ``spawned`` is the pid of the primary that started this process; None if a person did.
+    """
 
     data: Path
     listen: Address
@@ -25,7 +28,7 @@ class Settings:
     advertise: str | None
     post_rate: int
     replicas: int = 2
-    spawned: bool = False
+    spawned: int | None = None
     usual_port: int = MASTER_PORT
 
     @classmethod
@@ -41,7 +44,7 @@ class Settings:
             advertise=options["advertise"],
             post_rate=options["post-rate"],
             replicas=options["replicas"],
-            spawned=bool(options["spawned"]),
+            spawned=options["spawned"],
             usual_port=usual_port,
         )
 
@@ -54,11 +57,11 @@ class Settings:
         where = ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
         return self._command(python, "chat-worker", "--spawned", str(pid), *where)
 
-    def replica_command(self, python: str, port: int) -> list[str]:
-        """What to run for a replica of the master that listens on ``port``."""
+    def replica_command(self, python: str, port: int, pid: int) -> list[str]:
+        """What to run for a replica of the master that is process ``pid`` and listens on ``port``."""
         counts = ["--workers", str(self.workers), "--replicas", str(self.replicas)]
         listen = str(Address(self.listen.host, port))
-        return self._command(python, "chat-master", "--spawned", "--listen", listen, *counts)
+        return self._command(python, "chat-master", "--spawned", str(pid), "--listen", listen, *counts)
 
     def _command(self, python: str, program: str, *options: str) -> list[str]:
         command = [python, "-c", _TWISTD, "-n", "--pidfile=", program, *options]

@@ -36,8 +36,8 @@ class Options(ProgramOptions):
         ["ports", None, None, "The ports for these workers, A-B; without it, any that are free.", port_range],
         ["advertise", None, None, "The host where clients find these workers, if not the master's.", a_host],
         ["post-rate", None, 20, "How many posts a second a client may make for long; 0: no limit.", a_count],
+        ["spawned", None, None, "The pid of the primary that starts this replica; not for people.", a_count],
     ]  # fmt: skip
-    optFlags = [["spawned", None, "Set by the primary that starts this replica; not for people."]]
 
 
 def makeService(options: Options) -> IService:

@@ -112,7 +112,7 @@ def find_primary_token(settings: Settings, world: World) -> Token:
 def identify(settings: Settings, world: World) -> MasterIdentity:
     """Who this process is."""
     pid = world.processes.own_pid()
-    return MasterIdentity(world.hostname, pid, world.processes.started(pid) or 0, settings.spawned)
+    return MasterIdentity(world.hostname, pid, world.processes.started(pid) or 0, bool(settings.spawned))
 
 
 def stand_by(
@@ -270,7 +270,7 @@ def _make_replicas(
         )
 
     def command() -> list[str]:
-        return settings.replica_command(world.executable, port)
+        return settings.replica_command(world.executable, port, world.processes.own_pid())
 
     def note(what: str) -> None:
         _note(world, registry, replicas, what)

@@ -63,6 +63,15 @@ def test_a_worker_is_told_all_it_needs_and_no_secret() -> None:
     )
 
 
+def test_a_replica_is_told_all_that_the_primary_was() -> None:
+    """Whose child it is, the port that is really used, and the counts; so it starts as many when it wins."""
+    command = settings("--data", "d", "--workers", "5").replica_command("/bin/python", 7, 42)
+    assert " ".join(command[3:]) == (
+        "-n --pidfile= chat-master --spawned 42 --listen 0.0.0.0:7 --workers 5 --replicas 2 "
+        "--data d --token-file d/cluster.token --post-rate 20"
+    )
+
+
 def test_a_worker_is_told_of_firewalls() -> None:
     """Its ports and the host to advertise are handed on."""
     command = settings(
