@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
@@ -15,8 +15,8 @@ from chatnet.master.cluster import Cluster
 from chatnet.master.links import Links
 from chatnet.master.registry import Registry
 from chatnet.master.replicas import Replicas
+from chatnet.master.store import Log
 from chatnet.pulse import Pulse
-from chatnet.store.sqlite import SqliteLog
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.operate import ClusterStatus, MasterStatus
 from chatnet.wire.replica import MasterIdentity
@@ -25,7 +25,8 @@ from chatnet.wire.replica import MasterIdentity
 class Primary:
     """The one master that commands; all that it needs is open when it is made.
 
-    ``host``, ``pid`` and ``port`` are this process's own; ``stop_process`` begins to stop it.
+    ``host``, ``pid`` and ``port`` are this process's own, and ``epoch`` is what it commands in;
+    ``stop_process`` begins to stop it.
     """
 
     _log = Logger()
@@ -34,7 +35,8 @@ class Primary:
         self,
         host: str,
         pid: int,
-        log: SqliteLog,
+        epoch: int,
+        log: Log,
         links: Links,
         port: int,
         listening: IListeningPort,
@@ -47,7 +49,8 @@ class Primary:
     ) -> None:
         self._host = host
         self._pid = pid
-        self._store = log
+        self.epoch = epoch
+        self._log_kept = log
         self._links = links
         self.port = port
         self._listening = listening
@@ -59,33 +62,37 @@ class Primary:
         self._stop_process = stop_process
         self._stopping = self._handing_over = False
 
-    @property
-    def epoch(self) -> int:
-        """The epoch that it commands in."""
-        return self._store.epoch
-
     def start(self, workers: Sequence[WorkerIdentity] = (), replicas: Sequence[MasterIdentity] = ()) -> None:
         """Begin to command; these are expected to come back from the primary before us."""
         self._pulse.start()
         self._replicas.start(replicas)
         self._cluster.start(workers)
 
-    async def stop(self, release: Callable[[], None]) -> None:
+    async def stop(self, release: Callable[[], Awaitable[None]]) -> None:
         """Stop this host's replicas, then its workers, serving them to the end; then close everything.
 
         Handing over, nobody is stopped. ``release`` lets the lease go: after the last commit, and before
         those who wait for it are told, by the loss of their links.
         """
-        await maybeDeferred(self._listening.stopListening)
         if self._handing_over:
-            self._replicas.leave()
-            self._cluster.leave()
-        else:
-            await self._replicas.stop()
-            await self._cluster.stop()
-        await self._store.close()
+            await self.abdicate(release)
+            return
+        await maybeDeferred(self._listening.stopListening)
+        await self._replicas.stop()
+        await self._cluster.stop()
+        await self._close(release)
+
+    async def abdicate(self, release: Callable[[], Awaitable[None]]) -> None:
+        """Command no more, from this moment on, and close everything; all others live on."""
+        self._replicas.leave()
+        self._cluster.leave()
+        await maybeDeferred(self._listening.stopListening)
+        await self._close(release)
+
+    async def _close(self, release: Callable[[], Awaitable[None]]) -> None:
+        await self._log_kept.close()
         self._pulse.stop()
-        release()
+        await release()
         await self._links.close()
 
     def stop_cluster(self) -> None:
@@ -111,17 +118,18 @@ class Primary:
 
     def status(self, reached: str) -> ClusterStatus:
         """The whole cluster, for an operator who reached us at the host ``reached``."""
-        head = self._store.window.head
+        head = self._log_kept.window.head
         address = Address(reached, self.port)
         return ClusterStatus(
-            log=self._store.log_id,
-            epoch=self._store.epoch,
+            log=self._log_kept.log_id,
+            epoch=self.epoch,
             head=head,
-            trouble=self._store.trouble,
+            trouble=self._log_kept.trouble,
             masters=[
                 MasterStatus("primary", self._host, self._pid, str(address)),
                 *self._replicas.statuses(),
             ],
             workers=self._cluster.workers(reached, head),
             events=self._registry.events(),
+            warning=self._log_kept.warning,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,10 @@ from chatnet.errors import ChatnetError, StaleEpoch, WrongToken, WrongVersion
 from chatnet.gate import prove
 from chatnet.link import Link, Locator
 from chatnet.master.conversations import PATIENCE
+from chatnet.master.store import Store
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
-from chatnet.store.lease import FlockLease, Holder
+from chatnet.store.lease import Holder
 from chatnet.wire.cluster import Shutdown
 from chatnet.wire.replica import Attach, MasterIdentity, Registry, State
 from chatnet.world import Processes
@@ -77,7 +78,8 @@ class FromPrimary(Locator):
 class Replica(ReconnectingClientFactory):
     """Stands by from :meth:`start` until it holds the lease, then calls ``won``; or until :meth:`stop`.
 
-    The primary is where the lease's text says; without one, at ``usual``, given what was last told.
+    ``claim()`` is what it says of itself when it goes for the lease; None if it could not lead just now. The
+    primary is where the lease's text says; without one, at ``usual``, given what was last told.
     ``stop_process`` is called when the primary says so; ``abandoned`` each second from when no primary was
     reached for a minute.
     """
@@ -92,8 +94,9 @@ class Replica(ReconnectingClientFactory):
 
     def __init__(
         self,
-        me: MasterIdentity,
-        lease: FlockLease,
+        me: Callable[[], MasterIdentity],
+        store: Store,
+        claim: Callable[[], Holder | None],
         token: Token,
         usual: Callable[[State | None], Address],
         outboxes: Outboxes,
@@ -108,7 +111,8 @@ class Replica(ReconnectingClientFactory):
         abandoned: Callable[[], None],
     ) -> None:
         self._me = me
-        self._lease = lease
+        self._store = store
+        self._claim = claim
         self._token = token
         self._usual = usual
         self._outboxes = outboxes
@@ -126,6 +130,8 @@ class Replica(ReconnectingClientFactory):
         self._holder: Holder | None = None
         self._link: Link | None = None
         self._attached = False
+        self._going: Deferred[None] | None = None
+        self._dialing = False
         self._since: float | None = None
         self._how = ""
         self._alone = self._unheard = 0
@@ -141,6 +147,7 @@ class Replica(ReconnectingClientFactory):
         self._seconds.start(1.0, now=False).addErrback(
             lambda why: self._logger.failure("The seconds of this replica ended", why)
         )
+        self._store.watch(self._seek)
         self._seek()
 
     def stop(self) -> None:
@@ -155,41 +162,65 @@ class Replica(ReconnectingClientFactory):
 
     # ---- the lease ----
 
+    @property
+    def primary(self) -> str:
+        """Where the primary is, as far as is known; else empty."""
+        return "" if self._holder is None else self._holder.address
+
     def _seek(self) -> None:
-        """Take the lease if it is free; else go to who holds it."""
-        if self._take():
+        """Take the lease if it is free; else go to who holds it, unless we are there."""
+        self._go(self._take_or_connect())
+
+    def _go(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
+        """Do one thing at a time about the lease; what comes in between is in vain."""
+        if self._going is not None:
+            work.close()
             return
-        self._holder = self._look()
+        going = self._going = Deferred.fromCoroutine(work)
+
+        def gone(result: Any) -> None:
+            self._going = None
+            if isinstance(result, Failure):
+                self._logger.failure("Cannot look for the lease; trying on", result)
+                self.retry()
+
+        going.addBoth(gone)
+
+    async def _take_or_connect(self) -> None:
+        if await self._take():
+            return
+        holder = await self._store.holder()
+        if not self.continueTrying or self._dialing or self._link is not None:
+            return
+        self._holder = holder
         if self._holder is None:
             self.retry()  # somebody has just let it go
             return
         said = self._holder.address
         host, port = Address.parse(said) if said else self._usual(self._state)
+        self._dialing = True
         self.connector = self._reactor.connectTCP(host, port, self, timeout=CONNECT_SECONDS)
 
-    def _take(self) -> bool:
-        try:
-            taken = self._lease.take()
-        except OSError as error:
-            self._say(f"Cannot look for the lease at {error.filename} ({error.strerror}); trying on")
+    async def _take(self) -> bool:
+        claim = self._claim()
+        if not self.continueTrying or claim is None or not await self._store.take(claim):
             return False
-        if taken:
-            self.stop()
-            self._won(Inheritance(self._state, self._since, self._how))
-        return taken
+        if not self.continueTrying:  # it was stopped meanwhile
+            await self._store.release()
+            return False
+        self.stop()
+        self._won(Inheritance(self._state, self._since, self._how))
+        return True
 
-    def _look(self) -> Holder | None:
-        try:
-            return self._lease.holder()
-        except OSError:
-            return None  # whoever takes it will be told why
+    async def _take_or_wait(self) -> None:
+        if not await self._take():
+            self.retry()
 
     def _fence(self, holder: Holder) -> None:
         """End a primary that hangs, and still holds the lease."""
 
         def is_it() -> bool:
-            now = self._look()
-            if now is None or now.pid != holder.pid:
+            if not self._store.is_held_by(holder):
                 return False
             return not holder.started or self._processes.started(holder.pid) == holder.started
 
@@ -210,7 +241,7 @@ class Replica(ReconnectingClientFactory):
 
     async def _attach(self, link: Link) -> None:
         await prove(link, self._token, "replica", self._entropy)
-        answer = await link.callRemote(Attach, master=self._me, seen=self._epoch)
+        answer = await link.callRemote(Attach, master=self._me(), seen=self._epoch)
         self._epoch = answer["epoch"]
         self._attached = True
         self._alone = 0
@@ -228,7 +259,12 @@ class Replica(ReconnectingClientFactory):
                 self._logger.failure("Cannot stand by; trying on", failure)
             link.abort()
 
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        self._dialing = False
+        super().clientConnectionFailed(connector, reason)
+
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        self._dialing = False
         link, self._link = self._link, None
         attached, self._attached = self._attached, False
         if not self.continueTrying:
@@ -238,7 +274,8 @@ class Replica(ReconnectingClientFactory):
             self._lost(hung)
         if hung and self._holder is not None and (attached or self._holder.address):
             self._fence(self._holder)
-        elif attached and self._take():
+        elif attached:
+            self._go(self._take_or_wait())
             return
         self.retry()
 
@@ -250,7 +287,7 @@ class Replica(ReconnectingClientFactory):
 
     def retry(self, connector: Any = None) -> None:
         """Seek the lease again, and with it who holds it now, after a delay with jitter."""
-        if self.continueTrying:
+        if self.continueTrying and self._callID is None:
             delay = self._chance.uniform(SHORTEST_DELAY, self.delay)
             self._callID = self._reactor.callLater(delay, self._again)
             self.delay = min(self.delay * self.factor, self.maxDelay)

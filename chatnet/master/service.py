@@ -1,7 +1,8 @@
-"""The process of a master: it takes the lease, or stands by for it."""
+"""The process of a master: it takes the lease, or stands by for it; on a shared store, again and again."""
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -13,140 +14,227 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
+from chatnet.master.ground import Ground, take_ground
 from chatnet.master.primary import Primary
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.settings import Settings
-from chatnet.master.wiring import Ground, find_primary_token, identify, lead, stand_by, take_ground
+from chatnet.master.standby import Standby, StandbyDoor
+from chatnet.master.store import EmbeddedStore, SharedStore
+from chatnet.master.wiring import (
+    claim,
+    find_primary_token,
+    find_shared_token,
+    identify,
+    lead,
+    stand_by,
+)
 from chatnet.options import find_masters, starting
-from chatnet.store.lease import FlockLease, Holder
+from chatnet.store.lease import Holder
 from chatnet.world import World
 
 
 def build(options: Any, world: World) -> MasterService:
     """The service of one master process, not yet started.
 
-    :raises CannotStart: what names the master is no address.
+    :raises CannotStart: what names the master is no address, or what names the store no URL.
     """
-    settings = Settings.of(options, find_masters(None, world)[0].port)
-    return MasterService(options, settings, FlockLease(world.files, settings.data), world)
+    settings = Settings.of(options, world.environ, find_masters(None, world)[0].port)
+    if settings.store:
+        return SharedMaster(options, settings, world)
+    return EmbeddedMaster(options, settings, world)
 
 
 class MasterService(Service):
     """One master process: the primary while it holds the lease, and a replica until then."""
 
     _logger = Logger()
+    store: EmbeddedStore | SharedStore
 
-    def __init__(self, options: Any, settings: Settings, lease: FlockLease, world: World) -> None:
+    def __init__(self, options: Any, settings: Settings, world: World) -> None:
         self._options = options
         self._settings = settings
-        self._lease = lease
         self._world = world
+        self._token: Token
         self._replica: Replica | None = None
-        self._leading: Deferred[Primary | None] | None = None
-
-    def startService(self) -> None:
-        """:raises CannotStart: the port is taken, there is no good token, the disk says no."""
-        with starting(self._options):
-            try:
-                token, ground = self._begin()
-            except BaseException:
-                self._lease.release()
-                raise
-        super().startService()
-        processes = self._world.processes
-        processes.raise_file_limit()
-        if self._settings.spawned:
-            processes.ignore_interrupts()
-        if ground is not None:
-            self._lead(token, ground, Inheritance())
-        else:
-            self._stand_by(token)
+        self._doing: Deferred[Any] | None = None
+        self._primary: Primary | None = None
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
-    def _begin(self) -> tuple[Token, Ground | None]:
-        """The token; and the port if the lease is free, and nobody may have used them a moment ago."""
-        data = self._settings.data
-        try:
-            self._world.files.make_directory(data / "log")
-            if self._settings.spawned or not self._lease.take():
-                return find_primary_token(self._settings, self._world), None
-            token = find_primary_token(self._settings, self._world)
-            return token, take_ground(self._settings, self._world)
-        except OSError as error:
-            raise CannotStart(
-                f"Cannot use {error.filename or data} ({error.strerror}): mend it, "
-                "or choose another directory by --data."
-            ) from error
+    def _started(self) -> None:
+        super().startService()
+        processes = self._world.processes
+        processes.raise_file_limit()
+        if self._settings.spawned:
+            processes.ignore_interrupts()
 
-    # ---- a replica ----
+    def _do(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
+        """Its failure ends the process; until it is done it is kept, so that stopping waits for it."""
+        self._doing = Deferred.fromCoroutine(work).addErrback(self._failed)
 
-    def _stand_by(self, token: Token) -> None:
-        def won(inheritance: Inheritance) -> None:
-            self._replica = None
-            self._lead(token, None, inheritance)
-
-        if not self._settings.spawned:
-            self._world.stdio.say(_stands_by(self._settings, self._lease.holder()))
-        self._replica = stand_by(self._settings, self._world, token, self._lease, won, self._abandoned)
-        self._replica.start()
-
-    def _abandoned(self) -> None:
-        """No primary was reached for a minute: a replica whose parent is dead as well ends."""
-        spawned = self._settings.spawned
-        # It may have died before this process could look who its parent is: so it is told.
-        if spawned and self._world.processes.parent_pid() != spawned:
-            self._logger.error("My parent is dead, and no primary was reached for a minute: stopping")
-            self._world.reactor.callLater(0, self._world.reactor.stop)
-
-    # ---- the primary ----
-
-    def _lead(self, token: Token, ground: Ground | None, inheritance: Inheritance) -> None:
-        leading = Deferred.fromCoroutine(self._take_command(token, ground, inheritance))
-        # Its failure ends the process; until then it is kept, so that stopping waits for it.
-        self._leading = leading.addErrback(self._cannot_lead)
-
-    async def _take_command(self, token: Token, ground: Ground | None, inheritance: Inheritance) -> Primary:
-        settings = self._settings
-        if inheritance.state is not None:
-            # Workers and clients look for the primary where it was.
-            settings = replace(settings, listen=Address.parse(inheritance.state.listen))
-        primary = await lead(settings, self._world, token, ground, inheritance, lambda: not self.running)
-        self._publish(settings, primary)
-        self._world.processes.settle()
-        return primary
-
-    def _cannot_lead(self, failure: Failure) -> None:
+    def _failed(self, failure: Failure) -> None:
         if not self.running:
             return
         if failure.check(CannotStart):
             self._logger.critical("{sentence}", sentence=failure.value)
             self._world.stdio.error(str(failure.value))
         else:
-            self._logger.failure("The primary could not start", failure)
+            self._logger.failure("This master failed", failure)
         self._world.processes.exit(1)
 
-    def _publish(self, settings: Settings, primary: Primary) -> None:
-        me = identify(settings, self._world)
-        address = str(settings.local_address(primary.port))
-        try:
-            self._lease.publish(Holder(me.pid, address, me.started, primary.epoch))
-        except OSError as error:
-            # Only its text is missing: the lease itself is held.
-            self._logger.warn("Cannot write who holds the lease ({why})", why=error)
+    def _stand_by(self, standby: Standby | None, holder: Holder | None) -> None:
+        """Become a replica; ``holder`` is who leads."""
+
+        def won(inheritance: Inheritance) -> None:
+            self._replica = None
+            ground = None if standby is None else standby.give()
+            self._do(self._lead(ground, inheritance))
+
+        if holder is not None and not self._settings.spawned:
+            self._world.stdio.say(_stands_by(self._settings, holder))
+        self._replica = stand_by(
+            self._settings, self._world, self._token, self.store, standby, won, self._abandoned
+        )
+        self._replica.start()
+
+    def _abandoned(self) -> None:
+        """No primary was reached for a minute: a replica whose parent is dead as well ends."""
+        parent = self._settings.spawned
+        if parent and self._world.processes.parent_pid() != parent:
+            self._logger.error("My parent is dead, and no primary was reached for a minute: stopping")
+            self._world.reactor.callLater(0, self._world.reactor.stop)
+
+    async def _lead(self, ground: Ground | None, inheritance: Inheritance) -> None:
+        settings, world, state = self._settings, self._world, inheritance.state
+        if state is not None and not self.store.is_shared:
+            # Workers and clients look for the primary where it was.
+            settings = replace(settings, listen=Address.parse(state.listen))
+        primary = await lead(
+            settings, world, self._token, self.store, ground, inheritance, lambda: not self.running
+        )
+        self._primary = primary
+        address = settings.reached_at(self.store.seen_as, primary.port)
+        me = claim(identify(settings, world), self.store, str(address))
+        await self.store.publish(replace_epoch(me, primary.epoch))
+        world.processes.settle()
 
     async def _stop(self) -> None:
         if self._replica is not None:
             self._replica.stop()
-        leading, self._leading = self._leading, None
-        primary = await leading if leading is not None else None
+        if self._doing is not None:
+            await self._doing
+        primary, self._primary = self._primary, None
         if primary is not None:
-            await primary.stop(self._lease.release)
-        self._lease.release()
+            await primary.stop(self.store.release)
+        await self.store.close()
 
 
-def _stands_by(settings: Settings, holder: Holder | None) -> str:
-    who = "" if holder is None else f" (pid {holder.pid}{', ' if holder.address else ''}{holder.address})"
-    return f"Another master{who} already runs on {settings.data}: standing by as a replica."
+def replace_epoch(me: Holder, epoch: int) -> Holder:
+    """``me``, commanding in ``epoch``."""
+    return Holder(me.pid, me.address, me.started, epoch, me.host)
+
+
+class EmbeddedMaster(MasterService):
+    """A master of a store in its data directory: the lease, the port and the token are had at the start."""
+
+    store: EmbeddedStore
+
+    def __init__(self, options: Any, settings: Settings, world: World) -> None:
+        super().__init__(options, settings, world)
+        self.store = EmbeddedStore(settings.data, world)
+
+    def startService(self) -> None:
+        """:raises CannotStart: the port is taken, there is no good token, the disk says no."""
+        with starting(self._options):
+            try:
+                ground = self._begin()
+            except BaseException:
+                self.store.lease.release()
+                raise
+        self._started()
+        if ground is not None:
+            self._do(self._lead(ground, Inheritance()))
+        else:
+            self._stand_by(None, self.store.lease.holder())
+
+    def _begin(self) -> Ground | None:
+        """The token; and the port if the lease is free, and nobody may have used them a moment ago."""
+        data = self._settings.data
+        try:
+            self._world.files.make_directory(data / "log")
+            is_ours = not self._settings.spawned and self.store.lease.take()
+            self._token = find_primary_token(self._settings, self._world)
+            return take_ground(self._settings, self._world) if is_ours else None
+        except OSError as error:
+            raise CannotStart(
+                f"Cannot use {error.filename or data} ({error.strerror}): mend it, "
+                "or choose another directory by --data."
+            ) from error
+
+
+class SharedMaster(MasterService):
+    """A master of a store that other hosts share. It stands by at first; and again, when it lost the lease."""
+
+    store: SharedStore
+
+    def __init__(self, options: Any, settings: Settings, world: World) -> None:
+        super().__init__(options, settings, world)
+        self.store = SharedStore(settings.store, world, self._lost_the_lease)
+        self._standby: Standby | None = None
+
+    def startService(self) -> None:
+        """What is wrong with the store is said once it is known."""
+        self._started()
+        self._do(self._begin())
+
+    async def _begin(self) -> None:
+        settings, world = self._settings, self._world
+        try:
+            world.files.make_directory(settings.data / "log")
+        except OSError as error:
+            raise CannotStart(f"Cannot use {error.filename} ({error.strerror}).") from error
+        await self.store.open()
+        self._token = find_shared_token(settings, world, is_first=self.store.epoch == 0)
+        if self.running:
+            self._stand_by_again(await self.store.holder())
+
+    def _stand_by_again(self, holder: Holder | None) -> None:
+        settings, world = self._settings, self._world
+
+        def primary() -> str:
+            return "" if self._replica is None else self._replica.primary
+
+        def door() -> StandbyDoor:
+            return StandbyDoor(primary, self._token, world.entropy, world.reactor)
+
+        self._standby = Standby(lambda: take_ground(settings, world), door, world.reactor)
+        self._standby.start()
+        self._stand_by(self._standby, holder)
+
+    def _lost_the_lease(self) -> None:
+        """Command no more, at once; and stand by again, with what was known."""
+        primary, self._primary = self._primary, None
+        if primary is not None and self.running:
+            self._do(self._step_back(primary))
+        elif primary is None and self._doing is not None:
+            # It was lost before anybody was commanded.
+            self._world.processes.exit(1)
+
+    async def _step_back(self, primary: Primary) -> None:
+        await primary.abdicate(self.store.release)
+        if self.running:
+            self._stand_by_again(None)
+
+    async def _stop(self) -> None:
+        standby, self._standby = self._standby, None
+        if standby is not None and self._primary is None:
+            await standby.stop()
+        await super()._stop()
+
+
+def _stands_by(settings: Settings, holder: Holder) -> str:
+    who = f" (pid {holder.pid}{', ' if holder.address else ''}{holder.address})"
+    where = "this store" if settings.store else settings.data
+    return f"Another master{who} already runs on {where}: standing by as a replica."

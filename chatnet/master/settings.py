@@ -9,6 +9,9 @@ from typing import Any
 
 from chatnet.addresses import MASTER_PORT, Address
 
+STORE_VARIABLE = "CHATNET_STORE"
+"""The environment's name for the store's URL, which may hold a password."""
+
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 
@@ -51,6 +54,15 @@ class Settings:
     def local_address(self, port: int) -> Address:
         """Where processes of this machine reach the master, which listens on ``port``."""
         return Address(_LOOPBACK.get(self.listen.host, self.listen.host), port)
+
+    def reached_at(self, seen_as: str, port: int) -> Address:
+        """Where processes of other machines reach the master, which listens on ``port``.
+
+        If it listens everywhere, that is where the database sees it, ``seen_as``; unless told otherwise.
+        """
+        if self.advertise is None and self.listen.host not in _LOOPBACK:
+            return Address(self.listen.host, port)
+        return Address(self.advertise or seen_as or _LOOPBACK[self.listen.host], port)
 
     def worker_command(self, python: str, port: int, pid: int) -> list[str]:
         """What to run for a worker of the master that is process ``pid`` and listens on ``port``."""

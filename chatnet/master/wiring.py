@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import TOKEN_BYTES, Role, Token, make_token
-from chatnet.errors import CannotStart, EpochLost, NotAllowed
+from chatnet.errors import CannotStart, NotAllowed
 from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
 from chatnet.master.conversations import (
@@ -26,78 +21,27 @@ from chatnet.master.conversations import (
     FromReplica,
     FromWorker,
 )
-from chatnet.master.links import Links
+from chatnet.master.ground import Ground, find_ground
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Registry
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replicas
-from chatnet.master.settings import Settings
+from chatnet.master.settings import STORE_VARIABLE, Settings
+from chatnet.master.standby import Standby
+from chatnet.master.store import Reign, Store
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
-from chatnet.store.lease import FlockLease
-from chatnet.store.sqlite import SqliteLog
+from chatnet.store.lease import Holder
 from chatnet.supervisor import Supervisor
 from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.world import World
 
-BACKLOG = 1024
-"""How many connections may wait to be accepted: all clients come back at once."""
-GROUND_SECONDS, GROUND_ATTEMPTS = 0.02, 3_000
-"""How often who takes over tries to get the port of who had it, and how many times at most."""
 MIRRORED = 200
 """How many workers, and other replicas, a replica is told of: it has to fit an AMP value."""
 
 _log = Logger()
-
-
-@dataclass(frozen=True)
-class Ground:
-    """Where a primary is found; got without waiting, so that what is wrong with it is said at the start."""
-
-    links: Links
-    listening: IListeningPort
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        address: Any = self.listening.getHost()
-        return int(address.port)
-
-
-def take_ground(settings: Settings, world: World) -> Ground:
-    """The port; nobody is answered there yet.
-
-    :raises CannotStart: it cannot be had.
-    """
-    links = Links(Outboxes(world.reactor), world.reactor)
-    host, port = settings.listen
-    try:
-        listening = world.reactor.listenTCP(port, links, backlog=BACKLOG, interface=host)
-    except CannotListenError as error:
-        why = getattr(error.socketError, "strerror", None) or error.socketError
-        raise CannotStart(
-            f"Cannot listen on {settings.listen} ({why}): stop what does, or choose another by --listen."
-        ) from error
-    return Ground(links, listening)
-
-
-async def find_ground(settings: Settings, world: World, given_up: Callable[[], bool]) -> Ground:
-    """Likewise, but wait for it: the kernel may still be clearing up after who had it before.
-
-    :raises CannotStart: it cannot be had for a minute, or until ``given_up()``.
-    """
-    for attempt in range(GROUND_ATTEMPTS):
-        try:
-            return take_ground(settings, world)
-        except CannotStart as error:
-            if given_up() or attempt == GROUND_ATTEMPTS - 1:
-                raise
-            if attempt == GROUND_ATTEMPTS // 30:
-                _log.critical("{sentence} Trying on", sentence=error)
-        await deferLater(world.reactor, GROUND_SECONDS)
-    raise AssertionError("not reached")
 
 
 def find_primary_token(settings: Settings, world: World) -> Token:
@@ -109,29 +53,46 @@ def find_primary_token(settings: Settings, world: World) -> Token:
     return make_token(world.files, settings.token_file, world.entropy(TOKEN_BYTES))
 
 
-def identify(settings: Settings, world: World) -> MasterIdentity:
-    """Who this process is."""
+def identify(settings: Settings, world: World, address: str = "") -> MasterIdentity:
+    """Who this process is; a replica that listens does so at ``address``."""
     pid = world.processes.own_pid()
-    return MasterIdentity(world.hostname, pid, world.processes.started(pid) or 0, bool(settings.spawned))
+    started = world.processes.started(pid) or 0
+    return MasterIdentity(world.hostname, pid, started, bool(settings.spawned), address)
+
+
+def claim(me: MasterIdentity, store: Store, address: str = "") -> Holder:
+    """What a master says of itself as the lease's holder."""
+    return Holder(me.pid, address, me.started, 0, me.host if store.is_shared else "")
 
 
 def stand_by(
     settings: Settings,
     world: World,
     token: Token,
-    lease: FlockLease,
+    store: Store,
+    standby: Standby | None,
     won: Callable[[Inheritance], None],
     abandoned: Callable[[], None],
 ) -> Replica:
-    """A replica, not yet started."""
+    """A replica, not yet started. With ``standby``, it leads only where that listens."""
 
     def usual(state: State | None) -> Address:
         last = settings if state is None else replace(settings, listen=Address.parse(state.listen))
         return last.local_address(last.listen.port)
 
+    def address() -> str:
+        ground = None if standby is None else standby.ground
+        return "" if ground is None else str(settings.reached_at(store.seen_as, ground.port))
+
+    def ours() -> Holder | None:
+        if standby is not None and standby.ground is None:
+            return None
+        return claim(identify(settings, world), store, address())
+
     return Replica(
-        me=identify(settings, world),
-        lease=lease,
+        me=lambda: identify(settings, world, address()),
+        store=store,
+        claim=ours,
         token=token,
         usual=usual,
         outboxes=Outboxes(world.reactor),
@@ -151,6 +112,7 @@ async def lead(
     settings: Settings,
     world: World,
     token: Token,
+    store: Store,
     ground: Ground | None,
     inheritance: Inheritance,
     given_up: Callable[[], bool],
@@ -159,31 +121,38 @@ async def lead(
 
     :raises CannotStart: the log cannot be opened, or is another one; or the port cannot be had.
     """
-    log = await _open_log(settings, world)
+    reign = await store.begin()
     state = inheritance.state
     try:
-        if state is not None and state.log != log.log_id:
+        if state is not None and state.log != reign.log.log_id:
             raise CannotStart(f"The log in {settings.data} is not the cluster's: was the directory replaced?")
         if ground is None:
             ground = await find_ground(settings, world, given_up)
     except CannotStart:
-        await log.close()
+        await reign.log.close()
         raise
-    return _command(settings, world, token, ground, log, inheritance)
+    return _command(settings, world, token, store, ground, reign, inheritance)
 
 
 def _command(
-    settings: Settings, world: World, token: Token, ground: Ground, log: SqliteLog, inheritance: Inheritance
+    settings: Settings,
+    world: World,
+    token: Token,
+    store: Store,
+    ground: Ground,
+    reign: Reign,
+    inheritance: Inheritance,
 ) -> Primary:
     state = inheritance.state
     registry: Registry[Link] = Registry(() if state is None else state.events)
-    replicas = _make_replicas(settings, world, registry, log, ground.port)
-    cluster = _make_cluster(settings, world, registry, log.epoch, ground.port, replicas.changed)
+    replicas = _make_replicas(settings, world, registry, reign, ground.port)
+    cluster = _make_cluster(settings, world, registry, reign.epoch, ground.port, replicas.changed)
     pulse = Pulse(world.reactor, world.monotonic, PULSE_TICK, PING_EVERY, PATIENCE)
     primary = Primary(
         host=world.hostname,
         pid=world.processes.own_pid(),
-        log=log,
+        epoch=reign.epoch,
+        log=reign.log,
         links=ground.links,
         port=ground.port,
         listening=ground.listening,
@@ -194,7 +163,7 @@ def _command(
         note=lambda what: _note(world, registry, replicas, what),
         stop_process=lambda: _stop_process(world),
     )
-    ground.links.open(_make_door(world, token, log, cluster, replicas, pulse, primary))
+    ground.links.open(_make_door(world, token, reign, cluster, replicas, pulse, primary))
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since
         me = f"primary (pid {world.processes.own_pid()}) on {world.hostname}"
@@ -220,28 +189,16 @@ def _stop_process(world: World) -> None:
     world.reactor.callLater(0, world.reactor.stop)
 
 
-async def _open_log(settings: Settings, world: World) -> SqliteLog:
-    def fatal(failure: Failure) -> None:
-        if failure.check(EpochLost):
-            _log.critical("{why}: another master has taken the lease. This one exits", why=failure.value)
-        else:
-            _log.failure("The log cannot be written any more; this master exits", failure)
-        world.processes.exit(1)
-
-    return await SqliteLog.open(
-        path=settings.data / "log.sqlite",
-        files=world.files,
-        reactor=world.reactor,
-        threads=world.threads,
-        wall=world.wall,
-        entropy=world.entropy,
-        on_fatal=fatal,
-    )
-
-
 def _make_supervisor(
-    kind: str, command: Callable[[], list[str]], settings: Settings, world: World, registry: Registry[Link]
+    kind: str,
+    command: Callable[[], list[str]],
+    settings: Settings,
+    world: World,
+    registry: Registry[Link],
+    url: str = "",
 ) -> Supervisor:
+    # What is secret in a URL must not stand in anybody's list of processes.
+    environ = {**world.environ, STORE_VARIABLE: url} if url else world.environ
     return Supervisor(
         kind,
         command=command,
@@ -249,18 +206,18 @@ def _make_supervisor(
         reactor=world.reactor,
         monotonic=world.monotonic,
         files=world.files,
-        environ=world.environ,
+        environ=environ,
         tell=lambda what: registry.note(what, world.wall()),
     )
 
 
 def _make_replicas(
-    settings: Settings, world: World, registry: Registry[Link], log: SqliteLog, port: int
+    settings: Settings, world: World, registry: Registry[Link], reign: Reign, port: int
 ) -> Replicas:
     def state(replicas: list[MasterIdentity]) -> State:
         return State(
-            log=log.log_id,
-            epoch=log.epoch,
+            log=reign.log.log_id,
+            epoch=reign.epoch,
             listen=str(Address(settings.listen.host, port)),
             workers=[Carried(worker.identity, worker.load.sessions) for worker in registry.workers()][
                 :MIRRORED
@@ -275,9 +232,9 @@ def _make_replicas(
     def note(what: str) -> None:
         _note(world, registry, replicas, what)
 
-    supervisor = _make_supervisor("replica", command, settings, world, registry)
+    supervisor = _make_supervisor("replica", command, settings, world, registry, reign.url)
     replicas = Replicas(
-        epoch=log.epoch,
+        epoch=reign.epoch,
         host=world.hostname,
         wanted=settings.replicas,
         state=state,
@@ -320,29 +277,30 @@ def _make_cluster(
 def _make_door(
     world: World,
     token: Token,
-    log: SqliteLog,
+    reign: Reign,
     cluster: Cluster,
     replicas: Replicas,
     pulse: Pulse,
     primary: Primary,
 ) -> Callable[[], Locator]:
-    broadcast = Broadcast(log.window, log.epoch)
+    served, epoch, log_id = reign.served, reign.epoch, reign.log.log_id
+    broadcast = None if served is None else Broadcast(served.window, epoch)
 
     def over(seen: int) -> None:
         _log.critical(
             "A worker or replica obeys epoch {seen}: ours, {ours}, is over. This master exits",
             seen=seen,
-            ours=log.epoch,
+            ours=epoch,
         )
         world.processes.exit(1)
 
     def admit(role: Role) -> Locator:
         if role == "worker":
-            return FromWorker(cluster, over, log, log.epoch, log.log_id, broadcast, world.reactor)
+            return FromWorker(cluster, over, served, epoch, log_id, broadcast, world.reactor)
         if role == "replica":
-            return FromReplica(replicas, over, log.epoch)
+            return FromReplica(replicas, over, epoch)
         if role == "operator":
             return FromOperator(primary.status, primary.stop_cluster, primary.step_down)
         raise NotAllowed.of(command=f"in the role {role}", hint="a role is worker, replica or operator")
 
-    return lambda: Door(cluster, log.epoch, token, admit, pulse, world.entropy, world.reactor)
+    return lambda: Door(cluster, epoch, token, admit, pulse, world.entropy, world.reactor)

@@ -56,8 +56,8 @@ class _Opened:
 class SqliteLog:
     """An open log: see :meth:`open`. ``epoch`` is ours; ``log_id`` names the log for ever.
 
-    ``trouble`` is a sentence while commits wait for room on the disk, else empty; ``poisoned`` counts the
-    drafts on which our own code raised.
+    ``trouble`` is a sentence while commits wait for room on the disk, else empty; ``warning`` is, always;
+    ``poisoned`` counts the drafts on which our own code raised.
     """
 
     _log = Logger()
@@ -77,7 +77,7 @@ class SqliteLog:
         self.log_id, self.epoch = opened.log_id, opened.epoch
         self.window = Window(opened.store.head - len(opened.newest))
         self.window.extend(opened.newest)
-        self.trouble = ""
+        self.trouble = self.warning = ""
         self.poisoned = 0
         self._retry: Deferred[None] | None = None
         self._closed = False

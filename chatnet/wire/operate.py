@@ -9,7 +9,7 @@ from chatnet.wire.arguments import Command, Packed, declared
 
 
 class MasterStatus(msgspec.Struct, frozen=True):
-    """One master. A replica has no ``address``: it listens nowhere until it is primary."""
+    """One master. A replica has no ``address`` if it listens nowhere until it is primary."""
 
     role: str
     host: str
@@ -40,7 +40,8 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class ClusterStatus(msgspec.Struct, frozen=True):
-    """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty."""
+    """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty; ``warning`` one
+    about how the store is set up."""
 
     log: str
     epoch: int
@@ -49,6 +50,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     masters: list[MasterStatus]
     workers: list[WorkerStatus]
     events: list[Event]
+    warning: str = ""
 
 
 class Status(Command):

@@ -11,12 +11,16 @@ from chatnet.wire.operate import Event
 
 
 class MasterIdentity(msgspec.Struct, frozen=True):
-    """Who a master is, for as long as its process lives; ``spawned`` and ``started`` are as a worker's."""
+    """Who a master is, for as long as its process lives; ``spawned`` and ``started`` are as a worker's.
+
+    ``address`` is where a replica listens, HOST:PORT; empty if it does not.
+    """
 
     host: str
     pid: int
     started: int
     spawned: bool
+    address: str = ""
 
 
 class Carried(msgspec.Struct, frozen=True):

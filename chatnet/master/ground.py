@@ -1,0 +1,73 @@
+"""Where a master is found: its port, and who may come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from chatnet.errors import CannotStart
+from chatnet.master.links import Links
+from chatnet.master.settings import Settings
+from chatnet.outbox import Outboxes
+from chatnet.world import World
+
+BACKLOG = 1024
+"""How many connections may wait to be accepted: all clients come back at once."""
+GROUND_SECONDS, GROUND_ATTEMPTS = 0.02, 3_000
+"""How often who takes over tries to get the port of who had it, and how many times at most."""
+
+_log = Logger()
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a primary is found; got without waiting, so that what is wrong with it is said at the start."""
+
+    links: Links
+    listening: IListeningPort
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        address: Any = self.listening.getHost()
+        return int(address.port)
+
+
+def take_ground(settings: Settings, world: World) -> Ground:
+    """The port; nobody is answered there yet.
+
+    :raises CannotStart: it cannot be had.
+    """
+    links = Links(Outboxes(world.reactor), world.reactor)
+    host, port = settings.listen
+    try:
+        listening = world.reactor.listenTCP(port, links, backlog=BACKLOG, interface=host)
+    except CannotListenError as error:
+        why = getattr(error.socketError, "strerror", None) or error.socketError
+        raise CannotStart(
+            f"Cannot listen on {settings.listen} ({why}): stop what does, or choose another by --listen."
+        ) from error
+    return Ground(links, listening)
+
+
+async def find_ground(settings: Settings, world: World, given_up: Callable[[], bool]) -> Ground:
+    """Likewise, but wait for it: the kernel may still be clearing up after who had it before.
+
+    :raises CannotStart: it cannot be had for a minute, or until ``given_up()``.
+    """
+    for attempt in range(GROUND_ATTEMPTS):
+        try:
+            return take_ground(settings, world)
+        except CannotStart as error:
+            if given_up() or attempt == GROUND_ATTEMPTS - 1:
+                raise
+            if attempt == GROUND_ATTEMPTS // 30:
+                _log.critical("{sentence} Trying on", sentence=error)
+        await deferLater(world.reactor, GROUND_SECONDS)
+    raise AssertionError("not reached")

@@ -1,0 +1,100 @@
+"""The port of a replica that shares its store with other hosts: whoever asks there is sent to the primary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from chatnet.auth import Role, Token
+from chatnet.errors import CannotStart, NoWorkers
+from chatnet.gate import Gate, check_version
+from chatnet.link import Locator
+from chatnet.master.ground import Ground
+from chatnet.wire.locate import Locate
+
+TRY_SECONDS = 0.25
+"""How often a port is tried that another master of this host has: when that is gone, it is needed at once."""
+
+
+class StandbyDoor(Gate):
+    """A stranger, at a replica. ``primary()`` is the primary's address, or empty."""
+
+    def __init__(
+        self,
+        primary: Callable[[], str],
+        token: Token,
+        entropy: Callable[[int], bytes],
+        clock: IReactorTime,
+    ) -> None:
+        super().__init__(token, self._nothing, entropy, clock)
+        self._where = primary
+
+    @Locate.responder
+    def locate(self, version: int) -> dict[str, Any]:
+        check_version(version)
+        if not self._where():
+            raise NoWorkers(NoWorkers.sentence)
+        return {"worker": None, "primary": self._where(), "epoch": 0}
+
+    def _primary(self) -> str | None:
+        return self._where()
+
+    def _nothing(self, role: Role) -> Locator:
+        return Locator()
+
+
+class Standby:
+    """Listens as soon as the port is free, and answers by ``door``. Of several masters on a host one can:
+    that one goes for the lease.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, take_ground: Callable[[], Ground], door: Callable[[], Locator], clock: IReactorTime
+    ) -> None:
+        self._take_ground = take_ground
+        self._door = door
+        self._trying = LoopingCall(self._try)
+        self._trying.clock = clock
+        self.ground: Ground | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._trying.start(TRY_SECONDS).addErrback(
+            lambda why: self._log.failure("This replica does not try to listen any more", why)
+        )
+
+    def give(self) -> Ground:
+        """The port, to one who leads from here on; it must be had."""
+        self._end()
+        ground, self.ground = self.ground, None
+        if ground is None:
+            raise ValueError("The port is not ours to give")
+        return ground
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        self._end()
+        ground, self.ground = self.ground, None
+        if ground is not None:
+            await maybeDeferred(ground.listening.stopListening)
+            await ground.links.close()
+
+    def _try(self) -> None:
+        try:
+            self.ground = self._take_ground()
+        except CannotStart:
+            return  # another master of this host has it
+        self.ground.links.open(self._door)
+        self._trying.stop()
+
+    def _end(self) -> None:
+        if self._trying.running:
+            self._trying.stop()

@@ -1,0 +1,248 @@
+"""Where a master has the log and the lease: in its data directory alone, or in a database with others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.errors import CannotStart, EpochLost
+from chatnet.master.log_server import PrimaryLog
+from chatnet.store.database import Unavailable
+from chatnet.store.database_lease import DatabaseLease
+from chatnet.store.lease import FlockLease, Holder
+from chatnet.store.postgres import PostgresLog
+from chatnet.store.sqlite import SqliteLog
+from chatnet.store.window import Window
+from chatnet.world import World
+
+RETRY_SECONDS = 1.0
+"""How often a database that is away is tried at the start."""
+
+
+class Log(Protocol):
+    """The log as the primary looks at it."""
+
+    window: Window
+
+    @property
+    def log_id(self) -> str: ...
+    @property
+    def trouble(self) -> str: ...
+    @property
+    def warning(self) -> str: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Reign:
+    """The log is open, and commands may be given, in ``epoch``.
+
+    ``served`` is the log that workers reach through the primary; None if they open it themselves, at ``url``.
+    """
+
+    log: Log
+    epoch: int
+    url: str
+    served: PrimaryLog | None
+
+
+class Store(Protocol):
+    """What masters of both kinds of store ask of it.
+
+    ``is_shared``: other hosts may have masters, too. Then each listens where it is; of an embedded store, who
+    takes over listens where the last primary did.
+    """
+
+    is_shared: bool
+
+    async def open(self) -> None:
+        """Before anything else; waits while the store is away.
+
+        :raises CannotStart: it can never be used.
+        """
+
+    async def take(self, me: Holder) -> bool:
+        """Take the lease; False if another has it, or it cannot be told for now."""
+
+    async def holder(self) -> Holder | None:
+        """Who holds the lease; None if nobody does, or it cannot be told."""
+
+    def is_held_by(self, holder: Holder) -> bool:
+        """Does this process of this host hold it still, as far as can be told at once?"""
+
+    def watch(self, free: Callable[[], None]) -> None:
+        """Call ``free`` whenever the lease may be taken, if that does not show otherwise; until it is taken."""
+
+    async def begin(self) -> Reign:
+        """Open the log, holding the lease.
+
+        :raises CannotStart: it cannot be opened.
+        """
+
+    async def publish(self, me: Holder) -> None:
+        """Say who holds the lease."""
+
+    async def release(self) -> None:
+        """Let it go; harmless if it is not held."""
+
+    async def close(self) -> None:
+        """The process ends."""
+
+
+class EmbeddedStore:
+    """SQLite in the data directory, and a lock on that directory: for masters of one machine."""
+
+    is_shared = False
+    _log = Logger()
+
+    def __init__(self, data: Path, world: World) -> None:
+        self._data = data
+        self._world = world
+        self.lease = FlockLease(world.files, data)
+
+    async def open(self) -> None:
+        """It is there."""
+
+    async def take(self, me: Holder) -> bool:
+        try:
+            return self.lease.take()
+        except OSError as error:
+            self._log.warn("Cannot look for the lease at {path} ({why})", path=self._data, why=error.strerror)
+            return False
+
+    async def holder(self) -> Holder | None:
+        return self._holder()
+
+    def is_held_by(self, holder: Holder) -> bool:
+        now = self._holder()
+        return now is not None and now.pid == holder.pid
+
+    def watch(self, free: Callable[[], None]) -> None:
+        """The loss of the primary's link shows it."""
+
+    async def begin(self) -> Reign:
+        world = self._world
+        log = await SqliteLog.open(
+            path=self._data / "log.sqlite",
+            files=world.files,
+            reactor=world.reactor,
+            threads=world.threads,
+            wall=world.wall,
+            entropy=world.entropy,
+            on_fatal=self._fatal,
+        )
+        return Reign(log, log.epoch, "", log)
+
+    async def publish(self, me: Holder) -> None:
+        try:
+            self.lease.publish(me)
+        except OSError as error:
+            # Only its text is missing: the lease itself is held.
+            self._log.warn("Cannot write who holds the lease ({why})", why=error)
+
+    async def release(self) -> None:
+        self.lease.release()
+
+    async def close(self) -> None:
+        self.lease.release()
+
+    def _holder(self) -> Holder | None:
+        try:
+            return self.lease.holder()
+        except OSError:
+            return None  # whoever takes it will be told why
+
+    def _fatal(self, failure: Failure) -> None:
+        if failure.check(EpochLost):
+            self._log.critical(
+                "{why}: another master has taken the lease. This one exits", why=failure.value
+            )
+        else:
+            self._log.failure("The log cannot be written any more; this master exits", failure)
+        self._world.processes.exit(1)
+
+
+class SharedStore:
+    """A database that masters and workers of many hosts open. ``lost`` is called when the lease is.
+
+    ``epoch`` is how often the lease had been taken when the store was opened, and ``seen_as`` the address
+    from which the database sees this host; empty if it cannot be told.
+    """
+
+    is_shared = True
+    _log = Logger()
+
+    def __init__(self, url: str, world: World, lost: Callable[[], None]) -> None:
+        self._url = url
+        self._world = world
+        self._lease = DatabaseLease(
+            url, world.databases, world.reactor, world.threads, world.monotonic, world.chance, lost
+        )
+        self.epoch = 0
+        self.seen_as = ""
+
+    async def open(self) -> None:
+        self._lease.start()
+        said = ""
+        while True:
+            try:
+                opened, row = await self._lease.open(self._world.entropy(16).hex())
+            except Unavailable as away:
+                if str(away) != said:
+                    self._log.critical("The database cannot be had ({why}); trying on", why=str(away))
+                said = str(away)
+                await deferLater(self._world.reactor, RETRY_SECONDS)
+            else:
+                self.epoch, self.seen_as = row.epoch, opened.seen_as
+                return
+
+    async def take(self, me: Holder) -> bool:
+        try:
+            return await self._lease.take(me)
+        except Unavailable:
+            return False  # who uses the log says that it is away
+
+    async def holder(self) -> Holder | None:
+        try:
+            return await self._lease.holder()
+        except Unavailable:
+            return None
+
+    def is_held_by(self, holder: Holder) -> bool:
+        return holder.host == self._world.hostname and self._lease.is_held_by(holder)
+
+    def watch(self, free: Callable[[], None]) -> None:
+        self._lease.watch(free)
+
+    async def begin(self) -> Reign:
+        world = self._world
+        log = await PostgresLog.open(
+            url=self._url,
+            databases=world.databases,
+            reactor=world.reactor,
+            threads=world.threads,
+            wall=world.wall,
+            chance=world.chance,
+            entropy=world.entropy,
+            on_rewound=self._rewound,
+        )
+        return Reign(log, self._lease.epoch, self._url, None)
+
+    async def publish(self, me: Holder) -> None:
+        self._lease.publish(me)
+
+    async def release(self) -> None:
+        await self._lease.release()
+
+    async def close(self) -> None:
+        await self._lease.release()
+        await self._lease.close()
+
+    def _rewound(self, common: int) -> None:
+        """Nothing of what a primary keeps is derived from the log; its workers begin afresh by themselves."""

@@ -1,0 +1,271 @@
+"""The right to command, in a database: a row whose counter its holder raises, while everybody else looks on.
+
+A contender takes it when the counter has not moved for three seconds of its own clock; the holder stops
+commanding two and a half seconds after it last began to raise it successfully, by its clock. No clock is
+compared with another. Whoever was stopped itself finds the counter moved on when it looks again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from chatnet.store.asker import Asker, Trouble
+from chatnet.store.database import Database, Databases, LeaseRow, Opened, Unavailable
+from chatnet.store.lease import Holder
+
+RENEW_SECONDS = 1.0
+"""How often the holder raises the counter."""
+GOOD_SECONDS = 2.5
+"""For how long it may command after it began to raise it, or to take the lease."""
+STALE_SECONDS = 3.0
+"""For how long a contender must see no change."""
+LOOK_SECONDS = 0.5
+"""How often a contender looks."""
+CHECK_SECONDS = 0.1
+"""How often the holder looks at its clock."""
+ANSWER_SECONDS = 2.0
+"""How long the database may take to answer, before another connection is tried."""
+OPEN_SECONDS = 15.0
+"""Likewise, when the tables may have to be made, or another master is just making them."""
+
+T = TypeVar("T")
+
+
+class DatabaseLease:
+    """The lease of the cluster whose store is at ``url``, for one master. ``epoch`` is that of our last reign.
+
+    ``lost`` is called in the moment in which we must command no more, if that was not :meth:`release`.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        url: str,
+        databases: Databases,
+        reactor: Any,
+        threads: Callable[[int, str], ThreadPool],
+        monotonic: Callable[[], float],
+        chance: random.Random,
+        lost: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._monotonic = monotonic
+        self._lost = lost
+        # One that hangs must not keep the next from being tried.
+        self._pool = threads(3, "lease")
+        connect: Callable[[], Database] = lambda: databases.connect(url)  # noqa: E731
+        self._asker = Asker(reactor, self._pool, connect, chance, Trouble(), 3)
+        self._row: LeaseRow | None = None
+        self._unchanged_since = 0.0
+        self._me: Holder | None = None
+        self._good_until = 0.0
+        self._asking: set[Deferred[Any]] = set()
+        self.epoch = 0
+        self._loops = [
+            self._loop(self._renew, "The lease is not renewed any more"),
+            self._loop(self._check, "Nobody looks at the lease's clock any more"),
+        ]
+        self._watching = self._loop(self._watch, "The lease is not watched any more")
+        self._expired: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Before anything else."""
+        self._pool.start()
+
+    async def open(self, fresh_id: str) -> tuple[Opened, LeaseRow]:
+        """Make the tables if need be, and look.
+
+        :raises Unavailable: the database cannot be had.
+        :raises CannotStart: it can never be had.
+        """
+        opened = await self._ask(lambda database: database.open(fresh_id), OPEN_SECONDS)
+        return opened, await self._look()
+
+    async def close(self) -> None:
+        """Look no more. A lease that is held runs out."""
+        self._end()
+        self.unwatch()
+        for asking in list(self._asking):
+            asking.cancel()
+        await self._asker.close()
+        self._pool.stop()
+
+    # ---- contending ----
+
+    async def holder(self) -> Holder | None:
+        """Who holds it, as of now; None if nobody does.
+
+        :raises Unavailable: the database cannot be had.
+        """
+        return _parse(await self._look())
+
+    def is_held_by(self, holder: Holder) -> bool:
+        """Was it ``holder`` when one last looked?"""
+        return self._row is not None and _parse(self._row) == holder
+
+    @property
+    def is_free(self) -> bool:
+        """As far as we have seen, may it be taken: nobody holds it, or its holder raises the counter no more?"""
+        if self._row is None:
+            return False
+        return not self._row.holder or self._monotonic() - self._unchanged_since >= STALE_SECONDS
+
+    async def take(self, me: Holder) -> bool:
+        """Take it, if it may be taken.
+
+        :raises Unavailable: the database cannot be had; it may be ours all the same, and runs out then.
+        """
+        row = await self._look()
+        if not self.is_free:
+            return False
+        began = self._monotonic()
+        text = _text(me)
+        epoch = await self._ask(lambda database: database.take_lease(row.counter, text))
+        if epoch is None:
+            return False
+        self.epoch, self._me = epoch, me
+        self._good_until = began + GOOD_SECONDS
+        if not self._is_good():
+            self._me = None
+            return False  # the answer took too long: somebody else may have it by now
+        self.unwatch()
+        for loop, seconds in zip(self._loops, (RENEW_SECONDS, CHECK_SECONDS), strict=True):
+            loop.start(seconds, now=False)
+        return True
+
+    def watch(self, expired: Callable[[], None]) -> None:
+        """Look at it from time to time, and call ``expired`` whenever it may be taken, until :meth:`unwatch`."""
+        self._expired = expired
+        if not self._watching.running:
+            self._watching.start(LOOK_SECONDS)
+
+    def unwatch(self) -> None:
+        """Call nobody any more."""
+        self._expired = None
+        if self._watching.running:
+            self._watching.stop()
+
+    def _watch(self) -> None:
+        if len(self._asking) < 2:
+            self._own(self._look_on())
+
+    async def _look_on(self) -> None:
+        await self._look()
+        if self.is_free and self._expired is not None:
+            self._expired()
+
+    async def _look(self) -> LeaseRow:
+        row = await self._ask(lambda database: database.lease())
+        if self._row is None or row.counter != self._row.counter:
+            self._unchanged_since = self._monotonic()
+        self._row = row
+        return row
+
+    # ---- holding ----
+
+    def publish(self, me: Holder) -> None:
+        """Say this of its holder, from the next renewal on."""
+        if self._me is not None:
+            self._me = me
+
+    async def release(self) -> None:
+        """Let it go: the next need not wait. Harmless if it is not held."""
+        if self._me is None:
+            return
+        self._end()
+        epoch = self.epoch
+        try:
+            await self._ask(lambda database: database.release_lease(epoch))
+        except Unavailable as away:
+            self._log.info("The lease could not be let go ({why}): it runs out", why=str(away))
+
+    def _renew(self) -> None:
+        if len(self._asking) < 2:
+            self._own(self._raise())
+
+    async def _raise(self) -> None:
+        me, epoch, began = self._me, self.epoch, self._monotonic()
+        if me is None:
+            return
+        text = _text(me)
+        still_ours = await self._ask(lambda database: database.renew_lease(epoch, text))
+        if self._me is None or self.epoch != epoch:
+            return
+        if still_ours:
+            self._good_until = max(self._good_until, began + GOOD_SECONDS)
+        else:
+            self._lose("another master has taken it")
+
+    def _check(self) -> None:
+        if not self._is_good():
+            self._lose(f"it could not be renewed for {GOOD_SECONDS} s")
+
+    def _is_good(self) -> bool:
+        return self._monotonic() < self._good_until
+
+    def _lose(self, why: str) -> None:
+        self._log.critical("The lease of epoch {epoch} is over: {why}", epoch=self.epoch, why=why)
+        self._end()
+        self._lost()
+
+    def _end(self) -> None:
+        self._me = None
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
+
+    # ---- how ----
+
+    async def _ask(self, question: Callable[[Database], T], seconds: float = ANSWER_SECONDS) -> T:
+        asking = Deferred.fromCoroutine(self._asker.ask_once(question))
+        try:
+            return await asking.addTimeout(seconds, self._reactor)
+        except TimeoutError as error:
+            raise Unavailable("it does not answer") from error
+
+    def _own(self, doing: Any) -> None:
+        """Something that is done in the background: that the database is away is no surprise, all else is."""
+        asking: Deferred[Any] = Deferred.fromCoroutine(doing)
+        self._asking.add(asking)
+        asking.addBoth(self._done, asking)
+        asking.addErrback(lambda why: why.trap(Unavailable))
+        asking.addErrback(lambda why: self._log.failure("The lease cannot be looked at", why))
+
+    def _done(self, result: T, asking: Deferred[Any]) -> T:
+        self._asking.discard(asking)
+        return result
+
+    def _loop(self, call: Callable[[], None], ended: str) -> _Loop:
+        return _Loop(call, ended, self._reactor, self._log)
+
+
+class _Loop(LoopingCall):
+    """A loop fails only on a bug of ours: then it is better heard than dead silently."""
+
+    def __init__(self, call: Callable[[], None], ended: str, clock: Any, log: Logger) -> None:
+        super().__init__(call)
+        self.clock = clock
+        self._ended, self._log = ended, log
+
+    def start(self, interval: float, now: bool = True) -> Deferred[Any]:
+        return super().start(interval, now).addErrback(lambda why: self._log.failure(self._ended, why))
+
+
+def _text(holder: Holder) -> str:
+    return msgspec.json.encode(holder).decode()
+
+
+def _parse(row: LeaseRow) -> Holder | None:
+    try:
+        return msgspec.json.decode(row.holder, type=Holder) if row.holder else None
+    except msgspec.MsgspecError:
+        return None
