@@ -23,6 +23,9 @@ from typing import Any, Protocol, TextIO
 import apsw
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.store.database import Databases
+from chatnet.store.postgres_database import PostgresDatabases
+
 
 class Lock(Protocol):
     """A held lock; releasing twice is harmless."""
@@ -142,6 +145,7 @@ class World:
     processes: Processes
     threads: Callable[[int, str], ThreadPool]
     stdio: Stdio
+    databases: Databases
 
     @classmethod
     def real(cls) -> World:
@@ -162,6 +166,7 @@ class World:
             processes=RealProcesses(),
             threads=lambda size, name: ThreadPool(0, size, name),
             stdio=RealStdio(),
+            databases=PostgresDatabases(),
         )
 
 

@@ -7,6 +7,12 @@ appender    natural batching: while one batch is being committed, the next gathe
 pages       how much entries and drafts take on the wire, and pages cut to fit it
 sqlite      the log in SQLite, opened by the primary alone: its threads, and waiting for a full disk
 sqlite_schema  its tables · sqlite_store  its one writer · sqlite_reads  its reads
+database    what is asked of a database that many processes share
+postgres    the log in such a database, opened by every worker and master
+asker       asks it in threads, on connections it keeps, and again until it answers
+follower    keeps the window in step with it, and notices when it was put back
+postgres_database  the database in PostgreSQL · postgres_connection  how one is made, and what its errors mean
+postgres_schema    its tables · postgres_append  the one function that writes · postgres_reads  its reads
 remote      the same interface over AMP, by which workers use the primary's
 lease       the right to command: flock on the data directory
 """

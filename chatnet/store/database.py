@@ -88,11 +88,11 @@ class Database(Protocol):
     def listen(self) -> None:
         """From now on this connection hears of what others append; then it is for :meth:`watch` alone."""
 
-    def watch(self, reactor: Any, rung: Callable[[], None]) -> None:
-        """Call ``rung`` in the reactor's thread when something may have been appended, or hearing ended.
+    def watch(self, reactor: Any, rung: Callable[[], None], lost: Callable[[], None]) -> None:
+        """Call ``rung`` in the reactor's thread when something may have been appended.
 
-        A hint: it may come late, twice, or never. Called in the reactor's thread, and does not block. It ends
-        with :meth:`close`.
+        A hint: it may come late, twice, or never. ``lost`` is called once if the connection is lost, and then
+        nothing more. Called in the reactor's thread, and does not block. It ends with :meth:`close`.
         """
 
     def lease(self) -> LeaseRow:

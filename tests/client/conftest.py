@@ -88,6 +88,7 @@ class Person:
             processes=cast(Processes, self.exits),
             threads=cast(Any, None),
             stdio=cast(Stdio, self.stdio),
+            databases=cast(Any, None),
         )
         given = {"name": "alice", "master": f"m:{MASTER}", "password": False, "plain": True, **options}
         self.client: Client = build(given, world)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,29 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.store.postgres import PostgresLog
+from chatnet.store.postgres_database import PostgresDatabases
 from chatnet.store.sqlite import SqliteLog
+from chatnet.testing.postgres import Server
 from chatnet.world import RealFiles
 
 
 class HandReactor(Clock):
     """A clock moved by hand, whose threads are the caller's own."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: list[Any] = []
+
     def callFromThread(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         function(*args, **kwargs)
+
+    def addReader(self, reader: Any) -> None:
+        self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        if reader in self.readers:
+            self.readers.remove(reader)
 
 
 class AtOnce(ThreadPool):
@@ -50,15 +65,17 @@ class AtOnce(ThreadPool):
 class Disk:
     """A disk with one store on it, opened as often as wished. ``fatal`` is what the logs died of."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, new_url: Callable[[], str] | None = None) -> None:
         self.path = path
+        self._new_url = new_url
+        self.rewound: list[int] = []
         self.reactor = HandReactor()
         self.reactor.advance(1_000_000)
         self.wall: Callable[[], float] = self.reactor.seconds
         self.files = RealFiles()
         self.fatal: list[Failure] = []
         self._keys = 0
-        self._opened: list[SqliteLog] = []
+        self._opened: list[SqliteLog | PostgresLog] = []
 
     def entropy(self, size: int) -> bytes:
         """Never twice the same."""
@@ -76,6 +93,24 @@ class Disk:
                 lambda: self.wall(),
                 self.entropy,
                 self.fatal.append,
+            )
+        )
+        self._opened.append(log)
+        return log
+
+    def open_postgres(self) -> PostgresLog:
+        """Open the log in a database of its own."""
+        assert self._new_url is not None
+        log: PostgresLog = now(
+            PostgresLog.open(
+                self._new_url(),
+                PostgresDatabases(),
+                self.reactor,
+                AtOnce,
+                lambda: self.wall(),
+                random.Random(1),
+                self.entropy,
+                self.rewound.append,
             )
         )
         self._opened.append(log)
@@ -111,15 +146,26 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     disk.close()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """The one PostgreSQL server of this run; each test takes a fresh place in it."""
+    server = Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture(scope="module")
-def new_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Disk]]:
+def new_disk(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[Callable[[], Disk]]:
     """For tests by hypothesis, whose examples need a disk each."""
     disks: list[Disk] = []
 
     def make() -> Disk:
         while disks:
             disks.pop().close()
-        disks.append(Disk(tmp_path_factory.mktemp("disk") / "log.sqlite"))
+        disks.append(Disk(tmp_path_factory.mktemp("disk") / "log.sqlite", postgres.fresh))
         return disks[0]
 
     yield make

@@ -176,7 +176,12 @@ def over_amp(disk: Any) -> Subject:
     return Subject(worker, settle)
 
 
-LOGS = [on_sqlite, over_amp, in_memory]
+def on_postgres(disk: Any) -> Subject:
+    log = disk.open_postgres()
+    return Subject(log, lambda: disk.reactor.advance(0))
+
+
+LOGS = [on_sqlite, on_postgres, over_amp, in_memory]
 
 
 @pytest.fixture(scope="module", params=LOGS, ids=lambda make: make.__name__)

@@ -1,0 +1,177 @@
+"""Asks a database in threads of its own, on connections that it keeps, and again until it answers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from chatnet.store.database import Database, Unavailable
+
+ANSWER_SECONDS = 20.0
+"""How long an answer may take before its connection is given up: longer than any limit of the database's own
+(:mod:`chatnet.store.postgres_connection`), so it is for one that hangs."""
+
+_FIRST_DELAY, _LAST_DELAY = 0.05, 2.0
+
+T = TypeVar("T")
+Question = Callable[[Database], T]
+"""Asked in a thread. It may be asked again on another connection, whether it took effect or not."""
+
+
+class Trouble:
+    """What all the askers of one log make of the database together: said when it goes, and when it is back.
+
+    ``sentence`` is what the operator should know while it is away, else empty.
+    """
+
+    _log = Logger()
+
+    def __init__(self) -> None:
+        self._why: dict[object, str] = {}
+
+    @property
+    def sentence(self) -> str:
+        for why in self._why.values():
+            return f"The database cannot be had ({why}): what is to be stored or read waits until it can."
+        return ""
+
+    def away(self, asker: object, why: str) -> None:
+        """``asker`` had no answer."""
+        if not self._why:
+            self._log.critical("The database cannot be had ({why}); trying again until it can", why=why)
+        self._why[asker] = why
+
+    def back(self, asker: object) -> None:
+        """``asker`` had an answer, or asks no more."""
+        if self._why.pop(asker, None) is not None and not self._why:
+            self._log.info("The database is back; all goes on")
+
+
+class Asker:
+    """At most as many questions at a time as ``pool`` has threads, each on a connection of its own."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        pool: ThreadPool,
+        connect: Callable[[], Database],
+        chance: random.Random,
+        trouble: Trouble,
+        size: int,
+    ) -> None:
+        self._reactor, self._pool, self._connect = reactor, pool, connect
+        self._chance, self._trouble = chance, trouble
+        self._turns = DeferredSemaphore(size)
+        self._idle: list[Database] = []
+        self._busy: set[Database] = set()
+        self._waits: set[Deferred[None]] = set()
+        self._in_threads = 0
+        self._all_back: Deferred[None] | None = None
+        self._closed = False
+
+    async def ask(self, question: Question[T]) -> T:
+        """Its answer, however long the database is away; never, once closed. What else it raises is raised.
+
+        Cancelling gives up the connection that it is asked on.
+        """
+        await self._turns.acquire()
+        try:
+            delay = _FIRST_DELAY
+            while not self._closed:
+                try:
+                    answer = await self.ask_once(question)
+                except Unavailable as away:
+                    await self._pause(str(away), delay)
+                    delay = min(2 * delay, _LAST_DELAY)
+                else:
+                    self._trouble.back(self)
+                    return answer
+            return await Deferred()
+        finally:
+            self._turns.release()
+
+    async def ask_once(self, question: Question[T]) -> T:
+        """Its answer, on a connection that is idle or made now.
+
+        :raises Unavailable: there was none; the idle connections, which may be no better, are given up.
+        """
+        try:
+            database = self._idle.pop() if self._idle else await self._connected()
+            self._busy.add(database)
+            give_up: IDelayedCall = self._reactor.callLater(ANSWER_SECONDS, database.close)
+            try:
+                answer = await self._in_thread(question, database)
+            except BaseException:
+                database.close()
+                raise
+            finally:
+                self._busy.discard(database)
+                if give_up.active():
+                    give_up.cancel()
+        except Unavailable:
+            self._drop_idle()
+            raise
+        self._keep(database)
+        return answer
+
+    async def close(self) -> None:
+        """Ask nothing more. Who is asked now is cut off; done when all threads have come back."""
+        self._closed = True
+        self._trouble.back(self)
+        self._drop_idle()
+        for database in self._busy:
+            database.close()
+        for wait in list(self._waits):
+            wait.cancel()
+        if self._in_threads:
+            self._all_back = Deferred()
+            await self._all_back
+
+    async def _in_thread(self, call: Callable[..., T], *args: Any) -> T:
+        self._in_threads += 1
+        try:
+            return await deferToThreadPool(self._reactor, self._pool, call, *args)
+        finally:
+            self._in_threads -= 1
+            if self._all_back is not None and not self._in_threads:
+                self._all_back.callback(None)
+
+    async def _connected(self) -> Database:
+        database = await self._in_thread(self._connect)
+        if self._closed:
+            database.close()
+            raise Unavailable("closing")
+        return database
+
+    def _keep(self, database: Database) -> None:
+        if self._closed:
+            database.close()
+        else:
+            self._idle.append(database)
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _pause(self, why: str, seconds: float) -> None:
+        if self._closed:
+            return
+        if not self._busy:  # one connection less than wished for is no trouble
+            self._trouble.away(self, why)
+        wait: Deferred[None] = deferLater(self._reactor, seconds * self._chance.uniform(0.5, 1.0))
+        self._waits.add(wait)
+        try:
+            await wait
+        except CancelledError:
+            if not self._closed:
+                raise
+        finally:
+            self._waits.discard(wait)

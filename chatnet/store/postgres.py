@@ -1,0 +1,163 @@
+"""The log in a database that every worker and master opens: nobody stands between them and it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from chatnet.entries import Draft, Entry
+from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
+from chatnet.store.appender import Appender
+from chatnet.store.asker import Asker, Trouble
+from chatnet.store.database import Database, Databases
+from chatnet.store.follower import Follower
+from chatnet.store.window import Window
+
+READERS = 3
+"""How many reader threads there are."""
+
+_MAX_DRAFTS, _MAX_BYTES = 1_000, 1024 * 1024
+"""Of a batch. The answer must fit the buffers of the sockets: if the database waited for us to take it, so
+would everybody who waits for the lock of the head."""
+
+
+class PostgresLog:
+    """An open log: see :meth:`open`.
+
+    ``log_id`` names it; ``is_ready`` becomes true, for good, once the window has reached the head.
+    ``trouble`` is a sentence while the database is away, else empty; ``warning`` is one about how it is set
+    up; ``poisoned`` counts the drafts on which the database or our own code raised.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        wall: Callable[[], float],
+        pools: Sequence[ThreadPool],
+        askers: tuple[Asker, Asker, Asker],
+        follower: Follower,
+        trouble: Trouble,
+    ) -> None:
+        self._wall, self._pools, self._follower, self._trouble = wall, pools, follower, trouble
+        self._askers = askers
+        self._writer, self._reader, _ = askers
+        self.window: Window = follower.window
+        self.poisoned = 0
+        self._appender = Appender(self._commit, _MAX_DRAFTS, _MAX_BYTES)
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        databases: Databases,
+        reactor: Any,
+        threads: Callable[[int, str], ThreadPool],
+        wall: Callable[[], float],
+        chance: random.Random,
+        entropy: Callable[[int], bytes],
+        on_rewound: Callable[[int], None],
+    ) -> Self:
+        """Open the log at ``url``, made if it is not there; waits while the database is away.
+
+        ``on_rewound`` is called when the log turns out to have been put back, or to be another one, with the
+        newest seq that is still the same (0: none is known). The window has begun anew by then: whoever reads
+        from it must begin afresh, and whoever stands on ``log_id`` as well.
+
+        :raises CannotStart: the database can never be used; the sentence says why.
+        """
+
+        def connect() -> Database:
+            return databases.connect(url)
+
+        trouble = Trouble()
+        pools = threads(1, "log writer"), threads(READERS, "log reader"), threads(2, "log follower")
+        for pool in pools:
+            pool.start()
+        writer, reader, looker = (
+            Asker(reactor, pool, connect, chance, trouble, size)
+            for pool, size in zip(pools, (1, READERS, 1), strict=True)
+        )
+        follower = Follower(reactor, looker, pools[2], connect, trouble, entropy, on_rewound)
+        log = cls(wall, pools, (writer, reader, looker), follower, trouble)
+        try:
+            await follower.open()
+        except BaseException:
+            await log.close()
+            raise
+        return log
+
+    async def close(self) -> None:
+        """Close at once: drafts that are not answered yet never are. Takes as long as to connect, at most."""
+        self._follower.close()
+        for asker in self._askers:
+            await asker.close()
+        for pool in self._pools:
+            pool.stop()
+
+    @property
+    def log_id(self) -> str:
+        return self._follower.log_id
+
+    @property
+    def is_ready(self) -> bool:
+        return self._follower.is_ready
+
+    @property
+    def warning(self) -> str:
+        return self._follower.warning
+
+    @property
+    def trouble(self) -> str:
+        return self._trouble.sentence
+
+    # ---- appending ----
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was passed to :meth:`append` and is not known to be committed yet."""
+        return self._appender.waiting_bytes
+
+    def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
+        return self._appender.append(drafts)
+
+    async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
+        now = int(self._wall() * 1000)
+        # Asked again with the same keys when it is not known what became of it: they answer what they did.
+        outcomes, poisoned = await self._writer.ask(lambda database: database.append(drafts, now))
+        self._follower.ring()
+        for draft, error in poisoned:
+            self.poisoned += 1
+            self._log.failure(
+                "A draft could not be stored and was refused: {draft}", Failure(error), draft=draft
+            )
+        return outcomes
+
+    # ---- reading ----
+
+    async def head(self) -> int:
+        return await self._reader.ask(lambda database: database.head())
+
+    async def account(self, user: str) -> Account | None:
+        return await self._reader.ask(lambda database: database.account(user))
+
+    async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
+        return await self._reader.ask(lambda database: database.snapshot(user, after, upto))
+
+    async def newest(self, user: str, upto: int) -> list[Entry]:
+        return await self._reader.ask(lambda database: database.newest(user, upto))
+
+    async def feed(self, user: str, after: int, upto: int) -> Feed:
+        return await self._reader.ask(lambda database: database.feed(user, after, upto))
+
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        return await self._reader.ask(lambda database: database.history(room, before))
+
+    async def rooms(self, prefix: str, after: str) -> Rooms:
+        return await self._reader.ask(lambda database: database.rooms(prefix, after))

@@ -1,0 +1,97 @@
+"""How a connection to PostgreSQL is made and set up, and what its errors mean.
+
+psycopg is imported when it is needed: chatnet works without it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatnet.errors import CannotStart
+from chatnet.store.database import Unavailable
+
+_FOR_LIBPQ: dict[str, Any] = {
+    "application_name": "chatnet",
+    # For each host.
+    "connect_timeout": "3",
+    # Of several hosts, the one that takes writes.
+    "target_session_attrs": "read-write",
+    # A machine that vanished is noticed within some five seconds, whether we wait for it or send to it.
+    "keepalives_idle": "2",
+    "keepalives_interval": "1",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "5000",
+}
+"""What holds unless the URL says otherwise."""
+
+_SETTINGS = {
+    "client_encoding": "UTF8",
+    "idle_in_transaction_session_timeout": "5s",
+    "idle_session_timeout": "0",
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    # What comes behind the lock of the head row must see what was committed before it was had.
+    "default_transaction_isolation": "read committed",
+    # All that we read has an index. A plan that was made while a table was small must not read through it
+    # when it has grown; and to plan the same again costs more than it finds.
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+"""What each session is set to, where the server has such a setting."""
+
+_SET_UP = f"""
+    SELECT set_config(wished.name, wished.value, false)
+    FROM (VALUES {", ".join(f"('{name}', '{value}')" for name, value in _SETTINGS.items())},
+        -- Set even where it is the same already: the server's may change while the session lasts.
+        ('synchronous_commit', CASE current_setting('synchronous_commit')
+            WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END)
+    ) AS wished(name, value)
+    WHERE current_setting(wished.name, true) IS NOT NULL
+"""
+
+
+def connect(url: str) -> Any:
+    """A connection of psycopg to ``url``, set up, in autocommit.
+
+    :raises Unavailable: it cannot be had for now.
+    :raises CannotStart: the URL is none, or psycopg is not installed.
+    """
+    try:
+        import psycopg
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    except ImportError as error:
+        raise CannotStart("For PostgreSQL, psycopg is needed: pip install 'chatnet[postgres]'.") from error
+    try:
+        where = make_conninfo("", **{**_FOR_LIBPQ, **conninfo_to_dict(url)})
+    except (psycopg.Error, UnicodeError):
+        # What libpq says of it would show the password.
+        raise CannotStart(
+            "The store's URL cannot be read: it is like postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+        ) from None
+    try:
+        connection = psycopg.connect(where, autocommit=True, prepare_threshold=0)
+        connection.execute(_SET_UP)
+    except psycopg.Error as error:
+        raise Unavailable(reason(error)) from error
+    return connection
+
+
+def reason(error: Exception) -> str:
+    """Why it failed, in a few words."""
+    diagnosis = getattr(error, "diag", None)
+    said = (diagnosis and diagnosis.message_primary) or str(error).strip() or type(error).__name__
+    return str(said).splitlines()[0]
+
+
+def is_poison(error: Exception) -> bool:
+    """Did a statement fail because of what is in it? Else, the same may succeed another time.
+
+    So it is if our own code or psycopg cannot encode it, and for PostgreSQL's classes 20 (no such case), 22
+    (data exception), 23 (integrity constraint) and 54 (program limit).
+    """
+    import psycopg
+
+    if not isinstance(error, psycopg.Error) or isinstance(error, psycopg.DataError | psycopg.IntegrityError):
+        return True
+    return (error.sqlstate or "")[:2] in ("20", "54")

@@ -1,0 +1,291 @@
+"""PostgreSQL, as :class:`chatnet.store.database.Database` asks for it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from twisted.internet.interfaces import IReadDescriptor
+from zope.interface import implementer
+
+from chatnet.entries import Draft, Entry, places
+from chatnet.errors import REFUSALS, CannotStart, Poison
+from chatnet.store import Account, Feed, Outcome, Refused, Rooms, Snapshot, postgres_reads
+from chatnet.store.database import LeaseRow, Opened, Unavailable
+from chatnet.store.postgres_connection import connect, is_poison, reason
+from chatnet.store.postgres_schema import migrate
+
+_APPEND = """
+    SELECT seqs, codes FROM chatnet_append(
+        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::integer[], %b::text[], %b)
+"""
+_ABOUT = """
+    SELECT log.id, log.head, current_setting('synchronous_standby_names') = '' AS is_alone,
+        'off' IN (current_setting('fsync'), current_setting('full_page_writes')) AS is_unsafe
+    FROM log
+"""
+
+
+class PostgresDatabases:
+    """The databases that can be reached from here."""
+
+    def connect(self, url: str) -> PostgresDatabase:
+        """A new connection to ``url``: see :class:`chatnet.store.database.Databases`."""
+        return PostgresDatabase(connect(url))
+
+
+class PostgresDatabase:
+    """One connection. Its calls come one at a time, but for :meth:`close`, which may come in the midst."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor(binary=True)
+        # A socket object of our own on it: libpq closes its own whenever it likes.
+        self._socket = socket.socket(fileno=os.dup(connection.fileno()))
+        self._in_use = threading.Lock()
+        self._closed = False
+        self._bell: _Bell | None = None
+
+    def open(self, fresh_id: str) -> Opened:
+        with self._asking():
+            if self._one("SHOW server_encoding") != ("UTF8",):
+                raise CannotStart("The database must have the encoding UTF8: createdb --encoding UTF8.")
+            migrate(self._connection, fresh_id)
+            log_id, head, is_alone, is_unsafe = self._one(_ABOUT)
+        return Opened(log_id, head, _warning(is_alone, is_unsafe))
+
+    # ---- appending ----
+
+    def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
+        try:
+            return self._append(drafts, now), []
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(drafts) == 1:
+                return [Refused(Poison.code, Poison.sentence)], [(drafts[0], error)]
+        # One of them is poison. Find out which, by halves: its neighbours must not suffer.
+        half = len(drafts) // 2
+        outcomes, poisoned = self.append(drafts[:half], now)
+        more_outcomes, more_poisoned = self.append(drafts[half:], now)
+        return outcomes + more_outcomes, poisoned + more_poisoned
+
+    def _append(self, drafts: list[Draft], now: int) -> list[Outcome]:
+        columns = _columns(drafts)
+        with self._asking():
+            seqs, codes = self._one(_APPEND, (*columns, now))
+        if codes is None:
+            return list(seqs)
+        return [
+            seq if code is None else _refused(draft, code)
+            for draft, seq, code in zip(drafts, seqs, codes, strict=True)
+        ]
+
+    # ---- reading ----
+
+    def page(self, after: int, upto: int | None) -> list[Entry]:
+        with self._asking():
+            return postgres_reads.page(self._cursor, after, upto)
+
+    def last(self, count: int) -> list[Entry]:
+        with self._asking():
+            return postgres_reads.last(self._cursor, count)
+
+    def head(self) -> int:
+        with self._asking():
+            return postgres_reads.head(self._cursor)
+
+    def account(self, user: str) -> Account | None:
+        with self._asking():
+            return postgres_reads.account(self._cursor, user)
+
+    def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
+        with self._asking():
+            return postgres_reads.snapshot(self._cursor, user, after, upto)
+
+    def newest(self, user: str, upto: int) -> list[Entry]:
+        with self._asking():
+            return postgres_reads.newest(self._cursor, user, upto)
+
+    def feed(self, user: str, after: int, upto: int) -> Feed:
+        with self._asking():
+            return postgres_reads.feed(self._cursor, user, after, upto)
+
+    def history(self, room: str, before: int | None) -> list[Entry]:
+        with self._asking():
+            return postgres_reads.history(self._cursor, room, before)
+
+    def rooms(self, prefix: str, after: str) -> Rooms:
+        with self._asking():
+            return postgres_reads.rooms(self._cursor, prefix, after)
+
+    # ---- the doorbell ----
+
+    def listen(self) -> None:
+        with self._asking():
+            self._connection.execute("LISTEN chatnet")
+
+    def watch(self, reactor: Any, rung: Callable[[], None], lost: Callable[[], None]) -> None:
+        self._bell = _Bell(self._connection.pgconn, self._socket, rung, lost, reactor)
+        reactor.addReader(self._bell)
+
+    # ---- the lease ----
+
+    def lease(self) -> LeaseRow:
+        with self._asking():
+            return LeaseRow(*self._one("SELECT counter, epoch, holder FROM lease"))
+
+    def take_lease(self, seen: int, holder: str) -> int | None:
+        with self._asking():
+            row = self._any(
+                "UPDATE lease SET counter = counter + 1, epoch = epoch + 1, holder = %s WHERE counter = %s"
+                " RETURNING epoch",
+                (holder, seen),
+            )
+        return None if row is None else int(row[0])
+
+    def renew_lease(self, epoch: int, holder: str) -> bool:
+        with self._asking():
+            return (
+                self._any(
+                    "UPDATE lease SET counter = counter + 1, holder = %s WHERE epoch = %s AND holder <> ''"
+                    " RETURNING counter",
+                    (holder, epoch),
+                )
+                is not None
+            )
+
+    def release_lease(self, epoch: int) -> None:
+        with self._asking():
+            self._connection.execute(
+                "UPDATE lease SET counter = counter + 1, holder = '' WHERE epoch = %s", (epoch,)
+            )
+
+    # ---- asking ----
+
+    def close(self) -> None:
+        self._closed = True
+        if self._bell is not None:
+            self._bell.stop()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        # Whoever is in the midst of a call is woken by that, and closes it.
+        self._close_unless_in_use()
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What is asked inside, one call at a time. Errors that are not the question's are Unavailable."""
+        import psycopg
+
+        try:
+            with self._in_use:
+                if self._closed:
+                    raise Unavailable("the connection is closed")
+                yield
+        except psycopg.Error as error:
+            if is_poison(error):
+                raise
+            raise Unavailable(reason(error)) from error
+        finally:
+            if self._closed:
+                self._close_unless_in_use()
+
+    def _close_unless_in_use(self) -> None:
+        if self._in_use.acquire(blocking=False):
+            try:
+                self._connection.close()
+                self._socket.close()
+            finally:
+                self._in_use.release()
+
+    def _any(self, sql: str, values: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._cursor.execute(sql, values).fetchone()
+        return row
+
+    def _one(self, sql: str, values: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+        row = self._any(sql, values)
+        if row is None:
+            raise Unavailable("a row is gone that must be there; was the database emptied?")
+        return row
+
+
+@implementer(IReadDescriptor)
+class _Bell:
+    """Waits in the reactor for what is notified on a connection that nobody else uses any more."""
+
+    def __init__(
+        self,
+        pgconn: Any,
+        its_socket: socket.socket,
+        rung: Callable[[], None],
+        lost: Callable[[], None],
+        reactor: Any,
+    ) -> None:
+        self._pgconn, self._socket, self._reactor = pgconn, its_socket, reactor
+        self._rung, self._lost = rung, lost
+        self._descriptor = its_socket.fileno()
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def logPrefix(self) -> str:
+        return "doorbell"
+
+    def doRead(self) -> None:
+        import psycopg
+
+        try:
+            self._pgconn.consume_input()
+        except psycopg.Error:
+            self.stop()
+            self._lost()
+            return
+        heard = False
+        while self._pgconn.notifies() is not None:
+            heard = True
+        if heard:
+            self._rung()
+
+    def connectionLost(self, why: object) -> None:
+        """The reactor found that the descriptor is dead."""
+        self.stop()
+        self._lost()
+
+    def stop(self) -> None:
+        self._reactor.removeReader(self)
+
+
+def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
+    """The arguments of ``chatnet_append``: the drafts by column, then where the posts are heard."""
+    heard = [
+        (number, place)
+        for number, draft in enumerate(drafts, 1)
+        if draft.kind == "post"
+        for place in places(draft.user, draft.text)
+    ]
+    return (
+        [draft.kind for draft in drafts],
+        [draft.user for draft in drafts],
+        [draft.room for draft in drafts],
+        [draft.text for draft in drafts],
+        [draft.key for draft in drafts],
+        [number for number, _ in heard],
+        [place for _, place in heard],
+    )
+
+
+def _refused(draft: Draft, code: str) -> Refused:
+    refusal = REFUSALS[code.encode()]
+    return Refused(refusal.code, str(refusal.of(name=draft.user, room=draft.room)))
+
+
+def _warning(is_alone: bool, is_unsafe: bool) -> str:
+    if is_unsafe:
+        return "PostgreSQL runs with fsync or full_page_writes off: a crash of its machine can lose the log."
+    if is_alone:
+        return "PostgreSQL has no synchronous_standby_names: the log is lost if its machine is."
+    return ""

@@ -1,0 +1,177 @@
+"""The reads of the store in PostgreSQL: by index alone, each costing what it returns and not what is stored.
+
+Each is a function of a connection; see :class:`chatnet.store.Log` for what they promise. A read of several
+statements is in no transaction: nothing up to a seq ever changes once it can be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chatnet.entries import Entry, Interval
+from chatnet.errors import NoSuchRoom
+from chatnet.store import NEWEST, PAGE_BYTES, Account, Feed, Rooms, Snapshot
+from chatnet.store.pages import PAGE_ENTRIES, take_page
+from chatnet.store.postgres_append import OPEN
+
+_ROOMS = 200
+"""How many names a page of rooms holds."""
+
+_FIRST_CHUNK, _LAST_CHUNK = 20, 640
+"""How many seqs are read of one place at a time: few at first, for there may be many places."""
+
+_COLUMNS = 'seq, time, kind, "user", room, text, key'
+
+
+def _as_page(found: str, order: str) -> str:
+    """The statement of ``found``, its entries in the ``order`` of seq, without what no page has room for."""
+    return f"""
+        SELECT {_COLUMNS} FROM (
+            SELECT *, sum(octet_length(text)) OVER (ORDER BY seq {order} ROWS UNBOUNDED PRECEDING)
+                - octet_length(text) AS bytes_before
+            FROM ({found}) AS found
+        ) AS page WHERE bytes_before < {PAGE_BYTES} ORDER BY seq {order}
+    """
+
+
+PAGE = _as_page(
+    f"SELECT * FROM entry WHERE seq > %(after)s AND seq <= %(upto)s ORDER BY seq LIMIT {PAGE_ENTRIES}", ""
+)
+LAST = f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT %(count)s"
+HEAD = "SELECT head FROM log"
+ACCOUNT = 'SELECT credential, secret_seq FROM account WHERE "user" = %(user)s'
+# Stays that began by "upto" and did not end by "after".
+STAYS = """
+    SELECT room, joined, "left" FROM membership
+    WHERE "user" = %(user)s AND "left" > %(after)s AND joined <= %(upto)s
+"""
+IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
+HISTORY = _as_page(
+    f"""
+        SELECT entry.* FROM (
+            SELECT seq FROM place WHERE name = %(room)s AND seq < %(before)s
+            ORDER BY seq DESC LIMIT {PAGE_ENTRIES}
+        ) AS heard, LATERAL (SELECT * FROM entry WHERE entry.seq = heard.seq OFFSET 0) AS entry
+    """,
+    "DESC",
+)
+ROOMS = f"""
+    SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
+    ORDER BY name LIMIT {_ROOMS + 1}
+"""
+NEWEST_POSTS = _as_page(
+    f"""
+        SELECT entry.* FROM (
+            SELECT DISTINCT heard.seq FROM (
+                VALUES (%(user)s::text COLLATE "C"), ('@' || %(user)s)
+                UNION ALL
+                SELECT room FROM membership
+                WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s
+            ) AS listened(name), LATERAL (
+                SELECT seq FROM place WHERE place.name = listened.name AND seq <= %(upto)s
+                ORDER BY seq DESC LIMIT {NEWEST}
+            ) AS heard
+            ORDER BY seq DESC LIMIT {NEWEST}
+        ) AS newest, LATERAL (SELECT * FROM entry WHERE entry.seq = newest.seq OFFSET 0) AS entry
+    """,
+    "DESC",
+)
+# Of each place, one chunk. Where one is full, its end is the edge: behind it, more may be heard there.
+FEED_CHUNK = f"""
+    WITH listened(name, after, before) AS (
+        VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s + 1),
+            ('@' || %(user)s, %(after)s::bigint, %(upto)s + 1)
+        UNION ALL
+        SELECT room, greatest(%(after)s, joined), least(%(upto)s + 1, "left") FROM membership
+        WHERE "user" = %(user)s AND "left" > %(after)s AND joined <= %(upto)s
+    ), heard AS MATERIALIZED (
+        SELECT array(
+            SELECT seq FROM place WHERE place.name = listened.name
+                AND place.seq > listened.after AND place.seq < listened.before
+            ORDER BY seq LIMIT %(chunk)s
+        ) AS seqs FROM listened
+    ), edge AS MATERIALIZED (
+        SELECT coalesce(min(seqs[%(chunk)s]), %(upto)s) AS seq FROM heard
+    ), page AS MATERIALIZED (
+        {
+    _as_page(
+        f'''
+            SELECT entry.* FROM (
+                SELECT DISTINCT seq FROM heard, unnest(seqs) AS seq
+                WHERE seq <= (SELECT seq FROM edge) ORDER BY seq LIMIT {PAGE_ENTRIES}
+            ) AS first, LATERAL (SELECT * FROM entry WHERE entry.seq = first.seq OFFSET 0) AS entry
+        ''',
+        "",
+    )
+}
+    )
+    SELECT edge.seq, page.* FROM edge LEFT JOIN page ON true ORDER BY page.seq
+"""
+
+
+def page(cursor: Any, after: int, upto: int | None) -> list[Entry]:
+    """The first page of all entries behind ``after``."""
+    rows = cursor.execute(PAGE, {"after": after, "upto": OPEN if upto is None else upto})
+    return take_page(Entry(*row) for row in rows)[0]
+
+
+def last(cursor: Any, count: int) -> list[Entry]:
+    """The newest ``count`` entries."""
+    return [Entry(*row) for row in cursor.execute(LAST, {"count": count})][::-1]
+
+
+def head(cursor: Any) -> int:
+    """The newest committed seq."""
+    newest: int = cursor.execute(HEAD).fetchone()[0]
+    return newest
+
+
+def account(cursor: Any, user: str) -> Account | None:
+    row = cursor.execute(ACCOUNT, {"user": user}).fetchone()
+    return None if row is None else Account(*row)
+
+
+def snapshot(cursor: Any, user: str, after: int, upto: int) -> Snapshot:
+    known = account(cursor, user)
+    rows = cursor.execute(STAYS, {"user": user, "after": min(after, upto), "upto": upto})
+    stays = [Interval(room, joined, left if left <= upto else None) for room, joined, left in sorted(rows)]
+    return Snapshot(upto, known.secret_seq if known else 0, stays)
+
+
+def newest(cursor: Any, user: str, upto: int) -> list[Entry]:
+    rows = cursor.execute(NEWEST_POSTS, {"user": user, "upto": upto})
+    return take_page(Entry(*row) for row in rows)[0][::-1]
+
+
+def feed(cursor: Any, user: str, after: int, upto: int) -> Feed:
+    posts, is_full = take_page(_heard(cursor, user, after, upto))
+    return Feed(posts, posts[-1].seq if is_full else upto)
+
+
+def history(cursor: Any, room: str, before: int | None) -> list[Entry]:
+    if cursor.execute(IS_ROOM, {"room": room}).fetchone() is None:
+        raise NoSuchRoom.of(room=room)
+    rows = cursor.execute(HISTORY, {"room": room, "before": OPEN if before is None else before})
+    return take_page(Entry(*row) for row in rows)[0][::-1]
+
+
+def rooms(cursor: Any, prefix: str, after: str) -> Rooms:
+    # No name contains the last code point, so what begins with the prefix sorts before this.
+    end = prefix + "\U0010ffff"
+    names = [name for (name,) in cursor.execute(ROOMS, {"prefix": prefix, "after": after, "end": end})]
+    return Rooms(names[:_ROOMS], len(names) > _ROOMS)
+
+
+def _heard(cursor: Any, user: str, after: int, upto: int) -> Iterator[Entry]:
+    """The posts behind ``after`` that the user may see, in order; read as far as they are drawn."""
+    chunk = _FIRST_CHUNK
+    while after < upto:
+        rows = cursor.execute(
+            FEED_CHUNK, {"user": user, "after": after, "upto": upto, "chunk": chunk}
+        ).fetchall()
+        entries = [Entry(*row[1:]) for row in rows if row[1] is not None]
+        yield from entries
+        # A page cut short by its bytes is never drawn to its end; one that is full goes on at its last.
+        after = entries[-1].seq if len(entries) == PAGE_ENTRIES else rows[0][0]
+        chunk = min(2 * chunk, _LAST_CHUNK)

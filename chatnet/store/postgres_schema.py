@@ -1,0 +1,108 @@
+"""The tables of the store in PostgreSQL, and how they are brought to this version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatnet.errors import CannotStart
+from chatnet.store.postgres_append import APPEND
+
+# Names sort by code point, as they do everywhere else in chatnet: hence COLLATE "C".
+_TABLES = """
+-- One row: which log this is, its newest seq and that one's time. Whoever appends locks it. It is updated by
+-- each batch, so its page has room for many versions of it.
+CREATE TABLE log (
+    id text NOT NULL,
+    head bigint NOT NULL,
+    time bigint NOT NULL
+) WITH (fillfactor = 10);
+-- The right to command; a table of its own, so that renewing never waits for those who append.
+CREATE TABLE lease (
+    counter bigint NOT NULL,
+    epoch bigint NOT NULL,
+    holder text NOT NULL
+) WITH (fillfactor = 10);
+INSERT INTO lease VALUES (0, 0, '');
+CREATE TABLE entry (
+    seq bigint PRIMARY KEY,
+    time bigint NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    "user" text COLLATE "C" NOT NULL,
+    room text COLLATE "C" NOT NULL,
+    text text COLLATE "C" NOT NULL,
+    key bytea NOT NULL
+);
+CREATE UNIQUE INDEX entry_key ON entry ("user", key);
+-- Where each post is heard: see chatnet.entries.places.
+CREATE TABLE place (
+    name text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY (name, seq)
+);
+-- A stay that lasts has the greatest "left": so those of one user stand together, and can be looked up.
+CREATE TABLE membership (
+    "user" text COLLATE "C" NOT NULL,
+    "left" bigint NOT NULL,
+    room text COLLATE "C" NOT NULL,
+    joined bigint NOT NULL,
+    PRIMARY KEY ("user", "left", room)
+);
+CREATE TABLE account (
+    "user" text COLLATE "C" PRIMARY KEY,
+    credential text NOT NULL,
+    secret_seq bigint NOT NULL
+);
+CREATE TABLE room (
+    name text COLLATE "C" PRIMARY KEY
+);
+-- The keys of refused joins and leaves, with what was refused and how: refused once, they are for ever. See
+-- SqliteStore._refuse for why.
+CREATE TABLE refusal (
+    "user" text COLLATE "C" NOT NULL,
+    key bytea NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    room text COLLATE "C" NOT NULL,
+    code text COLLATE "C" NOT NULL,
+    PRIMARY KEY ("user", key)
+);
+"""
+
+STEPS = (_TABLES + APPEND,)
+"""Each step brings a store from one schema version to the next. Never change one that was released."""
+
+_ADVISORY_LOCK = 0x636861746E6574
+"""Held by who migrates: "chatnet" as a number."""
+
+
+def migrate(connection: Any, fresh_id: str) -> None:
+    """Bring the tables to this version; a new store gets the log's id. Others may do so at the same time.
+
+    :raises CannotStart: a newer chatnet made them.
+    """
+    if _version(connection) == len(STEPS):
+        return
+    with connection.transaction():
+        connection.execute("SET LOCAL statement_timeout = 0")
+        connection.execute("SET LOCAL lock_timeout = 0")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
+        version = _version(connection)
+        if version > len(STEPS):
+            raise CannotStart(
+                f"The store was written by a newer chatnet (schema {version}; this one knows {len(STEPS)}): "
+                "update chatnet."
+            )
+        for step in STEPS[version:]:
+            connection.execute(step, prepare=False)  # of several statements
+        if version == 0:
+            connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
+            connection.execute("INSERT INTO schema_version VALUES (0)")
+            connection.execute("INSERT INTO log VALUES (%s, 0, 0)", (fresh_id,))
+        connection.execute("UPDATE schema_version SET version = %s", (len(STEPS),))
+
+
+def _version(connection: Any) -> int:
+    """The version of the tables; 0 if there are none."""
+    if connection.execute("SELECT to_regclass('schema_version')").fetchone()[0] is None:
+        return 0
+    version: int = connection.execute("SELECT version FROM schema_version").fetchone()[0]
+    return version

