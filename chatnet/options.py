@@ -70,6 +70,13 @@ def a_host(text: str) -> str:
     return address.host
 
 
+def a_store(text: str) -> str:
+    """For ``optParameters``: the URL of a shared store."""
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("The store is a URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE.")
+    return text
+
+
 def a_count(text: str) -> int:
     """For ``optParameters``: a whole number, at least 0."""
     if not (text.isascii() and text.isdigit()):

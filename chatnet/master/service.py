@@ -175,7 +175,7 @@ class EmbeddedMaster(MasterService):
 
 
 class SharedMaster(MasterService):
-    """A master of a store that other hosts share. It stands by at first; and again, when it lost the lease."""
+    """A master of a store that other hosts share. It stands by at first, and when it has lost the lease."""
 
     store: SharedStore
 

@@ -20,7 +20,8 @@ _TWISTD = "from twisted.scripts.twistd import run; run()"
 class Settings:
     """The options of the same names; ``usual_port`` is where clients look for the master unless told.
 
-    ``spawned`` is the pid of the primary that started this process; None if a person did.
+    ``spawned`` is the pid of the primary that started this process; None if a person did. ``store`` is the
+    URL of a store that other hosts share; empty for the one in the data directory.
     """
 
     data: Path
@@ -32,11 +33,14 @@ class Settings:
     post_rate: int
     replicas: int = 2
     spawned: int | None = None
+    store: str = ""
     usual_port: int = MASTER_PORT
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], usual_port: int = MASTER_PORT) -> Settings:
-        """The settings that twistd's options say."""
+    def of(
+        cls, options: Mapping[str, Any], environ: Mapping[str, str], usual_port: int = MASTER_PORT
+    ) -> Settings:
+        """The settings that twistd's options say, and the environment of the store's URL."""
         data = Path(options["data"])
         return cls(
             data=data,
@@ -48,6 +52,7 @@ class Settings:
             post_rate=options["post-rate"],
             replicas=options["replicas"],
             spawned=options["spawned"],
+            store=options["store"] or environ.get(STORE_VARIABLE, ""),
             usual_port=usual_port,
         )
 

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatnet.errors import CannotStart, EpochLost
+from chatnet.errors import EpochLost
 from chatnet.master.log_server import PrimaryLog
 from chatnet.store.database import Unavailable
 from chatnet.store.database_lease import DatabaseLease
@@ -56,10 +56,12 @@ class Store(Protocol):
     """What masters of both kinds of store ask of it.
 
     ``is_shared``: other hosts may have masters, too. Then each listens where it is; of an embedded store, who
-    takes over listens where the last primary did.
+    takes over listens where the last primary did. ``seen_as`` is the address at which other hosts see this
+    one, if that can be told; else empty.
     """
 
     is_shared: bool
+    seen_as: str
 
     async def open(self) -> None:
         """Before anything else; waits while the store is away.
@@ -77,7 +79,7 @@ class Store(Protocol):
         """Does this process of this host hold it still, as far as can be told at once?"""
 
     def watch(self, free: Callable[[], None]) -> None:
-        """Call ``free`` whenever the lease may be taken, if that does not show otherwise; until it is taken."""
+        """Call ``free`` whenever the lease may be taken, if nothing else shows it; until it is taken."""
 
     async def begin(self) -> Reign:
         """Open the log, holding the lease.
@@ -99,6 +101,7 @@ class EmbeddedStore:
     """SQLite in the data directory, and a lock on that directory: for masters of one machine."""
 
     is_shared = False
+    seen_as = ""
     _log = Logger()
 
     def __init__(self, data: Path, world: World) -> None:
@@ -160,9 +163,7 @@ class EmbeddedStore:
 
     def _fatal(self, failure: Failure) -> None:
         if failure.check(EpochLost):
-            self._log.critical(
-                "{why}: another master has taken the lease. This one exits", why=failure.value
-            )
+            self._log.critical("{why}: another master has taken the lease. This one exits", why=failure.value)
         else:
             self._log.failure("The log cannot be written any more; this master exits", failure)
         self._world.processes.exit(1)
@@ -171,8 +172,7 @@ class EmbeddedStore:
 class SharedStore:
     """A database that masters and workers of many hosts open. ``lost`` is called when the lease is.
 
-    ``epoch`` is how often the lease had been taken when the store was opened, and ``seen_as`` the address
-    from which the database sees this host; empty if it cannot be told.
+    ``epoch`` is how often the lease had been taken when the store was opened.
     """
 
     is_shared = True

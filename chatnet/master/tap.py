@@ -6,7 +6,7 @@ from twisted.application.service import IService
 
 from chatnet.addresses import MASTER_PORT
 from chatnet.master.service import build
-from chatnet.options import ProgramOptions, a_count, a_host, an_address, port_range
+from chatnet.options import ProgramOptions, a_count, a_host, a_store, an_address, port_range
 from chatnet.world import World
 
 
@@ -31,6 +31,14 @@ class Options(ProgramOptions):
             an_address,
         ],
         ["token-file", None, None, "The cluster's token, made if missing. [default: DATA/cluster.token]"],
+        [
+            "store",
+            None,
+            None,
+            "Where log and lease are kept, for a cluster of several machines: postgresql://HOST/DATABASE. "
+            "Without it: CHATNET_STORE, else an embedded store in the data directory.",
+            a_store,
+        ],
         ["workers", None, 3, "How many workers to keep running on this machine.", a_count],
         ["replicas", None, 2, "How many replicas to keep standing by.", a_count],
         ["ports", None, None, "The ports for these workers, A-B; without it, any that are free.", port_range],

@@ -8,7 +8,7 @@ from dataclasses import replace
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
-from chatnet.auth import TOKEN_BYTES, Role, Token, make_token
+from chatnet.auth import TOKEN_BYTES, Role, Token, find_token, make_token
 from chatnet.errors import CannotStart, NotAllowed
 from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
@@ -17,6 +17,7 @@ from chatnet.master.conversations import (
     PING_EVERY,
     PULSE_TICK,
     Door,
+    FromFollower,
     FromOperator,
     FromReplica,
     FromWorker,
@@ -51,6 +52,24 @@ def find_primary_token(settings: Settings, world: World) -> Token:
     :raises OSError: it cannot be read or made.
     """
     return make_token(world.files, settings.token_file, world.entropy(TOKEN_BYTES))
+
+
+def find_shared_token(settings: Settings, world: World, is_first: bool) -> Token:
+    """The token of a cluster of several hosts; made only by its first master.
+
+    :raises CannotStart: there is none, or its file holds none, and this is not the first master.
+    """
+    try:
+        if "CHATNET_TOKEN" in world.environ:
+            return find_token(world.files, world.environ, None, settings.data)
+        return find_token(world.files, {}, str(settings.token_file), settings.data)
+    except CannotStart:
+        if not is_first:
+            raise
+    try:
+        return find_primary_token(settings, world)
+    except OSError as error:
+        raise CannotStart(f"Cannot make {settings.token_file} ({error.strerror}).") from error
 
 
 def identify(settings: Settings, world: World, address: str = "") -> MasterIdentity:
@@ -283,7 +302,7 @@ def _make_door(
     pulse: Pulse,
     primary: Primary,
 ) -> Callable[[], Locator]:
-    served, epoch, log_id = reign.served, reign.epoch, reign.log.log_id
+    epoch, log_id, served = reign.epoch, reign.log.log_id, reign.served
     broadcast = None if served is None else Broadcast(served.window, epoch)
 
     def over(seen: int) -> None:
@@ -296,7 +315,9 @@ def _make_door(
 
     def admit(role: Role) -> Locator:
         if role == "worker":
-            return FromWorker(cluster, over, served, epoch, log_id, broadcast, world.reactor)
+            if served is None or broadcast is None:
+                return FromWorker(cluster, over, epoch, log_id, reign.url)
+            return FromFollower(cluster, over, served, epoch, log_id, broadcast, world.reactor)
         if role == "replica":
             return FromReplica(replicas, over, epoch)
         if role == "operator":

@@ -25,12 +25,14 @@ class Unavailable(Exception):
 class Opened(msgspec.Struct, frozen=True):
     """The log as it stands: which it is, its newest seq, and what the operator should know of the database.
 
-    ``warning`` is a sentence, such as that no standby is synchronous; else empty.
+    ``warning`` is a sentence, such as that no standby is synchronous; else empty. ``seen_as`` is the address
+    from which the database sees this connection; empty if it can be no other host's.
     """
 
     log_id: str
     head: int
     warning: str = ""
+    seen_as: str = ""
 
 
 class LeaseRow(msgspec.Struct, frozen=True):

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class DatabaseLease:
-    """The lease of the cluster whose store is at ``url``, for one master. ``epoch`` is that of our last reign.
+    """The lease of the cluster whose store is at ``url``, for one master. ``epoch`` is our last reign's.
 
     ``lost`` is called in the moment in which we must command no more, if that was not :meth:`release`.
     """
@@ -114,7 +114,7 @@ class DatabaseLease:
 
     @property
     def is_free(self) -> bool:
-        """As far as we have seen, may it be taken: nobody holds it, or its holder raises the counter no more?"""
+        """As far as we have seen, may it be taken? It is let go, or the counter is not raised any more."""
         if self._row is None:
             return False
         return not self._row.holder or self._monotonic() - self._unchanged_since >= STALE_SECONDS
@@ -143,7 +143,7 @@ class DatabaseLease:
         return True
 
     def watch(self, expired: Callable[[], None]) -> None:
-        """Look at it from time to time, and call ``expired`` whenever it may be taken, until :meth:`unwatch`."""
+        """Look at it from time to time; call ``expired`` whenever it may be taken, until :meth:`unwatch`."""
         self._expired = expired
         if not self._watching.running:
             self._watching.start(LOOK_SECONDS)

@@ -15,8 +15,8 @@ from chatnet.world import Files, Lock
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who holds a lease. ``started`` is in clock ticks since the machine came up, as the kernel has it: a
-    process that got the pid of a dead one has another. ``host`` is where it runs; empty for an embedded store,
-    which has one host. Only the pid can be told of one that has not published itself."""
+    process that got the pid of a dead one has another. ``host`` is where it runs; empty for an embedded
+    store, which has one. Only the pid can be told of one that has not published itself."""
 
     pid: int
     address: str = ""

@@ -25,7 +25,10 @@ _APPEND = """
 """
 _ABOUT = """
     SELECT log.id, log.head, current_setting('synchronous_standby_names') = '' AS is_alone,
-        'off' IN (current_setting('fsync'), current_setting('full_page_writes')) AS is_unsafe
+        'off' IN (current_setting('fsync'), current_setting('full_page_writes')) AS is_unsafe,
+        -- Over a socket of Unix or a machine's own address, we have none that others could use.
+        CASE WHEN inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() = '::1' THEN ''
+            ELSE coalesce(host(inet_client_addr()), '') END AS seen_as
     FROM log
 """
 
@@ -55,8 +58,8 @@ class PostgresDatabase:
             if self._one("SHOW server_encoding") != ("UTF8",):
                 raise CannotStart("The database must have the encoding UTF8: createdb --encoding UTF8.")
             migrate(self._connection, fresh_id)
-            log_id, head, is_alone, is_unsafe = self._one(_ABOUT)
-        return Opened(log_id, head, _warning(is_alone, is_unsafe))
+            log_id, head, is_alone, is_unsafe, seen_as = self._one(_ABOUT)
+        return Opened(log_id, head, _warning(is_alone, is_unsafe), seen_as)
 
     # ---- appending ----
 

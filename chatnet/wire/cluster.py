@@ -42,13 +42,14 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Register(Command):
-    """Worker -> primary: here I am. The answer says whose log it is, and the epoch.
+    """Worker -> primary: here I am. The answer says which log it is, where it is kept, and the epoch.
 
-    ``seen`` is the highest epoch that the worker has obeyed: a primary below it is over.
+    ``store`` is the URL of a database that the worker opens itself; empty if the primary serves the log over
+    this link. ``seen`` is the highest epoch that the worker has obeyed: a primary below it is over.
     """
 
     arguments = [(b"worker", Packed[WorkerIdentity](WorkerIdentity)), (b"seen", Number())]
-    response = [(b"log", Text()), (b"epoch", Number())]
+    response = [(b"log", Text()), (b"store", Text()), (b"epoch", Number())]
     errors = declared(StaleEpoch)
 
 

@@ -40,8 +40,8 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class ClusterStatus(msgspec.Struct, frozen=True):
-    """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty; ``warning`` one
-    about how the store is set up."""
+    """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty.
+    ``warning`` is one about how the store is set up."""
 
     log: str
     epoch: int

@@ -21,9 +21,9 @@ from chatnet.master.conversations import (
     PING_EVERY,
     PULSE_TICK,
     Door,
+    FromFollower,
     FromOperator,
     FromReplica,
-    FromWorker,
 )
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
@@ -245,7 +245,7 @@ class Master:
 
     def _admit(self, role: Role) -> Locator:
         if role == "worker":
-            return FromWorker(
+            return FromFollower(
                 self.cluster, self.over.append, self.log, EPOCH, "memory", self.broadcast, self.reactor
             )
         if role == "replica":
@@ -286,7 +286,7 @@ class Master:
         peer = Peer(self)
         peer.prove("worker")
         identity = WorkerIdentity(id, host, pid, "0.0.0.0:5", False, spawned)
-        assert peer.ask(Register, worker=identity, seen=0) == {"log": "memory", "epoch": EPOCH}
+        assert peer.ask(Register, worker=identity, seen=0) == {"log": "memory", "store": "", "epoch": EPOCH}
         return peer
 
     def events(self) -> list[str]:

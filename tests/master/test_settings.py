@@ -17,7 +17,7 @@ HERE = Path("/here")
 def settings(*arguments: str) -> Settings:
     options = Options()
     options.parseOptions(arguments)
-    return Settings.of(options)
+    return Settings.of(options, {})
 
 
 def test_the_defaults_are_those_of_the_manual() -> None:
@@ -101,7 +101,7 @@ def test_a_master_listens_where_clients_look_for_it() -> None:
     """Without --listen: on the port that CHATNET_MASTER or default_master_address names."""
     options = Options()
     options.parseOptions([])
-    chosen = Settings.of(options, usual_port=7000)
+    chosen = Settings.of(options, {}, usual_port=7000)
     assert str(chosen.listen) == "0.0.0.0:7000"
     assert "--master" not in chosen.invitation("/usr/bin/python3", HERE, 7000)
     assert "--master" in chosen.invitation("/usr/bin/python3", HERE, 7001)
