@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, WrongToken, WrongVersion
-from chatnet.gate import prove
+from chatnet.gate import NotPrimary, prove
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
@@ -22,22 +22,32 @@ from chatnet.world import World
 
 PATIENCE = 5.0
 """How long a master may take to answer, in seconds."""
+HOPS = 3
+"""By how many replicas one is sent on, at most."""
 
 
 async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple[Address, Link]:
-    """A link, proven, to the first of ``masters`` that answers, and where it is.
+    """A link, proven, to the primary that the first of ``masters`` that answers is or names, and where it is.
 
-    :raises CannotStart: nobody answers, or has our token; one sentence says which.
+    :raises CannotStart: nobody answers, or has our token, or knows the primary; one sentence says which.
     """
-    for master in masters:
+    named = ", ".join(str(master) for master in masters)
+    places, replicas = list(masters), 0
+    while places:
+        master = places.pop(0)
         try:
             proven = Deferred.fromCoroutine(_reach(master, token, world))
             return master, await proven.addTimeout(PATIENCE, world.reactor)
         except (ConnectError, ConnectionClosed, NotInTime):
             continue
+        except NotPrimary as replica:
+            replicas += 1
+            if replica.primary is not None and replicas <= HOPS:
+                places.insert(0, replica.primary)
         except (WrongToken, WrongVersion) as error:
             raise CannotStart(f"The master at {master} refuses: {error}") from error
-    named = ", ".join(str(master) for master in masters)
+    if replicas:
+        raise CannotStart(f"There is no primary at the moment, say the replicas at {named}. Ask again.")
     raise CannotStart(f"No chatnet master answers at {named}. Is it running there? Name another by --master.")
 
 
