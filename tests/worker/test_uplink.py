@@ -45,7 +45,7 @@ class Primary(Locator):
         if seen > self.epoch:
             raise StaleEpoch.of(theirs=self.epoch, ours=seen)
         self.registered.append((worker, seen))
-        return {"log": "the log", "epoch": self.epoch}
+        return {"log": "the log", "store": "", "epoch": self.epoch}
 
     @Report.responder
     def report(self, load: Load) -> dict[str, Any]:
