@@ -72,10 +72,13 @@ class Nemesis:
         "kill the primary": 3,
         "kill a replica": 2,
         "kill the primary and another": 2,
+        "kill all masters": 1,
+        "kill all workers": 1,
         "kill all": 1,
         "stop a worker": 3,
         "stop the primary": 2,
         "stop a replica": 2,
+        "stop the primary and kill a worker": 2,
     }
     """What it does, and how often of all."""
 
@@ -93,13 +96,13 @@ class Nemesis:
     def strike(self) -> None:
         """Do one thing, if there is somebody to do it to, and let some time pass."""
         kind = self._kind()
-        victims = self._victims(kind)
-        for pid in victims:
-            if kind.startswith("stop"):
-                self._stopped[pid] = time.monotonic() + self._chance.uniform(*STOP_SECONDS)
-                send(pid, signal.SIGSTOP)
-            else:
-                send(pid, signal.SIGKILL)
+        killed, stopped = self._victims(kind)
+        for pid in killed:
+            send(pid, signal.SIGKILL)
+        for pid in stopped:
+            self._stopped[pid] = time.monotonic() + self._chance.uniform(*STOP_SECONDS)
+            send(pid, signal.SIGSTOP)
+        victims = killed + stopped
         if not victims:
             self.mended()  # until there are some again
             return
@@ -132,22 +135,34 @@ class Nemesis:
         unseen = [kind for kind in self._unseen if not self.struck[kind]]
         return unseen[0] if unseen else self._chance.choices(list(self.KINDS), list(self.KINDS.values()))[0]
 
-    def _victims(self, kind: str) -> list[int]:
+    def _victims(self, kind: str) -> tuple[list[int], list[int]]:
+        """Who is to be killed, and who is to be stopped."""
         primary = self._cluster.primary()
         masters = self._masters()
         replicas = [pid for pid in masters if pid != primary]
         workers = [pid for pid in self._cluster.alive() if pid not in (*masters, self._talkers)]
-        match kind:
-            case "kill all":
-                return [*masters, *workers]
-            case "kill the primary" | "stop the primary":
-                return [primary] if primary else []
-            case "kill the primary and another":
-                return [primary, self._chance.choice(replicas + workers)] if primary and workers else []
-            case "kill a replica" | "stop a replica":
-                return [self._chance.choice(replicas)] if replicas else []
-            case _:
-                return [self._chance.choice(workers)] if workers else []
+        if "the primary" in kind and not (primary and workers):
+            return [], []
+        leader = [primary]
+        worker, replica = self._any(workers), self._any(replicas)
+        victims: dict[str, tuple[list[int], list[int]]] = {
+            "kill a worker": (worker, []),
+            "kill the primary": (leader, []),
+            "kill a replica": (replica, []),
+            "kill the primary and another": (leader + self._any(replicas + workers), []),
+            "kill all masters": (masters, []),
+            "kill all workers": (workers, []),
+            "kill all": (masters + workers, []),
+            "stop a worker": ([], worker),
+            "stop the primary": ([], leader),
+            "stop a replica": ([], replica),
+            "stop the primary and kill a worker": (worker, leader),
+        }
+        return victims[kind]
+
+    def _any(self, pids: list[int]) -> list[int]:
+        """One of them, if there are any."""
+        return [self._chance.choice(pids)] if pids else []
 
     def _masters(self) -> list[int]:
         return [pid for pid in self._cluster.alive() if runs(pid, "chat-master")]

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -64,6 +64,7 @@ class Session(Locator):
     hint = "you are logged in, and docs/protocol.md names the commands"
 
     _drafts: DraftStream | None = None
+    _one_hash: DeferredLock | None = None
     _turns: Turns | None = None
     _listening: Listening | None = None
     _chats = 0
@@ -92,7 +93,10 @@ class Session(Locator):
     @wire.SetSecret.responder
     def set_secret(self, key: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
         check_password(secret)
-        hashed = self._sessions.hashing.run(password_credential, secret, key)
+        if self._one_hash is None:
+            # One at a time: else the passwords that one user sets keep others from logging in.
+            self._one_hash = DeferredLock()
+        hashed = self._one_hash.run(self._sessions.hashing.run, password_credential, secret, key)
         made = hashed.addCallback(lambda made: self._draft("secret", self._resident.user, made, key))
         return self._stream().send_when_made(made).addCallback(self._secret_set)
 
@@ -209,6 +213,8 @@ class Session(Locator):
             self._drafts.stop()
         if self._turns is not None:
             self._turns.stop()
+        if self._one_hash is not None:
+            self._one_hash.waiting.clear()  # nobody waits for an answer
         self._sessions.router.depart(self._resident)
         del self._sessions.open[self]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from chatnet.testing.chaos import Chaos, Nemesis
 from chatnet.testing.processes import Cluster, Lines, wait_until
 
-KILLS = 9
+KILLS = 12
 
 
 def test_users_notice_nothing_of_kills_and_stops(tmp_path: Path) -> None:

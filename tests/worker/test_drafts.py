@@ -279,12 +279,48 @@ def test_a_bad_password_is_refused(worker: Any, secret: bytes, sentence: str) ->
 
 def test_too_many_passwords_at_once_are_told_to_come_later(worker: Any) -> None:
     """Threads and memory are bounded; the drafts of others, and this session's next ones, go on."""
-    alice, bob = worker.client("alice"), worker.client("bob")
-    for _ in range(MOST_HASHES):
-        alice.begin(wire.SetSecret, key=alice.key(), secret=b"a good password")
+    bob = worker.client("bob")
+    others = [worker.client(f"user{number}") for number in range(MOST_HASHES)]
+    for other in others:
+        other.begin(wire.SetSecret, key=other.key(), secret=b"a good password")
     with pytest.raises(TryLater, match="try again in 1 s"):
         bob.ask(wire.SetSecret, key=b"s" * 16, secret=b"a good password")
     assert bob.post("hello")
-    alice.cut()
+    others[0].cut()
     while worker.threads.waiting:
         worker.threads.work()
+
+
+def test_a_session_has_one_password_hashed_at_a_time(worker: Any) -> None:
+    """However many it sends: the threads are for others too. All are set in order, but not of who is gone."""
+    alice, bob = worker.client("alice"), worker.client("bob")
+    found = [alice.begin(wire.SetSecret, key=alice.key(), secret=b"password %d" % n) for n in range(3)]
+    assert len(worker.threads.waiting) == 1
+    bob.begin(wire.SetSecret, key=bob.key(), secret=b"a good password")
+    worker.threads.work()
+    worker.settle()
+    assert [len(answers) for answers in found] == [1, 0, 0]
+    assert len(worker.threads.waiting) == 2  # bob's is the next
+    worker.threads.work()
+    worker.threads.work()
+    worker.settle()
+    assert [entry.user for entry in worker.log.entries[2:]] == ["alice", "bob", "alice"]
+    alice.cut()
+    worker.threads.work()
+    assert not worker.threads.waiting
+
+
+def test_a_session_whose_password_has_to_wait_goes_on(worker: Any) -> None:
+    """It may send another, which is hashed once there is a thread."""
+    alice = worker.client("alice")
+    others = [worker.client(f"user{number}") for number in range(MOST_HASHES)]
+    for other in others:
+        other.begin(wire.SetSecret, key=other.key(), secret=b"a good password")
+    with pytest.raises(TryLater):
+        alice.ask(wire.SetSecret, key=alice.key(), secret=b"a good password")
+    while worker.threads.waiting:
+        worker.threads.work()
+    found = alice.begin(wire.SetSecret, key=alice.key(), secret=b"a good password")
+    worker.threads.work()
+    worker.settle()
+    assert found[0]["ticket"]

@@ -17,6 +17,7 @@ clocks      a host's clocks
 programs    the programs there are, by name
 trace       the story of a run
 probes      what is looked at inside the real code
+successions likewise, when masters succeed each other
 guard       nobody touches the real world
 toys        small programs for tests of protocols
 """

@@ -26,6 +26,8 @@ class SimLock:
 
     def release(self) -> None:
         if self._disk.locks.get(self._directory) is self._holder:
+            if self._holder.files.has_open_databases:
+                self._holder.simulation.fail("lease: it is let go of while the store is open")
             del self._disk.locks[self._directory]
 
 
@@ -97,6 +99,11 @@ class SimFiles:
         self._connections.append(connection)
         return connection
 
+    @property
+    def has_open_databases(self) -> bool:
+        """Is there a connection to a database that was not closed?"""
+        return any(map(_is_open, self._connections))
+
     # ---- the end of the process ----
 
     @contextmanager
@@ -131,3 +138,11 @@ class SimFiles:
 
     def _absolute(self, path: Path) -> Path:
         return Path(os.path.normpath(self._process.world.directory / path))
+
+
+def _is_open(connection: apsw.Connection) -> bool:
+    try:
+        connection.total_changes()
+    except apsw.ConnectionClosedError:
+        return False
+    return True

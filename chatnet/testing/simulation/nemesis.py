@@ -135,6 +135,10 @@ class Nemesis:
         """SIGSTOP, and SIGCONT after a while, if it is still there."""
         return self._pause(self._master.primary)
 
+    def stop_primary_and_kill_worker(self) -> bool:
+        """Whoever fences the primary finds a worker dead of which it was never told that."""
+        return self._signal(self._worker(), signal.SIGKILL) and self.stop_primary()
+
     def terminate_primary(self) -> bool:
         """SIGTERM: it stops its replicas and workers, and ends."""
         return self._signal(self._master.primary, signal.SIGTERM)
@@ -167,6 +171,18 @@ class Nemesis:
     def kill_all(self) -> bool:
         """SIGKILL to every process of the cluster."""
         for process in self._server.living():
+            process.kill(signal.SIGKILL)
+        return True
+
+    def kill_masters(self) -> bool:
+        """SIGKILL to all of them; the workers are left to themselves until somebody starts one."""
+        for process in self._server.living("chat-master"):
+            process.kill(signal.SIGKILL)
+        return True
+
+    def kill_workers(self) -> bool:
+        """SIGKILL to all on the server."""
+        for process in self._server.living("chat-worker"):
             process.kill(signal.SIGKILL)
         return True
 
@@ -328,6 +344,7 @@ KINDS = (
     "kill_primary_and_worker",
     "kill_primary_and_replica",
     "stop_primary",
+    "stop_primary_and_kill_worker",
     "terminate_primary",
     "kill_replica",
     "stop_replica",
@@ -335,6 +352,8 @@ KINDS = (
     "stop_all",
     "step_down",
     "kill_all",
+    "kill_masters",
+    "kill_workers",
     "lose_power",
     "start_second_master",
     "depose_primary",

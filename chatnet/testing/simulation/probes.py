@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry
 from chatnet.link import Link
 from chatnet.testing.history import Event, Sample
+from chatnet.testing.simulation.successions import Probe, Successions
 from chatnet.worker.listening import Listening
 
 if TYPE_CHECKING:
@@ -49,18 +50,25 @@ def probes(simulation: Simulation, keep: Callable[[Event], object]) -> Iterator[
 
     measure = "pages read by one session that the window held"
     real_read, real_go_live, real_fell_silent = Listening.read, Listening.go_live, Link.fell_silent
-    put: list[tuple[Any, str, Any, Any]] = [
-        (Listening, "read", read, real_read),
-        (Listening, "go_live", go_live, real_go_live),
-        (Link, "fell_silent", fell_silent, real_fell_silent),
+    put: list[Probe] = [
+        (Listening, "read", read),
+        (Listening, "go_live", go_live),
+        (Link, "fell_silent", fell_silent),
     ]
-    for owner, name, probe, _ in put:
+    with _put(put), _put(Successions(simulation).probes()):
+        yield
+
+
+@contextmanager
+def _put(probes: list[Probe]) -> Iterator[None]:
+    real = [(owner, name, getattr(owner, name)) for owner, name, _ in probes]
+    for owner, name, probe in probes:
         setattr(owner, name, probe)
     try:
         yield
     finally:
-        for owner, name, _, real in put:
-            setattr(owner, name, real)
+        for owner, name, before in real:
+            setattr(owner, name, before)
 
 
 def _lives(simulation: Simulation, link: Link) -> str:
@@ -85,4 +93,6 @@ def _lives(simulation: Simulation, link: Link) -> str:
         return f"{theirs.owner} was taken for dead by one who had not run itself"
     if not theirs.process.runs or theirs.process.runs_since > since:
         return ""
+    if theirs.host.clock.timers_until > since:
+        return ""  # it had to wait itself before it could ping
     return f"{theirs.owner} was taken for dead, and lives"

@@ -92,6 +92,7 @@ class SimReactor(_DisconnectSelectableMixin):
     def fire(self, call: DelayedCall) -> None:
         """The time of ``call`` has come, unless it was moved or cancelled."""
         if call.cancelled or call.called:
+            self._process.simulation.idle += 1
             return
         if call.delayed_time > 0 or call.time - self.seconds() > CLOCK_GRAIN:
             call.activate_delay()

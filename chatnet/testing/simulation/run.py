@@ -44,7 +44,7 @@ SILENCE_SECONDS = 60.0
 REST_SECONDS = 10.0
 """How long a whole cluster is watched at rest."""
 REST_EVENTS = (50, 5)
-"""How many events a second a cluster at rest may have, signs of life, and how many more for each user."""
+"""How many events a second a cluster at rest may have, signs of life, and how many more for each client."""
 STOP_SECONDS = 20.0
 """How long a cluster may take to stop."""
 LOOK_SECONDS = 0.25
@@ -232,12 +232,12 @@ class Run:
             simulation.run_while(lambda: simulation.steps % 100 or list(self._grown(before)), SILENCE_SECONDS)
         except NotInTime:
             self.violations += self._grown(before)
-        steps, moves = simulation.steps, self._moves()
+        before_rest, moves = simulation.steps - simulation.idle, self._moves()
         simulation.run(REST_SECONDS)
         if self._moves() > moves:
             self.violations.append(f"growth: {self._moves() - moves} sessions were moved at rest")
-        events = simulation.steps - steps
-        if events > (REST_EVENTS[0] + REST_EVENTS[1] * self._scale.users) * REST_SECONDS:
+        events = simulation.steps - simulation.idle - before_rest
+        if events > (REST_EVENTS[0] + REST_EVENTS[1] * len(self._crowds)) * REST_SECONDS:
             self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
 
     def _moves(self) -> int:

@@ -36,14 +36,15 @@ class NotInTime(AssertionError):
 class Simulation:
     """A run from one ``seed``; a context manager, so that nothing is left of it.
 
-    ``now`` is its time in seconds. ``failures`` is what no run may have: an unhandled error in a simulated
+    ``now`` is its time in seconds. ``steps`` events happened so far; ``idle`` of them were the times of
+    timers that had been cancelled. ``failures`` is what no run may have: an unhandled error in a simulated
     process, or a use of the real world. ``running`` is the process whose code is running.
     """
 
     def __init__(self, seed: int, detailed: bool = False) -> None:
         self.seed = seed
         self.now = 0.0
-        self.steps = 0
+        self.steps = self.idle = 0
         self.trace = Trace(detailed)
         self.failures: list[str] = []
         self.running: SimProcess | None = None

@@ -5,10 +5,11 @@ log        what is committed, acknowledged and read
 delivery   from the log to those who read
 clients    what a client sends again, and how far it has read
 cluster    who is taken for dead, and who is counted
+masters    who commands, what a winner knows, whom it keeps, whom it kills
 hunt       how many seeds it takes until one is caught, and by which check
 """
 
-from mutants import clients, cluster, delivery, log
+from mutants import clients, cluster, delivery, log, masters
 from mutants.planting import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -36,4 +37,18 @@ MUTANTS: tuple[Mutant, ...] = (
     clients.cursor_by_acknowledgement,
     cluster.a_watcher_that_slept_judges,
     cluster.adopted_workers_are_not_counted,
+    masters.a_replica_commands_without_the_lease,
+    masters.the_epoch_is_not_raised,
+    masters.replicas_are_told_once,
+    masters.the_dead_stay_in_the_registry,
+    masters.a_winner_believes_what_it_was_told,
+    masters.adopted_workers_are_not_watched,
+    masters.workers_do_not_come_back,
+    masters.lost_replicas_are_not_replaced,
+    masters.a_winner_wants_no_replica,
+    masters.fencing_without_looking,
+    masters.a_lost_link_is_taken_for_death,
+    masters.the_lease_goes_before_the_store_is_closed,
+    masters.handing_over_in_the_middle_of_a_batch,
+    masters.the_store_is_closed_under_a_batch,
 )

@@ -1,0 +1,189 @@
+"""Bugs of masters that succeed each other: who commands, what a winner knows, whom it keeps or kills."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import apsw
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from chatnet.addresses import Address
+from chatnet.link import Link
+from chatnet.master.cluster import Cluster
+from chatnet.master.missing import Missing
+from chatnet.master.primary import Primary
+from chatnet.master.registry import Worker
+from chatnet.master.replica import Replica
+from chatnet.master.replicas import Replica as Attached
+from chatnet.master.replicas import Replicas
+from chatnet.store import sqlite
+from chatnet.store.lease import FlockLease, Holder
+from chatnet.store.sqlite import SqliteLog
+from chatnet.wire.replica import MasterIdentity, State
+from chatnet.worker.uplink import Uplink
+from mutants.planting import Put
+
+# ---- two primaries ----
+
+
+def a_replica_commands_without_the_lease(put: Put) -> None:
+    """A replica that has lost its primary takes over, whether or not another was faster."""
+
+    def take(self: FlockLease) -> bool:
+        return bool(real(self) or self in bereaved)
+
+    def lost(self: Replica, hung: bool) -> None:
+        bereaved.add(self._lease)
+        real_lost(self, hung)
+
+    bereaved: set[FlockLease] = set()
+    real = put(FlockLease, "take", take)
+    real_lost = put(Replica, "_lost", lost)
+
+
+def the_epoch_is_not_raised(put: Put) -> None:
+    """Whoever takes the lease commands in the epoch of the primary before it."""
+
+    def take_epoch(connection: apsw.Connection) -> tuple[str, int]:
+        log_id, epoch = real(connection)
+        if epoch > 1:
+            connection.execute("UPDATE log SET epoch = epoch - 1")
+        return log_id, max(1, epoch - 1)
+
+    real = put(sqlite, "take_epoch", take_epoch)
+
+
+# ---- a stale registry ----
+
+
+def replicas_are_told_once(put: Put) -> None:
+    """What a replica must know it is told when it comes, and not again when it changes."""
+    put(Replicas, "_tell_all", lambda self: setattr(self, "_soon", False))
+
+
+def the_dead_stay_in_the_registry(put: Put) -> None:
+    """Replicas are told of workers that come, and not of those that go."""
+
+    def known(self: Replicas) -> State:
+        state: State = real(self)
+        carried = {each.worker.id: each for each in before.get(self, []) + state.workers}
+        before[self] = state.workers = list(carried.values())
+        return state
+
+    before: dict[Replicas, list[Any]] = {}
+    real = put(Replicas, "_known", known)
+
+
+def a_winner_believes_what_it_was_told(put: Put) -> None:
+    """Workers of which a winner was told are counted until they come back, be they dead or not."""
+    put(Missing, "_look", lambda self: None)
+    put(Missing, "_is_dead", lambda self, kin: False)
+
+
+# ---- lost adoptions ----
+
+
+def adopted_workers_are_not_watched(put: Put) -> None:
+    """An adopted worker that dies is taken out of the registry, and that is all."""
+
+    def lost(self: Cluster, worker: Worker[Link], hung: bool) -> None:
+        if self._is_child(worker):
+            real(self, worker, hung)
+        else:
+            self._registry.unregister(worker)
+
+    real = put(Cluster, "lost", lost)
+
+
+def workers_do_not_come_back(put: Put) -> None:
+    """A worker that has lost its primary waits for it where it is, and does not look for it."""
+
+    async def serve(self: Uplink, master: Address) -> None:
+        await real(self, master)
+        await Deferred()
+
+    real = put(Uplink, "_serve", serve)
+
+
+def lost_replicas_are_not_replaced(put: Put) -> None:
+    """How many replicas there should be is looked at when one comes, and not when one goes."""
+
+    def lost(self: Replicas, replica: Attached, hung: bool) -> None:
+        if self._is_child(replica):
+            real(self, replica, hung)
+        else:
+            del self._replicas[replica.link]
+
+    real = put(Replicas, "lost", lost)
+
+
+def a_winner_wants_no_replica(put: Put) -> None:
+    """Only the first primary starts replicas: whoever takes over makes do with those that are left."""
+
+    def start(self: Replicas, expected: tuple[MasterIdentity, ...] = ()) -> None:
+        if self._epoch > 1:
+            self._wanted = 0
+        real(self, expected)
+
+    real = put(Replicas, "start", start)
+
+
+# ---- fencing ----
+
+
+def fencing_without_looking(put: Put) -> None:
+    """A pid that held the lease when the replica came is killed, whatever it holds, or is, by now."""
+
+    def fence(self: Replica, holder: Holder) -> None:
+        self._processes.send(holder.pid, signal.SIGKILL, lambda: True)
+
+    put(Replica, "_fence", fence)
+
+
+def a_lost_link_is_taken_for_death(put: Put) -> None:
+    """A primary is killed as soon as a link to it breaks, be it alive or not."""
+
+    def lost(self: Replica, hung: bool) -> None:
+        real(self, hung)
+        if self._holder is not None:
+            self._fence(self._holder)
+
+    real = put(Replica, "_lost", lost)
+
+
+# ---- handing over ----
+
+
+def the_lease_goes_before_the_store_is_closed(put: Put) -> None:
+    """A primary that stops lets the lease go first, and then closes the store."""
+
+    async def stop(self: Primary, release: Callable[[], None]) -> None:
+        release()
+        await real(self, release)
+
+    real = put(Primary, "stop", stop)
+
+
+def handing_over_in_the_middle_of_a_batch(put: Put) -> None:
+    """A primary that hands over does not wait until the batch under way is committed."""
+
+    async def stop(self: Primary, release: Callable[[], None]) -> None:
+        if self._handing_over:
+            await maybeDeferred(self._listening.stopListening)
+            release()
+            await self._links.close()
+        await real(self, release)
+
+    real = put(Primary, "stop", stop)
+
+
+def the_store_is_closed_under_a_batch(put: Put) -> None:
+    """The store is closed at once, and not by the thread that may be committing."""
+
+    async def close(self: SqliteLog) -> None:
+        self._store.close()
+        await real(self)
+
+    real = put(SqliteLog, "close", close)
