@@ -9,10 +9,10 @@ from html import escape
 
 from benchmarks.table import percentile
 
-WIDTH, LEFT, RIGHT, TOP = 860, 228, 24, 92
-ROW, GAP = 34, 16
+WIDTH, LEFT, RIGHT, TOP = 880, 256, 28, 96
+ROW, GAP = 26, 14
 """The height of a strip, and what parts two groups of them, in pixels."""
-TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 _STYLE = """
     text { font: 13px system-ui, sans-serif; fill: #24292f }
@@ -21,7 +21,7 @@ _STYLE = """
     .grid { stroke: #d0d7de }
     .acknowledged { fill: #0969da }
     .received { fill: #bc4c00 }
-    .dot { fill-opacity: .45 }
+    .dot { fill-opacity: .5 }
     .mark { stroke: #24292f; stroke-width: 2 }
     .aim { stroke: #1a7f37; stroke-width: 2; stroke-dasharray: 4 3 }
     .paper { fill: #ffffff }
@@ -66,7 +66,7 @@ def svg(title: str, subtitle: str, strips: Sequence[Strip]) -> str:
     groups: set[str] = set()
     for strip, top in zip(strips, tops, strict=True):
         if strip.group not in groups:
-            parts.append(f'<text x="20" y="{top + 20:g}">{escape(strip.group)}</text>')
+            parts.append(f'<text x="20" y="{top + ROW + 4:g}">{escape(strip.group)}</text>')
             groups.add(strip.group)
         parts += _strip(strip, top, scale)
     body = "\n".join(f"  {part}" for part in parts)
@@ -105,8 +105,8 @@ def _legend() -> Iterator[str]:
     at = LEFT
     for name in ("acknowledged", "received"):
         yield f'<circle class="{name}" cx="{at}" cy="70" r="5"/><text x="{at + 10}" y="74">{name}</text>'
-        at += 116
-    for name, sign in (("p50", 14), ("p99", 24)):
+        at += 120
+    for name, sign in (("p50", 12), ("p99", 22)):
         yield f'<line class="mark" x1="{at}" x2="{at}" y1="{70 - sign / 2:g}" y2="{70 + sign / 2:g}"/>'
         yield f'<text x="{at + 8}" y="74">{name}</text>'
         at += 60
@@ -127,7 +127,7 @@ def _strip(strip: Strip, top: float, scale: Scale) -> Iterator[str]:
         # Spread by the golden ratio, so that equal values show as many; and the same in each run.
         y = middle + (number * 0.618 % 1 - 0.5) * ROW * 0.5
         yield f'<circle class="{strip.name} dot" cx="{scale(value):.1f}" cy="{y:.1f}" r="4"/>'
-    for share, height in ((0.5, 14), (0.99, 24)):
+    for share, height in ((0.5, 12), (0.99, 22)):
         x = f"{scale(percentile(strip.values, share)):.1f}"
         ends = f'y1="{middle - height / 2:g}" y2="{middle + height / 2:g}"'
         yield f'<line class="mark" x1="{x}" x2="{x}" {ends}/>'
