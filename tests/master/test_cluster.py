@@ -75,6 +75,19 @@ def test_surplus_adopted_workers_are_stopped(master: Master) -> None:
     assert not master.reactor.children
 
 
+def test_who_came_last_is_not_stopped_before_it_is_known_how_many_clients_it_has(master: Master) -> None:
+    """After a takeover all come back at once; the one too many is the emptiest of them, whoever is first."""
+    peers = [master.worker(str(number), number) for number in range(3)]
+    for peer in peers:
+        peer.report(sessions=5)
+    master.adopted()
+    peers.append(master.worker("3", 3))
+    assert not any(peer.hears.shut_down for peer in peers)
+    peers[3].report(sessions=9)
+    assert sum(peer.hears.shut_down for peer in peers) == 1
+    assert not peers[3].hears.shut_down
+
+
 def test_an_adopted_worker_that_is_lost_is_replaced(master: Master) -> None:
     """By a child, when it has not come back in three seconds."""
     peers = [master.worker(str(number), number) for number in range(3)]
@@ -105,6 +118,8 @@ def test_an_adopted_worker_that_comes_back_too_late_is_stopped(master: Master) -
     peers[0].cut()
     master.pass_time(RETURN_SECONDS)
     peers[0] = master.worker("0", 0)
+    for peer in peers:
+        peer.report(sessions=0)
     assert [peer.hears.shut_down for peer in peers] == [1, 0, 0]
 
 
