@@ -157,6 +157,8 @@ class Cluster:
             return
         self._note(f"{worker.name} {'fell silent' if hung else 'lost its link'}")
         if worker.identity.spawned and worker.identity.host == self._host and not worker.leaving:
+            if hung:
+                self._missing.kill(worker.identity)
             self._miss(worker.identity)
             if self._settled:
                 self._settle()

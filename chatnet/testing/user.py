@@ -205,12 +205,6 @@ class User:
         return self._connection.waiting
 
     @property
-    def worker(self) -> str:
-        """Where the worker is that it is connected to; empty while there is none."""
-        link = self._connection.link
-        return "" if link is None else link.peer()
-
-    @property
     def is_chatting(self) -> bool:
         """Does it hear posts, or has it asked to?"""
         return isinstance(self._connection.feed.state, Beginning | Following)
