@@ -5,5 +5,6 @@ loopback    two protocols connected in memory, their bytes really serialized
 processes   real twistd processes: a cluster, and a client at its terminal
 talkers     a process of recorded users, on the real reactor
 chaos       real processes killed and stopped while they talk, and the verdict
+demo        two users chat for thirty seconds while processes are killed, and the verdict
 simulation  a whole cluster in virtual time, from one seed
 """

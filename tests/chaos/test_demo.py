@@ -37,7 +37,7 @@ async def test_the_chat_goes_on_through_both_kills(demo: Demo, capsys: pytest.Ca
     assert shown.count("SIGKILL") == shown.count("of the kill.") == 2
     assert "is primary now, in epoch 2." in shown
     assert demo.violations == []
-    assert shown.endswith("nothing lost, repeated or reordered, and nobody logged in again.\n")
+    assert shown.endswith("Nothing was lost, repeated or reordered, and nobody logged in again.\n")
 
 
 @pytest_twisted.ensureDeferred
