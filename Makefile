@@ -1,6 +1,8 @@
 # make run    a real cluster here, with its data in chatnet-data
+# make demo   thirty seconds of chat while processes are killed, and what the checker says of it
 # make test   everything that must hold before a change lands
 # make bench  the table of benchmarks/README.md
+# make bench-failover  how long users wait when processes die, KILLS=30 of each kind
 # make simulate  SEEDS simulated clusters from FIRST on, each with users and faults of its own
 # make mutants   how soon a simulated cluster finds each bug that is planted in it
 # make chaos  KILLS of real processes, and what users see of it
@@ -14,7 +16,7 @@ KILLS ?= 200
 SEEDS ?= 1000
 FIRST ?= 0
 
-.PHONY: run test simulate mutants bench chaos lint clean
+.PHONY: run demo test simulate mutants bench bench-failover chaos lint clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -33,6 +35,9 @@ $(VENV)/developed: $(VENV)/installed
 run: $(VENV)/installed
 	$(BIN)/twistd -n chat-master --data $(DATA)
 
+demo: $(VENV)/installed
+	@$(BIN)/python -m chatnet.testing.demo
+
 lint: $(VENV)/developed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -46,6 +51,10 @@ simulate: $(VENV)/installed
 
 bench: $(VENV)/developed
 	$(BIN)/python -m benchmarks
+
+bench-failover: KILLS := 30
+bench-failover: $(VENV)/developed
+	$(BIN)/python -m benchmarks.failover --kills $(KILLS) --picture docs/failover.svg
 
 mutants: $(VENV)/developed
 	PYTHONPATH=tests/simulation $(BIN)/python -m mutants

@@ -12,6 +12,9 @@ sessions        row: memory of an idle session
 newest          row: reading the newest 20 of a small and of a large log
 append          row: the store's commit at batches of 1, 20 and 200
 
+failover        how long users wait when processes die; a table of its own, and a picture
+plot            that picture, as SVG
+
 chatnet_feed    a cluster, as a contender of the fan-out
 inspircd        the IRC daemon, likewise
 bare            a fan-out by ``transport.write``, likewise; also the server's program

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -27,8 +27,12 @@ HEADINGS = ("what", "chatnet", "beside it", "ratio", "aim")
 
 def markdown(rows: Iterable[Row]) -> str:
     """The rows as a Markdown table, its columns aligned."""
-    lines = [HEADINGS, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    return aligned([HEADINGS, *(row.cells() for row in rows)])
+
+
+def aligned(lines: Sequence[tuple[str, ...]]) -> str:
+    """A Markdown table of headings and rows."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     shown = [_line(line, widths) for line in lines]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([shown[0], rule, *shown[1:]])

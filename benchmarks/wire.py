@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from chatnet.auth import Token
 from chatnet.entries import Entry
-from chatnet.wire.common import VERSION
+from chatnet.wire.common import NONCE_BYTES, VERSION
+from chatnet.wire.operate import ClusterStatus
 
 ANSWER = b"\0\x07_answer"
 """How an answer's first key stands in the stream; counting these counts the answers."""
@@ -55,6 +57,16 @@ def join(room: str) -> bytes:
 
 def chat() -> bytes:
     return ask(0, b"Chat")
+
+
+def status(connection: socket.socket, token: Token) -> ClusterStatus:
+    """What the primary at the other end, freshly connected, knows."""
+    ours = os.urandom(NONCE_BYTES)
+    [answer] = exchange([connection], [ask(0, b"Challenge", version=b"%d" % VERSION, nonce=ours)])
+    proof = token.proof("asks", "operator", ours, answer[b"nonce"])
+    exchange([connection], [ask(1, b"Prove", role=b"operator", proof=proof)])
+    [answer] = exchange([connection], [ask(2, b"Status")])
+    return msgspec.msgpack.decode(answer[b"status"], type=ClusterStatus)
 
 
 def post(tag: int, text: str = TEXT) -> bytes:

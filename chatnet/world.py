@@ -108,6 +108,9 @@ class Stdio(Protocol):
     def is_terminal(self) -> bool:
         """Are both ends a person's terminal?"""
 
+    def height(self) -> int | None:
+        """How many lines the terminal shows that is written to; None if it is no terminal."""
+
     def attach(self, reactor: Any, protocol: Any) -> None:
         """Connect ``protocol`` to standard input and output, as a transport."""
 
@@ -332,6 +335,9 @@ class RealStdio:
 
     def is_terminal(self) -> bool:
         return os.isatty(0) and os.isatty(1)
+
+    def height(self) -> int | None:
+        return os.get_terminal_size(1).lines if os.isatty(1) else None
 
     def attach(self, reactor: Any, protocol: Any) -> None:
         from twisted.internet.stdio import StandardIO

@@ -141,7 +141,10 @@ class Cluster:
 
     def report(self, worker: Worker[Link], load: Load) -> None:
         """What ``worker`` carries now."""
+        is_news = worker.reported is None
         worker.report(load, self._monotonic())
+        if is_news and self._settled and self._is_adopted(worker):
+            self._settle()
 
     def lost(self, worker: Worker[Link], hung: bool) -> None:
         """The link of ``worker`` is gone; ``hung`` if that was for its silence."""
@@ -154,6 +157,8 @@ class Cluster:
             return
         self._note(f"{worker.name} {'fell silent' if hung else 'lost its link'}")
         if worker.identity.spawned and worker.identity.host == self._host and not worker.leaving:
+            if hung:
+                self._missing.kill(worker.identity)
             self._miss(worker.identity)
             if self._settled:
                 self._settle()
@@ -235,9 +240,11 @@ class Cluster:
         self._settled = True
         adopted = self._adopted()
         self._supervisor.keep(self._wanted - len(adopted) - len(self._missing))
-        # Those stay who have the most clients; of equals, who came first.
+        # Those stay who have the most clients; of equals, who came first. Who has just come may have many.
         adopted.sort(key=lambda worker: -worker.load.sessions)
         for worker in adopted[max(0, self._wanted - self._supervisor.count) :]:
+            if worker.reported is None:
+                continue
             self._note(f"{worker.name} is one too many; it is stopped")
             self._shut_down(worker)
         self._look_whether_up()

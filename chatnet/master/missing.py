@@ -66,6 +66,10 @@ class Missing:
             )
         return True
 
+    def kill(self, kin: Kin) -> None:
+        """End ``kin``, which was silent for so long that it hangs: nobody need wait for it as well."""
+        self._send(kin, signal.SIGKILL)
+
     def back(self, key: object) -> bool:
         """It has come back; False if it was not missed."""
         return self._missed.pop(key, None) is not None

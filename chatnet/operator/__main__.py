@@ -18,6 +18,7 @@ from chatnet.operator.asking import reach
 from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
+from chatnet.operator.watch import watch
 from chatnet.options import MASTER_HELP, find_masters
 from chatnet.world import World
 
@@ -36,7 +37,14 @@ class StatusOptions(CommandOptions):
     """What ``status`` is told."""
 
     longdesc = "Shows the masters and workers, what they carry, and what happened lately."
-    optFlags = [["json", None, "Print JSON, for programs."]]
+    optFlags = [
+        ["json", None, "Print JSON, for programs."],
+        ["watch", None, "Show it again each second, until Ctrl-C."],
+    ]
+
+    def postOptions(self) -> None:
+        if self["json"] and self["watch"]:
+            raise usage.UsageError("--watch is for people, and --json for programs: leave one of them out.")
 
 
 class StopOptions(CommandOptions):
@@ -73,6 +81,9 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
     """
     masters = find_masters(options["master"], world)
     token = find_token(world.files, world.environ, options["token-file"], Path(options["data"]))
+    if command == "status" and options["watch"]:
+        await watch(masters, token, world)
+        return
     master, link = await reach(masters, token, world)
     try:
         if command == "status":

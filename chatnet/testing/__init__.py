@@ -6,5 +6,6 @@ processes   real twistd processes: a cluster, and a client at its terminal
 postgres    a PostgreSQL server of the tests' own
 talkers     a process of recorded users, on the real reactor
 chaos       real processes killed and stopped while they talk, and the verdict
+demo        two users chat for thirty seconds while processes are killed, and the verdict
 simulation  a whole cluster in virtual time, from one seed
 """

@@ -1,10 +1,10 @@
 """One process of recorded users who talk to each other, on the real reactor, while others kill the cluster.
 
-``python -m chatnet.testing.talkers --help`` says what it takes. It prints ``ready`` once all have joined
-each other and read, and then posts at a steady rate. On its standard input it is told to ``hush``: it posts
-no more, and prints ``settled`` as soon as all that was posted is acknowledged and has been read by all. Told
-``lacking``, it says who is not settled; told ``end``, it ends. If its input ends before that, whoever started
-it is dead: it kills all that carry the cluster's mark.
+``python -m chatnet.testing.talkers --help`` says what it takes. It prints ``ready`` once each has joined all
+others (``--follow``: so many of them) and reads, and then posts at a steady rate. On its standard input it is
+told to ``hush``: it posts no more, and prints ``settled`` as soon as all that was posted is acknowledged and
+has been read by all. Told ``lacking``, it says who is not settled; told ``end``, it ends. If its input ends
+before that, whoever started it is dead: it kills all that carry the cluster's mark.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ LOOK_SECONDS = 0.05
 
 
 class Talkers:
-    """Users by the given names; together they make ``rate`` posts a second. ``say`` prints a line."""
+    """Users by the given names; together they make ``rate`` posts a second. ``say`` prints a line.
+
+    Each follows the ``follow`` users next to them.
+    """
 
     def __init__(
         self,
@@ -43,11 +46,13 @@ class Talkers:
         masters: Sequence[Address],
         names: Sequence[str],
         rate: float,
+        follow: int,
         keep: Callable[[Event], object],
         say: Callable[[str], object],
     ) -> None:
         self._world = world
         self._rate = rate
+        self._follow = follow
         self._keep = keep
         self._say = say
         self._posts: dict[bytes, None] = {}
@@ -68,14 +73,16 @@ class Talkers:
         for user in self.users:
             user.start()
         await self._until(lambda: all(user.is_connected for user in self.users))
-        for user in self.users:
-            for other in self.users:
-                if other is not user:
-                    user.join(other.name)
+        for place, user in enumerate(self.users):
+            for step in range(1, self._follow + 1):
+                user.join(self._next(place, step).name)
             user.chat()
         await self._until(self._is_settled)
         self._say("ready")
         await self._post_until_hushed()
+        await self._until(lambda: all(not user.waiting for user in self.users))
+        # A mention reaches all, so that all have something to read behind the last post.
+        self.users[0].post("that is all " + " ".join(f"@{user.name}" for user in self.users))
         await self._until(self._is_settled)
         self._say("settled")
         await self._until(lambda: "end" in self._words)
@@ -83,13 +90,18 @@ class Talkers:
             await user.stop()
 
     async def _post_until_hushed(self) -> None:
-        number = 0
+        """Each post is made when it is due, whatever became of those before it."""
+        began, number = self._world.monotonic(), 0
         while "hush" not in self._words:
-            author, other = (self.users[(number + step) % len(self.users)] for step in (0, 1))
+            author, other = self._next(number, 0), self._next(number, 1)
             # Mentions and topics are heard at several places at once, and still once.
             author.post(f"number {number}" + ("", f" @{other.name}", " #numbers")[number % 3])
             number += 1
-            await deferLater(self._world.reactor, 1 / self._rate)
+            due = began + number / self._rate
+            await deferLater(self._world.reactor, max(0.0, due - self._world.monotonic()))
+
+    def _next(self, place: int, step: int) -> User:
+        return self.users[(place + step) % len(self.users)]
 
     async def _until(self, true: Callable[[], object]) -> None:
         while not true():
@@ -154,7 +166,8 @@ async def _main(world: World, chosen: argparse.Namespace, lines: BinaryIO) -> No
         lines.write(history.line(event))
 
     names = [f"user{number}" for number in range(chosen.users)]
-    talkers = Talkers(world, parse_masters(chosen.master), names, chosen.rate, keep, _say)
+    follow = chosen.users - 1 if chosen.follow is None else chosen.follow
+    talkers = Talkers(world, parse_masters(chosen.master), names, chosen.rate, follow, keep, _say)
     StandardIO(Commands(talkers, lambda: _end_all(chosen.mark)), reactor=world.reactor)
     try:
         await talkers.talk()
@@ -169,6 +182,7 @@ def main() -> None:
     parser.add_argument("--master", required=True, help="the master's address")
     parser.add_argument("--users", type=int, default=12, help="how many there are")
     parser.add_argument("--rate", type=float, default=30.0, help="posts a second, of all together")
+    parser.add_argument("--follow", type=int, help="how many others each follows; without it, all")
     parser.add_argument("--history", type=Path, required=True, help="the file to record to")
     parser.add_argument("--log", type=Path, required=True, help="the file for what goes wrong")
     parser.add_argument("--mark", required=True, help="NAME=VALUE in the environment of what is to be killed")

@@ -29,7 +29,7 @@ from chatnet.wire.cluster import Load, Register, Report, Shed, Shutdown, WorkerI
 from chatnet.wire.log import Committed
 
 CONNECT_SECONDS = 1.0
-SHORTEST_DELAY, LONGEST_DELAY = 0.05, 1.0
+SHORTEST_DELAY, LONGEST_DELAY = 0.02, 1.0
 """Between two attempts to reach a master pass so many seconds, at random, and longer from one to the next."""
 REFUSED_DELAY = 10.0
 """A master that knows another token, or another protocol, is asked again after so many seconds."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
-from in_memory import EPOCH, Master
+from in_memory import EPOCH, HOST, Master, Peer
 from twisted.internet.defer import Deferred
 
 from chatnet.master.cluster import LOOK_SECONDS
+from chatnet.master.conversations import PATIENCE
 from chatnet.master.missing import RETURN_SECONDS
 from chatnet.supervisor import TERM_SECONDS, UNLINKED_SECONDS
+from chatnet.wire.cluster import Register, WorkerIdentity
 
 CHILD = 100
 """The pid of the first child."""
@@ -75,6 +78,19 @@ def test_surplus_adopted_workers_are_stopped(master: Master) -> None:
     assert not master.reactor.children
 
 
+def test_who_came_last_is_not_stopped_before_it_is_known_how_many_clients_it_has(master: Master) -> None:
+    """After a takeover all come back at once; the one too many is the emptiest of them, whoever is first."""
+    peers = [master.worker(str(number), number) for number in range(3)]
+    for peer in peers:
+        peer.report(sessions=5)
+    master.adopted()
+    peers.append(master.worker("3", 3))
+    assert not any(peer.hears.shut_down for peer in peers)
+    peers[3].report(sessions=9)
+    assert sum(peer.hears.shut_down for peer in peers) == 1
+    assert not peers[3].hears.shut_down
+
+
 def test_an_adopted_worker_that_is_lost_is_replaced(master: Master) -> None:
     """By a child, when it has not come back in three seconds."""
     peers = [master.worker(str(number), number) for number in range(3)]
@@ -84,6 +100,21 @@ def test_an_adopted_worker_that_is_lost_is_replaced(master: Master) -> None:
     assert not master.reactor.children
     master.pass_time(0.25)
     assert len(master.reactor.running) == 1
+
+
+def test_an_adopted_worker_that_hangs_is_killed_at_once(master: Master) -> None:
+    """As a child is: who was silent for three seconds is not waited for another three."""
+    master.processes.living[50] = 7
+    hung = Peer(master)
+    hung.prove("worker")
+    hung.ask(Register, worker=WorkerIdentity("a", HOST, 50, "0.0.0.0:5", False, True, 7), seen=0)
+    master.far_pulse.discard(hung.link)
+    master.pass_time(PATIENCE + 0.5)
+    assert master.processes.sent == [(50, signal.SIGKILL)]
+    del master.processes.living[50]
+    running = len(master.reactor.running)
+    master.pass_time(0.25)
+    assert len(master.reactor.running) == running + 1
 
 
 def test_an_adopted_worker_that_comes_back_is_kept(master: Master) -> None:
@@ -105,6 +136,8 @@ def test_an_adopted_worker_that_comes_back_too_late_is_stopped(master: Master) -
     peers[0].cut()
     master.pass_time(RETURN_SECONDS)
     peers[0] = master.worker("0", 0)
+    for peer in peers:
+        peer.report(sessions=0)
     assert [peer.hears.shut_down for peer in peers] == [1, 0, 0]
 
 

@@ -42,7 +42,13 @@ async def test_a_master_that_goes_before_it_answers_is_said(command: str, tmp_pa
     (tmp_path / "token").write_text(TOKEN)
     listening = world.reactor.listenTCP(0, _Primary(world), interface="127.0.0.1")
     master = f"127.0.0.1:{listening.getHost().port}"
-    options: Any = {"master": master, "token-file": str(tmp_path / "token"), "data": "", "json": None}
+    options: Any = {
+        "master": master,
+        "token-file": str(tmp_path / "token"),
+        "data": "",
+        "json": 0,
+        "watch": 0,
+    }
     try:
         with pytest.raises(CannotStart, match=f"The master at {master} went away"):
             await run(command, options, world)

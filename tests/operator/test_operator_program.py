@@ -11,7 +11,17 @@ import pytest
 from chatnet.operator.__main__ import main
 
 
-@pytest.mark.parametrize("typed", [[], ["dance"], ["status", "--no-such"], ["status", "surplus"], ["--json"]])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [],
+        ["dance"],
+        ["status", "--no-such"],
+        ["status", "surplus"],
+        ["--json"],
+        ["status", "--watch", "--json"],
+    ],
+)
 def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
     """One sentence on standard error, and where there is more; exit status 1."""
     with pytest.raises(SystemExit) as ended:
@@ -23,7 +33,8 @@ def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "explained"), [([], ["status", "stop", "stepdown"]), (["status"], ["--json", "--master"])]
+    ("typed", "explained"),
+    [([], ["status", "stop", "stepdown"]), (["status"], ["--json", "--watch", "--master"])],
 )
 def test_help_explains(typed: list[str], explained: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """The commands, and the options of each; exit status 0."""

@@ -179,6 +179,9 @@ class SimStdio:
     def is_terminal(self) -> bool:
         return False
 
+    def height(self) -> int | None:
+        return None
+
     def attach(self, reactor: Any, protocol: Any) -> None:
         transport = TerminalTransport(self._terminal, self._process, protocol)
         protocol.makeConnection(transport)

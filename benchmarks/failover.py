@@ -1,0 +1,359 @@
+"""``python -m benchmarks.failover [--kills N] [KIND …]``: how long users wait when processes die.
+
+One cluster of real processes (a primary, two replicas, three workers), and fifty users in one process
+(``chatnet.testing.talkers``), who post 200 times a second together, on time whatever happens, and each follow
+four others. Round after round, each kind has its turn: kill or stop somebody, wait until the cluster is
+whole, and until the log has grown by a second's posts. What each user sent and received is recorded, with
+times of the clock that all processes of the machine share, and judged by the checker at the end, with the
+final log.
+*Whole* is three masters and three workers in the status, their pids alive, with all users' sessions.
+
+**What is measured.** A kill's time is taken just before the signal is sent; with all processes killed, just
+before the operator starts a master again. A post is *touched* by a kill if it was made before the cluster
+was whole again, and not yet acknowledged (or not yet received by that reader) at the kill. Its wait counts
+from its making or from the kill, whichever is later. Of each kill two figures are kept:
+
+- ``acknowledged``: the longest wait of any touched post of any client until its author is told that it is
+  durable;
+- ``received``: the longest wait of any touched post until any one of its readers has it.
+
+So each figure is that of the slowest post of the unluckiest client, retries, the reading of what was missed
+and the noise of the machine included; nothing is averaged within a kill. p50 and p99 are over the kills: of
+thirty, the 99th percentile is the worst. A kind in which nothing is killed shows what the noise alone is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import plot, wire
+from benchmarks.processes import exit_on_sigterm, scratch
+from benchmarks.table import aligned, percentile
+from chatnet.auth import Token
+from chatnet.testing import history
+from chatnet.testing.chaos import final_log
+from chatnet.testing.checker import check
+from chatnet.testing.evidence import Evidence
+from chatnet.testing.history import Acknowledged, Event, Sent, Took
+from chatnet.testing.processes import Cluster, Lines, kill_marked, send, wait_until
+from chatnet.wire.operate import ClusterStatus
+
+USERS, RATE, FOLLOW = 50, 200, 4
+WORKERS, MASTERS = 3, 3
+SECONDS = 60.0
+"""So long may anything take: to start, to become whole, to settle."""
+
+
+class Struck(NamedTuple):
+    """From when waits count, and who must be gone before the cluster is whole again."""
+
+    at: float
+    pids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Span:
+    """One kill: from when waits count, and when the cluster was whole again. By the monotonic clock."""
+
+    killed: float
+    whole: float
+
+
+@dataclass
+class Waits:
+    """The figures of one kind, in seconds, one for each kill."""
+
+    acknowledged: list[float]
+    received: list[float]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to hurt a cluster: ``strike`` does it.
+
+    ``figure`` is the one that ``limit`` (for p99) and ``median`` (for p50), in seconds, are aims for.
+    """
+
+    name: str
+    title: str
+    strike: Callable[[Run], Struck]
+    figure: str = "received"
+    limit: float | None = None
+    median: float | None = None
+
+
+class Run:
+    """A cluster and its users, for as long as the ``with`` lasts."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._cluster = Cluster(root)
+        self._output = (root / "master.log").open("ab")
+
+    def __enter__(self) -> Run:
+        try:
+            self._cluster.launch(self._output)
+            token = self._cluster.data / "cluster.token"
+            wait_until("a token", token.exists)
+            self._token = Token(bytes.fromhex(token.read_text()))
+            self.whole(users=0)
+            self._talkers = self._start_talkers()
+            self._lines = Lines(self._talkers)
+            self._lines.find("ready", SECONDS)
+            self.calm()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cluster.close()
+        self._output.close()
+
+    def _start_talkers(self) -> subprocess.Popen[bytes]:
+        return self._cluster.popen(
+            "python", "-m", "chatnet.testing.talkers", "--master", self._cluster.address,
+            "--users", str(USERS), "--rate", str(RATE), "--follow", str(FOLLOW),
+            "--history", "history", "--log", "talkers.log", "--mark", self._cluster.mark,
+            stdin=subprocess.PIPE,
+        )  # fmt: skip
+
+    # ---- what is looked at ----
+
+    def status(self) -> ClusterStatus | None:
+        """What the primary says; None while nobody answers."""
+        try:
+            with closing(socket.create_connection(("127.0.0.1", self._cluster.port), 1.0)) as connection:
+                return wire.status(connection, self._token)
+        except (OSError, wire.Refused):
+            return None
+
+    def whole(self, gone: Sequence[int] = (), users: int = USERS) -> ClusterStatus:
+        """Wait until there are as many as there should be, with all ``users`` on the workers.
+
+        All are alive, and none is one of those that shall be ``gone``: a signal takes a moment to kill.
+
+        :raises NotInTime: not within a minute.
+        """
+
+        def is_whole() -> ClusterStatus | None:
+            status = self.status()
+            if status is None or (len(status.masters), len(status.workers)) != (MASTERS, WORKERS):
+                return None
+            pids = [one.pid for one in status.masters] + [one.pid for one in status.workers]
+            sessions = sum(worker.sessions for worker in status.workers)
+            alive = all(map(runs, pids)) and not set(pids) & set(gone)
+            return status if alive and sessions >= users else None
+
+        status: ClusterStatus = wait_until("the cluster is whole", is_whole, SECONDS)
+        return status
+
+    def calm(self) -> None:
+        """Wait until a second's posts are in the log."""
+        head = self.whole().head
+        wait_until("posts go on", lambda: (self.status() or self.whole()).head >= head + RATE, SECONDS)
+
+    # ---- what is done to it ----
+
+    def nothing(self) -> Struck:
+        """No harm, for a second."""
+        now = time.monotonic()
+        self.calm()
+        return Struck(now)
+
+    def primary(self, number: int) -> Struck:
+        """Send the primary a signal."""
+        return _signal(self.whole().masters[0].pid, number)
+
+    def worker(self, number: int) -> Struck:
+        """Send the worker that has the most sessions a signal."""
+        return _signal(max(self.whole().workers, key=lambda worker: worker.sessions).pid, number)
+
+    def everybody(self) -> Struck:
+        """Kill all processes but the users', and start a master again, as an operator would by hand."""
+        wait_until("all dead", lambda: not kill_marked(self._cluster.mark, but=self._talkers.pid))
+        now = time.monotonic()
+        self._cluster.launch(self._output)
+        return Struck(now)
+
+    # ---- the end ----
+
+    def finish(self) -> tuple[list[Event], list[str]]:
+        """Let all be said and read, and stop: what was recorded, and what of it breaks a promise."""
+        self._tell("hush")
+        self._lines.find("settled", SECONDS)
+        self._tell("end")
+        self._talkers.wait(SECONDS)
+        self._cluster.kill_everything()
+        events = history.read((self._root / "history").read_bytes().splitlines(keepends=True))
+        log = final_log(self._cluster.data / "log.sqlite", self._root / "copy")
+        return events, check(Evidence(events, log))
+
+    def _tell(self, word: str) -> None:
+        assert self._talkers.stdin is not None
+        self._talkers.stdin.write(f"{word}\n".encode())
+        self._talkers.stdin.flush()
+
+
+def _signal(pid: int, number: int) -> Struck:
+    now = time.monotonic()
+    send(pid, number)
+    return Struck(now, (pid,))
+
+
+def runs(pid: int) -> bool:
+    """Does this process live, and is it not stopped?"""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZTX"
+
+
+def measure(events: Iterable[Event], spans: Sequence[Span]) -> Waits:
+    """The waits of each span, from the recorded history. Pure.
+
+    A post's copy that a client has from before it was lost, and is given again, was received the first time.
+    """
+    made: dict[bytes, float] = {}
+    told: list[tuple[float, float]] = []
+    read: list[tuple[float, float]] = []
+    for event in events:
+        match event:
+            case Sent(kind="post"):
+                made[event.key] = event.time
+            case Acknowledged() if event.key in made:
+                told.append((made[event.key], event.time))
+            case Took() if event.entry.key in made:
+                read.append((made[event.entry.key], event.time))
+    return Waits(_longest(told, spans), _longest(read, spans))
+
+
+def _longest(posts: Sequence[tuple[float, float]], spans: Sequence[Span]) -> list[float]:
+    """Of each span, the longest wait of a post it touched; posts are (made, done)."""
+    return [
+        max(
+            (
+                done - max(made, span.killed)
+                for made, done in posts
+                if made <= span.whole and done > span.killed
+            )
+        )
+        for span in spans
+    ]
+
+
+KINDS = (
+    Kind("nothing", "nothing is killed", Run.nothing),
+    Kind(
+        "primary", "the primary is killed", lambda run: run.primary(signal.SIGKILL), "acknowledged", 0.5, 0.2
+    ),
+    Kind("worker", "a worker is killed", lambda run: run.worker(signal.SIGKILL), "received", 1.0),
+    Kind(
+        "stop-primary", "the primary is stopped", lambda run: run.primary(signal.SIGSTOP), "acknowledged", 5.0
+    ),
+    Kind("stop-worker", "a worker is stopped", lambda run: run.worker(signal.SIGSTOP), "received", 5.0),
+    Kind("all", "all are killed, and started by hand", Run.everybody, "acknowledged", 5.0),
+)
+
+
+def suffer(kinds: Sequence[Kind], rounds: int) -> tuple[list[Waits], int, list[str]]:
+    """Each kind in turn: its figures; how many posts were made in all; and which promises were broken."""
+    spans: dict[str, list[Span]] = {kind.name: [] for kind in kinds}
+    with scratch() as root, Run(root) as run:
+        for number in range(1, rounds + 1):
+            for kind in kinds:
+                struck = kind.strike(run)
+                run.whole(struck.pids)
+                span = Span(struck.at, time.monotonic())
+                spans[kind.name].append(span)
+                run.calm()
+                _say(f"{number}/{rounds} {kind.title}: whole after {span.whole - span.killed:.2f} s")
+        events, violations = run.finish()
+    posts = sum(isinstance(event, Sent) and event.kind == "post" for event in events)
+    return [measure(events, spans[kind.name]) for kind in kinds], posts, violations
+
+
+# ---- what is shown ----
+
+
+def row(kind: Kind, waits: Waits) -> tuple[str, ...]:
+    """The kind's line of the table."""
+    return kind.title, seconds(waits.acknowledged), seconds(waits.received), aim(kind, waits)
+
+
+HEADINGS = ("what happens", "acknowledged, p50 / p99", "received, p50 / p99", "aim")
+
+
+def seconds(waits: Sequence[float]) -> str:
+    """p50 and p99."""
+    return f"{percentile(waits, 0.5):.2f} / {percentile(waits, 0.99):.2f} s"
+
+
+def aim(kind: Kind, waits: Waits) -> str:
+    """What was aimed for, and whether it was reached."""
+    if kind.limit is None:
+        return ""
+    found: list[float] = getattr(waits, kind.figure)
+    reached = percentile(found, 0.99) < kind.limit
+    median = "" if kind.median is None else f"p50 < {kind.median:g} s, "
+    if kind.median is not None:
+        reached &= percentile(found, 0.5) < kind.median
+    return f"{kind.figure}: {median}p99 < {kind.limit:g} s{'' if reached else ' (missed)'}"
+
+
+def draw(found: Sequence[tuple[Kind, Waits]], kills: int) -> str:
+    """The picture of the distributions."""
+    strips = [
+        plot.Strip(kind.title, name, getattr(waits, name), kind.limit if kind.figure == name else None)
+        for kind, waits in found
+        for name in ("acknowledged", "received")
+    ]
+    return plot.svg(
+        f"The longest wait of any post, {kills} times each",
+        f"{USERS} users who post {RATE} times a second; primary, 2 replicas and 3 workers on one machine",
+        strips,
+    )
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Measure, print the table, draw the picture; the exit status is 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.failover", description="Measure failover.")
+    parser.add_argument("--kills", type=int, default=30, help="how many of each kind")
+    parser.add_argument("--picture", type=Path, help="the file to draw the distributions to")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=", ".join(kind.name for kind in KINDS))
+    chosen = parser.parse_args()
+    if unknown := set(chosen.kinds) - {kind.name for kind in KINDS}:
+        parser.error(f"there is no kind {', '.join(sorted(unknown))}")
+    exit_on_sigterm()
+    kinds = [kind for kind in KINDS if not chosen.kinds or kind.name in chosen.kinds]
+    waits, posts, violations = suffer(kinds, chosen.kills)
+    found = list(zip(kinds, waits, strict=True))
+    print(aligned([HEADINGS, *(row(kind, figures) for kind, figures in found)]))
+    print(f"Load average of the last 15 minutes: {os.getloadavg()[2]:.2f} on {os.cpu_count()} cores.")
+    if chosen.picture is not None:
+        chosen.picture.write_text(draw(found, chosen.kills))
+    for violation in violations:
+        print(f"BROKEN  {violation}")
+    if not violations:
+        print(f"Of {posts:,} posts none was lost, repeated or reordered.")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""``chatnet status --watch``: the table again each second, on one screen, whoever is primary meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NoReturn
+
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.task import deferLater
+
+from chatnet.addresses import Address
+from chatnet.auth import Token
+from chatnet.errors import CannotStart
+from chatnet.link import Link
+from chatnet.operator.asking import reach
+from chatnet.operator.status import as_table, ask_status
+from chatnet.wire.operate import ClusterStatus
+from chatnet.world import World
+
+LOOK_EVERY = 1.0
+SEEK_EVERY = 0.1
+"""In seconds; the second is how often the primary's successor is looked for."""
+
+_CLEAR = "\x1b[H\x1b[2J"
+_HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+_CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
+
+
+async def watch(masters: Sequence[Address], token: Token, world: World) -> None:
+    """Show the status until the process is ended, or nobody reads what it shows.
+
+    :raises CannotStart: nobody answers at first. Later, a primary that is gone is waited for.
+    """
+    _, link = await reach(masters, token, world)
+    try:
+        await Watch(masters, token, world).go_on(link)
+    except BrokenPipeError:
+        return
+
+
+class Watch:
+    """What is shown, and what of it is news."""
+
+    def __init__(self, masters: Sequence[Address], token: Token, world: World) -> None:
+        self._masters = masters
+        self._token = token
+        self._world = world
+        self._status: ClusterStatus | None = None
+        self._news = ""
+        self._is_first = True
+
+    async def go_on(self, link: Link) -> NoReturn:
+        """Look each second, through ``link`` and its successors."""
+        while True:
+            try:
+                await self._look(link)
+            except ConnectionClosed:
+                self._tell("the primary is gone; looking for who takes over. This is how it was:")
+            finally:
+                link.abort()
+            link = await self._seek()
+
+    async def _look(self, link: Link) -> NoReturn:
+        """:raises ConnectionClosed: the link is lost."""
+        while True:
+            before, self._status = self._status, await ask_status(link)
+            if before is not None and before.epoch != self._status.epoch:
+                primary = self._status.masters[0]
+                self._tell(f"another master took over: pid {primary.pid} on {primary.host} is primary now")
+            else:
+                self._show()
+            await deferLater(self._world.reactor, LOOK_EVERY)
+
+    async def _seek(self) -> Link:
+        """A link to who is primary now, however long that takes."""
+        while True:
+            try:
+                return (await reach(self._masters, self._token, self._world))[1]
+            except CannotStart:
+                await deferLater(self._world.reactor, SEEK_EVERY)
+
+    def _tell(self, news: str) -> None:
+        """Say what was just noticed, and when; it stays above the table until there is more."""
+        self._news = f"{datetime.fromtimestamp(self._world.wall()):%H:%M:%S}  {news}"
+        self._show()
+
+    def _show(self) -> None:
+        table = as_table(self._status) if self._status is not None else ""
+        text = f"{self._news}\n\n{table}" if self._news else table
+        height = self._world.stdio.height()
+        if height is not None:
+            text = (_CLEAR if self._is_first else "") + redrawn(text.splitlines(), height)
+        self._is_first = False
+        self._world.stdio.say(text if height is not None else f"{text}\n")
+
+
+def redrawn(lines: Sequence[str], height: int) -> str:
+    """What draws ``lines`` over the last ones without flicker, on a terminal ``height`` lines high.
+
+    What does not fit is cut, for a screen that scrolls cannot be drawn over. The cursor ends below.
+    """
+    shown = lines[: max(1, height - 2)]
+    drawn = "".join(f"{line}{_REST_OF_LINE}\n" for line in shown)
+    return f"{_HOME}{_CUT_LINES}{drawn}{_REST_OF_SCREEN}{_WRAP_LINES}"
