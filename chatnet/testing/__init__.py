@@ -4,6 +4,8 @@ children    processes that are not, and the clock that starts them
 loopback    two protocols connected in memory, their bytes really serialized
 processes   real twistd processes: a cluster, and a client at its terminal
 postgres    a PostgreSQL server of the tests' own
+machines    hosts as network namespaces, and a network between them that can be cut
+patroni     two real PostgreSQL nodes that fail over, and the end of their leader
 talkers     a process of recorded users, on the real reactor
 chaos       real processes killed and stopped while they talk, and the verdict
 demo        two users chat for thirty seconds while processes are killed, and the verdict

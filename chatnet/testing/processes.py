@@ -243,9 +243,7 @@ class Cluster:
         """End whatever is left, for the end of a test."""
         self.kill_everything()
         for process in self._started:
-            for stream in (process.stdin, process.stdout):
-                if stream is not None and not stream.closed:
-                    _close_quietly(stream)
+            close_streams(process)
 
 
 def marked(mark: str) -> list[int]:
@@ -293,6 +291,13 @@ def send(pid: int, signal_number: int) -> None:
         os.kill(pid, signal_number)
     except ProcessLookupError:
         return
+
+
+def close_streams(process: subprocess.Popen[bytes]) -> None:
+    """Close our ends of the process's input and output."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None and not stream.closed:
+            _close_quietly(stream)
 
 
 def _close_quietly(stream: Any) -> None:

@@ -1,0 +1,27 @@
+"""Tests that need hosts say in one sentence what they lack, and fail; they are not skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatnet.testing.machines import Network, NoMachines
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this directory needs root."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.root)
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """Three hosts."""
+    try:
+        with Network("alpha", "beta", "gamma") as hosts:
+            yield hosts
+    except NoMachines as lack:
+        pytest.fail(str(lack), pytrace=False)

@@ -1,0 +1,109 @@
+"""The failover of a real PostgreSQL pair, by psycopg alone: what it keeps and loses, how long it takes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from chatnet.testing.patroni import FAILOVER_SECONDS, Node, NoPatroni, Pair
+from chatnet.testing.processes import wait_until
+
+
+@pytest.fixture
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    """Two nodes; synchronous, unless the test says otherwise."""
+    try:
+        with Pair(synchronous=getattr(request, "param", True)) as pair:
+            yield pair
+    except NoPatroni as lack:
+        pytest.fail(str(lack), pytrace=False)
+
+
+class Writer:
+    """Inserts 1, 2, 3… until told to stop, and keeps what was acknowledged, across failovers."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.acknowledged: list[int] = []
+        self._next = 1
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def __enter__(self) -> Writer:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept (number int PRIMARY KEY)")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(30)
+
+    def writes(self) -> None:
+        """Return once ten more were acknowledged."""
+        goal = len(self.acknowledged) + 10
+        wait_until("ten more rows", lambda: len(self.acknowledged) >= goal, FAILOVER_SECONDS)
+
+    def _write(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True) as connection:
+                    self._write_on(connection)
+            except psycopg.OperationalError:
+                continue
+
+    def _write_on(self, connection: psycopg.Connection[tuple[int]]) -> None:
+        while not self._stopping.is_set():
+            number, self._next = self._next, self._next + 1
+            connection.execute("INSERT INTO kept VALUES (%s)", (number,))
+            self.acknowledged.append(number)
+
+
+def kept(url: str) -> set[int]:
+    """What the database holds."""
+    with psycopg.connect(url) as connection:
+        return {number for (number,) in connection.execute("SELECT number FROM kept")}
+
+
+def fails_over(pair: Pair, writes: Callable[[], None]) -> Node:
+    """Kill the leader; whoever led is returned once there are ``writes`` again, in the stated time."""
+    killed = time.monotonic()
+    dead = pair.kill_leader()
+    assert not dead.processes()
+    writes()
+    assert time.monotonic() - killed < FAILOVER_SECONDS
+    assert pair.wait_for_leader() is not dead
+    return dead
+
+
+def test_what_was_acknowledged_survives_the_leader(pair: Pair) -> None:
+    """Each node is killed while it leads; the other takes over in time, with every acknowledged row."""
+    with Writer(pair.url) as writer:
+        writer.writes()
+        dead = fails_over(pair, writer.writes)
+        pair.revive(dead)
+        assert pair.wait_for_standby(60) is dead
+        assert fails_over(pair, writer.writes) is not dead
+    assert set(writer.acknowledged) <= kept(pair.url)
+    root = pair.root
+    pair.stop()
+    assert not any(node.processes() for node in pair.nodes)
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("pair", [False], indirect=True)
+def test_an_asynchronous_standby_loses_what_it_did_not_receive(pair: Pair) -> None:
+    """The other kind: a row is acknowledged, the leader dies, and the row was never there."""
+    with psycopg.connect(pair.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (number int PRIMARY KEY)")
+        connection.execute("INSERT INTO kept VALUES (1)")
+        pair.hold_standby_back()
+        connection.execute("INSERT INTO kept VALUES (2)")
+        assert kept(pair.url) == {1, 2}
+        dead = pair.kill_leader()
+    assert wait_until("another leader", pair.leader, FAILOVER_SECONDS) is not dead
+    assert kept(pair.url) == {1}
