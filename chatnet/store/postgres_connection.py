@@ -63,6 +63,8 @@ def connect(url: str) -> Any:
     except ImportError as error:
         raise CannotStart("For PostgreSQL, psycopg is needed: pip install 'chatnet[postgres]'.") from error
     try:
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise psycopg.ProgrammingError("no URL")
         where = make_conninfo("", **{**_FOR_LIBPQ, **conninfo_to_dict(url)})
     except (psycopg.Error, UnicodeError):
         # What libpq says of it would show the password.

@@ -21,6 +21,9 @@ _ROOMS = 200
 _FIRST_CHUNK, _LAST_CHUNK = 20, 640
 """How many seqs are read of one place at a time: few at first, for there may be many places."""
 
+_MOST = PAGE_ENTRIES + 1
+"""How many entries are read for a page: one more shows that it is full."""
+
 _COLUMNS = 'seq, time, kind, "user", room, text, key'
 
 
@@ -99,7 +102,7 @@ FEED_CHUNK = f"""
         f'''
             SELECT entry.* FROM (
                 SELECT DISTINCT seq FROM heard, unnest(seqs) AS seq
-                WHERE seq <= (SELECT seq FROM edge) ORDER BY seq LIMIT {PAGE_ENTRIES}
+                WHERE seq <= (SELECT seq FROM edge) ORDER BY seq LIMIT {_MOST}
             ) AS first, LATERAL (SELECT * FROM entry WHERE entry.seq = first.seq OFFSET 0) AS entry
         ''',
         "",
@@ -173,5 +176,5 @@ def _heard(cursor: Any, user: str, after: int, upto: int) -> Iterator[Entry]:
         entries = [Entry(*row[1:]) for row in rows if row[1] is not None]
         yield from entries
         # A page cut short by its bytes is never drawn to its end; one that is full goes on at its last.
-        after = entries[-1].seq if len(entries) == PAGE_ENTRIES else rows[0][0]
+        after = entries[-1].seq if len(entries) == _MOST else rows[0][0]
         chunk = min(2 * chunk, _LAST_CHUNK)

@@ -73,6 +73,8 @@ STEPS = (_TABLES + APPEND,)
 _ADVISORY_LOCK = 0x636861746E6574
 """Held by who migrates: "chatnet" as a number."""
 
+_IS_THERE = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_version'"
+
 
 def migrate(connection: Any, fresh_id: str) -> None:
     """Bring the tables to this version; a new store gets the log's id. Others may do so at the same time.
@@ -102,7 +104,8 @@ def migrate(connection: Any, fresh_id: str) -> None:
 
 def _version(connection: Any) -> int:
     """The version of the tables; 0 if there are none."""
-    if connection.execute("SELECT to_regclass('schema_version')").fetchone()[0] is None:
+    # Read from the catalog itself: what to_regclass remembers may be older than the lock.
+    if connection.execute(_IS_THERE).fetchone() is None:
         return 0
     version: int = connection.execute("SELECT version FROM schema_version").fetchone()[0]
     return version

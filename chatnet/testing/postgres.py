@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from chatnet.store.postgres_connection import connect
 from chatnet.testing.processes import free_port, wait_until
@@ -72,11 +71,9 @@ class Server:
             "--no-sync",
         )
 
-    def url(self, schema: str | None = None, **more: str) -> str:
-        """Where it is found, and where in it the tables are to be."""
-        options = {"options": f"-csearch_path={schema}"} if schema else {}
-        query = "&".join(f"{name}={quote(value)}" for name, value in {**options, **more}.items())
-        return f"postgresql://chatnet@127.0.0.1:{self.port}/postgres" + (f"?{query}" if query else "")
+    def url(self, schema: str = "public", user: str = "chatnet") -> str:
+        """Where it is found, and where in it the tables are to be; ``chatnet`` is the superuser."""
+        return f"postgresql://{user}@127.0.0.1:{self.port}/postgres?options=-csearch_path%3D{schema}"
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
@@ -117,11 +114,12 @@ class Server:
         return cursor.fetchall() if cursor.description else []
 
     def fresh(self) -> str:
-        """The URL of a place in it without tables."""
+        """The URL of a new schema, for its owner ``app``, who may do no more than that."""
+        if not self._schemas:
+            self.ask("CREATE ROLE app LOGIN")
         self._schemas += 1
-        schema = f"s{self._schemas}"
-        self.ask(f"CREATE SCHEMA {schema}")
-        return self.url(schema)
+        self.ask(f"CREATE SCHEMA s{self._schemas} AUTHORIZATION app")
+        return self.url(f"s{self._schemas}", "app")
 
     def _takes_connections(self) -> bool:
         assert self._process is not None

@@ -1,0 +1,436 @@
+"""One connection to PostgreSQL: what it promises to each that asks it, and what its errors mean."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from chatnet.entries import Draft
+from chatnet.errors import CannotStart, Poison
+from chatnet.store import Refused
+from chatnet.store.database import LeaseRow, Unavailable
+from chatnet.store.postgres_connection import connect
+from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
+from chatnet.testing.postgres import Server
+from chatnet.testing.processes import wait_until
+
+Open = Callable[..., PostgresDatabase]
+
+POISON = Refused(Poison.code, Poison.sentence)
+
+
+def register(user: str) -> Draft:
+    return Draft("register", user, user, "sha256:1", b"r" * 16)
+
+
+def post(number: int, text: str = "hello", user: str = "alice") -> Draft:
+    return Draft("post", user, user, text, number.to_bytes(16, "big"))
+
+
+@pytest.fixture
+def url(postgres: Server) -> str:
+    return postgres.fresh()
+
+
+@pytest.fixture
+def open_at() -> Iterator[Open]:
+    """Connections with tables, closed in the end."""
+    opened: list[PostgresDatabase] = []
+
+    def open_one(url: str) -> PostgresDatabase:
+        database = PostgresDatabases().connect(url)
+        opened.append(database)
+        database.open("id")
+        return database
+
+    yield open_one
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture
+def database(url: str, open_at: Open) -> PostgresDatabase:
+    return open_at(url)
+
+
+def asked(url: str, sql: str) -> Any:
+    with connect(url) as connection:
+        return connection.execute(sql).fetchall()
+
+
+# ---- the tables ----
+
+
+def test_many_may_make_the_tables_at_once(postgres: Server) -> None:
+    """However many processes open a new log together, it is one log, and all of them have it."""
+    for _ in range(3):
+        url = postgres.fresh()
+        barrier = threading.Barrier(6)
+
+        def open_one(number: int, url: str = url, barrier: threading.Barrier = barrier) -> str:
+            database = PostgresDatabases().connect(url)
+            barrier.wait(10)
+            try:
+                return database.open(f"id{number}").log_id
+            finally:
+                database.close()
+
+        with ThreadPoolExecutor(6) as threads:
+            assert len(set(threads.map(open_one, range(6)))) == 1
+
+
+def test_the_tables_of_a_newer_chatnet_are_left_alone(url: str, open_at: Open) -> None:
+    """A store that a newer version wrote is not opened, and the sentence says what to do."""
+    open_at(url)
+    with connect(url) as connection:
+        connection.execute("UPDATE schema_version SET version = 99")
+    with pytest.raises(CannotStart, match=r"newer chatnet \(schema 99.*update chatnet"):
+        open_at(url)
+
+
+def test_names_sort_by_code_point(url: str, database: PostgresDatabase) -> None:
+    """All text that has an index sorts as in Python, whatever the database's own collation is."""
+    assert asked(
+        url,
+        """
+        SELECT DISTINCT c.collname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indexrelid
+            JOIN pg_collation c ON c.oid = a.attcollation
+        WHERE i.indrelid::regclass::text IN ('entry', 'place', 'membership', 'account', 'room', 'refusal')
+        """,
+    ) == [("C",)]
+
+
+def test_commits_are_durable_whatever_the_server_is_set_to(postgres: Server, url: str) -> None:
+    """synchronous_commit is at least "on", in open sessions as well; what is stronger is kept."""
+    before = connect(url)
+    for wished, found in (("off", "on"), ("local", "on"), ("remote_write", "on"), ("remote_apply",) * 2):
+        postgres.ask(f"ALTER ROLE app SET synchronous_commit = {wished}")
+        with connect(url) as connection:
+            assert connection.execute("SHOW synchronous_commit").fetchone() == (found,)
+    postgres.ask("ALTER ROLE app RESET synchronous_commit")
+    try:
+        set_for_all(postgres, "synchronous_commit", "off")
+        assert before.execute("SHOW synchronous_commit").fetchone() == ("on",)
+    finally:
+        set_for_all(postgres, "synchronous_commit", None)
+    before.close()
+
+
+def set_for_all(server: Server, name: str, value: str | None) -> None:
+    """Change the server's configuration, or put it back; in effect for new connections when this returns."""
+
+    def found() -> Any:
+        with connect(server.url()) as fresh:
+            return fresh.execute("SELECT reset_val FROM pg_settings WHERE name = %s", (name,)).fetchone()
+
+    before = found()
+    server.ask(f"ALTER SYSTEM SET {name} = {value}" if value else f"ALTER SYSTEM RESET {name}")
+    server.ask("SELECT pg_reload_conf()")
+    wait_until(f"{name} = {value}", lambda: found() != before)
+
+
+def test_the_operator_is_told_what_a_crash_would_cost(postgres: Server, database: PostgresDatabase) -> None:
+    """Without a synchronous standby, opening says that the log is lost with its machine."""
+    assert "synchronous_standby_names" in database.open("other").warning
+    assert database.open("other").log_id == "id"
+
+
+# ---- where it is ----
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:sesame@[::1/x", "postgresql://u:sesame@h/x?nonsense=1", "sesame"]
+)
+def test_a_url_that_is_none_is_said_without_its_password(url: str) -> None:
+    """The sentence tells what a URL is like, and shows nothing of the one given."""
+    with pytest.raises(CannotStart, match="postgresql://USER") as caught:
+        PostgresDatabases().connect(url)
+    assert "sesame" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_nobody_there_is_unavailable(postgres: Server) -> None:
+    """A refused connection is transient, and its reason does not show the password."""
+    with pytest.raises(Unavailable, match="refused") as caught:
+        PostgresDatabases().connect("postgresql://u:sesame@127.0.0.1:1/x")
+    assert "sesame" not in str(caught.value)
+
+
+def test_without_the_driver_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """chatnet works without psycopg, until a PostgreSQL is asked for."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(CannotStart, match=re.escape("chatnet[postgres]")):
+        PostgresDatabases().connect("postgresql://u@127.0.0.1:1/x")
+
+
+def test_the_host_that_takes_writes_is_found(postgres: Server, url: str, open_at: Open) -> None:
+    """Of several hosts in the URL, one that is down is passed over."""
+    many = url.replace("@", "@127.0.0.1:1,")
+    assert open_at(many).head() == 0
+
+
+# ---- what a connection says when it cannot ----
+
+
+def test_a_lost_connection_is_unavailable(postgres: Server, database: PostgresDatabase) -> None:
+    """A connection that the server has ended is Unavailable, once and always; another one works."""
+    postgres.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            database.head()
+
+
+def test_too_many_connections_are_unavailable(postgres: Server, url: str, open_at: Open) -> None:
+    """A connection too many is refused for now, and can be had later."""
+    postgres.ask("ALTER ROLE app CONNECTION LIMIT 0")
+    try:
+        with pytest.raises(Unavailable, match="too many connections"):
+            open_at(url)
+    finally:
+        postgres.ask("ALTER ROLE app CONNECTION LIMIT -1")
+    assert open_at(url).head() == 0
+
+
+def test_a_database_that_takes_no_writes_is_unavailable(
+    postgres: Server, url: str, database: PostgresDatabase
+) -> None:
+    """While it is read-only nothing is refused: appending waits, and new connections as well."""
+    database.append([register("alice")], 1)
+    database._connection.execute("SET default_transaction_read_only = on")
+    with pytest.raises(Unavailable, match="read-only"):
+        database.append([post(1)], 1)
+    database._connection.execute("SET default_transaction_read_only = off")
+    assert database.append([post(1)], 1) == ([2], [])
+    postgres.ask("ALTER ROLE app SET default_transaction_read_only = on")
+    try:
+        with pytest.raises(Unavailable, match="read-only"):
+            PostgresDatabases().connect(url)
+    finally:
+        postgres.ask("ALTER ROLE app RESET default_transaction_read_only")
+
+
+def test_closing_cuts_off_a_call(postgres: Server, url: str, open_at: Open) -> None:
+    """close() from another thread ends a call that waits, at once."""
+    database, other = open_at(url), connect(url)
+    with other.transaction(), ThreadPoolExecutor(1) as thread:
+        other.execute("SELECT FROM log FOR UPDATE")
+        call = thread.submit(database.append, [register("alice")], 1)
+        wait_until("the lock", lambda: postgres.ask("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        database.close()
+        with pytest.raises(Unavailable):
+            call.result(2)
+    other.close()
+    database.close()
+
+
+# ---- appending ----
+
+
+def test_only_the_poison_is_refused(database: PostgresDatabase) -> None:
+    """Of a batch, the drafts that cannot be stored are refused and told of; the rest is as without them."""
+    drafts = [register("alice"), *[post(number, f"{number}") for number in range(20)]]
+    bad = [post(100, "a\0b"), post(101, "\ud800"), Draft("nonsense", "alice", "alice", "", b"n" * 16)]  # type: ignore[arg-type]
+    drafts[5:5], drafts[9:9], drafts[-1:] = bad[:1], bad[1:2], bad[2:]
+    outcomes, poisoned = database.append(drafts, 1)
+    assert [draft for draft, _ in poisoned] == bad
+    assert [outcome for outcome in outcomes if outcome != POISON] == list(range(1, 21))
+    assert [outcome == POISON for outcome in outcomes] == [draft in bad for draft in drafts]
+    assert database.append(drafts, 1)[0] == outcomes
+
+
+def test_batches_of_any_kind_are_alike(postgres: Server, open_at: Open) -> None:
+    """200 posts that go all together have the same outcomes and rows as the same posts draft by draft."""
+    users = ["alice", "bob"]
+    posts = [post(number, f"#t{number % 7} @bob é𐀀 {number}", users[number % 2]) for number in range(200)]
+    found = []
+    for batch in (posts, [*posts, register("alice")]):
+        url = postgres.fresh()
+        database = open_at(url)
+        database.append([register(user) for user in users], 1)
+        outcomes, _ = database.append(batch, 5)
+        rows = {table: sorted(asked(url, f"SELECT * FROM {table}")) for table in ("entry", "place", "room")}
+        found.append((outcomes[:200], database.head(), rows))
+    assert found[0] == found[1]
+    assert found[0][0] == list(range(3, 203))
+
+
+def test_time_never_goes_back(database: PostgresDatabase) -> None:
+    """Entries are never older than those before them, whatever the clocks of those who append."""
+    for now in (50, 20, 70):
+        database.append([register(f"u{now}")], now)
+    assert [entry.time for entry in database.last(3)] == [50, 50, 70]
+
+
+def test_appends_of_many_are_in_one_order(url: str, open_at: Open) -> None:
+    """While many append, a reader never sees an entry before all that are older: seqs stay dense."""
+    databases = [open_at(url) for _ in range(4)]
+    databases[0].append([register(f"u{number}") for number in range(4)], 1)
+    done = threading.Event()
+
+    def append(number: int) -> None:
+        for batch in range(40):
+            drafts = [post(100 * batch + part, user=f"u{number}") for part in range(10)]
+            assert not databases[number].append(drafts, 1)[1]
+
+    def read() -> int:
+        cursor, reader = 0, open_at(url)
+        while not done.is_set() or reader.head() > cursor:
+            for entry in reader.page(cursor, None):
+                assert entry.seq == cursor + 1
+                cursor = entry.seq
+        return cursor
+
+    with ThreadPoolExecutor(5) as threads:
+        reading = threads.submit(read)
+        list(threads.map(append, range(4)))
+        done.set()
+        assert reading.result(30) == 1604
+
+
+STOPPED = """
+import sys, itertools
+from chatnet.entries import Draft
+from chatnet.store.postgres_database import PostgresDatabases
+database = PostgresDatabases().connect(sys.argv[1])
+for batch in itertools.count():
+    keys = [(1000 * batch + number).to_bytes(16, "little") for number in range(200)]
+    database.append([Draft("post", "alice", "alice", "x" * 100, key) for key in keys], 1)
+    print(batch, flush=True)
+"""
+
+
+def test_a_stopped_process_holds_up_nobody(url: str, database: PostgresDatabase) -> None:
+    """Wherever in an append a process is stopped, others go on appending within two seconds."""
+    database.append([register("alice")], 1)
+    with subprocess.Popen([sys.executable, "-c", STOPPED, url], stdout=subprocess.PIPE) as stopped:
+        assert stopped.stdout is not None
+        try:
+            for number in range(15):
+                stopped.stdout.readline()
+                # Another point of its next append each time.
+                threading.Event().wait(number / 2_000)
+                stopped.send_signal(signal.SIGSTOP)
+                begun = time.monotonic()
+                assert len(database.append([post(number)], 1)[0]) == 1
+                assert time.monotonic() - begun < 2.0
+                stopped.send_signal(signal.SIGCONT)
+        finally:
+            stopped.kill()
+
+
+# ---- reading ----
+
+
+TALK = [f"u{number}" for number in range(100)]
+
+
+def talk(database: PostgresDatabase, count: int) -> int:
+    """The head after so many posts of hundred users, of whom the first follows all others."""
+    database.append([register(user) for user in TALK], 1)
+    database.append([Draft("join", TALK[0], user, "", user.encode().ljust(16)) for user in TALK[1:]], 1)
+    for start in range(0, count, 1_000):
+        numbers = range(start, start + 1_000)
+        posts = [post(number, "hi" if number % 50 else "#x @u7", TALK[number % 100]) for number in numbers]
+        assert not database.append(posts, 1)[1]
+    return database.head()
+
+
+EXPLAINING = (
+    "ANALYZE",
+    "SET enable_seqscan = on",
+    "LOAD 'auto_explain'",
+    "SET auto_explain.log_min_duration = 0",
+    "SET auto_explain.log_analyze = on",
+    "SET auto_explain.log_nested_statements = on",
+    "SET auto_explain.log_level = notice",
+)
+
+
+@pytest.fixture
+def explained(postgres: Server) -> Iterator[tuple[PostgresDatabase, int, list[str]]]:
+    """A database of 50,000 posts, its head, and the plans of all that it is asked from now on, also within
+    functions, and though nothing forbids it to read through tables."""
+    schema = re.findall(r"D(s\d+)", postgres.fresh())[0]
+    connection = connect(postgres.url(schema))
+    database = PostgresDatabase(connection)
+    database.open("id")
+    head = talk(database, 50_000)
+    plans: list[str] = []
+    for sql in EXPLAINING:
+        connection.execute(sql)
+    connection.add_notice_handler(lambda notice: plans.append(notice.message_primary))
+    yield database, head, plans
+    database.close()
+
+
+def test_every_statement_finds_what_it_needs_by_index(
+    explained: tuple[PostgresDatabase, int, list[str]],
+) -> None:
+    """At 50,000 posts no statement reads through a table that grows."""
+    database, head, plans = explained
+    posts = [post(90_000, "#y @u3", "u1"), post(90_001, "#x", "u2")]
+    assert database.append(posts, 1) == ([head + 1, head + 2], [])
+    leave, again = (Draft("leave", "u0", "u20", "", key * 16) for key in (b"l", b"m"))
+    secret, join = (
+        Draft("secret", "u1", "u1", "sha256:2", b"s" * 16),
+        Draft("join", "u0", "u20", "", b"k" * 16),
+    )
+    assert not database.append([register("new"), secret, leave, again, again, join, post(1)], 1)[1]
+    assert len(database.page(20_000, None)) == 500
+    assert len(database.last(100)) == 100
+    assert database.account("u1") is not None
+    assert len(database.snapshot("u0", 5, head).intervals) == 99
+    assert len(database.newest("u0", head)) == 20
+    assert len(database.feed("u0", 1_000, head).posts) == 500
+    assert len(database.history("u1", None)) == 500
+    assert database.rooms("u1", "u15").names == ["u16", "u17", "u18", "u19"]
+    assert len(plans) > 30
+    assert not [plan for plan in plans if re.search(r"Seq Scan on (entry|place)\b", plan)]
+
+
+def test_a_read_costs_about_what_it_returns(explained: tuple[PostgresDatabase, int, list[str]]) -> None:
+    """A follower of hundred busy rooms gets a page, and the newest 20, without all that was said there."""
+    database, head, plans = explained
+    for read in (lambda: database.feed("u0", 1_000, head), lambda: database.newest("u0", head)):
+        plans.clear()
+        assert read()
+        (plan,) = plans
+        rows = re.findall(r" place .*rows=(\d+)(?:\.\d+)? loops=(\d+)", plan)
+        # Twenty posts of each room are looked at.
+        assert 1_900 <= sum(int(found) * int(loops) for found, loops in rows) <= 2_020
+
+
+# ---- the lease ----
+
+
+def test_the_lease_is_taken_by_one(database: PostgresDatabase, url: str, open_at: Open) -> None:
+    """Of two who saw it the same, one takes it; each renewal shows; let go of, it is free at once."""
+    other = open_at(url)
+    assert database.lease() == LeaseRow(0, 0, "")
+    assert (database.take_lease(0, "me"), other.take_lease(0, "you")) == (1, None)
+    assert database.renew_lease(1, "me, renewed")
+    assert other.lease() == LeaseRow(2, 1, "me, renewed")
+    assert other.take_lease(2, "you") == 2
+    assert not database.renew_lease(1, "me")
+    database.release_lease(1)
+    assert other.lease() == LeaseRow(3, 2, "you")
+    other.release_lease(2)
+    assert database.lease() == LeaseRow(4, 2, "")
+    assert not other.renew_lease(2, "you")
+
+
+def test_the_lease_is_renewed_while_somebody_holds_the_head(database: PostgresDatabase, url: str) -> None:
+    """A commit that takes long, waiting for a standby, does not cost the primary its lease."""
+    assert database.take_lease(0, "me") == 1
+    with connect(url) as other, other.transaction():
+        other.execute("SELECT FROM log FOR UPDATE")
+        assert database.renew_lease(1, "me")
