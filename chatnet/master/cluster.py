@@ -247,7 +247,7 @@ class Cluster:
         self._supervisor.look_after(linked, LOOK_SECONDS)
 
     def _adopted(self) -> list[Worker[Link]]:
-        return [worker for worker in self._registry.open().values() if self._is_adopted(worker)]
+        return [worker for worker in self._registry.staying() if self._is_adopted(worker)]
 
     def _is_adopted(self, worker: Worker[Link]) -> bool:
         identity = worker.identity

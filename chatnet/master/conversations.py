@@ -72,23 +72,20 @@ def reached_host(link: Link) -> str:
     return host
 
 
-class FromWorker(LogServer):
-    """A worker. ``over(seen)`` is called when it has obeyed an epoch later than ours."""
+class FromWorker(Locator):
+    """A worker, which is told that the log ``log_id`` is kept at ``store``.
+
+    ``over(seen)`` is called when it has obeyed an epoch later than ours.
+    """
 
     def __init__(
-        self,
-        cluster: Cluster,
-        over: Callable[[int], None],
-        log: PrimaryLog,
-        epoch: int,
-        log_id: str,
-        broadcast: Broadcast,
-        clock: IReactorTime,
+        self, cluster: Cluster, over: Callable[[int], None], epoch: int, log_id: str, store: str
     ) -> None:
-        super().__init__(log, epoch, broadcast, clock)
         self._cluster = cluster
         self._over = over
+        self._epoch = epoch
         self._log_id = log_id
+        self._url = store
         self._worker: Worker[Link] | None = None
 
     @Register.responder
@@ -97,7 +94,7 @@ class FromWorker(LogServer):
             self._over(seen)
             raise StaleEpoch.of(theirs=self._epoch, ours=seen)
         self._worker = self._cluster.register(worker, self.link)
-        return {"log": self._log_id, "epoch": self._epoch}
+        return {"log": self._log_id, "store": self._url, "epoch": self._epoch}
 
     @Report.responder
     def report(self, load: Load) -> dict[str, Any]:
@@ -113,6 +110,23 @@ class FromWorker(LogServer):
         if self._worker is None:
             raise NotAllowed.of(command="Report", hint="register first")
         return self._worker
+
+
+class FromFollower(FromWorker, LogServer):
+    """A worker that has the log through us: the embedded store is the primary's alone."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        over: Callable[[int], None],
+        log: PrimaryLog,
+        epoch: int,
+        log_id: str,
+        broadcast: Broadcast,
+        clock: IReactorTime,
+    ) -> None:
+        FromWorker.__init__(self, cluster, over, epoch, log_id, store="")
+        LogServer.__init__(self, log, epoch, broadcast, clock)
 
 
 class FromReplica(Locator):

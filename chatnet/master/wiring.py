@@ -22,9 +22,9 @@ from chatnet.master.conversations import (
     PING_EVERY,
     PULSE_TICK,
     Door,
+    FromFollower,
     FromOperator,
     FromReplica,
-    FromWorker,
 )
 from chatnet.master.links import Links
 from chatnet.master.log_server import Broadcast
@@ -338,7 +338,7 @@ def _make_door(
 
     def admit(role: Role) -> Locator:
         if role == "worker":
-            return FromWorker(cluster, over, log, log.epoch, log.log_id, broadcast, world.reactor)
+            return FromFollower(cluster, over, log, log.epoch, log.log_id, broadcast, world.reactor)
         if role == "replica":
             return FromReplica(replicas, over, log.epoch)
         if role == "operator":

@@ -21,9 +21,9 @@ from chatnet.master.conversations import (
     PING_EVERY,
     PULSE_TICK,
     Door,
+    FromFollower,
     FromOperator,
     FromReplica,
-    FromWorker,
 )
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
@@ -44,6 +44,8 @@ from chatnet.world import Processes, RealFiles
 
 EPOCH = 7
 HOST = "here"
+SUPERVISOR = 99
+"""Who started workers that a person did not."""
 
 
 class WholeLog(MemoryLog):
@@ -245,7 +247,7 @@ class Master:
 
     def _admit(self, role: Role) -> Locator:
         if role == "worker":
-            return FromWorker(
+            return FromFollower(
                 self.cluster, self.over.append, self.log, EPOCH, "memory", self.broadcast, self.reactor
             )
         if role == "replica":
@@ -285,8 +287,9 @@ class Master:
         """A worker that has registered."""
         peer = Peer(self)
         peer.prove("worker")
-        identity = WorkerIdentity(id, host, pid, "0.0.0.0:5", False, spawned)
-        assert peer.ask(Register, worker=identity, seen=0) == {"log": "memory", "epoch": EPOCH}
+        identity = WorkerIdentity(id, host, pid, "0.0.0.0:5", False, SUPERVISOR if spawned else 0)
+        answer = {"log": "memory", "store": "", "epoch": EPOCH}
+        assert peer.ask(Register, worker=identity, seen=0) == answer
         return peer
 
     def events(self) -> list[str]:
