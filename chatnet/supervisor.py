@@ -27,6 +27,12 @@ TERM_SECONDS = 10.0
 UNLINKED_SECONDS = 30.0
 """A child that has had no link for so long hangs, or has lost its way: it is killed."""
 LAST_LINES = 5
+_TWISTD = "from twisted.scripts.twistd import run; run()"
+
+
+def twistd(python: str, program: str, *options: str) -> list[str]:
+    """What to run for a ``program`` of twistd's: in the foreground, without a pid file."""
+    return [python, "-c", _TWISTD, "-n", "--pidfile=", program, *options]
 
 
 class Restart(NamedTuple):

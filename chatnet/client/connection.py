@@ -44,7 +44,7 @@ from chatnet.errors import (
 from chatnet.link import Link, Locator
 from chatnet.pulse import Pulse
 from chatnet.wire.common import Ping
-from chatnet.wire.session import Chat, Deliver, Moved, Post, SetSecret, Unchat
+from chatnet.wire.session import Chat, Deliver, Moved, Post, Rewound, SetSecret, Unchat
 
 FIRST_SECONDS = 10.0
 """How long the first connect may take, before the user is told that nobody is there."""
@@ -54,6 +54,12 @@ CLOSE_SECONDS = 1.0
 """How long a worker may take to let us go."""
 MIN_DELAY, MAX_DELAY = 0.05, 2.0
 """Between two attempts, in seconds."""
+
+REWOUND = (
+    "The log was put back to {seq} by the database's fail-over: what you read behind it is gone; going on "
+    "from there."
+)
+"""What the user is told then, once."""
 
 FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket)
 """The answers to a login that no further attempt would change."""
@@ -403,6 +409,12 @@ class FromWorker(Locator):
     def pinged(self, seq: int | None) -> dict[str, Any]:
         if seq is not None:
             self._feed.nothing_up_to(seq)
+        return {}
+
+    @Rewound.responder
+    def rewound(self, seq: int) -> dict[str, Any]:
+        if self._feed.rewound(seq):
+            self._listener.told(REWOUND.format(seq=seq))
         return {}
 
     @Moved.responder

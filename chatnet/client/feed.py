@@ -86,3 +86,10 @@ class Feed:
         """There is nothing for us up to ``seq``."""
         if isinstance(self.state, Following) and seq > self.state.cursor:
             self.state = Following(seq)
+
+    def rewound(self, seq: int) -> bool:
+        """The log was put back to ``seq``: go on from there. False if we have not read so far."""
+        if not isinstance(self.state, Following) or self.state.cursor <= seq:
+            return False
+        self.state = Following(seq)
+        return True

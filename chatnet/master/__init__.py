@@ -8,6 +8,8 @@ wiring          puts a primary together
 primary         what runs while the lease is held: the log, the port, the workers
 links           all connections to it
 cluster         the workers, as the primary commands them
+abroad          the workers of other hosts, kept by workers there
+hosts           how many of them there are, and what is to be done about it                  pure
 replicas        the replicas, as the primary keeps them
 missing         processes of this host that are not our children, and have lost their link
 registry        the workers that are registered, and what they report                        pure

@@ -13,7 +13,9 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.errors import NoWorkers
 from chatnet.link import Link
+from chatnet.master.abroad import Abroad
 from chatnet.master.balance import Balance
+from chatnet.master.hosts import has_parent
 from chatnet.master.links import all_gone
 from chatnet.master.missing import Missing
 from chatnet.master.placement import Placement, address_for_clients
@@ -34,8 +36,9 @@ BALANCE_SECONDS = 1.0
 class Cluster:
     """Keeps ``wanted`` workers on this host, named ``host``: adopted ones, and children of the supervisor.
 
-    Workers started by hand, and those of other hosts, are neither counted nor touched. ``up`` is called
-    once, when as many workers as wanted have registered; ``changed`` whenever a worker came or went.
+    Workers started by hand are neither counted nor touched here. Those of other hosts are kept by workers
+    there. ``up`` is called once, when as many workers as wanted have registered; ``changed`` whenever a
+    worker came or went.
     """
 
     _log = Logger()
@@ -70,6 +73,7 @@ class Cluster:
         self._missing = Missing(processes, clock, self._gone)
         self._looking = LoopingCall(self._look_after_children)
         self._looking.clock = clock
+        self._abroad = Abroad(epoch, host, wanted, registry, clock, self._note, self._shut_down)
         self._balance = Balance(monotonic())
         self._balancing = LoopingCall(self._even_out)
         self._balancing.clock = clock
@@ -92,6 +96,7 @@ class Cluster:
         self._looking.start(LOOK_SECONDS, now=False).addErrback(
             lambda why: self._log.failure("Nobody looks after the children any more", why)
         )
+        self._abroad.start()
         self._balancing.start(BALANCE_SECONDS, now=False).addErrback(
             lambda why: self._log.failure("The sessions are not evened out any more", why)
         )
@@ -134,10 +139,18 @@ class Cluster:
             self._note(f"{worker.name} came back")
         else:
             self._note(f"{worker.name} joined")
-        if self._settled and self._is_adopted(worker):
-            self._settle()
+        self._abroad.registered(worker)
+        if identity.host == self._host:
+            self._disown()
+            if self._settled and self._is_adopted(worker):
+                self._settle()
         self._look_whether_up()
         return worker
+
+    def _disown(self) -> None:
+        """Workers that others of this host keep, from when it was not the primary's, are replaced by ours."""
+        for worker in self._abroad.disown():
+            worker.leaving = True
 
     def report(self, worker: Worker[Link], load: Load) -> None:
         """What ``worker`` carries now."""
@@ -150,6 +163,7 @@ class Cluster:
         """The link of ``worker`` is gone; ``hung`` if that was for its silence."""
         if not self._registry.unregister(worker) or self._stopping:
             return
+        self._abroad.lost(worker, hung)
         if self._is_child(worker):
             if hung:
                 self._note(f"{worker.name} hangs; it is killed")
@@ -186,9 +200,11 @@ class Cluster:
     def shut_down_all(self) -> None:
         """Tell all workers to stop, wherever they are and whoever started them; none is replaced."""
         self._stopping = True
-        for worker in self._registry.workers():
-            # Our children are stopped by their supervisor: twice would be an error in their log.
-            if not self._is_child(worker):
+        self._abroad.stop()
+        workers = self._registry.workers()
+        for worker in workers:
+            # Children are stopped by who started them: twice would be an error in their log.
+            if not (self._is_child(worker) or has_parent(worker, workers)):
                 self._shut_down(worker)
 
     async def stop(self) -> None:
@@ -212,6 +228,7 @@ class Cluster:
         self._stopping = True
         self._looking.stop()
         self._balancing.stop()
+        self._abroad.stop()
         if self._adopting is not None and self._adopting.active():
             self._adopting.cancel()
 
@@ -254,7 +271,7 @@ class Cluster:
         self._supervisor.look_after(linked, LOOK_SECONDS)
 
     def _adopted(self) -> list[Worker[Link]]:
-        return [worker for worker in self._registry.open().values() if self._is_adopted(worker)]
+        return [worker for worker in self._registry.staying() if self._is_adopted(worker)]
 
     def _is_adopted(self, worker: Worker[Link]) -> bool:
         identity = worker.identity

@@ -21,7 +21,7 @@ class Worker(Generic[L]):
     """One registration of a worker: it ends with its ``link``.
 
     ``posts`` and ``deliveries`` are per second, over the time between its last two reports. One that is
-    ``leaving`` was told to stop: it gets no more clients.
+    ``leaving`` was told to stop.
     """
 
     identity: WorkerIdentity
@@ -36,6 +36,11 @@ class Worker(Generic[L]):
     def name(self) -> str:
         """The worker in a sentence."""
         return name_of(self.identity)
+
+    @property
+    def takes_clients(self) -> bool:
+        """Can clients be sent to it?"""
+        return not (self.leaving or self.load.opening)
 
     @property
     def staying(self) -> int:
@@ -83,9 +88,13 @@ class Registry(Generic[L]):
         """All of them."""
         return list(self._workers.values())
 
+    def staying(self) -> list[Worker[L]]:
+        """Those that were not told to stop."""
+        return [worker for worker in self._workers.values() if not worker.leaving]
+
     def open(self) -> dict[str, Worker[L]]:
         """Those to which clients can be sent, by id."""
-        return {id: worker for id, worker in self._workers.items() if not worker.leaving}
+        return {id: worker for id, worker in self._workers.items() if worker.takes_clients}
 
     def note(self, what: str, time: float) -> None:
         """Something happened, at ``time`` in seconds since 1970."""

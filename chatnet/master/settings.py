@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from chatnet.addresses import MASTER_PORT, Address
+from chatnet.supervisor import twistd
 
 STORE_VARIABLE = "CHATNET_STORE"
 """The environment's name for the store's URL, which may hold a password."""
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-_TWISTD = "from twisted.scripts.twistd import run; run()"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Settings:
         return self._command(python, "chat-master", "--spawned", str(pid), "--listen", listen, *counts)
 
     def _command(self, python: str, program: str, *options: str) -> list[str]:
-        command = [python, "-c", _TWISTD, "-n", "--pidfile=", program, *options]
+        command = twistd(python, program, *options)
         command += ["--data", str(self.data), "--token-file", str(self.token_file)]
         command += ["--post-rate", str(self.post_rate)]
         if self.ports is not None:

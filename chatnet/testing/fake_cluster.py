@@ -173,6 +173,10 @@ class FakeSession(Locator):
         """Moved()."""
         self.link.callRemote(wire.Moved)
 
+    def rewound(self, seq: int) -> None:
+        """Rewound(seq)."""
+        self.link.callRemote(wire.Rewound, seq=seq)
+
     def nothing_up_to(self, seq: int) -> None:
         """Ping(seq)."""
         self.link.callRemote(Ping, seq=seq)

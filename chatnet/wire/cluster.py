@@ -13,8 +13,8 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
 
     ``address`` is where it listens for clients, HOST:PORT. ``advertise`` is true if the operator chose that
     host for clients; without it, clients are sent to the address under which they reached the primary or,
-    from another machine, the one that the worker's link comes from. ``spawned`` is true if a supervisor
-    started it, and not a person. ``started`` is when, in clock ticks since its machine came up; 0 if it
+    from another machine, the one that the worker's link comes from. ``supervisor`` is the pid of the process
+    that started it, 0 if a person did. ``started`` is when, in clock ticks since its machine came up; 0 if it
     cannot be told.
     """
 
@@ -23,14 +23,20 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     pid: int
     address: str
     advertise: bool
-    spawned: bool
+    supervisor: int
     started: int = 0
+
+    @property
+    def spawned(self) -> bool:
+        """Did a process start it, and not a person?"""
+        return self.supervisor != 0
 
 
 class Load(msgspec.Struct, frozen=True):
     """What a worker carries: sessions now; posts taken and deliveries made since its start; its cursor.
 
-    ``moving`` are those of its sessions that were told to go to another worker.
+    ``moving`` are those of its sessions that were told to go to another worker. While it is ``opening`` its
+    store it takes no clients.
     """
 
     sessions: int = 0
@@ -39,6 +45,7 @@ class Load(msgspec.Struct, frozen=True):
     cursor: int = 0
     poison: int = 0
     moving: int = 0
+    opening: bool = False
 
 
 class Register(Command):
@@ -74,4 +81,21 @@ class Shed(Command):
     """
 
     arguments = [(b"epoch", Number()), (b"count", Number())]
+    errors = declared(StaleEpoch)
+
+
+class SpawnWorkers(Command):
+    """Primary -> worker: *keep* ``count`` children of your own running, on your host.
+
+    Not so many more: told twice, it is done once. 0 stops those that there are.
+    """
+
+    arguments = [(b"epoch", Number()), (b"count", Number())]
+    errors = declared(StaleEpoch)
+
+
+class Kill(Command):
+    """Primary -> worker: end the process ``pid`` of your host, begun at ``started``: it hangs."""
+
+    arguments = [(b"epoch", Number()), (b"pid", Number()), (b"started", Number())]
     errors = declared(StaleEpoch)

@@ -129,3 +129,10 @@ class Moved(Command):
     """
 
     requiresAnswer = False
+
+
+class Rewound(Command):
+    """The log was put back to ``seq``: what was read behind it is gone. The worker hangs up. No answer."""
+
+    arguments = [(b"seq", Number())]
+    requiresAnswer = False

@@ -1,8 +1,13 @@
 """A worker: it holds sessions, and follows the log on their behalf.
 
 tap         the options of ``twistd chat-worker``
-service     the wiring, the port, and the process's life
+service     the wiring, and the process's life: from before it knows the log to after it
+port        where clients connect, and who is let in
 uplink      the link to the primary: find it, prove, register, report
+whereabouts where to look for the primary next                  (pure)
+stores      the log as a worker has it: over the link, or in a database
+serving     what there is once the log is known
+siblings    the workers of this host that it keeps, as the primary says
 door        a connection before it has logged in
 logins      names, secrets and tickets; failed attempts are slowed down
 session     one logged-in connection: the client's commands

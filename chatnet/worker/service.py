@@ -1,66 +1,69 @@
-"""A worker's wiring, its port, and its life."""
+"""A worker's wiring, and its life."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.addresses import Address
 from chatnet.auth import find_token
+from chatnet.entries import Entry
 from chatnet.errors import CannotStart
-from chatnet.link import Link, Locator
+from chatnet.link import Link
 from chatnet.options import find_masters, starting
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
-from chatnet.store.remote import RemoteLog
 from chatnet.wire.cluster import Load, WorkerIdentity
-from chatnet.worker.door import Door
-from chatnet.worker.logins import HASHING_THREADS, Hashing, Logins
+from chatnet.worker.logins import HASHING_THREADS, Hashing
+from chatnet.worker.port import Clients, listen
 from chatnet.worker.router import Router
-from chatnet.worker.session import Sessions
-from chatnet.worker.shedding import Shedding
+from chatnet.worker.serving import Serving
+from chatnet.worker.siblings import Siblings, make_siblings
+from chatnet.worker.stores import PrimarysStore, Store
 from chatnet.worker.uplink import Uplink
 from chatnet.world import World
 
-BACKLOG = 1024
-"""How many connections may wait to be accepted: after a worker's death, its clients come all at once."""
-SEND_BUFFER = 128 * 1024
-"""What the kernel keeps for a client that does not read, in bytes; its own choice would be megabytes."""
+CLOSE_SECONDS = 1.0
+"""How long clients may take to let go, when the worker begins afresh."""
 CLUSTER_PULSE = (0.25, 1.0, 3.0)
 CLIENT_PULSE = (5.0, 15.0, 45.0)
 """Tick, every, patience, in seconds: see :class:`chatnet.pulse.Pulse`."""
 
 
-class Clients(Factory):
-    """Takes clients' connections while ``ready()``; otherwise closes them, and they ask the master again."""
+@dataclass(frozen=True)
+class Unserving:
+    """No primary has said yet which log there is."""
 
-    noisy = False
 
-    def __init__(
-        self, door: Callable[[], Locator], ready: Callable[[], bool], outboxes: Outboxes, pulse: Pulse
-    ) -> None:
-        self._door = door
-        self._ready = ready
-        self._outboxes = outboxes
-        self._pulse = pulse
+@dataclass(frozen=True)
+class Opening:
+    """The store at ``url`` is being opened."""
 
-    def buildProtocol(self, addr: IAddress | None) -> Link | None:
-        if not self._ready():
-            return None
-        return Link(self._door(), self._outboxes, self._pulse, reads_when_full=False)
+    url: str
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A registered link to a primary, and what it said."""
+
+    link: Link
+    log_id: str
+    epoch: int
 
 
 class Worker(MultiService):
-    """One worker, from the opening of its port to its end. Its services start once it listens."""
+    """One worker, from the opening of its port to its end. Its services start once it listens.
+
+    ``serve`` makes what serves clients from a store; ``open_store`` opens the one at a URL, and calls with
+    the seq to which its log was put back, if ever it is.
+    """
 
     _log = Logger()
 
@@ -69,19 +72,29 @@ class Worker(MultiService):
         options: Mapping[str, Any],
         clients: Clients,
         pulse: Pulse,
-        shedding: Shedding,
         pool: ThreadPool,
+        siblings: Siblings,
         world: World,
+        serve: Callable[[Store], Serving],
+        open_store: Callable[[str, Callable[[], None], Callable[[int], None]], Coroutine[Any, Any, Store]],
     ) -> None:
         super().__init__()
         self._options = options
         self._clients = clients
         self._pulse = pulse
-        self._shedding = shedding
         self._pool = pool
+        self._siblings = siblings
         self._world = world
+        self._serve = serve
+        self._open_store = open_store
         self._port: Any = None
         self._id = world.entropy(4).hex()
+        self._state: Unserving | Opening | Serving = Unserving()
+        self._opening: Deferred[None] | None = None
+        self._attachment: Attachment | None = None
+        self.uplink: Uplink
+
+    # ---- what the uplink asks and brings: see Linked ----
 
     def identity(self) -> WorkerIdentity:
         """Who this worker is, while it listens."""
@@ -93,26 +106,109 @@ class Worker(MultiService):
             pid=pid,
             address=str(Address(host, self._port.getHost().port)),
             advertise=bool(self._options["advertise"]),
-            spawned=bool(self._options["spawned"]),
+            supervisor=self._options["spawned"] or 0,
             started=self._world.processes.started(pid) or 0,
         )
+
+    def load(self) -> Load:
+        match self._state:
+            case Serving() as serving:
+                return serving.load()
+        return Load(opening=True)
+
+    def registered(self, link: Link, log_id: str, store: str, epoch: int) -> None:
+        self._attachment = Attachment(link, log_id, epoch)
+        match self._state:
+            case Unserving():
+                self._state = Opening(store)
+                self._opening = Deferred.fromCoroutine(self._begin(store)).addErrback(self._cannot_open)
+            case Opening(url) if url == store:
+                pass
+            case Serving() as serving if serving.store.url == store:
+                serving.store.attached(link, log_id, epoch)
+            case _:
+                self._begin_afresh("The primary keeps the log elsewhere than it did")
+
+    def detached(self) -> None:
+        self._attachment = None
+        if isinstance(self._state, Serving):
+            self._state.store.detached()
+
+    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
+        if isinstance(self._state, Serving):
+            self._state.store.committed(epoch, entries)
+
+    def reaches_store(self) -> bool:
+        return isinstance(self._state, Serving) and self._state.store.is_reached
+
+    async def leader(self) -> Address | None:
+        return await self._state.store.leader() if isinstance(self._state, Serving) else None
+
+    def shed(self, count: int) -> None:
+        if isinstance(self._state, Serving):
+            self._state.shed(count)
+
+    def spawn(self, count: int) -> None:
+        if self.running:
+            self._siblings.keep(count)
+
+    def kill(self, pid: int, started: int) -> None:
+        self._siblings.kill(pid, started)
 
     def stop(self) -> None:
         """End this process in good order, once what was put on its links has gone."""
         self._world.reactor.callLater(0, self._world.reactor.stop)
 
     def abandoned(self) -> None:
-        """No primary was reached for a minute: a worker whose supervisor is dead as well ends."""
+        """Nobody was reached for a minute: a worker whose supervisor is dead as well ends."""
         supervisor = self._options["spawned"]
         # It may have died before this process could look who its parent is: so it is told.
         if supervisor and self._world.processes.parent_pid() != supervisor:
             self._log.error("My supervisor is dead, and no primary was reached for a minute: stopping")
             self.stop()
 
+    # ---- the log ----
+
+    async def _begin(self, url: str) -> None:
+        store = await self._open_store(url, self._replaced, self._rewound)
+        self._state = self._clients.serving = self._serve(store)
+        if self._attachment is not None:
+            store.attached(self._attachment.link, self._attachment.log_id, self._attachment.epoch)
+            self.uplink.report()
+
+    def _cannot_open(self, failure: Failure) -> None:
+        if not self.running:
+            return  # it was cancelled
+        if failure.check(CannotStart):
+            self._begin_afresh(str(failure.value))
+        else:
+            self._log.failure("The store could not be opened", failure)
+            self._begin_afresh("The store could not be opened")
+
+    def _replaced(self) -> None:
+        self._world.processes.exit(1)
+
+    def _rewound(self, seq: int) -> None:
+        """The database was put back: what stands on its log, here and at the clients, begins afresh."""
+        if isinstance(self._state, Serving):
+            self._state.rewound(seq)
+        gone = DeferredList([link.when_lost() for link in self._clients.hang_up()])
+        gone.addTimeout(CLOSE_SECONDS, self._world.reactor).addBoth(
+            lambda _: self._begin_afresh("The log was put back")
+        )
+
+    def _begin_afresh(self, why: str) -> None:
+        self._log.critical("{why}: this worker exits, for another to begin afresh", why=why)
+        self._world.processes.exit(1)
+
+    # ---- its life ----
+
     def startService(self) -> None:
         """:raises CannotStart: there is no port to listen on."""
         with starting(self._options):
-            self._port = self._listen()
+            host, number = self._options["listen"]
+            numbers = self._options["ports"] or (number,)
+            self._port = listen(self._world.reactor, self._clients, host, numbers)
         self._world.processes.raise_file_limit()
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()
@@ -128,39 +224,16 @@ class Worker(MultiService):
         if self._port is None:
             return
         await maybeDeferred(self._port.stopListening)
-        self._shedding.stop()
-        for link in self._pulse.links():
-            link.hang_up()
+        self._clients.hang_up()
         self._pulse.stop()
         await super().stopService()
+        if self._opening is not None:
+            self._opening.cancel()
+        if isinstance(self._state, Serving):
+            self._state.stop()
+            await self._state.store.close()
         self._pool.stop()
-
-    def _listen(self) -> Any:
-        host, first = self._options["listen"]
-        numbers: Sequence[int] = self._options["ports"] or (first,)
-        for number in numbers:
-            try:
-                port = self._world.reactor.listenTCP(number, self._clients, BACKLOG, host)
-            except CannotListenError as error:
-                why = error
-            else:
-                _limit_send_buffer(port)
-                return port
-        raise CannotStart(_cannot_listen(host, numbers, why))
-
-
-def _limit_send_buffer(port: Any) -> None:
-    listening = getattr(port, "socket", None)
-    if listening is not None:
-        # The connections that it accepts inherit it.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-
-
-def _cannot_listen(host: str, numbers: Sequence[int], error: CannotListenError) -> str:
-    first, last = Address(host, numbers[0]), numbers[-1]
-    where = first if len(numbers) == 1 else f"{first} to {last}"
-    why = getattr(error.socketError, "strerror", None) or error.socketError
-    return f"The worker cannot listen on {where} ({why}): choose another port with --listen or --ports."
+        await self._siblings.stop()
 
 
 def build(options: Mapping[str, Any], world: World) -> Worker:
@@ -172,41 +245,35 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
     masters = find_masters(options["master"], world)
     reactor, monotonic = world.reactor, world.monotonic
     outboxes = Outboxes(reactor)
-    log = RemoteLog(on_replaced=lambda: world.processes.exit(1))
-    router = Router(outboxes)
-    log.window.watch(router.apply)
     pool = world.threads(HASHING_THREADS, "hashing")
     hashing = Hashing(reactor, pool)
-    sessions = Sessions(log, router, hashing, token, options["post-rate"], reactor, monotonic)
-    logins = Logins(log, hashing, world.entropy, reactor, monotonic)
     pulse = Pulse(reactor, monotonic, *CLIENT_PULSE)
-    clients = Clients(lambda: Door(sessions, logins, token), lambda: log.is_ready, outboxes, pulse)
-    shedding = Shedding(sessions, reactor)
-    worker = Worker(options, clients, pulse, shedding, pool, world)
 
-    def load() -> Load:
-        return Load(
-            sessions=len(sessions.open),
-            posts=sessions.posts,
-            deliveries=router.deliveries,
-            cursor=log.window.head,
-            poison=sessions.poison,
-            moving=shedding.moving,
-        )
+    def serve(store: Store) -> Serving:
+        rate = options["post-rate"]
+        return Serving(store, Router(outboxes), hashing, token, rate, reactor, monotonic, world.entropy)
 
-    Uplink(
+    siblings = make_siblings(options, masters, world)
+    worker = Worker(options, Clients(outboxes, pulse), pulse, pool, siblings, world, serve, open_store)
+    worker.uplink = Uplink(
         masters,
         token,
-        log,
-        worker.identity,
-        load,
-        worker.stop,
-        shedding.shed,
-        worker.abandoned,
+        worker,
         outboxes,
         Pulse(reactor, monotonic, *CLUSTER_PULSE),
         reactor,
         world.chance,
         world.entropy,
-    ).setServiceParent(worker)
+    )
+    worker.uplink.setServiceParent(worker)
     return worker
+
+
+async def open_store(url: str, on_replaced: Callable[[], None], on_rewound: Callable[[int], None]) -> Store:
+    """The store at ``url``; the primary's for an empty one.
+
+    :raises CannotStart: it cannot be opened.
+    """
+    if not url:
+        return PrimarysStore(on_replaced)
+    raise CannotStart(f"The log is kept at {url}, and this chatnet cannot open that: update it")

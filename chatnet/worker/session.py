@@ -207,6 +207,12 @@ class Session(Locator):
         """Have the client go to another worker."""
         self.link.callRemote(wire.Moved)
 
+    def rewound(self, seq: int) -> None:
+        """The log was put back to ``seq``: whoever hears posts is told, and hears no more here."""
+        if self._listening is not None:
+            self._listen_no_more()
+            self.link.callRemote(wire.Rewound, seq=seq)
+
     def lost(self, reason: Failure) -> None:
         self._listen_no_more()
         if self._drafts is not None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from itertools import cycle
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -20,13 +19,13 @@ from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, StaleEpoch, WrongToken, WrongVersion
-from chatnet.gate import prove
+from chatnet.gate import NotPrimary, prove
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
-from chatnet.store.remote import RemoteLog
-from chatnet.wire.cluster import Load, Register, Report, Shed, Shutdown, WorkerIdentity
+from chatnet.wire.cluster import Kill, Load, Register, Report, Shed, Shutdown, SpawnWorkers, WorkerIdentity
 from chatnet.wire.log import Committed
+from chatnet.worker.whereabouts import Whereabouts
 
 CONNECT_SECONDS = 1.0
 SHORTEST_DELAY, LONGEST_DELAY = 0.02, 1.0
@@ -34,45 +33,101 @@ SHORTEST_DELAY, LONGEST_DELAY = 0.02, 1.0
 REFUSED_DELAY = 10.0
 """A master that knows another token, or another protocol, is asked again after so many seconds."""
 ABANDONED_SECONDS = 60
-"""After so long without a primary, a worker whose supervisor is dead has nothing to wait for."""
+"""After so long without a primary or a store, a worker whose supervisor is dead has nothing to wait for."""
+
+
+class Linked(Protocol):
+    """A worker, as its uplink knows it: what it says of itself, and what it does when the primary says so."""
+
+    def identity(self) -> WorkerIdentity:
+        """Who it is."""
+
+    def load(self) -> Load:
+        """What it carries now."""
+
+    def registered(self, link: Link, log_id: str, store: str, epoch: int) -> None:
+        """The primary of ``epoch``, at the other end of ``link``, says which log there is, and where."""
+
+    def detached(self) -> None:
+        """That link is lost."""
+
+    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
+        """The primary of ``epoch`` pushes entries."""
+
+    def reaches_store(self) -> bool:
+        """Does a store answer it, though there be no primary?"""
+
+    async def leader(self) -> Address | None:
+        """Where the store says that the primary is; None if it does not, or cannot be asked."""
+
+    def shed(self, count: int) -> None:
+        """Have so many sessions move."""
+
+    def spawn(self, count: int) -> None:
+        """Keep so many children."""
+
+    def kill(self, pid: int, started: int) -> None:
+        """End a process of this host that hangs."""
+
+    def stop(self) -> None:
+        """End this process."""
+
+    def abandoned(self) -> None:
+        """Each second from when nobody was reached for a minute."""
+
+
+class Obeyed:
+    """The highest ``epoch`` that was obeyed: a lower one is over."""
+
+    def __init__(self, epoch: int = 0) -> None:
+        self.epoch = epoch
+
+    def check(self, epoch: int) -> None:
+        """:raises StaleEpoch: it is over."""
+        if epoch < self.epoch:
+            raise StaleEpoch.of(theirs=epoch, ours=self.epoch)
+        self.epoch = epoch
 
 
 class FromPrimary(Locator):
-    """What the primary says to a worker. ``stop`` ends this process; ``shed`` has so many sessions move."""
+    """What the primary says to a worker."""
 
-    def __init__(self, log: RemoteLog, stop: Callable[[], None], shed: Callable[[int], None]) -> None:
-        self._remote = log
-        self._stop = stop
-        self._shed = shed
+    def __init__(self, worker: Linked, obeyed: Obeyed) -> None:
+        self._worker = worker
+        self._obeyed = obeyed
 
     @Committed.responder
     def committed(self, epoch: int, entries: list[Entry]) -> dict[str, Any]:
-        self._remote.committed(epoch, entries)
+        self._worker.committed(epoch, entries)
         return {}
 
     @Shutdown.responder
     def shutdown(self, epoch: int) -> dict[str, Any]:
-        self._check(epoch)
-        self._stop()
+        self._obeyed.check(epoch)
+        self._worker.stop()
         return {}
 
     @Shed.responder
     def shed(self, epoch: int, count: int) -> dict[str, Any]:
-        self._check(epoch)
-        self._shed(count)
+        self._obeyed.check(epoch)
+        self._worker.shed(count)
         return {}
 
-    def _check(self, epoch: int) -> None:
-        if epoch < self._remote.epoch:
-            raise StaleEpoch.of(theirs=epoch, ours=self._remote.epoch)
+    @SpawnWorkers.responder
+    def spawn(self, epoch: int, count: int) -> dict[str, Any]:
+        self._obeyed.check(epoch)
+        self._worker.spawn(count)
+        return {}
+
+    @Kill.responder
+    def kill(self, epoch: int, pid: int, started: int) -> dict[str, Any]:
+        self._obeyed.check(epoch)
+        self._worker.kill(pid, started)
+        return {}
 
 
 class Uplink(Service):
-    """Keeps the worker linked to the primary, which is at one of ``masters``.
-
-    ``identity`` and ``load`` say who the worker is, and what it carries now. ``stop`` and ``shed`` are called
-    when the primary says so; ``abandoned`` every second from when nobody was reached for a minute.
-    """
+    """Keeps ``worker`` linked to the primary, at one of ``masters`` or where one hears that it is."""
 
     _logger = Logger()
 
@@ -80,26 +135,17 @@ class Uplink(Service):
         self,
         masters: Sequence[Address],
         token: Token,
-        log: RemoteLog,
-        identity: Callable[[], WorkerIdentity],
-        load: Callable[[], Load],
-        stop: Callable[[], None],
-        shed: Callable[[int], None],
-        abandoned: Callable[[], None],
+        worker: Linked,
         outboxes: Outboxes,
         pulse: Pulse,
         reactor: Any,
         chance: random.Random,
         entropy: Callable[[int], bytes],
     ) -> None:
-        self._masters = masters
+        self._whereabouts = Whereabouts(masters)
         self._token = token
-        self._remote = log
-        self._identity = identity
-        self._load = load
-        self._stop = stop
-        self._shed = shed
-        self._abandoned = abandoned
+        self._worker = worker
+        self._obeyed = Obeyed()
         self._outboxes = outboxes
         self._pulse = pulse
         self._reactor = reactor
@@ -110,6 +156,7 @@ class Uplink(Service):
         self._seconds = LoopingCall(self._second)
         self._seconds.clock = reactor
         self._alone = 0
+        self._longest = 2 * SHORTEST_DELAY
         self._said: dict[Address, str] = {}
 
     def startService(self) -> None:
@@ -131,62 +178,88 @@ class Uplink(Service):
             self._pulse.stop()
         return running
 
+    def report(self) -> None:
+        """Say what the worker carries now, if there is a primary to say it to."""
+        if self._link is not None:
+            self._link.callRemote(Report, load=self._worker.load())
+
     def _ended(self, why: Failure) -> None:
         if self.running:  # and was not cancelled by our stopping
             self._logger.failure("The uplink ended; this worker is of no use any more", why)
 
     async def _keep_linked(self) -> None:
-        longest = 2 * SHORTEST_DELAY
-        for master in cycle(self._masters):
-            try:
-                await self._serve(master)
-                longest = 2 * SHORTEST_DELAY
-                delay = self._chance.uniform(SHORTEST_DELAY, longest)
-            except (ConnectError, ConnectionClosed, DNSLookupError) as error:
-                delay = self._chance.uniform(SHORTEST_DELAY, longest)
-                longest = min(LONGEST_DELAY, longest * 2)
-                self._say(master, f"No primary at {master} ({error}); trying on")
-            except (WrongToken, WrongVersion) as error:
-                delay = REFUSED_DELAY
-                self._say(master, f"The master at {master} refuses this worker: {error}")
-            except ChatnetError as error:
-                delay = LONGEST_DELAY
-                self._say(master, f"The master at {master} refuses this worker: {error}")
-            except Exception:
-                if not self.running:
-                    return
-                delay = LONGEST_DELAY
+        while self.running:
+            master = await self._next()
+            delay = await self._attempt(master)
+            if self.running:
+                await deferLater(self._reactor, delay)
+
+    async def _next(self) -> Address:
+        if self._whereabouts.begins and (leader := await self._worker.leader()) is not None:
+            self._whereabouts.told(leader)
+        return self._whereabouts.next()
+
+    async def _attempt(self, master: Address) -> float:
+        """Try to be the worker of the primary at ``master``; after how many seconds to try the next one."""
+        try:
+            await self._serve(master)
+            self._longest = 2 * SHORTEST_DELAY
+            return self._chance.uniform(SHORTEST_DELAY, self._longest)
+        except (ConnectError, ConnectionClosed, DNSLookupError) as error:
+            self._say(master, f"No primary at {master} ({error}); trying on")
+            return self._longer()
+        except NotPrimary as error:
+            self._say(master, f"No primary at {master}: {error}")
+            if error.primary is not None:
+                self._whereabouts.told(error.primary)
+            return self._longer()
+        except (WrongToken, WrongVersion) as error:
+            self._say(master, f"The master at {master} refuses this worker: {error}")
+            return REFUSED_DELAY
+        except ChatnetError as error:
+            self._say(master, f"The master at {master} refuses this worker: {error}")
+        except Exception:
+            if self.running:
                 self._logger.failure("The link to {master} failed; trying on", master=master)
-            await deferLater(self._reactor, delay)
+        return LONGEST_DELAY
+
+    def _longer(self) -> float:
+        delay = self._chance.uniform(SHORTEST_DELAY, self._longest)
+        self._longest = min(LONGEST_DELAY, self._longest * 2)
+        return delay
 
     async def _serve(self, master: Address) -> None:
         """Be the worker of the primary at ``master`` until the link is lost.
 
         :raises ConnectError: nobody is there.
         :raises ConnectionClosed: the link was lost before the worker was registered.
+        :raises NotPrimary: a replica is there.
         :raises ChatnetError: the primary refused, in a sentence.
         """
         link = await self._connect(master)
         lost = link.when_lost()
         try:
             await prove(link, self._token, "worker", self._entropy)
-            answer = await link.callRemote(Register, worker=self._identity(), seen=self._remote.epoch)
+            identity, seen = self._worker.identity(), self._obeyed.epoch
+            answer = await link.callRemote(Register, worker=identity, seen=seen)
+            self._obeyed.check(answer["epoch"])
             self._link = link
+            self._whereabouts.found(master)
             self._say(master, f"Registered with the primary at {master}, epoch {answer['epoch']}")
-            self._remote.attached(link, answer["log"], answer["epoch"])
-            self._report(link)
+            self._worker.registered(link, answer["log"], answer["store"], answer["epoch"])
+            self.report()
             self._alone = 0
             await lost
             self._say(master, f"Lost the primary at {master}; looking for it")
         finally:
             if self._link is not None:
                 self._link = None
-                self._remote.detached()
+                self._worker.detached()
             link.abort()
 
     async def _connect(self, master: Address) -> Link:
         factory = Factory.forProtocol(
-            lambda: Link(FromPrimary(self._remote, self._stop, self._shed), self._outboxes, self._pulse)
+            lambda: Link(FromPrimary(self._worker, self._obeyed), self._outboxes, self._pulse)
         )
         factory.noisy = False
         endpoint = TCP4ClientEndpoint(self._reactor, master.host, master.port, timeout=CONNECT_SECONDS)
@@ -194,14 +267,11 @@ class Uplink(Service):
 
     def _second(self) -> None:
         if self._link is not None:
-            self._report(self._link)
+            self.report()
             return
-        self._alone += 1
+        self._alone = 0 if self._worker.reaches_store() else self._alone + 1
         if self._alone >= ABANDONED_SECONDS:
-            self._abandoned()
-
-    def _report(self, link: Link) -> None:
-        link.callRemote(Report, load=self._load())
+            self._worker.abandoned()
 
     def _say(self, master: Address, sentence: str) -> None:
         """Tell the operator, once, what has changed about ``master``."""

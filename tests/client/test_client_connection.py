@@ -9,6 +9,7 @@ from typing import Any, cast
 from conftest import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
 
+from chatnet.client.connection import REWOUND
 from chatnet.entries import Entry
 from chatnet.errors import InternalFailure, TryLater, WrongVersion
 from chatnet.link import Link, Locator
@@ -451,3 +452,22 @@ def test_a_move_that_fails_is_told_like_a_lost_connection(
         "Connection lost; what you type is kept and sent when it is back.",
         "Connected again.",
     ]
+
+
+def test_a_log_that_was_put_back_is_told_once(network: Network, cluster: FakeCluster, alice: Person) -> None:
+    """In a sentence, and the chat goes on from where the log was put back to."""
+    alice.type("CHAT")
+    cluster.say("bob", "one", "two", "three")
+    network.settle()
+    cluster.sessions[0].rewound(1)
+    cluster.sessions[0].rewound(1)
+    network.settle()
+    del cluster.entries[1:]
+    network.cut()
+    network.pass_time(1)
+    assert cluster.asked("Chat")[-1] == ("Chat", {"cursor": 1})
+    cluster.say("bob", "instead")
+    network.settle()
+    seen = alice.seen()
+    assert [line for line in seen if "put back" in line] == [REWOUND.format(seq=1)]
+    assert seen[-1] == "bob: instead"

@@ -60,3 +60,17 @@ def test_silence_takes_nothing() -> None:
     feed.nothing_up_to(3)
     assert feed.cursor is None
     assert feed.began(3) == []
+
+
+def test_a_log_that_was_put_back_is_gone_on_from_there() -> None:
+    """The cursor goes back as far as the log, never forward, and only while one chats."""
+    feed = Feed()
+    assert not feed.rewound(3)
+    feed.begin()
+    feed.began(5)
+    assert not feed.rewound(5)
+    assert not feed.rewound(9)
+    assert feed.cursor == 5
+    assert feed.rewound(3)
+    assert feed.cursor == 3
+    assert feed.take(post(4))

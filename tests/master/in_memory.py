@@ -44,6 +44,8 @@ from chatnet.world import Processes, RealFiles
 
 EPOCH = 7
 HOST = "here"
+SUPERVISOR = 99
+"""Who started workers that a person did not."""
 
 
 class WholeLog(MemoryLog):
@@ -285,8 +287,9 @@ class Master:
         """A worker that has registered."""
         peer = Peer(self)
         peer.prove("worker")
-        identity = WorkerIdentity(id, host, pid, "0.0.0.0:5", False, spawned)
-        assert peer.ask(Register, worker=identity, seen=0) == {"log": "memory", "store": "", "epoch": EPOCH}
+        identity = WorkerIdentity(id, host, pid, "0.0.0.0:5", False, SUPERVISOR if spawned else 0)
+        answer = {"log": "memory", "store": "", "epoch": EPOCH}
+        assert peer.ask(Register, worker=identity, seen=0) == answer
         return peer
 
     def events(self) -> list[str]:

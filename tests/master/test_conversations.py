@@ -15,7 +15,7 @@ from chatnet.wire.locate import Locate
 from chatnet.wire.log import Append, ReadHead
 from chatnet.wire.operate import Status, Stop
 
-WORKER = WorkerIdentity("w", "here", 1, "0.0.0.0:5", False, True)
+WORKER = WorkerIdentity("w", "here", 1, "0.0.0.0:5", False, 99)
 
 
 def test_a_client_is_told_a_worker_by_the_address_that_it_reached(master: Master) -> None:
@@ -48,7 +48,7 @@ def test_clients_are_spread_over_the_workers(master: Master) -> None:
     for id, port, sessions in (("a", 1, 4), ("b", 2, 0), ("c", 3, 2)):
         peer = Peer(master)
         peer.prove("worker")
-        peer.ask(Register, worker=WorkerIdentity(id, "here", port, f"0.0.0.0:{port}", False, True), seen=0)
+        peer.ask(Register, worker=WorkerIdentity(id, "here", port, f"0.0.0.0:{port}", False, 99), seen=0)
         peer.report(sessions=sessions)
     found = [Peer(master).ask(Locate, version=VERSION)["worker"] for _ in range(6)]
     assert (found.count("127.0.0.1:2"), found.count("127.0.0.1:3")) == (4, 2)
@@ -129,7 +129,7 @@ def test_a_worker_of_this_epoch_or_an_earlier_one_is_welcome(master: Master) -> 
     for id, seen in (("a", EPOCH - 1), ("b", EPOCH)):
         peer = Peer(master)
         peer.prove("worker")
-        peer.ask(Register, worker=WorkerIdentity(id, "here", 1, "0.0.0.0:5", False, True), seen=seen)
+        peer.ask(Register, worker=WorkerIdentity(id, "here", 1, "0.0.0.0:5", False, 99), seen=seen)
     assert len(master.registry) == 2
     assert master.over == []
 

@@ -68,7 +68,7 @@ def test_the_address_is_one_by_which_the_client_gets_there(
     host: str, listens: str, advertise: bool, peer: str, reached: str, found: str
 ) -> None:
     """The operator's choice; else, on the primary's host, the one the client reached; else the link's."""
-    identity = WorkerIdentity("w", host, 1, listens, advertise, True)
+    identity = WorkerIdentity("w", host, 1, listens, advertise, 99)
     assert str(address_for_clients(identity, peer, "here", reached)) == found
 
 

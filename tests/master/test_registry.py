@@ -10,7 +10,7 @@ from chatnet.wire.cluster import Load, WorkerIdentity
 
 
 def identity(id: str) -> WorkerIdentity:
-    return WorkerIdentity(id, "here", 1, "0.0.0.0:1", False, True)
+    return WorkerIdentity(id, "here", 1, "0.0.0.0:1", False, 99)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans())))
@@ -72,3 +72,14 @@ def test_only_the_newest_events_are_kept() -> None:
     events = registry.events()
     assert len(events) == KEPT_EVENTS
     assert (events[0].what, events[-1].time) == ("event 5", KEPT_EVENTS + 4)
+
+
+def test_a_worker_that_opens_its_store_gets_no_clients() -> None:
+    """It would turn them away; but it counts as one that stays."""
+    registry: Registry[None] = Registry()
+    worker = registry.register(identity("a"), None)[0]
+    worker.report(Load(opening=True), 1.0)
+    assert not registry.open()
+    assert registry.staying() == [worker]
+    worker.report(Load(), 2.0)
+    assert registry.open() == {"a": worker}

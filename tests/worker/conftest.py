@@ -54,6 +54,12 @@ class Hears(Locator):
         self.posts: list[Entry] = []
         self.pings: list[int | None] = []
         self.moved = 0
+        self.rewound: list[int] = []
+
+    @wire.Rewound.responder
+    def put_back(self, seq: int) -> dict[str, Any]:
+        self.rewound.append(seq)
+        return {}
 
     @wire.Moved.responder
     def told_to_move(self) -> dict[str, Any]:

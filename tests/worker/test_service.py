@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
@@ -17,8 +20,10 @@ from chatnet.addresses import Address
 from chatnet.errors import CannotStart
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
+from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
-from chatnet.worker.service import BACKLOG, Worker, build
+from chatnet.worker.port import BACKLOG, SEND_BUFFER, _limit_send_buffer
+from chatnet.worker.service import Worker, build
 from chatnet.worker.tap import Options
 from chatnet.world import World
 
@@ -43,6 +48,10 @@ class Reactor(MemoryReactorClock):
         super().__init__()  # type: ignore[no-untyped-call]
         self.taken: list[int] = []
         self.stopped = False
+        self.spawned = SpawningClock()
+
+    def spawnProcess(self, *arguments: Any, **more: Any) -> Any:
+        return self.spawned.spawnProcess(*arguments, **more)
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
         if port in self.taken:
@@ -58,6 +67,22 @@ class Files:
 
     def __init__(self, path: str = "/here/chatnet-data/cluster.token") -> None:
         self.path = Path(path)
+        self.made: list[Path] = []
+        self.refusal: OSError | None = None
+
+    def make_directory(self, path: Path) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.made.append(path)
+
+    def append_to(self, path: Path) -> int:
+        return 9
+
+    def close(self, descriptor: int) -> None:
+        assert descriptor == 9
+
+    def tail(self, path: Path, lines: int) -> list[str]:
+        return []
 
     def read(self, path: Path) -> bytes:
         if path != self.path:
@@ -71,6 +96,12 @@ class Processes:
     def __init__(self) -> None:
         self.parent = 7
         self.calls: list[str] = []
+        self.sent: list[tuple[int, int]] = []
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        if is_it():
+            self.sent.append((pid, number))
+        return is_it()
 
     def own_pid(self) -> int:
         return 42
@@ -94,6 +125,19 @@ class Processes:
         self.calls.append(f"exit {status}")
 
 
+class FarLink:
+    """A link to a primary that does not answer."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+
+    def callRemote(self, *command: Any, **arguments: Any) -> Any:
+        return Deferred()
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
 class Started:
     """A worker that is built, with its world."""
 
@@ -101,6 +145,7 @@ class Started:
         options = Options()
         options.parseOptions(arguments)
         self.reactor, self.processes, self.pool = Reactor(), Processes(), Pool()
+        self.files = files or Files()
         world: Any = SimpleNamespace(
             reactor=self.reactor,
             entropy=lambda size: b"\x01" * size,
@@ -109,7 +154,8 @@ class Started:
             environ={},
             hostname="here",
             directory=Path("/here"),
-            files=files or Files(),
+            files=self.files,
+            executable="python",
             processes=self.processes,
             threads=lambda size, name: self.pool,
         )
@@ -227,10 +273,50 @@ def test_clients_are_turned_away_until_the_log_is_there() -> None:
     one = Started().start()
     factory = one.reactor.tcpServers[0][1]
     assert factory.buildProtocol(None) is None
-    one.worker.services[0]._remote.is_ready = True
+    one.worker.registered(FarLink(), "the log", "", 1)
+    assert factory.buildProtocol(None) is None
+    one.worker._state.store.log.is_ready = True
     link = factory.buildProtocol(None)
     assert isinstance(link, Link)
     assert not link.reads_when_full  # a stranger that does not read us is not read
+
+
+def test_a_primary_with_another_store_or_log_is_the_end() -> None:
+    """What was read and answered so far stands on another log: the process ends, and its supervisor starts
+    another."""
+    for log_id, store in (("another log", ""), ("the log", "postgresql://there")):
+        one = Started().start()
+        one.worker.registered(FarLink(), "the log", "", 1)
+        one.worker.detached()
+        one.worker.registered(FarLink(), "the log", "", 2)
+        assert "exit 1" not in one.processes.calls
+        one.worker.detached()
+        one.worker.registered(FarLink(), log_id, store, 3)
+        assert one.processes.calls[-1] == "exit 1"
+
+
+def test_it_says_while_it_cannot_take_clients() -> None:
+    """Before it knows the log it is opening; a worker that is sent clients then would turn them away."""
+    one = Started().start()
+    assert one.worker.load().opening
+    one.worker.registered(FarLink(), "the log", "", 1)
+    assert not one.worker.load().opening
+
+
+def test_a_log_that_was_put_back_is_the_end() -> None:
+    """Its clients are hung up on, and have a second to go; then the process ends."""
+    one = Started().start()
+    one.worker.registered(FarLink(), "the log", "", 1)
+    one.worker._state.store.log.is_ready = True
+    factory = one.reactor.tcpServers[0][1]
+    wire = Loopback(Link(Locator(), Outboxes(one.reactor)), factory.buildProtocol(None))
+    one.worker._rewound(5)
+    assert factory.buildProtocol(None) is None
+    assert "exit 1" not in one.processes.calls
+    wire.pump()
+    assert wire.client_transport.lost
+    one.reactor.advance(1.0)
+    assert one.processes.calls[-1] == "exit 1"
 
 
 def test_a_spawned_worker_leaves_ctrl_c_to_its_parent() -> None:
@@ -262,10 +348,53 @@ def test_an_orphan_without_a_primary_ends(
     assert one.reactor.stopped is stops
 
 
+def test_siblings_are_kept_as_the_primary_says() -> None:
+    """So many, not so many more; by their own options, but on free ports; and all are stopped with it."""
+    arguments = ("--listen", "0.0.0.0:5000", "--advertise", "chat.example", "--ports", "5000-5005")
+    one = Started(*arguments, "--master", "a:1,[::1]:2", "--post-rate", "7").start()
+    for count in (2, 2, 3, 1):
+        one.worker.spawn(count)
+    first, second, third = one.reactor.spawned.children
+    assert [child.signals for child in (first, second, third)] == [[], ["TERM"], ["TERM"]]
+    told = first.command[first.command.index("chat-worker") :]
+    assert " ".join(told) == (
+        "chat-worker --spawned 42 --master a:1,[::1]:2 --listen 0.0.0.0:0 --data chatnet-data "
+        "--post-rate 7 --ports 5000-5005 --advertise chat.example"
+    )
+    assert one.files.made == [Path("/here/chatnet-data/log")] * 4
+    stopped: list[Any] = []
+    one.worker.stopService().addBoth(stopped.append)
+    assert first.signals == ["TERM"]
+    for child in (first, second):
+        child.end(signal=signal.SIGTERM)
+    assert not stopped
+    third.end(signal=signal.SIGTERM)
+    assert stopped == [None]
+    assert len(one.reactor.spawned.children) == 3
+
+
+def test_where_no_log_can_be_kept_no_sibling_is_started() -> None:
+    """Our own sessions go on."""
+    one = Started().start()
+    one.files.refusal = PermissionError(13, "Permission denied")
+    one.worker.spawn(2)
+    assert not one.reactor.spawned.children
+
+
+def test_only_the_very_process_is_killed() -> None:
+    """A pid that has passed to another process since is not touched, nor one whose start is not known."""
+    one = Started().start()
+    one.worker.kill(5, 4242)
+    one.worker.kill(5, 4243)
+    one.worker.kill(5, 0)
+    assert one.processes.sent == [(5, signal.SIGKILL)]
+
+
 def test_stopping_leaves_nothing() -> None:
     """Neither client, timer nor thread; stopping what never started is harmless."""
     one = Started().start()
-    one.worker.services[0]._remote.is_ready = True
+    one.worker.registered(FarLink(), "the log", "", 1)
+    one.worker._state.store.log.is_ready = True
     wire = Loopback(Link(Locator(), Outboxes(one.reactor)), one.reactor.tcpServers[0][1].buildProtocol(None))
     stopped: list[Any] = []
     one.worker.stopService().addBoth(stopped.append)
@@ -279,8 +408,6 @@ def test_stopping_leaves_nothing() -> None:
 
 def test_a_real_port_limits_what_the_kernel_keeps() -> None:
     """Accepted connections inherit the send buffer of the listening socket."""
-    from chatnet.worker.service import SEND_BUFFER, _limit_send_buffer
-
     with socket.create_server(("127.0.0.1", 0)) as listening:
         _limit_send_buffer(SimpleNamespace(socket=listening))
         with socket.create_connection(listening.getsockname()):

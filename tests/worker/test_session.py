@@ -26,6 +26,7 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
+from chatnet.link import PING
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 
@@ -589,6 +590,18 @@ def test_pings_carry_the_cursor_of_who_chats(worker: Any) -> None:
     assert alice.hears.pings == [worker.log.window.head]
     assert bob.hears.pings == [None]
     worker.pulse.stop()
+
+
+def test_who_chats_is_told_that_the_log_was_put_back(worker: Any) -> None:
+    """And hears no more here, nor of a cursor: what comes next is of another log. Others are not told."""
+    chats, silent = worker.client("alice"), worker.client("bob")
+    chats.chat()
+    for session in worker.sessions.open:
+        session.rewound(1)
+    silent.post("after @alice")
+    assert (chats.hears.rewound, silent.hears.rewound) == ([1], [])
+    assert chats.heard() == []
+    assert {session.ping() for session in worker.sessions.open} == {PING}
 
 
 def test_a_half_open_connection_is_noticed(worker: Any) -> None:

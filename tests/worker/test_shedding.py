@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import Client, Worker
 
-from chatnet.errors import StaleEpoch
-from chatnet.store.remote import RemoteLog
 from chatnet.worker.shedding import CLOSE_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Shedding
-from chatnet.worker.uplink import FromPrimary
 
 
 @pytest.fixture
@@ -84,15 +81,3 @@ def test_who_does_not_read_is_cut_off(worker: Worker, shedding: Shedding) -> Non
     assert client.connected
     worker.pass_time(1.5)
     assert not client.connected
-
-
-def test_a_primary_that_is_over_moves_nobody() -> None:
-    """Shed goes with an epoch, like every command."""
-    log = RemoteLog(on_replaced=lambda: None)
-    log.epoch = 5
-    asked: list[int] = []
-    primary = FromPrimary(log, lambda: None, asked.append)
-    with pytest.raises(StaleEpoch):
-        primary.shed(4, 10)
-    primary.shed(5, 10)
-    assert asked == [10]

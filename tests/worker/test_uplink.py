@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -23,12 +24,21 @@ from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
-from chatnet.wire.cluster import Load, Register, Report, Shutdown, WorkerIdentity
+from chatnet.wire.cluster import (
+    Kill,
+    Load,
+    Register,
+    Report,
+    Shed,
+    Shutdown,
+    SpawnWorkers,
+    WorkerIdentity,
+)
 from chatnet.wire.log import Committed, Follow, ReadHead
 from chatnet.worker.uplink import ABANDONED_SECONDS, LONGEST_DELAY, REFUSED_DELAY, SHORTEST_DELAY, Uplink
 
 TOKEN = Token(b"t" * 32)
-WORKER = WorkerIdentity("w1", "here", 42, "0.0.0.0:5000", False, True)
+WORKER = WorkerIdentity("w1", "here", 42, "0.0.0.0:5000", False, 7)
 
 
 class Primary(Locator):
@@ -99,24 +109,67 @@ class Reactor(MemoryReactorClock):
             self.settle()
 
 
+class Worker:
+    """A worker on the primary's log, and what it was told."""
+
+    def __init__(self) -> None:
+        self.log = RemoteLog(lambda: None)
+        self.stopped: list[str] = []
+        self.shed_counts: list[int] = []
+        self.kept: list[int] = []
+        self.killed: list[tuple[int, int]] = []
+        self.has_store = False
+        self.leads: Address | None = None
+
+    def identity(self) -> WorkerIdentity:
+        return WORKER
+
+    def load(self) -> Load:
+        return Load(sessions=7)
+
+    def registered(self, link: Link, log_id: str, store: str, epoch: int) -> None:
+        self.log.attached(link, log_id, epoch)
+
+    def detached(self) -> None:
+        self.log.detached()
+
+    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
+        self.log.committed(epoch, entries)
+
+    def reaches_store(self) -> bool:
+        return self.has_store
+
+    async def leader(self) -> Address | None:
+        return self.leads
+
+    def shed(self, count: int) -> None:
+        self.shed_counts.append(count)
+
+    def spawn(self, count: int) -> None:
+        self.kept.append(count)
+
+    def kill(self, pid: int, started: int) -> None:
+        self.killed.append((pid, started))
+
+    def stop(self) -> None:
+        self.stopped.append("told")
+
+    def abandoned(self) -> None:
+        self.stopped.append("abandoned")
+
+
 class Up:
     """An uplink that was started."""
 
     def __init__(self, *masters: str) -> None:
         self.reactor = Reactor()
-        self.log = RemoteLog(lambda: None)
-        self.stopped: list[str] = []
-        self.shed: list[int] = []
+        self.worker = Worker()
+        self.log, self.stopped = self.worker.log, self.worker.stopped
         outboxes = Outboxes(self.reactor)
         self.uplink = Uplink(
             [Address(host, 64480) for host in masters or ("one",)],
             TOKEN,
-            self.log,
-            lambda: WORKER,
-            lambda: Load(sessions=7),
-            lambda: self.stopped.append("told"),
-            self.shed.append,
-            lambda: self.stopped.append("abandoned"),
+            self.worker,
             outboxes,
             Pulse(self.reactor, self.reactor.seconds, 0.25, 1.0, 3.0),
             self.reactor,
@@ -318,6 +371,84 @@ def test_a_minute_without_a_primary_is_told() -> None:
             up.reactor.refuse()
         up.reactor.advance(0.05)
     assert up.stopped[:1] == ["abandoned"]
+
+
+def test_a_store_that_answers_is_worth_waiting_for() -> None:
+    """As long as it does, nobody is abandoned; a minute counts from when it does no more."""
+    up = Up()
+    up.worker.has_store = True
+
+    def search(seconds: int) -> None:
+        for _ in range(seconds * 20):
+            if up.reactor.tcpClients:
+                up.reactor.refuse()
+            up.reactor.advance(0.05)
+
+    search(ABANDONED_SECONDS + 10)
+    up.worker.has_store = False
+    search(ABANDONED_SECONDS - 2)
+    assert not up.stopped
+    search(3)
+    assert up.stopped[:1] == ["abandoned"]
+
+
+class Elsewhere(Gate):
+    """A replica, which says that the primary is elsewhere."""
+
+    def __init__(self, reactor: Reactor, primary: str) -> None:
+        super().__init__(TOKEN, lambda role: Locator(), lambda size: b"n" * size, reactor)
+        self._says = primary
+
+    def _primary(self) -> str:
+        return self._says
+
+
+def test_a_replica_says_where_the_primary_is() -> None:
+    """The worker looks there next, though nobody named that place; later it begins there."""
+    up = Up("one", "two")
+    factory = up.reactor.tcpClients.pop()[2]
+    replica = Link(Elsewhere(up.reactor, "three:9"), Outboxes(up.reactor))
+    up.reactor.wires.append(Loopback(factory.buildProtocol(None), replica))
+    up.reactor.settle()
+    up.reactor.pass_time(0.15)
+    assert up.reactor.tcpClients[0][:2] == ("three", 9)
+    up.reactor.accept(Primary())
+    up.reactor.wires.pop().cut()
+    up.reactor.pass_time(0.15)
+    assert up.reactor.refuse() == "three"
+    up.reactor.pass_time(0.3)
+    assert up.reactor.refuse() == "one"
+
+
+def test_the_store_says_where_the_primary_is() -> None:
+    """It is asked as often as all other places were tried in vain."""
+    up = Up("one")
+    up.worker.leads = Address("far", 5)
+    assert up.reactor.refuse() == "one"
+    up.reactor.pass_time(0.3)
+    assert up.reactor.refuse() == "far"
+    up.reactor.pass_time(0.6)
+    assert up.reactor.refuse() == "one"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [(Shed, {"count": 3}), (SpawnWorkers, {"count": 2}), (Kill, {"pid": 5, "started": 6})],
+)
+def test_a_primary_that_is_over_commands_nobody(command: Any, arguments: dict[str, int]) -> None:
+    """Each command goes with its epoch; a later one is remembered."""
+    up = Up()
+    server = up.reactor.accept(Primary(epoch=5))
+    failed: list[Any] = []
+    server.callRemote(command, epoch=4, **arguments).addErrback(failed.append)
+    up.reactor.settle()
+    assert failed[0].check(StaleEpoch)
+    server.callRemote(command, epoch=6, **arguments)
+    server.callRemote(command, epoch=5, **arguments).addErrback(failed.append)
+    up.reactor.settle()
+    assert failed[1].check(StaleEpoch)
+    did = up.worker.shed_counts + up.worker.kept + up.worker.killed
+    assert did in ([3], [2], [(5, 6)])
 
 
 @pytest.mark.parametrize("linked", [False, True])

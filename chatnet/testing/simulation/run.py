@@ -51,7 +51,7 @@ LOOK_SECONDS = 0.25
 """How often one looks."""
 STORE = HOME / "chatnet-data" / "log.sqlite"
 ANNEXES = 0.3
-"""How often there is another machine with a worker."""
+"""How often there is another machine with workers."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Run:
         self._master = Operator(self._server, "chat-master")
         self._annex = self._with_annex(simulation.chance("annex"))
         annexes = [self._annex.host] if self._annex else []
-        self._workers = WORKERS + len(annexes)
+        self._workers = WORKERS * (1 + len(annexes))
         self._vitals = Vitals(simulation, [self._server, *annexes], keep)
         self.nemesis = Nemesis(simulation, self._master, self._annex, self._laptops)
         self._crowds: dict[str, SimProcess] = {}
@@ -133,7 +133,7 @@ class Run:
     # ---- the cluster and its users ----
 
     def _with_annex(self, chance: random.Random) -> Operator | None:
-        """Another machine, with a worker that was started there by hand."""
+        """Another machine, with a worker that was started there by hand, and those that it starts."""
         if chance.random() >= ANNEXES:
             return None
         # The token would be copied; it has to be known before it is made.

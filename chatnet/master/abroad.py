@@ -1,0 +1,125 @@
+"""Keeps the workers of other hosts: looks how many there are, and gives orders to those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.link import Link
+from chatnet.master.hosts import End, Keep, Order, OtherHost, Stop, children_of
+from chatnet.master.registry import Registry, Worker, name_of
+from chatnet.wire.cluster import Kill, SpawnWorkers
+
+LOOK_SECONDS = 0.25
+"""How often it is looked how many workers there are."""
+
+
+class Abroad:
+    """Keeps ``wanted`` workers on each host but ``here``, for the primary of ``epoch``.
+
+    A host counts from its first worker to its last: with that, nobody is left there who could start one.
+    ``note`` gets a sentence for the operator; ``shut_down`` stops a worker.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        epoch: int,
+        here: str,
+        wanted: int,
+        registry: Registry[Link],
+        clock: IReactorTime,
+        note: Callable[[str], None],
+        shut_down: Callable[[Worker[Link]], None],
+    ) -> None:
+        self._epoch = epoch
+        self._here = here
+        self._wanted = wanted
+        self._registry = registry
+        self._note = note
+        self._shut_down = shut_down
+        self._hosts: dict[str, OtherHost[Link]] = {}
+        self._kept: dict[Worker[Link], int] = {}
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = clock
+
+    def start(self) -> None:
+        """Look from now on."""
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._looking.start(LOOK_SECONDS, now=False).addErrback(
+            lambda why: self._log.failure("Nobody looks after other hosts any more", why)
+        )
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._looking.running:
+            self._looking.stop()
+
+    def registered(self, worker: Worker[Link]) -> None:
+        """A worker is here, or here again."""
+        if worker.identity.host != self._here:
+            host = self._hosts.setdefault(worker.identity.host, OtherHost())
+            host.is_back(worker.identity)
+
+    def lost(self, worker: Worker[Link], hung: bool) -> None:
+        """Its link is gone; ``hung`` if that was for its silence."""
+        self._kept.pop(worker, None)
+        host = self._hosts.get(worker.identity.host)
+        if host is not None and hung and worker.identity.spawned:
+            host.fell_silent(worker.identity)
+
+    def _look(self) -> None:
+        for name, host in list(self._hosts.items()):
+            workers = self._on(name)
+            if workers:
+                self._carry_out(host.look(workers, self._wanted, LOOK_SECONDS))
+            else:
+                del self._hosts[name]
+
+    def disown(self) -> list[Worker[Link]]:
+        """The workers of our own host that others of it keep: these are told to, and we keep our own.
+
+        They may have been started when the primary was elsewhere.
+        """
+        workers = self._on(self._here)
+        disowned: list[Worker[Link]] = []
+        for parent in workers:
+            if children := children_of(parent, workers):
+                self._keep(Keep(parent, 0, "is asked to stop its own: the primary starts others here"))
+                disowned += children
+        return disowned
+
+    def _on(self, host: str) -> list[Worker[Link]]:
+        return [worker for worker in self._registry.staying() if worker.identity.host == host]
+
+    # ---- orders ----
+
+    def _carry_out(self, orders: list[Order[Link]]) -> None:
+        for order in orders:
+            match order:
+                case Keep():
+                    self._keep(order)
+                case Stop(worker, why):
+                    self._note(f"{worker.name} {why}")
+                    self._shut_down(worker)
+                case End(by, hung):
+                    self._note(f"{name_of(hung)} hangs; {by.name} is asked to kill it")
+                    told = by.link.callRemote(Kill, epoch=self._epoch, pid=hung.pid, started=hung.started)
+                    told.addErrback(self._not_told, by)
+
+    def _keep(self, order: Keep[Link]) -> None:
+        parent, count = order.parent, order.count
+        if self._kept.get(parent) == count:
+            return  # it does already
+        self._kept[parent] = count
+        self._note(f"{parent.name} {order.why}")
+        told = parent.link.callRemote(SpawnWorkers, epoch=self._epoch, count=count)
+        told.addErrback(self._not_told, parent)
+
+    def _not_told(self, failure: Failure, worker: Worker[Link]) -> None:
+        self._log.info("{name} did not do as it was told: {why}", name=worker.name, why=failure.value)

@@ -1,0 +1,142 @@
+"""How many workers other hosts have, and what is to be done about it. Pure.
+
+Only who is there can start a process: a worker is ordered to keep so many children of its own. Orders say how
+many in all, not how many more: given twice, or while a child takes long to start, they do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from chatnet.master.registry import Worker
+from chatnet.wire.cluster import WorkerIdentity
+
+PATIENCE_SECONDS = 3.0
+"""For how long workers may be too few, or one that fell silent away, before anything is done."""
+
+L = TypeVar("L")
+
+
+@dataclass(frozen=True)
+class Keep(Generic[L]):
+    """``parent`` is to keep ``count`` children, because of ``why``."""
+
+    parent: Worker[L]
+    count: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Stop(Generic[L]):
+    """``worker`` is to stop, because of ``why``."""
+
+    worker: Worker[L]
+    why: str
+
+
+@dataclass(frozen=True)
+class End(Generic[L]):
+    """``hung`` is to be killed by ``by``, a worker of its host."""
+
+    by: Worker[L]
+    hung: WorkerIdentity
+
+
+Order = Keep[L] | Stop[L] | End[L]
+
+
+def is_child(worker: WorkerIdentity, parent: WorkerIdentity) -> bool:
+    """Was ``worker`` started by ``parent``? By one that has the pid now, it was not, if it is older."""
+    return (worker.host, worker.supervisor) == (parent.host, parent.pid) and worker.started >= parent.started
+
+
+def children_of(parent: Worker[L], workers: Sequence[Worker[L]]) -> list[Worker[L]]:
+    """Those of ``workers`` that ``parent`` started."""
+    return [worker for worker in workers if is_child(worker.identity, parent.identity)]
+
+
+def has_parent(worker: Worker[L], workers: Sequence[Worker[L]]) -> bool:
+    """Is the worker that started this one among ``workers``?"""
+    return any(is_child(worker.identity, other.identity) for other in workers)
+
+
+def fill(workers: Sequence[Worker[L]], wanted: int) -> list[Order[L]]:
+    """What brings the ``workers`` of a host up to ``wanted``.
+
+    Always the same one is chosen to start others: who has most children, and of those the oldest.
+    """
+
+    def fitness(worker: Worker[L]) -> tuple[int, int, str]:
+        return -len(children_of(worker, workers)), worker.identity.started, worker.identity.id
+
+    parent = min(workers, key=fitness)
+    missing = wanted - len(workers)
+    more = "another" if missing == 1 else f"{missing} others"
+    return [Keep(parent, len(children_of(parent, workers)) + missing, f"is asked to start {more}")]
+
+
+def thin(workers: Sequence[Worker[L]], wanted: int) -> list[Order[L]]:
+    """What brings the ``workers`` of a host down to ``wanted``; those that a person started are left.
+
+    First those go that nobody would start again: the fewest sessions first.
+    """
+    surplus = len(workers) - wanted
+    orphans = [
+        worker
+        for worker in sorted(workers, key=lambda worker: worker.load.sessions)
+        if worker.identity.spawned and not has_parent(worker, workers) and not children_of(worker, workers)
+    ]
+    orders: list[Order[L]] = [Stop(worker, "is one too many; it is stopped") for worker in orphans[:surplus]]
+    surplus -= len(orders)
+    for parent in workers:
+        children = len(children_of(parent, workers))
+        fewer = min(surplus, children)
+        if fewer > 0:
+            orders.append(Keep(parent, children - fewer, f"is asked to stop {fewer} too many"))
+            surplus -= fewer
+    return orders
+
+
+@dataclass
+class _Silent:
+    identity: WorkerIdentity
+    seconds: float = 0.0
+
+
+class OtherHost(Generic[L]):
+    """A host that has workers, and not the primary. Time is counted in looks: whoever did not look for a
+    while, because it was stopped itself, has missed nobody."""
+
+    def __init__(self) -> None:
+        self._short = 0.0
+        self._silent: dict[str, _Silent] = {}
+
+    def fell_silent(self, worker: WorkerIdentity) -> None:
+        """It was lost for its silence, and may hang."""
+        self._silent[worker.id] = _Silent(worker)
+
+    def is_back(self, worker: WorkerIdentity) -> None:
+        """It has a link again."""
+        self._silent.pop(worker.id, None)
+
+    def look(self, workers: Sequence[Worker[L]], wanted: int, seconds: float) -> list[Order[L]]:
+        """What is to be done, ``seconds`` after the last look. There is at least one of ``workers``."""
+        orders = self._end_silent(workers, seconds)
+        self._short = self._short + seconds if len(workers) < wanted else 0.0
+        if self._short >= PATIENCE_SECONDS:
+            orders += fill(workers, wanted)
+        elif len(workers) > wanted:
+            orders += thin(workers, wanted)
+        return orders
+
+    def _end_silent(self, workers: Sequence[Worker[L]], seconds: float) -> list[Order[L]]:
+        orders: list[Order[L]] = []
+        for id, silent in list(self._silent.items()):
+            silent.seconds += seconds
+            if silent.seconds >= PATIENCE_SECONDS:
+                del self._silent[id]
+                parents = [worker for worker in workers if is_child(silent.identity, worker.identity)]
+                orders.append(End([*parents, *workers][0], silent.identity))
+        return orders

@@ -1,0 +1,80 @@
+"""The port for clients: who is let in, where it is, and how much the kernel keeps for each."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+
+from chatnet.addresses import Address
+from chatnet.errors import CannotStart
+from chatnet.link import Link
+from chatnet.outbox import Outboxes
+from chatnet.pulse import Pulse
+from chatnet.worker.serving import Serving
+
+BACKLOG = 1024
+"""How many connections may wait to be accepted: after a worker's death, its clients come all at once."""
+SEND_BUFFER = 128 * 1024
+"""What the kernel keeps for a client that does not read, in bytes; its own choice would be megabytes."""
+
+
+class Clients(Factory):
+    """Takes clients' connections while the worker is ``serving``, and knows the newest of its log.
+
+    Otherwise closes them, and they ask the master again.
+    """
+
+    noisy = False
+
+    def __init__(self, outboxes: Outboxes, pulse: Pulse) -> None:
+        self._outboxes = outboxes
+        self._pulse = pulse
+        self.serving: Serving | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> Link | None:
+        if self.serving is None or not self.serving.is_open:
+            return None
+        return Link(self.serving.door(), self._outboxes, self._pulse, reads_when_full=False)
+
+    def hang_up(self) -> list[Link]:
+        """Take no more, and hang up on those there are."""
+        self.serving = None
+        links = self._pulse.links()
+        for link in links:
+            link.hang_up()
+        return links
+
+
+def listen(reactor: Any, clients: Clients, host: str, numbers: Sequence[int]) -> Any:
+    """The first free port of ``numbers``, listening on ``host`` for ``clients``.
+
+    :raises CannotStart: none is free.
+    """
+    for number in numbers:
+        try:
+            port = reactor.listenTCP(number, clients, BACKLOG, host)
+        except CannotListenError as error:
+            why = error
+        else:
+            _limit_send_buffer(port)
+            return port
+    raise CannotStart(_cannot_listen(host, numbers, why))
+
+
+def _limit_send_buffer(port: Any) -> None:
+    listening = getattr(port, "socket", None)
+    if listening is not None:
+        # The connections that it accepts inherit it.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+def _cannot_listen(host: str, numbers: Sequence[int], error: CannotListenError) -> str:
+    first, last = Address(host, numbers[0]), numbers[-1]
+    where = first if len(numbers) == 1 else f"{first} to {last}"
+    why = getattr(error.socketError, "strerror", None) or error.socketError
+    return f"The worker cannot listen on {where} ({why}): choose another port with --listen or --ports."

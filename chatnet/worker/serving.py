@@ -1,0 +1,71 @@
+"""What a worker has once it knows its log: the router, the sessions, and the way in for clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chatnet.auth import Token
+from chatnet.wire.cluster import Load
+from chatnet.worker.door import Door
+from chatnet.worker.logins import Hashing, Logins
+from chatnet.worker.router import Router
+from chatnet.worker.session import Sessions
+from chatnet.worker.shedding import Shedding
+from chatnet.worker.stores import Store
+
+
+class Serving:
+    """Serves clients from the log of ``store``."""
+
+    def __init__(
+        self,
+        store: Store,
+        router: Router,
+        hashing: Hashing,
+        token: Token,
+        rate: int,
+        reactor: Any,
+        monotonic: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.store = store
+        self._token = token
+        self._router = router
+        self._sessions = Sessions(store.log, router, hashing, token, rate, reactor, monotonic)
+        self._logins = Logins(store.log, hashing, entropy, reactor, monotonic)
+        self._shedding = Shedding(self._sessions, reactor)
+        store.log.window.watch(router.apply)
+
+    @property
+    def is_open(self) -> bool:
+        """Can clients be let in?"""
+        return self.store.log.is_ready
+
+    def door(self) -> Door:
+        """Who speaks to a new connection."""
+        return Door(self._sessions, self._logins, self._token)
+
+    def load(self) -> Load:
+        """What is carried now."""
+        return Load(
+            sessions=len(self._sessions.open),
+            posts=self._sessions.posts,
+            deliveries=self._router.deliveries,
+            cursor=self.store.log.window.head,
+            poison=self._sessions.poison,
+            moving=self._shedding.moving,
+        )
+
+    def shed(self, count: int) -> None:
+        """Have ``count`` sessions move to other workers."""
+        self._shedding.shed(count)
+
+    def rewound(self, seq: int) -> None:
+        """The log was put back to ``seq``: tell all that hear posts, which then hear no more."""
+        for session in self._sessions.open:
+            session.rewound(seq)
+
+    def stop(self) -> None:
+        """Have nobody move any more."""
+        self._shedding.stop()

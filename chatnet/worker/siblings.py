@@ -1,0 +1,85 @@
+"""The workers of this host that this one keeps running, or ends, because the primary says so."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.logger import Logger
+
+from chatnet.addresses import Address
+from chatnet.supervisor import Supervisor, twistd
+from chatnet.world import Files, Processes, World
+
+
+class Siblings:
+    """The children of a worker, and their kin on this host."""
+
+    _log = Logger()
+
+    def __init__(self, supervisor: Supervisor, logs: Path, files: Files, processes: Processes) -> None:
+        self._supervisor = supervisor
+        self._logs = logs
+        self._files = files
+        self._processes = processes
+
+    def keep(self, count: int) -> None:
+        """Keep ``count`` children running from now on; those that are too many are stopped."""
+        try:
+            self._files.make_directory(self._logs)
+        except OSError as error:
+            self._log.critical(
+                "No worker can be started here: {logs} cannot be made ({why})",
+                logs=self._logs,
+                why=error.strerror,
+            )
+            return
+        self._supervisor.keep(count)
+        while self._supervisor.count > count:
+            self._supervisor.drop()
+
+    def kill(self, pid: int, started: int) -> None:
+        """Kill the process ``pid`` of this host, if it is the one that was started at ``started``."""
+
+        def is_it() -> bool:
+            return started != 0 and self._processes.started(pid) == started
+
+        if self._processes.send(pid, signal.SIGKILL, is_it):
+            self._log.warn("Worker (pid {pid}) hangs, says the primary; killed it", pid=pid)
+
+    async def stop(self) -> None:
+        """Stop all children, and wait for them."""
+        await self._supervisor.stop()
+
+
+def make_siblings(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> Siblings:
+    """None yet."""
+    logs = world.directory / options["data"] / "log"
+    log = Logger(namespace=__name__)
+    supervisor = Supervisor(
+        "worker",
+        command=lambda: _command(options, masters, world),
+        logs=logs,
+        reactor=world.reactor,
+        monotonic=world.monotonic,
+        files=world.files,
+        environ=world.environ,
+        tell=lambda what: log.info("{what}", what=what),
+    )
+    return Siblings(supervisor, logs, world.files, world.processes)
+
+
+def _command(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> list[str]:
+    """What to run for a child: with our own options, but on any free port."""
+    command = twistd(world.executable, "chat-worker", "--spawned", str(world.processes.own_pid()))
+    command += ["--master", ",".join(map(str, masters)), "--listen", str(Address(options["listen"].host, 0))]
+    command += ["--data", options["data"], "--post-rate", str(options["post-rate"])]
+    if options["token-file"]:
+        command += ["--token-file", options["token-file"]]
+    if (ports := options["ports"]) is not None:
+        command += ["--ports", f"{ports.start}-{ports.stop - 1}"]
+    if options["advertise"]:
+        command += ["--advertise", options["advertise"]]
+    return command
