@@ -41,7 +41,7 @@ lint: $(VENV)/developed
 test: lint
 	$(BIN)/python -m pytest
 
-simulate: $(VENV)/installed
+simulate: $(VENV)/developed
 	$(BIN)/python -m chatnet.testing.simulation --seeds $(SEEDS) --first $(FIRST)
 
 bench: $(VENV)/developed
