@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThreadPool
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, NoSuchRoom
 from chatnet.store import Refused
-from chatnet.store.database import Database, LeaseRow, Unavailable
+from chatnet.store.database import Database, LeaseRow, Opened, Unavailable
 from chatnet.testing.simulation import SimProcess
 from chatnet.testing.simulation.database_server import Postgres
 from chatnet.testing.simulation.toys import Toys
@@ -123,6 +123,8 @@ def test_it_answers_after_a_while(simulation: Toys, postgres: Postgres) -> None:
     with pytest.raises(NoSuchRoom):
         client.ask(lambda database: database.history("bob", None))
     assert client.ask(lambda database: database.head()) == 2
+    seen = client.ask(lambda database: database.open("another log"))
+    assert seen == Opened("the log", 2, seen_as=client.process.host.address)
 
 
 def test_who_has_no_such_url_cannot_start(simulation: Toys, postgres: Postgres) -> None:

@@ -25,6 +25,7 @@ from chatnet.store.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite_schema import OPEN, migrate, set_up_writer
 from chatnet.store.sqlite_store import DiskFull, SqliteStore
 from chatnet.testing.simulation.database import PORT, Answer, Message, Question, Rung, Unpacking, packed
+from chatnet.testing.simulation.network import LOOPBACK
 from chatnet.testing.simulation.simulation import Simulation
 from chatnet.world import World
 
@@ -58,12 +59,12 @@ class Tables:
         self._on_lease = on_lease
         self._store: SqliteStore | None = None
 
-    def open(self, fresh_id: str) -> Opened:
+    def open(self, fresh_id: str, seen_as: str) -> Opened:
         migrate(self._connection, fresh_id)
         for sql in LEASE.split(";"):
             self._connection.execute(sql)
         log_id, head = next(self._connection.execute("SELECT id, head FROM log"))
-        return Opened(log_id, head)
+        return Opened(log_id, head, seen_as=seen_as)
 
     def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
         if self._store is None:
@@ -153,6 +154,12 @@ class Session(Protocol):
         for message in self._unpacking.messages(data):
             assert isinstance(message, Question)
             self._server.asked(self, message)
+
+    @property
+    def seen_as(self) -> str:
+        """The address of the client's host; empty if it is the server's own."""
+        address: Any = self.transport and self.transport.getPeer()
+        return "" if address.host == LOOPBACK else str(address.host)
 
     def say(self, message: Message) -> None:
         """Tell the client, if it is still there."""
@@ -246,6 +253,9 @@ class Server(Service):
             case "listen":
                 session.is_listening = True
                 return None
+            case "open":
+                (fresh_id,) = question.arguments
+                return self.tables.open(fresh_id, session.seen_as)
             case "append":
                 return self._append(*question.arguments)
             case method:
