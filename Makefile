@@ -50,7 +50,7 @@ test: lint
 	$(if $(EVERYTHING),,@echo "Not root: without the tests of several machines, tests/machines.")
 	$(BIN)/python -m pytest $(if $(EVERYTHING),,-m "not root")
 
-simulate: $(VENV)/installed
+simulate: $(VENV)/developed
 	$(BIN)/python -m chatnet.testing.simulation --seeds $(SEEDS) --first $(FIRST)
 
 bench: $(VENV)/developed

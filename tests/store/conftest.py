@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from chatnet.store.postgres import PostgresLog
 from chatnet.store.postgres_database import PostgresDatabases
 from chatnet.store.sqlite import SqliteLog
 from chatnet.testing.postgres import Server
-from chatnet.world import RealFiles
+from chatnet.testing.simulation.database_server import Postgres
+from chatnet.testing.simulation.toys import Toys
+from chatnet.world import RealFiles, World
 
 
 class HandReactor(Clock):
@@ -76,6 +79,7 @@ class Disk:
         self.fatal: list[Failure] = []
         self._keys = 0
         self._opened: list[SqliteLog | PostgresLog] = []
+        self._simulation = ExitStack()
 
     def entropy(self, size: int) -> bytes:
         """Never twice the same."""
@@ -116,11 +120,36 @@ class Disk:
         self._opened.append(log)
         return log
 
+    def open_simulated(self) -> tuple[PostgresLog, Callable[[], None]]:
+        """Open the log in the simulator's database; and how to let time pass until all has settled."""
+        simulation = self._simulation.enter_context(Toys(1))
+        postgres = Postgres(simulation)
+        postgres.start()
+        opened: list[PostgresLog] = []
+
+        def start(world: World) -> None:
+            log = PostgresLog.open(
+                postgres.url,
+                world.databases,
+                world.reactor,
+                world.threads,
+                world.wall,
+                world.chance,
+                world.entropy,
+                self.rewound.append,
+            )
+            Deferred.fromCoroutine(log).addCallback(opened.append)
+
+        simulation.start(start)
+        simulation.run_while(lambda: not opened)
+        return opened[0], lambda: simulation.run(1.5)
+
     def close(self) -> None:
         """Close what is open."""
         for log in self._opened:
             now(log.close())
         self._opened.clear()
+        self._simulation.close()
 
 
 def now(answer: Any) -> Any:

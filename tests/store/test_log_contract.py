@@ -181,7 +181,11 @@ def on_postgres(disk: Any) -> Subject:
     return Subject(log, lambda: disk.reactor.advance(0))
 
 
-LOGS = [on_sqlite, on_postgres, over_amp, in_memory]
+def on_simulated_postgres(disk: Any) -> Subject:
+    return Subject(*disk.open_simulated())
+
+
+LOGS = [on_sqlite, on_postgres, on_simulated_postgres, over_amp, in_memory]
 
 
 @pytest.fixture(scope="module", params=LOGS, ids=lambda make: make.__name__)

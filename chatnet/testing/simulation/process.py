@@ -11,8 +11,7 @@ from twisted.application.service import IService
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from chatnet.errors import CannotStart
-from chatnet.store.database import Database
+from chatnet.testing.simulation.database import SimDatabases
 from chatnet.testing.simulation.files import SimFiles
 from chatnet.testing.simulation.programs import parse
 from chatnet.testing.simulation.reactor import SimReactor
@@ -40,13 +39,6 @@ class Status(NamedTuple):
         if self.signal is None:
             return f"exits with status {self.code}"
         return f"is ended by {signal.Signals(self.signal).name}"
-
-
-class NoDatabases:
-    """A simulated machine has none."""
-
-    def connect(self, url: str) -> Database:
-        raise CannotStart("There is no database in the simulator.")
 
 
 class SimProcess:
@@ -110,7 +102,7 @@ class SimProcess:
             processes=SimProcesses(self),
             threads=lambda size, name: cast(ThreadPool, self.new_pool(size, name)),
             stdio=SimStdio(self.terminal, self),
-            databases=NoDatabases(),
+            databases=SimDatabases(self),
         )
 
     def __str__(self) -> str:

@@ -24,6 +24,7 @@ from chatnet.testing.simulation.trace import Trace, without_addresses
 
 if TYPE_CHECKING:
     from chatnet.testing.simulation.process import SimProcess
+    from chatnet.testing.simulation.threads import SimThread
 
 COLLECT_EVERY = 1 << 18
 """After so many events garbage is collected: at no other time, for its finalizers are part of the run."""
@@ -38,7 +39,8 @@ class Simulation:
 
     ``now`` is its time in seconds. ``steps`` events happened so far; ``idle`` of them were the times of
     timers that had been cancelled. ``failures`` is what no run may have: an unhandled error in a simulated
-    process, or a use of the real world. ``running`` is the process whose code is running.
+    process, or a use of the real world. ``running`` is the process whose code is running; ``threads`` are
+    those that stand still; ``parcels`` is what messages of databases say, by their numbers.
     """
 
     def __init__(self, seed: int, detailed: bool = False) -> None:
@@ -53,6 +55,8 @@ class Simulation:
         self.network = Network(self)
         # What dead processes leave is kept to the end: its finalizers must not run in the middle of others.
         self.graveyard: list[Any] = []
+        self.threads: dict[SimThread, None] = {}
+        self.parcels: list[Any] = []
         self._events: list[tuple[float, int, SimProcess | None, Callable[..., object], tuple[Any, ...]]] = []
         self._counter = count()
         self._guard = Guard(self)
@@ -92,8 +96,11 @@ class Simulation:
 
     def _forget(self) -> None:
         """Drop all that the processes were. What their coroutines' ``finally`` does now is void."""
+        for thread in list(self.threads):
+            thread.interrupt()
         self._events.clear()
         self.graveyard.clear()
+        self.parcels.clear()
         self.hosts.clear()
         self.network.forget()
         hook, sys.unraisablehook = sys.unraisablehook, lambda _: None

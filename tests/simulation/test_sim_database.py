@@ -1,0 +1,470 @@
+"""The simulator's database: what is committed stays, in one order; all else may be lost, and takes time."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+
+from chatnet.entries import Draft
+from chatnet.errors import CannotStart, NoSuchRoom
+from chatnet.store import Refused
+from chatnet.store.database import Database, LeaseRow, Opened, Unavailable
+from chatnet.testing.simulation import SimProcess
+from chatnet.testing.simulation.database_server import Postgres
+from chatnet.testing.simulation.toys import Toys
+from chatnet.world import World
+
+Question = Callable[[Database], Any]
+
+
+class Client:
+    """A process that asks the database, one question after the other, on one connection until it fails."""
+
+    def __init__(self, simulation: Toys, postgres: Postgres, host: str = "alpha") -> None:
+        self.simulation = simulation
+        self._url = postgres.url
+        self._database: Database | None = None
+        self.process: SimProcess = simulation.start(self._start, host=host, name=f"client-{host}")
+
+    def _start(self, world: World) -> None:
+        self.world = world
+        self._pool = world.threads(1, "asking")
+        self._pool.start()
+
+    def asking(self, question: Question) -> Deferred[Any]:
+        """Its answer, or why there was none."""
+
+        def in_thread() -> Any:
+            try:
+                if self._database is None:
+                    self._database = self.world.databases.connect(self._url)
+                return question(self._database)
+            except Unavailable:
+                self.forget()
+                raise
+
+        return deferToThreadPool(self.world.reactor, self._pool, in_thread)
+
+    def forget(self) -> None:
+        """Give up the connection."""
+        if self._database is not None:
+            self._database.close()
+        self._database = None
+
+    def ask(self, question: Question, limit: float = 30.0) -> Any:
+        """Likewise, waiting for it."""
+        answers: list[Any] = []
+        self.asking(question).addBoth(answers.append)
+        self.simulation.run_while(lambda: not answers, limit)
+        if hasattr(answers[0], "raiseException"):
+            answers[0].raiseException()
+        return answers[0]
+
+
+@pytest.fixture
+def postgres(simulation: Toys) -> Postgres:
+    """A server that is up."""
+    return up(simulation)
+
+
+def up(simulation: Toys, lags: bool = False) -> Postgres:
+    postgres = Postgres(simulation, lags)
+    postgres.start()
+    simulation.run_while(lambda: postgres.server is None)
+    return postgres
+
+
+def opened(client: Client, *users: str) -> None:
+    client.ask(lambda database: database.open("the log"))
+    drafts = [Draft("register", user, user, "sha256:1", key(9_999)) for user in users]
+    if drafts:
+        client.ask(appending(*drafts))
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def post(user: str, number: int) -> Draft:
+    return Draft("post", user, user, f"{number}", key(number))
+
+
+def appending(*drafts: Draft) -> Question:
+    return lambda database: database.append(list(drafts), 1)[0]
+
+
+def texts(client: Client) -> list[str]:
+    """All posts that are committed, in their order."""
+    client.forget()
+    entries = client.ask(lambda database: database.page(0, None))
+    assert [entry.seq for entry in entries] == [*range(1, len(entries) + 1)]
+    return [entry.text for entry in entries if entry.kind == "post"]
+
+
+# ---- questions and answers ----
+
+
+def test_it_answers_after_a_while(simulation: Toys, postgres: Postgres) -> None:
+    """Answers and refusals are the embedded store's; what it refuses is raised where it was asked."""
+    client = Client(simulation, postgres)
+    opened(client, "alice")
+    asked = simulation.now
+    assert client.ask(appending(post("alice", 1), post("zoe", 2), post("alice", 1))) == [
+        2,
+        Refused(b"NO_SUCH_USER", "There is no user zoe."),
+        2,
+    ]
+    assert simulation.now > asked + 0.0005
+    with pytest.raises(NoSuchRoom):
+        client.ask(lambda database: database.history("bob", None))
+    assert client.ask(lambda database: database.head()) == 2
+    seen = client.ask(lambda database: database.open("another log"))
+    assert seen == Opened("the log", 2, seen_as=client.process.host.address)
+
+
+def test_who_has_no_such_url_cannot_start(simulation: Toys, postgres: Postgres) -> None:
+    """It is no database's; and one whose host nobody knows may yet come."""
+    client = Client(simulation, postgres)
+    with pytest.raises(CannotStart):
+        client.ask(lambda _: client.world.databases.connect("sqlite:///x"))
+    with pytest.raises(Unavailable, match="translate"):
+        client.ask(lambda _: client.world.databases.connect("postgresql://nowhere/x"))
+
+
+def test_batches_of_many_are_one_after_the_other(simulation: Toys, postgres: Postgres) -> None:
+    """Each stands together in the log, and each process's in their order; what is answered can be read."""
+    clients = [Client(simulation, postgres, host) for host in ("alpha", "beta", "gamma")]
+    opened(clients[0], "alice")
+    seqs: list[list[int]] = [[], [], []]
+    for number in range(20):
+        for at, client in enumerate(clients):
+            batch = [post("alice", 1000 * at + 10 * number + each) for each in range(3)]
+            client.asking(appending(*batch)).addCallback(seqs[at].extend)
+    simulation.run(10)
+    for seqs_of_one in seqs:
+        assert len(seqs_of_one) == 60
+        assert seqs_of_one == sorted(seqs_of_one)
+        assert all(first + 2 == last for first, last in zip(seqs_of_one[::3], seqs_of_one[2::3], strict=True))
+    assert sorted(seq for some in seqs for seq in some) == [*range(2, 182)]
+    assert len(texts(clients[0])) == 180
+
+
+# ---- the lease ----
+
+
+def test_the_lease_is_one_row(simulation: Toys, postgres: Postgres) -> None:
+    """Who saw it as it is takes it; it is renewed and let go by its epoch; whoever keeps it, is told of."""
+    seen: list[tuple[LeaseRow, LeaseRow]] = []
+    postgres.on_lease = lambda before, after: seen.append((before, after))
+    one, other = (Client(simulation, postgres, host) for host in ("alpha", "beta"))
+    with pytest.raises(Unavailable, match="no such table"):
+        one.ask(lambda database: database.lease())
+    opened(one)
+    assert one.ask(lambda database: database.lease()) == LeaseRow(0, 0, "")
+    assert one.ask(lambda database: database.take_lease(0, "one")) == 1
+    assert other.ask(lambda database: database.take_lease(0, "other")) is None
+    assert one.ask(lambda database: database.renew_lease(1, "one!")) is True
+    assert other.ask(lambda database: database.take_lease(2, "other")) == 2
+    assert one.ask(lambda database: database.renew_lease(1, "one")) is False
+    one.ask(lambda database: database.release_lease(1))
+    assert one.ask(lambda database: database.lease()) == LeaseRow(3, 2, "other")
+    other.ask(lambda database: database.release_lease(2))
+    assert other.ask(lambda database: database.renew_lease(2, "other")) is False
+    assert [after for _, after in seen] == [
+        LeaseRow(1, 1, "one"),
+        LeaseRow(2, 1, "one!"),
+        LeaseRow(3, 2, "other"),
+        LeaseRow(4, 2, ""),
+    ]
+
+
+# ---- the doorbell ----
+
+
+def listening(client: Client, rung: list[float], lost: list[float]) -> None:
+    bells: list[Database] = []
+
+    def listen(_: Database) -> Database:
+        bell = client.world.databases.connect(client._url)
+        bell.listen()
+        bells.append(bell)
+        return bell
+
+    simulation = client.simulation
+    bell = client.ask(listen)
+    reactor = client.world.reactor
+    bell.watch(reactor, lambda: rung.append(simulation.now), lambda: lost.append(simulation.now))
+
+
+def test_the_bell_rings_after_the_commit(simulation: Toys, postgres: Postgres) -> None:
+    """For everybody who listens; not for what added nothing."""
+    writer, hearer = Client(simulation, postgres), Client(simulation, postgres, "beta")
+    opened(writer, "alice")
+    rung: list[float] = []
+    listening(hearer, rung, [])
+    asked = simulation.now
+    writer.ask(appending(post("alice", 1)))
+    simulation.run(1)
+    assert len(rung) == 1
+    assert rung[0] > asked
+    writer.ask(appending(post("alice", 1)))
+    simulation.run(1)
+    assert len(rung) == 1
+
+
+def test_a_bell_is_lost_with_its_connection(simulation: Toys, postgres: Postgres) -> None:
+    """It says so, once, and rings no more; and so does one whose other end is silent."""
+    writer, hearer = Client(simulation, postgres), Client(simulation, postgres, "beta")
+    opened(writer, "alice")
+    rung: list[float] = []
+    lost: list[float] = []
+    listening(hearer, rung, lost)
+    postgres.end_sessions()
+    simulation.run(1)
+    assert len(lost) == 1
+    listening(hearer, rung, lost)
+    simulation.network.cut(postgres.host, hearer.process.host, both=False)
+    with pytest.raises(Unavailable):
+        writer.ask(appending(post("alice", 1)))
+    writer.ask(appending(post("alice", 1)))
+    simulation.run(7)
+    assert len(lost) == 2
+    assert rung == []
+
+
+# ---- faults ----
+
+
+def kill(postgres: Postgres) -> None:
+    postgres.kill()
+
+
+def end_sessions(postgres: Postgres) -> None:
+    postgres.end_sessions()
+
+
+def lose_power(postgres: Postgres) -> None:
+    postgres.host.power_off()
+    postgres.simulation.later(2.0, postgres.host.power_on)
+
+
+def cut(postgres: Postgres) -> None:
+    network, ends = postgres.simulation.network, (postgres.host, postgres.simulation.hosts["alpha"])
+    network.cut(*ends)
+    postgres.simulation.later(10.0, network.heal, *ends)
+
+
+def cut_answers(postgres: Postgres) -> None:
+    network, ends = postgres.simulation.network, (postgres.host, postgres.simulation.hosts["alpha"])
+    network.cut(*ends, False)
+    postgres.simulation.later(10.0, network.heal, *ends, False)
+
+
+def forget(postgres: Postgres) -> None:
+    for connection in postgres.simulation.network.connections():
+        connection.forget()
+
+
+FAULTS = [kill, end_sessions, lose_power, cut, cut_answers, forget]
+
+
+def under_way(seed: int, fault: Callable[[Postgres], None]) -> tuple[bool, bool]:
+    """A fault falls while a post is appended: did that take effect, and was it answered?"""
+    with Toys(seed) as simulation:
+        postgres = up(simulation)
+        client, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
+        opened(client, "alice")
+        client.ask(appending(post("alice", 1)))
+        answers: list[Any] = []
+        simulation.later(simulation.chance("test").random() * 0.01, fault, postgres)
+        client.asking(appending(post("alice", 2))).addBoth(answers.append)
+        simulation.run(9)
+        (answer,) = answers
+        simulation.run(9)
+        found = texts(other)
+        assert found in (["1"], ["1", "2"])
+        assert answer == [3] or answer.check(Unavailable)
+        client.forget()
+        assert client.ask(appending(post("alice", 2))) == [3]
+        assert texts(other) == ["1", "2"]
+        assert not simulation.verdict()
+        return len(found) == 2, answer == [3]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_was_under_way_took_effect_or_not_and_what_was_committed_stays(
+    fault: Callable[[Postgres], None],
+) -> None:
+    """A fault may fall before, in, and behind the commit. The same key tells; nothing is lost or doubled."""
+    seen = {under_way(seed, fault) for seed in range(40)}
+    # What was sent before the answers were cut is done.
+    never = set() if fault is cut_answers else {(False, False)}
+    assert seen == {(True, False), (True, True)} | never
+
+
+def test_whoever_asks_is_killed_and_it_may_have_taken_effect() -> None:
+    """A kill of the asking process can fall between the commit and the answer, too."""
+    seen: set[tuple[bool, bool]] = set()
+    for seed in range(25):
+        with Toys(seed) as simulation:
+            postgres = up(simulation)
+            client, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
+            opened(client, "alice")
+            answers: list[Any] = []
+            client.asking(appending(post("alice", 1))).addBoth(answers.append)
+            simulation.run(simulation.chance("test").random() * 0.01)
+            client.process.kill()
+            simulation.run(1)
+            seen.add((texts(other) == ["1"], bool(answers)))
+    assert seen == {(False, False), (True, False), (True, True)}
+
+
+def test_a_stopped_process_goes_on_with_its_answer(simulation: Toys, postgres: Postgres) -> None:
+    """What came while it stood still waits for it, as its threads do."""
+    client = Client(simulation, postgres)
+    opened(client, "alice")
+    answers: list[Any] = []
+    client.asking(appending(post("alice", 1))).addBoth(answers.append)
+    client.process.kill(signal.SIGSTOP)
+    simulation.run(20)
+    assert answers == []
+    client.process.kill(signal.SIGCONT)
+    simulation.run(1)
+    assert answers == [[2]]
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_a_silent_cut_is_noticed_after_some_seconds(both: bool, simulation: Toys, postgres: Postgres) -> None:
+    """While one waits for an answer, and while one connects."""
+    client = Client(simulation, postgres)
+    opened(client)
+    asked = simulation.now
+    simulation.network.cut(client.process.host, postgres.host, both)
+    with pytest.raises(Unavailable, match="timed out"):
+        client.ask(lambda database: database.head())
+    assert 3 < simulation.now - asked < 6
+    asked = simulation.now
+    with pytest.raises(Unavailable, match="timeout expired"):
+        client.ask(lambda database: database.head())
+    assert 2.9 < simulation.now - asked < 3.1
+    simulation.network.heal_all()
+    assert client.ask(lambda database: database.head()) == 0
+
+
+def test_a_short_cut_delays(simulation: Toys, postgres: Postgres) -> None:
+    """What was sent is sent again when the link is healed, and the connection lasts."""
+    client = Client(simulation, postgres)
+    opened(client)
+    network, ends = simulation.network, (client.process.host, postgres.host)
+    network.cut(*ends)
+    simulation.later(2.0, network.heal, *ends)
+    asked = simulation.now
+    assert client.ask(lambda database: database.head()) == 0
+    assert 2 < simulation.now - asked < 3
+
+
+def test_a_server_that_hangs_answers_when_it_goes_on(simulation: Toys, postgres: Postgres) -> None:
+    """Its kernel says that it is there: nobody but the asker itself gives up, by closing the connection."""
+    client = Client(simulation, postgres)
+    opened(client)
+    postgres.pause(60.0)
+    answers: list[Any] = []
+    client.asking(lambda database: database.head()).addBoth(answers.append)
+    simulation.run(30)
+    assert answers == []
+    assert client._database is not None
+    client._database.close()
+    simulation.run(1)
+    assert answers[0].check(Unavailable)
+    client.forget()
+    simulation.run(30)
+    assert client.ask(lambda database: database.head()) == 0
+
+
+def test_it_takes_only_so_many_connections(simulation: Toys, postgres: Postgres) -> None:
+    """One more is told so; and has room when another leaves."""
+    one, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
+    postgres.most_sessions = 1
+    opened(one)
+    with pytest.raises(Unavailable, match="too many clients"):
+        other.ask(lambda database: database.head())
+    one.process.kill()
+    simulation.run(1)
+    assert other.ask(lambda database: database.head()) == 0
+
+
+def test_it_can_be_read_only_for_a_while(simulation: Toys, postgres: Postgres) -> None:
+    """Who is connected still reads; nobody writes, and nobody new is let in, for he would want to write."""
+    one, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
+    opened(one, "alice")
+    postgres.is_read_only = True
+    assert one.ask(lambda database: database.head()) == 1
+    with pytest.raises(Unavailable, match="read-only"):
+        one.ask(appending(post("alice", 1)))
+    with pytest.raises(Unavailable, match="read-only"):
+        other.ask(lambda database: database.head())
+    postgres.is_read_only = False
+    assert one.ask(appending(post("alice", 1))) == [2]
+
+
+def test_a_full_disk_is_away_for_now(simulation: Toys, postgres: Postgres) -> None:
+    """Nothing was committed; there is room, and it is."""
+    client = Client(simulation, postgres)
+    opened(client, "alice")
+    postgres.host.disk.room = 0
+    with pytest.raises(Unavailable, match="full"):
+        client.ask(appending(post("alice", 1)))
+    postgres.host.disk.room = None
+    assert client.ask(appending(post("alice", 1))) == [2]
+
+
+def test_a_fail_over_to_a_standby_that_lags_loses_the_newest(simulation: Toys) -> None:
+    """And nothing else: the log is dense, and what comes next has the seqs of what was lost."""
+    postgres = up(simulation, lags=True)
+    client = Client(simulation, postgres)
+    opened(client, "alice")
+    for number in range(10):
+        client.ask(appending(post("alice", number)))
+        simulation.run(0.3)
+    postgres.fail_over(lag=1.0)
+    simulation.run(5)
+    left = texts(client)
+    assert 3 <= len(left) <= 8
+    assert left == [f"{number}" for number in range(len(left))]
+    assert client.ask(appending(post("alice", 99))) == [len(left) + 2]
+
+
+def test_a_pool_that_stops_waits_for_no_database(simulation: Toys, postgres: Postgres) -> None:
+    """Work that waits for an answer ends with none."""
+    client = Client(simulation, postgres)
+    opened(client)
+    answers: list[Any] = []
+    client.asking(lambda database: database.head()).addBoth(answers.append)
+    client.asking(lambda database: database.head()).addBoth(answers.append)
+    simulation.run(0.0006)
+    client.process.soon(client._pool.stop)
+    simulation.run(1)
+    assert [answer.type for answer in answers] == [Unavailable, Unavailable]
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_seed_tells_the_same_story_again(seed: int) -> None:
+    """Byte for byte, faults and all."""
+    stories = []
+    for _ in range(2):
+        with Toys(seed, detailed=True) as simulation:
+            postgres = up(simulation)
+            clients = [Client(simulation, postgres, host) for host in ("alpha", "beta")]
+            opened(clients[0], "alice")
+            for number in range(30):
+                for at, client in enumerate(clients):
+                    client.asking(appending(post("alice", 100 * at + number))).addErrback(lambda _: None)
+            simulation.later(0.01, postgres.kill)
+            simulation.run(20)
+            stories.append(simulation.trace.text())
+    assert stories[0] == stories[1]
