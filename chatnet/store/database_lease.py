@@ -19,7 +19,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.store.asker import Asker, Trouble
 from chatnet.store.database import Database, Databases, LeaseRow, Opened, Unavailable
-from chatnet.store.lease import Holder
+from chatnet.store.lease import Holder, parse_holder
 
 RENEW_SECONDS = 1.0
 """How often the holder raises the counter."""
@@ -106,11 +106,11 @@ class DatabaseLease:
 
         :raises Unavailable: the database cannot be had.
         """
-        return _parse(await self._look())
+        return parse_holder((await self._look()).holder)
 
     def is_held_by(self, holder: Holder) -> bool:
         """Was it ``holder`` when one last looked?"""
-        return self._row is not None and _parse(self._row) == holder
+        return self._row is not None and parse_holder(self._row.holder) == holder
 
     @property
     def is_free(self) -> bool:
@@ -262,10 +262,3 @@ class _Loop(LoopingCall):
 
 def _text(holder: Holder) -> str:
     return msgspec.json.encode(holder).decode()
-
-
-def _parse(row: LeaseRow) -> Holder | None:
-    try:
-        return msgspec.json.decode(row.holder, type=Holder) if row.holder else None
-    except msgspec.MsgspecError:
-        return None

@@ -25,6 +25,14 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     host: str = ""
 
 
+def parse_holder(text: str | bytes) -> Holder | None:
+    """The holder that a lease's text names; None if it is empty or torn."""
+    try:
+        return msgspec.json.decode(text, type=Holder) if text else None
+    except msgspec.MsgspecError:
+        return None
+
+
 class FlockLease:
     """The lease of one data directory."""
 
@@ -56,11 +64,11 @@ class FlockLease:
         if pid is None:
             return None
         try:
-            published = msgspec.json.decode(self._files.read(self._path), type=Holder)
-        except (OSError, msgspec.MsgspecError):
-            return Holder(pid)
+            published = parse_holder(self._files.read(self._path))
+        except OSError:
+            published = None
         # The text of an earlier holder stays until the new one has published its own.
-        return published if published.pid == pid else Holder(pid)
+        return published if published is not None and published.pid == pid else Holder(pid)
 
     def release(self) -> None:
         """Let it go; harmless if it is not held."""

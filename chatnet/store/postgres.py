@@ -15,7 +15,7 @@ from chatnet.entries import Draft, Entry
 from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.asker import Asker, Trouble
-from chatnet.store.database import Database, Databases
+from chatnet.store.database import Database, Databases, LeaseRow
 from chatnet.store.follower import Follower
 from chatnet.store.window import Window
 
@@ -138,6 +138,13 @@ class PostgresLog:
                 "A draft could not be stored and was refused: {draft}", Failure(error), draft=draft
             )
         return outcomes
+
+    async def lease(self) -> LeaseRow:
+        """The cluster's lease, as it stands.
+
+        :raises Unavailable: the database is away.
+        """
+        return await self._reader.ask_once(lambda database: database.lease())
 
     # ---- reading ----
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -26,7 +27,7 @@ from chatnet.worker.port import Clients, listen
 from chatnet.worker.router import Router
 from chatnet.worker.serving import Serving
 from chatnet.worker.siblings import Siblings, make_siblings
-from chatnet.worker.stores import PrimarysStore, Store
+from chatnet.worker.stores import Store, open_store
 from chatnet.worker.uplink import Uplink
 from chatnet.world import World
 
@@ -254,7 +255,10 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
         return Serving(store, Router(outboxes), hashing, token, rate, reactor, monotonic, world.entropy)
 
     siblings = make_siblings(options, masters, world)
-    worker = Worker(options, Clients(outboxes, pulse), pulse, pool, siblings, world, serve, open_store)
+    opening = partial(open_store, world)
+    worker = Worker(options, Clients(outboxes, pulse), pulse, pool, siblings, world, serve, opening)
+        options, Clients(outboxes, pulse), pulse, pool, siblings, world, serve, partial(open_store, world)
+    )
     worker.uplink = Uplink(
         masters,
         token,
@@ -267,13 +271,3 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
     )
     worker.uplink.setServiceParent(worker)
     return worker
-
-
-async def open_store(url: str, on_replaced: Callable[[], None], on_rewound: Callable[[int], None]) -> Store:
-    """The store at ``url``; the primary's for an empty one.
-
-    :raises CannotStart: it cannot be opened.
-    """
-    if not url:
-        return PrimarysStore(on_replaced)
-    raise CannotStart(f"The log is kept at {url}, and this chatnet cannot open that: update it")

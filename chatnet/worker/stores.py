@@ -9,7 +9,11 @@ from chatnet.addresses import Address
 from chatnet.entries import Entry
 from chatnet.link import Link
 from chatnet.store import Log
+from chatnet.store.database import Unavailable
+from chatnet.store.lease import parse_holder
+from chatnet.store.postgres import PostgresLog
 from chatnet.store.remote import RemoteLog
+from chatnet.world import World
 
 
 class FollowedLog(Log, Protocol):
@@ -71,3 +75,58 @@ class PrimarysStore:
 
     async def close(self) -> None:
         """What is asked of it waits for ever."""
+
+
+class DatabaseStore:
+    """A database that this process opens itself; ``on_replaced`` is called if it is another log's."""
+
+    def __init__(self, url: str, log: PostgresLog, on_replaced: Callable[[], None]) -> None:
+        self.url = url
+        self.log = log
+        self._on_replaced = on_replaced
+
+    @property
+    def is_reached(self) -> bool:
+        return not self.log.trouble
+
+    def attached(self, link: Link, log_id: str, epoch: int) -> None:
+        if log_id != self.log.log_id:
+            self._on_replaced()
+
+    def detached(self) -> None:
+        """It is not needed for anything here."""
+
+    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
+        """This primary serves a log that is not ours: it will be noticed when it says which."""
+
+    async def leader(self) -> Address | None:
+        try:
+            holder = parse_holder((await self.log.lease()).holder)
+        except Unavailable:
+            return None
+        return Address.parse(holder.address) if holder is not None and holder.address else None
+
+    async def close(self) -> None:
+        await self.log.close()
+
+
+async def open_store(
+    world: World, url: str, on_replaced: Callable[[], None], on_rewound: Callable[[int], None]
+) -> Store:
+    """The store at ``url``; the primary's for an empty one. Waits while the database is away.
+
+    :raises CannotStart: it can never be opened.
+    """
+    if not url:
+        return PrimarysStore(on_replaced)
+    log = await PostgresLog.open(
+        url=url,
+        databases=world.databases,
+        reactor=world.reactor,
+        threads=world.threads,
+        wall=world.wall,
+        chance=world.chance,
+        entropy=world.entropy,
+        on_rewound=on_rewound,
+    )
+    return DatabaseStore(url, log, on_replaced)
