@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import ChatnetError, StaleEpoch, WrongToken, WrongVersion
-from chatnet.gate import prove
+from chatnet.gate import NotPrimary, prove
 from chatnet.link import Link, Locator
 from chatnet.master.conversations import PATIENCE
 from chatnet.master.store import Store
@@ -193,13 +193,17 @@ class Replica(ReconnectingClientFactory):
         if not self.continueTrying or self._dialing or self._link is not None:
             return
         self._holder = holder
-        if self._holder is None:
-            self.retry()  # somebody has just let it go
+        if self._holder is None or self._is_me(self._holder):
+            self.retry()  # somebody has just let it go, or we have lost it, and it still names us
             return
         said = self._holder.address
         host, port = Address.parse(said) if said else self._usual(self._state)
         self._dialing = True
         self.connector = self._reactor.connectTCP(host, port, self, timeout=CONNECT_SECONDS)
+
+    def _is_me(self, holder: Holder) -> bool:
+        me = self._me()
+        return (holder.host, holder.pid, holder.started) == (me.host, me.pid, me.started)
 
     async def _take(self) -> bool:
         claim = self._claim()
@@ -250,7 +254,9 @@ class Replica(ReconnectingClientFactory):
         self._say(f"Standing by for the primary at {link.peer()}, epoch {self._epoch}")
 
     def _cannot_attach(self, failure: Failure, link: Link) -> None:
-        if not failure.check(ConnectionClosed):
+        if failure.check(NotPrimary):
+            link.abort()  # it was, and is no more: the lease will tell who is
+        elif not failure.check(ConnectionClosed):
             if failure.check(WrongToken, WrongVersion):
                 self.delay = REFUSED_DELAY
             if failure.check(ChatnetError):

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,6 +22,8 @@ from chatnet.world import Processes
 
 TELL_SECONDS = 1.0
 """How often they are told what has changed."""
+COME_SECONDS = 1.0
+"""How long a new primary waits for the replicas of other hosts, before it starts others."""
 
 
 @dataclass(eq=False)
@@ -77,13 +79,17 @@ class Replicas:
         self._telling = LoopingCall(self._each_second)
         self._telling.clock = clock
         self._stopping = False
+        self._coming: IDelayedCall | None = None
 
     def start(self, expected: Sequence[MasterIdentity] = ()) -> None:
         """Those that are ``expected`` may take a while to come back; the others are started."""
         for master in expected:
             if master.spawned and master.host == self._host:
                 self._miss(master)
-        self._settle()
+        if any(master.host != self._host for master in expected):
+            self._coming = self._clock.callLater(COME_SECONDS, self._all_came)
+        else:
+            self._settle()
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._telling.start(TELL_SECONDS, now=False).addErrback(
             lambda why: self._log.failure("The replicas are told nothing any more", why)
@@ -152,6 +158,10 @@ class Replicas:
 
     # ---- how many there are ----
 
+    def _all_came(self) -> None:
+        self._coming = None
+        self._settle()
+
     def _miss(self, master: MasterIdentity) -> None:
         if not self._missing.miss(master.pid, master, name_of(master)):
             self._note(f"{name_of(master)} is dead")
@@ -162,7 +172,7 @@ class Replicas:
 
     def _settle(self) -> None:
         """Start as many as are missing, and stop as many spawned ones as there are too many."""
-        if self._stopping:
+        if self._stopping or self._coming is not None:
             return
         others = [r for r in self._replicas.values() if not self._is_child(r) and not r.leaving]
         children = max(0, self._wanted - len(others) - len(self._missing))
@@ -215,6 +225,9 @@ class Replicas:
     def _end(self, number: int | None) -> None:
         self._stopping = True
         self._missing.let_go(number)
+        if self._coming is not None:
+            self._coming.cancel()
+            self._coming = None
         if self._telling.running:
             self._telling.stop()
 

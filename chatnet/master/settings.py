@@ -21,7 +21,8 @@ class Settings:
     """The options of the same names; ``usual_port`` is where clients look for the master unless told.
 
     ``spawned`` is the pid of the primary that started this process; None if a person did. ``store`` is the
-    URL of a store that other hosts share; empty for the one in the data directory.
+    URL of a store that other hosts share; empty for the one in the data directory. With ``token_by_environ``
+    the token is in the environment, which children have, too; else it is in ``token_file``.
     """
 
     data: Path
@@ -34,6 +35,7 @@ class Settings:
     replicas: int = 2
     spawned: int | None = None
     store: str = ""
+    token_by_environ: bool = False
     usual_port: int = MASTER_PORT
 
     @classmethod
@@ -42,6 +44,7 @@ class Settings:
     ) -> Settings:
         """The settings that twistd's options say, and the environment of the store's URL."""
         data = Path(options["data"])
+        store = options["store"] or environ.get(STORE_VARIABLE, "")
         return cls(
             data=data,
             listen=options["listen"] or Address("0.0.0.0", usual_port),
@@ -52,7 +55,9 @@ class Settings:
             post_rate=options["post-rate"],
             replicas=options["replicas"],
             spawned=options["spawned"],
-            store=options["store"] or environ.get(STORE_VARIABLE, ""),
+            store=store,
+            # The token of an embedded store is its master's own, and always in a file.
+            token_by_environ=bool(store and not options["token-file"] and environ.get("CHATNET_TOKEN")),
             usual_port=usual_port,
         )
 
@@ -82,7 +87,9 @@ class Settings:
 
     def _command(self, python: str, program: str, *options: str) -> list[str]:
         command = twistd(python, program, *options)
-        command += ["--data", str(self.data), "--token-file", str(self.token_file)]
+        command += ["--data", str(self.data)]
+        if not self.token_by_environ:
+            command += ["--token-file", str(self.token_file)]
         command += ["--post-rate", str(self.post_rate)]
         if self.ports is not None:
             command += ["--ports", f"{self.ports.start}-{self.ports.stop - 1}"]

@@ -60,7 +60,7 @@ def find_shared_token(settings: Settings, world: World, is_first: bool) -> Token
     :raises CannotStart: there is none, or its file holds none, and this is not the first master.
     """
     try:
-        if "CHATNET_TOKEN" in world.environ:
+        if settings.token_by_environ:
             return find_token(world.files, world.environ, None, settings.data)
         return find_token(world.files, {}, str(settings.token_file), settings.data)
     except CannotStart:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -233,11 +233,11 @@ class DatabaseLease:
             raise Unavailable("it does not answer") from error
 
     def _own(self, doing: Any) -> None:
-        """Something that is done in the background: that the database is away is no surprise, all else is."""
+        """What is done in the background: that the database is away, or that we close, is no surprise."""
         asking: Deferred[Any] = Deferred.fromCoroutine(doing)
         self._asking.add(asking)
         asking.addBoth(self._done, asking)
-        asking.addErrback(lambda why: why.trap(Unavailable))
+        asking.addErrback(lambda why: why.trap(Unavailable, CancelledError))
         asking.addErrback(lambda why: self._log.failure("The lease cannot be looked at", why))
 
     def _done(self, result: T, asking: Deferred[Any]) -> T:

@@ -71,6 +71,7 @@ class SimThread:
     def go(self, answer: object = None) -> None:
         """Begin; or go on with what was waited for."""
         if not self._greenlet.dead:
+            self._return_here()
             self._ran(self._greenlet.switch() if not self._greenlet else self._greenlet.switch(answer))
 
     def wait(self) -> Any:
@@ -89,7 +90,12 @@ class SimThread:
     def interrupt(self) -> None:
         """Have it end without what it waits for."""
         while self._greenlet:
+            self._return_here()
             self._ran(self._greenlet.throw(Interrupted))
+
+    def _return_here(self) -> None:
+        """When it waits or ends, who has it go on now goes on; that may run in another greenlet."""
+        self._greenlet.parent = getcurrent()
 
     def _ran(self, ended: tuple[bool, Any] | None) -> None:
         if ended is not None:

@@ -1,0 +1,201 @@
+"""Masters of several hosts around one database: roles follow the lease, and one at a time commands."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from chatnet.auth import TOKEN_BYTES
+from chatnet.testing.simulation import SimProcess, Simulation
+from chatnet.testing.simulation.database_server import Postgres
+from chatnet.testing.simulation.host import HOME
+
+TOKEN = "cd" * TOKEN_BYTES
+
+
+class Land:
+    """Hosts around a database; ``environ`` is what their programs are started with."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.postgres = Postgres(simulation)
+        self.postgres.start()
+        simulation.run_while(lambda: self.postgres.server is None)
+        self.environ = {"HOME": str(HOME), "CHATNET_STORE": self.postgres.url, "CHATNET_TOKEN": TOKEN}
+
+    def master(self, host: str, *arguments: str, **environ: str) -> SimProcess:
+        """A master is started by hand."""
+        where = self.simulation.host(host)
+        return where.start("chat-master", *arguments, environ={**self.environ, **environ})
+
+    def leaders(self) -> list[SimProcess]:
+        """Whoever commands."""
+        return [
+            process
+            for host in self.simulation.hosts.values()
+            for process in host.living("chat-master")
+            if getattr(getattr(process, "service", None), "_primary", None) is not None
+        ]
+
+    def leader(self) -> SimProcess:
+        (leader,) = self.leaders()
+        return leader
+
+    def wait_for(self, words: str, limit: float = 20.0) -> None:
+        """Until somebody's log says so."""
+        self.simulation.run_while(lambda: not self.simulation.trace.has(words), limit)
+
+    def wait_for_leader(self, *before: SimProcess, limit: float = 10.0) -> float:
+        """Until another than those commands; how long that took, in seconds."""
+        began = self.simulation.now
+        self.simulation.run_while(lambda: not [one for one in self.leaders() if one not in before], limit)
+        return self.simulation.now - began
+
+    def count(self, host: str, program: str) -> int:
+        return len(self.simulation.host(host).living(program))
+
+
+@pytest.fixture
+def simulation() -> Iterator[Simulation]:
+    """Fails the test on whatever no run may have."""
+    with Simulation(7) as made:
+        yield made
+        assert not made.verdict(), made.failures[0]
+
+
+@pytest.fixture
+def land(simulation: Simulation) -> Land:
+    """A primary and its workers on alpha, and a replica on beta."""
+    land = Land(simulation)
+    land.master("alpha")
+    land.wait_for("chatnet is up")
+    land.master("beta")
+    land.wait_for("standing by as a replica")
+    simulation.run(3)
+    return land
+
+
+def service(process: SimProcess) -> Any:
+    return cast(Any, process.service)
+
+
+def test_a_replica_elsewhere_counts_as_one_of_two(simulation: Simulation, land: Land) -> None:
+    """So one of those that the primary had started is stopped."""
+    assert land.leader().host.name == "alpha"
+    assert land.count("alpha", "chat-master") == 2
+    assert land.count("alpha", "chat-worker") == 3
+    assert land.count("beta", "chat-master") == 1
+    assert land.count("beta", "chat-worker") == 0
+
+
+def test_the_death_of_the_primarys_host_is_healed_in_six_seconds(simulation: Simulation, land: Land) -> None:
+    """Another host's master leads, in the next epoch, with workers and replicas of its own."""
+    simulation.host("alpha").power_off()
+    assert 2.0 < land.wait_for_leader() < 5.0
+    simulation.run(5)
+    assert land.leader().host.name == "beta"
+    assert service(land.leader())._primary.epoch == 2
+    assert land.count("beta", "chat-master") == 3
+    assert land.count("beta", "chat-worker") == 3
+
+
+def test_a_primary_that_cannot_renew_commands_no_more_before_another_does(
+    simulation: Simulation, land: Land
+) -> None:
+    """Cut off from the database alone, it stands by for the one that took over, in the same process."""
+    first = land.leader()
+    simulation.network.cut(simulation.host("alpha"), simulation.host("db"))
+    simulation.run_while(lambda: land.leaders(), 5)
+    assert land.wait_for_leader() > 0
+    assert land.leader().host.name == "beta"
+    simulation.network.heal(simulation.host("alpha"), simulation.host("db"))
+    simulation.run(10)
+    assert not first.is_dead
+    assert land.leader() is not first
+    assert land.count("alpha", "chat-worker") == 3
+    assert simulation.trace.has("could not be renewed")
+
+
+def test_a_hung_primary_that_goes_on_finds_its_lease_over(simulation: Simulation, land: Land) -> None:
+    """It obeys before it does anything else of note, and stands by."""
+    first = land.leader()
+    first.kill(signal.SIGSTOP)
+    took = land.wait_for_leader(first)
+    assert took < 6.0
+    second = next(one for one in land.leaders() if one is not first)
+    first.kill(signal.SIGCONT)
+    simulation.run(8)
+    assert land.leaders() == [second]
+
+
+def test_a_hung_primary_is_killed_by_a_replica_of_its_host(simulation: Simulation) -> None:
+    """On one machine with a database: its port is needed."""
+    land = Land(simulation)
+    land.master("alpha")
+    land.wait_for("chatnet is up")
+    simulation.run(3)
+    first = land.leader()
+    first.kill(signal.SIGSTOP)
+    simulation.run(12)
+    assert first.is_dead
+    assert land.leader() is not first
+    assert land.count("alpha", "chat-master") == 3
+    assert land.count("alpha", "chat-worker") == 3
+
+
+def test_an_absent_database_ends_nobody(simulation: Simulation, land: Land) -> None:
+    """For longer than what ends those that nobody needs; when it is back, somebody leads within seconds."""
+    before = {process for host in ("alpha", "beta") for process in simulation.host(host).living()}
+    land.postgres.host.power_off()
+    simulation.run(120)
+    assert land.leaders() == []
+    assert not [process for process in before if process.is_dead]
+    land.postgres.host.power_on()
+    land.wait_for_leader(limit=20)
+    simulation.run(10)
+    assert land.count("alpha", "chat-worker") == 3
+    assert not [process for process in before if process.is_dead and process.program == "chat-worker"]
+
+
+def test_handing_over_takes_no_three_seconds(simulation: Simulation, land: Land) -> None:
+    """A lease that was let go is free at once; the next primary may be on either host."""
+    first = land.leader()
+    simulation.host("alpha").start("chatnet", "stepdown", environ=land.environ)
+    assert land.wait_for_leader(first) < 2.0
+    simulation.run(5)
+    assert first.is_dead
+    land.leader()
+
+
+def test_whoever_asks_a_replica_is_sent_to_the_primary(simulation: Simulation, land: Land) -> None:
+    """Clients, workers and operators alike."""
+    gamma = simulation.host("gamma")
+    gamma.start("chat-worker", "--master", "beta", environ=land.environ)
+    carol = gamma.start("chat-client", "--master", "beta", "carol", environ={"HOME": str(HOME)})
+    status = gamma.start("chatnet", "status", "--master", "beta", environ=land.environ)
+    simulation.run(15)
+    assert "Logged in as carol." in carol.terminal.lines
+    assert land.count("gamma", "chat-worker") == 3
+    assert "primary  alpha" in status.terminal.lines[0]
+
+
+def test_a_master_with_another_token_is_refused(simulation: Simulation, land: Land) -> None:
+    """A host that joins an existing cluster gets no token of its own; it is told where to get it."""
+    del land.environ["CHATNET_TOKEN"]
+    stranger = land.master("gamma")
+    simulation.run(10)
+    assert stranger.is_dead
+    assert any("copy DATA/cluster.token" in line for line in stranger.terminal.errors)
+
+
+def test_stopping_the_cluster_stops_it_on_all_hosts(simulation: Simulation, land: Land) -> None:
+    """Asked anywhere; nothing is left."""
+    simulation.host("gamma").start("chat-worker", "--master", "alpha,beta", environ=land.environ)
+    simulation.run(10)
+    simulation.host("beta").start("chatnet", "stop", "--master", "beta", environ=land.environ)
+    simulation.run(20)
+    for host in ("alpha", "beta", "gamma"):
+        assert simulation.host(host).living() == []
