@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import apsw
+import msgspec
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from chatnet.addresses import Address
@@ -21,7 +21,7 @@ from chatnet.master.replicas import Replicas
 from chatnet.store import sqlite
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.store.sqlite import SqliteLog
-from chatnet.wire.replica import MasterIdentity, State
+from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.worker.uplink import Uplink
 from mutants.planting import Put
 
@@ -69,10 +69,10 @@ def the_dead_stay_in_the_registry(put: Put) -> None:
     def known(self: Replicas) -> State:
         state: State = real(self)
         carried = {each.worker.id: each for each in before.get(self, []) + state.workers}
-        before[self] = state.workers = list(carried.values())
-        return state
+        before[self] = list(carried.values())
+        return msgspec.structs.replace(state, workers=before[self])
 
-    before: dict[Replicas, list[Any]] = {}
+    before: dict[Replicas, list[Carried]] = {}
     real = put(Replicas, "_known", known)
 
 
