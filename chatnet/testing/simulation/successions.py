@@ -14,7 +14,7 @@ from chatnet.master.conversations import PATIENCE
 from chatnet.master.missing import RETURN_SECONDS, Kin, Missing
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Worker
-from chatnet.master.replica import FromPrimary, Inheritance, Replica
+from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import TELL_SECONDS
 from chatnet.store.lease import Holder
 from chatnet.wire.cluster import WorkerIdentity
@@ -24,6 +24,7 @@ from chatnet.world import World
 if TYPE_CHECKING:
     from chatnet.testing.simulation.process import SimProcess
     from chatnet.testing.simulation.simulation import Simulation
+    from chatnet.testing.simulation.sockets import SimSocket
 
 Probe = tuple[Any, str, Any]
 """What is put into the real code: the owner, the name, and what stands in for the real one."""
@@ -41,7 +42,8 @@ class Successions:
         self._simulation = simulation
         self._here: dict[int, dict[str, float]] = defaultdict(dict)
         self._gone: dict[int, dict[str, float]] = defaultdict(dict)
-        self._forgotten: set[Replica] = set()
+        # To whom a connection was forgotten on the way: they seem to hang, and do not.
+        self._out_of_touch: set[SimProcess] = set()
 
     def probes(self) -> list[Probe]:
         """What to put into the real code."""
@@ -92,15 +94,14 @@ class Successions:
         real_fell_silent, real_fence, real_send = Link.fell_silent, Replica._fence, Missing._send
 
         def fell_silent(link: Link) -> None:
-            if isinstance(link.locator, FromPrimary) and _is_forgotten(link):
-                self._forgotten.add(link.locator._replica)
+            if (other := _forgotten_end(link)) is not None:
+                self._out_of_touch.add(other)
             real_fell_silent(link)
 
         def fence(replica: Replica, holder: Holder) -> None:
             victim = self._process(holder.pid)
             leads = victim is not None and victim in victim.host.disk.locks.values()
-            ran = self._ran(victim) and replica not in self._forgotten
-            self._forgotten.discard(replica)
+            ran = self._ran(victim)
             real_fence(replica, holder)
             if victim is not None and victim.is_dead and (ran or not leads):
                 why = "which ran all the time" if leads else "which does not hold the lease"
@@ -128,14 +129,19 @@ class Successions:
     def _ran(self, process: SimProcess | None) -> bool:
         return (
             process is not None
+            and process not in self._out_of_touch
             and process.runs
             and process.reactor.running
             and process.runs_since < self._simulation.now - DISTURBED_SECONDS
         )
 
 
-def _is_forgotten(link: Link) -> bool:
-    connection = link.transport.socket.connection if link.transport is not None else None
-    if connection is None:
-        return False
-    return any(end.inbound is None or end.inbound.is_lost for end in (connection.client, connection.server))
+def _forgotten_end(link: Link) -> SimProcess | None:
+    """Whose end the other one is, if something between them forgot their connection."""
+    ours = link.transport.socket if link.transport is not None else None
+    if ours is None or ours.connection is None:
+        return None
+    ends: list[SimSocket] = [ours.connection.client, ours.connection.server]
+    if all(end.inbound is not None and not end.inbound.is_lost for end in ends):
+        return None
+    return next(end.process for end in ends if end is not ours)

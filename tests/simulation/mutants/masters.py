@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import apsw
+import msgspec
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from chatnet.addresses import Address
@@ -15,13 +15,13 @@ from chatnet.master.cluster import Cluster
 from chatnet.master.missing import Missing
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Worker
-from chatnet.master.replica import Replica
+from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replica as Attached
 from chatnet.master.replicas import Replicas
 from chatnet.store import sqlite
-from chatnet.store.lease import FlockLease, Holder
+from chatnet.store.lease import Holder
 from chatnet.store.sqlite import SqliteLog
-from chatnet.wire.replica import MasterIdentity, State
+from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.worker.uplink import Uplink
 from mutants.planting import Put
 
@@ -31,16 +31,15 @@ from mutants.planting import Put
 def a_replica_commands_without_the_lease(put: Put) -> None:
     """A replica that has lost its primary takes over, whether or not another was faster."""
 
-    def take(self: FlockLease) -> bool:
-        return bool(real(self) or self in bereaved)
+    async def take(self: Replica) -> bool:
+        taken: bool = await real(self)
+        if taken or self._since is None or not self.continueTrying:
+            return taken
+        self.stop()
+        self._won(Inheritance(self._state, self._since, self._how))
+        return True
 
-    def lost(self: Replica, hung: bool) -> None:
-        bereaved.add(self._lease)
-        real_lost(self, hung)
-
-    bereaved: set[FlockLease] = set()
-    real = put(FlockLease, "take", take)
-    real_lost = put(Replica, "_lost", lost)
+    real = put(Replica, "_take", take)
 
 
 def the_epoch_is_not_raised(put: Put) -> None:
@@ -69,10 +68,10 @@ def the_dead_stay_in_the_registry(put: Put) -> None:
     def known(self: Replicas) -> State:
         state: State = real(self)
         carried = {each.worker.id: each for each in before.get(self, []) + state.workers}
-        before[self] = state.workers = list(carried.values())
-        return state
+        before[self] = list(carried.values())
+        return msgspec.structs.replace(state, workers=before[self])
 
-    before: dict[Replicas, list[Any]] = {}
+    before: dict[Replicas, list[Carried]] = {}
     real = put(Replicas, "_known", known)
 
 
@@ -159,8 +158,8 @@ def a_lost_link_is_taken_for_death(put: Put) -> None:
 def the_lease_goes_before_the_store_is_closed(put: Put) -> None:
     """A primary that stops lets the lease go first, and then closes the store."""
 
-    async def stop(self: Primary, release: Callable[[], None]) -> None:
-        release()
+    async def stop(self: Primary, release: Callable[[], Awaitable[None]]) -> None:
+        await release()
         await real(self, release)
 
     real = put(Primary, "stop", stop)
@@ -169,10 +168,10 @@ def the_lease_goes_before_the_store_is_closed(put: Put) -> None:
 def handing_over_in_the_middle_of_a_batch(put: Put) -> None:
     """A primary that hands over does not wait until the batch under way is committed."""
 
-    async def stop(self: Primary, release: Callable[[], None]) -> None:
+    async def stop(self: Primary, release: Callable[[], Awaitable[None]]) -> None:
         if self._handing_over:
             await maybeDeferred(self._listening.stopListening)
-            release()
+            await release()
             await self._links.close()
         await real(self, release)
 
