@@ -1,0 +1,110 @@
+"""Other hosts: who is there is told to bring the host up to as many as wanted, and to kill who hangs."""
+
+from __future__ import annotations
+
+from in_memory import EPOCH, Master, Peer
+
+from chatnet.master.abroad import LOOK_SECONDS
+from chatnet.master.hosts import PATIENCE_SECONDS
+
+
+def abroad(master: Master, id: str, pid: int, supervisor: int = 0) -> Peer:
+    """A worker of another host, started by hand unless by a supervisor."""
+    return master.worker(id, pid, "there", spawned=supervisor != 0, supervisor=supervisor or 1)
+
+
+def test_the_first_worker_of_a_host_is_told_to_start_others(master: Master) -> None:
+    """Once, after a moment, with the epoch; the operator reads of it. Our own host's is told nothing."""
+    here = master.worker("here", 9, spawned=False)
+    first = abroad(master, "a", 50)
+    master.pass_time(PATIENCE_SECONDS - LOOK_SECONDS)
+    assert first.hears.kept == []
+    master.pass_time(10)
+    assert first.hears.kept == [2]
+    assert first.hears.epochs == [EPOCH]
+    assert here.hears.kept == []
+    assert "worker a on there (pid 50) is asked to start 2 others" in master.events()
+
+
+def test_a_host_that_is_complete_is_left_alone(master: Master) -> None:
+    """And one that has too many loses those that nobody would start again."""
+    first = abroad(master, "a", 50)
+    children = [abroad(master, "b", 51, 50), abroad(master, "c", 52, 50)]
+    master.pass_time(10)
+    assert first.hears.kept == []
+    orphan = abroad(master, "d", 53, 99)
+    master.pass_time(LOOK_SECONDS)
+    assert [peer.hears.shut_down for peer in (first, *children, orphan)] == [0, 0, 0, 1]
+    orphan.cut()
+    master.pass_time(10)
+    assert first.hears.kept == []
+
+
+def test_when_the_parent_is_lost_another_starts_those_that_are_missing(master: Master) -> None:
+    """The eldest that is left; those whose parent is gone live on."""
+    first = abroad(master, "a", 50)
+    second, third = abroad(master, "b", 51, 50), abroad(master, "c", 52, 50)
+    first.cut()
+    master.pass_time(10)
+    assert (second.hears.kept, third.hears.kept) == ([1], [])
+    assert second.hears.shut_down == third.hears.shut_down == 0
+
+
+def test_who_came_back_is_told_again(master: Master) -> None:
+    """What it was told may have been lost with its link."""
+    abroad(master, "a", 50).cut()
+    first = abroad(master, "a", 50)
+    master.pass_time(10)
+    first.cut()
+    again = abroad(master, "a", 50)
+    master.pass_time(10)
+    assert (first.hears.kept, again.hears.kept) == ([2], [2])
+
+
+def test_who_hangs_is_killed_by_one_of_its_host(master: Master) -> None:
+    """Its parent, when it has not come back for a while; one that was started by hand is not."""
+    first = abroad(master, "a", 50)
+    second, hung = abroad(master, "b", 51, 50), abroad(master, "c", 52, 50)
+    by_hand = abroad(master, "d", 53)
+    for peer in (hung, by_hand):
+        master.far_pulse.discard(peer.link)
+    master.pass_time(3.25)
+    assert not hung.connected
+    assert not first.hears.killed
+    master.pass_time(PATIENCE_SECONDS)
+    assert (first.hears.killed, second.hears.killed) == ([(52, 0)], [])
+
+
+def test_a_host_without_workers_is_forgotten(master: Master) -> None:
+    """Nobody is there to start one, until somebody comes."""
+    abroad(master, "a", 50).cut()
+    master.pass_time(10)
+    assert abroad(master, "b", 60).hears.kept == []
+    assert [event for event in master.events() if "asked" in event] == []
+
+
+def test_workers_of_our_own_host_that_others_keep_are_replaced(master: Master) -> None:
+    """They were started when the primary was elsewhere: two that keep the same would quarrel."""
+    by_hand = master.worker("a", 50, spawned=False)
+    kept = master.worker("b", 51, supervisor=50)
+    adopted = master.worker("c", 52)
+    master.adopted()
+    assert by_hand.hears.kept == [0]
+    assert (kept.hears.shut_down, adopted.hears.shut_down) == (0, 0)
+    assert len(master.reactor.running) == 2
+    kept.cut()
+    late = master.worker("d", 54, supervisor=50)
+    late.cut()
+    master.pass_time(10)
+    assert len(master.reactor.running) == 2
+
+
+def test_stopping_gives_no_more_orders(master: Master) -> None:
+    """Those whose parent is told to stop are stopped by it."""
+    first = abroad(master, "a", 50)
+    child = abroad(master, "b", 51, 50)
+    master.cluster.shut_down_all()
+    child.cut()
+    master.pass_time(10)
+    assert (first.hears.shut_down, child.hears.shut_down) == (1, 0)
+    assert first.hears.kept == []
