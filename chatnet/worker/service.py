@@ -257,8 +257,6 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
     siblings = make_siblings(options, masters, world)
     opening = partial(open_store, world)
     worker = Worker(options, Clients(outboxes, pulse), pulse, pool, siblings, world, serve, opening)
-        options, Clients(outboxes, pulse), pulse, pool, siblings, world, serve, partial(open_store, world)
-    )
     worker.uplink = Uplink(
         masters,
         token,

@@ -43,8 +43,8 @@ SILENCE_SECONDS = 60.0
 """After so many seconds of silence, whatever side of a connection was forgotten has noticed."""
 REST_SECONDS = 10.0
 """How long a whole cluster is watched at rest."""
-REST_EVENTS = (50, 5)
-"""How many events a second a cluster at rest may have, signs of life, and how many more for each client."""
+REST_EVENTS = (9, 5)
+"""How many events a second each process of a cluster at rest may have, signs of life, and each client."""
 STOP_SECONDS = 20.0
 """How long a cluster may take to stop."""
 LOOK_SECONDS = 0.25
@@ -237,7 +237,8 @@ class Run:
         if self._moves() > moves:
             self.violations.append(f"growth: {self._moves() - moves} sessions were moved at rest")
         events = simulation.steps - simulation.idle - before_rest
-        if events > (REST_EVENTS[0] + REST_EVENTS[1] * len(self._crowds)) * REST_SECONDS:
+        processes = len(self._vitals.living())
+        if events > (REST_EVENTS[0] * processes + REST_EVENTS[1] * len(self._crowds)) * REST_SECONDS:
             self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
 
     def _moves(self) -> int:
