@@ -25,6 +25,7 @@ from chatnet.master.conversations import (
     FromOperator,
     FromReplica,
 )
+from chatnet.master.draining import Draining
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.registry import Registry
@@ -229,6 +230,7 @@ class Master:
             clock=self.reactor,
             note=lambda what: self.registry.note(what, self.reactor.seconds()),
         )
+        self.draining = Draining(self.cluster, self.replicas)
         self.broadcast = Broadcast(self.log.window, EPOCH)
         self.pulse.start()
         self.far_pulse.start()
@@ -275,7 +277,7 @@ class Master:
             )
         if role == "replica":
             return FromReplica(self.replicas, self.over.append, EPOCH)
-        return FromOperator(self.status, self._stop, self._step_down)
+        return FromOperator(self.status, self._stop, self._step_down, self.draining.drain)
 
     def status(self, reached: str) -> ClusterStatus:
         return ClusterStatus(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from in_memory import EPOCH, Master, Peer
+import pytest
+from in_memory import EPOCH, HOST, Master, Peer
 
+from chatnet.errors import NoSuchHost, OnlyHost, PrimaryThere
 from chatnet.master.abroad import LOOK_SECONDS
 from chatnet.master.hosts import PATIENCE_SECONDS
+from chatnet.wire.operate import Drain
+from chatnet.wire.replica import Attach, MasterIdentity
 
 
 def abroad(master: Master, id: str, pid: int, supervisor: int = 0) -> Peer:
@@ -108,3 +112,74 @@ def test_stopping_gives_no_more_orders(master: Master) -> None:
     master.pass_time(10)
     assert (first.hears.shut_down, child.hears.shut_down) == (1, 0)
     assert first.hears.kept == []
+
+
+def drain(master: Master, host: str = "there") -> tuple[int, int]:
+    operator = Peer(master)
+    operator.prove("operator")
+    left = operator.ask(Drain, host=host)
+    return left["workers"], left["sessions"]
+
+
+def test_a_drained_host_is_emptied_and_then_stopped(master: Master) -> None:
+    """No clients are sent there, its sessions move, and when the last has gone, whoever is nobody's child is
+    told to stop; nobody is asked to start another. Asked again, it goes on."""
+    master.worker("here", 9, spawned=False)
+    first = abroad(master, "a", 50)
+    child = abroad(master, "b", 51, 50)
+    first.report(sessions=3)
+    child.report(sessions=2)
+    assert drain(master) == (2, 5)
+    assert set(master.registry.open()) == {"here"}
+    master.pass_time(1)
+    assert (first.hears.shed, child.hears.shed) == ([3], [2])
+    first.report(sessions=2, moving=2)
+    child.report(sessions=0)
+    assert drain(master) == (2, 2)
+    master.pass_time(10)
+    assert first.hears.shut_down == 0
+    first.report(sessions=0)
+    master.pass_time(1)
+    assert (first.hears.shut_down, child.hears.shut_down) == (1, 0)
+    assert (first.hears.kept, child.hears.kept) == ([], [])
+    child.cut()
+    first.cut()
+    assert drain(master) == (0, 0)
+
+
+def test_a_drained_host_whose_workers_are_started_again_is_as_any_other(master: Master) -> None:
+    """It gets clients, and is brought up to three."""
+    master.worker("here", 9, spawned=False)
+    first = abroad(master, "a", 50)
+    drain(master)
+    assert not first.hears.shut_down
+    first.cut()
+    master.pass_time(1)
+    again = abroad(master, "b", 60)
+    assert set(master.registry.open()) == {"here", "b"}
+    master.pass_time(10)
+    assert again.hears.kept == [2]
+
+
+def test_replicas_of_a_drained_host_stop_too(master: Master) -> None:
+    """They would become primary there."""
+    master.worker("here", 9, spawned=False)
+    peer = Peer(master)
+    peer.prove("replica")
+    peer.ask(Attach, master=MasterIdentity("there", 70, 0, False), seen=0)
+    assert drain(master) == (0, 0)
+    assert peer.hears.shut_down == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "error"), [("nowhere", NoSuchHost), ("there", OnlyHost), (HOST, PrimaryThere)]
+)
+def test_what_cannot_be_drained_is_said(master: Master, host: str, error: type[Exception]) -> None:
+    """Nothing is there, nothing would be left, or the primary is there; and nothing is done."""
+    first = abroad(master, "a", 50)
+    first.report(sessions=1)
+    with pytest.raises(error):
+        drain(master, host)
+    master.pass_time(2)
+    assert first.hears.shed == []
+    assert set(master.registry.open()) == {"a"}

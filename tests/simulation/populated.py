@@ -28,7 +28,7 @@ class Place:
         self.alpha.disk.write(HOME / "chatnet-data" / "cluster.token", f"{TOKEN}\n".encode())
         self.alpha.start("chat-master")
         simulation.run_while(lambda: not simulation.trace.has("chatnet is up"), 20)
-        users = simulation.host("beta").start("users", "alpha", *USERS)
+        self.users = users = simulation.host("beta").start("users", "alpha", *USERS)
         simulation.run(0.5)
         self.people = list(cast(Crowd, users.service).people.values())
         for person in self.people:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from populated import USERS, Place
 
-from chatnet.testing.simulation import Host, SimProcess, Simulation
+from chatnet.testing.checker import check
+from chatnet.testing.evidence import Evidence
+from chatnet.testing.history import Acknowledged, Lost
+from chatnet.testing.simulation import Host, SimProcess, Simulation, workload
 from chatnet.testing.simulation.host import HOME
+from chatnet.testing.simulation.run import read_log
+from chatnet.testing.simulation.workload import Crowd
+
+TALK = ("post", "join", "leave", "chat")
+"""What people do who stay connected."""
 
 
 @pytest.fixture
@@ -157,3 +166,24 @@ def test_a_host_without_a_cluster_ends_by_itself(simulation: Simulation, gamma: 
     gamma.living("chat-worker")[0].kill()
     simulation.run(10)
     assert gamma.living("chat-worker") == []
+
+
+def test_a_host_is_drained_while_people_post(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """Nothing is lost, nobody sees a lost connection, and nothing is left there, nor comes again."""
+    for step in workload.plan(simulation.chance("posts"), USERS, 200, simulation.now, 15.0):
+        if step.does in TALK:
+            simulation.schedule(step.time, place.users, cast(Crowd, place.users.service).does, (step,))
+    simulation.run(2)
+    lost = place.count(Lost)
+    operator = place.alpha.start("chatnet", "drain", "gamma")
+    simulation.run_while(lambda: not operator.is_dead, 60)
+    assert operator.status == (0, None)
+    assert gamma.living() == []
+    assert "Nothing of the cluster is left on gamma." in operator.terminal.lines
+    simulation.run(30)
+    assert gamma.living() == []
+    place.settle()
+    assert place.loads() == [8] * 3
+    assert place.count(Lost) == lost
+    assert place.count(Acknowledged) > 100
+    assert check(Evidence(place.history, read_log(place.alpha.disk))) == []

@@ -20,6 +20,7 @@ from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Event, Moved
 from chatnet.testing.simulation import nemesis, workload
+from chatnet.testing.simulation.disk import Disk
 from chatnet.testing.simulation.host import HOME
 from chatnet.testing.simulation.nemesis import Nemesis, Operator
 from chatnet.testing.simulation.probes import probes
@@ -128,7 +129,7 @@ class Run:
         if not self.violations:
             self._at_rest(before)
             self._stop()
-        self.log = self._read_log()
+        self.log = read_log(self._server.disk)
 
     # ---- the cluster and its users ----
 
@@ -208,7 +209,7 @@ class Run:
         lacking += self._uneven(people)
         lacking += (f"{person.name} is not settled" for person in people if not person.is_settled)
         if not lacking:
-            last = _last_visible(self._read_log(), [person.name for person in people])
+            last = _last_visible(read_log(self._server.disk), [person.name for person in people])
             behind = [person.name for person in people if not person.has_read(last[person.name])]
             lacking += (f"{name} has not read up to {last[name]}" for name in behind)
         return lacking
@@ -269,16 +270,17 @@ class Run:
     def _left(self) -> list[SimProcess]:
         return [process for operator in self._operators() for process in operator.host.living()]
 
-    def _read_log(self) -> list[Entry]:
-        # Nothing may be written that the simulated disk does not know of, not even by a recovery.
-        path = self._server.disk.real(STORE)
-        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-excl")
-        try:
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            rows = connection.execute("SELECT seq, time, kind, user, room, text, key FROM entry ORDER BY seq")
-            return [msgspec.convert(row, Entry) for row in rows]
-        finally:
-            connection.close()
+
+def read_log(disk: Disk) -> list[Entry]:
+    """The log of the embedded store on ``disk``."""
+    # Nothing may be written that the simulated disk does not know of, not even by a recovery.
+    connection = apsw.Connection(disk.real(STORE), flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-excl")
+    try:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        rows = connection.execute("SELECT seq, time, kind, user, room, text, key FROM entry ORDER BY seq")
+        return [msgspec.convert(row, Entry) for row in rows]
+    finally:
+        connection.close()
 
 
 def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
