@@ -73,6 +73,21 @@ class NoReplica(ChatnetError):
     sentence = "No replica stands by to hand over to; try again in a second."
 
 
+class NoSuchHost(ChatnetError):
+    code = b"NO_SUCH_HOST"
+    sentence = "Nothing of the cluster runs on {host}: chatnet status shows what its hosts are called."
+
+
+class OnlyHost(ChatnetError):
+    code = b"ONLY_HOST"
+    sentence = "No other host than {host} has workers: start one elsewhere first, with twistd chat-worker."
+
+
+class PrimaryThere(ChatnetError):
+    code = b"PRIMARY_THERE"
+    sentence = "The primary itself runs on {host}: hand over first, with chatnet stepdown."
+
+
 class BadName(ChatnetError):
     code = b"BAD_NAME"
     sentence = "{name} is not a name: a name has 1 to 32 of the letters a-z, digits, - and _."

@@ -10,9 +10,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.link import Link
-from chatnet.master.hosts import End, Keep, Order, OtherHost, Stop, children_of
+from chatnet.master.hosts import Empty, End, Keep, Order, OtherHost, Stop, children_of
 from chatnet.master.registry import Registry, Worker, name_of
-from chatnet.wire.cluster import Kill, SpawnWorkers
+from chatnet.wire.cluster import Kill, Shed, SpawnWorkers
 
 LOOK_SECONDS = 0.25
 """How often it is looked how many workers there are."""
@@ -45,6 +45,7 @@ class Abroad:
         self._shut_down = shut_down
         self._hosts: dict[str, OtherHost[Link]] = {}
         self._kept: dict[Worker[Link], int] = {}
+        self._emptied: dict[Worker[Link], float | None] = {}
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
 
@@ -65,13 +66,28 @@ class Abroad:
         if worker.identity.host != self._here:
             host = self._hosts.setdefault(worker.identity.host, OtherHost())
             host.is_back(worker.identity)
+            worker.draining = host.is_draining
 
     def lost(self, worker: Worker[Link], hung: bool) -> None:
         """Its link is gone; ``hung`` if that was for its silence."""
         self._kept.pop(worker, None)
+        self._emptied.pop(worker, None)
         host = self._hosts.get(worker.identity.host)
         if host is not None and hung and worker.identity.spawned:
             host.fell_silent(worker.identity)
+
+    def drain(self, name: str) -> None:
+        """Have the host called ``name``, which is not ours, emptied, and then its workers stopped.
+
+        It is forgotten with the last of them; a worker that is started there later is as any other.
+        """
+        if (host := self._hosts.get(name)) is None:
+            return
+        if not host.is_draining:
+            self._note(f"{name} is to be drained: its sessions move elsewhere, then its workers stop")
+        host.drain()
+        for worker in self._on(name):
+            worker.draining = True
 
     def _look(self) -> None:
         for name, host in list(self._hosts.items()):
@@ -86,7 +102,7 @@ class Abroad:
 
         They may have been started when the primary was elsewhere.
         """
-        workers = self._on(self._here)
+        workers = [worker for worker in self._on(self._here) if not worker.leaving]
         disowned: list[Worker[Link]] = []
         for parent in workers:
             if children := children_of(parent, workers):
@@ -95,7 +111,7 @@ class Abroad:
         return disowned
 
     def _on(self, host: str) -> list[Worker[Link]]:
-        return [worker for worker in self._registry.staying() if worker.identity.host == host]
+        return [worker for worker in self._registry.workers() if worker.identity.host == host]
 
     # ---- orders ----
 
@@ -104,6 +120,8 @@ class Abroad:
             match order:
                 case Keep():
                     self._keep(order)
+                case Empty(worker, count):
+                    self._empty(worker, count)
                 case Stop(worker, why):
                     self._note(f"{worker.name} {why}")
                     self._shut_down(worker)
@@ -120,6 +138,13 @@ class Abroad:
         self._note(f"{parent.name} {order.why}")
         told = parent.link.callRemote(SpawnWorkers, epoch=self._epoch, count=count)
         told.addErrback(self._not_told, parent)
+
+    def _empty(self, worker: Worker[Link], count: int) -> None:
+        if self._emptied.get(worker) == worker.reported:
+            return  # until its next report nobody knows better
+        self._emptied[worker] = worker.reported
+        told = worker.link.callRemote(Shed, epoch=self._epoch, count=count)
+        told.addErrback(self._not_told, worker)
 
     def _not_told(self, failure: Failure, worker: Worker[Link]) -> None:
         self._log.info("{name} did not do as it was told: {why}", name=worker.name, why=failure.value)

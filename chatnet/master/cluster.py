@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.errors import NoWorkers
+from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
 from chatnet.link import Link
 from chatnet.master.abroad import Abroad
 from chatnet.master.balance import Balance
@@ -194,6 +194,20 @@ class Cluster:
             )
             for worker in self._registry.workers()
         ]
+
+    def drain(self, host: str) -> tuple[int, int]:
+        """Empty ``host`` and stop its workers: so many of them, and so many sessions, are still there.
+
+        :raises PrimaryThere: it is our own. :raises OnlyHost: no other has workers.
+        """
+        if host == self._host:
+            raise PrimaryThere.of(host=host)
+        there = [worker for worker in self._registry.workers() if worker.identity.host == host]
+        elsewhere = (worker for worker in self._registry.open().values() if worker not in there)
+        if there and not any(elsewhere):
+            raise OnlyHost.of(host=host)
+        self._abroad.drain(host)
+        return len(there), sum(worker.load.sessions for worker in there)
 
     # ---- stopping ----
 

@@ -19,7 +19,7 @@ from chatnet.master.replicas import Replica, Replicas
 from chatnet.pulse import Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
-from chatnet.wire.operate import ClusterStatus, Status, StepDown, Stop
+from chatnet.wire.operate import ClusterStatus, Drain, Status, StepDown, Stop
 from chatnet.wire.replica import Attach, MasterIdentity
 
 PULSE_TICK, PING_EVERY, PATIENCE = 0.25, 1.0, 3.0
@@ -153,14 +153,16 @@ class FromReplica(Locator):
 
 
 class FromOperator(Locator):
-    """An operator. ``status(reached)``, ``stop()`` and ``step_down()`` are the primary's."""
+    """An operator. ``status(reached)``, ``stop()``, ``step_down()`` and ``drain(host)`` are the primary's."""
 
     def __init__(
         self,
         status: Callable[[str], ClusterStatus],
         stop: Callable[[], None],
         step_down: Callable[[], None],
+        drain: Callable[[str], tuple[int, int]],
     ) -> None:
+        self._drain = drain
         self._status = status
         self._stop = stop
         self._step_down = step_down
@@ -178,3 +180,8 @@ class FromOperator(Locator):
     def step_down(self) -> dict[str, Any]:
         self._step_down()
         return {}
+
+    @Drain.responder
+    def drain(self, host: str) -> dict[str, Any]:
+        workers, sessions = self._drain(host)
+        return {"workers": workers, "sessions": sessions}

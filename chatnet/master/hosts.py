@@ -16,6 +16,9 @@ from chatnet.wire.cluster import WorkerIdentity
 PATIENCE_SECONDS = 3.0
 """For how long workers may be too few, or one that fell silent away, before anything is done."""
 
+DRAIN_SECONDS = 2.0
+"""For how long clients that were sent to a host may still arrive, once it is to be emptied."""
+
 L = TypeVar("L")
 
 
@@ -26,6 +29,14 @@ class Keep(Generic[L]):
     parent: Worker[L]
     count: int
     why: str
+
+
+@dataclass(frozen=True)
+class Empty(Generic[L]):
+    """``worker`` is to move ``count`` sessions elsewhere."""
+
+    worker: Worker[L]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class End(Generic[L]):
     hung: WorkerIdentity
 
 
-Order = Keep[L] | Stop[L] | End[L]
+Order = Keep[L] | Empty[L] | Stop[L] | End[L]
 
 
 def is_child(worker: WorkerIdentity, parent: WorkerIdentity) -> bool:
@@ -99,6 +110,21 @@ def thin(workers: Sequence[Worker[L]], wanted: int) -> list[Order[L]]:
     return orders
 
 
+def drain(workers: Sequence[Worker[L]], may_stop: bool) -> list[Order[L]]:
+    """What empties a host, and then, if it may, stops its ``workers``: all that it has.
+
+    Children are stopped by their parents.
+    """
+    full: list[Order[L]] = [Empty(worker, worker.staying) for worker in workers if worker.staying > 0]
+    if not may_stop or full or any(worker.load.sessions for worker in workers):
+        return full
+    return [
+        Stop(worker, "has no sessions any more; it is stopped")
+        for worker in workers
+        if not (worker.leaving or has_parent(worker, workers))
+    ]
+
+
 @dataclass
 class _Silent:
     identity: WorkerIdentity
@@ -111,6 +137,7 @@ class OtherHost(Generic[L]):
 
     def __init__(self) -> None:
         self._short = 0.0
+        self._drained: float | None = None
         self._silent: dict[str, _Silent] = {}
 
     def fell_silent(self, worker: WorkerIdentity) -> None:
@@ -121,15 +148,29 @@ class OtherHost(Generic[L]):
         """It has a link again."""
         self._silent.pop(worker.id, None)
 
+    @property
+    def is_draining(self) -> bool:
+        """Is it to be emptied?"""
+        return self._drained is not None
+
+    def drain(self) -> None:
+        """From now on, empty it."""
+        if self._drained is None:
+            self._drained = 0.0
+
     def look(self, workers: Sequence[Worker[L]], wanted: int, seconds: float) -> list[Order[L]]:
         """What is to be done, ``seconds`` after the last look. There is at least one of ``workers``."""
         orders = self._end_silent(workers, seconds)
+        if self._drained is not None:
+            self._drained += seconds
+            return orders + drain(workers, may_stop=self._drained >= DRAIN_SECONDS)
+        return orders + self._keep([worker for worker in workers if not worker.leaving], wanted, seconds)
+
+    def _keep(self, workers: Sequence[Worker[L]], wanted: int, seconds: float) -> list[Order[L]]:
         self._short = self._short + seconds if len(workers) < wanted else 0.0
-        if self._short >= PATIENCE_SECONDS:
-            orders += fill(workers, wanted)
-        elif len(workers) > wanted:
-            orders += thin(workers, wanted)
-        return orders
+        if workers and self._short >= PATIENCE_SECONDS:
+            return fill(workers, wanted)
+        return thin(workers, wanted) if len(workers) > wanted else []
 
     def _end_silent(self, workers: Sequence[Worker[L]], seconds: float) -> list[Order[L]]:
         orders: list[Order[L]] = []

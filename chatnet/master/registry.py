@@ -21,7 +21,7 @@ class Worker(Generic[L]):
     """One registration of a worker: it ends with its ``link``.
 
     ``posts`` and ``deliveries`` are per second, over the time between its last two reports. One that is
-    ``leaving`` was told to stop.
+    ``leaving`` was told to stop; one that is ``draining`` will be, once its sessions have moved.
     """
 
     identity: WorkerIdentity
@@ -31,6 +31,7 @@ class Worker(Generic[L]):
     posts: float = 0.0
     deliveries: float = 0.0
     leaving: bool = False
+    draining: bool = False
 
     @property
     def name(self) -> str:
@@ -40,7 +41,7 @@ class Worker(Generic[L]):
     @property
     def takes_clients(self) -> bool:
         """Can clients be sent to it?"""
-        return not (self.leaving or self.load.opening)
+        return not (self.leaving or self.draining or self.load.opening)
 
     @property
     def staying(self) -> int:

@@ -200,6 +200,15 @@ class Replicas:
             if not self._is_child(replica):
                 self._shut_down(replica)
 
+    def shut_down_on(self, host: str) -> int:
+        """Tell those on ``host`` to stop, whoever started them: so many are there."""
+        there = [replica for replica in self._replicas.values() if replica.identity.host == host]
+        for replica in there:
+            self._shut_down(replica)
+        if there:
+            self._settle()
+        return len(there)
+
     async def stop(self) -> None:
         """Stop this host's spawned replicas; wait for them and for all others that were told to stop.
 

@@ -22,6 +22,7 @@ from chatnet.master.conversations import (
     FromReplica,
     FromWorker,
 )
+from chatnet.master.draining import Draining
 from chatnet.master.ground import Ground, find_ground
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
@@ -303,6 +304,7 @@ def _make_door(
     primary: Primary,
 ) -> Callable[[], Locator]:
     epoch, log_id, served = reign.epoch, reign.log.log_id, reign.served
+    draining = Draining(cluster, replicas)
     broadcast = None if served is None else Broadcast(served.window, epoch)
 
     def over(seen: int) -> None:
@@ -321,7 +323,7 @@ def _make_door(
         if role == "replica":
             return FromReplica(replicas, over, epoch)
         if role == "operator":
-            return FromOperator(primary.status, primary.stop_cluster, primary.step_down)
+            return FromOperator(primary.status, primary.stop_cluster, primary.step_down, draining.drain)
         raise NotAllowed.of(command=f"in the role {role}", hint="a role is worker, replica or operator")
 
     return lambda: Door(cluster, epoch, token, admit, pulse, world.entropy, world.reactor)

@@ -5,5 +5,6 @@ asking      find the primary, and prove the token
 status      what the cluster is doing, as a table or as JSON
 watch       that table again each second, through takeovers
 stop        stop the whole cluster
+drain       empty a host, and wait until nothing is left there
 stepdown    have the primary hand over to a replica
 """

@@ -15,6 +15,7 @@ from twisted.python import usage
 from chatnet.auth import find_token
 from chatnet.errors import CannotStart
 from chatnet.operator.asking import reach
+from chatnet.operator.drain import drain
 from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
@@ -59,6 +60,18 @@ class StepDownOptions(CommandOptions):
     longdesc = "Has the primary hand over to a replica and exit; workers and clients go on."
 
 
+class DrainOptions(CommandOptions):
+    """What ``drain`` is told."""
+
+    synopsis = "[options] HOST"
+    longdesc = (
+        "Moves all sessions of a host to others and stops what runs there, so that it can be taken away."
+    )
+
+    def parseArgs(self, host: str) -> None:  # type: ignore[override]
+        self["host"] = host
+
+
 class Options(usage.Options):
     """The command, and its options."""
 
@@ -66,12 +79,13 @@ class Options(usage.Options):
     subCommands = [
         ["status", None, StatusOptions, "Show what the cluster is doing."],
         ["stop", None, StopOptions, "Stop the whole cluster."],
+        ["drain", None, DrainOptions, "Empty a host, so that it can be taken away."],
         ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
     ]
 
     def postOptions(self) -> None:
         if self.subCommand is None:
-            raise usage.UsageError("Say what to do: chatnet status, stop or stepdown.")
+            raise usage.UsageError("Say what to do: chatnet status, stop, drain or stepdown.")
 
 
 async def run(command: str, options: CommandOptions, world: World) -> None:
@@ -90,6 +104,8 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
             status = await ask_status(link)
             world.stdio.say(as_json(status) if options["json"] else as_table(status))
             link.abort()
+        elif command == "drain":
+            world.stdio.say(await drain(options["host"], masters, token, link, world))
         elif command == "stepdown":
             world.stdio.say(await step_down(masters, token, link, world))
         else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from chatnet.errors import NoReplica
-from chatnet.wire.arguments import Command, Packed, declared
+from chatnet.errors import NoReplica, NoSuchHost, OnlyHost, PrimaryThere
+from chatnet.wire.arguments import Command, Number, Packed, Text, declared
 
 
 class MasterStatus(msgspec.Struct, frozen=True):
@@ -65,3 +65,15 @@ class StepDown(Command):
     """Hand over to a replica. Answered at once; the link closes when the lease is let go."""
 
     errors = declared(NoReplica)
+
+
+class Drain(Command):
+    """Move all sessions of ``host`` elsewhere, and then stop all that runs there.
+
+    Answered at once: so many are left. To be asked again until no worker is; a host that is empty stays so
+    until somebody starts a worker there.
+    """
+
+    arguments = [(b"host", Text())]
+    response = [(b"workers", Number()), (b"sessions", Number())]
+    errors = declared(NoSuchHost, OnlyHost, PrimaryThere)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.protocol import Factory
@@ -195,9 +195,16 @@ class Uplink(Service):
                 await deferLater(self._reactor, delay)
 
     async def _next(self) -> Address:
-        if self._whereabouts.begins and (leader := await self._worker.leader()) is not None:
+        if self._whereabouts.begins and (leader := await self._leader()) is not None:
             self._whereabouts.told(leader)
         return self._whereabouts.next()
+
+    async def _leader(self) -> Address | None:
+        asking = Deferred.fromCoroutine(self._worker.leader())
+        try:
+            return await asking.addTimeout(CONNECT_SECONDS, self._reactor)
+        except TimeoutError:
+            return None  # the store is away, or hangs: the masters that were named may be there
 
     async def _attempt(self, master: Address) -> float:
         """Try to be the worker of the primary at ``master``; after how many seconds to try the next one."""

@@ -25,6 +25,7 @@ from chatnet.master.conversations import (
     FromOperator,
     FromReplica,
 )
+from chatnet.master.draining import Draining
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.registry import Registry
@@ -35,7 +36,16 @@ from chatnet.supervisor import Supervisor
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
-from chatnet.wire.cluster import Load, Register, Report, Shed, Shutdown, WorkerIdentity
+from chatnet.wire.cluster import (
+    Kill,
+    Load,
+    Register,
+    Report,
+    Shed,
+    Shutdown,
+    SpawnWorkers,
+    WorkerIdentity,
+)
 from chatnet.wire.log import Committed
 from chatnet.wire.operate import ClusterStatus
 from chatnet.wire.replica import Attach, Carried, MasterIdentity, State
@@ -65,6 +75,20 @@ class Hears(Locator):
         self.shut_down = 0
         self.shed: list[int] = []
         self.states: list[State] = []
+        self.kept: list[int] = []
+        self.killed: list[tuple[int, int]] = []
+
+    @SpawnWorkers.responder
+    def keep_children(self, epoch: int, count: int) -> dict[str, Any]:
+        self.epochs.append(epoch)
+        self.kept.append(count)
+        return {}
+
+    @Kill.responder
+    def kill_one(self, epoch: int, pid: int, started: int) -> dict[str, Any]:
+        self.epochs.append(epoch)
+        self.killed.append((pid, started))
+        return {}
 
     @Told.responder
     def told(self, state: State) -> dict[str, Any]:
@@ -206,6 +230,7 @@ class Master:
             clock=self.reactor,
             note=lambda what: self.registry.note(what, self.reactor.seconds()),
         )
+        self.draining = Draining(self.cluster, self.replicas)
         self.broadcast = Broadcast(self.log.window, EPOCH)
         self.pulse.start()
         self.far_pulse.start()
@@ -252,7 +277,7 @@ class Master:
             )
         if role == "replica":
             return FromReplica(self.replicas, self.over.append, EPOCH)
-        return FromOperator(self.status, self._stop, self._step_down)
+        return FromOperator(self.status, self._stop, self._step_down, self.draining.drain)
 
     def status(self, reached: str) -> ClusterStatus:
         return ClusterStatus(
@@ -283,11 +308,13 @@ class Master:
         assert peer.ask(Attach, master=identity, seen=0) == {"epoch": EPOCH}
         return peer
 
-    def worker(self, id: str, pid: int = 1, host: str = HOST, spawned: bool = True) -> Peer:
-        """A worker that has registered."""
+    def worker(
+        self, id: str, pid: int = 1, host: str = HOST, spawned: bool = True, supervisor: int = SUPERVISOR
+    ) -> Peer:
+        """A worker that has registered; a spawned one was started by ``supervisor``."""
         peer = Peer(self)
         peer.prove("worker")
-        identity = WorkerIdentity(id, host, pid, "0.0.0.0:5", False, SUPERVISOR if spawned else 0)
+        identity = WorkerIdentity(id, host, pid, "0.0.0.0:5", False, supervisor if spawned else 0)
         answer = {"log": "memory", "store": "", "epoch": EPOCH}
         assert peer.ask(Register, worker=identity, seen=0) == answer
         return peer

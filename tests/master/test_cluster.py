@@ -107,7 +107,7 @@ def test_an_adopted_worker_that_hangs_is_killed_at_once(master: Master) -> None:
     master.processes.living[50] = 7
     hung = Peer(master)
     hung.prove("worker")
-    hung.ask(Register, worker=WorkerIdentity("a", HOST, 50, "0.0.0.0:5", False, True, 7), seen=0)
+    hung.ask(Register, worker=WorkerIdentity("a", HOST, 50, "0.0.0.0:5", False, 99, 7), seen=0)
     master.far_pulse.discard(hung.link)
     master.pass_time(PATIENCE + 0.5)
     assert master.processes.sent == [(50, signal.SIGKILL)]

@@ -34,7 +34,7 @@ def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "explained"),
-    [([], ["status", "stop", "stepdown"]), (["status"], ["--json", "--watch", "--master"])],
+    [([], ["status", "stop", "drain", "stepdown"]), (["status"], ["--json", "--watch", "--master"])],
 )
 def test_help_explains(typed: list[str], explained: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """The commands, and the options of each; exit status 0."""

@@ -119,7 +119,7 @@ class Worker:
         self.kept: list[int] = []
         self.killed: list[tuple[int, int]] = []
         self.has_store = False
-        self.leads: Address | None = None
+        self.leads: Address | Deferred[Address | None] | None = None
 
     def identity(self) -> WorkerIdentity:
         return WORKER
@@ -140,7 +140,7 @@ class Worker:
         return self.has_store
 
     async def leader(self) -> Address | None:
-        return self.leads
+        return await self.leads if isinstance(self.leads, Deferred) else self.leads
 
     def shed(self, count: int) -> None:
         self.shed_counts.append(count)
@@ -428,6 +428,15 @@ def test_the_store_says_where_the_primary_is() -> None:
     up.reactor.pass_time(0.3)
     assert up.reactor.refuse() == "far"
     up.reactor.pass_time(0.6)
+    assert up.reactor.refuse() == "one"
+
+
+def test_a_store_that_hangs_holds_nobody_up() -> None:
+    """The masters that were named are looked for all the same."""
+    up = Up("one")
+    up.worker.leads = Deferred()
+    up.reactor.refuse()
+    up.reactor.pass_time(1.2)
     assert up.reactor.refuse() == "one"
 
 

@@ -1,0 +1,61 @@
+"""``chatnet drain``: empty a host, and wait until nothing is left there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.task import deferLater
+
+from chatnet.addresses import Address
+from chatnet.auth import Token
+from chatnet.errors import CannotStart, NoSuchHost, OnlyHost, PrimaryThere
+from chatnet.link import Link
+from chatnet.operator.asking import reach
+from chatnet.wire.operate import Drain
+from chatnet.world import World
+
+ASK_EVERY = 1.0
+PATIENCE_SECONDS = 60.0
+"""How long nothing may change; it takes a client half of that to be moved, at most."""
+
+
+async def drain(host: str, masters: Sequence[Address], token: Token, link: Link, world: World) -> str:
+    """Have the primary at the other end of ``link``, or the next one, empty ``host``; a sentence once it is.
+
+    :raises CannotStart: it cannot be emptied, or nothing changes any more.
+    """
+    last: tuple[int, int] | None = None
+    deadline = world.monotonic() + PATIENCE_SECONDS
+    while world.monotonic() < deadline:
+        try:
+            answer = await link.callRemote(Drain, host=host)
+        except (NoSuchHost, OnlyHost, PrimaryThere) as error:
+            raise CannotStart(str(error)) from error
+        except ConnectionClosed:
+            link = await _find_again(masters, token, link, world)
+            continue
+        left = answer["workers"], answer["sessions"]
+        if not left[0]:
+            link.abort()
+            return f"Nothing of the cluster is left on {host}."
+        if left != last:
+            last, deadline = left, world.monotonic() + PATIENCE_SECONDS
+            world.stdio.say(f"{_many(left[1], 'session')} on {_many(left[0], 'worker')} left on {host}.")
+        await deferLater(world.reactor, ASK_EVERY)
+    raise CannotStart(
+        f"For a minute nothing has changed on {host}; look at chatnet status and the logs there."
+    )
+
+
+async def _find_again(masters: Sequence[Address], token: Token, link: Link, world: World) -> Link:
+    """A link to whoever is primary now; the old one while there is none."""
+    await deferLater(world.reactor, ASK_EVERY)
+    try:
+        return (await reach(masters, token, world))[1]
+    except CannotStart:
+        return link
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

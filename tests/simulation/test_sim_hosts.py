@@ -1,0 +1,189 @@
+"""Another host's workers, kept by workers there: brought up to three, whoever of them dies or hangs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+from populated import USERS, Place
+
+from chatnet.testing.checker import check
+from chatnet.testing.evidence import Evidence
+from chatnet.testing.history import Acknowledged, Lost
+from chatnet.testing.simulation import Host, SimProcess, Simulation, workload
+from chatnet.testing.simulation.host import HOME
+from chatnet.testing.simulation.run import read_log
+from chatnet.testing.simulation.workload import Crowd
+
+TALK = ("post", "join", "leave", "chat")
+"""What people do who stay connected."""
+
+
+@pytest.fixture
+def simulation() -> Iterator[Simulation]:
+    """Fails the test on whatever no run may have."""
+    with Simulation(5) as made:
+        yield made
+        assert not made.verdict(), made.failures[0]
+
+
+@pytest.fixture
+def place(simulation: Simulation) -> Place:
+    return Place(simulation)
+
+
+@pytest.fixture
+def gamma(simulation: Simulation, place: Place) -> Host:
+    """Another host, with a worker that somebody started, and two that it started."""
+    host = place.elsewhere("gamma")
+    until(simulation, host, 3)
+    place.settle()
+    return host
+
+
+def until(simulation: Simulation, host: Host, count: int, seconds: float = 30) -> None:
+    """Until ``count`` workers live there; and then they do for a while."""
+    simulation.run_while(lambda: len(host.living("chat-worker")) != count, seconds)
+    simulation.run(15)
+    assert len(host.living("chat-worker")) == count
+
+
+def parents(host: Host) -> list[SimProcess | None]:
+    return [worker.parent for worker in host.living("chat-worker")]
+
+
+def test_a_host_is_brought_up_to_three(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """By the first worker there; the primary's own host keeps its three; clients are spread over all."""
+    first = gamma.living("chat-worker")[0]
+    assert parents(gamma) == [None, first, first]
+    assert len(place.alpha.living("chat-worker")) == 3
+    assert place.loads() == [4] * 6
+    assert gamma.disk.has(HOME / "chatnet-data" / "log" / "worker-1.log")
+
+
+@pytest.mark.parametrize("which", [[0], [1], [0, 1], [1, 2], [2]])
+def test_those_that_die_are_replaced(
+    simulation: Simulation, gamma: Host, place: Place, which: list[int]
+) -> None:
+    """As long as one of them lives, parent or child."""
+    workers = gamma.living("chat-worker")
+    for at in which:
+        workers[at].kill()
+    until(simulation, gamma, 3)
+    place.settle()
+    assert sum(place.loads()) == len(USERS)
+
+
+def test_a_host_whose_workers_all_die_is_gone(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """Until somebody starts one there."""
+    for worker in gamma.living("chat-worker"):
+        worker.kill()
+    simulation.run(60)
+    assert gamma.living() == []
+    place.settle()
+    assert sum(place.loads()) == len(USERS)
+    place.elsewhere("gamma")
+    until(simulation, gamma, 3)
+
+
+def test_who_hangs_is_killed_and_replaced(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """A child is; one that a person started is theirs to kill, and another takes its place meanwhile."""
+    first, child, _ = gamma.living("chat-worker")
+    child.kill(signal.SIGSTOP)
+    until(simulation, gamma, 3)
+    assert child.is_dead
+    first.kill(signal.SIGSTOP)
+    simulation.run(30)
+    assert not first.is_dead
+    assert len(gamma.living("chat-worker")) == 4
+    first.kill(signal.SIGCONT)
+    until(simulation, gamma, 3)
+    assert not first.is_dead
+
+
+def test_one_that_was_stopped_for_a_moment_lives_on(simulation: Simulation, gamma: Host) -> None:
+    """Its link is given up; it comes back in time."""
+    before = gamma.living("chat-worker")
+    before[1].kill(signal.SIGSTOP)
+    simulation.run(4)
+    before[1].kill(signal.SIGCONT)
+    until(simulation, gamma, 3)
+    assert gamma.living("chat-worker") == before
+
+
+def test_the_next_primary_finds_them_and_goes_on(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """They live on without it, and are neither more nor fewer; what dies with it is replaced, too."""
+    before = gamma.living("chat-worker")
+    place.primary().kill()
+    until(simulation, gamma, 3)
+    assert gamma.living("chat-worker") == before
+    place.primary().kill()
+    before[0].kill()
+    until(simulation, gamma, 3)
+    assert len(place.alpha.living("chat-worker")) == 3
+
+
+def test_slow_starts_are_not_answered_by_more(simulation: Simulation, place: Place) -> None:
+    """However long the others take, two are started."""
+    gamma = simulation.host("gamma")
+    gamma.slow_start = 60.0
+    place.elsewhere("gamma")
+    most = 0
+
+    def complete() -> bool:
+        nonlocal most
+        most = max(most, len(gamma.living("chat-worker")))
+        return len([worker for worker in gamma.living("chat-worker") if worker.reactor.running]) == 3
+
+    simulation.run_while(lambda: not complete(), 200)
+    simulation.run(30)
+    complete()
+    assert most == 3
+
+
+def test_who_is_stopped_stops_those_that_it_started(simulation: Simulation, gamma: Host) -> None:
+    """Ctrl-C in the terminal in which a host's first worker runs ends all of that host."""
+    gamma.living("chat-worker")[0].kill(signal.SIGTERM)
+    simulation.run(15)
+    assert gamma.living() == []
+
+
+def test_the_operators_stop_stops_all_hosts(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """Whoever started whom."""
+    place.alpha.start("chatnet", "stop")
+    simulation.run(30)
+    assert gamma.living() == []
+    assert place.alpha.living() == []
+
+
+def test_a_host_without_a_cluster_ends_by_itself(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """A minute after the last primary, those end whose parent is dead; those of a living one wait with it."""
+    place.alpha.power_off()
+    simulation.run(90)
+    assert len(gamma.living("chat-worker")) == 3
+    gamma.living("chat-worker")[0].kill()
+    simulation.run(10)
+    assert gamma.living("chat-worker") == []
+
+
+def test_a_host_is_drained_while_people_post(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """Nothing is lost, nobody sees a lost connection, and nothing is left there, nor comes again."""
+    for step in workload.plan(simulation.chance("posts"), USERS, 200, simulation.now, 15.0):
+        if step.does in TALK:
+            simulation.schedule(step.time, place.users, cast(Crowd, place.users.service).does, (step,))
+    simulation.run(2)
+    lost = place.count(Lost)
+    operator = place.alpha.start("chatnet", "drain", "gamma")
+    simulation.run_while(lambda: not operator.is_dead, 60)
+    assert operator.status == (0, None)
+    assert gamma.living() == []
+    assert "Nothing of the cluster is left on gamma." in operator.terminal.lines
+    simulation.run(30)
+    assert gamma.living() == []
+    place.settle()
+    assert place.loads() == [8] * 3
+    assert place.count(Lost) == lost
+    assert place.count(Acknowledged) > 100
+    assert check(Evidence(place.history, read_log(place.alpha.disk))) == []
