@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from chatnet.link import Link
 from chatnet.master import wiring
 from chatnet.master.cluster import Cluster
-from chatnet.master.conversations import PATIENCE
+from chatnet.master.conversations import PATIENCE, FromWorker
 from chatnet.master.missing import RETURN_SECONDS, Kin, Missing
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Worker
@@ -41,7 +41,9 @@ class Successions:
         self._simulation = simulation
         self._here: dict[int, dict[str, float]] = defaultdict(dict)
         self._gone: dict[int, dict[str, float]] = defaultdict(dict)
+        # Whose link the machine forgot looks hung to the other end, and is killed as such.
         self._forgotten: set[Replica] = set()
+        self._cut_off: set[object] = set()
 
     def probes(self) -> list[Probe]:
         """What to put into the real code."""
@@ -94,6 +96,8 @@ class Successions:
         def fell_silent(link: Link) -> None:
             if isinstance(link.locator, FromPrimary) and _is_forgotten(link):
                 self._forgotten.add(link.locator._replica)
+            if isinstance(link.locator, FromWorker) and link.locator._worker and _is_forgotten(link):
+                self._cut_off.add(link.locator._worker.identity)
             real_fell_silent(link)
 
         def fence(replica: Replica, holder: Holder) -> None:
@@ -108,7 +112,7 @@ class Successions:
 
         def send(missing: Missing, kin: Kin, number: int) -> bool:
             victim = self._process(kin.pid)
-            ran = self._ran(victim) and number == signal.SIGKILL
+            ran = self._ran(victim) and number == signal.SIGKILL and kin not in self._cut_off
             sent = real_send(missing, kin, number)
             if victim is not None and ran and victim.is_dead:
                 self._simulation.fail(f"adoption: {victim} was killed for not coming back, and ran")
