@@ -52,7 +52,7 @@ LOGIN_SECONDS = 10.0
 """How long a worker may take to answer a login."""
 CLOSE_SECONDS = 1.0
 """How long a worker may take to let us go."""
-MIN_DELAY, MAX_DELAY = 0.05, 2.0
+MIN_DELAY, MAX_DELAY = 0.05, 1.0
 """Between two attempts, in seconds."""
 
 REWOUND = (
