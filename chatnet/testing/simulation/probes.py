@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from chatnet.testing.simulation.simulation import Simulation
     from chatnet.testing.simulation.sockets import SimSocket
 
+Probe = tuple[Any, str, Any]
+"""What is put into the real code: the owner, the name, and what stands in for the real one."""
+
 MOST_PAGES = 8
 """How many pages a session may read to their end, though the window held the rest: that doubles each time how
 many entries it takes from the window at once, and the log does not grow by 256 meanwhile."""
@@ -24,8 +27,10 @@ LATE = 1.0
 
 
 @contextmanager
-def probes(simulation: Simulation, keep: Callable[[Event], object]) -> Iterator[None]:
-    """While it is open, one looks; what was seen goes to ``keep``, or fails the run."""
+def probes(
+    simulation: Simulation, keep: Callable[[Event], object], more: Sequence[Probe] = ()
+) -> Iterator[None]:
+    """While it is open, one looks, and so do ``more``; what was seen goes to ``keep``, or fails the run."""
     catching_up: dict[Listening, int] = {}
 
     async def read(self: Listening, after: int, upto: int) -> tuple[list[Entry], int]:
@@ -53,6 +58,7 @@ def probes(simulation: Simulation, keep: Callable[[Event], object]) -> Iterator[
         (Listening, "read", read, real_read),
         (Listening, "go_live", go_live, real_go_live),
         (Link, "fell_silent", fell_silent, real_fell_silent),
+        *((owner, name, probe, getattr(owner, name)) for owner, name, probe in more),
     ]
     for owner, name, probe, _ in put:
         setattr(owner, name, probe)
