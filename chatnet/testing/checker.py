@@ -28,6 +28,8 @@ from chatnet.testing.history import (
     ChatBegun,
     Ended,
     EpochBegun,
+    EpochEnded,
+    LeaseExpired,
     LeaseLost,
     LeaseTaken,
     LoggedIn,
@@ -124,8 +126,11 @@ def bounded_memory(evidence: Evidence) -> Violations:
 
 
 def no_split_brain(evidence: Evidence) -> Violations:
-    """Promise 6: one master at a time holds the lease; only it commands, each in a higher epoch."""
-    holder, epoch = "", 0
+    """Promise 6: one master at a time holds the lease; only it commands, each in a higher epoch.
+
+    A lease that runs out is not taken from who still commands by it.
+    """
+    holder, commander, epoch = "", "", 0
     for event in evidence.events:
         match event:
             case LeaseTaken():
@@ -134,13 +139,20 @@ def no_split_brain(evidence: Evidence) -> Violations:
                 holder = event.client
             case LeaseLost():
                 if holder == event.client:
-                    holder = ""
+                    holder = commander = ""
+            case LeaseExpired():
+                if commander == event.client:
+                    yield f"{event.client} commanded at {event.time:.3f}, when its lease was taken from it"
+                holder = commander = ""
+            case EpochEnded():
+                if commander == event.client:
+                    commander = ""
             case EpochBegun():
                 if holder != event.client:
                     yield f"{event.client} commands at {event.time:.3f} without the lease"
                 if event.epoch <= epoch:
                     yield f"{event.client} commands in epoch {event.epoch} after epoch {epoch}"
-                epoch = max(epoch, event.epoch)
+                commander, epoch = event.client, max(epoch, event.epoch)
 
 
 def nobody_logs_in_again(evidence: Evidence) -> Violations:

@@ -135,8 +135,18 @@ class LeaseLost(Event):
     """The master ``client`` holds the lease no more."""
 
 
+class LeaseExpired(Event):
+    """The master ``client`` does not hold the lease any more, for another takes it from it."""
+
+
 class EpochBegun(Event):
     """The master ``client`` commands in ``epoch``."""
+
+    epoch: int
+
+
+class EpochEnded(Event):
+    """The master ``client`` commands no more."""
 
     epoch: int
 
@@ -168,7 +178,9 @@ AnyEvent = (
     | PageRead
     | LeaseTaken
     | LeaseLost
+    | LeaseExpired
     | EpochBegun
+    | EpochEnded
     | Sample
 )
 

@@ -13,8 +13,8 @@ from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, Lost
 from chatnet.testing.simulation import Host, SimProcess, Simulation, workload
+from chatnet.testing.simulation.clusters import read_log
 from chatnet.testing.simulation.host import HOME
-from chatnet.testing.simulation.run import read_log
 from chatnet.testing.simulation.workload import Crowd
 
 TALK = ("post", "join", "leave", "chat")

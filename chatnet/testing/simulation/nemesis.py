@@ -121,7 +121,7 @@ class Nemesis:
 
     def kill_primary(self) -> bool:
         """SIGKILL."""
-        return self._signal(self._master.primary, signal.SIGKILL)
+        return self._signal(self._primary(), signal.SIGKILL)
 
     def kill_primary_and_worker(self) -> bool:
         """SIGKILL, at once."""
@@ -133,7 +133,7 @@ class Nemesis:
 
     def stop_primary(self) -> bool:
         """SIGSTOP, and SIGCONT after a while, if it is still there."""
-        return self._pause(self._master.primary)
+        return self._pause(self._primary())
 
     def stop_primary_and_kill_worker(self) -> bool:
         """Whoever fences the primary finds a worker dead of which it was never told that."""
@@ -141,7 +141,7 @@ class Nemesis:
 
     def terminate_primary(self) -> bool:
         """SIGTERM: it stops its replicas and workers, and ends."""
-        return self._signal(self._master.primary, signal.SIGTERM)
+        return self._signal(self._primary(), signal.SIGTERM)
 
     def kill_replica(self) -> bool:
         """SIGKILL."""
@@ -204,7 +204,7 @@ class Nemesis:
     def depose_primary(self) -> bool:
         """The primary hangs; its disk forgets who holds the lease, as one on a network may, and a replica
         takes it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
-        first = self._master.primary
+        first = self._primary()
         # Whoever is deposed before it has begun to command cannot find out.
         if self._simulation.now < self._one_commands_at or not self._signal(first, signal.SIGSTOP):
             return False
@@ -225,9 +225,9 @@ class Nemesis:
 
     def cut_link(self) -> bool:
         """Between the server and another machine, in both directions."""
-        other = self._chance.choice(self._others)
-        self._simulation.network.cut(self._server, other)
-        return self._until(lambda: self._simulation.network.heal(self._server, other))
+        server, other = self._server, self._chance.choice(self._others)
+        self._simulation.network.cut(server, other)
+        return self._until(lambda: self._simulation.network.heal(server, other))
 
     def cut_one_way(self) -> bool:
         """In one direction only."""
@@ -302,12 +302,15 @@ class Nemesis:
 
     # ---- how ----
 
+    def _primary(self) -> SimProcess | None:
+        return self._master.primary
+
     def _worker(self) -> SimProcess | None:
         workers = [worker for operator in self._operators for worker in operator.host.living("chat-worker")]
         return self._chance.choice(workers) if workers else None
 
     def _replica(self) -> SimProcess | None:
-        replicas = [one for one in self._server.living("chat-master") if one is not self._master.primary]
+        replicas = [one for one in self._server.living("chat-master") if one is not self._primary()]
         return self._chance.choice(replicas) if replicas else None
 
     def _signal(self, process: SimProcess | None, number: int) -> bool:

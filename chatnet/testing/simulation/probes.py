@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chatnet.testing.simulation.simulation import Simulation
     from chatnet.testing.simulation.sockets import SimSocket
 
+
 MOST_PAGES = 8
 """How many pages a session may read to their end, though the window held the rest: that doubles each time how
 many entries it takes from the window at once, and the log does not grow by 256 meanwhile."""
@@ -25,8 +26,10 @@ LATE = 1.0
 
 
 @contextmanager
-def probes(simulation: Simulation, keep: Callable[[Event], object]) -> Iterator[None]:
-    """While it is open, one looks; what was seen goes to ``keep``, or fails the run."""
+def probes(
+    simulation: Simulation, keep: Callable[[Event], object], more: Sequence[Probe] = ()
+) -> Iterator[None]:
+    """While it is open, one looks, and so do ``more``; what was seen goes to ``keep``, or fails the run."""
     catching_up: dict[Listening, int] = {}
 
     async def read(self: Listening, after: int, upto: int) -> tuple[list[Entry], int]:
@@ -54,6 +57,7 @@ def probes(simulation: Simulation, keep: Callable[[Event], object]) -> Iterator[
         (Listening, "read", read),
         (Listening, "go_live", go_live),
         (Link, "fell_silent", fell_silent),
+        *more,
     ]
     with _put(put), _put(Successions(simulation).probes()):
         yield

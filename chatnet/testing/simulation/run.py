@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 import traceback
 from collections import Counter
@@ -10,29 +9,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import apsw
-import msgspec
-
-from chatnet.auth import TOKEN_BYTES
 from chatnet.entries import Entry, Memberships, visible
 from chatnet.master.balance import GAP, SHARE
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Event, Moved
-from chatnet.testing.simulation import nemesis, workload
-from chatnet.testing.simulation.disk import Disk
-from chatnet.testing.simulation.host import HOME
-from chatnet.testing.simulation.nemesis import Nemesis, Operator
+from chatnet.testing.simulation import nemesis, outages, workload
+from chatnet.testing.simulation.clusters import cluster
 from chatnet.testing.simulation.probes import probes
 from chatnet.testing.simulation.process import SimProcess
 from chatnet.testing.simulation.simulation import NotInTime, Simulation
 from chatnet.testing.simulation.sizes import small_sizes
-from chatnet.testing.simulation.watch import Vitals, WatchedDisk
+from chatnet.testing.simulation.watch import Vitals
 from chatnet.testing.simulation.workload import Crowd, Person, Step
 
-WORKERS = 3
-MASTERS = 3
-"""A primary and two replicas."""
 UP_SECONDS = 5.0
 """When the first user comes: the cluster was started at 0."""
 WHOLE_SECONDS = 90.0
@@ -50,16 +40,14 @@ STOP_SECONDS = 20.0
 """How long a cluster may take to stop."""
 LOOK_SECONDS = 0.25
 """How often one looks."""
-STORE = HOME / "chatnet-data" / "log.sqlite"
-ANNEXES = 0.3
-"""How often there is another machine with workers."""
 
 
 @dataclass(frozen=True)
 class Scale:
     """How much happens. ``seconds`` is how long users are active and faults strike.
 
-    ``only`` are the numbers of the faults that do strike; None for all of them.
+    ``store`` is "sqlite", for a cluster on one machine, or "postgresql", for one on many. ``kinds`` are those
+    of the faults, all by default; ``only`` are the numbers of those that do strike, None for all of them.
     """
 
     users: int = 20
@@ -67,8 +55,14 @@ class Scale:
     faults: int = 15
     seconds: float = 25.0
     laptops: int = 4
-    kinds: tuple[str, ...] = nemesis.KINDS
+    kinds: tuple[str, ...] = ()
     only: tuple[int, ...] | None = None
+    store: str = "sqlite"
+
+    @property
+    def all_kinds(self) -> tuple[str, ...]:
+        """Those that are drawn from."""
+        return self.kinds or (outages.KINDS if self.store == "postgresql" else nemesis.KINDS)
 
 
 @dataclass
@@ -102,15 +96,10 @@ class Run:
         self.whole_after = 0.0
         keep = self.history.append
         simulation.programs["users"] = cast(Any, workload.crowd(keep, lambda: simulation.now))
-        self._server = simulation.host("server")
-        self._server.disk = WatchedDisk(simulation, self._server, keep)
-        self._laptops = [simulation.host(f"laptop-{at}") for at in range(1, scale.laptops + 1)]
-        self._master = Operator(self._server, "chat-master")
-        self._annex = self._with_annex(simulation.chance("annex"))
-        annexes = [self._annex.host] if self._annex else []
-        self._workers = WORKERS * (1 + len(annexes))
-        self._vitals = Vitals(simulation, [self._server, *annexes], keep)
-        self.nemesis = Nemesis(simulation, self._master, self._annex, self._laptops)
+        self.cluster = cluster(simulation, scale.laptops, scale.store, keep)
+        self.nemesis = self.cluster.nemesis
+        self._laptops = self.cluster.laptops
+        self._vitals = Vitals(simulation, self.cluster.hosts, keep)
         self._crowds: dict[str, SimProcess] = {}
 
     def go(self) -> None:
@@ -129,36 +118,20 @@ class Run:
         if not self.violations:
             self._at_rest(before)
             self._stop()
-        self.log = read_log(self._server.disk)
+        self.log = self.cluster.log()
 
     # ---- the cluster and its users ----
-
-    def _with_annex(self, chance: random.Random) -> Operator | None:
-        """Another machine, with a worker that was started there by hand, and those that it starts."""
-        if chance.random() >= ANNEXES:
-            return None
-        # The token would be copied; it has to be known before it is made.
-        token = chance.randbytes(TOKEN_BYTES).hex()
-        self._server.disk.make_directory(STORE.parent)
-        self._server.disk.write(STORE.parent / "cluster.token", f"{token}\n".encode())
-        environ = {"HOME": str(HOME), "CHATNET_TOKEN": token}
-        return Operator(self._simulation.host("annex"), "chat-worker", "--master", "server", environ=environ)
 
     def _start(self) -> None:
         users = workload.names(self._scale.users)
         devices = workload.devices(self._simulation.chance("devices"), users)
-        for operator in self._operators():
-            operator.start()
+        self.cluster.start()
         for at, laptop in enumerate(self._laptops):
             owners = users[at :: len(self._laptops)]
             here = [device for device in devices if workload.owner(device) in owners]
-            self._crowds |= dict.fromkeys(here, laptop.start("users", "server", *here))
+            self._crowds |= dict.fromkeys(here, laptop.start("users", self.cluster.masters_at, *here))
         self._simulation.run_until(UP_SECONDS)
-        whole = MASTERS + self._workers
-        self._simulation.run_while(lambda: len(self._vitals.living()) != whole, UP_SECONDS)
-
-    def _operators(self) -> list[Operator]:
-        return [self._master, self._annex] if self._annex else [self._master]
+        self._simulation.run_while(lambda: list(self.cluster.lacking()), UP_SECONDS)
 
     def _plan(self) -> None:
         simulation, scale, now = self._simulation, self._scale, self._simulation.now
@@ -166,7 +139,7 @@ class Run:
         for step in workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds):
             simulation.schedule(step.time, self._crowds[step.device], self._does, (step,))
         chance = simulation.chance("nemesis")
-        for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.kinds):
+        for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.all_kinds):
             if scale.only is None or fault.number in scale.only:
                 simulation.at(fault.time, self.nemesis.strike, fault)
 
@@ -194,22 +167,12 @@ class Run:
 
     def _lacking(self) -> list[str]:
         """What a whole cluster has, and this one has not."""
-        lacking = []
-        for program, wanted, in_all in (
-            ("chat-worker", WORKERS, self._workers),
-            ("chat-master", self._masters(), self._masters()),
-        ):
-            living = len(self._server.living(program))
-            running = [process.program for process in self._vitals.living()].count(program)
-            if living != wanted or running != in_all:
-                lacking.append(f"there are {living} of {program} on the server, and {running} run in all")
-        if not self._server.disk.locks:
-            lacking.append("nobody holds the lease")
+        lacking = list(self.cluster.lacking())
         people = self._people()
         lacking += self._uneven(people)
         lacking += (f"{person.name} is not settled" for person in people if not person.is_settled)
         if not lacking:
-            last = _last_visible(read_log(self._server.disk), [person.name for person in people])
+            last = _last_visible(self.cluster.log(), [person.name for person in people])
             behind = [person.name for person in people if not person.has_read(last[person.name])]
             lacking += (f"{name} has not read up to {last[name]}" for name in behind)
         return lacking
@@ -217,14 +180,9 @@ class Run:
     def _uneven(self, people: Sequence[Person]) -> Iterator[str]:
         """Sessions are spread evenly over the workers, as far as the design says."""
         sessions = Counter(person.user.worker for person in people if person.is_settled and person.user)
-        loads = sorted([*sessions.values(), *[0] * (self._workers - len(sessions))])
+        loads = sorted([*sessions.values(), *[0] * (self.cluster.workers - len(sessions))])
         if loads[-1] - loads[0] > max(GAP, SHARE * loads[-1]):
             yield f"the workers have {', '.join(map(str, loads))} sessions"
-
-    def _masters(self) -> int:
-        """How many masters there are in peace: replicas that were started by hand are never one too many."""
-        replicas = [one for one in self._server.living("chat-master") if one is not self._master.primary]
-        return max(MASTERS, 1 + sum("--spawned" not in replica.arguments for replica in replicas))
 
     def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
         """Nothing may have grown since ``before`` but by what the users have, and little may happen."""
@@ -246,41 +204,22 @@ class Run:
         return sum(isinstance(event, Moved) for event in self.history)
 
     def _grown(self, before: dict[str, tuple[int, int]]) -> Iterator[str]:
+        workers, replicas = self.cluster.workers, self.cluster.masters - 1
+        needed = {"chat-worker": workers + len(self._crowds), "chat-master": workers + 2 * replicas}
         for program, (timers, connections) in self._vitals.at_rest().items():
-            timers_before, connections_before = before[program]
-            if program == "chat-worker":
-                connections_before += len(self._crowds)
-            if program == "chat-master":
-                connections_before += 2 * (self._masters() - MASTERS)
-            if timers > timers_before:
-                yield f"growth: a {program} has {timers} timers, and had {timers_before}"
-            if connections != connections_before:
-                yield f"growth: {program} has {connections} connections, and had {connections_before}"
+            if timers > before[program][0]:
+                yield f"growth: a {program} has {timers} timers, and had {before[program][0]}"
+            if connections != needed[program]:
+                yield f"growth: {program} has {connections} connections, and needs {needed[program]}"
 
     def _stop(self) -> None:
         """The operators stop the cluster; nothing may be left of it."""
-        for operator in self._operators():
-            operator.stop()
+        self.cluster.stop()
         try:
-            self._simulation.run_while(self._left, STOP_SECONDS)
+            self._simulation.run_while(self.cluster.living, STOP_SECONDS)
         except NotInTime:
-            left = ", ".join(process.name for process in self._left())
+            left = ", ".join(process.name for process in self.cluster.living())
             self.violations.append(f"stopping: after {STOP_SECONDS} s there was still {left}")
-
-    def _left(self) -> list[SimProcess]:
-        return [process for operator in self._operators() for process in operator.host.living()]
-
-
-def read_log(disk: Disk) -> list[Entry]:
-    """The log of the embedded store on ``disk``."""
-    # Nothing may be written that the simulated disk does not know of, not even by a recovery.
-    connection = apsw.Connection(disk.real(STORE), flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-excl")
-    try:
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        rows = connection.execute("SELECT seq, time, kind, user, room, text, key FROM entry ORDER BY seq")
-        return [msgspec.convert(row, Entry) for row in rows]
-    finally:
-        connection.close()
 
 
 def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
@@ -300,7 +239,7 @@ def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bo
         it = Run(simulation, scale or Scale())
         try:
             small = small_sizes(simulation.chance("sizes"), simulation.network)
-            with small as sizes, probes(simulation, it.history.append):
+            with small as sizes, probes(simulation, it.history.append, it.cluster.probes()):
                 simulation.note("the world", "sizes: {}", str(sizes))
                 it.go()
         except NotInTime as late:
