@@ -155,6 +155,10 @@ class World:
         """The world as it is."""
         from twisted.internet import reactor
 
+        it: Any = reactor
+        if not it.running:
+            # Twisted's timers go by the wall clock: set back by an hour, it would stop them all for an hour.
+            it.seconds = time.monotonic
         return cls(
             reactor=reactor,
             entropy=os.urandom,

@@ -63,3 +63,13 @@ def test_a_process_is_known_by_its_pid_and_when_it_was_started() -> None:
         assert processes.started(child.pid) is None
         assert child.wait() == -signal.SIGKILL
     assert not processes.send(child.pid, signal.SIGKILL, lambda: True)
+
+
+def test_the_reactors_timers_go_by_a_clock_that_does_not_step() -> None:
+    """Made before the reactor runs, as a tap does: who sets the wall clock back stops no timer."""
+    program = (
+        "import time; from chatnet.world import World; reactor = World.real().reactor; "
+        "assert abs(reactor.callLater(5, print).getTime() - time.monotonic() - 5) < 1; "
+        "reactor.callLater(0.01, reactor.stop); reactor.run()"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)

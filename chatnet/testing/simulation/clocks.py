@@ -12,9 +12,6 @@ class Clock:
     """A wall clock that may step, and a monotonic one that does not.
 
     ``now`` is the simulation's time; ``stepped`` is called after a step. All in seconds.
-
-    The reactor's timers go by the wall clock, as Twisted's do. ``timers_until`` is until when they may be
-    late, after it was set back.
     """
 
     def __init__(self, now: Callable[[], float], up_for: float, stepped: Callable[[float], None]) -> None:
@@ -22,7 +19,6 @@ class Clock:
         self._up_for = up_for
         self._stepped = stepped
         self._wrong = 0.0
-        self.timers_until = 0.0
 
     def wall(self) -> float:
         """Seconds since 1970, as far as this host knows."""
@@ -35,5 +31,4 @@ class Clock:
     def step(self, seconds: float) -> None:
         """Somebody sets the wall clock, forwards or backwards."""
         self._wrong += seconds
-        self.timers_until = max(self.timers_until, self._now()) - min(0.0, seconds)
         self._stepped(seconds)

@@ -135,8 +135,6 @@ class Host:
 
     def _clock_stepped(self, seconds: float) -> None:
         self.simulation.note(self.name, "its wall clock steps by {:+.3f} s", seconds)
-        for process in self.living():
-            process.reactor.clock_stepped()
 
     # ---- ports ----
 

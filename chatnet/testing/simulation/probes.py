@@ -97,6 +97,4 @@ def _lives(simulation: Simulation, link: Link) -> str:
         return f"{theirs.owner} was taken for dead by one who had not run itself"
     if not theirs.process.runs or theirs.process.runs_since > since:
         return ""
-    if theirs.host.clock.timers_until > since:
-        return ""  # it had to wait itself before it could ping
     return f"{theirs.owner} was taken for dead, and lives"

@@ -37,8 +37,9 @@ from chatnet.testing.simulation.transports import SimConnector, SimPort
 if TYPE_CHECKING:
     from chatnet.testing.simulation.process import SimProcess
 
-CLOCK_GRAIN = 0.000001
-"""Times since 1970 have no finer grain than this, in seconds, once they are floating-point numbers."""
+LATENESS = 0.00001
+"""By how much timers are late, in seconds: as with any reactor, and more than sums of floating-point numbers
+differ by the order in which they were made. Who fires at the very moment, or before it, may fire twice."""
 LOOKUP_SECONDS = 0.002
 
 
@@ -58,7 +59,7 @@ class SimReactor(_DisconnectSelectableMixin):
 
     def __init__(self, process: SimProcess) -> None:
         self._process = process
-        self.seconds = process.host.clock.wall
+        self.seconds = process.host.clock.monotonic
         self.running = self.has_started = False
         self._is_stopped = False
         self._exit_signal: int | None = None
@@ -72,7 +73,7 @@ class SimReactor(_DisconnectSelectableMixin):
         self.addSystemEventTrigger("during", "shutdown", self.crash)
         self.addSystemEventTrigger("during", "shutdown", self._disconnect_all)
 
-    # ---- IReactorTime; ``seconds`` is the wall clock's, as in the real one ----
+    # ---- IReactorTime; ``seconds`` is the monotonic clock's, as World.real() makes it ----
 
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
@@ -83,7 +84,7 @@ class SimReactor(_DisconnectSelectableMixin):
             self.seconds() + delay, callable, args, kw, self._cancelled, self._plan, self.seconds
         )
         self._calls[call] = None
-        self._process.later(delay, self.fire, call)
+        self._plan(call)
         return call
 
     def getDelayedCalls(self) -> Sequence[DelayedCall]:
@@ -94,7 +95,7 @@ class SimReactor(_DisconnectSelectableMixin):
         if call.cancelled or call.called:
             self._process.simulation.idle += 1
             return
-        if call.delayed_time > 0 or call.time - self.seconds() > CLOCK_GRAIN:
+        if call.delayed_time > 0 or call.time > self.seconds():
             call.activate_delay()
             self._plan(call)
             return
@@ -102,13 +103,9 @@ class SimReactor(_DisconnectSelectableMixin):
         call.called = 1
         call.func(*call.args, **call.kw)
 
-    def clock_stepped(self) -> None:
-        """What is due by the new time is due now, and what is not waits on."""
-        for call in self._calls:
-            self._plan(call)
-
     def _plan(self, call: DelayedCall) -> None:
-        self._process.later(max(0.0, call.time - self.seconds()), self.fire, call)
+        wait = call.time - self.seconds()
+        self._process.later(wait + LATENESS if wait > 0 else 0.0, self.fire, call)
 
     def _cancelled(self, call: DelayedCall) -> None:
         del self._calls[call]
