@@ -46,7 +46,7 @@ from chatnet.testing.chaos import final_log
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, Event, Sent, Took
-from chatnet.testing.processes import Cluster, Lines, kill_marked, send, wait_until
+from chatnet.testing.processes import Cluster, Lines, NotInTime, kill_marked, send, wait_until
 from chatnet.wire.operate import ClusterStatus
 
 USERS, RATE, FOLLOW = 50, 200, 4
@@ -156,7 +156,10 @@ class Run:
             alive = all(map(runs, pids)) and not set(pids) & set(gone)
             return status if alive and sessions >= users else None
 
-        status: ClusterStatus = wait_until("the cluster is whole", is_whole, SECONDS)
+        try:
+            status: ClusterStatus = wait_until("the cluster is whole", is_whole, SECONDS)
+        except NotInTime as late:
+            raise NotInTime(f"{late}; the status is {self.status()}") from late
         return status
 
     def calm(self) -> None:
