@@ -11,6 +11,7 @@ posts           row: acknowledged durable posts per second, and raw sqlite3 besi
 sessions        row: memory of an idle session
 newest          row: reading the newest 20 of a small and of a large log
 append          row: the store's commit at batches of 1, 20 and 200
+postgres        row: the same in PostgreSQL, and raw psycopg beside
 
 failover        how long users wait when processes die; a table of its own, and a picture
 plot            that picture, as SVG

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import append, fanout, newest, posts, sessions
+from benchmarks import append, fanout, newest, postgres, posts, sessions
 from benchmarks.processes import exit_on_sigterm, raise_file_limit
 from benchmarks.table import Row, markdown
 
 FAMILIES = {
     "append": append.rows,
+    "postgres": postgres.rows,
     "posts": posts.rows,
     "fanout": fanout.rows,
     "sessions": sessions.rows,

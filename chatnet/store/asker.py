@@ -35,23 +35,21 @@ class Trouble:
     _log = Logger()
 
     def __init__(self) -> None:
-        self._why: dict[object, str] = {}
+        self._sentences: dict[object, str] = {}
 
     @property
     def sentence(self) -> str:
-        for why in self._why.values():
-            return f"The database cannot be had ({why}): what is to be stored or read waits until it can."
-        return ""
+        return next(iter(self._sentences.values()), "")
 
-    def away(self, asker: object, why: str) -> None:
-        """``asker`` had no answer."""
-        if not self._why:
-            self._log.critical("The database cannot be had ({why}); trying again until it can", why=why)
-        self._why[asker] = why
+    def away(self, asker: object, sentence: str) -> None:
+        """``asker`` cannot go on, and tries again until it can."""
+        if not self._sentences:
+            self._log.critical("{sentence}", sentence=sentence)
+        self._sentences[asker] = sentence
 
     def back(self, asker: object) -> None:
-        """``asker`` had an answer, or asks no more."""
-        if self._why.pop(asker, None) is not None and not self._why:
+        """``asker`` goes on, or tries no more."""
+        if self._sentences.pop(asker, None) is not None and not self._sentences:
             self._log.info("The database is back; all goes on")
 
 
@@ -101,24 +99,23 @@ class Asker:
     async def ask_once(self, question: Question[T]) -> T:
         """Its answer, on a connection that is idle or made now.
 
-        :raises Unavailable: there was none; the idle connections, which may be no better, are given up.
+        :raises Unavailable: there was none; the connection is given up, and so are the idle ones, of which
+            the same may be true.
         """
+        database = self._idle.pop() if self._idle else await self._connected()
+        self._busy.add(database)
+        give_up: IDelayedCall = self._reactor.callLater(ANSWER_SECONDS, database.close)
         try:
-            database = self._idle.pop() if self._idle else await self._connected()
-            self._busy.add(database)
-            give_up: IDelayedCall = self._reactor.callLater(ANSWER_SECONDS, database.close)
-            try:
-                answer = await self._in_thread(question, database)
-            except BaseException:
-                database.close()
-                raise
-            finally:
-                self._busy.discard(database)
-                if give_up.active():
-                    give_up.cancel()
-        except Unavailable:
-            self._drop_idle()
+            answer = await self._in_thread(question, database)
+        except BaseException as error:
+            database.close()
+            if isinstance(error, Unavailable):
+                self._drop_idle()
             raise
+        finally:
+            self._busy.discard(database)
+            if give_up.active():
+                give_up.cancel()
         self._keep(database)
         return answer
 
@@ -164,8 +161,8 @@ class Asker:
     async def _pause(self, why: str, seconds: float) -> None:
         if self._closed:
             return
-        if not self._busy:  # one connection less than wished for is no trouble
-            self._trouble.away(self, why)
+        if not self._busy and not self._idle:  # one connection less than wished for is no trouble
+            self._trouble.away(self, f"The database cannot be had ({why}): all waits until it can.")
         wait: Deferred[None] = deferLater(self._reactor, seconds * self._chance.uniform(0.5, 1.0))
         self._waits.add(wait)
         try:

@@ -125,8 +125,8 @@ class Follower:
                 return
 
     def _extend(self, entries: list[Entry]) -> None:
-        self._newest = entries[-1]
         self.window.extend(entries)
+        self._newest = entries[-1]
 
     def _rewind(self, rewound: Rewound) -> None:
         self._log.critical(
@@ -143,7 +143,7 @@ class Follower:
         self._on_rewound(rewound.common)
 
     def _cannot_go_on(self, error: BaseException) -> None:
-        self._trouble.away(self, str(error))
+        self._trouble.away(self, f"The log cannot be followed ({error}): nothing new is seen.")
         self._checked = None
 
     def _broke(self, failure: Failure) -> None:

@@ -94,11 +94,15 @@ class PostgresLog:
         return log
 
     async def close(self) -> None:
-        """Close at once: drafts that are not answered yet never are. Takes as long as to connect, at most."""
+        """Close at once: drafts that are not answered yet never are. Takes as long as to connect, at most.
+
+        Harmless if it is closed.
+        """
         self._follower.close()
         for asker in self._askers:
             await asker.close()
-        for pool in self._pools:
+        pools, self._pools = self._pools, ()
+        for pool in pools:
             pool.stop()
 
     @property

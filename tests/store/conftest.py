@@ -102,12 +102,12 @@ class Disk:
         self._opened.append(log)
         return log
 
-    def open_postgres(self) -> PostgresLog:
-        """Open the log in a database of its own."""
+    def open_postgres(self, url: str = "") -> PostgresLog:
+        """Open the log in a database of its own, or at ``url``."""
         assert self._new_url is not None
         log: PostgresLog = now(
             PostgresLog.open(
-                self._new_url(),
+                url or self._new_url(),
                 PostgresDatabases(),
                 self.reactor,
                 AtOnce,
@@ -168,13 +168,6 @@ def now_fixture() -> Callable[[Any], Any]:
     return now
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    disk = Disk(tmp_path / "log.sqlite")
-    yield disk
-    disk.close()
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """The one PostgreSQL server of this run; each test takes a fresh place in it."""
@@ -184,6 +177,13 @@ def postgres() -> Iterator[Server]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Disk]:
+    disk = Disk(tmp_path / "log.sqlite", lambda: request.getfixturevalue("postgres").fresh())
+    yield disk
+    disk.close()
 
 
 @pytest.fixture(scope="module")

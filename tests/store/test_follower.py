@@ -1,0 +1,201 @@
+"""Following a log in PostgreSQL: the bell, the look each second, and a log that was put back.
+
+Nothing happens but what a test does: the clock is moved by hand, and so is the bell's socket read.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+
+from chatnet.entries import Draft, Entry
+from chatnet.store.follower import LOOK_SECONDS
+from chatnet.store.postgres import PostgresLog
+from chatnet.store.postgres_connection import connect
+from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
+from chatnet.testing.postgres import Server
+
+REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)
+
+
+def posts(first: int, last: int, text: str = "hello") -> list[Draft]:
+    return [
+        Draft("post", "alice", "alice", text, f"{text}{seq}".encode().ljust(16))
+        for seq in range(first, last + 1)
+    ]
+
+
+class Elsewhere:
+    """Another process on the same database, and what happens to the server."""
+
+    def __init__(self, server: Server, url: str) -> None:
+        self.server, self.url = server, url
+        self.database: PostgresDatabase = PostgresDatabases().connect(url)
+        self.database.open("id")
+        self.database.append([REGISTER], 1)
+
+    def append(self, drafts: list[Draft]) -> None:
+        self.database.append(drafts, 1)
+
+    def fail_over(self, head: int) -> None:
+        """All connections are lost, and what was behind ``head`` is as well."""
+        self.do(
+            f"DELETE FROM entry WHERE seq > {head}",
+            f"DELETE FROM place WHERE seq > {head}",
+            f"UPDATE log SET head = {head}",
+        )
+
+    def do(self, *statements: str) -> None:
+        self.database.close()
+        with connect(self.url) as connection:
+            for sql in statements:
+                connection.execute(sql)
+        self.server.ask("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app'")
+        self.database = PostgresDatabases().connect(self.url)
+
+
+@pytest.fixture
+def elsewhere(postgres: Server) -> Iterator[Elsewhere]:
+    elsewhere = Elsewhere(postgres, postgres.fresh())
+    yield elsewhere
+    elsewhere.database.close()
+
+
+@pytest.fixture
+def loud() -> Iterator[list[str]]:
+    """What was said at the level of critical."""
+    said: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        if event["log_level"] is LogLevel.critical:
+            said.append(event["log_format"].format(**event))
+
+    globalLogPublisher.addObserver(observe)
+    yield said
+    globalLogPublisher.removeObserver(observe)
+
+
+def hear(disk: Any) -> None:
+    """Let the reactor read the bell's socket, once there is something in it."""
+    (bell,) = disk.reactor.readers
+    assert select.select([bell.fileno()], [], [], 10)[0], "the bell was not rung"
+    while bell in disk.reactor.readers and select.select([bell.fileno()], [], [], 0)[0]:
+        bell.doRead()
+
+
+def pass_time(disk: Any, seconds: float = 4 * LOOK_SECONDS) -> None:
+    for _ in range(int(seconds / 0.25)):
+        disk.reactor.advance(0.25)
+
+
+def texts(log: PostgresLog) -> list[str]:
+    return [entry.text for entry in log.window.after(log.window.start - 1)][1:]
+
+
+def test_the_bell_is_heard_at_once(disk: Any, elsewhere: Elsewhere) -> None:
+    """What another process appends is in the window without any time passing."""
+    log = disk.open_postgres(elsewhere.url)
+    assert (log.is_ready, log.window.head, log.log_id) == (True, 1, "id")
+    elsewhere.append(posts(2, 1_300))
+    hear(disk)
+    assert log.window.head == 1_300
+
+
+def test_what_was_not_rung_for_is_seen_within_a_second(disk: Any, elsewhere: Elsewhere) -> None:
+    """A bell that is lost, or never rung, costs a second and no more."""
+    log = disk.open_postgres(elsewhere.url)
+    elsewhere.append(posts(2, 3))
+    pass_time(disk, LOOK_SECONDS)
+    assert log.window.head == 3
+
+
+def test_a_bell_that_is_lost_is_hung_again(disk: Any, elsewhere: Elsewhere, loud: list[str]) -> None:
+    """After all connections were lost the log is followed as before, and the bell rings again."""
+    log = disk.open_postgres(elsewhere.url)
+    elsewhere.append(posts(2, 3))
+    elsewhere.do()
+    hear(disk)
+    assert not disk.reactor.readers
+    pass_time(disk)
+    assert log.window.head == 3
+    elsewhere.append(posts(4, 5))
+    hear(disk)
+    assert log.window.head == 5
+    assert disk.rewound == []
+    assert len(loud) == 1
+    assert not log.trouble
+
+
+def test_closing_takes_the_bell_down(disk: Any, elsewhere: Elsewhere, now: Callable[[Any], Any]) -> None:
+    """A closed log leaves nothing in the reactor."""
+    log = disk.open_postgres(elsewhere.url)
+    now(log.close())
+    assert disk.reactor.readers == []
+    assert disk.reactor.getDelayedCalls() == []
+
+
+def test_a_log_that_went_back_is_noticed(disk: Any, elsewhere: Elsewhere, loud: list[str]) -> None:
+    """When the newest entries are gone, it is said loudly, and the window begins anew where both agree."""
+    log = disk.open_postgres(elsewhere.url)
+    elsewhere.append(posts(2, 40))
+    hear(disk)
+    told: list[list[Entry]] = []
+    log.window.watch(told.append)
+    elsewhere.fail_over(17)
+    hear(disk)
+    pass_time(disk)
+    assert disk.rewound == [17]
+    assert log.window.head == 17
+    assert "was read up to 40" in loud[-1]
+    assert "same only up to 17" in loud[-1]
+    elsewhere.append(posts(18, 20, "other"))
+    pass_time(disk)
+    assert [entry.text for batch in told for entry in batch] == ["other"] * 3
+    assert disk.rewound == [17]
+
+
+def test_reused_seqs_are_noticed(disk: Any, elsewhere: Elsewhere) -> None:
+    """When others have appended behind the point by then, so that the head is beyond our cursor, it shows."""
+    log = disk.open_postgres(elsewhere.url)
+    elsewhere.append(posts(2, 40))
+    hear(disk)
+    elsewhere.fail_over(17)
+    elsewhere.append(posts(18, 60, "other"))
+    hear(disk)
+    pass_time(disk)
+    assert disk.rewound == [17]
+    assert log.window.head == 60
+    assert texts(log)[-1] == "other"
+    elsewhere.do()
+    pass_time(disk)
+    assert disk.rewound == [17]
+
+
+def test_another_log_is_noticed(disk: Any, elsewhere: Elsewhere, loud: list[str]) -> None:
+    """A database that was made anew is another log: nothing is common, and the log's id is the new one."""
+    log = disk.open_postgres(elsewhere.url)
+    elsewhere.append(posts(2, 40))
+    hear(disk)
+    elsewhere.do("UPDATE log SET id = 'another'")
+    pass_time(disk)
+    assert disk.rewound == [0]
+    assert (log.log_id, log.window.head) == ("another", 40)
+    assert "log another" in loud[-1]
+
+
+def test_a_hole_is_loud_and_never_skipped(disk: Any, elsewhere: Elsewhere, loud: list[str]) -> None:
+    """When an entry is missing, nothing behind it is shown, and the operator is told once."""
+    log = disk.open_postgres(elsewhere.url)
+    elsewhere.append(posts(2, 5))
+    with connect(elsewhere.url) as connection:
+        connection.execute("DELETE FROM entry WHERE seq = 3")
+    hear(disk)
+    pass_time(disk)
+    assert log.window.head == 1
+    assert len(loud) == 1
+    assert "goes on at 3, and was given 4" in log.trouble
+    assert disk.rewound == []
