@@ -187,3 +187,26 @@ def test_a_host_is_drained_while_people_post(simulation: Simulation, gamma: Host
     assert place.count(Lost) == lost
     assert place.count(Acknowledged) > 100
     assert check(Evidence(place.history, read_log(place.alpha.disk))) == []
+
+
+def test_the_next_primary_goes_on_draining(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """The command that waits asks it again."""
+    operator = place.alpha.start("chatnet", "drain", "gamma")
+    simulation.run_while(lambda: not operator.terminal.lines, 10)
+    place.primary().kill()
+    simulation.run_while(lambda: not operator.is_dead, 90)
+    assert operator.status == (0, None)
+    simulation.run(30)
+    assert gamma.living() == []
+    place.settle()
+    assert sum(place.loads()) == len(USERS)
+
+
+def test_others_are_started_with_the_options_of_the_first(simulation: Simulation, place: Place) -> None:
+    """Several masters, and the host by which clients get there."""
+    gamma = place.elsewhere("gamma", "--master", "nowhere,alpha:1,alpha", "--advertise", "gamma")
+    until(simulation, gamma, 3)
+    place.settle()
+    assert sum(place.loads()) == len(USERS)
+    there = {person.user.worker for person in place.people if person.user}
+    assert sum(worker.startswith("gamma:") for worker in there) == 3
