@@ -208,5 +208,6 @@ def test_others_are_started_with_the_options_of_the_first(simulation: Simulation
     until(simulation, gamma, 3)
     place.settle()
     assert sum(place.loads()) == len(USERS)
-    there = {person.user.worker for person in place.people if person.user}
-    assert sum(worker.startswith("gamma:") for worker in there) == 3
+    operator = place.alpha.start("chatnet", "status")
+    simulation.run_while(lambda: not operator.is_dead, 10)
+    assert "\n".join(operator.terminal.lines).count(" gamma:") == 3
