@@ -211,3 +211,23 @@ def test_others_are_started_with_the_options_of_the_first(simulation: Simulation
     operator = place.alpha.start("chatnet", "status")
     simulation.run_while(lambda: not operator.is_dead, 10)
     assert "\n".join(operator.terminal.lines).count(" gamma:") == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        (
+            "nowhere",
+            "Nothing of the cluster runs on nowhere: chatnet status shows what its hosts are called.",
+        ),
+        ("alpha", "The primary itself runs on alpha: hand over first, with chatnet stepdown."),
+    ],
+)
+def test_what_cannot_be_drained_is_a_sentence(
+    simulation: Simulation, place: Place, host: str, sentence: str
+) -> None:
+    """With exit status 1."""
+    operator = place.alpha.start("chatnet", "drain", host)
+    simulation.run_while(lambda: not operator.is_dead, 10)
+    assert operator.status == (1, None)
+    assert simulation.trace.has(sentence)

@@ -48,6 +48,6 @@ def test_workers_and_clients_go_on_from_where_the_log_was_put_back_to(simulation
     simulation.run(20)
     bob.terminal.type("after")
     simulation.run(5)
-    assert len([line for line in ann.terminal.lines if "put back" in line]) == 1
+    assert len([line for line in ann.terminal.lines if "fail-over" in line]) == 1
     assert ann.terminal.lines[-1] == "bob: after"
     assert alpha.living("chat-worker") + gamma.living("chat-worker") == workers
