@@ -48,21 +48,30 @@ def address_for_clients(identity: WorkerIdentity, peer: str, here: str, reached:
 
     The operator's own choice comes first. A worker on the primary's host, ``here``, is found where the
     client ``reached`` the primary; one elsewhere where its link comes from, ``peer``. The port is always
-    the worker's.
+    the worker's. An IPv4 address is named as such, though a socket that takes both kinds has it as IPv6.
     """
     address = Address.parse(identity.address)
     if identity.advertise:
         return address
     if identity.host == here or is_loopback(peer):
-        return Address(reached, address.port)
-    return Address(peer, address.port)
+        return Address(_plain(reached), address.port)
+    return Address(_plain(peer), address.port)
+
+
+def _plain(host: str) -> str:
+    literal = _literal(host)
+    return host if literal is None else str(literal)
 
 
 def is_loopback(host: str) -> bool:
     """Is this literal address one of a machine's own?"""
+    literal = _literal(host)
+    return literal is not None and literal.is_loopback
+
+
+def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
-        return False
-    mapped = getattr(literal, "ipv4_mapped", None)
-    return (mapped or literal).is_loopback
+        return None
+    return getattr(literal, "ipv4_mapped", None) or literal

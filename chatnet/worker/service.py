@@ -92,6 +92,7 @@ class Worker(MultiService):
         self._id = world.entropy(4).hex()
         self._state: Unserving | Opening | Serving = Unserving()
         self._opening: Deferred[None] | None = None
+        self._closing: Deferred[None] | None = None
         self._attachment: Attachment | None = None
         self.uplink: Uplink
 
@@ -122,7 +123,7 @@ class Worker(MultiService):
         match self._state:
             case Unserving():
                 self._state = Opening(store)
-                self._opening = Deferred.fromCoroutine(self._begin(store)).addErrback(self._cannot_open)
+                self._open(store)
             case Opening(url) if url == store:
                 pass
             case Serving() as serving if serving.store.url == store:
@@ -170,6 +171,10 @@ class Worker(MultiService):
 
     # ---- the log ----
 
+    def _open(self, url: str) -> None:
+        if self.running:
+            self._opening = Deferred.fromCoroutine(self._begin(url)).addErrback(self._cannot_open)
+
     async def _begin(self, url: str) -> None:
         store = await self._open_store(url, self._replaced, self._rewound)
         self._state = self._clients.serving = self._serve(store)
@@ -190,13 +195,22 @@ class Worker(MultiService):
         self._world.processes.exit(1)
 
     def _rewound(self, seq: int) -> None:
-        """The database was put back: what stands on its log, here and at the clients, begins afresh."""
+        """The database was put back: what stands on its log, here and at the clients, begins afresh.
+
+        Not the process: one that a person started has nobody to start it again.
+        """
         if isinstance(self._state, Serving):
-            self._state.rewound(seq)
-        gone = DeferredList([link.when_lost() for link in self._clients.hang_up()])
-        gone.addTimeout(CLOSE_SECONDS, self._world.reactor).addBoth(
-            lambda _: self._begin_afresh("The log was put back")
-        )
+            serving, url = self._state, self._state.store.url
+            serving.rewound(seq)
+            self._state = Opening(url)
+            closing = Deferred.fromCoroutine(self._close(serving, self._clients.hang_up()))
+            self._closing = closing.addCallbacks(lambda _: self._open(url), self._cannot_open)
+
+    async def _close(self, serving: Serving, links: Sequence[Link]) -> None:
+        gone = DeferredList([link.when_lost() for link in links])
+        await gone.addTimeout(CLOSE_SECONDS, self._world.reactor, lambda *_: None)
+        serving.stop()
+        await serving.store.close()
 
     def _begin_afresh(self, why: str) -> None:
         self._log.critical("{why}: this worker exits, for another to begin afresh", why=why)
@@ -228,6 +242,8 @@ class Worker(MultiService):
         self._clients.hang_up()
         self._pulse.stop()
         await super().stopService()
+        if self._closing is not None:
+            await self._closing
         if self._opening is not None:
             self._opening.cancel()
         if isinstance(self._state, Serving):

@@ -187,3 +187,47 @@ def test_a_host_is_drained_while_people_post(simulation: Simulation, gamma: Host
     assert place.count(Lost) == lost
     assert place.count(Acknowledged) > 100
     assert check(Evidence(place.history, read_log(place.alpha.disk))) == []
+
+
+def test_the_next_primary_goes_on_draining(simulation: Simulation, gamma: Host, place: Place) -> None:
+    """The command that waits asks it again."""
+    operator = place.alpha.start("chatnet", "drain", "gamma")
+    simulation.run_while(lambda: not operator.terminal.lines, 10)
+    place.primary().kill()
+    simulation.run_while(lambda: not operator.is_dead, 90)
+    assert operator.status == (0, None)
+    simulation.run(30)
+    assert gamma.living() == []
+    place.settle()
+    assert sum(place.loads()) == len(USERS)
+
+
+def test_others_are_started_with_the_options_of_the_first(simulation: Simulation, place: Place) -> None:
+    """Several masters, and the host by which clients get there."""
+    gamma = place.elsewhere("gamma", "--master", "nowhere,alpha:1,alpha", "--advertise", "gamma")
+    until(simulation, gamma, 3)
+    place.settle()
+    assert sum(place.loads()) == len(USERS)
+    operator = place.alpha.start("chatnet", "status")
+    simulation.run_while(lambda: not operator.is_dead, 10)
+    assert "\n".join(operator.terminal.lines).count(" gamma:") == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        (
+            "nowhere",
+            "Nothing of the cluster runs on nowhere: chatnet status shows what its hosts are called.",
+        ),
+        ("alpha", "The primary itself runs on alpha: hand over first, with chatnet stepdown."),
+    ],
+)
+def test_what_cannot_be_drained_is_a_sentence(
+    simulation: Simulation, place: Place, host: str, sentence: str
+) -> None:
+    """With exit status 1."""
+    operator = place.alpha.start("chatnet", "drain", host)
+    simulation.run_while(lambda: not operator.is_dead, 10)
+    assert operator.status == (1, None)
+    assert simulation.trace.has(sentence)

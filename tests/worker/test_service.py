@@ -303,20 +303,28 @@ def test_it_says_while_it_cannot_take_clients() -> None:
     assert not one.worker.load().opening
 
 
-def test_a_log_that_was_put_back_is_the_end() -> None:
-    """Its clients are hung up on, and have a second to go; then the process ends."""
+def test_a_log_that_was_put_back_is_opened_afresh() -> None:
+    """Its clients are hung up on, and have a second to go; then the worker follows the log anew, and takes
+    clients again. The process goes on: nobody might start another."""
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "", 1)
-    one.worker._state.store.log.is_ready = True
+    before = one.worker._state
+    before.store.log.is_ready = True
     factory = one.reactor.tcpServers[0][1]
     wire = Loopback(Link(Locator(), Outboxes(one.reactor)), factory.buildProtocol(None))
     one.worker._rewound(5)
+    one.worker._rewound(4)
+    assert one.worker.load().opening
     assert factory.buildProtocol(None) is None
-    assert "exit 1" not in one.processes.calls
     wire.pump()
     assert wire.client_transport.lost
     one.reactor.advance(1.0)
-    assert one.processes.calls[-1] == "exit 1"
+    assert not one.worker.load().opening
+    assert one.worker._state is not before
+    assert one.worker._state.store.log.log_id == "the log"
+    one.worker._state.store.log.is_ready = True
+    assert factory.buildProtocol(None) is not None
+    assert not [call for call in one.processes.calls if call.startswith("exit")]
 
 
 def test_a_spawned_worker_leaves_ctrl_c_to_its_parent() -> None:
