@@ -85,7 +85,7 @@ class OnlyHost(ChatnetError):
 
 class PrimaryThere(ChatnetError):
     code = b"PRIMARY_THERE"
-    sentence = "The primary itself runs on {host}: hand over first, with chatnet stepdown."
+    sentence = "The primary itself runs on {host}: it has to hand over to another host first."
 
 
 class BadName(ChatnetError):

@@ -78,6 +78,7 @@ class Cluster:
         self._balancing = LoopingCall(self._even_out)
         self._balancing.clock = clock
         self._settled = self._stopping = False
+        self._left: list[WorkerIdentity] = []
 
     def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
         """Those that are ``expected`` may take a while to come back; the others are started.
@@ -234,9 +235,16 @@ class Cluster:
 
     def leave(self) -> None:
         """Command no more; all workers live on, for the next primary."""
+        self._left = [worker.identity for worker in self._adopted()]
         self._end()
         self._missing.let_go()
         self._supervisor.leave()
+
+    async def end_left(self) -> None:
+        """Stop those of this host's spawned workers that were left, by signals: others command them now."""
+        for worker in self._left:
+            self._missing.send(worker, signal.SIGTERM)
+        await self._supervisor.stop()
 
     def _end(self) -> None:
         self._stopping = True

@@ -153,13 +153,13 @@ class FromReplica(Locator):
 
 
 class FromOperator(Locator):
-    """An operator. ``status(reached)``, ``stop()``, ``step_down()`` and ``drain(host)`` are the primary's."""
+    """An operator. ``status(reached)``, ``stop()``, ``step_down(away)`` and ``drain(host)`` are the primary's."""
 
     def __init__(
         self,
         status: Callable[[str], ClusterStatus],
         stop: Callable[[], None],
-        step_down: Callable[[], None],
+        step_down: Callable[[bool], None],
         drain: Callable[[str], tuple[int, int]],
     ) -> None:
         self._drain = drain
@@ -177,8 +177,8 @@ class FromOperator(Locator):
         return {}
 
     @StepDown.responder
-    def step_down(self) -> dict[str, Any]:
-        self._step_down()
+    def step_down(self, away: int) -> dict[str, Any]:
+        self._step_down(bool(away))
         return {}
 
     @Drain.responder

@@ -68,7 +68,7 @@ class Missing:
 
     def kill(self, kin: Kin) -> None:
         """End ``kin``, which was silent for so long that it hangs: nobody need wait for it as well."""
-        self._send(kin, signal.SIGKILL)
+        self.send(kin, signal.SIGKILL)
 
     def back(self, key: object) -> bool:
         """It has come back; False if it was not missed."""
@@ -80,7 +80,7 @@ class Missing:
             self._looking.stop()
         for missed in self._missed.values():
             if number is not None:
-                self._send(missed.kin, number)
+                self.send(missed.kin, number)
         self._missed.clear()
 
     def _look(self) -> None:
@@ -89,7 +89,7 @@ class Missing:
             if self._is_dead(missed.kin):
                 how = "is dead"
             elif missed.seconds >= RETURN_SECONDS:
-                killed = self._send(missed.kin, signal.SIGKILL)
+                killed = self.send(missed.kin, signal.SIGKILL)
                 how = "did not come back" + ("; it is killed" if killed else "")
             else:
                 continue
@@ -101,7 +101,9 @@ class Missing:
     def _is_dead(self, kin: Kin) -> bool:
         return kin.started != 0 and self._processes.started(kin.pid) != kin.started
 
-    def _send(self, kin: Kin, number: int) -> bool:
+    def send(self, kin: Kin, number: int) -> bool:
+        """Send ``kin`` the signal ``number``; False, and nothing, if it is dead or cannot be told from others."""
+
         def is_it() -> bool:
             return kin.started != 0 and not self._is_dead(kin)
 

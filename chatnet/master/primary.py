@@ -60,7 +60,7 @@ class Primary:
         self._replicas = replicas
         self._note = note
         self._stop_process = stop_process
-        self._stopping = self._handing_over = False
+        self._stopping = self._handing_over = self._away = False
 
     def start(self, workers: Sequence[WorkerIdentity] = (), replicas: Sequence[MasterIdentity] = ()) -> None:
         """Begin to command; these are expected to come back from the primary before us."""
@@ -71,16 +71,22 @@ class Primary:
     async def stop(self, release: Callable[[], Awaitable[None]]) -> None:
         """Stop this host's replicas, then its workers, serving them to the end; then close everything.
 
-        Handing over, nobody is stopped. ``release`` lets the lease go: after the last commit, and before
-        those who wait for it are told, by the loss of their links.
+        With a replica on another host, that leads before workers are stopped: their clients need it. Handing
+        over, no worker is stopped. ``release`` lets the lease go: after the last commit, and before those who
+        wait for it are told, by the loss of their links.
         """
+        if not self._handing_over:
+            await maybeDeferred(self._listening.stopListening)
+        if not self._handing_over or self._away:
+            await self._replicas.stop()
         if self._handing_over:
             await self.abdicate(release)
-            return
-        await maybeDeferred(self._listening.stopListening)
-        await self._replicas.stop()
-        await self._cluster.stop()
-        await self._close(release)
+        elif self._replicas.elsewhere():
+            await self.abdicate(release)
+            await self.end_left()
+        else:
+            await self._cluster.stop()
+            await self._close(release)
 
     async def abdicate(self, release: Callable[[], Awaitable[None]]) -> None:
         """Command no more, from this moment on, and close everything; all others live on."""
@@ -88,6 +94,11 @@ class Primary:
         self._cluster.leave()
         await maybeDeferred(self._listening.stopListening)
         await self._close(release)
+
+    async def end_left(self) -> None:
+        """Stop those of this host's processes that were left to the next primary, as far as they still live."""
+        await self._replicas.end_left()
+        await self._cluster.end_left()
 
     async def _close(self, release: Callable[[], Awaitable[None]]) -> None:
         await self._log_kept.close()
@@ -104,15 +115,17 @@ class Primary:
             self._cluster.shut_down_all()
             self._stop_process()
 
-    def step_down(self) -> None:
-        """Stop this process alone, and leave all others to a replica.
+    def step_down(self, away: bool) -> None:
+        """Stop this process alone, and leave all others to a replica; ``away``: to one on another host, and
+        then this host's replicas are stopped, too.
 
         :raises NoReplica: there is none.
         """
-        if not len(self._replicas):
+        if not (self._replicas.elsewhere() if away else len(self._replicas)):
             raise NoReplica(NoReplica.sentence)
         if not self._stopping:
             self._stopping = self._handing_over = True
+            self._away = away
             self._note(f"primary (pid {self._pid}) on {self._host} is told to hand over")
             self._stop_process()
 

@@ -124,6 +124,12 @@ class Replicas:
     def __len__(self) -> int:
         return len(self._replicas)
 
+    def elsewhere(self) -> int:
+        """How many stand by on other hosts."""
+        return sum(
+            replica.identity.host != self._host and not replica.leaving for replica in self._replicas.values()
+        )
+
     def statuses(self) -> list[MasterStatus]:
         """The replicas, for the operator."""
         masters = [replica.identity for replica in self._replicas.values()]
@@ -230,6 +236,10 @@ class Replicas:
         """Keep them no more; all of them live on, and one takes over."""
         self._end(None)
         self._supervisor.leave()
+
+    async def end_left(self) -> None:
+        """Stop those children that were left."""
+        await self._supervisor.stop()
 
     def _end(self, number: int | None) -> None:
         self._stopping = True

@@ -183,6 +183,7 @@ class SharedMaster(MasterService):
         super().__init__(options, settings, world)
         self.store = SharedStore(settings.store, world, self._lost_the_lease)
         self._standby: Standby | None = None
+        self._before: list[Primary] = []
 
     def startService(self) -> None:
         """What is wrong with the store is said once it is known."""
@@ -224,6 +225,7 @@ class SharedMaster(MasterService):
 
     async def _step_back(self, primary: Primary) -> None:
         await primary.abdicate(self.store.release)
+        self._before.append(primary)
         if self.running:
             self._stand_by_again(None)
 
@@ -232,6 +234,10 @@ class SharedMaster(MasterService):
         if standby is not None and self._primary is None:
             await standby.stop()
         await super()._stop()
+        if not self._settings.spawned:
+            # Whoever started this master had all of this host started by it.
+            for primary in self._before:
+                await primary.end_left()
 
 
 def _stands_by(settings: Settings, holder: Holder) -> str:

@@ -12,6 +12,7 @@ from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoSuchHost, OnlyHost, PrimaryThere
 from chatnet.link import Link
 from chatnet.operator.asking import reach
+from chatnet.operator.stepdown import step_down
 from chatnet.wire.operate import Drain
 from chatnet.world import World
 
@@ -30,8 +31,12 @@ async def drain(host: str, masters: Sequence[Address], token: Token, link: Link,
     while world.monotonic() < deadline:
         try:
             answer = await link.callRemote(Drain, host=host)
-        except (NoSuchHost, OnlyHost, PrimaryThere) as error:
+        except (NoSuchHost, OnlyHost) as error:
             raise CannotStart(str(error)) from error
+        except PrimaryThere:
+            world.stdio.say(await step_down(masters, token, link, world, away=True))
+            link = await _find_again(masters, token, link, world)
+            continue
         except ConnectionClosed:
             link = await _find_again(masters, token, link, world)
             continue

@@ -21,8 +21,12 @@ HANDOVER_SECONDS = 30.0
 ASK_EVERY = 0.1
 
 
-async def step_down(masters: Sequence[Address], token: Token, link: Link, world: World) -> str:
+async def step_down(
+    masters: Sequence[Address], token: Token, link: Link, world: World, away: bool = False
+) -> str:
     """Have the primary at the other end of ``link`` hand over; a sentence that says who is primary now.
+
+    ``away``: to a replica on another host.
 
     :raises CannotStart: there is no replica, or none has taken over after half a minute.
     """
@@ -30,7 +34,7 @@ async def step_down(masters: Sequence[Address], token: Token, link: Link, world:
     deadline = began + HANDOVER_SECONDS
     try:
         before = (await ask_status(link)).epoch
-        await link.callRemote(StepDown)
+        await link.callRemote(StepDown, away=int(away))
     except NoReplica as error:
         raise CannotStart(str(error)) from error
     except ConnectionClosed as error:

@@ -62,8 +62,12 @@ class Stop(Command):
 
 
 class StepDown(Command):
-    """Hand over to a replica. Answered at once; the link closes when the lease is let go."""
+    """Hand over to a replica; if ``away`` is 1, to one on another host. Answered at once.
 
+    The link closes when the lease is let go.
+    """
+
+    arguments = [(b"away", Number())]
     errors = declared(NoReplica)
 
 
