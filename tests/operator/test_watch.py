@@ -62,7 +62,7 @@ class Primary:
         self.port: int = self._listening.getHost().port
 
     def _admit(self, role: Role) -> Locator:
-        return FromOperator(self._status, lambda: None, lambda: None)
+        return FromOperator(self._status, lambda: None, lambda: None, lambda host: (0, 0))
 
     def _status(self, reached: str) -> ClusterStatus:
         masters = [MasterStatus("primary", "vm", self._pid, f"{reached}:{self.port}")]
