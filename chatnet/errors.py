@@ -73,6 +73,11 @@ class NoReplica(ChatnetError):
     sentence = "No replica stands by to hand over to; try again in a second."
 
 
+class NoReplicaElsewhere(ChatnetError):
+    code = b"NO_REPLICA_ELSEWHERE"
+    sentence = "No replica stands by on another host to hand over to: start a master there first."
+
+
 class NoSuchHost(ChatnetError):
     code = b"NO_SUCH_HOST"
     sentence = "Nothing of the cluster runs on {host}: chatnet status shows what its hosts are called."

@@ -153,7 +153,7 @@ class FromReplica(Locator):
 
 
 class FromOperator(Locator):
-    """An operator. ``status(reached)``, ``stop()``, ``step_down(away)`` and ``drain(host)`` are the primary's."""
+    """An operator. ``status(reached)``, ``stop()``, ``step_down(away)``, ``drain(host)`` are the primary's."""
 
     def __init__(
         self,

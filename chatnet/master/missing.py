@@ -102,7 +102,7 @@ class Missing:
         return kin.started != 0 and self._processes.started(kin.pid) != kin.started
 
     def send(self, kin: Kin, number: int) -> bool:
-        """Send ``kin`` the signal ``number``; False, and nothing, if it is dead or cannot be told from others."""
+        """Send ``kin`` the signal ``number``; False, and nothing, if it is dead, or that cannot be told."""
 
         def is_it() -> bool:
             return kin.started != 0 and not self._is_dead(kin)

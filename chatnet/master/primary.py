@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
-from chatnet.errors import NoReplica
+from chatnet.errors import NoReplica, NoReplicaElsewhere
 from chatnet.link import Link
 from chatnet.master.cluster import Cluster
 from chatnet.master.links import Links
@@ -96,7 +96,7 @@ class Primary:
         await self._close(release)
 
     async def end_left(self) -> None:
-        """Stop those of this host's processes that were left to the next primary, as far as they still live."""
+        """Stop those of this host's processes that were left to the next primary and still live."""
         await self._replicas.end_left()
         await self._cluster.end_left()
 
@@ -120,9 +120,12 @@ class Primary:
         then this host's replicas are stopped, too.
 
         :raises NoReplica: there is none.
+        :raises NoReplicaElsewhere: there is none on another host.
         """
-        if not (self._replicas.elsewhere() if away else len(self._replicas)):
+        if not len(self._replicas):
             raise NoReplica(NoReplica.sentence)
+        if away and not self._replicas.elsewhere():
+            raise NoReplicaElsewhere(NoReplicaElsewhere.sentence)
         if not self._stopping:
             self._stopping = self._handing_over = True
             self._away = away

@@ -262,7 +262,7 @@ class Master:
     def _stop(self) -> None:
         self.stops += 1
 
-    def _step_down(self) -> None:
+    def _step_down(self, away: bool) -> None:
         raise NoReplica(NoReplica.sentence)
 
     def door(self) -> Door:

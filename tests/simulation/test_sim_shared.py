@@ -170,6 +170,43 @@ def test_handing_over_takes_no_three_seconds(simulation: Simulation, land: Land)
     land.leader()
 
 
+def test_draining_the_primarys_host_hands_over_first(simulation: Simulation, land: Land) -> None:
+    """Then nothing is left there, and a user who was there has gone on elsewhere."""
+    simulation.host("gamma").start("chat-worker", "--master", "alpha,beta", environ=land.environ)
+    simulation.run(8)
+    carol = simulation.host("laptop").start("chat-client", "--master", "alpha,beta", "carol")
+    operator = simulation.host("beta").start("chatnet", "drain", "alpha", environ=land.environ)
+    simulation.run_while(lambda: not operator.is_dead, 60)
+    assert operator.status == (0, None)
+    simulation.run(5)
+    assert simulation.host("alpha").living() == []
+    assert land.leader().host.name == "beta"
+    assert carol.terminal.lines == ["Logged in as carol."]
+
+
+def test_a_primary_that_is_told_to_end_lets_another_host_lead(simulation: Simulation, land: Land) -> None:
+    """What it had started on its host ends with it."""
+    land.leader().kill(signal.SIGTERM)
+    assert land.wait_for_leader(*land.leaders()) < 3.0
+    simulation.run(5)
+    assert simulation.host("alpha").living() == []
+    assert land.count("beta", "chat-worker") == 3
+
+
+def test_a_master_that_once_led_takes_its_workers_with_it(simulation: Simulation, land: Land) -> None:
+    """Though another leads by now: whoever started it had all of this host started by it."""
+    first = land.leader()
+    simulation.network.cut(simulation.host("alpha"), simulation.host("db"))
+    simulation.run(8)
+    simulation.network.heal(simulation.host("alpha"), simulation.host("db"))
+    simulation.run(8)
+    assert land.leader().host.name == "beta"
+    assert land.count("alpha", "chat-worker") == 3
+    first.kill(signal.SIGTERM)
+    simulation.run(5)
+    assert land.count("alpha", "chat-worker") == 0
+
+
 def test_whoever_asks_a_replica_is_sent_to_the_primary(simulation: Simulation, land: Land) -> None:
     """Clients, workers and operators alike."""
     gamma = simulation.host("gamma")
