@@ -153,7 +153,7 @@ class FromReplica(Locator):
 
 
 class FromOperator(Locator):
-    """An operator. ``status(reached)``, ``stop()``, ``step_down(away)``, ``drain(host)`` are the primary's."""
+    """An operator; what the commands do is the primary's: ``status(reached)``, ``step_down(away)``, …"""
 
     def __init__(
         self,

@@ -91,7 +91,7 @@ class Successions:
     # ---- whom masters kill ----
 
     def _of_killing(self) -> list[Probe]:
-        real_fell_silent, real_fence, real_send = Link.fell_silent, Replica._fence, Missing._send
+        real_fell_silent, real_fence, real_send = Link.fell_silent, Replica._fence, Missing.send
 
         def fell_silent(link: Link) -> None:
             if (other := _forgotten_end(link)) is not None:
@@ -118,7 +118,7 @@ class Successions:
         return [
             (Link, "fell_silent", fell_silent),
             (Replica, "_fence", fence),
-            (Missing, "_send", send),
+            (Missing, "send", send),
         ]
 
     def _process(self, pid: int) -> SimProcess | None:
