@@ -220,7 +220,7 @@ def test_others_are_started_with_the_options_of_the_first(simulation: Simulation
             "nowhere",
             "Nothing of the cluster runs on nowhere: chatnet status shows what its hosts are called.",
         ),
-        ("alpha", "The primary itself runs on alpha: hand over first, with chatnet stepdown."),
+        ("alpha", "No replica stands by to hand over to; try again in a second."),
     ],
 )
 def test_what_cannot_be_drained_is_a_sentence(
