@@ -315,6 +315,34 @@ async def test_closing_does_not_wait_for_a_database_that_hangs(postgres: Server,
             os.kill(backend, signal.SIGCONT)
 
 
+class DeadBell(PostgresDatabases):
+    """Databases that hang when they are to listen."""
+
+    listening = 0
+
+    def connect(self, url: str) -> PostgresDatabase:
+        database = super().connect(url)
+
+        def hang() -> None:
+            self.listening += 1
+            with database._asking():
+                database._connection.execute("SELECT pg_sleep(9)")
+
+        database.listen = hang  # type: ignore[method-assign]
+        return database
+
+
+@pytest_twisted.ensureDeferred
+async def test_closing_does_not_wait_for_a_bell_that_hangs(postgres: Server, open_log: Open) -> None:
+    """close() is done within seconds though the connection that is to ring does not answer."""
+    databases = DeadBell()
+    log = await open_log(postgres.fresh(), databases)
+    await until("it is asked to listen", lambda: databases.listening)
+    begun = time.monotonic()
+    await log.close()
+    assert time.monotonic() - begun < 5.0
+
+
 def test_a_database_is_what_is_asked(postgres: Server) -> None:
     """PostgreSQL's connection has what the log asks of a database."""
     database: Database = PostgresDatabases().connect(postgres.fresh())
