@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.store.database import Database, Unavailable
@@ -103,10 +104,27 @@ class Asker:
             the same may be true.
         """
         database = self._idle.pop() if self._idle else await self._connected()
+        answer = await self._answer(database, question)
+        self._keep(database)
+        return answer
+
+    async def take(self, question: Question[object]) -> Database:
+        """A connection of its own for who asks: a new one, once it has answered ``question``.
+
+        :raises Unavailable: there was none.
+        """
+        database = await self._connected()
+        await self._answer(database, question)
+        if self._closed:
+            database.close()
+            raise Unavailable("closing")
+        return database
+
+    async def _answer(self, database: Database, question: Question[T]) -> T:
         self._busy.add(database)
         give_up: IDelayedCall = self._reactor.callLater(ANSWER_SECONDS, database.close)
         try:
-            answer = await self._in_thread(question, database)
+            return await self._in_thread(question, database)
         except BaseException as error:
             database.close()
             if isinstance(error, Unavailable):
@@ -116,8 +134,6 @@ class Asker:
             self._busy.discard(database)
             if give_up.active():
                 give_up.cancel()
-        self._keep(database)
-        return answer
 
     async def close(self) -> None:
         """Ask nothing more. Who is asked now is cut off; done when all threads have come back."""
@@ -141,12 +157,21 @@ class Asker:
             if self._all_back is not None and not self._in_threads:
                 self._all_back.callback(None)
 
-    async def _connected(self) -> Database:
-        database = await self._in_thread(self._connect)
+    def _connected(self) -> Deferred[Database]:
+        """A new connection. When it is there and nobody waits for it any more, it is closed."""
+        waiting: Deferred[Database] = Deferred()
         if self._closed:
-            database.close()
-            raise Unavailable("closing")
-        return database
+            waiting.errback(Unavailable("closing"))
+        else:
+            Deferred.fromCoroutine(self._in_thread(self._connect)).addBoth(self._made, waiting)
+        return waiting
+
+    def _made(self, made: Database | Failure, waiting: Deferred[Database]) -> None:
+        if not isinstance(made, Failure) and (waiting.called or self._closed):
+            made.close()
+            made = Failure(Unavailable("closing"))
+        if not waiting.called:
+            waiting.callback(made)  # a failure goes on as one
 
     def _keep(self, database: Database) -> None:
         if self._closed:

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Hole
@@ -55,14 +53,12 @@ class Follower:
         self,
         reactor: Any,
         asker: Asker,
-        pool: ThreadPool,
-        connect: Callable[[], Database],
         trouble: Trouble,
         entropy: Callable[[int], bytes],
         on_rewound: Callable[[int], None],
     ) -> None:
-        self._reactor, self._asker, self._pool, self._connect = reactor, asker, pool, connect
-        self._trouble, self._entropy, self._on_rewound = trouble, entropy, on_rewound
+        self._reactor, self._asker, self._trouble = reactor, asker, trouble
+        self._entropy, self._on_rewound = entropy, on_rewound
         self.window = Window()
         self.log_id = ""
         self.is_ready = False
@@ -160,7 +156,7 @@ class Follower:
         if self._bell is not None:
             return
         try:
-            bell = await deferToThreadPool(self._reactor, self._pool, self._listen)
+            bell = await self._asker.take(lambda database: database.listen())
         except Unavailable:
             return  # looking each second will do; whether the database is away, the reads will tell
         if self._closed:
@@ -175,15 +171,6 @@ class Follower:
             self._bell = None
 
     # ---- in a thread, while the coroutine waits: nobody else changes what is read here ----
-
-    def _listen(self) -> Database:
-        bell = self._connect()
-        try:
-            bell.listen()
-        except BaseException:
-            bell.close()
-            raise
-        return bell
 
     def _open(self, database: Database) -> list[Entry]:
         opened = database.open(self._entropy(16).hex())

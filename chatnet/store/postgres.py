@@ -84,7 +84,7 @@ class PostgresLog:
             Asker(reactor, pool, connect, chance, trouble, size)
             for pool, size in zip(pools, (1, READERS, 1), strict=True)
         )
-        follower = Follower(reactor, looker, pools[2], connect, trouble, entropy, on_rewound)
+        follower = Follower(reactor, looker, trouble, entropy, on_rewound)
         log = cls(wall, pools, (writer, reader, looker), follower, trouble)
         try:
             await follower.open()

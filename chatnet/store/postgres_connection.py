@@ -5,6 +5,11 @@ psycopg is imported when it is needed: chatnet works without it.
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from chatnet.errors import CannotStart
@@ -40,6 +45,9 @@ _SETTINGS = {
 }
 """What each session is set to, where the server has such a setting."""
 
+_SET_UP_SECONDS = 5.0
+"""How long a server that has let us in may take to set up the session."""
+
 _SET_UP = f"""
     SELECT set_config(wished.name, wished.value, false)
     FROM (VALUES {", ".join(f"('{name}', '{value}')" for name, value in _SETTINGS.items())},
@@ -73,10 +81,30 @@ def connect(url: str) -> Any:
         ) from None
     try:
         connection = psycopg.connect(where, autocommit=True, prepare_threshold=0)
-        connection.execute(_SET_UP)
+        with _cut_off_if_hung(connection):
+            connection.execute(_SET_UP)
     except psycopg.Error as error:
         raise Unavailable(reason(error)) from error
     return connection
+
+
+@contextmanager
+def _cut_off_if_hung(connection: Any) -> Iterator[None]:
+    """What is done inside may take its time, but not for ever. The connection is closed if it fails.
+
+    No limit of the server's is set yet, and nobody else has the connection, who could close it.
+    """
+    with socket.socket(fileno=os.dup(connection.fileno())) as end:
+        timer = threading.Timer(_SET_UP_SECONDS, end.shutdown, (socket.SHUT_RDWR,))
+        timer.start()
+        try:
+            yield
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            timer.cancel()
+            timer.join()
 
 
 def reason(error: Exception) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, Poison
-from chatnet.store import Refused
+from chatnet.store import Refused, postgres_connection
 from chatnet.store.database import LeaseRow, Unavailable
 from chatnet.store.postgres_connection import connect
 from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
@@ -163,6 +163,18 @@ def test_nobody_there_is_unavailable(postgres: Server) -> None:
     with pytest.raises(Unavailable, match="refused") as caught:
         PostgresDatabases().connect("postgresql://u:sesame@127.0.0.1:1/x")
     assert "sesame" not in str(caught.value)
+
+
+def test_a_server_that_hangs_while_connecting_is_unavailable(
+    postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connecting ends in bounded time, also if the server stops answering once it has let us in."""
+    monkeypatch.setattr(postgres_connection, "_SET_UP", "SELECT pg_sleep(30)")
+    monkeypatch.setattr(postgres_connection, "_SET_UP_SECONDS", 0.3)
+    begun = time.monotonic()
+    with pytest.raises(Unavailable):
+        PostgresDatabases().connect(url)
+    assert time.monotonic() - begun < 5.0
 
 
 def test_without_the_driver_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
