@@ -142,16 +142,21 @@ class Cluster:
             self._note(f"{worker.name} joined")
         self._abroad.registered(worker)
         if identity.host == self._host:
-            self._disown()
-            if self._settled and self._is_adopted(worker):
+            disowned = self._disown()
+            if self._settled and (disowned or self._is_adopted(worker)):
                 self._settle()
         self._look_whether_up()
         return worker
 
-    def _disown(self) -> None:
-        """Workers that others of this host keep, from when it was not the primary's, are replaced by ours."""
-        for worker in self._abroad.disown():
+    def _disown(self) -> bool:
+        """Workers that others of this host keep, from when it was not the primary's, are replaced by ours.
+
+        Were there any?
+        """
+        disowned = self._abroad.disown()
+        for worker in disowned:
             worker.leaving = True
+        return bool(disowned)
 
     def report(self, worker: Worker[Link], load: Load) -> None:
         """What ``worker`` carries now."""

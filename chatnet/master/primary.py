@@ -46,6 +46,7 @@ class Primary:
         replicas: Replicas,
         note: Callable[[str], None],
         stop_process: Callable[[], None],
+        monotonic: Callable[[], float],
     ) -> None:
         self._host = host
         self._pid = pid
@@ -60,10 +61,12 @@ class Primary:
         self._replicas = replicas
         self._note = note
         self._stop_process = stop_process
+        self._monotonic = monotonic
         self._stopping = self._handing_over = self._away = False
 
     def start(self, workers: Sequence[WorkerIdentity] = (), replicas: Sequence[MasterIdentity] = ()) -> None:
         """Begin to command; these are expected to come back from the primary before us."""
+        self._say("begins: this master commands")
         self._pulse.start()
         self._replicas.start(replicas)
         self._cluster.start(workers)
@@ -86,12 +89,14 @@ class Primary:
             await self.end_left()
         else:
             await self._cluster.stop()
+            self._say("ends: this master commands no more")
             await self._close(release)
 
     async def abdicate(self, release: Callable[[], Awaitable[None]]) -> None:
         """Command no more, from this moment on, and close everything; all others live on."""
         self._replicas.leave()
         self._cluster.leave()
+        self._say("ends: this master commands no more")
         await maybeDeferred(self._listening.stopListening)
         await self._close(release)
 
@@ -105,6 +110,11 @@ class Primary:
         self._pulse.stop()
         await release()
         await self._links.close()
+
+    def _say(self, what: str) -> None:
+        # By the clock that all processes of a machine share: who commanded when can be told to the millisecond.
+        now = self._monotonic()
+        self._log.info("Epoch {epoch} {what} ({now:.3f} s)", epoch=self.epoch, what=what, now=now)
 
     def stop_cluster(self) -> None:
         """Tell all replicas and workers everywhere to stop, and then stop this process."""

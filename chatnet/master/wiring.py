@@ -182,6 +182,7 @@ def _command(
         replicas=replicas,
         note=lambda what: _note(world, registry, replicas, what),
         stop_process=lambda: _stop_process(world),
+        monotonic=world.monotonic,
     )
     ground.links.open(_make_door(world, token, reign, cluster, replicas, pulse, primary))
     if inheritance.since is not None:

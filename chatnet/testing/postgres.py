@@ -11,7 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from chatnet.entries import Entry
 from chatnet.store.postgres_connection import connect
+from chatnet.store.postgres_database import PostgresDatabase
+from chatnet.testing.machines import Host
 from chatnet.testing.processes import free_port, wait_until
 
 _NOBODY = 65534
@@ -41,15 +44,17 @@ def find_binaries() -> Path:
 
 
 class Server:
-    """A server on a port of loopback, and in its own directory on a Unix socket.
+    """A server on a port of loopback, or of ``host``; and in its own directory on a Unix socket.
 
     PostgreSQL does not run as root: then it runs as nobody, from a copy if nobody may not read the original.
     """
 
-    def __init__(self, port: int | None = None, *arguments: str) -> None:
+    def __init__(self, port: int | None = None, *arguments: str, host: Host | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="chatnet-postgres-"))
         self.directory.chmod(0o755)
         self.port = port or free_port()
+        self._host = host
+        self._address = "127.0.0.1" if host is None else host.address
         self._as: dict[str, Any] = {"cwd": self.directory}
         if os.geteuid() == 0:
             self._as |= {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
@@ -70,25 +75,32 @@ class Server:
             "--locale=C",
             "--no-sync",
         )
+        if host is not None:
+            with (self.directory / "db" / "pg_hba.conf").open("a") as allowed:
+                allowed.write("host all all 10.0.0.0/8 trust\n")
 
     def url(self, schema: str = "public", user: str = "chatnet") -> str:
         """Where it is found, and where in it the tables are to be; ``chatnet`` is the superuser."""
-        return f"postgresql://{user}@127.0.0.1:{self.port}/postgres?options=-csearch_path%3D{schema}"
+        return f"postgresql://{user}@{self._address}:{self.port}/postgres?options=-csearch_path%3D{schema}"
+
+    @property
+    def socket_url(self) -> str:
+        """Likewise for the superuser, by the Unix socket: no cut of a network is felt there."""
+        return f"postgresql://chatnet@/postgres?host={self.directory}&port={self.port}"
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
-        output = (self.directory / "output").open("ab")
-        self._process = subprocess.Popen(
-            [
-                self._binaries / "postgres",
-                *("-D", "db", "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.directory)),
-                *self._arguments,
-            ],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            **self._as,
-        )
-        output.close()
+        command = [
+            str(self._binaries / "postgres"),
+            *("-D", "db", "-h", self._address, "-p", str(self.port), "-k", str(self.directory)),
+            *self._arguments,
+        ]
+        with (self.directory / "output").open("ab") as output:
+            if self._host is None:
+                self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **self._as)
+            else:
+                nobody = ("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups")
+                self._process = self._host.start([*nobody, *command], cwd=self.directory, stdout=output)
         wait_until("PostgreSQL", self._takes_connections)
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
@@ -109,7 +121,7 @@ class Server:
     def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a statement, as the superuser."""
         if self._admin is None:
-            self._admin = connect(self.url())
+            self._admin = connect(self.socket_url)
         cursor = self._admin.execute(sql, values)
         return cursor.fetchall() if cursor.description else []
 
@@ -126,7 +138,7 @@ class Server:
         if self._process.poll() is not None:
             raise NoPostgres((self.directory / "output").read_text())
         return not subprocess.call(
-            [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], **self._as
+            [self._binaries / "pg_isready", "-q", "-h", str(self.directory), "-p", str(self.port)], **self._as
         )
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -142,3 +154,15 @@ class Server:
             shutil.copytree(binaries.parent, copy, symlinks=True)
             return copy / "bin"
         return binaries
+
+
+def whole_log(url: str) -> list[Entry]:
+    """All entries of the log at ``url``."""
+    database = PostgresDatabase(connect(url))
+    try:
+        entries: list[Entry] = []
+        while page := database.page(len(entries), None):
+            entries += page
+        return entries
+    finally:
+        database.close()

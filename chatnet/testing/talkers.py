@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import deferLater, react
@@ -37,7 +37,8 @@ LOOK_SECONDS = 0.05
 class Talkers:
     """Users by the given names; together they make ``rate`` posts a second. ``say`` prints a line.
 
-    Each follows the ``follow`` users next to them.
+    Each follows the ``follow`` users next to them. While they post, ``newcomers`` others a second come for the
+    first time, and go as soon as they are logged in.
     """
 
     def __init__(
@@ -47,20 +48,22 @@ class Talkers:
         names: Sequence[str],
         rate: float,
         follow: int,
+        newcomers: float,
         keep: Callable[[Event], object],
         say: Callable[[str], object],
     ) -> None:
         self._world = world
         self._rate = rate
         self._follow = follow
+        self._masters = masters
+        self._newcomers = newcomers
+        self._visits: list[Deferred[None]] = []
         self._keep = keep
         self._say = say
         self._posts: dict[bytes, None] = {}
         self._newest = 0
         self._words: list[str] = []
-        self.users = [
-            User(name, masters, world, Recorder(f"{name}/1", self._kept, world.monotonic)) for name in names
-        ]
+        self.users = [self._user(name) for name in names]
 
     def tell(self, word: str) -> None:
         """``hush`` or ``end``; or ``lacking``: who is not settled is said."""
@@ -79,7 +82,10 @@ class Talkers:
             user.chat()
         await self._until(self._is_settled)
         self._say("ready")
+        coming = Deferred.fromCoroutine(self._let_come())
         await self._post_until_hushed()
+        await coming
+        await gatherResults(self._visits)
         await self._until(lambda: all(not user.waiting for user in self.users))
         # A mention reaches all, so that all have something to read behind the last post.
         self.users[0].post("that is all " + " ".join(f"@{user.name}" for user in self.users))
@@ -99,6 +105,22 @@ class Talkers:
             number += 1
             due = began + number / self._rate
             await deferLater(self._world.reactor, max(0.0, due - self._world.monotonic()))
+
+    async def _let_come(self) -> None:
+        while self._newcomers and "hush" not in self._words:
+            self._visits.append(Deferred.fromCoroutine(self._visit(f"new{len(self._visits)}")))
+            await deferLater(self._world.reactor, 1 / self._newcomers)
+
+    async def _visit(self, name: str) -> None:
+        user = self._user(name)
+        user.start()
+        await self._until(lambda: user.is_connected)
+        await user.stop()
+
+    def _user(self, name: str) -> User:
+        return User(
+            name, self._masters, self._world, Recorder(f"{name}/1", self._kept, self._world.monotonic)
+        )
 
     def _next(self, place: int, step: int) -> User:
         return self.users[(place + step) % len(self.users)]
@@ -167,7 +189,9 @@ async def _main(world: World, chosen: argparse.Namespace, lines: BinaryIO) -> No
 
     names = [f"user{number}" for number in range(chosen.users)]
     follow = chosen.users - 1 if chosen.follow is None else chosen.follow
-    talkers = Talkers(world, parse_masters(chosen.master), names, chosen.rate, follow, keep, _say)
+    talkers = Talkers(
+        world, parse_masters(chosen.master), names, chosen.rate, follow, chosen.newcomers, keep, _say
+    )
     StandardIO(Commands(talkers, lambda: _end_all(chosen.mark)), reactor=world.reactor)
     try:
         await talkers.talk()
@@ -183,6 +207,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=12, help="how many there are")
     parser.add_argument("--rate", type=float, default=30.0, help="posts a second, of all together")
     parser.add_argument("--follow", type=int, help="how many others each follows; without it, all")
+    parser.add_argument("--newcomers", type=float, default=0.0, help="how many others come a second")
     parser.add_argument("--history", type=Path, required=True, help="the file to record to")
     parser.add_argument("--log", type=Path, required=True, help="the file for what goes wrong")
     parser.add_argument("--mark", required=True, help="NAME=VALUE in the environment of what is to be killed")

@@ -103,6 +103,20 @@ def test_workers_of_our_own_host_that_others_keep_are_replaced(master: Master) -
     assert len(master.reactor.running) == 2
 
 
+def test_workers_that_are_disowned_late_are_replaced(master: Master) -> None:
+    """After a takeover who keeps them may be the last to come back: then, too, there are three of ours."""
+    children = [master.worker(str(pid), pid, spawned=True, supervisor=50) for pid in (51, 52)]
+    master.adopted()
+    assert len(master.reactor.running) == 1
+    parent = master.worker("hand", 50, spawned=False)
+    assert parent.hears.kept == [0]
+    assert len(master.reactor.running) == 3
+    for child in children:
+        child.cut()
+    master.pass_time(10)
+    assert len(master.reactor.running) == 3
+
+
 def test_stopping_gives_no_more_orders(master: Master) -> None:
     """Those whose parent is told to stop are stopped by it."""
     first = abroad(master, "a", 50)
