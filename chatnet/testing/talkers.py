@@ -37,8 +37,8 @@ LOOK_SECONDS = 0.05
 class Talkers:
     """Users by the given names; together they make ``rate`` posts a second. ``say`` prints a line.
 
-    Each follows the ``follow`` users next to them. While they post, ``newcomers`` others a second come for the
-    first time, and go as soon as they are logged in.
+    Each follows the ``follow`` users next to them. While they post, ``newcomers`` others a second come for
+    the first time, and go as soon as they are logged in.
     """
 
     def __init__(
