@@ -193,17 +193,13 @@ class Replica(ReconnectingClientFactory):
         if not self.continueTrying or self._dialing or self._link is not None:
             return
         self._holder = holder
-        if self._holder is None or self._is_me(self._holder):
+        if self._holder is None or self._holder.is_same(self._claim()):
             self.retry()  # somebody has just let it go, or we have lost it, and it still names us
             return
         said = self._holder.address
         host, port = Address.parse(said) if said else self._usual(self._state)
         self._dialing = True
         self.connector = self._reactor.connectTCP(host, port, self, timeout=CONNECT_SECONDS)
-
-    def _is_me(self, holder: Holder) -> bool:
-        me = self._me()
-        return (holder.host, holder.pid, holder.started) == (me.host, me.pid, me.started)
 
     async def _take(self) -> bool:
         claim = self._claim()
@@ -219,6 +215,12 @@ class Replica(ReconnectingClientFactory):
     async def _take_or_wait(self) -> None:
         if not await self._take():
             self.retry()
+
+    async def _fence_and_wait(self, holder: Holder) -> None:
+        # As it stands now: of a shared store, another may have taken it since we last looked.
+        if await self._store.holder() is not None:
+            self._fence(holder)
+        self.retry()
 
     def _fence(self, holder: Holder) -> None:
         """End a primary that hangs, and still holds the lease."""
@@ -279,15 +281,17 @@ class Replica(ReconnectingClientFactory):
         if attached:
             self._lost(hung)
         if hung and self._holder is not None and (attached or self._holder.address):
-            self._fence(self._holder)
+            self._go(self._fence_and_wait(self._holder))
         elif attached:
             self._go(self._take_or_wait())
-            return
-        self.retry()
+        else:
+            self.retry()
 
     def _lost(self, hung: bool) -> None:
         self._since = self._monotonic() - (PATIENCE if hung else 0.0)
-        how = "fell silent and was killed" if hung else "was gone"  # perhaps by another replica
+        how = "fell silent" if hung else "was gone"
+        if hung and self._holder is not None and self._holder.host in ("", self._me().host):
+            how += " and was killed"  # perhaps by another replica
         self._how = f"the primary (pid {self._holder.pid if self._holder else '?'}) {how}"
         self._say("Lost the primary; going for the lease")
 

@@ -110,7 +110,7 @@ class DatabaseLease:
 
     def is_held_by(self, holder: Holder) -> bool:
         """Was it ``holder`` when one last looked?"""
-        return self._row is not None and parse_holder(self._row.holder) == holder
+        return self._row is not None and holder.is_same(parse_holder(self._row.holder))
 
     @property
     def is_free(self) -> bool:

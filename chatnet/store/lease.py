@@ -24,6 +24,12 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     epoch: int = 0
     host: str = ""
 
+    def is_same(self, other: Holder | None) -> bool:
+        """Are they the same process, whatever they say of themselves?"""
+        if other is None:
+            return False
+        return (self.host, self.pid, self.started) == (other.host, other.pid, other.started)
+
 
 def parse_holder(text: str | bytes) -> Holder | None:
     """The holder that a lease's text names; None if it is empty or torn."""
