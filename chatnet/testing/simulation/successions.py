@@ -81,11 +81,14 @@ class Successions:
     def _look_at(self, state: State, end: float) -> None:
         """The winner goes by ``state``; the primary before it was gone at ``end``."""
         told = {carried.worker.id for carried in state.workers}
+        winner = self._simulation.running
+        # While the winner stood still, what it was told may have waited in the primary's memory.
+        awake = 0.0 if winner is None else winner.runs_since
         for id, since in self._here[state.epoch].items():
-            if id not in told and since < end - TOLD_SECONDS:
+            if id not in told and awake < since < end - TOLD_SECONDS:
                 self._simulation.fail(f"registry: the winner was never told of worker {id}")
         for id in told & self._gone[state.epoch].keys() - self._here[state.epoch].keys():
-            if self._gone[state.epoch][id] < end - TOLD_SECONDS:
+            if awake < self._gone[state.epoch][id] < end - TOLD_SECONDS:
                 self._simulation.fail(f"registry: the winner still believes in worker {id}, which is gone")
 
     # ---- whom masters kill ----
