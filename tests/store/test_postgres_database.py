@@ -130,7 +130,7 @@ def test_the_server_lets_go_of_who_vanished(url: str) -> None:
     with connect(url) as connection:
         for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"):
             assert connection.execute(f"SELECT current_setting('{name}')::integer <= 3").fetchone() == (True,)
-        assert connection.execute("SHOW tcp_user_timeout").fetchone() == ("5s",)
+        assert connection.execute("SHOW tcp_user_timeout").fetchone() == ("5000",)
 
 
 def set_for_all(server: Server, name: str, value: str | None) -> None:
