@@ -101,7 +101,7 @@ class Primary:
         await self._links.close()
 
     def _say(self, what: str) -> None:
-        # By the clock that all processes of a machine share: who commanded when can be told to the millisecond.
+        # By the clock that all processes of a machine share: so it can be told who commanded when.
         now = self._monotonic()
         self._log.info("Epoch {epoch} {what} ({now:.3f} s)", epoch=self.epoch, what=what, now=now)
 

@@ -97,9 +97,7 @@ class Server:
         ]
         with (self.directory / "output").open("ab") as output:
             if self._host is None:
-                self._process = subprocess.Popen(
-                    command, stdout=output, stderr=subprocess.STDOUT, **self._as
-                )
+                self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **self._as)
             else:
                 nobody = ("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups")
                 self._process = self._host.start([*nobody, *command], cwd=self.directory, stdout=output)

@@ -37,8 +37,8 @@ LOOK_SECONDS = 0.05
 class Talkers:
     """Users by the given names; together they make ``rate`` posts a second. ``say`` prints a line.
 
-    Each follows the ``follow`` users next to them. While they post, ``newcomers`` others a second come for the
-    first time, and go as soon as they are logged in.
+    Each follows the ``follow`` users next to them. While they post, ``newcomers`` others a second come for
+    the first time, and go as soon as they are logged in.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Talkers:
     async def _visit(self, name: str) -> None:
         user = self._user(name)
         user.start()
-        await self._until(lambda: user.is_connected)
+        await self._until(lambda: user.is_connected or user.has_given_up)
         await user.stop()
 
     def _user(self, name: str) -> User:
@@ -189,7 +189,9 @@ async def _main(world: World, chosen: argparse.Namespace, lines: BinaryIO) -> No
 
     names = [f"user{number}" for number in range(chosen.users)]
     follow = chosen.users - 1 if chosen.follow is None else chosen.follow
-    talkers = Talkers(world, parse_masters(chosen.master), names, chosen.rate, follow, chosen.newcomers, keep, _say)
+    talkers = Talkers(
+        world, parse_masters(chosen.master), names, chosen.rate, follow, chosen.newcomers, keep, _say
+    )
     StandardIO(Commands(talkers, lambda: _end_all(chosen.mark)), reactor=world.reactor)
     try:
         await talkers.talk()
