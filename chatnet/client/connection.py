@@ -27,9 +27,10 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.client.asks import Asks
 from chatnet.client.feed import Feed
-from chatnet.client.finding import DIAL_SECONDS, Finder, Unreachable
+from chatnet.client.finding import DIAL_SECONDS, Finder
 from chatnet.client.identity import Identity
 from chatnet.client.login import keep_ticket, log_in
+from chatnet.client.race import Unreachable
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
     BadName,

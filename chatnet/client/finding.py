@@ -1,7 +1,8 @@
-"""Finding a worker: the masters are asked in turn, and send on to the primary."""
+"""Finding a worker: the masters are asked, each a little after the one before, and send on to the primary."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar, cast
 
@@ -19,6 +20,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
+from chatnet.client.race import Race, Unreachable
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
@@ -30,14 +32,21 @@ DIAL_SECONDS = 3.0
 """How long a master may take to answer, and a worker to be connected to."""
 ATTEMPT_SECONDS = 0.1
 """After how long to try a host's next address beside the one before."""
+HOP_SECONDS = 1.5
+"""How long to wait for the primary that a master names: it may just have died, and soon another be named."""
+DEAD_SECONDS = 3
+"""After so long without a sign of life from its machine's kernel, a worker is given up."""
+_KERNEL_ASKS = {
+    "TCP_KEEPIDLE": 1,
+    "TCP_KEEPINTVL": 1,
+    "TCP_KEEPCNT": DEAD_SECONDS - 1,
+    # While something was sent and not received nobody is asked: this counts then.
+    "TCP_USER_TIMEOUT": DEAD_SECONDS * 1000,
+}
 HOPS = 3
 """How many masters in a row to ask, each sent to by the one before."""
 
 T = TypeVar("T")
-
-
-class Unreachable(Exception):
-    """An attempt failed; its text says why, as the end of a sentence without the full stop."""
 
 
 class Finder:
@@ -52,19 +61,12 @@ class Finder:
         return ", ".join(map(str, self._masters))
 
     async def find(self) -> Address:
-        """The address of a worker. The masters are tried in turn, beginning with the one that answered last.
+        """The address of a worker: the first that a master says. The one that answered last is asked first.
 
         :raises Unreachable: none of them knows one.
         :raises WrongVersion: one of them speaks another version.
         """
-        why = []
-        for master in list(self._masters):
-            try:
-                return await self._follow(master)
-            except Unreachable as error:
-                why.append(f"{master}: {error}")
-                self._masters.append(self._masters.pop(0))
-        raise Unreachable("; ".join(why))
+        return await Race(self._masters, self._follow, self._reactor).run()
 
     async def dial(self, address: Address, locator: Locator, pulse: Pulse | None) -> Link:
         """Connect to ``address``; at that end, ``locator`` is what it finds here.
@@ -78,6 +80,8 @@ class Finder:
             link = await connecting.addTimeout(DIAL_SECONDS, self._reactor, _timed_out)
         except (ConnectError, OSError, TimeoutError, ValueError) as error:
             raise Unreachable(_short(error)) from error
+        if pulse is not None:
+            notice_death(cast(Link, link).transport)
         return cast(Link, link)
 
     def _endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
@@ -96,8 +100,9 @@ class Finder:
             raise Unreachable("no answer in time") from error
 
     async def _follow(self, master: Address) -> Address:
-        for _ in range(HOPS):
-            worker, primary = await self._ask(master)
+        for hop in range(HOPS):
+            asking = self._ask(master)
+            worker, primary = await (self.within(HOP_SECONDS, asking) if hop else asking)
             if worker is not None:
                 return worker
             if primary is None:
@@ -120,6 +125,21 @@ class Finder:
             raise Unreachable(f"it answers strangely ({error})") from error
         finally:
             link.abort()
+
+
+def notice_death(transport: Any) -> None:
+    """Have our kernel ask that at the other end, and give the connection up when it does not answer.
+
+    A process that dies closes its connections; a machine does not. To ask costs no process anything, so it is
+    done each second, where the processes' own pings are rare.
+    """
+    handle = getattr(transport, "getHandle", lambda: None)()
+    if not isinstance(handle, socket.socket):
+        return
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KERNEL_ASKS.items():
+        if hasattr(socket, name):  # each system has some of them
+            handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _locate(link: Link) -> dict[str, Any]:

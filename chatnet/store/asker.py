@@ -48,8 +48,12 @@ class Trouble:
             self._log.critical("{sentence}", sentence=sentence)
         self._sentences[asker] = sentence
 
+    def left(self, asker: object) -> None:
+        """``asker`` tries no more; whether the database is back, it does not know."""
+        self._sentences.pop(asker, None)
+
     def back(self, asker: object) -> None:
-        """``asker`` goes on, or tries no more."""
+        """``asker`` goes on."""
         if self._sentences.pop(asker, None) is not None and not self._sentences:
             self._log.info("The database is back; all goes on")
 
@@ -138,7 +142,7 @@ class Asker:
     async def close(self) -> None:
         """Ask nothing more. Who is asked now is cut off; done when all threads have come back."""
         self._closed = True
-        self._trouble.back(self)
+        self._trouble.left(self)
         self._drop_idle()
         for database in self._busy:
             database.close()

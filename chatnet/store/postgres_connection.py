@@ -35,6 +35,11 @@ _SETTINGS = {
     "idle_session_timeout": "0",
     "statement_timeout": "10s",
     "lock_timeout": "5s",
+    # Or the sessions of whoever vanished or was cut off would stay for hours, and take up all connections.
+    "tcp_keepalives_idle": "2",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "5000",
     # What comes behind the lock of the head row must see what was committed before it was had.
     "default_transaction_isolation": "read committed",
     # All that we read has an index. A plan that was made while a table was small must not read through it

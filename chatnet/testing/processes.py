@@ -135,14 +135,20 @@ class Terminal:
 
 
 class Cluster:
-    """One master and its workers on loopback, with its data, configuration and logs under ``root``."""
+    """One master and its workers on loopback, with its data, configuration and logs under ``root``.
 
-    def __init__(self, root: Path, *options: str, port: int | None = None) -> None:
+    ``environ`` is what all its programs are told by their environment.
+    """
+
+    def __init__(
+        self, root: Path, *options: str, port: int | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
         self.root = root
         self.data = root / "data"
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.options = options
+        self.environ = environ or {}
         self.mark = f"CHATNET_TEST={uuid.uuid4()}"
         self.lease = FlockLease(RealFiles(), self.data)
         self.master: subprocess.Popen[bytes] | None = None
@@ -163,13 +169,18 @@ class Cluster:
         process = subprocess.Popen(
             [str(_BIN / program), *arguments],
             cwd=self.root,
-            env={**os.environ, "XDG_CONFIG_HOME": str(config), name: value, **(environ or {})},
+            env={**os.environ, "XDG_CONFIG_HOME": str(config), name: value}
+            | {**self.environ, **(environ or {})},
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.STDOUT,
         )
         self._started.append(process)
         return process
+
+    def popen_talking(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a program that is talked to by pipes."""
+        return self.popen(program, *arguments, stdin=subprocess.PIPE)
 
     def run(self, program: str, *arguments: str, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Run a program to its end: its exit status and output."""

@@ -114,7 +114,7 @@ class Talkers:
     async def _visit(self, name: str) -> None:
         user = self._user(name)
         user.start()
-        await self._until(lambda: user.is_connected)
+        await self._until(lambda: user.is_connected or user.has_given_up)
         await user.stop()
 
     def _user(self, name: str) -> User:

@@ -14,7 +14,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.client.connection import Connection, Up
+from chatnet.client.connection import Connection, Over, State, Up
 from chatnet.client.feed import Beginning, Feed, Following
 from chatnet.client.finding import Finder
 from chatnet.client.identity import Identity, config_directory
@@ -118,6 +118,11 @@ class RecordedConnection(Connection):
         return len(self._asks)
 
     @property
+    def state(self) -> State:
+        """Where it stands."""
+        return self._state
+
+    @property
     def link(self) -> Any:
         """The link while it is logged in, else None."""
         return self._state.link if isinstance(self._state, Up) else None
@@ -193,6 +198,11 @@ class User:
     def is_connected(self) -> bool:
         """Is it logged in?"""
         return self._connection.link is not None
+
+    @property
+    def has_given_up(self) -> bool:
+        """Was it told that it is over?"""
+        return isinstance(self._connection.state, Over)
 
     @property
     def worker(self) -> str:

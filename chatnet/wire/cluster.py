@@ -36,7 +36,7 @@ class Load(msgspec.Struct, frozen=True):
     """What a worker carries: sessions now; posts taken and deliveries made since its start; its cursor.
 
     ``moving`` are those of its sessions that were told to go to another worker. While it is ``opening`` its
-    store it takes no clients.
+    store, or that is away, it takes no clients.
     """
 
     sessions: int = 0

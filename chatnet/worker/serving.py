@@ -55,6 +55,7 @@ class Serving:
             cursor=self.store.log.window.head,
             poison=self._sessions.poison,
             moving=self._shedding.moving,
+            opening=self.store.is_away,
         )
 
     def shed(self, count: int) -> None:

@@ -45,6 +45,10 @@ class Store(Protocol):
     def is_reached(self) -> bool:
         """Does it answer, though there be no primary?"""
 
+    @property
+    def is_away(self) -> bool:
+        """Does it not answer, though there be a primary?"""
+
     async def leader(self) -> Address | None:
         """Where it says that the primary is; None if it does not."""
 
@@ -56,7 +60,7 @@ class PrimarysStore:
     """The embedded store, which only the primary opens."""
 
     url = ""
-    is_reached = False
+    is_reached = is_away = False
 
     def __init__(self, on_replaced: Callable[[], None]) -> None:
         self.log = RemoteLog(on_replaced)
@@ -88,6 +92,10 @@ class DatabaseStore:
     @property
     def is_reached(self) -> bool:
         return not self.log.trouble
+
+    @property
+    def is_away(self) -> bool:
+        return bool(self.log.trouble)
 
     def attached(self, link: Link, log_id: str, epoch: int) -> None:
         if log_id != self.log.log_id:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import socket
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 from conftest import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.client.connection import REWOUND
+from chatnet.client.finding import HOP_SECONDS, notice_death
+from chatnet.client.race import HEAD_START_SECONDS
 from chatnet.entries import Entry
 from chatnet.errors import InternalFailure, TryLater, WrongVersion
 from chatnet.link import Link, Locator
@@ -83,11 +87,42 @@ def test_masters_that_send_on_in_a_circle_are_given_up(
 def test_a_master_that_hangs_is_passed_over(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """No answer in three seconds is none."""
+    """A machine that died refuses nobody: the next master is soon asked beside it, and is the first then."""
     network.listeners[1] = HangingMaster
     person = new_person(master="a:1,b:64480").start()
-    network.pass_time(3.1)
+    network.pass_time(HEAD_START_SECONDS - 0.1)
+    assert person.seen() == []
+    network.pass_time(0.2)
     assert person.seen() == ["Logged in as alice."]
+    assert len(network.open) == 1, "the other is not asked any more"
+    network.cut()
+    network.pass_time(HEAD_START_SECONDS)
+    assert [port for _, port in network.attempts] == [1, MASTER, WORKER, MASTER, WORKER]
+
+
+def test_a_primary_that_has_just_died_is_not_waited_for(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """A replica may name it until another has the lease; then it names that."""
+    network.listeners[1] = HangingMaster
+    cluster.master(2, primary="a:1")
+    person = new_person(master="b:2").start()
+    network.pass_time(0.5)
+    cluster.master(2, primary="c:64480")
+    network.pass_time(HOP_SECONDS)
+    assert person.seen() == ["Logged in as alice."]
+
+
+def test_the_kernel_is_asked_whether_the_workers_machine_lives() -> None:
+    """Each second; and what it does not take within three, it is not there to take."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = socket.create_connection(server.getsockname())
+    with connection:
+        notice_death(SimpleNamespace(getHandle=lambda: connection))
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+        options = {name: connection.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names}
+    assert options == {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 2, "TCP_USER_TIMEOUT": 3000}
 
 
 class HangingMaster(Locator):

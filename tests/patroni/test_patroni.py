@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psycopg
 import pytest
 
-from chatnet.testing.patroni import FAILOVER_SECONDS, Node, NoPatroni, Pair
+from chatnet.testing.patroni import FAILOVER_SECONDS, Node, Pair
 from chatnet.testing.processes import wait_until
-
-
-@pytest.fixture
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    """Two nodes; synchronous, unless the test says otherwise."""
-    try:
-        with Pair(synchronous=getattr(request, "param", True)) as pair:
-            yield pair
-    except NoPatroni as lack:
-        pytest.fail(str(lack), pytrace=False)
 
 
 class Writer:

@@ -125,6 +125,14 @@ def test_commits_are_durable_whatever_the_server_is_set_to(postgres: Server, url
     before.close()
 
 
+def test_the_server_lets_go_of_who_vanished(url: str) -> None:
+    """As soon as we of it; by its own settings it keeps their sessions for hours, until none are left."""
+    with connect(url) as connection:
+        for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"):
+            assert connection.execute(f"SELECT current_setting('{name}')::integer <= 3").fetchone() == (True,)
+        assert connection.execute("SHOW tcp_user_timeout").fetchone() == ("5000",)
+
+
 def set_for_all(server: Server, name: str, value: str | None) -> None:
     """Change the server's configuration, or put it back; in effect for new connections when this returns."""
 

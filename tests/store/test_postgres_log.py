@@ -21,6 +21,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import Draft
 from chatnet.store import Outcome, Refused, asker, follower
+from chatnet.store.asker import Trouble
 from chatnet.store.database import Database, Unavailable
 from chatnet.store.postgres import PostgresLog
 from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
@@ -119,6 +120,15 @@ class AnswersLost(PostgresDatabases):
 
         database.append = lose  # type: ignore[method-assign]
         return database
+
+
+def test_who_asks_no_more_does_not_say_that_the_database_is_back(said: list[str]) -> None:
+    """A log that is closed while the database is away knows no better."""
+    trouble = Trouble()
+    asker = object()
+    trouble.away(asker, "away")
+    trouble.left(asker)
+    assert (trouble.sentence, said) == ("", ["away"])
 
 
 @pytest_twisted.ensureDeferred

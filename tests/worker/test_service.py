@@ -301,6 +301,8 @@ def test_it_says_while_it_cannot_take_clients() -> None:
     assert one.worker.load().opening
     one.worker.registered(FarLink(), "the log", "", 1)
     assert not one.worker.load().opening
+    one.worker._state.store.is_away = True
+    assert one.worker.load().opening, "nobody could log in while the database is away"
 
 
 def test_a_log_that_was_put_back_is_opened_afresh() -> None:

@@ -1,0 +1,82 @@
+"""Asking several masters for a worker, each a little after the one before, until one answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from chatnet.addresses import Address
+
+HEAD_START_SECONDS = 0.3
+"""A master that has not answered for so long is not waited for: the next is asked beside it. A dead machine
+refuses nobody."""
+
+
+class Unreachable(Exception):
+    """An attempt failed; its text says why, as the end of a sentence without the full stop."""
+
+
+class Race:
+    """Asks ``masters`` by ``ask``, until one answers; who did is moved to their front."""
+
+    def __init__(
+        self, masters: list[Address], ask: Callable[[Address], Coroutine[Any, Any, Address]], clock: Any
+    ) -> None:
+        self._masters = masters
+        self._left = list(masters)
+        self._ask = ask
+        self._clock = clock
+        self._asking: list[Deferred[None]] = []
+        self._why: list[str] = []
+        self._next: IDelayedCall | None = None
+        self._over: Deferred[Address] = Deferred()
+
+    async def run(self) -> Address:
+        """The first answer.
+
+        :raises Unreachable: there is none.
+        :raises WrongVersion: one of them speaks another version.
+        """
+        self._ask_next()
+        try:
+            return await self._over
+        finally:
+            self._left.clear()
+            self._wait_no_more()
+            for asking in self._asking:
+                asking.cancel()
+
+    def _ask_next(self) -> None:
+        """Nobody is left, and all have failed: it is over."""
+        self._wait_no_more()
+        if self._left:
+            self._next = self._clock.callLater(HEAD_START_SECONDS, self._ask_next)
+            asking = Deferred.fromCoroutine(self._try(self._left.pop(0)))
+            self._asking.append(asking)
+            asking.addErrback(self._failed)
+        elif len(self._why) == len(self._masters) and not self._over.called:
+            self._over.errback(Unreachable("; ".join(self._why)))
+
+    async def _try(self, master: Address) -> None:
+        try:
+            answer = await self._ask(master)
+        except Unreachable as error:
+            self._why.append(f"{master}: {error}")
+            self._ask_next()
+            return
+        if not self._over.called:
+            self._masters.remove(master)
+            self._masters.insert(0, master)
+            self._over.callback(answer)
+
+    def _failed(self, why: Failure) -> None:
+        if not self._over.called and not why.check(CancelledError):
+            self._over.errback(why)
+
+    def _wait_no_more(self) -> None:
+        if self._next is not None and self._next.active():
+            self._next.cancel()
