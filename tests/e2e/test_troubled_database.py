@@ -80,8 +80,8 @@ def pass_time(seconds: float, meanwhile: Callable[[], object] = lambda: None) ->
 
 
 def test_the_database_is_in_trouble(server: Server, shared: Cluster) -> None:
-    """Restarted, its connections killed again and again, all of them taken by others, read-only: one after the
-    other under load. Whatever waits is answered soon after the trouble's end."""
+    """Restarted, its connections killed again and again, all of them taken by others, read-only: one after
+    the other under load. Whatever waits is answered soon after the trouble's end."""
     conversation = talk(shared)
 
     def weather(what: str, trouble: Callable[[], object]) -> None:
@@ -145,7 +145,7 @@ def test_a_stopped_worker_holds_up_nobody_else(shared: Cluster) -> None:
         victim = chance.choice(workers)
         send(victim, signal.SIGSTOP)
         try:
-            wait_until("it is killed", lambda: not runs(victim, "chat-worker"))
+            wait_until("it is killed", lambda victim=victim: not runs(victim, "chat-worker"))
         except NotInTime:
             send(victim, signal.SIGCONT)
             raise
