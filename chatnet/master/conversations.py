@@ -147,6 +147,10 @@ class FromReplica(Locator):
             self._replica = self._replicas.attach(master, self.link)
         return {"epoch": self._epoch}
 
+    def drained(self) -> None:
+        if self._replica is not None:
+            self._replicas.drained(self._replica)
+
     def lost(self, reason: Failure) -> None:
         if self._replica is not None:
             self._replicas.lost(self._replica, hung=self.link.silent >= PATIENCE)

@@ -28,11 +28,15 @@ COME_SECONDS = 1.0
 
 @dataclass(eq=False)
 class Replica:
-    """One replica that stands by, for as long as its ``link`` lasts; ``leaving``: it was told to stop."""
+    """One replica that stands by, for as long as its ``link`` lasts; ``leaving``: it was told to stop.
+
+    ``behind``: something has changed while its link was full. It hangs, and must not fill our memory.
+    """
 
     identity: MasterIdentity
     link: Link
     leaving: bool = False
+    behind: bool = False
 
     @property
     def name(self) -> str:
@@ -156,8 +160,15 @@ class Replicas:
             for replica in self._replicas.values():
                 self._tell(replica)
 
+    def drained(self, replica: Replica) -> None:
+        """The link of ``replica`` has room again."""
+        if replica.behind:
+            self._tell(replica)
+
     def _tell(self, replica: Replica) -> None:
-        replica.link.callRemote(Registry, state=self._known())
+        replica.behind = replica.link.full
+        if not replica.behind:
+            replica.link.callRemote(Registry, state=self._known())
 
     def _known(self) -> State:
         return self._state([replica.identity for replica in self._replicas.values()])

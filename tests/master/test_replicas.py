@@ -119,3 +119,19 @@ def test_a_primary_that_is_over_is_told_so(primary: Master) -> None:
     with pytest.raises(StaleEpoch):
         peer.ask(Attach, master=MasterIdentity(HOST, 1, 0, True), seen=EPOCH + 1)
     assert primary.over == [EPOCH + 1]
+
+
+def test_one_that_does_not_read_is_told_once_it_does(master: Master) -> None:
+    """And then what is true then: what changes meanwhile does not pile up in our memory."""
+    peer = master.replica(1)
+    master.settle()
+    told = len(peer.hears.states)
+    peer.server.pauseProducing()
+    for number in range(5):
+        master.worker(str(number), number)
+        master.pass_time(1)
+    assert len(peer.hears.states) == told
+    peer.server.resumeProducing()
+    master.settle()
+    assert len(peer.hears.states) == told + 1
+    assert len(peer.hears.states[-1].workers) == 5
