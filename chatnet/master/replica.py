@@ -193,7 +193,7 @@ class Replica(ReconnectingClientFactory):
         if not self.continueTrying or self._dialing or self._link is not None:
             return
         self._holder = holder
-        if self._holder is None or self._holder.is_same(self._claim()):
+        if self._holder is None or (self._store.is_shared and self._holder.is_same(self._claim())):
             self.retry()  # somebody has just let it go, or we have lost it, and it still names us
             return
         said = self._holder.address

@@ -88,6 +88,8 @@ def test_replicas_that_were_stopped_fence_nobody(cluster: Cluster, chat: Chat) -
 
 def test_the_primary_and_a_worker_at_once(cluster: Cluster, chat: Chat) -> None:
     """The dead worker is replaced, the others are adopted."""
+    # Workers report each second: until both users are counted, none can be told to be idle.
+    wait_until("both are counted", lambda: sum(worker["sessions"] for worker in cluster.workers(3)) == 2)
     idle = next(worker["pid"] for worker in cluster.workers(3) if not worker["sessions"])
     for pid in (cluster.masters()[0]["pid"], idle):
         os.kill(pid, signal.SIGKILL)
