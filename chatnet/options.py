@@ -21,6 +21,10 @@ MASTER_HELP = (
 )
 
 
+STORE_VARIABLE = "CHATNET_STORE"
+"""The environment's name for the store's URL, which may hold a password."""
+
+
 class ProgramOptions(usage.Options):
     """Options of one twistd program. ``program`` names its pid and log files when the user did not.
 

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from chatnet.addresses import MASTER_PORT, Address
+from chatnet.options import STORE_VARIABLE
 from chatnet.supervisor import twistd
-
-STORE_VARIABLE = "CHATNET_STORE"
-"""The environment's name for the store's URL, which may hold a password."""
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 

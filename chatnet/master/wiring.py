@@ -30,9 +30,10 @@ from chatnet.master.primary import Primary
 from chatnet.master.registry import Registry
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replicas
-from chatnet.master.settings import STORE_VARIABLE, Settings
+from chatnet.master.settings import Settings
 from chatnet.master.standby import Standby
 from chatnet.master.store import Reign, Store
+from chatnet.options import STORE_VARIABLE
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.store.lease import Holder

@@ -7,4 +7,5 @@ watch       that table again each second, through takeovers
 stop        stop the whole cluster
 drain       empty a host, and wait until nothing is left there
 stepdown    have the primary hand over to a replica
+migrate     copy an embedded store into PostgreSQL
 """

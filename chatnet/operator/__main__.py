@@ -16,11 +16,12 @@ from chatnet.auth import find_token
 from chatnet.errors import CannotStart
 from chatnet.operator.asking import reach
 from chatnet.operator.drain import drain
+from chatnet.operator.migrate import migrate
 from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
-from chatnet.options import MASTER_HELP, find_masters
+from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, find_masters
 from chatnet.world import World
 
 
@@ -72,6 +73,19 @@ class DrainOptions(CommandOptions):
         self["host"] = host
 
 
+class MigrateOptions(usage.Options):
+    """What ``migrate`` is told."""
+
+    longdesc = (
+        "Copies the log of a stopped cluster into an empty PostgreSQL database, and compares both. Broken "
+        "off, it goes on when it is run again."
+    )
+    optParameters = [
+        ["from", None, "chatnet-data", "The data directory of the cluster; it must not run."],
+        ["to", None, None, "The database: postgresql://HOST/DATABASE. [default: CHATNET_STORE]", a_store],
+    ]
+
+
 class Options(usage.Options):
     """The command, and its options."""
 
@@ -81,11 +95,12 @@ class Options(usage.Options):
         ["stop", None, StopOptions, "Stop the whole cluster."],
         ["drain", None, DrainOptions, "Empty a host, so that it can be taken away."],
         ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
+        ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
     ]
 
     def postOptions(self) -> None:
         if self.subCommand is None:
-            raise usage.UsageError("Say what to do: chatnet status, stop, drain or stepdown.")
+            raise usage.UsageError("Say what to do: chatnet status, stop, drain, stepdown or migrate.")
 
 
 async def run(command: str, options: CommandOptions, world: World) -> None:
@@ -125,7 +140,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except usage.UsageError as error:
         raise SystemExit(f"chatnet: {error} See chatnet --help.") from error
     command: Any = options.subCommand
+    if command == "migrate":
+        _migrate(options.subOptions, World.real())
+        return
     react(lambda _: Deferred.fromCoroutine(_attempt(command, options.subOptions, World.real())), ())
+
+
+def _migrate(options: Any, world: World) -> None:
+    """Without a reactor: it blocks, and Ctrl-C ends it."""
+    url = options["to"] or world.environ.get(STORE_VARIABLE)
+    try:
+        if not url:
+            raise CannotStart("Say where to: --to postgresql://HOST/DATABASE, or CHATNET_STORE.")
+        world.stdio.say(migrate(Path(options["from"]), url, world))
+    except CannotStart as cannot:
+        world.stdio.error(str(cannot))
+        raise SystemExit(1) from cannot
+    except KeyboardInterrupt:
+        world.stdio.error("Broken off: run this again, and it goes on from there.")
+        raise SystemExit(1) from None
 
 
 async def _attempt(command: str, options: CommandOptions, world: World) -> None:

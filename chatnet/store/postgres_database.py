@@ -28,7 +28,8 @@ _ABOUT = """
         'off' IN (current_setting('fsync'), current_setting('full_page_writes')) AS is_unsafe,
         -- Over a socket of Unix or a machine's own address, we have none that others could use.
         CASE WHEN inet_client_addr() <<= '127.0.0.0/8' OR inet_client_addr() = '::1' THEN ''
-            ELSE coalesce(host(inet_client_addr()), '') END AS seen_as
+            ELSE coalesce(host(inet_client_addr()), '') END AS seen_as,
+        EXISTS (SELECT FROM copying) AS is_copied_to
     FROM log
 """
 
@@ -58,7 +59,12 @@ class PostgresDatabase:
             if self._one("SHOW server_encoding") != ("UTF8",):
                 raise CannotStart("The database must have the encoding UTF8: createdb --encoding UTF8.")
             migrate(self._connection, fresh_id)
-            log_id, head, is_alone, is_unsafe, seen_as = self._one(_ABOUT)
+            log_id, head, is_alone, is_unsafe, seen_as, is_copied_to = self._one(_ABOUT)
+            if is_copied_to:
+                raise CannotStart(
+                    "A log is being copied into this database; if that was broken off, run chatnet migrate "
+                    "again."
+                )
         return Opened(log_id, head, _warning(is_alone, is_unsafe), seen_as)
 
     # ---- appending ----
@@ -146,7 +152,7 @@ class PostgresDatabase:
         with self._asking():
             row = self._any(
                 "UPDATE lease SET counter = counter + 1, epoch = epoch + 1, holder = %s WHERE counter = %s"
-                " RETURNING epoch",
+                " AND NOT EXISTS (SELECT FROM copying) RETURNING epoch",
                 (holder, seen),
             )
         return None if row is None else int(row[0])

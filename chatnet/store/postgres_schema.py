@@ -23,6 +23,10 @@ CREATE TABLE lease (
     holder text NOT NULL
 ) WITH (fillfactor = 10);
 INSERT INTO lease VALUES (0, 0, '');
+-- A row while a log is being copied here, by chatnet migrate: until it is whole, nobody may use it.
+CREATE TABLE copying (
+    since timestamptz NOT NULL DEFAULT now()
+);
 CREATE TABLE entry (
     seq bigint PRIMARY KEY,
     time bigint NOT NULL,

@@ -1,0 +1,230 @@
+"""``chatnet migrate``: copy the log of an embedded store into PostgreSQL, to go on on many machines."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from chatnet.entries import places
+from chatnet.errors import CannotStart
+from chatnet.store import sqlite_schema
+from chatnet.store.database import Unavailable
+from chatnet.store.lease import FlockLease
+from chatnet.store.postgres_connection import connect, reason
+from chatnet.store.postgres_schema import migrate as make_tables
+from chatnet.world import World
+
+BATCH = 10_000
+"""How many entries are committed at a time: so much is done again, at most, when a copy was broken off."""
+SAY_SECONDS = 5.0
+"""How often it is said how far one is, where nobody looks at a terminal."""
+BAR = 30
+
+_ENTRY = "seq, time, kind, user, room, text, key"
+_DERIVED = {
+    "membership": ('"user", "left", room, joined', "SELECT user, left, room, joined FROM membership"),
+    "account": ('"user", credential, secret_seq', "SELECT user, credential, secret_seq FROM account"),
+    "room": ("name", "SELECT name FROM room"),
+    "refusal": (
+        '"user", key, kind, room, code',
+        "SELECT user, key, kind, room, CAST(code AS TEXT) FROM refusal",
+    ),
+}
+"""What is copied whole, beside the entries and their places: the columns, and how they are read."""
+
+
+def migrate(data: Path, url: str, world: World) -> str:
+    """Copy the log in ``data`` to ``url``, or go on where that was broken off; a sentence on what was done.
+
+    Blocks. Until the copy is whole and was compared, no master can use it.
+
+    :raises CannotStart: it cannot be done, for the reason that its sentence says.
+    """
+    lease = FlockLease(world.files, data)
+    try:
+        taken = lease.take()
+    except OSError as error:
+        raise CannotStart(f"There is no store in {data} ({error.strerror}).") from error
+    if not taken:
+        raise CannotStart(f"A master runs on {data}: stop its cluster first, with chatnet stop.")
+    try:
+        return _Copy(_open_source(data), _open_target(url), world).whole()
+    finally:
+        lease.release()
+
+
+def _open_source(data: Path) -> apsw.Connection:
+    path = data / "log.sqlite"
+    try:
+        # Not by World.files, which would make one.
+        source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        sqlite_schema.set_up_writer(source)
+        sqlite_schema.migrate(source, "")
+    except apsw.Error as error:
+        raise CannotStart(f"The store {path} cannot be opened: {error}.") from error
+    return source
+
+
+def _open_target(url: str) -> Any:
+    try:
+        target = connect(url)
+    except Unavailable as away:
+        raise CannotStart(f"The database cannot be had ({away}).") from away
+    # Nobody waits for us here, and what we read is long.
+    target.execute("SET statement_timeout = 0")
+    target.execute("SET idle_in_transaction_session_timeout = 0")
+    return target
+
+
+class _Copy:
+    """One run of the copying."""
+
+    def __init__(self, source: apsw.Connection, target: Any, world: World) -> None:
+        self._source = source
+        self._target = target
+        self._progress = _Progress(world)
+        self._id, self._epoch, self._head = next(source.execute("SELECT id, epoch, head FROM log"))
+
+    def whole(self) -> str:
+        import psycopg
+
+        try:
+            copied = self._begin()
+            self._copy_entries(copied)
+            self._copy_derived()
+            digest = self._compare()
+            with self._target.transaction():
+                # Epochs go on rising, and a store that was commanded makes no token anew.
+                self._target.execute("UPDATE lease SET epoch = greatest(epoch, %s)", (self._epoch,))
+                self._target.execute("DELETE FROM copying")
+        except psycopg.Error as error:
+            raise CannotStart(
+                f"The copy was broken off ({reason(error)}): run this again, and it goes on from there."
+            ) from error
+        finally:
+            self._target.close()
+            self._source.close()
+        return (
+            f"{self._head:,} entries copied and compared; SHA-256 {digest}. Start the masters with this "
+            "store now, and keep cluster.token: tickets stay good."
+        )
+
+    def _begin(self) -> int:
+        """Mark the target as being copied to: from where on to copy.
+
+        :raises CannotStart: it holds another log, or one that is used already.
+        """
+        make_tables(self._target, self._id)
+        with self._target.transaction():
+            self._target.execute("LOCK TABLE lease IN EXCLUSIVE MODE")
+            its_id, head = self._one("SELECT id, head FROM log")
+            epoch, begun = self._one("SELECT epoch, EXISTS (SELECT FROM copying) FROM lease")
+            if not begun:
+                if head or epoch:
+                    what = "this log already" if its_id == self._id else "another log"
+                    raise CannotStart(f"The target holds {what}, and is in use: choose an empty database.")
+                self._target.execute("UPDATE log SET id = %s", (self._id,))
+                self._target.execute("INSERT INTO copying DEFAULT VALUES")
+            elif its_id != self._id or head > self._head:
+                raise CannotStart("The target holds the copy of another log: choose an empty database.")
+        return int(head)
+
+    def _copy_entries(self, copied: int) -> None:
+        self._progress.begin(copied, self._head)
+        while copied < self._head:
+            rows = list(
+                self._source.execute(
+                    f"SELECT {_ENTRY} FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (copied, BATCH)
+                )
+            )
+            copied, time = rows[-1][0], rows[-1][1]
+            with self._target.transaction():
+                self._write("entry", '(seq, time, kind, "user", room, text, key)', rows)
+                self._write("place", "(name, seq)", _places(rows))
+                self._target.execute("UPDATE log SET head = %s, time = %s", (copied, time))
+            self._progress.show("copied", copied)
+
+    def _copy_derived(self) -> None:
+        with self._target.transaction():
+            for table, (columns, read) in _DERIVED.items():
+                self._target.execute(f"DELETE FROM {table}")
+                self._write(table, f"({columns})", self._source.execute(read))
+
+    def _write(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+        with self._target.cursor() as cursor, cursor.copy(f"COPY {table} {columns} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    # ---- comparing ----
+
+    def _compare(self) -> str:
+        """Both are read again, from the first entry to the last.
+
+        :raises CannotStart: they differ.
+        """
+        self._progress.begin(0, 2 * self._head)
+        ours = self._digest(self._source.execute(f"SELECT {_ENTRY} FROM entry ORDER BY seq"), 0)
+        with self._target.transaction(), self._target.cursor(name="entries") as cursor:
+            cursor.itersize = BATCH
+            cursor.execute('SELECT seq, time, kind, "user", room, text, key FROM entry ORDER BY seq')
+            theirs = self._digest(cursor, self._head)
+        counts = [(table, self._count(table)) for table in ("place", *_DERIVED)]
+        if ours != theirs or any(here != there for _, (here, there) in counts):
+            raise CannotStart(
+                f"The copy differs from the log ({theirs} and {ours}; {counts}): empty the database, and try "
+                "again."
+            )
+        return ours
+
+    def _digest(self, rows: Iterable[Sequence[Any]], done: int) -> str:
+        digest, encode = hashlib.sha256(), msgspec.msgpack.Encoder().encode
+        for number, (*values, key) in enumerate(rows, 1):
+            digest.update(encode((*values, bytes(key))))
+            if number % BATCH == 0:
+                self._progress.show("compared", done + number)
+        return digest.hexdigest()
+
+    def _count(self, table: str) -> tuple[int, int]:
+        query = f"SELECT count(*) FROM {table}"
+        return int(self._source.execute(query).get), int(self._one(query)[0])
+
+    def _one(self, query: str) -> Any:
+        return self._target.execute(query).fetchone()
+
+
+def _places(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, int]]:
+    for seq, _, kind, user, _, text, _ in rows:
+        if kind == "post":
+            for place in places(user, text):
+                yield place, seq
+
+
+class _Progress:
+    """How far one is: a bar on a terminal, else a line from time to time."""
+
+    def __init__(self, world: World) -> None:
+        self._stdio = world.stdio
+        self._monotonic: Callable[[], float] = world.monotonic
+        self._terminal = self._stdio.streams()[1] if self._stdio.is_terminal() else None
+
+    def begin(self, done: int, total: int) -> None:
+        self._began, self._first, self._total = self._monotonic(), done, total
+        self._said = self._began
+
+    def show(self, what: str, done: int) -> None:
+        now = self._monotonic()
+        rate = (done - self._first) / max(now - self._began, 1e-6)
+        line = f"{done / self._total:4.0%}  {done:,} of {self._total:,} entries {what}, {rate:,.0f}/s"
+        if self._terminal is not None:
+            full = round(BAR * done / self._total)
+            end = "\n" if done == self._total else ""
+            self._terminal.write(f"\r[{'#' * full}{'.' * (BAR - full)}] {line}  {end}")
+            self._terminal.flush()
+        elif now - self._said >= SAY_SECONDS or done == self._total:
+            self._said = now
+            self._stdio.say(line)
