@@ -184,6 +184,7 @@ class SharedMaster(MasterService):
         self.store = SharedStore(settings.store, world, self._lost_the_lease)
         self._standby: Standby | None = None
         self._before: list[Primary] = []
+        self._opening: Deferred[None] | None = None
 
     def startService(self) -> None:
         """What is wrong with the store is said once it is known."""
@@ -196,7 +197,8 @@ class SharedMaster(MasterService):
             world.files.make_directory(settings.data / "log")
         except OSError as error:
             raise CannotStart(f"Cannot use {error.filename} ({error.strerror}).") from error
-        await self.store.open()
+        self._opening = Deferred.fromCoroutine(self.store.open())
+        await self._opening
         self._token = find_shared_token(settings, world, is_first=self.store.epoch == 0)
         if self.running:
             self._stand_by_again(await self.store.holder())
@@ -230,6 +232,8 @@ class SharedMaster(MasterService):
             self._stand_by_again(None)
 
     async def _stop(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()  # the database may be away for long
         standby, self._standby = self._standby, None
         if standby is not None and self._primary is None:
             await standby.stop()

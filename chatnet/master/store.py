@@ -11,9 +11,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatnet.errors import EpochLost
+from chatnet.errors import CannotStart, EpochLost
 from chatnet.master.log_server import PrimaryLog
-from chatnet.store.database import Unavailable
+from chatnet.store.database import Denied, Unavailable
 from chatnet.store.database_lease import DatabaseLease
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.store.postgres import PostgresLog
@@ -193,6 +193,11 @@ class SharedStore:
         while True:
             try:
                 opened, row = await self._lease.open(self._world.entropy(16).hex())
+            except Denied as refused:
+                raise CannotStart(
+                    f"The database refuses this master ({refused}): mend the store's URL, which is that of "
+                    "--store or CHATNET_STORE, or what the database allows."
+                ) from refused
             except Unavailable as away:
                 if str(away) != said:
                     self._log.critical("The database cannot be had ({why}); trying on", why=str(away))

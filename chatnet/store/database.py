@@ -22,6 +22,14 @@ class Unavailable(Exception):
     """
 
 
+class Denied(Unavailable):
+    """The database is there and refuses us: a wrong password, no such database or user.
+
+    It will go on to, until a person mends the URL or the database. Who only starts had better say so and end;
+    who runs goes on trying, for passwords are changed at both ends one after the other.
+    """
+
+
 class Opened(msgspec.Struct, frozen=True):
     """The log as it stands: which it is, its newest seq, and what the operator should know of the database.
 
