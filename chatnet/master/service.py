@@ -197,11 +197,22 @@ class SharedMaster(MasterService):
             world.files.make_directory(settings.data / "log")
         except OSError as error:
             raise CannotStart(f"Cannot use {error.filename} ({error.strerror}).") from error
-        self._opening = Deferred.fromCoroutine(self.store.open())
+        self._opening = Deferred.fromCoroutine(self._open())
         await self._opening
-        self._token = find_shared_token(settings, world, is_first=self.store.epoch == 0)
         if self.running:
             self._stand_by_again(await self.store.holder())
+
+    async def _open(self) -> None:
+        settings = self._settings
+        await self.store.open()
+        self._token = find_shared_token(settings, self._world, is_first=self.store.epoch == 0)
+        if not await self.store.is_of(self._token):
+            # With the lease it would be obeyed by nobody, and with its own tickets nobody could resume.
+            where = "CHATNET_TOKEN" if settings.token_by_environ else settings.token_file
+            raise CannotStart(
+                f"The token of {where} is not that of the cluster on this store: copy cluster.token from "
+                "the data directory of one of its masters."
+            )
 
     def _stand_by_again(self, holder: Holder | None) -> None:
         settings, world = self._settings, self._world

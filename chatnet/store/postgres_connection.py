@@ -31,7 +31,8 @@ _FOR_LIBPQ: dict[str, Any] = {
 """What holds unless the URL says otherwise."""
 
 _DENIALS = re.compile(
-    "password authentication failed|no password supplied|does not exist|no pg_hba.conf entry|permission denied"
+    "password authentication failed|no password supplied|does not exist|no pg_hba.conf entry"
+    "|permission denied"
 )
 """How it is said that we are refused. libpq gives no code then: a refusal in another language than English is
 not known to be one, and one tries on."""

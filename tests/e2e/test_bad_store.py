@@ -95,3 +95,26 @@ def test_a_master_whose_database_is_away_waits_and_can_be_stopped(cluster: Clust
     Lines(process).find(".*The database cannot be had .*refused.*")
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == -signal.SIGTERM
+
+
+def test_another_token_than_the_clusters_is_refused(server: Server, cluster: Cluster) -> None:
+    """Whether a master of the cluster runs or not: by the lease it would command, and nobody would obey."""
+    url = server.fresh()
+    first = Cluster(cluster.root / "first", environ={"CHATNET_STORE": url})
+    try:
+        first.start()
+    finally:
+        first.close()
+    for environ in ({"CHATNET_TOKEN": "ab" * 32}, {}):
+        cluster.data.mkdir(parents=True, exist_ok=True)
+        (cluster.data / "cluster.token").write_text("cd" * 32)
+        status, output = master(cluster, url, **environ)
+        assert status == 1, output
+        assert "copy cluster.token" in output
+        assert "Traceback" not in output
+    (cluster.data / "cluster.token").write_text((first.data / "cluster.token").read_text())
+    again = cluster.popen(
+        "twistd", "-n", "--pidfile=", "chat-master", "--data", str(cluster.data), "--listen", "127.0.0.1:0",
+        environ={"CHATNET_STORE": url},
+    )  # fmt: skip
+    Lines(again).find("chatnet is up.*")
