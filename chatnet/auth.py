@@ -42,6 +42,11 @@ class Token:
         """HMAC-SHA256 over who says it, the role, and both nonces. 32 bytes."""
         return hmac.digest(self._secret, b"|".join((side.encode(), role.encode(), asker, answerer)), "sha256")
 
+    @property
+    def mark(self) -> str:
+        """By this it is known, and nobody can guess it from this."""
+        return hmac.digest(self._secret, b"chatnet mark", "sha256").hex()
+
     def ticket(self, log: str, user: str, secret_seq: int) -> bytes:
         """A ticket for ``user``, good in this cluster's log until the user's secret changes."""
         body = msgspec.msgpack.encode((log, user, secret_seq))

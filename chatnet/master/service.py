@@ -184,6 +184,7 @@ class SharedMaster(MasterService):
         self.store = SharedStore(settings.store, world, self._lost_the_lease)
         self._standby: Standby | None = None
         self._before: list[Primary] = []
+        self._opening: Deferred[None] | None = None
 
     def startService(self) -> None:
         """What is wrong with the store is said once it is known."""
@@ -196,10 +197,22 @@ class SharedMaster(MasterService):
             world.files.make_directory(settings.data / "log")
         except OSError as error:
             raise CannotStart(f"Cannot use {error.filename} ({error.strerror}).") from error
-        await self.store.open()
-        self._token = find_shared_token(settings, world, is_first=self.store.epoch == 0)
+        self._opening = Deferred.fromCoroutine(self._open())
+        await self._opening
         if self.running:
             self._stand_by_again(await self.store.holder())
+
+    async def _open(self) -> None:
+        settings = self._settings
+        await self.store.open()
+        self._token = find_shared_token(settings, self._world, is_first=self.store.epoch == 0)
+        if not await self.store.is_of(self._token):
+            # With the lease it would be obeyed by nobody, and with its own tickets nobody could resume.
+            where = "CHATNET_TOKEN" if settings.token_by_environ else settings.token_file
+            raise CannotStart(
+                f"The token of {where} is not that of the cluster on this store: copy cluster.token from "
+                "the data directory of one of its masters."
+            )
 
     def _stand_by_again(self, holder: Holder | None) -> None:
         settings, world = self._settings, self._world
@@ -230,6 +243,8 @@ class SharedMaster(MasterService):
             self._stand_by_again(None)
 
     async def _stop(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()  # the database may be away for long
         standby, self._standby = self._standby, None
         if standby is not None and self._primary is None:
             await standby.stop()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatnet.errors import EpochLost
+from chatnet.auth import Token
+from chatnet.errors import CannotStart, EpochLost
 from chatnet.master.log_server import PrimaryLog
-from chatnet.store.database import Unavailable
+from chatnet.store.database import Denied, Unavailable
 from chatnet.store.database_lease import DatabaseLease
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.store.postgres import PostgresLog
@@ -23,6 +24,8 @@ from chatnet.world import World
 
 RETRY_SECONDS = 1.0
 """How often a database that is away is tried at the start."""
+
+T = TypeVar("T")
 
 
 class Log(Protocol):
@@ -189,18 +192,28 @@ class SharedStore:
 
     async def open(self) -> None:
         self._lease.start()
+        opened, row = await self._until_it_answers(lambda: self._lease.open(self._world.entropy(16).hex()))
+        self.epoch, self.seen_as = row.epoch, opened.seen_as
+
+    async def is_of(self, token: Token) -> bool:
+        """Is that the token of this store's cluster? The first that is asked about is."""
+        return await self._until_it_answers(lambda: self._lease.token_mark(token.mark)) == token.mark
+
+    async def _until_it_answers(self, ask: Callable[[], Awaitable[T]]) -> T:
         said = ""
         while True:
             try:
-                opened, row = await self._lease.open(self._world.entropy(16).hex())
+                return await ask()
+            except Denied as refused:
+                raise CannotStart(
+                    f"The database refuses this master ({refused}): mend the store's URL, which is that of "
+                    "--store or CHATNET_STORE, or what the database allows."
+                ) from refused
             except Unavailable as away:
                 if str(away) != said:
                     self._log.critical("The database cannot be had ({why}); trying on", why=str(away))
                 said = str(away)
                 await deferLater(self._world.reactor, RETRY_SECONDS)
-            else:
-                self.epoch, self.seen_as = row.epoch, opened.seen_as
-                return
 
     async def take(self, me: Holder) -> bool:
         try:

@@ -22,6 +22,14 @@ class Unavailable(Exception):
     """
 
 
+class Denied(Unavailable):
+    """The database is there and refuses us: a wrong password, no such database or user.
+
+    It will go on to, until a person mends the URL or the database. Who only starts had better say so and end;
+    who runs goes on trying, for passwords are changed at both ends one after the other.
+    """
+
+
 class Opened(msgspec.Struct, frozen=True):
     """The log as it stands: which it is, its newest seq, and what the operator should know of the database.
 
@@ -108,6 +116,9 @@ class Database(Protocol):
 
     def release_lease(self, epoch: int) -> None:
         """Let go of it, if it is still that of ``epoch``: the next need not wait."""
+
+    def token_mark(self, mark: str) -> str:
+        """By what the cluster's token is known; by ``mark`` from now on if nobody said before."""
 
     def close(self) -> None:
         """Close it; harmless if it is closed. Does not block, and is allowed from any thread."""

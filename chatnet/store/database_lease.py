@@ -99,6 +99,13 @@ class DatabaseLease:
         await self._asker.close()
         self._pool.stop()
 
+    async def token_mark(self, mark: str) -> str:
+        """By what the cluster's token is known; by ``mark`` from now on if nobody said before.
+
+        :raises Unavailable: the database cannot be had.
+        """
+        return await self._ask(lambda database: database.token_mark(mark))
+
     # ---- contending ----
 
     async def holder(self) -> Holder | None:

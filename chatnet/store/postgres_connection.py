@@ -6,6 +6,7 @@ psycopg is imported when it is needed: chatnet works without it.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from chatnet.errors import CannotStart
-from chatnet.store.database import Unavailable
+from chatnet.store.database import Denied, Unavailable
 
 _FOR_LIBPQ: dict[str, Any] = {
     "application_name": "chatnet",
@@ -28,6 +29,13 @@ _FOR_LIBPQ: dict[str, Any] = {
     "tcp_user_timeout": "5000",
 }
 """What holds unless the URL says otherwise."""
+
+_DENIALS = re.compile(
+    "password authentication failed|no password supplied|does not exist|no pg_hba.conf entry"
+    "|permission denied"
+)
+"""How it is said that we are refused. libpq gives no code then: a refusal in another language than English is
+not known to be one, and one tries on."""
 
 _SETTINGS = {
     "client_encoding": "UTF8",
@@ -68,6 +76,7 @@ def connect(url: str) -> Any:
     """A connection of psycopg to ``url``, set up, in autocommit.
 
     :raises Unavailable: it cannot be had for now.
+    :raises Denied: likewise, because we are refused.
     :raises CannotStart: the URL is none, or psycopg is not installed.
     """
     try:
@@ -86,6 +95,9 @@ def connect(url: str) -> Any:
         ) from None
     try:
         connection = psycopg.connect(where, autocommit=True, prepare_threshold=0)
+    except psycopg.Error as error:
+        raise (Denied if is_denial(str(error)) else Unavailable)(reason(error)) from error
+    try:
         with _cut_off_if_hung(connection):
             connection.execute(_SET_UP)
     except psycopg.Error as error:
@@ -117,6 +129,12 @@ def reason(error: Exception) -> str:
     diagnosis = getattr(error, "diag", None)
     said = (diagnosis and diagnosis.message_primary) or str(error).strip() or type(error).__name__
     return str(said).splitlines()[0]
+
+
+def is_denial(said: str) -> bool:
+    """Does this failure to connect mean that we are refused? Of several hosts, by all."""
+    attempts = [line for line in said.splitlines() if line.startswith("- host")] or [said]
+    return all(_DENIALS.search(attempt) for attempt in attempts)
 
 
 def is_poison(error: Exception) -> bool:

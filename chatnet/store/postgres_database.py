@@ -174,6 +174,11 @@ class PostgresDatabase:
                 "UPDATE lease SET counter = counter + 1, holder = '' WHERE epoch = %s", (epoch,)
             )
 
+    def token_mark(self, mark: str) -> str:
+        with self._asking():
+            self._connection.execute("UPDATE lease SET token = %s WHERE token = ''", (mark,))
+            return str(self._one("SELECT token FROM lease")[0])
+
     # ---- asking ----
 
     def close(self) -> None:

@@ -71,7 +71,12 @@ CREATE TABLE refusal (
 );
 """
 
-STEPS = (_TABLES + APPEND,)
+_TOKEN = """
+-- By what the cluster's token is known; empty until its first master has come.
+ALTER TABLE lease ADD COLUMN token text NOT NULL DEFAULT '';
+"""
+
+STEPS = (_TABLES + APPEND, _TOKEN)
 """Each step brings a store from one schema version to the next. Never change one that was released."""
 
 _ADVISORY_LOCK = 0x636861746E6574

@@ -17,7 +17,7 @@ import pytest
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, Poison
 from chatnet.store import Refused, postgres_connection
-from chatnet.store.database import LeaseRow, Unavailable
+from chatnet.store.database import Denied, LeaseRow, Unavailable
 from chatnet.store.postgres_connection import connect
 from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
 from chatnet.testing.postgres import Server
@@ -131,6 +131,19 @@ def test_the_server_lets_go_of_who_vanished(url: str) -> None:
         for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"):
             assert connection.execute(f"SELECT current_setting('{name}')::integer <= 3").fetchone() == (True,)
         assert connection.execute("SHOW tcp_user_timeout").fetchone() == ("5000",)
+
+
+def test_who_is_refused_by_one_host_of_two_may_be_let_in_by_the_other(postgres: Server) -> None:
+    """No such database is not the same as no server; of several hosts, all must say so."""
+    there = f"127.0.0.1:{postgres.port}"
+    with pytest.raises(Denied, match='"nothing" does not exist'):
+        connect(f"postgresql://chatnet@{there}/nothing")
+    for hosts in ("127.0.0.1:1", f"127.0.0.1:1,{there}", f"{there},127.0.0.1:1"):
+        with pytest.raises(Unavailable) as raised:
+            connect(f"postgresql://chatnet@{hosts}/nothing")
+        assert not isinstance(raised.value, Denied)
+    with pytest.raises(Denied):
+        connect(f"postgresql://chatnet@{there},{there}/nothing")
 
 
 def set_for_all(server: Server, name: str, value: str | None) -> None:

@@ -294,6 +294,9 @@ class SimDatabase:
     def release_lease(self, epoch: int) -> None:
         self._ask("release_lease", epoch)
 
+    def token_mark(self, mark: str) -> str:
+        return self._ask("token_mark", mark)
+
     def close(self) -> None:
         self._line.rung = self._line.lost = None
         self._line.lose("the connection is closed")

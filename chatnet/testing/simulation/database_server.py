@@ -42,10 +42,11 @@ COPY_SECONDS = 0.2
 """How often a standby that lags behind is copied to."""
 COPIES = 100
 LEASE = """
-    CREATE TABLE IF NOT EXISTS lease (counter INTEGER NOT NULL, epoch INTEGER NOT NULL, holder TEXT NOT NULL);
-    INSERT INTO lease SELECT 0, 0, '' WHERE NOT EXISTS (SELECT 1 FROM lease);
+    CREATE TABLE IF NOT EXISTS lease (counter INTEGER NOT NULL, epoch INTEGER NOT NULL, holder TEXT NOT NULL,
+        token TEXT NOT NULL);
+    INSERT INTO lease SELECT 0, 0, '', '' WHERE NOT EXISTS (SELECT 1 FROM lease);
 """
-_WRITES = ("open", "append", "take_lease", "renew_lease", "release_lease")
+_WRITES = ("open", "append", "take_lease", "renew_lease", "release_lease", "token_mark")
 
 
 class Tables:
@@ -123,6 +124,11 @@ class Tables:
         row = self.lease()
         if row.epoch == epoch:
             self._put(row, LeaseRow(row.counter + 1, epoch, ""))
+
+    def token_mark(self, mark: str) -> str:
+        self._connection.execute("UPDATE lease SET token = ? WHERE token = ''", (mark,))
+        token: str = next(self._connection.execute("SELECT token FROM lease"))[0]
+        return token
 
     def _put(self, before: LeaseRow, after: LeaseRow) -> None:
         values = (after.counter, after.epoch, after.holder)
