@@ -24,7 +24,7 @@ async def ask_status(link: Link) -> ClusterStatus:
 
 
 def as_json(status: ClusterStatus) -> str:
-    """For programs. ``trouble`` is there only while there is any."""
+    """For programs. ``trouble`` and ``warning`` are there only while there is any."""
     shown: dict[str, Any] = {
         "epoch": status.epoch,
         "head": status.head,
@@ -32,8 +32,11 @@ def as_json(status: ClusterStatus) -> str:
         "workers": status.workers,
         "events": status.events,
     }
-    if status.trouble:
-        shown["trouble"] = status.trouble
+    shown |= {
+        name: sentence
+        for name, sentence in (("trouble", status.trouble), ("warning", status.warning))
+        if sentence
+    }
     return msgspec.json.format(msgspec.json.encode(shown)).decode()
 
 
@@ -56,8 +59,7 @@ def as_table(status: ClusterStatus) -> str:
         for w in status.workers
     ]
     lines = [f"Epoch {status.epoch}; the log's head is {status.head:,}."]
-    if status.trouble:
-        lines.append(status.trouble)
+    lines += [sentence for sentence in (status.trouble, status.warning) if sentence]
     lines += ["", *_columns(rows)]
     if any(not w.spawned for w in status.workers):
         lines += ["", "* started by hand"]

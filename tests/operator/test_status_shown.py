@@ -6,6 +6,8 @@ import json
 import re
 from datetime import datetime
 
+import msgspec
+
 from chatnet.operator.status import SHOWN_EVENTS, as_json, as_table
 from chatnet.wire.operate import ClusterStatus, Event, MasterStatus, WorkerStatus
 
@@ -69,3 +71,12 @@ def test_the_json_has_the_promised_keys() -> None:
     assert shown["masters"] == [{"role": "primary", "host": "vm", "pid": 123, "address": "127.0.0.1:64480"}]
     assert {"id", "host", "pid", "address", "sessions"} < set(shown["workers"][0])
     assert shown["events"] == [{"time": 1_700_000_000.0, "what": "event 0"}]
+
+
+def test_what_the_operator_should_know_stands_at_the_top() -> None:
+    """Trouble, and how the store is set up; for programs, too, and only while there is any."""
+    told = msgspec.structs.replace(status("The disk is full."), warning="Nobody keeps a copy.")
+    assert as_table(told).splitlines()[1:3] == ["The disk is full.", "Nobody keeps a copy."]
+    shown = json.loads(as_json(told))
+    assert (shown["trouble"], shown["warning"]) == ("The disk is full.", "Nobody keeps a copy.")
+    assert not {"trouble", "warning"} & json.loads(as_json(status())).keys()
