@@ -132,6 +132,7 @@ class Replica(ReconnectingClientFactory):
         self._attached = False
         self._going: Deferred[None] | None = None
         self._dialing = False
+        self._sent_on: Address | None = None
         self._since: float | None = None
         self._how = ""
         self._alone = self._unheard = 0
@@ -193,13 +194,25 @@ class Replica(ReconnectingClientFactory):
         if not self.continueTrying or self._dialing or self._link is not None:
             return
         self._holder = holder
-        if self._holder is None or (self._store.is_shared and self._holder.is_same(self._claim())):
-            self.retry()  # somebody has just let it go, or we have lost it, and it still names us
+        where = self._where(holder)
+        if where is None:
+            self.retry()
             return
-        said = self._holder.address
-        host, port = Address.parse(said) if said else self._usual(self._state)
+        host, port = where
         self._dialing = True
         self.connector = self._reactor.connectTCP(host, port, self, timeout=CONNECT_SECONDS)
+
+    def _where(self, holder: Holder | None) -> Address | None:
+        """Where to ask for the primary; None if there is none to be asked just now."""
+        if holder is None:
+            # Somebody has just let it go; or the database is away from us, but perhaps not from the master
+            # that has this host's port.
+            return self._sent_on or (
+                self._usual(None) if self._store.is_shared and not self._claim() else None
+            )
+        if self._store.is_shared and holder.is_same(self._claim()):
+            return None  # we have lost it, and it still names us
+        return Address.parse(holder.address) if holder.address else self._usual(self._state)
 
     async def _take(self) -> bool:
         claim = self._claim()
@@ -250,14 +263,16 @@ class Replica(ReconnectingClientFactory):
         answer = await link.callRemote(Attach, master=self._me(), seen=self._epoch)
         self._epoch = answer["epoch"]
         self._attached = True
+        self._sent_on = None
         self._alone = 0
         self._since, self._how = None, ""
         self.resetDelay()
         self._say(f"Standing by for the primary at {link.peer()}, epoch {self._epoch}")
 
     def _cannot_attach(self, failure: Failure, link: Link) -> None:
-        if failure.check(NotPrimary):
-            link.abort()  # it was, and is no more: the lease will tell who is
+        if isinstance(failure.value, NotPrimary):
+            self._sent_on = failure.value.primary
+            link.abort()
         elif not failure.check(ConnectionClosed):
             if failure.check(WrongToken, WrongVersion):
                 self.delay = REFUSED_DELAY
@@ -269,6 +284,7 @@ class Replica(ReconnectingClientFactory):
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         self._dialing = False
+        self._sent_on = None
         super().clientConnectionFailed(connector, reason)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:

@@ -14,6 +14,7 @@ from chatnet.testing.simulation.run import Scale, run
 from chatnet.testing.simulation.vfs import SimFile
 
 STANDING = range(24)
+MANY_MACHINES = range(12)
 FOUND_SOMETHING = {
     28: "a full transport was counted at each write, so that a client was never read again",
     85: "a client that was stopped while it looked a name up lived on",
@@ -26,6 +27,12 @@ FOUND_SOMETHING = {
 def test_a_seed(seed: int) -> None:
     """No promise is broken, nothing fails unhandled, and after the last fault the cluster is whole again."""
     assert run(seed).violations == []
+
+
+@pytest.mark.parametrize("seed", MANY_MACHINES)
+def test_a_seed_of_many_machines(seed: int) -> None:
+    """Likewise, around a database: hosts die, are cut off, and it fails over; one at a time commands."""
+    assert run(seed, Scale(store="postgresql")).violations == []
 
 
 def test_a_seed_is_the_same_whenever_it_is_run() -> None:

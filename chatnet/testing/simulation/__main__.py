@@ -10,15 +10,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from itertools import repeat
 from multiprocessing import get_context
 from statistics import median
 
-from chatnet.testing.simulation.nemesis import KINDS
+from chatnet.testing.simulation import nemesis, outages
 from chatnet.testing.simulation.run import Scale, Verdict, run
 
 RUNS_PER_PROCESS = 100
 """After so many runs a real process is replaced: what they leave in memory is of no interest."""
+EACH = 4
+"""Each fourth seed is a cluster of many machines."""
 PROGRESS_SECONDS = 5.0
 SHOWN = 10
 """How many violations of one run are shown."""
@@ -70,19 +71,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     scale = Scale(only=options.faults, kinds=options.kinds)
     if options.trace:
-        verdict = run(options.first, scale, detailed=options.bytes, story=True)
+        verdict = run(
+            options.first, _of(options.first, scale, options.store), detailed=options.bytes, story=True
+        )
         print(verdict.story, end="")
         _report(verdict)
         return int(bool(verdict.violations))
     tally = Tally(options.seeds)
-    for verdict in _verdicts(options.first, options.seeds, scale, options.jobs):
+    for verdict in _verdicts(options.first, options.seeds, scale, options.store, options.jobs):
         tally.add(verdict)
         if verdict.violations:
             break
     print(tally)
     if verdict.violations:
         _report(verdict)
-        print(f"Repeat it: {_shortest(verdict.seed, scale)} --trace")
+        print(f"Repeat it: {_shortest(verdict.seed, _of(verdict.seed, scale, options.store))} --trace")
         return 1
     print("No promise was broken.")
     return 0
@@ -99,8 +102,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--jobs", type=int, default=os.cpu_count() or 1, help="how many at once [all processors]"
     )
     parser.add_argument("--faults", type=_numbers, help="the numbers of the faults that strike: 3,7 [all]")
+    parser.add_argument("--kinds", type=_kinds, default=(), help="the kinds of faults: kill_worker,… [all]")
     parser.add_argument(
-        "--kinds", type=_kinds, default=KINDS, help="the kinds of faults: kill_worker,… [all]"
+        "--store",
+        choices=("mixed", "sqlite", "postgresql"),
+        default="mixed",
+        help="one machine with the embedded store, many with a database, or each fourth seed so [mixed]",
     )
     parser.add_argument("--trace", action="store_true", help="tell the story of the first seed")
     parser.add_argument(
@@ -115,22 +122,31 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _kinds(text: str) -> tuple[str, ...]:
     kinds = tuple(text.split(","))
-    if unknown := set(kinds) - set(KINDS):
-        raise argparse.ArgumentTypeError(f"no such kind: {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    known = dict.fromkeys((*nemesis.KINDS, *outages.KINDS))
+    if unknown := set(kinds) - set(known):
+        raise argparse.ArgumentTypeError(f"no such kind: {', '.join(unknown)}; there are {', '.join(known)}")
     return kinds
 
 
-def _verdicts(first: int, seeds: int, scale: Scale, jobs: int) -> Iterator[Verdict]:
+def _of(seed: int, scale: Scale, store: str) -> Scale:
+    """What the run of ``seed`` is like."""
+    if store == "mixed":
+        store = "postgresql" if seed % EACH == EACH - 1 else "sqlite"
+    return replace(scale, store=store)
+
+
+def _verdicts(first: int, seeds: int, scale: Scale, store: str, jobs: int) -> Iterator[Verdict]:
     """The verdicts on the seeds, in order."""
     numbers = range(first, first + seeds)
     if jobs == 1 or seeds == 1:
-        yield from (run(seed, scale) for seed in numbers)
+        yield from (run(seed, _of(seed, scale, store)) for seed in numbers)
         return
     size = jobs * RUNS_PER_PROCESS
     for start in range(0, seeds, size):
         pool = ProcessPoolExecutor(jobs, get_context("spawn"))
         try:
-            yield from pool.map(run, numbers[start : start + size], repeat(scale))
+            some = numbers[start : start + size]
+            yield from pool.map(run, some, [_of(seed, scale, store) for seed in some])
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -153,8 +169,10 @@ def _shortest(seed: int, scale: Scale) -> str:
         if run(seed, replace(scale, only=tuple(fewer))).violations:
             needed = fewer
     faults = ",".join(map(str, needed))
-    kinds = "" if scale.kinds == KINDS else f" --kinds {','.join(scale.kinds)}"
-    return f"python -m chatnet.testing.simulation --first {seed}{kinds} --faults={faults}"
+    kinds = f" --kinds {','.join(scale.kinds)}" if scale.kinds else ""
+    return (
+        f"python -m chatnet.testing.simulation --first {seed} --store {scale.store}{kinds} --faults={faults}"
+    )
 
 
 if __name__ == "__main__":

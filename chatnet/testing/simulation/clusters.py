@@ -164,7 +164,7 @@ class ManyMachines(Cluster):
             Operator(host, "chat-worker", "--master", self.masters_at, environ=token)
             for host in self.hosts[len(masters) :]
         )
-        self._masters = masters
+        self._masters, self._environ = masters, environ
         self.nemesis = Outages(
             simulation, self.operators, self.laptops, self._postgres, self._reigns, environ, self.masters_at
         )
@@ -172,6 +172,12 @@ class ManyMachines(Cluster):
     def start(self) -> None:
         self._postgres.start()
         super().start()
+
+    def stop(self) -> None:
+        # Not by signals to masters alone: workers of a host where no primary is would be left at their work.
+        for operator in self.operators:
+            operator.rest()
+        self._masters[0].start("chatnet", "stop", "--master", self.masters_at, environ=self._environ)
 
     @property
     def workers(self) -> int:

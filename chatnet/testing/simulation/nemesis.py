@@ -56,9 +56,13 @@ class Operator:
         """Who holds the lease."""
         return next(iter(self.host.disk.locks.values()), None)
 
+    def rest(self) -> None:
+        """Start nothing any more."""
+        self._stopping = True
+
     def stop(self) -> None:
         """Stop it for good, whoever started it."""
-        self._stopping = True
+        self.rest()
         for process in self.host.living(self._argv[0]):
             process.kill(signal.SIGTERM)
 

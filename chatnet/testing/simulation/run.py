@@ -36,6 +36,8 @@ REST_SECONDS = 10.0
 """How long a whole cluster is watched at rest."""
 REST_EVENTS = (9, 5)
 """How many events a second each process of a cluster at rest may have, signs of life, and each client."""
+LOOKS = 25
+"""How many more for each process that looks at a database."""
 STOP_SECONDS = 20.0
 """How long a cluster may take to stop."""
 LOOK_SECONDS = 0.25
@@ -196,8 +198,9 @@ class Run:
         if self._moves() > moves:
             self.violations.append(f"growth: {self._moves() - moves} sessions were moved at rest")
         events = simulation.steps - simulation.idle - before_rest
-        processes = len(self._vitals.living())
-        if events > (REST_EVENTS[0] * processes + REST_EVENTS[1] * len(self._crowds)) * REST_SECONDS:
+        each = REST_EVENTS[0] + (LOOKS if self._scale.store == "postgresql" else 0)
+        most = each * len(self._vitals.living()) + REST_EVENTS[1] * len(self._crowds)
+        if events > most * REST_SECONDS:
             self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
 
     def _moves(self) -> int:

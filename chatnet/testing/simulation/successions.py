@@ -103,7 +103,7 @@ class Successions:
 
         def fence(replica: Replica, holder: Holder) -> None:
             victim = self._process(holder.pid)
-            leads = victim is not None and victim in victim.host.disk.locks.values()
+            leads = victim is not None and (holder.host or victim in victim.host.disk.locks.values())
             ran = self._ran(victim)
             real_fence(replica, holder)
             if victim is not None and victim.is_dead and (ran or not leads):

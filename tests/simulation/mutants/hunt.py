@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chatnet.testing.simulation.run import run
+from chatnet.testing.simulation.run import Scale, run
 from mutants.planting import Mutant, planted
 
 SEEDS = 200
@@ -26,12 +26,13 @@ class Catch(NamedTuple):
 
 def hunt(mutant: Mutant, first: int = 0, seeds: int = SEEDS) -> Catch:
     """Run seed after seed with ``mutant`` planted, until one breaks a promise that is kept without it."""
+    scale = Scale(store="postgresql" if mutant.__module__ == "mutants.database" else "sqlite")
     seconds = 0.0
     for seed in range(first, first + seeds):
         with planted(mutant):
-            verdict = run(seed)
+            verdict = run(seed, scale)
         seconds += verdict.real
-        if verdict.violations and not run(seed).violations:
+        if verdict.violations and not run(seed, scale).violations:
             # What a promise's own check says comes first, and then what was merely logged.
             told = sorted(verdict.violations, key=lambda violation: violation[:1].isdigit())
             return Catch(seed, told[0], seconds)
