@@ -71,9 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     scale = Scale(only=options.faults, kinds=options.kinds)
     if options.trace:
-        verdict = run(
-            options.first, _of(options.first, scale, options.store), detailed=options.bytes, story=True
-        )
+        one = _of(options.first, scale, options.store)
+        verdict = run(options.first, one, detailed=options.bytes, story=True)
         print(verdict.story, end="")
         _report(verdict)
         return int(bool(verdict.violations))
