@@ -43,7 +43,7 @@ def a_lease_is_taken_early(put: Put) -> None:
 
 
 def seq_order_is_not_commit_order(put: Put) -> None:
-    """An entry can be read before one with a smaller seq is committed, and who follows steps over the hole."""
+    """An entry can be read before one with a smaller seq is committed; who follows steps over the hole."""
 
     def page(self: Tables, after: int, upto: int | None) -> list[Entry]:
         entries: list[Entry] = real_page(self, after, upto)
