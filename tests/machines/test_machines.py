@@ -97,7 +97,8 @@ def test_a_cut_is_silent_and_heals(network: Network) -> None:
     network.heal(alpha, beta)
     heard.find("heard meanwhile")
     assert "closed" not in heard.seen
-    assert talk("say after") == "hears meanwhile"
+    # A stream of bytes: what was said after may have come with it.
+    assert talk("say after") in ("hears meanwhile", "hears meanwhileafter")
 
 
 def test_one_that_is_isolated_is_heard_by_nobody(network: Network) -> None:
