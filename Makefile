@@ -3,6 +3,7 @@
 # make test   everything that must hold before a change lands
 # make bench  the table of benchmarks/README.md
 # make bench-failover  how long users wait when processes die, KILLS=30 of each kind
+# make bench-machines  a cluster on PostgreSQL; ENTRIES posts in its larger log
 # make simulate  SEEDS simulated clusters from FIRST on, each with users and faults of its own
 # make mutants   how soon a simulated cluster finds each bug that is planted in it
 # make chaos  KILLS of real processes, and what users see of it
@@ -16,7 +17,7 @@ KILLS ?= 200
 SEEDS ?= 1000
 FIRST ?= 0
 
-.PHONY: run demo test simulate mutants bench bench-failover chaos lint clean
+.PHONY: bench-machines run demo test simulate mutants bench bench-failover chaos lint clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -59,6 +60,10 @@ bench: $(VENV)/developed
 bench-failover: KILLS := 30
 bench-failover: $(VENV)/developed
 	$(BIN)/python -m benchmarks.failover --kills $(KILLS) --picture docs/failover.svg
+
+bench-machines: ENTRIES := 1000000
+bench-machines: $(VENV)/developed
+	$(BIN)/python -m benchmarks.machines --entries $(ENTRIES)
 
 mutants: $(VENV)/developed
 	PYTHONPATH=tests/simulation $(BIN)/python -m mutants

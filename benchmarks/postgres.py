@@ -31,19 +31,23 @@ def rows(quick: bool) -> Iterator[Row]:
     try:
         server.start()
         for batch in BATCHES:
-            ours, raw = _ours(server.fresh(), batch, seconds), _raw(server.fresh(), batch, seconds)
+            ours, beside = _ours(server.fresh(), batch, seconds), raw(server.fresh(), batch, seconds)
             yield Row(
                 f"PostgreSQL: store's commit, posts/s, {batch} a batch",
                 f"{ours:,.0f}",
-                f"raw psycopg: {raw:,.0f}",
-                ours / raw,
+                f"raw psycopg: {beside:,.0f}",
+                ours / beside,
                 "≥ 0.5" if batch == max(BATCHES) else "",
             )
     finally:
         server.remove()
 
 
-def _append(database: PostgresDatabase, drafts: list[Draft]) -> None:
+def append(database: PostgresDatabase, drafts: list[Draft]) -> None:
+    """Append them.
+
+    :raises ValueError: one was refused.
+    """
     outcomes, _ = database.append(drafts, time.time_ns() // 1_000_000)
     if not all(isinstance(outcome, int) for outcome in outcomes):
         raise ValueError("the store refused a draft of the bench")
@@ -53,16 +57,16 @@ def _ours(url: str, batch: int, seconds: float) -> float:
     """Posts per second."""
     with contextlib.closing(PostgresDatabases().connect(url)) as database:
         database.open("bench")
-        _append(database, [register(name) for name in NAMES])
+        append(database, [register(name) for name in NAMES])
         written, begun = 0, time.perf_counter()
         while time.perf_counter() < begun + seconds:
-            _append(database, [post(NAMES[number % USERS]) for number in range(batch)])
+            append(database, [post(NAMES[number % USERS]) for number in range(batch)])
             written += batch
         return written / (time.perf_counter() - begun)
 
 
-def _raw(url: str, batch: int, seconds: float) -> float:
-    """Posts per second."""
+def raw(url: str, batch: int, seconds: float) -> float:
+    """Posts per second of psycopg alone."""
     with contextlib.closing(PostgresDatabases().connect(url)) as database:
         database.open("bench")
     with connect(url) as connection:

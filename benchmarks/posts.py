@@ -83,11 +83,11 @@ def _measure(directory: Path, workers: int, windows: int, seconds: float) -> tup
     with cluster.running(directory, workers) as running:
         connections = running.connect([f"u{number}" for number in range(USERS)])
         count = int(MOST * (windows + 1) * seconds / USERS)
-        rate = _saturate([Talker(connection, count) for connection in connections], windows, seconds)
+        rate = saturate([Talker(connection, count) for connection in connections], windows, seconds)
     return rate, mean_batch(running.data)
 
 
-def _saturate(talkers: Sequence[Talker], windows: int, seconds: float) -> float:
+def saturate(talkers: Sequence[Talker], windows: int, seconds: float) -> float:
     """The median over ``windows`` of ``seconds`` each, after one to warm up."""
     with selectors.EpollSelector() as selector:
         for talker in talkers:
