@@ -174,7 +174,10 @@ def _rate(database: PostgresDatabase, seconds: float) -> float:
 
 def _bytes(server: Server, url: str) -> int:
     """What the tables and their indexes take."""
-    query = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace"
+    query = (
+        "SELECT sum(pg_total_relation_size(oid)) FROM pg_class "
+        "WHERE relkind = 'r' AND relnamespace = %s::regnamespace"
+    )
     return int(server.ask(query, _schema(url))[0][0])
 
 

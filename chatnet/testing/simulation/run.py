@@ -34,7 +34,7 @@ SILENCE_SECONDS = 60.0
 """After so many seconds of silence, whatever side of a connection was forgotten has noticed."""
 REST_SECONDS = 10.0
 """How long a whole cluster is watched at rest."""
-REST_EVENTS = (9, 5)
+REST_EVENTS = (12, 6)
 """How many events a second each process of a cluster at rest may have, signs of life, and each client."""
 LOOKS = 25
 """How many more for each process that looks at a database."""
