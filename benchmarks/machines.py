@@ -24,7 +24,7 @@ from benchmarks.append import post, register
 from benchmarks.newest import AUTHORS, FOLLOWED, READERS
 from benchmarks.postgres import append, raw
 from benchmarks.posts import MOST, USERS, Talker, saturate
-from benchmarks.processes import TooSlow, exit_on_sigterm, raise_file_limit, scratch
+from benchmarks.processes import TooSlow, exit_on_sigterm, raise_file_limit, scratch, wait_until
 from benchmarks.table import Row, markdown, median, milliseconds
 from chatnet.entries import Draft
 from chatnet.options import STORE_VARIABLE
@@ -66,9 +66,20 @@ def _running(server: Server, workers: int) -> Iterator[cluster.Cluster]:
     os.environ[STORE_VARIABLE] = server.fresh()
     try:
         with scratch() as directory, cluster.running(directory, workers) as running:
+            # A worker is known to the primary before it has opened the store.
+            wait_until(lambda: all(map(_takes_clients, running.workers)), "the opening of the store")
             yield running
     finally:
         del os.environ[STORE_VARIABLE]
+
+
+def _takes_clients(worker: cluster.WorkerProcess) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", worker.port), timeout=20) as connection:
+            wire.exchange([connection], [wire.login("probe")])
+    except (OSError, wire.Refused):
+        return False
+    return True
 
 
 def _posts(server: Server, workers: int, windows: int, seconds: float) -> Row:
@@ -144,6 +155,7 @@ def _fill(server: Server, database: PostgresDatabase, url: str, size: int) -> No
     )
     head = database.head()
     schema = _schema(url)
+    server.ask("SET statement_timeout = 0")
     server.ask(f"SET search_path = {schema}")
     for statement in _FILL.format(authors=AUTHORS, first=head + 1, last=head + size).split(";"):
         server.ask(statement, *([wire.TEXT] if "%s" in statement else []))
