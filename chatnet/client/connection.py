@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -24,13 +23,13 @@ from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from chatnet.addresses import Address
 from chatnet.client.asks import Asks
 from chatnet.client.feed import Feed
 from chatnet.client.finding import DIAL_SECONDS, Finder
 from chatnet.client.identity import Identity
 from chatnet.client.login import keep_ticket, log_in
 from chatnet.client.race import Unreachable
+from chatnet.client.states import Connecting, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
     BadName,
@@ -64,50 +63,6 @@ REWOUND = (
 
 FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket)
 """The answers to a login that no further attempt would change."""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """Before an attempt."""
-
-
-@dataclass(frozen=True)
-class Locating:
-    """The masters are being asked for a worker."""
-
-
-@dataclass(frozen=True)
-class Connecting:
-    """To the worker that a master named."""
-
-    worker: Address
-
-
-@dataclass(frozen=True)
-class LoggingIn:
-    """The worker has not answered yet."""
-
-    link: Link
-
-
-@dataclass(frozen=True)
-class Up:
-    """Logged in: what is asked goes out."""
-
-    link: Link
-
-
-@dataclass(frozen=True)
-class Moving(Up):
-    """The worker wants us to go to another: what was sent is being answered, what is asked waits."""
-
-
-@dataclass(frozen=True)
-class Over:
-    """Stopped, or refused for good."""
-
-
-State = Waiting | Locating | Connecting | LoggingIn | Up | Moving | Over
 
 
 class Listener(Protocol):

@@ -14,11 +14,12 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.client.connection import Connection, Over, State, Up
+from chatnet.client.connection import Connection
 from chatnet.client.feed import Beginning, Feed, Following
 from chatnet.client.finding import Finder
 from chatnet.client.identity import Identity, config_directory
 from chatnet.client.service import PATIENCE, PING_EVERY, TICK
+from chatnet.client.states import Over, State, Up
 from chatnet.entries import Entry, Kind
 from chatnet.errors import ChatnetError
 from chatnet.outbox import Outboxes

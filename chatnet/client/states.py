@@ -1,0 +1,52 @@
+"""The states of a client's connection; :mod:`chatnet.client.connection` has the diagram. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chatnet.addresses import Address
+from chatnet.link import Link
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Before an attempt."""
+
+
+@dataclass(frozen=True)
+class Locating:
+    """The masters are being asked for a worker."""
+
+
+@dataclass(frozen=True)
+class Connecting:
+    """To the worker that a master named."""
+
+    worker: Address
+
+
+@dataclass(frozen=True)
+class LoggingIn:
+    """The worker has not answered yet."""
+
+    link: Link
+
+
+@dataclass(frozen=True)
+class Up:
+    """Logged in: what is asked goes out."""
+
+    link: Link
+
+
+@dataclass(frozen=True)
+class Moving(Up):
+    """The worker wants us to go to another: what was sent is being answered, what is asked waits."""
+
+
+@dataclass(frozen=True)
+class Over:
+    """Stopped, or refused for good."""
+
+
+State = Waiting | Locating | Connecting | LoggingIn | Up | Moving | Over
