@@ -25,6 +25,8 @@ SAY_SECONDS = 5.0
 """How often it is said how far one is, where nobody looks at a terminal."""
 BAR = 30
 
+_RESTORE = "restore a backup of it, and copy that into an empty database"
+
 _ENTRY = "seq, time, kind, user, room, text, key"
 _DERIVED = {
     "membership": ('"user", "left", room, joined', "SELECT user, left, room, joined FROM membership"),
@@ -53,18 +55,18 @@ def migrate(data: Path, url: str, world: World) -> str:
     if not taken:
         raise CannotStart(f"A master runs on {data}: stop its cluster first, with chatnet stop.")
     try:
-        return _Copy(_open_source(data), _open_target(url), world).whole()
+        return _Copy(_open_source(data, world), _open_target(url), world).whole()
     finally:
         lease.release()
 
 
-def _open_source(data: Path) -> apsw.Connection:
+def _open_source(data: Path, world: World) -> apsw.Connection:
     path = data / "log.sqlite"
     try:
         # Not by World.files, which would make one.
         source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         sqlite_schema.set_up_writer(source)
-        sqlite_schema.migrate(source, "")
+        sqlite_schema.migrate(source, world.entropy(16).hex())
     except apsw.Error as error:
         raise CannotStart(f"The store {path} cannot be opened: {error}.") from error
     return source
@@ -106,7 +108,10 @@ class _Copy:
             raise CannotStart(
                 f"The copy was broken off ({reason(error)}): run this again, and it goes on from there."
             ) from error
+        except apsw.Error as error:
+            raise CannotStart(f"The log cannot be read ({error}): {_RESTORE}.") from error
         finally:
+            self._progress.end()
             self._target.close()
             self._source.close()
         return (
@@ -120,19 +125,38 @@ class _Copy:
         :raises CannotStart: it holds another log, or one that is used already.
         """
         make_tables(self._target, self._id)
+        self._keep_others_out()
         with self._target.transaction():
             self._target.execute("LOCK TABLE lease IN EXCLUSIVE MODE")
             its_id, head = self._one("SELECT id, head FROM log")
             epoch, begun = self._one("SELECT epoch, EXISTS (SELECT FROM copying) FROM lease")
             if not begun:
+                if (head or epoch) and its_id == self._id:
+                    raise CannotStart(
+                        "The target holds this log already, whole and compared: start the masters with it."
+                    )
                 if head or epoch:
-                    what = "this log already" if its_id == self._id else "another log"
-                    raise CannotStart(f"The target holds {what}, and is in use: choose an empty database.")
+                    raise CannotStart("The target holds another log: choose an empty database.")
                 self._target.execute("UPDATE log SET id = %s", (self._id,))
                 self._target.execute("INSERT INTO copying DEFAULT VALUES")
             elif its_id != self._id or head > self._head:
                 raise CannotStart("The target holds the copy of another log: choose an empty database.")
         return int(head)
+
+    def _keep_others_out(self) -> None:
+        """From a copy of the directory somebody else may migrate, too, whom its lock does not stop.
+
+        The slower of two would write over what is in use already. Held until the connection ends, so that of
+        a run that was killed is waited for a while.
+
+        :raises CannotStart: another run is under way.
+        """
+        import psycopg
+
+        try:
+            self._target.execute("SELECT pg_advisory_lock('copying'::regclass::oid::bigint)")
+        except psycopg.errors.LockNotAvailable as error:
+            raise CannotStart("Another chatnet migrate copies into this database: wait for it.") from error
 
     def _copy_entries(self, copied: int) -> None:
         self._progress.begin(copied, self._head)
@@ -142,6 +166,8 @@ class _Copy:
                     f"SELECT {_ENTRY} FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (copied, BATCH)
                 )
             )
+            if not rows or rows[-1][0] != copied + len(rows):
+                raise CannotStart(f"The log lacks entries behind {copied:,}: {_RESTORE}.")
             copied, time = rows[-1][0], rows[-1][1]
             with self._target.transaction():
                 self._write("entry", '(seq, time, kind, "user", room, text, key)', rows)
@@ -173,6 +199,8 @@ class _Copy:
             cursor.itersize = BATCH
             cursor.execute('SELECT seq, time, kind, "user", room, text, key FROM entry ORDER BY seq')
             theirs = self._digest(cursor, self._head)
+        # Counting reads all of a table; by the index of a fresh one it would look each row up besides.
+        self._target.execute("SET enable_seqscan = on")
         counts = [(table, self._count(table)) for table in ("place", *_DERIVED)]
         if ours != theirs or any(here != there for _, (here, there) in counts):
             raise CannotStart(
@@ -182,11 +210,13 @@ class _Copy:
         return ours
 
     def _digest(self, rows: Iterable[Sequence[Any]], done: int) -> str:
-        digest, encode = hashlib.sha256(), msgspec.msgpack.Encoder().encode
+        digest, encode, number = hashlib.sha256(), msgspec.msgpack.Encoder().encode, 0
         for number, (*values, key) in enumerate(rows, 1):
             digest.update(encode((*values, bytes(key))))
             if number % BATCH == 0:
-                self._progress.show("compared", done + number)
+                self._progress.show("read again", done + number)
+        if number % BATCH:
+            self._progress.show("read again", done + number)
         return digest.hexdigest()
 
     def _count(self, table: str) -> tuple[int, int]:
@@ -211,6 +241,7 @@ class _Progress:
         self._stdio = world.stdio
         self._monotonic: Callable[[], float] = world.monotonic
         self._terminal = self._stdio.streams()[1] if self._stdio.is_terminal() else None
+        self._in_line = False
 
     def begin(self, done: int, total: int) -> None:
         self._began, self._first, self._total = self._monotonic(), done, total
@@ -222,9 +253,18 @@ class _Progress:
         line = f"{done / self._total:4.0%}  {done:,} of {self._total:,} entries {what}, {rate:,.0f}/s"
         if self._terminal is not None:
             full = round(BAR * done / self._total)
-            end = "\n" if done == self._total else ""
-            self._terminal.write(f"\r[{'#' * full}{'.' * (BAR - full)}] {line}  {end}")
+            self._terminal.write(f"\r[{'#' * full}{'.' * (BAR - full)}] {line}  ")
             self._terminal.flush()
+            self._in_line = True
+            if done == self._total:
+                self.end()
         elif now - self._said >= SAY_SECONDS or done == self._total:
             self._said = now
             self._stdio.say(line)
+
+    def end(self) -> None:
+        """What is said next stands in a line of its own."""
+        if self._terminal is not None and self._in_line:
+            self._terminal.write("\n")
+            self._terminal.flush()
+        self._in_line = False

@@ -56,8 +56,6 @@ class PostgresDatabase:
 
     def open(self, fresh_id: str) -> Opened:
         with self._asking():
-            if self._one("SHOW server_encoding") != ("UTF8",):
-                raise CannotStart("The database must have the encoding UTF8: createdb --encoding UTF8.")
             migrate(self._connection, fresh_id)
             log_id, head, is_alone, is_unsafe, seen_as, is_copied_to = self._one(_ABOUT)
             if is_copied_to:

@@ -88,8 +88,10 @@ _IS_THERE = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tab
 def migrate(connection: Any, fresh_id: str) -> None:
     """Bring the tables to this version; a new store gets the log's id. Others may do so at the same time.
 
-    :raises CannotStart: a newer chatnet made them.
+    :raises CannotStart: a newer chatnet made them, or the database cannot hold all text.
     """
+    if connection.execute("SHOW server_encoding").fetchone() != ("UTF8",):
+        raise CannotStart("The database must have the encoding UTF8: createdb --encoding UTF8.")
     if _version(connection) == len(STEPS):
         return
     with connection.transaction():

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +21,13 @@ from chatnet.operator import migrate as program
 from chatnet.operator.migrate import migrate
 from chatnet.store import sqlite_reads
 from chatnet.store.lease import FlockLease
+from chatnet.store.postgres_connection import connect
 from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
 from chatnet.store.sqlite_schema import migrate as make_tables
 from chatnet.store.sqlite_schema import set_up_writer, take_epoch
 from chatnet.store.sqlite_store import SqliteStore
 from chatnet.testing.postgres import Server
+from chatnet.testing.processes import wait_until
 from chatnet.world import RealFiles, World
 
 USERS = ("alice", "bob", "carol")
@@ -57,6 +64,10 @@ class Source:
         self._keys += 1
         return Draft(kind, user, room or user, text, self._keys.to_bytes(16, "big"))
 
+    def grow(self, count: int) -> None:
+        """So many more posts."""
+        self._store.commit([self.draft("post", "alice", text=f"number {n}") for n in range(count)], NOW)
+
     def close(self) -> None:
         self._store.close()
 
@@ -70,7 +81,7 @@ class Source:
 
 
 class Quiet:
-    """A terminal that is none."""
+    """No terminal."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -80,6 +91,38 @@ class Quiet:
 
     def say(self, line: str) -> None:
         self.said.append(line)
+
+
+class Terminal(Quiet):
+    """One; ``shown`` is all that was written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown = io.StringIO()
+
+    def is_terminal(self) -> bool:
+        return True
+
+    def streams(self) -> tuple[io.StringIO, io.StringIO]:
+        return io.StringIO(), self.shown
+
+
+def change(source: Source, sql: str) -> None:
+    """Damage the log behind its own back."""
+    connection = apsw.Connection(str(source.data / "log.sqlite"))
+    connection.execute(sql)
+    connection.close()
+
+
+def program_of(source: Source, url: str) -> subprocess.Popen[str]:
+    """``chatnet migrate`` as a process; the target comes by its environment, with no password in argv."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "chatnet", "migrate", "--from", str(source.data)],
+        env={**os.environ, "CHATNET_STORE": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +238,7 @@ def test_a_database_that_is_used_is_left_alone(source: Source, url: str, world: 
 def test_a_second_copy_changes_nothing(source: Source, url: str, world: World) -> None:
     """It may have been in use meanwhile."""
     migrate(source.data, url, world)
-    with pytest.raises(CannotStart, match="this log already"):
+    with pytest.raises(CannotStart, match="this log already, whole and compared: start the masters"):
         migrate(source.data, url, world)
     opened(url).close()
 
@@ -224,3 +267,123 @@ def test_nothing_to_copy_is_said(tmp_path: Path, url: str, world: World) -> None
     with pytest.raises(CannotStart, match="cannot be opened"):
         migrate(tmp_path, url, world)
     assert not (tmp_path / "log.sqlite").exists()
+
+
+def test_a_killed_run_is_simply_run_again(tmp_path: Path, url: str) -> None:
+    """Killed in its second batch: nobody can use what is there, and the next run goes on behind it."""
+    source = Source(tmp_path / "data")
+    source.grow(2 * program.BATCH)
+    source.close()
+    opened(url).close()
+    # A stone in the way of one entry, so that it is known where the run is when it is killed.
+    with connect(url) as stone:
+        stone.execute("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                      " PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$")  # fmt: skip
+        when = program.BATCH + 5_000
+        stone.execute(
+            "CREATE TRIGGER wait BEFORE INSERT ON entry FOR EACH ROW"
+            f" WHEN (NEW.seq = {when}) EXECUTE FUNCTION wait()",
+            prepare=False,
+        )
+        stone.execute("SELECT pg_advisory_lock(1)")
+        waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        with program_of(source, url) as killed:
+            wait_until("the run is in the midst", lambda: stone.execute(waiting).fetchone() is not None)
+            killed.kill()
+        assert stone.execute("SELECT head FROM log").fetchone() == (program.BATCH,)
+        with pytest.raises(CannotStart, match="run chatnet migrate again"):
+            opened(url)
+    with program_of(source, url) as again:
+        said, complaint = again.communicate(timeout=60)
+    assert (again.returncode, complaint) == (0, "")
+    assert f"{source.read(sqlite_reads.last, 1)[0].seq:,} entries copied and compared" in said
+    database = opened(url)
+    assert database.append(source.drafts, NOW) == (source.outcomes, [])
+    database.close()
+
+
+def test_two_runs_do_not_meet(
+    source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From a copy of the directory, which its lock does not guard: the slower one would write over what the
+    masters do by then."""
+    copy = tmp_path / "copy"
+    shutil.copytree(source.data, copy)
+    real, refused = program._Copy._copy_derived, []
+
+    def copy_derived(self: Any) -> None:
+        with pytest.raises(CannotStart) as no:
+            migrate(copy, url, world)
+        refused.append(str(no.value))
+        real(self)
+
+    monkeypatch.setattr(program._Copy, "_copy_derived", copy_derived)
+    migrate(source.data, url, world)
+    assert refused == ["Another chatnet migrate copies into this database: wait for it."]
+
+
+@pytest.mark.parametrize("lost", ["seq = 7", "seq > 9"])
+def test_a_log_with_holes_is_not_copied(source: Source, url: str, world: World, lost: str) -> None:
+    """A copy of it would be the same, and of no use: no reader gets past a hole."""
+    change(source, f"DELETE FROM entry WHERE {lost}")
+    with pytest.raises(CannotStart, match="The log lacks entries behind"):
+        migrate(source.data, url, world)
+    with pytest.raises(CannotStart, match="run chatnet migrate again"):
+        opened(url)
+
+
+def test_a_log_that_cannot_be_read_is_said(source: Source, url: str, world: World) -> None:
+    """In one sentence, as all else."""
+    change(source, "DROP TABLE entry")
+    with pytest.raises(CannotStart, match="The log cannot be read"):
+        migrate(source.data, url, world)
+
+
+def test_a_database_that_cannot_hold_all_text_is_refused(
+    source: Source, server: Server, world: World
+) -> None:
+    """Before anything is copied: no master would open it afterwards."""
+    server.ask("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0")
+    with pytest.raises(CannotStart, match="encoding UTF8"):
+        migrate(source.data, server.url().replace("/postgres?", "/ascii?"), world)
+
+
+def test_an_empty_log_is_copied(tmp_path: Path, url: str, world: World) -> None:
+    """Its id and epoch are worth keeping."""
+    source = Source(tmp_path / "data")
+    source.close()
+    for table in ("entry", "place", "membership", "account", "room", "refusal"):
+        change(source, f"DELETE FROM {table}")
+    change(source, "UPDATE log SET head = 0")
+    assert "0 entries copied" in migrate(source.data, url, world)
+    database = opened(url)
+    assert (database.open("x").log_id, database.lease().epoch) == ("the log's id", 1)
+    database.close()
+
+
+@pytest.mark.parametrize("batch", [5, 7])
+def test_a_bar_is_drawn_on_a_terminal(
+    source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """In one line for each of the two passes, which is whole and ended before anything else is said."""
+    monkeypatch.setattr(program, "BATCH", batch)
+    terminal = Terminal()
+    stand_ins: dict[str, Any] = {"stdio": terminal}
+    migrate(source.data, url, replace(world, **stand_ins))
+    copying, comparing, rest = terminal.shown.getvalue().split("\n")
+    assert "100%" in copying.split("\r")[-1]
+    assert "100%" in comparing.split("\r")[-1]
+    assert rest == ""
+
+
+def test_a_bar_that_is_broken_off_ends_its_line(
+    source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the sentence that says why can be read."""
+    monkeypatch.setattr(program, "BATCH", 5)
+    terminal = Terminal()
+    stand_ins: dict[str, Any] = {"stdio": terminal}
+    change(source, "DELETE FROM entry WHERE seq = 7")
+    with pytest.raises(CannotStart):
+        migrate(source.data, url, replace(world, **stand_ins))
+    assert terminal.shown.getvalue().endswith("\n")
