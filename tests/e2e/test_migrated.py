@@ -1,0 +1,69 @@
+"""A cluster on one machine's store is moved into PostgreSQL while its users stay where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from chatnet.testing.chaos import TRACEBACK
+from chatnet.testing.checker import check
+from chatnet.testing.conversation import Conversation
+from chatnet.testing.evidence import Evidence
+from chatnet.testing.history import Acknowledged, LoggedIn
+from chatnet.testing.postgres import Server, whole_log
+from chatnet.testing.processes import Cluster
+
+USERS = 5
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """An empty database."""
+    server = Server(None, "-c", "fsync=off")
+    try:
+        server.start()
+        yield server.fresh()
+    finally:
+        server.remove()
+
+
+def test_users_go_on_in_the_other_store(new_cluster: Callable[..., Cluster], url: str) -> None:
+    """Stopped under load, migrated, started there: each resumes by ticket and cursor, what was not answered
+    is sent again by the same key, and all promises are kept across the move."""
+    cluster = new_cluster()
+    with (cluster.root.parent / "embedded.log").open("wb") as output:
+        cluster.launch(output)
+    cluster.workers(3)
+    options = ("--master", cluster.address, "--users", str(USERS), "--rate", "60")
+    conversation = Conversation(cluster.popen_talking, cluster.root, *options, mark=cluster.mark)
+    conversation.wait_until_answered()
+
+    migrate = ("chatnet", "migrate", "--from", str(cluster.data))
+    code, said = cluster.run(*migrate, environ={"CHATNET_STORE": url})
+    assert (code, "chatnet stop" in said) == (1, True), said
+    code, said = cluster.run("chatnet", "stop", "--master", cluster.address, "--data", str(cluster.data))
+    assert code == 0, said
+    acknowledged = {event.seq for event in conversation.history() if isinstance(event, Acknowledged)}
+    code, said = cluster.run(*migrate, environ={"CHATNET_STORE": url})
+    assert (code, "entries copied and compared" in said) == (0, True), said
+    moved = whole_log(url)
+    assert acknowledged <= {entry.seq for entry in moved}
+
+    cluster.environ = {"CHATNET_STORE": url}
+    with (cluster.root.parent / "shared.log").open("wb") as output:
+        cluster.launch(output)
+    cluster.workers(3)
+    conversation.wait_until_answered()
+    conversation.settle()
+
+    log, history = whole_log(url), conversation.history()
+    assert log[: len(moved)] == moved
+    assert len(log) > len(moved)
+    assert check(Evidence(history, log)) == []
+    logins = [event.how for event in history if isinstance(event, LoggedIn)]
+    assert logins.count("first") == USERS
+    assert logins.count("resumed") >= USERS
+    assert set(logins) == {"first", "resumed"}
+    paths = [*cluster.root.parent.glob("*.log"), *(cluster.data / "log").glob("*.log"), conversation.log]
+    assert not [path for path in paths if TRACEBACK in path.read_text()]
