@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import wire
-from benchmarks.processes import free_port, started, wait_until
+from benchmarks.processes import free_port, scratch, started, wait_until
+from chatnet.options import STORE_VARIABLE
 
 GROUP = 200
 """So many connect at once: fewer than a listening socket's backlog."""
@@ -83,6 +84,17 @@ def running(directory: Path, workers: int) -> Iterator[Cluster]:
             ],
             data,
         )
+
+
+@contextlib.contextmanager
+def on_store(url: str, workers: int) -> Iterator[Cluster]:
+    """A cluster whose store is at ``url``, run for the length of the ``with``."""
+    os.environ[STORE_VARIABLE] = url
+    try:
+        with scratch() as directory, running(directory, workers) as cluster:
+            yield cluster
+    finally:
+        del os.environ[STORE_VARIABLE]
 
 
 def _status(port: int, data: Path) -> dict[str, Any]:
