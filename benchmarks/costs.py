@@ -54,9 +54,9 @@ def _commit(server: Server, batch: int, followers: int, seconds: float) -> float
             wait_until(lambda: "ready" in (directory / "followers.out").read_text(), "following")
         _pace(database, batch, 0.5)
         pids = children(server.pid)
-        before = sum(map(cpu_seconds, pids))
+        before = sum(_spent(pids))
         count = _pace(database, batch, seconds)
-        return (sum(map(cpu_seconds, pids)) - before) / count
+        return (sum(_spent(pids)) - before) / count
 
 
 def _pace(database: PostgresDatabase, batch: int, seconds: float) -> int:
@@ -70,7 +70,7 @@ def _pace(database: PostgresDatabase, batch: int, seconds: float) -> int:
 
 
 def _worker(server: Server, seconds: float) -> Iterator[Row]:
-    """All users are at one worker; the other one only follows."""
+    """All users are at one worker, the other one only follows; then both follow commits made elsewhere."""
     url = server.fresh()
     with (
         contextlib.closing(PostgresDatabases().connect(url)) as database,
@@ -78,13 +78,29 @@ def _worker(server: Server, seconds: float) -> Iterator[Row]:
     ):
         connections = dataclasses.replace(running, workers=running.workers[:1]).connect(NAMES)
         talkers = [Talker(connection, int(MOST * seconds / USERS)) for connection in connections]
-        pids = *(worker.pid for worker in running.workers), *children(server.pid)
-        head, before = database.head(), [cpu_seconds(pid) for pid in pids]
+        workers = [worker.pid for worker in running.workers]
+        pids = [*workers, *children(server.pid)]
+        head, before = database.head(), _spent(pids)
         saturate(talkers, 2, seconds / 3)
         time.sleep(0.5)  # what is under way is committed and followed
         posts = database.head() - head
-        spent = [(cpu_seconds(pid) - was) / posts * 1e6 for pid, was in zip(pids, before, strict=True)]
+        spent = [(after - was) / posts * 1e6 for after, was in zip(_spent(pids), before, strict=True)]
+        followed = _followed(database, workers, seconds)
     depth = f"{USERS} × {UNDER_WAY} under way"
     yield Row(f"a worker's processor time, a post of its users, {depth}", f"{spent[0]:,.1f} µs")
-    yield Row("a worker's processor time, a post of others that nobody hears", f"{spent[1]:,.1f} µs")
-    yield Row("PostgreSQL's processor time, a post, likewise", f"{sum(spent[2:]):,.1f} µs")
+    yield Row("a worker's processor time, a post of others that nobody hears, then", f"{spent[1]:,.1f} µs")
+    yield Row("PostgreSQL's processor time, a post, then", f"{sum(spent[2:]):,.1f} µs")
+    yield Row("a worker's processor time, a commit of others of 1 post", f"{followed * 1e6:,.0f} µs")
+
+
+def _followed(database: PostgresDatabase, workers: list[int], seconds: float) -> float:
+    """What each worker spends on a commit that it follows, beyond what it does anyway; in seconds."""
+    before = sum(_spent(workers))
+    time.sleep(seconds)
+    idle = sum(_spent(workers)) - before
+    commits = _pace(database, 1, seconds)
+    return (sum(_spent(workers)) - before - 2 * idle) / commits / len(workers)
+
+
+def _spent(pids: list[int]) -> list[float]:
+    return [cpu_seconds(pid) for pid in pids]

@@ -6,7 +6,7 @@ what a commit, and each worker that follows, costs in processor time (``costs``)
 costs beside one of few: the newest 20, the store's commit, its size on disk.
 
 All of it is on one machine here: what a network adds is that network's. How long the death of a machine is
-felt is measured on machines of network namespaces, by ``pytest -s tests/machines/test_three_hosts.py``.
+felt is measured on machines of network namespaces: ``hosts``.
 """
 
 from __future__ import annotations
