@@ -4,6 +4,7 @@
 # make bench  the table of benchmarks/README.md
 # make bench-failover  how long users wait when processes die, KILLS=30 of each kind
 # make bench-machines  a cluster on PostgreSQL; ENTRIES posts in its larger log
+# make bench-hosts  how long users wait when whole hosts die, ROUNDS=5 of each kind; as root
 # make simulate  SEEDS simulated clusters from FIRST on, each with users and faults of its own
 # make mutants   how soon a simulated cluster finds each bug that is planted in it
 # make chaos  KILLS of real processes, and what users see of it
@@ -17,7 +18,7 @@ KILLS ?= 200
 SEEDS ?= 1000
 FIRST ?= 0
 
-.PHONY: bench-machines run demo test simulate mutants bench bench-failover chaos lint clean
+.PHONY: bench-machines bench-hosts run demo test simulate mutants bench bench-failover chaos lint clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -64,6 +65,10 @@ bench-failover: $(VENV)/developed
 bench-machines: ENTRIES := 1000000
 bench-machines: $(VENV)/developed
 	$(BIN)/python -m benchmarks.machines --entries $(ENTRIES)
+
+bench-hosts: ROUNDS := 5
+bench-hosts: $(VENV)/developed
+	$(BIN)/python -m benchmarks.hosts --rounds $(ROUNDS)
 
 mutants: $(VENV)/developed
 	PYTHONPATH=tests/simulation $(BIN)/python -m mutants

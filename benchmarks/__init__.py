@@ -13,6 +13,11 @@ newest          row: reading the newest 20 of a small and of a large log
 append          row: the store's commit at batches of 1, 20 and 200
 postgres        row: the same in PostgreSQL, and raw psycopg beside
 
+machines        a cluster on PostgreSQL: rates, times, many posts; a table of its own
+costs           rows of it: processor time of a commit, and of each worker that follows
+follow          the followers of these rows, a process
+hosts           how long users wait when whole hosts die; a table of its own
+
 failover        how long users wait when processes die; a table of its own, and a picture
 plot            that picture, as SVG
 

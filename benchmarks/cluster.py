@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import wire
-from benchmarks.processes import free_port, started, wait_until
+from benchmarks.processes import free_port, scratch, started, wait_until
+from chatnet.options import STORE_VARIABLE
 
 GROUP = 200
 """So many connect at once: fewer than a listening socket's backlog."""
@@ -83,6 +84,28 @@ def running(directory: Path, workers: int) -> Iterator[Cluster]:
             ],
             data,
         )
+
+
+@contextlib.contextmanager
+def on_store(url: str, workers: int) -> Iterator[Cluster]:
+    """A cluster whose store is at ``url``, run for the length of the ``with``."""
+    os.environ[STORE_VARIABLE] = url
+    try:
+        with scratch() as directory, running(directory, workers) as cluster:
+            # A worker is known to the primary before it has opened the store.
+            wait_until(lambda: all(map(_takes_clients, cluster.workers)), "the opening of the store")
+            yield cluster
+    finally:
+        del os.environ[STORE_VARIABLE]
+
+
+def _takes_clients(worker: WorkerProcess) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", worker.port), timeout=20) as connection:
+            wire.exchange([connection], [wire.login("probe")])
+    except (OSError, wire.Refused):
+        return False
+    return True
 
 
 def _status(port: int, data: Path) -> dict[str, Any]:

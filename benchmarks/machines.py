@@ -2,32 +2,31 @@
 
 Rows: acknowledged posts per second through one, two and four workers, beside a raw batched insert by psycopg
 on the same server, with the same rows and as durable; the time from one worker's author to another's reader;
-and what a log of many posts costs beside one of few: the newest 20, the store's commit, its size on disk.
+what a commit, and each worker that follows, costs in processor time (``costs``); and what a log of many posts
+costs beside one of few: the newest 20, the store's commit, its size on disk.
 
 All of it is on one machine here: what a network adds is that network's. How long the death of a machine is
-felt is measured on machines of network namespaces, by ``pytest -s tests/machines/test_three_hosts.py``.
+felt is measured on machines of network namespaces: ``hosts``.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import select
 import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from benchmarks import cluster, wire
+from benchmarks import cluster, costs, wire
 from benchmarks.append import post, register
 from benchmarks.newest import AUTHORS, FOLLOWED, READERS
 from benchmarks.postgres import append, raw
 from benchmarks.posts import MOST, USERS, Talker, saturate
-from benchmarks.processes import TooSlow, exit_on_sigterm, raise_file_limit, scratch, wait_until
+from benchmarks.processes import TooSlow, exit_on_sigterm, raise_file_limit
 from benchmarks.table import Row, markdown, median, milliseconds
 from chatnet.entries import Draft
-from chatnet.options import STORE_VARIABLE
 from chatnet.store import NEWEST
 from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
 from chatnet.testing.postgres import Server
@@ -55,35 +54,14 @@ def rows(quick: bool, entries: int) -> Iterator[Row]:
         for workers in WORKERS:
             yield _posts(server, workers, windows, seconds)
         yield _delivery(server, 2.0 if quick else 8.0)
+        yield from costs.rows(server, 3.0 if quick else 9.0)
         yield from _many(server, entries, seconds)
     finally:
         server.remove()
 
 
-@contextlib.contextmanager
-def _running(server: Server, workers: int) -> Iterator[cluster.Cluster]:
-    """A cluster on a fresh store."""
-    os.environ[STORE_VARIABLE] = server.fresh()
-    try:
-        with scratch() as directory, cluster.running(directory, workers) as running:
-            # A worker is known to the primary before it has opened the store.
-            wait_until(lambda: all(map(_takes_clients, running.workers)), "the opening of the store")
-            yield running
-    finally:
-        del os.environ[STORE_VARIABLE]
-
-
-def _takes_clients(worker: cluster.WorkerProcess) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", worker.port), timeout=20) as connection:
-            wire.exchange([connection], [wire.login("probe")])
-    except (OSError, wire.Refused):
-        return False
-    return True
-
-
 def _posts(server: Server, workers: int, windows: int, seconds: float) -> Row:
-    with _running(server, workers) as running:
+    with cluster.on_store(server.fresh(), workers) as running:
         connections = running.connect([f"u{number}" for number in range(USERS)])
         count = int(MOST * (windows + 1) * seconds / USERS)
         rate = saturate([Talker(connection, count) for connection in connections], windows, seconds)
@@ -94,7 +72,7 @@ def _posts(server: Server, workers: int, windows: int, seconds: float) -> Row:
 
 def _delivery(server: Server, seconds: float) -> Row:
     """From when a post is made at one worker to when a reader at another has it."""
-    with _running(server, 2) as running:
+    with cluster.on_store(server.fresh(), 2) as running:
         author, reader = running.connect(["author", "reader"])
         cluster.join([reader], "author")
         cluster.chat([reader])
@@ -155,8 +133,8 @@ def _fill(server: Server, database: PostgresDatabase, url: str, size: int) -> No
     )
     head = database.head()
     schema = _schema(url)
-    server.ask("SET statement_timeout = 0")
     server.ask(f"SET search_path = {schema}")
+    server.ask("SET statement_timeout = 0")
     for statement in _FILL.format(authors=AUTHORS, first=head + 1, last=head + size).split(";"):
         server.ask(statement, *([wire.TEXT] if "%s" in statement else []))
     for table in ("entry", "place"):

@@ -88,6 +88,12 @@ class Server:
         """Likewise for the superuser, by the Unix socket: no cut of a network is felt there."""
         return f"postgresql://chatnet@/postgres?host={self.directory}&port={self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of its first process, whose children the others are."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         command = [
