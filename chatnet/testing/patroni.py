@@ -7,8 +7,9 @@ acknowledged commit is lost by that; the new leader goes on alone until the othe
 ``synchronous_mode_strict`` it would wait for that). ``synchronous=False`` is the other kind: what the standby
 has not received is lost, and :meth:`Pair.hold_standby_back` makes sure that there is such a thing.
 
-What is killed here is processes, and never the kernel, so nothing waits for the disk (``fsync`` is off).
-PostgreSQL refuses to run as root: root starts all as the user ``postgres``, whom Debian's package brings.
+Whatever happens to the program, nothing is left: a guard, a process of its own, waits for its end
+(``python -m chatnet.testing.patroni ROOT MARK…``). PostgreSQL refuses to run as root: root starts all as the
+user ``postgres``, whom Debian's package brings.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Sequence
@@ -27,7 +29,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from chatnet.testing.processes import DEADLINE, free_port, kill_marked, marked, send, wait_until
+from chatnet.testing.processes import DEADLINE, close_streams, free_port, marked, send, wait_until
 
 TTL_SECONDS, LOOP_SECONDS, RETRY_SECONDS = 5, 1, 3
 """The leader's key lives for so long; each Patroni looks so often; it waits for etcd for so long."""
@@ -88,7 +90,7 @@ class Node:
                     "rewind": {"username": SUPERUSER, "password": PASSWORD},
                 },
                 "basebackup": ["no-sync"],
-                "parameters": {"unix_socket_directories": str(self.root), "fsync": "off"},
+                "parameters": {"unix_socket_directories": str(self.root)},
             },
         }
 
@@ -120,8 +122,15 @@ class Pair:
         self._etcd, self._etcd_peers = free_port(), free_port()
         self._etcd_mark = f"CHATNET_ETCD={uuid.uuid4()}"
         self._started: list[subprocess.Popen[bytes]] = []
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Pair:
+        marks = [self._etcd_mark, *(node.mark for node in self.nodes)]
+        self._guard = subprocess.Popen(
+            [sys.executable, "-m", "chatnet.testing.patroni", str(self.root), *marks],
+            stdin=subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C is not for it
+        )
         try:
             self._start()
         except BaseException:
@@ -185,13 +194,12 @@ class Pair:
         self._launch([_tool("patroni"), str(node.root / "patroni.yml")], node.mark, node.root)
 
     def stop(self) -> None:
-        """End all of it; nothing is left, on disk either."""
-        for node in self.nodes:
-            node.kill()
-        wait_until("etcd is dead", lambda: not kill_marked(self._etcd_mark))
+        """End all of it, by the guard, as after our death; nothing is left, on disk either."""
+        if self._guard is not None:
+            close_streams(self._guard)
+            self._guard.wait(DEADLINE)
         for process in self._started:
             process.wait(DEADLINE)
-        shutil.rmtree(self.root, ignore_errors=True)
 
     # ---- how ----
 
@@ -314,3 +322,18 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     except OSError:
         return ""
+
+
+def _clear_up_after(root: Path, marks: Sequence[str]) -> None:
+    sys.stdin.read()  # until whoever started us closes it, or is dead
+
+    def left() -> list[int]:
+        standing = [pid for name in NODES for pid in _standing_in(root / name / "data")]
+        return [*standing, *(pid for mark in marks for pid in marked(mark))]
+
+    wait_until("all ended", lambda: not _kill_all(left()))
+    shutil.rmtree(root, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    _clear_up_after(Path(sys.argv[1]), sys.argv[2:])

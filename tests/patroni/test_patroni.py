@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from chatnet.testing.patroni import FAILOVER_SECONDS, Node, Pair
-from chatnet.testing.processes import wait_until
+from chatnet.testing.processes import Lines, wait_until
 
 
 class Writer:
@@ -97,3 +100,29 @@ def test_an_asynchronous_standby_loses_what_it_did_not_receive(pair: Pair) -> No
         dead = pair.kill_leader()
     assert wait_until("another leader", pair.leader, FAILOVER_SECONDS) is not dead
     assert kept(pair.url) == {1}
+
+
+PROGRAM = """
+from chatnet.testing.patroni import Pair
+pair = Pair()
+print(pair.root, flush=True)
+with pair:
+    pass
+"""
+
+
+def test_nothing_is_left_of_a_pair_whose_program_is_killed() -> None:
+    """Even while it is being started: all its processes end, and its directory goes."""
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE)
+    with program:
+        root = Path(Lines(program).next())
+        wait_until("PostgreSQL is made", lambda: speaking_of(root / "one" / "data"))
+        program.kill()
+    wait_until("its processes are gone, and the guard", lambda: not speaking_of(root))
+    assert not root.exists()
+
+
+def speaking_of(path: Path) -> list[str]:
+    """The command lines that name it."""
+    found = subprocess.run(["pgrep", "--list-full", "--full", str(path)], capture_output=True, text=True)
+    return found.stdout.splitlines()
