@@ -116,7 +116,7 @@ class MasterService(Service):
         )
         self._primary = primary
         address = settings.reached_at(self.store.seen_as, primary.port)
-        me = claim(identify(settings, world), self.store, str(address))
+        me = claim(identify(settings, world), str(address))
         await self.store.publish(replace_epoch(me, primary.epoch))
         world.processes.settle()
 
@@ -165,6 +165,8 @@ class EmbeddedMaster(MasterService):
         try:
             self._world.files.make_directory(data / "log")
             is_ours = not self._settings.spawned and self.store.lease.take()
+            if not (is_ours or self._settings.spawned or self.store.lease.holder()):
+                self._refuse_another_machines()
             self._token = find_primary_token(self._settings, self._world)
             return take_ground(self._settings, self._world) if is_ours else None
         except OSError as error:
@@ -172,6 +174,15 @@ class EmbeddedMaster(MasterService):
                 f"Cannot use {error.filename or data} ({error.strerror}): mend it, "
                 "or choose another directory by --data."
             ) from error
+
+    def _refuse_another_machines(self) -> None:
+        """:raises CannotStart: the lease is held from another machine: the directory is on a shared disk."""
+        published = self.store.lease.published()
+        if published is not None and published.host not in ("", self._world.hostname):
+            raise CannotStart(
+                f"{self._settings.data} is in use by a master on {published.host}, and an embedded store is for "
+                "one machine: for several, use --store postgresql://… (see chatnet migrate)."
+            )
 
 
 class SharedMaster(MasterService):

@@ -81,9 +81,9 @@ def identify(settings: Settings, world: World, address: str = "") -> MasterIdent
     return MasterIdentity(world.hostname, pid, started, bool(settings.spawned), address)
 
 
-def claim(me: MasterIdentity, store: Store, address: str = "") -> Holder:
+def claim(me: MasterIdentity, address: str = "") -> Holder:
     """What a master says of itself as the lease's holder."""
-    return Holder(me.pid, address, me.started, 0, me.host if store.is_shared else "")
+    return Holder(me.pid, address, me.started, 0, me.host)
 
 
 def stand_by(
@@ -108,7 +108,7 @@ def stand_by(
     def ours() -> Holder | None:
         if standby is not None and standby.ground is None:
             return None
-        return claim(identify(settings, world), store, address())
+        return claim(identify(settings, world), address())
 
     return Replica(
         me=lambda: identify(settings, world, address()),

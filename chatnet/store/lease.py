@@ -15,8 +15,8 @@ from chatnet.world import Files, Lock
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who holds a lease. ``started`` is in clock ticks since the machine came up, as the kernel has it: a
-    process that got the pid of a dead one has another. ``host`` is where it runs; empty for an embedded
-    store, which has one. Only the pid can be told of one that has not published itself."""
+    process that got the pid of a dead one has another. ``host`` is where it runs. Only the pid can be told of
+    one that has not published itself."""
 
     pid: int
     address: str = ""
@@ -64,15 +64,19 @@ class FlockLease:
         """
         self._files.write(self._path, msgspec.json.encode(holder) + b"\n")
 
+    def published(self) -> Holder | None:
+        """Who said last that it holds it, on whatever machine."""
+        try:
+            return parse_holder(self._files.read(self._path))
+        except OSError:
+            return None
+
     def holder(self) -> Holder | None:
         """Who holds it; None if nobody does, or it cannot be told."""
         pid = self._files.lock_holder(self._directory)
         if pid is None:
             return None
-        try:
-            published = parse_holder(self._files.read(self._path))
-        except OSError:
-            published = None
+        published = self.published()
         # The text of an earlier holder stays until the new one has published its own.
         return published if published is not None and published.pid == pid else Holder(pid)
 

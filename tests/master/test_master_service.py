@@ -214,6 +214,20 @@ async def test_a_second_master_is_a_replica(masters: Masters) -> None:
     assert "took over" in status["events"][-1]["what"]
 
 
+def test_a_directory_that_another_machine_uses_is_refused(
+    masters: Masters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that machines share the lock is held, and no process here holds it: one sentence says so."""
+    masters.data.mkdir()
+    elsewhere = FlockLease(RealFiles(), masters.data)
+    assert elsewhere.take()
+    elsewhere.publish(Holder(123, "10.0.0.1:64480", 5, 1, "alpha"))
+    monkeypatch.setattr(RealFiles, "lock_holder", lambda *_: None)
+    with pytest.raises(CannotStart, match="in use by a master on alpha.*--store postgresql"):
+        masters.start()
+    elsewhere.release()
+
+
 @pytest_twisted.ensureDeferred
 async def test_without_a_replica_nobody_steps_down(masters: Masters) -> None:
     """One sentence; the primary goes on."""
