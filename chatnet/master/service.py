@@ -180,8 +180,8 @@ class EmbeddedMaster(MasterService):
         published = self.store.lease.published()
         if published is not None and published.host not in ("", self._world.hostname):
             raise CannotStart(
-                f"{self._settings.data} is in use by a master on {published.host}, and an embedded store is for "
-                "one machine: for several, use --store postgresql://… (see chatnet migrate)."
+                f"{self._settings.data} is in use by a master on {published.host}, and an embedded store is "
+                "for one machine: for several, use --store postgresql://… (see chatnet migrate)."
             )
 
 

@@ -223,7 +223,7 @@ def test_a_directory_that_another_machine_uses_is_refused(
     assert elsewhere.take()
     elsewhere.publish(Holder(123, "10.0.0.1:64480", 5, 1, "alpha"))
     monkeypatch.setattr(RealFiles, "lock_holder", lambda *_: None)
-    with pytest.raises(CannotStart, match="in use by a master on alpha.*--store postgresql"):
+    with pytest.raises(CannotStart, match=r"in use by a master on alpha.*--store postgresql"):
         masters.start()
     elsewhere.release()
 
