@@ -103,7 +103,8 @@ class Successions:
 
         def fence(replica: Replica, holder: Holder) -> None:
             victim = self._process(holder.pid)
-            leads = victim is not None and (holder.host or victim in victim.host.disk.locks.values())
+            locks = () if victim is None else victim.host.disk.locks.values()
+            leads = replica._store.is_shared or victim in locks
             ran = self._ran(victim)
             real_fence(replica, holder)
             if victim is not None and victim.is_dead and (ran or not leads):
