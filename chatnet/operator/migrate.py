@@ -25,9 +25,15 @@ SAY_SECONDS = 5.0
 """How often it is said how far one is, where nobody looks at a terminal."""
 BAR = 30
 
+# What is said once masters have held the target's lease, which raises its counter.
+_USED = "The target holds this log already, and masters have used it: start them with it."
+_USED_EARLIER = (
+    "The target holds an earlier copy of this log, and masters have used it since: what came into the source "
+    "afterwards is not there. Keep one of the two, or choose an empty database."
+)
 _RESTORE = "restore a backup of it, and copy that into an empty database"
 
-_ENTRY = "seq, time, kind, user, room, text, key"
+_ENTRY = 'seq, time, kind, "user", room, text, key'
 _DERIVED = {
     "membership": ('"user", "left", room, joined', "SELECT user, left, room, joined FROM membership"),
     "account": ('"user", credential, secret_seq', "SELECT user, credential, secret_seq FROM account"),
@@ -129,19 +135,30 @@ class _Copy:
         with self._target.transaction():
             self._target.execute("LOCK TABLE lease IN EXCLUSIVE MODE")
             its_id, head = self._one("SELECT id, head FROM log")
-            epoch, begun = self._one("SELECT epoch, EXISTS (SELECT FROM copying) FROM lease")
-            if not begun:
-                if (head or epoch) and its_id == self._id:
-                    raise CannotStart(
-                        "The target holds this log already, whole and compared: start the masters with it."
-                    )
-                if head or epoch:
-                    raise CannotStart("The target holds another log: choose an empty database.")
+            counter, epoch, begun = self._one(
+                "SELECT counter, epoch, EXISTS (SELECT FROM copying) FROM lease"
+            )
+            if not (begun or head or epoch or counter):
                 self._target.execute("UPDATE log SET id = %s", (self._id,))
+            elif its_id != self._id:
+                raise CannotStart("The target holds another log: choose an empty database.")
+            elif counter:
+                raise CannotStart(_USED if self._agree_at(self._head) else _USED_EARLIER)
+            elif not self._agree_at(head):
+                raise CannotStart(
+                    "The target holds entries of this log that the source lacks: take the newer source, or "
+                    "choose an empty database."
+                )
+            if not begun:
                 self._target.execute("INSERT INTO copying DEFAULT VALUES")
-            elif its_id != self._id or head > self._head:
-                raise CannotStart("The target holds the copy of another log: choose an empty database.")
         return int(head)
+
+    def _agree_at(self, seq: int) -> bool:
+        """Have both logs the same entry there, or both none?"""
+        query = f"SELECT {_ENTRY} FROM entry WHERE seq = "
+        ours = self._source.execute(query + "?", (seq,)).fetchone()
+        theirs = self._target.execute(query + "%s", (seq,)).fetchone()
+        return bool(ours == theirs)
 
     def _keep_others_out(self) -> None:
         """From a copy of the directory somebody else may migrate, too, whom its lock does not stop.
@@ -170,7 +187,7 @@ class _Copy:
                 raise CannotStart(f"The log lacks entries behind {copied:,}: {_RESTORE}.")
             copied, time = rows[-1][0], rows[-1][1]
             with self._target.transaction():
-                self._write("entry", '(seq, time, kind, "user", room, text, key)', rows)
+                self._write("entry", f"({_ENTRY})", rows)
                 self._write("place", "(name, seq)", _places(rows))
                 self._target.execute("UPDATE log SET head = %s, time = %s", (copied, time))
             self._progress.show("copied", copied)
@@ -197,7 +214,7 @@ class _Copy:
         ours = self._digest(self._source.execute(f"SELECT {_ENTRY} FROM entry ORDER BY seq"), 0)
         with self._target.transaction(), self._target.cursor(name="entries") as cursor:
             cursor.itersize = BATCH
-            cursor.execute('SELECT seq, time, kind, "user", room, text, key FROM entry ORDER BY seq')
+            cursor.execute(f"SELECT {_ENTRY} FROM entry ORDER BY seq")
             theirs = self._digest(cursor, self._head)
         # Counting reads all of a table; by the index of a fresh one it would look each row up besides.
         self._target.execute("SET enable_seqscan = on")

@@ -64,9 +64,9 @@ class Source:
         self._keys += 1
         return Draft(kind, user, room or user, text, self._keys.to_bytes(16, "big"))
 
-    def grow(self, count: int) -> None:
+    def grow(self, count: int, text: str = "number") -> None:
         """So many more posts."""
-        self._store.commit([self.draft("post", "alice", text=f"number {n}") for n in range(count)], NOW)
+        self._store.commit([self.draft("post", "alice", text=f"{text} {n}") for n in range(count)], NOW)
 
     def close(self) -> None:
         self._store.close()
@@ -236,11 +236,72 @@ def test_a_database_that_is_used_is_left_alone(source: Source, url: str, world: 
 
 
 def test_a_second_copy_changes_nothing(source: Source, url: str, world: World) -> None:
-    """It may have been in use meanwhile."""
-    migrate(source.data, url, world)
-    with pytest.raises(CannotStart, match="this log already, whole and compared: start the masters"):
+    """It is compared again; once masters have used the database, not even that."""
+    said = migrate(source.data, url, world)
+    assert migrate(source.data, url, world) == said
+    database = opened(url)
+    before = database.page(0, None)
+    database.take_lease(database.lease().counter, "somebody")
+    database.append([Draft("post", "alice", "alice", "said there", b"a key of its own")], NOW)
+    with pytest.raises(CannotStart, match="this log already, and masters have used it: start them"):
         migrate(source.data, url, world)
+    assert database.open("x").head == len(before) + 1
+    assert database.page(0, None)[:-1] == before
+    database.close()
+
+
+def test_what_came_after_a_copy_is_copied_too(tmp_path: Path, url: str, world: World) -> None:
+    """The cluster went on, after a rehearsal say: posts, and refusals that are no entries."""
+    source = Source(tmp_path / "data")
+    migrate(source.data, url, world)
+    source.grow(7)
+    late = [source.draft("join", "bob", "carol"), source.draft("leave", "carol", "bob")]
+    outcomes = source._store.commit(late, NOW).outcomes
+    source.close()
+    head = source.read(sqlite_reads.last, 1)[0].seq
+    assert f"{head:,} entries copied and compared" in migrate(source.data, url, world)
+    database = opened(url)
+    assert database.page(0, None) == source.read(sqlite_reads.page, 0, head)
+    assert database.snapshot("bob", 0, head) == source.read(sqlite_reads.snapshot, "bob", 0, head)
+    assert database.append(late, NOW) == (outcomes, [])
+    database.close()
+
+
+def test_a_copy_in_use_that_lacks_something_is_said(tmp_path: Path, url: str, world: World) -> None:
+    """Both went on after the copy: whoever starts masters there must know what they will not have."""
+    source = Source(tmp_path / "data")
+    migrate(source.data, url, world)
+    source.grow(1)
+    source.close()
+    database = opened(url)
+    database.take_lease(database.lease().counter, "somebody")
+    for there in ([], [Draft("post", "alice", "alice", "said there", b"a key of its own")]):
+        if there:
+            database.append(there, NOW)
+        with pytest.raises(CannotStart, match="afterwards is not there"):
+            migrate(source.data, url, world)
     opened(url).close()
+    database.close()
+
+
+@pytest.mark.parametrize("since", [0, 1, 9])
+def test_an_older_source_is_refused(tmp_path: Path, url: str, world: World, since: int) -> None:
+    """A backup of a log that was copied as it was later, however far it went on by itself: nothing is taken
+    away, and nothing written behind what it does not hold."""
+    source = Source(tmp_path / "data")
+    shutil.copytree(source.data, tmp_path / "older")
+    source.grow(3)
+    source.close()
+    older = Source(tmp_path / "older")
+    older.grow(since, "otherwise")
+    older.close()
+    migrate(source.data, url, world)
+    database = opened(url)
+    before = database.page(0, None)
+    with pytest.raises(CannotStart, match="that the source lacks"):
+        migrate(older.data, url, world)
+    assert (database.open("x").head, database.page(0, None)) == (before[-1].seq, before)
+    database.close()
 
 
 def test_a_copy_that_differs_is_not_used(
