@@ -196,7 +196,7 @@ def _command(
         mine = identify(settings, world)
         primary.start(
             [carried.worker for carried in state.workers],
-            [replica for replica in state.replicas if replica != mine],
+            [replica for replica in state.replicas if not replica.is_same(mine)],
         )
     return primary
 

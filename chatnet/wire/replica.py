@@ -22,6 +22,10 @@ class MasterIdentity(msgspec.Struct, frozen=True):
     spawned: bool
     address: str = ""
 
+    def is_same(self, other: MasterIdentity) -> bool:
+        """Are both the same process? It may have begun to listen meanwhile."""
+        return (self.host, self.pid, self.started) == (other.host, other.pid, other.started)
+
 
 class Carried(msgspec.Struct, frozen=True):
     """A worker, and how many sessions it has."""

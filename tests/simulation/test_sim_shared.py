@@ -102,6 +102,30 @@ def test_the_death_of_the_primarys_host_is_healed_in_six_seconds(simulation: Sim
     assert land.count("beta", "chat-worker") == 3
 
 
+def test_a_replica_that_listened_does_not_miss_itself_when_it_leads(
+    simulation: Simulation, land: Land
+) -> None:
+    """Its predecessor knew it by where it listened, and told it of itself."""
+    simulation.host("alpha").power_off()
+    land.wait_for_leader()
+    simulation.run(5)
+    parent = land.leader()
+    (replica, other) = [one for one in simulation.host("beta").living("chat-master") if one is not parent]
+    land.master("gamma")
+    simulation.run(5)
+    survivor = other if replica.is_dead else replica
+    survivor.kill(signal.SIGSTOP)
+    parent.kill(signal.SIGKILL)
+    land.wait_for_leader(parent)
+    assert land.leader().host.name == "gamma"
+    survivor.kill(signal.SIGCONT)
+    simulation.run(5)
+    simulation.host("gamma").power_off()
+    simulation.run(15)
+    assert not survivor.is_dead
+    assert land.leader() is survivor
+
+
 def test_a_primary_that_cannot_renew_commands_no_more_before_another_does(
     simulation: Simulation, land: Land
 ) -> None:
