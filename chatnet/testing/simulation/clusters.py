@@ -186,7 +186,14 @@ class ManyMachines(Cluster):
         with_workers |= {operator.host.name for operator in self.operators[len(self._masters) :]}
         if primary is not None:
             with_workers.add(primary.host.name)
-        return WORKERS * len(with_workers)
+        return WORKERS * len(with_workers) + self._beside_primary
+
+    @property
+    def _beside_primary(self) -> int:
+        """How many workers of its host were started by hand: they are left beside those that it starts."""
+        primary = self._reigns.holder
+        beside = () if primary is None else primary.host.living("chat-worker")
+        return sum("--spawned" not in worker.arguments for worker in beside)
 
     @property
     def masters(self) -> int:
@@ -198,11 +205,14 @@ class ManyMachines(Cluster):
             yield "the database is down"
             return
         yield from super().lacking()
+        primary = self._reigns.holder
         for host in self.hosts:
             workers = len(host.living("chat-worker"))
+            if primary is not None and host is primary.host:
+                workers -= self._beside_primary
             if workers not in (0, WORKERS):
                 yield f"there are {workers} workers on {host}"
-        if self._reigns.holder is None:
+        if primary is None:
             yield "nobody holds the lease"
 
     def probes(self) -> list[Probe]:
