@@ -98,6 +98,7 @@ def test_a_killed_process_runs_no_further_instruction(simulation: Toys) -> None:
     process.kill()
     simulation.run(5)
     assert happened == []
+    assert simulation.idle == 1
     assert process.status == (0, signal.SIGKILL)
 
 

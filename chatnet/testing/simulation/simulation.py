@@ -38,9 +38,10 @@ class Simulation:
     """A run from one ``seed``; a context manager, so that nothing is left of it.
 
     ``now`` is its time in seconds. ``steps`` events happened so far; ``idle`` of them were the times of
-    timers that had been cancelled. ``failures`` is what no run may have: an unhandled error in a simulated
-    process, or a use of the real world. ``running`` is the process whose code is running; ``threads`` are
-    those that stand still; ``parcels`` is what messages of databases say, by their numbers.
+    timers that had been cancelled, or came to a process that is dead or stopped. ``failures`` is what no run
+    may have: an unhandled error in a simulated process, or a use of the real world. ``running`` is the
+    process whose code is running; ``threads`` are those that stand still; ``parcels`` is what messages of
+    databases say, by their numbers.
     """
 
     def __init__(self, seed: int, detailed: bool = False) -> None:
@@ -182,6 +183,7 @@ class Simulation:
         elif process.runs:
             process.run(function, arguments)
         else:
+            self.idle += 1
             process.missed(function, arguments)
         if not self.steps % COLLECT_EVERY:
             self._housekeeping()
