@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 
 GAP, SHARE = 5, 0.2
 """Loads may differ by so many sessions, or by this share of the greatest, before any are moved."""
@@ -22,13 +23,30 @@ def surplus(sessions: Mapping[str, int]) -> dict[str, int]:
     """
     if not sessions:
         return {}
-    most, fewest = max(sessions.values()), min(sessions.values())
-    if most - fewest <= max(GAP, SHARE * most):
+    if not _differ(max(sessions.values()), min(sessions.values())):
         return {}
     mean, rest = divmod(sum(sessions.values()), len(sessions))
     fullest = sorted(sessions.items(), key=lambda item: -item[1])
     surplus = {id: count - mean - (at < rest) for at, (id, count) in enumerate(fullest)}
     return {id: count for id, count in surplus.items() if count > 0}
+
+
+def lasts(seen: Sequence[Mapping[str, int]]) -> bool:
+    """Are the loads that were ``seen`` last uneven for any other reason than that all of them grow or shrink?
+
+    While many arrive or leave, even loads seem uneven: each is as of its worker's last report. So what lies
+    above the mean is taken for the least that was seen, and what lies below for the most.
+    """
+    last = seen[-1]
+    mean = sum(last.values()) / max(1, len(last))
+    of_each = {id: [sessions[id] for sessions in seen if id in sessions] for id in last}
+    above = [min(of_each[id]) for id, count in last.items() if count > mean]
+    below = [max(of_each[id]) for id, count in last.items() if count < mean]
+    return bool(above and below) and _differ(max(above), min(below))
+
+
+def _differ(most: int, fewest: int) -> bool:
+    return most - fewest > max(GAP, SHARE * most)
 
 
 class Balance:
@@ -39,10 +57,16 @@ class Balance:
 
     def __init__(self, now: float) -> None:
         self._next = now + REST_SECONDS
+        self._seen: deque[tuple[float, Mapping[str, int]]] = deque()
 
     def orders(self, sessions: Mapping[str, int], now: float) -> dict[str, int]:
         """How many sessions each of these workers is to move, as of ``now``."""
+        self._seen.append((now, sessions))
+        while self._seen[0][0] < now - REST_SECONDS:
+            self._seen.popleft()
         if now < self._next:
+            return {}
+        if not lasts([sessions for _, sessions in self._seen]):
             return {}
         most = int(PER_SECOND * ORDER_SECONDS)
         orders = {id: min(count, most) for id, count in surplus(sessions).items()}

@@ -59,6 +59,30 @@ def test_an_order_is_followed_by_a_rest() -> None:
     assert balance.orders({"a": 9_750, "b": 250}, REST_SECONDS + ORDER_SECONDS + REST_SECONDS)
 
 
+@given(
+    st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=5),
+    st.integers(1, 900),
+    st.booleans(),
+)
+def test_nobody_is_moved_because_reports_are_of_different_ages(
+    phases: list[float], rate: int, leaving: bool
+) -> None:
+    """While many arrive or leave, evenly, loads seem uneven: each is as of its worker's last report."""
+    balance = Balance(0.0)
+    for second in range(1, 20):
+        reported = [second - (second - phase) % 1.0 for phase in phases]
+        arrived = [int(rate * (20 - time if leaving else time)) for time in reported]
+        assert balance.orders({str(at): load for at, load in enumerate(arrived)}, second) == {}
+
+
+def test_what_lasts_is_evened_out_though_more_arrive() -> None:
+    """As soon as it is more than what the last seconds explain."""
+    balance = Balance(0.0)
+    assert balance.orders({"a": 100, "b": 0}, 1.0) == {}
+    assert balance.orders({"a": 110, "b": 10}, 2.0) == {}
+    assert balance.orders({"a": 120, "b": 20}, REST_SECONDS) == {"a": 50}
+
+
 def crowded(master: Master) -> tuple[Peer, Peer]:
     """Two workers, of which one has all the sessions."""
     full, empty = master.worker("full", 1), master.worker("empty", 2)
