@@ -32,7 +32,9 @@ class NotPrimary(Exception):
 class Gate(Locator):
     """An unproven connection between processes: it proves the token, or closes within ten seconds.
 
-    ``admit(role)`` gives the locator of a role, or raises :class:`~chatnet.errors.ChatnetError`.
+    ``admit(role)`` gives the locator of a role, or raises :class:`~chatnet.errors.ChatnetError`; or, at a
+    replica, where the primary is, which may be empty: see :class:`~chatnet.wire.common.Prove`. Who is sent on
+    so has the rest of the ten seconds to go.
     """
 
     hint = "prove the token first"
@@ -40,7 +42,7 @@ class Gate(Locator):
     def __init__(
         self,
         token: Token,
-        admit: Callable[[Role], Locator],
+        admit: Callable[[Role], Locator | str],
         entropy: Callable[[int], bytes],
         clock: IReactorTime,
     ) -> None:
@@ -74,14 +76,13 @@ class Gate(Locator):
         nonces, self._nonces = self._nonces, None
         if nonces is None or not hmac.compare_digest(proof, self._token.proof("asks", role, *nonces)):
             raise WrongToken(WrongToken.sentence)
-        locator = self._admit(role)
-        self._cancel_deadline()
-        self.link.become(locator)
-        return {"proof": self._token.proof("answers", role, *nonces), "primary": self._primary()}
-
-    def _primary(self) -> str | None:
-        """None, unless this is a replica's gate: see :class:`~chatnet.wire.common.Prove`."""
-        return None
+        admitted, primary = self._admit(role), None
+        if isinstance(admitted, Locator):
+            self._cancel_deadline()
+            self.link.become(admitted)
+        else:
+            primary = admitted
+        return {"proof": self._token.proof("answers", role, *nonces), "primary": primary}
 
 
 async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], bytes]) -> None:

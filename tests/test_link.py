@@ -12,7 +12,7 @@ from twisted.protocols import amp
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
-from chatnet.gate import Gate, prove
+from chatnet.gate import PROOF_SECONDS, Gate, NotPrimary, prove
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
@@ -279,12 +279,12 @@ class Admitted(Doubler):
     pass
 
 
-def gate_pair(token: Token = TOKEN) -> tuple[Pair, list[Role]]:
+def gate_pair(token: Token = TOKEN, sent_on: str | None = None) -> tuple[Pair, list[Role]]:
     roles: list[Role] = []
 
-    def admit(role: Role) -> Locator:
+    def admit(role: Role) -> Locator | str:
         roles.append(role)
-        return Admitted()
+        return Admitted() if sent_on is None else sent_on
 
     clock = Clock()
     pair = Pair(Gate(token, admit, entropy, clock))
@@ -302,6 +302,21 @@ def test_a_proven_link_gets_the_commands_of_its_role() -> None:
     assert roles == ["worker"]
     assert pair.alive()
     assert not pair.gate_clock.getDelayedCalls()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("primary", ["there:7", ""])
+def test_who_is_sent_on_is_closed_after_ten_seconds(primary: str) -> None:
+    """It should go by itself; but its hanging up may be lost on the way."""
+    pair, _ = gate_pair(sent_on=primary)
+    with pytest.raises(NotPrimary) as raised:
+        pair.wait(Deferred.fromCoroutine(prove(pair.client, TOKEN, "worker", entropy)))
+    assert str(raised.value.primary or "") == primary
+    clock = pair.gate_clock  # type: ignore[attr-defined]
+    clock.advance(PROOF_SECONDS - 0.1)
+    assert pair.wire.server_transport.lost is None
+    clock.advance(0.2)
+    assert pair.wire.server_transport.lost is not None
+    assert not clock.getDelayedCalls()
 
 
 def test_a_wrong_token_is_refused_by_both_ends() -> None:

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from chatnet.auth import Role, Token
+from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoWorkers
 from chatnet.gate import Gate, check_version
 from chatnet.link import Locator
@@ -31,7 +31,7 @@ class StandbyDoor(Gate):
         entropy: Callable[[int], bytes],
         clock: IReactorTime,
     ) -> None:
-        super().__init__(token, self._nothing, entropy, clock)
+        super().__init__(token, lambda role: primary(), entropy, clock)
         self._where = primary
 
     @Locate.responder
@@ -40,12 +40,6 @@ class StandbyDoor(Gate):
         if not self._where():
             raise NoWorkers(NoWorkers.sentence)
         return {"worker": None, "primary": self._where(), "epoch": 0}
-
-    def _primary(self) -> str | None:
-        return self._where()
-
-    def _nothing(self, role: Role) -> Locator:
-        return Locator()
 
 
 class Standby:
