@@ -28,6 +28,7 @@ from chatnet.wire.log import Committed
 from chatnet.worker.whereabouts import Whereabouts
 
 CONNECT_SECONDS = 1.0
+"""How long a master may take to accept a connection, and again to prove the token."""
 SHORTEST_DELAY, LONGEST_DELAY = 0.02, 1.0
 """Between two attempts to reach a master pass so many seconds, at random, and longer from one to the next."""
 REFUSED_DELAY = 10.0
@@ -195,8 +196,10 @@ class Uplink(Service):
                 await deferLater(self._reactor, delay)
 
     async def _next(self) -> Address:
-        if self._whereabouts.begins and (leader := await self._leader()) is not None:
-            self._whereabouts.told(leader)
+        if self._whereabouts.begins or self._worker.reaches_store():
+            leader = await self._leader()
+            if leader is not None:
+                self._whereabouts.told(leader)
         return self._whereabouts.next()
 
     async def _leader(self) -> Address | None:
@@ -214,6 +217,9 @@ class Uplink(Service):
             return self._chance.uniform(SHORTEST_DELAY, self._longest)
         except (ConnectError, ConnectionClosed, DNSLookupError) as error:
             self._say(master, f"No primary at {master} ({error}); trying on")
+            return self._longer()
+        except TimeoutError:
+            self._say(master, f"No primary at {master} (it does not answer); trying on")
             return self._longer()
         except NotPrimary as error:
             self._say(master, f"No primary at {master}: {error}")
@@ -246,7 +252,7 @@ class Uplink(Service):
         link = await self._connect(master)
         lost = link.when_lost()
         try:
-            await prove(link, self._token, "worker", self._entropy)
+            await self._prove(link)
             identity, seen = self._worker.identity(), self._obeyed.epoch
             answer = await link.callRemote(Register, worker=identity, seen=seen)
             self._obeyed.check(answer["epoch"])
@@ -263,6 +269,11 @@ class Uplink(Service):
                 self._link = None
                 self._worker.detached()
             link.abort()
+
+    async def _prove(self, link: Link) -> None:
+        # One that hangs must not keep us from the primary, which misses us, for as long as silence is borne.
+        proving = Deferred.fromCoroutine(prove(link, self._token, "worker", self._entropy))
+        await proving.addTimeout(CONNECT_SECONDS, self._reactor)
 
     async def _connect(self, master: Address) -> Link:
         factory = Factory.forProtocol(

@@ -35,7 +35,14 @@ from chatnet.wire.cluster import (
     WorkerIdentity,
 )
 from chatnet.wire.log import Committed, Follow, ReadHead
-from chatnet.worker.uplink import ABANDONED_SECONDS, LONGEST_DELAY, REFUSED_DELAY, SHORTEST_DELAY, Uplink
+from chatnet.worker.uplink import (
+    ABANDONED_SECONDS,
+    CONNECT_SECONDS,
+    LONGEST_DELAY,
+    REFUSED_DELAY,
+    SHORTEST_DELAY,
+    Uplink,
+)
 
 TOKEN = Token(b"t" * 32)
 WORKER = WorkerIdentity("w1", "here", 42, "0.0.0.0:5000", False, 7)
@@ -392,15 +399,24 @@ def test_a_store_that_answers_is_worth_waiting_for() -> None:
     assert up.stopped[:1] == ["abandoned"]
 
 
+def test_a_master_that_hangs_is_not_waited_for() -> None:
+    """Its kernel accepts, and nobody answers: the primary may be elsewhere, and miss this worker."""
+    up = Up("one", "two")
+    factory = up.reactor.tcpClients.pop()[2]
+    hung = Loopback(factory.buildProtocol(None), Link(Locator(), Outboxes(up.reactor)))
+    up.reactor.pass_time(CONNECT_SECONDS + 0.15)
+    assert hung.client_transport.lost is not None
+    primary = Primary()
+    assert up.reactor.tcpClients[0][0] == "two"
+    up.reactor.accept(primary)
+    assert primary.registered == [(WORKER, 0)]
+
+
 class Elsewhere(Gate):
     """A replica, which says that the primary is elsewhere."""
 
     def __init__(self, reactor: Reactor, primary: str) -> None:
-        super().__init__(TOKEN, lambda role: Locator(), lambda size: b"n" * size, reactor)
-        self._says = primary
-
-    def _primary(self) -> str:
-        return self._says
+        super().__init__(TOKEN, lambda role: primary, lambda size: b"n" * size, reactor)
 
 
 def test_a_replica_says_where_the_primary_is() -> None:
@@ -429,6 +445,18 @@ def test_the_store_says_where_the_primary_is() -> None:
     assert up.reactor.refuse() == "far"
     up.reactor.pass_time(0.6)
     assert up.reactor.refuse() == "one"
+
+
+def test_a_store_that_answers_is_asked_each_time() -> None:
+    """A primary that leads since this round began is not the last to be asked."""
+    up = Up("one", "two")
+    up.worker.has_store = True
+    assert up.reactor.refuse() == "one"
+    up.worker.leads = Address("far", 5)
+    up.reactor.pass_time(0.3)
+    assert up.reactor.refuse() == "far"
+    up.reactor.pass_time(0.6)
+    assert up.reactor.refuse() == "two"
 
 
 def test_a_store_that_hangs_holds_nobody_up() -> None:
