@@ -216,6 +216,11 @@ class User:
         return self._connection.waiting
 
     @property
+    def is_away(self) -> bool:
+        """Do they read nothing for a while?"""
+        return self._is_held
+
+    @property
     def is_chatting(self) -> bool:
         """Does it hear posts, or has it asked to?"""
         return isinstance(self._connection.feed.state, Beginning | Following)

@@ -206,9 +206,9 @@ class Person:
 
     @property
     def is_settled(self) -> bool:
-        """Are they connected, and is all that they sent answered?"""
+        """Are they connected, and do they read; and is all that they sent answered?"""
         user = self.user
-        return user is not None and user.is_connected and not user.waiting
+        return user is not None and user.is_connected and not (user.is_away or user.waiting)
 
     def has_read(self, seq: int) -> bool:
         """Have they read so far, if they read at all?"""
