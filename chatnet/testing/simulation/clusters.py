@@ -197,8 +197,9 @@ class ManyMachines(Cluster):
 
     @property
     def masters(self) -> int:
-        by_hand = [one for one in self.living("chat-master") if "--spawned" not in one.arguments]
-        return max(MASTERS, len(by_hand))
+        primary = self._reigns.holder
+        replicas = [one for one in self.living("chat-master") if one is not primary]
+        return max(MASTERS, 1 + sum("--spawned" not in replica.arguments for replica in replicas))
 
     def lacking(self) -> Iterator[str]:
         if self._postgres.server is None:
@@ -212,8 +213,8 @@ class ManyMachines(Cluster):
                 workers -= self._beside_primary
             if workers not in (0, WORKERS):
                 yield f"there are {workers} workers on {host}"
-        if primary is None:
-            yield "nobody holds the lease"
+        if self._reigns.is_vacant:
+            yield "nobody commands"
 
     def probes(self) -> list[Probe]:
         return self._reigns.probes()

@@ -37,6 +37,11 @@ class Reigns:
         self.holder: SimProcess | None = None
         postgres.on_lease = self._changed
 
+    @property
+    def is_vacant(self) -> bool:
+        """Does nobody command who also holds the lease?"""
+        return self.holder is None or self.holder.is_dead or self.holder not in self._commands.values()
+
     def probes(self) -> list[Probe]:
         """What to put into the real code."""
         real_take, real_end = DatabaseLease.take, DatabaseLease._end
