@@ -30,6 +30,7 @@ from chatnet.master.wiring import (
 )
 from chatnet.options import find_masters, starting
 from chatnet.store.lease import Holder
+from chatnet.store.moved import refuse_moved
 from chatnet.world import World
 
 
@@ -167,6 +168,7 @@ class EmbeddedMaster(MasterService):
             is_ours = not self._settings.spawned and self.store.lease.take()
             if not (is_ours or self._settings.spawned or self.store.lease.holder()):
                 self._refuse_another_machines()
+            refuse_moved(self._world.files, data)
             self._token = find_primary_token(self._settings, self._world)
             return take_ground(self._settings, self._world) if is_ours else None
         except OSError as error:

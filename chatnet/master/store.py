@@ -17,6 +17,7 @@ from chatnet.master.log_server import PrimaryLog
 from chatnet.store.database import Denied, Unavailable
 from chatnet.store.database_lease import DatabaseLease
 from chatnet.store.lease import FlockLease, Holder
+from chatnet.store.moved import refuse_moved
 from chatnet.store.postgres import PostgresLog
 from chatnet.store.sqlite import SqliteLog
 from chatnet.store.window import Window
@@ -134,6 +135,7 @@ class EmbeddedStore:
 
     async def begin(self) -> Reign:
         world = self._world
+        refuse_moved(world.files, self._data)
         log = await SqliteLog.open(
             path=self._data / "log.sqlite",
             files=world.files,

@@ -15,6 +15,7 @@ from chatnet.errors import CannotStart
 from chatnet.store import sqlite_schema
 from chatnet.store.database import Unavailable
 from chatnet.store.lease import FlockLease
+from chatnet.store.moved import mark
 from chatnet.store.postgres_connection import connect, reason
 from chatnet.store.postgres_schema import migrate as make_tables
 from chatnet.world import World
@@ -49,7 +50,7 @@ _DERIVED = {
 def migrate(data: Path, url: str, world: World) -> str:
     """Copy the log in ``data`` to ``url``, or go on where that was broken off; a sentence on what was done.
 
-    Blocks. Until the copy is whole and was compared, no master can use it.
+    Blocks. Until the copy is whole and was compared, no master can use it; and then none uses ``data``.
 
     :raises CannotStart: it cannot be done, for the reason that its sentence says.
     """
@@ -61,7 +62,7 @@ def migrate(data: Path, url: str, world: World) -> str:
     if not taken:
         raise CannotStart(f"A master runs on {data}: stop its cluster first, with chatnet stop.")
     try:
-        return _Copy(_open_source(data, world), _open_target(url), world).whole()
+        return _Copy(data, _open_source(data, world), _open_target(url), world).whole()
     finally:
         lease.release()
 
@@ -92,9 +93,11 @@ def _open_target(url: str) -> Any:
 class _Copy:
     """One run of the copying."""
 
-    def __init__(self, source: apsw.Connection, target: Any, world: World) -> None:
+    def __init__(self, data: Path, source: apsw.Connection, target: Any, world: World) -> None:
+        self._data = data
         self._source = source
         self._target = target
+        self._world = world
         self._progress = _Progress(world)
         self._id, self._epoch, self._head = next(source.execute("SELECT id, epoch, head FROM log"))
 
@@ -106,6 +109,8 @@ class _Copy:
             self._copy_entries(copied)
             self._copy_derived()
             digest = self._compare()
+            # Before it can be used there: at no moment do both go on.
+            mark(self._world.files, self._data)
             with self._target.transaction():
                 # Epochs go on rising, and a store that was commanded makes no token anew.
                 self._target.execute("UPDATE lease SET epoch = greatest(epoch, %s)", (self._epoch,))
@@ -116,6 +121,8 @@ class _Copy:
             ) from error
         except apsw.Error as error:
             raise CannotStart(f"The log cannot be read ({error}): {_RESTORE}.") from error
+        except OSError as error:
+            raise CannotStart(f"{self._data} cannot be marked as moved ({error.strerror}).") from error
         finally:
             self._progress.end()
             self._target.close()

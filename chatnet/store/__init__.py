@@ -15,6 +15,7 @@ postgres_database  the database in PostgreSQL · postgres_connection  how one is
 postgres_schema    its tables · postgres_append  the one function that writes · postgres_reads  its reads
 remote      the same interface over AMP, by which workers use the primary's
 lease       the right to command: flock on the data directory
+moved       the mark of a data directory whose log went on in a database
 """
 
 from __future__ import annotations

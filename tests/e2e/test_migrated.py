@@ -48,6 +48,9 @@ def test_users_go_on_in_the_other_store(new_cluster: Callable[..., Cluster], url
     code, said = cluster.run(*migrate, environ={"CHATNET_STORE": url})
     assert (code, "entries copied and compared" in said) == (0, True), said
     moved = whole_log(url)
+    here = ("--data", str(cluster.data), "--listen", cluster.address)
+    code, said = cluster.run("twistd", "-n", "--pidfile=", "chat-master", *here)
+    assert (code, "start the masters with CHATNET_STORE" in said) == (1, True), said
     assert acknowledged <= {entry.seq for entry in moved}
 
     cluster.environ = {"CHATNET_STORE": url}

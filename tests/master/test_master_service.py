@@ -27,6 +27,7 @@ from chatnet.master.service import MasterService, build
 from chatnet.master.tap import Options
 from chatnet.operator.__main__ import StatusOptions, run
 from chatnet.operator.asking import connect
+from chatnet.store import moved
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.wire.log import Append
 from chatnet.world import RealFiles, RealProcesses, World
@@ -226,6 +227,30 @@ def test_a_directory_that_another_machine_uses_is_refused(
     with pytest.raises(CannotStart, match=r"in use by a master on alpha.*--store postgresql"):
         masters.start()
     elsewhere.release()
+
+
+def test_a_directory_whose_log_was_moved_is_refused(masters: Masters) -> None:
+    """With what to do, and the lease is let go of."""
+    masters.data.mkdir()
+    moved.mark(RealFiles(), masters.data)
+    for _ in range(2):
+        with pytest.raises(CannotStart, match="start the masters with CHATNET_STORE"):
+            masters.start()
+    (masters.data / moved.NAME).unlink()
+    assert FlockLease(RealFiles(), masters.data).take()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_master_that_waited_for_the_lease_finds_the_log_moved(masters: Masters) -> None:
+    """It stood by while the log was copied."""
+    masters.data.mkdir()
+    copying = FlockLease(RealFiles(), masters.data)
+    assert copying.take()
+    masters.start()
+    moved.mark(RealFiles(), masters.data)
+    copying.release()
+    assert await masters.processes.exited == 1
+    assert "was moved into a database" in masters.stdio.errors[-1]
 
 
 @pytest_twisted.ensureDeferred

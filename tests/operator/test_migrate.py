@@ -21,6 +21,7 @@ from chatnet.operator import migrate as program
 from chatnet.operator.migrate import migrate
 from chatnet.store import sqlite_reads
 from chatnet.store.lease import FlockLease
+from chatnet.store.moved import refuse_moved
 from chatnet.store.postgres_connection import connect
 from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
 from chatnet.store.sqlite_schema import migrate as make_tables
@@ -189,6 +190,22 @@ def test_epochs_go_on_rising(source: Source, url: str, world: World) -> None:
     assert database.lease().epoch == 1
     assert database.take_lease(database.lease().counter, "somebody") == 2
     database.close()
+
+
+def test_what_was_moved_goes_on_in_one_place(source: Source, url: str, world: World) -> None:
+    """A master that is started without the store's URL, out of habit say, would give the same seqs anew."""
+    refuse_moved(world.files, source.data)
+    migrate(source.data, url, world)
+    with pytest.raises(CannotStart, match=r"was moved into a database: .*CHATNET_STORE.* remove .*/moved\."):
+        refuse_moved(world.files, source.data)
+
+
+def test_a_copy_that_cannot_be_used_moves_nothing(source: Source, url: str, world: World) -> None:
+    """Masters may use the source on."""
+    change(source, "DELETE FROM entry WHERE seq = 3")
+    with pytest.raises(CannotStart):
+        migrate(source.data, url, world)
+    refuse_moved(world.files, source.data)
 
 
 def test_a_copy_that_was_broken_off_goes_on(

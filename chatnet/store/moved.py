@@ -1,0 +1,27 @@
+"""The mark of a data directory whose log went on in a database: that it does not go on in both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chatnet.errors import CannotStart
+from chatnet.world import Files
+
+NAME = "moved"
+
+
+def mark(files: Files, data: Path) -> None:
+    """From now on, no master opens the log in ``data``, until somebody removes the mark."""
+    files.write(data / NAME, b"chatnet migrate copied this log into a database.\n")
+
+
+def refuse_moved(files: Files, data: Path) -> None:
+    """:raises CannotStart: the log in ``data`` bears the mark."""
+    try:
+        files.read(data / NAME)
+    except OSError:
+        return
+    raise CannotStart(
+        f"The log in {data} was moved into a database: start the masters with CHATNET_STORE. If it should go "
+        f"on here after all, remove {data / NAME}."
+    )
