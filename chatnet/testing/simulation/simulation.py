@@ -70,10 +70,12 @@ class Simulation:
     def __enter__(self) -> Self:
         self._collected = gc.isenabled()
         gc.disable()
+        # What simulated processes log is this run's alone, and only it can tell the living from the dead.
+        # What an earlier run left says nothing that matters when it goes.
+        self._observers = globalLogPublisher._observers
+        globalLogPublisher._observers = []
         _collect_all()
         gc.freeze()  # what was there before is not looked at when this run's garbage is collected
-        # What simulated processes log is this run's alone, and only it can tell the living from the dead.
-        self._observers = globalLogPublisher._observers
         globalLogPublisher._observers = cast(Any, [self._logged])
         self._guard.open()
         return self
