@@ -32,6 +32,8 @@ A client notices that its connection was forgotten after 45 s of silence.
 """
 SILENCE_SECONDS = 60.0
 """After so many seconds of silence, whatever side of a connection was forgotten has noticed."""
+REPORTED_SECONDS = 2.5
+"""By then all workers have reported what they carry, and the primary has looked at it."""
 REST_SECONDS = 10.0
 """How long a whole cluster is watched at rest."""
 REST_EVENTS = (12, 6)
@@ -189,10 +191,8 @@ class Run:
     def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
         """Nothing may have grown since ``before`` but by what the users have, and little may happen."""
         simulation = self._simulation
-        try:
-            simulation.run_while(lambda: simulation.steps % 100 or list(self._grown(before)), SILENCE_SECONDS)
-        except NotInTime:
-            self.violations += self._grown(before)
+        if unrest := self._until_calm(before):
+            self.violations += unrest
         before_rest, moves = simulation.steps - simulation.idle, self._moves()
         simulation.run(REST_SECONDS)
         if self._moves() > moves:
@@ -202,6 +202,20 @@ class Run:
         most = each * len(self._vitals.living()) + REST_EVENTS[1] * len(self._crowds)
         if events > most * REST_SECONDS:
             self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
+
+    def _until_calm(self, before: dict[str, tuple[int, int]]) -> list[str]:
+        """Until all have noticed whose other end is gone, and moved for that; what still is not as it should
+        be, after a time that is long enough."""
+        simulation, since, moves = self._simulation, self._simulation.now, self._moves()
+        end = since + SILENCE_SECONDS
+        while (now := simulation.now) < end:
+            unrest = [*self._grown(before), *self._uneven(self._people())]
+            if unrest or self._moves() > moves:
+                since, moves = now, self._moves()
+            elif now - since >= REPORTED_SECONDS:
+                return []
+            simulation.run(LOOK_SECONDS)
+        return unrest
 
     def _moves(self) -> int:
         return sum(isinstance(event, Moved) for event in self.history)
