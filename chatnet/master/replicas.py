@@ -30,12 +30,14 @@ COME_SECONDS = 1.0
 class Replica:
     """One replica that stands by, for as long as its ``link`` lasts; ``leaving``: it was told to stop.
 
+    ``obeys``: it said that it would.
     ``behind``: something has changed while its link was full. It hangs, and must not fill our memory.
     """
 
     identity: MasterIdentity
     link: Link
     leaving: bool = False
+    obeys: bool = False
     behind: bool = False
 
     @property
@@ -240,8 +242,9 @@ class Replicas:
         if not await all_gone(leaving, TERM_SECONDS, self._clock):
             self._log.warn("Some replicas that were told to stop are still here; those adopted are killed")
         for replica in adopted:
-            self._missing.miss(replica.identity.pid, replica.identity, replica.name)
-        self._missing.let_go(signal.SIGKILL)
+            # Who has lost its link before it heard would go for the lease.
+            if replica.link in self._replicas or not replica.obeys:
+                self._missing.kill(replica.identity)
 
     def leave(self) -> None:
         """Keep them no more; all of them live on, and one takes over."""
@@ -264,7 +267,11 @@ class Replicas:
     def _shut_down(self, replica: Replica) -> None:
         if not replica.leaving:
             replica.leaving = True
-            replica.link.callRemote(Shutdown, epoch=self._epoch).addErrback(self._not_told, replica)
+            told = replica.link.callRemote(Shutdown, epoch=self._epoch)
+            told.addCallbacks(lambda _: self._told_to_stop(replica), self._not_told, errbackArgs=(replica,))
+
+    def _told_to_stop(self, replica: Replica) -> None:
+        replica.obeys = True
 
     def _not_told(self, failure: Failure, replica: Replica) -> None:
         self._log.info("{name} went before it answered: {why}", name=replica.name, why=failure.value)

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from chatnet.errors import StaleEpoch
 from chatnet.master.conversations import PATIENCE
 from chatnet.master.missing import RETURN_SECONDS
+from chatnet.supervisor import TERM_SECONDS
 from chatnet.wire.replica import Attach, MasterIdentity
 
 
@@ -110,6 +111,38 @@ def test_a_stop_waits_until_nobody_can_take_over(primary: Master) -> None:
     del primary.processes.living[7]
     adopted.cut()
     assert done == [None]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_only_who_may_not_have_heard_that_it_is_to_stop_is_killed(primary: Master, heard: bool) -> None:
+    """Whoever lost its link before it heard would go for the lease; who did hear may end in peace."""
+    primary.processes.living = {7: 70}
+    adopted = primary.replica(7, started=70)
+    done: list[None] = []
+    Deferred.fromCoroutine(primary.replicas.stop()).addCallback(done.append)
+    if heard:
+        primary.settle()
+    adopted.cut()
+    for child in primary.reactor.running:
+        child.end(signal=15)
+    primary.settle()
+    assert done == [None]
+    assert adopted.hears.shut_down == heard
+    assert primary.processes.sent == ([] if heard else [(7, signal.SIGKILL)])
+
+
+def test_who_is_to_stop_and_hangs_is_killed(primary: Master) -> None:
+    """Though it has heard."""
+    primary.processes.living = {7: 70}
+    primary.replica(7, started=70)
+    done: list[None] = []
+    Deferred.fromCoroutine(primary.replicas.stop()).addCallback(done.append)
+    primary.settle()
+    for child in primary.reactor.running:
+        child.end(signal=15)
+    primary.pass_time(TERM_SECONDS + 1)
+    assert done == [None]
+    assert primary.processes.sent == [(7, signal.SIGKILL)]
 
 
 def test_a_primary_that_is_over_is_told_so(primary: Master) -> None:
