@@ -209,13 +209,13 @@ class Run:
         simulation, since, moves = self._simulation, self._simulation.now, self._moves()
         end = since + SILENCE_SECONDS
         while (now := simulation.now) < end:
-            unrest = [*self._grown(before), *self._uneven(self._people())]
-            if unrest or self._moves() > moves:
+            uneven, grown = list(self._uneven(self._people())), list(self._grown(before))
+            if uneven or self._moves() > moves:
                 since, moves = now, self._moves()
-            elif now - since >= REPORTED_SECONDS:
+            elif not grown and now - since >= REPORTED_SECONDS:
                 return []
             simulation.run(LOOK_SECONDS)
-        return unrest
+        return uneven + grown
 
     def _moves(self) -> int:
         return sum(isinstance(event, Moved) for event in self.history)
