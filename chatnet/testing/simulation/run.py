@@ -185,7 +185,7 @@ class Run:
         """Sessions are spread evenly over the workers, as far as the design says."""
         sessions = Counter(person.user.worker for person in people if person.is_settled and person.user)
         loads = sorted([*sessions.values(), *[0] * (self.cluster.workers - len(sessions))])
-        if loads[-1] - loads[0] > max(GAP, SHARE * loads[-1]):
+        if loads and loads[-1] - loads[0] > max(GAP, SHARE * loads[-1]):
             yield f"the workers have {', '.join(map(str, loads))} sessions"
 
     def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
