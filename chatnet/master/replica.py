@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.internet.task import LoopingCall
@@ -30,6 +30,7 @@ from chatnet.wire.replica import Attach, MasterIdentity, Registry, State
 from chatnet.world import Processes
 
 CONNECT_SECONDS = 1.0
+"""How long a master may take to accept a connection; and one of another host to prove the token."""
 SHORTEST_DELAY, LONGEST_DELAY = 0.05, 1.0
 """Between two attempts pass so many seconds, at random, and longer from one to the next."""
 REFUSED_DELAY = 10.0
@@ -259,7 +260,7 @@ class Replica(ReconnectingClientFactory):
         attaching.addErrback(self._cannot_attach, link)
 
     async def _attach(self, link: Link) -> None:
-        await prove(link, self._token, "replica", self._entropy)
+        await self._prove(link)
         answer = await link.callRemote(Attach, master=self._me(), seen=self._epoch)
         self._epoch = answer["epoch"]
         self._attached = True
@@ -269,9 +270,22 @@ class Replica(ReconnectingClientFactory):
         self.resetDelay()
         self._say(f"Standing by for the primary at {link.peer()}, epoch {self._epoch}")
 
+    async def _prove(self, link: Link) -> None:
+        proving = Deferred.fromCoroutine(prove(link, self._token, "replica", self._entropy))
+        if not self._is_here(self._holder):
+            # If it hangs, that is not ours to end; and another may lead meanwhile, and miss us.
+            proving.addTimeout(CONNECT_SECONDS, self._reactor)
+        await proving
+
+    def _is_here(self, holder: Holder | None) -> bool:
+        """Is that a process of this host?"""
+        return holder is not None and holder.host in ("", self._me().host)
+
     def _cannot_attach(self, failure: Failure, link: Link) -> None:
         if isinstance(failure.value, NotPrimary):
             self._sent_on = failure.value.primary
+            link.abort()
+        elif failure.check(TimeoutError):
             link.abort()
         elif not failure.check(ConnectionClosed):
             if failure.check(WrongToken, WrongVersion):
@@ -306,7 +320,7 @@ class Replica(ReconnectingClientFactory):
     def _lost(self, hung: bool) -> None:
         self._since = self._monotonic() - (PATIENCE if hung else 0.0)
         how = "fell silent" if hung else "was gone"
-        if hung and self._holder is not None and self._holder.host in ("", self._me().host):
+        if hung and self._is_here(self._holder):
             how += " and was killed"  # perhaps by another replica
         self._how = f"the primary (pid {self._holder.pid if self._holder else '?'}) {how}"
         self._say("Lost the primary; going for the lease")

@@ -102,6 +102,15 @@ def test_the_death_of_the_primarys_host_is_healed_in_six_seconds(simulation: Sim
     assert land.count("beta", "chat-worker") == 3
 
 
+def test_a_replica_does_not_wait_for_a_hung_primary_elsewhere(simulation: Simulation, land: Land) -> None:
+    """It cannot end it, and another may lead by now, on its own host, and miss it."""
+    land.leader().kill(signal.SIGSTOP)
+    land.master("gamma")
+    land.wait_for("gamma:chat-master[4001] to alpha:chat-master", 1.0)
+    simulation.run(1.1)
+    assert simulation.trace.has("gamma:chat-master[4001] reset it")
+
+
 def test_a_replica_that_listened_does_not_miss_itself_when_it_leads(
     simulation: Simulation, land: Land
 ) -> None:
