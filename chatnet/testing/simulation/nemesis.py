@@ -98,7 +98,6 @@ class Nemesis:
         self._others = [*laptops, *(operator.host for operator in self._operators[1:])]
         self.counted: Counter[str] = Counter()
         self.healed_at = 0.0
-        self._one_commands_at = 0.0
         self._chance = random.Random()
 
     def strike(self, fault: Fault) -> None:
@@ -210,12 +209,11 @@ class Nemesis:
         takes it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
         first = self._primary()
         # Whoever is deposed before it has begun to command cannot find out.
-        if self._simulation.now < self._one_commands_at or not self._signal(first, signal.SIGSTOP):
+        if not _commands(first) or not self._signal(first, signal.SIGSTOP):
             return False
         self._server.disk.forget_locks()
         hangs = self._chance.uniform(SHORTEST_REIGN, LONGEST_FAULT)
         reigns = hangs + self._chance.uniform(SHORTEST_REIGN, OPERATOR_SECONDS[1])
-        self._one_commands_at = self._simulation.now + reigns + SHORTEST_REIGN
         self._after(hangs, lambda: self._signal(first, signal.SIGCONT))
         return self._after(reigns, lambda: self._signal(first, signal.SIGKILL))
 
@@ -377,6 +375,10 @@ KINDS = (
     "suspend_machine",
 )
 """All faults there are."""
+
+
+def _commands(master: SimProcess | None) -> bool:
+    return getattr(getattr(master, "service", None), "_primary", None) is not None
 
 
 def plan(
