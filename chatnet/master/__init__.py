@@ -14,6 +14,7 @@ draining        emptying a host
 replicas        the replicas, as the primary keeps them
 missing         processes of this host that are not our children, and have lost their link
 registry        the workers that are registered, and what they report                        pure
+spreading       has sessions move to other workers
 balance         which workers have sessions too many                                         pure
 placement       which worker a client is sent to, and under which address                    pure
 conversations   what strangers, workers, replicas and operators may say to the primary

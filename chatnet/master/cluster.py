@@ -14,14 +14,14 @@ from chatnet.addresses import Address
 from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
 from chatnet.link import Link
 from chatnet.master.abroad import Abroad
-from chatnet.master.balance import Balance
 from chatnet.master.hosts import has_parent
 from chatnet.master.links import all_gone
 from chatnet.master.missing import Missing
 from chatnet.master.placement import Placement, address_for_clients
 from chatnet.master.registry import Registry, Worker, name_of
+from chatnet.master.spreading import Spreading
 from chatnet.supervisor import TERM_SECONDS, Supervisor
-from chatnet.wire.cluster import Load, Shed, Shutdown, WorkerIdentity
+from chatnet.wire.cluster import Load, Shutdown, WorkerIdentity
 from chatnet.wire.operate import WorkerStatus
 from chatnet.world import Processes
 
@@ -29,8 +29,6 @@ ADOPTION_SECONDS = 1.0
 """How long a new primary waits for workers that still live, before it starts others."""
 LOOK_SECONDS = 5.0
 """How often it is looked whether children have links."""
-BALANCE_SECONDS = 1.0
-"""How often it is looked whether the workers' loads are even: as often as they report."""
 
 
 class Cluster:
@@ -74,9 +72,7 @@ class Cluster:
         self._looking = LoopingCall(self._look_after_children)
         self._looking.clock = clock
         self._abroad = Abroad(epoch, host, wanted, registry, clock, self._note, self._shut_down)
-        self._balance = Balance(monotonic())
-        self._balancing = LoopingCall(self._even_out)
-        self._balancing.clock = clock
+        self._spreading = Spreading(epoch, registry, clock, monotonic, self._note)
         self._settled = self._stopping = False
         self._left: list[WorkerIdentity] = []
 
@@ -98,9 +94,7 @@ class Cluster:
             lambda why: self._log.failure("Nobody looks after the children any more", why)
         )
         self._abroad.start()
-        self._balancing.start(BALANCE_SECONDS, now=False).addErrback(
-            lambda why: self._log.failure("The sessions are not evened out any more", why)
-        )
+        self._spreading.start()
 
     # ---- clients ----
 
@@ -114,16 +108,6 @@ class Cluster:
             raise NoWorkers(NoWorkers.sentence)
         sessions = {id: worker.staying for id, worker in open.items()}
         return self._address(open[self._placement.choose(sessions, self._monotonic())], reached)
-
-    def _even_out(self) -> None:
-        open = self._registry.open()
-        if any(worker.reported is None for worker in open.values()):
-            return
-        sessions = {id: worker.staying for id, worker in open.items()}
-        for id, count in self._balance.orders(sessions, self._monotonic()).items():
-            self._note(f"{open[id].name} is to move {count} of its {sessions[id]} sessions to others")
-            told = open[id].link.callRemote(Shed, epoch=self._epoch, count=count)
-            told.addErrback(self._not_told, open[id])
 
     def _address(self, worker: Worker[Link], reached: str) -> Address:
         peer = worker.link.transport.getPeer().host
@@ -254,7 +238,7 @@ class Cluster:
     def _end(self) -> None:
         self._stopping = True
         self._looking.stop()
-        self._balancing.stop()
+        self._spreading.stop()
         self._abroad.stop()
         if self._adopting is not None and self._adopting.active():
             self._adopting.cancel()

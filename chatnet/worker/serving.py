@@ -34,7 +34,7 @@ class Serving:
         self._router = router
         self._sessions = Sessions(store.log, router, hashing, token, rate, reactor, monotonic)
         self._logins = Logins(store.log, hashing, entropy, reactor, monotonic)
-        self._shedding = Shedding(self._sessions, reactor)
+        self._shedding = Shedding(self._sessions, reactor, lambda: self.store.is_away)
         store.log.window.watch(router.apply)
 
     @property

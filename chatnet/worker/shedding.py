@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
@@ -15,20 +16,27 @@ TICK = 0.1
 PER_TICK = 5
 """How many of them: all who move ask the primary for a worker, and resume there."""
 LEAVE_SECONDS = 10.0
-"""How long one that was told may stay, until it is hung up on."""
+"""How long one that was told may stay, until it is hung up on: it leaves once its drafts are answered."""
+HOPELESS_SECONDS = 1.0
+"""Likewise while the store is away: nobody answers drafts here. They are sent again elsewhere."""
 CLOSE_SECONDS = 5.0
 """How long it may then take to read what it was sent, until it is cut off. It resumes by its cursor."""
 
 
 class Shedding:
-    """Has sessions move: those that have been here longest first, so that nobody moves again and again."""
+    """Has sessions move: those that have been here longest first, so that nobody moves again and again.
+
+    ``is_away()`` says whether the store cannot be reached from here.
+    """
 
     _log = Logger()
 
-    def __init__(self, sessions: Sessions, clock: IReactorTime) -> None:
+    def __init__(self, sessions: Sessions, clock: IReactorTime, is_away: Callable[[], bool]) -> None:
         self._sessions = sessions
+        self._is_away = is_away
         self._wanted = 0
         self._told: dict[Session, float] = {}
+        self._hung_up: dict[Session, float] = {}
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = clock
 
@@ -67,12 +75,16 @@ class Shedding:
             self._wanted = 0
 
     def _see_off(self) -> None:
-        for session, waited in list(self._told.items()):
+        patience = HOPELESS_SECONDS if self._is_away() else LEAVE_SECONDS
+        for session in list(self._told):
             if session not in self._sessions.open:
                 del self._told[session]
+                self._hung_up.pop(session, None)
                 continue
-            self._told[session] = waited + TICK
-            if waited < LEAVE_SECONDS <= waited + TICK:
-                session.link.hang_up()
-            elif waited >= LEAVE_SECONDS + CLOSE_SECONDS:
+            waited = self._told[session] = self._told[session] + TICK
+            if session not in self._hung_up:
+                if waited >= patience:
+                    self._hung_up[session] = waited
+                    session.link.hang_up()
+            elif waited >= self._hung_up[session] + CLOSE_SECONDS:
                 session.link.abort()

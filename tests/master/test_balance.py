@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from in_memory import Master, Peer
 
 from chatnet.master.balance import GAP, ORDER_SECONDS, PER_SECOND, REST_SECONDS, SHARE, Balance, surplus
 
@@ -81,44 +80,3 @@ def test_what_lasts_is_evened_out_though_more_arrive() -> None:
     assert balance.orders({"a": 100, "b": 0}, 1.0) == {}
     assert balance.orders({"a": 110, "b": 10}, 2.0) == {}
     assert balance.orders({"a": 120, "b": 20}, REST_SECONDS) == {"a": 50}
-
-
-def crowded(master: Master) -> tuple[Peer, Peer]:
-    """Two workers, of which one has all the sessions."""
-    full, empty = master.worker("full", 1), master.worker("empty", 2)
-    full.report(sessions=12)
-    empty.report(sessions=0)
-    return full, empty
-
-
-def test_a_primary_has_the_surplus_moved_and_says_so(master: Master) -> None:
-    """Once: those that are moving already are not asked for again."""
-    full, empty = crowded(master)
-    master.pass_time(REST_SECONDS + 1)
-    assert full.hears.shed == [6]
-    assert empty.hears.shed == []
-    assert any("is to move 6 of its 12 sessions" in event for event in master.events())
-    full.report(sessions=12, moving=6)
-    empty.report(sessions=2)
-    master.pass_time(REST_SECONDS + 2)
-    assert full.hears.shed == [6]
-
-
-def test_nobody_is_moved_before_all_have_reported(master: Master) -> None:
-    """A worker that has just come back seems empty, and is not."""
-    full, _ = crowded(master)
-    late = master.worker("late", 3)
-    master.pass_time(REST_SECONDS + 2)
-    assert full.hears.shed == []
-    late.report(sessions=10)
-    master.pass_time(2)
-    assert full.hears.shed == [4]
-
-
-def test_who_is_moving_is_not_counted(master: Master) -> None:
-    """A client is sent to the worker that will have the fewest."""
-    leaving, other = master.worker("leaving", 1), master.worker("other", 2)
-    leaving.report(sessions=9, moving=9)
-    other.report(sessions=2)
-    assert str(master.cluster.locate("here")) == "here:5"
-    assert master.cluster._placement._counts == {"leaving": 1}

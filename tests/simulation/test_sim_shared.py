@@ -10,7 +10,8 @@ import pytest
 
 from chatnet.auth import TOKEN_BYTES
 from chatnet.testing.simulation import SimProcess, Simulation
-from chatnet.testing.simulation.database_server import Postgres
+from chatnet.testing.simulation.clusters import read_log
+from chatnet.testing.simulation.database_server import PATH, Postgres
 from chatnet.testing.simulation.host import HOME
 
 TOKEN = "cd" * TOKEN_BYTES
@@ -269,3 +270,37 @@ def test_stopping_the_cluster_stops_it_on_all_hosts(simulation: Simulation, land
     simulation.run(20)
     for host in ("alpha", "beta", "gamma"):
         assert simulation.host(host).living() == []
+
+
+def test_users_of_a_host_that_is_cut_off_from_the_database_go_elsewhere(
+    simulation: Simulation, land: Land
+) -> None:
+    """Their posts do not wait for the network to be mended."""
+    gamma, names = simulation.host("gamma"), [f"ann{number}" for number in range(6)]
+    gamma.start("chat-worker", "--master", "alpha", environ=land.environ)
+    simulation.run_while(lambda: len(gamma.living("chat-worker")) < 3, 20)
+    simulation.run(3)
+    users = [simulation.host("laptop").start("chat-client", "--master", "alpha", name) for name in names]
+    simulation.run(3)
+    for user in users:
+        user.terminal.type("CHAT")
+    simulation.run(1)
+    simulation.network.cut(gamma, simulation.host("db"))
+    simulation.run(0.5)
+    for user in users:
+        user.terminal.type("over here")
+
+    def said() -> list[str]:
+        return sorted(
+            entry.user for entry in read_log(land.postgres.host.disk, PATH) if entry.text == "over here"
+        )
+
+    simulation.run(0.5)
+    assert 0 < len(said()) < len(names)
+    simulation.run(9)
+    assert said() == names
+    assert simulation.trace.has("cannot reach the store: its 1 sessions are to move")
+    simulation.network.heal(gamma, simulation.host("db"))
+    simulation.run(10)
+    assert said() == names
+    assert land.count("gamma", "chat-worker") == 3

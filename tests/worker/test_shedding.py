@@ -5,12 +5,23 @@ from __future__ import annotations
 import pytest
 from conftest import Client, Worker
 
-from chatnet.worker.shedding import CLOSE_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Shedding
+from chatnet.worker.shedding import CLOSE_SECONDS, HOPELESS_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Shedding
+
+
+class Store:
+    """It can be reached, or not."""
+
+    is_away = False
 
 
 @pytest.fixture
-def shedding(worker: Worker) -> Shedding:
-    return Shedding(worker.sessions, worker.clock)
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def shedding(worker: Worker, store: Store) -> Shedding:
+    return Shedding(worker.sessions, worker.clock, lambda: store.is_away)
 
 
 def crowd(worker: Worker, count: int) -> list[Client]:
@@ -68,6 +79,20 @@ def test_who_stays_is_hung_up_on_after_its_drafts_are_answered(worker: Worker, s
     worker.pass_time(LEAVE_SECONDS - 1)
     assert client.connected
     worker.pass_time(1.5)
+    assert not client.connected
+
+
+def test_who_waits_for_a_store_that_is_away_is_hung_up_on_soon(
+    worker: Worker, shedding: Shedding, store: Store
+) -> None:
+    """Its drafts are not answered here; it sends them again elsewhere."""
+    (client,) = crowd(worker, 1)
+    shedding.shed(1)
+    worker.settle()
+    store.is_away = True
+    worker.pass_time(HOPELESS_SECONDS - 0.3)
+    assert client.connected
+    worker.pass_time(0.6)
     assert not client.connected
 
 

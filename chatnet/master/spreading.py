@@ -1,0 +1,99 @@
+"""Has sessions move: from workers that have many to those that have few, and from those that are cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.link import Link
+from chatnet.master.balance import Balance
+from chatnet.master.registry import Registry, Worker
+from chatnet.wire.cluster import Shed
+
+LOOK_SECONDS = 1.0
+"""How often it is looked where the sessions are: as often as workers report."""
+PATIENCE_SECONDS = 3.0
+"""For how long a worker may be without the store, though the primary has it, until its sessions move."""
+
+
+class Spreading:
+    """Looks after the sessions of all workers in ``registry``, for the primary of ``epoch``.
+
+    ``note`` gets a sentence for the operator. Those of a host that is drained are moved by
+    :class:`~chatnet.master.abroad.Abroad`.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        epoch: int,
+        registry: Registry[Link],
+        clock: IReactorTime,
+        monotonic: Callable[[], float],
+        note: Callable[[str], None],
+    ) -> None:
+        self._epoch = epoch
+        self._registry = registry
+        self._monotonic = monotonic
+        self._note = note
+        self._balance = Balance(monotonic())
+        self._cut_off: dict[Worker[Link], float] = {}
+        self._emptied: set[Worker[Link]] = set()
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = clock
+
+    def start(self) -> None:
+        """Look from now on."""
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._looking.start(LOOK_SECONDS, now=False).addErrback(
+            lambda why: self._log.failure("No sessions are moved any more", why)
+        )
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._looking.stop()
+
+    def _look(self) -> None:
+        self._empty_those_cut_off()
+        self._even_out()
+
+    def _even_out(self) -> None:
+        open = self._registry.open()
+        if any(worker.reported is None for worker in open.values()):
+            return
+        sessions = {id: worker.staying for id, worker in open.items()}
+        for id, count in self._balance.orders(sessions, self._monotonic()).items():
+            self._note(f"{open[id].name} is to move {count} of its {sessions[id]} sessions to others")
+            self._order(open[id], count)
+
+    def _empty_those_cut_off(self) -> None:
+        """The primary holds the lease, so that the store can be had; but not from everywhere."""
+        now, workers = self._monotonic(), self._registry.staying()
+        self._cut_off = {
+            worker: self._cut_off.get(worker, now)
+            for worker in workers
+            if worker.load.opening and not worker.draining
+        }
+        for worker in [worker for worker in self._emptied if worker not in self._cut_off]:
+            self._emptied.discard(worker)
+            if worker in workers:
+                self._order(worker, 0)  # whoever has not moved yet may stay
+        if not self._registry.open():
+            return  # there is nowhere to go
+        for worker, since in self._cut_off.items():
+            if now - since >= PATIENCE_SECONDS and worker.staying and worker not in self._emptied:
+                self._emptied.add(worker)
+                self._note(f"{worker.name} cannot reach the store: its {worker.staying} sessions are to move")
+                self._order(worker, worker.staying)
+
+    def _order(self, worker: Worker[Link], count: int) -> None:
+        told = worker.link.callRemote(Shed, epoch=self._epoch, count=count)
+        told.addErrback(self._not_told, worker)
+
+    def _not_told(self, failure: Failure, worker: Worker[Link]) -> None:
+        self._log.info("{name} went before it answered: {why}", name=worker.name, why=failure.value)

@@ -1,0 +1,88 @@
+"""Whose sessions are moved, and when: those of workers that have many, and of those that are of no use."""
+
+from __future__ import annotations
+
+from in_memory import Master, Peer
+
+from chatnet.master.balance import REST_SECONDS
+from chatnet.master.spreading import PATIENCE_SECONDS
+
+
+def crowded(master: Master) -> tuple[Peer, Peer]:
+    """Two workers, of which one has all the sessions."""
+    full, empty = master.worker("full", 1), master.worker("empty", 2)
+    full.report(sessions=12)
+    empty.report(sessions=0)
+    return full, empty
+
+
+def test_a_primary_has_the_surplus_moved_and_says_so(master: Master) -> None:
+    """Once: those that are moving already are not asked for again."""
+    full, empty = crowded(master)
+    master.pass_time(REST_SECONDS + 1)
+    assert full.hears.shed == [6]
+    assert empty.hears.shed == []
+    assert any("is to move 6 of its 12 sessions" in event for event in master.events())
+    full.report(sessions=12, moving=6)
+    empty.report(sessions=2)
+    master.pass_time(REST_SECONDS + 2)
+    assert full.hears.shed == [6]
+
+
+def test_nobody_is_moved_before_all_have_reported(master: Master) -> None:
+    """A worker that has just come back seems empty, and is not."""
+    full, _ = crowded(master)
+    late = master.worker("late", 3)
+    master.pass_time(REST_SECONDS + 2)
+    assert full.hears.shed == []
+    late.report(sessions=10)
+    master.pass_time(2)
+    assert full.hears.shed == [4]
+
+
+def test_who_is_moving_is_not_counted(master: Master) -> None:
+    """A client is sent to the worker that will have the fewest."""
+    leaving, other = master.worker("leaving", 1), master.worker("other", 2)
+    leaving.report(sessions=9, moving=9)
+    other.report(sessions=2)
+    assert str(master.cluster.locate("here")) == "here:5"
+    assert master.cluster._placement._counts == {"leaving": 1}
+
+
+def test_who_cannot_reach_the_store_is_emptied(master: Master) -> None:
+    """After three seconds, once; what has not moved when the store is back may stay."""
+    cut_off, other = master.worker("cut off", 1), master.worker("other", 2)
+    cut_off.report(sessions=4)
+    other.report(sessions=4)
+    master.pass_time(REST_SECONDS)
+    cut_off.report(sessions=4, opening=True)
+    master.pass_time(PATIENCE_SECONDS - 0.5)
+    assert cut_off.hears.shed == []
+    master.pass_time(PATIENCE_SECONDS)
+    assert cut_off.hears.shed == [4]
+    assert any("cannot reach the store: its 4 sessions are to move" in event for event in master.events())
+    cut_off.report(sessions=1)
+    master.pass_time(2)
+    assert cut_off.hears.shed == [4, 0]
+    assert other.hears.shed == []
+
+
+def test_a_short_cut_moves_nobody(master: Master) -> None:
+    """Patience begins anew each time."""
+    cut_off = master.worker("cut off", 1)
+    master.worker("other", 2).report(sessions=4)
+    for _ in range(3):
+        cut_off.report(sessions=4, opening=True)
+        master.pass_time(PATIENCE_SECONDS - 1)
+        cut_off.report(sessions=4)
+        master.pass_time(2)
+    assert cut_off.hears.shed == []
+
+
+def test_nobody_is_sent_away_where_no_other_worker_is_of_use(master: Master) -> None:
+    """As when the database is down for all of them."""
+    workers = [master.worker("one", 1), master.worker("two", 2)]
+    for worker in workers:
+        worker.report(sessions=4, opening=True)
+    master.pass_time(2 * PATIENCE_SECONDS)
+    assert [worker.hears.shed for worker in workers] == [[], []]
