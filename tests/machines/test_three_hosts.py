@@ -17,6 +17,8 @@ from chatnet.testing.processes import wait_until
 NAMES = ("alpha", "beta", "gamma")
 CUT_SECONDS = 5.0
 """Longer than the patience of a lease, of a link between processes, of a connection to the database."""
+LONG_CUT_SECONDS = 16.0
+"""Nobody waits so long for a database that only their own host cannot reach."""
 AWAY_SECONDS = 11.0
 """For so long nobody reaches the database."""
 
@@ -24,6 +26,9 @@ BUSY_SECONDS = 4.0
 """A machine that does other things meanwhile makes all of it later, by no more than this."""
 PAUSE_SECONDS = 1.0 + BUSY_SECONDS
 """Who is not concerned by a fault waits no longer for an answer: in peace, some hundredths of a second."""
+ELSEWHERE_SECONDS = 9.0 + BUSY_SECONDS
+"""Whose host cannot reach the database is sent to another: three seconds until that is known, three of
+patience, and up to two until they are told, and are hung up on."""
 HOST_SECONDS = 5.0 + BUSY_SECONDS
 """Whose host died is served by another."""
 PRIMARY_SECONDS = 6.0 + BUSY_SECONDS
@@ -65,7 +70,8 @@ def felt(hosts: Hosts, what: str, since: float) -> Felt:
 def test_links_are_cut(hosts: Hosts) -> None:
     """Between any two hosts, between each and the database, between it and all, between the primary and all.
 
-    Who can reach neither the database nor another worker waits until the cut is healed, and no longer.
+    Whose worker cannot reach the database waits until the cut is healed, and no longer; nor longer than until
+    it is clear that another worker can.
     """
     network, primary = hosts.network, hosts.primary()
     second, third = (name for name in NAMES if name != primary)
@@ -77,6 +83,12 @@ def test_links_are_cut(hosts: Hosts) -> None:
         waited = felt(hosts, f"{one} and {other} cut for {CUT_SECONDS} s", began)
         at_most = (CUT_SECONDS if other == "db" else 0.0) + PAUSE_SECONDS
         assert waited.longest < at_most
+    began = time.monotonic()
+    network.cut(network[third], hosts.db)
+    pass_time(LONG_CUT_SECONDS)
+    network.heal(network[third], hosts.db)
+    waited = felt(hosts, f"{third} and db cut for {LONG_CUT_SECONDS} s", began)
+    assert waited.longest < ELSEWHERE_SECONDS < LONG_CUT_SECONDS
     began = time.monotonic()
     network.isolate(hosts.db)
     pass_time(AWAY_SECONDS)
