@@ -16,11 +16,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 import apsw
+from twisted.internet.error import ReactorNotRunning
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.store.database import Databases
@@ -175,6 +177,16 @@ class World:
             stdio=RealStdio(),
             databases=PostgresDatabases(),
         )
+
+
+def stop_soon(reactor: Any) -> None:
+    """End the process of ``reactor`` in good order once this turn is over; harmless if it ends already."""
+
+    def stop() -> None:
+        with suppress(ReactorNotRunning):
+            reactor.stop()
+
+    reactor.callLater(0, stop)
 
 
 class RealLock:

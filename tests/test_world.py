@@ -62,6 +62,19 @@ def test_a_process_is_known_by_its_pid_and_when_it_was_started() -> None:
     assert not processes.send(child.pid, signal.SIGKILL, lambda: True)
 
 
+@pytest.mark.parametrize("first", ["stop_soon(reactor)", "reactor.stop()"])
+def test_a_process_that_is_told_twice_to_stop_stops(first: str) -> None:
+    """By a signal and by its primary say, in one turn of the reactor: nothing is logged of that."""
+    program = (
+        "import sys; from twisted.python import log; log.startLogging(sys.stdout, setStdout=False); "
+        "from twisted.internet import reactor; from chatnet.world import stop_soon; "
+        f"reactor.callWhenRunning(lambda: (stop_soon(reactor), {first})); reactor.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, timeout=30, capture_output=True)
+    assert b"Traceback" not in done.stdout + done.stderr
+    assert b"Main loop terminated" in done.stdout
+
+
 def test_the_reactors_timers_go_by_a_clock_that_does_not_step() -> None:
     """Made before the reactor runs, as a tap does: who sets the wall clock back stops no timer."""
     program = (

@@ -21,7 +21,7 @@ from chatnet.errors import CannotStart
 from chatnet.options import find_masters
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
-from chatnet.world import Processes, Stdio, World
+from chatnet.world import Processes, Stdio, World, stop_soon
 
 TICK, PING_EVERY, PATIENCE = 1.0, 15.0, 45.0
 """In seconds; see :class:`~chatnet.pulse.Pulse`."""
@@ -114,7 +114,7 @@ class Client(Service):
             # A SystemExit raised in a callback is only logged, and the reactor runs on.
             self._reactor.addSystemEventTrigger("after", "shutdown", self._processes.exit, 1)
         if self.running:
-            self._reactor.stop()
+            stop_soon(self._reactor)
 
 
 def build(options: Any, world: World) -> Client:

@@ -31,7 +31,7 @@ from chatnet.master.wiring import (
 from chatnet.options import find_masters, starting
 from chatnet.store.lease import Holder
 from chatnet.store.moved import refuse_moved
-from chatnet.world import World
+from chatnet.world import World, stop_soon
 
 
 def build(options: Any, world: World) -> MasterService:
@@ -105,7 +105,7 @@ class MasterService(Service):
         parent = self._settings.spawned
         if parent and self._world.processes.parent_pid() != parent:
             self._logger.error("My parent is dead, and no primary was reached for a minute: stopping")
-            self._world.reactor.callLater(0, self._world.reactor.stop)
+            stop_soon(self._world.reactor)
 
     async def _lead(self, ground: Ground | None, inheritance: Inheritance) -> None:
         settings, world, state = self._settings, self._world, inheritance.state

@@ -39,7 +39,7 @@ from chatnet.pulse import Pulse
 from chatnet.store.lease import Holder
 from chatnet.supervisor import Supervisor
 from chatnet.wire.replica import Carried, MasterIdentity, State
-from chatnet.world import World
+from chatnet.world import World, stop_soon
 
 MIRRORED = 200
 """How many workers, and other replicas, a replica is told of: it has to fit an AMP value."""
@@ -124,7 +124,7 @@ def stand_by(
         chance=world.chance,
         entropy=world.entropy,
         won=won,
-        stop_process=lambda: _stop_process(world),
+        stop_process=lambda: stop_soon(world.reactor),
         abandoned=abandoned,
     )
 
@@ -182,7 +182,7 @@ def _command(
         cluster=cluster,
         replicas=replicas,
         note=lambda what: _note(world, registry, replicas, what),
-        stop_process=lambda: _stop_process(world),
+        stop_process=lambda: stop_soon(world.reactor),
         monotonic=world.monotonic,
     )
     ground.links.open(_make_door(world, token, reign, cluster, replicas, pulse, primary))
@@ -205,10 +205,6 @@ def _note(world: World, registry: Registry[Link], replicas: Replicas, what: str)
     _log.info("{what}", what=what)
     registry.note(what, world.wall())
     replicas.changed()
-
-
-def _stop_process(world: World) -> None:
-    world.reactor.callLater(0, world.reactor.stop)
 
 
 def _make_supervisor(

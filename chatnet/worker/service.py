@@ -29,7 +29,7 @@ from chatnet.worker.serving import Serving
 from chatnet.worker.siblings import Siblings, make_siblings
 from chatnet.worker.stores import Store, open_store
 from chatnet.worker.uplink import Uplink
-from chatnet.world import World
+from chatnet.world import World, stop_soon
 
 CLOSE_SECONDS = 1.0
 """How long clients may take to let go, when the worker begins afresh."""
@@ -159,7 +159,7 @@ class Worker(MultiService):
 
     def stop(self) -> None:
         """End this process in good order, once what was put on its links has gone."""
-        self._world.reactor.callLater(0, self._world.reactor.stop)
+        stop_soon(self._world.reactor)
 
     def abandoned(self) -> None:
         """Nobody was reached for a minute: a worker whose supervisor is dead as well ends."""
