@@ -76,7 +76,8 @@ class Link(Protocol, amp.BoxDispatcher):
 
     ``reads_when_full``: whether to go on reading from a peer that does not read what we send. True between
     the cluster's processes (two that stop reading each other would wait for ever); false towards strangers,
-    who would fill our memory with their answers.
+    who would fill our memory with their answers. ``silent`` is for how many seconds nothing came, while it is
+    watched by a pulse; one that was given up for that is ``hung``.
     """
 
     log = Logger()
@@ -92,6 +93,7 @@ class Link(Protocol, amp.BoxDispatcher):
         self.reads_when_full = reads_when_full
         self.full = False
         self.silent = 0.0
+        self.hung = False
         self._holds = 0
         self._said_unasked = False
         self._boxes = Boxes()
@@ -170,6 +172,7 @@ class Link(Protocol, amp.BoxDispatcher):
         self.log.info(
             "{peer} has been silent for {silent:.1f} s; closing", peer=self.peer(), silent=self.silent
         )
+        self.hung = True
         self.abort()
 
     # ---- back-pressure; the names are IPushProducer's ----

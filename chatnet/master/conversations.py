@@ -104,7 +104,7 @@ class FromWorker(Locator):
     def lost(self, reason: Failure) -> None:
         super().lost(reason)
         if self._worker is not None:
-            self._cluster.lost(self._worker, hung=self.link.silent >= PATIENCE)
+            self._cluster.lost(self._worker, hung=self.link.hung)
 
     def _registered(self) -> Worker[Link]:
         if self._worker is None:
@@ -153,7 +153,7 @@ class FromReplica(Locator):
 
     def lost(self, reason: Failure) -> None:
         if self._replica is not None:
-            self._replicas.lost(self._replica, hung=self.link.silent >= PATIENCE)
+            self._replicas.lost(self._replica, hung=self.link.hung)
 
 
 class FromOperator(Locator):

@@ -68,6 +68,17 @@ def test_a_hung_child_is_killed_and_replaced(primary: Master) -> None:
     assert primary.reactor.children[0].signals == ["KILL"]
 
 
+def test_one_whose_link_breaks_before_patience_ends_does_not_hang(primary: Master) -> None:
+    """Whoever reset it lives."""
+    child = primary.replica(100)
+    primary.reactor.advance(0)
+    for _ in range(round(PATIENCE / 0.25)):
+        primary.reactor.advance(0.25)  # and nothing is passed on
+    child.cut()
+    primary.settle()
+    assert primary.reactor.children[0].signals == []
+
+
 def test_an_adopted_one_is_known_by_pid_and_start(primary: Master) -> None:
     """Dead: replaced within moments, although another process has its pid by now. That is not touched."""
     primary.processes.living = {7: 70}
