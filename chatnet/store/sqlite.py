@@ -6,7 +6,7 @@ One writer thread commits and checkpoints; reader threads have a connection each
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -231,12 +231,21 @@ class SqliteLog:
 
 
 def _open(path: Path, files: Files, fresh_id: str) -> _Opened:
-    connection = files.database(path)
-    set_up_writer(connection)
-    migrate(connection, fresh_id)
-    log_id, epoch = take_epoch(connection)
-    store = SqliteStore(connection, epoch)
-    connections = [files.database(path) for _ in range(READERS)]
-    for reader in connections:
-        set_up_reader(reader)
-    return _Opened(log_id, epoch, store, connections, sqlite_reads.last(connection, _PREFILL))
+    with ExitStack() as opening:
+
+        def opened() -> apsw.Connection:
+            connection = files.database(path)
+            opening.callback(connection.close)
+            return connection
+
+        connection = opened()
+        set_up_writer(connection)
+        migrate(connection, fresh_id)
+        log_id, epoch = take_epoch(connection)
+        store = SqliteStore(connection, epoch)
+        connections = [opened() for _ in range(READERS)]
+        for reader in connections:
+            set_up_reader(reader)
+        last = sqlite_reads.last(connection, _PREFILL)
+        opening.pop_all()  # from here on they are closed by close()
+    return _Opened(log_id, epoch, store, connections, last)

@@ -269,10 +269,14 @@ def test_a_broken_store_is_fatal(disk: Any, now: Callable[[Any], Any]) -> None:
 
 
 def test_what_is_no_store_is_said_in_a_sentence(disk: Any) -> None:
-    """A file that is not a database, and a store of a newer version, are refused before anything is done."""
+    """A file that is not a database, and a store of a newer version, are refused before anything is done; and
+    let go of, before the lease is."""
+    files = disk.files = Recorder()
     disk.path.write_bytes(b"this is not a database at all, but it is long enough" * 100)
     with pytest.raises(CannotStart, match=r"cannot be opened: .*not a database"):
         disk.open()
+    with pytest.raises(apsw.ConnectionClosedError):
+        files.connections[0].totalchanges()
     disk.path.unlink()
     disk.open()
     disk.close()
