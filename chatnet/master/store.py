@@ -20,11 +20,12 @@ from chatnet.store.lease import FlockLease, Holder
 from chatnet.store.moved import refuse_moved
 from chatnet.store.postgres import PostgresLog
 from chatnet.store.sqlite import SqliteLog
+from chatnet.store.sqlite_store import DiskFull
 from chatnet.store.window import Window
 from chatnet.world import World
 
 RETRY_SECONDS = 1.0
-"""How often a database that is away is tried at the start."""
+"""How often a database that is away, or a disk that is full, is tried at the start."""
 
 T = TypeVar("T")
 
@@ -85,10 +86,10 @@ class Store(Protocol):
     def watch(self, free: Callable[[], None]) -> None:
         """Call ``free`` whenever the lease may be taken, if nothing else shows it; until it is taken."""
 
-    async def begin(self) -> Reign:
-        """Open the log, holding the lease.
+    async def begin(self, given_up: Callable[[], bool]) -> Reign:
+        """Open the log, holding the lease; waits for what keeps it from that and will pass.
 
-        :raises CannotStart: it cannot be opened.
+        :raises CannotStart: it cannot be opened, or could not until ``given_up()``.
         """
 
     async def publish(self, me: Holder) -> None:
@@ -133,19 +134,32 @@ class EmbeddedStore:
     def watch(self, free: Callable[[], None]) -> None:
         """The loss of the primary's link shows it."""
 
-    async def begin(self) -> Reign:
-        world = self._world
-        refuse_moved(world.files, self._data)
-        log = await SqliteLog.open(
-            path=self._data / "log.sqlite",
-            files=world.files,
-            reactor=world.reactor,
-            threads=world.threads,
-            wall=world.wall,
-            entropy=world.entropy,
-            on_fatal=self._fatal,
-        )
+    async def begin(self, given_up: Callable[[], bool]) -> Reign:
+        refuse_moved(self._world.files, self._data)
+        log = await self._opened(given_up)
         return Reign(log, log.epoch, "", log)
+
+    async def _opened(self, given_up: Callable[[], bool]) -> SqliteLog:
+        world, said = self._world, False
+        while True:
+            try:
+                return await SqliteLog.open(
+                    path=self._data / "log.sqlite",
+                    files=world.files,
+                    reactor=world.reactor,
+                    threads=world.threads,
+                    wall=world.wall,
+                    entropy=world.entropy,
+                    on_fatal=self._fatal,
+                )
+            except DiskFull as full:
+                sentence = "The disk of the log is full: the master commands when there is room."
+                if given_up():
+                    raise CannotStart(sentence) from full
+                if not said:
+                    self._log.critical(f"{sentence} ({{why}}); trying again each second", why=str(full))
+                said = True
+                await deferLater(world.reactor, RETRY_SECONDS)
 
     async def publish(self, me: Holder) -> None:
         try:
@@ -235,7 +249,7 @@ class SharedStore:
     def watch(self, free: Callable[[], None]) -> None:
         self._lease.watch(free)
 
-    async def begin(self) -> Reign:
+    async def begin(self, given_up: Callable[[], bool]) -> Reign:
         world = self._world
         log = await PostgresLog.open(
             url=self._url,

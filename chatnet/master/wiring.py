@@ -142,12 +142,13 @@ async def lead(
 
     :raises CannotStart: the log cannot be opened, or is another one; or the port cannot be had.
     """
-    reign = await store.begin()
+    reign = await store.begin(given_up)
     state = inheritance.state
     try:
         if state is not None and state.log != reign.log.log_id:
             raise CannotStart(f"The log in {settings.data} is not the cluster's: was the directory replaced?")
         if ground is None:
+            # Only now: one before us that has the port still, and not the lease, is over with our epoch.
             ground = await find_ground(settings, world, given_up)
     except CannotStart:
         await reign.log.close()

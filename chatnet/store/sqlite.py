@@ -6,7 +6,7 @@ One writer thread commits and checkpoints; reader threads have a connection each
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -25,7 +25,7 @@ from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot, sqlite_reads
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
 from chatnet.store.sqlite_schema import migrate, set_up_reader, set_up_writer, take_epoch
-from chatnet.store.sqlite_store import Batch, DiskFull, SqliteStore
+from chatnet.store.sqlite_store import Batch, DiskFull, SqliteStore, is_disk_full
 from chatnet.store.window import Window
 from chatnet.world import Files
 
@@ -100,6 +100,7 @@ class SqliteLog:
         ``on_fatal`` is called with it: the process must exit. Nothing is appended after that.
 
         :raises CannotStart: it cannot be opened; the sentence says why.
+        :raises DiskFull: likewise, until there is room.
         """
         writer, readers = threads(1, "log writer"), threads(READERS, "log reader")
         writer.start()
@@ -231,21 +232,35 @@ class SqliteLog:
 
 
 def _open(path: Path, files: Files, fresh_id: str) -> _Opened:
-    with ExitStack() as opening:
-
-        def opened() -> apsw.Connection:
-            connection = files.database(path)
-            opening.callback(connection.close)
-            return connection
-
-        connection = opened()
+    """:raises DiskFull: there is no room even for that."""
+    with _all_or_none(path, files) as connect:
+        connection = connect()
         set_up_writer(connection)
         migrate(connection, fresh_id)
         log_id, epoch = take_epoch(connection)
         store = SqliteStore(connection, epoch)
-        connections = [opened() for _ in range(READERS)]
+        connections = [connect() for _ in range(READERS)]
         for reader in connections:
             set_up_reader(reader)
-        last = sqlite_reads.last(connection, _PREFILL)
-        opening.pop_all()  # from here on they are closed by close()
-    return _Opened(log_id, epoch, store, connections, last)
+        return _Opened(log_id, epoch, store, connections, sqlite_reads.last(connection, _PREFILL))
+
+
+@contextmanager
+def _all_or_none(path: Path, files: Files) -> Iterator[Callable[[], apsw.Connection]]:
+    """Makes connections; on an error all of them are closed."""
+    made: list[apsw.Connection] = []
+
+    def connect() -> apsw.Connection:
+        made.append(files.database(path))
+        return made[-1]
+
+    try:
+        yield connect
+    except BaseException as error:
+        full = isinstance(error, apsw.FullError) or any(is_disk_full(error, one) for one in made)
+        for connection in made:
+            with suppress(apsw.Error):  # it is closed all the same
+                connection.close()
+        if full:
+            raise DiskFull(str(error)) from error
+        raise

@@ -88,7 +88,7 @@ class SqliteStore:
         try:
             return self._run(drafts, now, apply)
         except BaseException as error:
-            full = _is_disk_full(error, self._connection)
+            full = is_disk_full(error, self._connection)
             self._users.clear()
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
@@ -248,7 +248,7 @@ class SqliteStore:
         return True
 
 
-def _is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:
+def is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:
     if isinstance(error, (apsw.IOError, apsw.CantOpenError)):
         return connection.system_errno in (errno.ENOSPC, errno.EDQUOT)
     return isinstance(error, apsw.FullError)

@@ -52,6 +52,38 @@ def test_again_and_again(simulation: Simulation, alpha: Host, talk: Talk) -> Non
     assert len(workers(alpha)) == 3
 
 
+def test_a_replica_takes_over_on_a_full_disk_once_there_is_room(
+    simulation: Simulation, alpha: Host, talk: Talk
+) -> None:
+    """Nobody has to start anything: it holds the lease, and waits. After half a minute the other takes it for
+    hung, and waits in its place."""
+    three = workers(alpha)
+    alpha.disk.room = 0
+    primary(alpha).kill()
+    simulation.run(20)
+    assert len(alpha.living("chat-master")) == 2
+    simulation.run(30)
+    assert len(alpha.living("chat-master")) == 1
+    assert workers(alpha) == three
+    assert simulation.trace.has("the master commands when there is room")
+    alpha.disk.room = None
+    assert talk.heard_within(5) > 0
+    simulation.run(5)
+    assert len(replicas(alpha)) == 2
+
+
+def test_who_waits_for_room_can_be_stopped(simulation: Simulation, alpha: Host) -> None:
+    """By a signal, in good order."""
+    alpha.disk.room = 0
+    before = primary(alpha)
+    before.kill()
+    simulation.run(5)
+    waiting = primary(alpha)
+    waiting.kill(signal.SIGTERM)
+    simulation.run(3)
+    assert waiting.status == (0, signal.SIGTERM)
+
+
 def test_a_hung_primary_is_fenced(simulation: Simulation, alpha: Host, talk: Talk) -> None:
     """Three seconds of silence: it is killed before another commands."""
     before = primary(alpha)
