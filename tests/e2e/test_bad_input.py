@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from twisted.protocols.amp import AmpBox, parse
 
 from chatnet.testing.processes import Cluster, wait_until
+from chatnet.world import RealFiles
 
 WRONG_TOKEN = {"CHATNET_TOKEN": "ab" * 32}
 
@@ -178,3 +181,32 @@ def test_a_full_disk_holds_posts_up_and_loses_none(
     assert found[-1] == "alice: after"
     assert found[:-1] == [f"alice: {text}" for text in filler[-19:]]
     wait_until("the trouble is over", lambda: "trouble" not in cluster.status() and cluster.status())
+
+
+def test_a_primary_that_dies_on_a_full_disk_is_followed_once_there_is_room(
+    small_disk: Path, new_cluster: Callable[..., Cluster]
+) -> None:
+    """Nobody has to start anything; what waited is posted then."""
+    cluster = new_cluster()
+    cluster.data = small_disk / "data"
+    cluster.start()
+    cluster.masters()
+    alice = cluster.terminal("alice")
+    alice.type("CHAT", "before", "/quit", "CHAT")
+    alice.expect("alice: before")
+    ballast = small_disk / "ballast"
+    fill(ballast)
+    alice.type(*("x" * 1900 for _ in range(80)), "after")
+    wait_until("the operator is told", lambda: cluster.status().get("trouble"))
+    files = RealFiles()
+    primary = files.lock_holder(cluster.data)
+    assert primary is not None
+    os.kill(primary, signal.SIGKILL)
+    end = time.monotonic() + 3
+    wait_until("a replica waits for room", lambda: time.monotonic() > end)
+    assert files.lock_holder(cluster.data) not in (None, primary)
+    ballast.unlink()
+    alice.type("/quit", "CHAT")
+    found = [alice.lines.next() for _ in range(20)]
+    assert found[-1] == "alice: after"
+    cluster.masters()
