@@ -152,6 +152,7 @@ class Uplink(Service):
         self._reactor = reactor
         self._chance = chance
         self._entropy = entropy
+        self._sent_on = False
         self._link: Link | None = None
         self._running: Deferred[None] | None = None
         self._seconds = LoopingCall(self._second)
@@ -196,7 +197,8 @@ class Uplink(Service):
                 await deferLater(self._reactor, delay)
 
     async def _next(self) -> Address:
-        if self._whereabouts.begins or self._worker.reaches_store():
+        sent_on, self._sent_on = self._sent_on, False
+        if not sent_on and (self._whereabouts.begins or self._worker.reaches_store()):
             leader = await self._leader()
             if leader is not None:
                 self._whereabouts.told(leader)
@@ -225,6 +227,7 @@ class Uplink(Service):
             self._say(master, f"No primary at {master}: {error}")
             if error.primary is not None:
                 self._whereabouts.told(error.primary)
+                self._sent_on = True
             return self._longer()
         except (WrongToken, WrongVersion) as error:
             self._say(master, f"The master at {master} refuses this worker: {error}")

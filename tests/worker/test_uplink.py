@@ -459,6 +459,19 @@ def test_a_store_that_answers_is_asked_each_time() -> None:
     assert up.reactor.refuse() == "two"
 
 
+def test_who_is_sent_on_goes_there_and_asks_nobody() -> None:
+    """Least of all a store that may hang."""
+    up = Up("one", "two")
+    up.worker.has_store = True
+    factory = up.reactor.tcpClients.pop()[2]
+    replica = Link(Elsewhere(up.reactor, "three:9"), Outboxes(up.reactor))
+    up.worker.leads = Deferred()
+    up.reactor.wires.append(Loopback(factory.buildProtocol(None), replica))
+    up.reactor.settle()
+    up.reactor.pass_time(0.15)
+    assert up.reactor.tcpClients[0][:2] == ("three", 9)
+
+
 def test_a_store_that_hangs_holds_nobody_up() -> None:
     """The masters that were named are looked for all the same."""
     up = Up("one")
