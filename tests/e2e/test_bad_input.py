@@ -16,10 +16,12 @@ from typing import IO
 import pytest
 from twisted.protocols.amp import AmpBox, parse
 
-from chatnet.testing.processes import Cluster, wait_until
+from chatnet.testing.processes import Cluster, Terminal, wait_until
 from chatnet.world import RealFiles
 
 WRONG_TOKEN = {"CHATNET_TOKEN": "ab" * 32}
+FILLER = ["x" * 1900 + f" {number}" for number in range(80)]
+"""Posts that a full disk has no room for."""
 
 
 def master_says(cluster: Cluster, *options: str) -> str:
@@ -160,33 +162,9 @@ def fill(path: Path) -> None:
             file.write(b"x" * 4096)
 
 
-def test_a_full_disk_holds_posts_up_and_loses_none(
-    small_disk: Path, new_cluster: Callable[..., Cluster]
-) -> None:
-    """Drafts wait, the operator is told, and all goes on once there is room."""
-    cluster = new_cluster()
-    cluster.data = small_disk / "data"
-    cluster.start()
-    alice = cluster.terminal("alice")
-    alice.type("CHAT", "before", "/quit", "CHAT")
-    alice.expect("alice: before")
-    ballast = small_disk / "ballast"
-    fill(ballast)
-    filler = ["x" * 1900 + f" {number}" for number in range(80)]
-    alice.type(*filler, "after")
-    wait_until("the operator is told", lambda: cluster.status().get("trouble"))
-    ballast.unlink()
-    alice.type("/quit", "CHAT")
-    found = [alice.lines.next() for _ in range(20)]
-    assert found[-1] == "alice: after"
-    assert found[:-1] == [f"alice: {text}" for text in filler[-19:]]
-    wait_until("the trouble is over", lambda: "trouble" not in cluster.status() and cluster.status())
-
-
-def test_a_primary_that_dies_on_a_full_disk_is_followed_once_there_is_room(
-    small_disk: Path, new_cluster: Callable[..., Cluster]
-) -> None:
-    """Nobody has to start anything; what waited is posted then."""
+@pytest.fixture
+def full(small_disk: Path, new_cluster: Callable[..., Cluster]) -> tuple[Cluster, Terminal, Path]:
+    """A cluster whose disk is full, alice, whose posts wait for room, and the file that takes it."""
     cluster = new_cluster()
     cluster.data = small_disk / "data"
     cluster.start()
@@ -196,8 +174,33 @@ def test_a_primary_that_dies_on_a_full_disk_is_followed_once_there_is_room(
     alice.expect("alice: before")
     ballast = small_disk / "ballast"
     fill(ballast)
-    alice.type(*("x" * 1900 for _ in range(80)), "after")
+    alice.type(*FILLER, "after")
     wait_until("the operator is told", lambda: cluster.status().get("trouble"))
+    return cluster, alice, ballast
+
+
+def newest(alice: Terminal) -> list[str]:
+    """What alice hears when she chats anew: her last 20 posts."""
+    alice.type("/quit", "CHAT")
+    return [alice.lines.next() for _ in range(20)]
+
+
+LAST = [f"alice: {text}" for text in [*FILLER[-19:], "after"]]
+
+
+def test_a_full_disk_holds_posts_up_and_loses_none(full: tuple[Cluster, Terminal, Path]) -> None:
+    """Drafts wait, the operator is told, and all goes on once there is room."""
+    cluster, alice, ballast = full
+    ballast.unlink()
+    assert newest(alice) == LAST
+    wait_until("the trouble is over", lambda: "trouble" not in cluster.status() and cluster.status())
+
+
+def test_a_primary_that_dies_on_a_full_disk_is_followed_once_there_is_room(
+    full: tuple[Cluster, Terminal, Path],
+) -> None:
+    """Nobody has to start anything; what waited is posted then."""
+    cluster, alice, ballast = full
     files = RealFiles()
     primary = files.lock_holder(cluster.data)
     assert primary is not None
@@ -206,7 +209,5 @@ def test_a_primary_that_dies_on_a_full_disk_is_followed_once_there_is_room(
     wait_until("a replica waits for room", lambda: time.monotonic() > end)
     assert files.lock_holder(cluster.data) not in (None, primary)
     ballast.unlink()
-    alice.type("/quit", "CHAT")
-    found = [alice.lines.next() for _ in range(20)]
-    assert found[-1] == "alice: after"
+    assert newest(alice) == LAST
     cluster.masters()
