@@ -307,7 +307,8 @@ class Replica(ReconnectingClientFactory):
         attached, self._attached = self._attached, False
         if not self.continueTrying:
             return
-        hung = link is not None and link.hung
+        # As silent as one that hangs is one that another replica has just ended for that.
+        hung = link is not None and link.silent >= PATIENCE
         if attached:
             self._lost(hung)
         if hung and self._holder is not None and (attached or self._holder.address):
