@@ -109,8 +109,7 @@ class _Copy:
             self._copy_entries(copied)
             self._copy_derived()
             digest = self._compare()
-            # Before it can be used there: at no moment do both go on.
-            mark(self._world.files, self._data)
+            self._mark_source()
             with self._target.transaction():
                 # Epochs go on rising, and a store that was commanded makes no token anew.
                 self._target.execute("UPDATE lease SET epoch = greatest(epoch, %s)", (self._epoch,))
@@ -121,8 +120,6 @@ class _Copy:
             ) from error
         except apsw.Error as error:
             raise CannotStart(f"The log cannot be read ({error}): {_RESTORE}.") from error
-        except OSError as error:
-            raise CannotStart(f"{self._data} cannot be marked as moved ({error.strerror}).") from error
         finally:
             self._progress.end()
             self._target.close()
@@ -131,6 +128,13 @@ class _Copy:
             f"{self._head:,} entries copied and compared; SHA-256 {digest}. Start the masters with this "
             "store now, and keep cluster.token: tickets stay good."
         )
+
+    def _mark_source(self) -> None:
+        """Before the target can be used: at no moment do both go on."""
+        try:
+            mark(self._world.files, self._data)
+        except OSError as error:
+            raise CannotStart(f"{self._data} cannot be marked as moved ({error.strerror}).") from error
 
     def _begin(self) -> int:
         """Mark the target as being copied to: from where on to copy.

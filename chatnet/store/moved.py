@@ -19,8 +19,12 @@ def refuse_moved(files: Files, data: Path) -> None:
     """:raises CannotStart: the log in ``data`` bears the mark."""
     try:
         files.read(data / NAME)
-    except OSError:
+    except FileNotFoundError:
         return
+    except OSError as error:
+        raise CannotStart(
+            f"Was the log in {data} moved? Nobody can tell: {data / NAME} cannot be read ({error.strerror})."
+        ) from error
     raise CannotStart(
         f"The log in {data} was moved into a database: start the masters with CHATNET_STORE. If it should go "
         f"on here after all, remove {data / NAME}."

@@ -200,6 +200,13 @@ def test_what_was_moved_goes_on_in_one_place(source: Source, url: str, world: Wo
         refuse_moved(world.files, source.data)
 
 
+def test_a_mark_that_cannot_be_read_is_one(source: Source, world: World) -> None:
+    """Whoever may not look must not guess."""
+    (source.data / "moved").mkdir()
+    with pytest.raises(CannotStart, match=r"moved cannot be read \(Is a directory\)"):
+        refuse_moved(world.files, source.data)
+
+
 def test_a_copy_that_cannot_be_used_moves_nothing(source: Source, url: str, world: World) -> None:
     """Masters may use the source on."""
     change(source, "DELETE FROM entry WHERE seq = 3")
