@@ -272,7 +272,7 @@ class Replica(ReconnectingClientFactory):
 
     async def _prove(self, link: Link) -> None:
         proving = Deferred.fromCoroutine(prove(link, self._token, "replica", self._entropy))
-        if not self._is_here(self._holder):
+        if self._store.is_shared and not self._is_here(self._holder):
             # If it hangs, that is not ours to end; and another may lead meanwhile, and miss us.
             proving.addTimeout(CONNECT_SECONDS, self._reactor)
         await proving

@@ -243,7 +243,7 @@ class Replicas:
             self._log.warn("Some replicas that were told to stop are still here; those adopted are killed")
         for replica in adopted:
             # Who has lost its link before it heard would go for the lease.
-            if replica.link in self._replicas or not replica.obeys:
+            if replica.link in self._replicas or replica.link.hung or not replica.obeys:
                 self._missing.kill(replica.identity)
 
     def leave(self) -> None:

@@ -35,12 +35,15 @@ class Whereabouts:
         self._tried.add(place)
         return place
 
-    def told(self, place: Address) -> None:
-        """Somebody says that it is at ``place``."""
+    def told(self, place: Address) -> bool:
+        """Somebody says that it is at ``place``: is that where to look now?"""
         if self.begins:
             self._last = place
         elif place not in self._tried:
             self._left = [place, *(other for other in self._left if other != place)]
+        else:
+            return False
+        return True
 
     def found(self, place: Address) -> None:
         """It was at ``place``: a search begins there, once it is lost."""

@@ -142,13 +142,16 @@ def test_only_who_may_not_have_heard_that_it_is_to_stop_is_killed(primary: Maste
     assert primary.processes.sent == ([] if heard else [(7, signal.SIGKILL)])
 
 
-def test_who_is_to_stop_and_hangs_is_killed(primary: Master) -> None:
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_who_is_to_stop_and_hangs_is_killed(primary: Master, is_silent: bool) -> None:
     """Though it has heard."""
     primary.processes.living = {7: 70}
     primary.replica(7, started=70)
     done: list[None] = []
     Deferred.fromCoroutine(primary.replicas.stop()).addCallback(done.append)
     primary.settle()
+    if is_silent:
+        primary.far_pulse.stop()
     for child in primary.reactor.running:
         child.end(signal=15)
     primary.pass_time(TERM_SECONDS + 1)
