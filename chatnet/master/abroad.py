@@ -143,7 +143,7 @@ class Abroad:
         if self._emptied.get(worker) == worker.reported:
             return  # until its next report nobody knows better
         self._emptied[worker] = worker.reported
-        told = worker.link.callRemote(Shed, epoch=self._epoch, count=count)
+        told = worker.link.callRemote(Shed, epoch=self._epoch, count=count, soon=0)
         told.addErrback(self._not_told, worker)
 
     def _not_told(self, failure: Failure, worker: Worker[Link]) -> None:

@@ -79,20 +79,21 @@ class Spreading:
             for worker in workers
             if worker.load.opening and not worker.draining
         }
-        for worker in [worker for worker in self._emptied if worker not in self._cut_off]:
+        is_there_room = bool(self._registry.open())
+        for worker in [one for one in self._emptied if one not in self._cut_off or not is_there_room]:
             self._emptied.discard(worker)
-            if worker in workers:
+            if worker in workers and not worker.draining:
                 self._order(worker, 0)  # whoever has not moved yet may stay
-        if not self._registry.open():
-            return  # there is nowhere to go
+        if not is_there_room:
+            return
         for worker, since in self._cut_off.items():
             if now - since >= PATIENCE_SECONDS and worker.staying and worker not in self._emptied:
                 self._emptied.add(worker)
                 self._note(f"{worker.name} cannot reach the store: its {worker.staying} sessions are to move")
-                self._order(worker, worker.staying)
+                self._order(worker, worker.staying, soon=1)
 
-    def _order(self, worker: Worker[Link], count: int) -> None:
-        told = worker.link.callRemote(Shed, epoch=self._epoch, count=count)
+    def _order(self, worker: Worker[Link], count: int, soon: int = 0) -> None:
+        told = worker.link.callRemote(Shed, epoch=self._epoch, count=count, soon=soon)
         told.addErrback(self._not_told, worker)
 
     def _not_told(self, failure: Failure, worker: Worker[Link]) -> None:

@@ -77,10 +77,11 @@ class Shutdown(Command):
 class Shed(Command):
     """Primary -> worker: have ``count`` sessions move to other workers, a few at a time.
 
-    It replaces what was asked for before.
+    It replaces what was asked for before. ``soon`` is 1 if nobody is to wait for answers, for the worker
+    cannot give any; else 0.
     """
 
-    arguments = [(b"epoch", Number()), (b"count", Number())]
+    arguments = [(b"epoch", Number()), (b"count", Number()), (b"soon", Number())]
     errors = declared(StaleEpoch)
 
 

@@ -135,6 +135,7 @@ class Worker(MultiService):
         self._attachment = None
         if isinstance(self._state, Serving):
             self._state.store.detached()
+            self._state.shed(0, soon=False)  # the next primary may want otherwise
 
     def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
         if isinstance(self._state, Serving):
@@ -146,9 +147,9 @@ class Worker(MultiService):
     async def leader(self) -> Address | None:
         return await self._state.store.leader() if isinstance(self._state, Serving) else None
 
-    def shed(self, count: int) -> None:
+    def shed(self, count: int, soon: bool) -> None:
         if isinstance(self._state, Serving):
-            self._state.shed(count)
+            self._state.shed(count, soon)
 
     def spawn(self, count: int) -> None:
         if self.running:

@@ -34,7 +34,7 @@ class Serving:
         self._router = router
         self._sessions = Sessions(store.log, router, hashing, token, rate, reactor, monotonic)
         self._logins = Logins(store.log, hashing, entropy, reactor, monotonic)
-        self._shedding = Shedding(self._sessions, reactor, lambda: self.store.is_away)
+        self._shedding = Shedding(self._sessions, reactor)
         store.log.window.watch(router.apply)
 
     @property
@@ -58,9 +58,9 @@ class Serving:
             opening=self.store.is_away,
         )
 
-    def shed(self, count: int) -> None:
-        """Have ``count`` sessions move to other workers."""
-        self._shedding.shed(count)
+    def shed(self, count: int, soon: bool) -> None:
+        """Have ``count`` sessions move to other workers; ``soon``, without waiting for answers."""
+        self._shedding.shed(count, soon)
 
     def rewound(self, seq: int) -> None:
         """The log was put back to ``seq``: tell all that hear posts, which then hear no more."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
@@ -18,23 +17,20 @@ PER_TICK = 5
 LEAVE_SECONDS = 10.0
 """How long one that was told may stay, until it is hung up on: it leaves once its drafts are answered."""
 HOPELESS_SECONDS = 1.0
-"""Likewise while the store is away: nobody answers drafts here. They are sent again elsewhere."""
+"""Likewise where nobody answers drafts, for the store is away from here. They are sent again elsewhere."""
 CLOSE_SECONDS = 5.0
 """How long it may then take to read what it was sent, until it is cut off. It resumes by its cursor."""
 
 
 class Shedding:
-    """Has sessions move: those that have been here longest first, so that nobody moves again and again.
-
-    ``is_away()`` says whether the store cannot be reached from here.
-    """
+    """Has sessions move: those that have been here longest first, so that nobody moves again and again."""
 
     _log = Logger()
 
-    def __init__(self, sessions: Sessions, clock: IReactorTime, is_away: Callable[[], bool]) -> None:
+    def __init__(self, sessions: Sessions, clock: IReactorTime) -> None:
         self._sessions = sessions
-        self._is_away = is_away
         self._wanted = 0
+        self._patience = LEAVE_SECONDS
         self._told: dict[Session, float] = {}
         self._hung_up: dict[Session, float] = {}
         self._ticking = LoopingCall(self._tick)
@@ -45,9 +41,11 @@ class Shedding:
         """How many sessions were told to move, and are still here."""
         return sum(session in self._sessions.open for session in self._told)
 
-    def shed(self, count: int) -> None:
-        """Have ``count`` sessions move, beside those that were told already."""
+    def shed(self, count: int, soon: bool = False) -> None:
+        """Have ``count`` sessions move, beside those that were told already; ``soon``, without waiting for
+        answers."""
         self._wanted = count
+        self._patience = HOPELESS_SECONDS if soon else LEAVE_SECONDS
         if not self._ticking.running:
             # A loop fails only on a bug of ours: then it is better heard than dead silently.
             self._ticking.start(TICK).addErrback(
@@ -75,7 +73,6 @@ class Shedding:
             self._wanted = 0
 
     def _see_off(self) -> None:
-        patience = HOPELESS_SECONDS if self._is_away() else LEAVE_SECONDS
         for session in list(self._told):
             if session not in self._sessions.open:
                 del self._told[session]
@@ -83,7 +80,7 @@ class Shedding:
                 continue
             waited = self._told[session] = self._told[session] + TICK
             if session not in self._hung_up:
-                if waited >= patience:
+                if waited >= self._patience:
                     self._hung_up[session] = waited
                     session.link.hang_up()
             elif waited >= self._hung_up[session] + CLOSE_SECONDS:

@@ -61,8 +61,8 @@ class Linked(Protocol):
     async def leader(self) -> Address | None:
         """Where the store says that the primary is; None if it does not, or cannot be asked."""
 
-    def shed(self, count: int) -> None:
-        """Have so many sessions move."""
+    def shed(self, count: int, soon: bool) -> None:
+        """Have so many sessions move; ``soon``, without waiting for answers."""
 
     def spawn(self, count: int) -> None:
         """Keep so many children."""
@@ -109,9 +109,9 @@ class FromPrimary(Locator):
         return {}
 
     @Shed.responder
-    def shed(self, epoch: int, count: int) -> dict[str, Any]:
+    def shed(self, epoch: int, count: int, soon: int) -> dict[str, Any]:
         self._obeyed.check(epoch)
-        self._worker.shed(count)
+        self._worker.shed(count, bool(soon))
         return {}
 
     @SpawnWorkers.responder
@@ -226,8 +226,7 @@ class Uplink(Service):
         except NotPrimary as error:
             self._say(master, f"No primary at {master}: {error}")
             if error.primary is not None:
-                self._whereabouts.told(error.primary)
-                self._sent_on = True
+                self._sent_on = self._whereabouts.told(error.primary)
             return self._longer()
         except (WrongToken, WrongVersion) as error:
             self._say(master, f"The master at {master} refuses this worker: {error}")

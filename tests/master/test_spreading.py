@@ -67,6 +67,18 @@ def test_who_cannot_reach_the_store_is_emptied(master: Master) -> None:
     assert other.hears.shed == []
 
 
+def test_nobody_is_sent_on_when_there_is_nowhere_left_to_go(master: Master) -> None:
+    """The others are cut off as well, by now."""
+    cut_off, other = master.worker("cut off", 1), master.worker("other", 2)
+    cut_off.report(sessions=400, opening=True)
+    other.report(sessions=4)
+    master.pass_time(PATIENCE_SECONDS + 1)
+    assert cut_off.hears.shed == [400]
+    other.report(sessions=4, opening=True)
+    master.pass_time(1)
+    assert cut_off.hears.shed == [400, 0]
+
+
 def test_a_short_cut_moves_nobody(master: Master) -> None:
     """Patience begins anew each time."""
     cut_off = master.worker("cut off", 1)

@@ -281,6 +281,17 @@ def test_clients_are_turned_away_until_the_log_is_there() -> None:
     assert not link.reads_when_full  # a stranger that does not read us is not read
 
 
+def test_what_a_primary_ordered_is_over_with_its_link() -> None:
+    """Sessions that were to move may stay: the next one looks for itself."""
+    one = Started().start()
+    one.worker.registered(FarLink(), "the log", "", 1)
+    orders: list[int] = []
+    one.worker._state._shedding.shed = lambda count, soon: orders.append(count)
+    one.worker.shed(1000, soon=True)
+    one.worker.detached()
+    assert orders == [1000, 0]
+
+
 def test_a_primary_with_another_store_or_log_is_the_end() -> None:
     """What was read and answered so far stands on another log: the process ends, and its supervisor starts
     another."""

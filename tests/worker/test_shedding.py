@@ -8,20 +8,9 @@ from conftest import Client, Worker
 from chatnet.worker.shedding import CLOSE_SECONDS, HOPELESS_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Shedding
 
 
-class Store:
-    """It can be reached, or not."""
-
-    is_away = False
-
-
 @pytest.fixture
-def store() -> Store:
-    return Store()
-
-
-@pytest.fixture
-def shedding(worker: Worker, store: Store) -> Shedding:
-    return Shedding(worker.sessions, worker.clock, lambda: store.is_away)
+def shedding(worker: Worker) -> Shedding:
+    return Shedding(worker.sessions, worker.clock)
 
 
 def crowd(worker: Worker, count: int) -> list[Client]:
@@ -82,14 +71,11 @@ def test_who_stays_is_hung_up_on_after_its_drafts_are_answered(worker: Worker, s
     assert not client.connected
 
 
-def test_who_waits_for_a_store_that_is_away_is_hung_up_on_soon(
-    worker: Worker, shedding: Shedding, store: Store
-) -> None:
+def test_who_would_wait_for_answers_in_vain_is_hung_up_on_soon(worker: Worker, shedding: Shedding) -> None:
     """Its drafts are not answered here; it sends them again elsewhere."""
     (client,) = crowd(worker, 1)
-    shedding.shed(1)
+    shedding.shed(1, soon=True)
     worker.settle()
-    store.is_away = True
     worker.pass_time(HOPELESS_SECONDS - 0.3)
     assert client.connected
     worker.pass_time(0.6)

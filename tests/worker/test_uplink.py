@@ -149,7 +149,7 @@ class Worker:
     async def leader(self) -> Address | None:
         return await self.leads if isinstance(self.leads, Deferred) else self.leads
 
-    def shed(self, count: int) -> None:
+    def shed(self, count: int, soon: bool) -> None:
         self.shed_counts.append(count)
 
     def spawn(self, count: int) -> None:
@@ -483,7 +483,7 @@ def test_a_store_that_hangs_holds_nobody_up() -> None:
 
 @pytest.mark.parametrize(
     ("command", "arguments"),
-    [(Shed, {"count": 3}), (SpawnWorkers, {"count": 2}), (Kill, {"pid": 5, "started": 6})],
+    [(Shed, {"count": 3, "soon": 0}), (SpawnWorkers, {"count": 2}), (Kill, {"pid": 5, "started": 6})],
 )
 def test_a_primary_that_is_over_commands_nobody(command: Any, arguments: dict[str, int]) -> None:
     """Each command goes with its epoch; a later one is remembered."""
