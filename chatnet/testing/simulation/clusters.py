@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,9 +70,16 @@ class Cluster:
         raise NotImplementedError
 
     @property
-    def masters(self) -> int:
-        """Likewise; replicas that were started by hand are never one too many."""
+    def primary(self) -> SimProcess | None:
+        """Who holds the lease."""
         raise NotImplementedError
+
+    @property
+    def masters(self) -> int:
+        """How many there have to be in peace; replicas that were started by hand are never one too many."""
+        primary = self.primary
+        replicas = [one for one in self.living("chat-master") if one is not primary]
+        return max(MASTERS, 1 + _by_hand(replicas))
 
     def lacking(self) -> Iterator[str]:
         """What a whole cluster has, and this one has not."""
@@ -129,9 +136,8 @@ class OneMachine(Cluster):
         return WORKERS * len(self.hosts)
 
     @property
-    def masters(self) -> int:
-        replicas = [one for one in self._server.living("chat-master") if one is not self._master.primary]
-        return max(MASTERS, 1 + sum("--spawned" not in replica.arguments for replica in replicas))
+    def primary(self) -> SimProcess | None:
+        return self._master.primary
 
     def lacking(self) -> Iterator[str]:
         yield from super().lacking()
@@ -181,7 +187,7 @@ class ManyMachines(Cluster):
 
     @property
     def workers(self) -> int:
-        primary = self._reigns.holder
+        primary = self.primary
         with_workers = {process.host.name for process in self.living("chat-worker")}
         with_workers |= {operator.host.name for operator in self.operators[len(self._masters) :]}
         if primary is not None:
@@ -191,22 +197,19 @@ class ManyMachines(Cluster):
     @property
     def _beside_primary(self) -> int:
         """How many workers of its host were started by hand: they are left beside those that it starts."""
-        primary = self._reigns.holder
-        beside = () if primary is None else primary.host.living("chat-worker")
-        return sum("--spawned" not in worker.arguments for worker in beside)
+        primary = self.primary
+        return 0 if primary is None else _by_hand(primary.host.living("chat-worker"))
 
     @property
-    def masters(self) -> int:
-        primary = self._reigns.holder
-        replicas = [one for one in self.living("chat-master") if one is not primary]
-        return max(MASTERS, 1 + sum("--spawned" not in replica.arguments for replica in replicas))
+    def primary(self) -> SimProcess | None:
+        return self._reigns.holder
 
     def lacking(self) -> Iterator[str]:
         if self._postgres.server is None:
             yield "the database is down"
             return
         yield from super().lacking()
-        primary = self._reigns.holder
+        primary = self.primary
         for host in self.hosts:
             workers = len(host.living("chat-worker"))
             if primary is not None and host is primary.host:
@@ -221,6 +224,11 @@ class ManyMachines(Cluster):
 
     def log(self) -> list[Entry]:
         return read_log(self._postgres.host.disk, PATH)
+
+
+def _by_hand(processes: Iterable[SimProcess]) -> int:
+    """How many of them somebody started who is no process of the cluster."""
+    return sum("--spawned" not in process.arguments for process in processes)
 
 
 def _laptops(simulation: Simulation, count: int) -> list[Host]:
