@@ -11,6 +11,7 @@ cluster         the workers, as the primary commands them
 abroad          the workers of other hosts, kept by workers there
 hosts           how many of them there are, and what is to be done about it                  pure
 draining        emptying a host
+orders          what workers and replicas are told to do, each with the epoch
 replicas        the replicas, as the primary keeps them
 missing         processes of this host that are not our children, and have lost their link
 registry        the workers that are registered, and what they report                        pure

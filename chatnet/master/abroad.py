@@ -7,19 +7,18 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from chatnet.link import Link
 from chatnet.master.hosts import Empty, End, Keep, Order, OtherHost, Stop, children_of
+from chatnet.master.orders import Orders
 from chatnet.master.registry import Registry, Worker, name_of
-from chatnet.wire.cluster import Kill, Shed, SpawnWorkers
 
 LOOK_SECONDS = 0.25
 """How often it is looked how many workers there are."""
 
 
 class Abroad:
-    """Keeps ``wanted`` workers on each host but ``here``, for the primary of ``epoch``.
+    """Keeps ``wanted`` workers on each host but ``here``.
 
     A host counts from its first worker to its last: with that, nobody is left there who could start one.
     ``note`` gets a sentence for the operator; ``shut_down`` stops a worker.
@@ -29,7 +28,7 @@ class Abroad:
 
     def __init__(
         self,
-        epoch: int,
+        orders: Orders,
         here: str,
         wanted: int,
         registry: Registry[Link],
@@ -37,7 +36,7 @@ class Abroad:
         note: Callable[[str], None],
         shut_down: Callable[[Worker[Link]], None],
     ) -> None:
-        self._epoch = epoch
+        self._orders = orders
         self._here = here
         self._wanted = wanted
         self._registry = registry
@@ -127,8 +126,7 @@ class Abroad:
                     self._shut_down(worker)
                 case End(by, hung):
                     self._note(f"{name_of(hung)} hangs; {by.name} is asked to kill it")
-                    told = by.link.callRemote(Kill, epoch=self._epoch, pid=hung.pid, started=hung.started)
-                    told.addErrback(self._not_told, by)
+                    self._orders.kill(by, hung)
 
     def _keep(self, order: Keep[Link]) -> None:
         parent, count = order.parent, order.count
@@ -136,15 +134,10 @@ class Abroad:
             return  # it does already
         self._kept[parent] = count
         self._note(f"{parent.name} {order.why}")
-        told = parent.link.callRemote(SpawnWorkers, epoch=self._epoch, count=count)
-        told.addErrback(self._not_told, parent)
+        self._orders.keep_workers(parent, count)
 
     def _empty(self, worker: Worker[Link], count: int) -> None:
         if self._emptied.get(worker) == worker.reported:
             return  # until its next report nobody knows better
         self._emptied[worker] = worker.reported
-        told = worker.link.callRemote(Shed, epoch=self._epoch, count=count, soon=0)
-        told.addErrback(self._not_told, worker)
-
-    def _not_told(self, failure: Failure, worker: Worker[Link]) -> None:
-        self._log.info("{name} did not do as it was told: {why}", name=worker.name, why=failure.value)
+        self._orders.shed(worker, count)

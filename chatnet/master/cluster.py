@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
@@ -17,11 +16,12 @@ from chatnet.master.abroad import Abroad
 from chatnet.master.hosts import has_parent
 from chatnet.master.links import all_gone
 from chatnet.master.missing import Missing
+from chatnet.master.orders import Orders
 from chatnet.master.placement import Placement, address_for_clients
 from chatnet.master.registry import Registry, Worker, name_of
 from chatnet.master.spreading import Spreading
 from chatnet.supervisor import TERM_SECONDS, Supervisor
-from chatnet.wire.cluster import Load, Shutdown, WorkerIdentity
+from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.wire.operate import WorkerStatus
 from chatnet.world import Processes
 
@@ -56,7 +56,7 @@ class Cluster:
         up: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        self._epoch = epoch
+        self._orders = Orders(epoch)
         self._host = host
         self._wanted = wanted
         self._registry = registry
@@ -71,8 +71,8 @@ class Cluster:
         self._missing = Missing(processes, clock, self._gone)
         self._looking = LoopingCall(self._look_after_children)
         self._looking.clock = clock
-        self._abroad = Abroad(epoch, host, wanted, registry, clock, self._note, self._shut_down)
-        self._spreading = Spreading(epoch, registry, clock, monotonic, self._note)
+        self._abroad = Abroad(self._orders, host, wanted, registry, clock, self._note, self._shut_down)
+        self._spreading = Spreading(self._orders, registry, clock, monotonic, self._note)
         self._settled = self._stopping = False
         self._left: list[WorkerIdentity] = []
 
@@ -245,10 +245,7 @@ class Cluster:
 
     def _shut_down(self, worker: Worker[Link]) -> None:
         worker.leaving = True
-        worker.link.callRemote(Shutdown, epoch=self._epoch).addErrback(self._not_told, worker)
-
-    def _not_told(self, failure: Failure, worker: Worker[Link]) -> None:
-        self._log.info("{name} went before it answered: {why}", name=worker.name, why=failure.value)
+        self._orders.stop(worker)
 
     # ---- how many there are ----
 

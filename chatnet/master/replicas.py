@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from chatnet.link import Link
 from chatnet.master.links import all_gone
 from chatnet.master.missing import Missing
+from chatnet.master.orders import Orders
 from chatnet.supervisor import TERM_SECONDS, Supervisor
-from chatnet.wire.cluster import Shutdown
 from chatnet.wire.operate import MasterStatus
 from chatnet.wire.replica import MasterIdentity, Registry, State
 from chatnet.world import Processes
@@ -71,7 +70,7 @@ class Replicas:
         clock: IReactorTime,
         note: Callable[[str], None],
     ) -> None:
-        self._epoch = epoch
+        self._orders = Orders(epoch)
         self._host = host
         self._wanted = wanted
         self._state = state
@@ -267,11 +266,7 @@ class Replicas:
     def _shut_down(self, replica: Replica) -> None:
         if not replica.leaving:
             replica.leaving = True
-            told = replica.link.callRemote(Shutdown, epoch=self._epoch)
-            told.addCallbacks(lambda _: self._told_to_stop(replica), self._not_told, errbackArgs=(replica,))
+            self._orders.stop(replica).addCallback(self._answered, replica)
 
-    def _told_to_stop(self, replica: Replica) -> None:
-        replica.obeys = True
-
-    def _not_told(self, failure: Failure, replica: Replica) -> None:
-        self._log.info("{name} went before it answered: {why}", name=replica.name, why=failure.value)
+    def _answered(self, obeys: bool, replica: Replica) -> None:
+        replica.obeys = obeys

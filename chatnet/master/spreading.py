@@ -7,12 +7,11 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from chatnet.link import Link
 from chatnet.master.balance import Balance
+from chatnet.master.orders import Orders
 from chatnet.master.registry import Registry, Worker
-from chatnet.wire.cluster import Shed
 
 LOOK_SECONDS = 1.0
 """How often it is looked where the sessions are: as often as workers report."""
@@ -21,7 +20,7 @@ PATIENCE_SECONDS = 3.0
 
 
 class Spreading:
-    """Looks after the sessions of all workers in ``registry``, for the primary of ``epoch``.
+    """Looks after the sessions of all workers in ``registry``.
 
     ``note`` gets a sentence for the operator. Those of a host that is drained are moved by
     :class:`~chatnet.master.abroad.Abroad`.
@@ -31,13 +30,13 @@ class Spreading:
 
     def __init__(
         self,
-        epoch: int,
+        orders: Orders,
         registry: Registry[Link],
         clock: IReactorTime,
         monotonic: Callable[[], float],
         note: Callable[[str], None],
     ) -> None:
-        self._epoch = epoch
+        self._orders = orders
         self._registry = registry
         self._monotonic = monotonic
         self._note = note
@@ -69,7 +68,7 @@ class Spreading:
         sessions = {id: worker.staying for id, worker in open.items()}
         for id, count in self._balance.orders(sessions, self._monotonic()).items():
             self._note(f"{open[id].name} is to move {count} of its {sessions[id]} sessions to others")
-            self._order(open[id], count)
+            self._orders.shed(open[id], count)
 
     def _empty_those_cut_off(self) -> None:
         """The primary holds the lease, so that the store can be had; but not from everywhere."""
@@ -83,18 +82,11 @@ class Spreading:
         for worker in [one for one in self._emptied if one not in self._cut_off or not is_there_room]:
             self._emptied.discard(worker)
             if worker in workers and not worker.draining:
-                self._order(worker, 0)  # whoever has not moved yet may stay
+                self._orders.shed(worker, 0)  # whoever has not moved yet may stay
         if not is_there_room:
             return
         for worker, since in self._cut_off.items():
             if now - since >= PATIENCE_SECONDS and worker.staying and worker not in self._emptied:
                 self._emptied.add(worker)
                 self._note(f"{worker.name} cannot reach the store: its {worker.staying} sessions are to move")
-                self._order(worker, worker.staying, soon=1)
-
-    def _order(self, worker: Worker[Link], count: int, soon: int = 0) -> None:
-        told = worker.link.callRemote(Shed, epoch=self._epoch, count=count, soon=soon)
-        told.addErrback(self._not_told, worker)
-
-    def _not_told(self, failure: Failure, worker: Worker[Link]) -> None:
-        self._log.info("{name} went before it answered: {why}", name=worker.name, why=failure.value)
+                self._orders.shed(worker, worker.staying, soon=True)

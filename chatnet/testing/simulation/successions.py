@@ -55,15 +55,15 @@ class Successions:
         real_register, real_lost, real_command = Cluster.register, Cluster.lost, wiring._command
 
         def register(cluster: Cluster, identity: WorkerIdentity, link: Link) -> Worker[Link]:
-            self._here[cluster._epoch].setdefault(identity.id, self._simulation.now)
+            self._here[cluster._orders.epoch].setdefault(identity.id, self._simulation.now)
             return real_register(cluster, identity, link)
 
         def lost(cluster: Cluster, worker: Worker[Link], hung: bool) -> None:
             real_lost(cluster, worker, hung)
             id = worker.identity.id
             if all(other.identity.id != id for other in cluster._registry.workers()):
-                self._here[cluster._epoch].pop(id, None)
-                self._gone[cluster._epoch][id] = self._simulation.now
+                self._here[cluster._orders.epoch].pop(id, None)
+                self._gone[cluster._orders.epoch][id] = self._simulation.now
 
         def command(*parts: Any) -> Primary:
             world: World = parts[1]

@@ -1,0 +1,64 @@
+"""What workers and replicas are told to do, each order with its epoch: if that is over, nobody obeys."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatnet.link import Link
+from chatnet.wire.arguments import Command
+from chatnet.wire.cluster import Kill, Shed, Shutdown, SpawnWorkers, WorkerIdentity
+
+
+class Subordinate(Protocol):
+    """A worker or a replica, for as long as its link lasts."""
+
+    @property
+    def name(self) -> str:
+        """It in a sentence."""
+
+    @property
+    def link(self) -> Link:
+        """The link to it."""
+
+
+class Orders:
+    """Gives the orders of the primary of ``epoch``.
+
+    Each fires with whether it is known to be obeyed. If not, it was refused, or its link was lost: that is
+    logged, and no more is done about it here. What became of it shows in who is linked, and what they report.
+    """
+
+    _log = Logger()
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def stop(self, who: Subordinate) -> Deferred[bool]:
+        """Stop as for SIGTERM."""
+        return self._give(who, Shutdown)
+
+    def shed(self, worker: Subordinate, count: int, soon: bool = False) -> Deferred[bool]:
+        """Have ``count`` sessions move to other workers, and no others; ``soon`` hurries them."""
+        return self._give(worker, Shed, count=count, soon=int(soon))
+
+    def keep_workers(self, worker: Subordinate, count: int) -> Deferred[bool]:
+        """Keep ``count`` workers running beside yourself, as your children."""
+        return self._give(worker, SpawnWorkers, count=count)
+
+    def kill(self, worker: Subordinate, hung: WorkerIdentity) -> Deferred[bool]:
+        """Kill ``hung``, which is of your host."""
+        return self._give(worker, Kill, pid=hung.pid, started=hung.started)
+
+    def _give(self, who: Subordinate, order: type[Command], **arguments: Any) -> Deferred[bool]:
+        answered = who.link.callRemote(order, epoch=self.epoch, **arguments)
+        return answered.addCallbacks(lambda _: True, self._not_obeyed, errbackArgs=(who, order))
+
+    def _not_obeyed(self, failure: Failure, who: Subordinate, order: type[Command]) -> bool:
+        self._log.info(
+            "{name} did not obey {order}: {why}", name=who.name, order=order.__name__, why=failure.value
+        )
+        return False
