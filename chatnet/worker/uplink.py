@@ -29,8 +29,13 @@ from chatnet.worker.whereabouts import Whereabouts
 
 CONNECT_SECONDS = 1.0
 """How long a master may take to accept a connection, and again to prove the token."""
-SHORTEST_DELAY, LONGEST_DELAY = 0.02, 1.0
-"""Between two attempts to reach a master pass so many seconds, at random, and longer from one to the next."""
+LEADER_SECONDS = 0.5
+"""How long the store may take to say who leads."""
+SHORTEST_DELAY, LONGEST_DELAY = 0.02, 0.5
+"""Between two attempts to reach a master pass so many seconds, at random, and longer from one to the next.
+
+A primary of this host that begins just after it was asked is asked again before it misses us, which is after
+three seconds: though one dead host is asked in between, and the store hangs."""
 REFUSED_DELAY = 10.0
 """A master that knows another token, or another protocol, is asked again after so many seconds."""
 ABANDONED_SECONDS = 60
@@ -207,7 +212,7 @@ class Uplink(Service):
     async def _leader(self) -> Address | None:
         asking = Deferred.fromCoroutine(self._worker.leader())
         try:
-            return await asking.addTimeout(CONNECT_SECONDS, self._reactor)
+            return await asking.addTimeout(LEADER_SECONDS, self._reactor)
         except TimeoutError:
             return None  # the store is away, or hangs: the masters that were named may be there
 

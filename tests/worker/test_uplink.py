@@ -20,6 +20,7 @@ from chatnet.entries import Entry
 from chatnet.errors import StaleEpoch
 from chatnet.gate import Gate
 from chatnet.link import Link, Locator
+from chatnet.master.missing import LOOK_SECONDS, RETURN_SECONDS
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.store.remote import RemoteLog
@@ -38,6 +39,7 @@ from chatnet.wire.log import Committed, Follow, ReadHead
 from chatnet.worker.uplink import (
     ABANDONED_SECONDS,
     CONNECT_SECONDS,
+    LEADER_SECONDS,
     LONGEST_DELAY,
     REFUSED_DELAY,
     SHORTEST_DELAY,
@@ -168,7 +170,7 @@ class Worker:
 class Up:
     """An uplink that was started."""
 
-    def __init__(self, *masters: str) -> None:
+    def __init__(self, *masters: str, chance: random.Random | None = None) -> None:
         self.reactor = Reactor()
         self.worker = Worker()
         self.log, self.stopped = self.worker.log, self.worker.stopped
@@ -180,7 +182,7 @@ class Up:
             outboxes,
             Pulse(self.reactor, self.reactor.seconds, 0.25, 1.0, 3.0),
             self.reactor,
-            random.Random(1),
+            chance or random.Random(1),
             lambda size: b"e" * size,
         )
         self.uplink.startService()
@@ -224,7 +226,7 @@ def test_what_is_committed_goes_to_the_log() -> None:
 
 
 def test_it_goes_round_the_masters_with_growing_delays() -> None:
-    """Nobody here: the next one, a moment later; never more than a second apart."""
+    """Nobody here: the next one, a moment later; and never more than half a second apart."""
     up = Up("one", "two", "three")
     asked, times = [], []
     for _ in range(30):
@@ -236,7 +238,7 @@ def test_it_goes_round_the_masters_with_growing_delays() -> None:
     gaps = [later - sooner for sooner, later in pairwise(times)]
     assert all(SHORTEST_DELAY <= gap <= LONGEST_DELAY + 0.02 for gap in gaps)
     assert gaps[0] < 0.15
-    assert max(gaps) > 0.5
+    assert max(gaps) > LONGEST_DELAY / 2
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError, TimeoutError, DNSLookupError])
@@ -477,8 +479,38 @@ def test_a_store_that_hangs_holds_nobody_up() -> None:
     up = Up("one")
     up.worker.leads = Deferred()
     up.reactor.refuse()
-    up.reactor.pass_time(1.2)
+    up.reactor.pass_time(LEADER_SECONDS + 0.15)
     assert up.reactor.refuse() == "one"
+
+
+class Slowest(random.Random):
+    """Each delay is as long as it can be."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+def test_a_primary_of_this_host_is_found_before_it_misses_this_worker() -> None:
+    """Though it begins just after it was asked, where it was before is a dead host, and the store hangs."""
+    up = Up("here", chance=Slowest())
+    up.worker.leads, up.worker.has_store = Address("there", 1), True
+    up.reactor.refuse()
+
+    def until_it_asks() -> None:
+        while not up.reactor.tcpClients:
+            up.reactor.pass_time(0.05)
+
+    for host in ("there", "here") * 6:  # until it has become slow
+        until_it_asks()
+        assert up.reactor.refuse() == host
+    asked = up.reactor.seconds()
+    until_it_asks()
+    up.reactor.pass_time(CONNECT_SECONDS)
+    up.worker.leads = Deferred()
+    assert up.reactor.refuse(TimeoutError) == "there"
+    until_it_asks()
+    assert up.reactor.refuse() == "here"
+    assert up.reactor.seconds() - asked < RETURN_SECONDS - LOOK_SECONDS
 
 
 @pytest.mark.parametrize(
