@@ -30,7 +30,9 @@ class Options(ProgramOptions):
 
     def parseArgs(self, *names: str) -> None:
         if len(names) != 1:
-            raise usage.UsageError("chat-client takes one name: twistd -n chat-client NAME.")
+            raise usage.UsageError(
+                "chat-client takes one name, and options before it: twistd -n chat-client [options] NAME."
+            )
         try:
             self["name"] = fold_name(names[0])
         except BadName as error:

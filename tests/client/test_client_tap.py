@@ -41,6 +41,12 @@ def test_a_wrong_name_is_one_sentence(arguments: tuple[str, ...]) -> None:
     assert str(raised.value).endswith(".")
 
 
+def test_options_behind_the_name_are_told_where_to_go() -> None:
+    """There Twisted takes them for more names."""
+    with pytest.raises(usage.UsageError, match="options before it"):
+        parse("alice", "--plain")
+
+
 def test_twistd_s_own_log_and_pid_stay_off_the_terminal_and_the_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
