@@ -117,6 +117,11 @@ class Reactor(MemoryReactorClock):
             self.advance(0.05)
             self.settle()
 
+    def pass_until_asked(self) -> None:
+        """Until somebody connects."""
+        while not self.tcpClients:
+            self.advance(0.01)
+
 
 class Worker:
     """A worker on the primary's log, and what it was told."""
@@ -232,8 +237,7 @@ def test_it_goes_round_the_masters_with_growing_delays() -> None:
     for _ in range(30):
         asked.append(up.reactor.refuse())
         times.append(up.reactor.seconds())
-        while not up.reactor.tcpClients:
-            up.reactor.advance(0.01)
+        up.reactor.pass_until_asked()
     assert asked == ["one", "two", "three"] * 10
     gaps = [later - sooner for sooner, later in pairwise(times)]
     assert all(SHORTEST_DELAY <= gap <= LONGEST_DELAY + 0.02 for gap in gaps)
@@ -496,19 +500,15 @@ def test_a_primary_of_this_host_is_found_before_it_misses_this_worker() -> None:
     up.worker.leads, up.worker.has_store = Address("there", 1), True
     up.reactor.refuse()
 
-    def until_it_asks() -> None:
-        while not up.reactor.tcpClients:
-            up.reactor.pass_time(0.05)
-
     for host in ("there", "here") * 6:  # until it has become slow
-        until_it_asks()
+        up.reactor.pass_until_asked()
         assert up.reactor.refuse() == host
     asked = up.reactor.seconds()
-    until_it_asks()
+    up.reactor.pass_until_asked()
     up.reactor.pass_time(CONNECT_SECONDS)
     up.worker.leads = Deferred()
     assert up.reactor.refuse(TimeoutError) == "there"
-    until_it_asks()
+    up.reactor.pass_until_asked()
     assert up.reactor.refuse() == "here"
     assert up.reactor.seconds() - asked < RETURN_SECONDS - LOOK_SECONDS
 
