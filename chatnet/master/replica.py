@@ -133,6 +133,7 @@ class Replica(ReconnectingClientFactory):
         self._attached = False
         self._going: Deferred[None] | None = None
         self._dialing = False
+        self._asked: Address | None = None
         self._sent_on: Address | None = None
         self._since: float | None = None
         self._how = ""
@@ -167,6 +168,8 @@ class Replica(ReconnectingClientFactory):
     @property
     def primary(self) -> str:
         """Where the primary is, as far as is known; else empty."""
+        if self._attached:
+            return str(self._asked)  # where the store could not name it, another replica has
         return "" if self._holder is None else self._holder.address
 
     def _seek(self) -> None:
@@ -199,7 +202,7 @@ class Replica(ReconnectingClientFactory):
         if where is None:
             self.retry()
             return
-        host, port = where
+        host, port = self._asked = where
         self._dialing = True
         self.connector = self._reactor.connectTCP(host, port, self, timeout=CONNECT_SECONDS)
 
