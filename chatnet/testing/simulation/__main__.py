@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from statistics import median
 
 from chatnet.testing.simulation import nemesis, outages
-from chatnet.testing.simulation.run import Scale, Verdict, run
+from chatnet.testing.simulation.run import Scale, Verdict, hush, run
 
 RUNS_PER_PROCESS = 100
 """After so many runs a real process is replaced: what they leave in memory is of no interest."""
@@ -137,12 +137,13 @@ def _of(seed: int, scale: Scale, store: str) -> Scale:
 def _verdicts(first: int, seeds: int, scale: Scale, store: str, jobs: int) -> Iterator[Verdict]:
     """The verdicts on the seeds, in order."""
     numbers = range(first, first + seeds)
+    hush()
     if jobs == 1 or seeds == 1:
         yield from (run(seed, _of(seed, scale, store)) for seed in numbers)
         return
     size = jobs * RUNS_PER_PROCESS
     for start in range(0, seeds, size):
-        pool = ProcessPoolExecutor(jobs, get_context("spawn"))
+        pool = ProcessPoolExecutor(jobs, get_context("spawn"), hush)
         try:
             some = numbers[start : start + size]
             yield from pool.map(run, some, [_of(seed, scale, store) for seed in some])

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from twisted.logger import globalLogBeginner
+
 from chatnet.entries import Entry, Memberships, visible
 from chatnet.master.balance import GAP, SHARE
 from chatnet.testing.checker import check
@@ -247,6 +249,12 @@ def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
             stays[entry.user].apply(entry)
     posts = [entry for entry in reversed(log) if entry.kind == "post"]
     return {user: next((post.seq for post in posts if visible(post, user, stays[user])), 0) for user in users}
+
+
+def hush() -> None:
+    """Log nothing, in a process for runs alone: each hears all of its own, and what it leaves has nothing to
+    say when it is collected."""
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
 
 
 def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bool = False) -> Verdict:
