@@ -137,7 +137,6 @@ def _of(seed: int, scale: Scale, store: str) -> Scale:
 def _verdicts(first: int, seeds: int, scale: Scale, store: str, jobs: int) -> Iterator[Verdict]:
     """The verdicts on the seeds, in order."""
     numbers = range(first, first + seeds)
-    hush()
     if jobs == 1 or seeds == 1:
         yield from (run(seed, _of(seed, scale, store)) for seed in numbers)
         return
@@ -176,4 +175,5 @@ def _shortest(seed: int, scale: Scale) -> str:
 
 
 if __name__ == "__main__":
+    hush()
     sys.exit(main())
