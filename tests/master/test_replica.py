@@ -102,8 +102,23 @@ class Stage:
         while wire.pump():
             self.reactor.advance(0)
         if wire.client_transport.lost is not None:
-            factory.clientConnectionLost(None, Failure(ConnectionDone()))
+            self.lose(wire)
         return wire
+
+    def lose(self, wire: Loopback) -> None:
+        """The connection is lost; the factory hears of it, too, as from a real connector."""
+        wire.cut()
+        self.replica.clientConnectionLost(None, Failure(ConnectionDone()))
+
+
+@pytest.fixture
+def sent_on() -> Stage:
+    """The store is away, and another replica has sent this one to beta, which it asks now."""
+    stage = Stage()
+    stage.store.names = None
+    stage.answer("beta:64480")
+    assert stage.asked() == "beta:64480"
+    return stage
 
 
 def test_it_says_who_holds_the_lease() -> None:
@@ -114,24 +129,14 @@ def test_it_says_who_holds_the_lease() -> None:
     assert stage.replica.primary == "alpha:64480"
 
 
-def test_one_that_was_sent_on_while_the_store_was_away_says_where_it_stands_by() -> None:
+def test_one_that_was_sent_on_while_the_store_was_away_says_where_it_stands_by(sent_on: Stage) -> None:
     """Or whoever knows no other master, as workers that were started on this host, would look for ever."""
-    stage = Stage()
-    stage.store.names = None
-    stage.answer("beta:64480")
-    assert stage.asked() == "beta:64480"
-    assert stage.replica.primary == ""
-    stage.answer(Primary())
-    assert stage.replica.primary == "beta:64480"
+    assert sent_on.replica.primary == ""
+    sent_on.answer(Primary())
+    assert sent_on.replica.primary == "beta:64480"
 
 
-def test_when_that_is_lost_it_does_not_say_so_any_more() -> None:
+def test_when_that_is_lost_it_does_not_say_so_any_more(sent_on: Stage) -> None:
     """Who asks then is not sent to the dead."""
-    stage = Stage()
-    stage.store.names = None
-    stage.answer("beta:64480")
-    stage.asked()
-    wire = stage.answer(Primary())
-    wire.cut()
-    stage.replica.clientConnectionLost(None, Failure(ConnectionDone()))
-    assert stage.replica.primary == ""
+    sent_on.lose(sent_on.answer(Primary()))
+    assert sent_on.replica.primary == ""
