@@ -47,6 +47,7 @@ class Story:
     events: list[Event] = field(default_factory=list)
     log: list[Entry] = field(default_factory=list)
     settled: bool = True
+    alone: bool = True
 
     def add(self, kind: type[Event], client: str = "bob/1", /, **fields: Any) -> None:
         """Something happens."""
@@ -80,7 +81,7 @@ class Story:
 
     def broken(self) -> list[str]:
         """How it breaks promises."""
-        return check(Evidence(self.events, self.log, self.settled))
+        return check(Evidence(self.events, self.log, self.settled, self.alone))
 
     def without(self, *seqs: int) -> list[Entry]:
         """The log without some entries, dense again."""
@@ -189,6 +190,16 @@ def test_what_was_seen_and_is_not_in_the_log(good: Story) -> None:
 def test_a_log_with_a_hole(good: Story) -> None:
     good.log = [renumbered(entry, entry.seq + (entry.seq > 7)) for entry in good.log]
     only(good, "durable", "the log has 9 where 8 should be")
+
+
+def test_the_entries_of_others_who_recorded_nothing(good: Story) -> None:
+    """They are no fault where others are expected; what the recorded users did not send is one all the same."""
+    good.append("register", "mallory", "mallory", "sha256:…", 2000)
+    good.append("post", "mallory", "mallory", "mine", 2001)
+    good.alone = False
+    assert good.broken() == []
+    good.append("post", "bob", "bob", "not mine", 2002)
+    assert any("nobody ever sent" in violation for violation in good.broken())
 
 
 def test_a_user_registered_twice_or_by_nobody(good: Story) -> None:

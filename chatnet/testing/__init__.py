@@ -11,6 +11,8 @@ commanding  who commanded when, by the masters' logs and by the lease
 talkers     a process of recorded users, on the real reactor
 conversation  that process, as a test starts it and hears from it
 felt        what users felt of a fault
+vitals      what processes use, how long they wait for a processor, what they log
+beside      honest users beside an attack, and whether they notice
 chaos       real processes killed and stopped while they talk, and the verdict
 demo        two users chat for thirty seconds while processes are killed, and the verdict
 simulation  a whole cluster in virtual time, from one seed

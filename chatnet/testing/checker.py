@@ -222,6 +222,8 @@ def _seen_and_gone(evidence: Evidence) -> Violations:
 def _of_nobody(evidence: Evidence) -> Violations:
     registered: set[str] = set()
     for entry in evidence.log:
+        if not evidence.alone and entry.user not in evidence.users:
+            continue
         if entry.kind == "register":
             if entry.user in registered or entry.user not in evidence.users:
                 yield f"{entry.user} was registered at {entry.seq}, by nobody or not for the first time"

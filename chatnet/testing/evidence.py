@@ -54,12 +54,16 @@ class Evidence:
     """What all users recorded, in the order in which it happened, and the whole final ``log``.
 
     ``settled``: the run ended in peace, with everybody connected and all that they sent answered.
+    ``alone``: nobody used the cluster but them; else there are entries of others, who recorded nothing.
     """
 
-    def __init__(self, events: Sequence[Event], log: Sequence[Entry], settled: bool = True) -> None:
+    def __init__(
+        self, events: Sequence[Event], log: Sequence[Entry], settled: bool = True, alone: bool = True
+    ) -> None:
         self.events = events
         self.log = log
         self.settled = settled
+        self.alone = alone
 
     def entry(self, seq: int) -> Entry | None:
         """What the log has at ``seq``."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from chatnet.testing.history import Acknowledged, Event, LoggedIn, Lost, Sent, Started
+from chatnet.testing.history import Acknowledged, Event, LoggedIn, Lost, Sent, Started, Stopped, Took
 
 
 class Felt:
@@ -24,13 +25,50 @@ class Felt:
             (seconds for client, seconds in waits if client not in disturbed), default=0.0
         )
         self.away = max(_between(later, Lost), default=0.0)
-        self.placing = max(_between(later, Started), default=0.0)
+        self.placing = max((wait.seconds for wait in logins(later)), default=0.0)
 
     def __str__(self) -> str:
         return (
             f"an answer took {self.longest:.2f} s at most, {self.by_the_undisturbed:.2f} s without a loss; "
             f"{self.away:.2f} s without a connection; newcomers placed within {self.placing:.2f} s"
         )
+
+
+@dataclass(frozen=True)
+class Wait:
+    """For something that began at ``since``, and took so many ``seconds``."""
+
+    since: float
+    seconds: float
+
+
+def posts(events: Iterable[Event]) -> Iterator[Wait]:
+    """Each wait for an acknowledgement of a draft, and of each reader for a post."""
+    sent: dict[bytes, float] = {}
+    for event in events:
+        match event:
+            case Sent():
+                sent[event.key] = event.time
+            case Acknowledged() if event.key in sent:
+                yield Wait(sent[event.key], event.time - sent[event.key])
+            case Took() if event.entry.key in sent:
+                yield Wait(sent[event.entry.key], event.time - sent[event.entry.key])
+
+
+def logins(events: Iterable[Event]) -> Iterator[Wait]:
+    """Each wait of a client that began to be logged in; those who still wait have waited until now."""
+    since: dict[str, float] = {}
+    now = 0.0
+    for event in events:
+        now = event.time
+        match event:
+            case Started():
+                since[event.client] = now
+            case LoggedIn() | Stopped() if event.client in since:
+                began = since.pop(event.client)
+                yield Wait(began, now - began)
+    for began in since.values():
+        yield Wait(began, now - began)
 
 
 def _waits(events: Iterable[Event]) -> Iterator[tuple[float, str, float]]:

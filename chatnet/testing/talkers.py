@@ -32,13 +32,16 @@ from chatnet.world import World
 
 LOOK_SECONDS = 0.05
 """How often one looks whether something has come true."""
+GUESTS = 6
+"""How many visitors there are: they come again and again."""
 
 
 class Talkers:
     """Users by the given names; together they make ``rate`` posts a second. ``say`` prints a line.
 
     Each follows the ``follow`` users next to them. While they post, ``newcomers`` others a second come for
-    the first time, and go as soon as they are logged in.
+    the first time, and ``visitors`` a second come again, by turns with their ticket and with their secret;
+    all of these go as soon as they are logged in.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Talkers:
         rate: float,
         follow: int,
         newcomers: float,
+        visitors: float,
         keep: Callable[[Event], object],
         say: Callable[[str], object],
     ) -> None:
@@ -57,6 +61,7 @@ class Talkers:
         self._follow = follow
         self._masters = masters
         self._newcomers = newcomers
+        self._visitors = visitors
         self._visits: list[Deferred[None]] = []
         self._keep = keep
         self._say = say
@@ -76,15 +81,20 @@ class Talkers:
         for user in self.users:
             user.start()
         await self._until(lambda: all(user.is_connected for user in self.users))
+        for number in range(GUESTS if self._visitors else 0):
+            await self._visit(f"guest{number}")
         for place, user in enumerate(self.users):
             for step in range(1, self._follow + 1):
                 user.join(self._next(place, step).name)
             user.chat()
         await self._until(self._is_settled)
         self._say("ready")
-        coming = Deferred.fromCoroutine(self._let_come())
+        coming = [
+            Deferred.fromCoroutine(self._let_come(self._newcomers, self._newcomer)),
+            Deferred.fromCoroutine(self._let_come(self._visitors, self._visitor)),
+        ]
         await self._post_until_hushed()
-        await coming
+        await gatherResults(coming)
         await gatherResults(self._visits)
         await self._until(lambda: all(not user.waiting for user in self.users))
         # A mention reaches all, so that all have something to read behind the last post.
@@ -106,21 +116,29 @@ class Talkers:
             due = began + number / self._rate
             await deferLater(self._world.reactor, max(0.0, due - self._world.monotonic()))
 
-    async def _let_come(self) -> None:
-        while self._newcomers and "hush" not in self._words:
-            self._visits.append(Deferred.fromCoroutine(self._visit(f"new{len(self._visits)}")))
-            await deferLater(self._world.reactor, 1 / self._newcomers)
+    async def _let_come(self, rate: float, come: Callable[[int], Deferred[None]]) -> None:
+        number = 0
+        while rate and "hush" not in self._words:
+            self._visits.append(come(number))
+            number += 1
+            await deferLater(self._world.reactor, 1 / rate)
 
-    async def _visit(self, name: str) -> None:
-        user = self._user(name)
+    def _newcomer(self, number: int) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._visit(f"new{number}"))
+
+    def _visitor(self, number: int) -> Deferred[None]:
+        turn, guest = divmod(number, GUESTS)
+        return Deferred.fromCoroutine(self._visit(f"guest{guest}", number + 2, (turn + guest) % 2 == 0))
+
+    async def _visit(self, name: str, run: int = 1, keeps_ticket: bool = True) -> None:
+        user = self._user(name, run, keeps_ticket)
         user.start()
         await self._until(lambda: user.is_connected or user.has_given_up)
         await user.stop()
 
-    def _user(self, name: str) -> User:
-        return User(
-            name, self._masters, self._world, Recorder(f"{name}/1", self._kept, self._world.monotonic)
-        )
+    def _user(self, name: str, run: int = 1, keeps_ticket: bool = True) -> User:
+        record = Recorder(f"{name}/{run}", self._kept, self._world.monotonic)
+        return User(name, self._masters, self._world, record, keeps_ticket)
 
     def _next(self, place: int, step: int) -> User:
         return self.users[(place + step) % len(self.users)]
@@ -189,9 +207,8 @@ async def _main(world: World, chosen: argparse.Namespace, lines: BinaryIO) -> No
 
     names = [f"user{number}" for number in range(chosen.users)]
     follow = chosen.users - 1 if chosen.follow is None else chosen.follow
-    talkers = Talkers(
-        world, parse_masters(chosen.master), names, chosen.rate, follow, chosen.newcomers, keep, _say
-    )
+    coming = (chosen.newcomers, chosen.visitors)
+    talkers = Talkers(world, parse_masters(chosen.master), names, chosen.rate, follow, *coming, keep, _say)
     StandardIO(Commands(talkers, lambda: _end_all(chosen.mark)), reactor=world.reactor)
     try:
         await talkers.talk()
@@ -208,6 +225,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=30.0, help="posts a second, of all together")
     parser.add_argument("--follow", type=int, help="how many others each follows; without it, all")
     parser.add_argument("--newcomers", type=float, default=0.0, help="how many others come a second")
+    parser.add_argument("--visitors", type=float, default=0.0, help="how many others come again a second")
     parser.add_argument("--history", type=Path, required=True, help="the file to record to")
     parser.add_argument("--log", type=Path, required=True, help="the file for what goes wrong")
     parser.add_argument("--mark", required=True, help="NAME=VALUE in the environment of what is to be killed")

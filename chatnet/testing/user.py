@@ -105,6 +105,14 @@ class RecordedIdentity(Identity):
         return how
 
 
+class ForgetfulIdentity(RecordedIdentity):
+    """One that keeps no ticket: each login is by secret."""
+
+    @property
+    def ticket(self) -> bytes | None:
+        return None
+
+
 class RecordedConnection(Connection):
     """The real connection; its drafts are recorded."""
 
@@ -161,16 +169,27 @@ class RecordedConnection(Connection):
 
 
 class User:
-    """One client of ``name``, who is played. What it is told to do goes on until it is done."""
+    """One client of ``name``, who is played. What it is told to do goes on until it is done.
+
+    Without ``keeps_ticket`` it logs in by its secret each time.
+    """
 
     _log = Logger()
 
-    def __init__(self, name: str, masters: Sequence[Address], world: World, record: Recorder) -> None:
+    def __init__(
+        self,
+        name: str,
+        masters: Sequence[Address],
+        world: World,
+        record: Recorder,
+        keeps_ticket: bool = True,
+    ) -> None:
         reactor = world.reactor
         self.name = name
         self._record = record
         directory = config_directory(world.environ)
-        self._identity = RecordedIdentity(world.files, directory, masters, name, world.entropy)
+        kind = RecordedIdentity if keeps_ticket else ForgetfulIdentity
+        self._identity = kind(world.files, directory, masters, name, world.entropy)
         self._connection = RecordedConnection(
             record,
             Finder(reactor, Outboxes(reactor), masters),

@@ -1,0 +1,59 @@
+"""Honest users beside an attack, over each store: see chatnet.testing.beside."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatnet.entries import Entry
+from chatnet.testing.beside import Beside
+from chatnet.testing.chaos import final_log
+from chatnet.testing.postgres import Server, whole_log
+from chatnet.testing.processes import Cluster
+
+MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The one PostgreSQL server of this run; each test takes a fresh place in it."""
+    server = Server(None, "-c", "fsync=off")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """Where a cluster may write. In memory, where there is such a place: else the disk, which other programs
+    use as well, would be among what is measured."""
+    if not MEMORY.is_dir():
+        yield tmp_path / "cluster"
+        return
+    directory = Path(tempfile.mkdtemp(prefix="chatnet-hostile-", dir=MEMORY))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def beside(request: pytest.FixtureRequest, place: Path) -> Iterator[Beside]:
+    """Honest users of a cluster that is up. After the test they go home, and all promises were kept."""
+    url = request.getfixturevalue("server").fresh() if request.param == "postgresql" else ""
+    cluster = Cluster(place, environ={"CHATNET_STORE": url} if url else {})
+
+    def read_log() -> list[Entry]:
+        return whole_log(url) if url else final_log(cluster.data / "log.sqlite", place / "copy")
+
+    users = Beside(cluster, read_log)
+    try:
+        users.start()
+        yield users
+        users.close()
+    finally:
+        cluster.close()

@@ -1,0 +1,48 @@
+"""The honest users beside an attack notice what they must: a server that stands still, one that dies."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from chatnet.testing.beside import Beside
+from chatnet.testing.processes import runs, send, wait_until
+
+
+def lasts(seconds: float) -> None:
+    """That much time passes."""
+    end = time.monotonic() + seconds
+    wait_until("the time is over", lambda: time.monotonic() > end, seconds + 30)
+
+
+def stands_still(pid: int) -> None:
+    """For half a second, within some three."""
+    lasts(1)
+    send(pid, signal.SIGSTOP)
+    lasts(0.5)
+    send(pid, signal.SIGCONT)
+    lasts(2)
+
+
+def test_nothing_is_noticed_where_nothing_is_done(beside: Beside) -> None:
+    """No attack, no complaint: on a busy machine, too."""
+    with beside.attacked():
+        lasts(4)
+
+
+def test_half_a_second_of_a_worker_is_noticed(beside: Beside) -> None:
+    """One of three workers stands still for half a second: posts were late."""
+    worker = next(pid for pid in beside.pids if runs(pid, "chat-worker"))
+    with pytest.raises(AssertionError, match="a post took"), beside.attacked():
+        stands_still(worker)
+    beside.forget()
+
+
+def test_a_process_that_dies_is_noticed(beside: Beside) -> None:
+    """Even if nobody felt it: a replica."""
+    replica = [pid for pid in beside.pids if runs(pid, "chat-master")][-1]
+    with pytest.raises(AssertionError, match=f"process {replica} of the cluster is gone"), beside.attacked():
+        send(replica, signal.SIGKILL)
+    beside.forget()
