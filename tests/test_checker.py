@@ -193,7 +193,7 @@ def test_a_log_with_a_hole(good: Story) -> None:
 
 
 def test_the_entries_of_others_who_recorded_nothing(good: Story) -> None:
-    """They are no fault where others are expected; what the recorded users did not send is one all the same."""
+    """They are no fault where others are expected; what a recorded user never sent is one."""
     good.append("register", "mallory", "mallory", "sha256:…", 2000)
     good.append("post", "mallory", "mallory", "mine", 2001)
     good.alone = False
