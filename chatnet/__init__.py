@@ -1,6 +1,9 @@
 """chatnet: a chat service that does not lose a message. The map, one line per module:
 
-entries     entries, drafts, names, topics, mentions, and who sees a post                     pure
+entries     entries, drafts, where a post is heard, and who sees it                           pure
+names       names, topics and rooms in their one spelling, and which of them a text names     pure
+ignorable   what cannot be seen in a text                                                     pure
+form        what a text, and a draft, itself shows to be wrong                                pure
 errors      every error that a peer can be told, with its sentence
 addresses   HOST:PORT                                                                         pure
 auth        the cluster's token, users' secrets, tickets

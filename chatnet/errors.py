@@ -93,21 +93,6 @@ class PrimaryThere(ChatnetError):
     sentence = "The primary itself runs on {host}: it has to hand over to another host first."
 
 
-class BadName(ChatnetError):
-    code = b"BAD_NAME"
-    sentence = "{name} is not a name: a name has 1 to 32 of the letters a-z, digits, - and _."
-
-
-class BadRoom(ChatnetError):
-    code = b"BAD_ROOM"
-    sentence = "{room} is not a room: a room is a user's name, or # and 1 to 64 letters, digits, - and _."
-
-
-class BadText(ChatnetError):
-    code = b"BAD_TEXT"
-    sentence = "{why}"
-
-
 class BadSecret(ChatnetError):
     code = b"BAD_SECRET"
     sentence = "{why}"
@@ -146,6 +131,27 @@ class Refusal(ChatnetError):
     """The log's final no to one draft. Its neighbours are not touched."""
 
     code = b"REFUSED"
+
+
+class BadName(Refusal):
+    code = b"BAD_NAME"
+    sentence = (
+        "{name} is not a name: a name has 1 to 32 of the letters a-z, digits, - and _, begins with a letter "
+        "or digit, and is none of all, here, everyone, channel, admin, root, system, chatnet and mods."
+    )
+
+
+class BadRoom(Refusal):
+    code = b"BAD_ROOM"
+    sentence = (
+        "{room} is not a room: a room is a user's name, or # and 1 to 64 letters, digits, - and _, "
+        "the first a letter or digit."
+    )
+
+
+class BadText(Refusal):
+    code = b"BAD_TEXT"
+    sentence = "{why}"
 
 
 class NameTaken(Refusal):
@@ -194,6 +200,9 @@ REFUSALS: dict[bytes, type[Refusal]] = {
     kind.code: kind
     for kind in (
         Refusal,
+        BadName,
+        BadRoom,
+        BadText,
         NameTaken,
         KeyReused,
         NoSuchUser,

@@ -13,8 +13,9 @@ from twisted.python.failure import Failure
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
 from chatnet.client.text import printable
-from chatnet.entries import Entry, check_text
+from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
+from chatnet.form import check_text
 from chatnet.wire.session import Join, Leave, List
 
 PIPELINE = 1_000

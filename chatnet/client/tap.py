@@ -9,8 +9,8 @@ from twisted.python import usage
 
 from chatnet.client.identity import config_directory
 from chatnet.client.service import build
-from chatnet.entries import fold_name
 from chatnet.errors import BadName, CannotStart
+from chatnet.names import fold_name
 from chatnet.options import MASTER_HELP, ProgramOptions
 from chatnet.world import World
 

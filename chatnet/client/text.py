@@ -10,5 +10,5 @@ _UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud8
 
 
 def printable(text: str) -> str:
-    """``text`` on one line, without what a terminal would obey."""
-    return _UNSAFE.sub("", text)
+    """``text`` on one line, its line feeds shown as such, without what a terminal would obey."""
+    return _UNSAFE.sub("", text.replace("\n", "⏎"))

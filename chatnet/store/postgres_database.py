@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from chatnet.entries import Draft, Entry, places
 from chatnet.errors import REFUSALS, CannotStart, Poison
+from chatnet.form import refusal_of_form
 from chatnet.store import Account, Feed, Outcome, Refused, Rooms, Snapshot, postgres_reads
 from chatnet.store.database import LeaseRow, Opened, Unavailable
 from chatnet.store.postgres_connection import connect, is_poison, reason
@@ -82,6 +83,12 @@ class PostgresDatabase:
         return outcomes + more_outcomes, poisoned + more_poisoned
 
     def _append(self, drafts: list[Draft], now: int) -> list[Outcome]:
+        wrong = [refusal_of_form(draft) for draft in drafts]
+        formed = [draft for draft, no in zip(drafts, wrong, strict=True) if no is None]
+        outcomes = iter(self._append_formed(formed, now) if formed else ())
+        return [Refused(no.code, str(no)) if no else next(outcomes) for no in wrong]
+
+    def _append_formed(self, drafts: list[Draft], now: int) -> list[Outcome]:
         columns = _columns(drafts)
         with self._asking():
             seqs, codes = self._one(_APPEND, (*columns, now))

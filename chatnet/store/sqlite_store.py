@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from chatnet.entries import Draft, Entry, is_topic, places
+from chatnet.entries import Draft, Entry, places
 from chatnet.errors import (
     AlreadyJoined,
     EpochLost,
@@ -24,6 +24,8 @@ from chatnet.errors import (
     Poison,
     Refusal,
 )
+from chatnet.form import refusal_of_form
+from chatnet.names import is_topic
 from chatnet.store import Outcome, Refused
 from chatnet.store.sqlite_schema import OPEN
 
@@ -128,6 +130,9 @@ class SqliteStore:
     def _apply(self, draft: Draft, now: int, batch: Batch) -> None:
         """Insert one draft's entry, and what follows from it; or find its old seq, or refuse it."""
         kind, user, room, text, key = draft.kind, draft.user, draft.room, draft.text, draft.key
+        if no := refusal_of_form(draft):
+            batch.outcomes.append(Refused(no.code, str(no)))
+            return
         if kind in _MOVES and (refused := self._refused(draft)):
             batch.outcomes.append(refused)
             return

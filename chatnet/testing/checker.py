@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
-from chatnet.entries import Entry, check_text, fold_room, is_topic
+from chatnet.entries import Entry
 from chatnet.errors import (
     AlreadyJoined,
     BadRoom,
@@ -21,6 +21,8 @@ from chatnet.errors import (
     NotJoined,
     OwnRoom,
 )
+from chatnet.form import check_text
+from chatnet.names import fold_room, is_topic
 from chatnet.store import NEWEST
 from chatnet.testing.evidence import Evidence, Reading, SentDraft, shown
 from chatnet.testing.history import (

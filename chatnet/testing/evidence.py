@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from chatnet.entries import Entry, Memberships, is_topic, places, visible
+from chatnet.entries import Entry, Memberships, places, visible
+from chatnet.names import is_topic
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 
-from chatnet.entries import Draft, Entry, Interval, Memberships, is_topic, places, visible
+from chatnet.entries import Draft, Entry, Interval, Memberships, places, visible
 from chatnet.errors import (
     AlreadyJoined,
     KeyReused,
@@ -17,6 +17,8 @@ from chatnet.errors import (
     OwnRoom,
     Refusal,
 )
+from chatnet.form import refusal_of_form
+from chatnet.names import is_topic
 from chatnet.store import NEWEST, Account, Feed, Outcome, Refused, Rooms, Snapshot
 from chatnet.store.window import Window
 
@@ -90,6 +92,8 @@ class MemoryLog:
             answer.callback(outcomes)
 
     def _accept(self, draft: Draft) -> Outcome:
+        if wrong := refusal_of_form(draft):
+            return Refused(wrong.code, str(wrong))
         old = self._keys.get((draft.user, draft.key))
         moves = draft.kind in ("join", "leave")
         before, refused = self._refused.get((draft.user, draft.key), (draft, None))

@@ -13,8 +13,9 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.auth import is_slow, matches, random_credential
-from chatnet.entries import KEY_BYTES, Draft, fold_name
+from chatnet.entries import KEY_BYTES, Draft
 from chatnet.errors import REFUSALS, NameTaken, Refusal, TryLater, WrongSecret
+from chatnet.names import fold_name
 from chatnet.store import Account, Log, Refused
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0

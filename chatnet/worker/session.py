@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +10,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.auth import Token, check_password, password_credential
-from chatnet.entries import MAX_TOPIC, Draft, Kind, check_text, fold_room
+from chatnet.entries import Draft, Kind
 from chatnet.errors import CursorAhead, Poison
+from chatnet.form import check_text
 from chatnet.link import PING, Locator
+from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
 from chatnet.store import Log, Outcome, Refused
 from chatnet.wire import session as wire
 from chatnet.worker.drafts import DraftStream
@@ -137,7 +138,7 @@ class Session(Locator):
     async def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
         async with self._turn():
             await self._own_drafts_followed()
-            rooms = await self._sessions.log.rooms(_beginning(_fold_prefix(prefix)), _beginning(after))
+            rooms = await self._sessions.log.rooms(_beginning(fold_prefix(prefix)), _beginning(after))
         joined = [room for room in rooms.names if self._resident.memberships.has(room)]
         return {"rooms": rooms.names, "joined": joined, "more": int(rooms.more)}
 
@@ -238,10 +239,6 @@ class Session(Locator):
         if self._drafts is not None and self._drafts.holding:
             self.link.silent = 0.0  # it is we who do not read
         return PING if self._listening is None else _ping_up_to(self._listening.cursor)
-
-
-def _fold_prefix(prefix: str) -> str:
-    return unicodedata.normalize("NFC", prefix.strip().lower())
 
 
 def _beginning(text: str) -> str:

@@ -78,7 +78,7 @@ def test_bad_lines_get_one_sentence_and_harm_no_other(cluster: FakeCluster, alic
         "That line is not UTF-8; it was left out.",
         "That line is longer than 64 KB; it was left out.",
         "A post has at most 2,000 characters; this one has 2,001.",
-        "A post is one line, without control characters; tabs are fine.",
+        "A post has no control characters; tabs and line feeds are fine.",
     ]
     assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["after"]
 

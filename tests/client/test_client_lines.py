@@ -41,6 +41,11 @@ def test_the_longest_line_is_taken() -> None:
     assert Lines().take("grüß dich\r\n".encode()) == ["grüß dich"]
 
 
+def test_a_line_feed_is_shown_as_such() -> None:
+    """Nobody's second line can pass for somebody else's first."""
+    assert printable("alice: hello\nbob: I agree") == "alice: hello⏎bob: I agree"
+
+
 @given(st.text())
 def test_nothing_that_a_terminal_obeys_is_printable(text: str) -> None:
     """And whatever is printable has an encoding and is one line."""

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from chatnet.entries import Draft, Entry, Interval, Memberships, is_topic, places, visible
+from chatnet.entries import Draft, Entry, Interval, Memberships, places, visible
 from chatnet.errors import (
     AlreadyJoined,
+    BadText,
     KeyReused,
     NameTaken,
     NoSuchRoom,
@@ -24,6 +25,7 @@ from chatnet.errors import (
 )
 from chatnet.link import Link, Locator
 from chatnet.master.log_server import Broadcast, LogServer
+from chatnet.names import is_topic
 from chatnet.outbox import Outboxes
 from chatnet.store import NEWEST, Account, Log, Outcome, Refused, Snapshot
 from chatnet.store.remote import RemoteLog
@@ -45,6 +47,8 @@ class Model:
 
     def append(self, draft: Draft) -> tuple[int, str] | int:
         """The seq, or the refusal's code and sentence."""
+        if draft.kind == "post" and not draft.text:
+            return said(BadText.of(why="A post has at least one character."))
         moves = draft.kind in ("join", "leave")
         if moves and (draft.user, draft.key) in self._refused:
             before, refusal = self._refused[draft.user, draft.key]

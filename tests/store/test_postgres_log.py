@@ -275,7 +275,7 @@ async def test_all_follow_what_any_appends(postgres: Server, open_log: Open, dat
 async def test_only_the_poison_is_refused(postgres: Server, open_log: Open, logged_failures: Any) -> None:
     """A draft that cannot be stored is refused, counted and logged whole; its neighbours are stored."""
     log = await open_log(postgres.fresh())
-    outcomes = await log.append([REGISTER, post(1), post(2, "a\0b"), post(3)])
+    outcomes = await log.append([REGISTER, post(1), Draft("post", "alice", "alice", "", b"short"), post(3)])
     assert [outcome for outcome in outcomes if isinstance(outcome, int)] == [1, 2, 3]
     assert isinstance(outcomes[2], Refused)
     assert log.poisoned == 1

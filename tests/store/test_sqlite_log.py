@@ -216,14 +216,13 @@ def test_a_poison_draft_is_refused_and_its_neighbours_are_not(
 ) -> None:
     """A draft on which our own code raises is refused, logged whole and counted; nothing else suffers."""
     log = disk.open()
-    poison = post(2, "half a pair: \ud800")
+    poison = Draft("post", "alice", "alice", "the key is none", b"short")
     unheard_of = Draft("dance", "alice", "alice", "", b"d" * 16)  # type: ignore[arg-type]
     outcomes = now(log.append([REGISTER, post(1), poison, post(3), unheard_of, post(1), post(4)]))
     refused = Refused(Poison.code, Poison.sentence)
     assert outcomes == [1, 2, refused, 3, refused, 2, 4]
     assert (log.poisoned, log.window.head, disk.fatal) == (2, 4, [])
-    assert len(logged_failures.flush(UnicodeEncodeError)) == 1
-    assert len(logged_failures.flush(KeyError)) == 1
+    assert len(logged_failures.flush(ValueError)) == 2
     assert now(log.append([post(5)])) == [5]
     entries = log.window.after(0)
     disk.close()
@@ -233,16 +232,18 @@ def test_a_poison_draft_is_refused_and_its_neighbours_are_not(
 def test_a_poison_register_leaves_no_user(disk: Any, now: Callable[[Any], Any], logged_failures: Any) -> None:
     """What a poison draft wrote before our code raised is undone, and so is what was remembered of it."""
     log = disk.open()
-    poison = Draft("register", "zoe", "zoe", "\ud800", b"z" * 16)
+
+    def buggy(entry: Entry) -> None:
+        log._store._register(entry)
+        raise ArithmeticError("a bug of ours")
+
+    log._store._derive["register"] = buggy
+    poison = Draft("register", "zoe", "zoe", "sha256:1", b"z" * 16)
     posting = Draft("post", "zoe", "zoe", "hi", b"p" * 16)
-    outcomes = now(log.append([REGISTER, poison, posting]))
-    assert [outcome if isinstance(outcome, int) else outcome.code for outcome in outcomes] == [
-        1,
-        b"POISON",
-        b"NO_SUCH_USER",
-    ]
+    outcomes = now(log.append([poison, posting]))
+    assert [outcome.code for outcome in outcomes] == [b"POISON", b"NO_SUCH_USER"]
     assert now(log.account("zoe")) is None
-    logged_failures.flush(UnicodeEncodeError)
+    assert len(logged_failures.flush(ArithmeticError)) == 1
 
 
 def test_a_lost_epoch_is_fatal(disk: Any, now: Callable[[Any], Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -270,6 +271,36 @@ def test_list_pages_say_what_is_joined(worker: Any) -> None:
     assert alice.ask(wire.List, prefix="B", after="")["rooms"] == ["bea", "bob"]
 
 
+MARKS = "\u0301\u0316" * 16_380
+"""As many as a value holds. To put them in order takes seconds, in which a worker would hang."""
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "refused"),
+    [
+        (wire.List, {"prefix": "#x" + MARKS, "after": ""}, None),
+        (wire.List, {"prefix": "", "after": "#x" + MARKS}, None),
+        (wire.History, {"room": "#x" + MARKS, "before": None}, BadRoom),
+        (wire.Join, {"room": "#x" + MARKS, "key": b"k" * 16}, BadRoom),
+        (wire.Leave, {"room": "x" + MARKS, "key": b"k" * 16}, BadRoom),
+        (wire.Post, {"text": "#x" + MARKS, "key": b"k" * 16}, BadText),
+        (wire.Login, {"name": "x" + MARKS, "version": VERSION, "secret": b"s" * 32}, BadName),
+    ],
+)
+def test_lengths_are_looked_at_before_all_else(
+    worker: Any, command: type[amp.Command], arguments: dict[str, Any], refused: type[Exception] | None
+) -> None:
+    """What is too long for what it is said to be costs nothing, in any command."""
+    client = worker.client() if command is wire.Login else worker.client("alice")
+    began = time.process_time()
+    if refused is None:
+        client.ask(command, **arguments)
+    else:
+        with pytest.raises(refused):
+            client.ask(command, **arguments)
+    assert time.process_time() - began < 0.5
+
+
 def test_list_knows_what_the_client_was_told(worker: Any) -> None:
     """After an acknowledged join, the list waits until this worker has followed the log to it."""
     worker.client("bob")
@@ -306,7 +337,7 @@ def test_history(worker: Any) -> None:
     [
         ("", "at least one character"),
         ("x" * 2001, "at most 2,000 characters; this one has 2,001"),
-        ("one\ntwo", "one line, without control characters"),
+        ("one\rtwo", "no control characters; tabs and line feeds are fine"),
         ("\x07", "control characters"),
         ("x" * 65_535, "at most 2,000 characters"),
     ],

@@ -11,7 +11,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 from chatnet.addresses import Address, parse_masters
-from chatnet.entries import MAX_TEXT
+from chatnet.form import MAX_TEXT
 from chatnet.testing import history
 from chatnet.testing.history import Event
 from chatnet.testing.user import Recorder, User

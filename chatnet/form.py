@@ -1,0 +1,100 @@
+"""What a text, and a draft, itself shows to be wrong. Pure.
+
+A worker says so to its client at once; the store looks again, since a worker may have a bug.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+from unicodedata import category
+
+from chatnet.entries import KEY_BYTES, Draft, Kind
+from chatnet.errors import BadName, BadRoom, BadText, Refusal
+from chatnet.ignorable import bare
+from chatnet.names import MAX_MARKS, MAX_SPELLED, fold_room, is_name, named, quoted, too_many_marks
+
+MAX_TEXT = MAX_SPELLED
+"""The longest text of a post, in characters."""
+MAX_LINE_FEEDS = 40
+MAX_PLACES = 20
+"""Where a post is heard at most, beside its author's room."""
+MAX_CREDENTIAL = 1_000
+
+_KINDS = get_args(Kind)
+
+# Control characters but tab and line feed, halves of surrogate pairs (they have no encoding), and what breaks
+# lines beside the line feed.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def check_text(text: str) -> str:
+    """``text`` as it is, or raise :class:`BadText`; the sentence says why."""
+    if why := _wrong_length(text) or _wrong_letters(text) or _wrong_places(text):
+        raise BadText.of(why=why)
+    return text
+
+
+def refusal_of_form(draft: Draft) -> Refusal | None:
+    """Why a draft cannot be in the log, whatever else is there: its user, its room or its text.
+
+    :raises ValueError: no worker makes such a draft.
+    """
+    try:
+        _check_draft(draft)
+    except Refusal as no:
+        return no
+    return None
+
+
+def _check_draft(draft: Draft) -> None:
+    if draft.kind not in _KINDS:
+        raise ValueError("There is no such kind of entry")
+    if len(draft.key) != KEY_BYTES:
+        raise ValueError(f"A key has {KEY_BYTES} bytes, and this one {len(draft.key)}")
+    if not is_name(draft.user):
+        raise BadName.of(name=quoted(draft.user))
+    if draft.kind in ("join", "leave"):
+        if fold_room(draft.room) != draft.room:
+            raise BadRoom.of(room=quoted(draft.room))
+    elif draft.room != draft.user:
+        raise ValueError(f"The room of a {draft.kind} is its author's")
+    if draft.kind == "post":
+        check_text(draft.text)
+    elif draft.kind in ("join", "leave"):
+        if draft.text:
+            raise ValueError(f"A {draft.kind} has no text")
+    elif not (0 < len(draft.text) <= MAX_CREDENTIAL and draft.text.isascii() and draft.text.isprintable()):
+        raise ValueError("That is no credential")
+
+
+def _wrong_length(text: str) -> str:
+    if not text:
+        return "A post has at least one character."
+    if len(text) > MAX_TEXT:
+        return f"A post has at most {MAX_TEXT:,} characters; this one has {len(text):,}."
+    return ""
+
+
+def _wrong_letters(text: str) -> str:
+    if _UNPRINTABLE.search(text):
+        return "A post has no control characters; tabs and line feeds are fine."
+    if text.count("\n") > MAX_LINE_FEEDS:
+        return f"A post has at most {MAX_LINE_FEEDS} line feeds."
+    seen = bare(text).strip()
+    if not seen or not (seen.isascii() or any(map(_is_seen, seen))):
+        return "There is nothing to be seen in this post."
+    if not seen.isascii() and too_many_marks(seen):
+        return f"A post has at most {MAX_MARKS} marks in a row."
+    return ""
+
+
+def _wrong_places(text: str) -> str:
+    if len(named(text)) > MAX_PLACES:
+        return f"A post names at most {MAX_PLACES} topics and users."
+    return ""
+
+
+def _is_seen(letter: str) -> bool:
+    kind = category(letter)
+    return kind[0] not in "MZ" and kind != "Cc"

@@ -1,0 +1,23 @@
+"""What cannot be seen in a text: Unicode's Default_Ignorable_Code_Point, which Python lacks. Pure.
+
+Joiners, variation selectors, marks of direction, fillers and tags: what does not know them shows nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+RANGES = (
+    (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5),
+    (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164),
+    (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+"""From DerivedCoreProperties.txt of the Unicode Character Database, 14.0 to 16.0: 4,174 code points."""
+
+_IGNORABLE = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in RANGES) + "]+")
+
+
+def bare(text: str) -> str:
+    """``text`` without what cannot be seen."""
+    return text if text.isascii() else _IGNORABLE.sub("", text)

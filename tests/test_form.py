@@ -1,0 +1,139 @@
+"""What a text, and a draft, itself shows to be wrong."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet.entries import Draft
+from chatnet.errors import BadName, BadRoom, BadText
+from chatnet.form import check_text, refusal_of_form
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "tab\there",
+        "a" * 2000,
+        "😀" * 2000,
+        "\u202eright to left",
+        "two\nlines",
+        "\n" * 40 + "x",
+        "x" + "\u0301" * 30,
+        "👩\u200d👩\u200d👧",
+        " ".join(f"@b{number}" for number in range(20)),
+        "@bob " * 300,
+    ],
+)
+def test_good_texts(text: str) -> None:
+    """What has 1 to 2,000 characters, one of them to be seen, may be said; on up to 41 lines."""
+    assert check_text(text) is text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "at least one character"),
+        ("a" * 2001, "at most 2,000 characters; this one has 2,001"),
+        ("a\u200d" * 1001, "at most 2,000 characters"),
+        *(
+            (text, "no control characters")
+            for text in ("\x1b[31m", "\x00", "\x9b", "\x7f", "a\r\nb", "\udc80")
+        ),
+        *((text, "no control characters") for text in ("a\u2028b", "a\u2029b", "a\x85b", "a\x0bb")),
+        ("x" + "\n" * 41, "at most 40 line feeds"),
+        *(
+            (text, "nothing to be seen")
+            for text in (" ", "\t\n ", "\u200b", "\ufeff", "\u202e", "\u3164", "\u0301")
+        ),
+        *((text, "nothing to be seen") for text in ("\u00a0\u3000", "\u200b \u0301", "\ufe0f")),
+        ("x" + "\u0301" * 31, "at most 30 marks in a row"),
+        ("x" + "\u0301\u200d" * 31, "at most 30 marks in a row"),
+        (" ".join(f"@b{number}" for number in range(21)), "at most 20 topics and users"),
+        (" ".join(f"#é{number}" for number in range(21)), "at most 20 topics and users"),
+    ],
+)
+def test_bad_texts_get_a_sentence(text: str, why: str) -> None:
+    """Each says what is wrong, in one printable line."""
+    with pytest.raises(BadText, match=why) as caught:
+        check_text(text)
+    assert str(caught.value).isprintable()
+
+
+@given(st.text(min_size=1, max_size=50))
+def test_checked_text_can_be_encoded(text: str) -> None:
+    """No text that we accept can fail in UTF-8."""
+    try:
+        check_text(text)
+    except BadText:
+        return
+    text.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u0301" * 10_000_000, "\u2800" * 2000, "#é" * 1000, ("a" + "\u0301" * 30) * 64, "#" + "é" * 1999],
+    ids=["long", "marks at first sight", "topics", "marks", "one word"],
+)
+def test_a_text_costs_little_to_look_at(text: str) -> None:
+    """Whatever it is: the worst take some milliseconds, and what is too long none."""
+    began = time.process_time()
+    with suppress(BadText):
+        check_text(text)
+    assert time.process_time() - began < 0.1
+
+
+KEY = b"k" * 16
+
+
+@pytest.mark.parametrize(
+    ("draft", "error"),
+    [
+        (Draft("post", "Alice", "Alice", "hi", KEY), BadName),
+        (Draft("register", "admin", "admin", "sha256:0", KEY), BadName),
+        (Draft("register", "a\0", "a\0", "sha256:0", KEY), BadName),
+        (Draft("join", "alice", "#Tea", "", KEY), BadRoom),
+        (Draft("leave", "alice", "#te\0a", "", KEY), BadRoom),
+        (Draft("join", "alice", "all", "", KEY), BadRoom),
+        (Draft("post", "alice", "alice", "a\0b", KEY), BadText),
+        (Draft("post", "alice", "alice", "", KEY), BadText),
+    ],
+)
+def test_a_draft_is_judged_like_what_a_client_asks(draft: Draft, error: type[Exception]) -> None:
+    """By the same rules, and a name or a room must be in its one spelling by now."""
+    assert isinstance(refusal_of_form(draft), error)
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        Draft("post", "alice", "bob", "hi", KEY),
+        Draft("join", "alice", "#tea", "why", KEY),
+        Draft("register", "alice", "alice", "", KEY),
+        Draft("secret", "alice", "alice", "sha256:\n", KEY),
+        Draft("secret", "alice", "alice", "x" * 10_000, KEY),
+        Draft("post", "alice", "alice", "hi", b"short"),
+        Draft("dance", "alice", "alice", "hi", KEY),  # type: ignore[arg-type]
+    ],
+)
+def test_what_no_worker_makes_is_a_bug(draft: Draft) -> None:
+    """Nobody can have asked for it: it raises, and whoever stores drafts takes it for poison."""
+    with pytest.raises(ValueError, match=r"."):
+        refusal_of_form(draft)
+
+
+def test_what_is_in_form_is_not_refused() -> None:
+    """Of each kind, one."""
+    for draft in (
+        Draft("register", "alice", "alice", "sha256:0", KEY),
+        Draft("secret", "alice", "alice", "sha256:0", KEY),
+        Draft("join", "alice", "#grösse", "", KEY),
+        Draft("leave", "alice", "bob", "", KEY),
+        Draft("post", "alice", "alice", "hi\nthere", KEY),
+    ):
+        assert refusal_of_form(draft) is None
