@@ -1,0 +1,214 @@
+"""Where a connection can be when hostile things are said on it, and how it gets there."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chatnet.auth import Role, Token
+from chatnet.errors import ChatnetError
+from chatnet.gate import prove
+from chatnet.wire.common import NONCE_BYTES, PROOF_BYTES, VERSION, Challenge, Prove
+from chatnet.wire.session import Chat, Login, Resume
+from fuzz.inputs import pair, serialized
+from fuzz.mouth import Mouth
+
+DOOR = ("Login", "Resume", "Ping")
+TALK = (
+    "Post", "Join", "Leave", "List", "History", "Chat", "Unchat", "Ping", "Resume", "Login",
+)  # fmt: skip
+GATE = ("Challenge", "Prove", "Locate", "Ping")
+READS = ("ReadHead", "ReadSnapshot", "ReadAccount", "ReadNewest", "ReadFeed", "ReadHistory", "ReadRooms")
+LOG = ("Append", "Append", "Append", "Follow", "Report", "Register", "Committed", *READS)
+OPERATE = ("Status", "Drain", "Ping", "Challenge", "Prove")
+COMMAND = ("Stop", "StepDown", "Shutdown")
+"""What an operator may rightly command, and would end processes: it is left out where it would be obeyed."""
+BELONG = ("Register", "Attach")
+"""Likewise who has the token may rightly join the cluster, and be sent clients, or have a replica be one too
+many. Where that would be obeyed, these are said with values that cannot be read alone."""
+SECRET = ("SetSecret",)
+"""Who says it is somebody else's guise from then on: only one user does."""
+
+
+@dataclass
+class Guise:
+    """A user that hostile clients are. ``secrets`` are those that may be right."""
+
+    name: str
+    secrets: Sequence[bytes]
+    ticket: bytes = b""
+
+
+@dataclass
+class Visitor:
+    """Who makes a visit: chance, a guise, and what only the cluster's own processes should know."""
+
+    chance: random.Random
+    guise: Guise
+    token: Token
+
+
+Reach = Callable[[Mouth, Visitor], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class State:
+    """``reach`` gets a new connection to that ``port`` there. ``likely`` commands are said most of the time,
+    ``never`` those; ``spoiled`` ones are never whole. ``weight``: how often, of all."""
+
+    name: str
+    port: Literal["master", "worker"]
+    reach: Reach
+    likely: Sequence[str]
+    never: Sequence[str] = SECRET
+    spoiled: Sequence[str] = ()
+    weight: int = 2
+    deaf: bool = field(default=False)
+
+
+async def at_once(mouth: Mouth, visitor: Visitor) -> None:
+    """As one comes."""
+
+
+async def challenged(mouth: Mouth, visitor: Visitor) -> None:
+    """With a nonce of the other end's."""
+    await mouth.callRemote(Challenge, version=VERSION, nonce=visitor.chance.randbytes(NONCE_BYTES))
+
+
+async def refused(mouth: Mouth, visitor: Visitor) -> None:
+    """After a wrong proof."""
+    await challenged(mouth, visitor)
+    try:
+        await mouth.callRemote(Prove, role="worker", proof=visitor.chance.randbytes(PROOF_BYTES))
+    except ChatnetError:
+        return
+
+
+def proven(role: Role) -> Reach:
+    """With the token: a broken or a hostile process of the cluster."""
+
+    async def reach(mouth: Mouth, visitor: Visitor) -> None:
+        await prove(mouth, visitor.token, role, visitor.chance.randbytes)
+
+    return reach
+
+
+async def logging_in(mouth: Mouth, visitor: Visitor) -> None:
+    """A login is under way, and not answered."""
+    guise = visitor.guise
+    mouth.write(
+        serialized(
+            {
+                b"_command": b"Login",
+                b"_ask": b"login",
+                b"version": b"%d" % VERSION,
+                b"name": guise.name.encode(),
+                b"secret": guise.secrets[0],
+            }
+        )
+    )
+
+
+async def logged_in(mouth: Mouth, visitor: Visitor) -> None:
+    """By secret. The ticket is kept."""
+    guise = visitor.guise
+    for secret in guise.secrets:
+        try:
+            answer = await mouth.callRemote(Login, version=VERSION, name=guise.name, secret=secret)
+        except ChatnetError:
+            if secret is guise.secrets[-1]:
+                raise
+        else:
+            guise.ticket = answer["ticket"]
+            return
+
+
+async def resumed(mouth: Mouth, visitor: Visitor) -> None:
+    """By ticket."""
+    if not visitor.guise.ticket:
+        await logged_in(mouth, visitor)
+    else:
+        await mouth.callRemote(Resume, version=VERSION, ticket=visitor.guise.ticket)
+
+
+async def chatting(mouth: Mouth, visitor: Visitor) -> None:
+    """Posts come."""
+    await resumed(mouth, visitor)
+    await mouth.callRemote(Chat, cursor=None)
+
+
+async def held(mouth: Mouth, visitor: Visitor) -> None:
+    """Beyond its rate: not read, with a lot to be read."""
+    await resumed(mouth, visitor)
+    for number in range(400):
+        key = visitor.chance.randbytes(16)
+        mouth.write(
+            b"".join(
+                (
+                    pair(b"_command", b"Post"),
+                    pair(b"_ask", b"h%d" % number),
+                    pair(b"key", key),
+                    pair(b"text", b"x"),
+                )
+            )
+            + b"\0\0"
+        )
+
+
+async def deaf(mouth: Mouth, visitor: Visitor) -> None:
+    """It does not read what it asks for."""
+    await chatting(mouth, visitor)
+    mouth.stop_reading()
+
+
+STATES = (
+    State("a stranger at a master", "master", at_once, GATE, (), weight=3),
+    State("challenged", "master", challenged, GATE, ()),
+    State("refused", "master", refused, GATE, ()),
+    State("a worker", "master", proven("worker"), LOG, COMMAND, BELONG, weight=3),
+    State("a replica", "master", proven("replica"), (*BELONG, "Registry", *LOG), COMMAND, BELONG),
+    State("an operator", "master", proven("operator"), OPERATE, COMMAND),
+    State("a stranger at a worker", "worker", at_once, DOOR, weight=4),
+    State("logging in", "worker", logging_in, (*DOOR, *TALK), weight=2),
+    State("logged in", "worker", logged_in, TALK, weight=4),
+    State("resumed", "worker", resumed, TALK, weight=4),
+    State("chatting", "worker", chatting, TALK, weight=4),
+    State("held", "worker", held, TALK, weight=1),
+    State("deaf", "worker", deaf, ("History", "Chat", "List", "Ping"), weight=2, deaf=True),
+    State("changing its secret", "worker", logged_in, (*SECRET, *TALK), (), weight=1),
+)
+
+
+def known(visitor: Visitor) -> dict[str, list[bytes]]:
+    """Usual values of arguments and fields, by their names."""
+    chance, guise = visitor.chance, visitor.guise
+    ticket = guise.ticket or b"t" * 60
+    at = chance.randrange(len(ticket))
+    name = guise.name.encode()
+    return {
+        "version": [b"%d" % VERSION],
+        "name": [name, name, b"user0", b"guest0", b"nobody0"],
+        "user": [name],
+        "secret": [*guise.secrets, chance.randbytes(32), b"a password of some length"],
+        "ticket": [
+            ticket,
+            ticket[:at],
+            ticket[:at] + bytes((ticket[at] ^ 1,)) + ticket[at + 1 :],
+            ticket + b"x",
+        ],
+        "key": [chance.randbytes(16), chance.randbytes(16), b"k" * 16],
+        "room": [b"#tea", b"user1", b"user2", name, b"#coffee", b"mallory1"],
+        "text": [b"hello", b"hello @user1", b"see #tea", b"x" * 2000],
+        "prefix": [b"", b"#", b"user"],
+        "after": [b"", b"#tea", b"0", b"5"],
+        "upto": [b"5", b"20"],
+        "skip": [b"0"],
+        "cursor": [b"0", b"1", b"20"],
+        "before": [b"5", b"50"],
+        "seq": [b"1", b"5"],
+        "role": [b"worker", b"replica", b"operator", b"client"],
+        "host": [b"elsewhere"],
+        "epoch": [b"0", b"1", b"2", b"9223372036854775807"],
+    }

@@ -1,0 +1,143 @@
+"""One connection: it is got somewhere, hostile things are said on it, and it ends in one way or another."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as NotInTime
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+
+from chatnet.auth import Token
+from chatnet.errors import ChatnetError
+from chatnet.outbox import Outboxes
+from fuzz.inputs import Inputs, pieces
+from fuzz.mouth import Heard, Mouth
+from fuzz.states import STATES, Guise, State, Visitor, known
+
+REACH_SECONDS = 15.0
+"""How long it may take until a connection is where it wants to be."""
+LISTEN_SECONDS = 0.15
+"""How long a visit listens, when it has said all."""
+LINGER_SECONDS = (1.0, 4.0, 12.0)
+"""How long one that lingers stays."""
+SOURCES = 250
+"""From so many addresses of loopback visits come: what is bounded for an address is not always what stops one."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is drawn of a visit before it begins."""
+
+    number: int
+    state: State
+    chance: random.Random
+    source: str
+    inputs: int
+    end: str
+
+    @classmethod
+    def of(cls, seed: int, number: int) -> Plan:
+        """The plan of the visit of this number."""
+        chance = random.Random(f"{seed}/{number}")
+        return cls(
+            number=number,
+            state=chance.choices(STATES, [state.weight for state in STATES])[0],
+            chance=chance,
+            source=f"127.0.1.{1 + chance.randrange(SOURCES)}",
+            inputs=chance.choice((0, 1, 5, 20, 20, 50)),
+            end=chance.choices(("close", "abort", "half", "linger"), (10, 5, 3, 1))[0],
+        )
+
+
+@dataclass
+class Outcome:
+    """How it went. ``failed`` says why the connection did not get where it wanted to be."""
+
+    plan: Plan
+    said: int = 0
+    failed: str = ""
+    heard: Heard | None = None
+    closed: bool = False
+
+
+class Visits:
+    """Makes visits. ``ports`` are those of masters and workers; ``guises`` whom they pretend to be."""
+
+    def __init__(
+        self, reactor: Any, ports: dict[str, Sequence[int]], guises: Sequence[Guise], token: Token
+    ) -> None:
+        self._reactor = reactor
+        self._ports = ports
+        self._guises = guises
+        self._token = token
+        self._outboxes = Outboxes(reactor)
+
+    async def make(self, plan: Plan) -> Outcome:
+        """Visit, from the beginning to the end."""
+        outcome = Outcome(plan)
+        # The last guise is the one whose secret changes.
+        guises = self._guises[-1:] if "SetSecret" in plan.state.likely else self._guises[:-1]
+        visitor = Visitor(plan.chance, plan.chance.choice(guises), self._token)
+        port = plan.chance.choice(self._ports[plan.state.port])
+        try:
+            mouth = await self._connect(port, plan.source)
+        except (ConnectError, OSError) as why:
+            outcome.failed = f"no connection: {type(why).__name__}"
+            return outcome
+        outcome.heard = mouth.heard
+        try:
+            reaching = Deferred.fromCoroutine(_reach(plan.state, mouth, visitor))
+            await reaching.addTimeout(REACH_SECONDS, self._reactor)
+            await self._speak(plan, mouth, visitor, outcome)
+        except (ChatnetError, ConnectionClosed) as why:
+            outcome.failed = f"{type(why).__name__}: {why}"
+        except (NotInTime, CancelledError):
+            outcome.failed = f"not within {REACH_SECONDS} s"
+        finally:
+            outcome.closed = mouth.is_gone
+            mouth.abort()
+        return outcome
+
+    async def _speak(self, plan: Plan, mouth: Mouth, visitor: Visitor, outcome: Outcome) -> None:
+        state, chance = plan.state, plan.chance
+        inputs = Inputs(chance, state.likely, state.never, state.spoiled, known(visitor))
+        mouth.let_go(inputs.asked)
+        while outcome.said < plan.inputs and not mouth.is_gone:
+            outcome.said += 1
+            for piece in pieces(inputs.draw(), chance):
+                mouth.write(piece)
+                await deferLater(self._reactor, 0)
+        await self._end(plan, mouth)
+
+    async def _end(self, plan: Plan, mouth: Mouth) -> None:
+        listen = LISTEN_SECONDS
+        if plan.end == "linger":
+            listen = plan.chance.choice(LINGER_SECONDS)
+        elif plan.end == "half" and mouth.transport is not None:
+            mouth.transport.loseWriteConnection()
+        if plan.end != "abort" and not mouth.is_gone:
+            lost = mouth.when_lost().addTimeout(listen, self._reactor, lambda result, _: None)
+            await lost
+        if plan.end == "close":
+            mouth.hang_up()
+
+    async def _connect(self, port: int, source: str) -> Mouth:
+        factory = Factory.forProtocol(lambda: Mouth(self._outboxes))
+        factory.noisy = False
+        endpoint = TCP4ClientEndpoint(
+            self._reactor, "127.0.0.1", port, timeout=REACH_SECONDS, bindAddress=(source, 0)
+        )
+        mouth: Any = await endpoint.connect(factory)
+        made: Mouth = mouth
+        return made
+
+
+async def _reach(state: State, mouth: Mouth, visitor: Visitor) -> None:
+    await state.reach(mouth, visitor)
