@@ -8,6 +8,7 @@
 # make simulate  SEEDS simulated clusters from FIRST on, each with users and faults of its own
 # make mutants   how soon a simulated cluster finds each bug that is planted in it
 # make chaos  KILLS of real processes, and what users see of it
+# make fuzz   hostile clients for SECONDS, honest users beside them, on both stores
 # make lint   formatting, lint and types alone
 
 PYTHON ?= python3
@@ -17,8 +18,9 @@ DATA ?= chatnet-data
 KILLS ?= 200
 SEEDS ?= 1000
 FIRST ?= 0
+SECONDS ?= 600
 
-.PHONY: bench-machines bench-hosts run demo test simulate mutants bench bench-failover chaos lint clean
+.PHONY: bench-machines bench-hosts run demo test simulate mutants bench bench-failover chaos fuzz lint clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -75,6 +77,9 @@ mutants: $(VENV)/developed
 
 chaos: $(VENV)/installed
 	$(BIN)/python -m chatnet.testing.chaos --kills $(KILLS)
+
+fuzz: $(VENV)/developed
+	PYTHONPATH=tests/hostile $(BIN)/python -m fuzz --seconds $(SECONDS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

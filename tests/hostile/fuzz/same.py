@@ -78,7 +78,11 @@ class Sequence:
             yield number, "Login", _login(guise)
         while True:
             number = self._chance.randrange(USERS)
-            yield number, *self._command(self._guises[number])
+            name, said = self._command(self._guises[number])
+            if name == "Chat":
+                # A worker shows what it has followed: at least to what this user was told.
+                yield number, "Post", self._post()
+            yield number, name, said
 
     def login(self, number: int) -> bytes:
         """How that one comes back when the connection was closed."""
@@ -95,6 +99,10 @@ class Sequence:
             if said is not None:
                 box[key] = said
         return command.__name__, serialized(box)
+
+    def _post(self) -> bytes:
+        key = self._chance.randbytes(16)
+        return serialized({b"_command": b"Post", b"_ask": b"1", b"key": key, b"text": b"hello"})
 
     def _known(self, guise: Guise) -> Known:
         usual = known(Visitor(self._chance, guise, Token(bytes(32))))

@@ -1,4 +1,4 @@
-"""The process that visits: ``python -m fuzz.speaker --help``. Its last line of output is the tally, as JSON."""
+"""The process that visits: ``python -m fuzz.speaker --help``. Its last line is the tally, as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PASSWORDS = (b"a password of some length", b"another password")
 
 @dataclass
 class Tally:
-    """What a speaker did: ``next`` is the number of the next visit; ``wrong`` are answers that must not be."""
+    """What a speaker did: ``next`` is the next visit's number; ``wrong`` has what must not be answered."""
 
     visits: int = 0
     inputs: int = 0
@@ -52,7 +52,7 @@ class Tally:
 
 
 def guises(seed: int) -> list[Guise]:
-    """Whom hostile clients are; their secrets follow from the seed, so that the next speaker has them, too."""
+    """Who hostile clients are; their secrets follow from the seed: the next speaker has them, too."""
     names = [f"mallory{number}" for number in range(GUISES)]
     secrets = [hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in names]
     made = [Guise(name, (secret,)) for name, secret in zip(names, secrets, strict=True)]

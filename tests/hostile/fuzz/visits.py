@@ -28,7 +28,7 @@ LISTEN_SECONDS = 0.15
 LINGER_SECONDS = (1.0, 4.0, 12.0)
 """How long one that lingers stays."""
 SOURCES = 250
-"""From so many addresses of loopback visits come: what is bounded for an address is not always what stops one."""
+"""Visits come from so many addresses of loopback: bounds for one address must not be all that holds."""
 
 
 @dataclass(frozen=True)
