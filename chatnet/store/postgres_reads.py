@@ -160,6 +160,10 @@ def history(cursor: Any, room: str, before: int | None) -> list[Entry]:
 
 
 def rooms(cursor: Any, prefix: str, after: str) -> Rooms:
+    # PostgreSQL's texts have no NUL, nor has any name: whatever it is in sorts right behind what is before it.
+    if "\0" in prefix:
+        return Rooms([], False)
+    after = after.partition("\0")[0]
     # No name contains the last code point, so what begins with the prefix sorts before this.
     end = prefix + "\U0010ffff"
     names = [name for (name,) in cursor.execute(ROOMS, {"prefix": prefix, "after": after, "end": end})]

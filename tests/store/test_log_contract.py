@@ -366,6 +366,25 @@ def test_rooms_come_in_pages(new_log: Callable[[], Subject]) -> None:
     assert found == sorted(names)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "after", "names"),
+    [
+        ("u\0", "", []),
+        ("\0", "", []),
+        ("", "\0", ["u", "ua", "ub"]),
+        ("", "u\0", ["ua", "ub"]),
+        ("u", "ua\0b", ["ub"]),
+    ],
+)
+def test_rooms_by_what_no_name_can_have(
+    new_log: Callable[[], Subject], prefix: str, after: str, names: list[str]
+) -> None:
+    """A NUL, which PostgreSQL takes in no text, is behind nothing and before any letter, on all stores."""
+    subject = new_log()
+    registered(subject, "u", "ua", "ub")
+    assert subject.ask(subject.log.rooms(prefix, after)).names == names
+
+
 DRAFT = st.builds(
     lambda kind, user, room, words, number: Draft(
         kind,

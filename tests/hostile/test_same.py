@@ -1,0 +1,48 @@
+"""The same input gets the same answer on both stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fuzz.same import Sequence, Side, differences, timeless
+
+from chatnet.testing.chaos import final_log
+from chatnet.testing.postgres import Server, whole_log
+from chatnet.testing.processes import Cluster
+
+COMMANDS = 3_000
+ALONE = ("--workers", "1", "--replicas", "0", "--post-rate", "0")
+
+
+@pytest.fixture
+def clusters(place: Path, server: Server) -> Iterator[tuple[Cluster, Cluster]]:
+    """One of a single worker on each store."""
+    embedded = Cluster(place / "sqlite", *ALONE)
+    shared = Cluster(place / "postgresql", *ALONE, environ={"CHATNET_STORE": server.fresh()})
+    try:
+        embedded.start()
+        shared.start()
+        yield embedded, shared
+    finally:
+        embedded.close()
+        shared.close()
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_the_same_commands_get_the_same_answers(clusters: tuple[Cluster, Cluster], seed: int) -> None:
+    """Values of every sort, one command after the other: the answers are alike, and so is what they left."""
+    embedded, shared = clusters
+    sequence = Sequence(seed)
+    sides = (Side(embedded, sequence), Side(shared, sequence))
+    found = list(differences(sides, sequence, COMMANDS))
+    for side in sides:
+        side.close()
+    assert not found, "\n".join(found[:10])
+    logs = (
+        final_log(embedded.data / "log.sqlite", embedded.root / "copy"),
+        whole_log(shared.environ["CHATNET_STORE"]),
+    )
+    assert len(logs[0]) > 100
+    assert [timeless(entry) for entry in logs[0]] == [timeless(entry) for entry in logs[1]]
