@@ -160,7 +160,7 @@ def history(cursor: Any, room: str, before: int | None) -> list[Entry]:
 
 
 def rooms(cursor: Any, prefix: str, after: str) -> Rooms:
-    # PostgreSQL's texts have no NUL, nor has any name: whatever it is in sorts right behind what is before it.
+    # PostgreSQL's texts have no NUL, nor has any name: what it is in sorts right behind what is before it.
     if "\0" in prefix:
         return Rooms([], False)
     after = after.partition("\0")[0]
