@@ -14,6 +14,7 @@ gate        the proof of the token by which a link between processes begins
 outbox      what is to be sent on a connection, flushed once per reactor turn
 store/      the log and the lease; the window and the reader
 supervisor  the processes that we start: when to start them again
+stdio       the streams that a process is started with
 world       the reactor, chance, clocks, files, processes: everything outside the program
 master/     places clients on workers, starts and watches workers, serves the log
 worker/     holds sessions, routes posts to them

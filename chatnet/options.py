@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import getopt
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.python import usage
 
@@ -33,6 +34,21 @@ class ProgramOptions(usage.Options):
 
     program = ""
 
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Options may stand behind what is no option.
+
+        :raises CannotStart: below twistd, which would bury the sentence under all of its options.
+        """
+        try:
+            found, others = sort_out(self, sys.argv[1:] if options is None else options)
+            super().parseOptions([*found, "--", *others])
+        except usage.UsageError as error:
+            if self.parent is None:
+                raise
+            raise CannotStart(
+                f"{self.program}: {as_sentence(error)} See twistd {self.program} --help."
+            ) from error
+
     def postOptions(self) -> None:
         parent: Any = self.parent
         if parent is None:
@@ -41,6 +57,51 @@ class ProgramOptions(usage.Options):
             parent["pidfile"] = f"{self.program}.pid"
         if not parent.get("nodaemon") and parent.get("logfile") is None:
             parent["logfile"] = f"{self.program}.log"
+
+
+class Known(Protocol):
+    """The options that there are, as getopt has them."""
+
+    shortOpt: str
+
+    @property
+    def longOpt(self) -> Sequence[str]: ...
+
+
+def sort_out(options: Known, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The options among ``arguments``, each in one word, and the others, wherever they stand.
+
+    Behind ``--`` nothing is an option.
+
+    :raises UsageError: there is no such option, or its value is missing.
+    """
+    found: list[tuple[str, str]] = []
+    others: list[str] = []
+    left = list(arguments)
+    try:
+        while left:
+            options_here, behind = getopt.getopt(left, options.shortOpt, options.longOpt)
+            found += options_here
+            end = len(left) - len(behind) - 1
+            if end >= 0 and left[end] == "--" and not (options_here and options_here[-1][1] == "--"):
+                others += behind
+                break
+            others, left = others + behind[:1], behind[1:]
+    except getopt.GetoptError as error:
+        raise usage.UsageError(str(error)) from error
+    return [_spelt(options, *option) for option in found], others
+
+
+def _spelt(options: Known, name: str, value: str) -> str:
+    if not name.startswith("--"):
+        return name + value
+    return f"{name}={value}" if f"{name[2:]}=" in options.longOpt else name
+
+
+def as_sentence(error: usage.UsageError) -> str:
+    """What is wrong with the arguments; getopt's own words have no end."""
+    said = str(error)
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import gc
-import getpass
 import os
 import random
 import signal
@@ -25,6 +24,7 @@ import apsw
 from twisted.internet.error import ReactorNotRunning
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.stdio import RealStdio
 from chatnet.store.database import Databases
 from chatnet.store.postgres_database import PostgresDatabases
 
@@ -94,11 +94,20 @@ class Processes(Protocol):
     def exit(self, status: int) -> None:
         """End this process at once, after its output is flushed."""
 
+    def end_by(self, number: int) -> None:
+        """End this process as a signal does of itself, so that who waits for it sees that."""
+
     def raise_file_limit(self) -> None:
         """As many open files as the system lets this process have."""
 
     def ignore_interrupts(self) -> None:
         """Let Ctrl-C in the terminal reach only the process that started this one."""
+
+    def end_in_order(self, reactor: Any) -> None:
+        """Have SIGINT, SIGTERM and SIGHUP stop ``reactor``, even before it runs.
+
+        A signal that is ignored stays so.
+        """
 
     def settle(self) -> None:
         """What is in memory now stays: look through it for garbage no more, and through the rest seldom."""
@@ -110,23 +119,52 @@ class Stdio(Protocol):
     def is_terminal(self) -> bool:
         """Are both ends a person's terminal?"""
 
+    def is_keyboard(self) -> bool:
+        """Is what is read typed at a terminal, which shows it?"""
+
     def height(self) -> int | None:
         """How many lines the terminal shows that is written to; None if it is no terminal."""
 
+    def encoding(self) -> str:
+        """How the person's terminal spells characters."""
+
+    def is_file(self) -> bool:
+        """Does standard output go to a file or a device, which has no reader who could close it?"""
+
+    def unread(self) -> bytes:
+        """Input that is there and that nobody has read, up to 1 MB of it; it is read by this."""
+
     def attach(self, reactor: Any, protocol: Any) -> None:
-        """Connect ``protocol`` to standard input and output, as a transport."""
+        """Connect ``protocol`` to standard input and output, as a transport.
+
+        Input that is closed ends at once, and what is written to output that is closed is lost.
+        """
 
     def streams(self) -> tuple[TextIO, TextIO]:
         """Standard input and output, for one who draws on the whole terminal."""
 
+    def echo(self, on: bool) -> None:
+        """Whether the terminal shows what is typed. Nothing, if input is no terminal."""
+
+    def restore(self) -> None:
+        """Leave the streams as they were found; harmless when done twice."""
+
     def ask_password(self, prompt: str) -> str:
-        """Ask the person at the terminal, without echo; blocks."""
+        """Ask the person at the terminal, without echo; blocks.
+
+        :raises EOFError: they end it.
+        :raises KeyboardInterrupt: they, or a signal, broke it off; the terminal shows again what is typed.
+        """
 
     def error(self, line: str) -> None:
-        """Say one line to the person, on standard error."""
+        """Say one line to the person, on standard error, if that can be written."""
 
     def say(self, line: str) -> None:
-        """Say one line to the person, on standard output."""
+        """Say one line to the person, on standard output.
+
+        :raises BrokenPipeError: its reader is gone.
+        :raises OutputLost: it is closed, or full.
+        """
 
 
 @dataclass(frozen=True)
@@ -331,6 +369,10 @@ class RealProcesses:
                 stream.flush()
         os._exit(status)
 
+    def end_by(self, number: int) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
     def raise_file_limit(self) -> None:
         import resource
 
@@ -340,36 +382,12 @@ class RealProcesses:
     def ignore_interrupts(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+    def end_in_order(self, reactor: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, reactor.sigTerm)
+
     def settle(self) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*RARELY)
-
-
-class RealStdio:
-    """Standard input and output, past twistd's own replacement of them."""
-
-    def is_terminal(self) -> bool:
-        return os.isatty(0) and os.isatty(1)
-
-    def height(self) -> int | None:
-        return os.get_terminal_size(1).lines if os.isatty(1) else None
-
-    def attach(self, reactor: Any, protocol: Any) -> None:
-        from twisted.internet.stdio import StandardIO
-
-        StandardIO(protocol, reactor=reactor)
-
-    def streams(self) -> tuple[TextIO, TextIO]:
-        if sys.__stdin__ is None or sys.__stdout__ is None:
-            raise OSError("standard input or output is closed")
-        return sys.__stdin__, sys.__stdout__
-
-    def ask_password(self, prompt: str) -> str:
-        return getpass.getpass(prompt)
-
-    def error(self, line: str) -> None:
-        os.write(2, f"{line}\n".encode())
-
-    def say(self, line: str) -> None:
-        os.write(1, f"{line}\n".encode())

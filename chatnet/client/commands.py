@@ -12,7 +12,6 @@ from twisted.python.failure import Failure
 
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
-from chatnet.client.text import printable
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.form import check_text
@@ -20,6 +19,9 @@ from chatnet.wire.session import Join, Leave, List
 
 PIPELINE = 1_000
 """How many posts to have under way before more are read."""
+
+DRAFTED = ("JOIN", "LEAVE", "PASSWORD")
+"""The commands that are drafts, and counted as such until they are acknowledged."""
 
 HELP = """\
 JOIN NAME      follow NAME's room, or a topic: JOIN #python
@@ -45,8 +47,8 @@ class Terminal(Protocol):
     async def read(self) -> str | Unreadable | None:
         """The next line; None at the end of input, again and again."""
 
-    def show(self, line: str) -> None:
-        """One line of output, already safe."""
+    def show(self, text: str) -> None:
+        """A text of ours or of others; it is made safe for the terminal here."""
 
     def posted(self, line: str, answer: Deferred[Any]) -> None:
         """One's own post, as it will look to others. ``answer`` fires when it is acknowledged or refused."""
@@ -59,6 +61,15 @@ class Terminal(Protocol):
 
     def leaving(self, drafts: int) -> None:
         """Nothing more is read; so many drafts are waited for."""
+
+    def undone(self) -> int:
+        """How many lines were typed and not given out by :meth:`read`; one that is not complete counts.
+
+        For the end: what it looks at is not given out later.
+        """
+
+    def trouble(self) -> str | None:
+        """Why it has ended, if that was not the person's wish."""
 
 
 class Interpreter:
@@ -81,6 +92,7 @@ class Interpreter:
         self._name = ""
         self._chatting = False
         self._quitting = False
+        self._commanding = False
         self._logged_in: Deferred[None] = Deferred()
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "JOIN": self._join,
@@ -106,13 +118,18 @@ class Interpreter:
                 await self._obey(line)
         self._terminal.leaving(self._connection.unacknowledged())
         await self._connection.fewer_than(1)
-        self._leave(None)
+        self._leave(self._terminal.trouble())
+
+    def undone(self) -> int:
+        """How much of what was typed is not known to be done: it waits, or the cluster has not answered."""
+        return self._terminal.undone() + self._connection.unacknowledged() + self._commanding
 
     async def _obey(self, line: str) -> None:
         try:
             await (self._say(line) if self._chatting else self._command(line))
         except (ChatnetError, RemoteAmpError) as error:
             self._terminal.show(_sentence(error))
+        self._commanding = False
 
     # ---- commands ----
 
@@ -122,8 +139,9 @@ class Interpreter:
             return
         command = self._commands.get(word.upper())
         if command is None:
-            self._terminal.show(f"Unknown command: {printable(word[:40])}. HELP lists them.")
+            self._terminal.show(f"Unknown command: {word[:40]}. HELP lists them.")
         else:
+            self._commanding = word.upper() not in DRAFTED
             await command(rest.strip())
 
     async def _join(self, room: str) -> None:
@@ -131,14 +149,14 @@ class Interpreter:
             self._terminal.show("JOIN takes a room: JOIN NAME, or JOIN #TOPIC.")
             return
         answer = await self._connection.draft(Join, room=room)
-        self._terminal.show(f"Joined {printable(answer['room'])}.")
+        self._terminal.show(f"Joined {answer['room']}.")
 
     async def _leave_room(self, room: str) -> None:
         if not room:
             self._terminal.show("LEAVE takes a room: LEAVE NAME, or LEAVE #TOPIC.")
             return
         answer = await self._connection.draft(Leave, room=room)
-        self._terminal.show(f"Left {printable(answer['room'])}.")
+        self._terminal.show(f"Left {answer['room']}.")
 
     async def _list(self, prefix: str) -> None:
         joined: list[str] = []
@@ -155,7 +173,7 @@ class Interpreter:
 
     def _show_rooms(self, rooms: Sequence[str]) -> None:
         for room in rooms:
-            self._terminal.show("\t" + printable(room))
+            self._terminal.show("\t" + room)
 
     async def _chat(self, _: str) -> None:
         await self._connection.chat()
@@ -188,7 +206,7 @@ class Interpreter:
 
     async def _say(self, line: str) -> None:
         if line.strip().lower() == "/quit":
-            self._chatting = False
+            self._chatting, self._commanding = False, True
             self._terminal.expect("command")
             await self._connection.fewer_than(1)
             await self._connection.unchat()
@@ -207,7 +225,7 @@ class Interpreter:
     def logged_in(self, name: str) -> None:
         self._name = name
         self._terminal.linked(name)
-        self._terminal.show(f"Logged in as {printable(name)}.")
+        self._terminal.show(f"Logged in as {name}.")
         self._logged_in.callback(None)
 
     def lost(self) -> None:
@@ -223,14 +241,14 @@ class Interpreter:
             self.heard(post)
 
     def heard(self, post: Entry) -> None:
-        self._terminal.show(printable(f"{post.user}: {post.text}"))
+        self._terminal.show(f"{post.user}: {post.text}")
 
     def told(self, sentence: str) -> None:
-        self._terminal.show(printable(sentence))
+        self._terminal.show(sentence)
 
     def ended(self, sentence: str) -> None:
-        self._leave(printable(sentence))
+        self._leave(sentence)
 
 
 def _sentence(error: object) -> str:
-    return printable(error.description if isinstance(error, RemoteAmpError) else str(error))
+    return str(error.description if isinstance(error, RemoteAmpError) else error)

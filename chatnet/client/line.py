@@ -12,10 +12,17 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatnet.client.commands import Unreadable
+from chatnet.client.text import one_line
 from chatnet.world import Stdio
 
 MAX_LINE = 65_535
 """The longest line that is taken, in bytes."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What editors of another system begin a file with; it is no part of the first line."""
+READER_GONE = "Standard output was closed by its reader: left, once what was typed was acknowledged."
+OUTPUT_FULL = (
+    "Standard output cannot be written (is its disk full?): left, once what was typed was acknowledged."
+)
 MANY, FEW = 1_000, 500
 """So many lines waiting stop the reading of input, and so few let it go on."""
 
@@ -26,6 +33,12 @@ class Lines:
     def __init__(self) -> None:
         self._rest = b""
         self._overlong = False
+        self._is_first = True
+
+    @property
+    def has_begun(self) -> bool:
+        """Is there a line that is not complete yet?"""
+        return self._overlong or bool(self._rest.strip())
 
     def take(self, received: bytes) -> list[str | Unreadable]:
         """The lines that ``received`` completes."""
@@ -40,6 +53,8 @@ class Lines:
         return [self._line(self._rest)] if self._rest or self._overlong else []
 
     def _line(self, line: bytes) -> str | Unreadable:
+        if self._is_first:
+            self._is_first, line = False, line.removeprefix(BYTE_ORDER_MARK)
         overlong, self._overlong, self._rest = self._overlong, False, b""
         if overlong or len(line) > MAX_LINE:
             return Unreadable("That line is longer than 64 KB; it was left out.")
@@ -63,9 +78,12 @@ class LineTerminal(Protocol):
         self._paused = False
         self._ended = False
         self._open = False
+        self._trouble: str | None = None
+        self._expected = "command"
         self._closing: list[Deferred[None]] = []
 
     def open(self, stdio: Stdio) -> None:
+        self._stdio = stdio
         stdio.attach(self._reactor, self)
 
     # ---- for the interpreter ----
@@ -79,21 +97,31 @@ class LineTerminal(Protocol):
             self.transport.resumeProducing()
         return line
 
-    def show(self, line: str) -> None:
+    def show(self, text: str) -> None:
         if self._open and not self._closing:
-            self.transport.write(line.encode("utf-8") + b"\n")
+            self.transport.write(one_line(text).encode("utf-8") + b"\n")
 
     def posted(self, line: str, answer: Deferred[Any]) -> None:
         """Who typed it has seen it."""
 
     def expect(self, what: str) -> None:
-        """No prompts."""
+        """No prompts; but a terminal must not show a password."""
+        self._expected = what
+        self._stdio.echo(what != "password")
 
     def linked(self, name: str | None) -> None:
         """The interpreter says so in a line."""
 
     def leaving(self, drafts: int) -> None:
         """No words."""
+
+    def undone(self) -> int:
+        self.dataReceived(self._stdio.unread())
+        waiting = sum(isinstance(line, str) and bool(line.strip()) for line in self._queue.pending)
+        return waiting + self._lines.has_begun
+
+    def trouble(self) -> str | None:
+        return self._trouble
 
     def close(self) -> Deferred[None]:
         if not self._open:
@@ -113,8 +141,10 @@ class LineTerminal(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         for line in self._lines.take(data):
+            if self._expected == "command" and is_password_command(line):
+                self._stdio.echo(False)  # at once, even if the command has to wait
             self._queue.put(line)
-        if len(self._queue.pending) >= MANY and not self._paused:
+        if len(self._queue.pending) >= MANY and not self._paused and self._open:
             self._paused = True
             self.transport.pauseProducing()
 
@@ -124,7 +154,10 @@ class LineTerminal(Protocol):
         self._end()
 
     def writeConnectionLost(self) -> None:
-        """Nobody reads any more: leave, once what was typed is acknowledged."""
+        """What we show reaches nobody: leave, once what was typed is acknowledged."""
+        if self._open and not self._closing:
+            self._trouble = OUTPUT_FULL if self._stdio.is_file() else READER_GONE
+            self.dataReceived(self._stdio.unread())
         self._open = False
         self._end()
         closing, self._closing = self._closing, []
@@ -147,3 +180,8 @@ class LineTerminal(Protocol):
 
     def stopProducing(self) -> None:
         """Standard output is gone."""
+
+
+def is_password_command(line: str | Unreadable | None) -> bool:
+    """Does the password itself come in the next line?"""
+    return isinstance(line, str) and line.strip().upper() == "PASSWORD"

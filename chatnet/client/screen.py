@@ -12,7 +12,7 @@ import urwid
 from twisted.internet.defer import Deferred, DeferredQueue, succeed
 
 from chatnet.client.commands import Unreadable
-from chatnet.client.text import printable
+from chatnet.client.text import one_line
 from chatnet.world import Stdio
 
 PALETTE = [
@@ -176,16 +176,16 @@ class ScreenTerminal:
         if line is None:
             self._queue.put(None)
         elif isinstance(line, str) and line.strip() and self._expected == "command":
-            self._scroll.add(f"> {'PASSWORD' if is_secret(line) else printable(line)}", "typed")
+            self._scroll.add(f"> {'PASSWORD' if is_secret(line) else one_line(line)}", "typed")
         self._changed()
         return line
 
-    def show(self, line: str) -> None:
-        self._scroll.add(line)
+    def show(self, text: str) -> None:
+        self._scroll.add(one_line(text))
         self._changed()
 
     def posted(self, line: str, answer: Deferred[Any]) -> None:
-        row = self._scroll.add(printable(line), "waiting")
+        row = self._scroll.add(one_line(line), "waiting")
         self._changed()
         answer.addCallbacks(
             lambda result: self._look(result, row, None), lambda why: self._look(why, row, "refused")
@@ -204,6 +204,13 @@ class ScreenTerminal:
     def leaving(self, drafts: int) -> None:
         if drafts:
             self.show(f"Leaving once {drafts} of what you typed is acknowledged; Ctrl-C leaves at once.")
+
+    def undone(self) -> int:
+        waiting = sum(isinstance(line, str) and bool(line.strip()) for line in self._queue.pending)
+        return waiting + bool(self._input.edit_text.strip())
+
+    def trouble(self) -> str | None:
+        return None
 
     def end(self) -> None:
         if not self._ended:

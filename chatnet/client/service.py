@@ -17,6 +17,7 @@ from chatnet.client.connection import Connection
 from chatnet.client.finding import Finder
 from chatnet.client.identity import Identity, config_directory
 from chatnet.client.line import LineTerminal
+from chatnet.client.text import one_line
 from chatnet.errors import CannotStart
 from chatnet.options import find_masters
 from chatnet.outbox import Outboxes
@@ -61,14 +62,26 @@ class Client(Service):
         self._identity = identity
         self._connection = connection
         self._terminal = terminal
-        self._interpreter = Interpreter(connection, terminal, ladder, self._leave)
+        self._interpreter = Interpreter(connection, terminal, ladder, self._ended)
         self._with_password = with_password
         self._leaving: Deferred[None] | None = None
+        self._talking: Deferred[None] | None = None
 
     def startService(self) -> None:
+        try:
+            self._start()
+        except CannotStart as cannot:
+            # Standard error leads into twistd's log by now.
+            self._stdio.error(one_line(str(cannot)))
+            raise
+
+    def _start(self) -> None:
         self._identity.open(make_secret=not self._with_password)
-        password = self._ask_password() if self._with_password and self._stdio.is_terminal() else None
-        self._terminal.open(self._stdio)
+        password = self._ask_password() if self._with_password and self._stdio.is_keyboard() else None
+        try:
+            self._terminal.open(self._stdio)
+        except OSError as error:
+            raise CannotStart(f"The terminal cannot be had ({error.strerror}).") from error
         super().startService()
         self._talking = Deferred.fromCoroutine(self._talk(password)).addErrback(self._failed)
 
@@ -77,13 +90,14 @@ class Client(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        if self._talking is None:
+            return
+        undone = self._interpreter.undone() if self._leaving is None else 0
         self._talking.cancel()
-        count = self._connection.unacknowledged()
-        if self._leaving is None and count:
-            self._leave(
-                f"Left before all was acknowledged: {count} of what you typed may not have been done."
-            )
+        if undone:
+            self._leave(f"Left before all was acknowledged: {_not_done(undone)}")
         await self._terminal.close().addTimeout(FLUSH_SECONDS, self._reactor, lambda *_: None)
+        self._stdio.restore()
         await self._connection.stop()
 
     def _ask_password(self) -> str:
@@ -91,6 +105,8 @@ class Client(Service):
             return self._stdio.ask_password(f"Password of {self._identity.name}: ")
         except (EOFError, KeyboardInterrupt) as error:
             raise CannotStart("No password was given.") from error
+        except (OSError, UnicodeError) as error:
+            raise CannotStart(f"The password cannot be read ({error}).") from error
 
     async def _talk(self, password: str | None) -> None:
         if self._with_password and password is None:
@@ -102,7 +118,12 @@ class Client(Service):
     def _failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
             self.log.failure("The terminal failed", failure)
-            self._leave("The client failed; its log says why.")
+            self._ended("The client failed; its log says why.")
+
+    def _ended(self, sentence: str | None) -> None:
+        """The interpreter has nothing more to do, or the connection can do nothing more."""
+        undone = self._interpreter.undone() if sentence is not None else 0
+        self._leave(f"{sentence} {_not_done(undone)}" if undone else sentence)
 
     def _leave(self, sentence: str | None) -> None:
         if self._leaving is None:
@@ -110,11 +131,15 @@ class Client(Service):
 
     def _gone(self, _: None, sentence: str | None) -> None:
         if sentence is not None:
-            self._stdio.error(sentence)
+            self._stdio.error(one_line(sentence))
             # A SystemExit raised in a callback is only logged, and the reactor runs on.
             self._reactor.addSystemEventTrigger("after", "shutdown", self._processes.exit, 1)
         if self.running:
             stop_soon(self._reactor)
+
+
+def _not_done(count: int) -> str:
+    return f"{count} of what you typed may not have been done."
 
 
 def build(options: Any, world: World) -> Client:

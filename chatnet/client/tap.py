@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService
@@ -16,7 +17,7 @@ from chatnet.world import World
 
 
 class Options(ProgramOptions):
-    """``twistd -n chat-client [options] NAME``"""
+    """``twistd -n chat-client [options] NAME``; the options may stand behind the name as well."""
 
     program = "chat-client"
     synopsis = "[options] NAME"
@@ -30,9 +31,7 @@ class Options(ProgramOptions):
 
     def parseArgs(self, *names: str) -> None:
         if len(names) != 1:
-            raise usage.UsageError(
-                "chat-client takes one name, and options before it: twistd -n chat-client [options] NAME."
-            )
+            raise usage.UsageError("chat-client takes one name: twistd -n chat-client [options] NAME.")
         try:
             self["name"] = fold_name(names[0])
         except BadName as error:
@@ -46,13 +45,18 @@ class Options(ProgramOptions):
         parent["nodaemon"] = True
         if parent.get("pidfile") == "twistd.pid":
             parent["pidfile"] = ""
+        world = World.real()
         if parent.get("logfile") is None:
-            parent["logfile"] = _make_log(World.real(), self["name"])
+            parent["logfile"] = _make_log(world, self["name"])
+        elif parent["logfile"] != "-":
+            _try_log(world, Path(parent["logfile"]))
         super().postOptions()
 
 
 def makeService(options: Options) -> IService:
-    return build(options, World.real())
+    world = World.real()
+    world.processes.end_in_order(world.reactor)
+    return build(options, world)
 
 
 def _make_log(world: World, name: str) -> str:
@@ -70,3 +74,11 @@ def _make_log(world: World, name: str) -> str:
             "writable, or set XDG_CONFIG_HOME to one that is."
         ) from error
     return str(path)
+
+
+def _try_log(world: World, path: Path) -> None:
+    """:raises CannotStart: the log that was asked for cannot be written."""
+    try:
+        world.files.close(world.files.append_to(path))
+    except OSError as error:
+        raise CannotStart(f"The log {path} cannot be written ({error.strerror}).") from error

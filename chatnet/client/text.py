@@ -1,14 +1,73 @@
-"""What others wrote, made safe for a terminal. Pure."""
+"""What others wrote, made safe for a terminal: what cannot be seen is shown as such. Pure."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
 
-# Control characters but tab (terminals obey them), line breaks, halves of surrogate pairs, and the marks
-# that turn the direction of a line around (they make one's words look like another's).
-_UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# What shows nothing of itself, or makes a terminal do something: controls but tab and line feed, line and
+# paragraph separators, halves of surrogate pairs, noncharacters, and Unicode's Default_Ignorable_Code_Point
+# with the rest of its format controls: joiners, marks of direction, fillers, selectors, tags.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+_NON_JOINER, _JOINER, _EMOJI_SELECTOR = "\u200c", "\u200d", "\ufe0f"
+# The blocks of the scripts whose words are spelt with joiners: Arabic, Syriac, N'Ko, Mandaic, those of India
+# and its neighbours, Mongolian, and what was added to them later.
+_JOINED = re.compile(
+    "[\u0600-\u085f\u0860-\u0fff\u1000-\u109f\u1700-\u18af\u1900-\u1cff\ua800-\ua8ff\ua900-\ua95f\ua980-\uaaff"
+    "\uabc0-\uabff\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010a00-\U00010aff\U00010d00-\U00011fff\U0001e900-\U0001e95f]"
+)
+_MONGOLIAN = re.compile("[\u1820-\u18aa]")
+_MONGOLIAN_SELECTORS = "\u180b\u180c\u180d\u180f"
 
 
-def printable(text: str) -> str:
-    """``text`` on one line, its line feeds shown as such, without what a terminal would obey."""
-    return _UNSAFE.sub("", text.replace("\n", "⏎"))
+def one_line(text: str) -> str:
+    """``text`` for a terminal that shows plain lines: a line feed is ``⏎``."""
+    return "".join(seen for seen, _ in pieces(text)).replace("\n", "⏎")
+
+
+def pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """``text`` as it is to be seen, and whether each piece is ours, in place of what cannot be seen."""
+    behind = 0
+    for unseen in _UNSEEN.finditer(text):
+        start = unseen.start()
+        if _belongs(text, start):
+            continue
+        if behind < start:
+            yield text[behind:start], False
+        yield escaped(unseen[0]), True
+        behind = unseen.end()
+    if behind < len(text):
+        yield text[behind:], False
+
+
+def escaped(text: str) -> str:
+    """Each character by its number."""
+    return "".join(f"‹U+{ord(letter):04X}›" for letter in text)
+
+
+def _belongs(text: str, at: int) -> bool:
+    """Is this part of how a word or an emoji is spelt? Not at its edge, and not twice."""
+    before, unseen, after = text[at - 1 : at], text[at], text[at + 1 : at + 2]
+    if unseen == _EMOJI_SELECTOR:
+        return _is_symbol(before) or (before in "0123456789#*" and after == "\u20e3")
+    if unseen in _MONGOLIAN_SELECTORS:
+        return bool(_MONGOLIAN.match(before))
+    if unseen not in (_NON_JOINER, _JOINER):
+        return False
+    if _JOINED.match(before) and _JOINED.match(after):
+        return unicodedata.category(before)[0] in "LM" and unicodedata.category(after)[0] in "LM"
+    return unseen == _JOINER and _is_emoji(before) and _is_symbol(after)
+
+
+def _is_emoji(letter: str) -> bool:
+    return letter == _EMOJI_SELECTOR or "\U0001f3fb" <= letter <= "\U0001f3ff" or _is_symbol(letter)
+
+
+def _is_symbol(letter: str) -> bool:
+    return letter != "" and (unicodedata.category(letter) == "So" or letter in "©®‼⁉↔↕↖↗↘↙↩↪▶◀")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,8 @@ from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
-from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, find_masters
+from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, as_sentence, find_masters, sort_out
+from chatnet.stdio import OutputLost
 from chatnet.world import World
 
 
@@ -86,6 +90,10 @@ class MigrateOptions(usage.Options):
     ]
 
 
+GENERAL = ("--help", "--version")
+"""What makes sense without a command."""
+
+
 class Options(usage.Options):
     """The command, and its options."""
 
@@ -98,9 +106,28 @@ class Options(usage.Options):
         ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
     ]
 
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Options stand before or behind the command, which then looks whether it takes them."""
+        found, others = sort_out(_Any(list(self.subCommands)), sys.argv[1:] if options is None else options)
+        if others:
+            super().parseOptions([others[0], *found, "--", *others[1:]])
+        else:
+            super().parseOptions([option for option in found if option in GENERAL])
+
     def postOptions(self) -> None:
         if self.subCommand is None:
             raise usage.UsageError("Say what to do: chatnet status, stop, drain, stepdown or migrate.")
+
+
+class _Any:
+    """The options of all commands."""
+
+    def __init__(self, commands: list[Any]) -> None:
+        each = [parser() for _, _, parser, _ in commands]
+        self.shortOpt = "".join(options.shortOpt for options in each)
+        self.longOpt: Sequence[str] = list(
+            dict.fromkeys(name for options in each for name in options.longOpt)
+        )
 
 
 async def run(command: str, options: CommandOptions, world: World) -> None:
@@ -133,17 +160,48 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The program ``chatnet``. Ends by :class:`SystemExit`."""
-    options = Options()
+    """The program ``chatnet``. Ends by :class:`SystemExit`, or as SIGPIPE does."""
+    world = World.real()
+    with shown(world):
+        options = Options()
+        try:
+            options.parseOptions(sys.argv[1:] if arguments is None else arguments)
+        except usage.UsageError as error:
+            raise SystemExit(f"chatnet: {as_sentence(error)} See chatnet --help.") from error
+        command: Any = options.subCommand
+        if command == "migrate":
+            _migrate(options.subOptions, world)
+        else:
+            react(lambda _: Deferred.fromCoroutine(_attempt(command, options.subOptions, world)), ())
+
+
+@contextmanager
+def shown(world: World) -> Iterator[None]:
+    """What is said within is to be written: a program whose reader has gone ends, as all do, by SIGPIPE.
+
+    :raises SystemExit: it cannot be written, for another reason; that is said.
+    """
     try:
-        options.parseOptions(sys.argv[1:] if arguments is None else arguments)
-    except usage.UsageError as error:
-        raise SystemExit(f"chatnet: {error} See chatnet --help.") from error
-    command: Any = options.subCommand
-    if command == "migrate":
-        _migrate(options.subOptions, World.real())
+        try:
+            yield
+        finally:
+            _flush()
+    except BrokenPipeError:
+        world.processes.end_by(signal.SIGPIPE)
+    except OutputLost as lost:
+        world.stdio.error(f"Standard output cannot be written: {lost.strerror}.")
+        raise SystemExit(1) from lost
+
+
+def _flush() -> None:
+    """What was printed, and not said. What is not written now must not be tried again at the very end."""
+    if sys.stdout is None:
         return
-    react(lambda _: Deferred.fromCoroutine(_attempt(command, options.subOptions, World.real())), ())
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise error if isinstance(error, BrokenPipeError) else OutputLost(*error.args) from error
 
 
 def _migrate(options: Any, world: World) -> None:
@@ -162,11 +220,12 @@ def _migrate(options: Any, world: World) -> None:
 
 
 async def _attempt(command: str, options: CommandOptions, world: World) -> None:
-    try:
-        await run(command, options, world)
-    except CannotStart as cannot:
-        world.stdio.error(str(cannot))
-        raise SystemExit(1) from cannot
+    with shown(world):
+        try:
+            await run(command, options, world)
+        except CannotStart as cannot:
+            world.stdio.error(str(cannot))
+            raise SystemExit(1) from cannot
 
 
 if __name__ == "__main__":

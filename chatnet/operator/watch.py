@@ -28,15 +28,13 @@ _CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
 
 
 async def watch(masters: Sequence[Address], token: Token, world: World) -> None:
-    """Show the status until the process is ended, or nobody reads what it shows.
+    """Show the status until the process is ended.
 
     :raises CannotStart: nobody answers at first. Later, a primary that is gone is waited for.
+    :raises BrokenPipeError: nobody reads what it shows.
     """
     _, link = await reach(masters, token, world)
-    try:
-        await Watch(masters, token, world).go_on(link)
-    except BrokenPipeError:
-        return
+    await Watch(masters, token, world).go_on(link)
 
 
 class Watch:

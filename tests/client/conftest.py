@@ -26,7 +26,9 @@ class PipedTerminal(StringTransport):
         self.tty_password = tty_password
         self.said: list[str] = []
         self.protocol: Any = None
-        self.broken = False
+        self.broken = self.full = False
+        self.behind = b""
+        self.echoes = True
 
     def is_terminal(self) -> bool:
         return self.tty_password is not None
@@ -34,6 +36,25 @@ class PipedTerminal(StringTransport):
     def attach(self, reactor: Any, protocol: Any) -> None:
         self.protocol = protocol
         protocol.makeConnection(self)
+
+    def is_keyboard(self) -> bool:
+        return self.tty_password is not None
+
+    def encoding(self) -> str:
+        return "utf-8"
+
+    def is_file(self) -> bool:
+        return self.full
+
+    def unread(self) -> bytes:
+        behind, self.behind = self.behind, b""
+        return behind
+
+    def echo(self, on: bool) -> None:
+        self.echoes = on
+
+    def restore(self) -> None:
+        self.echoes = True
 
     def ask_password(self, prompt: str) -> str:
         assert self.tty_password is not None

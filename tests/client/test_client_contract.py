@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from conftest import Person
 
+from chatnet.client.line import OUTPUT_FULL, READER_GONE
+from chatnet.errors import CannotStart
 from chatnet.testing.fake_cluster import FakeCluster, Network
 
 
@@ -84,11 +88,11 @@ def test_bad_lines_get_one_sentence_and_harm_no_other(cluster: FakeCluster, alic
 
 
 def test_what_others_write_cannot_command_the_terminal(cluster: FakeCluster, alice: Person) -> None:
-    """Escapes and direction marks are taken out, even if a server let them through."""
+    """Escapes and direction marks are shown by their numbers, even if a server let them through."""
     alice.type("CHAT")
     cluster.say("bob", "\x1b[2Jboo\u202e\x07")
     alice.network.settle()
-    assert alice.seen() == ["bob: [2Jboo"]
+    assert alice.seen() == ["bob: ‹U+001B›[2Jboo‹U+202E›‹U+0007›"]
 
 
 def test_help_names_every_command(alice: Person) -> None:
@@ -196,12 +200,35 @@ def test_output_that_nobody_reads_stops_our_reading(cluster: FakeCluster, alice:
 
 
 def test_output_closed_is_the_end(cluster: FakeCluster, alice: Person) -> None:
-    """``| head`` ends the client, once what was typed is acknowledged."""
+    """``| head`` ends the client, once what was typed is acknowledged; it says so."""
     alice.type("CHAT", "hello")
     alice.stdio.break_output()
     alice.network.settle()
     assert alice.has_left()
     assert [entry.text for entry in cluster.entries] == ["hello"]
+    assert alice.stdio.said == [READER_GONE]
+    assert alice.exit_status() == 1
+
+
+def test_output_closed_too_early_loses_nothing(cluster: FakeCluster, alice: Person) -> None:
+    """What is in the pipe by then is done, but for a line that has only begun."""
+    alice.stdio.behind = b"CHAT\nhello\nwor"
+    alice.stdio.break_output()
+    alice.network.settle()
+    assert [entry.text for entry in cluster.entries] == ["hello"]
+    assert alice.stdio.said == [f"{READER_GONE} 1 of what you typed may not have been done."]
+
+
+def test_output_that_is_full_is_said(cluster: FakeCluster, alice: Person) -> None:
+    """A file has no reader that could have gone."""
+    alice.stdio.full = True
+    alice.stdio.break_output()
+    alice.network.settle()
+    assert alice.stdio.said == [OUTPUT_FULL]
+    assert alice.exit_status() == 1
+
+
+LEFT = "Left before all was acknowledged: {} of what you typed may not have been done."
 
 
 def test_an_interrupt_says_what_may_be_lost(cluster: FakeCluster, alice: Person) -> None:
@@ -209,6 +236,106 @@ def test_an_interrupt_says_what_may_be_lost(cluster: FakeCluster, alice: Person)
     cluster.deaf = True
     alice.type("CHAT", "one", "two")
     alice.stop()
-    assert alice.stdio.said == [
-        "Left before all was acknowledged: 2 of what you typed may not have been done."
-    ]
+    assert alice.stdio.said == [LEFT.format(2)]
+    assert alice.exit_status() == 1
+
+
+def test_an_interrupt_before_the_login_counts_what_was_typed(
+    network: Network, new_person: Callable[..., Person]
+) -> None:
+    """Whole lines, and the one that has only begun; not empty ones."""
+    person = new_person().start()
+    person.type("CHAT", "", "one", "   ", "two")
+    person.stdio.protocol.dataReceived(b"thr")
+    person.stop()
+    assert person.stdio.said == [LEFT.format(4)]
+    assert person.exit_status() == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "count"),
+    [
+        (["CHAT", "one", "two"], 3),
+        (["LIST", "HELP"], 2),
+        (["JOIN bob", "HELP"], 2),
+        (["PASSWORD", "secret words", "HELP"], 2),
+    ],
+)
+def test_an_interrupt_counts_what_waits_behind_a_command(
+    cluster: FakeCluster, alice: Person, typed: list[str], count: int
+) -> None:
+    """The command that an outage holds up, and all behind it, each once."""
+    alice.network.listeners.clear()
+    alice.network.cut()
+    alice.network.pass_time(1)
+    alice.type(*typed)
+    alice.stop()
+    assert alice.stdio.said == [LEFT.format(count)]
+
+
+def test_an_interrupt_when_all_is_done_says_nothing(cluster: FakeCluster, alice: Person) -> None:
+    """And the exit status is 0."""
+    alice.type("CHAT", "one", "/quit", "LIST", "HELP", "JOIN nobody")
+    alice.stop()
+    assert alice.stdio.said == []
+    assert alice.exit_status() == 0
+
+
+def test_an_interrupt_counts_what_was_not_even_read(cluster: FakeCluster, alice: Person) -> None:
+    """It may be in the pipe still."""
+    alice.stdio.behind = b"CHAT\none\n"
+    alice.stop()
+    assert alice.stdio.said == [LEFT.format(2)]
+
+
+def test_a_client_that_cannot_go_on_says_what_was_not_done(
+    network: Network, new_person: Callable[..., Person]
+) -> None:
+    """Beside the reason."""
+    person = new_person().start()
+    person.type("CHAT", "one")
+    network.pass_time(11)
+    (sentence,) = person.stdio.said
+    assert sentence.startswith("No cluster was found")
+    assert sentence.endswith("2 of what you typed may not have been done.")
+
+
+def test_a_client_that_cannot_start_says_why(new_person: Callable[..., Person], tmp_path: Path) -> None:
+    """On standard error itself: what Python says there goes into the log by then."""
+    (tmp_path / "chatnet").write_text("")
+    person = new_person()
+    with pytest.raises(CannotStart):
+        person.client.startService()
+    (sentence,) = person.stdio.said
+    assert sentence.startswith("Your identity cannot be kept")
+
+
+def test_a_password_is_not_shown_while_it_is_typed(cluster: FakeCluster, alice: Person) -> None:
+    """From the line that announces it, even if the command before it waits, to the line that holds it."""
+    alice.type("PASSWORD")
+    assert not alice.stdio.echoes
+    alice.type("a long password")
+    assert alice.stdio.echoes
+    cluster.deaf = True
+    alice.type("JOIN bob", "PASSWORD")
+    assert not alice.stdio.echoes
+
+
+def test_a_post_is_shown_whatever_it_says(cluster: FakeCluster, alice: Person) -> None:
+    """In a chat, PASSWORD is a word."""
+    alice.type("CHAT", "PASSWORD")
+    assert alice.stdio.echoes
+    assert [entry.text for entry in cluster.entries] == ["PASSWORD"]
+
+
+def test_what_is_typed_is_shown_again_after_the_end(cluster: FakeCluster, alice: Person) -> None:
+    """An interrupted password leaves a terminal that echoes."""
+    alice.type("PASSWORD")
+    alice.stop()
+    assert alice.stdio.echoes
+
+
+def test_a_byte_order_mark_is_no_part_of_the_input(cluster: FakeCluster, alice: Person) -> None:
+    """At its beginning alone."""
+    alice.type(b"\xef\xbb\xbfCHAT", b"\xef\xbb\xbfx")
+    assert [entry.text for entry in cluster.entries] == ["\ufeffx"]

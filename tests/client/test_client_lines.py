@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chatnet.client.commands import Unreadable
 from chatnet.client.line import MAX_LINE, Lines
-from chatnet.client.text import printable
+from chatnet.client.text import one_line
 
 
 @given(st.binary(max_size=200).map(lambda raw: raw.replace(b"z", b"\n")), st.lists(st.integers(1, 9)))
@@ -43,13 +43,13 @@ def test_the_longest_line_is_taken() -> None:
 
 def test_a_line_feed_is_shown_as_such() -> None:
     """Nobody's second line can pass for somebody else's first."""
-    assert printable("alice: hello\nbob: I agree") == "alice: hello⏎bob: I agree"
+    assert one_line("alice: hello\nbob: I agree") == "alice: hello⏎bob: I agree"
 
 
 @given(st.text())
 def test_nothing_that_a_terminal_obeys_is_printable(text: str) -> None:
     """And whatever is printable has an encoding and is one line."""
-    shown = printable(text)
+    shown = one_line(text)
     assert not any(ord(letter) < 32 and letter != "\t" for letter in shown)
     assert "\x1b" not in shown
     assert "\x9b" not in shown

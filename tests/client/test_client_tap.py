@@ -11,6 +11,7 @@ from twisted.python import usage
 
 from chatnet.client.tap import Options
 from chatnet.errors import CannotStart
+from chatnet.options import sort_out
 
 
 class Twistd(dict[str, Any]):
@@ -41,10 +42,39 @@ def test_a_wrong_name_is_one_sentence(arguments: tuple[str, ...]) -> None:
     assert str(raised.value).endswith(".")
 
 
-def test_options_behind_the_name_are_told_where_to_go() -> None:
-    """There Twisted takes them for more names."""
-    with pytest.raises(usage.UsageError, match="options before it"):
-        parse("alice", "--plain")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--master", "here:1", "--plain", "alice"),
+        ("alice", "--master", "here:1", "--plain"),
+        ("--plain", "alice", "--master=here:1"),
+        ("-m", "here:1", "alice", "--plain"),
+        ("alice", "-mhere:1", "--plain"),
+        ("--master", "here:1", "--plain", "--", "alice"),
+    ],
+)
+def test_options_stand_before_or_behind_the_name(arguments: tuple[str, ...]) -> None:
+    """Nobody remembers which; also where POSIXLY_CORRECT is set."""
+    options = parse(*arguments)
+    assert (options["name"], options["master"], options["plain"]) == ("alice", "here:1", 1)
+
+
+def test_behind_two_dashes_nothing_is_an_option() -> None:
+    """As everywhere; a value may look like them."""
+    assert sort_out(Options(), ["a", "--", "--plain"]) == ([], ["a", "--plain"])
+    assert parse("--master", "--", "alice")["master"] == "--"
+
+
+@pytest.mark.parametrize(
+    "mistyped", [("alice", "--plian"), ("--plian", "alice"), ("alice", "--plain=1"), ("alice", "bob")]
+)
+def test_a_mistyped_option_is_one_sentence(mistyped: tuple[str, ...]) -> None:
+    """Below twistd, whose own way is to print all that it can do, and the sentence last."""
+    with pytest.raises(CannotStart) as ended:
+        parse(*mistyped, parent=Twistd())
+    assert str(ended.value).startswith("chat-client: ")
+    assert str(ended.value).endswith(". See twistd chat-client --help.")
+    assert "\n" not in str(ended.value)
 
 
 def test_twistd_s_own_log_and_pid_stay_off_the_terminal_and_the_directory(

@@ -126,13 +126,14 @@ async def test_a_cluster_that_never_answered_is_an_error(monkeypatch: pytest.Mon
 
 
 @pytest_twisted.ensureDeferred
-async def test_who_reads_no_more_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``chatnet status --watch | head`` ends without a word when ``head`` does."""
+async def test_a_reader_that_is_gone_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``chatnet status --watch | head`` ends when ``head`` does."""
     looking = Looking(None, monkeypatch)
     watching = looking.begin()
     await looking.screen.shows("111")
     looking.screen.is_broken = True
-    await watching
+    with pytest.raises(BrokenPipeError):
+        await watching
     await looking.primary.die()
 
 

@@ -303,5 +303,11 @@ class SimProcesses:
     def ignore_interrupts(self) -> None:
         self._process.ignores_interrupts = True
 
+    def end_in_order(self, reactor: Any) -> None:
+        """It does."""
+
+    def end_by(self, number: int) -> None:
+        self._process.exit(-number)
+
     def settle(self) -> None:
         """The garbage is that of the process that simulates."""

@@ -179,8 +179,20 @@ class SimStdio:
     def is_terminal(self) -> bool:
         return False
 
+    def is_keyboard(self) -> bool:
+        return False
+
     def height(self) -> int | None:
         return None
+
+    def encoding(self) -> str:
+        return "utf-8"
+
+    def is_file(self) -> bool:
+        return False
+
+    def unread(self) -> bytes:
+        return b""
 
     def attach(self, reactor: Any, protocol: Any) -> None:
         transport = TerminalTransport(self._terminal, self._process, protocol)
@@ -189,6 +201,12 @@ class SimStdio:
 
     def streams(self) -> tuple[TextIO, TextIO]:
         raise OSError("a simulated terminal has plain lines alone")
+
+    def echo(self, on: bool) -> None:
+        """It shows nothing of what is typed."""
+
+    def restore(self) -> None:
+        """It is as it was."""
 
     def ask_password(self, prompt: str) -> str:
         return self._terminal.password

@@ -1,0 +1,172 @@
+"""Programs whose streams are closed, full, or read by nobody: their work, or one sentence; no traceback."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatnet.testing.processes import Cluster, wait_until
+
+BIN = Path(sys.executable).parent
+POSTS = "printf 'CHAT\\n%s\\n'"
+
+
+class Shell:
+    """Runs lines of a shell beside a cluster: ``$client`` and ``$chatnet`` are its programs."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._root = cluster.root
+        where = f"--master {cluster.address}"
+        name, _, mark = cluster.mark.partition("=")
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "XDG_CONFIG_HOME": str(cluster.root / "config"),
+            name: mark,
+            "client": f"{BIN}/twistd -n chat-client {where}",
+            "chatnet": f"{BIN}/chatnet {where} --data {cluster.data}",
+        }
+
+    def __call__(self, line: str, **environ: str) -> tuple[int, str, str]:
+        """Exit status, standard output and error."""
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=self._root,
+            env={**self.environ, **environ},
+            capture_output=True,
+            timeout=30,
+        )
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def posts(self) -> list[str]:
+        """What alice has posted."""
+        status, shown, said = self("printf 'CHAT\\n' | $client alice")
+        assert (status, said) == (0, "")
+        return [line.removeprefix("alice: ") for line in shown.splitlines()[1:]]
+
+
+@pytest.fixture
+def shell(cluster: Cluster) -> Shell:
+    return Shell(cluster)
+
+
+def test_a_client_does_its_work_without_streams(shell: Shell) -> None:
+    """What it reads is posted, wherever its output goes; input that is closed is at its end."""
+    for number, closed in enumerate((">&-", "2>&-", ">&- 2>&-", ">/dev/null", "> file")):
+        assert shell(f"{POSTS % number} | $client alice {closed}")[0] == 0
+    assert shell("$client alice <&-") == (0, "Logged in as alice.\n", "")
+    assert shell("$client alice <&- >&- 2>&-") == (0, "", "")
+    assert shell.posts() == ["0", "1", "2", "3", "4"]
+
+
+def test_a_client_says_that_nobody_reads_it(shell: Shell) -> None:
+    """With status 1, once what it read is posted, whether the reader went or the disk is full."""
+    for number, (where, why) in enumerate(
+        [("> /dev/full", "cannot be written"), ("| true", "by its reader")]
+    ):
+        status, _, said = shell(f"set -o pipefail; {POSTS % number} | $client alice {where}")
+        assert status == 1
+        assert why in said
+        assert said.count("\n") == 1
+    assert shell.posts() == ["0", "1"]
+
+
+def test_a_client_speaks_utf_8_in_every_locale(shell: Shell) -> None:
+    """In lines, whatever the environment says; what is no UTF-8 is said, and its neighbours live."""
+    for number, locale in enumerate(("C", "POSIX", "en_US.ISO-8859-1", "")):
+        line = "printf '\\xef\\xbb\\xbfCHAT\\r\\ngrüße %s ☃\\n\\xff\\nx\\0y\\nnext\\n' | $client alice"
+        status, shown, said = shell(line % number, LC_ALL=locale, PYTHONIOENCODING="ascii")
+        assert status == 0
+        assert "Traceback" not in said
+        assert shown.splitlines()[-2] == "That line is not UTF-8; it was left out."
+    assert shell.posts()[-2:] == ["grüße 3 ☃", "next"]
+
+
+def test_an_operator_s_command_ends_as_other_programs_do(shell: Shell) -> None:
+    """By SIGPIPE when its reader has gone; else in one sentence. All alike, and without a traceback."""
+    commands = ["$chatnet status", "$chatnet status --json", "$chatnet status --watch", "$chatnet --help"]
+    for command in commands:
+        status, _, said = shell(f"{command} | true; exit ${{PIPESTATUS[0]}}")
+        assert (status, said) == (128 + signal.SIGPIPE, ""), command
+        status, _, said = shell(f"{command} > /dev/full")
+        assert (status, said) == (1, "Standard output cannot be written: No space left on device.\n"), command
+    for command in commands[:3]:
+        status, _, said = shell(f"{command} >&-")
+        assert (status, said) == (1, "Standard output cannot be written: Bad file descriptor.\n"), command
+    assert shell("$chatnet stop >&-")[0] == 1
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Iterator[Shell]:
+    """Beside a cluster that does not answer."""
+    cluster = Cluster(tmp_path / "cluster")
+    cluster.root.mkdir()
+    yield Shell(cluster)
+    cluster.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_before_the_login_says_what_is_lost(nowhere: Shell, number: signal.Signals) -> None:
+    """Whichever it is, each line that was typed is counted; exit status 1."""
+    client = start(nowhere, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert client.stdin is not None
+    assert client.stderr is not None
+    client.stdin.write(b"CHAT\none\ntwo\nthr")
+    client.stdin.flush()
+    wait_until("the client listens for signals", lambda: catches(client.pid, signal.SIGHUP))
+    client.send_signal(number)
+    said = client.stderr.read().decode()
+    assert client.wait(20) == 1
+    assert said == "Left before all was acknowledged: 4 of what you typed may not have been done.\n"
+    client.stdin.close()
+    client.stderr.close()
+
+
+def test_who_ignores_hanging_up_goes_on(nowhere: Shell) -> None:
+    """As ``nohup`` promises."""
+    status, _, said = nowhere(
+        "trap '' HUP; $client alice < /dev/null & sleep 2; kill -HUP $!; kill $!; wait $!"
+    )
+    assert status == 128 + signal.SIGTERM, said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("options", [["--password"], ["--plain"]])
+def test_a_terminal_shows_again_what_is_typed(
+    nowhere: Shell, number: signal.Signals, options: list[str]
+) -> None:
+    """However the client ends while it reads a password; and what was typed of that was not shown."""
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    client = start(nowhere, *options, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.write(ours, b"PASSWORD\n" if options == ["--plain"] else b"")
+    wait_until("it shows nothing", lambda: not termios.tcgetattr(theirs)[3] & termios.ECHO)
+    os.write(ours, b"geheim")
+    wait_until("the client listens for signals", lambda: catches(client.pid, signal.SIGHUP))
+    client.send_signal(number)
+    wait_until("its end", lambda: client.poll() is not None)
+    assert client.returncode == 1
+    assert termios.tcgetattr(theirs) == before
+    assert b"geheim" not in os.read(ours, 65536)
+    os.close(ours)
+    os.close(theirs)
+
+
+def start(shell: Shell, *options: str, **streams: object) -> subprocess.Popen[bytes]:
+    """A client of alice's."""
+    command = [*shell.environ["client"].split(), *options, "alice"]
+    return subprocess.Popen(command, env=shell.environ, cwd=shell._root, **streams)  # type: ignore[call-overload,no-any-return]
+
+
+def catches(pid: int, number: int) -> bool:
+    """Does this process do something of its own when it gets this signal?"""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
