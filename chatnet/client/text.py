@@ -6,14 +6,15 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from chatnet.ignorable import RANGES
+
 # What shows nothing of itself, or makes a terminal do something: controls but tab and line feed, line and
-# paragraph separators, halves of surrogate pairs, noncharacters, and Unicode's Default_Ignorable_Code_Point
-# with the rest of its format controls: joiners, marks of direction, fillers, selectors, tags.
+# paragraph separators, halves of surrogate pairs, noncharacters, what Unicode has everybody ignore, and the
+# rest of its format controls.
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0000-\U000e0fff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\ufff9-\ufffb"
+    + "".join(f"{chr(first)}-{chr(last)}" for first, last in RANGES)
+    + "\U00013430-\U0001345f]"
 )
 _NON_JOINER, _JOINER, _EMOJI_SELECTOR = "\u200c", "\u200d", "\ufe0f"
 # The blocks of the scripts whose words are spelt with joiners: Arabic, Syriac, N'Ko, Mandaic, those of India
