@@ -6,7 +6,8 @@ ignorable   what cannot be seen in a text                                       
 form        what a text, and a draft, itself shows to be wrong                                pure
 errors      every error that a peer can be told, with its sentence
 addresses   HOST:PORT                                                                         pure
-auth        the cluster's token, users' secrets, tickets
+auth        the cluster's token, and tickets
+credentials users' secrets, and what is stored of them
 wire/       the AMP vocabulary, one file per conversation; no logic
 link        an AMP connection: bounded, pinged, never closed by one bad request
 pulse       pings links, and notices those that fall silent

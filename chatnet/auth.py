@@ -1,34 +1,24 @@
-"""Who may do what: the cluster's token, users' secrets, and tickets.
+"""Who may do what: the cluster's token, and tickets.
 
 token       32 random bytes, shared by the cluster's processes and its operators; it never travels
-secret      a user's proof of identity: 32 random bytes (stored as SHA-256) or a password (stored as argon2)
 ticket      signed at login, checked by one HMAC; ends when the user's secret changes
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-import argon2.low_level
 import msgspec
 
-from chatnet.errors import BadSecret, BadTicket, CannotStart
+from chatnet.errors import BadTicket, CannotStart
 from chatnet.world import Files
 
-SECRET_BYTES = 32
-"""The length of the random secret by which a client registers."""
 TOKEN_BYTES = 32
-MIN_PASSWORD, MAX_PASSWORD = 8, 1024
-"""How long a password may be, in bytes of UTF-8."""
 
 Role = Literal["worker", "replica", "operator"]
-
-_SHA256 = "sha256:"
-_ARGON2_TIME, _ARGON2_MEMORY_KIB, _ARGON2_LANES = 3, 65536, 4  # RFC 9106's second recommended option
 
 
 class Token:
@@ -64,56 +54,6 @@ class Token:
         if its_log != log:
             raise BadTicket(BadTicket.sentence)
         return user, secret_seq
-
-
-def random_credential(secret: bytes) -> str:
-    """What is stored of the random secret by which a name is registered.
-
-    :raises BadSecret: it is not of 32 bytes.
-    """
-    if len(secret) != SECRET_BYTES:
-        raise BadSecret.of(why=f"A new name is registered with a secret of {SECRET_BYTES} random bytes.")
-    return _SHA256 + hashlib.sha256(secret).hexdigest()
-
-
-def check_password(password: bytes) -> None:
-    """:raises BadSecret: it is too short or too long."""
-    if len(password) < MIN_PASSWORD:
-        raise BadSecret.of(why=f"A password has at least {MIN_PASSWORD} characters.")
-    if len(password) > MAX_PASSWORD:
-        raise BadSecret.of(why=f"A password has at most {MAX_PASSWORD} bytes.")
-
-
-def password_credential(password: bytes, key: bytes) -> str:
-    """What is stored of a password. Takes 100 ms and 64 MiB: call it in a thread.
-
-    The salt is the draft's key, 16 random bytes used once: so a resent draft has the same content, and the
-    log recognizes it.
-    """
-    return argon2.low_level.hash_secret(
-        password,
-        key,
-        time_cost=_ARGON2_TIME,
-        memory_cost=_ARGON2_MEMORY_KIB,
-        parallelism=_ARGON2_LANES,
-        hash_len=32,
-        type=argon2.low_level.Type.ID,
-    ).decode("ascii")
-
-
-def is_slow(credential: str) -> bool:
-    """Does checking this credential take a password hash, and so a thread?"""
-    return not credential.startswith(_SHA256)
-
-
-def matches(credential: str, secret: bytes) -> bool:
-    """Is ``secret`` the one behind ``credential``? Slow for a password: see :func:`is_slow`."""
-    if not is_slow(credential):
-        return hmac.compare_digest(credential, _SHA256 + hashlib.sha256(secret).hexdigest())
-    try:
-        return argon2.low_level.verify_secret(credential.encode("ascii"), secret, argon2.low_level.Type.ID)
-    except argon2.exceptions.VerifyMismatchError:
-        return False
 
 
 def make_token(files: Files, path: Path, fresh: bytes) -> Token:

@@ -25,6 +25,9 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``room`` is the room joined or left, and the author's own room otherwise; ``text`` is a post's text, or
     the credential of a ``register`` or ``secret``; ``key`` is unique per user, for ever.
+
+    ``by`` is no part of the entry: the seq of the secret that its author has shown. The log takes nothing new
+    of who shows an older one than the newest. 0: it is not looked at.
     """
 
     kind: Kind
@@ -32,6 +35,7 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     room: str
     text: str
     key: bytes
+    by: int = 0
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -189,6 +189,16 @@ class NotJoined(Refusal):
     sentence = "You have not joined {room}."
 
 
+class SecretChanged(Refusal):
+    """Another session of the user has set a new secret: this one is over, and what it sent is not done."""
+
+    code = b"SECRET_CHANGED"
+    sentence = (
+        "The secret of {name} was changed elsewhere: log in again with the new one, by --password. "
+        "If that was not you, somebody else knew the old one."
+    )
+
+
 class Poison(Refusal):
     """Our own code raised on this draft; it was logged whole, and it takes nothing else down."""
 
@@ -210,6 +220,7 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         AlreadyJoined,
         OwnRoom,
         NotJoined,
+        SecretChanged,
         Poison,
     )
 }

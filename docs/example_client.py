@@ -110,7 +110,7 @@ class Client:
         if not secret.exists():  # kept before it is used: who loses it loses the name
             secret.touch(0o600)
             secret.write_bytes(os.urandom(32))
-        answer = link.ask(_command="Login", version=1, name=self.name, secret=secret.read_bytes())
+        answer = link.ask(_command="Login", version=1, name=self.name, secret=secret.read_bytes(), new=1)
         self.ticket = answer["ticket"]
         return link
 
@@ -135,9 +135,11 @@ class Client:
             self.answered(int(box.get("_answer") or box["_error"]), box)
 
     def hear(self, link, box):
-        """The worker's commands: a post, or a sign of life; the cursor moves by both."""
+        """The worker's commands: a post, a sign of life, or the end; the cursor moves by the first two."""
         if box["_command"] == b"Deliver":
             self.show(decode(io.BytesIO(box["entry"])))
+        elif box["_command"] == b"Ended":
+            sys.exit(box["sentence"].decode())
         elif box["_command"] == b"Ping":
             if "seq" in box and self.cursor is not None:
                 self.cursor = int(box["seq"])

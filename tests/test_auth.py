@@ -1,4 +1,4 @@
-"""The token, secrets and tickets."""
+"""The token, and tickets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet import auth
-from chatnet.errors import BadSecret, BadTicket, CannotStart
+from chatnet.errors import BadTicket, CannotStart
 from chatnet.world import RealFiles
 
 TOKEN = auth.Token(b"t" * 32)
@@ -50,35 +50,6 @@ def test_the_two_ends_proofs_differ() -> None:
         TOKEN.proof("asks", "worker", b"b" * 32, b"a" * 32),
     }
     assert len(proofs) == 4
-
-
-def test_random_secrets() -> None:
-    """A random secret has 32 bytes, is checked without a thread, and is not stored itself."""
-    credential = auth.random_credential(b"s" * 32)
-    assert not auth.is_slow(credential)
-    assert auth.matches(credential, b"s" * 32)
-    assert not auth.matches(credential, b"S" * 32)
-    assert "ssss" not in credential
-    with pytest.raises(BadSecret):
-        auth.random_credential(b"short")
-
-
-def test_passwords() -> None:
-    """A password is stored as argon2; the same draft gives the same credential, another draft another."""
-    credential = auth.password_credential(b"correct horse", b"k" * 16)
-    assert auth.is_slow(credential)
-    assert credential.startswith("$argon2id$")
-    assert auth.matches(credential, b"correct horse")
-    assert not auth.matches(credential, b"incorrect horse")
-    assert auth.password_credential(b"correct horse", b"k" * 16) == credential
-    assert auth.password_credential(b"correct horse", b"l" * 16) != credential
-
-
-@pytest.mark.parametrize("password", [b"", b"short", b"x" * 1025])
-def test_bad_passwords_get_a_sentence(password: bytes) -> None:
-    """Too short and too long are said before any hashing."""
-    with pytest.raises(BadSecret, match=r"\.$"):
-        auth.check_password(password)
 
 
 def test_the_first_master_makes_the_token_and_all_others_read_it(tmp_path: Path) -> None:

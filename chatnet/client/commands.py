@@ -29,7 +29,7 @@ LEAVE NAME     follow it no more
 LIST [PREFIX]  all rooms, and those you have joined
 CHAT           the newest posts, then live ones; each line you type is posted; /quit goes back
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
-PASSWORD       the next line is your password, for logging in elsewhere with --password
+PASSWORD       the next line is your new password, for logging in elsewhere with --password
 HELP           this
 QUIT           leave"""
 
@@ -184,16 +184,22 @@ class Interpreter:
         await self._ladder.climb(self._connection.post, self._terminal.show)
 
     async def _password(self, password: str) -> None:
-        if not password:
-            self._terminal.expect("password")
-            line = await self._terminal.read()
-            self._terminal.expect("command")
-            if not isinstance(line, str):
-                self._terminal.show("The password was not changed.")
-                return
-            password = line
-        await self._connection.set_password(password.encode("utf-8"))
+        old: str | bytes | None = self._connection.random_secret
+        if old is None:
+            self._terminal.show("First your present password, then the new one.")
+            old = await self._ask_password()
+        new = password or (None if old is None else await self._ask_password())
+        if old is None or new is None:
+            self._terminal.show("The password was not changed.")
+            return
+        await self._connection.set_password(_utf8(old), _utf8(new))
         self._terminal.show("Password set. On another device, start with --password.")
+
+    async def _ask_password(self) -> str | None:
+        self._terminal.expect("password")
+        line = await self._terminal.read()
+        self._terminal.expect("command")
+        return line if isinstance(line, str) else None
 
     async def _help(self, _: str) -> None:
         for line in HELP.splitlines():
@@ -248,6 +254,10 @@ class Interpreter:
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)
+
+
+def _utf8(secret: str | bytes) -> bytes:
+    return secret.encode("utf-8") if isinstance(secret, str) else secret
 
 
 def _sentence(error: object) -> str:

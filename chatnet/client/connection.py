@@ -37,6 +37,7 @@ from chatnet.errors import (
     BadTicket,
     ChatnetError,
     CursorAhead,
+    NoSuchUser,
     TryLater,
     WrongSecret,
     WrongVersion,
@@ -44,7 +45,7 @@ from chatnet.errors import (
 from chatnet.link import Link, Locator
 from chatnet.pulse import Pulse
 from chatnet.wire.common import Ping
-from chatnet.wire.session import Chat, Deliver, Moved, Post, Rewound, SetSecret, Unchat
+from chatnet.wire.session import Chat, Deliver, Ended, Moved, Post, Rewound, SetSecret, Unchat
 
 FIRST_SECONDS = 10.0
 """How long the first connect may take, before the user is told that nobody is there."""
@@ -61,7 +62,7 @@ REWOUND = (
 )
 """What the user is told then, once."""
 
-FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket)
+FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser)
 """The answers to a login that no further attempt would change."""
 
 
@@ -116,6 +117,7 @@ class Connection:
         self._running: Deferred[None] | None = None
         self._held: Deferred[None] | None = None
         self._password: bytes | None = None
+        self._ended_why: str | None = None
 
     # ---- what one does with it ----
 
@@ -133,9 +135,14 @@ class Connection:
         self._feed.sent(key)
         return self.ask(Post, key=key, text=text)
 
-    async def set_password(self, password: bytes) -> None:
-        """Replace the secret. The random one is forgotten, the password kept in memory alone."""
-        answer = await self.draft(SetSecret, secret=password)
+    @property
+    def random_secret(self) -> bytes | None:
+        """The one in the identity's file; None if it was replaced by a password, which a person knows."""
+        return self._identity.secret
+
+    async def set_password(self, old: bytes, password: bytes) -> None:
+        """Replace the ``old`` secret. The random one is forgotten, the password kept in memory alone."""
+        answer = await self.draft(SetSecret, old=old, secret=password)
         self._password = password
         keep_ticket(self._identity, answer["ticket"], forget_secret=True)
 
@@ -231,7 +238,7 @@ class Connection:
                 if isinstance(self._state, Moving):
                     continue
             except FINAL as error:
-                self._end(str(error))
+                self._end(self._ended_why or str(error))
                 return
             except (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError) as error:
                 self._note(error)
@@ -252,7 +259,7 @@ class Connection:
         self._state = Connecting(worker)
         self._trouble = f"the worker at {worker} does not answer"
         link = await self._finder.dial(
-            worker, FromWorker(self._feed, self._listener, self._move), self._pulse
+            worker, FromWorker(self._feed, self._listener, self._move, self._ended), self._pulse
         )
         self._state = LoggingIn(link)
         try:
@@ -268,8 +275,13 @@ class Connection:
         unanswered = [arguments["secret"] for arguments in self._asks.open(SetSecret)]
         return unanswered if self._password is None else [*unanswered, self._password]
 
+    def _ended(self, sentence: str) -> None:
+        """The worker hangs up. Whoever has a newer ticket or password comes back; else this is why not."""
+        self._ended_why = sentence
+
     def _came_up(self, link: Link, name: str) -> None:
         self._state = Up(link)
+        self._ended_why = None
         self._no_deadline()
         if self._held is not None:
             self._hold(link)
@@ -350,10 +362,13 @@ class Connection:
 class FromWorker(Locator):
     """What a worker says to a client."""
 
-    def __init__(self, feed: Feed, listener: Listener, move: Callable[[], None]) -> None:
+    def __init__(
+        self, feed: Feed, listener: Listener, move: Callable[[], None], end: Callable[[str], None]
+    ) -> None:
         self._feed = feed
         self._listener = listener
         self._move = move
+        self._end = end
 
     @Deliver.responder
     def deliver(self, entry: Entry) -> dict[str, Any]:
@@ -376,4 +391,9 @@ class FromWorker(Locator):
     @Moved.responder
     def moved(self) -> dict[str, Any]:
         self._move()
+        return {}
+
+    @Ended.responder
+    def ended(self, code: str, sentence: str) -> dict[str, Any]:
+        self._end(sentence)
         return {}

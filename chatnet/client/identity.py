@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from chatnet.addresses import Address
-from chatnet.auth import SECRET_BYTES
+from chatnet.credentials import SECRET_BYTES
 from chatnet.errors import CannotStart
 from chatnet.world import Files
 

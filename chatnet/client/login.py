@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from twisted.logger import Logger
 
 from chatnet.client.identity import Identity
-from chatnet.errors import BadTicket, WrongSecret
+from chatnet.errors import BadTicket, NoSuchUser, WrongSecret
 from chatnet.link import Link
 from chatnet.wire.common import VERSION
 from chatnet.wire.session import Login, Resume
@@ -18,9 +18,10 @@ log = Logger()
 async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> str:
     """Log in on a fresh link; the name comes back as the cluster spells it, the ticket is kept.
 
-    ``passwords`` are tried before the identity's random secret.
+    ``passwords`` are tried before the identity's random secret, by which alone a free name is registered.
 
     :raises WrongSecret: none of them is right.
+    :raises NoSuchUser: there is nobody of this name, and nothing to register it with.
     :raises BadTicket: there is nothing left to log in with; the sentence says what to do.
     """
     name = await _resume(link, identity)
@@ -36,7 +37,7 @@ async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> 
     for secret in secrets[:-1]:
         try:
             return await _by_secret(link, identity, secret)
-        except WrongSecret:
+        except (WrongSecret, NoSuchUser):
             continue
     return await _by_secret(link, identity, secrets[-1])
 
@@ -66,7 +67,10 @@ async def _resume(link: Link, identity: Identity) -> str | None:
 
 
 async def _by_secret(link: Link, identity: Identity, secret: bytes) -> str:
-    answer = await link.callRemote(Login, version=VERSION, name=identity.name, secret=secret)
-    keep_ticket(identity, answer["ticket"], forget_secret=secret != identity.secret)
+    is_random = secret == identity.secret
+    answer = await link.callRemote(
+        Login, version=VERSION, name=identity.name, secret=secret, new=int(is_random)
+    )
+    keep_ticket(identity, answer["ticket"], forget_secret=not is_random)
     name: str = answer["name"]
     return name

@@ -13,9 +13,9 @@ PAGE_ENTRIES = 500
 SNAPSHOT_INTERVALS = 200
 """How many intervals a part of a snapshot holds: at their longest, they fit an AMP value."""
 
-# msgpack's headers, the longest kind, the key, and an entry's two numbers at their longest.
-_DRAFT_BYTES = 40
-_ENTRY_BYTES = _DRAFT_BYTES + 18
+# msgpack's headers, the longest kind, the key, and the numbers at their longest.
+_DRAFT_BYTES = 49
+_ENTRY_BYTES = _DRAFT_BYTES + 9
 
 
 def draft_bytes(draft: Draft) -> int:

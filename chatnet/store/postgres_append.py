@@ -17,7 +17,8 @@ OPEN = (1 << 63) - 1
 
 APPEND = f"""
 CREATE FUNCTION chatnet_append(
-    kinds text[], users text[], rooms text[], texts text[], keys bytea[],
+    -- shown_seqs: the seq of the secret that the author has shown; 0 is not looked at.
+    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[],
     -- Where the posts are heard: at place_names[n], the draft of the number place_drafts[n].
     place_drafts integer[], place_names text[], at_ms bigint,
     -- An outcome for each draft: its seq, or the code of a refusal.
@@ -30,7 +31,7 @@ DECLARE
     fresh bigint[];  -- the seq of each draft that was accepted now, else NULL
 BEGIN
     SELECT head, greatest(time, at_ms) INTO STRICT first, moment FROM log FOR UPDATE;
-    IF chatnet_is_plain(kinds, users, keys) THEN
+    IF chatnet_is_plain(kinds, users, keys, shown_seqs) THEN
         INSERT INTO entry
             SELECT first + number, moment, 'post', u.name, u.room, u.text, u.key
             FROM unnest(users, rooms, texts, keys) WITH ORDINALITY AS u(name, room, text, key, number);
@@ -39,7 +40,7 @@ BEGIN
         seqs := fresh;
     ELSE
         SELECT * INTO fresh, seqs, codes
-            FROM chatnet_append_each(kinds, users, rooms, texts, keys, first, moment);
+            FROM chatnet_append_each(kinds, users, rooms, texts, keys, shown_seqs, first, moment);
     END IF;
     INSERT INTO place
         SELECT p.name, fresh[p.draft] FROM unnest(place_drafts, place_names) AS p(draft, name)
@@ -55,17 +56,18 @@ BEGIN
 END
 $function$;
 
--- Are these all posts of known users, with keys that were never used?
-CREATE FUNCTION chatnet_is_plain(kinds text[], users text[], keys bytea[]) RETURNS boolean
-LANGUAGE plpgsql AS $function$
+-- Are these all posts of known users by their newest secrets, with keys that were never used?
+CREATE FUNCTION chatnet_is_plain(kinds text[], users text[], keys bytea[], shown_seqs bigint[])
+RETURNS boolean LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
     RETURN 'post' = ALL (kinds)
         AND NOT EXISTS (
             SELECT FROM unnest(users, keys) AS u(name, key) GROUP BY u.name, u.key HAVING count(*) > 1)
         AND NOT EXISTS (
-            SELECT FROM (SELECT DISTINCT name FROM unnest(users) AS name) AS u
-            WHERE NOT EXISTS (SELECT FROM account WHERE account."user" = u.name OFFSET 0))
+            SELECT FROM (SELECT DISTINCT name, shown FROM unnest(users, shown_seqs) AS d(name, shown)) AS u
+            WHERE NOT EXISTS (SELECT FROM account
+                WHERE account."user" = u.name AND (u.shown = 0 OR account.secret_seq <= u.shown) OFFSET 0))
         AND NOT EXISTS (
             SELECT FROM unnest(users, keys) AS u(name, key),
                 LATERAL (SELECT FROM entry WHERE entry."user" = u.name AND entry.key = u.key OFFSET 0) AS e);
@@ -75,7 +77,8 @@ $function$;
 -- Appends the drafts one after the other, each judged by what stands before it. The places of posts, the
 -- rooms that they make, and the head are left to the caller.
 CREATE FUNCTION chatnet_append_each(
-    kinds text[], users text[], rooms text[], texts text[], keys bytea[], first bigint, moment bigint,
+    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[],
+    first bigint, moment bigint,
     OUT fresh bigint[], OUT seqs bigint[], OUT codes text[]
 ) LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
@@ -86,11 +89,12 @@ DECLARE
     code text;
 BEGIN
     FOR d IN
-        SELECT * FROM unnest(kinds, users, rooms, texts, keys) AS u(kind, name, room, text, key)
+        SELECT * FROM unnest(kinds, users, rooms, texts, keys, shown_seqs)
+            AS u(kind, name, room, text, key, shown)
     LOOP
         SELECT * INTO old, code FROM chatnet_answered(d.kind, d.name, d.room, d.text, d.key);
         IF old IS NULL AND code IS NULL THEN
-            code := chatnet_refusal(d.kind, d.name, d.room);
+            code := chatnet_refusal(d.kind, d.name, d.room, d.shown);
             IF code IS NULL THEN
                 INSERT INTO entry VALUES (next, moment, d.kind, d.name, d.room, d.text, d.key);
                 PERFORM chatnet_derive(d.kind, d.name, d.room, d.text, next);
@@ -99,7 +103,7 @@ BEGIN
                 codes := codes || NULL::text;
                 next := next + 1;
                 CONTINUE;
-            ELSIF d.kind IN ('join', 'leave') THEN
+            ELSIF d.kind IN ('join', 'leave') AND code <> 'SECRET_CHANGED' THEN
                 INSERT INTO refusal VALUES (d.name, d.key, d.kind, d.room, code);
             END IF;
         END IF;
@@ -129,17 +133,20 @@ END
 $function$;
 
 -- Why a new draft is refused; NULL if it is not.
-CREATE FUNCTION chatnet_refusal(its_kind text, its_user text, its_room text) RETURNS text
+CREATE FUNCTION chatnet_refusal(its_kind text, its_user text, its_room text, shown bigint) RETURNS text
 LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
-    is_user boolean := EXISTS (SELECT FROM account WHERE "user" = its_user);
+    newest bigint := (SELECT secret_seq FROM account WHERE "user" = its_user);
+    is_user boolean := newest IS NOT NULL;
     is_member boolean;
 BEGIN
     IF its_kind = 'register' THEN
         RETURN CASE WHEN is_user THEN 'NAME_TAKEN' END;
     ELSIF NOT is_user THEN
         RETURN 'NO_SUCH_USER';
+    ELSIF shown > 0 AND shown < newest THEN
+        RETURN 'SECRET_CHANGED';
     ELSIF its_kind NOT IN ('join', 'leave') THEN
         RETURN NULL;
     END IF;

@@ -22,7 +22,8 @@ from chatnet.store.postgres_schema import migrate
 
 _APPEND = """
     SELECT seqs, codes FROM chatnet_append(
-        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::integer[], %b::text[], %b)
+        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::integer[], %b::text[],
+        %b)
 """
 _ABOUT = """
     SELECT log.id, log.head, current_setting('synchronous_standby_names') = '' AS is_alone,
@@ -292,6 +293,7 @@ def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
         [draft.room for draft in drafts],
         [draft.text for draft in drafts],
         [draft.key for draft in drafts],
+        [draft.by for draft in drafts],
         [number for number, _ in heard],
         [place for _, place in heard],
     )

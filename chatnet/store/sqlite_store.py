@@ -23,6 +23,7 @@ from chatnet.errors import (
     OwnRoom,
     Poison,
     Refusal,
+    SecretChanged,
 )
 from chatnet.form import refusal_of_form
 from chatnet.names import is_topic
@@ -32,7 +33,7 @@ from chatnet.store.sqlite_schema import OPEN
 _MOVES = ("join", "leave")
 """What may be refused at one time and accepted at another."""
 _KNOWN_USERS = 100_000
-"""How many names are remembered to exist; beyond it, forget them and look up again."""
+"""Of how many users the newest secret's seq is remembered; beyond it, forget them and look up again."""
 
 
 class DiskFull(Exception):
@@ -57,7 +58,7 @@ class SqliteStore:
         self._epoch = epoch
         self.head: int = self._execute("SELECT head FROM log").get
         self.time: int = self._execute("SELECT time FROM entry WHERE seq = ?", (self.head,)).get or 0
-        self._users: set[str] = set()
+        self._users: dict[str, int] = {}
         self._derive: dict[str, Callable[[Entry], None]] = {
             "register": self._register,
             "secret": self._secret,
@@ -146,6 +147,8 @@ class SqliteStore:
             return
         entry = Entry(seq, now, kind, user, room, text, key)
         try:
+            if kind != "register":
+                self._require_user(user, draft.by)
             self._derive[kind](entry)
         except Refusal as no:
             self._execute("DELETE FROM entry WHERE seq = ?", (seq,))
@@ -172,7 +175,7 @@ class SqliteStore:
         not told, or late, through a worker that the client has left. Accepted then, it would stand behind
         what the client sent after it, or be in the log though the client was told that it was refused.
         """
-        if draft.kind in _MOVES:
+        if draft.kind in _MOVES and not isinstance(no, SecretChanged):
             self._execute(
                 "INSERT INTO refusal VALUES (?, ?, ?, ?, ?, ?)",
                 (draft.user, draft.key, draft.kind, draft.room, no.code, str(no)),
@@ -200,7 +203,7 @@ class SqliteStore:
         self._execute("INSERT INTO room VALUES (?)", (entry.user,))
 
     def _secret(self, entry: Entry) -> None:
-        self._require_user(entry.user)
+        self._users[entry.user] = entry.seq
         self._execute(
             "UPDATE account SET credential = ?, secret_seq = ? WHERE user = ?",
             (entry.text, entry.seq, entry.user),
@@ -208,7 +211,6 @@ class SqliteStore:
 
     def _join(self, entry: Entry) -> None:
         user, room = entry.user, entry.room
-        self._require_user(user)
         if room == user:
             raise OwnRoom.of()
         if is_topic(room):
@@ -222,7 +224,6 @@ class SqliteStore:
 
     def _leave(self, entry: Entry) -> None:
         user, room = entry.user, entry.room
-        self._require_user(user)
         self._execute(
             "UPDATE membership SET left = ? WHERE user = ? AND left = ? AND room = ?",
             (entry.seq, user, OPEN, room),
@@ -231,7 +232,6 @@ class SqliteStore:
             raise NotJoined.of(room=room)
 
     def _post(self, entry: Entry) -> None:
-        self._require_user(entry.user)
         for place in places(entry.user, entry.text):
             self._execute("INSERT INTO place VALUES (?, ?)", (place, entry.seq))
             if is_topic(place):
@@ -240,16 +240,19 @@ class SqliteStore:
     def _make_topic(self, room: str) -> None:
         self._execute("INSERT INTO room VALUES (?) ON CONFLICT DO NOTHING", (room,))
 
-    def _require_user(self, user: str) -> None:
+    def _require_user(self, user: str, by: int) -> None:
         if user not in self._users and not self._is_user(user):
             raise NoSuchUser.of(name=user)
+        if 0 < by < self._users[user]:
+            raise SecretChanged.of(name=user)
 
     def _is_user(self, user: str) -> bool:
-        if not self._execute("SELECT 1 FROM account WHERE user = ?", (user,)).get:
+        secret_seq = self._execute("SELECT secret_seq FROM account WHERE user = ?", (user,)).get
+        if secret_seq is None:
             return False
         if len(self._users) >= _KNOWN_USERS:
             self._users.clear()
-        self._users.add(user)
+        self._users[user] = secret_seq
         return True
 
 

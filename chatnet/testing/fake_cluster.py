@@ -19,6 +19,7 @@ from chatnet.errors import (
     BadTicket,
     CursorAhead,
     NoSuchRoom,
+    NoSuchUser,
     NotJoined,
     NoWorkers,
     WrongSecret,
@@ -173,6 +174,11 @@ class FakeSession(Locator):
         """Moved()."""
         self.link.callRemote(wire.Moved)
 
+    def end(self, code: str, sentence: str) -> None:
+        """Ended(code, sentence), and hang up."""
+        self.link.callRemote(wire.Ended, code=code, sentence=sentence)
+        self.link.hang_up()
+
     def rewound(self, seq: int) -> None:
         """Rewound(seq)."""
         self.link.callRemote(wire.Rewound, seq=seq)
@@ -185,8 +191,10 @@ class FakeSession(Locator):
         self.cluster.requests.append((command, arguments))
 
     @wire.Login.responder
-    def login(self, version: int, name: str, secret: bytes) -> dict[str, Any]:
-        self._note("Login", name=name, secret=secret)
+    def login(self, version: int, name: str, secret: bytes, new: int) -> dict[str, Any]:
+        self._note("Login", name=name, secret=secret, new=new)
+        if not new and name not in self.cluster.secrets:
+            raise NoSuchUser.of(name=name)
         if self.cluster.secrets.setdefault(name, secret) != secret:
             raise WrongSecret.of(name=name)
         return {"name": name, "ticket": self._enter(name)}
@@ -237,13 +245,16 @@ class FakeSession(Locator):
         return {"seq": await _seq(self._draft("leave", room, "", key)), "room": room}
 
     @wire.SetSecret.responder
-    async def set_secret(self, key: bytes, secret: bytes) -> dict[str, Any]:
-        self._note("SetSecret", key=key, secret=secret)
+    async def set_secret(self, key: bytes, old: bytes, secret: bytes) -> dict[str, Any]:
+        self._note("SetSecret", key=key, old=old, secret=secret)
+        known = any(entry.key == key for entry in self.cluster.entries)
+        if not known and self.cluster.secrets[self.user] != old:
+            raise WrongSecret("That is not your present secret; it was not changed.")
         self.cluster.secrets[self.user] = secret
         self.cluster.tickets = {t: user for t, user in self.cluster.tickets.items() if user != self.user}
-        await _seq(self._draft("secret", self.user, "", key))
+        seq = await _seq(self._draft("secret", self.user, "", key))
         self.cluster.tickets[b"new ticket"] = self.user
-        return {"ticket": b"new ticket"}
+        return {"ticket": b"new ticket", "seq": seq}
 
     @wire.List.responder
     def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from chatnet.errors import (
     NotJoined,
     OwnRoom,
     Refusal,
+    SecretChanged,
 )
 from chatnet.form import refusal_of_form
 from chatnet.names import is_topic
@@ -97,7 +98,7 @@ class MemoryLog:
         old = self._keys.get((draft.user, draft.key))
         moves = draft.kind in ("join", "leave")
         before, refused = self._refused.get((draft.user, draft.key), (draft, None))
-        if moves and refused is not None and before == draft:
+        if moves and refused is not None and (before.kind, before.room) == (draft.kind, draft.room):
             return refused
         try:
             if moves and refused is not None:
@@ -109,7 +110,7 @@ class MemoryLog:
             self._check(draft)
         except Refusal as no:
             refused = Refused(no.code, str(no))
-            if moves and not isinstance(no, KeyReused):
+            if moves and not isinstance(no, KeyReused | SecretChanged):
                 self._refused[draft.user, draft.key] = (draft, refused)
             return refused
         entry = Entry(
@@ -132,6 +133,8 @@ class MemoryLog:
             return
         if user not in self._accounts:
             raise NoSuchUser.of(name=user)
+        if 0 < draft.by < self._accounts[user].secret_seq:
+            raise SecretChanged.of(name=user)
         if draft.kind == "join":
             if room == user:
                 raise OwnRoom(OwnRoom.sentence)

@@ -27,11 +27,14 @@ from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declare
 
 
 class Login(Command):
-    """Log in by name and secret; a free name is registered. ``name`` comes back as the cluster spells it."""
+    """Log in by name and secret. ``name`` comes back as the cluster spells it.
 
-    arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes())]
+    ``new`` is 1 if the name, if it is free, is to be registered with this secret; else 0.
+    """
+
+    arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes()), (b"new", Number())]
     response = [(b"name", Text()), (b"ticket", Bytes())]
-    errors = declared(WrongVersion, BadName, BadSecret, WrongSecret, TryLater)
+    errors = declared(WrongVersion, BadName, BadSecret, NoSuchUser, WrongSecret, TryLater)
 
 
 class Resume(Command):
@@ -39,7 +42,7 @@ class Resume(Command):
 
     arguments = [(b"version", Number()), (b"ticket", Bytes())]
     response = [(b"name", Text())]
-    errors = declared(WrongVersion, BadTicket)
+    errors = declared(WrongVersion, BadTicket, TryLater)
 
 
 class Join(Command):
@@ -105,11 +108,12 @@ class History(Command):
 
 
 class SetSecret(Command):
-    """Replace one's secret by a password. Older tickets end with it; here is a new one."""
+    """Replace one's ``old`` secret by a password. Older tickets and one's other sessions end; here is a new
+    ticket."""
 
-    arguments = [(b"key", Bytes(KEY_BYTES)), (b"secret", Bytes())]
-    response = [(b"ticket", Bytes())]
-    errors = declared(BadSecret, KeyReused, Poison, TryLater)
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"old", Bytes()), (b"secret", Bytes())]
+    response = [(b"ticket", Bytes()), (b"seq", Number())]
+    errors = declared(BadSecret, KeyReused, NoSuchUser, Poison, TryLater, WrongSecret)
 
 
 # ---- worker -> client ----
@@ -128,6 +132,14 @@ class Moved(Command):
     Who stays is hung up on after ten seconds.
     """
 
+    requiresAnswer = False
+
+
+class Ended(Command):
+    """This session is over, for the reason of an error's ``code`` and ``sentence``. The worker hangs up. No
+    answer; nor is there one to what was not answered yet."""
+
+    arguments = [(b"code", Text()), (b"sentence", Text())]
     requiresAnswer = False
 
 

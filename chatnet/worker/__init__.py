@@ -16,5 +16,6 @@ gathering   the drafts of one turn of the reactor, appended together
 shedding    sessions that are to move to other workers
 turns       a session's reads, one at a time
 listening   a session that hears posts: from catching up to live
+users       who has sessions here, how fast they may post, what ends them    (pure)
 router      places -> live sessions, kept in step by the log    (pure)
 """

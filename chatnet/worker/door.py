@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from chatnet.auth import Token
-from chatnet.errors import BadTicket, NotAllowed
+from chatnet.errors import BadTicket, ChatnetError, NotAllowed, WrongSecret
 from chatnet.gate import PROOF_SECONDS, check_version
 from chatnet.link import Link, Locator
 from chatnet.store import Log
@@ -42,13 +42,12 @@ class Door(Locator):
         self._stop_waiting()
 
     @wire.Login.responder
-    async def login(self, version: int, name: str, secret: bytes) -> dict[str, Any]:
+    async def login(self, version: int, name: str, secret: bytes, new: int) -> dict[str, Any]:
         check_version(version)
         with self._attempt("Login"):
             address = getattr(self.link.transport.getPeer(), "host", "")
-            user, secret_seq = await self._logins.login(name, secret, address)
-            resident, _ = await arrive(self._sessions.log, self._sessions.router, user)
-            self._let_in(resident)
+            user, secret_seq = await self._logins.login(name, secret, bool(new), address)
+            await self._let_in(user, secret_seq, WrongSecret.of(name=user))
             return {"name": user, "ticket": self._sessions.ticket(user, secret_seq)}
 
     @wire.Resume.responder
@@ -56,11 +55,7 @@ class Door(Locator):
         check_version(version)
         with self._attempt("Resume"):
             user, secret_seq = self._token.check_ticket(self._sessions.log.log_id, ticket)
-            resident, newest = await arrive(self._sessions.log, self._sessions.router, user)
-            if secret_seq != newest:
-                self._sessions.router.depart(resident)
-                raise BadTicket(BadTicket.sentence)
-            self._let_in(resident)
+            await self._let_in(user, secret_seq, BadTicket(BadTicket.sentence))
             return {"name": user}
 
     @contextmanager
@@ -76,11 +71,25 @@ class Door(Locator):
                 self._wait()
             raise
 
-    def _let_in(self, resident: Resident) -> None:
+    async def _let_in(self, user: str, by: int, wrong: ChatnetError) -> None:
+        """Who has shown the secret at ``by``.
+
+        :raises ChatnetError: ``wrong``, if that is not the newest.
+        :raises TryLater: the user has too many sessions here.
+        """
+        sessions = self._sessions
+        resident, newest = await arrive(sessions.log, sessions.router, user)
+        try:
+            if by != newest:
+                raise wrong
+            sessions.users.check_room(user)
+        except ChatnetError:
+            sessions.router.depart(resident)
+            raise
         if self._gone:
-            self._sessions.router.depart(resident)
+            sessions.router.depart(resident)
         else:
-            self.link.become(Session(self._sessions, resident))
+            self.link.become(Session(sessions, resident, by))
 
     def _wait(self) -> None:
         self._deadline = self._sessions.clock.callLater(PROOF_SECONDS, self.link.abort)
@@ -93,7 +102,7 @@ class Door(Locator):
 
 
 async def arrive(log: Log, router: Router, user: str) -> tuple[Resident, int]:
-    """One more session of ``user``; and the seq of the user's newest secret.
+    """One more session of ``user``; and the seq of their newest secret, as of the window's head or later.
 
     The memberships are read as they stood at some seq that the window still holds, brought to its head and
     from there on kept in step, without the reactor turning in between.
@@ -105,4 +114,6 @@ async def arrive(log: Log, router: Router, user: str) -> tuple[Resident, int]:
         snapshot = await log.snapshot(user, since, window.head)
         if window.holds(snapshot.at):
             behind = window.after(snapshot.at)
-            return router.arrive(user, snapshot.intervals, since, behind), snapshot.secret_seq
+            secrets = [entry.seq for entry in behind if entry.kind == "secret" and entry.user == user]
+            resident = router.arrive(user, snapshot.intervals, since, behind)
+            return resident, max(snapshot.secret_seq, *secrets, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -34,7 +35,10 @@ class Readable(Protocol):
 
 
 class _Place:
-    """A draft's place in the stream; ``draft`` is None while it is still being made."""
+    """A draft's place in the stream; ``draft`` is None while it is still being made.
+
+    What is behind a secret waits for its outcome: with it, the session goes on by the new one.
+    """
 
     __slots__ = ("draft", "outcome")
 
@@ -47,7 +51,7 @@ class DraftStream:
     """Appends one session's drafts in the order in which they came.
 
     In the long run ``rate`` a second pass, and :data:`BURST_SECONDS` times as many at once; 0 is no limit.
-    Those beyond are held, never refused.
+    Those beyond are held, never refused. ``by`` is the seq of the secret that the session goes by.
     """
 
     __slots__ = (
@@ -59,9 +63,12 @@ class DraftStream:
         "_outstanding",
         "_queue",
         "_rate",
+        "_secret_out",
         "_since",
+        "_stopped",
         "_timer",
         "_tokens",
+        "by",
         "holding",
     )
 
@@ -73,6 +80,7 @@ class DraftStream:
         rate: int,
         clock: IReactorTime,
         monotonic: Callable[[], float],
+        by: int,
     ) -> None:
         self._log = log
         self._gathering = gathering
@@ -85,12 +93,14 @@ class DraftStream:
         self._queue: list[_Place] = []
         self._outstanding = 0
         self._timer: Any = None
+        self._secret_out = self._stopped = False
+        self.by = by
         self.holding = False
 
     def send(self, draft: Draft) -> Deferred[Outcome]:
         """Append ``draft`` after all that was sent before; fires with what became of it."""
         self._begin()
-        if not self._queue and self._may_pass():
+        if not (self._queue or self._secret_out or self._stopped) and self._may_pass():
             return self._append(draft)
         return self._enqueue(_Place(draft))
 
@@ -106,7 +116,8 @@ class DraftStream:
         return outcome
 
     def stop(self) -> None:
-        """The session is gone: what was not yet passed to the log is the client's to send again."""
+        """The session is over: what was not yet passed to the log is the client's to send again."""
+        self._stopped = True
         self._queue.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -140,21 +151,36 @@ class DraftStream:
         return True
 
     def _append(self, draft: Draft) -> Deferred[Outcome]:
+        if draft.kind == "secret":
+            self._secret_out = True
+            return self._gathering.append(draft).addBoth(self._secret_appended)
+        if draft.by < self.by:
+            draft = msgspec.structs.replace(draft, by=self.by)
         return self._gathering.append(draft).addBoth(self._appended)
+
+    def _secret_appended(self, outcome: Outcome | Failure) -> Outcome | Failure:
+        self._secret_out = False
+        self._end()
+        if isinstance(outcome, int):
+            self.by = max(self.by, outcome)
+        # In the next turn: first this one's answer.
+        self._clock.callLater(0, self._pump)
+        return outcome
 
     def _appended(self, outcome: T) -> T:
         self._end()
         return outcome
 
     def _enqueue(self, place: _Place) -> Deferred[Outcome]:
-        self._queue.append(place)
-        self._pump()
+        if not self._stopped:
+            self._queue.append(place)
+            self._pump()
         return place.outcome
 
     def _pump(self) -> None:
         """Append those at the front that are made and may pass; then wait for what the next one lacks."""
         queue = self._queue
-        while queue and (draft := queue[0].draft) is not None and self._timer is None:
+        while queue and (draft := queue[0].draft) is not None and not (self._timer or self._secret_out):
             if self._may_pass():
                 place = queue.pop(0)
                 self._append(draft).chainDeferred(place.outcome)

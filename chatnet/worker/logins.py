@@ -12,9 +12,9 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from chatnet.auth import is_slow, matches, random_credential
+from chatnet.credentials import is_password, matches, may_match, random_credential
 from chatnet.entries import KEY_BYTES, Draft
-from chatnet.errors import REFUSALS, NameTaken, Refusal, TryLater, WrongSecret
+from chatnet.errors import REFUSALS, NameTaken, NoSuchUser, Refusal, TryLater, WrongSecret
 from chatnet.names import fold_name
 from chatnet.store import Account, Log, Refused
 
@@ -117,6 +117,15 @@ class Hashing:
         hashed: Deferred[T] = deferToThreadPool(self._reactor, self._pool, f, *args)
         return hashed.addBoth(self._done)
 
+    async def matches(self, credential: str, secret: bytes) -> bool:
+        """Is ``secret`` the one behind ``credential``?
+
+        :raises TryLater: too many are waiting.
+        """
+        if is_password(credential) and may_match(credential, secret):
+            return await self.run(matches, credential, secret)
+        return matches(credential, secret)
+
     def _done(self, result: Any) -> Any:
         self._under_way -= 1
         return result
@@ -140,18 +149,25 @@ class Logins:
         self._monotonic = monotonic
         self._failures = Failures()
 
-    async def login(self, name: str, secret: bytes, address: str) -> tuple[str, int]:
+    async def login(self, name: str, secret: bytes, new: bool, address: str) -> tuple[str, int]:
         """The name as the cluster spells it, and the seq of the entry that set its secret.
 
+        A name that is free is registered if it is to be ``new``.
+
         :raises BadName: it is none. :raises BadSecret: it cannot be registered.
+        :raises NoSuchUser: it is free, and not to be registered.
         :raises WrongSecret: it is taken. :raises TryLater: too many attempts.
         """
         user = fold_name(name)
         wait = self._failures.wait(self._monotonic(), user, address)
         if wait:
             await deferLater(self._clock, wait)
-        account = await self._log.account(user) or await self._register(user, secret)
-        if not await self._matches(account.credential, secret):
+        account = await self._log.account(user)
+        if account is None:
+            if not new:
+                raise NoSuchUser.of(name=user)
+            account = await self._register(user, secret)
+        if not await self._hashing.matches(account.credential, secret):
             self._failures.failed(self._monotonic(), user, address)
             raise WrongSecret.of(name=user)
         self._failures.succeeded(user)
@@ -167,11 +183,6 @@ class Logins:
         if account is None:
             raise refusal(outcome)
         return account  # somebody was faster, perhaps this client itself
-
-    async def _matches(self, credential: str, secret: bytes) -> bool:
-        if is_slow(credential):
-            return await self._hashing.run(matches, credential, secret)
-        return matches(credential, secret)
 
 
 def refusal(refused: Refused) -> Refusal:

@@ -36,6 +36,7 @@ class Serving:
         self._logins = Logins(store.log, hashing, entropy, reactor, monotonic)
         self._shedding = Shedding(self._sessions, reactor)
         store.log.window.watch(router.apply)
+        store.log.window.watch(self._sessions.users.apply)
 
     @property
     def is_open(self) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from chatnet.auth import Token, check_password, password_credential
+from chatnet.auth import Token
+from chatnet.credentials import normalized, password_credential
 from chatnet.entries import Draft, Kind
-from chatnet.errors import CursorAhead, Poison
+from chatnet.errors import ChatnetError, CursorAhead, NoSuchUser, Poison, SecretChanged, WrongSecret
 from chatnet.form import check_text
 from chatnet.link import PING, Locator
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
@@ -23,6 +24,13 @@ from chatnet.worker.listening import Listening
 from chatnet.worker.logins import Hashing, refusal
 from chatnet.worker.router import Resident, Router
 from chatnet.worker.turns import Turns
+from chatnet.worker.users import Users
+
+CLOSE_SECONDS = 5.0
+"""How long the client of a session that was ended may take to read why, until it is cut off."""
+NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
+
+T = TypeVar("T")
 
 
 class Sessions:
@@ -50,6 +58,7 @@ class Sessions:
         self.clock = clock
         self.monotonic = monotonic
         self._token = token
+        self.users = Users()
         self.open: dict[Session, None] = {}
         self.posts = 0
         self.poison = 0
@@ -64,17 +73,21 @@ class Session(Locator):
 
     hint = "you are logged in, and docs/protocol.md names the commands"
 
+    _cutting_off: IDelayedCall | None = None
     _drafts: DraftStream | None = None
-    _one_hash: DeferredLock | None = None
+    _one_secret: DeferredLock | None = None
+    _setting: frozenset[bytes] | set[bytes] = frozenset()
     _turns: Turns | None = None
     _listening: Listening | None = None
     _chats = 0
     _newest_own = 0
 
-    def __init__(self, sessions: Sessions, resident: Resident) -> None:
+    def __init__(self, sessions: Sessions, resident: Resident, by: int) -> None:
         self._sessions = sessions
         self._resident = resident
+        self.by = by
         sessions.open[self] = None
+        sessions.users.arrive(resident.user, self)
 
     # ---- drafts: one ordered stream ----
 
@@ -92,29 +105,59 @@ class Session(Locator):
         return self._move("leave", fold_room(room), key)
 
     @wire.SetSecret.responder
-    def set_secret(self, key: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
-        check_password(secret)
-        if self._one_hash is None:
-            # One at a time: else the passwords that one user sets keep others from logging in.
-            self._one_hash = DeferredLock()
-        hashed = self._one_hash.run(self._sessions.hashing.run, password_credential, secret, key)
-        made = hashed.addCallback(lambda made: self._draft("secret", self._resident.user, made, key))
-        return self._stream().send_when_made(made).addCallback(self._secret_set)
+    def set_secret(self, key: bytes, old: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
+        password = normalized(secret)
+        if self._one_secret is None:
+            self._one_secret = DeferredLock()
+        # One after the other: the next one's old secret is this one.
+        turn = self._one_secret.acquire()
+        made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._new_secret(key, old, password)))
+        self._setting = {*self._setting, key}
+        answer = self._stream().send_when_made(made).addCallback(self._secret_set)
+        return answer.addBoth(self._no_longer_setting, key)
+
+    async def _new_secret(self, key: bytes, old: bytes, password: bytes) -> Draft:
+        user, hashing = self._resident.user, self._sessions.hashing
+        account = await self._sessions.log.account(user)
+        if account is None:
+            raise NoSuchUser.of(name=user)
+        by = account.secret_seq
+        if not await hashing.matches(account.credential, old):
+            # Unless the log has this draft already, for it is sent again: then it knows the key, and answers
+            # the seq. By a secret before the newest it takes nothing new.
+            by -= 1
+            if not by:
+                raise WrongSecret(NOT_YOUR_OLD_ONE)
+        credential = await hashing.run(password_credential, password, key)
+        return Draft("secret", user, user, credential, key, by)
 
     def _draft(self, kind: Kind, room: str, text: str, key: bytes) -> Draft:
-        return Draft(kind, self._resident.user, room, text, key)
+        return Draft(kind, self._resident.user, room, text, key, self.by)
 
     def _move(self, kind: Kind, room: str, key: bytes) -> Deferred[dict[str, Any]]:
         sent = self._stream().send(self._draft(kind, room, "", key))
-        return sent.addCallback(lambda outcome: {"seq": self._accepted(outcome), "room": room})
+        return sent.addCallback(self._moved, room)
 
     def _stream(self) -> DraftStream:
         if self._drafts is None:
             shared = self._sessions
             self._drafts = DraftStream(
-                shared.log, shared.gathering, self.link, shared.rate, shared.clock, shared.monotonic
+                shared.log, shared.gathering, self.link, shared.rate, shared.clock, shared.monotonic, self.by
             )
         return self._drafts
+
+    def _moved(self, outcome: Outcome, room: str) -> dict[str, Any] | Deferred[dict[str, Any]]:
+        if _is_over(outcome):
+            return self._not_answered()
+        return {"seq": self._accepted(outcome), "room": room}
+
+    def _not_answered(self) -> Deferred[dict[str, Any]]:
+        """The log has taken a new secret from another session, of which the window will tell.
+
+        What this one sent is not done, and not refused either: who shows the new secret may send it again.
+        """
+        self.end(SecretChanged.of(name=self._resident.user))
+        return Deferred()
 
     def _accepted(self, outcome: Outcome) -> int:
         if isinstance(outcome, Refused):
@@ -124,13 +167,43 @@ class Session(Locator):
             self._newest_own = outcome
         return outcome
 
-    def _posted(self, outcome: Outcome) -> dict[str, Any]:
+    def _posted(self, outcome: Outcome) -> dict[str, Any] | Deferred[dict[str, Any]]:
+        if _is_over(outcome):
+            return self._not_answered()
         seq = self._accepted(outcome)
         self._sessions.posts += 1
         return {"seq": seq}
 
     def _secret_set(self, outcome: Outcome) -> dict[str, Any]:
-        return {"ticket": self._sessions.ticket(self._resident.user, self._accepted(outcome))}
+        if _is_over(outcome):
+            raise WrongSecret(NOT_YOUR_OLD_ONE)
+        seq = self._accepted(outcome)
+        self.goes_by(seq)
+        return {"ticket": self._sessions.ticket(self._resident.user, seq), "seq": seq}
+
+    def _no_longer_setting(self, outcome: T, key: bytes) -> T:
+        self._setting = self._setting - {key}
+        if self._one_secret is not None:
+            self._one_secret.release()
+        return outcome
+
+    # ---- the secret that it goes by: see UsersSession ----
+
+    def is_setting(self, key: bytes) -> bool:
+        return key in self._setting
+
+    def goes_by(self, seq: int) -> None:
+        self.by = max(self.by, seq)
+        if self._drafts is not None:
+            self._drafts.by = self.by
+
+    def end(self, why: ChatnetError) -> None:
+        """Tell the client that it is over; what it sent and was not answered never is."""
+        if self._cutting_off is None:
+            self._stop()
+            self.link.callRemote(wire.Ended, code=why.code.decode("ascii"), sentence=str(why))
+            self.link.hang_up()
+            self._cutting_off = self._sessions.clock.callLater(CLOSE_SECONDS, self.link.abort)
 
     # ---- reads: one at a time ----
 
@@ -215,15 +288,22 @@ class Session(Locator):
             self.link.callRemote(wire.Rewound, seq=seq)
 
     def lost(self, reason: Failure) -> None:
+        self._stop()
+        if self._cutting_off is not None and self._cutting_off.active():
+            self._cutting_off.cancel()
+        self._sessions.router.depart(self._resident)
+        self._sessions.users.depart(self._resident.user, self)
+        del self._sessions.open[self]
+
+    def _stop(self) -> None:
+        """Do nothing more for it."""
         self._listen_no_more()
         if self._drafts is not None:
             self._drafts.stop()
         if self._turns is not None:
             self._turns.stop()
-        if self._one_hash is not None:
-            self._one_hash.waiting.clear()  # nobody waits for an answer
-        self._sessions.router.depart(self._resident)
-        del self._sessions.open[self]
+        if self._one_secret is not None:
+            self._one_secret.waiting.clear()  # nobody waits for an answer
 
     def filled(self) -> None:
         if self._listening is not None:
@@ -239,6 +319,10 @@ class Session(Locator):
         if self._drafts is not None and self._drafts.holding:
             self.link.silent = 0.0  # it is we who do not read
         return PING if self._listening is None else _ping_up_to(self._listening.cursor)
+
+
+def _is_over(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refused) and outcome.code == SecretChanged.code
 
 
 def _beginning(text: str) -> str:

@@ -49,7 +49,8 @@ def test_the_first_login_is_by_secret_and_the_next_by_ticket(
     network: Network, cluster: FakeCluster, alice: Person, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
     """In this process and in the next one; nobody logs in again."""
-    assert cluster.asked("Login", "Resume") == [("Login", {"name": "alice", "secret": kept(tmp_path).secret})]
+    secret = kept(tmp_path).secret
+    assert cluster.asked("Login", "Resume") == [("Login", {"name": "alice", "secret": secret, "new": 1})]
     network.cut()
     network.pass_time(1)
     alice.stop()
@@ -123,6 +124,56 @@ def test_another_device_logs_in_by_password(
         person.network.pass_time(0.1)
     assert person.seen() == ["Logged in as alice."]
     assert kept(tmp_path) == Credentials(None, next(iter(cluster.tickets)))
+
+
+def test_a_password_does_not_register_a_name(
+    cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
+) -> None:
+    """Who mistypes their name is told that there is no such user, and nothing is done."""
+    person = new_person(password=True, tty_password="correct horse").start()
+    assert person.stdio.said == ["There is no user alice."]
+    assert person.exit_status() == 1
+    assert not cluster.secrets
+
+
+def test_the_old_password_is_asked_for_where_only_a_person_knows_it(
+    cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """Whoever finds a terminal open cannot take the name over. A random one is in the file, and is shown."""
+    cluster.secrets["alice"] = b"correct horse"
+    person = new_person(password=True, tty_password="correct horse").start()
+    person.type("PASSWORD", "incorrect horse", "battery staple")
+    assert person.seen()[1:] == [
+        "First your present password, then the new one.",
+        "That is not your present secret; it was not changed.",
+    ]
+    person.type("PASSWORD", "correct horse", "battery staple")
+    assert cluster.secrets["alice"] == b"battery staple"
+
+
+def test_who_was_ended_for_a_new_secret_says_so_and_leaves(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """It is not let in again by what it has, and does not try for ever."""
+    cluster.secrets["alice"] = b"set by the owner"
+    cluster.tickets.clear()
+    cluster.sessions[0].end("SECRET_CHANGED", "The secret of alice was changed elsewhere.")
+    network.pass_time(2)
+    assert alice.stdio.said == ["The secret of alice was changed elsewhere."]
+    assert alice.exit_status() == 1
+    assert [name for name, _ in cluster.asked("Login", "Resume")] == ["Login", "Resume", "Login"]
+
+
+def test_who_was_ended_by_ones_own_new_secret_comes_back(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """Set through a connection that was lost: the worker cannot know that it was us."""
+    cluster.mute = True
+    alice.type("PASSWORD correct horse battery")
+    cluster.mute = False
+    cluster.sessions[0].end("SECRET_CHANGED", "The secret of alice was changed elsewhere.")
+    network.pass_time(2)
+    assert alice.seen()[1:] == ["Connected again.", "Password set. On another device, start with --password."]
 
 
 def test_without_ticket_and_secret_the_user_is_told_of_the_password(

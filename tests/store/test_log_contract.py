@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from chatnet.errors import (
     NotJoined,
     OwnRoom,
     Refusal,
+    SecretChanged,
 )
 from chatnet.link import Link, Locator
 from chatnet.master.log_server import Broadcast, LogServer
@@ -52,14 +54,15 @@ class Model:
         moves = draft.kind in ("join", "leave")
         if moves and (draft.user, draft.key) in self._refused:
             before, refusal = self._refused[draft.user, draft.key]
-            return said(refusal if before == draft else KeyReused.of())
+            same = (before.kind, before.room) == (draft.kind, draft.room)
+            return said(refusal if same else KeyReused.of())
         for entry in self.entries:
             if (entry.user, entry.key) == (draft.user, draft.key):
                 same = (entry.kind, entry.room, entry.text) == (draft.kind, draft.room, draft.text)
                 return entry.seq if same else said(KeyReused.of())
         now = self._refusal(draft)
         if now is not None:
-            if moves:
+            if moves and not isinstance(now, SecretChanged):
                 self._refused[draft.user, draft.key] = (draft, now)
             return said(now)
         seq = len(self.entries) + 1
@@ -72,6 +75,8 @@ class Model:
             return NameTaken.of(name=draft.user) if is_user else None
         if not is_user:
             return NoSuchUser.of(name=draft.user)
+        if draft.by and draft.by < self.account(draft.user).secret_seq:  # type: ignore[union-attr]
+            return SecretChanged.of(name=draft.user)
         joined = self.memberships(draft.user, len(self.entries)).has(draft.room)
         if draft.kind == "leave" and not joined:
             return NotJoined.of(room=draft.room)
@@ -250,6 +255,35 @@ def test_a_refusal_is_final(new_log: Callable[[], Subject]) -> None:
     assert subject.append(Draft("join", "alice", "bob", "", key(4))) == [4]
 
 
+def test_nothing_new_is_taken_by_an_older_secret(new_log: Callable[[], Subject]) -> None:
+    """Of whatever kind, also in the batch of the newer one; nor kept as a refusal: it may come again by that.
+
+    What the log has already is answered, by whatever secret it comes. Others are not touched.
+    """
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    first = Draft("post", "alice", "alice", "first", key(1), 1)
+    secret = Draft("secret", "alice", "alice", "sha256:new", key(2), 1)
+    late = Draft("post", "alice", "alice", "late", key(3), 1)
+    joining = Draft("join", "alice", "#x", "", key(4), 1)
+    thiefs = Draft("secret", "alice", "alice", "sha256:thief", key(5), 1)
+    others = Draft("post", "bob", "bob", "hi", key(6), 2)
+    changed = said(SecretChanged.of(name="alice"))
+    assert subject.append(first, secret, late, joining, thiefs, others) == [
+        3,
+        4,
+        changed,
+        changed,
+        changed,
+        5,
+    ]
+    assert subject.append(late, others) == [changed, 5]
+    assert subject.append(first, secret, late) == [3, 4, changed]
+    assert subject.ask(subject.log.account("alice")) == Account("sha256:new", 4)
+    by_the_new = [msgspec.structs.replace(draft, by=4) for draft in (late, joining, secret)]
+    assert subject.append(*by_the_new) == [6, 7, 4]
+
+
 def test_a_refusal_touches_nothing_else(new_log: Callable[[], Subject]) -> None:
     """Refused drafts take no seq, and what follows them in the batch is judged as if they were not there."""
     subject = new_log()
@@ -386,18 +420,20 @@ def test_rooms_by_what_no_name_can_have(
 
 
 DRAFT = st.builds(
-    lambda kind, user, room, words, number: Draft(
+    lambda kind, user, room, words, number, by: Draft(
         kind,
         user,
         room if kind in ("join", "leave") else user,
         {"post": " ".join(words), "join": "", "leave": ""}.get(kind, f"sha256:{number}"),
         key(number),
+        by,
     ),
     st.sampled_from(["register", "secret", "join", "join", "join", "leave", "post", "post", "post", "post"]),
     st.sampled_from(USERS),
     st.sampled_from(ROOMS),
     st.lists(st.sampled_from(["hi", "@alice", "@bob", "@carol", "@zoe", *TOPICS]), max_size=4),
     st.integers(0, 200),
+    st.sampled_from([0, 0, 0, 0, 1, 3, 10]),
 )
 HISTORY = st.lists(st.lists(DRAFT, min_size=1, max_size=12), max_size=8)
 

@@ -55,6 +55,12 @@ class Hears(Locator):
         self.pings: list[int | None] = []
         self.moved = 0
         self.rewound: list[int] = []
+        self.ended: list[str] = []
+
+    @wire.Ended.responder
+    def told_the_end(self, code: str, sentence: str) -> dict[str, Any]:
+        self.ended.append(code)
+        return {}
 
     @wire.Rewound.responder
     def put_back(self, seq: int) -> dict[str, Any]:
@@ -102,8 +108,8 @@ class Client:
         """The answer, or its error raised."""
         return answered(self.begin(command, **arguments))
 
-    def login(self, name: str = "alice", secret: bytes = b"s" * 32) -> Any:
-        return self.ask(wire.Login, version=VERSION, name=name, secret=secret)
+    def login(self, name: str = "alice", secret: bytes = b"s" * 32, new: int = 1) -> Any:
+        return self.ask(wire.Login, version=VERSION, name=name, secret=secret, new=new)
 
     def resume(self, ticket: bytes) -> Any:
         return self.ask(wire.Resume, version=VERSION, ticket=ticket)
@@ -167,6 +173,7 @@ class Worker:
         self.sessions = Sessions(
             self.log, self.router, hashing, self.token, rate, self.clock, self.clock.seconds
         )
+        self.log.window.watch(self.sessions.users.apply)
         self.logins = Logins(self.log, hashing, lambda size: b"e" * size, self.clock, self.clock.seconds)
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []
@@ -179,6 +186,13 @@ class Worker:
         if name is not None:
             client.login(name)
         return client
+
+    def work(self) -> None:
+        """Let the threads do all that they are asked."""
+        self.settle()
+        while self.threads.waiting:
+            self.threads.work()
+            self.settle()
 
     def settle(self) -> None:
         """Let everything that waits arrive."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -45,7 +46,9 @@ class Stream:
         self.log = MemoryLog(clock=self.clock.seconds)
         self.log.append([Draft("register", "alice", "alice", "secret", b"r" * 16)])
         self.gathering = Gathering(self.log, self.clock)
-        self.stream = DraftStream(self.log, self.gathering, self.link, rate, self.clock, self.clock.seconds)
+        self.stream = DraftStream(
+            self.log, self.gathering, self.link, rate, self.clock, self.clock.seconds, 0
+        )
 
     def appended(self) -> list[str]:
         self.clock.advance(0)
@@ -185,7 +188,7 @@ def test_order_is_kept_whatever_happens(steps: list[Any]) -> None:
 def test_what_comes_in_one_turn_is_appended_together() -> None:
     """Of all sessions, in the order of arrival: one commit, not one for the first and one for the rest."""
     one = Stream(rate=0)
-    other = DraftStream(one.log, one.gathering, one.link, 0, one.clock, one.clock.seconds)
+    other = DraftStream(one.log, one.gathering, one.link, 0, one.clock, one.clock.seconds, 0)
     batches: list[list[str]] = []
     append = one.log.append
     one.log.append = lambda drafts: (batches.append([each.text for each in drafts]), append(drafts))[1]
@@ -243,7 +246,7 @@ def test_what_a_lost_session_held_is_the_clients_to_send_again(slow_worker: Any)
 def test_a_secret_keeps_its_place_among_the_posts(worker: Any) -> None:
     """What was sent behind SetSecret is appended behind it, though hashing takes its time."""
     alice = worker.client("alice")
-    secret = alice.begin(wire.SetSecret, key=b"s" * 16, secret=b"a good password")
+    secret = alice.begin(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
     post = alice.begin(wire.Post, key=b"p" * 16, text="hello")
     assert not secret
     assert not post
@@ -258,22 +261,21 @@ def test_a_secret_sent_again_answers_again(worker: Any) -> None:
     """The same key and password are the same draft: the log recognizes it."""
     alice = worker.client("alice")
     for _ in range(2):
-        found = alice.begin(wire.SetSecret, key=b"s" * 16, secret=b"a good password")
-        worker.threads.work()
-        worker.settle()
-        assert found[0]["ticket"]
+        found = alice.begin(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
+        worker.work()
+        assert found[0]["seq"] == 2
     assert len(worker.log.entries) == 2
 
 
 @pytest.mark.parametrize(
     ("secret", "sentence"),
-    [(b"short", "at least 8"), (b"x" * 1025, "at most 1024"), (b"x" * 65_535, "at most")],
+    [(b"short", "at least 8"), (b"x" * 1025, "at most 1,024"), (b"x" * 65_535, "at most")],
 )
 def test_a_bad_password_is_refused(worker: Any, secret: bytes, sentence: str) -> None:
     """In a sentence, before it is hashed."""
     alice = worker.client("alice")
     with pytest.raises(BadSecret, match=sentence):
-        alice.ask(wire.SetSecret, key=b"s" * 16, secret=secret)
+        alice.ask(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=secret)
     assert not worker.threads.waiting
 
 
@@ -282,9 +284,9 @@ def test_too_many_passwords_at_once_are_told_to_come_later(worker: Any) -> None:
     bob = worker.client("bob")
     others = [worker.client(f"user{number}") for number in range(MOST_HASHES)]
     for other in others:
-        other.begin(wire.SetSecret, key=other.key(), secret=b"a good password")
+        other.begin(wire.SetSecret, key=other.key(), old=b"s" * 32, secret=b"a good password")
     with pytest.raises(TryLater, match="try again in 1 s"):
-        bob.ask(wire.SetSecret, key=b"s" * 16, secret=b"a good password")
+        bob.ask(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
     assert bob.post("hello")
     others[0].cut()
     while worker.threads.waiting:
@@ -294,20 +296,23 @@ def test_too_many_passwords_at_once_are_told_to_come_later(worker: Any) -> None:
 def test_a_session_has_one_password_hashed_at_a_time(worker: Any) -> None:
     """However many it sends: the threads are for others too. All are set in order, but not of who is gone."""
     alice, bob = worker.client("alice"), worker.client("bob")
-    found = [alice.begin(wire.SetSecret, key=alice.key(), secret=b"password %d" % n) for n in range(3)]
+    passwords = [b"s" * 32, b"password 0", b"password 1", b"password 2"]
+    found = [
+        alice.begin(wire.SetSecret, key=alice.key(), old=old, secret=new) for old, new in pairwise(passwords)
+    ]
     assert len(worker.threads.waiting) == 1
-    bob.begin(wire.SetSecret, key=bob.key(), secret=b"a good password")
+    bob.begin(wire.SetSecret, key=bob.key(), old=b"s" * 32, secret=b"a good password")
     worker.threads.work()
     worker.settle()
     assert [len(answers) for answers in found] == [1, 0, 0]
     assert len(worker.threads.waiting) == 2  # bob's is the next
-    worker.threads.work()
-    worker.threads.work()
-    worker.settle()
+    for _ in range(3):  # his, and alice's old one, and her new one
+        worker.threads.work()
+        worker.settle()
     assert [entry.user for entry in worker.log.entries[2:]] == ["alice", "bob", "alice"]
     alice.cut()
-    worker.threads.work()
-    assert not worker.threads.waiting
+    worker.work()
+    assert len(worker.log.entries) == 5
 
 
 def test_a_session_whose_password_has_to_wait_goes_on(worker: Any) -> None:
@@ -315,12 +320,12 @@ def test_a_session_whose_password_has_to_wait_goes_on(worker: Any) -> None:
     alice = worker.client("alice")
     others = [worker.client(f"user{number}") for number in range(MOST_HASHES)]
     for other in others:
-        other.begin(wire.SetSecret, key=other.key(), secret=b"a good password")
+        other.begin(wire.SetSecret, key=other.key(), old=b"s" * 32, secret=b"a good password")
     with pytest.raises(TryLater):
-        alice.ask(wire.SetSecret, key=alice.key(), secret=b"a good password")
+        alice.ask(wire.SetSecret, key=alice.key(), old=b"s" * 32, secret=b"a good password")
     while worker.threads.waiting:
         worker.threads.work()
-    found = alice.begin(wire.SetSecret, key=alice.key(), secret=b"a good password")
+    found = alice.begin(wire.SetSecret, key=alice.key(), old=b"s" * 32, secret=b"a good password")
     worker.threads.work()
     worker.settle()
     assert found[0]["ticket"]

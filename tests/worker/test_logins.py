@@ -107,7 +107,7 @@ def test_a_session_is_made_to_wait(worker: Any) -> None:
     client = worker.client()
     with pytest.raises(WrongSecret):
         client.login("alice", b"x" * 32)
-    found = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    found = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
     worker.pass_time(0.4)
     assert not found
     worker.pass_time(0.2)
@@ -121,7 +121,7 @@ def test_the_owner_clears_the_name_for_everybody(worker: Any) -> None:
 
     def login(secret: bytes, address: str) -> list[Any]:
         found: list[Any] = []
-        Deferred.fromCoroutine(worker.logins.login("alice", secret, address)).addBoth(found.append)
+        Deferred.fromCoroutine(worker.logins.login("alice", secret, True, address)).addBoth(found.append)
         worker.settle()
         return found
 
@@ -150,12 +150,12 @@ def test_hashes_that_are_done_make_room() -> None:
 def test_a_password_is_checked_in_a_thread(worker: Any) -> None:
     """It takes 100 ms: nobody else waits for it; right is let in, and wrong is refused."""
     alice = worker.client("alice")
-    found = alice.begin(wire.SetSecret, key=b"s" * 16, secret=b"a good password")
+    found = alice.begin(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
     worker.threads.work()
     worker.settle()
     assert found[0]["ticket"]
-    wrong = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=b"a bad password")
-    right = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=b"a good password")
+    wrong = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=b"a bad password", new=1)
+    right = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=b"a good password", new=1)
     assert alice.post("nobody waits")
     worker.threads.work()
     worker.threads.work()

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.task import deferLater
 from twisted.protocols import amp
 
-from chatnet.auth import random_credential
+from chatnet.credentials import random_credential
 from chatnet.entries import Draft
 from chatnet.errors import (
     AlreadyJoined,
@@ -48,7 +48,7 @@ def test_a_taken_name_with_a_wrong_secret_is_refused(worker: Any) -> None:
     client = worker.client()
     with pytest.raises(WrongSecret, match="The name alice is taken"):
         client.login("alice", b"x" * 32)
-    found = client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32)
+    found = client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=1)
     worker.pass_time(1)
     assert found[0]["name"] == "bob"
 
@@ -59,7 +59,7 @@ def test_a_lost_race_for_a_name_is_settled_by_the_secret(worker: Any) -> None:
         name = f"user{right}".lower()
         worker.log.held = True
         client = worker.client()
-        found = client.begin(wire.Login, version=VERSION, name=name, secret=secret)
+        found = client.begin(wire.Login, version=VERSION, name=name, secret=secret, new=1)
         worker.log._waiting.insert(
             0, ([Draft("register", name, name, random_credential(b"s" * 32), b"o" * 16)], _ignored())
         )
@@ -103,7 +103,7 @@ def test_another_version_is_told_so(worker: Any) -> None:
     """Both ways of logging in check the version first."""
     client = worker.client()
     with pytest.raises(WrongVersion, match="update the older one"):
-        client.ask(wire.Login, version=VERSION + 1, name="alice", secret=b"s" * 32)
+        client.ask(wire.Login, version=VERSION + 1, name="alice", secret=b"s" * 32, new=1)
     with pytest.raises(WrongVersion):
         client.ask(wire.Resume, version=VERSION + 1, ticket=b"")
 
@@ -133,7 +133,7 @@ def test_one_attempt_at_a_time(worker: Any) -> None:
     """While a login is under way, a second on the same connection is refused."""
     worker.log.reads_held = True
     client = worker.client()
-    first = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    first = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
     with pytest.raises(NotAllowed, match="an attempt to log in is under way"):
         client.login("bob")
     worker.log.let_go()
@@ -145,7 +145,7 @@ def test_who_does_not_log_in_is_closed(worker: Any) -> None:
     """After ten seconds in which nobody tries; not while an attempt is under way, however long it takes."""
     idle, trying = worker.client(), worker.client()
     worker.log.reads_held = True
-    found = trying.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    found = trying.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
     worker.pass_time(9.8)
     assert idle.connected
     worker.pass_time(0.4)
@@ -173,7 +173,7 @@ def test_who_hangs_up_during_the_login_leaves_nothing(worker: Any) -> None:
     """No session is counted, nobody stays with the router, no timer stays with the clock."""
     worker.log.reads_held = True
     client = worker.client()
-    client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
     client.cut()
     worker.log.let_go()
     worker.settle()
@@ -217,7 +217,7 @@ def test_a_new_secret_ends_old_tickets(worker: Any) -> None:
     """The old one is refused, also while a session of the user is here; the new one is good."""
     client = worker.client()
     old = client.login("alice")["ticket"]
-    found = client.begin(wire.SetSecret, key=client.key(), secret=b"a good password")
+    found = client.begin(wire.SetSecret, key=client.key(), old=b"s" * 32, secret=b"a good password")
     worker.threads.work()
     worker.settle()
     with pytest.raises(BadTicket):
@@ -576,7 +576,7 @@ def _arriving(worker: Any) -> tuple[Any, list[Any]]:
     """A client of alice's whose login waits for the snapshot of her memberships."""
     worker.log.reads_held = True
     client = worker.client()
-    found = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32)
+    found = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
     worker.log.answer_read()  # of her account
     assert not found
     return client, found

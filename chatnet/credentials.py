@@ -1,0 +1,101 @@
+"""A user's secret, and the credential that is stored of it.
+
+secret      a user's proof of identity: 32 random bytes, made by a program, or a password, chosen by a person
+credential  what the log keeps of it: SHA-256 of random bytes, argon2 of a password
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import unicodedata
+
+import argon2.low_level
+
+from chatnet.errors import BadSecret
+
+SECRET_BYTES = 32
+"""The length of the random secret by which a client registers."""
+MIN_PASSWORD = 8
+"""How short a password may be, in characters, normalized."""
+MAX_PASSWORD = 1024
+"""How long it may be, in bytes of UTF-8, as it comes."""
+
+_SHA256 = "sha256:"
+_ARGON2_TIME, _ARGON2_MEMORY_KIB, _ARGON2_LANES = 3, 65536, 4  # RFC 9106's second recommended option
+
+
+def random_credential(secret: bytes) -> str:
+    """What is stored of the random secret by which a name is registered.
+
+    :raises BadSecret: it is not of 32 bytes.
+    """
+    if len(secret) != SECRET_BYTES:
+        raise BadSecret.of(why=f"A new name is registered with a secret of {SECRET_BYTES} random bytes.")
+    return _SHA256 + hashlib.sha256(secret).hexdigest()
+
+
+def normalized(password: bytes) -> bytes:
+    """A password as it is hashed, however it was typed: RFC 8265's OpaqueString.
+
+    Keyboards send one accented letter, or one space, in several spellings. All clients leave them to us, so
+    that all agree.
+
+    :raises BadSecret: it is too short, too long, or no UTF-8.
+    """
+    if len(password) > MAX_PASSWORD:  # before anything looks at it
+        raise BadSecret.of(why=f"A password has at most {MAX_PASSWORD:,} bytes.")
+    try:
+        text = password.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadSecret.of(why="A password is text in UTF-8, and this is not.") from error
+    spaced = "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in text)
+    text = unicodedata.normalize("NFC", spaced)
+    if len(text) < MIN_PASSWORD:
+        raise BadSecret.of(why=f"A password has at least {MIN_PASSWORD} characters.")
+    return text.encode("utf-8")
+
+
+def password_credential(password: bytes, key: bytes) -> str:
+    """What is stored of a ``normalized`` password. Takes 100 ms and 64 MiB: call it in a thread.
+
+    The salt is the draft's key, 16 random bytes used once: so a resent draft has the same content, and the
+    log recognizes it.
+    """
+    return argon2.low_level.hash_secret(
+        password,
+        key,
+        time_cost=_ARGON2_TIME,
+        memory_cost=_ARGON2_MEMORY_KIB,
+        parallelism=_ARGON2_LANES,
+        hash_len=32,
+        type=argon2.low_level.Type.ID,
+    ).decode("ascii")
+
+
+def is_password(credential: str) -> bool:
+    """Is it a password's? Then to check it takes a hash, and so a thread."""
+    return not credential.startswith(_SHA256)
+
+
+def matches(credential: str, secret: bytes) -> bool:
+    """Is ``secret`` the one behind ``credential``? Slow for a password: see :func:`is_password`."""
+    if not is_password(credential):
+        return hmac.compare_digest(credential, _SHA256 + hashlib.sha256(secret).hexdigest())
+    try:
+        return argon2.low_level.verify_secret(
+            credential.encode("ascii"), normalized(secret), argon2.low_level.Type.ID
+        )
+    except (argon2.exceptions.VerifyMismatchError, BadSecret):
+        return False
+
+
+def may_match(credential: str, secret: bytes) -> bool:
+    """Is it worth a look? What can be no password at all is not a password's secret: no hash is wasted."""
+    if not is_password(credential):
+        return True
+    try:
+        normalized(secret)
+    except BadSecret:
+        return False
+    return True

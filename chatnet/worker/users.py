@@ -1,0 +1,69 @@
+"""The users that have sessions on this worker: how fast each may post, and what ends their sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from chatnet.entries import Entry
+from chatnet.errors import SecretChanged, TryLater
+
+MOST_SESSIONS = 100
+"""How many sessions a user may have on a worker."""
+FULL_SECONDS = 5
+"""How long who has so many is told to wait."""
+
+
+class UsersSession(Protocol):
+    """A session of a user, which has shown the secret of the seq ``by``."""
+
+    @property
+    def by(self) -> int: ...
+
+    def is_setting(self, key: bytes) -> bool:
+        """Was this session asked to set the secret by the draft with this key, and not answered yet?"""
+
+    def goes_by(self, seq: int) -> None:
+        """The secret that it has set is at ``seq``: from now on this counts as shown."""
+
+    def end(self, why: SecretChanged) -> None:
+        """Tell the client, and hang up."""
+
+
+class Users:
+    """All of them. Watches the window: a new secret ends the user's sessions that have not shown it. Pure."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, dict[UsersSession, None]] = {}
+
+    def check_room(self, user: str) -> None:
+        """:raises TryLater: this user has as many sessions here as one may have."""
+        if len(self._sessions.get(user, ())) >= MOST_SESSIONS:
+            raise TryLater(
+                f"{user} has {MOST_SESSIONS} connections here already: close some, or try again in "
+                f"{FULL_SECONDS} s."
+            )
+
+    def arrive(self, user: str, session: UsersSession) -> None:
+        """One more session of ``user``."""
+        self._sessions.setdefault(user, {})[session] = None
+
+    def depart(self, user: str, session: UsersSession) -> None:
+        """One less."""
+        sessions = self._sessions[user]
+        del sessions[session]
+        if not sessions:
+            del self._sessions[user]
+
+    def apply(self, entries: Sequence[Entry]) -> None:
+        """The window grew."""
+        for entry in entries:
+            if entry.kind == "secret" and entry.user in self._sessions:
+                self._secret(entry)
+
+    def _secret(self, entry: Entry) -> None:
+        for session in list(self._sessions[entry.user]):
+            if session.is_setting(entry.key):
+                session.goes_by(entry.seq)
+            elif session.by < entry.seq:
+                session.end(SecretChanged.of(name=entry.user))

@@ -1,0 +1,211 @@
+"""What proves a user: who may replace it, what it ends, and that a name is never registered by mistake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+
+from chatnet.credentials import password_credential
+from chatnet.entries import Draft
+from chatnet.errors import BadSecret, BadTicket, NoSuchUser, TryLater, WrongSecret
+from chatnet.wire import session as wire
+from chatnet.wire.common import VERSION
+from chatnet.worker.users import MOST_SESSIONS
+
+OLD, NEW = b"s" * 32, b"a good password"
+
+
+def set_secret(client: Any, old: bytes = OLD, new: bytes = NEW, key: bytes = b"k" * 16) -> list[Any]:
+    """What comes of it, once the threads are done."""
+    found: list[Any] = client.begin(wire.SetSecret, key=key, old=old, secret=new)
+    client._worker.work()
+    return found
+
+
+def set_elsewhere(worker: Any, key: bytes = b"k" * 16) -> None:
+    """The user sets the new secret through another worker."""
+    worker.commit(Draft("secret", "alice", "alice", password_credential(NEW, key), key, 1))
+
+
+# ---- a free name ----
+
+
+@pytest.mark.parametrize("secret", [b"a good password", b"just thirty-two bytes, a password"[:32]])
+def test_a_password_never_registers_a_name(worker: Any, secret: bytes) -> None:
+    """Of whatever length: who mistypes their name is told that there is no such user."""
+    with pytest.raises(NoSuchUser, match="There is no user alic"):
+        worker.client().login("alic", secret, new=0)
+    assert not worker.log.entries
+
+
+def test_a_name_is_registered_only_by_random_bytes(worker: Any) -> None:
+    """Even by who means it to be new."""
+    for size in (0, 8, 31, 33):
+        with pytest.raises(BadSecret, match="32 random bytes"):
+            worker.client().login("alice", b"x" * size, new=1)
+    assert not worker.log.entries
+
+
+# ---- the old secret ----
+
+
+def test_who_does_not_know_the_old_secret_cannot_set_a_new_one(worker: Any) -> None:
+    """Whoever took a session over cannot take the name over; and the session goes on."""
+    alice = worker.client("alice")
+    assert set_secret(alice, old=b"x" * 32)[0].check(WrongSecret)
+    assert set_secret(alice, key=b"l" * 16)[0]["seq"] == 2
+    found = set_secret(alice, old=b"another password", new=b"yet another one", key=b"m" * 16)
+    assert found[0].check(WrongSecret)
+    assert [entry.kind for entry in worker.log.entries] == ["register", "secret"]
+    assert alice.post("I am still here")
+
+
+def test_a_secret_sent_again_is_known_though_the_old_one_is_not_any_more(worker: Any) -> None:
+    """Its first copy was committed, and nobody told the client, which has another connection now.
+
+    Even if one more was set since, as by a client that sends several at once.
+    """
+    alice = worker.client("alice")
+    assert set_secret(alice)[0]["seq"] == 2
+    assert set_secret(alice, NEW, b"the next password", b"l" * 16)[0]["seq"] == 3
+    again = worker.client()
+    assert again.resume(worker.token.ticket("memory", "alice", 3))
+    assert set_secret(again)[0]["seq"] == 2
+    assert set_secret(again, NEW, b"the next password", b"l" * 16)[0]["seq"] == 3
+    assert len(worker.log.entries) == 3
+
+
+def test_of_two_that_replace_the_same_secret_one_succeeds(worker: Any) -> None:
+    """Both knew it; the log takes the first, though the other's worker had not heard of it when it looked."""
+    alice = worker.client("alice")
+    found = alice.begin(wire.SetSecret, key=b"l" * 16, old=OLD, secret=b"the thief's own")
+    worker.log.lagging = True
+    set_elsewhere(worker)
+    worker.work()
+    assert found[0].check(WrongSecret)
+    assert [entry.key for entry in worker.log.entries if entry.kind == "secret"] == [b"k" * 16]
+
+
+# ---- what it ends ----
+
+
+def test_a_new_secret_ends_the_users_other_sessions(worker: Any) -> None:
+    """They are told why and hung up on; the one that set it goes on, and so do others' sessions."""
+    alice, thief, bob = worker.client("alice"), worker.client("alice"), worker.client("bob")
+    thief.chat()
+    assert set_secret(alice)[0]["ticket"]
+    assert thief.hears.ended == ["SECRET_CHANGED"]
+    assert not thief.connected
+    assert alice.post("it is me")
+    assert bob.post("and me")
+    assert not thief.heard()
+    assert not alice.hears.ended
+
+
+def test_a_new_secret_set_elsewhere_ends_sessions_here(worker: Any) -> None:
+    """Each worker hears of it in the log. Who has shown it already stays."""
+    alice = worker.client("alice")
+    worker.log.lagging = True
+    set_elsewhere(worker)
+    early = worker.client()
+    early.resume(worker.token.ticket("memory", "alice", 2))
+    worker.log.catch_up()
+    worker.settle()
+    assert not alice.connected
+    assert early.connected
+
+
+def test_who_set_it_through_another_connection_stays(worker: Any) -> None:
+    """It is known by the key of the draft, which the client sends again here."""
+    alice = worker.client("alice")
+    found = alice.begin(wire.SetSecret, key=b"k" * 16, old=OLD, secret=NEW)
+    set_elsewhere(worker)
+    worker.work()
+    assert found[0]["seq"] == 2
+    assert alice.connected
+    assert alice.post("still here")
+
+
+def test_what_an_ended_session_sent_is_not_done(worker: Any) -> None:
+    """Neither what it holds beyond the rate, nor what comes with the same bytes, nor what the log gets later.
+
+    It is not answered either: whoever shows the new secret may send it again.
+    """
+    alice = worker.client("alice")
+    worker.log.lagging = True
+    set_elsewhere(worker)
+    found = alice.begin(wire.Post, key=alice.key(), text="late")
+    joined = worker.client("bob").begin(wire.Join, key=b"j" * 16, room="#tea")
+    assert found[0].check(ConnectionDone)
+    assert joined[0]["seq"] == 4
+    assert alice.hears.ended == ["SECRET_CHANGED"]
+    worker.pass_time(1)
+    assert not alice.connected
+    assert all(entry.text != "late" for entry in worker.log.entries)
+
+
+def test_held_drafts_of_an_ended_session_are_dropped(slow_worker: Any) -> None:
+    """What waits for its rate is not appended."""
+    alice = slow_worker.client("alice")
+    for number in range(60):
+        alice.begin(wire.Post, key=alice.key(), text=str(number))
+    set_elsewhere(slow_worker)
+    slow_worker.pass_time(10)
+    assert sum(entry.kind == "post" for entry in slow_worker.log.entries) == 50
+
+
+def test_a_login_by_the_old_secret_does_not_slip_through(worker: Any) -> None:
+    """Neither one that was checked before, nor a ticket, when the new one comes while they are let in."""
+    first = worker.client()
+    ticket = first.login("alice")["ticket"]
+    first.cut()
+    on_its_way: Deferred[None] = Deferred()
+    snapshot = worker.log.snapshot
+
+    async def slow_snapshot(*arguments: Any) -> Any:
+        found = await snapshot(*arguments)
+        await on_its_way
+        return found
+
+    worker.log.snapshot = slow_snapshot
+    resumed = worker.client().begin(wire.Resume, version=VERSION, ticket=ticket)
+    logged_in = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=OLD, new=0)
+    set_elsewhere(worker)
+    on_its_way.callback(None)
+    worker.work()
+    assert resumed[0].check(BadTicket)
+    assert logged_in[0].check(WrongSecret)
+    assert not worker.sessions.open
+
+
+def test_a_client_that_does_not_read_its_end_is_cut_off(worker: Any) -> None:
+    """After five seconds; it holds nothing of ours for ever."""
+    alice, thief = worker.client("alice"), worker.client("alice")
+    thief.wire.client_transport.reading = False
+    set_secret(alice)
+    worker.pass_time(6)
+    assert len(worker.sessions.open) == 1
+    assert not [
+        call for call in worker.clock.getDelayedCalls() if call.getTime() > worker.clock.seconds() + 1
+    ]
+
+
+# ---- how many ----
+
+
+def test_the_sessions_of_a_user_are_bounded(worker: Any) -> None:
+    """Beyond a hundred on one worker, both ways of coming in say so in a sentence; others come in."""
+    ticket = worker.client().login("alice")["ticket"]
+    for _ in range(MOST_SESSIONS - 1):
+        worker.client("alice")
+    with pytest.raises(TryLater, match="alice has 100 connections here already"):
+        worker.client().login("alice")
+    late = worker.client()
+    with pytest.raises(TryLater):
+        late.resume(ticket)
+    assert worker.client().login("bob")
+    worker.clients[0].cut()
+    assert late.resume(ticket)
