@@ -284,7 +284,7 @@ MARKS = "\u0301\u0316" * 16_380
         (wire.Join, {"room": "#x" + MARKS, "key": b"k" * 16}, BadRoom),
         (wire.Leave, {"room": "x" + MARKS, "key": b"k" * 16}, BadRoom),
         (wire.Post, {"text": "#x" + MARKS, "key": b"k" * 16}, BadText),
-        (wire.Login, {"name": "x" + MARKS, "version": VERSION, "secret": b"s" * 32}, BadName),
+        (wire.Login, {"name": "x" + MARKS, "version": VERSION, "secret": b"s" * 32, "new": 1}, BadName),
     ],
 )
 def test_lengths_are_looked_at_before_all_else(
