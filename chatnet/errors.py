@@ -121,10 +121,13 @@ class TryLater(ChatnetError):
 
 
 class CursorAhead(ChatnetError):
-    """The reader has read further than the log goes: the log was put back to an earlier state."""
+    """The reader has read what the log does not have: it was put back to an earlier state, or is another.
+
+    It may end before the cursor, or have another entry there by now.
+    """
 
     code = b"CURSOR_AHEAD"
-    sentence = "The log ends at {head}, before your cursor {cursor}: it was put back. Start afresh."
+    sentence = "The log was put back: what you read at {cursor} is not in it. Start afresh."
 
 
 class Refusal(ChatnetError):

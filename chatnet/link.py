@@ -66,7 +66,7 @@ class Locator(amp.CommandLocator):
         return PING
 
     @Ping.responder
-    def pinged(self, seq: int | None) -> dict[str, Any]:
+    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
         return {}
 
 

@@ -6,6 +6,7 @@ Joins the rooms, prints what it hears, posts each line of standard input, and en
 acknowledged. When its worker dies it goes on at another: at its cursor, resending what was not answered.
 """
 
+import hashlib
 import io
 import os
 import pathlib
@@ -78,7 +79,7 @@ class Client:
 
     def __init__(self, master, name):
         self.master, self.name = master, name
-        self.link = self.ticket = self.cursor = None
+        self.link = self.ticket = self.log = self.cursor = None
         self.asked, self.unanswered, self.typing = 0, {}, True
         self.lock, self.room = threading.Lock(), threading.Semaphore(100)  # the input has its own thread
 
@@ -104,14 +105,14 @@ class Client:
         """A link to a worker, by ticket if there is one: that costs the cluster next to nothing."""
         link = Link(Link(self.master).ask(_command="Locate", version=1)["worker"].decode())
         if self.ticket:
-            link.ask(_command="Resume", version=1, ticket=self.ticket)
+            self.log = link.ask(_command="Resume", version=1, ticket=self.ticket)["log"].decode()
             return link
         secret = pathlib.Path(f"{self.name}.secret")
         if not secret.exists():  # kept before it is used: who loses it loses the name
             secret.touch(0o600)
             secret.write_bytes(os.urandom(32))
         answer = link.ask(_command="Login", version=1, name=self.name, secret=secret.read_bytes(), new=1)
-        self.ticket = answer["ticket"]
+        self.ticket, self.log = answer["ticket"], answer["log"].decode()
         return link
 
     def go_on(self, link):
@@ -123,7 +124,7 @@ class Client:
         while "Join" in [command["_command"] for command in list(self.unanswered.values())]:
             self.take(link)  # only then are the newest posts of all rooms among those that Chat begins with
         with self.lock:
-            link.send(_ask=0, _command="Chat", **({} if self.cursor is None else {"cursor": self.cursor}))
+            link.send(_ask=0, _command="Chat", **(self.cursor or {}))
         while self.typing or self.unanswered or self.cursor is None:
             self.take(link)
 
@@ -142,7 +143,7 @@ class Client:
             sys.exit(box["sentence"].decode())
         elif box["_command"] == b"Ping":
             if "seq" in box and self.cursor is not None:
-                self.cursor = int(box["seq"])
+                self.cursor = {"cursor": box["seq"], "check": box["check"]}
             with self.lock:
                 link.send(_command="Ping")
 
@@ -159,12 +160,13 @@ class Client:
         else:
             for entry in decode(io.BytesIO(box["posts"])):
                 self.show(entry)
-            self.cursor = int(box["cursor"])
+            self.cursor = {"cursor": box["cursor"], "check": box["check"]}
 
     def show(self, entry):
-        seq, _time, _kind, user, _room, text, _key = entry
+        seq, _time, _kind, user, _room, text, key = entry
         print(f"{user}: {text}", flush=True)
-        self.cursor = seq
+        check = hashlib.sha256(f"{self.log}|{seq}|{user}|".encode() + key).digest()[:8]
+        self.cursor = {"cursor": seq, "check": check}
 
 
 def main(master, name, *rooms):

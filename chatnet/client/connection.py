@@ -30,6 +30,7 @@ from chatnet.client.identity import Identity
 from chatnet.client.login import keep_ticket, log_in
 from chatnet.client.race import Unreachable
 from chatnet.client.states import Connecting, Locating, LoggingIn, Moving, Over, State, Up, Waiting
+from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
     BadName,
@@ -159,7 +160,7 @@ class Connection:
         # nothing comes any more, but from the last one's.
         if self._feed.state is beginning:
             self._listener.newest(answer["posts"])
-            for post in self._feed.began(answer["cursor"]):
+            for post in self._feed.began(Cursor(answer["cursor"], answer["check"])):
                 self._listener.heard(post)
 
     async def unchat(self) -> None:
@@ -255,18 +256,20 @@ class Connection:
 
     async def _attach(self) -> Link:
         self._state = Locating()
-        worker = await self._finder.within(3 * DIAL_SECONDS, self._finder.find())
-        self._state = Connecting(worker)
-        self._trouble = f"the worker at {worker} does not answer"
+        found = await self._finder.within(3 * DIAL_SECONDS, self._finder.find())
+        self._state = Connecting(found.worker)
+        self._trouble = f"the worker at {found.worker} does not answer"
         link = await self._finder.dial(
-            worker, FromWorker(self._feed, self._listener, self._move, self._ended), self._pulse
+            found.worker, FromWorker(self._feed, self._listener, self._move, self._ended), self._pulse
         )
         self._state = LoggingIn(link)
         try:
-            name = await self._finder.within(LOGIN_SECONDS, log_in(link, self._identity, self._passwords()))
+            logging_in = log_in(link, found.log_id, self._identity, self._passwords())
+            name = await self._finder.within(LOGIN_SECONDS, logging_in)
         except BaseException:
             link.abort()
             raise
+        self._feed.log_id = found.log_id
         self._came_up(link, name)
         return link
 
@@ -302,10 +305,10 @@ class Connection:
             self._state = Moving(link)
             self._asks.leave().addCallback(lambda _: link.hang_up())
 
-    async def _go_on(self, link: Link, cursor: int) -> None:
+    async def _go_on(self, link: Link, cursor: Cursor) -> None:
         """Hear what was missed; a log that was put back is begun anew, and not silently."""
         try:
-            await link.callRemote(Chat, cursor=cursor)
+            await link.callRemote(Chat, cursor=cursor.seq, check=cursor.check)
         except CursorAhead as error:
             if self._feed.cursor is not None:
                 self._listener.told(str(error))
@@ -377,14 +380,15 @@ class FromWorker(Locator):
         return {}
 
     @Ping.responder
-    def pinged(self, seq: int | None) -> dict[str, Any]:
-        if seq is not None:
-            self._feed.nothing_up_to(seq)
+    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
+        cursor = Cursor.received(seq, check)
+        if cursor is not None:
+            self._feed.nothing_up_to(cursor)
         return {}
 
     @Rewound.responder
-    def rewound(self, seq: int) -> dict[str, Any]:
-        if self._feed.rewound(seq):
+    def rewound(self, seq: int, check: bytes) -> dict[str, Any]:
+        if self._feed.rewound(Cursor(seq, check)):
             self._listener.told(REWOUND.format(seq=seq))
         return {}
 

@@ -1,13 +1,14 @@
 """How far one has read, and what of it to show. Pure.
 
 A cursor moves by what is delivered and by ``Ping(seq)``, never by an acknowledgement: an acknowledged post
-says nothing of the posts of others before it.
+says nothing of the posts of others before it. Where a post was delivered, the cursor is made of it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 
 OWN_KEYS = 10_000
@@ -30,18 +31,23 @@ class Beginning:
 class Following:
     """Chatting: every visible post up to ``cursor`` was taken."""
 
-    cursor: int
+    cursor: Cursor
 
 
 class Feed:
-    """What one client hears. Nothing is taken twice, and its own posts are known by their keys."""
+    """What one client hears. Nothing is taken twice, and its own posts are known by their keys.
+
+    ``log_id`` names the log that it comes from, once that is known.
+    """
+
+    log_id = ""
 
     def __init__(self) -> None:
         self.state: Silent | Beginning | Following = Silent()
         self._own: dict[bytes, None] = {}
 
     @property
-    def cursor(self) -> int | None:
+    def cursor(self) -> Cursor | None:
         """Where to go on from on another connection; None if nothing is to go on."""
         return self.state.cursor if isinstance(self.state, Following) else None
 
@@ -65,7 +71,7 @@ class Feed:
         """Chat no more."""
         self.state = Silent()
 
-    def began(self, cursor: int) -> list[Entry]:
+    def began(self, cursor: Cursor) -> list[Entry]:
         """Chat was answered; returns what was held of what lies behind ``cursor``, to be shown."""
         if not isinstance(self.state, Beginning):
             return []
@@ -77,19 +83,19 @@ class Feed:
         match self.state:
             case Beginning(held):
                 held.append(entry)
-            case Following(cursor) if entry.seq > cursor:
-                self.state = Following(entry.seq)
+            case Following(cursor) if entry.seq > cursor.seq:
+                self.state = Following(Cursor.at(self.log_id, entry))
                 return entry.key not in self._own
         return False
 
-    def nothing_up_to(self, seq: int) -> None:
-        """There is nothing for us up to ``seq``."""
-        if isinstance(self.state, Following) and seq > self.state.cursor:
-            self.state = Following(seq)
+    def nothing_up_to(self, cursor: Cursor) -> None:
+        """There is nothing for us up to ``cursor``."""
+        if isinstance(self.state, Following) and cursor.seq > self.state.cursor.seq:
+            self.state = Following(cursor)
 
-    def rewound(self, seq: int) -> bool:
-        """The log was put back to ``seq``: go on from there. False if we have not read so far."""
-        if not isinstance(self.state, Following) or self.state.cursor <= seq:
+    def rewound(self, cursor: Cursor) -> bool:
+        """The log was put back to ``cursor``: go on from there. False if we have not read so far."""
+        if not isinstance(self.state, Following) or self.state.cursor.seq <= cursor.seq:
             return False
-        self.state = Following(seq)
+        self.state = Following(cursor)
         return True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -21,6 +22,7 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.client.race import Race, Unreachable
+from chatnet.client.states import Found
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
@@ -46,7 +48,26 @@ _KERNEL_ASKS = {
 HOPS = 3
 """How many masters in a row to ask, each sent to by the one before."""
 
+_LOG_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+"""What names a log. It comes from a stranger, and becomes the name of a directory."""
+
 T = TypeVar("T")
+
+
+class _Answer(NamedTuple):
+    """A master's: a worker of the log ``log_id``, or who knows one, or neither."""
+
+    worker: Address | None
+    primary: Address | None
+    log_id: str
+
+    @classmethod
+    def read(cls, answer: dict[str, Any]) -> _Answer:
+        """:raises ValueError: it makes no sense."""
+        found = cls(_address(answer["worker"]), _address(answer["primary"]), answer["log"])
+        if found.worker is not None and not _LOG_ID.fullmatch(found.log_id):
+            raise ValueError("it names no log")
+        return found
 
 
 class Finder:
@@ -60,8 +81,8 @@ class Finder:
     def __str__(self) -> str:
         return ", ".join(map(str, self._masters))
 
-    async def find(self) -> Address:
-        """The address of a worker: the first that a master says. The one that answered last is asked first.
+    async def find(self) -> Found:
+        """A worker: the first that a master says. The one that answered last is asked first.
 
         :raises Unreachable: none of them knows one.
         :raises WrongVersion: one of them speaks another version.
@@ -99,22 +120,22 @@ class Finder:
         except TimeoutError as error:
             raise Unreachable("no answer in time") from error
 
-    async def _follow(self, master: Address) -> Address:
+    async def _follow(self, master: Address) -> Found:
+        asked = master
         for hop in range(HOPS):
-            asking = self._ask(master)
-            worker, primary = await (self.within(HOP_SECONDS, asking) if hop else asking)
-            if worker is not None:
-                return worker
-            if primary is None:
+            asking = self._ask(asked)
+            answer = await (self.within(HOP_SECONDS, asking) if hop else asking)
+            if answer.worker is not None:
+                return Found(master, answer.worker, answer.log_id)
+            if answer.primary is None:
                 break
-            master = primary
+            asked = answer.primary
         raise Unreachable("it knows of no primary at the moment")
 
-    async def _ask(self, master: Address) -> tuple[Address | None, Address | None]:
+    async def _ask(self, master: Address) -> _Answer:
         link = await self.dial(master, Locator(), None)
         try:
-            answer = await self.within(DIAL_SECONDS, _locate(link))
-            return _address(answer["worker"]), _address(answer["primary"])
+            return _Answer.read(await self.within(DIAL_SECONDS, _locate(link)))
         except ConnectionClosed as error:
             raise Unreachable("it closed the connection; is it a master?") from error
         except NoWorkers as error:

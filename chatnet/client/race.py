@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
+from chatnet.client.states import Found
 
 HEAD_START_SECONDS = 0.3
 """A master that has not answered for so long is not waited for: the next is asked beside it. A dead machine
@@ -24,7 +25,7 @@ class Race:
     """Asks ``masters`` by ``ask``, until one answers; who did is moved to their front."""
 
     def __init__(
-        self, masters: list[Address], ask: Callable[[Address], Coroutine[Any, Any, Address]], clock: Any
+        self, masters: list[Address], ask: Callable[[Address], Coroutine[Any, Any, Found]], clock: Any
     ) -> None:
         self._masters = masters
         self._left = list(masters)
@@ -33,9 +34,9 @@ class Race:
         self._asking: list[Deferred[None]] = []
         self._why: list[str] = []
         self._next: IDelayedCall | None = None
-        self._over: Deferred[Address] = Deferred()
+        self._over: Deferred[Found] = Deferred()
 
-    async def run(self) -> Address:
+    async def run(self) -> Found:
         """The first answer.
 
         :raises Unreachable: there is none.

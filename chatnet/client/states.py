@@ -9,6 +9,15 @@ from chatnet.link import Link
 
 
 @dataclass(frozen=True)
+class Found:
+    """A ``worker`` to go to, its log, and the ``master``, as the user named it, that said so."""
+
+    master: Address
+    worker: Address
+    log_id: str
+
+
+@dataclass(frozen=True)
 class Waiting:
     """Before an attempt."""
 

@@ -32,6 +32,7 @@ class Door(Gate):
     def __init__(
         self,
         cluster: Cluster,
+        log_id: str,
         epoch: int,
         token: Token,
         admit: Callable[[Role], Locator],
@@ -41,6 +42,7 @@ class Door(Gate):
     ) -> None:
         super().__init__(token, self._let_in, entropy, clock)
         self._cluster = cluster
+        self._log_id = log_id
         self._epoch = epoch
         self._conversation = admit
         self._pulse = pulse
@@ -49,7 +51,7 @@ class Door(Gate):
     def locate(self, version: int) -> dict[str, Any]:
         check_version(version)
         worker = self._cluster.locate(reached_host(self.link))
-        return {"worker": str(worker), "primary": None, "epoch": self._epoch}
+        return {"worker": str(worker), "primary": None, "log": self._log_id, "epoch": self._epoch}
 
     def _let_in(self, role: Role) -> Locator:
         locator = self._conversation(role)

@@ -12,18 +12,20 @@ from twisted.logger import Logger
 from twisted.protocols.amp import AmpBox
 from twisted.python.failure import Failure
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.errors import CursorAhead
 from chatnet.link import Link, Locator
 from chatnet.store import PAGE_BYTES, Log, Outcome
 from chatnet.store.pages import part_of
 from chatnet.store.reader import Reader
+from chatnet.store.verifying import cursor_at, verify
 from chatnet.store.window import Window
 from chatnet.wire.log import (
     Append,
     Committed,
     Follow,
     ReadAccount,
+    ReadCursor,
     ReadFeed,
     ReadHead,
     ReadHistory,
@@ -94,6 +96,7 @@ class LogServer(Locator):
         self._broadcast = broadcast
         self._clock = clock
         self._reader: Reader | None = None
+        self._follows = 0
 
     @Append.responder
     def append(self, drafts: list[Draft]) -> Deferred[dict[str, Any]]:
@@ -103,23 +106,34 @@ class LogServer(Locator):
         return self._store.append(drafts).addCallback(answer)
 
     @Follow.responder
-    def follow(self, cursor: int | None) -> dict[str, Any]:
-        head = self._store.window.head
-        if cursor is None:
-            cursor = max(0, head - RUN_UP)
-        if cursor > head:
-            raise CursorAhead.of(head=head, cursor=cursor)
+    async def follow(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
         self._stop_reading()
-        self._reader = Reader(cursor, self._store.window, self)
-        if self.link.full:
-            self._reader.full()
-        # The answer, which says where the pushes begin, goes first.
-        self._clock.callLater(0, self._reader.start)
-        return {"cursor": cursor}
+        mine = self._follows
+        start = await self._start(Cursor.received(cursor, check))
+        # A later Follow, and the link's end, have the last word.
+        if mine == self._follows:
+            self._reader = Reader(start.seq, self._store.window, self)
+            if self.link.full:
+                self._reader.full()
+            # The answer, which says where the pushes begin, goes first.
+            self._clock.callLater(0, self._reader.start)
+        return {"cursor": start.seq, "check": start.check}
+
+    async def _start(self, cursor: Cursor | None) -> Cursor:
+        if cursor is not None:
+            await verify(self._store, cursor)
+            return cursor
+        # The beginning is there in any case.
+        start = await cursor_at(self._store, max(0, self._store.window.head - RUN_UP))
+        return start or Cursor.beginning(self._store.log_id)
 
     @ReadHead.responder
     async def read_head(self) -> dict[str, Any]:
         return {"head": await self._store.head()}
+
+    @ReadCursor.responder
+    async def read_cursor(self, seq: int) -> dict[str, Any]:
+        return {"cursor": await self._store.cursor_at(seq)}
 
     @ReadSnapshot.responder
     async def read_snapshot(self, user: str, after: int, upto: int, skip: int) -> dict[str, Any]:
@@ -159,6 +173,7 @@ class LogServer(Locator):
             self._reader.drained()
 
     def _stop_reading(self) -> None:
+        self._follows += 1
         if self._reader is not None:
             self._reader.stop()
 

@@ -39,7 +39,7 @@ class StandbyDoor(Gate):
         check_version(version)
         if not self._where():
             raise NoWorkers(NoWorkers.sentence)
-        return {"worker": None, "primary": self._where(), "epoch": 0}
+        return {"worker": None, "primary": self._where(), "log": "", "epoch": 0}
 
 
 class Standby:

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.auth import Token
+from chatnet.cursor import Cursor
 from chatnet.errors import CannotStart, EpochLost
 from chatnet.master.log_server import PrimaryLog
 from chatnet.store.database import Denied, Unavailable
@@ -273,5 +274,5 @@ class SharedStore:
         await self._lease.release()
         await self._lease.close()
 
-    def _rewound(self, common: int) -> None:
+    def _rewound(self, common: Cursor) -> None:
         """Nothing of what a primary keeps is derived from the log; its workers begin afresh by themselves."""

@@ -302,7 +302,7 @@ def _make_door(
     pulse: Pulse,
     primary: Primary,
 ) -> Callable[[], Locator]:
-    epoch, log_id, served = reign.epoch, reign.log.log_id, reign.served
+    epoch, served = reign.epoch, reign.served
     draining = Draining(cluster, replicas)
     broadcast = None if served is None else Broadcast(served.window, epoch)
 
@@ -317,7 +317,8 @@ def _make_door(
     def admit(role: Role) -> Locator:
         if role == "worker":
             if served is None or broadcast is None:
-                return FromWorker(cluster, over, epoch, log_id, reign.url)
+                return FromWorker(cluster, over, epoch, reign.log.log_id, reign.url)
+            log_id = reign.log.log_id
             return FromFollower(cluster, over, served, epoch, log_id, broadcast, world.reactor)
         if role == "replica":
             return FromReplica(replicas, over, epoch)
@@ -325,4 +326,5 @@ def _make_door(
             return FromOperator(primary.status, primary.stop_cluster, primary.step_down, draining.drain)
         raise NotAllowed.of(command=f"in the role {role}", hint="a role is worker, replica or operator")
 
-    return lambda: Door(cluster, epoch, token, admit, pulse, world.entropy, world.reactor)
+    # A database that was put back may hold another log than when we began.
+    return lambda: Door(cluster, reign.log.log_id, epoch, token, admit, pulse, world.entropy, world.reactor)

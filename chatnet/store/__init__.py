@@ -3,6 +3,7 @@
 __init__    the interface Log, and what its reads answer
 window      the newest entries in memory, shared by all readers of a process
 reader      the one state machine by which a reader gets from catching up to live
+verifying   is what a cursor was read at still in the log?
 appender    natural batching: while one batch is being committed, the next gathers
 pages       how much entries and drafts take on the wire, and pages cut to fit it
 sqlite      the log in SQLite, opened by the primary alone: its threads, and waiting for a full disk
@@ -26,6 +27,7 @@ from typing import Protocol
 import msgspec
 from twisted.internet.defer import Deferred
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Interval
 from chatnet.store.window import Window
 
@@ -106,6 +108,9 @@ class Log(Protocol):
 
     async def head(self) -> int:
         """The newest committed seq."""
+
+    async def cursor_at(self, seq: int) -> Cursor | None:
+        """The cursor at ``seq`` in the log as it now is, also ahead of the window; None if it ends before."""
 
     async def account(self, user: str) -> Account | None:
         """The user's credential, or None if the name is free."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
 
@@ -82,6 +83,9 @@ class Database(Protocol):
 
     def head(self) -> int:
         """The newest committed seq."""
+
+    def cursor_at(self, seq: int) -> Cursor | None:
+        """The cursor at ``seq``; None if the log ends before."""
 
     def account(self, user: str) -> Account | None: ...
 

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Hole
 from chatnet.store.asker import Asker, Trouble
@@ -29,22 +30,21 @@ PREFILL = 10_000
 
 @dataclass(frozen=True)
 class Rewound:
-    """The log is not the one that was followed. ``common`` is the newest seq known to be in both, 0 if none
-    is; to go on from ``base``, whose entry is ``newest``."""
+    """The log is not the one that was followed. ``common`` is the newest cursor known to be of both, the new
+    one's beginning if none is; to go on from ``base``."""
 
     log_id: str
     head: int
-    common: int
-    base: int
-    newest: Entry | None
+    common: Cursor
+    base: Cursor
 
 
 class Follower:
     """Keeps ``window`` in step with the log. ``is_ready`` becomes true, for good, once it was at the head.
 
-    ``on_rewound`` is called with the newest seq that is still common, 0 if none is known, when the database
-    was put back to an earlier state or is another one (then ``log_id`` is another): the window has begun
-    anew, and all that stands on it must.
+    ``on_rewound`` is called with the newest cursor that is still common, the beginning if no other is known,
+    when the database was put back to an earlier state or is another one (then ``log_id`` is another): the
+    window has begun anew, and all that stands on it must.
     """
 
     _log = Logger()
@@ -55,7 +55,7 @@ class Follower:
         asker: Asker,
         trouble: Trouble,
         entropy: Callable[[int], bytes],
-        on_rewound: Callable[[int], None],
+        on_rewound: Callable[[Cursor], None],
     ) -> None:
         self._reactor, self._asker, self._trouble = reactor, asker, trouble
         self._entropy, self._on_rewound = entropy, on_rewound
@@ -63,7 +63,6 @@ class Follower:
         self.log_id = ""
         self.is_ready = False
         self.warning = ""
-        self._newest: Entry | None = None
         self._checked: Database | None = None
         self._bell: Database | None = None
         self._rung = False
@@ -75,10 +74,9 @@ class Follower:
 
         :raises CannotStart: the database cannot be used; the sentence says why.
         """
-        newest = await self._asker.ask(self._open)
-        if newest:
-            self.window.restart(newest[0].seq - 1)
-            self._extend(newest)
+        base, newest = await self._asker.ask(self._open)
+        self.window.restart(self.log_id, base)
+        self.window.extend(newest)
         Deferred.fromCoroutine(self._follow()).addErrback(self._broke)
 
     def ring(self) -> None:
@@ -114,28 +112,24 @@ class Follower:
             if isinstance(found, Rewound):
                 self._rewind(found)
             elif found:
-                self._extend(found)
+                self.window.extend(found)
             else:
                 self._trouble.back(self)
                 self.is_ready = True
                 return
-
-    def _extend(self, entries: list[Entry]) -> None:
-        self.window.extend(entries)
-        self._newest = entries[-1]
 
     def _rewind(self, rewound: Rewound) -> None:
         self._log.critical(
             "The log was put back: it was read up to {cursor}, and is the same only up to {common} (it is "
             "log {new} with {head} entries, and was {old}). What was behind is lost; all begin afresh",
             cursor=self.window.head,
-            common=rewound.common,
+            common=rewound.common.seq,
             head=rewound.head,
             new=rewound.log_id,
             old=self.log_id,
         )
-        self.log_id, self._newest = rewound.log_id, rewound.newest
-        self.window.restart(rewound.base)
+        self.log_id = rewound.log_id
+        self.window.restart(rewound.log_id, rewound.base)
         self._on_rewound(rewound.common)
 
     def _cannot_go_on(self, error: BaseException) -> None:
@@ -172,11 +166,12 @@ class Follower:
 
     # ---- in a thread, while the coroutine waits: nobody else changes what is read here ----
 
-    def _open(self, database: Database) -> list[Entry]:
+    def _open(self, database: Database) -> tuple[Cursor, list[Entry]]:
         opened = database.open(self._entropy(16).hex())
         self.log_id, self.warning = opened.log_id, opened.warning
         self._checked = database
-        return database.last(PREFILL)
+        newest = database.last(PREFILL)
+        return _there(database, newest[0].seq - 1 if newest else 0), newest
 
     def _next(self, database: Database) -> list[Entry] | Rewound:
         if database is not self._checked:
@@ -189,29 +184,31 @@ class Follower:
     def _check(self, database: Database) -> Rewound | None:
         """Is it, on this new connection, still the log that we followed?"""
         opened = database.open(self._entropy(16).hex())
-        cursor = self.window.head
-        if opened.log_id == self.log_id:
-            if cursor <= opened.head and self._newest == _entry_at(database, cursor):
-                return None
-            common = self._common(database)
-        else:
-            common = 0
-        base = common or max(0, opened.head - PREFILL)
-        return Rewound(opened.log_id, opened.head, common, base, _entry_at(database, base))
+        if self._is_common(database, self.window.head):
+            return None
+        common = self._common(database)
+        base = common if common.seq else _there(database, max(0, opened.head - PREFILL))
+        return Rewound(opened.log_id, opened.head, common, base)
 
-    def _common(self, database: Database) -> int:
-        """The newest seq of the window whose entry is the database's too; 0 if there is none."""
-        known = self.window.after(self.window.start - 1)
-        low, high = 0, len(known)  # the first "low" are common; those from "high" on are not
+    def _common(self, database: Database) -> Cursor:
+        """The newest cursor of the window that is the database's too; its beginning if there is none."""
+        oldest = self.window.start - 1
+        low, high = oldest - 1, self.window.head  # behind "high" nothing is common; up to "low" all is
         while low < high:
-            middle = (low + high) // 2
-            if known[middle] == _entry_at(database, known[middle].seq):
-                low = middle + 1
+            middle = (low + high + 1) // 2
+            if self._is_common(database, middle):
+                low = middle
             else:
-                high = middle
-        return known[low - 1].seq if low else 0
+                high = middle - 1
+        return _there(database, low if low >= oldest else 0)
+
+    def _is_common(self, database: Database, seq: int) -> bool:
+        return database.cursor_at(seq) == self.window.at(seq)
 
 
-def _entry_at(database: Database, seq: int) -> Entry | None:
-    page = database.page(seq - 1, seq) if seq else []
-    return page[0] if page else None
+def _there(database: Database, seq: int) -> Cursor:
+    """The cursor at ``seq``, which the log is known to hold."""
+    cursor = database.cursor_at(seq)
+    if cursor is None:
+        raise Unavailable("the log ends before what it held a moment ago")
+    return cursor

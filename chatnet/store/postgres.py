@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
 from chatnet.store.appender import Appender
@@ -62,13 +63,13 @@ class PostgresLog:
         wall: Callable[[], float],
         chance: random.Random,
         entropy: Callable[[int], bytes],
-        on_rewound: Callable[[int], None],
+        on_rewound: Callable[[Cursor], None],
     ) -> Self:
         """Open the log at ``url``, made if it is not there; waits while the database is away.
 
         ``on_rewound`` is called when the log turns out to have been put back, or to be another one, with the
-        newest seq that is still the same (0: none is known). The window has begun anew by then: whoever reads
-        from it must begin afresh, and whoever stands on ``log_id`` as well.
+        newest cursor that is still good (its beginning, if no other is known). The window has begun anew by
+        then: whoever reads from it must begin afresh, and whoever stands on ``log_id`` as well.
 
         :raises CannotStart: the database can never be used; the sentence says why.
         """
@@ -154,6 +155,9 @@ class PostgresLog:
 
     async def head(self) -> int:
         return await self._reader.ask(lambda database: database.head())
+
+    async def cursor_at(self, seq: int) -> Cursor | None:
+        return await self._reader.ask(lambda database: database.cursor_at(seq))
 
     async def account(self, user: str) -> Account | None:
         return await self._reader.ask(lambda database: database.account(user))

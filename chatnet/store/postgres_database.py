@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, places
 from chatnet.errors import REFUSALS, CannotStart, Poison
 from chatnet.form import refusal_of_form
@@ -113,6 +114,10 @@ class PostgresDatabase:
     def head(self) -> int:
         with self._asking():
             return postgres_reads.head(self._cursor)
+
+    def cursor_at(self, seq: int) -> Cursor | None:
+        with self._asking():
+            return postgres_reads.cursor_at(self._cursor, seq)
 
     def account(self, user: str) -> Account | None:
         with self._asking():

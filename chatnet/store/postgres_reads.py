@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Interval
 from chatnet.errors import NoSuchRoom
 from chatnet.store import NEWEST, PAGE_BYTES, Account, Feed, Rooms, Snapshot
@@ -43,6 +44,7 @@ PAGE = _as_page(
 )
 LAST = f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT %(count)s"
 HEAD = "SELECT head FROM log"
+CURSOR = 'SELECT log.id, entry."user", entry.key FROM log LEFT JOIN entry ON entry.seq = %(seq)s'
 ACCOUNT = 'SELECT credential, secret_seq FROM account WHERE "user" = %(user)s'
 # Stays that began by "upto" and did not end by "after".
 STAYS = """
@@ -128,6 +130,12 @@ def head(cursor: Any) -> int:
     """The newest committed seq."""
     newest: int = cursor.execute(HEAD).fetchone()[0]
     return newest
+
+
+def cursor_at(cursor: Any, seq: int) -> Cursor | None:
+    """The cursor at ``seq``; None if the log ends before."""
+    log_id, user, key = cursor.execute(CURSOR, {"seq": seq}).fetchone()
+    return Cursor.of_row(log_id, seq, user, key)
 
 
 def account(cursor: Any, user: str) -> Account | None:

@@ -10,6 +10,7 @@ from twisted.internet.error import ConnectionClosed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Interval
 from chatnet.errors import CursorAhead, Hole, Poison
 from chatnet.store import PAGE_BYTES, Account, Feed, Outcome, Refused, Rooms, Snapshot
@@ -21,6 +22,7 @@ from chatnet.wire.log import (
     Append,
     Follow,
     ReadAccount,
+    ReadCursor,
     ReadFeed,
     ReadHead,
     ReadHistory,
@@ -60,6 +62,7 @@ class RemoteLog:
         self.log_id = ""
         self.epoch = 0
         self.is_ready = False
+        self._attached: Peer | None = None
         self._link: Peer | None = None
         self._waiting: list[Deferred[None]] = []
         self._is_placed = False
@@ -70,21 +73,20 @@ class RemoteLog:
     # ---- the link ----
 
     def attached(self, link: Peer, log_id: str, epoch: int) -> None:
-        """There is a registered link to the primary: follow it, and ask it again what was not answered."""
+        """There is a registered link to the primary: follow it, and then ask it what was not answered.
+
+        Not before: if its log was put back, what it answers must not reach those who have read the other.
+        """
         if self.log_id not in ("", log_id):
             self._replaced(link, f"it is {log_id}, and was {self.log_id}")
             return
         self.log_id, self.epoch = log_id, max(self.epoch, epoch)
-        self._link = link
-        self._early = []
+        self._attached, self._link = link, None
         Deferred.fromCoroutine(self._follow(link)).addErrback(self._cannot_follow, link)
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            deferred.callback(None)
 
     def detached(self) -> None:
         """The link is lost."""
-        self._link = None
+        self._attached = self._link = None
 
     def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
         """The primary of ``epoch`` pushes entries."""
@@ -104,11 +106,17 @@ class RemoteLog:
             self._early += entries
 
     async def _follow(self, link: Peer) -> None:
-        cursor = self.window.head if self._is_placed else None
-        answer = await link.callRemote(Follow, cursor=cursor)
+        at = self.window.cursor if self._is_placed else None
+        answer = await link.callRemote(Follow, cursor=at and at.seq, check=at and at.check)
+        if self._attached is not link:
+            return
         if not self._is_placed:
-            self.window.restart(answer["cursor"])
+            self.window.restart(self.log_id, Cursor(answer["cursor"], answer["check"]))
             self._is_placed = True
+        self._link, self._early = link, []
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(None)
         if not self.is_ready:
             self._ready_at = (await link.callRemote(ReadHead))["head"]
         if self._link is link:
@@ -139,8 +147,8 @@ class RemoteLog:
         self._on_replaced()
 
     def _give_up(self, link: Peer) -> None:
-        if self._link is link:
-            self._link = None
+        if self._attached is link:
+            self._attached = self._link = None
         link.abort()
 
     async def _ask(self, command: type[Command], **arguments: Any) -> dict[str, Any]:
@@ -185,6 +193,10 @@ class RemoteLog:
     async def head(self) -> int:
         head: int = (await self._ask(ReadHead))["head"]
         return head
+
+    async def cursor_at(self, seq: int) -> Cursor | None:
+        cursor: Cursor | None = (await self._ask(ReadCursor, seq=seq))["cursor"]
+        return cursor
 
     async def account(self, user: str) -> Account | None:
         account: Account | None = (await self._ask(ReadAccount, user=user))["account"]

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
 from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot, sqlite_reads
@@ -50,6 +51,7 @@ class _Opened:
     epoch: int
     store: SqliteStore
     connections: list[apsw.Connection]
+    base: Cursor | None
     newest: list[Entry]
 
 
@@ -75,7 +77,7 @@ class SqliteLog:
         self._writer, self._readers = writer, readers
         self._store, self._connections = opened.store, opened.connections
         self.log_id, self.epoch = opened.log_id, opened.epoch
-        self.window = Window(opened.store.head - len(opened.newest))
+        self.window = Window(opened.log_id, opened.base)
         self.window.extend(opened.newest)
         self.trouble = self.warning = ""
         self.poisoned = 0
@@ -186,6 +188,9 @@ class SqliteLog:
     async def head(self) -> int:
         return self.window.head
 
+    async def cursor_at(self, seq: int) -> Cursor | None:
+        return await self._read(sqlite_reads.cursor_at, seq)
+
     async def page(self, after: int, upto: int) -> list[Entry]:
         """The first page of all entries behind ``after``: from the window, if it holds them."""
         if self.window.holds(after):
@@ -242,7 +247,9 @@ def _open(path: Path, files: Files, fresh_id: str) -> _Opened:
         connections = [connect() for _ in range(READERS)]
         for reader in connections:
             set_up_reader(reader)
-        return _Opened(log_id, epoch, store, connections, sqlite_reads.last(connection, _PREFILL))
+        newest = sqlite_reads.last(connection, _PREFILL)
+        base = sqlite_reads.cursor_at(connection, store.head - len(newest))
+        return _Opened(log_id, epoch, store, connections, base, newest)
 
 
 @contextmanager

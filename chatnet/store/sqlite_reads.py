@@ -13,6 +13,7 @@ from typing import Any
 
 import apsw
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Interval
 from chatnet.errors import NoSuchRoom
 from chatnet.store import NEWEST, Account, Feed, Rooms, Snapshot
@@ -41,6 +42,13 @@ def last(connection: apsw.Connection, count: int) -> list[Entry]:
     """The newest ``count`` entries."""
     rows = connection.execute("SELECT * FROM entry ORDER BY seq DESC LIMIT ?", (count,))
     return [Entry(*row) for row in rows][::-1]
+
+
+def cursor_at(connection: apsw.Connection, seq: int) -> Cursor | None:
+    """The cursor at ``seq``; None if the log ends before."""
+    log_id = connection.execute("SELECT id FROM log").get
+    found = connection.execute("SELECT user, key FROM entry WHERE seq = ?", (seq,)).fetchone()
+    return Cursor.of_row(log_id, seq, *(found or (None, None)))
 
 
 def account(connection: apsw.Connection, user: str) -> Account | None:

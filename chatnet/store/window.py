@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from sys import getsizeof
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import Hole
 
@@ -23,19 +24,22 @@ Watcher = Callable[[list[Entry]], None]
 class Window:
     """The entries from ``start`` to ``head``, without a hole; the oldest go when ``limit`` bytes are full.
 
-    ``start`` is the seq of the first entry held: ``head + 1`` when it is empty.
+    ``start`` is the seq of the first entry held: ``head + 1`` when it is empty. They are of the log
+    ``log_id``, and stand behind the cursor ``base``, without which its beginning is meant.
     """
 
-    def __init__(self, head: int = 0, limit: int = LIMIT) -> None:
+    def __init__(self, log_id: str = "", base: Cursor | None = None, limit: int = LIMIT) -> None:
         self._limit = limit
         self._watchers: dict[Watcher, None] = {}
-        self.restart(head)
+        self.restart(log_id, base or Cursor.beginning(log_id))
 
-    def restart(self, head: int) -> None:
-        """Forget everything, and go on behind ``head``. Watchers are not told."""
+    def restart(self, log_id: str, base: Cursor) -> None:
+        """Forget everything, and go on behind ``base`` of the log ``log_id``. Watchers are not told."""
+        self.log_id = log_id
         self._entries: list[Entry] = []
         self._bytes = 0
-        self.start, self.head = head + 1, head
+        self.start, self.head = base.seq + 1, base.seq
+        self._base = self._cursor = base
 
     def extend(self, entries: Sequence[Entry]) -> list[Entry]:
         """Take what follows the head, then tell the watchers. What is already known is dropped.
@@ -74,6 +78,24 @@ class Window:
         first = cursor + 1 - self.start
         return self._entries[first:] if count is None else self._entries[first : first + count]
 
+    @property
+    def cursor(self) -> Cursor:
+        """The head with its check, which is computed once for each head that is asked for."""
+        if self._cursor.seq != self.head:
+            self._cursor = self._made(self.head)
+        return self._cursor
+
+    def at(self, seq: int) -> Cursor | None:
+        """The cursor at ``seq``; None if the window does not hold it."""
+        if not self.holds(seq):
+            return None
+        return self.cursor if seq == self.head else self._made(seq)
+
+    def _made(self, seq: int) -> Cursor:
+        if seq == self._base.seq:
+            return self._base
+        return Cursor.at(self.log_id, self._entries[seq - self.start])
+
     def watch(self, watcher: Watcher) -> None:
         """Call ``watcher`` with the new entries from now on, after those who watch already."""
         self._watchers[watcher] = None
@@ -88,6 +110,7 @@ class Window:
         while self._bytes > goal:
             self._bytes -= _size(self._entries[gone])
             gone += 1
+        self._base = Cursor.at(self.log_id, self._entries[gone - 1])
         del self._entries[:gone]
         self.start += gone
 

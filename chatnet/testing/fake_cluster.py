@@ -13,6 +13,7 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Kind
 from chatnet.errors import (
     AlreadyJoined,
@@ -90,6 +91,8 @@ class FakeCluster:
     ``mute``, drafts are taken but not acknowledged; while ``deaf``, they are lost on the way.
     """
 
+    log_id = "fake"
+
     def __init__(self, network: Network) -> None:
         self.network = network
         self.entries: list[Entry] = []
@@ -107,11 +110,17 @@ class FakeCluster:
 
     def master(self, port: int, worker: str | None = None, primary: str | None = None) -> None:
         """A master that names ``worker`` or ``primary``; without either, it knows of no workers."""
-        self.network.listeners[port] = lambda: FakeMaster(worker, primary)
+        self.network.listeners[port] = lambda: FakeMaster(self.log_id, worker, primary)
 
     def worker(self, port: int) -> None:
         """A worker."""
         self.network.listeners[port] = lambda: FakeSession(self)
+
+    def at(self, seq: int) -> Cursor:
+        """The cursor at ``seq``, were there anything or not."""
+        if 0 < seq <= self.head:
+            return Cursor.at(self.log_id, self.entries[seq - 1])
+        return Cursor(seq, Cursor.beginning(self.log_id).check)
 
     def asked(self, *names: str) -> list[tuple[str, dict[str, Any]]]:
         """The requests of these names, or all."""
@@ -136,14 +145,15 @@ class FakeCluster:
 class FakeMaster(Locator):
     """Knows what it was told."""
 
-    def __init__(self, worker: str | None, primary: str | None) -> None:
+    def __init__(self, log_id: str, worker: str | None, primary: str | None) -> None:
+        self._log_id = log_id
         self._worker, self._primary = worker, primary
 
     @Locate.responder
     def locate(self, version: int) -> dict[str, Any]:
         if self._worker is None and self._primary is None:
             raise NoWorkers(NoWorkers.sentence)
-        return {"worker": self._worker, "primary": self._primary, "epoch": 1}
+        return {"worker": self._worker, "primary": self._primary, "log": self._log_id, "epoch": 1}
 
 
 class FakeSession(Locator):
@@ -180,12 +190,14 @@ class FakeSession(Locator):
         self.link.hang_up()
 
     def rewound(self, seq: int) -> None:
-        """Rewound(seq)."""
-        self.link.callRemote(wire.Rewound, seq=seq)
+        """Rewound, to ``seq``."""
+        to = self.cluster.at(seq)
+        self.link.callRemote(wire.Rewound, seq=to.seq, check=to.check)
 
     def nothing_up_to(self, seq: int) -> None:
-        """Ping(seq)."""
-        self.link.callRemote(Ping, seq=seq)
+        """Ping, up to ``seq``."""
+        cursor = self.cluster.at(seq)
+        self.link.callRemote(Ping, seq=cursor.seq, check=cursor.check)
 
     def _note(self, command: str, /, **arguments: Any) -> None:
         self.cluster.requests.append((command, arguments))
@@ -197,7 +209,7 @@ class FakeSession(Locator):
             raise NoSuchUser.of(name=name)
         if self.cluster.secrets.setdefault(name, secret) != secret:
             raise WrongSecret.of(name=name)
-        return {"name": name, "ticket": self._enter(name)}
+        return {"name": name, "ticket": self._enter(name), "log": self.cluster.log_id}
 
     @wire.Resume.responder
     def resume(self, version: int, ticket: bytes) -> dict[str, Any]:
@@ -205,7 +217,7 @@ class FakeSession(Locator):
         if ticket not in self.cluster.tickets:
             raise BadTicket(BadTicket.sentence)
         self._enter(self.cluster.tickets[ticket])
-        return {"name": self.user}
+        return {"name": self.user, "log": self.cluster.log_id}
 
     def _enter(self, name: str) -> bytes:
         self.user = name
@@ -273,14 +285,15 @@ class FakeSession(Locator):
         return {"posts": posts[-20:]}
 
     @wire.Chat.responder
-    def chat(self, cursor: int | None) -> dict[str, Any]:
+    def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
         self._note("Chat", cursor=cursor)
-        if cursor is not None and cursor > self.cluster.head:
-            raise CursorAhead.of(head=self.cluster.head, cursor=cursor)
+        is_known = cursor is None or Cursor(cursor, check or b"") == self.cluster.at(cursor)
+        if cursor is not None and not (is_known and cursor <= self.cluster.head):
+            raise CursorAhead.of(cursor=cursor)
         posts = list(_posts(self.cluster.entries))[-20:] if cursor is None else []
         self.cursor = self.cluster.head if cursor is None else cursor
         self.cluster.network.callLater(0, self.catch_up)
-        return {"posts": posts, "cursor": self.cursor}
+        return {"posts": posts, "cursor": self.cursor, "check": self.cluster.at(self.cursor).check}
 
     @wire.Unchat.responder
     def unchat(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Interval, Memberships, places, visible
 from chatnet.errors import (
     AlreadyJoined,
@@ -37,7 +38,7 @@ class MemoryLog:
     def __init__(
         self, window: Window | None = None, clock: Callable[[], float] = float, page: int = 500
     ) -> None:
-        self.window = window or Window()
+        self.window = window or Window(self.log_id)
         self.entries: list[Entry] = []
         self.waiting_bytes = 0
         self.held = self.reads_held = self.lagging = False
@@ -77,6 +78,10 @@ class MemoryLog:
     def catch_up(self) -> None:
         """Bring the window to the head."""
         self.window.extend(self.entries[self.window.head :])
+
+    def forget(self) -> None:
+        """What the window holds is too old: it goes on behind its head."""
+        self.window.restart(self.log_id, self.window.cursor)
 
     @property
     def waiting(self) -> list[Draft]:
@@ -165,6 +170,13 @@ class MemoryLog:
         """The newest committed seq."""
         await self._read()
         return len(self.entries)
+
+    async def cursor_at(self, seq: int) -> Cursor | None:
+        """The cursor at ``seq``."""
+        await self._read()
+        if seq == 0:
+            return Cursor.beginning(self.log_id)
+        return Cursor.at(self.log_id, self.entries[seq - 1]) if seq <= len(self.entries) else None
 
     async def account(self, user: str) -> Account | None:
         """The user's credential."""

@@ -20,6 +20,7 @@ from chatnet.client.finding import Finder
 from chatnet.client.identity import Identity, config_directory
 from chatnet.client.service import PATIENCE, PING_EVERY, TICK
 from chatnet.client.states import Over, State, Up
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Kind
 from chatnet.errors import ChatnetError
 from chatnet.outbox import Outboxes
@@ -63,27 +64,27 @@ class RecordedFeed(Feed):
         self._ended()
         super().end()
 
-    def began(self, cursor: int) -> list[Entry]:
+    def began(self, cursor: Cursor) -> list[Entry]:
         if isinstance(self.state, Beginning):
             self._reader += 1
-            self._record(history.ChatBegun, reader=self._reader, cursor=cursor, newest=list(self.newest))
+            self._record(history.ChatBegun, reader=self._reader, cursor=cursor.seq, newest=list(self.newest))
             # What was in flight to the reader before this one is none of its business.
-            self.state.held[:] = [entry for entry in self.state.held if entry.seq > cursor]
+            self.state.held[:] = [entry for entry in self.state.held if entry.seq > cursor.seq]
         return super().began(cursor)
 
     def take(self, entry: Entry) -> bool:
         if isinstance(self.state, Following):
-            if entry.seq > self.state.cursor:
+            if entry.seq > self.state.cursor.seq:
                 self._record(history.Took, reader=self._reader, entry=entry)
             else:
                 self._record(history.Repeated, reader=self._reader, seq=entry.seq)
         return super().take(entry)
 
-    def nothing_up_to(self, seq: int) -> None:
+    def nothing_up_to(self, cursor: Cursor) -> None:
         before = self.cursor
-        super().nothing_up_to(seq)
+        super().nothing_up_to(cursor)
         if self.cursor is not None and self.cursor != before:
-            self._record(history.CursorMoved, reader=self._reader, cursor=self.cursor)
+            self._record(history.CursorMoved, reader=self._reader, cursor=self.cursor.seq)
 
     def _ended(self) -> None:
         if isinstance(self.state, Following):
@@ -247,7 +248,8 @@ class User:
     @property
     def cursor(self) -> int | None:
         """Up to where it has read, while it is chatting."""
-        return self._connection.feed.cursor
+        cursor = self._connection.feed.cursor
+        return None if cursor is None else cursor.seq
 
     # ---- what it can be told ----
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chatnet.cursor import CHECK_BYTES
 from chatnet.errors import WrongToken, WrongVersion
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
 
@@ -13,9 +14,9 @@ PROOF_BYTES = 32
 
 
 class Ping(Command):
-    """I am alive; and, from a worker to a session, nothing for you up to ``seq``. No answer."""
+    """I am alive; and, from a worker to a session, nothing for you up to this cursor. No answer."""
 
-    arguments = [(b"seq", Number(optional=True))]
+    arguments = [(b"seq", Number(optional=True)), (b"check", Bytes(CHECK_BYTES, optional=True))]
     requiresAnswer = False
 
 

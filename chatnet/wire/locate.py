@@ -7,8 +7,16 @@ from chatnet.wire.arguments import Command, Number, Text, declared
 
 
 class Locate(Command):
-    """Which worker should I talk to? ``worker`` is HOST:PORT; a master that is not primary says who is."""
+    """Which worker should I talk to? ``worker`` is HOST:PORT, and ``log`` names the log that it follows.
+
+    A master that is not primary says who is, and leaves the log empty.
+    """
 
     arguments = [(b"version", Number())]
-    response = [(b"worker", Text(optional=True)), (b"primary", Text(optional=True)), (b"epoch", Number())]
+    response = [
+        (b"worker", Text(optional=True)),
+        (b"primary", Text(optional=True)),
+        (b"log", Text()),
+        (b"epoch", Number()),
+    ]
     errors = declared(NoWorkers, WrongVersion)

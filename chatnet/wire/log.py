@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from chatnet.cursor import CHECK_BYTES, Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, NoSuchRoom
 from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
-from chatnet.wire.arguments import Command, Number, Packed, Text, declared
+from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declared
 
 Posts = Packed[list[Entry]]
 
@@ -18,13 +19,13 @@ class Append(Command):
 
 
 class Follow(Command):
-    """Push every entry after ``cursor`` by Committed, for ever; without it, from shortly before the head.
+    """Push every entry after this cursor by Committed, for ever; without it, from shortly before the head.
 
-    The answer's ``cursor`` is where the pushes begin.
+    The answer's cursor is where the pushes begin.
     """
 
-    arguments = [(b"cursor", Number(optional=True))]
-    response = [(b"cursor", Number())]
+    arguments = [(b"cursor", Number(optional=True)), (b"check", Bytes(CHECK_BYTES, optional=True))]
+    response = [(b"cursor", Number()), (b"check", Bytes(CHECK_BYTES))]
     errors = declared(CursorAhead)
 
 
@@ -39,8 +40,13 @@ class ReadHead(Command):
     response = [(b"head", Number())]
 
 
+class ReadCursor(Command):
+    arguments = [(b"seq", Number())]
+    response = [(b"cursor", Packed[Cursor](Cursor, optional=True))]
+
+
 class ReadSnapshot(Command):
-    """See :meth:`chatnet.store.Log.snapshot`; likewise the reads below.
+    """See :meth:`chatnet.store.Log.snapshot`; likewise the other reads.
 
     The answer is the part behind the first ``skip`` intervals; see :func:`chatnet.store.pages.part_of`.
     """

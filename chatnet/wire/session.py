@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
     AlreadyJoined,
@@ -27,13 +28,13 @@ from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declare
 
 
 class Login(Command):
-    """Log in by name and secret. ``name`` comes back as the cluster spells it.
+    """Log in by name and secret. ``name`` comes back as the cluster spells it, ``log`` says which log it is.
 
     ``new`` is 1 if the name, if it is free, is to be registered with this secret; else 0.
     """
 
     arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes()), (b"new", Number())]
-    response = [(b"name", Text()), (b"ticket", Bytes())]
+    response = [(b"name", Text()), (b"ticket", Bytes()), (b"log", Text())]
     errors = declared(WrongVersion, BadName, BadSecret, NoSuchUser, WrongSecret, TryLater)
 
 
@@ -41,7 +42,7 @@ class Resume(Command):
     """Log in by a ticket of an earlier session."""
 
     arguments = [(b"version", Number()), (b"ticket", Bytes())]
-    response = [(b"name", Text())]
+    response = [(b"name", Text()), (b"log", Text())]
     errors = declared(WrongVersion, BadTicket, TryLater)
 
 
@@ -86,12 +87,17 @@ class Post(Command):
 class Chat(Command):
     """Begin to receive Deliver.
 
-    Without ``cursor``: ``posts`` are the newest 20 for this user, oldest first. With it: none. Either way
-    every visible post behind the answer's ``cursor`` follows by Deliver, each once, in order.
+    Without a cursor: ``posts`` are the newest 20 for this user, oldest first. With it: none. Either way
+    every visible post behind the answer's cursor follows by Deliver, each once, in order. A cursor is a seq
+    with its check: see :mod:`chatnet.cursor`.
     """
 
-    arguments = [(b"cursor", Number(optional=True))]
-    response = [(b"posts", Packed[list[Entry]](list[Entry])), (b"cursor", Number())]
+    arguments = [(b"cursor", Number(optional=True)), (b"check", Bytes(CHECK_BYTES, optional=True))]
+    response = [
+        (b"posts", Packed[list[Entry]](list[Entry])),
+        (b"cursor", Number()),
+        (b"check", Bytes(CHECK_BYTES)),
+    ]
     errors = declared(CursorAhead)
 
 
@@ -144,7 +150,10 @@ class Ended(Command):
 
 
 class Rewound(Command):
-    """The log was put back to ``seq``: what was read behind it is gone. The worker hangs up. No answer."""
+    """The log was put back to this cursor: what was read behind it is gone. The worker hangs up.
 
-    arguments = [(b"seq", Number())]
+    No answer.
+    """
+
+    arguments = [(b"seq", Number()), (b"check", Bytes(CHECK_BYTES))]
     requiresAnswer = False

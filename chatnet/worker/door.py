@@ -48,7 +48,8 @@ class Door(Locator):
             address = getattr(self.link.transport.getPeer(), "host", "")
             user, secret_seq = await self._logins.login(name, secret, bool(new), address)
             await self._let_in(user, secret_seq, WrongSecret.of(name=user))
-            return {"name": user, "ticket": self._sessions.ticket(user, secret_seq)}
+            ticket = self._sessions.ticket(user, secret_seq)
+            return {"name": user, "ticket": ticket, "log": self._sessions.log.log_id}
 
     @wire.Resume.responder
     async def resume(self, version: int, ticket: bytes) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class Door(Locator):
         with self._attempt("Resume"):
             user, secret_seq = self._token.check_ticket(self._sessions.log.log_id, ticket)
             await self._let_in(user, secret_seq, BadTicket(BadTicket.sentence))
-            return {"name": user}
+            return {"name": user, "log": self._sessions.log.log_id}
 
     @contextmanager
     def _attempt(self, command: str) -> Iterator[None]:

@@ -6,6 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry, visible
 from chatnet.link import Link
 from chatnet.store import Log
@@ -36,9 +37,9 @@ class Listening:
             self._reader.full()
 
     @property
-    def cursor(self) -> int:
-        """Everything visible up to here was put on the link."""
-        return self._reader.cursor
+    def cursor(self) -> Cursor | None:
+        """Everything visible up to here was put on the link; None while the window does not reach so far."""
+        return self._log.window.at(self._reader.cursor)
 
     def start(self, clock: IReactorTime) -> None:
         """Begin in the reactor's next turn: the answer that says where comes first."""

@@ -15,6 +15,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.addresses import Address
 from chatnet.auth import find_token
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.link import Link
@@ -63,7 +64,7 @@ class Worker(MultiService):
     """One worker, from the opening of its port to its end. Its services start once it listens.
 
     ``serve`` makes what serves clients from a store; ``open_store`` opens the one at a URL, and calls with
-    the seq to which its log was put back, if ever it is.
+    the cursor to which its log was put back, if ever it is.
     """
 
     _log = Logger()
@@ -77,7 +78,7 @@ class Worker(MultiService):
         siblings: Siblings,
         world: World,
         serve: Callable[[Store], Serving],
-        open_store: Callable[[str, Callable[[], None], Callable[[int], None]], Coroutine[Any, Any, Store]],
+        open_store: Callable[[str, Callable[[], None], Callable[[Cursor], None]], Coroutine[Any, Any, Store]],
     ) -> None:
         super().__init__()
         self._options = options
@@ -195,14 +196,14 @@ class Worker(MultiService):
     def _replaced(self) -> None:
         self._world.processes.exit(1)
 
-    def _rewound(self, seq: int) -> None:
+    def _rewound(self, to: Cursor) -> None:
         """The database was put back: what stands on its log, here and at the clients, begins afresh.
 
         Not the process: one that a person started has nobody to start it again.
         """
         if isinstance(self._state, Serving):
             serving, url = self._state, self._state.store.url
-            serving.rewound(seq)
+            serving.rewound(to)
             self._state = Opening(url)
             closing = Deferred.fromCoroutine(self._close(serving, self._clients.hang_up()))
             self._closing = closing.addCallbacks(lambda _: self._open(url), self._cannot_open)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatnet.auth import Token
+from chatnet.cursor import Cursor
 from chatnet.wire.cluster import Load
 from chatnet.worker.door import Door
 from chatnet.worker.logins import Hashing, Logins
@@ -63,10 +64,10 @@ class Serving:
         """Have ``count`` sessions move to other workers; ``soon``, without waiting for answers."""
         self._shedding.shed(count, soon)
 
-    def rewound(self, seq: int) -> None:
-        """The log was put back to ``seq``: tell all that hear posts, which then hear no more."""
+    def rewound(self, to: Cursor) -> None:
+        """The log was put back: tell all that hear posts, which then hear no more."""
         for session in self._sessions.open:
-            session.rewound(seq)
+            session.rewound(to)
 
     def stop(self) -> None:
         """Have nobody move any more."""

@@ -11,12 +11,14 @@ from twisted.python.failure import Failure
 
 from chatnet.auth import Token
 from chatnet.credentials import normalized, password_credential
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Kind
-from chatnet.errors import ChatnetError, CursorAhead, NoSuchUser, Poison, SecretChanged, WrongSecret
+from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
 from chatnet.form import check_text
 from chatnet.link import PING, Locator
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
 from chatnet.store import Log, Outcome, Refused
+from chatnet.store.verifying import verify
 from chatnet.wire import session as wire
 from chatnet.worker.drafts import DraftStream
 from chatnet.worker.gathering import Gathering
@@ -222,23 +224,23 @@ class Session(Locator):
             return {"posts": await self._sessions.log.history(room, before)}
 
     @wire.Chat.responder
-    async def chat(self, cursor: int | None) -> dict[str, Any]:
+    async def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
+        start, posts = Cursor.received(cursor, check), []
         self._listen_no_more()
         mine = self._chats
         log = self._sessions.log
         async with self._turn():
             await self._own_drafts_followed()
-            if cursor is None:
-                cursor = log.window.head
-                posts = await log.newest(self._resident.user, cursor)
+            if start is None:
+                start = log.window.cursor
+                posts = await log.newest(self._resident.user, start.seq)
             else:
-                posts = []
-                await self._check(cursor)
+                await verify(log, start)
         # A later Chat or Unchat, and the connection's end, have the last word.
         if mine == self._chats:
-            self._listening = Listening(cursor, log, self._sessions.router, self._resident, self.link)
+            self._listening = Listening(start.seq, log, self._sessions.router, self._resident, self.link)
             self._listening.start(self._sessions.clock)
-        return {"posts": posts, "cursor": cursor}
+        return {"posts": posts, "cursor": start.seq, "check": start.check}
 
     @wire.Unchat.responder
     def unchat(self) -> dict[str, Any]:
@@ -249,11 +251,6 @@ class Session(Locator):
         if self._turns is None:
             self._turns = Turns(self.link, self._sessions.clock)
         return self._turns
-
-    async def _check(self, cursor: int) -> None:
-        log = self._sessions.log
-        if cursor > log.window.head and cursor > (head := await log.head()):
-            raise CursorAhead.of(head=head, cursor=cursor)
 
     async def _own_drafts_followed(self) -> None:
         """Wait until this worker has followed the log to what this session was told is durable."""
@@ -281,11 +278,11 @@ class Session(Locator):
         """Have the client go to another worker."""
         self.link.callRemote(wire.Moved)
 
-    def rewound(self, seq: int) -> None:
-        """The log was put back to ``seq``: whoever hears posts is told, and hears no more here."""
+    def rewound(self, to: Cursor) -> None:
+        """The log was put back: whoever hears posts is told, and hears no more here."""
         if self._listening is not None:
             self._listen_no_more()
-            self.link.callRemote(wire.Rewound, seq=seq)
+            self.link.callRemote(wire.Rewound, seq=to.seq, check=to.check)
 
     def lost(self, reason: Failure) -> None:
         self._stop()
@@ -318,7 +315,8 @@ class Session(Locator):
     def ping(self) -> bytes:
         if self._drafts is not None and self._drafts.holding:
             self.link.silent = 0.0  # it is we who do not read
-        return PING if self._listening is None else _ping_up_to(self._listening.cursor)
+        cursor = None if self._listening is None else self._listening.cursor
+        return PING if cursor is None else _ping_up_to(cursor)
 
 
 def _is_over(outcome: Outcome) -> bool:
@@ -334,6 +332,10 @@ def _beginning(text: str) -> str:
     return text[: MAX_TOPIC + 2]
 
 
-def _ping_up_to(seq: int) -> bytes:
-    digits = b"%d" % seq
-    return b"\x00\x08_command\x00\x04Ping\x00\x03seq\x00%c%b\x00\x00" % (len(digits), digits)
+def _ping_up_to(cursor: Cursor) -> bytes:
+    digits = b"%d" % cursor.seq
+    return b"\0\x08_command\0\x04Ping\0\x03seq\0%c%b\0\x05check\0\x08%b\0\0" % (
+        len(digits),
+        digits,
+        cursor.check,
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chatnet.addresses import Address
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.link import Link
 from chatnet.store import Log
@@ -119,7 +120,7 @@ class DatabaseStore:
 
 
 async def open_store(
-    world: World, url: str, on_replaced: Callable[[], None], on_rewound: Callable[[int], None]
+    world: World, url: str, on_replaced: Callable[[], None], on_rewound: Callable[[Cursor], None]
 ) -> Store:
     """The store at ``url``; the primary's for an empty one. Waits while the database is away.
 

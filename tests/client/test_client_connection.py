@@ -218,10 +218,10 @@ def test_the_cursor_moves_by_what_is_delivered_and_by_ping_alone(
     """An acknowledgement of one's own post says nothing of the posts of others before it."""
     alice.type("CHAT")
     (session,) = cluster.sessions
-    session.nothing_up_to(40)
-    network.settle()
     session.cursor = None
     cluster.say("bob", *("x" * 50))
+    session.nothing_up_to(40)
+    network.settle()
     alice.type("mine")
     network.cut()
     network.pass_time(1)
@@ -247,10 +247,10 @@ def test_what_comes_before_the_answer_to_chat_is_neither_lost_nor_shown_twice(
 
     class Hasty(FakeSession):
         @Chat.responder
-        def chat(self, cursor: int | None) -> dict[str, Any]:
+        def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
             for entry in self.cluster.entries:
                 self.deliver(entry)
-            return {"posts": self.cluster.entries[:2], "cursor": 2}
+            return {"posts": self.cluster.entries[:2], "cursor": 2, "check": self.cluster.at(2).check}
 
     cluster.say("bob", "one", "two", "three")
     network.listeners[WORKER] = lambda: Hasty(cluster)
@@ -268,11 +268,11 @@ def test_who_begins_again_before_the_answer_goes_on_from_the_last_one(
 
     class Busy(FakeSession):
         @Chat.responder
-        def chat(self, cursor: int | None) -> dict[str, Any]:
+        def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
             if asked:
                 cluster.say("bob", "two")
             asked.append(None)
-            return super().chat(cursor)
+            return super().chat(cursor, check)
 
     network.listeners[WORKER] = lambda: Busy(cluster)
     network.cut()
@@ -296,7 +296,7 @@ def test_what_one_worker_held_back_is_void_at_the_next(
 
     class Silent(FakeSession):
         @Chat.responder
-        def chat(self, cursor: int | None) -> Any:
+        def chat(self, cursor: int | None, check: bytes | None) -> Any:
             self.deliver(Entry(9, 0, "post", "bob", "bob", "nine", b"9" * 16))
             return Deferred()
 
@@ -315,18 +315,36 @@ def test_what_one_worker_held_back_is_void_at_the_next(
 def test_a_log_that_was_put_back_is_said_and_begun_afresh(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """The cursor lies behind the head no more; the newest are shown again, and it goes on live."""
+    """Whether it ends before the cursor or has grown past it by then: the newest are shown again, and it
+    goes on live."""
     cluster.say("bob", "one", "two", "three")
     alice.type("CHAT")
-    alice.seen()
-    network.cut()
-    del cluster.entries[1:]
-    network.pass_time(1)
-    cluster.say("bob", "other")
+    cluster.say("bob", "four")
     network.settle()
-    seen = alice.seen()
-    assert "it was put back" in seen[2]
-    assert seen[3:] == ["bob: one", "bob: other"]
+    alice.seen()
+    for others in ((), ("five", "six", "seven", "eight")):
+        network.cut()
+        del cluster.entries[1:]
+        cluster.say("carol", *others)
+        network.pass_time(1)
+        cluster.say("bob", "other")
+        network.settle()
+        seen = alice.seen()
+        assert "The log was put back: what you read at" in seen[2]
+        assert seen[3:] == ["bob: one", *(f"carol: {text}" for text in others), "bob: other"]
+
+
+def test_a_worker_of_another_log_is_left(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """The cluster is being replaced: what the master and the worker say must be of one log."""
+    new = FakeCluster(network)
+    new.log_id = "new"
+    new.worker(WORKER)
+    person = new_person().start()
+    network.pass_time(10.1)
+    assert "the worker is of another cluster than the master" in person.stdio.said[0]
+    assert person.exit_status() == 1
 
 
 def test_a_worker_that_falls_silent_is_left(network: Network, cluster: FakeCluster, alice: Person) -> None:
@@ -421,13 +439,13 @@ def test_a_resumption_that_fails_is_tried_on_another_link(
 
     class Failing(FakeSession):
         @Chat.responder
-        def chat(self, cursor: int | None) -> dict[str, Any]:
+        def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
             if failures:
                 failures.pop()
                 raise InternalFailure(InternalFailure.sentence)
             self.cursor = cursor
             self.cluster.network.callLater(0, self.catch_up)
-            return {"posts": [], "cursor": cursor}
+            return {"posts": [], "cursor": cursor, "check": check}
 
     alice.type("CHAT")
     network.listeners[WORKER] = lambda: Failing(cluster)

@@ -6,11 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.client.feed import OWN_KEYS, Feed
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 
 
 def post(seq: int) -> Entry:
     return Entry(seq, 0, "post", "bob", "bob", "hi", b"%016d" % seq)
+
+
+def at(seq: int) -> Cursor:
+    return Cursor.at("", post(seq)) if seq else Cursor.beginning("")
 
 
 @given(st.integers(0, 20), st.lists(st.integers(1, 30)), st.lists(st.integers(1, 30)))
@@ -21,21 +26,21 @@ def test_only_what_lies_behind_the_cursor_is_shown_each_once_and_rising(
     feed = Feed()
     feed.begin()
     assert not any(feed.take(post(seq)) for seq in early)
-    shown = [entry.seq for entry in feed.began(cursor)]
+    shown = [entry.seq for entry in feed.began(at(cursor))]
     shown += [seq for seq in late if feed.take(post(seq))]
     assert shown == sorted(set(shown))
     assert all(seq > cursor for seq in shown)
-    assert feed.cursor == max([cursor, *early, *late])
+    assert feed.cursor == at(max([cursor, *early, *late]))
 
 
 def test_the_cursor_never_goes_back() -> None:
     """A ping may be older than what was delivered."""
     feed = Feed()
     feed.begin()
-    feed.began(5)
-    feed.nothing_up_to(9)
-    feed.nothing_up_to(7)
-    assert feed.cursor == 9
+    feed.began(at(5))
+    feed.nothing_up_to(at(9))
+    feed.nothing_up_to(at(7))
+    assert feed.cursor == at(9)
     assert not feed.take(post(8))
 
 
@@ -43,10 +48,10 @@ def test_own_posts_move_the_cursor_unseen() -> None:
     """They are known by their keys, of which the newest are remembered."""
     feed = Feed()
     feed.begin()
-    feed.began(0)
+    feed.began(at(0))
     feed.sent(post(1).key)
     assert not feed.take(post(1))
-    assert feed.cursor == 1
+    assert feed.cursor == at(1)
     feed.sent(post(2).key)
     for number in range(OWN_KEYS):
         feed.sent(b"%d" % number)
@@ -57,20 +62,20 @@ def test_silence_takes_nothing() -> None:
     """Not chatting, there is no cursor and nothing to show."""
     feed = Feed()
     assert not feed.take(post(1))
-    feed.nothing_up_to(3)
+    feed.nothing_up_to(at(3))
     assert feed.cursor is None
-    assert feed.began(3) == []
+    assert feed.began(at(3)) == []
 
 
 def test_a_log_that_was_put_back_is_gone_on_from_there() -> None:
     """The cursor goes back as far as the log, never forward, and only while one chats."""
     feed = Feed()
-    assert not feed.rewound(3)
+    assert not feed.rewound(at(3))
     feed.begin()
-    feed.began(5)
-    assert not feed.rewound(5)
-    assert not feed.rewound(9)
-    assert feed.cursor == 5
-    assert feed.rewound(3)
-    assert feed.cursor == 3
+    feed.began(at(5))
+    assert not feed.rewound(at(5))
+    assert not feed.rewound(at(9))
+    assert feed.cursor == at(5)
+    assert feed.rewound(at(3))
+    assert feed.cursor == at(3)
     assert feed.take(post(4))

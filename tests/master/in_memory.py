@@ -267,7 +267,14 @@ class Master:
 
     def door(self) -> Door:
         return Door(
-            self.cluster, EPOCH, self.token, self._admit, self.pulse, lambda size: b"s" * size, self.reactor
+            self.cluster,
+            self.log.log_id,
+            EPOCH,
+            self.token,
+            self._admit,
+            self.pulse,
+            lambda size: b"s" * size,
+            self.reactor,
         )
 
     def _admit(self, role: Role) -> Locator:

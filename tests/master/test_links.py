@@ -20,7 +20,7 @@ class Hears(Locator):
     pings = 0
 
     @Ping.responder
-    def pinged(self, seq: int | None) -> dict[str, Any]:
+    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
         self.pings += 1
         return {}
 

@@ -11,6 +11,7 @@ from in_memory import EPOCH, Master
 from twisted.internet.defer import Deferred
 from twisted.protocols import amp
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, InternalFailure, NoSuchRoom
 from chatnet.link import PING
@@ -23,6 +24,7 @@ from chatnet.wire.log import (
     Committed,
     Follow,
     ReadAccount,
+    ReadCursor,
     ReadFeed,
     ReadHead,
     ReadHistory,
@@ -43,6 +45,13 @@ def fill(master: Master, count: int, text: str = "hello") -> None:
     if not start:
         drafts[0] = Draft("register", "alice", "alice", "sha256:00", key(0))
     master.log.append(drafts)
+
+
+def at(master: Master, seq: int) -> dict[str, Any]:
+    """The cursor at ``seq``, as it travels."""
+    log = master.log
+    cursor = Cursor.at(log.log_id, log.entries[seq - 1]) if seq else Cursor.beginning(log.log_id)
+    return {"cursor": cursor.seq, "check": cursor.check}
 
 
 def boxes(data: bytes) -> list[amp.AmpBox]:
@@ -92,14 +101,14 @@ def test_an_append_is_answered_only_once_it_is_durable(master: Master) -> None:
 def test_a_follower_gets_everything_behind_its_cursor_once_and_in_order(master: Master) -> None:
     """From pages, from the window, then live; the answer comes before the first push; each has our epoch."""
     fill(master, 1_200)
-    master.log.window.restart(1_200)
+    master.log.forget()
     fill(master, 50)
     worker = master.worker("a")
     answered: list[tuple[Any, list[int]]] = []
-    asked: Deferred[Any] = worker.link.callRemote(Follow, cursor=3)
+    asked: Deferred[Any] = worker.link.callRemote(Follow, **at(master, 3))
     asked.addCallback(lambda answer: answered.append((answer, worker.hears.seqs)))
     master.settle()
-    assert answered == [({"cursor": 3}, [])]
+    assert answered == [(at(master, 3), [])]
     fill(master, 10)
     master.settle()
     assert worker.hears.seqs == list(range(4, 1_261))
@@ -109,25 +118,37 @@ def test_a_follower_gets_everything_behind_its_cursor_once_and_in_order(master: 
 def test_a_fresh_follower_begins_shortly_before_the_head(master: Master) -> None:
     """So that its window takes the reconnects of clients; at the beginning, if the log is short."""
     fill(master, 5)
-    assert master.worker("a").ask(Follow, cursor=None) == {"cursor": 0}
+    assert master.worker("a").ask(Follow) == at(master, 0)
     fill(master, RUN_UP)
     worker = master.worker("b")
-    assert worker.ask(Follow, cursor=None) == {"cursor": 5}
+    assert worker.ask(Follow) == at(master, 5)
     assert worker.hears.seqs == list(range(6, RUN_UP + 6))
 
 
 def test_a_cursor_ahead_of_the_log_is_refused(master: Master) -> None:
     """The log was put back: said, not waited out."""
     fill(master, 5)
-    with pytest.raises(CursorAhead, match="ends at 5, before your cursor 6"):
-        master.worker("a").ask(Follow, cursor=6)
+    with pytest.raises(CursorAhead, match="put back: what you read at 6 is not in it"):
+        master.worker("a").ask(Follow, cursor=6, check=b"8 bytes.")
+
+
+@pytest.mark.parametrize("seq", [0, 3, 5, 7])
+def test_a_cursor_whose_entry_is_gone_is_refused(master: Master, seq: int) -> None:
+    """The log was put back, and has grown past it: in the window, at its edge, or before it."""
+    fill(master, 5)
+    master.log.forget()
+    fill(master, 2)
+    worker = master.worker("a")
+    with pytest.raises(CursorAhead):
+        worker.ask(Follow, cursor=seq, check=b"elsewhat")
+    assert not worker.hears.seqs
 
 
 def test_live_followers_share_the_bytes(master: Master) -> None:
     """One encoding for all: the very same bytes lie in each outbox."""
     workers = [master.worker(id) for id in "ab"]
     for worker in workers:
-        worker.ask(Follow, cursor=0)
+        worker.ask(Follow, **at(master, 0))
     fill(master, 3)
     one, other = (worker.server.outbox.parts[-1] for worker in workers)
     assert one is other
@@ -139,7 +160,7 @@ def test_a_follower_that_does_not_read_is_not_queued_for(master: Master) -> None
     """It leaves live while its transport is full; drained, it gets what it missed, each once."""
     slow, quick = master.worker("a"), master.worker("b")
     for worker in (slow, quick):
-        worker.ask(Follow, cursor=0)
+        worker.ask(Follow, **at(master, 0))
     slow.wire.client_transport.pauseProducing()
     for _ in range(200):
         fill(master, 20, "x" * 500)
@@ -156,11 +177,11 @@ def test_catching_up_stops_at_a_full_transport(master: Master) -> None:
     """The whole window is not put into the memory of one link."""
     fill(master, 10_000, "x" * 500)
     slow = master.worker("a")
-    found = slow.begin(Follow, cursor=None)
+    found = slow.begin(Follow)
     assert found
     slow = master.worker("b")
     slow.wire.client_transport.pauseProducing()
-    slow.link.callRemote(Follow, cursor=0)
+    slow.link.callRemote(Follow, **at(master, 0))
     master.settle()
     assert slow.server.full
     assert len(slow.wire.server_transport.waiting) < 1_000_000
@@ -177,7 +198,7 @@ def test_a_link_that_is_full_is_followed_once_it_drains(master: Master) -> None:
     worker.server.outbox.put(PING * (FULL // len(PING) + 1))
     master.settle()
     before = len(worker.wire.server_transport.waiting)
-    worker.begin(Follow, cursor=0)
+    worker.begin(Follow, **at(master, 0))
     assert len(worker.wire.server_transport.waiting) < before + 100
     worker.wire.client_transport.resumeProducing()
     master.settle()
@@ -188,10 +209,10 @@ def test_following_again_takes_the_place_of_the_first(master: Master) -> None:
     """A worker that begins afresh on the same link is pushed to once, also while the first still reads."""
     worker = master.worker("a")
     fill(master, 5)
-    master.log.window.restart(5)
+    master.log.forget()
     master.log.reads_held = True
-    worker.begin(Follow, cursor=0)
-    worker.begin(Follow, cursor=2)
+    worker.begin(Follow, **at(master, 0))
+    worker.begin(Follow, **at(master, 2))
     master.log.let_go()
     fill(master, 2)
     master.settle()
@@ -199,32 +220,35 @@ def test_following_again_takes_the_place_of_the_first(master: Master) -> None:
 
 
 def test_a_lost_follower_is_forgotten(master: Master) -> None:
-    """Live or still catching up: nothing is put into its outbox any more."""
+    """Live, still catching up, or before its cursor was looked at: nothing is put into its outbox then."""
     fill(master, 5)
-    live, behind = master.worker("a"), master.worker("b")
-    live.ask(Follow, cursor=0)
+    live, behind, fresh = (master.worker(id) for id in "abc")
+    live.ask(Follow, **at(master, 0))
     master.log.reads_held = True
-    master.log.window.restart(5)
-    behind.begin(Follow, cursor=0)
-    for worker in (live, behind):
+    master.log.forget()
+    behind.begin(Follow, **at(master, 0))
+    master.log.answer_read()
+    master.settle()
+    fresh.begin(Follow, **at(master, 0))
+    for worker in (live, behind, fresh):
         worker.cut()
     master.log.let_go()
     master.settle()
     fill(master, 2)
-    assert live.server.outbox.parts == behind.server.outbox.parts == []
+    assert [worker.server.outbox.parts for worker in (live, behind, fresh)] == [[], [], []]
 
 
 def test_a_read_that_fails_closes_the_follower(master: Master, logged_failures: Any) -> None:
     """A bug of ours is logged, and the worker connects afresh: it does not go on with a hole."""
     fill(master, 5)
-    master.log.window.restart(5)
+    master.log.forget()
 
     async def page(after: int, upto: int) -> list[Entry]:
         raise ZeroDivisionError
 
     master.log.page = page  # type: ignore[method-assign]
     worker = master.worker("a")
-    worker.begin(Follow, cursor=0)
+    worker.begin(Follow, **at(master, 0))
     assert not worker.connected
     assert logged_failures.flush(ZeroDivisionError)
 
@@ -234,6 +258,8 @@ def test_reads_are_the_logs_own(master: Master) -> None:
     fill(master, 3)
     worker = master.worker("a")
     assert worker.ask(ReadHead) == {"head": 3}
+    assert worker.ask(ReadCursor, seq=2)["cursor"] == Cursor(2, at(master, 2)["check"])
+    assert worker.ask(ReadCursor, seq=4) == {"cursor": None}
     assert worker.ask(ReadAccount, user="alice")["account"].credential == "sha256:00"
     assert worker.ask(ReadAccount, user="bob") == {"account": None}
     assert worker.ask(ReadSnapshot, user="alice", after=0, upto=3, skip=0)["snapshot"].secret_seq == 1

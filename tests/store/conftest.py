@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.cursor import Cursor
 from chatnet.store.postgres import PostgresLog
 from chatnet.store.postgres_database import PostgresDatabases
 from chatnet.store.sqlite import SqliteLog
@@ -71,7 +72,7 @@ class Disk:
     def __init__(self, path: Path, new_url: Callable[[], str] | None = None) -> None:
         self.path = path
         self._new_url = new_url
-        self.rewound: list[int] = []
+        self.rewound: list[Cursor] = []
         self.reactor = HandReactor()
         self.reactor.advance(1_000_000)
         self.wall: Callable[[], float] = self.reactor.seconds

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.store.follower import LOOK_SECONDS
 from chatnet.store.postgres import PostgresLog
@@ -148,14 +149,14 @@ def test_a_log_that_went_back_is_noticed(disk: Any, elsewhere: Elsewhere, loud: 
     elsewhere.fail_over(17)
     hear(disk)
     pass_time(disk)
-    assert disk.rewound == [17]
+    assert [cursor.seq for cursor in disk.rewound] == [17]
     assert log.window.head == 17
     assert "was read up to 40" in loud[-1]
     assert "same only up to 17" in loud[-1]
     elsewhere.append(posts(18, 20, "other"))
     pass_time(disk)
     assert [entry.text for batch in told for entry in batch] == ["other"] * 3
-    assert disk.rewound == [17]
+    assert [cursor.seq for cursor in disk.rewound] == [17]
 
 
 def test_reused_seqs_are_noticed(disk: Any, elsewhere: Elsewhere) -> None:
@@ -167,12 +168,12 @@ def test_reused_seqs_are_noticed(disk: Any, elsewhere: Elsewhere) -> None:
     elsewhere.append(posts(18, 60, "other"))
     hear(disk)
     pass_time(disk)
-    assert disk.rewound == [17]
+    assert [cursor.seq for cursor in disk.rewound] == [17]
     assert log.window.head == 60
     assert texts(log)[-1] == "other"
     elsewhere.do()
     pass_time(disk)
-    assert disk.rewound == [17]
+    assert [cursor.seq for cursor in disk.rewound] == [17]
 
 
 def test_another_log_is_noticed(disk: Any, elsewhere: Elsewhere, loud: list[str]) -> None:
@@ -182,7 +183,7 @@ def test_another_log_is_noticed(disk: Any, elsewhere: Elsewhere, loud: list[str]
     hear(disk)
     elsewhere.do("UPDATE log SET id = 'another'")
     pass_time(disk)
-    assert disk.rewound == [0]
+    assert disk.rewound == [Cursor.beginning("another")]
     assert (log.log_id, log.window.head) == ("another", 40)
     assert "log another" in loud[-1]
 

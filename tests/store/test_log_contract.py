@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Interval, Memberships, places, visible
 from chatnet.errors import (
     AlreadyJoined,
@@ -306,6 +307,19 @@ def test_the_window_follows_the_log(new_log: Callable[[], Subject]) -> None:
     assert subject.log.window.head == 701
     assert [entry.text for entry in subject.log.window.after(1)] == [f"{number}" for number in range(700)]
     assert subject.ask(subject.log.head()) == 701
+
+
+def test_each_log_says_the_same_of_a_cursor(new_log: Callable[[], Subject]) -> None:
+    """What stands at a seq, in the table as in the window; at the beginning; and that it ends there."""
+    subject = new_log()
+    registered(subject, "alice")
+    subject.append(*[post("alice", f"{number}", number) for number in range(5)])
+    log = subject.log
+    for seq in range(log.window.start - 1, 7):
+        assert subject.ask(log.cursor_at(seq)) == log.window.at(seq)
+    assert subject.ask(log.cursor_at(0)) == Cursor.beginning(log.log_id)
+    assert subject.ask(log.cursor_at(6)) == Cursor.at(log.log_id, log.window.after(5)[0])
+    assert subject.ask(log.cursor_at(7)) is None
 
 
 def test_the_newest_begin_before_the_join(new_log: Callable[[], Subject]) -> None:

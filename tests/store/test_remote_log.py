@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Interval
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, Poison
 from chatnet.store import Account, Outcome, Refused, Snapshot
@@ -25,6 +26,12 @@ def entries(first: int, last: int) -> list[Entry]:
         Entry(seq, 1, "post", "alice", "alice", "x", seq.to_bytes(16, "big"))
         for seq in range(first, last + 1)
     ]
+
+
+def at(seq: int) -> dict[str, Any]:
+    """The cursor at ``seq`` of the log of these entries, as it travels."""
+    cursor = Cursor.at("log", entries(seq, seq)[0]) if seq else Cursor.beginning("log")
+    return {"cursor": cursor.seq, "check": cursor.check}
 
 
 class Primary:
@@ -69,7 +76,7 @@ class Worker:
         self.replaced = 0
         self.log = RemoteLog(on_replaced=self._on_replaced)
         self.primary = self.attach()
-        self.primary.take(Follow)[1].callback({"cursor": head})
+        self.primary.take(Follow)[1].callback(at(head))
         self.primary.take(ReadHead)[1].callback({"head": head})
         assert self.log.is_ready
 
@@ -81,6 +88,12 @@ class Worker:
         self.log.attached(self.primary, log_id, epoch)
         return self.primary
 
+    def follow_again(self) -> Primary:
+        """On a new link, whose primary has what was followed so far."""
+        primary = self.attach()
+        primary.take(Follow)[1].callback(at(self.log.window.head))
+        return primary
+
 
 def results(question: Any) -> list[Any]:
     found: list[Any] = []
@@ -90,15 +103,14 @@ def results(question: Any) -> list[Any]:
 
 
 def test_a_fresh_worker_is_ready_when_it_has_reached_the_head() -> None:
-    """The window begins where the primary says; pushes that come before that answer are not lost."""
+    """The window begins where the primary says; pushes that come before the head is known are not lost."""
     log, primary = RemoteLog(on_replaced=lambda: None), Primary()
     assert not log.is_ready
     log.attached(primary, "log", 3)
-    log.committed(3, entries(5, 6))
     arguments, answer = primary.take(Follow)
-    assert arguments == {"cursor": None}
-    answer.callback({"cursor": 4})
-    log.committed(3, entries(7, 7))
+    assert arguments == {"cursor": None, "check": None}
+    answer.callback(at(4))
+    log.committed(3, entries(5, 7))
     primary.take(ReadHead)[1].callback({"head": 8})
     assert (log.window.start, log.window.head, log.is_ready) == (5, 7, False)
     log.committed(3, entries(8, 8))
@@ -118,8 +130,8 @@ def test_a_new_link_follows_from_the_cursor() -> None:
     worker.log.detached()
     primary = worker.attach(epoch=2)
     arguments, answer = primary.take(Follow)
-    assert arguments == {"cursor": 6}
-    answer.callback({"cursor": 6})
+    assert arguments == at(6)
+    answer.callback(at(6))
     worker.log.committed(2, entries(6, 9))
     assert worker.log.window.after(4) == entries(5, 9)
     assert worker.log.epoch == 2
@@ -131,10 +143,23 @@ def test_what_is_asked_without_a_primary_waits() -> None:
     worker.primary.lose()
     worker.log.detached()
     account, outcomes = results(worker.log.account("alice")), results(worker.log.append([draft(1)]))
-    primary = worker.attach()
+    primary = worker.follow_again()
     primary.take(ReadAccount)[1].callback({"account": Account("sha256:1", 1)})
     primary.take(Append)[1].callback({"outcomes": [7]})
     assert (account, outcomes) == ([Account("sha256:1", 1)], [[7]])
+
+
+def test_nothing_is_asked_of_a_log_that_may_have_been_put_back() -> None:
+    """Before the primary has said that it has what was followed. Its pages would reach readers who have read
+    another log, and their cursors would be good in both: what lies between is never seen."""
+    worker = Worker(head=4)
+    worker.log.detached()
+    results(worker.log.feed("alice", 2, 4))
+    primary = worker.attach()
+    results(worker.log.append([draft(1)]))
+    assert [command for command, _, _ in primary.asked] == [Follow]
+    primary.take(Follow)[1].errback(CursorAhead.of(cursor=4))
+    assert (primary.asked, worker.replaced) == ([], 1)
 
 
 def test_what_was_not_answered_is_asked_again() -> None:
@@ -145,7 +170,7 @@ def test_what_was_not_answered_is_asked_again() -> None:
     worker.primary.lose()
     third = results(worker.log.append([draft(3)]))
     worker.log.detached()
-    primary = worker.attach()
+    primary = worker.follow_again()
     arguments, answer = primary.take(Append)
     assert arguments == {"drafts": [draft(1)]}
     answer.callback({"outcomes": [1]})
@@ -165,8 +190,8 @@ def test_a_hole_is_loud_and_followed_afresh() -> None:
     assert worker.log.window.head == 4
     primary = worker.attach()
     arguments, answer = primary.take(Follow)
-    assert arguments == {"cursor": 4}
-    answer.callback({"cursor": 4})
+    assert arguments == at(4)
+    answer.callback(at(4))
     worker.log.committed(1, entries(5, 7))
     assert worker.log.window.head == 7
 
@@ -182,7 +207,7 @@ def test_a_primary_of_an_older_epoch_is_not_followed() -> None:
 def test_a_log_that_was_put_back_is_told() -> None:
     """A primary whose head is before our cursor, or whose log is another, makes us begin afresh."""
     put_back = Worker(head=4)
-    put_back.attach().take(Follow)[1].errback(CursorAhead.of(head=2, cursor=4))
+    put_back.attach().take(Follow)[1].errback(CursorAhead.of(cursor=4))
     assert (put_back.replaced, put_back.primary.aborted) == (1, True)
     another = Worker(head=4)
     primary = another.attach(log_id="another")
@@ -265,7 +290,7 @@ def test_every_draft_once_in_order_across_links(steps: list[str]) -> None:
             made += count
         elif step == "attach" and worker.primary.lost:
             worker.log.detached()
-            worker.attach()
+            worker.follow_again()
         elif step == "lose":
             worker.primary.lose()
         elif waiting:

@@ -13,6 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart, EpochLost, Poison
 from chatnet.store import Refused
@@ -104,8 +105,9 @@ def test_every_statement_finds_what_it_needs_by_index(disk: Any, now: Callable[[
     leave = Draft("leave", "bob", "alice", "", b"l" * 16)
     secret = Draft("secret", "bob", "bob", "sha256:3", b"s" * 16)
     now(log.append([REGISTER, bob, join, post(1, "#x @bob"), leave, secret, join, bob]))
-    log.window.restart(99)
+    log.window.restart(log.log_id, Cursor(99, b"8 bytes."))
     for read in (
+        log.cursor_at(5),
         log.page(0, 5),
         log.account("bob"),
         log.snapshot("bob", 0, 5),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import Hole
 from chatnet.store.window import Window
@@ -17,9 +18,13 @@ def entries(first: int, last: int) -> list[Entry]:
     return [entry(seq) for seq in range(first, last + 1)]
 
 
+def at(seq: int) -> Cursor:
+    return Cursor.at("log", entry(seq)) if seq else Cursor.beginning("log")
+
+
 def test_an_empty_window_begins_behind_its_head() -> None:
     """An empty window holds the cursor at its head, and no other."""
-    window = Window(head=7)
+    window = Window("log", at(7))
     assert (window.start, window.head) == (8, 7)
     assert [window.holds(cursor) for cursor in (6, 7, 8)] == [False, True, False]
     assert window.after(7) == []
@@ -72,7 +77,7 @@ def test_a_restart_forgets() -> None:
     window, told = Window(), []
     window.watch(told.append)
     window.extend(entries(1, 3))
-    window.restart(40)
+    window.restart("log", at(40))
     assert window.after(40) == []
     assert not window.holds(2)
     window.extend(entries(41, 41))
@@ -81,7 +86,7 @@ def test_a_restart_forgets() -> None:
 
 def test_asking_for_what_is_gone_is_loud() -> None:
     """A cursor that the window does not hold is never answered with a part."""
-    window = Window(head=5)
+    window = Window("log", at(5))
     for cursor in (4, 6):
         with pytest.raises(ValueError, match="does not hold"):
             window.after(cursor)
@@ -112,8 +117,11 @@ def test_an_entry_larger_than_the_limit_is_told_and_not_held() -> None:
     limit=st.sampled_from([0, 2_000, 10**9]),
 )
 def test_a_window_is_the_end_of_the_log(head: int, batches: list[tuple[int, int]], limit: int) -> None:
-    """A window answers as a list of all that was accepted would, for every cursor that it holds."""
-    window, log = Window(head, limit), [entry(seq) for seq in range(1, head + 1)]
+    """A window answers as a list of all that was accepted would, for every cursor that it holds.
+
+    It knows the check at each of them, also at its edge, whose entry it holds no more or never did.
+    """
+    window, log = Window("log", at(head), limit), [entry(seq) for seq in range(1, head + 1)]
     for shift, length in batches:
         batch = entries(max(1, len(log) + 1 + shift), max(0, len(log) + shift + length))
         fresh = [new for new in batch if new.seq > len(log)]
@@ -124,7 +132,9 @@ def test_a_window_is_the_end_of_the_log(head: int, batches: list[tuple[int, int]
         assert window.extend(batch) == fresh
         log += fresh
         assert window.head == len(log)
+        assert window.cursor == at(window.head)
         for cursor in range(len(log) + 2):
+            assert window.at(cursor) == (at(cursor) if window.holds(cursor) else None)
             assert window.holds(cursor) == (window.start - 1 <= cursor <= len(log))
             if window.holds(cursor):
                 assert window.after(cursor) == log[cursor:]

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from chatnet.auth import Token
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
@@ -52,9 +53,9 @@ class Hears(Locator):
 
     def __init__(self) -> None:
         self.posts: list[Entry] = []
-        self.pings: list[int | None] = []
+        self.pings: list[Cursor | None] = []
         self.moved = 0
-        self.rewound: list[int] = []
+        self.rewound: list[Cursor] = []
         self.ended: list[str] = []
 
     @wire.Ended.responder
@@ -63,8 +64,8 @@ class Hears(Locator):
         return {}
 
     @wire.Rewound.responder
-    def put_back(self, seq: int) -> dict[str, Any]:
-        self.rewound.append(seq)
+    def put_back(self, seq: int, check: bytes) -> dict[str, Any]:
+        self.rewound.append(Cursor(seq, check))
         return {}
 
     @wire.Moved.responder
@@ -78,8 +79,8 @@ class Hears(Locator):
         return {}
 
     @Ping.responder
-    def pinged(self, seq: int | None) -> dict[str, Any]:
-        self.pings.append(seq)
+    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
+        self.pings.append(Cursor.received(seq, check))
         return {}
 
 
@@ -128,8 +129,11 @@ class Client:
     def leave(self, room: str) -> Any:
         return self.ask(wire.Leave, key=self.key(), room=room)
 
-    def chat(self, cursor: int | None = None) -> Any:
-        return self.ask(wire.Chat, cursor=cursor)
+    def chat(self, cursor: int | None = None, check: bytes | None = None) -> Any:
+        """With the right check, unless another is given."""
+        if cursor is not None and check is None:
+            check = self._worker.at(cursor).check
+        return self.ask(wire.Chat, cursor=cursor, check=check)
 
     def heard(self) -> list[str]:
         """The texts delivered so far."""
@@ -193,6 +197,12 @@ class Worker:
         while self.threads.waiting:
             self.threads.work()
             self.settle()
+
+    def at(self, seq: int) -> Cursor:
+        """The cursor of who has read up to ``seq``, were there such an entry or not."""
+        if 0 < seq <= len(self.log.entries):
+            return Cursor.at(self.log.log_id, self.log.entries[seq - 1])
+        return Cursor(seq, Cursor.beginning(self.log.log_id).check)
 
     def settle(self) -> None:
         """Let everything that waits arrive."""

@@ -17,6 +17,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 
 from chatnet.addresses import Address
+from chatnet.cursor import Cursor
 from chatnet.errors import CannotStart
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
@@ -325,8 +326,8 @@ def test_a_log_that_was_put_back_is_opened_afresh() -> None:
     before.store.log.is_ready = True
     factory = one.reactor.tcpServers[0][1]
     wire = Loopback(Link(Locator(), Outboxes(one.reactor)), factory.buildProtocol(None))
-    one.worker._rewound(5)
-    one.worker._rewound(4)
+    one.worker._rewound(Cursor(5, b"8 bytes."))
+    one.worker._rewound(Cursor(4, b"8 bytes."))
     assert one.worker.load().opening
     assert factory.buildProtocol(None) is None
     wire.pump()

@@ -10,10 +10,12 @@ from twisted.internet.task import deferLater
 from twisted.protocols import amp
 
 from chatnet.credentials import random_credential
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft
 from chatnet.errors import (
     AlreadyJoined,
     BadName,
+    BadRequest,
     BadRoom,
     BadSecret,
     BadText,
@@ -189,7 +191,7 @@ def test_a_ticket_resumes(worker: Any) -> None:
     """It opens a session of the same user without the secret."""
     ticket = worker.client().login("alice")["ticket"]
     client = worker.client()
-    assert client.resume(ticket) == {"name": "alice"}
+    assert client.resume(ticket) == {"name": "alice", "log": "memory"}
     client.post("hello")
     assert worker.log.entries[-1].user == "alice"
 
@@ -222,7 +224,7 @@ def test_a_new_secret_ends_old_tickets(worker: Any) -> None:
     worker.settle()
     with pytest.raises(BadTicket):
         worker.client().resume(old)
-    assert worker.client().resume(found[0]["ticket"]) == {"name": "alice"}
+    assert worker.client().resume(found[0]["ticket"]) == {"name": "alice", "log": "memory"}
     assert len(worker.sessions.open) == 2
 
 
@@ -417,7 +419,7 @@ def test_chat_begins_with_what_the_client_was_told(worker: Any) -> None:
     alice = worker.client("alice")
     worker.log.lagging = True
     alice.post("mine")
-    found = alice.begin(wire.Chat, cursor=None)
+    found = alice.begin(wire.Chat)
     assert not found
     worker.log.catch_up()
     worker.settle()
@@ -448,7 +450,7 @@ def test_chat_with_a_cursor_delivers_every_visible_post_behind_it(worker: Any) -
     resumed = worker.client("alice")
     for client in (alice, resumed):
         answer = client.chat(cursor)
-        assert answer == {"posts": [], "cursor": cursor}
+        assert answer == {"posts": [], "cursor": cursor, "check": worker.at(cursor).check}
         assert client.heard() == expected
 
 
@@ -457,7 +459,8 @@ def test_the_answer_to_chat_comes_before_what_it_announces(worker: Any) -> None:
     alice = worker.client("alice")
     alice.post("one")
     order: list[str] = []
-    alice.link.callRemote(wire.Chat, cursor=0).addCallback(lambda _: order.append("answer"))
+    asked = alice.link.callRemote(wire.Chat, cursor=0, check=worker.at(0).check)
+    asked.addCallback(lambda _: order.append("answer"))
     alice.hears.posts = _Order(order)
     worker.settle()
     assert order == ["answer", "one"]
@@ -479,7 +482,7 @@ def test_catching_up_from_the_log_and_then_live(worker: Any) -> None:
     worker.log._page = 7
     for number in range(50):
         bob.post(str(number))
-    worker.log.window.restart(worker.log.window.head)
+    worker.log.forget()
     bob.post("50")
     alice.chat(cursor)
     bob.post("51")
@@ -494,7 +497,7 @@ def test_memberships_older_than_the_window_are_the_logs_business(worker: Any) ->
     bob.post("heard")
     alice.leave("bob")
     alice.cut()
-    worker.log.window.restart(worker.log.window.head)
+    worker.log.forget()
     again = worker.client("alice")
     again.chat(cursor)
     assert again.heard() == ["heard"]
@@ -503,9 +506,40 @@ def test_memberships_older_than_the_window_are_the_logs_business(worker: Any) ->
 def test_a_cursor_ahead_of_the_log_is_refused(worker: Any) -> None:
     """The log was put back: the sentence says so, and the session goes on without it."""
     alice = worker.client("alice")
-    with pytest.raises(CursorAhead, match="The log ends at 1, before your cursor 99"):
+    with pytest.raises(CursorAhead, match="The log was put back: what you read at 99 is not in it"):
         alice.chat(99)
     assert alice.chat()["cursor"] == 1
+
+
+def test_a_cursor_whose_post_is_gone_is_refused(worker: Any) -> None:
+    """A log that was put back and has grown past the cursor has something else there: a seq alone names
+    nothing. Wherever the cursor stands: in the window, at its edge, before it, ahead of it."""
+    alice = worker.client("alice")
+    for number in range(6):
+        alice.post(str(number))
+    worker.log.forget()
+    alice.post("in the window")
+    worker.log.lagging = True
+    worker.commit(worker.said("alice", "ahead of it"))
+    for seq in (0, 3, 7, 8, 9):
+        with pytest.raises(CursorAhead, match=f"what you read at {seq} is not in it"):
+            alice.chat(seq, check=b"elsewhat")
+        assert alice.chat(seq)["cursor"] == seq
+
+
+def test_a_check_is_of_its_log(worker: Any) -> None:
+    """The same entries in another log make other checks: by them a new cluster is told from the old."""
+    alice = worker.client("alice")
+    with pytest.raises(CursorAhead):
+        alice.chat(1, check=Cursor.at("another", worker.log.entries[0]).check)
+
+
+def test_a_cursor_is_a_seq_with_its_check(worker: Any) -> None:
+    """One without the other is a mistake of the program, and not taken for none."""
+    alice = worker.client("alice")
+    for half in ({"cursor": 0}, {"check": b"8 bytes."}):
+        with pytest.raises(BadRequest, match="both or none"):
+            alice.ask(wire.Chat, **half)
 
 
 def test_a_cursor_ahead_of_this_worker_waits(worker: Any) -> None:
@@ -529,7 +563,7 @@ def test_unchat_ends_it(worker: Any) -> None:
     alice.ask(wire.Unchat)
     alice.post("unheard")
     worker.log.reads_held = True
-    found = alice.begin(wire.Chat, cursor=None)
+    found = alice.begin(wire.Chat)
     alice.ask(wire.Unchat)
     worker.log.let_go()
     worker.settle()
@@ -602,7 +636,7 @@ def test_a_snapshot_that_the_window_left_behind_is_read_again(worker: Any) -> No
     alice.cut()
     again, found = _arriving(worker)
     worker.commit(Draft("join", "alice", "bob", "", b"j" * 16))
-    worker.log.window.restart(worker.log.window.head)
+    worker.log.forget()
     worker.log.let_go()
     worker.settle()
     assert found[0]["name"] == "alice"
@@ -618,9 +652,36 @@ def test_pings_carry_the_cursor_of_who_chats(worker: Any) -> None:
     alice.chat()
     bob.post("unheard")
     worker.pass_time(16)
-    assert alice.hears.pings == [worker.log.window.head]
+    assert alice.hears.pings == [worker.at(worker.log.window.head)]
     assert bob.hears.pings == [None]
     worker.pulse.stop()
+
+
+def test_a_ping_while_catching_up_says_no_more_than_is_known(worker: Any) -> None:
+    """Far behind, the worker does not know what stands at the cursor, and does not read it for a ping."""
+    alice = worker.client("alice")
+    for number in range(5):
+        alice.post(str(number))
+    worker.log.forget()
+    worker.log.reads_held = True
+    alice.begin(wire.Chat, cursor=2, check=worker.at(2).check)
+    worker.log.answer_read()
+    worker.settle()
+    assert [session.ping() for session in worker.sessions.open] == [PING]
+
+
+def test_a_check_is_made_once_for_each_head(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many sessions are pinged."""
+    made: list[int] = []
+    make = Cursor.at
+    monkeypatch.setattr(Cursor, "at", lambda log, entry: made.append(entry.seq) or make(log, entry))
+    clients = [worker.client("alice") for _ in range(5)]
+    for client in clients:
+        client.chat()
+    clients[0].post("new")
+    for _ in range(3):
+        assert len({session.ping() for session in worker.sessions.open}) == 1
+    assert made == [1, 2]
 
 
 def test_who_chats_is_told_that_the_log_was_put_back(worker: Any) -> None:
@@ -628,9 +689,9 @@ def test_who_chats_is_told_that_the_log_was_put_back(worker: Any) -> None:
     chats, silent = worker.client("alice"), worker.client("bob")
     chats.chat()
     for session in worker.sessions.open:
-        session.rewound(1)
+        session.rewound(worker.at(1))
     silent.post("after @alice")
-    assert (chats.hears.rewound, silent.hears.rewound) == ([1], [])
+    assert (chats.hears.rewound, silent.hears.rewound) == ([worker.at(1)], [])
     assert chats.heard() == []
     assert {session.ping() for session in worker.sessions.open} == {PING}
 
@@ -690,9 +751,9 @@ def test_catching_up_stops_where_the_client_stops_reading(worker: Any) -> None:
     for _ in range(2000):
         bob.post("x" * 1000)
     worker.log._page = 20
-    worker.log.window.restart(worker.log.window.head)
+    worker.log.forget()
     alice.wire.client_transport.reading = False
-    alice.begin(wire.Chat, cursor=cursor)
+    alice.begin(wire.Chat, cursor=cursor, check=worker.at(cursor).check)
     assert len(alice.wire.server_transport.waiting) < 150_000
     alice.wire.client_transport.reading = True
     worker.settle()
@@ -704,7 +765,7 @@ def test_a_chat_on_a_full_link_waits_for_room(worker: Any) -> None:
     bob, alice = worker.client("bob"), worker.client("alice")
     alice.join("bob")
     worker.log.reads_held = True
-    alice.begin(wire.Chat, cursor=None)
+    alice.begin(wire.Chat)
     alice.wire.client_transport.reading = False
     while not alice.server.full:
         alice.begin(wire.Post, key=b"k" * 16, text="")
@@ -722,7 +783,7 @@ def test_a_chat_on_a_full_link_waits_for_room(worker: Any) -> None:
     ("command", "arguments"),
     [
         (wire.History, {"room": "alice", "before": None}),
-        (wire.Chat, {"cursor": None}),
+        (wire.Chat, {}),
         (wire.List, {"prefix": "", "after": ""}),
     ],
 )

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import StaleEpoch
 from chatnet.gate import Gate
@@ -72,9 +73,9 @@ class Primary(Locator):
         return {}
 
     @Follow.responder
-    def follow(self, cursor: int | None) -> dict[str, Any]:
+    def follow(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
         self.followed.append(cursor)
-        return {"cursor": cursor or 0}
+        return {"cursor": cursor or 0, "check": check or Cursor.beginning("the log").check}
 
     @ReadHead.responder
     def head(self) -> dict[str, Any]:

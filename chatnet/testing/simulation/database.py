@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
 from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
@@ -255,6 +256,9 @@ class SimDatabase:
 
     def head(self) -> int:
         return self._ask("head")
+
+    def cursor_at(self, seq: int) -> Cursor | None:
+        return self._ask("cursor_at", seq)
 
     def account(self, user: str) -> Account | None:
         return self._ask("account", user)

@@ -18,6 +18,7 @@ import apsw
 from twisted.application.service import Service
 from twisted.internet.protocol import Factory, Protocol
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot, sqlite_reads
@@ -82,6 +83,9 @@ class Tables:
 
     def head(self) -> int:
         return int(self._connection.execute("SELECT head FROM log").get)
+
+    def cursor_at(self, seq: int) -> Cursor | None:
+        return sqlite_reads.cursor_at(self._connection, seq)
 
     def account(self, user: str) -> Account | None:
         return sqlite_reads.account(self._connection, user)

@@ -83,7 +83,7 @@ def small_sizes(chance: random.Random, network: Any) -> Iterator[dict[str, int]]
             put(service, "CLIENT_PULSE", CLIENT_PULSE)
         if chance.random() < OFTEN:
             drawn["window"] = chance.choice(WINDOWS)
-            put(Window.__init__, "__defaults__", (0, drawn["window"]))
+            put(Window.__init__, "__defaults__", ("", None, drawn["window"]))
     try:
         yield drawn
     finally:

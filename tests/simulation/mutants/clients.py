@@ -8,6 +8,8 @@ from twisted.internet.defer import Deferred
 
 from chatnet.client.asks import Ask, Asks
 from chatnet.client.connection import Connection
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry
 from chatnet.link import Link
 from mutants.planting import Put
 
@@ -44,10 +46,12 @@ def cursor_by_acknowledgement(put: Put) -> None:
 
     def post(self: Connection, text: str) -> Deferred[dict[str, Any]]:
         def acknowledged(answer: dict[str, Any]) -> dict[str, Any]:
-            self._feed.nothing_up_to(answer["seq"])
+            mine = Entry(answer["seq"], 0, "post", user, user, text, key)
+            self._feed.nothing_up_to(Cursor.at(self._feed.log_id, mine))
             return answer
 
         posted: Deferred[dict[str, Any]] = real(self, text)
+        user, key = self._identity.name, next(reversed(self._feed._own))
         return posted.addCallback(acknowledged)
 
     real = put(Connection, "post", post)

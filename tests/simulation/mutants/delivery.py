@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.master.log_server import LogServer
 from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
@@ -92,7 +93,11 @@ def window_off_by_one(put: Put) -> None:
     def holds(self: Window, cursor: int) -> bool:
         return self.start - 2 <= cursor <= self.head
 
+    def at(self: Window, seq: int) -> Cursor | None:
+        return real(self, seq) if seq >= self.start - 1 else None
+
     put(Window, "holds", holds)
+    real = put(Window, "at", at)
 
 
 def ping_up_to_the_head(put: Put) -> None:
@@ -100,7 +105,7 @@ def ping_up_to_the_head(put: Put) -> None:
 
     def ping(self: Session) -> bytes:
         box: bytes = real(self)
-        return box if self._listening is None else session._ping_up_to(self._sessions.log.window.head)
+        return box if self._listening is None else session._ping_up_to(self._sessions.log.window.cursor)
 
     real = put(Session, "ping", ping)
 
