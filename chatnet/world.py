@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 import apsw
 from twisted.internet.error import ReactorNotRunning
@@ -36,8 +36,35 @@ class Lock(Protocol):
         """Let it go."""
 
 
+class FileStatus(NamedTuple):
+    """A file as it is now, whatever it is called.
+
+    ``device`` and ``inode`` are no other's while it exists. ``size`` is in bytes; ``written`` says when it
+    was last written to, in nanoseconds since 1970. ``owner`` is a user's number, and ``mode`` has type and
+    rights, as ``stat`` has them.
+    """
+
+    device: int
+    inode: int
+    size: int
+    written: int
+    owner: int
+    mode: int
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Which file it is."""
+        return self.device, self.inode
+
+
 class Files(Protocol):
     """One host's disk. Errors are :class:`OSError`."""
+
+    def status(self, path: Path) -> FileStatus | None:
+        """What is at ``path``, links followed; None if nothing is."""
+
+    def is_read_only(self, directory: Path) -> bool:
+        """Does the file system of ``directory`` take no writes?"""
 
     def make_directory(self, path: Path) -> None:
         """Make ``path`` and its parents, private to the user; harmless if it exists."""
@@ -70,7 +97,7 @@ class Files(Protocol):
         """The last lines of a text file; none if it cannot be read."""
 
     def database(self, path: Path) -> apsw.Connection:
-        """Open (or make) an SQLite database."""
+        """Open an SQLite database; made, private to the user, if it is not there."""
 
 
 class Processes(Protocol):
@@ -242,6 +269,21 @@ class RealLock:
 class RealFiles:
     """The disk of this machine."""
 
+    def status(self, path: Path) -> FileStatus | None:
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            return None
+        return FileStatus(
+            found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_uid, found.st_mode
+        )
+
+    def is_read_only(self, directory: Path) -> bool:
+        try:
+            return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+        except OSError:
+            return False
+
     def make_directory(self, path: Path) -> None:
         # mkdir's own ``parents`` would be open to everybody, and the store is one of their children.
         for directory in (*reversed(path.parents), path):
@@ -304,6 +346,10 @@ class RealFiles:
             return []
 
     def database(self, path: Path) -> apsw.Connection:
+        # SQLite would make it as the umask says; its -wal and -shm have the rights that it has. One that is
+        # there is not touched: to close it would end the locks that this process has on it.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         return apsw.Connection(str(path))
 
     @staticmethod

@@ -21,9 +21,12 @@ from chatnet.store.lease import FlockLease, Holder
 from chatnet.store.moved import refuse_moved
 from chatnet.store.postgres import PostgresLog
 from chatnet.store.sqlite import SqliteLog
-from chatnet.store.sqlite_store import DiskFull
+from chatnet.store.sqlite_opening import Known, LogMissing
+from chatnet.store.sqlite_store import DiskRefuses
+from chatnet.store.store_file import Found
 from chatnet.store.window import Window
-from chatnet.world import World
+from chatnet.wire.replica import State
+from chatnet.world import FileStatus, World
 
 RETRY_SECONDS = 1.0
 """How often a database that is away, or a disk that is full, is tried at the start."""
@@ -87,8 +90,10 @@ class Store(Protocol):
     def watch(self, free: Callable[[], None]) -> None:
         """Call ``free`` whenever the lease may be taken, if nothing else shows it; until it is taken."""
 
-    async def begin(self, given_up: Callable[[], bool]) -> Reign:
+    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Reign:
         """Open the log, holding the lease; waits for what keeps it from that and will pass.
+
+        ``told`` is what the last primary said, if one was followed: the log must be its own, and whole.
 
         :raises CannotStart: it cannot be opened, or could not until ``given_up()``.
         """
@@ -135,13 +140,27 @@ class EmbeddedStore:
     def watch(self, free: Callable[[], None]) -> None:
         """The loss of the primary's link shows it."""
 
-    async def begin(self, given_up: Callable[[], bool]) -> Reign:
+    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Reign:
         refuse_moved(self._world.files, self._data)
-        log = await self._opened(given_up)
+        if told is None:
+            self._refuse_to_begin_anew()
+        known = None if told is None else Known(told.log, told.epoch, told.head)
+        log = await self._opened(known, given_up)
         return Reign(log, log.epoch, "", log)
 
-    async def _opened(self, given_up: Callable[[], bool]) -> SqliteLog:
-        world, said = self._world, False
+    def _refuse_to_begin_anew(self) -> None:
+        """:raises CannotStart: there was a log in the directory, and there is none now."""
+        published = self.lease.published()
+        path = self._data / "log.sqlite"
+        if published is not None and published.epoch and Found.at(path, self._world.files).is_missing:
+            raise CannotStart(
+                f"{path} is gone, though a master has commanded on it, in epoch {published.epoch}: put it "
+                f"back, or restore a backup; or, to begin a new log, remove {self._data / 'lease'}."
+            )
+
+    async def _opened(self, known: Known | None, given_up: Callable[[], bool]) -> SqliteLog:
+        world, said = self._world, ""
+        directory = world.files.status(self._data)
         while True:
             try:
                 return await SqliteLog.open(
@@ -152,15 +171,25 @@ class EmbeddedStore:
                     wall=world.wall,
                     entropy=world.entropy,
                     on_fatal=self._fatal,
+                    known=known,
                 )
-            except DiskFull as full:
-                sentence = "The disk of the log is full: the master commands when there is room."
-                if given_up():
-                    raise CannotStart(sentence) from full
-                if not said:
-                    self._log.critical(f"{sentence} ({{why}}); trying again each second", why=str(full))
-                said = True
-                await deferLater(world.reactor, RETRY_SECONDS)
+            except DiskRefuses as refusal:
+                why, sentence = f" ({refusal})", f"{refusal.why}: the master commands when {refusal.until}."
+            except LogMissing as missing:
+                why, sentence = "", f"{missing}."
+            if given_up():
+                raise CannotStart(sentence)
+            if said != sentence:
+                self._log.critical("{sentence}{why}; trying again each second", sentence=sentence, why=why)
+                said = sentence
+            await deferLater(world.reactor, RETRY_SECONDS)
+            self._refuse_another(directory)
+
+    def _refuse_another(self, locked: FileStatus | None) -> None:
+        """:raises CannotStart: the directory is not the one that we have locked: another may command there."""
+        now = self._world.files.status(self._data)
+        if now is None or locked is None or now.identity != locked.identity:
+            raise CannotStart(f"{self._data} was replaced by another one; this master waits no more.")
 
     async def publish(self, me: Holder) -> None:
         try:
@@ -250,7 +279,7 @@ class SharedStore:
     def watch(self, free: Callable[[], None]) -> None:
         self._lease.watch(free)
 
-    async def begin(self, given_up: Callable[[], bool]) -> Reign:
+    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Reign:
         world = self._world
         log = await PostgresLog.open(
             url=self._url,

@@ -142,8 +142,8 @@ async def lead(
 
     :raises CannotStart: the log cannot be opened, or is another one; or the port cannot be had.
     """
-    reign = await store.begin(given_up)
     state = inheritance.state
+    reign = await store.begin(state, given_up)
     try:
         if state is not None and state.log != reign.log.log_id:
             raise CannotStart(f"The log in {settings.data} is not the cluster's: was the directory replaced?")
@@ -237,6 +237,7 @@ def _make_replicas(
         return State(
             log=reign.log.log_id,
             epoch=reign.epoch,
+            head=reign.log.window.head,
             listen=str(Address(settings.listen.host, port)),
             workers=[Carried(worker.identity, worker.load.sessions) for worker in registry.workers()][
                 :MIRRORED

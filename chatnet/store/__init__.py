@@ -6,8 +6,9 @@ reader      the one state machine by which a reader gets from catching up to liv
 verifying   is what a cursor was read at still in the log?
 appender    natural batching: while one batch is being committed, the next gathers
 pages       how much entries and drafts take on the wire, and pages cut to fit it
-sqlite      the log in SQLite, opened by the primary alone: its threads, and waiting for a full disk
+sqlite      the log in SQLite, opened by the primary alone: its threads, and waiting for what passes
 sqlite_schema  its tables · sqlite_store  its one writer · sqlite_reads  its reads
+sqlite_opening  is it the log that it should be, and whole? · store_file  its files, watched while it is open
 database    what is asked of a database that many processes share
 postgres    the log in such a database, opened by every worker and master
 asker       asks it in threads, on connections it keeps, and again until it answers

@@ -6,14 +6,13 @@ One writer thread commits and checkpoints; reader threads have a connection each
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import apsw
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,41 +24,33 @@ from chatnet.errors import CannotStart
 from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot, sqlite_reads
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
-from chatnet.store.sqlite_schema import migrate, set_up_reader, set_up_writer, take_epoch
-from chatnet.store.sqlite_store import Batch, DiskFull, SqliteStore, is_disk_full
+from chatnet.store.sqlite_opening import READERS, RESTORE, Known, Opened, open_store
+from chatnet.store.sqlite_store import Batch, DiskRefuses
+from chatnet.store.store_file import Committed
 from chatnet.store.window import Window
 from chatnet.world import Files
 
-READERS = 4
-"""How many reader threads there are."""
 RETRY_SECONDS = 1.0
 """How long to wait for room on a full disk before trying again."""
+LOOK_SECONDS = 1.0
+"""How often one looks whether the store's files are where they were, though nobody posts."""
 
 _MAX_DRAFTS, _MAX_BYTES = 2_000, 4 * 1024 * 1024
-_PREFILL = 10_000
-"""How many entries the window begins with: workers that come back find what they miss in memory."""
+
+_SAVED = "This master has saved the"
+_WHOLE = "whole: put it in place as “When the store's file is gone” in docs/operations.md says"
+_TORN = "not whole: restore a backup, if it was written over"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """What the writer's thread finds when it opens the store."""
-
-    log_id: str
-    epoch: int
-    store: SqliteStore
-    connections: list[apsw.Connection]
-    base: Cursor | None
-    newest: list[Entry]
-
-
 class SqliteLog:
     """An open log: see :meth:`open`. ``epoch`` is ours; ``log_id`` names the log for ever.
 
-    ``trouble`` is a sentence while commits wait for room on the disk, else empty; ``warning`` is, always;
-    ``poisoned`` counts the drafts on which our own code raised.
+    ``trouble`` is a sentence while commits wait for the disk, or nothing is acknowledged since the store's
+    files are gone, else empty; ``warning`` is one about what was found when it was opened; ``poisoned``
+    counts the drafts on which our own code raised.
     """
 
     _log = Logger()
@@ -71,19 +62,28 @@ class SqliteLog:
         on_fatal: Callable[[Failure], None],
         writer: ThreadPool,
         readers: ThreadPool,
-        opened: _Opened,
+        opened: Opened,
     ) -> None:
         self._reactor, self._wall, self._on_fatal = reactor, wall, on_fatal
         self._writer, self._readers = writer, readers
-        self._store, self._connections = opened.store, opened.connections
+        self._store, self._file, self._connections = opened.store, opened.file, opened.connections
         self.log_id, self.epoch = opened.log_id, opened.epoch
         self.window = Window(opened.log_id, opened.base)
         self.window.extend(opened.newest)
-        self.trouble = self.warning = ""
+        self.warning = opened.warning
         self.poisoned = 0
         self._retry: Deferred[None] | None = None
+        self._refused: DiskRefuses | None = None
+        self._gone = self._saved = ""
+        self._until_back: list[Deferred[None]] = []
         self._closed = False
         self._appender = Appender(self._commit, _MAX_DRAFTS, _MAX_BYTES)
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = reactor
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._looking.start(LOOK_SECONDS, now=False).addErrback(
+            lambda why: self._log.failure("Nobody looks for the store's files any more", why)
+        )
 
     @classmethod
     async def open(
@@ -95,31 +95,44 @@ class SqliteLog:
         wall: Callable[[], float],
         entropy: Callable[[int], bytes],
         on_fatal: Callable[[Failure], None],
+        known: Known | None = None,
     ) -> Self:
-        """Open the store at ``path``, made if it is not there, in a new epoch. Hold the lease before.
+        """Open the store at ``path``, in a new epoch. Hold the lease before.
+
+        It is made if it is not there; but a log that is ``known`` must be there, and hold what is known.
 
         When a commit fails for what is neither a draft's fault nor a full disk, or the epoch is lost,
         ``on_fatal`` is called with it: the process must exit. Nothing is appended after that.
 
         :raises CannotStart: it cannot be opened; the sentence says why.
-        :raises DiskFull: likewise, until there is room.
+        :raises DiskRefuses: likewise, until the disk takes something.
+        :raises LogMissing: likewise, until it is put back.
         """
         writer, readers = threads(1, "log writer"), threads(READERS, "log reader")
         writer.start()
         readers.start()
         try:
-            opened = await deferToThreadPool(reactor, writer, _open, path, files, entropy(16).hex())
+            opened = await deferToThreadPool(
+                reactor, writer, open_store, path, files, entropy(16).hex(), known
+            )
         except BaseException as error:
             writer.stop()
             readers.stop()
             if isinstance(error, apsw.Error):
-                raise CannotStart(f"The store {path} cannot be opened: {error}.") from error
+                raise CannotStart(f"The store {path} cannot be opened: {error}. Then {RESTORE}.") from error
+            if isinstance(error, OSError):
+                raise CannotStart(
+                    f"The store {path} cannot be opened ({error.strerror}): mend that."
+                ) from error
             raise
+        if opened.warning:
+            cls._log.critical("{warning}", warning=opened.warning)
         return cls(reactor, wall, on_fatal, writer, readers, opened)
 
     async def close(self) -> None:
         """Close once the batch under way is committed; drafts behind it are never answered."""
         self._closed = True
+        self._looking.stop()
         if self._retry is not None:
             self._retry.cancel()
         self._readers.stop()
@@ -127,6 +140,15 @@ class SqliteLog:
             connection.close()
         await deferToThreadPool(self._reactor, self._writer, self._store.close)
         self._writer.stop()
+
+    @property
+    def trouble(self) -> str:
+        """What keeps posts from being acknowledged: a sentence, or empty."""
+        if self._gone:
+            return f"{self._gone}: nothing is acknowledged until it is back. {self._saved}".rstrip()
+        if self._refused is not None:
+            return f"{self._refused.why}: posts wait until {self._refused.until}."
+        return ""
 
     # ---- appending ----
 
@@ -141,25 +163,27 @@ class SqliteLog:
     async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
         while not self._closed:
             try:
-                batch = await self._in_writer(drafts)
-            except DiskFull as full:
-                await self._wait_for_room(full)
+                batch, gone = await self._in_writer(drafts)
+            except DiskRefuses as refusal:
+                await self._wait_for_disk(refusal)
             except Exception:
                 self._on_fatal(Failure())
                 break
             else:
-                return self._committed(batch)
+                self._noticed(gone)
+                if gone:
+                    await self._back()  # if it is committed, then to what is on no disk
+                if batch is not None:
+                    self._taken()
+                    return self._committed(batch)
         # The process is about to exit: whether these are in the log, the next epoch will tell.
         return await Deferred()
 
-    def _in_writer(self, drafts: list[Draft]) -> Deferred[Batch]:
+    def _in_writer(self, drafts: list[Draft]) -> Deferred[Committed]:
         now = int(self._wall() * 1000)
-        return deferToThreadPool(self._reactor, self._writer, self._store.commit, drafts, now)
+        return self._write(self._file.commit, self._store, drafts, now)
 
     def _committed(self, batch: Batch) -> list[Outcome]:
-        if self.trouble:
-            self.trouble = ""
-            self._log.info("There is room on the disk again; posts are stored as usual")
         for draft, error in batch.poisoned:
             self.poisoned += 1
             self._log.failure(
@@ -169,11 +193,11 @@ class SqliteLog:
         self.window.extend(batch.entries)
         return batch.outcomes
 
-    async def _wait_for_room(self, full: DiskFull) -> None:
-        if not self.trouble:
-            self.trouble = "The disk of the log is full: posts wait until there is room."
+    async def _wait_for_disk(self, refusal: DiskRefuses) -> None:
+        if type(self._refused) is not type(refusal):
+            self._refused = refusal
             self._log.critical(
-                "{trouble} ({why}); trying again each second", trouble=self.trouble, why=str(full)
+                "{trouble} ({why}); trying again each second", trouble=self.trouble, why=refusal
             )
         self._retry = deferLater(self._reactor, RETRY_SECONDS)
         try:
@@ -182,6 +206,55 @@ class SqliteLog:
             return
         finally:
             self._retry = None
+
+    def _taken(self) -> None:
+        refused, self._refused = self._refused, None
+        if refused is not None:
+            self._log.info("{over}", over=refused.over)
+
+    # ---- the store's files ----
+
+    async def _look(self) -> None:
+        """Also while nobody posts: what is gone can be saved only while this process lives."""
+        gone = await self._write(self._file.gone)
+        if not self._closed:
+            self._noticed(gone)
+        if gone and not self._saved.startswith(_SAVED):
+            await self._rescue()
+
+    def _noticed(self, gone: str) -> None:
+        if gone == self._gone:
+            return
+        self._gone = gone
+        if gone:
+            self._log.critical("{trouble}", trouble=self.trouble)
+            return
+        self._saved = ""
+        self._log.info("The store's files are where they were; posts are stored as usual")
+        waiting, self._until_back = self._until_back, []
+        for back in waiting:
+            back.callback(None)
+
+    def _back(self) -> Deferred[None]:
+        """Fires when the files are where they were; never, once this log is closed."""
+        self._until_back.append(Deferred())
+        return self._until_back[-1]
+
+    async def _rescue(self) -> None:
+        try:
+            copy, is_whole = await self._write(self._file.rescue, self.epoch, self._store.head)
+        except apsw.Error as error:
+            saved = f"It could not be saved ({error}): do not end this master before that is mended."
+        else:
+            what = _WHOLE if is_whole else _TORN
+            saved = f"{_SAVED} {self._store.head:,} entries it had, in {copy}, which is {what}."
+        if saved != self._saved:
+            self._saved = saved
+            self._log.critical("{saved}", saved=saved)
+
+    def _write(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        """Do ``work`` in the writer's thread."""
+        return deferToThreadPool(self._reactor, self._writer, work, *args, **kwargs)
 
     # ---- reading ----
 
@@ -234,40 +307,3 @@ class SqliteLog:
                 yield connection
         finally:
             self._connections.append(connection)
-
-
-def _open(path: Path, files: Files, fresh_id: str) -> _Opened:
-    """:raises DiskFull: there is no room even for that."""
-    with _all_or_none(path, files) as connect:
-        connection = connect()
-        set_up_writer(connection)
-        migrate(connection, fresh_id)
-        log_id, epoch = take_epoch(connection)
-        store = SqliteStore(connection, epoch)
-        connections = [connect() for _ in range(READERS)]
-        for reader in connections:
-            set_up_reader(reader)
-        newest = sqlite_reads.last(connection, _PREFILL)
-        base = sqlite_reads.cursor_at(connection, store.head - len(newest))
-        return _Opened(log_id, epoch, store, connections, base, newest)
-
-
-@contextmanager
-def _all_or_none(path: Path, files: Files) -> Iterator[Callable[[], apsw.Connection]]:
-    """Makes connections; on an error all of them are closed."""
-    made: list[apsw.Connection] = []
-
-    def connect() -> apsw.Connection:
-        made.append(files.database(path))
-        return made[-1]
-
-    try:
-        yield connect
-    except BaseException as error:
-        full = isinstance(error, apsw.FullError) or any(is_disk_full(error, one) for one in made)
-        for connection in made:
-            with suppress(apsw.Error):  # it is closed all the same
-                connection.close()
-        if full:
-            raise DiskFull(str(error)) from error
-        raise

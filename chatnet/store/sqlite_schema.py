@@ -14,7 +14,9 @@ _STEPS = (
     CREATE TABLE log (
         id TEXT NOT NULL,
         epoch INTEGER NOT NULL,
-        head INTEGER NOT NULL
+        head INTEGER NOT NULL,
+        -- See StoreFile.checkpoint.
+        wal_follows INTEGER NOT NULL DEFAULT 0
     );
     CREATE TABLE entry (
         seq INTEGER PRIMARY KEY,
@@ -66,7 +68,8 @@ _STEPS = (
 
 _WRITER_CACHE_KIB = 64 * 1024
 _READER_CACHE_KIB = 8 * 1024
-_CHECKPOINT_PAGES = 4_000
+CHECKPOINT_PAGES = 4_000
+"""How long the WAL grows, in pages, before it is written back."""
 _BUSY_MS = 5_000
 
 
@@ -76,7 +79,7 @@ def set_up_writer(connection: apsw.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
-    connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+    connection.wal_autocheckpoint(CHECKPOINT_PAGES)
 
 
 def set_up_reader(connection: apsw.Connection) -> None:
@@ -104,7 +107,7 @@ def migrate(connection: apsw.Connection, fresh_id: str) -> None:
         connection.execute("DELETE FROM schema_version")
         connection.execute("INSERT INTO schema_version VALUES (?)", (len(_STEPS),))
         if connection.execute("SELECT count(*) FROM log").get == 0:
-            connection.execute("INSERT INTO log VALUES (?, 0, 0)", (fresh_id,))
+            connection.execute("INSERT INTO log (id, epoch, head) VALUES (?, 0, 0)", (fresh_id,))
 
 
 def take_epoch(connection: apsw.Connection) -> tuple[str, int]:

@@ -36,8 +36,25 @@ _KNOWN_USERS = 100_000
 """Of how many users the newest secret's seq is remembered; beyond it, forget them and look up again."""
 
 
-class DiskFull(Exception):
-    """There is no room to commit; nothing was. Transient."""
+class DiskRefuses(Exception):
+    """The disk takes nothing; nothing was committed. Transient.
+
+    ``why`` and ``until`` say it to the operator, and ``over`` that it has passed.
+    """
+
+    why = until = over = ""
+
+
+class DiskFull(DiskRefuses):
+    why = "The disk of the log is full"
+    until = "there is room"
+    over = "There is room on the disk again; posts are stored as usual"
+
+
+class DiskReadOnly(DiskRefuses):
+    why = "The file system of the log is read-only"
+    until = "it takes writes"
+    over = "The file system of the log takes writes again; posts are stored as usual"
 
 
 @dataclass(slots=True)

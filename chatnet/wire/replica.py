@@ -35,10 +35,13 @@ class Carried(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What the primary of ``epoch`` knows. Its successor takes over ``listen``, its address, HOST:PORT."""
+    """What the primary of ``epoch`` knows. Its successor takes over ``listen``, its address, HOST:PORT, and a
+    log that has reached ``head``.
+    """
 
     log: str
     epoch: int
+    head: int
     listen: str
     workers: list[Carried]
     replicas: list[MasterIdentity]

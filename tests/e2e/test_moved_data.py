@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from chatnet.store import sqlite_schema
 from chatnet.store.lease import FlockLease
 from chatnet.testing.processes import Cluster, Terminal, wait_until
 from chatnet.world import RealFiles
@@ -28,8 +29,8 @@ def hears(talk: tuple[Terminal, Terminal], text: str) -> None:
 
 
 def test_two_clusters_do_not_meddle(new_cluster: Callable[..., Cluster]) -> None:
-    """The first goes on in the place to which it was moved; its replicas neither take the second's lease nor
-    end its primary, however the first's ends: they say why they cannot stand by."""
+    """The first acknowledges nothing more: nobody would look for it where it is now. Its replicas neither
+    take the second's lease nor end its primary, however the first's ends: they say why they cannot."""
     first, second = new_cluster(), new_cluster()
     first.start()
     first.masters()
@@ -37,12 +38,11 @@ def test_two_clusters_do_not_meddle(new_cluster: Callable[..., Cluster]) -> None
     hears(old_talk, "before")
     moved = first.root / "moved"
     first.data.rename(moved)
-    hears(old_talk, "moved")
+    old_talk[1].type("moved")
     second.data = first.data
     second.start()
     masters, workers = second.masters(), second.workers(3)
     new_talk = chatting(second)
-    hears(old_talk, "both")
     hears(new_talk, "both")
 
     holder = FlockLease(RealFiles(), moved).holder()
@@ -54,6 +54,52 @@ def test_two_clusters_do_not_meddle(new_cluster: Callable[..., Cluster]) -> None
     assert second.masters() == masters
     assert [worker["pid"] for worker in second.workers(3)] == [worker["pid"] for worker in workers]
     assert second.status()["epoch"] == 1
+    assert "writer: moved" not in old_talk[0].lines.seen
+
+
+def test_a_directory_that_is_moved_back_goes_on(cluster: Cluster) -> None:
+    """What was posted meanwhile waits, and `status` says why; then all is as if nothing had been."""
+    talk = chatting(cluster)
+    hears(talk, "before")
+    moved = cluster.root / "moved"
+    token = ("--token-file", str(moved / "cluster.token"))
+    cluster.data.rename(moved)
+    talk[1].type("meanwhile")
+
+    def says() -> bool:
+        return (
+            "log.sqlite was removed, or moved away: nothing"
+            in cluster.run("chatnet", "status", "--master", cluster.address, *token)[1]
+        )
+
+    wait_until("status says it", says)
+    assert "writer: meanwhile" not in talk[0].lines.seen
+    moved.rename(cluster.data)
+    talk[0].expect("writer: meanwhile")
+    assert "trouble" not in cluster.status()
+    hears(talk, "after")
+
+
+def test_a_log_that_was_removed_is_saved_and_goes_on(cluster: Cluster) -> None:
+    """As docs/operations.md says: what the primary saved is put in place, and a replica goes on with it.
+    Nobody is thrown out, and nothing that was posted is lost."""
+    cluster.masters()
+    talk = chatting(cluster)
+    hears(talk, "before")
+    for path in cluster.data.glob("log.sqlite*"):
+        path.unlink()
+    talk[1].type("meanwhile")
+    wait_until("it is saved", lambda: "rescued-1-" in cluster.status().get("trouble", ""))
+    [saved] = cluster.data.glob("rescued-*.sqlite")
+    saved.rename(cluster.data / "log.sqlite")
+    code, output = cluster.run(
+        "chatnet", "stepdown", "--master", cluster.address, "--data", str(cluster.data)
+    )
+    assert code == 0, output
+    talk[0].expect("writer: meanwhile")
+    hears(talk, "after")
+    status = cluster.status()
+    assert ("trouble" in status, "warning" in status, status["epoch"]) == (False, False, 2)
 
 
 def test_a_directory_that_was_replaced_is_not_taken_over(cluster: Cluster) -> None:
@@ -61,6 +107,9 @@ def test_a_directory_that_was_replaced_is_not_taken_over(cluster: Cluster) -> No
     cluster.masters()
     cluster.data.rename(cluster.root / "moved")
     RealFiles().make_directory(cluster.data)
+    another = RealFiles().database(cluster.data / "log.sqlite")
+    sqlite_schema.migrate(another, "another log")
+    another.close()
     holder = FlockLease(RealFiles(), cluster.root / "moved").holder()
     assert holder is not None
     os.kill(holder.pid, signal.SIGKILL)

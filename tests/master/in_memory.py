@@ -254,7 +254,7 @@ class Master:
 
     def _state(self, replicas: list[MasterIdentity]) -> State:
         workers = [Carried(worker.identity, worker.load.sessions) for worker in self.registry.workers()]
-        return State("memory", EPOCH, "0.0.0.0:64480", workers, replicas, [])
+        return State("memory", EPOCH, 0, "0.0.0.0:64480", workers, replicas, [])
 
     def _up(self) -> None:
         self.ups += 1

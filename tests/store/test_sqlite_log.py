@@ -34,7 +34,7 @@ def results(deferred: Deferred[Any]) -> list[Any]:
     return found
 
 
-class Recorder:
+class Recorder(RealFiles):
     """Files whose databases remember every statement that was run."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Recorder:
         self.connections: list[apsw.Connection] = []
 
     def database(self, path: Path) -> apsw.Connection:
-        connection = RealFiles().database(path)
+        connection = super().database(path)
         self.connections.append(connection)
         connection.exec_trace = self._trace
         return connection

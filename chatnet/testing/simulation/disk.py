@@ -8,12 +8,16 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chatnet.world import FileStatus
+
 if TYPE_CHECKING:
     from chatnet.testing.simulation.process import SimProcess
     from chatnet.testing.simulation.simulation import Simulation
 
 SECTOR = 512
 """What a disk writes whole or not at all, in bytes."""
+OWNER = 1000
+"""Who owns all files, and runs all processes."""
 KEPT_OUTPUT = 64 * 1024
 """How much of a growing text file is kept, in bytes."""
 
@@ -85,7 +89,7 @@ class Disk:
     """The disk of the host ``name``.
 
     ``room`` is how many more bytes it takes, None for any number; ``sync_seconds`` is how long the threads
-    that use it wait for it; ``is_read_only`` refuses every change to small files. ``writes`` and ``syncs``
+    that use it wait for it; ``is_read_only`` refuses every change. ``writes`` and ``syncs``
     count what databases did.
     """
 
@@ -163,7 +167,33 @@ class Disk:
         for directory in list(self.locks):
             del self.locks[directory]
 
+    # ---- what is there ----
+
+    def status(self, path: Path) -> FileStatus | None:
+        """A database's is that of its real file; small files and directories are told apart by their path."""
+        if (real := Path(self.real(path))).exists():
+            found = os.stat(real)
+            size, written, mode = found.st_size, found.st_mtime_ns, 0o100600
+            return FileStatus(found.st_dev, found.st_ino, size, written, OWNER, mode)
+        if path in self._files:
+            return FileStatus(0, hash(path), len(self._files[path]), 0, OWNER, 0o100600)
+        if path in self._directories:
+            return FileStatus(0, hash(path), 0, 0, OWNER, 0o40700)
+        return None
+
     # ---- databases ----
+
+    def remove(self, path: Path) -> None:
+        """Somebody removes a database; who has it open goes on with it, and nobody else finds it."""
+        Path(self.real(path)).unlink(missing_ok=True)
+        self.images.pop(self.real(path), None)
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Somebody moves a database that is there to where none is."""
+        real, new = Path(self.real(path)), Path(self.real(to))
+        if real.exists() and not new.exists():
+            real.rename(new)
+            self.images[str(new)] = self.images.pop(str(real))
 
     def real(self, path: Path) -> str:
         """Where the database ``path`` of this disk really is."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from chatnet.testing.simulation.vfs import SimVFS
+from chatnet.world import FileStatus
 
 if TYPE_CHECKING:
     from chatnet.testing.simulation.disk import Disk
@@ -39,6 +40,12 @@ class SimFiles:
         self._appending: dict[int, Path] = {}
         self._connections: list[apsw.Connection] = []
         self._vfs: SimVFS | None = None
+
+    def status(self, path: Path) -> FileStatus | None:
+        return self._disk.status(self._absolute(path))
+
+    def is_read_only(self, directory: Path) -> bool:
+        return self._disk.is_read_only
 
     def make_directory(self, path: Path) -> None:
         self._disk.make_directory(self._absolute(path))

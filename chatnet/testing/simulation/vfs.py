@@ -34,13 +34,15 @@ class SimVFS(apsw.VFS):
     def change(self, growth: int) -> None:
         """A change to a file is about to be made, which makes it longer by ``growth``.
 
-        :raises apsw.IOError: the process is dead.
+        :raises apsw.IOError: the process is dead, or the disk takes no writes.
         :raises apsw.FullError: there is no room.
         """
         if self.writes_left is not None:
             if not self.writes_left:
                 raise apsw.IOError("the process is dead")
             self.writes_left -= 1
+        if self.disk.is_read_only:
+            raise apsw.IOError("the disk is read-only")
         if not self.disk.grow(growth):
             raise apsw.FullError("the disk is full")
         self.disk.writes += 1

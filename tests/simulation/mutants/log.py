@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import Poison
-from chatnet.store import Feed, Outcome, Refused, sqlite, sqlite_reads, sqlite_schema
+from chatnet.store import Feed, Outcome, Refused, sqlite_opening, sqlite_reads, sqlite_schema
 from chatnet.store.pages import take_page
 from chatnet.store.remote import RemoteLog
 from chatnet.store.sqlite import SqliteLog
@@ -104,7 +104,7 @@ def no_fsync(put: Put) -> None:
         real(connection)
         connection.execute("PRAGMA synchronous=OFF")
 
-    real = put(sqlite, "set_up_writer", set_up)
+    real = put(sqlite_opening, "set_up_writer", set_up)
 
 
 def stale_epoch_obeyed(put: Put) -> None:
@@ -121,7 +121,9 @@ def a_full_disk_refuses(put: Put) -> None:
 
     async def commit(self: SqliteLog, drafts: list[Draft]) -> list[Outcome]:
         try:
-            return self._committed(await self._in_writer(drafts))
+            batch, _ = await self._in_writer(drafts)
+            assert batch is not None
+            return self._committed(batch)
         except DiskFull:
             return [Refused(Poison.code, Poison.sentence) for _ in drafts]
 

@@ -18,7 +18,7 @@ from chatnet.master.registry import Worker
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replica as Attached
 from chatnet.master.replicas import Replicas
-from chatnet.store import sqlite
+from chatnet.store import sqlite_opening
 from chatnet.store.lease import Holder
 from chatnet.store.sqlite import SqliteLog
 from chatnet.wire.replica import Carried, MasterIdentity, State
@@ -51,7 +51,7 @@ def the_epoch_is_not_raised(put: Put) -> None:
             connection.execute("UPDATE log SET epoch = epoch - 1")
         return log_id, max(1, epoch - 1)
 
-    real = put(sqlite, "take_epoch", take_epoch)
+    real = put(sqlite_opening, "take_epoch", take_epoch)
 
 
 # ---- a stale registry ----

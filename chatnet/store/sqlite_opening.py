@@ -1,0 +1,166 @@
+"""Opening the embedded store: is it the log that it should be, and is it whole?
+
+Everything here runs in the writer's thread, and takes the same time however long the log is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry
+from chatnet.errors import CannotStart
+from chatnet.store import sqlite_reads
+from chatnet.store.sqlite_schema import migrate, set_up_reader, set_up_writer, take_epoch
+from chatnet.store.sqlite_store import DiskFull, DiskReadOnly, SqliteStore, is_disk_full
+from chatnet.store.store_file import Found, StoreFile
+from chatnet.world import Files
+
+READERS = 4
+"""How many connections for reading there are."""
+PREFILL = 10_000
+"""How many entries the window begins with: workers that come back find what they miss in memory."""
+
+RESTORE = "restore a backup (“Backup and restore” in docs/operations.md), or see what “chatnet check” finds"
+
+
+class LogMissing(Exception):
+    """The log that this cluster is known to have is not there; it may be put back."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What those who followed the log know of it: its id, an epoch that was begun, a seq that was reached."""
+
+    log_id: str
+    epoch: int
+    head: int
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open store; ``warning`` is what the operator should know about how it was found."""
+
+    log_id: str
+    epoch: int
+    store: SqliteStore
+    file: StoreFile
+    connections: list[apsw.Connection]
+    base: Cursor | None
+    newest: list[Entry]
+    warning: str
+
+
+def open_store(path: Path, files: Files, fresh_id: str, known: Known | None) -> Opened:
+    """Open the store, in a new epoch; a new one is made only if nothing is ``known`` of an old one.
+
+    :raises DiskRefuses: there is no room even for that, or nothing can be written. Transient.
+    :raises LogMissing: what is known is not there. Nothing was changed.
+    :raises CannotStart: it is another log, of a newer version, or damaged.
+    """
+    found = Found.at(path, files)
+    if known is not None and found.is_missing:
+        raise LogMissing(
+            f"{path} was removed, or moved away: the cluster's log is to be put back there, or what a master "
+            "saved of it (rescued-….sqlite); nobody begins another in its place"
+        )
+    with _all_or_none(path, files) as connect:
+        connection = connect()
+        if known is not None:
+            _recognize(connection, known, path)
+        set_up_writer(connection)
+        migrate(connection, fresh_id)
+        warning = _LOST_WAL.format(path=path) if found.lost_its_wal(connection) else ""
+        newest = _newest(connection, path)
+        log_id, epoch = take_epoch(connection)
+        file = StoreFile(path, files, connection)
+        if file.is_cut:
+            raise CannotStart(f"The store {path} is damaged: its end is missing. Then {RESTORE}.")
+        connections = [connect() for _ in range(READERS)]
+        for reader in connections:
+            set_up_reader(reader)
+        store = SqliteStore(connection, epoch)
+        base = sqlite_reads.cursor_at(connection, store.head - len(newest))
+        return Opened(log_id, epoch, store, file, connections, base, newest, warning)
+
+
+_LOST_WAL = (
+    "{path} was copied, or left, without its -wal file: the newest entries of that log are missing. If you "
+    "have that file, stop the cluster and put both in place; copies are made as “Backup and restore” says."
+)
+
+
+def _recognize(connection: apsw.Connection, known: Known, path: Path) -> None:
+    # What is not ours is not written back, either.
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    try:
+        log_id, epoch, head = next(connection.execute("SELECT id, epoch, head FROM log"))
+    except (apsw.SQLError, StopIteration):
+        log_id, epoch, head = "", 0, 0
+    if log_id != known.log_id:
+        raise CannotStart(f"The log in {path.parent} is not the cluster's: was the directory replaced?")
+    if epoch < known.epoch or head < known.head:
+        raise LogMissing(
+            f"{path} is an older copy: it ends at {head:,}, in epoch {epoch}, and the cluster's log had "
+            f"reached {known.head:,}, in epoch {known.epoch}. Put that back; or, to go on without what was "
+            "posted since, end all masters and workers and start a master"
+        )
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+
+
+def _newest(connection: apsw.Connection, path: Path) -> list[Entry]:
+    """The newest entries.
+
+    :raises CannotStart: they are not what they should be.
+    """
+    head: int = connection.execute("SELECT head FROM log").get
+    last: int = connection.execute("SELECT max(seq) FROM entry").get or 0
+    try:
+        newest = sqlite_reads.last(connection, PREFILL)
+    except UnicodeDecodeError:
+        newest = []
+    count = min(head, PREFILL)
+    dense = [entry.seq for entry in newest] == list(range(head - count + 1, head + 1))
+    if last != head or not dense or not all(map(_is_decoded, newest)):
+        raise CannotStart(
+            f"The store {path} is damaged: it should end at {head:,}, and its newest entries are not as they "
+            f"were written. Then {RESTORE}."
+        )
+    return newest
+
+
+def _is_decoded(entry: Entry) -> bool:
+    texts = (entry.kind, entry.user, entry.room, entry.text)
+    return (
+        isinstance(entry.time, int)
+        and isinstance(entry.key, bytes)
+        and all(isinstance(text, str) for text in texts)
+    )
+
+
+@contextmanager
+def _all_or_none(path: Path, files: Files) -> Iterator[Callable[[], apsw.Connection]]:
+    """Makes connections; on an error all of them are closed."""
+    made: list[apsw.Connection] = []
+
+    def connect() -> apsw.Connection:
+        made.append(files.database(path))
+        return made[-1]
+
+    try:
+        yield connect
+    except BaseException as error:
+        full = isinstance(error, apsw.FullError) or any(is_disk_full(error, one) for one in made)
+        for connection in made:
+            with suppress(apsw.Error):  # it is closed all the same
+                connection.close()
+        if full:
+            raise DiskFull(str(error)) from error
+        if isinstance(error, apsw.Error) and files.is_read_only(path.parent):
+            raise DiskReadOnly(str(error)) from error
+        raise

@@ -1,0 +1,197 @@
+"""The files of the embedded store, under its one writer: written back, watched, saved when they are gone.
+
+SQLite goes on with a file that was removed, moved or replaced: what it commits then is on no disk, or where
+nobody looks for it. So they are looked at after each commit, and before anybody hears of it.
+
+Everything here runs in the writer's thread.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+from twisted.logger import Logger
+
+from chatnet.entries import Draft
+from chatnet.store.sqlite_schema import CHECKPOINT_PAGES
+from chatnet.store.sqlite_store import Batch, DiskReadOnly, SqliteStore
+from chatnet.world import Files, FileStatus
+
+_WAL_HEADER, _FRAME_HEADER = 32, 24
+"""Of a -wal file, in bytes: https://www.sqlite.org/fileformat2.html#the_write_ahead_log"""
+
+
+class Committed(NamedTuple):
+    """A batch that was committed, or None; and what has become of the files: a sentence, or empty."""
+
+    batch: Batch | None
+    gone: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files as they are before the store is opened."""
+
+    main: FileStatus | None
+    wal: FileStatus | None
+
+    @classmethod
+    def at(cls, path: Path, files: Files) -> Found:
+        return cls(files.status(path), files.status(wal_of(path)))
+
+    @property
+    def is_missing(self) -> bool:
+        """Is there no store?"""
+        return self.main is None or not self.main.size
+
+    def lost_its_wal(self, connection: apsw.Connection) -> bool:
+        """Was the store copied, or left, without the -wal file in which its newest entries are?"""
+        return bool(connection.execute("SELECT wal_follows FROM log").get) and not (
+            self.wal and self.wal.size
+        )
+
+
+def wal_of(path: Path) -> Path:
+    """The file beside the database in which SQLite keeps what is not written back yet."""
+    return path.with_name(path.name + "-wal")
+
+
+class StoreFile:
+    """The files of an open store at ``path``; ``connection`` is its writer's.
+
+    ``is_cut``: the main file is shorter than it was written.
+    """
+
+    _log = Logger()
+
+    def __init__(self, path: Path, files: Files, connection: apsw.Connection) -> None:
+        self._path, self._wal_path = path, wal_of(path)
+        self._files = files
+        self._connection = connection
+        self._page_bytes: int = connection.execute("PRAGMA page_size").get
+        self._pages = 0
+        self._has_to_unmark = self._is_written_back = False
+        self._spoiled: FileStatus | None = None
+        connection.set_wal_hook(self._grown)  # instead of SQLite's own checkpoints
+        self.checkpoint()
+        self._main, self._wal = self._look()
+        pages: int = connection.execute("PRAGMA page_count").get
+        self.is_cut = self._is_written_back and self._main.size < pages * self._page_bytes
+        self._directory = files.status(path.parent)
+
+    # ---- committing ----
+
+    def commit(self, store: SqliteStore, drafts: list[Draft], now: int) -> Committed:
+        """See :meth:`SqliteStore.commit`. Nothing is committed to files that are gone.
+
+        :raises DiskReadOnly: nothing was committed; the same call may succeed later.
+        """
+        if gone := self.gone():  # a WAL that was cut off looks whole again once we have written to it
+            return Committed(None, gone)
+        try:
+            batch = store.commit(drafts, now)
+        except apsw.Error as error:
+            if self._files.is_read_only(self._path.parent):
+                raise DiskReadOnly(str(error)) from error
+            raise
+        if self._pages >= CHECKPOINT_PAGES or self._has_to_unmark:
+            self.checkpoint()
+        return Committed(batch, self.gone())
+
+    def checkpoint(self) -> None:
+        """Write the WAL back. What keeps it from that is met by the next commit, too.
+
+        Between two checkpoints the main file says that there is a WAL, and who reads through the WAL does not
+        find that said: so a copy of the main file alone can be told from one that is whole.
+        """
+        with suppress(apsw.Error):
+            self._mark(1)
+            self._has_to_unmark = True
+        with suppress(apsw.Error):
+            frames, written = self._connection.wal_checkpoint()
+            self._is_written_back = frames == written
+            self._mark(0)
+            self._has_to_unmark = False
+        with suppress(OSError):
+            self._main = self._files.status(self._path) or self._main
+
+    def _mark(self, follows: int) -> None:
+        self._connection.execute("UPDATE log SET wal_follows = ?", (follows,))
+
+    def _grown(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        self._pages = pages
+        return 0
+
+    # ---- watching ----
+
+    def gone(self) -> str:
+        """What has become of the files; empty while they are where, and as, we have them."""
+        try:
+            main, wal = self._files.status(self._path), self._files.status(self._wal_path)
+            if main is None or wal is None:
+                return f"{self._path if main is None else self._wal_path} was removed, or moved away"
+            if main.identity != self._main.identity or wal.identity != self._wal.identity:
+                return f"{self._path} was replaced by another file"
+            if wal.size < _WAL_HEADER + self._pages * (self._page_bytes + _FRAME_HEADER):
+                return f"{self._wal_path} was cut off"
+            if (main.size, main.written) != (self._main.size, self._main.written):
+                return self._written_over(main)
+        except OSError as error:
+            return f"{self._path} cannot be looked at ({error.strerror})"
+        return ""
+
+    def _look(self) -> tuple[FileStatus, FileStatus]:
+        main, wal = self._files.status(self._path), self._files.status(self._wal_path)
+        if main is None or wal is None:
+            raise apsw.CantOpenError("it was removed meanwhile")
+        return main, wal
+
+    def _written_over(self, main: FileStatus) -> str:
+        """Only our checkpoints write to the main file; but one of another program does no harm."""
+        if main != self._spoiled:
+            if self._is_sound():
+                self._main = main
+                self._log.warn("{path} was written by another program, and is whole", path=self._path)
+                return ""
+            self._spoiled = main
+        return f"{self._path} was written over by another program"
+
+    def _is_sound(self) -> bool:
+        try:
+            with closing(self._files.database(self._path)) as fresh:
+                return is_sound(fresh)
+        except apsw.Error:
+            return False
+
+    # ---- saving ----
+
+    def rescue(self, epoch: int, head: int) -> tuple[Path, bool]:
+        """Copy what our connection still has beside where it was: the copy, and whether it is whole.
+
+        :raises apsw.Error: it cannot be written.
+        """
+        name, directory = f"rescued-{epoch}-{head}.sqlite", self._path.parent
+        now = self._files.status(directory)
+        if now is None or self._directory is None or now.identity != self._directory.identity:
+            # Another directory, or none, is there: it is not ours to write in.
+            name, directory = f"{directory.name}.{name}", directory.parent
+        with closing(self._files.database(directory / name)) as copy:
+            with copy.backup("main", self._connection, "main") as backup:
+                backup.step()
+            copy.execute("PRAGMA journal_mode=DELETE")
+            return directory / name, is_sound(copy)
+
+
+def is_sound(connection: apsw.Connection) -> bool:
+    """Is the database whole, and the log without a gap? Reads all of it."""
+    try:
+        entries, newest, head = next(
+            connection.execute("SELECT count(*), coalesce(max(seq), 0), (SELECT head FROM log) FROM entry")
+        )
+        return bool(entries == newest == head) and connection.execute("PRAGMA quick_check").get == "ok"
+    except apsw.Error:
+        return False
