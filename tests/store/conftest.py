@@ -18,6 +18,7 @@ from chatnet.cursor import Cursor
 from chatnet.store.postgres import PostgresLog
 from chatnet.store.postgres_database import PostgresDatabases
 from chatnet.store.sqlite import SqliteLog
+from chatnet.store.sqlite_opening import Known
 from chatnet.testing.postgres import Server
 from chatnet.testing.simulation.database_server import Postgres
 from chatnet.testing.simulation.toys import Toys
@@ -87,8 +88,8 @@ class Disk:
         self._keys += 1
         return self._keys.to_bytes(size, "big")
 
-    def open(self) -> SqliteLog:
-        """Open the log, in its next epoch."""
+    def open(self, known: Known | None = None) -> SqliteLog:
+        """Open the log, in its next epoch; it must hold what is ``known``."""
         log: SqliteLog = now(
             SqliteLog.open(
                 self.path,
@@ -98,6 +99,7 @@ class Disk:
                 lambda: self.wall(),
                 self.entropy,
                 self.fatal.append,
+                known,
             )
         )
         self._opened.append(log)

@@ -291,16 +291,6 @@ def test_what_is_whole_is_not_doubted(disk: Any, data: Path, now: Callable[[Any]
         assert (again.window.head, again.warning) == (2, "")
 
 
-def open_known(disk: Any, now: Callable[[Any], Any], known: Known) -> Any:
-    from conftest import AtOnce  # type: ignore[import-not-found]
-
-    return now(
-        SqliteLog.open(
-            disk.path, disk.files, disk.reactor, AtOnce, disk.wall, disk.entropy, disk.fatal.append, known
-        )
-    )
-
-
 def test_a_known_log_must_be_there(disk: Any, data: Path, now: Callable[[Any], Any]) -> None:
     """Nothing is begun in its place, and nothing of an older copy, or of another log, is changed."""
     log = disk.open()
@@ -309,20 +299,21 @@ def test_a_known_log_must_be_there(disk: Any, data: Path, now: Callable[[Any], A
     now(log.append([post(1)]))
     disk.close()
     known = Known(log.log_id, 1, 2)
-    now(open_known(disk, now, known).close())
+    assert disk.open(known).window.head == 2
+    disk.close()
     before = older.read_bytes()
     disk.path = older
     with pytest.raises(LogMissing, match=r"an older copy: it ends at 1, in epoch 1"):
-        open_known(disk, now, known)
+        disk.open(known)
     with pytest.raises(CannotStart, match=r"is not the cluster's"):
-        open_known(disk, now, Known("another", 1, 1))
+        disk.open(Known("another", 1, 1))
     assert older.read_bytes() == before
     for empty in (False, True):
         disk.path = data.parent / f"nothing{empty}"
         if empty:
             disk.path.touch()
         with pytest.raises(LogMissing, match="was removed, or moved away"):
-            open_known(disk, now, known)
+            disk.open(known)
         assert disk.path.exists() == empty
 
 
