@@ -186,7 +186,7 @@ class EmbeddedStore:
             self._refuse_another(directory)
 
     def _refuse_another(self, locked: FileStatus | None) -> None:
-            raise CannotStart(f"{self._data} was replaced by another; this master does not wait for it.")
+        """:raises CannotStart: the directory is not the one that we locked: another may command there."""
         now = self._world.files.status(self._data)
         if now is None or locked is None or now.identity != locked.identity:
             raise CannotStart(f"{self._data} was replaced by another one; this master waits no more.")
