@@ -14,6 +14,7 @@ link        an AMP connection: bounded, pinged, never closed by one bad request
 pulse       pings links, and notices those that fall silent
 gate        the proof of the token by which a link between processes begins
 outbox      what is to be sent on a connection, flushed once per reactor turn
+lanes       work of which only so much is done at a time, in turn
 store/      the log and the lease; the window and the reader
 supervisor  the processes that we start: when to start them again
 stdio       the streams that a process is started with

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import NamedTuple
 
 MASTER_PORT = 64480
@@ -56,3 +57,23 @@ def parse_masters(text: str) -> list[Address]:
     if not masters:
         raise ValueError("No master is named: write HOST[:PORT].")
     return masters
+
+
+def plain(host: str) -> str:
+    """A literal as it is usually written: an IPv4 address that came as IPv6 as itself."""
+    literal = _literal(host)
+    return host if literal is None else str(literal)
+
+
+def is_loopback(host: str) -> bool:
+    """Is this literal address one of a machine's own?"""
+    literal = _literal(host)
+    return literal is not None and literal.is_loopback
+
+
+def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        literal = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return getattr(literal, "ipv4_mapped", None) or literal

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
+from chatnet.lanes import Lane, Visitor
 from chatnet.link import Link, Locator
 from chatnet.store import PAGE_BYTES, Log, Outcome
 from chatnet.store.pages import part_of
@@ -34,8 +35,16 @@ from chatnet.wire.log import (
     ReadSnapshot,
 )
 
+MOST_READS = 32
+"""How many reads of one worker may be under way for those who log in, and as many for pages: as many as a
+worker asks for. What is more waits."""
+MOST_WAITING = 1_000
+"""How many may wait. A worker that asks for more is wrong, and its link is closed."""
 RUN_UP = 2_000
 """How many entries before the head a fresh worker is given: its window takes the reconnects of clients."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -97,6 +106,8 @@ class LogServer(Locator):
         self._clock = clock
         self._reader: Reader | None = None
         self._follows = 0
+        self._visitor = Visitor("")
+        self._logins, self._pages = Lane(MOST_READS), Lane(MOST_READS)
 
     @Append.responder
     def append(self, drafts: list[Draft]) -> Deferred[dict[str, Any]]:
@@ -121,54 +132,70 @@ class LogServer(Locator):
 
     async def _start(self, cursor: Cursor | None) -> Cursor:
         if cursor is not None:
-            await verify(self._store, cursor)
+            await self._read(self._logins, verify, self._store, cursor)
             return cursor
         # The beginning is there in any case.
-        start = await cursor_at(self._store, max(0, self._store.window.head - RUN_UP))
+        seq = max(0, self._store.window.head - RUN_UP)
+        start = await self._read(self._logins, cursor_at, self._store, seq)
         return start or Cursor.beginning(self._store.log_id)
 
     @ReadHead.responder
     async def read_head(self) -> dict[str, Any]:
-        return {"head": await self._store.head()}
+        return {"head": await self._read(self._logins, self._store.head)}
 
     @ReadCursor.responder
     async def read_cursor(self, seq: int) -> dict[str, Any]:
-        return {"cursor": await self._store.cursor_at(seq)}
+        return {"cursor": await self._read(self._logins, self._store.cursor_at, seq)}
 
     @ReadSnapshot.responder
     async def read_snapshot(self, user: str, after: int, upto: int, skip: int) -> dict[str, Any]:
-        return {"snapshot": part_of(await self._store.snapshot(user, after, upto), skip)}
+        return {
+            "snapshot": part_of(await self._read(self._logins, self._store.snapshot, user, after, upto), skip)
+        }
 
     @ReadAccount.responder
     async def read_account(self, user: str) -> dict[str, Any]:
-        return {"account": await self._store.account(user)}
+        return {"account": await self._read(self._logins, self._store.account, user)}
 
     @ReadNewest.responder
     async def read_newest(self, user: str, upto: int) -> dict[str, Any]:
-        return {"posts": await self._store.newest(user, upto)}
+        return {"posts": await self._read(self._pages, self._store.newest, user, upto)}
 
     @ReadFeed.responder
     async def read_feed(self, user: str, after: int, upto: int) -> dict[str, Any]:
-        return {"feed": await self._store.feed(user, after, upto)}
+        return {"feed": await self._read(self._pages, self._store.feed, user, after, upto)}
 
     @ReadHistory.responder
     async def read_history(self, room: str, before: int | None) -> dict[str, Any]:
-        return {"posts": await self._store.history(room, before)}
+        return {"posts": await self._read(self._pages, self._store.history, room, before)}
 
     @ReadRooms.responder
     async def read_rooms(self, prefix: str, after: str) -> dict[str, Any]:
-        return {"rooms": await self._store.rooms(prefix, after)}
+        return {"rooms": await self._read(self._pages, self._store.rooms, prefix, after)}
+
+    async def _read(
+        self, lane: Lane, read: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if lane.waiting >= MOST_WAITING:
+            self._log.error("{peer} asks for more than a worker may; closing", peer=self.link.peer())
+            self.link.abort()
+        return await lane.run(self._visitor, read, *args, **kwargs)
 
     # ---- the link ----
 
     def lost(self, reason: Failure) -> None:
+        self._visitor.leave()
         self._stop_reading()
 
     def filled(self) -> None:
+        for lane in (self._logins, self._pages):
+            lane.hold()
         if self._reader is not None:
             self._reader.full()
 
     def drained(self) -> None:
+        for lane in (self._logins, self._pages):
+            lane.release()
         if self._reader is not None:
             self._reader.drained()
 

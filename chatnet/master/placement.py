@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import random
 from collections import deque
 from collections.abc import Mapping
 
-from chatnet.addresses import Address
+from chatnet.addresses import Address, is_loopback, plain
 from chatnet.wire.cluster import WorkerIdentity
 
 RECENT = 2.0
@@ -54,24 +53,5 @@ def address_for_clients(identity: WorkerIdentity, peer: str, here: str, reached:
     if identity.advertise:
         return address
     if identity.host == here or is_loopback(peer):
-        return Address(_plain(reached), address.port)
-    return Address(_plain(peer), address.port)
-
-
-def _plain(host: str) -> str:
-    literal = _literal(host)
-    return host if literal is None else str(literal)
-
-
-def is_loopback(host: str) -> bool:
-    """Is this literal address one of a machine's own?"""
-    literal = _literal(host)
-    return literal is not None and literal.is_loopback
-
-
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        literal = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return getattr(literal, "ipv4_mapped", None) or literal
+        return Address(plain(reached), address.port)
+    return Address(plain(peer), address.port)

@@ -20,8 +20,11 @@ from chatnet.store.database import Database, Databases, LeaseRow
 from chatnet.store.follower import Follower
 from chatnet.store.window import Window
 
-READERS = 3
-"""How many reader threads there are."""
+LOGIN_READERS, PAGE_READERS = 1, 2
+"""How many reader threads there are for those who log in, and for all who read pages.
+
+Each has its own, so that nobody who reads much keeps others out.
+"""
 
 _MAX_DRAFTS, _MAX_BYTES = 1_000, 1024 * 1024
 """Of a batch. The answer must fit the buffers of the sockets: if the database waited for us to take it, so
@@ -42,13 +45,13 @@ class PostgresLog:
         self,
         wall: Callable[[], float],
         pools: Sequence[ThreadPool],
-        askers: tuple[Asker, Asker, Asker],
+        askers: tuple[Asker, Asker, Asker, Asker],
         follower: Follower,
         trouble: Trouble,
     ) -> None:
         self._wall, self._pools, self._follower, self._trouble = wall, pools, follower, trouble
         self._askers = askers
-        self._writer, self._reader, _ = askers
+        self._writer, self._logins, self._pages, _ = askers
         self.window: Window = follower.window
         self.poisoned = 0
         self._appender = Appender(self._commit, _MAX_DRAFTS, _MAX_BYTES)
@@ -78,15 +81,20 @@ class PostgresLog:
             return databases.connect(url)
 
         trouble = Trouble()
-        pools = threads(1, "log writer"), threads(READERS, "log reader"), threads(2, "log follower")
+        pools = (
+            threads(1, "log writer"),
+            threads(LOGIN_READERS, "log reader"),
+            threads(PAGE_READERS, "page reader"),
+            threads(2, "log follower"),
+        )
         for pool in pools:
             pool.start()
-        writer, reader, looker = (
+        writer, logins, pages, looker = (
             Asker(reactor, pool, connect, chance, trouble, size)
-            for pool, size in zip(pools, (1, READERS, 1), strict=True)
+            for pool, size in zip(pools, (1, LOGIN_READERS, PAGE_READERS, 1), strict=True)
         )
         follower = Follower(reactor, looker, trouble, entropy, on_rewound)
-        log = cls(wall, pools, (writer, reader, looker), follower, trouble)
+        log = cls(wall, pools, (writer, logins, pages, looker), follower, trouble)
         try:
             await follower.open()
         except BaseException:
@@ -149,30 +157,30 @@ class PostgresLog:
 
         :raises Unavailable: the database is away.
         """
-        return await self._reader.ask_once(lambda database: database.lease())
+        return await self._logins.ask_once(lambda database: database.lease())
 
     # ---- reading ----
 
     async def head(self) -> int:
-        return await self._reader.ask(lambda database: database.head())
+        return await self._logins.ask(lambda database: database.head())
 
     async def cursor_at(self, seq: int) -> Cursor | None:
-        return await self._reader.ask(lambda database: database.cursor_at(seq))
+        return await self._logins.ask(lambda database: database.cursor_at(seq))
 
     async def account(self, user: str) -> Account | None:
-        return await self._reader.ask(lambda database: database.account(user))
+        return await self._logins.ask(lambda database: database.account(user))
 
     async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
-        return await self._reader.ask(lambda database: database.snapshot(user, after, upto))
+        return await self._logins.ask(lambda database: database.snapshot(user, after, upto))
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self._reader.ask(lambda database: database.newest(user, upto))
+        return await self._pages.ask(lambda database: database.newest(user, upto))
 
     async def feed(self, user: str, after: int, upto: int) -> Feed:
-        return await self._reader.ask(lambda database: database.feed(user, after, upto))
+        return await self._pages.ask(lambda database: database.feed(user, after, upto))
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self._reader.ask(lambda database: database.history(room, before))
+        return await self._pages.ask(lambda database: database.history(room, before))
 
     async def rooms(self, prefix: str, after: str) -> Rooms:
-        return await self._reader.ask(lambda database: database.rooms(prefix, after))
+        return await self._pages.ask(lambda database: database.rooms(prefix, after))

@@ -98,6 +98,11 @@ class Reader:
     def live(self) -> bool:
         return isinstance(self._state, Live)
 
+    @property
+    def is_behind(self) -> bool:
+        """Is it catching up?"""
+        return isinstance(self._state, Behind)
+
     def start(self) -> None:
         """Begin. On a transport that is full already, call :meth:`full` before; it begins when drained."""
         if isinstance(self._state, Idle):

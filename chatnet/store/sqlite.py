@@ -24,7 +24,7 @@ from chatnet.errors import CannotStart
 from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot, sqlite_reads
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
-from chatnet.store.sqlite_opening import READERS, RESTORE, Known, Opened, open_store
+from chatnet.store.sqlite_opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
 from chatnet.store.sqlite_store import Batch, DiskRefuses
 from chatnet.store.store_file import Committed
 from chatnet.store.window import Window
@@ -61,11 +61,12 @@ class SqliteLog:
         wall: Callable[[], float],
         on_fatal: Callable[[Failure], None],
         writer: ThreadPool,
-        readers: ThreadPool,
+        readers: tuple[ThreadPool, ThreadPool],
         opened: Opened,
     ) -> None:
         self._reactor, self._wall, self._on_fatal = reactor, wall, on_fatal
         self._writer, self._readers = writer, readers
+        self._logins, self._pages = readers
         self._store, self._file, self._connections = opened.store, opened.file, opened.connections
         self.log_id, self.epoch = opened.log_id, opened.epoch
         self.window = Window(opened.log_id, opened.base)
@@ -108,16 +109,17 @@ class SqliteLog:
         :raises DiskRefuses: likewise, until the disk takes something.
         :raises LogMissing: likewise, until it is put back.
         """
-        writer, readers = threads(1, "log writer"), threads(READERS, "log reader")
-        writer.start()
-        readers.start()
+        writer = threads(1, "log writer")
+        readers = threads(LOGIN_READERS, "log reader"), threads(PAGE_READERS, "page reader")
+        for pool in (writer, *readers):
+            pool.start()
         try:
             opened = await deferToThreadPool(
                 reactor, writer, open_store, path, files, entropy(16).hex(), known
             )
         except BaseException as error:
-            writer.stop()
-            readers.stop()
+            for pool in (writer, *readers):
+                pool.stop()
             if isinstance(error, apsw.Error):
                 raise CannotStart(f"The store {path} cannot be opened: {error}. Then {RESTORE}.") from error
             if isinstance(error, OSError):
@@ -135,7 +137,8 @@ class SqliteLog:
         self._looking.stop()
         if self._retry is not None:
             self._retry.cancel()
-        self._readers.stop()
+        for readers in self._readers:
+            readers.stop()
         for connection in self._connections:
             connection.close()
         await deferToThreadPool(self._reactor, self._writer, self._store.close)
@@ -262,41 +265,45 @@ class SqliteLog:
         return self.window.head
 
     async def cursor_at(self, seq: int) -> Cursor | None:
-        return await self._read(sqlite_reads.cursor_at, seq)
+        return await self._read(self._logins, sqlite_reads.cursor_at, seq)
 
     async def page(self, after: int, upto: int) -> list[Entry]:
         """The first page of all entries behind ``after``: from the window, if it holds them."""
         if self.window.holds(after):
             rest = self.window.after(after, min(PAGE_ENTRIES, max(0, upto - after)))
             return take_page(rest)[0]
-        return await self._read(sqlite_reads.page, after, upto)
+        return await self._read(self._logins, sqlite_reads.page, after, upto)
 
     async def account(self, user: str) -> Account | None:
-        return await self._read(sqlite_reads.account, user)
+        return await self._read(self._logins, sqlite_reads.account, user)
 
     async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
-        return await self._read(sqlite_reads.snapshot, user, after, upto)
+        return await self._read(self._logins, sqlite_reads.snapshot, user, after, upto)
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self._read(sqlite_reads.newest, user, upto)
+        return await self._read(self._pages, sqlite_reads.newest, user, upto)
 
     async def feed(self, user: str, after: int, upto: int) -> Feed:
-        return await self._read(sqlite_reads.feed, user, after, upto)
+        return await self._read(self._pages, sqlite_reads.feed, user, after, upto)
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self._read(sqlite_reads.history, room, before)
+        return await self._read(self._pages, sqlite_reads.history, room, before)
 
     async def rooms(self, prefix: str, after: str) -> Rooms:
-        return await self._read(sqlite_reads.rooms, prefix, after)
+        return await self._read(self._pages, sqlite_reads.rooms, prefix, after)
 
     def _read(
-        self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+        self,
+        readers: ThreadPool,
+        read: Callable[Concatenate[apsw.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> Deferred[T]:
         def in_thread() -> T:
             with self._moment() as connection:
                 return read(connection, *args, **kwargs)
 
-        return deferToThreadPool(self._reactor, self._readers, in_thread)
+        return deferToThreadPool(self._reactor, readers, in_thread)
 
     @contextmanager
     def _moment(self) -> Iterator[apsw.Connection]:

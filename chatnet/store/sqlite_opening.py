@@ -21,8 +21,11 @@ from chatnet.store.sqlite_store import DiskFull, DiskReadOnly, SqliteStore, is_d
 from chatnet.store.store_file import Found, StoreFile
 from chatnet.world import Files
 
-READERS = 4
-"""How many connections for reading there are."""
+LOGIN_READERS, PAGE_READERS = 2, 2
+"""How many threads, each with a connection, read for those who log in or follow, and for all who read pages.
+
+Each has its own, so that nobody who reads much keeps others out.
+"""
 PREFILL = 10_000
 """How many entries the window begins with: workers that come back find what they miss in memory."""
 
@@ -81,7 +84,7 @@ def open_store(path: Path, files: Files, fresh_id: str, known: Known | None) -> 
         file = StoreFile(path, files, connection)
         if file.is_cut:
             raise CannotStart(f"The store {path} is damaged: its end is missing. Then {RESTORE}.")
-        connections = [connect() for _ in range(READERS)]
+        connections = [connect() for _ in range(LOGIN_READERS + PAGE_READERS)]
         for reader in connections:
             set_up_reader(reader)
         store = SqliteStore(connection, epoch)

@@ -9,10 +9,13 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from chatnet.addresses import is_loopback
 from chatnet.auth import Token
 from chatnet.errors import BadTicket, ChatnetError, NotAllowed, WrongSecret
 from chatnet.gate import PROOF_SECONDS, check_version
+from chatnet.lanes import Lane, Visitor
 from chatnet.link import Link, Locator
+from chatnet.names import fold_name
 from chatnet.store import Log
 from chatnet.wire import session as wire
 from chatnet.worker.logins import Logins
@@ -32,6 +35,7 @@ class Door(Locator):
         self._sessions = sessions
         self._logins = logins
         self._token = token
+        self._visitor = Visitor("")
 
     def connected(self, link: Link) -> None:
         super().connected(link)
@@ -39,14 +43,17 @@ class Door(Locator):
 
     def lost(self, reason: Failure) -> None:
         self._gone = True
+        self._visitor.leave()
         self._stop_waiting()
 
     @wire.Login.responder
     async def login(self, version: int, name: str, secret: bytes, new: int) -> dict[str, Any]:
         check_version(version)
         with self._attempt("Login"):
+            user = fold_name(name)
             address = getattr(self.link.transport.getPeer(), "host", "")
-            user, secret_seq = await self._logins.login(name, secret, bool(new), address)
+            self._visitor = Visitor(user if is_loopback(address) else address)
+            secret_seq = await self._logins.login(user, secret, bool(new), address, self._visitor)
             await self._let_in(user, secret_seq, WrongSecret.of(name=user))
             ticket = self._sessions.ticket(user, secret_seq)
             return {"name": user, "ticket": ticket, "log": self._sessions.log.log_id}
@@ -56,6 +63,7 @@ class Door(Locator):
         check_version(version)
         with self._attempt("Resume"):
             user, secret_seq = self._token.check_ticket(self._sessions.log.log_id, ticket)
+            self._visitor = Visitor(user)
             await self._let_in(user, secret_seq, BadTicket(BadTicket.sentence))
             return {"name": user, "log": self._sessions.log.log_id}
 
@@ -79,7 +87,7 @@ class Door(Locator):
         :raises TryLater: the user has too many sessions here.
         """
         sessions = self._sessions
-        resident, newest = await arrive(sessions.log, sessions.router, user)
+        resident, newest = await arrive(sessions.log, sessions.router, user, sessions.logins, self._visitor)
         try:
             if by != newest:
                 raise wrong
@@ -102,7 +110,7 @@ class Door(Locator):
             self._deadline = None
 
 
-async def arrive(log: Log, router: Router, user: str) -> tuple[Resident, int]:
+async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visitor) -> tuple[Resident, int]:
     """One more session of ``user``; and the seq of their newest secret, as of the window's head or later.
 
     The memberships are read as they stood at some seq that the window still holds, brought to its head and
@@ -112,7 +120,7 @@ async def arrive(log: Log, router: Router, user: str) -> tuple[Resident, int]:
     while True:
         # What the window holds is all that sessions see through memberships; the log filters what is older.
         since = window.start - 1
-        snapshot = await log.snapshot(user, since, window.head)
+        snapshot = await lane.run(visitor, log.snapshot, user, since, window.head)
         if window.holds(snapshot.at):
             behind = window.after(snapshot.at)
             secrets = [entry.seq for entry in behind if entry.kind == "secret" and entry.user == user]

@@ -12,6 +12,7 @@ from chatnet.link import Link
 from chatnet.store import Log
 from chatnet.store.reader import Reader
 from chatnet.worker.router import Resident, Router, delivery
+from chatnet.worker.turns import Turns
 
 NEAR = 1000
 """How many entries of the window a session is handed in one turn, in order to go live."""
@@ -23,15 +24,18 @@ class Listening:
     When the client does not read, nothing is queued: what it missed is read from the log once it does.
     """
 
-    __slots__ = ("_link", "_log", "_reader", "_resident", "_router")
+    __slots__ = ("_link", "_log", "_reader", "_resident", "_router", "_turns")
 
     _logger = Logger()
 
-    def __init__(self, cursor: int, log: Log, router: Router, resident: Resident, link: Link) -> None:
+    def __init__(
+        self, cursor: int, log: Log, router: Router, resident: Resident, link: Link, turns: Turns
+    ) -> None:
         self._log = log
         self._router = router
         self._resident = resident
         self._link = link
+        self._turns = turns
         self._reader = Reader(cursor, log.window, self, NEAR)
         if link.full:
             self._reader.full()
@@ -60,8 +64,11 @@ class Listening:
     # ---- the reader's sink ----
 
     async def read(self, after: int, upto: int) -> tuple[list[Entry], int]:
-        feed = await self._log.feed(self._resident.user, after, upto)
-        return feed.posts, feed.cursor
+        async with self._turns:
+            if not self._reader.is_behind:  # by now, nobody wants it
+                return [], upto
+            feed = await self._turns.read(self._log.feed, self._resident.user, after, upto)
+            return feed.posts, feed.cursor
 
     def take(self, entries: list[Entry]) -> None:
         posts = [entry for entry in entries if entry.kind == "post" and self._may_see(entry)]

@@ -15,7 +15,7 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.credentials import is_password, matches, may_match, random_credential
 from chatnet.entries import KEY_BYTES, Draft
 from chatnet.errors import REFUSALS, NameTaken, NoSuchUser, Refusal, TryLater, WrongSecret
-from chatnet.names import fold_name
+from chatnet.lanes import Lane, Visitor
 from chatnet.store import Account, Log, Refused
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
@@ -137,49 +137,51 @@ class Logins:
     def __init__(
         self,
         log: Log,
+        lane: Lane,
         hashing: Hashing,
         entropy: Callable[[int], bytes],
         clock: IReactorTime,
         monotonic: Callable[[], float],
     ) -> None:
         self._log = log
+        self._lane = lane
         self._hashing = hashing
         self._entropy = entropy
         self._clock = clock
         self._monotonic = monotonic
         self._failures = Failures()
 
-    async def login(self, name: str, secret: bytes, new: bool, address: str) -> tuple[str, int]:
-        """The name as the cluster spells it, and the seq of the entry that set its secret.
+    async def login(self, user: str, secret: bytes, new: bool, address: str, visitor: Visitor) -> int:
+        """The seq of the entry that set the secret of ``user``, which is this one.
 
         A name that is free is registered if it is to be ``new``.
 
-        :raises BadName: it is none. :raises BadSecret: it cannot be registered.
+        :raises BadSecret: it cannot be registered.
         :raises NoSuchUser: it is free, and not to be registered.
         :raises WrongSecret: it is taken. :raises TryLater: too many attempts.
         """
-        user = fold_name(name)
         wait = self._failures.wait(self._monotonic(), user, address)
         if wait:
             await deferLater(self._clock, wait)
-        account = await self._log.account(user)
+        account = await self._lane.run(visitor, self._log.account, user)
         if account is None:
             if not new:
                 raise NoSuchUser.of(name=user)
-            account = await self._register(user, secret)
+            account = await self._register(user, secret, visitor)
         if not await self._hashing.matches(account.credential, secret):
             self._failures.failed(self._monotonic(), user, address)
             raise WrongSecret.of(name=user)
         self._failures.succeeded(user)
-        return user, account.secret_seq
+        return account.secret_seq
 
-    async def _register(self, user: str, secret: bytes) -> Account:
+    async def _register(self, user: str, secret: bytes, visitor: Visitor) -> Account:
         credential = random_credential(secret)
         draft = Draft("register", user, user, credential, self._entropy(KEY_BYTES))
         [outcome] = await self._log.append((draft,))
         if not isinstance(outcome, Refused):
             return Account(credential, outcome)
-        account = await self._log.account(user) if outcome.code == NameTaken.code else None
+        taken = outcome.code == NameTaken.code
+        account = await self._lane.run(visitor, self._log.account, user) if taken else None
         if account is None:
             raise refusal(outcome)
         return account  # somebody was faster, perhaps this client itself

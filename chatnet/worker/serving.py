@@ -34,7 +34,7 @@ class Serving:
         self._token = token
         self._router = router
         self._sessions = Sessions(store.log, router, hashing, token, rate, reactor, monotonic)
-        self._logins = Logins(store.log, hashing, entropy, reactor, monotonic)
+        self._logins = Logins(store.log, self._sessions.logins, hashing, entropy, reactor, monotonic)
         self._shedding = Shedding(self._sessions, reactor)
         store.log.window.watch(router.apply)
         store.log.window.watch(self._sessions.users.apply)

@@ -15,6 +15,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Kind
 from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
 from chatnet.form import check_text
+from chatnet.lanes import Lane
 from chatnet.link import PING, Locator
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
 from chatnet.store import Log, Outcome, Refused
@@ -28,6 +29,8 @@ from chatnet.worker.router import Resident, Router
 from chatnet.worker.turns import Turns
 from chatnet.worker.users import Users
 
+MOST_READS = 32
+"""How many reads of a worker may be under way at the log for those who log in, and as many for sessions."""
 CLOSE_SECONDS = 5.0
 """How long the client of a session that was ended may take to read why, until it is cut off."""
 NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
@@ -40,6 +43,8 @@ class Sessions:
 
     ``open`` are those there are now, the oldest first; ``posts`` were taken; ``poison`` is how many drafts
     were refused as such. ``rate`` is how many drafts a second each may append in the long run; 0: no limit.
+    Reads of ``logins`` have a lane of their own beside the ``pages`` of sessions: whoever reads much keeps
+    nobody out.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Sessions:
         self.monotonic = monotonic
         self._token = token
         self.users = Users()
+        self.logins, self.pages = Lane(MOST_READS), Lane(MOST_READS)
         self.open: dict[Session, None] = {}
         self.posts = 0
         self.poison = 0
@@ -120,7 +126,7 @@ class Session(Locator):
 
     async def _new_secret(self, key: bytes, old: bytes, password: bytes) -> Draft:
         user, hashing = self._resident.user, self._sessions.hashing
-        account = await self._sessions.log.account(user)
+        account = await self._turn().read(self._sessions.log.account, user)
         if account is None:
             raise NoSuchUser.of(name=user)
         by = account.secret_seq
@@ -213,7 +219,8 @@ class Session(Locator):
     async def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
         async with self._turn():
             await self._own_drafts_followed()
-            rooms = await self._sessions.log.rooms(_beginning(fold_prefix(prefix)), _beginning(after))
+            log, prefix, after = self._sessions.log, _beginning(fold_prefix(prefix)), _beginning(after)
+            rooms = await self._turn().read(log.rooms, prefix, after)
         joined = [room for room in rooms.names if self._resident.memberships.has(room)]
         return {"rooms": rooms.names, "joined": joined, "more": int(rooms.more)}
 
@@ -221,7 +228,7 @@ class Session(Locator):
     async def history(self, room: str, before: int | None) -> dict[str, Any]:
         room = fold_room(room)
         async with self._turn():
-            return {"posts": await self._sessions.log.history(room, before)}
+            return {"posts": await self._turn().read(self._sessions.log.history, room, before)}
 
     @wire.Chat.responder
     async def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
@@ -233,12 +240,13 @@ class Session(Locator):
             await self._own_drafts_followed()
             if start is None:
                 start = log.window.cursor
-                posts = await log.newest(self._resident.user, start.seq)
+                posts = await self._turn().read(log.newest, self._resident.user, start.seq)
             else:
-                await verify(log, start)
+                await self._turn().read(verify, log, start)
         # A later Chat or Unchat, and the connection's end, have the last word.
         if mine == self._chats:
-            self._listening = Listening(start.seq, log, self._sessions.router, self._resident, self.link)
+            router, turns = self._sessions.router, self._turn()
+            self._listening = Listening(start.seq, log, router, self._resident, self.link, turns)
             self._listening.start(self._sessions.clock)
         return {"posts": posts, "cursor": start.seq, "check": start.check}
 
@@ -249,7 +257,8 @@ class Session(Locator):
 
     def _turn(self) -> Turns:
         if self._turns is None:
-            self._turns = Turns(self.link, self._sessions.clock)
+            shared = self._sessions
+            self._turns = Turns(self.link, shared.clock, shared.pages, self._resident.user)
         return self._turns
 
     async def _own_drafts_followed(self) -> None:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from chatnet.lanes import Lane, Visitor
 from chatnet.link import Link
 
 MOST_WAITING = 16
 """How many reads may wait before the connection is not read any more."""
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 class Turns:
     """``async with turns:`` around a read: reads take turns, in the order in which they came.
+
+    In its turn each goes to the log by :meth:`read`, through the ``lane`` of all sessions, where users take
+    turns.
 
     None begins while the client does not read the answers to those before it, for then this one's would
     wait in our memory.
     """
 
-    __slots__ = ("_busy", "_clock", "_holding", "_link", "_waiting")
+    __slots__ = ("_busy", "_clock", "_holding", "_lane", "_link", "_visitor", "_waiting")
 
-    def __init__(self, link: Link, clock: IReactorTime) -> None:
+    def __init__(self, link: Link, clock: IReactorTime, lane: Lane, user: str) -> None:
+        self._lane = lane
+        self._visitor = Visitor(user)
         self._link = link
         self._clock = clock
         self._busy = False
@@ -44,6 +56,10 @@ class Turns:
             # Not in this turn of the reactor: the answer must go out first, and may find the link full.
             self._clock.callLater(0, self.go_on)
 
+    async def read(self, read: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the log answers; never, if the session is gone before it is asked."""
+        return await self._lane.run(self._visitor, read, *args, **kwargs)
+
     def go_on(self) -> None:
         """The next may begin, if the link has room."""
         if self._waiting and not self._busy and not self._link.full:
@@ -57,3 +73,4 @@ class Turns:
     def stop(self) -> None:
         """The session is gone: nobody waits for an answer."""
         self._waiting.clear()
+        self._visitor.leave()

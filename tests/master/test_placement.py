@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.master.placement import RECENT, Placement, address_for_clients, is_loopback
+from chatnet.addresses import is_loopback
+from chatnet.master.placement import RECENT, Placement, address_for_clients
 from chatnet.wire.cluster import WorkerIdentity
 
 LOADS = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 50), min_size=1)

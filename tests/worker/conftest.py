@@ -178,7 +178,9 @@ class Worker:
             self.log, self.router, hashing, self.token, rate, self.clock, self.clock.seconds
         )
         self.log.window.watch(self.sessions.users.apply)
-        self.logins = Logins(self.log, hashing, lambda size: b"e" * size, self.clock, self.clock.seconds)
+        self.logins = Logins(
+            self.log, self.sessions.logins, hashing, lambda size: b"e" * size, self.clock, self.clock.seconds
+        )
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []
         self.more = 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from chatnet.errors import TryLater, WrongSecret
+from chatnet.lanes import Visitor
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.logins import (
@@ -121,7 +122,9 @@ def test_the_owner_clears_the_name_for_everybody(worker: Any) -> None:
 
     def login(secret: bytes, address: str) -> list[Any]:
         found: list[Any] = []
-        Deferred.fromCoroutine(worker.logins.login("alice", secret, True, address)).addBoth(found.append)
+        Deferred.fromCoroutine(worker.logins.login("alice", secret, True, address, Visitor(address))).addBoth(
+            found.append
+        )
         worker.settle()
         return found
 
@@ -129,8 +132,8 @@ def test_the_owner_clears_the_name_for_everybody(worker: Any) -> None:
     waiting = login(b"s" * 32, THERE)
     assert not waiting
     worker.pass_time(0.6)
-    assert waiting == [("alice", 1)]
-    assert login(b"s" * 32, "192.0.2.3") == [("alice", 1)]
+    assert waiting == [1]
+    assert login(b"s" * 32, "192.0.2.3") == [1]
 
 
 def test_hashes_that_are_done_make_room() -> None:

@@ -1,0 +1,123 @@
+"""Work of which only so much is done at a time: what is more waits, and those whose it is take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Rota(Generic[T]):
+    """What waits, by whose it is; each in turn gives its oldest, and so delays only themselves. Pure."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Hashable, dict[T, None]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def put(self, whose: Hashable, item: T) -> None:
+        """``item`` waits as well."""
+        self._lines.setdefault(whose, {})[item] = None
+        self._count += 1
+
+    def take(self) -> T:
+        """The next one, which waits no longer. There must be one."""
+        whose = next(iter(self._lines))
+        line = self._lines.pop(whose)
+        item = next(iter(line))
+        del line[item]
+        if line:
+            self._lines[whose] = line  # behind all others
+        self._count -= 1
+        return item
+
+    def discard(self, whose: Hashable, item: T) -> None:
+        """It waits no longer; harmless if it does not."""
+        line = self._lines.get(whose, {})
+        if item in line:
+            del line[item]
+            self._count -= 1
+            if not line:
+                del self._lines[whose]
+
+
+class Visitor:
+    """Who wants work done: one of ``whose``. Once they have left, nothing more is begun for them."""
+
+    __slots__ = ("_waiting", "has_left", "whose")
+
+    def __init__(self, whose: Hashable) -> None:
+        self.whose = whose
+        self.has_left = False
+        self._waiting: tuple[Rota[Deferred[None]], Deferred[None]] | None = None
+
+    def leave(self) -> None:
+        """They are gone: what waits for them is dropped, and what is under way is the last of it."""
+        self.has_left = True
+        if self._waiting is not None:
+            rota, turn = self._waiting
+            self._waiting = None
+            rota.discard(self.whose, turn)
+
+    async def turn(self, rota: Rota[Deferred[None]]) -> None:
+        """Wait in ``rota``."""
+        turn: Deferred[None] = Deferred()
+        self._waiting = rota, turn
+        rota.put(self.whose, turn)
+        await turn
+        self._waiting = None
+
+
+class Lane:
+    """At most ``most`` pieces of work at a time. A visitor asks for one after the other."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._under_way = 0
+        self._is_held = False
+        self._waiting: Rota[Deferred[None]] = Rota()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiting)
+
+    async def run(
+        self, visitor: Visitor, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What ``work`` gives, done in ``visitor``'s turn; never, if they leave before it is begun."""
+        if visitor.has_left:
+            await Deferred()
+        if self._waiting or not self._has_room:
+            await visitor.turn(self._waiting)
+        else:
+            self._under_way += 1
+        try:
+            return await work(*args, **kwargs)
+        finally:
+            self._under_way -= 1
+            self._go_on()
+
+    def hold(self) -> None:
+        """Begin nothing more for now."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Go on."""
+        self._is_held = False
+        self._go_on()
+
+    @property
+    def _has_room(self) -> bool:
+        return not self._is_held and self._under_way < self._most
+
+    def _go_on(self) -> None:
+        while self._waiting and self._has_room:
+            self._under_way += 1
+            self._waiting.take().callback(None)

@@ -1,0 +1,91 @@
+"""So much work at a time, in turns: who wants much keeps nobody waiting, and who has gone gets none."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from chatnet.lanes import Lane, Rota, Visitor
+
+
+def test_whose_it_is_takes_turns() -> None:
+    """One who has a hundred waiting delays another by one."""
+    rota: Rota[str] = Rota()
+    for number in range(100):
+        rota.put("mallory", f"m{number}")
+    rota.put("alice", "a0")
+    rota.put("alice", "a1")
+    assert [rota.take() for _ in range(5)] == ["m0", "a0", "m1", "a1", "m2"]
+    assert len(rota) == 97
+
+
+def test_what_does_not_wait_any_more_leaves_nothing() -> None:
+    """Neither it nor whose it was."""
+    rota: Rota[str] = Rota()
+    rota.put("alice", "a")
+    rota.put("bob", "b")
+    rota.discard("alice", "a")
+    rota.discard("alice", "a")
+    rota.discard("zoe", "z")
+    assert rota.take() == "b"
+    assert not rota
+    assert not rota._lines
+
+
+class Work:
+    """Work that ends when the test says so."""
+
+    def __init__(self, most: int) -> None:
+        self.lane = Lane(most)
+        self.begun: list[str] = []
+        self.done: list[str] = []
+        self.under_way: list[Deferred[None]] = []
+
+    def ask(self, visitor: Visitor, what: str) -> None:
+        async def work(what: str) -> str:
+            self.begun.append(what)
+            self.under_way.append(Deferred())
+            await self.under_way[-1]
+            return what
+
+        asking = Deferred.fromCoroutine(self.lane.run(visitor, work, what))
+        asking.addCallbacks(self.done.append, lambda why: why.trap(ZeroDivisionError))
+
+
+def test_so_much_is_under_way_and_the_rest_waits() -> None:
+    """As one ends, the next begins, whether it came to something or failed."""
+    work, visitors = Work(2), [Visitor(name) for name in "abcd"]
+    for visitor in visitors:
+        work.ask(visitor, str(visitor.whose))
+    assert work.begun == ["a", "b"]
+    work.under_way.pop(0).callback(None)
+    assert (work.begun, work.done) == (["a", "b", "c"], ["a"])
+    work.under_way.pop(0).errback(ZeroDivisionError())
+    assert work.begun == ["a", "b", "c", "d"]
+    assert work.lane.waiting == 0
+
+
+def test_nothing_is_begun_for_who_has_left() -> None:
+    """Neither what waits nor what is asked after; what is under way makes room when it ends."""
+    work = Work(1)
+    alice, bob, carol = Visitor("alice"), Visitor("bob"), Visitor("carol")
+    for visitor in (alice, bob, carol):
+        work.ask(visitor, str(visitor.whose))
+    for gone in (bob, alice):
+        gone.leave()
+    assert work.lane.waiting == 1
+    work.under_way.pop(0).callback(None)
+    assert work.begun == ["alice", "carol"]
+    work.under_way.pop(0).callback(None)
+    work.ask(alice, "more")
+    assert work.begun == ["alice", "carol"]
+
+
+def test_a_held_lane_begins_nothing() -> None:
+    """Until it is released, and then no more than it may."""
+    work = Work(2)
+    work.lane.hold()
+    for number in range(4):
+        work.ask(Visitor(number), str(number))
+    assert not work.begun
+    work.lane.release()
+    assert work.begun == ["0", "1"]

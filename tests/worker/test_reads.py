@@ -1,0 +1,125 @@
+"""Reads of the log: one at a time for a session, bounded for a worker, and none for who has gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatnet.wire import session as wire
+from chatnet.wire.common import VERSION
+from chatnet.worker.session import MOST_READS
+
+
+def talk(worker: Any, user: str, count: int) -> None:
+    """So many posts of somebody; so that a window of few entries does not hold them."""
+    worker.client(user)
+    worker.log.window._limit = 10_000
+    for number in range(count):
+        worker.commit(worker.said(user, str(number)))
+
+
+def test_a_session_that_chats_anew_has_one_read_under_way(worker: Any) -> None:
+    """The page of the chat before is waited for, however often it begins again at the beginning."""
+    talk(worker, "bob", 100)
+    alice = worker.client("alice")
+    worker.log.reads_held = True
+    for _ in range(50):
+        alice.begin(wire.Chat, cursor=0)
+    assert len(worker.log._reading) == 1
+    while worker.log._reading:
+        worker.log.answer_read()
+        worker.settle()
+        assert len(worker.log._reading) <= 1
+    assert alice.connected
+
+
+def test_the_page_of_a_chat_that_was_replaced_is_not_read(worker: Any) -> None:
+    """It waited for its turn, and nobody wants it."""
+    talk(worker, "bob", 100)
+    alice = worker.client("alice")
+    alice.join("bob")
+    worker.log.reads_held = True
+    alice.begin(wire.List, prefix="", after="")
+    for _ in range(10):
+        alice.begin(wire.Chat, cursor=0)
+        alice.begin(wire.Unchat)
+    reads = 0
+    while worker.log._reading:
+        worker.log.answer_read()
+        worker.settle()
+        reads += 1
+    assert reads == 1
+
+
+def test_the_reads_of_a_worker_are_bounded_and_users_take_turns(worker: Any) -> None:
+    """Who has many sessions that read delays another user by one read."""
+    talk(worker, "bob", 100)
+    many = [worker.client("mallory") for _ in range(MOST_READS + 20)]
+    alice = worker.client("alice")
+    worker.log.reads_held = True
+    for client in many:
+        client.begin(wire.History, room="bob", before=None)
+    assert len(worker.log._reading) == MOST_READS
+    found = alice.begin(wire.History, room="bob", before=None)
+    for _ in range(MOST_READS + 2):
+        worker.log.answer_read()
+        worker.settle()
+    assert found
+
+
+def test_what_waits_for_who_has_gone_is_not_read(worker: Any) -> None:
+    """The lane is free for others as soon as what was under way has returned."""
+    talk(worker, "bob", 100)
+    many = [worker.client(f"user{number}") for number in range(MOST_READS + 20)]
+    worker.log.reads_held = True
+    for client in many:
+        client.begin(wire.History, room="bob", before=None)
+    for client in many:
+        client.cut()
+    assert worker.sessions.pages.waiting == 0
+    for _ in range(MOST_READS):
+        worker.log.answer_read()
+    assert not worker.log._reading
+
+
+def test_pages_keep_nobody_from_logging_in(worker: Any) -> None:
+    """Logins have a lane of their own."""
+    talk(worker, "bob", 100)
+    many = [worker.client(f"user{number}") for number in range(MOST_READS + 20)]
+    worker.log.reads_held = True
+    for client in many:
+        client.begin(wire.History, room="bob", before=None)
+    found = worker.client().begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=0)
+    for _ in range(2):  # the account, and the memberships
+        worker.log._reading.pop().callback(None)
+        worker.settle()
+    assert found[0]["name"] == "bob"
+
+
+def test_a_login_ends_with_its_connection(worker: Any) -> None:
+    """At its next step: nothing more is read for it, and nobody is let in."""
+    worker.client("bob")
+    worker.log.reads_held = True
+    for step in range(2):
+        client = worker.client()
+        client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=0)
+        for _ in range(step):
+            worker.log.answer_read()
+            worker.settle()
+        assert len(worker.log._reading) == 1
+        client.cut()
+        worker.log.answer_read()
+        worker.settle()
+        assert not worker.log._reading
+    assert len(worker.sessions.open) == 1
+
+
+def test_logins_that_wait_and_go_leave_nothing(worker: Any) -> None:
+    """However many come and hang up, so many reads are under way, and none waits."""
+    worker.client("bob")
+    worker.log.reads_held = True
+    for _ in range(3 * MOST_READS):
+        client = worker.client()
+        client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=0)
+        client.cut()
+    assert len(worker.log._reading) <= MOST_READS
+    assert worker.sessions.logins.waiting == 0
