@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chatnet.cursor import Cursor
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.session import MOST_READS
@@ -17,13 +18,18 @@ def talk(worker: Any, user: str, count: int) -> None:
         worker.commit(worker.said(user, str(number)))
 
 
+def beginning(worker: Any) -> dict[str, Any]:
+    """The cursor before all posts."""
+    return {"cursor": 0, "check": Cursor.beginning(worker.log.log_id).check}
+
+
 def test_a_session_that_chats_anew_has_one_read_under_way(worker: Any) -> None:
     """The page of the chat before is waited for, however often it begins again at the beginning."""
     talk(worker, "bob", 100)
     alice = worker.client("alice")
     worker.log.reads_held = True
     for _ in range(50):
-        alice.begin(wire.Chat, cursor=0)
+        alice.begin(wire.Chat, **beginning(worker))
     assert len(worker.log._reading) == 1
     while worker.log._reading:
         worker.log.answer_read()
@@ -33,21 +39,21 @@ def test_a_session_that_chats_anew_has_one_read_under_way(worker: Any) -> None:
 
 
 def test_the_page_of_a_chat_that_was_replaced_is_not_read(worker: Any) -> None:
-    """It waited for its turn, and nobody wants it."""
+    """It waited for its turn, and nobody wants it. Each cursor was looked at, which is a short read."""
     talk(worker, "bob", 100)
     alice = worker.client("alice")
     alice.join("bob")
     worker.log.reads_held = True
     alice.begin(wire.List, prefix="", after="")
     for _ in range(10):
-        alice.begin(wire.Chat, cursor=0)
+        alice.begin(wire.Chat, **beginning(worker))
         alice.begin(wire.Unchat)
     reads = 0
     while worker.log._reading:
         worker.log.answer_read()
         worker.settle()
         reads += 1
-    assert reads == 1
+    assert reads == 1 + 10
 
 
 def test_the_reads_of_a_worker_are_bounded_and_users_take_turns(worker: Any) -> None:
