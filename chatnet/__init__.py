@@ -13,6 +13,7 @@ wire/       the AMP vocabulary, one file per conversation; no logic
 link        an AMP connection: bounded, pinged, never closed by one bad request
 pulse       pings links, and notices those that fall silent
 gate        the proof of the token by which a link between processes begins
+dialer      who dials such a link: what it understands until it is registered, and then whose orders
 outbox      what is to be sent on a connection, flushed once per reactor turn
 lanes       work of which only so much is done at a time, in turn
 store/      the log and the lease; the window and the reader

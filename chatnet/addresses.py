@@ -45,6 +45,14 @@ class Address(NamedTuple):
             raise ValueError(f"“{port}” is not a port: a port is a number from 0 to 65535.")
         return cls(host, int(port))
 
+    @classmethod
+    def read(cls, text: str) -> Address | None:
+        """That which others say; None if it is empty or no address."""
+        try:
+            return cls.parse(text)
+        except ValueError:
+            return None
+
 
 def parse_masters(text: str) -> list[Address]:
     """``HOST[:PORT][,…]``: one or several masters.

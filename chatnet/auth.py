@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeGuard, get_args
 
 import msgspec
 
@@ -19,6 +19,11 @@ from chatnet.world import Files
 TOKEN_BYTES = 32
 
 Role = Literal["worker", "replica", "operator"]
+
+
+def is_role(text: str) -> TypeGuard[Role]:
+    """Is that what a process of the cluster may be?"""
+    return text in get_args(Role)
 
 
 class Token:

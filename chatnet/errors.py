@@ -57,10 +57,10 @@ class WrongToken(ChatnetError):
 
 
 class StaleEpoch(ChatnetError):
-    """The sender was primary once; another has taken the lease since."""
+    """The sender was primary once, and another has the lease now; or its order is of no epoch."""
 
     code = b"STALE_EPOCH"
-    sentence = "Epoch {theirs} is over; the cluster is in epoch {ours}."
+    sentence = "Epoch {theirs} does not command here; epoch {ours} does."
 
 
 class NoWorkers(ChatnetError):

@@ -10,8 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.auth import Role, Token
-from chatnet.errors import WrongToken, WrongVersion
+from chatnet.auth import Role, Token, is_role
+from chatnet.errors import NotAllowed, WrongToken, WrongVersion
 from chatnet.link import Link, Locator
 from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Prove
 
@@ -71,7 +71,9 @@ class Gate(Locator):
         return {"nonce": ours}
 
     @Prove.responder
-    def prove(self, role: Role, proof: bytes) -> dict[str, Any]:
+    def prove(self, role: str, proof: bytes) -> dict[str, Any]:
+        if not is_role(role):
+            raise NotAllowed.of(command="in that role", hint="a role is worker, replica or operator")
         # A nonce serves once: a second guess needs a second challenge.
         nonces, self._nonces = self._nonces, None
         if nonces is None or not hmac.compare_digest(proof, self._token.proof("asks", role, *nonces)):
@@ -99,14 +101,7 @@ async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], b
     if not hmac.compare_digest(answer["proof"], token.proof("answers", role, ours, theirs)):
         raise WrongToken(WrongToken.sentence)
     if (primary := answer["primary"]) is not None:
-        raise NotPrimary(_address(primary))
-
-
-def _address(text: str) -> Address | None:
-    try:
-        return Address.parse(text)
-    except ValueError:
-        return None
+        raise NotPrimary(Address.read(primary))
 
 
 def check_version(theirs: int) -> None:

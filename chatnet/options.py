@@ -14,6 +14,7 @@ from twisted.python import usage
 
 from chatnet.addresses import Address, parse_masters
 from chatnet.errors import CannotStart
+from chatnet.wire.cluster import MOST_PROCESSES
 from chatnet.world import Files, World
 
 MASTER_HELP = (
@@ -147,6 +148,14 @@ def a_count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"“{text}” is not a whole number.")
     return int(text)
+
+
+def a_process_count(text: str) -> int:
+    """For ``optParameters``: how many processes to keep on this machine."""
+    count = a_count(text)
+    if count > MOST_PROCESSES:
+        raise ValueError(f"{text} processes are too many: at most {MOST_PROCESSES} are kept.")
+    return count
 
 
 def port_range(text: str) -> range:

@@ -116,7 +116,10 @@ class Cluster:
     # ---- workers ----
 
     def register(self, identity: WorkerIdentity, link: Link) -> Worker[Link]:
-        """A worker is here; its registration, until :meth:`lost`."""
+        """A worker is here; its registration, until :meth:`lost`.
+
+        It obeys nobody before it has the answer: what is to be ordered comes in the reactor's next turn.
+        """
         worker, before = self._registry.register(identity, link)
         if before is not None:
             before.link.abort()
@@ -125,12 +128,17 @@ class Cluster:
         else:
             self._note(f"{worker.name} joined")
         self._abroad.registered(worker)
-        if identity.host == self._host:
+        self._clock.callLater(0, self._registered, worker)
+        return worker
+
+    def _registered(self, worker: Worker[Link]) -> None:
+        if self._stopping or worker not in self._registry.workers():
+            return
+        if worker.identity.host == self._host:
             disowned = self._disown()
             if self._settled and (disowned or self._is_adopted(worker)):
                 self._settle()
         self._look_whether_up()
-        return worker
 
     def _disown(self) -> bool:
         """Workers that others of this host keep, from when it was not the primary's, are replaced by ours.

@@ -1,4 +1,11 @@
-"""What strangers, workers, replicas and operators may say to the primary."""
+"""What strangers, workers, replicas and operators may say to the primary. One class for each state of a link:
+
+    Door ── proof as worker ───▶ FromNewWorker ── Register ──▶ FromFollower, or FromWorker on a shared store
+       ├─── proof as replica ──▶ FromNewReplica ─ Attach ────▶ FromReplica
+       └─── proof as operator ─▶ FromOperator
+
+What a class has no responder for is not allowed in that state. There is no way back.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +15,13 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from chatnet.addresses import Address
 from chatnet.auth import Role, Token
-from chatnet.errors import NotAllowed, StaleEpoch
+from chatnet.errors import BadRequest, NotAllowed
 from chatnet.gate import Gate, check_version
 from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
+from chatnet.master.epoch import Epoch
 from chatnet.master.log_server import Broadcast, LogServer, PrimaryLog
 from chatnet.master.registry import Worker
 from chatnet.master.replicas import Replica, Replicas
@@ -74,88 +83,112 @@ def reached_host(link: Link) -> str:
     return host
 
 
-class FromWorker(Locator):
-    """A worker, which is told that the log ``log_id`` is kept at ``store``.
+class Newcomer(Locator):
+    """A worker or replica that has proven the token, and says nothing but who it is; then it is another's."""
 
-    ``over(seen)`` is called when it has obeyed an epoch later than ours.
-    """
+    hint = "say first who you are, by Register or Attach"
 
-    def __init__(
-        self, cluster: Cluster, over: Callable[[int], None], epoch: int, log_id: str, store: str
-    ) -> None:
-        self._cluster = cluster
-        self._over = over
+    def __init__(self, epoch: Epoch) -> None:
         self._epoch = epoch
-        self._log_id = log_id
-        self._url = store
-        self._worker: Worker[Link] | None = None
 
-    @Register.responder
-    def register(self, worker: WorkerIdentity, seen: int) -> dict[str, Any]:
-        if seen > self._epoch:
-            self._over(seen)
-            raise StaleEpoch.of(theirs=self._epoch, ours=seen)
-        self._worker = self._cluster.register(worker, self.link)
-        return {"log": self._log_id, "store": self._url, "epoch": self._epoch}
-
-    @Report.responder
-    def report(self, load: Load) -> dict[str, Any]:
-        self._cluster.report(self._registered(), load)
-        return {}
-
-    def lost(self, reason: Failure) -> None:
-        super().lost(reason)
-        if self._worker is not None:
-            self._cluster.lost(self._worker, hung=self.link.hung)
-
-    def _registered(self) -> Worker[Link]:
-        if self._worker is None:
-            raise NotAllowed.of(command="Report", hint="register first")
-        return self._worker
+    async def _hold(self, seen: int) -> None:
+        """:raises StaleEpoch: ours is over. :raises NotAllowed: the link was lost or registered meanwhile."""
+        link = self.link
+        await self._epoch.hold(seen, link.peer())
+        if link.transport is None or link.locator is not self:
+            raise NotAllowed.of(command="Register or Attach", hint="this link has said who it is")
 
 
-class FromFollower(FromWorker, LogServer):
-    """A worker that has the log through us: the embedded store is the primary's alone."""
+class FromNewWorker(Newcomer):
+    """A worker that is to register. ``registered(worker)`` is how it speaks from then on.
+
+    It is told that the log ``log_id`` is kept at ``store``.
+    """
 
     def __init__(
         self,
         cluster: Cluster,
-        over: Callable[[int], None],
+        epoch: Epoch,
+        log_id: str,
+        store: str,
+        registered: Callable[[Worker[Link]], Locator],
+    ) -> None:
+        super().__init__(epoch)
+        self._cluster = cluster
+        self._log_id = log_id
+        self._url = store
+        self._registered = registered
+
+    @Register.responder
+    async def register(self, worker: WorkerIdentity, seen: int) -> dict[str, Any]:
+        if Address.read(worker.address) is None:
+            raise BadRequest.of(why="the worker's address is no HOST:PORT.")
+        await self._hold(seen)
+        self.link.become(self._registered(self._cluster.register(worker, self.link)))
+        return {"log": self._log_id, "store": self._url, "epoch": self._epoch.number}
+
+
+class FromWorker(Locator):
+    """A registered worker, which has the log by itself."""
+
+    def __init__(self, cluster: Cluster, worker: Worker[Link]) -> None:
+        self._cluster = cluster
+        self._worker = worker
+
+    @Report.responder
+    def report(self, load: Load) -> dict[str, Any]:
+        self._cluster.report(self._worker, load)
+        return {}
+
+    def lost(self, reason: Failure) -> None:
+        super().lost(reason)
+        self._cluster.lost(self._worker, hung=self.link.hung)
+
+
+class FromFollower(FromWorker, LogServer):
+    """A registered worker that has the log through us: the embedded store is the primary's alone."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        worker: Worker[Link],
         log: PrimaryLog,
         epoch: int,
-        log_id: str,
         broadcast: Broadcast,
         clock: IReactorTime,
     ) -> None:
-        FromWorker.__init__(self, cluster, over, epoch, log_id, store="")
+        FromWorker.__init__(self, cluster, worker)
         LogServer.__init__(self, log, epoch, broadcast, clock)
 
 
-class FromReplica(Locator):
-    """A replica. ``over(seen)`` is called when it knows of an epoch later than ours."""
+class FromNewReplica(Newcomer):
+    """A replica that is to attach."""
 
-    def __init__(self, replicas: Replicas, over: Callable[[int], None], epoch: int) -> None:
+    def __init__(self, replicas: Replicas, epoch: Epoch) -> None:
+        super().__init__(epoch)
         self._replicas = replicas
-        self._over = over
-        self._epoch = epoch
-        self._replica: Replica | None = None
 
     @Attach.responder
-    def attach(self, master: MasterIdentity, seen: int) -> dict[str, Any]:
-        if seen > self._epoch:
-            self._over(seen)
-            raise StaleEpoch.of(theirs=self._epoch, ours=seen)
-        if self._replica is None:
-            self._replica = self._replicas.attach(master, self.link)
-        return {"epoch": self._epoch}
+    async def attach(self, master: MasterIdentity, seen: int) -> dict[str, Any]:
+        await self._hold(seen)
+        self.link.become(FromReplica(self._replicas, self._replicas.attach(master, self.link)))
+        return {"epoch": self._epoch.number}
+
+
+class FromReplica(Locator):
+    """A replica that is attached: it listens, and says no more than that it is alive."""
+
+    hint = "a replica that is attached has nothing to ask"
+
+    def __init__(self, replicas: Replicas, replica: Replica) -> None:
+        self._replicas = replicas
+        self._replica = replica
 
     def drained(self) -> None:
-        if self._replica is not None:
-            self._replicas.drained(self._replica)
+        self._replicas.drained(self._replica)
 
     def lost(self, reason: Failure) -> None:
-        if self._replica is not None:
-            self._replicas.lost(self._replica, hung=self.link.hung)
+        self._replicas.lost(self._replica, hung=self.link.hung)
 
 
 class FromOperator(Locator):

@@ -17,9 +17,10 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
-from chatnet.errors import ChatnetError, StaleEpoch, WrongToken, WrongVersion
-from chatnet.gate import NotPrimary, prove
-from chatnet.link import Link, Locator
+from chatnet.dialer import Commanded, Unregistered
+from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
+from chatnet.gate import PROOF_SECONDS, NotPrimary, prove
+from chatnet.link import Link
 from chatnet.master.conversations import PATIENCE
 from chatnet.master.store import Store
 from chatnet.outbox import Outboxes
@@ -34,7 +35,8 @@ CONNECT_SECONDS = 1.0
 SHORTEST_DELAY, LONGEST_DELAY = 0.05, 1.0
 """Between two attempts pass so many seconds, at random, and longer from one to the next."""
 REFUSED_DELAY = 10.0
-"""A primary that knows another token, or speaks another protocol, is asked again after so many seconds."""
+"""A primary that knows another token, or speaks another protocol, is asked again after so many seconds; but
+not if one took ours before: then somebody else has its port, and it will come back."""
 OPENING_SECONDS = 30
 """Who holds the lease, and after so long neither listens nor has said where, hangs; opening the store takes
 moments."""
@@ -55,24 +57,36 @@ class Inheritance:
     how: str = ""
 
 
-class FromPrimary(Locator):
-    """What the primary says to a replica."""
+class Unattached(Unregistered):
+    """A connection to who holds the lease, or says so."""
 
-    def __init__(self, replica: Replica) -> None:
-        self._replica = replica
+    def __init__(self, connected: Callable[[Link], None]) -> None:
+        self._connected = connected
 
     def connected(self, link: Link) -> None:
         super().connected(link)
-        self._replica.connected(link)
+        self._connected(link)
+
+
+class FromPrimary(Commanded):
+    """What the primary of ``epoch`` says to a replica that stands by for it."""
+
+    def __init__(self, replica: Replica, epoch: int) -> None:
+        super().__init__(epoch)
+        self._replica = replica
 
     @Registry.responder
     def registry(self, state: State) -> dict[str, Any]:
+        self.check(state.epoch)
+        if Address.read(state.listen) is None:
+            raise BadRequest.of(why="what it says about where it listens is no HOST:PORT.")
         self._replica.told(state)
         return {}
 
     @Shutdown.responder
     def shutdown(self, epoch: int) -> dict[str, Any]:
-        self._replica.shut_down(epoch)
+        self.check(epoch)
+        self._replica.shut_down()
         return {}
 
 
@@ -216,7 +230,7 @@ class Replica(ReconnectingClientFactory):
             )
         if self._store.is_shared and holder.is_same(self._claim()):
             return None  # we have lost it, and it still names us
-        return Address.parse(holder.address) if holder.address else self._usual(self._state)
+        return Address.read(holder.address) or self._usual(self._state)
 
     async def _take(self) -> bool:
         claim = self._claim()
@@ -228,6 +242,9 @@ class Replica(ReconnectingClientFactory):
         self.stop()
         self._won(Inheritance(self._state, self._since, self._how))
         return True
+
+    async def _take_if_free(self) -> None:
+        await self._take()
 
     async def _take_or_wait(self) -> None:
         if not await self._take():
@@ -253,19 +270,20 @@ class Replica(ReconnectingClientFactory):
     # ---- the link: ReconnectingClientFactory's ----
 
     def buildProtocol(self, addr: Any) -> Link:
-        return Link(FromPrimary(self), self._outboxes, self._pulse)
+        return Link(Unattached(self._connected), self._outboxes, self._pulse)
 
-    def connected(self, link: Link) -> None:
-        """There is a connection to who holds the lease."""
+    def _connected(self, link: Link) -> None:
         self._link = link
-        self._unheard = 0
         attaching = Deferred.fromCoroutine(self._attach(link))
         attaching.addErrback(self._cannot_attach, link)
 
     async def _attach(self, link: Link) -> None:
         await self._prove(link)
         answer = await link.callRemote(Attach, master=self._me(), seen=self._epoch)
+        # No await from here on: what the primary says next may have come with that answer. Its epoch may be
+        # below one that we have seen: it has looked into its store, where there is none above its own.
         self._epoch = answer["epoch"]
+        link.become(FromPrimary(self, self._epoch))
         self._attached = True
         self._sent_on = None
         self._alone = 0
@@ -275,10 +293,11 @@ class Replica(ReconnectingClientFactory):
 
     async def _prove(self, link: Link) -> None:
         proving = Deferred.fromCoroutine(prove(link, self._token, "replica", self._entropy))
-        if self._store.is_shared and not self._is_here(self._holder):
-            # If it hangs, that is not ours to end; and another may lead meanwhile, and miss us.
-            proving.addTimeout(CONNECT_SECONDS, self._reactor)
-        await proving
+        # One of another host that hangs is not ours to end; and another may lead meanwhile, and miss us. One
+        # of this host is noticed by its silence: who only talks on is a stranger that has its port.
+        elsewhere = self._store.is_shared and not self._is_here(self._holder)
+        await proving.addTimeout(CONNECT_SECONDS if elsewhere else PROOF_SECONDS, self._reactor)
+        self._unheard = 0
 
     def _is_here(self, holder: Holder | None) -> bool:
         """Is that a process of this host?"""
@@ -291,7 +310,7 @@ class Replica(ReconnectingClientFactory):
         elif failure.check(TimeoutError):
             link.abort()
         elif not failure.check(ConnectionClosed):
-            if failure.check(WrongToken, WrongVersion):
+            if failure.check(WrongToken, WrongVersion) and not self._epoch:
                 self.delay = REFUSED_DELAY
             if failure.check(ChatnetError):
                 self._say(f"The primary at {link.peer()} refuses this replica: {failure.value}")
@@ -344,13 +363,10 @@ class Replica(ReconnectingClientFactory):
 
     def told(self, state: State) -> None:
         """This is what its successor must know."""
-        if state.epoch >= self._epoch:
-            self._state = state
+        self._state = state
 
-    def shut_down(self, epoch: int) -> None:
-        """The primary of ``epoch`` stops its cluster."""
-        if epoch < self._epoch:
-            raise StaleEpoch.of(theirs=epoch, ours=self._epoch)
+    def shut_down(self) -> None:
+        """The primary stops its cluster."""
         self._logger.info("The primary has this replica stop")
         self.stopTrying()
         self._stop_process()
@@ -359,6 +375,9 @@ class Replica(ReconnectingClientFactory):
         if self._attached:
             return
         self._alone += 1
+        if not self._store.is_shared:
+            # Whoever has the port now, and holds us up, shall not keep us from the lease.
+            self._go(self._take_if_free())
         holder = self._holder
         self._unheard = self._unheard + 1 if holder is not None and not holder.address else 0
         if holder is not None and self._unheard >= OPENING_SECONDS:

@@ -50,6 +50,11 @@ def name_of(master: MasterIdentity) -> str:
     return f"replica (pid {master.pid}) on {master.host}"
 
 
+def _key(master: MasterIdentity) -> tuple[str, int, int]:
+    """Another host may have a process with the same pid."""
+    return master.host, master.pid, master.started
+
+
 class Replicas:
     """Keeps ``wanted`` replicas standing by for the primary of ``epoch`` on ``host``.
 
@@ -103,13 +108,21 @@ class Replicas:
     # ---- who is here ----
 
     def attach(self, identity: MasterIdentity, link: Link) -> Replica:
-        """A replica stands by; until :meth:`lost`."""
+        """A replica stands by; until :meth:`lost`.
+
+        It obeys nobody before it has the answer: what is to be said to it comes in the reactor's next turn.
+        """
         replica = self._replicas[link] = Replica(identity, link)
-        self._note(f"{replica.name} {'came back' if self._missing.back(identity.pid) else 'stands by'}")
+        self._note(f"{replica.name} {'came back' if self._missing.back(_key(identity)) else 'stands by'}")
+        self._clock.callLater(0, self._attached, replica)
+        return replica
+
+    def _attached(self, replica: Replica) -> None:
+        if self._stopping or replica.link not in self._replicas:
+            return
         self._settle()
         self._tell(replica)
         self.changed()
-        return replica
 
     def lost(self, replica: Replica, hung: bool) -> None:
         """The link of ``replica`` is gone; ``hung`` if that was for its silence."""
@@ -181,7 +194,7 @@ class Replicas:
         self._settle()
 
     def _miss(self, master: MasterIdentity) -> None:
-        if not self._missing.miss(master.pid, master, name_of(master)):
+        if not self._missing.miss(_key(master), master, name_of(master)):
             self._note(f"{name_of(master)} is dead")
 
     def _gone(self, sentence: str) -> None:

@@ -52,13 +52,15 @@ class Log(Protocol):
 class Reign:
     """The log is open, and commands may be given, in ``epoch``.
 
-    ``served`` is the log that workers reach through the primary; None if they open it themselves, at ``url``.
+    ``newest_epoch()`` is the latest that has begun, as the store has it now. ``served`` is the log that
+    workers reach through the primary; None if they open it themselves, at ``url``.
     """
 
     log: Log
     epoch: int
     url: str
     served: PrimaryLog | None
+    newest_epoch: Callable[[], Awaitable[int]]
 
 
 class Store(Protocol):
@@ -146,7 +148,7 @@ class EmbeddedStore:
             self._refuse_to_begin_anew()
         known = None if told is None else Known(told.log, told.epoch, told.head)
         log = await self._opened(known, given_up)
-        return Reign(log, log.epoch, "", log)
+        return Reign(log, log.epoch, "", log, log.newest_epoch)
 
     def _refuse_to_begin_anew(self) -> None:
         """:raises CannotStart: there was a log in the directory, and there is none now."""
@@ -291,7 +293,13 @@ class SharedStore:
             entropy=world.entropy,
             on_rewound=self._rewound,
         )
-        return Reign(log, self._lease.epoch, self._url, None)
+        return Reign(log, self._lease.epoch, self._url, None, self._newest_epoch)
+
+    async def _newest_epoch(self) -> int:
+        try:
+            return await self._lease.newest_epoch()
+        except Unavailable:
+            return 0  # it runs out by itself, before anybody else can have it
 
     async def publish(self, me: Holder) -> None:
         self._lease.publish(me)

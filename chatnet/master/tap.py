@@ -6,7 +6,15 @@ from twisted.application.service import IService
 
 from chatnet.addresses import MASTER_PORT
 from chatnet.master.service import build
-from chatnet.options import ProgramOptions, a_count, a_host, a_store, an_address, port_range
+from chatnet.options import (
+    ProgramOptions,
+    a_count,
+    a_host,
+    a_process_count,
+    a_store,
+    an_address,
+    port_range,
+)
 from chatnet.world import World
 
 
@@ -39,8 +47,8 @@ class Options(ProgramOptions):
             "Without it: CHATNET_STORE, else an embedded store in the data directory.",
             a_store,
         ],
-        ["workers", None, 3, "How many workers to keep running on this machine.", a_count],
-        ["replicas", None, 2, "How many replicas to keep standing by.", a_count],
+        ["workers", None, 3, "How many workers to keep running on this machine.", a_process_count],
+        ["replicas", None, 2, "How many replicas to keep standing by.", a_process_count],
         ["ports", None, None, "The ports for these workers, A-B; without it, any that are free.", port_range],
         ["advertise", None, None, "The host where clients find these workers, if not the master's.", a_host],
         ["post-rate", None, 20, "How many posts a second a client may make for long; 0: no limit.", a_count],

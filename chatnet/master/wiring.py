@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from chatnet.addresses import Address
 from chatnet.auth import TOKEN_BYTES, Role, Token, find_token, make_token
-from chatnet.errors import CannotStart, NotAllowed
+from chatnet.errors import CannotStart
 from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
 from chatnet.master.conversations import (
@@ -18,16 +18,18 @@ from chatnet.master.conversations import (
     PULSE_TICK,
     Door,
     FromFollower,
+    FromNewReplica,
+    FromNewWorker,
     FromOperator,
-    FromReplica,
     FromWorker,
 )
 from chatnet.master.draining import Draining
+from chatnet.master.epoch import Epoch
 from chatnet.master.ground import Ground, find_ground
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.primary import Primary
-from chatnet.master.registry import Registry
+from chatnet.master.registry import Registry, Worker
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replicas
 from chatnet.master.settings import Settings
@@ -303,29 +305,29 @@ def _make_door(
     pulse: Pulse,
     primary: Primary,
 ) -> Callable[[], Locator]:
-    epoch, served = reign.epoch, reign.served
+    served = reign.served
     draining = Draining(cluster, replicas)
-    broadcast = None if served is None else Broadcast(served.window, epoch)
+    broadcast = None if served is None else Broadcast(served.window, reign.epoch)
+    epoch = Epoch(reign.epoch, reign.newest_epoch, lambda newest: _over(world, newest))
 
-    def over(seen: int) -> None:
-        _log.critical(
-            "A worker or replica obeys epoch {seen}: ours, {ours}, is over. This master exits",
-            seen=seen,
-            ours=epoch,
-        )
-        world.processes.exit(1)
+    def registered(worker: Worker[Link]) -> Locator:
+        if served is None or broadcast is None:
+            return FromWorker(cluster, worker)
+        return FromFollower(cluster, worker, served, reign.epoch, broadcast, world.reactor)
 
     def admit(role: Role) -> Locator:
         if role == "worker":
-            if served is None or broadcast is None:
-                return FromWorker(cluster, over, epoch, reign.log.log_id, reign.url)
-            log_id = reign.log.log_id
-            return FromFollower(cluster, over, served, epoch, log_id, broadcast, world.reactor)
+            return FromNewWorker(cluster, epoch, reign.log.log_id, reign.url, registered)
         if role == "replica":
-            return FromReplica(replicas, over, epoch)
-        if role == "operator":
-            return FromOperator(primary.status, primary.stop_cluster, primary.step_down, draining.drain)
-        raise NotAllowed.of(command=f"in the role {role}", hint="a role is worker, replica or operator")
+            return FromNewReplica(replicas, epoch)
+        return FromOperator(primary.status, primary.stop_cluster, primary.step_down, draining.drain)
 
     # A database that was put back may hold another log than when we began.
-    return lambda: Door(cluster, reign.log.log_id, epoch, token, admit, pulse, world.entropy, world.reactor)
+    return lambda: Door(
+        cluster, reign.log.log_id, reign.epoch, token, admit, pulse, world.entropy, world.reactor
+    )
+
+
+def _over(world: World, newest: int) -> None:
+    _log.critical("In the store epoch {newest} has begun: ours is over. This master exits", newest=newest)
+    world.processes.exit(1)

@@ -13,9 +13,10 @@ from twisted.internet.protocol import Factory
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
+from chatnet.dialer import Unregistered
 from chatnet.errors import CannotStart, WrongToken, WrongVersion
 from chatnet.gate import NotPrimary, prove
-from chatnet.link import Link, Locator
+from chatnet.link import Link
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.world import World
@@ -57,7 +58,7 @@ async def connect(master: Address, world: World) -> Link:
     :raises ConnectError: nobody is there.
     """
     pulse = Pulse(world.reactor, world.monotonic, tick=0.25, every=1.0, patience=PATIENCE)
-    factory = Factory.forProtocol(lambda: Link(Locator(), Outboxes(world.reactor), pulse))
+    factory = Factory.forProtocol(lambda: Link(Unregistered(), Outboxes(world.reactor), pulse))
     factory.noisy = False
     endpoint = TCP4ClientEndpoint(world.reactor, master.host, master.port, timeout=PATIENCE)
     link: Any = await endpoint.connect(factory)

@@ -115,6 +115,13 @@ class DatabaseLease:
         """
         return parse_holder((await self._look()).holder)
 
+    async def newest_epoch(self) -> int:
+        """How often it was taken, as of now.
+
+        :raises Unavailable: the database cannot be had.
+        """
+        return (await self._look()).epoch
+
     def is_held_by(self, holder: Holder) -> bool:
         """Was it ``holder`` when one last looked?"""
         return self._row is not None and holder.is_same(parse_holder(self._row.holder))

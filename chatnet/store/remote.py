@@ -48,10 +48,9 @@ class Peer(Protocol):
 class RemoteLog:
     """The primary's log, over whichever link to it there is.
 
-    ``epoch`` is the highest that was seen: commands of a lower one are not obeyed. ``is_ready`` becomes true,
-    for good, once the window has reached the head that the primary had when it was first attached; then
-    ``log_id`` is known. ``on_replaced`` is called when the primary's log is not the one that was followed, or
-    was put back to an earlier state: all that stands on it must begin afresh.
+    ``is_ready`` becomes true, for good, once the window has reached the head that the primary had when it was
+    first attached; then ``log_id`` is known. ``on_replaced`` is called when the primary's log is not the one
+    that was followed, or was put back to an earlier state: all that stands on it must begin afresh.
     """
 
     _log = Logger()
@@ -60,7 +59,6 @@ class RemoteLog:
         self._on_replaced = on_replaced
         self.window = Window()
         self.log_id = ""
-        self.epoch = 0
         self.is_ready = False
         self._attached: Peer | None = None
         self._link: Peer | None = None
@@ -72,7 +70,7 @@ class RemoteLog:
 
     # ---- the link ----
 
-    def attached(self, link: Peer, log_id: str, epoch: int) -> None:
+    def attached(self, link: Peer, log_id: str) -> None:
         """There is a registered link to the primary: follow it, and then ask it what was not answered.
 
         Not before: if its log was put back, what it answers must not reach those who have read the other.
@@ -80,7 +78,7 @@ class RemoteLog:
         if self.log_id not in ("", log_id):
             self._replaced(link, f"it is {log_id}, and was {self.log_id}")
             return
-        self.log_id, self.epoch = log_id, max(self.epoch, epoch)
+        self.log_id = log_id
         self._attached, self._link = link, None
         Deferred.fromCoroutine(self._follow(link)).addErrback(self._cannot_follow, link)
 
@@ -88,18 +86,11 @@ class RemoteLog:
         """The link is lost."""
         self._attached = self._link = None
 
-    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
-        """The primary of ``epoch`` pushes entries."""
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """The primary pushes entries."""
         link = self._link
         if link is None:
             return  # still in the buffers of a link that was given up
-        if epoch < self.epoch:
-            self._log.error(
-                "A primary of epoch {old} still pushes in epoch {epoch}", old=epoch, epoch=self.epoch
-            )
-            self._give_up(link)
-            return
-        self.epoch = epoch
         if self._early is None:
             self._extend(link, entries)
         else:

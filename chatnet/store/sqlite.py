@@ -261,6 +261,10 @@ class SqliteLog:
 
     # ---- reading ----
 
+    async def newest_epoch(self) -> int:
+        """The latest that has begun, by whoever opened the store."""
+        return await self._read(sqlite_reads.epoch)
+
     async def head(self) -> int:
         return self.window.head
 

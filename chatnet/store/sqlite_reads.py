@@ -30,6 +30,12 @@ Span = tuple[str, int, int]
 """What is heard at a place: its posts with after < seq < before."""
 
 
+def epoch(connection: apsw.Connection) -> int:
+    """The latest that has begun."""
+    newest: int = connection.execute("SELECT epoch FROM log").get
+    return newest
+
+
 def page(connection: apsw.Connection, after: int, upto: int) -> list[Entry]:
     """The first page of all entries behind ``after``."""
     rows = connection.execute(

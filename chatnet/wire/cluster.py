@@ -7,6 +7,10 @@ import msgspec
 from chatnet.errors import StaleEpoch
 from chatnet.wire.arguments import Command, Number, Packed, Text, declared
 
+MOST_PROCESSES = 1_000
+"""How many workers, or replicas, are kept on one host at most: a thousand take 50 GB. A greater number is a
+mistake, or meant to bring the host down."""
+
 
 class WorkerIdentity(msgspec.Struct, frozen=True):
     """Who a worker is, for as long as its process lives.
@@ -52,7 +56,10 @@ class Register(Command):
     """Worker -> primary: here I am. The answer says which log it is, where it is kept, and the epoch.
 
     ``store`` is the URL of a database that the worker opens itself; empty if the primary serves the log over
-    this link. ``seen`` is the highest epoch that the worker has obeyed: a primary below it is over.
+    this link. ``seen`` is the epoch of the last primary that registered it. One that is below looks into its
+    store, and if a later epoch has begun there, it is over. If not, the worker takes the epoch of the answer.
+
+    Before it is answered the primary gives no order; after it, none but with that epoch.
     """
 
     arguments = [(b"worker", Packed[WorkerIdentity](WorkerIdentity)), (b"seen", Number())]
@@ -88,7 +95,8 @@ class Shed(Command):
 class SpawnWorkers(Command):
     """Primary -> worker: *keep* ``count`` children of your own running, on your host.
 
-    Not so many more: told twice, it is done once. 0 stops those that there are.
+    Not so many more: told twice, it is done once. 0 stops those that there are. More than
+    :data:`MOST_PROCESSES` are refused.
     """
 
     arguments = [(b"epoch", Number()), (b"count", Number())]

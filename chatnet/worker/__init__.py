@@ -4,6 +4,7 @@ tap         the options of ``twistd chat-worker``
 service     the wiring, and the process's life: from before it knows the log to after it
 port        where clients connect, and who is let in
 uplink      the link to the primary: find it, prove, register, report
+orders      what the primary says to a worker, once that is registered
 whereabouts where to look for the primary next                  (pure)
 stores      the log as a worker has it: over the link, or in a database
 serving     what there is once the log is known

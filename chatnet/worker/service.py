@@ -57,7 +57,6 @@ class Attachment:
 
     link: Link
     log_id: str
-    epoch: int
 
 
 class Worker(MultiService):
@@ -119,8 +118,8 @@ class Worker(MultiService):
                 return serving.load()
         return Load(opening=True)
 
-    def registered(self, link: Link, log_id: str, store: str, epoch: int) -> None:
-        self._attachment = Attachment(link, log_id, epoch)
+    def registered(self, link: Link, log_id: str, store: str) -> None:
+        self._attachment = Attachment(link, log_id)
         match self._state:
             case Unserving():
                 self._state = Opening(store)
@@ -128,7 +127,7 @@ class Worker(MultiService):
             case Opening(url) if url == store:
                 pass
             case Serving() as serving if serving.store.url == store:
-                serving.store.attached(link, log_id, epoch)
+                serving.store.attached(link, log_id)
             case _:
                 self._begin_afresh("The primary keeps the log elsewhere than it did")
 
@@ -138,9 +137,9 @@ class Worker(MultiService):
             self._state.store.detached()
             self._state.shed(0, soon=False)  # the next primary may want otherwise
 
-    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
+    def committed(self, entries: Sequence[Entry]) -> None:
         if isinstance(self._state, Serving):
-            self._state.store.committed(epoch, entries)
+            self._state.store.committed(entries)
 
     def reaches_store(self) -> bool:
         return isinstance(self._state, Serving) and self._state.store.is_reached
@@ -181,7 +180,7 @@ class Worker(MultiService):
         store = await self._open_store(url, self._replaced, self._rewound)
         self._state = self._clients.serving = self._serve(store)
         if self._attachment is not None:
-            store.attached(self._attachment.link, self._attachment.log_id, self._attachment.epoch)
+            store.attached(self._attachment.link, self._attachment.log_id)
             self.uplink.report()
 
     def _cannot_open(self, failure: Failure) -> None:

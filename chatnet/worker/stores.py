@@ -33,14 +33,14 @@ class Store(Protocol):
     @property
     def log(self) -> FollowedLog: ...
 
-    def attached(self, link: Link, log_id: str, epoch: int) -> None:
-        """There is a registered link to the primary of ``epoch``, whose log is ``log_id``."""
+    def attached(self, link: Link, log_id: str) -> None:
+        """There is a registered link to the primary, whose log is ``log_id``."""
 
     def detached(self) -> None:
         """It is lost."""
 
-    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
-        """The primary of ``epoch`` pushes entries."""
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """The primary pushes entries."""
 
     @property
     def is_reached(self) -> bool:
@@ -66,14 +66,14 @@ class PrimarysStore:
     def __init__(self, on_replaced: Callable[[], None]) -> None:
         self.log = RemoteLog(on_replaced)
 
-    def attached(self, link: Link, log_id: str, epoch: int) -> None:
-        self.log.attached(link, log_id, epoch)
+    def attached(self, link: Link, log_id: str) -> None:
+        self.log.attached(link, log_id)
 
     def detached(self) -> None:
         self.log.detached()
 
-    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
-        self.log.committed(epoch, entries)
+    def committed(self, entries: Sequence[Entry]) -> None:
+        self.log.committed(entries)
 
     async def leader(self) -> Address | None:
         return None
@@ -98,14 +98,14 @@ class DatabaseStore:
     def is_away(self) -> bool:
         return bool(self.log.trouble)
 
-    def attached(self, link: Link, log_id: str, epoch: int) -> None:
+    def attached(self, link: Link, log_id: str) -> None:
         if log_id != self.log.log_id:
             self._on_replaced()
 
     def detached(self) -> None:
         """It is not needed for anything here."""
 
-    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
+    def committed(self, entries: Sequence[Entry]) -> None:
         """This primary serves a log that is not ours: it will be noticed when it says which."""
 
     async def leader(self) -> Address | None:
@@ -113,7 +113,7 @@ class DatabaseStore:
             holder = parse_holder((await self.log.lease()).holder)
         except Unavailable:
             return None
-        return Address.parse(holder.address) if holder is not None and holder.address else None
+        return None if holder is None else Address.read(holder.address)
 
     async def close(self) -> None:
         await self.log.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError
@@ -17,14 +17,14 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
-from chatnet.entries import Entry
-from chatnet.errors import ChatnetError, StaleEpoch, WrongToken, WrongVersion
+from chatnet.dialer import Unregistered
+from chatnet.errors import ChatnetError, WrongToken, WrongVersion
 from chatnet.gate import NotPrimary, prove
-from chatnet.link import Link, Locator
+from chatnet.link import Link
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
-from chatnet.wire.cluster import Kill, Load, Register, Report, Shed, Shutdown, SpawnWorkers, WorkerIdentity
-from chatnet.wire.log import Committed
+from chatnet.wire.cluster import Register, Report
+from chatnet.worker.orders import FromPrimary, Linked
 from chatnet.worker.whereabouts import Whereabouts
 
 CONNECT_SECONDS = 1.0
@@ -37,99 +37,10 @@ SHORTEST_DELAY, LONGEST_DELAY = 0.02, 0.5
 A primary of this host that begins just after it was asked is asked again before it misses us, which is after
 three seconds: though one dead host is asked in between, and the store hangs."""
 REFUSED_DELAY = 10.0
-"""A master that knows another token, or another protocol, is asked again after so many seconds."""
+"""A master that knows another token, or another protocol, is asked again after so many seconds; but not if a
+primary took ours before: then somebody else has its port, and it will come back."""
 ABANDONED_SECONDS = 60
 """After so long without a primary or a store, a worker whose supervisor is dead has nothing to wait for."""
-
-
-class Linked(Protocol):
-    """A worker, as its uplink knows it: what it says of itself, and what it does when the primary says so."""
-
-    def identity(self) -> WorkerIdentity:
-        """Who it is."""
-
-    def load(self) -> Load:
-        """What it carries now."""
-
-    def registered(self, link: Link, log_id: str, store: str, epoch: int) -> None:
-        """The primary of ``epoch``, at the other end of ``link``, says which log there is, and where."""
-
-    def detached(self) -> None:
-        """That link is lost."""
-
-    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
-        """The primary of ``epoch`` pushes entries."""
-
-    def reaches_store(self) -> bool:
-        """Does a store answer it, though there be no primary?"""
-
-    async def leader(self) -> Address | None:
-        """Where the store says that the primary is; None if it does not, or cannot be asked."""
-
-    def shed(self, count: int, soon: bool) -> None:
-        """Have so many sessions move; ``soon``, without waiting for answers."""
-
-    def spawn(self, count: int) -> None:
-        """Keep so many children."""
-
-    def kill(self, pid: int, started: int) -> None:
-        """End a process of this host that hangs."""
-
-    def stop(self) -> None:
-        """End this process."""
-
-    def abandoned(self) -> None:
-        """Each second from when nobody was reached for a minute."""
-
-
-class Obeyed:
-    """The highest ``epoch`` that was obeyed: a lower one is over."""
-
-    def __init__(self, epoch: int = 0) -> None:
-        self.epoch = epoch
-
-    def check(self, epoch: int) -> None:
-        """:raises StaleEpoch: it is over."""
-        if epoch < self.epoch:
-            raise StaleEpoch.of(theirs=epoch, ours=self.epoch)
-        self.epoch = epoch
-
-
-class FromPrimary(Locator):
-    """What the primary says to a worker."""
-
-    def __init__(self, worker: Linked, obeyed: Obeyed) -> None:
-        self._worker = worker
-        self._obeyed = obeyed
-
-    @Committed.responder
-    def committed(self, epoch: int, entries: list[Entry]) -> dict[str, Any]:
-        self._worker.committed(epoch, entries)
-        return {}
-
-    @Shutdown.responder
-    def shutdown(self, epoch: int) -> dict[str, Any]:
-        self._obeyed.check(epoch)
-        self._worker.stop()
-        return {}
-
-    @Shed.responder
-    def shed(self, epoch: int, count: int, soon: int) -> dict[str, Any]:
-        self._obeyed.check(epoch)
-        self._worker.shed(count, bool(soon))
-        return {}
-
-    @SpawnWorkers.responder
-    def spawn(self, epoch: int, count: int) -> dict[str, Any]:
-        self._obeyed.check(epoch)
-        self._worker.spawn(count)
-        return {}
-
-    @Kill.responder
-    def kill(self, epoch: int, pid: int, started: int) -> dict[str, Any]:
-        self._obeyed.check(epoch)
-        self._worker.kill(pid, started)
-        return {}
 
 
 class Uplink(Service):
@@ -151,7 +62,7 @@ class Uplink(Service):
         self._whereabouts = Whereabouts(masters)
         self._token = token
         self._worker = worker
-        self._obeyed = Obeyed()
+        self._seen = 0
         self._outboxes = outboxes
         self._pulse = pulse
         self._reactor = reactor
@@ -233,11 +144,10 @@ class Uplink(Service):
             if error.primary is not None:
                 self._sent_on = self._whereabouts.told(error.primary)
             return self._longer()
-        except (WrongToken, WrongVersion) as error:
-            self._say(master, f"The master at {master} refuses this worker: {error}")
-            return REFUSED_DELAY
         except ChatnetError as error:
             self._say(master, f"The master at {master} refuses this worker: {error}")
+            if isinstance(error, WrongToken | WrongVersion) and not self._seen:
+                return REFUSED_DELAY
         except Exception:
             if self.running:
                 self._logger.failure("The link to {master} failed; trying on", master=master)
@@ -260,15 +170,13 @@ class Uplink(Service):
         lost = link.when_lost()
         try:
             await self._prove(link)
-            identity, seen = self._worker.identity(), self._obeyed.epoch
-            answer = await link.callRemote(Register, worker=identity, seen=seen)
-            self._obeyed.check(answer["epoch"])
-            self._link = link
+            answer = await link.callRemote(Register, worker=self._worker.identity(), seen=self._seen)
+            # No await from here on: what the primary says next may have come with that answer.
+            self._registered(link, answer["epoch"])
             self._whereabouts.found(master)
             self._say(master, f"Registered with the primary at {master}, epoch {answer['epoch']}")
-            self._worker.registered(link, answer["log"], answer["store"], answer["epoch"])
+            self._worker.registered(link, answer["log"], answer["store"])
             self.report()
-            self._alone = 0
             await lost
             self._say(master, f"Lost the primary at {master}; looking for it")
         finally:
@@ -277,15 +185,24 @@ class Uplink(Service):
                 self._worker.detached()
             link.abort()
 
+    def _registered(self, link: Link, epoch: int) -> None:
+        """From here on the primary of ``epoch`` is obeyed on ``link``.
+
+        Though we may have seen a later one: it has looked into its store, where there is none. An older copy
+        of that was put back, or somebody told us of an epoch that never was.
+        """
+        self._seen = epoch
+        link.become(FromPrimary(self._worker, epoch))
+        self._link = link
+        self._alone = 0
+
     async def _prove(self, link: Link) -> None:
         # One that hangs must not keep us from the primary, which misses us, for as long as silence is borne.
         proving = Deferred.fromCoroutine(prove(link, self._token, "worker", self._entropy))
         await proving.addTimeout(CONNECT_SECONDS, self._reactor)
 
     async def _connect(self, master: Address) -> Link:
-        factory = Factory.forProtocol(
-            lambda: Link(FromPrimary(self._worker, self._obeyed), self._outboxes, self._pulse)
-        )
+        factory = Factory.forProtocol(lambda: Link(Unregistered(), self._outboxes, self._pulse))
         factory.noisy = False
         endpoint = TCP4ClientEndpoint(self._reactor, master.host, master.port, timeout=CONNECT_SECONDS)
         return cast(Link, await endpoint.connect(factory))

@@ -22,13 +22,15 @@ from chatnet.master.conversations import (
     PULSE_TICK,
     Door,
     FromFollower,
+    FromNewReplica,
+    FromNewWorker,
     FromOperator,
-    FromReplica,
 )
 from chatnet.master.draining import Draining
+from chatnet.master.epoch import Epoch
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
-from chatnet.master.registry import Registry
+from chatnet.master.registry import Registry, Worker
 from chatnet.master.replicas import Replicas
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
@@ -203,6 +205,9 @@ class Master:
         self.peers: list[Peer] = []
         self.ups = self.stops = 0
         self.over: list[int] = []
+        self.newest = EPOCH
+        self.looked: Deferred[int] | None = None
+        self.epoch = Epoch(EPOCH, self._newest, self.over.append)
         self.processes = OtherProcesses()
         self.supervisor = self._supervise("worker", logs)
         self.cluster = Cluster(
@@ -279,12 +284,16 @@ class Master:
 
     def _admit(self, role: Role) -> Locator:
         if role == "worker":
-            return FromFollower(
-                self.cluster, self.over.append, self.log, EPOCH, "memory", self.broadcast, self.reactor
-            )
+            return FromNewWorker(self.cluster, self.epoch, "memory", "", self._registered)
         if role == "replica":
-            return FromReplica(self.replicas, self.over.append, EPOCH)
+            return FromNewReplica(self.replicas, self.epoch)
         return FromOperator(self.status, self._stop, self._step_down, self.draining.drain)
+
+    def _registered(self, worker: Worker[Link]) -> Locator:
+        return FromFollower(self.cluster, worker, self.log, EPOCH, self.broadcast, self.reactor)
+
+    async def _newest(self) -> int:
+        return await self.looked if self.looked is not None else self.newest
 
     def status(self, reached: str) -> ClusterStatus:
         return ClusterStatus(

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-import pytest
-from in_memory import EPOCH, Master, Peer
+from typing import Any, cast
 
-from chatnet.auth import Token
-from chatnet.errors import NotAllowed, NoWorkers, StaleEpoch, WrongToken, WrongVersion
+import msgspec
+import pytest
+from in_memory import EPOCH, Master, Peer, result
+from twisted.internet.defer import Deferred
+
+from chatnet.auth import Role, Token
+from chatnet.dialer import Unregistered
+from chatnet.errors import BadRequest, NotAllowed, NoWorkers, StaleEpoch, WrongToken, WrongVersion
 from chatnet.gate import PROOF_SECONDS
 from chatnet.testing.loopback import FULL
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.common import VERSION
 from chatnet.wire.locate import Locate
-from chatnet.wire.log import Append, ReadHead
+from chatnet.wire.log import (
+    Append,
+    Follow,
+    ReadAccount,
+    ReadFeed,
+    ReadHead,
+    ReadHistory,
+    ReadNewest,
+    ReadRooms,
+    ReadSnapshot,
+)
 from chatnet.wire.operate import Status, Stop
+from chatnet.wire.replica import Attach, MasterIdentity
 
 WORKER = WorkerIdentity("w", "here", 1, "0.0.0.0:5", False, 99)
 
@@ -73,6 +89,14 @@ def test_a_stranger_finds_nothing_but_the_door(
     assert master.stops == 0
 
 
+@pytest.mark.parametrize("role", ["", "admin", "worker|", "operator\x00", "Worker"])
+def test_there_are_three_roles(master: Master, role: str) -> None:
+    """Any other is refused, be the token right."""
+    stranger = Peer(master)
+    with pytest.raises(NotAllowed, match="a role is worker, replica or operator"):
+        stranger.prove(cast(Role, role))
+
+
 def test_a_wrong_token_opens_nothing(master: Master) -> None:
     """The sentence says where the right one is."""
     stranger = Peer(master)
@@ -114,13 +138,144 @@ def test_a_stranger_that_does_not_read_is_not_read_from(master: Master) -> None:
     assert worker.wire.server_transport.reading
 
 
-def test_a_worker_that_obeyed_a_later_epoch_ends_this_primary(master: Master) -> None:
-    """It is refused, and the primary hears that its time is over."""
+NEWCOMERS: list[tuple[Role, Any, dict[str, Any]]] = [
+    ("worker", Register, {"worker": WORKER}),
+    ("replica", Attach, {"master": MasterIdentity("here", 1, 0, True)}),
+]
+
+
+@pytest.mark.parametrize(("role", "command", "who"), NEWCOMERS)
+def test_a_primary_is_over_if_the_store_says_so(
+    master: Master, role: Role, command: Any, who: dict[str, Any]
+) -> None:
+    """Whoever has obeyed a later epoch makes it look; it is refused, and the primary's time is over."""
+    master.newest = EPOCH + 2
+    peer = Peer(master)
+    peer.prove(role)
+    with pytest.raises(StaleEpoch, match=f"{EPOCH + 2}"):
+        peer.ask(command, seen=EPOCH + 1, **who)
+    assert master.over == [EPOCH + 2]
+    assert len(master.registry) == len(master.replicas) == 0
+
+
+@pytest.mark.parametrize(("role", "command", "who"), NEWCOMERS)
+def test_no_primary_ends_because_a_peer_says_a_number(
+    master: Master, role: Role, command: Any, who: dict[str, Any]
+) -> None:
+    """An epoch of which the store knows nothing never was: who believes in it is told which there is."""
+    peer = Peer(master)
+    peer.prove(role)
+    assert peer.ask(command, seen=2**63 - 1, **who)["epoch"] == EPOCH
+    assert master.over == []
+    assert len(master.registry) + len(master.replicas) == 1
+
+
+@pytest.mark.parametrize(("role", "command", "who"), NEWCOMERS)
+def test_whose_link_is_lost_while_the_store_is_looked_at_is_not_here(
+    master: Master, role: Role, command: Any, who: dict[str, Any]
+) -> None:
+    """Or it would be counted for ever."""
+    master.looked = Deferred()
+    peer = Peer(master)
+    peer.prove(role)
+    peer.begin(command, seen=EPOCH + 1, **who)
+    peer.cut()
+    master.looked.callback(EPOCH)
+    master.settle()
+    assert len(master.registry) == len(master.replicas) == 0
+
+
+def test_of_two_registrations_that_wait_for_the_store_the_first_counts(master: Master) -> None:
+    """One link is one worker's."""
+    master.looked = Deferred()
     peer = Peer(master)
     peer.prove("worker")
-    with pytest.raises(StaleEpoch, match=f"{EPOCH + 2}"):
-        peer.ask(Register, worker=WORKER, seen=EPOCH + 2)
-    assert master.over == [EPOCH + 2]
+    first = peer.begin(Register, worker=WORKER, seen=EPOCH + 1)
+    other = msgspec.structs.replace(WORKER, id="other")
+    second = peer.begin(Register, worker=other, seen=0)
+    master.looked.callback(EPOCH)
+    master.settle()
+    assert result(second)["epoch"] == EPOCH
+    with pytest.raises(NotAllowed):
+        result(first)
+    assert [worker.identity.id for worker in master.registry.workers()] == ["other"]
+
+
+@pytest.mark.parametrize(("role", "command", "who"), NEWCOMERS)
+def test_nobody_registers_twice(master: Master, role: Role, command: Any, who: dict[str, Any]) -> None:
+    """Not as the same, nor as another: a link is one worker's, or one replica's, to its end."""
+    peer = Peer(master)
+    peer.prove(role)
+    peer.ask(command, seen=0, **who)
+    for _, again, identity in NEWCOMERS:
+        with pytest.raises(NotAllowed):
+            peer.ask(again, seen=0, **identity)
+    assert len(master.registry) + len(master.replicas) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (Append, {"drafts": []}),
+        (Follow, {"cursor": None, "check": None}),
+        (ReadHead, {}),
+        (ReadAccount, {"user": "alice"}),
+        (ReadSnapshot, {"user": "alice", "after": 0, "upto": 0, "skip": 0}),
+        (ReadNewest, {"user": "alice", "upto": 0}),
+        (ReadFeed, {"user": "alice", "after": 0, "upto": 0}),
+        (ReadHistory, {"room": "alice", "before": None}),
+        (ReadRooms, {"prefix": "", "after": ""}),
+    ],
+)
+def test_the_log_is_served_to_registered_workers_alone(
+    master: Master, command: Any, arguments: dict[str, Any]
+) -> None:
+    """Who has only proven the token says first who it is; a replica or an operator never gets it."""
+    roles: tuple[Role, ...] = ("worker", "replica", "operator")
+    for role in roles:
+        peer = Peer(master)
+        peer.prove(role)
+        with pytest.raises(NotAllowed):
+            peer.ask(command, **arguments)
+    replica = master.replica(1)
+    with pytest.raises(NotAllowed):
+        replica.ask(command, **arguments)
+
+
+class Dialer(Peer):
+    """One that understands orders from the answer to its registration on, as workers and replicas do."""
+
+    def register(self, role: Role, command: Any, **arguments: Any) -> None:
+        """Prove, and say who it is."""
+        self.link.become(Unregistered())
+        self.prove(role)
+        asked: Deferred[Any] = self.link.callRemote(command, seen=0, **arguments)
+        asked.addCallback(lambda _: self.link.become(self.hears))
+        self._master.settle()
+
+
+def test_a_worker_is_ordered_nothing_before_its_registration_is_answered(master: Master) -> None:
+    """It would not understand: here, that the primary keeps the workers of this host, and not itself."""
+    master.adopted()
+    master.worker("child", 2, supervisor=1)
+    parent = Dialer(master)
+    parent.register("worker", Register, worker=WorkerIdentity("parent", "here", 1, "0.0.0.0:5", False, 99))
+    assert parent.hears.kept == [0]
+
+
+def test_a_replica_is_told_nothing_before_it_is_attached(master: Master) -> None:
+    """And then at once what it must know."""
+    replica = Dialer(master)
+    replica.register("replica", Attach, master=MasterIdentity("here", 1, 0, True))
+    assert replica.hears.states
+
+
+def test_a_worker_that_says_it_listens_nowhere_is_refused(master: Master) -> None:
+    """Each client that is sent there would be answered by a failure."""
+    peer = Peer(master)
+    peer.prove("worker")
+    with pytest.raises(BadRequest):
+        peer.ask(Register, worker=msgspec.structs.replace(WORKER, address="nowhere"), seen=0)
     assert len(master.registry) == 0
 
 
@@ -140,7 +295,8 @@ def test_a_report_before_the_registration_is_passed_over(master: Master) -> None
     peer.prove("worker")
     peer.link.callRemote(Report, load=Load(sessions=1))
     master.settle()
-    assert peer.ask(ReadHead) == {"head": 0}
+    assert peer.ask(Register, worker=WORKER, seen=0)
+    assert master.registry.workers()[0].load == Load()
 
 
 def test_an_operator_sees_the_cluster_and_stops_it(master: Master) -> None:

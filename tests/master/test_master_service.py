@@ -29,6 +29,7 @@ from chatnet.operator.__main__ import StatusOptions, run
 from chatnet.operator.asking import connect
 from chatnet.store import moved
 from chatnet.store.lease import FlockLease, Holder
+from chatnet.wire.cluster import Register, WorkerIdentity
 from chatnet.wire.log import Append
 from chatnet.world import RealFiles, RealProcesses, World
 
@@ -382,6 +383,7 @@ async def test_a_log_that_fails_ends_the_process_at_once(
     token = make_token(RealFiles(), masters.data / "cluster.token", b"")
     worker = await connect(Address.parse(masters.address), masters.world)
     await prove(worker, token, "worker", masters.world.entropy)
+    await worker.callRemote(Register, worker=WorkerIdentity("w", "here", 1, "0.0.0.0:5", False, 0), seen=0)
     appended = worker.callRemote(Append, drafts=[Draft("register", "alice", "alice", "x", b"k" * 16)])
     assert await masters.processes.exited == 1
     assert logged is None or logged_failures.flush(logged)

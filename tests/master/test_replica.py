@@ -7,20 +7,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
-from chatnet.gate import Gate
+from chatnet.errors import NotAllowed, StaleEpoch
+from chatnet.gate import PROOF_SECONDS, Gate
 from chatnet.link import Link, Locator
-from chatnet.master.replica import LONGEST_DELAY, Replica
+from chatnet.master.replica import LONGEST_DELAY, Inheritance, Replica
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.store.lease import Holder
 from chatnet.testing.loopback import Loopback
-from chatnet.wire.replica import Attach, MasterIdentity
+from chatnet.wire.cluster import Shutdown
+from chatnet.wire.common import Challenge
+from chatnet.wire.replica import Attach, MasterIdentity, Registry, State
 
 TOKEN = Token(b"t" * 32)
 ME = MasterIdentity("here", 42, 7, False, "here:64480")
@@ -42,9 +46,10 @@ class SharedStore:
 
     def __init__(self, names: Holder | None) -> None:
         self.names = names
+        self.is_free = False
 
     async def take(self, me: Holder) -> bool:
-        return False
+        return self.is_free
 
     async def holder(self) -> Holder | None:
         return self.names
@@ -58,6 +63,8 @@ class Stage:
 
     def __init__(self) -> None:
         self.reactor = MemoryReactorClock()  # type: ignore[no-untyped-call]
+        self.won: list[Inheritance] = []
+        self.stopped: list[None] = []
         self.store = SharedStore(ALPHA)
         self.outboxes = Outboxes(self.reactor)
         self.replica = Replica(
@@ -73,8 +80,8 @@ class Stage:
             monotonic=self.reactor.seconds,
             chance=random.Random(1),
             entropy=lambda size: b"e" * size,
-            won=lambda inheritance: pytest.fail("it has taken the lease"),
-            stop_process=lambda: pytest.fail("it was told to stop"),
+            won=self.won.append,
+            stop_process=lambda: self.stopped.append(None),
             abandoned=lambda: pytest.fail("it gave up"),
         )
         self.replica.start()
@@ -90,20 +97,36 @@ class Stage:
 
     def answer(self, admitted: Locator | str) -> Loopback:
         """Who is asked is the primary, or a replica that says where that is."""
-        factory = self.reactor.tcpClients.pop()[2]
 
         def admit(role: Role) -> Locator | str:
             assert role == "replica"
             return admitted
 
-        server = Link(Gate(TOKEN, admit, lambda size: b"n" * size, self.reactor), self.outboxes)
-        wire = Loopback(factory.buildProtocol(None), server)
+        return self.accept(Gate(TOKEN, admit, lambda size: b"n" * size, self.reactor))
+
+    def accept(self, locator: Locator) -> Loopback:
+        """Somebody is where it looks, and speaks by ``locator``: its end is :attr:`server`."""
+        factory = self.reactor.tcpClients.pop()[2]
+        self.server = Link(locator, self.outboxes)
+        self.wire = Loopback(factory.buildProtocol(None), self.server)
+        self.settle()
+        if self.wire.client_transport.lost is not None:
+            self.lose(self.wire)
+        return self.wire
+
+    def settle(self) -> None:
         self.reactor.advance(0)
-        while wire.pump():
+        while self.wire.pump():
             self.reactor.advance(0)
-        if wire.client_transport.lost is not None:
-            self.lose(wire)
-        return wire
+
+    def says(self, command: Any, **arguments: Any) -> Any:
+        """The other end says it: the answer, or the failure; None if it has none."""
+        answers: list[Any] = []
+        asked = self.server.callRemote(command, **arguments)
+        if asked is not None:
+            asked.addBoth(answers.append)
+        self.settle()
+        return answers[0] if answers else None
 
     def lose(self, wire: Loopback) -> None:
         """The connection is lost; the factory hears of it, too, as from a real connector."""
@@ -140,3 +163,86 @@ def test_when_that_is_lost_it_does_not_say_so_any_more(sent_on: Stage) -> None:
     """Who asks then is not sent to the dead."""
     sent_on.lose(sent_on.answer(Primary()))
     assert sent_on.replica.primary == ""
+
+
+class Stranger(Locator):
+    """Whoever has the port, and keeps the replica waiting for a proof."""
+
+    @Challenge.responder
+    def challenge(self, version: int, nonce: bytes) -> Deferred[dict[str, Any]]:
+        return Deferred()
+
+
+def state(epoch: int, listen: str = "0.0.0.0:64480") -> State:
+    """What a primary tells."""
+    return State(log="log", epoch=epoch, head=0, listen=listen, workers=[], replicas=[], events=[])
+
+
+@pytest.mark.parametrize("epoch", [0, 5, 2**63 - 1])
+def test_who_has_proven_nothing_tells_it_nothing(epoch: int) -> None:
+    """Whoever has the port of a primary may say whom to kill and where to listen: it is not understood."""
+    stage = Stage()
+    stage.asked()
+    stage.accept(Stranger())
+    stage.says(Registry, state=state(epoch))
+    assert stage.says(Shutdown, epoch=epoch).check(NotAllowed)
+    assert not stage.stopped
+    stage.store.is_free = True
+    stage.lose(stage.wire)
+    stage.reactor.advance(LONGEST_DELAY)
+    assert stage.won == [Inheritance(None)]
+
+
+@pytest.mark.parametrize("epoch", [4, 6, 2**63 - 1])
+def test_only_the_epoch_to_which_it_is_attached_commands(epoch: int) -> None:
+    """An order, or a state, of another is none of that primary's."""
+    stage = Stage()
+    stage.asked()
+    stage.answer(Primary())
+    assert stage.says(Shutdown, epoch=epoch).check(StaleEpoch)
+    stage.says(Registry, state=state(5))
+    stage.says(Registry, state=state(epoch))
+    stage.says(Registry, state=state(5, "nowhere"))
+    assert stage.says(Shutdown, epoch=5) == {}
+    assert len(stage.stopped) == 1
+    stage.store.is_free = True
+    stage.lose(stage.wire)
+    stage.reactor.advance(0)
+    assert not stage.won  # it stops
+
+
+def test_what_it_was_told_last_it_knows_when_it_leads() -> None:
+    """What another epoch said, or what cannot be read, changed nothing."""
+    stage = Stage()
+    stage.asked()
+    stage.answer(Primary())
+    for told in (state(5), state(4), state(6), state(5, "nowhere")):
+        stage.says(Registry, state=told)
+    stage.store.is_free = True
+    stage.lose(stage.wire)
+    assert [inheritance.state for inheritance in stage.won] == [state(5)]
+
+
+def test_a_stranger_on_the_port_of_the_primary_does_not_keep_it_from_the_lease() -> None:
+    """It accepts, and talks on, so that it is not silent: the lease is gone for all the same."""
+    stage = Stage()
+    stage.store.is_shared = False
+    stage.asked()
+    stage.accept(Stranger())
+    stage.store.is_free = True
+    stage.reactor.advance(1)
+    assert len(stage.won) == 1
+
+
+def test_a_stranger_that_talks_on_and_proves_nothing_is_left() -> None:
+    """After ten seconds: the primary may have its port back."""
+    stage = Stage()
+    stage.store.is_shared = False
+    stage.asked()
+    stage.accept(Stranger())
+    for _ in range(round(PROOF_SECONDS)):
+        assert stage.wire.client_transport.lost is None
+        stage.reactor.advance(1)
+        stage.server.ping()
+        stage.settle()
+    assert stage.wire.client_transport.lost is not None

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from in_memory import EPOCH, HOST, Master, Peer
+from in_memory import Master, Peer
 from twisted.internet.defer import Deferred
 
-from chatnet.errors import StaleEpoch
 from chatnet.master.conversations import PATIENCE
 from chatnet.master.missing import RETURN_SECONDS
 from chatnet.supervisor import TERM_SECONDS
@@ -104,6 +103,17 @@ def test_an_adopted_one_that_does_not_come_back_is_killed(primary: Master) -> No
     assert primary.processes.sent == [(7, signal.SIGKILL)]
 
 
+def test_a_replica_of_another_host_with_the_same_pid_is_another(primary: Master) -> None:
+    """That it stands by does not bring back the one that is missed here."""
+    primary.processes.living = {7: 70}
+    primary.replica(7, started=70).cut()
+    elsewhere = Peer(primary)
+    elsewhere.prove("replica")
+    elsewhere.ask(Attach, master=MasterIdentity("there", 7, 70, True), seen=0)
+    primary.pass_time(RETURN_SECONDS + 0.25)
+    assert primary.processes.sent == [(7, signal.SIGKILL)]
+
+
 def test_a_stop_waits_until_nobody_can_take_over(primary: Master) -> None:
     """Children and adopted ones are told, missing ones too; one by hand is left alone."""
     primary.processes.living = {7: 70, 8: 80}
@@ -157,15 +167,6 @@ def test_who_is_to_stop_and_hangs_is_killed(primary: Master, is_silent: bool) ->
     primary.pass_time(TERM_SECONDS + 1)
     assert done == [None]
     assert primary.processes.sent == [(7, signal.SIGKILL)]
-
-
-def test_a_primary_that_is_over_is_told_so(primary: Master) -> None:
-    """By a replica that knows of a later epoch."""
-    peer = Peer(primary)
-    peer.prove("replica")
-    with pytest.raises(StaleEpoch):
-        peer.ask(Attach, master=MasterIdentity(HOST, 1, 0, True), seen=EPOCH + 1)
-    assert primary.over == [EPOCH + 1]
 
 
 def test_one_that_does_not_read_is_told_once_it_does(master: Master) -> None:

@@ -131,7 +131,7 @@ class Follower(Locator):
 
     @Committed.responder
     def committed(self, epoch: int, entries: list[Entry]) -> dict[str, Any]:
-        self._remote.committed(epoch, entries)
+        self._remote.committed(entries)
         return {}
 
 
@@ -180,7 +180,7 @@ def over_amp(disk: Any) -> Subject:
             reactor.advance(0)
             moved = wire.pump() or any(call.getTime() <= reactor.seconds() for call in reactor.calls)
 
-    worker.attached(client, primary.log_id, primary.epoch)
+    worker.attached(client, primary.log_id)
     settle()
     assert worker.is_ready
     return Subject(worker, settle)

@@ -83,9 +83,9 @@ class Worker:
     def _on_replaced(self) -> None:
         self.replaced += 1
 
-    def attach(self, log_id: str = "log", epoch: int = 1) -> Primary:
+    def attach(self, log_id: str = "log") -> Primary:
         self.primary = Primary()
-        self.log.attached(self.primary, log_id, epoch)
+        self.log.attached(self.primary, log_id)
         return self.primary
 
     def follow_again(self) -> Primary:
@@ -106,15 +106,15 @@ def test_a_fresh_worker_is_ready_when_it_has_reached_the_head() -> None:
     """The window begins where the primary says; pushes that come before the head is known are not lost."""
     log, primary = RemoteLog(on_replaced=lambda: None), Primary()
     assert not log.is_ready
-    log.attached(primary, "log", 3)
+    log.attached(primary, "log")
     arguments, answer = primary.take(Follow)
     assert arguments == {"cursor": None, "check": None}
     answer.callback(at(4))
-    log.committed(3, entries(5, 7))
+    log.committed(entries(5, 7))
     primary.take(ReadHead)[1].callback({"head": 8})
     assert (log.window.start, log.window.head, log.is_ready) == (5, 7, False)
-    log.committed(3, entries(8, 8))
-    assert (log.window.head, log.is_ready, log.log_id, log.epoch) == (8, True, "log", 3)
+    log.committed(entries(8, 8))
+    assert (log.window.head, log.is_ready, log.log_id) == (8, True, "log")
 
 
 def test_an_empty_log_is_reached_at_once() -> None:
@@ -125,16 +125,15 @@ def test_an_empty_log_is_reached_at_once() -> None:
 def test_a_new_link_follows_from_the_cursor() -> None:
     """After a lost link the follower goes on behind its window, and drops what it has already."""
     worker = Worker(head=4)
-    worker.log.committed(1, entries(5, 6))
+    worker.log.committed(entries(5, 6))
     worker.primary.lose()
     worker.log.detached()
-    primary = worker.attach(epoch=2)
+    primary = worker.attach()
     arguments, answer = primary.take(Follow)
     assert arguments == at(6)
     answer.callback(at(6))
-    worker.log.committed(2, entries(6, 9))
+    worker.log.committed(entries(6, 9))
     assert worker.log.window.after(4) == entries(5, 9)
-    assert worker.log.epoch == 2
 
 
 def test_what_is_asked_without_a_primary_waits() -> None:
@@ -184,24 +183,16 @@ def test_what_was_not_answered_is_asked_again() -> None:
 def test_a_hole_is_loud_and_followed_afresh() -> None:
     """Entries that do not continue the window close the link; what that link still pushes is ignored."""
     worker = Worker(head=4)
-    worker.log.committed(1, entries(6, 7))
+    worker.log.committed(entries(6, 7))
     assert worker.primary.aborted
-    worker.log.committed(1, entries(5, 5))
+    worker.log.committed(entries(5, 5))
     assert worker.log.window.head == 4
     primary = worker.attach()
     arguments, answer = primary.take(Follow)
     assert arguments == at(4)
     answer.callback(at(4))
-    worker.log.committed(1, entries(5, 7))
+    worker.log.committed(entries(5, 7))
     assert worker.log.window.head == 7
-
-
-def test_a_primary_of_an_older_epoch_is_not_followed() -> None:
-    """Once a higher epoch was seen, pushes of a lower one are ignored, and their link is closed."""
-    worker = Worker()
-    worker.log.committed(5, entries(1, 1))
-    worker.log.committed(4, entries(2, 2))
-    assert (worker.log.window.head, worker.log.epoch, worker.primary.aborted) == (1, 5, True)
 
 
 def test_a_log_that_was_put_back_is_told() -> None:

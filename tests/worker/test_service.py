@@ -274,7 +274,7 @@ def test_clients_are_turned_away_until_the_log_is_there() -> None:
     one = Started().start()
     factory = one.reactor.tcpServers[0][1]
     assert factory.buildProtocol(None) is None
-    one.worker.registered(FarLink(), "the log", "", 1)
+    one.worker.registered(FarLink(), "the log", "")
     assert factory.buildProtocol(None) is None
     one.worker._state.store.log.is_ready = True
     link = factory.buildProtocol(None)
@@ -285,7 +285,7 @@ def test_clients_are_turned_away_until_the_log_is_there() -> None:
 def test_what_a_primary_ordered_is_over_with_its_link() -> None:
     """Sessions that were to move may stay: the next one looks for itself."""
     one = Started().start()
-    one.worker.registered(FarLink(), "the log", "", 1)
+    one.worker.registered(FarLink(), "the log", "")
     orders: list[int] = []
     one.worker._state._shedding.shed = lambda count, soon: orders.append(count)
     one.worker.shed(1000, soon=True)
@@ -298,12 +298,12 @@ def test_a_primary_with_another_store_or_log_is_the_end() -> None:
     another."""
     for log_id, store in (("another log", ""), ("the log", "postgresql://there")):
         one = Started().start()
-        one.worker.registered(FarLink(), "the log", "", 1)
+        one.worker.registered(FarLink(), "the log", "")
         one.worker.detached()
-        one.worker.registered(FarLink(), "the log", "", 2)
+        one.worker.registered(FarLink(), "the log", "")
         assert "exit 1" not in one.processes.calls
         one.worker.detached()
-        one.worker.registered(FarLink(), log_id, store, 3)
+        one.worker.registered(FarLink(), log_id, store)
         assert one.processes.calls[-1] == "exit 1"
 
 
@@ -311,7 +311,7 @@ def test_it_says_while_it_cannot_take_clients() -> None:
     """Before it knows the log it is opening; a worker that is sent clients then would turn them away."""
     one = Started().start()
     assert one.worker.load().opening
-    one.worker.registered(FarLink(), "the log", "", 1)
+    one.worker.registered(FarLink(), "the log", "")
     assert not one.worker.load().opening
     one.worker._state.store.is_away = True
     assert one.worker.load().opening, "nobody could log in while the database is away"
@@ -321,7 +321,7 @@ def test_a_log_that_was_put_back_is_opened_afresh() -> None:
     """Its clients are hung up on, and have a second to go; then the worker follows the log anew, and takes
     clients again. The process goes on: nobody might start another."""
     one = Started().start()
-    one.worker.registered(FarLink(), "the log", "", 1)
+    one.worker.registered(FarLink(), "the log", "")
     before = one.worker._state
     before.store.log.is_ready = True
     factory = one.reactor.tcpServers[0][1]
@@ -415,7 +415,7 @@ def test_only_the_very_process_is_killed() -> None:
 def test_stopping_leaves_nothing() -> None:
     """Neither client, timer nor thread; stopping what never started is harmless."""
     one = Started().start()
-    one.worker.registered(FarLink(), "the log", "", 1)
+    one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
     wire = Loopback(Link(Locator(), Outboxes(one.reactor)), one.reactor.tcpServers[0][1].buildProtocol(None))
     stopped: list[Any] = []

@@ -18,7 +18,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.errors import StaleEpoch
+from chatnet.errors import BadRequest, NotAllowed, StaleEpoch
 from chatnet.gate import Gate
 from chatnet.link import Link, Locator
 from chatnet.master.missing import LOOK_SECONDS, RETURN_SECONDS
@@ -27,6 +27,7 @@ from chatnet.pulse import Pulse
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import (
+    MOST_PROCESSES,
     Kill,
     Load,
     Register,
@@ -56,16 +57,19 @@ class Primary(Locator):
 
     def __init__(self, epoch: int = 1) -> None:
         self.epoch = epoch
+        self.is_over = False
+        self.hesitates: Deferred[None] | None = None
         self.registered: list[tuple[WorkerIdentity, int]] = []
         self.loads: list[Load] = []
         self.followed: list[int | None] = []
 
     @Register.responder
-    def register(self, worker: WorkerIdentity, seen: int) -> dict[str, Any]:
-        if seen > self.epoch:
+    def register(self, worker: WorkerIdentity, seen: int) -> Any:
+        if self.is_over:
             raise StaleEpoch.of(theirs=self.epoch, ours=seen)
         self.registered.append((worker, seen))
-        return {"log": "the log", "store": "", "epoch": self.epoch}
+        answer = {"log": "the log", "store": "", "epoch": self.epoch}
+        return answer if self.hesitates is None else self.hesitates.addCallback(lambda _: answer)
 
     @Report.responder
     def report(self, load: Load) -> dict[str, Any]:
@@ -142,20 +146,24 @@ class Worker:
     def load(self) -> Load:
         return Load(sessions=7)
 
-    def registered(self, link: Link, log_id: str, store: str, epoch: int) -> None:
-        self.log.attached(link, log_id, epoch)
+    def registered(self, link: Link, log_id: str, store: str) -> None:
+        self.log.attached(link, log_id)
 
     def detached(self) -> None:
         self.log.detached()
 
-    def committed(self, epoch: int, entries: Sequence[Entry]) -> None:
-        self.log.committed(epoch, entries)
+    def committed(self, entries: Sequence[Entry]) -> None:
+        self.log.committed(entries)
 
     def reaches_store(self) -> bool:
         return self.has_store
 
     async def leader(self) -> Address | None:
         return await self.leads if isinstance(self.leads, Deferred) else self.leads
+
+    @property
+    def did(self) -> list[Any]:
+        return self.shed_counts + self.kept + self.killed + self.stopped
 
     def shed(self, count: int, soon: bool) -> None:
         self.shed_counts.append(count)
@@ -340,15 +348,36 @@ def test_a_wrong_token_is_said_once_and_tried_slowly(said: list[str]) -> None:
 
 
 def test_an_old_primary_is_refused(said: list[str]) -> None:
-    """One of an epoch below what the worker has obeyed is told so, and asked again later."""
+    """One that finds, by what the worker has seen, that it is over: it is asked again later."""
     up = Up()
     up.reactor.accept(Primary(epoch=5))
     up.reactor.wires.pop().cut()
     up.reactor.pass_time(0.2)
     stale = Primary(epoch=4)
+    stale.is_over = True
     up.reactor.accept(stale)
     assert not stale.registered
-    assert "Epoch 4 is over; the cluster is in epoch 5" in said[-1]
+    assert "Epoch 4 does not command here; epoch 5 does" in said[-1]
+
+
+def test_a_primary_that_serves_it_is_obeyed_in_its_epoch() -> None:
+    """Though the worker has seen a later one: the primary has looked into its store, where there is none.
+
+    An older copy was put back, or somebody told the worker of an epoch that never was.
+    """
+    up = Up()
+    up.reactor.accept(Primary(epoch=2**63 - 1))
+    up.reactor.wires.pop().cut()
+    up.reactor.pass_time(0.2)
+    second, third = Primary(epoch=4), Primary(epoch=5)
+    server = up.reactor.accept(second)
+    server.callRemote(Shed, epoch=4, count=3, soon=0)
+    up.reactor.settle()
+    assert up.worker.shed_counts == [3]
+    up.reactor.wires.pop().cut()
+    up.reactor.pass_time(0.2)
+    up.reactor.accept(third)
+    assert [seen for _, seen in second.registered + third.registered] == [2**63 - 1, 4]
 
 
 def test_shutdown_stops_the_process() -> None:
@@ -518,20 +547,99 @@ def test_a_primary_of_this_host_is_found_before_it_misses_this_worker() -> None:
     ("command", "arguments"),
     [(Shed, {"count": 3, "soon": 0}), (SpawnWorkers, {"count": 2}), (Kill, {"pid": 5, "started": 6})],
 )
-def test_a_primary_that_is_over_commands_nobody(command: Any, arguments: dict[str, int]) -> None:
-    """Each command goes with its epoch; a later one is remembered."""
+def test_only_the_epoch_of_the_registration_commands(command: Any, arguments: dict[str, int]) -> None:
+    """Neither one that is over, nor one that is yet to come: that has a link of its own."""
     up = Up()
     server = up.reactor.accept(Primary(epoch=5))
-    failed: list[Any] = []
-    server.callRemote(command, epoch=4, **arguments).addErrback(failed.append)
+    for epoch in (4, 6, 2**63 - 1):
+        assert asked(up, server, command, epoch=epoch, **arguments).check(StaleEpoch)
+    assert not up.worker.did
+    assert asked(up, server, command, epoch=5, **arguments) == {}
+    assert up.worker.did in ([3], [2], [(5, 6)])
+
+
+def asked(up: Up, server: Link, command: Any, **arguments: Any) -> Any:
+    """The answer to what somebody says to the worker, or the failure."""
+    answers: list[Any] = []
+    server.callRemote(command, **arguments).addBoth(answers.append)
     up.reactor.settle()
-    assert failed[0].check(StaleEpoch)
-    server.callRemote(command, epoch=6, **arguments)
-    server.callRemote(command, epoch=5, **arguments).addErrback(failed.append)
+    return answers[0]
+
+
+ORDERS: list[tuple[Any, dict[str, Any]]] = [
+    (Shed, {"count": 3, "soon": 0}),
+    (SpawnWorkers, {"count": 2}),
+    (Kill, {"pid": 5, "started": 6}),
+    (Shutdown, {}),
+]
+
+
+@pytest.mark.parametrize(("command", "arguments"), ORDERS)
+@pytest.mark.parametrize("epoch", [0, 1, 2**63 - 1])
+def test_who_has_proven_nothing_commands_nobody(command: Any, arguments: dict[str, Any], epoch: int) -> None:
+    """Whoever has the master's port may say what it likes: none of it is understood."""
+    up, fake = Up(), Link(Locator(), Outboxes(Reactor()))
+    fake.outboxes = Outboxes(up.reactor)
+    up.reactor.wires.append(Loopback(up.reactor.tcpClients.pop()[2].buildProtocol(None), fake))
+    assert asked(up, fake, command, epoch=epoch, **arguments).check(NotAllowed)
+    assert not up.worker.did
+
+
+@pytest.mark.parametrize(("command", "arguments"), ORDERS)
+def test_who_has_not_answered_the_registration_commands_nobody(
+    command: Any, arguments: dict[str, Any]
+) -> None:
+    """Though it has the token: nobody knows yet of which epoch it is."""
+    up, primary = Up(), Primary(epoch=5)
+    primary.hesitates = Deferred()
+    server = up.reactor.accept(primary)
+    assert asked(up, server, command, epoch=5, **arguments).check(NotAllowed)
+    assert not up.worker.did
+
+
+def test_an_order_that_comes_with_the_answer_is_obeyed() -> None:
+    """In the same bytes: from the answer on, the worker is the primary's."""
+    up, primary = Up(), Primary(epoch=5)
+    primary.hesitates = Deferred()
+    server = up.reactor.accept(primary)
+    primary.hesitates.callback(None)
+    assert asked(up, server, Shed, epoch=5, count=3, soon=0) == {}
+    assert up.worker.did == [3]
+
+
+@pytest.mark.parametrize("epoch", [4, 6])
+def test_what_another_epoch_pushes_is_not_followed(epoch: int) -> None:
+    """It is not passed over either: the link is closed, and the worker follows afresh."""
+    up = Up()
+    server = up.reactor.accept(Primary(epoch=5))
+    server.callRemote(
+        Committed, epoch=epoch, entries=[Entry(1, 1, "register", "alice", "alice", "secret", b"k" * 16)]
+    )
     up.reactor.settle()
-    assert failed[1].check(StaleEpoch)
-    did = up.worker.shed_counts + up.worker.kept + up.worker.killed
-    assert did in ([3], [2], [(5, 6)])
+    assert up.log.window.head == 0
+    assert server.transport is None
+
+
+def test_no_host_is_filled_with_children() -> None:
+    """A number that no host has room for is refused, and none is started."""
+    up = Up()
+    server = up.reactor.accept(Primary(epoch=5))
+    assert asked(up, server, SpawnWorkers, epoch=5, count=MOST_PROCESSES + 1).check(BadRequest)
+    assert not up.worker.did
+
+
+def test_a_stranger_on_the_port_of_the_primary_delays_it_no_longer_than_it_is_there(said: list[str]) -> None:
+    """A worker whose token was good once is not put off for long: the primary that comes misses it."""
+    up, primary = Up(), Primary()
+    up.reactor.accept(primary)
+    up.reactor.wires.pop().cut()
+    for _ in range(5):
+        up.reactor.pass_time(LONGEST_DELAY + 0.1)
+        up.reactor.accept(Primary(), Token(b"x" * 32))
+    up.reactor.pass_time(LONGEST_DELAY + 0.1)
+    up.reactor.accept(primary)
+    assert len(primary.registered) == 2
+    assert len([sentence for sentence in said if "refuses this worker" in sentence]) == 1
 
 
 @pytest.mark.parametrize("linked", [False, True])
