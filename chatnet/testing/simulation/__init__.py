@@ -14,6 +14,7 @@ vfs         SQLite's way to the disk
 files       a process's view of the disk
 terminal    the person at a client
 clocks      a host's clocks
+hostile     a client that does all the harm it can
 programs    the programs there are, by name
 trace       the story of a run
 probes      what is looked at inside the real code

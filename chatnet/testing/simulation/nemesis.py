@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatnet.testing.simulation.host import Host
+from chatnet.testing.simulation.hostile import TACTICS
 from chatnet.testing.simulation.process import SimProcess
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ SLOWEST = 25.0
 """By how much a link is slowed, at most; so that what is late comes before its sender is taken for dead."""
 STOP_SECONDS = (1.0, 5.0)
 """How long a process is stopped: between these. After three, others take it for dead."""
+STRANGER = "stranger"
+"""The machine of a hostile client."""
 LONGEST_STEP = 3.0
 """How far a wall clock steps at most, in seconds."""
 
@@ -95,6 +98,7 @@ class Nemesis:
         self._master = master
         self._server = master.host
         self._laptops = laptops
+        self._masters_at = master.host.name
         self._others = [*laptops, *(operator.host for operator in self._operators[1:])]
         self.counted: Counter[str] = Counter()
         self.healed_at = 0.0
@@ -302,6 +306,16 @@ class Nemesis:
         """A machine of the cluster is suspended, with all that runs on it, and goes on later."""
         return self._suspend(self._chance.choice(self._operators).host)
 
+    # ---- strangers ----
+
+    def hostile_client(self) -> bool:
+        """Somebody does to the cluster what everybody can who knows where it is."""
+        seconds = min(LONGEST_FAULT, self._chance.expovariate(0.3))
+        tactic = self._chance.choice(TACTICS)
+        stranger = self._simulation.host(STRANGER)
+        stranger.start("hostile", self._masters_at, tactic, str(seconds))
+        return self._after(seconds, lambda: None)
+
     # ---- how ----
 
     def _primary(self) -> SimProcess | None:
@@ -373,6 +387,7 @@ KINDS = (
     "step_clock",
     "sleep_laptop",
     "suspend_machine",
+    "hostile_client",
 )
 """All faults there are."""
 

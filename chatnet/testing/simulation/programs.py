@@ -14,6 +14,7 @@ from twisted.python import usage
 
 from chatnet.errors import CannotStart
 from chatnet.operator.__main__ import Options, run
+from chatnet.testing.simulation.hostile import Hostile
 from chatnet.world import World
 
 Program = Callable[[Sequence[str], World], IService]
@@ -70,6 +71,7 @@ PROGRAMS = {
     "chat-master": plugin("chatnet.master.tap"),
     "chat-worker": plugin("chatnet.worker.tap"),
     "chat-client": plugin("chatnet.client.tap"),
+    "hostile": Hostile,
 }
 
 

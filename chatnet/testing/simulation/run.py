@@ -245,7 +245,7 @@ def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
     """The newest post that each user may see."""
     stays = {user: Memberships() for user in users}
     for entry in log:
-        if entry.kind in ("join", "leave"):
+        if entry.kind in ("join", "leave") and entry.user in stays:
             stays[entry.user].apply(entry)
     posts = [entry for entry in reversed(log) if entry.kind == "post"]
     return {user: next((post.seq for post in posts if visible(post, user, stays[user])), 0) for user in users}
@@ -272,7 +272,8 @@ def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bo
         except Exception:
             it.violations.append(f"the simulator failed: {traceback.format_exc()}")
         violations = it.violations + simulation.verdict()
-        violations += check(Evidence(it.history, it.log, settled=not it.violations))
+        alone = "hostile_client" not in it.nemesis.counted
+        violations += check(Evidence(it.history, it.log, settled=not it.violations, alone=alone))
         return Verdict(
             seed=seed,
             violations=violations,

@@ -1,0 +1,189 @@
+"""A hostile client: what somebody can do to a cluster who knows where it is, and has a name there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.protocols.amp import AmpBox
+
+from chatnet.addresses import Address, parse_masters
+from chatnet.client.finding import Finder
+from chatnet.client.race import Unreachable
+from chatnet.errors import ChatnetError
+from chatnet.link import Link, Locator
+from chatnet.outbox import Outboxes
+from chatnet.wire.common import NONCE_BYTES, PROOF_BYTES, VERSION, Challenge, Prove
+from chatnet.wire.session import Login
+from chatnet.world import World
+
+NAME, SECRET = "intruder", b"the intruder's very own secret.."
+STEP_SECONDS = 0.2
+"""How long it takes between two things that are done."""
+STEPS = 20
+"""How often something is done on a connection, before it begins anew."""
+MANY = 10
+"""So many boxes, or connections, at once."""
+
+
+class Hostile(Service):
+    """Does one thing, a method of this class, again and again for so many seconds; then it ends."""
+
+    _log = Logger()
+
+    def __init__(self, arguments: Sequence[str], world: World) -> None:
+        masters, self._tactic, seconds = arguments
+        self._masters = parse_masters(masters)
+        self._seconds = float(seconds)
+        self._world = world
+        self._finder = Finder(world.reactor, Outboxes(world.reactor), self._masters)
+        self._links: list[Link] = []
+
+    def startService(self) -> None:
+        super().startService()
+        Deferred.fromCoroutine(self._run()).addErrback(
+            lambda why: self._log.failure("The hostile client failed", why)
+        )
+
+    async def _run(self) -> None:
+        self._world.reactor.callLater(self._seconds, self._world.processes.exit, 0)
+        while True:
+            try:
+                await getattr(self, self._tactic)()
+            except (ChatnetError, ConnectionClosed, Unreachable):
+                await self._pause()
+            for link in self._links:
+                link.abort()
+            self._links.clear()
+
+    # ---- strangers ----
+
+    async def half_open(self) -> None:
+        """Connect, say nothing or half a thing, and stay."""
+        for number in range(MANY):
+            link = await self._dial(number % 2 == 0)
+            self._write(link, [b"", b"\0\x08_comm", b"\0\x08_command\xff\xff" + bytes(3_000)][number % 3])
+        for _ in range(STEPS):
+            await self._pause()
+
+    async def prove_wrongly(self) -> None:
+        """Guess the token."""
+        link = await self._dial(True)
+        for _ in range(STEPS):
+            nonce = self._world.entropy(NONCE_BYTES)
+            await link.callRemote(Challenge, version=VERSION, nonce=nonce)
+            try:
+                await link.callRemote(Prove, role="worker", proof=self._world.entropy(PROOF_BYTES))
+            except ChatnetError:
+                await self._pause()
+
+    async def talk_nonsense(self) -> None:
+        """Commands that there are not, and that want no answer."""
+        for to_master in (True, False):
+            link = await self._dial(to_master)
+            await self._say(link, [AmpBox(_command=b"\x1b[2J" * 60)] * MANY)
+
+    async def send_large_boxes(self) -> None:
+        """As large as boxes can be, and larger, and of very many keys."""
+        link = await self._dial(self._world.chance.random() < 0.5)
+        keys = AmpBox({b"k%d" % number: b"" for number in range(5_000)}, _command=b"Ping")
+        await self._say(link, [AmpBox(_command=b"Login", name=b"x" * 65_535), keys])
+
+    # ---- a user ----
+
+    async def chat_again(self) -> None:
+        """Begin to chat, from the beginning of the log, before the last one was answered; and read nothing."""
+        link = await self._log_in()
+        link.transport.pauseProducing()
+        await self._say(link, [AmpBox(_command=b"Chat", cursor=b"0")] * MANY)
+
+    async def read_nothing(self) -> None:
+        """Ask for much, and do not read it."""
+        link = await self._log_in()
+        link.transport.pauseProducing()
+        asked = [
+            AmpBox(_command=name, _ask=b"1", prefix=b"", after=b"", room=NAME.encode()) for name in _READS
+        ]
+        await self._say(link, asked * (MANY // len(_READS)))
+
+    async def resume_again(self) -> None:
+        """Come back by ticket, and go before it is answered."""
+        ticket = await self._ticket(await self._dial(False))
+        for _ in range(STEPS):
+            link = await self._dial(False)
+            self._write(
+                link, _serialized([AmpBox(_command=b"Resume", version=b"%d" % VERSION, ticket=ticket)])
+            )
+            await self._pause()
+            link.abort()
+
+    async def post_fast(self) -> None:
+        """As fast as it goes, on several connections."""
+        links = [await self._log_in() for _ in range(3)]
+        for _ in range(STEPS):
+            for link in links:
+                self._write(link, _serialized(islice(self._posts(), MANY)))
+            await self._pause()
+
+    # ---- how ----
+
+    def _posts(self) -> Iterator[AmpBox]:
+        while True:
+            yield AmpBox(_command=b"Post", key=self._world.entropy(16), text=b"nonsense #nonsense")
+
+    async def _say(self, link: Link, boxes: Sequence[AmpBox]) -> None:
+        said = _serialized(boxes)
+        for _ in range(STEPS):
+            if link.transport is None:
+                return
+            self._write(link, said)
+            await self._pause()
+
+    def _write(self, link: Link, said: bytes) -> None:
+        if link.transport is not None:
+            link.transport.write(said)
+
+    async def _log_in(self) -> Link:
+        link = await self._dial(False)
+        await self._ticket(link)
+        return link
+
+    async def _ticket(self, link: Link) -> bytes:
+        answer = await link.callRemote(Login, version=VERSION, name=NAME, secret=SECRET)
+        ticket: bytes = answer["ticket"]
+        return ticket
+
+    async def _dial(self, to_master: bool) -> Link:
+        address: Address = self._masters[0] if to_master else await self._finder.find()
+        link = await self._finder.dial(address, Locator(), None)
+        self._links.append(link)
+        return link
+
+    async def _pause(self) -> None:
+        await deferLater(self._world.reactor, STEP_SECONDS)
+
+
+_READS = (b"History", b"List", b"Chat")
+
+
+def _serialized(boxes: Any) -> bytes:
+    return b"".join(box.serialize() for box in boxes)
+
+
+TACTICS = (
+    "half_open",
+    "prove_wrongly",
+    "talk_nonsense",
+    "send_large_boxes",
+    "chat_again",
+    "read_nothing",
+    "resume_again",
+    "post_fast",
+)
+"""All that it can do."""
