@@ -13,9 +13,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.protocols.amp import AmpBox
 
-from chatnet.addresses import Address, parse_masters
+from chatnet.addresses import parse_masters
 from chatnet.client.finding import Finder
 from chatnet.client.race import Unreachable
+from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
@@ -36,6 +37,7 @@ class Hostile(Service):
     """Does one thing, a method of this class, again and again for so many seconds; then it ends."""
 
     _log = Logger()
+    _log_id = ""
 
     def __init__(self, arguments: Sequence[str], world: World) -> None:
         masters, self._tactic, seconds = arguments
@@ -98,10 +100,11 @@ class Hostile(Service):
     # ---- a user ----
 
     async def chat_again(self) -> None:
-        """Begin to chat, from the beginning of the log, before the last one was answered; and read nothing."""
+        """Begin to chat, from the log's beginning, before the last one was answered; and read nothing."""
         link = await self._log_in()
         link.transport.pauseProducing()
-        await self._say(link, [AmpBox(_command=b"Chat", cursor=b"0")] * MANY)
+        beginning = Cursor.beginning(self._log_id)
+        await self._say(link, [AmpBox(_command=b"Chat", cursor=b"0", check=beginning.check)] * MANY)
 
     async def read_nothing(self) -> None:
         """Ask for much, and do not read it."""
@@ -155,12 +158,13 @@ class Hostile(Service):
         return link
 
     async def _ticket(self, link: Link) -> bytes:
-        answer = await link.callRemote(Login, version=VERSION, name=NAME, secret=SECRET)
+        answer = await link.callRemote(Login, version=VERSION, name=NAME, secret=SECRET, new=1)
+        self._log_id = answer["log"]
         ticket: bytes = answer["ticket"]
         return ticket
 
     async def _dial(self, to_master: bool) -> Link:
-        address: Address = self._masters[0] if to_master else await self._finder.find()
+        address = self._masters[0] if to_master else (await self._finder.find()).worker
         link = await self._finder.dial(address, Locator(), None)
         self._links.append(link)
         return link

@@ -21,6 +21,11 @@ MOST_PAGES = 8
 """How many pages a session may read to their end, though the window held the rest: that doubles each time how
 many entries it takes from the window at once, and the log does not grow by 256 meanwhile."""
 
+MOST_AT_ONCE = 2
+"""How many pages are read for one session at once: that of the chat before may not have come yet."""
+CATCHING_UP = "pages read by one session that the window held"
+AT_ONCE = "pages read at once for one session"
+
 LATE = 1.0
 """Who stood still for so many seconds more than between two looks must not judge, but begin anew to count."""
 
@@ -31,16 +36,25 @@ def probes(
 ) -> Iterator[None]:
     """While it is open, one looks, and so do ``more``; what was seen goes to ``keep``, or fails the run."""
     catching_up: dict[Listening, int] = {}
+    reading: dict[Link, int] = {}
 
     async def read(self: Listening, after: int, upto: int) -> tuple[list[Entry], int]:
         held = self._log.window.holds(after)
-        page, cursor = await real_read(self, after, upto)
+        reading[self._link] = reading.get(self._link, 0) + 1
+        sample(AT_ONCE, reading[self._link], MOST_AT_ONCE)
+        try:
+            page, cursor = await real_read(self, after, upto)
+        finally:
+            reading[self._link] -= 1
         if held and cursor == upto:
             catching_up[self] = pages = catching_up.get(self, 0) + 1
-            if pages > MOST_PAGES and simulation.running is not None:
-                who = simulation.running.name
-                keep(Sample(time=simulation.now, client=who, measure=measure, value=pages, most=MOST_PAGES))
+            sample(CATCHING_UP, pages, MOST_PAGES)
         return page, cursor
+
+    def sample(measure: str, value: int, most: int) -> None:
+        if value > most and simulation.running is not None:
+            who = simulation.running.name
+            keep(Sample(time=simulation.now, client=who, measure=measure, value=value, most=most))
 
     def go_live(self: Listening) -> None:
         catching_up.pop(self, None)
@@ -51,7 +65,6 @@ def probes(
             simulation.fail(why)
         real_fell_silent(self)
 
-    measure = "pages read by one session that the window held"
     real_read, real_go_live, real_fell_silent = Listening.read, Listening.go_live, Link.fell_silent
     put: list[Probe] = [
         (Listening, "read", read),

@@ -14,6 +14,7 @@ from itertools import islice
 import msgspec
 
 from chatnet.auth import Token
+from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.testing.processes import Cluster
 from chatnet.wire.boxes import Boxes
@@ -28,6 +29,11 @@ ANSWER_SECONDS = 20.0
 SAID = tuple(name for name in TALK if name != "Ping")
 """All that is answered."""
 USERS = 4
+CHECK = b"checking"
+"""Stands for the check of a log's beginning, which is its own."""
+
+
+_OF_A_LOG = (b"ticket", b"log", b"check")
 
 
 class Asker:
@@ -111,7 +117,8 @@ class Sequence:
             "key": [self._chance.randbytes(16) for _ in range(4)] + [b"%016d" % self._chance.randrange(20)],
             "text": [word.encode() for word in values.WORDS],
             "room": [b"user0", b"user1", b"user2", b"#tea", *(word.encode() for word in values.WORDS)],
-            "cursor": [b"%d" % self._chance.randrange(200)],
+            "cursor": [b"0", b"0", b"%d" % self._chance.randrange(200)],
+            "check": [CHECK],
             "before": [b"%d" % self._chance.randrange(200)],
         }
 
@@ -123,6 +130,7 @@ class Side:
         self._port = int(cluster.workers(1)[0]["address"].rpartition(":")[2])
         self._sequence = sequence
         self._askers: dict[int, Asker] = {}
+        self._check = CHECK
 
     def ask(self, number: int, said: bytes) -> dict[bytes, object]:
         """What the user of that number is answered, in a form that can be compared."""
@@ -131,7 +139,9 @@ class Side:
             asker = self._askers[number] = Asker(self._port)
             if said != (login := self._sequence.login(number)):
                 asker.ask(login)
-        answer = asker.ask(said)
+        answer = asker.ask(said.replace(CHECK, self._check))
+        if b"log" in answer:
+            self._check = Cursor.beginning(answer[b"log"].decode()).check
         if not answer:
             self._askers.pop(number).close()
         return comparable(answer)
@@ -143,10 +153,8 @@ class Side:
 
 
 def comparable(answer: Mapping[bytes, bytes]) -> dict[bytes, object]:
-    """The answer without what may differ: tickets are of a log, entries have their times."""
-    plain: dict[bytes, object] = dict(answer)
-    if b"ticket" in answer:
-        plain[b"ticket"] = "a ticket"
+    """The answer without what may differ: tickets and checks are of a log, entries have their times."""
+    plain: dict[bytes, object] = {key: value for key, value in answer.items() if key not in _OF_A_LOG}
     if b"posts" in answer:
         plain[b"posts"] = [
             timeless(post) for post in msgspec.msgpack.decode(answer[b"posts"], type=list[Entry])
@@ -176,5 +184,6 @@ def _login(guise: Guise) -> bytes:
             b"version": b"%d" % VERSION,
             b"name": guise.name.encode(),
             b"secret": guise.secrets[0],
+            b"new": b"1",
         }
     )

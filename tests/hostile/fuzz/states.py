@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chatnet.auth import Role, Token
+from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError
 from chatnet.gate import prove
 from chatnet.wire.common import NONCE_BYTES, PROOF_BYTES, VERSION, Challenge, Prove
@@ -39,6 +40,7 @@ class Guise:
     name: str
     secrets: Sequence[bytes]
     ticket: bytes = b""
+    log: str = ""
 
 
 @dataclass
@@ -106,6 +108,7 @@ async def logging_in(mouth: Mouth, visitor: Visitor) -> None:
                 b"version": b"%d" % VERSION,
                 b"name": guise.name.encode(),
                 b"secret": guise.secrets[0],
+                b"new": b"1",
             }
         )
     )
@@ -116,12 +119,12 @@ async def logged_in(mouth: Mouth, visitor: Visitor) -> None:
     guise = visitor.guise
     for secret in guise.secrets:
         try:
-            answer = await mouth.callRemote(Login, version=VERSION, name=guise.name, secret=secret)
+            answer = await mouth.callRemote(Login, version=VERSION, name=guise.name, secret=secret, new=1)
         except ChatnetError:
             if secret is guise.secrets[-1]:
                 raise
         else:
-            guise.ticket = answer["ticket"]
+            guise.ticket, guise.log = answer["ticket"], answer["log"]
             return
 
 
@@ -136,7 +139,7 @@ async def resumed(mouth: Mouth, visitor: Visitor) -> None:
 async def chatting(mouth: Mouth, visitor: Visitor) -> None:
     """Posts come."""
     await resumed(mouth, visitor)
-    await mouth.callRemote(Chat, cursor=None)
+    await mouth.callRemote(Chat, cursor=None, check=None)
 
 
 async def held(mouth: Mouth, visitor: Visitor) -> None:
@@ -205,7 +208,11 @@ def known(visitor: Visitor) -> dict[str, list[bytes]]:
         "after": [b"", b"#tea", b"0", b"5"],
         "upto": [b"5", b"20"],
         "skip": [b"0"],
-        "cursor": [b"0", b"1", b"20"],
+        "cursor": [b"0", b"0", b"0", b"1", b"20"],
+        "check": [Cursor.beginning(guise.log).check],
+        "old": list(guise.secrets),
+        "new": [b"0", b"1"],
+        "log": [guise.log.encode()],
         "before": [b"5", b"50"],
         "seq": [b"1", b"5"],
         "role": [b"worker", b"replica", b"operator", b"client"],
