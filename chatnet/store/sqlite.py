@@ -263,7 +263,7 @@ class SqliteLog:
 
     async def newest_epoch(self) -> int:
         """The latest that has begun, by whoever opened the store."""
-        return await self._read(sqlite_reads.epoch)
+        return await self._read(self._logins, sqlite_reads.epoch)
 
     async def head(self) -> int:
         return self.window.head
