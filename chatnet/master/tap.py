@@ -51,7 +51,7 @@ class Options(ProgramOptions):
         ["replicas", None, 2, "How many replicas to keep standing by.", a_process_count],
         ["ports", None, None, "The ports for these workers, A-B; without it, any that are free.", port_range],
         ["advertise", None, None, "The host where clients find these workers, if not the master's.", a_host],
-        ["post-rate", None, 20, "How many posts a second a client may make for long; 0: no limit.", a_count],
+        ["post-rate", None, 20, "How many posts a second a user may make for long; 0: no limit.", a_count],
         ["spawned", None, None, "The pid of the primary that starts this replica; not for people.", a_count],
     ]  # fmt: skip
 

@@ -12,11 +12,12 @@ siblings    the workers of this host that it keeps, as the primary says
 door        a connection before it has logged in
 logins      names, secrets and tickets; failed attempts are slowed down
 session     one logged-in connection: the client's commands
-drafts      the ordered stream of one session's drafts, held beyond its rate
+drafts      the ordered stream of one session's drafts, held beyond the user's rate
+rates       how fast each user may append, over all sessions and workers   (pure)
 gathering   the drafts of one turn of the reactor, appended together
 shedding    sessions that are to move to other workers
 turns       a session's reads, one at a time
 listening   a session that hears posts: from catching up to live
-users       who has sessions here, how fast they may post, what ends them    (pure)
+users       who has sessions here, and what ends them    (pure)
 router      places -> live sessions, kept in step by the log    (pure)
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -11,15 +10,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft
-from chatnet.store import Log, Outcome
+from chatnet.store import Log, Outcome, Refused
 from chatnet.worker.gathering import Gathering
+from chatnet.worker.rates import Allowance
 
 MOST_DRAFTS = 200
 """How many drafts of a session may be outstanding before its connection is not read any more."""
 MOST_WAITING = 64 * 1024 * 1024
 """How much may wait in the log's appender, in bytes, before connections that add to it are not read."""
-BURST_SECONDS = 5
-"""How many seconds' worth of its rate a session may post at once."""
 
 T = TypeVar("T")
 
@@ -50,24 +48,21 @@ class _Place:
 class DraftStream:
     """Appends one session's drafts in the order in which they came.
 
-    In the long run ``rate`` a second pass, and :data:`BURST_SECONDS` times as many at once; 0 is no limit.
-    Those beyond are held, never refused. ``by`` is the seq of the secret that the session goes by.
+    As many pass as the user's ``allowance`` has; those beyond are held, never refused. ``by`` is the seq of
+    the secret that the session goes by.
     """
 
     __slots__ = (
+        "_allowance",
         "_clock",
         "_gathering",
         "_link",
         "_log",
-        "_monotonic",
         "_outstanding",
         "_queue",
-        "_rate",
         "_secret_out",
-        "_since",
         "_stopped",
         "_timer",
-        "_tokens",
         "by",
         "holding",
     )
@@ -77,19 +72,15 @@ class DraftStream:
         log: Log,
         gathering: Gathering,
         link: Readable,
-        rate: int,
+        allowance: Allowance,
         clock: IReactorTime,
-        monotonic: Callable[[], float],
         by: int,
     ) -> None:
         self._log = log
         self._gathering = gathering
         self._link = link
-        self._rate = rate
+        self._allowance = allowance
         self._clock = clock
-        self._monotonic = monotonic
-        self._tokens = float(rate * BURST_SECONDS)
-        self._since = monotonic()
         self._queue: list[_Place] = []
         self._outstanding = 0
         self._timer: Any = None
@@ -100,7 +91,7 @@ class DraftStream:
     def send(self, draft: Draft) -> Deferred[Outcome]:
         """Append ``draft`` after all that was sent before; fires with what became of it."""
         self._begin()
-        if not (self._queue or self._secret_out or self._stopped) and self._may_pass():
+        if not (self._queue or self._secret_out or self._stopped) and self._allowance.take(draft.key):
             return self._append(draft)
         return self._enqueue(_Place(draft))
 
@@ -138,36 +129,26 @@ class DraftStream:
             self.holding = False
             self._link.release()
 
-    def _may_pass(self) -> bool:
-        if not self._rate:
-            return True
-        now = self._monotonic()
-        full = float(self._rate * BURST_SECONDS)
-        self._tokens = min(full, self._tokens + (now - self._since) * self._rate)
-        self._since = now
-        if self._tokens < 0.999:
-            return False
-        self._tokens -= 1
-        return True
-
     def _append(self, draft: Draft) -> Deferred[Outcome]:
         if draft.kind == "secret":
             self._secret_out = True
-            return self._gathering.append(draft).addBoth(self._secret_appended)
+            return self._gathering.append(draft).addBoth(self._secret_appended, draft.key)
         if draft.by < self.by:
             draft = msgspec.structs.replace(draft, by=self.by)
-        return self._gathering.append(draft).addBoth(self._appended)
+        return self._gathering.append(draft).addBoth(self._appended, draft.key)
 
-    def _secret_appended(self, outcome: Outcome | Failure) -> Outcome | Failure:
+    def _secret_appended(self, outcome: Outcome | Failure, key: bytes) -> Outcome | Failure:
         self._secret_out = False
-        self._end()
+        self._appended(outcome, key)
         if isinstance(outcome, int):
             self.by = max(self.by, outcome)
         # In the next turn: first this one's answer.
         self._clock.callLater(0, self._pump)
         return outcome
 
-    def _appended(self, outcome: T) -> T:
+    def _appended(self, outcome: T, key: bytes) -> T:
+        came = outcome if isinstance(outcome, int | Refused) else None
+        self._allowance.answered(key, came, self._log.window.head)
         self._end()
         return outcome
 
@@ -181,12 +162,11 @@ class DraftStream:
         """Append those at the front that are made and may pass; then wait for what the next one lacks."""
         queue = self._queue
         while queue and (draft := queue[0].draft) is not None and not (self._timer or self._secret_out):
-            if self._may_pass():
+            if self._allowance.take(draft.key):
                 place = queue.pop(0)
                 self._append(draft).chainDeferred(place.outcome)
             else:
-                wait = (1 - self._tokens) / self._rate
-                self._timer = self._clock.callLater(wait, self._waited)
+                self._timer = self._clock.callLater(self._allowance.wait(), self._waited)
 
     def _waited(self) -> None:
         self._timer = None

@@ -37,7 +37,8 @@ class Serving:
         self._logins = Logins(store.log, self._sessions.logins, hashing, entropy, reactor, monotonic)
         self._shedding = Shedding(self._sessions, reactor)
         store.log.window.watch(router.apply)
-        store.log.window.watch(self._sessions.users.apply)
+        store.log.window.watch(self._sessions.apply)
+        self._sessions.rates.apply(store.log.window.after(store.log.window.start - 1))
 
     @property
     def is_open(self) -> bool:

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from chatnet.auth import Token
 from chatnet.credentials import normalized, password_credential
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Kind
+from chatnet.entries import Draft, Entry, Kind
 from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
 from chatnet.form import check_text
 from chatnet.lanes import Lane
@@ -25,6 +25,7 @@ from chatnet.worker.drafts import DraftStream
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.listening import Listening
 from chatnet.worker.logins import Hashing, refusal
+from chatnet.worker.rates import Rates
 from chatnet.worker.router import Resident, Router
 from chatnet.worker.turns import Turns
 from chatnet.worker.users import Users
@@ -42,7 +43,7 @@ class Sessions:
     """What all sessions of a worker share, and what they have done together.
 
     ``open`` are those there are now, the oldest first; ``posts`` were taken; ``poison`` is how many drafts
-    were refused as such. ``rate`` is how many drafts a second each may append in the long run; 0: no limit.
+    were refused as such. ``rate`` is how many drafts a second a user may append in the long run; 0: no limit.
     Reads of ``logins`` have a lane of their own beside the ``pages`` of sessions: whoever reads much keeps
     nobody out.
     """
@@ -61,15 +62,19 @@ class Sessions:
         self.gathering = Gathering(log, clock)
         self.router = router
         self.hashing = hashing
-        self.rate = rate
+        self.rates = Rates(rate, monotonic)
         self.clock = clock
-        self.monotonic = monotonic
         self._token = token
         self.users = Users()
         self.logins, self.pages = Lane(MOST_READS), Lane(MOST_READS)
         self.open: dict[Session, None] = {}
         self.posts = 0
         self.poison = 0
+
+    def apply(self, entries: list[Entry]) -> None:
+        """The window grew."""
+        self.users.apply(entries)
+        self.rates.apply(entries)
 
     def ticket(self, user: str, secret_seq: int) -> bytes:
         """By this ``user`` can come back."""
@@ -94,6 +99,7 @@ class Session(Locator):
         self._sessions = sessions
         self._resident = resident
         self.by = by
+        self._allowance = sessions.rates.of(resident.user)
         sessions.open[self] = None
         sessions.users.arrive(resident.user, self)
 
@@ -150,7 +156,7 @@ class Session(Locator):
         if self._drafts is None:
             shared = self._sessions
             self._drafts = DraftStream(
-                shared.log, shared.gathering, self.link, shared.rate, shared.clock, shared.monotonic, self.by
+                shared.log, shared.gathering, self.link, self._allowance, shared.clock, self.by
             )
         return self._drafts
 

@@ -45,7 +45,7 @@ class Options(ProgramOptions):
             "post-rate",
             None,
             20,
-            "How many posts a second a client may send in the long run; five times as many at once; 0 is no "
+            "How many posts a second a user may send in the long run; five times as many at once; 0 is no "
             "limit. Faster ones are held, not refused.",
             a_count,
         ],

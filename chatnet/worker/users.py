@@ -1,4 +1,4 @@
-"""The users that have sessions on this worker: how fast each may post, and what ends their sessions."""
+"""The users that have sessions on this worker: how many, and what ends them."""
 
 from __future__ import annotations
 

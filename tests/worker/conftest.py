@@ -177,7 +177,7 @@ class Worker:
         self.sessions = Sessions(
             self.log, self.router, hashing, self.token, rate, self.clock, self.clock.seconds
         )
-        self.log.window.watch(self.sessions.users.apply)
+        self.log.window.watch(self.sessions.apply)
         self.logins = Logins(
             self.log, self.sessions.logins, hashing, lambda size: b"e" * size, self.clock, self.clock.seconds
         )

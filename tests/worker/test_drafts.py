@@ -15,9 +15,10 @@ from chatnet.entries import Draft
 from chatnet.errors import BadSecret, TryLater
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
-from chatnet.worker.drafts import BURST_SECONDS, MOST_DRAFTS, MOST_WAITING, DraftStream
+from chatnet.worker.drafts import MOST_DRAFTS, MOST_WAITING, DraftStream
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.logins import MOST_HASHES
+from chatnet.worker.rates import BURST_SECONDS, Allowance
 
 
 def draft(number: int) -> Draft:
@@ -46,9 +47,8 @@ class Stream:
         self.log = MemoryLog(clock=self.clock.seconds)
         self.log.append([Draft("register", "alice", "alice", "secret", b"r" * 16)])
         self.gathering = Gathering(self.log, self.clock)
-        self.stream = DraftStream(
-            self.log, self.gathering, self.link, rate, self.clock, self.clock.seconds, 0
-        )
+        allowance = Allowance(rate, self.clock.seconds)
+        self.stream = DraftStream(self.log, self.gathering, self.link, allowance, self.clock, 0)
 
     def appended(self) -> list[str]:
         self.clock.advance(0)
@@ -188,7 +188,7 @@ def test_order_is_kept_whatever_happens(steps: list[Any]) -> None:
 def test_what_comes_in_one_turn_is_appended_together() -> None:
     """Of all sessions, in the order of arrival: one commit, not one for the first and one for the rest."""
     one = Stream(rate=0)
-    other = DraftStream(one.log, one.gathering, one.link, 0, one.clock, one.clock.seconds, 0)
+    other = DraftStream(one.log, one.gathering, one.link, Allowance(0, float), one.clock, 0)
     batches: list[list[str]] = []
     append = one.log.append
     one.log.append = lambda drafts: (batches.append([each.text for each in drafts]), append(drafts))[1]

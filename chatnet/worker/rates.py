@@ -1,0 +1,108 @@
+"""How fast each user may append, whoever appends for them. Pure; time in seconds, on a clock that never goes
+back.
+
+A worker charges a user with each entry of theirs that it sees in the log, and with what its own sessions have
+under way: so neither another session nor another connection, here or elsewhere, makes anybody faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from weakref import WeakValueDictionary
+
+from chatnet.entries import Entry
+from chatnet.store import Outcome
+
+BURST_SECONDS = 5
+"""How many seconds' worth of the rate a user may append at once."""
+
+
+class Allowance:
+    """What one user may append now: a bucket that fills at ``rate`` a second, to five seconds' worth."""
+
+    __slots__ = ("__weakref__", "_full", "_monotonic", "_rate", "_since", "_tokens", "_under_way")
+
+    def __init__(self, rate: int, monotonic: Callable[[], float]) -> None:
+        self._rate, self._monotonic = rate, monotonic
+        self._full = self._tokens = float(rate * BURST_SECONDS)
+        self._since = monotonic()
+        self._under_way: set[bytes] = set()
+
+    def take(self, key: bytes) -> bool:
+        """May the draft with this key be appended now? Then it is charged."""
+        if not self._rate:
+            return True
+        self._refill()
+        if self._tokens < 0.999:
+            return False
+        self._tokens -= 1
+        self._under_way.add(key)
+        return True
+
+    def wait(self) -> float:
+        """In how many seconds the next may be, if none was charged meanwhile."""
+        return (1 - self._tokens) / self._rate
+
+    def answered(self, key: bytes, outcome: Outcome | None, head: int) -> None:
+        """What became of a draft; None if nothing did. ``head`` is how far this worker follows the log."""
+        if not isinstance(outcome, int) or outcome <= head:
+            self._under_way.discard(key)
+
+    def charge(self, key: bytes) -> None:
+        """The log has an entry of the user with this key."""
+        if key in self._under_way:
+            self._under_way.remove(key)
+        else:
+            self._refill()
+            self._tokens -= 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Is it as a new one would be?"""
+        self._refill()
+        return self._tokens >= self._full and not self._under_way
+
+    def _refill(self) -> None:
+        now = self._monotonic()
+        self._tokens = min(self._full, self._tokens + (now - self._since) * self._rate)
+        self._since = now
+
+
+class Rates:
+    """The allowances of all users: of those who have sessions here, and of those who appended of late."""
+
+    def __init__(self, rate: int, monotonic: Callable[[], float]) -> None:
+        self._rate, self._monotonic = rate, monotonic
+        self._all: WeakValueDictionary[str, Allowance] = WeakValueDictionary()
+        self._late: dict[str, Allowance] = {}
+        self._looked = monotonic()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def of(self, user: str) -> Allowance:
+        """The one that all sessions of ``user`` share."""
+        allowance = self._all.get(user)
+        if allowance is None:
+            allowance = self._all[user] = Allowance(self._rate, self._monotonic)
+        return allowance
+
+    def apply(self, entries: Sequence[Entry]) -> None:
+        """The window grew. What is older than a burst by the log's time does not count: a worker that was behind
+        is told much at once."""
+        if not self._rate or not entries:
+            return
+        oldest = entries[-1].time - BURST_SECONDS * 1000
+        for entry in entries:
+            if entry.time >= oldest and entry.kind != "register":
+                allowance = self._late.get(entry.user)
+                if allowance is None:
+                    allowance = self._late[entry.user] = self.of(entry.user)
+                allowance.charge(entry.key)
+        self._forget()
+
+    def _forget(self) -> None:
+        now = self._monotonic()
+        if now - self._looked >= BURST_SECONDS:
+            self._looked = now
+            self._late = {user: one for user, one in self._late.items() if not one.is_whole}
