@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chatnet.errors import StaleEpoch
 from chatnet.link import Locator
+from chatnet.wire.table import Speaker
 
 
 class Unregistered(Locator):
@@ -12,6 +13,7 @@ class Unregistered(Locator):
     This lasts until it has proven the token, and answered the registration (or, to an operator, for ever).
     """
 
+    speaker = Speaker.DIALLED
     hint = "whoever dials takes no orders before the proof and the registration"
 
 

@@ -20,6 +20,7 @@ from chatnet.outbox import Outbox, Outboxes
 from chatnet.pulse import Pulse
 from chatnet.wire.boxes import Box, Boxes, Malformed
 from chatnet.wire.common import Ping
+from chatnet.wire.table import Speaker
 
 PING = amp.AmpBox(_command=b"Ping").serialize()
 
@@ -27,9 +28,11 @@ PING = amp.AmpBox(_command=b"Ping").serialize()
 class Locator(amp.CommandLocator):
     """The commands that a link understands in one role. Each has its ``link``.
 
+    ``speaker`` is whose commands they are: see :mod:`chatnet.wire.table`; None for a base of several classes.
     ``hint`` ends the sentence that refuses an unknown command.
     """
 
+    speaker: ClassVar[Speaker | None] = None
     hint: ClassVar[str] = "docs/protocol.md names those there are"
     link: Link
 

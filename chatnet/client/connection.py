@@ -47,6 +47,7 @@ from chatnet.link import Link, Locator
 from chatnet.pulse import Pulse
 from chatnet.wire.common import Ping
 from chatnet.wire.session import Chat, Deliver, Ended, Moved, Post, Rewound, SetSecret, Unchat
+from chatnet.wire.table import Speaker
 
 FIRST_SECONDS = 10.0
 """How long the first connect may take, before the user is told that nobody is there."""
@@ -364,6 +365,8 @@ class Connection:
 
 class FromWorker(Locator):
     """What a worker says to a client."""
+
+    speaker = Speaker.SERVER
 
     def __init__(
         self, feed: Feed, listener: Listener, move: Callable[[], None], end: Callable[[str], None]

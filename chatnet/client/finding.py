@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.client.race import Race, Unreachable
 from chatnet.client.states import Found
+from chatnet.dialer import Unregistered
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
@@ -133,7 +134,7 @@ class Finder:
         raise Unreachable("it knows of no primary at the moment")
 
     async def _ask(self, master: Address) -> _Answer:
-        link = await self.dial(master, Locator(), None)
+        link = await self.dial(master, Unregistered(), None)
         try:
             return _Answer.read(await self.within(DIAL_SECONDS, _locate(link)))
         except ConnectionClosed as error:

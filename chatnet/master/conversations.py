@@ -30,6 +30,7 @@ from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
 from chatnet.wire.operate import ClusterStatus, Drain, Status, StepDown, Stop
 from chatnet.wire.replica import Attach, MasterIdentity
+from chatnet.wire.table import Speaker
 
 PULSE_TICK, PING_EVERY, PATIENCE = 0.25, 1.0, 3.0
 """How the links within the cluster are watched, in seconds; see :class:`~chatnet.pulse.Pulse`."""
@@ -37,6 +38,8 @@ PULSE_TICK, PING_EVERY, PATIENCE = 0.25, 1.0, 3.0
 
 class Door(Gate):
     """A stranger: a client that asks for a worker, or a process that proves the token."""
+
+    speaker = Speaker.STRANGER
 
     def __init__(
         self,
@@ -105,6 +108,8 @@ class FromNewWorker(Newcomer):
     It is told that the log ``log_id`` is kept at ``store``.
     """
 
+    speaker = Speaker.NEW_WORKER
+
     def __init__(
         self,
         cluster: Cluster,
@@ -131,6 +136,8 @@ class FromNewWorker(Newcomer):
 class FromWorker(Locator):
     """A registered worker, which has the log by itself."""
 
+    speaker = Speaker.WORKER
+
     def __init__(self, cluster: Cluster, worker: Worker[Link]) -> None:
         self._cluster = cluster
         self._worker = worker
@@ -148,6 +155,8 @@ class FromWorker(Locator):
 class FromFollower(FromWorker, LogServer):
     """A registered worker that has the log through us: the embedded store is the primary's alone."""
 
+    speaker = Speaker.FOLLOWER
+
     def __init__(
         self,
         cluster: Cluster,
@@ -164,6 +173,8 @@ class FromFollower(FromWorker, LogServer):
 class FromNewReplica(Newcomer):
     """A replica that is to attach."""
 
+    speaker = Speaker.NEW_REPLICA
+
     def __init__(self, replicas: Replicas, epoch: Epoch) -> None:
         super().__init__(epoch)
         self._replicas = replicas
@@ -178,6 +189,7 @@ class FromNewReplica(Newcomer):
 class FromReplica(Locator):
     """A replica that is attached: it listens, and says no more than that it is alive."""
 
+    speaker = Speaker.REPLICA
     hint = "a replica that is attached has nothing to ask"
 
     def __init__(self, replicas: Replicas, replica: Replica) -> None:
@@ -193,6 +205,8 @@ class FromReplica(Locator):
 
 class FromOperator(Locator):
     """An operator; what the commands do is the primary's: ``status(reached)``, ``step_down(away)``, …"""
+
+    speaker = Speaker.OPERATOR
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ from chatnet.pulse import Pulse
 from chatnet.store.lease import Holder
 from chatnet.wire.cluster import Shutdown
 from chatnet.wire.replica import Attach, MasterIdentity, Registry, State
+from chatnet.wire.table import Speaker
 from chatnet.world import Processes
 
 CONNECT_SECONDS = 1.0
@@ -70,6 +71,8 @@ class Unattached(Unregistered):
 
 class FromPrimary(Commanded):
     """What the primary of ``epoch`` says to a replica that stands by for it."""
+
+    speaker = Speaker.PRIMARY_OF_REPLICA
 
     def __init__(self, replica: Replica, epoch: int) -> None:
         super().__init__(epoch)

@@ -16,6 +16,7 @@ from chatnet.gate import Gate, check_version
 from chatnet.link import Locator
 from chatnet.master.ground import Ground
 from chatnet.wire.locate import Locate
+from chatnet.wire.table import Speaker
 
 TRY_SECONDS = 0.25
 """How often a port is tried that another master of this host has: when that is gone, it is needed at once."""
@@ -23,6 +24,8 @@ TRY_SECONDS = 0.25
 
 class StandbyDoor(Gate):
     """A stranger, at a replica. ``primary()`` is the primary's address, or empty."""
+
+    speaker = Speaker.STRANGER
 
     def __init__(
         self,

@@ -9,4 +9,5 @@ log         worker -> primary: append to the log, follow it, read it
 cluster     worker <-> primary: join the cluster, report, shut down
 replica     replica <-> primary: stand by, and what whoever takes over must know
 operate     operator -> primary: status, stop, step down
+table       every command: who may say it, when, how often, how large, and what it may cost    (pure)
 """

@@ -18,6 +18,7 @@ from chatnet.link import Link, Locator
 from chatnet.names import fold_name
 from chatnet.store import Log
 from chatnet.wire import session as wire
+from chatnet.wire.table import Speaker
 from chatnet.worker.logins import Logins
 from chatnet.worker.router import Resident, Router
 from chatnet.worker.session import Session, Sessions
@@ -26,6 +27,7 @@ from chatnet.worker.session import Session, Sessions
 class Door(Locator):
     """Lets in who logs in or resumes; closes after ten seconds in which nobody tries."""
 
+    speaker = Speaker.VISITOR
     hint = "log in first"
 
     _deadline: IDelayedCall | None = None

@@ -22,6 +22,7 @@ from chatnet.wire.cluster import (
     WorkerIdentity,
 )
 from chatnet.wire.log import Committed
+from chatnet.wire.table import Speaker
 
 
 class Linked(Protocol):
@@ -67,6 +68,7 @@ class Linked(Protocol):
 class FromPrimary(Commanded):
     """What the primary of ``epoch`` says to ``worker``."""
 
+    speaker = Speaker.PRIMARY
     _log = Logger()
 
     def __init__(self, worker: Linked, epoch: int) -> None:

@@ -21,6 +21,7 @@ from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
 from chatnet.store import Log, Outcome, Refused
 from chatnet.store.verifying import verify
 from chatnet.wire import session as wire
+from chatnet.wire.table import Speaker
 from chatnet.worker.drafts import DraftStream
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.listening import Listening
@@ -84,6 +85,7 @@ class Sessions:
 class Session(Locator):
     """The commands of a user who is logged in."""
 
+    speaker = Speaker.USER
     hint = "you are logged in, and docs/protocol.md names the commands"
 
     _cutting_off: IDelayedCall | None = None

@@ -1,0 +1,187 @@
+"""Every command of every conversation: who may say it, and when; how often, how large, and what it may cost.
+
+Who is at the other end, and how far they have got, is a :class:`Speaker`. Each class of responders
+(:class:`chatnet.link.Locator`) says whose words it understands, and understands just what stands here for
+that speaker, beside ``Ping``. docs/protocol.md shows the table; ``tests/wire/test_table.py`` holds code and
+document to it, and says each command as each speaker. Pure.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from chatnet.wire import cluster, common, locate, log, operate, replica, session
+from chatnet.wire.arguments import Command
+
+
+class Speaker(Enum):
+    """Who speaks, and when. What is understood depends on nothing else."""
+
+    STRANGER = "anybody, to a master"
+    NEW_WORKER = "a worker that has proven the token"
+    WORKER = "a registered worker"
+    FOLLOWER = "a registered worker, of an embedded store"
+    NEW_REPLICA = "a replica that has proven the token"
+    REPLICA = "an attached replica"
+    OPERATOR = "an operator who has proven the token"
+    VISITOR = "anybody, to a worker"
+    USER = "a user who is logged in"
+    DIALLED = "whoever was dialled, before the proof and the registration"
+    PRIMARY = "the primary, to a worker that it has registered"
+    PRIMARY_OF_REPLICA = "the primary, to a replica that it has attached"
+    SERVER = "a worker, to its client"
+
+
+class Rule(NamedTuple):
+    """What holds of a command. The texts are those of docs/protocol.md."""
+
+    command: type[Command]
+    speakers: tuple[Speaker, ...]
+    often: str
+    large: str
+    costs: str
+
+    def row(self) -> str:
+        """The rule as docs/protocol.md shows it."""
+        who = "; ".join(speaker.value for speaker in self.speakers)
+        return f"| {self.command.__name__} | {who} | {self.often} | {self.large} | {self.costs} |"
+
+
+_ANY = tuple(Speaker)
+_FOLLOWERS = (Speaker.FOLLOWER,)
+_STRANGERS_BOX = "4 KB"
+_ASKED = "as any stranger's: 16 boxes a turn"
+_ONE_ATTEMPT = "one attempt at a time on a connection"
+_ORDER = "as it commands; with the epoch of the registration"
+_RATE = "within the user's rate"
+_ONE_READ = "one read at a time, 16 wait"
+_AT_ONCE = "32 at once on a link; others wait"
+
+RULES = (
+    # ---- what every link says ----
+    Rule(common.Ping, _ANY, "every second, or 15 s with clients", "a number and a check", "nothing"),
+    # ---- anybody, to a master ----
+    Rule(locate.Locate, (Speaker.STRANGER,), _ASKED, _STRANGERS_BOX, "a look at what workers report"),
+    Rule(common.Challenge, (Speaker.STRANGER,), _ASKED, _STRANGERS_BOX, "32 random bytes"),
+    Rule(common.Prove, (Speaker.STRANGER,), "once for each challenge", _STRANGERS_BOX, "two HMACs"),
+    # ---- the cluster's processes, to the primary ----
+    Rule(
+        cluster.Register,
+        (Speaker.NEW_WORKER,),
+        "once",
+        "128 KB",
+        "a row of status; a read if the epoch differs",
+    ),
+    Rule(cluster.Report, (Speaker.WORKER, Speaker.FOLLOWER), "every second", "128 KB", "nothing"),
+    Rule(log.Append, _FOLLOWERS, "one batch at a time", "200 drafts, 60 KB", "a commit"),
+    Rule(
+        log.Follow,
+        _FOLLOWERS,
+        "once a link",
+        "a number and a check",
+        "pages of 60 KB, while the link has room",
+    ),
+    Rule(log.ReadHead, _FOLLOWERS, _AT_ONCE, "nothing", "nothing"),
+    Rule(log.ReadCursor, _FOLLOWERS, _AT_ONCE, "a number", "a row"),
+    Rule(log.ReadSnapshot, _FOLLOWERS, _AT_ONCE, "a name, a room, numbers", "200 rows"),
+    Rule(log.ReadAccount, _FOLLOWERS, _AT_ONCE, "a name", "a row"),
+    Rule(
+        log.ReadNewest,
+        _FOLLOWERS,
+        _AT_ONCE,
+        "a name, a number",
+        "20 posts, looked for in each room of a user",
+    ),
+    Rule(log.ReadFeed, _FOLLOWERS, _AT_ONCE, "a name, numbers", "a page of 500 posts, 60 KB"),
+    Rule(log.ReadHistory, _FOLLOWERS, _AT_ONCE, "a room, a number", "a page of 500 posts, 60 KB"),
+    Rule(log.ReadRooms, _FOLLOWERS, _AT_ONCE, "two beginnings of rooms", "200 rows"),
+    Rule(
+        replica.Attach,
+        (Speaker.NEW_REPLICA,),
+        "once",
+        "128 KB",
+        "a row of status; a read if the epoch differs",
+    ),
+    # ---- operators ----
+    Rule(operate.Status, (Speaker.OPERATOR,), "unbounded", "nothing", "the answer, up to 60 KB"),
+    Rule(operate.Stop, (Speaker.OPERATOR,), "once", "nothing", "the cluster"),
+    Rule(operate.StepDown, (Speaker.OPERATOR,), "once", "a number", "a takeover"),
+    Rule(operate.Drain, (Speaker.OPERATOR,), "unbounded", "a host", "moves that host's sessions"),
+    # ---- the primary, to workers and replicas ----
+    Rule(log.Committed, (Speaker.PRIMARY,), _ORDER, "60 KB, or one entry", "the fan-out"),
+    Rule(
+        cluster.Shutdown,
+        (Speaker.PRIMARY, Speaker.PRIMARY_OF_REPLICA),
+        _ORDER,
+        "a number",
+        "the process",
+    ),
+    Rule(cluster.Shed, (Speaker.PRIMARY,), _ORDER, "numbers", "50 sessions a second move"),
+    Rule(cluster.SpawnWorkers, (Speaker.PRIMARY,), _ORDER, "at most 1,000", "so many processes"),
+    Rule(cluster.Kill, (Speaker.PRIMARY,), _ORDER, "a pid and its start", "that process, if it is that one"),
+    Rule(
+        replica.Registry,
+        (Speaker.PRIMARY_OF_REPLICA,),
+        _ORDER,
+        "200 workers, 200 replicas",
+        "what it says is kept",
+    ),
+    # ---- clients, to a worker ----
+    Rule(
+        session.Login,
+        (Speaker.VISITOR,),
+        f"{_ONE_ATTEMPT}; passwords and new names are slowed",
+        _STRANGERS_BOX,
+        "two reads; a hash of a password in a thread, an entry for a new name",
+    ),
+    Rule(
+        session.Resume,
+        (Speaker.VISITOR,),
+        _ONE_ATTEMPT,
+        _STRANGERS_BOX,
+        "an HMAC, a read of the user's rooms",
+    ),
+    Rule(session.Post, (Speaker.USER,), _RATE, "2,000 characters", "an entry, heard at 21 places"),
+    Rule(
+        session.Join,
+        (Speaker.USER,),
+        f"{_RATE}; 2,000 rooms",
+        "a room",
+        "an entry, or a refusal that is kept",
+    ),
+    Rule(session.Leave, (Speaker.USER,), _RATE, "a room", "an entry, or a refusal that is kept"),
+    Rule(
+        session.SetSecret,
+        (Speaker.USER,),
+        f"{_RATE}; one hash at a time",
+        "two of 1,024 bytes",
+        "two hashes, an entry",
+    ),
+    Rule(session.List, (Speaker.USER,), _ONE_READ, "two beginnings of rooms", "200 rows"),
+    Rule(session.History, (Speaker.USER,), _ONE_READ, "a room, a number", "a page of 500 posts, 60 KB"),
+    Rule(
+        session.Chat,
+        (Speaker.USER,),
+        _ONE_READ,
+        "a number and a check",
+        "20 posts; then pages, one at a time",
+    ),
+    Rule(session.Unchat, (Speaker.USER,), "as any command: 64 boxes a turn", "nothing", "nothing"),
+    # ---- a worker, to its client ----
+    Rule(session.Deliver, (Speaker.SERVER,), "while the client reads", "one entry", "the client's"),
+    Rule(session.Moved, (Speaker.SERVER,), "once", "nothing", "a move"),
+    Rule(
+        session.Rewound,
+        (Speaker.SERVER,),
+        "when a database failed over",
+        "a number and a check",
+        "the client's",
+    ),
+    Rule(session.Ended, (Speaker.SERVER,), "once", "a sentence", "the session"),
+)
+
+
+def understood(speaker: Speaker) -> frozenset[type[Command]]:
+    """What ``speaker`` may say."""
+    return frozenset(rule.command for rule in RULES if speaker in rule.speakers)
