@@ -9,6 +9,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+LONGEST_FIELD = 300
+"""How much of a text stands in a sentence, in characters: none of ours is longer."""
+
+
+def legible(text: str) -> str:
+    """``text`` as it can stand in a sentence: not longer than one can read, on one line, and with nothing that
+    a terminal would obey."""
+    cut = text[:LONGEST_FIELD]
+    shown = cut if cut.isprintable() else "".join(c if c.isprintable() else "?" for c in cut)
+    return f"{shown}…" if len(text) > LONGEST_FIELD else shown
+
 
 class ChatnetError(Exception):
     """The root of the tree. ``code`` names the kind on the wire; ``sentence`` says it to a person."""
@@ -18,8 +29,9 @@ class ChatnetError(Exception):
 
     @classmethod
     def of(cls, **fields: Any) -> Self:
-        """This error, its sentence filled in with ``fields``."""
-        return cls(cls.sentence.format(**fields))
+        """This error, its sentence filled in with ``fields``: whatever others said in them is legible."""
+        shown = {name: legible(value) if isinstance(value, str) else value for name, value in fields.items()}
+        return cls(cls.sentence.format(**shown))
 
 
 class BadRequest(ChatnetError):

@@ -100,7 +100,7 @@ class Identity:
                 continue
             try:
                 self._credentials = msgspec.json.decode(content, type=Credentials)
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, RecursionError) as error:
                 raise CannotStart(
                     f"{path} does not hold an identity ({error}): put it right, or move it away and log in "
                     "with --password."

@@ -35,7 +35,7 @@ def parse_holder(text: str | bytes) -> Holder | None:
     """The holder that a lease's text names; None if it is empty or torn."""
     try:
         return msgspec.json.decode(text, type=Holder) if text else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 

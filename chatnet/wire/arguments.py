@@ -33,7 +33,7 @@ class Value(amp.Argument):
             return
         try:
             objects[key] = self.fromString(raw)
-        except (ValueError, msgspec.MsgspecError) as error:
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:  # the last: nested too deeply
             raise BadRequest.of(why=f"the value of “{key}” is wrong ({error}).") from error
 
     def toBox(self, name: bytes, strings: Any, objects: dict[str, Any], proto: Any) -> None:

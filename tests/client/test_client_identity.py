@@ -249,9 +249,10 @@ def test_a_damaged_or_unwritable_place_is_named(tmp_path: Path) -> None:
     """One sentence says where and what to do."""
     first = identity(tmp_path)
     first.open(make_secret=True)
-    first.path.write_bytes(b"{")
-    with pytest.raises(CannotStart, match="does not hold an identity"):
-        identity(tmp_path).open(make_secret=True)
+    for content in (b"{", b"[" * 100_000):
+        first.path.write_bytes(content)
+        with pytest.raises(CannotStart, match="does not hold an identity"):
+            identity(tmp_path).open(make_secret=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotStart, match="XDG_CONFIG_HOME"):
         identity(tmp_path / "file").open(make_secret=True)

@@ -1,0 +1,62 @@
+"""What cannot be read is refused in a sentence, whatever it is; it never raises anything else."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet.entries import Draft, Entry
+from chatnet.errors import BadRequest
+from chatnet.wire.arguments import Bytes, Number, Packed, Text, Value
+from chatnet.wire.cluster import WorkerIdentity
+from chatnet.wire.replica import State
+
+VALUES = [
+    Text(),
+    Number(),
+    Bytes(16),
+    Packed[list[Draft]](list[Draft]),
+    Packed[Entry](Entry),
+    Packed[WorkerIdentity](WorkerIdentity),
+    Packed[State](State),
+]
+IMPOSSIBLE = [
+    b"\x91" * 60_000,
+    b"\x81\xa0" * 30_000,
+    b"\x81\xa4host" + b"\x91" * 60_000,
+    b"\xdd\xff\xff\xff\xff",
+    b"\xdf\xff\xff\xff\xff",
+    b"\xc6\xff\xff\xff\xff",
+    b"\xdb\xff\xff\xff\xff",
+    b"\xc1",
+    b"",
+]
+"""Nested too deeply, longer than it is, and none."""
+
+
+def read(value: Value, said: bytes) -> None:
+    """It is read, or refused."""
+    with suppress(BadRequest):
+        value.fromBox(b"key", {b"key": said}, {}, None)
+
+
+@pytest.mark.parametrize("said", IMPOSSIBLE, ids=lambda said: said[:5].hex())
+@pytest.mark.parametrize("value", [value for value in VALUES if isinstance(value, Packed)])
+def test_no_msgpack_does_more_than_be_refused(value: Value, said: bytes) -> None:
+    """However deeply it is nested, and however long it says that it is."""
+    with pytest.raises(BadRequest, match="the value of “key” is wrong"):
+        value.fromBox(b"key", {b"key": said}, {}, None)
+
+
+@given(st.sampled_from(VALUES), st.binary(max_size=200), st.integers(0, 1 << 32))
+def test_no_bytes_do(value: Value, said: bytes, seed: int) -> None:
+    """Nor any others, nor some in the middle of what could be read."""
+    read(value, said)
+    chance = random.Random(seed)
+    good = bytearray(b"\x91\x97\x01\x02\xa4post\xa1a\xa1a\xa5hello\xc4\x10" + bytes(16))
+    good[chance.randrange(len(good))] ^= 1 << chance.randrange(8)
+    read(value, bytes(good))
