@@ -5,8 +5,8 @@ from __future__ import annotations
 import getopt
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from twisted.python import usage
 
 from chatnet.addresses import Address, parse_masters
 from chatnet.errors import CannotStart
+from chatnet.start import TERMINAL
 from chatnet.wire.cluster import MOST_PROCESSES
 from chatnet.world import Files, World
 
@@ -58,6 +59,9 @@ class ProgramOptions(usage.Options):
             parent["pidfile"] = f"{self.program}.pid"
         if not parent.get("nodaemon") and parent.get("logfile") is None:
             parent["logfile"] = f"{self.program}.log"
+        if not parent.get("nodaemon"):
+            with suppress(OSError):  # it may be closed
+                parent[TERMINAL] = os.dup(2)
 
 
 class Known(Protocol):
@@ -103,24 +107,6 @@ def as_sentence(error: usage.UsageError) -> str:
     """What is wrong with the arguments; getopt's own words have no end."""
     said = str(error)
     return said if said.endswith((".", "!", "?")) else f"{said}."
-
-
-@contextmanager
-def starting(options: Any) -> Iterator[None]:
-    """Around a service's start: tell :class:`CannotStart` to the twistd that waits for its daemon.
-
-    Of itself twistd does that only for an ``Exception``: after a ``SystemExit`` it would wait for ever, and
-    leave the pid file. It shows the first 98 bytes; the whole sentence is in the log.
-    """
-    try:
-        yield
-    except CannotStart as cannot:
-        parent = getattr(options, "parent", None) or {}
-        if parent.get("pidfile"):
-            Path(parent["pidfile"]).unlink(missing_ok=True)
-        if parent.get("statusPipe") is not None:
-            os.write(parent["statusPipe"], b"1 " + str(cannot).encode()[:98])
-        raise
 
 
 def an_address(text: str) -> Address:

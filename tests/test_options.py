@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from twisted.python import usage
 
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.errors import CannotStart
-from chatnet.options import ProgramOptions, a_count, find_masters, port_range, starting
+from chatnet.options import ProgramOptions, a_count, find_masters, port_range
 from chatnet.world import World
 
 
@@ -84,26 +83,3 @@ def test_numbers_and_ranges() -> None:
     ):
         with pytest.raises(ValueError, match=r"\.$"):
             parse(bad)
-
-
-def test_a_daemon_that_cannot_start_says_so(tmp_path: Path) -> None:
-    """To the twistd that waits for it, which else would wait for ever; and leaves no pid file."""
-    waits, says = os.pipe()
-    options = ProgramOptions()
-    options.parent = Twistd()
-    options.parent.update(statusPipe=says, pidfile=str(tmp_path / "prog.pid"))
-    (tmp_path / "prog.pid").write_text("1")
-    with pytest.raises(CannotStart, match="No room"), starting(options):
-        raise CannotStart("No room. " + "x" * 100)
-    told = os.read(waits, 200)
-    assert told == b"1 No room. " + b"x" * 89
-    assert not (tmp_path / "prog.pid").exists()
-    for end in (waits, says):
-        os.close(end)
-
-
-@pytest.mark.parametrize("options", [{}, ProgramOptions()])
-def test_without_twistd_it_is_only_raised(options: object) -> None:
-    """In a simulated world there is nobody to tell."""
-    with pytest.raises(CannotStart), starting(options):
-        raise CannotStart("No room.")

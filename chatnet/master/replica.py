@@ -98,6 +98,7 @@ class Replica(ReconnectingClientFactory):
 
     ``claim()`` is what it says of itself when it goes for the lease; None if it could not lead just now. The
     primary is where the lease's text says; without one, at ``usual``, given what was last told.
+    ``answered`` is called when the primary takes this replica, with an empty text, or refuses it, with why.
     ``stop_process`` is called when the primary says so; ``abandoned`` each second from when no primary was
     reached for a minute.
     """
@@ -125,6 +126,7 @@ class Replica(ReconnectingClientFactory):
         chance: random.Random,
         entropy: Callable[[int], bytes],
         won: Callable[[Inheritance], None],
+        answered: Callable[[str], None],
         stop_process: Callable[[], None],
         abandoned: Callable[[], None],
     ) -> None:
@@ -141,6 +143,7 @@ class Replica(ReconnectingClientFactory):
         self._chance = chance
         self._entropy = entropy
         self._won = won
+        self._answered = answered
         self._stop_process = stop_process
         self._abandoned = abandoned
         self._state: State | None = None
@@ -293,6 +296,7 @@ class Replica(ReconnectingClientFactory):
         self._since, self._how = None, ""
         self.resetDelay()
         self._say(f"Standing by for the primary at {link.peer()}, epoch {self._epoch}")
+        self._answered("")
 
     async def _prove(self, link: Link) -> None:
         proving = Deferred.fromCoroutine(prove(link, self._token, "replica", self._entropy))
@@ -313,13 +317,15 @@ class Replica(ReconnectingClientFactory):
         elif failure.check(TimeoutError):
             link.abort()
         elif not failure.check(ConnectionClosed):
-            if failure.check(WrongToken, WrongVersion) and not self._epoch:
-                self.delay = REFUSED_DELAY
+            refusal = f"The primary at {link.peer()} refuses this replica: {failure.value}"
             if failure.check(ChatnetError):
-                self._say(f"The primary at {link.peer()} refuses this replica: {failure.value}")
+                self._say(refusal)
             else:
                 self._logger.failure("Cannot stand by; trying on", failure)
             link.abort()
+            if failure.check(WrongToken, WrongVersion) and not self._epoch:
+                self.delay = REFUSED_DELAY
+                self._answered(refusal)
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         self._dialing = False

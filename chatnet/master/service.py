@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -28,10 +29,14 @@ from chatnet.master.wiring import (
     lead,
     stand_by,
 )
-from chatnet.options import find_masters, starting
+from chatnet.options import find_masters
+from chatnet.start import Start
 from chatnet.store.lease import Holder
 from chatnet.store.moved import refuse_moved
 from chatnet.world import World, stop_soon
+
+ATTACH_SECONDS = 5.0
+"""So long a daemon waits for the primary to take it as a replica, before it says that it stands by."""
 
 
 def build(options: Any, world: World) -> MasterService:
@@ -52,13 +57,15 @@ class MasterService(Service):
     store: EmbeddedStore | SharedStore
 
     def __init__(self, options: Any, settings: Settings, world: World) -> None:
-        self._options = options
         self._settings = settings
         self._world = world
         self._token: Token
         self._replica: Replica | None = None
         self._doing: Deferred[Any] | None = None
         self._primary: Primary | None = None
+        self._start = Start(options)
+        self._stands_by = ""
+        self._patience: IDelayedCall | None = None
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -79,10 +86,16 @@ class MasterService(Service):
         if not self.running:
             return
         if failure.check(CannotStart):
-            self._logger.critical("{sentence}", sentence=failure.value)
-            self._world.stdio.error(str(failure.value))
+            self._cannot(str(failure.value))
         else:
             self._logger.failure("This master failed", failure)
+            self._start.failed(f"This master failed ({failure.getErrorMessage()}); its log says how.")
+            self._world.processes.exit(1)
+
+    def _cannot(self, sentence: str) -> None:
+        self._logger.critical("{sentence}", sentence=sentence)
+        self._world.stdio.error(sentence)
+        self._start.failed(sentence)
         self._world.processes.exit(1)
 
     def _stand_by(self, standby: Standby | None, holder: Holder | None) -> None:
@@ -94,11 +107,38 @@ class MasterService(Service):
             self._do(self._lead(ground, inheritance))
 
         if holder is not None and not self._settings.spawned:
-            self._world.stdio.say(_stands_by(self._settings, holder))
+            self._stands_by = _stands_by(self._settings, holder)
+            self._world.stdio.say(self._stands_by)
         self._replica = stand_by(
-            self._settings, self._world, self._token, self.store, standby, won, self._abandoned
+            self._settings,
+            self._world,
+            self._token,
+            self.store,
+            standby,
+            won,
+            self._answered,
+            self._abandoned,
         )
         self._replica.start()
+        if self._start.is_awaited:
+            # It stands by, though the primary may hang.
+            self._patience = self._world.reactor.callLater(ATTACH_SECONDS, self._answered, "")
+
+    def _answered(self, refusal: str) -> None:
+        """The primary takes this replica, or refuses it: at the start that is a mistake of who started it."""
+        if refusal and not self._start.is_over and not self._settings.spawned:
+            self._cannot(refusal)
+        elif not refusal:
+            self._up(self._stands_by)
+
+    def _up(self, sentence: str = "") -> None:
+        self._start.up(sentence)
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
+
+    def _waits(self, sentence: str) -> None:
+        """For what keeps it from commanding, and passes; who waits for its start need not wait for that."""
+        self._up(f"{sentence} This master waits for that.")
 
     def _abandoned(self) -> None:
         """No primary was reached for a minute: a replica whose parent is dead as well ends."""
@@ -112,16 +152,26 @@ class MasterService(Service):
         if state is not None and not self.store.is_shared:
             # Workers and clients look for the primary where it was.
             settings = replace(settings, listen=Address.parse(state.listen))
-        primary = await lead(
-            settings, world, self._token, self.store, ground, inheritance, lambda: not self.running
-        )
+        try:
+            primary = await lead(
+                settings, world, self._token, self.store, ground, inheritance, lambda: not self.running
+            )
+        except CannotStart:
+            # Before it is said: whoever hears it may start another one at once.
+            if ground is not None:
+                await maybeDeferred(ground.listening.stopListening)
+            await self.store.release()
+            raise
         self._primary = primary
         address = settings.reached_at(self.store.seen_as, primary.port)
         me = claim(identify(settings, world), str(address))
         await self.store.publish(replace_epoch(me, primary.epoch))
         world.processes.settle()
+        self._up()
 
     async def _stop(self) -> None:
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
         if self._replica is not None:
             self._replica.stop()
         if self._doing is not None:
@@ -144,11 +194,11 @@ class EmbeddedMaster(MasterService):
 
     def __init__(self, options: Any, settings: Settings, world: World) -> None:
         super().__init__(options, settings, world)
-        self.store = EmbeddedStore(settings.data, world)
+        self.store = EmbeddedStore(settings.data, world, self._waits)
 
     def startService(self) -> None:
         """:raises CannotStart: the port is taken, there is no good token, the disk says no."""
-        with starting(self._options):
+        with self._start.beginning():
             try:
                 ground = self._begin()
             except BaseException:
@@ -194,14 +244,15 @@ class SharedMaster(MasterService):
 
     def __init__(self, options: Any, settings: Settings, world: World) -> None:
         super().__init__(options, settings, world)
-        self.store = SharedStore(settings.store, world, self._lost_the_lease)
+        self.store = SharedStore(settings.store, world, self._lost_the_lease, self._waits)
         self._standby: Standby | None = None
         self._before: list[Primary] = []
         self._opening: Deferred[None] | None = None
 
     def startService(self) -> None:
         """What is wrong with the store is said once it is known."""
-        self._started()
+        with self._start.beginning():
+            self._started()
         self._do(self._begin())
 
     async def _begin(self) -> None:
@@ -238,6 +289,12 @@ class SharedMaster(MasterService):
 
         self._standby = Standby(lambda: take_ground(settings, world), door, world.reactor)
         self._standby.start()
+        if self._standby.ground is None and not self._stands_by:
+            self._stands_by = (
+                f"{settings.listen} is taken, by another master of this host or by a stranger: this one "
+                "stands by, and cannot lead before it has that port."
+            )
+            self._logger.warn("{sentence}", sentence=self._stands_by)
         self._stand_by(self._standby, holder)
 
     def _lost_the_lease(self) -> None:

@@ -111,15 +111,19 @@ class Store(Protocol):
 
 
 class EmbeddedStore:
-    """SQLite in the data directory, and a lock on that directory: for masters of one machine."""
+    """SQLite in the data directory, and a lock on that directory: for masters of one machine.
+
+    ``waits`` is called with the sentence that says what keeps it from being opened, and will pass.
+    """
 
     is_shared = False
     seen_as = ""
     _log = Logger()
 
-    def __init__(self, data: Path, world: World) -> None:
+    def __init__(self, data: Path, world: World, waits: Callable[[str], None]) -> None:
         self._data = data
         self._world = world
+        self._waits = waits
         self.lease = FlockLease(world.files, data)
 
     async def open(self) -> None:
@@ -183,6 +187,7 @@ class EmbeddedStore:
                 raise CannotStart(sentence)
             if said != sentence:
                 self._log.critical("{sentence}{why}; trying again each second", sentence=sentence, why=why)
+                self._waits(sentence)
                 said = sentence
             await deferLater(world.reactor, RETRY_SECONDS)
             self._refuse_another(directory)
@@ -221,7 +226,8 @@ class EmbeddedStore:
 
 
 class SharedStore:
-    """A database that masters and workers of many hosts open. ``lost`` is called when the lease is.
+    """A database that masters and workers of many hosts open. ``lost`` is called when the lease is, and
+    ``waits`` as for an embedded one.
 
     ``epoch`` is how often the lease had been taken when the store was opened.
     """
@@ -229,9 +235,12 @@ class SharedStore:
     is_shared = True
     _log = Logger()
 
-    def __init__(self, url: str, world: World, lost: Callable[[], None]) -> None:
+    def __init__(
+        self, url: str, world: World, lost: Callable[[], None], waits: Callable[[str], None]
+    ) -> None:
         self._url = url
         self._world = world
+        self._waits = waits
         self._lease = DatabaseLease(
             url, world.databases, world.reactor, world.threads, world.monotonic, world.chance, lost
         )
@@ -260,6 +269,7 @@ class SharedStore:
             except Unavailable as away:
                 if str(away) != said:
                     self._log.critical("The database cannot be had ({why}); trying on", why=str(away))
+                    self._waits(f"The database cannot be had ({away}).")
                 said = str(away)
                 await deferLater(self._world.reactor, RETRY_SECONDS)
 

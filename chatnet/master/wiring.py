@@ -95,6 +95,7 @@ def stand_by(
     store: Store,
     standby: Standby | None,
     won: Callable[[Inheritance], None],
+    answered: Callable[[str], None],
     abandoned: Callable[[], None],
 ) -> Replica:
     """A replica, not yet started. With ``standby``, it leads only where that listens."""
@@ -126,6 +127,7 @@ def stand_by(
         chance=world.chance,
         entropy=world.entropy,
         won=won,
+        answered=answered,
         stop_process=lambda: stop_soon(world.reactor),
         abandoned=abandoned,
     )

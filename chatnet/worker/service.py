@@ -19,9 +19,10 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.link import Link
-from chatnet.options import find_masters, starting
+from chatnet.options import find_masters
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
+from chatnet.start import Start
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.worker.logins import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, listen
@@ -221,7 +222,8 @@ class Worker(MultiService):
 
     def startService(self) -> None:
         """:raises CannotStart: there is no port to listen on."""
-        with starting(self._options):
+        start = Start(self._options)
+        with start.beginning():
             host, number = self._options["listen"]
             numbers = self._options["ports"] or (number,)
             self._port = listen(self._world.reactor, self._clients, host, numbers)
@@ -232,6 +234,7 @@ class Worker(MultiService):
         self._pulse.start()
         super().startService()
         self._world.processes.settle()
+        start.up()
 
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())

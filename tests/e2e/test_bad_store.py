@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chatnet.testing.postgres import Server
-from chatnet.testing.processes import Cluster, Lines, free_port
+from chatnet.testing.processes import Cluster, Lines, free_port, wait_until
 
 GUARDED = "host all guarded 127.0.0.1/32 scram-sha-256\n"
 
@@ -66,6 +66,25 @@ def test_a_store_that_refuses_is_said_and_not_waited_for(
     assert says in output
     assert "Traceback" not in output
     assert "wrong@" not in output
+
+
+def test_a_daemon_says_it_to_its_terminal(server: Server, cluster: Cluster) -> None:
+    """It does not return before the database has answered; and leaves nothing."""
+    url = f"postgresql://guarded:wrong@127.0.0.1:{server.port}/postgres"
+    status, output = cluster.run(
+        "twistd", "chat-master", "--data", str(cluster.data), "--listen", "127.0.0.1:0",
+        environ={"CHATNET_STORE": url},
+    )  # fmt: skip
+    assert status == 1, output
+    assert "password authentication failed" in output
+    assert "mend the store's URL, which is that of --store or CHATNET_STORE, or what the database" in output
+    wait_until("no process", lambda: not cluster.alive(), 5)
+    assert not list(cluster.root.glob("*.pid"))
+    status, output = cluster.run(
+        "twistd", "chat-master", "--data", str(cluster.data), "--listen", "127.0.0.1:0",
+        environ={"CHATNET_STORE": server.fresh()},
+    )  # fmt: skip
+    assert (status, output) == (0, "")
 
 
 def test_a_missing_driver_is_said(cluster: Cluster) -> None:

@@ -80,6 +80,7 @@ class Stage:
             monotonic=self.reactor.seconds,
             chance=random.Random(1),
             entropy=lambda size: b"e" * size,
+            answered=lambda refusal: None,
             won=self.won.append,
             stop_process=lambda: self.stopped.append(None),
             abandoned=lambda: pytest.fail("it gave up"),

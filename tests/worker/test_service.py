@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import socket
@@ -21,6 +22,7 @@ from chatnet.cursor import Cursor
 from chatnet.errors import CannotStart
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
+from chatnet.start import TERMINAL
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.worker.port import BACKLOG, SEND_BUFFER, _limit_send_buffer
@@ -200,8 +202,10 @@ def test_each_option_is_explained() -> None:
 def test_two_services_in_one_directory_do_not_fight() -> None:
     """The pid and log files carry the program's name, unless the user chose others."""
     options = Options()
-    options.parent = parent = {"pidfile": "twistd.pid", "logfile": None, "nodaemon": 0}
+    parent: dict[str, Any] = {"pidfile": "twistd.pid", "logfile": None, "nodaemon": 0}
+    options.parent = parent
     options.parseOptions([])
+    os.close(parent.pop(TERMINAL))
     assert parent == {"pidfile": "chat-worker.pid", "logfile": "chat-worker.log", "nodaemon": 0}
 
 

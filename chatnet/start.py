@@ -1,0 +1,82 @@
+"""What becomes of a program's start, told to whoever waits for it: that it works, or in one sentence why not.
+
+A twistd that makes itself a daemon leaves a process behind, which waits for a word in a pipe. Of itself it
+gets one as soon as ``startService`` has returned, and shows 98 bytes of what went wrong. So the pipe is taken
+over, and answered when the outcome is known; the sentence goes, whole, to standard error as it was before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from chatnet.errors import CannotStart
+
+TERMINAL = "terminal"
+"""Under this name twistd's options keep a descriptor of standard error, from before it is a daemon."""
+
+
+class Start:
+    """One start. ``options`` are the program's, below twistd's; in other worlds there is nobody to tell."""
+
+    def __init__(self, options: Any) -> None:
+        parent = getattr(options, "parent", None)
+        self._twistd: Any = {} if parent is None else parent
+        self._pipe: int | None = None
+        self.is_over = False
+
+    @property
+    def is_awaited(self) -> bool:
+        """Does another process wait for it still?"""
+        return self._pipe is not None and not self.is_over
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Around ``startService``: what it raises is told, and else nothing is, until :meth:`up` or
+        :meth:`failed`.
+        """
+        try:
+            yield
+        except CannotStart as cannot:
+            self._take_pipe()
+            self.failed(str(cannot))
+            raise
+        self._take_pipe()
+
+    def up(self, sentence: str = "") -> None:
+        """It works; or it goes on trying, as the ``sentence`` says. Only the first time it is told."""
+        self._tell(sentence, b"0")
+
+    def failed(self, sentence: str) -> None:
+        """It does not, and the process ends now; it leaves no pid file."""
+        if pidfile := self._twistd.get("pidfile"):
+            with suppress(OSError):
+                Path(pidfile).unlink(missing_ok=True)
+        self._tell(sentence, b"1 as said above")
+
+    def _take_pipe(self) -> None:
+        """From twistd, which would answer by itself."""
+        self._pipe = self._twistd.get("statusPipe")
+        if self._pipe is not None:
+            self._twistd["statusPipe"] = None
+
+    def _tell(self, sentence: str, answer: bytes) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        terminal = self._twistd.get(TERMINAL)
+        if self._pipe is not None:
+            if sentence and terminal is not None:
+                _write(terminal, sentence.encode() + b"\n")
+            _write(self._pipe, answer)
+            os.close(self._pipe)
+        if terminal is not None:
+            os.close(terminal)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    with suppress(OSError):  # nobody is there any more
+        os.write(descriptor, content)
