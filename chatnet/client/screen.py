@@ -1,17 +1,27 @@
 """The terminal of people: the feed above, one input line below, a line between them that says how one stands.
 
-What comes in never disturbs what is being typed. One's own posts show at once, dim until acknowledged.
+What comes in never disturbs what is being typed. One's own posts show at once, dim until acknowledged. urwid
+reads keys and draws; what is drawn is laid out here, since its own layout fails at words of some scripts.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import urwid
 from twisted.internet.defer import Deferred, DeferredQueue, succeed
+from twisted.logger import Logger
+from urwid.display.common import InputClosedError
 
+from chatnet.client.cells import Row, cells, painted, wrapped
 from chatnet.client.commands import Unreadable
+from chatnet.client.draft import Draft, is_secret
+from chatnet.client.line import is_password_command
+from chatnet.client.pastes import Pastes
+from chatnet.client.scroll import Line, Scroll
 from chatnet.client.text import one_line
 from chatnet.world import Stdio
 
@@ -20,114 +30,126 @@ PALETTE = [
     ("waiting", "dark gray", ""),
     ("typed", "dark cyan", ""),
     ("refused", "dark red", ""),
+    ("unseen", "dark gray", ""),
 ]
 FRAME_SECONDS = 0.02
 """At most so often is the screen drawn, however much comes in."""
-MAX_LINES = 5_000
-"""How many lines one can scroll back."""
-PROMPTS = {"command": "> ", "post": "say: ", "password": "New password: "}
+HUNG_UP = "The terminal is gone: left, once what was typed was acknowledged."
+_GONE = (errno.EIO, errno.ENXIO, errno.EPIPE, errno.EBADF)
+_CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
 
 
-class Scroll(urwid.ListBox):  # type: ignore[type-arg]
-    """The feed. It follows what comes in, unless one has scrolled up."""
-
-    def __init__(self) -> None:
-        self._lines: Any = urwid.SimpleFocusListWalker([])
-        self._following = True
-        self.unseen = 0
-        super().__init__(self._lines)
-
-    def add(self, line: str, look: str | None = None) -> urwid.AttrMap[Any]:
-        """One more line at the end."""
-        row = urwid.AttrMap(urwid.Text(line.expandtabs(4)), look)
-        self._lines.append(row)
-        if len(self._lines) > MAX_LINES:
-            del self._lines[0]
-        if self._following:
-            self._to_end()
-        else:
-            self.unseen += 1
-        return row
-
-    def page(self, size: tuple[int, int], key: str) -> None:
-        """``page up`` or ``page down``."""
-        self.keypress(size, key)
-        if "bottom" in self.ends_visible(size):
-            self._to_end()
-        else:
-            self._following = False
-
-    def _to_end(self) -> None:
-        self._following, self.unseen = True, 0
-        self.set_focus(len(self._lines) - 1)
-        self.set_focus_valign("bottom")
-
-
-class Input(urwid.Edit):
-    """The line one types; up and down go through those typed before. ``end`` is called on Ctrl-D."""
-
-    def __init__(self, enter: Callable[[str], None], end: Callable[[], None]) -> None:
-        super().__init__()
-        self._enter, self._end = enter, end
-        self._before: list[str] = []
-        self._at = 0
-
-    def expect(self, what: str) -> None:
-        """Show the prompt; a password is not shown, nor remembered."""
-        self.set_caption(PROMPTS[what])
-        self.set_mask("*" if what == "password" else None)
-
-    def keypress(self, size: Any, key: str) -> str | None:
-        match key:
-            case "enter":
-                self._submit()
-            case "up":
-                self._recall(-1)
-            case "down":
-                self._recall(1)
-            case "ctrl d" if not self.edit_text:
-                self._end()
-            case "ctrl u":
-                self.set_edit_text("")
-            case _:
-                unused: str | None = super().keypress(size, key)
-                return unused
-        return None
-
-    def _submit(self) -> None:
-        line = self.edit_text
-        self.set_edit_text("")
-        if line and not is_secret(line) and self.caption != PROMPTS["password"]:
-            self._before.append(line)
-        self._at = len(self._before)
-        self._enter(line)
-
-    def _recall(self, step: int) -> None:
-        if self.caption == PROMPTS["password"]:
-            return
-        self._at = max(0, min(len(self._before), self._at + step))
-        self.set_edit_text(self._before[self._at] if self._at < len(self._before) else "")
-        self.set_edit_pos(len(self.edit_text))
-
-
-class Layout(urwid.Frame):  # type: ignore[type-arg]
+class Layout(urwid.Widget):
     """Feed, standing, input. The page keys move the feed, all others go to the input."""
 
-    def __init__(
-        self, scroll: Scroll, standing: urwid.Text, line: Input, scrolled: Callable[[], None]
-    ) -> None:
-        self._scroll, self._scrolled = scroll, scrolled
-        footer = urwid.Pile([("pack", urwid.AttrMap(standing, "standing")), ("pack", line)], focus_item=1)
-        super().__init__(scroll, footer=footer, focus_part="footer")
+    _sizing = frozenset([urwid.BOX])
+    _selectable = True
+    no_cache = ["render"]
+
+    def __init__(self, scroll: Scroll, draft: Draft, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self._scroll, self._draft, self._changed = scroll, draft, changed
+        self.standing = ""
+
+    def render(self, size: Any, focus: bool = False) -> urwid.Canvas:
+        width, height = size
+        typed, (column, row) = self._typed(width, height)
+        room = height - len(typed) - (height > 1)
+        shown = self._scroll.visible(width, room)
+        shown += [painted([], width)] * (room - len(shown))
+        if height > 1:
+            shown.append(painted(wrapped(cells(self.standing, "standing"), width, by_word=False)[0], width))
+        shown += typed
+        return urwid.TextCanvas(
+            [row.shown for row in shown],
+            [list(row.looks) for row in shown],
+            maxcol=width,
+            cursor=(column, height - len(typed) + row),
+        )
 
     def keypress(self, size: Any, key: str) -> str | None:
         if key in ("page up", "page down"):
-            (above, below), _ = self.frame_top_bottom(size, True)
-            self._scroll.page((size[0], size[1] - above - below), key)
-            self._scrolled()
-            return None
-        unused: str | None = super().keypress(size, key)
-        return unused
+            self._page(size, key)
+        elif not self._draft.press(key):
+            return key
+        self._changed()
+        return None
+
+    def _page(self, size: tuple[int, int], key: str) -> None:
+        width, height = size
+        room = max(1, height - len(self._typed(width, height)[0]) - 1)
+        (self._scroll.page_up if key == "page up" else self._scroll.page_down)(width, room)
+
+    def _typed(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
+        """The input, and where in it the cursor is. The last column stays empty: who draws in the last corner
+        of a terminal scrolls it."""
+        inner = max(1, width - 1)
+        typed, cursor = self._draft.laid_out(inner, max(1, (height - 1) // 2))
+        margin = width - inner
+        return [Row(row.shown + b" " * margin, [*row.looks, (None, margin)]) for row in typed], cursor
+
+
+class Screen(urwid.display.raw.Screen):
+    """urwid's, on which a line that the terminal finds too long spoils no other, and whose end is noticed."""
+
+    def __init__(self, hung_up: Callable[[], None], **streams: Any) -> None:
+        super().__init__(bracketed_paste_mode=True, **streams)
+        self._hung_up = hung_up
+
+    def start(self, *args: Any, **keywords: Any) -> Any:
+        started = super().start(*args, **keywords)
+        self.write(_CUT_LINES)
+        return started
+
+    def stop(self) -> None:
+        if self.started:
+            with suppress(OSError):
+                self.write(_WRAP_LINES)
+        super().stop()
+
+    def get_cols_rows(self) -> tuple[int, int]:
+        width, height = super().get_cols_rows()
+        return (width, height) if width > 0 and height > 0 else (80, 24)
+
+    def get_available_raw_input(self) -> list[int]:
+        try:
+            return super().get_available_raw_input()
+        except (InputClosedError, OSError):
+            self._hung_up()
+            return []
+
+
+class Loop(urwid.MainLoop):
+    """urwid's, which survives whatever happens while it draws."""
+
+    log = Logger()
+
+    def __init__(self, layout: Layout, screen: Screen, reactor: Any, encoding: str) -> None:
+        super().__init__(
+            layout,
+            PALETTE,
+            screen=screen,
+            event_loop=urwid.TwistedEventLoop(reactor, manage_reactor=False),
+            handle_mouse=False,
+        )
+        self._hung_up = screen._hung_up
+        self._pastes = Pastes(encoding)
+        self._has_failed = False
+
+    def input_filter(self, keys: list[Any], raw: list[int]) -> list[Any]:
+        return self._pastes.take(keys, bytes(code for code in raw if code < 256))
+
+    def draw_screen(self) -> None:
+        try:
+            super().draw_screen()
+        except OSError as error:
+            if error.errno in _GONE:
+                self._hung_up()
+        except Exception:
+            self.screen.clear()
+            if not self._has_failed:
+                self._has_failed = True
+                self.log.failure("The screen could not be drawn; trying again at each change")
 
 
 class ScreenTerminal:
@@ -140,31 +162,25 @@ class ScreenTerminal:
         self._expected = "command"
         self._queue: DeferredQueue[str | Unreadable | None] = DeferredQueue()
         self._ended = False
-        self._loop: urwid.MainLoop | None = None
+        self._trouble: str | None = None
+        self._loop: Loop | None = None
         self._drawing: Any = None
         self._scroll = Scroll()
-        self._standing = urwid.Text("", wrap="clip")
-        self._input = Input(self._entered, self.end)
-        self._input.expect("command")
-        self.layout = Layout(self._scroll, self._standing, self._input, self._stand)
+        self._draft = Draft(self._entered, self.end)
+        self.layout = Layout(self._scroll, self._draft, self._stand)
         self._stand()
 
     def open(self, stdio: Stdio) -> None:
-        urwid.set_encoding("utf-8")
+        urwid.set_encoding(stdio.encoding())
         source, target = stdio.streams()
-        self._loop = urwid.MainLoop(
-            self.layout,
-            PALETTE,
-            screen=urwid.display.raw.Screen(input=source, output=target),
-            event_loop=urwid.TwistedEventLoop(self._reactor, manage_reactor=False),
-            handle_mouse=False,
-        )
+        screen = Screen(self._hung_up, input=source, output=target)
+        self._loop = Loop(self.layout, screen, self._reactor, stdio.encoding())
         self._loop.start()
 
     def close(self) -> Deferred[None]:
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.stop()
         if self._drawing is not None and self._drawing.active():
             self._drawing.cancel()
         return succeed(None)
@@ -176,24 +192,24 @@ class ScreenTerminal:
         if line is None:
             self._queue.put(None)
         elif isinstance(line, str) and line.strip() and self._expected == "command":
-            self._scroll.add(f"> {'PASSWORD' if is_secret(line) else one_line(line)}", "typed")
+            self._scroll.add(f"> {'PASSWORD' if is_secret(line) else line}", "typed")
         self._changed()
         return line
 
     def show(self, text: str) -> None:
-        self._scroll.add(one_line(text))
+        self._scroll.add(text)
         self._changed()
 
     def posted(self, line: str, answer: Deferred[Any]) -> None:
-        row = self._scroll.add(one_line(line), "waiting")
+        shown = self._scroll.add(line, "waiting")
         self._changed()
         answer.addCallbacks(
-            lambda result: self._look(result, row, None), lambda why: self._look(why, row, "refused")
+            lambda result: self._look(result, shown, None), lambda why: self._look(why, shown, "refused")
         )
 
     def expect(self, what: str) -> None:
         self._expected = what
-        self._input.expect(what)
+        self._draft.expect(what)
         self._changed()
 
     def linked(self, name: str | None) -> None:
@@ -207,10 +223,10 @@ class ScreenTerminal:
 
     def undone(self) -> int:
         waiting = sum(isinstance(line, str) and bool(line.strip()) for line in self._queue.pending)
-        return waiting + bool(self._input.edit_text.strip())
+        return waiting + bool(self._draft.text.strip())
 
     def trouble(self) -> str | None:
-        return None
+        return self._trouble
 
     def end(self) -> None:
         if not self._ended:
@@ -220,15 +236,23 @@ class ScreenTerminal:
     # ---- from the keyboard ----
 
     def _entered(self, line: str) -> None:
-        if self._expected == "command" and line.strip().upper() == "PASSWORD":
-            self._input.expect("password")  # at once, even if the command has to wait
+        if self._expected == "command" and is_password_command(line):
+            self._draft.expect("password")  # at once, even if the command has to wait
         self._queue.put(line)
         self._changed()
 
+    def _hung_up(self) -> None:
+        """There is nobody to draw for, nor anything to read."""
+        if not self._ended:
+            self._trouble = HUNG_UP
+        self.end()
+        # Not from within urwid's own work.
+        self._reactor.callLater(0, self.close)
+
     # ---- drawing ----
 
-    def _look(self, result: Any, row: urwid.AttrMap[Any], look: str | None) -> Any:
-        row.set_attr_map({None: look})
+    def _look(self, result: Any, line: Line, look: str | None) -> Any:
+        line.turn(look)
         self._changed()
         return result
 
@@ -238,7 +262,7 @@ class ScreenTerminal:
             parts.append(f"lines waiting: {len(self._queue.pending)}")
         if self._scroll.unseen:
             parts.append(f"more below: {self._scroll.unseen}")
-        self._standing.set_text(" " + " · ".join(parts))
+        self.layout.standing = " " + one_line(" · ".join(parts))
 
     def _changed(self) -> None:
         if self._loop is not None and (self._drawing is None or not self._drawing.active()):
@@ -248,8 +272,3 @@ class ScreenTerminal:
     def _draw(self) -> None:
         if self._loop is not None:
             self._loop.draw_screen()
-
-
-def is_secret(line: str) -> bool:
-    """Is this a PASSWORD command with the password behind it?"""
-    return line.strip().upper().startswith("PASSWORD ")

@@ -10,14 +10,20 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import urwid
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 
-from chatnet.client.screen import MAX_LINES, ScreenTerminal
+from chatnet.client.screen import HUNG_UP, ScreenTerminal
+from chatnet.client.scroll import MAX_LINES
+from chatnet.world import Stdio
 
 SIZE = (60, 10)
 
@@ -113,7 +119,7 @@ def test_the_feed_is_bounded(person: Person) -> None:
     """The oldest lines go."""
     for number in range(MAX_LINES + 10):
         person.terminal.show(str(number))
-    assert len(person.terminal.layout.body.body) == MAX_LINES
+    assert len(person.terminal._scroll) == MAX_LINES
 
 
 def test_lines_typed_before_come_back(person: Person) -> None:
@@ -186,6 +192,139 @@ def test_the_terminal_is_restored(tmp_path: Path) -> None:
     assert termios.tcgetattr(theirs) == before
     os.close(ours)
     os.close(theirs)
+
+
+class Terminal:
+    """A real terminal of 60 by 10, and the streams of a client on it."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        self.ours, self.theirs = pty.openpty()
+        termios.tcsetwinsize(self.theirs, (10, 60))
+        self._encoding = encoding
+
+    def encoding(self) -> str:
+        return self._encoding
+
+    def streams(self) -> tuple[Any, Any]:
+        return self.source, self.target
+
+    @contextmanager
+    def drawn_on(self, screen: ScreenTerminal) -> Iterator[None]:
+        self.source = open(self.theirs, "rb", buffering=0)  # noqa: SIM115
+        self.target = open(self.theirs, "w", closefd=False, encoding=self._encoding)  # noqa: SIM115
+        with urwid.util.set_temporary_encoding(self._encoding):
+            screen.open(cast(Stdio, self))
+            yield
+            screen.close()
+        for end in (self.target.close, self.source.close, lambda: os.close(self.ours)):
+            with suppress(OSError):  # it is gone
+                end()
+
+
+@pytest.fixture
+def screen() -> ScreenTerminal:
+    return ScreenTerminal(MemoryReactorClock(), "alice", "m:64480")
+
+
+def test_drawing_survives_whatever_happens(screen: ScreenTerminal, logged_failures: Any) -> None:
+    """It is logged once, and the next change is drawn."""
+    terminal = Terminal()
+    with terminal.drawn_on(screen):
+        assert screen._loop is not None
+        whole, screen.layout.standing = screen.layout.standing, cast(Any, None)
+        for _ in range(3):
+            screen._loop.draw_screen()
+        assert len(logged_failures.flush(Exception)) == 1
+        screen.layout.standing = whole
+        screen._loop.draw_screen()
+        assert b"connecting" in read_until(terminal.ours, b"connecting")
+
+
+def test_a_terminal_that_is_gone_ends_it(screen: ScreenTerminal) -> None:
+    """Whether that is noticed by drawing or by reading; the reason is said."""
+    terminal = Terminal()
+    with terminal.drawn_on(screen):
+        os.close(terminal.ours)
+        assert screen._loop is not None
+        screen.show("somebody: something")
+        screen._loop.draw_screen()
+        assert Deferred.fromCoroutine(screen.read()).result is None
+        assert screen.trouble() == HUNG_UP
+        screen._reactor.advance(0)
+        assert screen._loop is None
+    assert not [call for call in screen._reactor.getDelayedCalls() if call.func == screen._draw]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+def test_a_terminal_of_any_encoding_is_drawn_on(screen: ScreenTerminal, encoding: str) -> None:
+    """What it has no characters for, it is shown by number."""
+    terminal = Terminal(encoding)
+    with terminal.drawn_on(screen):
+        screen.show("bob: grün 漢")
+        assert screen._loop is not None
+        screen._loop.draw_screen()
+        shown = read_until(terminal.ours, b"connecting").decode(encoding)
+    assert ("漢" if encoding == "utf-8" else "<U+6F22>") in shown
+    assert ("ü" in shown) == (encoding != "ascii")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (5, 1), (2, 2), (3, 40), (100, 3)])
+def test_any_size_can_be_drawn(person: Person, size: tuple[int, int]) -> None:
+    """With a long draft and a long feed; the cursor is on the screen."""
+    for number in range(30):
+        person.terminal.show(f"bob: {number} \t 漢字 \u102b")
+    person.keys(*("y" * 80))
+    for key in ("page up", "page down", "page up", "x"):
+        person.terminal.layout.keypress(size, key)
+        canvas = person.terminal.layout.render(size, focus=True)
+        assert (canvas.cols(), canvas.rows()) == size
+        column, row = canvas.cursor
+        assert 0 <= column < size[0]
+        assert 0 <= row < size[1]
+
+
+def test_only_what_is_seen_is_laid_out(person: Person) -> None:
+    """Once: a key costs the same, however long the feed is."""
+    for number in range(MAX_LINES):
+        person.terminal.show(str(number))
+    lines = person.terminal._scroll._lines
+    person.keys("a")
+    person.sees()
+    laid_out = [line._laid_out for line in lines if line._laid_out is not None]
+    assert len(laid_out) == SIZE[1] - 2
+    person.keys("b")
+    person.sees()
+    assert [line._laid_out for line in lines if line._laid_out is not None] == laid_out
+
+
+def test_keys_are_not_laid_out(person: Person) -> None:
+    """However many come at once: that is for who draws."""
+    calls = []
+    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
+    person.keys(*("y" * 1_000))
+    sys.setprofile(None)
+    assert not {"rows", "wrapped", "cells", "laid_out"} & set(calls)
+
+
+def test_what_is_typed_and_not_entered_counts(person: Person) -> None:
+    """For who is told how much is lost."""
+    person.type("LIST")
+    person.keys(*"half")
+    assert person.terminal.undone() == 2
+
+
+def test_one_stays_at_the_line_one_reads(person: Person) -> None:
+    """When the screen gets narrower, when the oldest lines go, and up to the oldest of all."""
+    for number in range(60):
+        person.terminal.show(f"bob: {number:04} " + "x" * 50)
+    person.keys(*["page up"] * 40)
+    assert person.sees()[0].startswith("bob: 0000")
+    person.keys("page down")
+    middle = person.sees()[7]
+    assert middle.startswith(("bob: 0007", "bob: 0014"))
+    for number in range(MAX_LINES - 10):
+        person.terminal.show(str(number))
+    assert len(person.sees()) == SIZE[1]
 
 
 def read_until(descriptor: int, mark: bytes) -> bytes:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,10 @@ class Shell:
 
 
 @pytest.fixture
-def shell(cluster: Cluster) -> Shell:
+def shell(new_cluster: Callable[..., Cluster]) -> Shell:
+    """Beside a small cluster."""
+    cluster = new_cluster("--workers", "1", "--replicas", "0")
+    cluster.start()
     return Shell(cluster)
 
 

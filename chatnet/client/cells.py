@@ -1,0 +1,186 @@
+"""A text as rows of a terminal's cells. Pure.
+
+Who counts how many cells a character takes differ: libraries from each other, and terminals from both. Here
+each cluster is given the most that anybody counts, so that no row is wider than the terminal; and each row
+that is made is measured by the library that draws it. One that it cannot place is shown by its numbers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
+from unicodedata import category, east_asian_width
+
+import urwid
+import wcwidth
+
+from chatnet.client.text import escaped, pieces
+
+INDENT = 2
+"""How far the second row of a text is moved in: at the left edge it would look like somebody's line."""
+TAB = 4
+MAX_CLUSTER = 8
+"""How many characters stay together though a library takes them apart."""
+UNSEEN = "unseen"
+"""The look of what stands for something that cannot be seen."""
+
+
+class Cell(NamedTuple):
+    """What is shown of ``length`` characters of a text, and how many columns it takes at most."""
+
+    shown: str
+    width: int
+    look: str | None = None
+    length: int = 1
+
+
+class Row(NamedTuple):
+    """One line of the screen: as bytes of the terminal's encoding, with the looks of parts of them."""
+
+    shown: bytes
+    looks: list[tuple[str | None, int]]
+
+
+def cells(text: str, look: str | None = None, by_number: bool = False) -> list[Cell]:
+    """``text`` taken apart; what a line feed and a tab take, the row decides.
+
+    ``by_number``: whatever is not ASCII is shown so, and nobody can differ about it.
+    """
+    found: list[Cell] = []
+    for piece, is_ours in pieces(text):
+        if is_ours:
+            found += _numbers(piece, 1)
+        elif piece.isascii():
+            found += [Cell(letter, 1, look) for letter in piece]
+        elif by_number:
+            for letter in piece:
+                found += [Cell(letter, 1, look)] if letter.isascii() else _numbers(escaped(letter), 1)
+        else:
+            for cluster in _clusters(piece):
+                if can_be_said(cluster):
+                    found.append(Cell(cluster, _width(cluster), look, len(cluster)))
+                else:
+                    found += _numbers(escaped(cluster), len(cluster))
+    return found
+
+
+def rows(text: str, width: int, look: str | None = None) -> list[Row]:
+    """``text`` as it is read: broken between words, all rows but the first moved in. Each fills ``width``."""
+    try:
+        return [painted(row, width) for row in wrapped(cells(text, look), width)]
+    except Exception:  # whatever a library stumbles over: nobody's post may keep the others from being seen
+        return [painted(row, width) for row in wrapped(cells(text, look, by_number=True), width)]
+
+
+def wrapped(cells: Sequence[Cell], width: int, by_word: bool = True) -> list[list[Cell]]:
+    """The cells of each row, with what moves it in; at least one row."""
+    moved = min(INDENT, max(width - 2, width > 1))
+    indent = Cell(" " * moved, moved, None, 0)
+    done: list[list[Cell]] = []
+    row: list[Cell] = []
+    used = word = 0  # columns; where in the row the last word begins
+    left = deque(cells)
+    while left:
+        cell = _sized(left.popleft(), used, width, indent.width)
+        if cell.shown == " " and by_word and used == width:
+            cell = cell._replace(shown="", width=0)  # at the end of a row it is not seen
+        is_break = cell.shown == "\n"
+        if is_break:
+            row.append(cell._replace(shown=""))
+        elif used + cell.width > width:
+            kept = word if by_word and word > bool(done) else len(row)
+            left.extendleft(reversed([*row[kept:], cell]))
+            row = row[:kept]
+        else:
+            row.append(cell)
+            used += cell.width
+            if _ends_word(cell.shown):
+                word = len(row)
+            continue
+        done.append(row)
+        row, used, word = [indent], indent.width, 1
+    return [*done, row]
+
+
+def _ends_word(shown: str) -> bool:
+    """A space; and Chinese, Japanese and Korean are broken anywhere."""
+    return shown.strip(" ") == "" or east_asian_width(shown[0]) == "W"
+
+
+def _sized(cell: Cell, used: int, width: int, indent: int) -> Cell:
+    """A tab reaches up to its next stop, as far as there is room; what no row has room for is a ``?``."""
+    if cell.shown == "\t":
+        size = min(TAB - used % TAB, width - used) if used < width else 1
+        return cell._replace(shown=" " * size, width=size)
+    if cell.shown == "\n":
+        return cell._replace(width=0)
+    return cell if cell.width <= max(1, width - indent) else cell._replace(shown="?", width=1)
+
+
+def painted(row: Sequence[Cell], width: int) -> Row:
+    """:raises ValueError: the row is wider than that, by the count of who draws it."""
+    parts = [(look, _encoded(part)) for look, part in _runs(row)]
+    shown = b"".join(part for _, part in parts)
+    room = width - _measured(shown)
+    if room < 0:
+        raise ValueError("This row is too wide")
+    looks = [(look, len(part)) for look, part in parts]
+    return Row(shown + b" " * room, [*looks, (looks[-1][0] if looks else None, room)] if room else looks)
+
+
+def columns(row: Sequence[Cell]) -> int:
+    """How many columns the library counts that draws them."""
+    return _measured(_encoded("".join(cell.shown for cell in row)))
+
+
+def can_be_said(text: str) -> bool:
+    """Does the terminal's encoding have these characters?"""
+    try:
+        text.encode(urwid.util.get_encoding())
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(urwid.util.get_encoding(), "replace")
+
+
+def _measured(shown: bytes) -> int:
+    return int(urwid.calc_width(shown, 0, len(shown)))
+
+
+def _runs(row: Sequence[Cell]) -> Iterator[tuple[str | None, str]]:
+    for look, part in groupby(row, key=lambda cell: cell.look):
+        yield look, "".join(cell.shown for cell in part)
+
+
+def _numbers(said: str, length: int) -> list[Cell]:
+    """``said``, as far as the terminal can say it, stands for ``length`` characters."""
+    if not can_be_said(said):
+        said = said.replace("‹", "<").replace("›", ">")
+    first, *others = (Cell(letter, 1, UNSEEN, 0) for letter in said)
+    return [first._replace(length=length), *others]
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """What a person calls a character; a vowel sign stays with its consonant as long as that is short."""
+    held = ""
+    for cluster in wcwidth.iter_graphemes(text):
+        if held and category(cluster[0])[0] == "M" and len(held) + len(cluster) <= MAX_CLUSTER:
+            held += cluster
+            continue
+        if held:
+            yield held
+        held = cluster
+    if held:
+        yield held
+
+
+@lru_cache(maxsize=10_000)
+def _width(cluster: str) -> int:
+    apart = sum(max(wcwidth.wcwidth(letter), category(letter) == "Mc", 0) for letter in cluster)
+    return max(apart, wcwidth.width(cluster, control_codes="ignore"), 1)

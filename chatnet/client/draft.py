@@ -1,0 +1,169 @@
+"""The line that is being typed: its text, the cursor, and those typed before. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+
+from chatnet.client.cells import UNSEEN, Cell, Row, can_be_said, cells, columns, painted, wrapped
+
+PROMPTS = {"command": "> ", "post": "say: ", "password": "New password: "}
+MAX_BEFORE = 500
+"""How many lines to remember."""
+
+
+class Pasted(str):
+    """A key: all that was pasted at once."""
+
+    __slots__ = ()
+
+
+class Draft:
+    """``enter`` is called with each line; ``end`` on Ctrl-D."""
+
+    def __init__(self, enter: Callable[[str], None], end: Callable[[], None]) -> None:
+        self._enter, self._end = enter, end
+        self._what = "command"
+        self._before: list[str] = []
+        self._at = 0
+        self._unsent = ""  # what was typed before one went through those lines
+        self._cursor = 0
+        self.text = ""
+
+    def expect(self, what: str) -> None:
+        """What is typed: a ``command``, a ``post``, or a ``password``, which is not shown, nor remembered."""
+        self._what = what
+
+    @property
+    def is_secret(self) -> bool:
+        """Is a password being typed?"""
+        return self._what == "password"
+
+    def press(self, key: str) -> bool:
+        """One key, by urwid's names; False if it means nothing here."""
+        if isinstance(key, Pasted):
+            self._paste(key)
+        elif len(key) == 1:
+            self._insert(key)
+        elif key.startswith("<") and key.endswith(">"):
+            self._insert("\N{REPLACEMENT CHARACTER}")  # a byte that is no character: not lost without a trace
+        elif (act := self._acts().get(key)) is not None:
+            act()
+        else:
+            return False
+        return True
+
+    def laid_out(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
+        """At most ``height`` rows, those around the cursor, and where in them that is: column and row."""
+        try:
+            return self._laid_out(width, height, by_number=False)
+        except Exception:  # likewise
+            return self._laid_out(width, height, by_number=True)
+
+    def _laid_out(self, width: int, height: int, by_number: bool) -> tuple[list[Row], tuple[int, int]]:
+        prompt = cells(PROMPTS[self._what])
+        text = [Cell("*", 1)] * len(self.text) if self.is_secret else cells(self.text, None, by_number)
+        lines = wrapped([*prompt, *_with_breaks(text), Cell(" ", 1)], width, by_word=False)
+        number, before = _find(lines, len(prompt) + self._cursor)
+        first = max(0, min(number - height // 2, len(lines) - height))
+        shown = [painted(line, width) for line in lines[first : first + height]]
+        return shown, (min(columns(lines[number][:before]), width - 1), number - first)
+
+    # ---- keys ----
+
+    def _acts(self) -> dict[str, Callable[[], None]]:
+        text, cursor = self.text, self._cursor
+
+        def delete() -> None:
+            self._become(text[:cursor] + text[cursor + 1 :], cursor)
+
+        return {
+            "enter": self._submit,
+            "tab": lambda: self._insert("\t"),
+            "up": lambda: self._recall(-1),
+            "down": lambda: self._recall(1),
+            "left": lambda: self._move(-1),
+            "right": lambda: self._move(1),
+            "home": lambda: self._become(text, 0),
+            "ctrl a": lambda: self._become(text, 0),
+            "end": lambda: self._become(text),
+            "ctrl e": lambda: self._become(text),
+            "backspace": lambda: self._become(text[: max(0, cursor - 1)] + text[cursor:], cursor - 1),
+            "delete": delete,
+            "ctrl d": self._end if not text else delete,
+            "ctrl k": lambda: self._become(text[:cursor]),
+            "ctrl u": lambda: self._become(""),
+            "ctrl w": self._erase_word,
+        }
+
+    def _become(self, text: str, cursor: int | None = None) -> None:
+        self.text = text
+        self._cursor = len(text) if cursor is None else max(0, cursor)
+
+    def _insert(self, text: str) -> None:
+        at = self._cursor
+        self._become(self.text[:at] + text + self.text[at:], at + len(text))
+
+    def _paste(self, text: str) -> None:
+        """Into a post with its line breaks; elsewhere each of its lines is entered."""
+        *lines, last = text.split("\n")
+        if self._what == "post":
+            self._insert(text.removesuffix("\n"))
+            return
+        for line in lines:
+            self._insert(line)
+            self._submit()
+        self._insert(last)
+
+    def _submit(self) -> None:
+        line = self.text
+        self._become("")
+        if line and not self.is_secret and not is_secret(line):
+            self._before = [*self._before[-MAX_BEFORE:], line]
+        self._at, self._unsent = len(self._before), ""
+        self._enter(line)
+
+    def _recall(self, step: int) -> None:
+        if self.is_secret:
+            return
+        if self._at == len(self._before):
+            self._unsent = self.text
+        self._at = max(0, min(len(self._before), self._at + step))
+        self._become(self._before[self._at] if self._at < len(self._before) else self._unsent)
+
+    def _move(self, step: int) -> None:
+        stops = [0, *accumulate(cell.length for cell in cells(self.text) if cell.length)]
+        at = bisect_left(stops, self._cursor) - 1 if step < 0 else bisect_right(stops, self._cursor)
+        self._cursor = stops[max(0, min(at, len(stops) - 1))]
+
+    def _erase_word(self) -> None:
+        kept = self.text[: self._cursor].rstrip()
+        kept = kept[: kept.rfind(" ") + 1]
+        self._become(kept + self.text[self._cursor :], len(kept))
+
+
+def is_secret(line: str) -> bool:
+    """Is this a PASSWORD command with the password behind it?"""
+    return line.strip().upper().startswith("PASSWORD ")
+
+
+def _with_breaks(text: Sequence[Cell]) -> Iterator[Cell]:
+    """A line feed is seen, and one can stand on it."""
+    sign = "⏎" if can_be_said("⏎") else "/"
+    for cell in text:
+        if cell.shown == "\n":
+            yield Cell(sign, 1, UNSEEN)
+            yield cell._replace(length=0)
+        else:
+            yield cell
+
+
+def _find(lines: Sequence[Sequence[Cell]], offset: int) -> tuple[int, int]:
+    """In which line, and before which of its cells, the character at ``offset`` stands."""
+    for number, line in enumerate(lines):
+        for before, cell in enumerate(line):
+            if offset < cell.length:
+                return number, before
+            offset -= cell.length
+    raise IndexError(offset)

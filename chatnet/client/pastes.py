@@ -1,0 +1,61 @@
+"""What is pasted, told from what is typed: it comes as one key. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from chatnet.client.draft import Pasted
+
+MAX_PASTE = 2**20
+"""How many bytes of a paste are gathered before they are taken for all of it."""
+_EDGE = re.compile(rb"\x1b\[20([01])~")
+_BEGIN, _END = "begin paste", "end paste"
+
+
+class Pastes:
+    """Bracketed paste, over however many reads it comes."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._pasted: bytes | None = None  # while one is under way
+
+    def take(self, keys: Sequence[str], raw: bytes) -> list[str]:
+        """``keys``, which a terminal sent as ``raw``: those of a paste are one, once it is whole."""
+        edges = [key for key in keys if key in (_BEGIN, _END)]
+        parts = _EDGE.split(raw)[::2]
+        if len(parts) != len(edges) + 1:
+            return list(keys)
+        taken: list[str] = []
+        for typed, part, edge in zip(_split(keys), parts, [*edges, None], strict=True):
+            taken += self._part(typed, part)
+            if edge == _BEGIN:
+                self._pasted = self._pasted or b""
+            if edge == _END or len(self._pasted or b"") > MAX_PASTE:
+                taken += self._whole()
+        return taken
+
+    def _part(self, typed: list[str], raw: bytes) -> list[str]:
+        if self._pasted is None:
+            return typed
+        self._pasted += raw
+        return [key for key in typed if key == "window resize"]
+
+    def _whole(self) -> list[str]:
+        pasted, self._pasted = self._pasted, None
+        if not pasted:
+            return []
+        text = pasted.decode(self._encoding, "replace")
+        return [Pasted(text.replace("\r\n", "\n").replace("\r", "\n"))]
+
+
+def _split(keys: Sequence[str]) -> Iterator[list[str]]:
+    """What stands between the edges of pastes, and at both ends."""
+    part: list[str] = []
+    for key in keys:
+        if key in (_BEGIN, _END):
+            yield part
+            part = []
+        else:
+            part.append(key)
+    yield part

@@ -1,0 +1,182 @@
+"""The line that is typed: keys, pastes, and where the cursor stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import urwid
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet.client.draft import Draft, Pasted
+from chatnet.client.pastes import Pastes
+
+urwid.set_encoding("utf-8")
+BEGIN, END = b"\x1b[200~", b"\x1b[201~"
+
+
+class Typing:
+    """A draft, and what was entered."""
+
+    def __init__(self, what: str = "post") -> None:
+        self.entered: list[str] = []
+        self.draft = Draft(self.entered.append, lambda: self.entered.append("the end"))
+        self.draft.expect(what)
+
+    def press(self, *keys: str) -> Typing:
+        for key in keys:
+            self.draft.press(key)
+        return self
+
+    def sees(self, width: int = 20, height: int = 9) -> tuple[list[str], tuple[int, int]]:
+        found, cursor = self.draft.laid_out(width, height)
+        return [row.shown.decode().rstrip() for row in found], cursor
+
+
+def test_a_paste_is_one_draft() -> None:
+    """Its line breaks and tabs are seen, and posted as they are; the last break of all is the copying's."""
+    typing = Typing().press(*"so: ", Pasted("a\tb\nc\n"))
+    assert typing.entered == []
+    assert typing.sees() == (["say: so: a  b⏎", "  c"], (3, 1))
+    assert typing.press("enter").entered == ["so: a\tb\nc"]
+
+
+def test_what_is_pasted_as_commands_is_entered_line_by_line() -> None:
+    """As in a pipe; the last one waits for Enter."""
+    assert Typing("command").press(Pasted("list\nhelp\nch"), *"at", "enter").entered == [
+        "list",
+        "help",
+        "chat",
+    ]
+
+
+def test_a_pasted_password_is_not_shown() -> None:
+    """Nor what is behind it."""
+    typing = Typing("password").press(Pasted("geheim"))
+    assert typing.sees(40)[0] == ["New password: ******"]
+
+
+def test_a_tab_is_typed() -> None:
+    """And not lost, as it would come without bracketed paste."""
+    assert Typing().press("a", "tab", "b", "enter").entered == ["a\tb"]
+
+
+def test_a_byte_that_is_no_character_leaves_a_trace() -> None:
+    """What is posted is what is seen."""
+    assert Typing().press("a", "<255>", "enter").entered == ["a\ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "column"),
+    [
+        (["left", "left", "X"], "oneX three", 9),
+        (["home", "X"], "Xone three", 6),
+        (["ctrl a", "delete", "delete"], "e three", 5),
+        (["backspace"], "one thre", 13),
+        (["ctrl w", "ctrl w", "X"], "X", 6),
+        (["home", "right", "right", "right", "ctrl k"], "one", 8),
+        (["ctrl a", "ctrl d"], "ne three", 5),
+        (["ctrl u"], "", 5),
+        (["left", "end", "!"], "one three!", 15),
+    ],
+)
+def test_keys_edit(keys: list[str], text: str, column: int) -> None:
+    """As in a shell."""
+    typing = Typing().press(*"one three")
+    if keys[:2] == ["left", "left"]:
+        keys = ["left"] * 6 + keys[2:]
+    typing.press(*keys)
+    assert typing.draft.text == text
+    assert typing.sees(40)[1] == (column, 0)
+
+
+def test_the_cursor_moves_by_what_one_sees() -> None:
+    """Over an accent, a family, a syllable at a time."""
+    typing = Typing().press(*"e\u0301👨‍👩‍👧က\u103c\u102e")
+    columns = [typing.press("left").sees(60)[1][0] for _ in range(4)]
+    assert columns[2:] == [5, 5]
+    assert columns[0] > columns[1] > columns[2]
+
+
+def test_half_a_line_is_kept_while_one_looks_at_those_before() -> None:
+    """Down brings it back."""
+    typing = Typing().press(*"one", "enter", *"half", "up")
+    assert typing.draft.text == "one"
+    assert typing.press("down").draft.text == "half"
+
+
+def test_a_long_draft_is_seen_around_the_cursor() -> None:
+    """In as many rows as there are for it."""
+    typing = Typing().press(Pasted("x" * 500))
+    found, (_, row) = typing.sees(20, 4)
+    assert (len(found), row) == (4, 3)
+    assert typing.press("home").sees(20, 4)[0][0].startswith("say: x")
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=80),
+    st.integers(1, 60),
+    st.integers(1, 8),
+    st.integers(0, 90),
+)
+def test_any_draft_can_be_drawn(text: str, width: int, height: int, left: int) -> None:
+    """And the cursor is on the screen."""
+    typing = Typing().press(Pasted(text), *["left"] * left)
+    found, (column, row) = typing.draft.laid_out(width, height)
+    assert 1 <= len(found) <= height
+    assert 0 <= column < width
+    assert 0 <= row < len(found)
+    urwid.TextCanvas([row.shown for row in found], [list(row.looks) for row in found], maxcol=width)
+
+
+# ---- told from what is typed ----
+
+
+def keys_of(raw: bytes) -> list[Any]:
+    """As urwid reads them."""
+    codes, keys = list(raw), []
+    while codes:
+        found, codes = urwid.display.escape.process_keyqueue(codes, False)
+        keys += found
+    return keys
+
+
+def taken(*reads: bytes) -> list[str]:
+    pastes = Pastes("utf-8")
+    return [key for raw in reads for key in pastes.take(keys_of(raw), raw)]
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        [b"a" + BEGIN + "ü\tb\r\nc\rd\x1b[A\x03".encode() + END + b"z\r"],
+        [b"a" + BEGIN, "ü\tb\r\nc\r".encode(), b"d\x1b[A\x03" + END + b"z\r"],
+        [b"a", BEGIN + "ü\t".encode(), b"b\r\n", b"c\r", b"d\x1b[A\x03", END, b"z", b"\r"],
+    ],
+)
+def test_what_is_pasted_comes_as_one_key(reads: list[bytes]) -> None:
+    """Over however many reads, in its place among what is typed; its line breaks are line feeds."""
+    found = taken(*reads)
+    assert found == ["a", "ü\tb\nc\nd\x1b[A\x03", "z", "enter"]
+    assert isinstance(found[1], Pasted)
+
+
+def test_two_pastes_are_two() -> None:
+    """And one of nothing is none."""
+    assert taken(BEGIN + b"a" + END + b"-" + BEGIN + b"b" + END, BEGIN + END) == ["a", "-", "b"]
+
+
+def test_a_resize_is_noticed_while_one_pastes() -> None:
+    """And does not end up in the text."""
+    pastes = Pastes("utf-8")
+    assert pastes.take(["begin paste", "a", "window resize"], BEGIN + b"a") == ["window resize"]
+    assert pastes.take(["b", "end paste"], b"b" + END) == ["ab"]
+
+
+def test_an_end_that_never_comes_is_not_waited_for_without_bound() -> None:
+    """A megabyte is taken for all of it."""
+    pastes = Pastes("utf-8")
+    pastes.take(["begin paste"], BEGIN)
+    found = [key for _ in range(20) for key in pastes.take(["x"] * 65_536, b"x" * 65_536)]
+    assert len(found[0]) == 17 * 65_536
