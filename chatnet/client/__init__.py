@@ -8,11 +8,11 @@ states      the states of a connection                                          
 connection  finds a worker, logs in, and comes back; nothing asked is lost or done twice
 commands    what a person types, and what they see: the same for both terminals
 line        the terminal of scripts: plain lines
-text        what cannot be seen, shown as such                                                   (pure)
+text        what cannot be seen, shown as such                                      (pure)
 screen      the terminal of people: the feed above, one input line below
-cells       a text as rows of a terminal's cells                                               (pure)
-scroll      the feed on the screen, and where in it one looks                                  (pure)
-draft       the line that is being typed                                              (pure)
-pastes      what is pasted, told from what is typed                                           (pure)
+cells       a text as rows of a terminal's cells                                    (pure)
+scroll      the feed on the screen, and where in it one looks                       (pure)
+draft       the line that is being typed                                            (pure)
+pastes      what is pasted, told from what is typed                                 (pure)
 chattest    the ladder of CHATTEST
 """
