@@ -66,7 +66,7 @@ def running(directory: Path, workers: int) -> Iterator[Cluster]:
     """A cluster, run for the length of the ``with``; its data stays in ``directory``."""
     port = free_port()
     data = directory / "data"
-    options = ["--post-rate", "0", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
+    options = ["--post-rate", "0", "--new-names", "0", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
     argv = [*_TWISTD, "chat-master", *options, "--workers", str(workers)]
     with started(argv, directory, "master") as master:
         found: dict[str, Any] = {}

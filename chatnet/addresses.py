@@ -79,6 +79,14 @@ def is_loopback(host: str) -> bool:
     return literal is not None and literal.is_loopback
 
 
+def network(host: str) -> str:
+    """What one stranger has of addresses: an IPv4 address is one, of IPv6 whoever has one has 2**64."""
+    literal = _literal(host)
+    if isinstance(literal, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((literal, 64), strict=False))
+    return host if literal is None else str(literal)
+
+
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         literal = ipaddress.ip_address(host)

@@ -30,6 +30,7 @@ class Settings:
     ports: range | None
     advertise: str | None
     post_rate: int
+    new_names: int = 30
     replicas: int = 2
     spawned: int | None = None
     store: str = ""
@@ -51,6 +52,7 @@ class Settings:
             ports=options["ports"],
             advertise=options["advertise"],
             post_rate=options["post-rate"],
+            new_names=options["new-names"],
             replicas=options["replicas"],
             spawned=options["spawned"],
             store=store,
@@ -88,7 +90,7 @@ class Settings:
         command += ["--data", str(self.data)]
         if not self.token_by_environ:
             command += ["--token-file", str(self.token_file)]
-        command += ["--post-rate", str(self.post_rate)]
+        command += ["--post-rate", str(self.post_rate), "--new-names", str(self.new_names)]
         if self.ports is not None:
             command += ["--ports", f"{self.ports.start}-{self.ports.stop - 1}"]
         if self.advertise is not None:

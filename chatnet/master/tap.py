@@ -52,6 +52,14 @@ class Options(ProgramOptions):
         ["ports", None, None, "The ports for these workers, A-B; without it, any that are free.", port_range],
         ["advertise", None, None, "The host where clients find these workers, if not the master's.", a_host],
         ["post-rate", None, 20, "How many posts a second a user may make for long; 0: no limit.", a_count],
+        [
+            "new-names",
+            None,
+            30,
+            "How many new names may be registered in ten minutes, in all; and five an hour from one address. "
+            "0: no bound, for addresses neither.",
+            a_count,
+        ],
         ["spawned", None, None, "The pid of the primary that starts this replica; not for people.", a_count],
     ]  # fmt: skip
 

@@ -196,7 +196,7 @@ class Cluster:
         """Start the master, and wait for nothing. It hangs once a pipe that nobody reads is full."""
         self.master = self.popen(
             "twistd", "-n", "--pidfile=", "chat-master", "--data", str(self.data),
-            "--listen", self.address, *self.options, stdout=stdout,
+            "--listen", self.address, "--new-names", "0", *self.options, stdout=stdout,
         )  # fmt: skip
         return self.master
 

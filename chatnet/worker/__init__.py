@@ -11,6 +11,7 @@ serving     what there is once the log is known
 siblings    the workers of this host that it keeps, as the primary says
 door        a connection before it has logged in
 logins      names, secrets and tickets; failed attempts are slowed down
+new_names   how many names may be registered, and who gets the next place   (pure)
 session     one logged-in connection: the client's commands
 drafts      the ordered stream of one session's drafts, held beyond the user's rate
 rates       how fast each user may append, over all sessions and workers   (pure)

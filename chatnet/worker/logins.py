@@ -12,11 +12,13 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.addresses import is_loopback, network
 from chatnet.credentials import is_password, matches, may_match, random_credential
 from chatnet.entries import KEY_BYTES, Draft
 from chatnet.errors import REFUSALS, NameTaken, NoSuchUser, Refusal, TryLater, WrongSecret
 from chatnet.lanes import Lane, Visitor
 from chatnet.store import Account, Log, Refused
+from chatnet.worker.new_names import NewNames
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 """After one failure, and at most, this many seconds pass between two attempts on a name or of an address."""
@@ -139,6 +141,7 @@ class Logins:
         log: Log,
         lane: Lane,
         hashing: Hashing,
+        new_names: NewNames,
         entropy: Callable[[int], bytes],
         clock: IReactorTime,
         monotonic: Callable[[], float],
@@ -146,6 +149,7 @@ class Logins:
         self._log = log
         self._lane = lane
         self._hashing = hashing
+        self._new_names = new_names
         self._entropy = entropy
         self._clock = clock
         self._monotonic = monotonic
@@ -167,19 +171,20 @@ class Logins:
         if account is None:
             if not new:
                 raise NoSuchUser.of(name=user)
-            account = await self._register(user, secret, visitor)
+            account = await self._register(user, secret, address, visitor)
         if not await self._hashing.matches(account.credential, secret):
             self._failures.failed(self._monotonic(), user, address)
             raise WrongSecret.of(name=user)
         self._failures.succeeded(user)
         return account.secret_seq
 
-    async def _register(self, user: str, secret: bytes, visitor: Visitor) -> Account:
-        credential = random_credential(secret)
-        draft = Draft("register", user, user, credential, self._entropy(KEY_BYTES))
-        [outcome] = await self._log.append((draft,))
+    async def _register(self, user: str, secret: bytes, address: str, visitor: Visitor) -> Account:
+        credential, key = random_credential(secret), self._entropy(KEY_BYTES)
+        self._new_names.take(self._monotonic(), "" if is_loopback(address) else network(address), key)
+        [outcome] = await self._log.append((Draft("register", user, user, credential, key),))
         if not isinstance(outcome, Refused):
             return Account(credential, outcome)
+        self._new_names.refused(key)
         taken = outcome.code == NameTaken.code
         account = await self._lane.run(visitor, self._log.account, user) if taken else None
         if account is None:

@@ -88,8 +88,8 @@ class Rates:
         return allowance
 
     def apply(self, entries: Sequence[Entry]) -> None:
-        """The window grew. What is older than a burst by the log's time does not count: a worker that was behind
-        is told much at once."""
+        """The window grew. What is older than a burst, by the log's own time, does not count: a worker that
+        was behind is told much at once."""
         if not self._rate or not entries:
             return
         oldest = entries[-1].time - BURST_SECONDS * 1000

@@ -271,8 +271,10 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
     pulse = Pulse(reactor, monotonic, *CLIENT_PULSE)
 
     def serve(store: Store) -> Serving:
-        rate = options["post-rate"]
-        return Serving(store, Router(outboxes), hashing, token, rate, reactor, monotonic, world.entropy)
+        rate, names = options["post-rate"], options["new-names"]
+        return Serving(
+            store, Router(outboxes), hashing, token, rate, names, reactor, monotonic, world.entropy
+        )
 
     siblings = make_siblings(options, masters, world)
     opening = partial(open_store, world)

@@ -7,9 +7,11 @@ from typing import Any
 
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
+from chatnet.entries import Entry
 from chatnet.wire.cluster import Load
 from chatnet.worker.door import Door
 from chatnet.worker.logins import Hashing, Logins
+from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
 from chatnet.worker.session import Sessions
 from chatnet.worker.shedding import Shedding
@@ -17,7 +19,10 @@ from chatnet.worker.stores import Store
 
 
 class Serving:
-    """Serves clients from the log of ``store``."""
+    """Serves clients from the log of ``store``.
+
+    A user may append ``rate`` drafts a second, and ``names`` names be registered in ten minutes; 0: no bound.
+    """
 
     def __init__(
         self,
@@ -26,6 +31,7 @@ class Serving:
         hashing: Hashing,
         token: Token,
         rate: int,
+        names: int,
         reactor: Any,
         monotonic: Callable[[], float],
         entropy: Callable[[int], bytes],
@@ -34,11 +40,20 @@ class Serving:
         self._token = token
         self._router = router
         self._sessions = Sessions(store.log, router, hashing, token, rate, reactor, monotonic)
-        self._logins = Logins(store.log, self._sessions.logins, hashing, entropy, reactor, monotonic)
+        new_names = NewNames(names)
+        self._logins = Logins(
+            store.log, self._sessions.logins, hashing, new_names, entropy, reactor, monotonic
+        )
         self._shedding = Shedding(self._sessions, reactor)
         store.log.window.watch(router.apply)
-        store.log.window.watch(self._sessions.apply)
-        self._sessions.rates.apply(store.log.window.after(store.log.window.start - 1))
+
+        def follow(entries: list[Entry]) -> None:
+            self._sessions.apply(entries)
+            new_names.apply(monotonic(), entries)
+
+        store.log.window.watch(follow)
+        # What the window holds already counts as well; no session is there that it could end.
+        follow(store.log.window.after(store.log.window.start - 1))
 
     @property
     def is_open(self) -> bool:

@@ -76,6 +76,7 @@ def _command(options: Mapping[str, Any], masters: Sequence[Address], world: Worl
     command = twistd(world.executable, "chat-worker", "--spawned", str(world.processes.own_pid()))
     command += ["--master", ",".join(map(str, masters)), "--listen", str(Address(options["listen"].host, 0))]
     command += ["--data", options["data"], "--post-rate", str(options["post-rate"])]
+    command += ["--new-names", str(options["new-names"])]
     if options["token-file"]:
         command += ["--token-file", options["token-file"]]
     if (ports := options["ports"]) is not None:

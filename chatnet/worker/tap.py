@@ -50,6 +50,14 @@ class Options(ProgramOptions):
             a_count,
         ],
         [
+            "new-names",
+            None,
+            30,
+            "How many new names may be registered in ten minutes, in all; and five an hour from one address. "
+            "0: no bound, for addresses neither.",
+            a_count,
+        ],
+        [
             "spawned",
             None,
             None,

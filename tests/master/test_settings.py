@@ -59,7 +59,7 @@ def test_a_worker_is_told_all_it_needs_and_no_secret() -> None:
     assert command[:3] == ["/bin/python", "-c", "from twisted.scripts.twistd import run; run()"]
     assert " ".join(command[3:]) == (
         "-n --pidfile= chat-worker --spawned 42 --master 127.0.0.1:7 --listen 0.0.0.0:0 "
-        "--data d --token-file d/cluster.token --post-rate 0"
+        "--data d --token-file d/cluster.token --post-rate 0 --new-names 30"
     )
 
 
@@ -68,7 +68,7 @@ def test_a_replica_is_told_all_that_the_primary_was() -> None:
     command = settings("--data", "d", "--workers", "5").replica_command("/bin/python", 7, 42)
     assert " ".join(command[3:]) == (
         "-n --pidfile= chat-master --spawned 42 --listen 0.0.0.0:7 --workers 5 --replicas 2 "
-        "--data d --token-file d/cluster.token --post-rate 20"
+        "--data d --token-file d/cluster.token --post-rate 20 --new-names 30"
     )
 
 

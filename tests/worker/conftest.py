@@ -21,6 +21,7 @@ from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION, Ping
 from chatnet.worker.door import Door
 from chatnet.worker.logins import Hashing, Logins
+from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
 from chatnet.worker.session import Sessions
 
@@ -165,8 +166,9 @@ def answered(found: list[Any]) -> Any:
 class Worker:
     """Sessions on a log in memory. Time passes by :meth:`pass_time`."""
 
-    def __init__(self, rate: int = 0) -> None:
+    def __init__(self, rate: int = 0, names: int = 0) -> None:
         self.clock = Clock()
+        self.more = 0
         self.token = Token(b"t" * 32)
         self.outboxes = Outboxes(self.clock)
         self.log = MemoryLog(clock=self.clock.seconds)
@@ -178,12 +180,23 @@ class Worker:
             self.log, self.router, hashing, self.token, rate, self.clock, self.clock.seconds
         )
         self.log.window.watch(self.sessions.apply)
+        self.new_names = NewNames(names)
+        self.log.window.watch(lambda entries: self.new_names.apply(self.clock.seconds(), entries))
         self.logins = Logins(
-            self.log, self.sessions.logins, hashing, lambda size: b"e" * size, self.clock, self.clock.seconds
+            self.log,
+            self.sessions.logins,
+            hashing,
+            self.new_names,
+            self._entropy,
+            self.clock,
+            self.clock.seconds,
         )
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []
-        self.more = 0
+
+    def _entropy(self, size: int) -> bytes:
+        self.more += 1
+        return b"%0*d" % (size, self.more)
 
     def client(self, name: str | None = None) -> Client:
         """A connection; logged in if a name is given."""

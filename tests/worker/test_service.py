@@ -192,7 +192,7 @@ def test_wrong_options_are_usage_errors(arguments: tuple[str, ...], sentence: st
 def test_each_option_is_explained() -> None:
     """The help names every option of the design, each with a text, and the defaults."""
     text = str(Options())
-    for option in ("data", "listen", "master", "token-file", "advertise", "ports", "post-rate"):
+    for option in ("data", "listen", "master", "token-file", "advertise", "ports", "post-rate", "new-names"):
         assert f"--{option}=" in text
     assert "[default: chatnet-data]" in text
     assert "[default: 0.0.0.0:0]" in text
@@ -377,7 +377,7 @@ def test_an_orphan_without_a_primary_ends(
 def test_siblings_are_kept_as_the_primary_says() -> None:
     """So many, not so many more; by their own options, but on free ports; and all are stopped with it."""
     arguments = ("--listen", "0.0.0.0:5000", "--advertise", "chat.example", "--ports", "5000-5005")
-    one = Started(*arguments, "--master", "a:1,[::1]:2", "--post-rate", "7").start()
+    one = Started(*arguments, "--master", "a:1,[::1]:2", "--post-rate", "7", "--new-names", "9").start()
     for count in (2, 2, 3, 1):
         one.worker.spawn(count)
     first, second, third = one.reactor.spawned.children
@@ -385,7 +385,7 @@ def test_siblings_are_kept_as_the_primary_says() -> None:
     told = first.command[first.command.index("chat-worker") :]
     assert " ".join(told) == (
         "chat-worker --spawned 42 --master a:1,[::1]:2 --listen 0.0.0.0:0 --data chatnet-data "
-        "--post-rate 7 --ports 5000-5005 --advertise chat.example"
+        "--post-rate 7 --new-names 9 --ports 5000-5005 --advertise chat.example"
     )
     assert one.files.made == [Path("/here/chatnet-data/log")] * 4
     stopped: list[Any] = []

@@ -21,14 +21,17 @@ Program = Callable[[Sequence[str], World], IService]
 """Makes a process's service from its arguments and its world."""
 
 
-def plugin(module: str) -> Program:
-    """The twistd program whose ``Options`` and ``build`` are in ``module``, as twistd would make it."""
+def plugin(module: str, *always: str) -> Program:
+    """The twistd program whose ``Options`` and ``build`` are in ``module``, as twistd would make it.
+
+    Options that it is given ``always`` stand before its arguments.
+    """
 
     def make(arguments: Sequence[str], world: World) -> IService:
         tap = import_module(module)
         options = tap.Options()
         try:
-            options.parseOptions(list(arguments))
+            options.parseOptions([*always, *arguments])
         except usage.UsageError as error:
             raise SystemExit(str(error)) from error
         service: IService = tap.build(options, world)
@@ -68,8 +71,8 @@ def operate(arguments: Sequence[str], world: World) -> IService:
 
 PROGRAMS = {
     "chatnet": operate,
-    "chat-master": plugin("chatnet.master.tap"),
-    "chat-worker": plugin("chatnet.worker.tap"),
+    "chat-master": plugin("chatnet.master.tap", "--new-names", "0"),
+    "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0"),
     "chat-client": plugin("chatnet.client.tap"),
     "hostile": Hostile,
 }
