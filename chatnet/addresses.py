@@ -18,6 +18,12 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def place(self) -> Address:
+        """Equal for two addresses that are surely one: all names of a machine's own loopback are one host."""
+        host = self.host.lower().rstrip(".")
+        return Address("localhost" if is_loopback(host) else plain(host), self.port)
+
     @classmethod
     def parse(cls, text: str, default_port: int | None = None) -> Address:
         """``HOST[:PORT]`` or ``[HOST][:PORT]``.

@@ -78,6 +78,9 @@ class Files(Protocol):
     def create(self, path: Path, content: bytes) -> bool:
         """Make a private file with ``content``, durably; False (and nothing done) if it exists."""
 
+    def remove(self, path: Path) -> None:
+        """Take a file away, durably; harmless if there is none."""
+
     def lock(self, directory: Path) -> Lock | None:
         """Lock a directory until release or the process's death; None if another process holds it.
 
@@ -313,6 +316,10 @@ class RealFiles:
             fresh.unlink()
         self._sync_directory(path.parent)
         return True
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self._sync_directory(path.parent)
 
     def lock(self, directory: Path) -> Lock | None:
         descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)

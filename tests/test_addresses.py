@@ -26,6 +26,37 @@ def test_addresses_parse(text: str, address: Address) -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("localhost:1", "127.0.0.1:1"),
+        ("[::1]:1", "127.9.9.9:1"),
+        ("LocalHost.:1", "[::ffff:127.0.0.1]:1"),
+        ("Chat.Example:1", "chat.example.:1"),
+        ("[2001:db8:0::1]:1", "[2001:0db8::1]:1"),
+        ("[::ffff:10.0.0.1]:1", "10.0.0.1:1"),
+    ],
+)
+def test_one_place_has_many_names(one: str, other: str) -> None:
+    """What is surely the same: a loopback by any name, a literal or a name in another spelling."""
+    assert Address.parse(one).place == Address.parse(other).place
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("localhost:1", "localhost:2"),
+        ("localhost:1", "localhost.example:1"),
+        ("127.0.0.1:1", "126.0.0.1:1"),
+        ("a:1", "b:1"),
+        ("[::1]:1", "[::2]:1"),
+    ],
+)
+def test_what_may_be_two_places_is_two(one: str, other: str) -> None:
+    """Another port, another host."""
+    assert Address.parse(one).place != Address.parse(other).place
+
+
+@pytest.mark.parametrize(
     "text", ["", ":80", "a:b", "a:65536", "a:-1", "[::1", "[::1]80", "a b:1", "a:1,b:2", "a:²"]
 )
 def test_bad_addresses_get_a_sentence(text: str) -> None:

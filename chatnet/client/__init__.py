@@ -2,7 +2,8 @@
 
 tap         the options of ``twistd -n chat-client``
 service     wires a client together, and ends it
-identity    the secret and the ticket of one name on one cluster, kept in a private file
+identity    the secret and the ticket of one name in one log, kept in a private file
+identities  which of them is for which cluster, and where it may be shown
 race        asks several masters, and takes the first answer
 states      the states of a connection                                              (pure)
 connection  finds a worker, logs in, and comes back; nothing asked is lost or done twice

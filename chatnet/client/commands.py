@@ -54,7 +54,11 @@ class Terminal(Protocol):
         """One's own post, as it will look to others. ``answer`` fires when it is acknowledged or refused."""
 
     def expect(self, what: str) -> None:
-        """What the next line will be: a ``command``, a ``post`` or a ``password``."""
+        """What the next line will be: a ``command``, a ``post``, a ``password`` or an ``answer``."""
+
+    @property
+    def is_attended(self) -> bool:
+        """Is a person there, who can be asked?"""
 
     def linked(self, name: str | None) -> None:
         """Logged in as ``name``; None while the connection is lost."""
@@ -251,6 +255,15 @@ class Interpreter:
 
     def told(self, sentence: str) -> None:
         self._terminal.show(sentence)
+
+    async def agrees(self, question: str) -> bool:
+        if not self._terminal.is_attended:
+            return False
+        self._terminal.show(question)
+        self._terminal.expect("answer")
+        line = await self._terminal.read()
+        self._terminal.expect("command")
+        return isinstance(line, str) and line.strip().lower() in ("y", "yes")
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -23,19 +24,22 @@ from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
+from chatnet.addresses import Address
 from chatnet.client.asks import Asks
 from chatnet.client.feed import Feed
 from chatnet.client.finding import DIAL_SECONDS, Finder
+from chatnet.client.identities import QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
-from chatnet.client.login import keep_ticket, log_in
+from chatnet.client.login import keep, keep_ticket, log_in
 from chatnet.client.race import Unreachable
-from chatnet.client.states import Connecting, Locating, LoggingIn, Moving, Over, State, Up, Waiting
+from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
     BadName,
     BadSecret,
     BadTicket,
+    CannotStart,
     ChatnetError,
     CursorAhead,
     NoSuchUser,
@@ -64,6 +68,12 @@ REWOUND = (
 )
 """What the user is told then, once."""
 
+OTHER = (
+    "Another cluster is at {master} now; going on to look for yours, for which what you type is kept. To "
+    "talk there, start again."
+)
+"""What the user is told once of each."""
+
 FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser)
 """The answers to a login that no further attempt would change."""
 
@@ -89,6 +99,9 @@ class Listener(Protocol):
     def told(self, sentence: str) -> None:
         """Something that the user should know."""
 
+    async def agrees(self, question: str) -> bool:
+        """Does the user say yes to it? Not if there is nobody to ask."""
+
     def ended(self, sentence: str) -> None:
         """It is over; ``sentence`` says why."""
 
@@ -101,14 +114,16 @@ class Connection:
     def __init__(
         self,
         finder: Finder,
-        identity: Identity,
+        identities: Identities,
         pulse: Pulse,
         clock: IReactorTime,
         entropy: Callable[[int], bytes],
         chance: random.Random,
     ) -> None:
         self._finder = finder
-        self._identity = identity
+        self._identities = identities
+        self._identity: Identity | None = None
+        self._others: set[str] = set()
         self._pulse = pulse
         self._clock = clock
         self._entropy = entropy
@@ -140,13 +155,14 @@ class Connection:
     @property
     def random_secret(self) -> bytes | None:
         """The one in the identity's file; None if it was replaced by a password, which a person knows."""
-        return self._identity.secret
+        return None if self._identity is None else self._identity.secret
 
     async def set_password(self, old: bytes, password: bytes) -> None:
         """Replace the ``old`` secret. The random one is forgotten, the password kept in memory alone."""
         answer = await self.draft(SetSecret, old=old, secret=password)
         self._password = password
-        keep_ticket(self._identity, answer["ticket"], forget_secret=True)
+        if self._identity is not None:
+            keep_ticket(self._identity, answer["ticket"], forget_secret=True)
 
     async def chat(self) -> None:
         """Hear the newest posts, and then all that follow."""
@@ -239,7 +255,7 @@ class Connection:
                 self._feed.detached()
                 if isinstance(self._state, Moving):
                     continue
-            except FINAL as error:
+            except (*FINAL, CannotStart) as error:
                 self._end(self._ended_why or str(error))
                 return
             except (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError) as error:
@@ -257,7 +273,8 @@ class Connection:
 
     async def _attach(self) -> Link:
         self._state = Locating()
-        found = await self._finder.within(3 * DIAL_SECONDS, self._finder.find())
+        found = await self._finder.within(3 * DIAL_SECONDS, self._finder.find(self._is_ours))
+        identity = await self._identify(found)
         self._state = Connecting(found.worker)
         self._trouble = f"the worker at {found.worker} does not answer"
         link = await self._finder.dial(
@@ -265,14 +282,42 @@ class Connection:
         )
         self._state = LoggingIn(link)
         try:
-            logging_in = log_in(link, found.log_id, self._identity, self._passwords())
-            name = await self._finder.within(LOGIN_SECONDS, logging_in)
+            name = await self._finder.within(LOGIN_SECONDS, log_in(link, identity, self._passwords()))
         except BaseException:
             link.abort()
             raise
-        self._feed.log_id = found.log_id
+        keep(identity, partial(identity.used_at, found.master))
+        self._identity, self._feed.log_id = identity, identity.log_id
         self._came_up(link, name)
         return link
+
+    async def _identify(self, found: Found) -> Identity:
+        """Who we are there.
+
+        :raises CannotStart: the user does not say that it is the cluster they know; or there is no file.
+        """
+        if self._identity is not None:
+            return self._identity
+        identity = self._identities.of(found.log_id, found.master)
+        if not self._identities.may_show(identity):
+            await self._ask_whether_same(identity, found.master)
+        return identity
+
+    def _is_ours(self, found: Found) -> bool:
+        """Is it the cluster where this process has logged in, if it has?"""
+        if self._identity is None or self._identity.log_id == found.log_id:
+            return True
+        if found.log_id not in self._others:
+            self._others.add(found.log_id)
+            self._listener.told(OTHER.format(master=found.master))
+        return False
+
+    async def _ask_whether_same(self, identity: Identity, master: Address) -> None:
+        self._no_deadline()
+        if not await self._listener.agrees(self._identities.ask(QUESTION, identity, master)):
+            raise CannotStart(self._identities.ask(UNKNOWN, identity, master))
+        self._identities.are_of_one_cluster()
+        self._first = self._clock.callLater(FIRST_SECONDS, self._found_nobody)
 
     def _passwords(self) -> list[bytes]:
         """The password that may have been set though we were not told so, and the one that was."""

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from chatnet.client.cells import UNSEEN, Cell, Row, can_be_said, cells, columns, painted, wrapped
 
-PROMPTS = {"command": "> ", "post": "say: ", "password": "New password: "}
+PROMPTS = {"command": "> ", "post": "say: ", "password": "New password: ", "answer": "y or n: "}
 MAX_BEFORE = 500
 """How many lines to remember."""
 
@@ -32,7 +32,8 @@ class Draft:
         self.text = ""
 
     def expect(self, what: str) -> None:
-        """What is typed: a ``command``, a ``post``, or a ``password``, which is not shown, nor remembered."""
+        """What is typed: a ``command``, a ``post``, an ``answer``, or a ``password``, which is not shown, nor
+        remembered."""
         self._what = what
 
     @property

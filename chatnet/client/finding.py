@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -82,13 +82,20 @@ class Finder:
     def __str__(self) -> str:
         return ", ".join(map(str, self._masters))
 
-    async def find(self) -> Found:
-        """A worker: the first that a master says. The one that answered last is asked first.
+    async def find(self, is_ours: Callable[[Found], bool]) -> Found:
+        """A worker: the first of ours that a master says. The one that answered last is asked first.
 
         :raises Unreachable: none of them knows one.
         :raises WrongVersion: one of them speaks another version.
         """
-        return await Race(self._masters, self._follow, self._reactor).run()
+
+        async def ask(master: Address) -> Found:
+            found = await self._follow(master)
+            if not is_ours(found):
+                raise Unreachable("another cluster is there")
+            return found
+
+        return await Race(self._masters, ask, self._reactor).run()
 
     async def dial(self, address: Address, locator: Locator, pulse: Pulse | None) -> Link:
         """Connect to ``address``; at that end, ``locator`` is what it finds here.

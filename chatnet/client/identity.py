@@ -1,10 +1,9 @@
-"""The secret and the ticket of one name on one cluster, kept in a private file."""
+"""The secret and the ticket of one name in one log, kept in a private file."""
 
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,32 +15,29 @@ from chatnet.world import Files
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """``secret`` is None for a user who has set a password: that one is in their head."""
+    """``secret`` is None for a user who has set a password: that one is in their head.
+
+    ``addresses`` are those of the masters through which it was used. Until a login has succeeded it is not
+    ``accepted``: whether the cluster ever heard of the secret is not known.
+    """
 
     secret: bytes | None = None
     ticket: bytes | None = None
+    addresses: tuple[str, ...] = ()
+    accepted: bool = False
 
 
 class Identity:
-    """Who one is on a cluster. The name is the user's for as long as the file is.
-
-    A cluster is known by its master's address. Of several masters each is looked up, so that naming one
-    more does not lose the name; a new identity is kept under the first.
-    """
+    """Who ``name`` is in the log ``log_id``. The name is the user's for as long as the file is."""
 
     def __init__(
-        self,
-        files: Files,
-        directory: Path,
-        masters: Sequence[Address],
-        name: str,
-        entropy: Callable[[int], bytes],
+        self, files: Files, directory: Path, log_id: str, name: str, entropy: Callable[[int], bytes]
     ) -> None:
         self.name = name
+        self.log_id = log_id
+        self.path = directory / "identities" / log_id / name
         self._files = files
         self._entropy = entropy
-        self._paths = [directory / "identities" / _file_name(master) / name for master in masters]
-        self.path = self._paths[0]
         self._credentials = Credentials()
 
     @property
@@ -54,16 +50,28 @@ class Identity:
         """What the last login gave."""
         return self._credentials.ticket
 
-    def open(self, make_secret: bool) -> None:
-        """Read the file. If there is none and ``make_secret``, make one with a new random secret.
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Through which masters it was used. None: it is a new one."""
+        return self._credentials.addresses
 
-        It is on disk before anybody hears of the secret: a crash cannot lose the name.
+    def was_used_at(self, masters: Iterable[Address]) -> bool:
+        """Was it, through one of ``masters``?"""
+        known = [Address.read(address) for address in self.addresses]
+        places = {address.place for address in known if address is not None}
+        return any(master.place in places for master in masters)
+
+    def open(self, master: Address, make_secret: bool) -> None:
+        """Read the file. If there is none and ``make_secret``, make one for ``master``, with a random secret.
+
+        It is on disk before anybody hears of the secret: a crash cannot lose the name. Clients that make one
+        at the same time agree.
 
         :raises CannotStart: the file cannot be read or made; the sentence says why.
         """
         try:
             if not self._find() and make_secret:
-                self._make()
+                self._make(master)
         except OSError as error:
             raise CannotStart(
                 f"Your identity cannot be kept at {self.path} ({error.strerror}): make that place writable, "
@@ -80,12 +88,36 @@ class Identity:
 
         :raises OSError: it is remembered, but not on disk.
         """
-        self._credentials = Credentials(None if forget_secret else self.secret, ticket)
-        self._files.make_directory(self.path.parent)
-        self._files.write(self.path, msgspec.json.encode(self._credentials))
+        secret = None if forget_secret else self.secret
+        self._keep(Credentials(secret, ticket, self.addresses, accepted=True))
 
-    def _make(self) -> None:
-        fresh = Credentials(secret=self._entropy(SECRET_BYTES))
+    def used_at(self, master: Address) -> None:
+        """Remember that a login through ``master`` succeeded.
+
+        :raises OSError: it is remembered, but not on disk.
+        """
+        if not self.was_used_at([master]):
+            self._keep(msgspec.structs.replace(self._credentials, addresses=(*self.addresses, str(master))))
+
+    def refused(self) -> None:
+        """The cluster does not accept the secret. If it never did, nothing is kept of it.
+
+        What is left could only be refused again, when the name is free or the user knows its password.
+        """
+        refused = self.secret
+        self.reread()
+        if self.secret == refused and not self._credentials.accepted:
+            self._credentials = Credentials()
+            with contextlib.suppress(OSError):
+                self._files.remove(self.path)
+
+    def _keep(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._files.make_directory(self.path.parent)
+        self._files.write(self.path, msgspec.json.encode(credentials))
+
+    def _make(self, master: Address) -> None:
+        fresh = Credentials(secret=self._entropy(SECRET_BYTES), addresses=(str(master),))
         self._files.make_directory(self.path.parent)
         if self._files.create(self.path, msgspec.json.encode(fresh)):
             self._credentials = fresh
@@ -93,21 +125,18 @@ class Identity:
             self._find()
 
     def _find(self) -> bool:
-        for path in self._paths:
-            try:
-                content = self._files.read(path)
-            except FileNotFoundError:
-                continue
-            try:
-                self._credentials = msgspec.json.decode(content, type=Credentials)
-            except (msgspec.MsgspecError, RecursionError) as error:
-                raise CannotStart(
-                    f"{path} does not hold an identity ({error}): put it right, or move it away and log in "
-                    "with --password."
-                ) from error
-            self.path = path
-            return True
-        return False
+        try:
+            content = self._files.read(self.path)
+        except FileNotFoundError:
+            return False
+        try:
+            self._credentials = msgspec.json.decode(content, type=Credentials)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise CannotStart(
+                f"{self.path} does not hold an identity ({error}): put it right, or move it away and log in "
+                "with --password."
+            ) from error
+        return True
 
 
 def config_directory(environ: Mapping[str, str]) -> Path:
@@ -119,7 +148,3 @@ def config_directory(environ: Mapping[str, str]) -> Path:
         if environ.get(variable, "").startswith("/"):
             return Path(environ[variable]) / below / "chatnet"
     raise CannotStart("HOME is not set: set it, or XDG_CONFIG_HOME, to where your identity can be kept.")
-
-
-def _file_name(master: Address) -> str:
-    return re.sub(r"[^a-z0-9._-]", "_", str(master).lower())

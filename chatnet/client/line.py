@@ -109,6 +109,10 @@ class LineTerminal(Protocol):
         self._expected = what
         self._stdio.echo(what != "password")
 
+    @property
+    def is_attended(self) -> bool:
+        return self._stdio.is_terminal()
+
     def linked(self, name: str | None) -> None:
         """The interpreter says so in a line."""
 

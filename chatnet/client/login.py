@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
 
 from chatnet.client.identity import Identity
 from chatnet.client.race import Unreachable
-from chatnet.errors import BadTicket, NoSuchUser, WrongSecret
+from chatnet.errors import (
+    BadTicket,
+    ChatnetError,
+    InternalFailure,
+    NoSuchUser,
+    TryLater,
+    WrongSecret,
+)
 from chatnet.link import Link
 from chatnet.wire.common import VERSION
 from chatnet.wire.session import Login, Resume
@@ -17,51 +25,56 @@ from chatnet.wire.session import Login, Resume
 log = Logger()
 
 
-async def log_in(link: Link, log_id: str, identity: Identity, passwords: Iterable[bytes]) -> str:
+async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> str:
     """Log in on a fresh link; the name comes back as the cluster spells it, the ticket is kept.
 
     ``passwords`` are tried before the identity's random secret, by which alone a free name is registered.
-    The worker must be of the log ``log_id``, which its master named.
+    The worker must be of the identity's log.
 
     :raises Unreachable: it is of another one, as when the cluster is being replaced.
     :raises WrongSecret: none of them is right.
     :raises NoSuchUser: there is nobody of this name, and nothing to register it with.
     :raises BadTicket: there is nothing left to log in with; the sentence says what to do.
     """
-    name = await _resume(link, log_id, identity)
+    name = await _resume(link, identity)
     if name is not None:
         return name
     passwords = list(passwords)
     secrets = passwords if identity.secret is None else [*passwords, identity.secret]
     if not secrets:
         raise BadTicket(
-            f"Your last login as {identity.name} is no longer good: start with --password. (If this is a "
-            f"new cluster, move {identity.path} away first.)"
+            f"Your last login as {identity.name} is no longer good: start with --password. (To register the "
+            f"name anew, if it is free again, move {identity.path} away first.)"
         )
     for secret in secrets[:-1]:
         try:
-            return await _by_secret(link, log_id, identity, secret)
+            return await _by_secret(link, identity, secret)
         except (WrongSecret, NoSuchUser):
             continue
-    return await _by_secret(link, log_id, identity, secrets[-1])
+    return await _by_secret(link, identity, secrets[-1])
 
 
 def keep_ticket(identity: Identity, ticket: bytes, forget_secret: bool) -> None:
-    """Keep ``ticket`` as well as can be: a full disk is no reason not to talk."""
+    """Keep ``ticket`` as well as can be."""
+    keep(identity, partial(identity.keep_ticket, ticket, forget_secret))
+
+
+def keep(identity: Identity, keeping: Callable[[], None]) -> None:
+    """Do it as well as can be: a full disk is no reason not to talk."""
     try:
-        identity.keep_ticket(ticket, forget_secret)
+        keeping()
     except OSError:
-        log.failure("The ticket could not be written to {path}; going on", path=identity.path)
+        log.failure("The identity could not be written to {path}; going on", path=identity.path)
 
 
-async def _resume(link: Link, log_id: str, identity: Identity) -> str | None:
+async def _resume(link: Link, identity: Identity) -> str | None:
     """By ticket; then by the one that another client of this user may have got since."""
     for _ in range(2):
         ticket = identity.ticket
         if ticket is None:
             return None
         try:
-            return _name(await link.callRemote(Resume, version=VERSION, ticket=ticket), log_id)
+            return _name(await link.callRemote(Resume, version=VERSION, ticket=ticket), identity)
         except BadTicket:
             identity.reread()
             if identity.ticket == ticket:
@@ -69,18 +82,25 @@ async def _resume(link: Link, log_id: str, identity: Identity) -> str | None:
     return None
 
 
-async def _by_secret(link: Link, log_id: str, identity: Identity, secret: bytes) -> str:
+async def _by_secret(link: Link, identity: Identity, secret: bytes) -> str:
     is_random = secret == identity.secret
-    answer = await link.callRemote(
-        Login, version=VERSION, name=identity.name, secret=secret, new=int(is_random)
-    )
-    name = _name(answer, log_id)
+    try:
+        answer = await link.callRemote(
+            Login, version=VERSION, name=identity.name, secret=secret, new=int(is_random)
+        )
+    except (TryLater, InternalFailure):
+        raise  # it says nothing of the secret
+    except ChatnetError:
+        if is_random:
+            identity.refused()
+        raise
+    name = _name(answer, identity)
     keep_ticket(identity, answer["ticket"], forget_secret=not is_random)
     return name
 
 
-def _name(answer: dict[str, Any], log_id: str) -> str:
-    if answer["log"] != log_id:
+def _name(answer: dict[str, Any], identity: Identity) -> str:
+    if answer["log"] != identity.log_id:
         raise Unreachable("the worker is of another cluster than the master that named it")
     name: str = answer["name"]
     return name

@@ -155,6 +155,8 @@ class Loop(urwid.MainLoop):
 class ScreenTerminal:
     """Draws on the whole terminal from :meth:`open` to :meth:`close`, and restores it."""
 
+    is_attended = True
+
     def __init__(self, reactor: Any, name: str, masters: str) -> None:
         self._reactor = reactor
         self._name, self._masters = name, masters

@@ -15,7 +15,8 @@ from chatnet.client.chattest import Ladder
 from chatnet.client.commands import Interpreter, Terminal
 from chatnet.client.connection import Connection
 from chatnet.client.finding import Finder
-from chatnet.client.identity import Identity, config_directory
+from chatnet.client.identities import Identities
+from chatnet.client.identity import config_directory
 from chatnet.client.line import LineTerminal
 from chatnet.client.text import one_line
 from chatnet.errors import CannotStart
@@ -50,7 +51,7 @@ class Client(Service):
         reactor: Any,
         processes: Processes,
         stdio: Stdio,
-        identity: Identity,
+        name: str,
         connection: Connection,
         terminal: OpenTerminal,
         ladder: Ladder,
@@ -59,7 +60,7 @@ class Client(Service):
         self._reactor = reactor
         self._processes = processes
         self._stdio = stdio
-        self._identity = identity
+        self._name = name
         self._connection = connection
         self._terminal = terminal
         self._interpreter = Interpreter(connection, terminal, ladder, self._ended)
@@ -76,7 +77,6 @@ class Client(Service):
             raise
 
     def _start(self) -> None:
-        self._identity.open(make_secret=not self._with_password)
         password = self._ask_password() if self._with_password and self._stdio.is_keyboard() else None
         try:
             self._terminal.open(self._stdio)
@@ -102,7 +102,7 @@ class Client(Service):
 
     def _ask_password(self) -> str:
         try:
-            return self._stdio.ask_password(f"Password of {self._identity.name}: ")
+            return self._stdio.ask_password(f"Password of {self._name}: ")
         except (EOFError, KeyboardInterrupt) as error:
             raise CannotStart("No password was given.") from error
         except (OSError, UnicodeError) as error:
@@ -149,10 +149,19 @@ def build(options: Any, world: World) -> Client:
     """
     masters = find_masters(options["master"], world)
     reactor, name = world.reactor, options["name"]
-    identity = Identity(world.files, config_directory(world.environ), masters, name, world.entropy)
+    directory, with_password = config_directory(world.environ), bool(options["password"])
+    identities = Identities(
+        world.files,
+        directory,
+        masters,
+        name,
+        world.entropy,
+        makes_secret=not with_password,
+        same_cluster=bool(options["same-cluster"]),
+    )
     connection = Connection(
         Finder(reactor, Outboxes(reactor), masters),
-        identity,
+        identities,
         Pulse(reactor, world.monotonic, TICK, PING_EVERY, PATIENCE),
         reactor,
         world.entropy,
@@ -162,11 +171,11 @@ def build(options: Any, world: World) -> Client:
         reactor,
         world.processes,
         world.stdio,
-        identity,
+        name,
         connection,
         _terminal(options, world, connection, masters),
         Ladder(reactor, world.monotonic),
-        with_password=bool(options["password"]),
+        with_password=with_password,
     )
 
 

@@ -27,6 +27,7 @@ class Options(ProgramOptions):
     optFlags = [
         ["password", None, "Log in by the password you set with PASSWORD elsewhere; it is asked for."],
         ["plain", None, "Plain lines, even on a terminal."],
+        ["same-cluster", None, "The master is of the cluster that you know, at an address that you do not."],
     ]
 
     def parseArgs(self, *names: str) -> None:

@@ -6,7 +6,7 @@ It works on any reactor; several may be in one process.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -17,6 +17,7 @@ from chatnet.addresses import Address
 from chatnet.client.connection import Connection
 from chatnet.client.feed import Beginning, Feed, Following
 from chatnet.client.finding import Finder
+from chatnet.client.identities import Identities
 from chatnet.client.identity import Identity, config_directory
 from chatnet.client.service import PATIENCE, PING_EVERY, TICK
 from chatnet.client.states import Over, State, Up
@@ -154,6 +155,10 @@ class RecordedConnection(Connection):
             .addCallbacks(self._acknowledged, self._refused, callbackArgs=(key,), errbackArgs=(key,))
         )
 
+    def how(self) -> str:
+        """How one has got in since this was last asked."""
+        return cast(RecordedIdentity, self._identity).how()
+
     def _move(self) -> None:
         self._record(history.Moved)
         super()._move()
@@ -190,11 +195,11 @@ class User:
         self._record = record
         directory = config_directory(world.environ)
         kind = RecordedIdentity if keeps_ticket else ForgetfulIdentity
-        self._identity = kind(world.files, directory, masters, name, world.entropy)
+        identities = Identities(world.files, directory, masters, name, world.entropy, kind=kind)
         self._connection = RecordedConnection(
             record,
             Finder(reactor, Outboxes(reactor), masters),
-            self._identity,
+            identities,
             Pulse(reactor, world.monotonic, TICK, PING_EVERY, PATIENCE),
             reactor,
             world.entropy,
@@ -205,7 +210,6 @@ class User:
     def start(self) -> None:
         """Connect, and stay so."""
         self._record(history.Started)
-        self._identity.open(make_secret=True)
         self._connection.start(self, None)
 
     def stop(self) -> Deferred[None]:
@@ -316,10 +320,10 @@ class User:
     # ---- the connection's listener ----
 
     def logged_in(self, name: str) -> None:
-        self._record(history.LoggedIn, how=self._identity.how())
+        self._record(history.LoggedIn, how=self._connection.how())
 
     def back(self) -> None:
-        self._record(history.LoggedIn, how=self._identity.how())
+        self._record(history.LoggedIn, how=self._connection.how())
 
     def lost(self) -> None:
         self._record(history.Lost)
@@ -332,6 +336,9 @@ class User:
 
     def told(self, sentence: str) -> None:
         self._record(history.Told, sentence=sentence)
+
+    async def agrees(self, question: str) -> bool:
+        return False
 
     def ended(self, sentence: str) -> None:
         self._record(history.Ended, sentence=sentence)

@@ -88,13 +88,19 @@ class Person:
     """A client and who sits before it."""
 
     def __init__(
-        self, network: Network, directory: Path, *, tty_password: str | None = None, **options: Any
+        self,
+        network: Network,
+        directory: Path,
+        *,
+        tty_password: str | None = None,
+        seed: int = 1,
+        **options: Any,
     ) -> None:
         self.network = network
         self.stdio = PipedTerminal(tty_password)
         self.exits = Exits()
         self.directory = directory
-        chance = random.Random(1)
+        chance = random.Random(seed)
         world = World(
             reactor=network,
             entropy=chance.randbytes,
@@ -111,7 +117,14 @@ class Person:
             stdio=cast(Stdio, self.stdio),
             databases=cast(Any, None),
         )
-        given = {"name": "alice", "master": f"m:{MASTER}", "password": False, "plain": True, **options}
+        given = {
+            "name": "alice",
+            "master": f"m:{MASTER}",
+            "password": False,
+            "plain": True,
+            "same-cluster": False,
+            **options,
+        }
         self.client: Client = build(given, world)
         network.running = True
 
@@ -176,7 +189,8 @@ def new_person(network: Network, tmp_path: Path) -> Iterator[Callable[..., Perso
     made: list[Person] = []
 
     def make(**options: Any) -> Person:
-        made.append(Person(network, options.pop("directory", tmp_path), **options))
+        directory = options.pop("directory", tmp_path)
+        made.append(Person(network, directory, seed=len(made), **options))
         return made[-1]
 
     yield make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Person
@@ -300,14 +301,29 @@ def test_a_client_that_cannot_go_on_says_what_was_not_done(
     assert sentence.endswith("2 of what you typed may not have been done.")
 
 
-def test_a_client_that_cannot_start_says_why(new_person: Callable[..., Person], tmp_path: Path) -> None:
+def test_a_client_that_cannot_start_says_why(new_person: Callable[..., Person]) -> None:
     """On standard error itself: what Python says there goes into the log by then."""
-    (tmp_path / "chatnet").write_text("")
     person = new_person()
+
+    def attach(reactor: Any, protocol: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    person.stdio.attach = attach  # type: ignore[method-assign]
     with pytest.raises(CannotStart):
         person.client.startService()
+    assert person.stdio.said == ["The terminal cannot be had (Input/output error)."]
+
+
+def test_a_client_that_cannot_keep_its_identity_says_so(
+    cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
+) -> None:
+    """And ends, before anybody has heard of the secret."""
+    (tmp_path / "chatnet").write_text("")
+    person = new_person().start()
     (sentence,) = person.stdio.said
     assert sentence.startswith("Your identity cannot be kept")
+    assert person.exit_status() == 1
+    assert cluster.requests == []
 
 
 def test_a_password_is_not_shown_while_it_is_typed(cluster: FakeCluster, alice: Person) -> None:

@@ -9,34 +9,48 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import Person
+from conftest import WORKER, Person
+from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
 from chatnet.client.identity import Credentials, Identity, config_directory
 from chatnet.errors import CannotStart
-from chatnet.testing.fake_cluster import FakeCluster, Network
+from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
+from chatnet.wire.session import Login
 from chatnet.world import RealFiles
 
 MASTER = Address("m", 64480)
 
 
-def identity(directory: Path, *masters: Address, name: str = "alice") -> Identity:
+def identity(directory: Path, log_id: str = "log", name: str = "alice") -> Identity:
     fresh = iter(range(256))
-    return Identity(
-        RealFiles(), directory, masters or [MASTER], name, lambda size: bytes([next(fresh)] * size)
-    )
+    return Identity(RealFiles(), directory, log_id, name, lambda size: bytes([next(fresh)] * size))
 
 
 def kept(directory: Path) -> Credentials:
     (path,) = (directory / "chatnet" / "identities").glob("*/*")
+    return kept_at(path)
+
+
+def kept_at(path: Path) -> Credentials:
     return msgspec.json.decode(path.read_bytes(), type=Credentials)
 
 
 def test_the_secret_is_on_disk_before_the_first_login(
-    network: Network, new_person: Callable[..., Person], tmp_path: Path
+    cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
     """A crash at any moment cannot lose the name; nobody else can read the file."""
+
+    class Unanswering(FakeSession):
+        @Login.responder
+        def login(self, version: int, name: str, secret: bytes, new: int) -> Any:
+            assert kept(tmp_path).secret == secret
+            self._note("Login")
+            return Deferred()
+
+    cluster.network.listeners[WORKER] = lambda: Unanswering(cluster)
     new_person().start()
+    assert cluster.asked("Login")
     (path,) = (tmp_path / "chatnet" / "identities").glob("*/*")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -78,7 +92,7 @@ def test_a_password_replaces_the_secret(
     alice.type("PASSWORD", "correct horse battery")
     assert alice.seen() == ["Password set. On another device, start with --password."]
     assert cluster.secrets["alice"] == b"correct horse battery"
-    assert kept(tmp_path) == Credentials(None, b"new ticket")
+    assert kept(tmp_path) == Credentials(None, b"new ticket", ("m:64480",), accepted=True)
     cluster.tickets.clear()
     network.cut()
     network.pass_time(1)
@@ -123,7 +137,8 @@ def test_another_device_logs_in_by_password(
         person.type("correct horse")
         person.network.pass_time(0.1)
     assert person.seen() == ["Logged in as alice."]
-    assert kept(tmp_path) == Credentials(None, next(iter(cluster.tickets)))
+    ticket = next(iter(cluster.tickets))
+    assert kept(tmp_path) == Credentials(None, ticket, ("m:64480",), accepted=True)
 
 
 def test_a_password_does_not_register_a_name(
@@ -205,30 +220,26 @@ def test_a_full_disk_is_no_reason_not_to_talk(
 ) -> None:
     """A ticket that cannot be written is kept in memory."""
     person = new_person()
-    person.client._identity.open(make_secret=True)
-    person.client._identity.path.unlink()
-    person.client._identity.path.mkdir()
-    person.client._identity.open = lambda make_secret: None  # type: ignore[method-assign]
+
+    class Late(FakeSession):
+        def _enter(self, name: str) -> bytes:
+            (path,) = (tmp_path / "chatnet" / "identities").glob("*/*")
+            path.unlink()
+            path.mkdir()
+            return super()._enter(name)
+
+    cluster.network.listeners[WORKER] = lambda: Late(cluster)
     person.start()
     assert person.seen() == ["Logged in as alice."]
     assert logged_failures.flush(OSError)
 
 
-def test_a_name_is_found_under_any_of_the_masters(tmp_path: Path) -> None:
-    """Naming one more master, or in another order, does not lose the name."""
-    first = identity(tmp_path, MASTER)
-    first.open(make_secret=True)
-    again = identity(tmp_path, Address("other", 1), MASTER)
-    again.open(make_secret=True)
-    assert again.secret == first.secret
-
-
-def test_each_cluster_has_its_own_identity(tmp_path: Path) -> None:
-    """A secret is never shown to another cluster."""
-    here, there = identity(tmp_path, MASTER), identity(tmp_path, Address("::1", 5))
-    here.open(make_secret=True)
+def test_each_log_has_its_own_identity(tmp_path: Path) -> None:
+    """A secret is never shown to another cluster, wherever its masters are."""
+    here, there = identity(tmp_path), identity(tmp_path, "another")
+    here.open(MASTER, make_secret=True)
     there._entropy = lambda size: b"x" * size
-    there.open(make_secret=True)
+    there.open(MASTER, make_secret=True)
     assert here.secret != there.secret
 
 
@@ -237,25 +248,54 @@ def test_the_first_of_two_clients_makes_the_secret(tmp_path: Path) -> None:
     one, other = identity(tmp_path), identity(tmp_path)
 
     def late(size: int) -> bytes:
-        one.open(make_secret=True)
+        one.open(MASTER, make_secret=True)
         return b"y" * size
 
     other._entropy = late
-    other.open(make_secret=True)
+    other.open(MASTER, make_secret=True)
     assert other.secret == one.secret
+
+
+def test_a_refusal_takes_away_no_secret_but_the_refused_one(tmp_path: Path) -> None:
+    """Another client may have made a new one, or got in by this one, in the meantime."""
+    slow = identity(tmp_path)
+    slow.open(MASTER, make_secret=True)
+    slow.path.unlink()
+    quick = identity(tmp_path)
+    quick._entropy = lambda size: b"q" * size
+    quick.open(MASTER, make_secret=True)
+    slow.refused()
+    assert kept_at(quick.path).secret == b"q" * 32
+    quick.keep_ticket(b"ticket", forget_secret=False)
+    late = identity(tmp_path)
+    late.open(MASTER, make_secret=True)
+    late.refused()
+    assert kept_at(quick.path) == Credentials(b"q" * 32, b"ticket", ("m:64480",), accepted=True)
 
 
 def test_a_damaged_or_unwritable_place_is_named(tmp_path: Path) -> None:
     """One sentence says where and what to do."""
     first = identity(tmp_path)
-    first.open(make_secret=True)
-    for content in (b"{", b"[" * 100_000):
-        first.path.write_bytes(content)
+    first.open(MASTER, make_secret=True)
+    for damage in (b"{", b"[" * 100_000, b'{"secret": 7}'):
+        first.path.write_bytes(damage)
         with pytest.raises(CannotStart, match="does not hold an identity"):
-            identity(tmp_path).open(make_secret=True)
+            identity(tmp_path).open(MASTER, make_secret=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotStart, match="XDG_CONFIG_HOME"):
-        identity(tmp_path / "file").open(make_secret=True)
+        identity(tmp_path / "file").open(MASTER, make_secret=True)
+
+
+def test_a_damaged_file_is_said_and_the_client_ends(
+    cluster: FakeCluster, new_person: Callable[..., Person], alice: Person, tmp_path: Path
+) -> None:
+    """Once it is known which file it is: not before a master has said which log it has."""
+    alice.stop()
+    (path,) = (tmp_path / "chatnet" / "identities").glob("*/*")
+    path.write_bytes(b"{")
+    person = new_person().start()
+    assert "does not hold an identity" in person.stdio.said[0]
+    assert person.exit_status() == 1
 
 
 def test_where_the_configuration_is(tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ class SimFiles:
         self.write(path, content)
         return True
 
+    def remove(self, path: Path) -> None:
+        self._disk.remove(self._absolute(path))
+
     def lock(self, directory: Path) -> SimLock | None:
         disk, directory = self._disk, self._absolute(directory)
         if not disk.is_directory(directory):
