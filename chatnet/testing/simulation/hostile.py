@@ -164,7 +164,7 @@ class Hostile(Service):
         return ticket
 
     async def _dial(self, to_master: bool) -> Link:
-        address = self._masters[0] if to_master else (await self._finder.find()).worker
+        address = self._masters[0] if to_master else (await self._finder.find(lambda found: True)).worker
         link = await self._finder.dial(address, Locator(), None)
         self._links.append(link)
         return link
