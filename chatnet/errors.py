@@ -14,8 +14,8 @@ LONGEST_FIELD = 300
 
 
 def legible(text: str) -> str:
-    """``text`` as it can stand in a sentence: not longer than one can read, on one line, and with nothing that
-    a terminal would obey."""
+    """``text`` as it can stand in a sentence: not longer than one can read, on one line, and with nothing
+    that a terminal would obey."""
     cut = text[:LONGEST_FIELD]
     shown = cut if cut.isprintable() else "".join(c if c.isprintable() else "?" for c in cut)
     return f"{shown}…" if len(text) > LONGEST_FIELD else shown
