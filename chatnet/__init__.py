@@ -11,6 +11,8 @@ auth        the cluster's token, and tickets
 credentials users' secrets, and what is stored of them
 wire/       the AMP vocabulary, one file per conversation; no logic
 link        an AMP connection: bounded, pinged, never closed by one bad request
+intake      what came on a connection and waits to be obeyed, in order and within bounds      pure
+visitors    strangers and users of one port: how many there may be, and their work in a turn
 pulse       pings links, and notices those that fall silent
 gate        the proof of the token by which a link between processes begins
 dialer      who dials such a link: what it understands until it is registered, and then whose orders

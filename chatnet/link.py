@@ -3,7 +3,9 @@ pinged, noticed when silent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Generator, Iterator
+from itertools import chain
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
@@ -15,14 +17,22 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatnet.errors import ChatnetError, InternalFailure, NotAllowed
+from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed
+from chatnet.intake import Intake
 from chatnet.outbox import Outbox, Outboxes
 from chatnet.pulse import Pulse
-from chatnet.wire.boxes import Box, Boxes, Malformed
+from chatnet.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
+from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed
 from chatnet.wire.common import Ping
-from chatnet.wire.table import Speaker
+from chatnet.wire.table import STRANGERS, Speaker
 
 PING = amp.AmpBox(_command=b"Ping").serialize()
+BARE_PING: Box = {b"_command": b"Ping"}
+STRANGERS_READ = 4 * 1024
+"""How many bytes of a stranger are read at once, and may wait to be sent before it is full. Twisted's own
+choice, for everybody else, is 64 KB."""
+MOST_NONSENSE = 2
+"""How often a stranger may ask for what there is not, or cannot be read, before it is hung up on."""
 
 
 class Locator(amp.CommandLocator):
@@ -51,6 +61,16 @@ class Locator(amp.CommandLocator):
 
         return answer
 
+    @property
+    def is_stranger(self) -> bool:
+        """Has the other end yet to log in, or to prove anything?"""
+        return self.speaker in STRANGERS
+
+    @property
+    def is_idle(self) -> bool:
+        """Is a stranger not just about it?"""
+        return True
+
     def connected(self, link: Link) -> None:
         """``link`` now speaks through this locator."""
         self.link = link
@@ -77,28 +97,40 @@ class Locator(amp.CommandLocator):
 class Link(Protocol, amp.BoxDispatcher):
     """One connection.
 
-    ``reads_when_full``: whether to go on reading from a peer that does not read what we send. True between
-    the cluster's processes (two that stop reading each other would wait for ever); false towards strangers,
-    who would fill our memory with their answers. ``silent`` is for how many seconds nothing came, while it is
-    watched by a pulse; one that was given up for that is ``hung``.
+    ``visitors`` are those who came to the same port, if the other end is not of the cluster: of such a one no
+    more is read and done than is good for all (see :mod:`chatnet.visitors`), and nothing while it does not
+    read our answers, which would fill our memory. Between the cluster's processes reading goes on: two that
+    stop reading each other would wait for ever.
+
+    ``silent`` is for how many seconds nothing came, while it is watched by a pulse; one that was given up for
+    that is ``hung``. ``is_paused``: whether we do not read, since enough waits already.
     """
 
     log = Logger()
     locator: Locator
     transport: Any
+    # Few links ever have anything of this: it takes memory only in those that do.
+    is_paused = False
+    _intake: Intake | None = None
+    _due = False
+    _nonsense = 0
+    _said_unasked = False
 
     def __init__(
-        self, locator: Locator, outboxes: Outboxes, pulse: Pulse | None = None, reads_when_full: bool = True
+        self,
+        locator: Locator,
+        outboxes: Outboxes,
+        pulse: Pulse | None = None,
+        visitors: Visitors | None = None,
     ) -> None:
         amp.BoxDispatcher.__init__(self, locator)
         self.outboxes = outboxes
         self.pulse = pulse
-        self.reads_when_full = reads_when_full
+        self.visitors = visitors
         self.full = False
         self.silent = 0.0
         self.hung = False
         self._holds = 0
-        self._said_unasked = False
         self._boxes = Boxes()
         self._aborted = False
         self._when_lost: list[Deferred[None]] | None = None
@@ -115,13 +147,16 @@ class Link(Protocol, amp.BoxDispatcher):
         self.transport.registerProducer(self, True)
         if self.pulse is not None:
             self.pulse.add(self)
-        self.locator.connected(self)
+        self._speak_through(self.locator)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.pulse is not None:
             self.pulse.discard(self)
+        if self.visitors is not None:
+            self.visitors.known(self)
         self.stopReceivingBoxes(reason)
         self.transport = None
+        self._intake = None
         self.locator.lost(reason)
         waiting, self._when_lost = self._when_lost or (), []
         for deferred in waiting:
@@ -139,7 +174,25 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def become(self, locator: Locator) -> None:
         """From here on, understand the commands of ``locator``; works inside a responder."""
+        if self.visitors is not None and not locator.is_stranger:
+            self.visitors.known(self)
+        self._speak_through(locator)
+
+    def trust(self) -> None:
+        """The other end is of the cluster: from here on it is read, and what it asks is done, unbounded."""
+        visitors, self.visitors = self.visitors, None
+        if visitors is not None:
+            visitors.known(self)
+            if self.full:
+                self.release()
+
+    def _speak_through(self, locator: Locator) -> None:
         self.locator = locator
+        transport = self.transport
+        usual = type(transport).bufferSize
+        self._boxes.most, transport.bufferSize = (
+            (MAX_STRANGERS_BOX, STRANGERS_READ) if locator.is_stranger else (MAX_BOX, usual)
+        )
         locator.connected(self)
 
     def hang_up(self) -> None:
@@ -184,13 +237,13 @@ class Link(Protocol, amp.BoxDispatcher):
         if self.full:
             return  # a full transport says so again at each write, and only once that it has room
         self.full = True
-        if not self.reads_when_full:
+        if self.visitors is not None:
             self.hold()
         self.locator.filled()
 
     def resumeProducing(self) -> None:
         self.full = False
-        if not self.reads_when_full:
+        if self.visitors is not None:
             self.release()
         self.locator.drained()
 
@@ -198,16 +251,23 @@ class Link(Protocol, amp.BoxDispatcher):
         """The transport is closing."""
 
     def hold(self) -> None:
-        """Read no more from this connection until as many calls of :meth:`release`."""
+        """Obey nothing until as many calls of :meth:`release`. What comes waits; a ping is a sign of life."""
         self._holds += 1
-        if self._holds == 1 and self.transport is not None:
-            self.transport.pauseProducing()
 
     def release(self) -> None:
         """Undo one :meth:`hold`."""
         self._holds -= 1
-        if self._holds == 0 and self.transport is not None:
-            self.transport.resumeProducing()
+        if not self._holds and (self._intake is not None or self.is_paused):
+            # Not now: who releases may be in the middle of something.
+            self._go_on_soon()
+
+    def _go_on_soon(self) -> None:
+        if not self._due:
+            self._due = True
+            if self.visitors is None:
+                self.outboxes.next_turn(lambda: self.go_on(sys.maxsize))
+            else:
+                self.visitors.wait(self)
 
     # ---- boxes ----
 
@@ -220,15 +280,72 @@ class Link(Protocol, amp.BoxDispatcher):
         self.silent = 0.0
         if self._aborted:
             return
+        boxes = self._boxes.feed(data)
         try:
-            for box in self._boxes.feed(data):
-                self.ampBoxReceived(box)
-                if self._aborted:
-                    return
+            if not (self._holds or self._due):
+                self._obey(boxes, sys.maxsize)
+            if self._holds or self._due:
+                self._keep(boxes)
         except Malformed as why:
             self._malformed(str(why))
-        except (amp.NoEmptyBoxes, KeyError):
-            self._malformed("a box is neither a command nor an answer to one")
+
+    def go_on(self, share: int) -> None:
+        """Obey what waits: in this turn of the reactor, ``share`` boxes at most."""
+        self._due = False
+        if self.transport is None or self._aborted:
+            return
+        boxes = self._boxes.feed(b"")
+        try:
+            if not self._holds:
+                self._obey(boxes if self._intake is None else chain(self._intake, boxes), share)
+            self._keep(boxes)
+        except Malformed as why:
+            self._malformed(str(why))
+
+    def _obey(self, boxes: Iterator[Box], share: int) -> None:
+        """Obey ``boxes`` until somebody holds, or so many that it is others' turn."""
+        visitors = self.visitors
+        if visitors is not None:
+            usual = STRANGERS_SHARE if self.locator.is_stranger else USERS_SHARE
+            share = min(share, usual, visitors.left)
+        left = share
+        if left:
+            for box in boxes:
+                try:
+                    self.ampBoxReceived(box)
+                except (amp.NoEmptyBoxes, KeyError):
+                    self._malformed("a box is neither a command nor an answer to one")
+                left -= 1
+                if not left or self._holds or self._aborted:
+                    break
+        if visitors is not None:
+            visitors.left -= share - left
+            if not left:
+                self._go_on_soon()
+
+    def _keep(self, boxes: Generator[Box, None, None]) -> None:
+        """Of what is not obeyed now, keep as much as there is room for, and read no more beyond that.
+
+        A ping has done its duty by coming; but one that says more than that keeps its place.
+        """
+        intake = Intake() if self._intake is None else self._intake
+        while self._holds and not (intake.is_full or self._aborted):
+            box = next(boxes, None)
+            if box is None:
+                break
+            if box != BARE_PING:
+                intake.put(box)
+        boxes.close()
+        self._intake = intake if len(intake) else None
+        self._pause(self._due or intake.is_full)
+
+    def _pause(self, paused: bool) -> None:
+        if paused != self.is_paused and self.transport is not None:
+            self.is_paused = paused
+            if paused:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
 
     def _malformed(self, why: str) -> None:
         self.log.info("{peer} sent what cannot be read ({why}); closing", peer=self.peer(), why=why)
@@ -263,6 +380,7 @@ class Link(Protocol, amp.BoxDispatcher):
         if self.transport is not None:
             keys = {amp.ERROR: ask, amp.ERROR_CODE: error.code, amp.ERROR_DESCRIPTION: str(error).encode()}
             self.sendBox(amp.AmpBox(keys))
+        self._count_nonsense(error)
 
     def _unasked(self, failure: Failure, name: bytes) -> None:
         why = self._to_sentence(failure)
@@ -270,6 +388,15 @@ class Link(Protocol, amp.BoxDispatcher):
         if not self._said_unasked:
             self._said_unasked = True
             self.log.info("{peer}: {name} was not understood: {why}", peer=self.peer(), name=name, why=why)
+        self._count_nonsense(why)
+
+    def _count_nonsense(self, error: ChatnetError) -> None:
+        """A stranger that asks for what there is not is no client: it gets its answer, and goes."""
+        if self.locator.is_stranger and isinstance(error, (BadRequest, NotAllowed)):
+            self._nonsense += 1
+            if self._nonsense == MOST_NONSENSE:
+                self._aborted = True
+                self.hang_up()
 
     def _to_sentence(self, failure: Failure) -> ChatnetError:
         """One bad request, or one bug of ours, is answered in a sentence; the connection stays up."""

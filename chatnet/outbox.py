@@ -7,6 +7,7 @@ kernel does not take goes to ``transport.write``, so order and back-pressure sta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -26,6 +27,10 @@ class Outboxes:
         if not self._scheduled:
             self._scheduled = True
             self._clock.callLater(0, self.flush)
+
+    def next_turn(self, do: Callable[[], object]) -> None:
+        """Call ``do`` in the reactor's next turn."""
+        self._clock.callLater(0, do)
 
     def flush(self) -> None:
         """Send everything that is waiting, now."""

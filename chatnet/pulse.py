@@ -58,6 +58,10 @@ class Pulse:
         """Watch ``link`` no more."""
         self._links.pop(link, None)
 
+    def __len__(self) -> int:
+        """How many are watched."""
+        return len(self._links)
+
     def links(self) -> list[Link]:
         """Those that are watched."""
         return list(self._links)
@@ -77,6 +81,6 @@ class Pulse:
             if link.silent >= self._patience:
                 link.fell_silent()
                 continue
-            link.silent += self._tick
+            link.silent = 0.0 if link.is_paused else link.silent + self._tick
             if pings:
                 link.ping()

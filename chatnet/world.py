@@ -127,8 +127,8 @@ class Processes(Protocol):
     def end_by(self, number: int) -> None:
         """End this process as a signal does of itself, so that who waits for it sees that."""
 
-    def raise_file_limit(self) -> None:
-        """As many open files as the system lets this process have."""
+    def raise_file_limit(self) -> int:
+        """As many open files as the system lets this process have; how many."""
 
     def ignore_interrupts(self) -> None:
         """Let Ctrl-C in the terminal reach only the process that started this one."""
@@ -426,11 +426,12 @@ class RealProcesses:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    def raise_file_limit(self) -> None:
+    def raise_file_limit(self) -> int:
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
     def ignore_interrupts(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -13,13 +13,16 @@ from twisted.protocols import amp
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
 from chatnet.gate import PROOF_SECONDS, Gate, NotPrimary, prove
-from chatnet.link import Link, Locator
+from chatnet.intake import MOST_BOXES
+from chatnet.link import PING, Link, Locator
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.testing.loopback import Loopback
+from chatnet.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
-from chatnet.wire.boxes import MAX_BOX
-from chatnet.wire.common import VERSION, Challenge
+from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX
+from chatnet.wire.common import VERSION, Challenge, Ping
+from chatnet.wire.table import Speaker
 
 TOKEN = Token(b"t" * 32)
 
@@ -55,15 +58,28 @@ class Doubler(Locator):
         self.calls.append("drained")
 
 
+class StrangeDoubler(Doubler):
+    speaker = Speaker.VISITOR
+
+
 class Pair:
     """A client link and a server link over a loop-back, with a clock of their own."""
 
-    def __init__(self, server: Locator, pulse: Pulse | None = None, reads_when_full: bool = True) -> None:
+    def __init__(self, server: Locator, pulse: Pulse | None = None, bounded: bool = False) -> None:
         self.clock = Clock()
         outboxes = Outboxes(self.clock)
         self.client = Link(Locator(), outboxes)
-        self.server = Link(server, outboxes, pulse, reads_when_full)
+        self.visitors = Visitors(self.clock) if bounded else None
+        self.server = Link(server, outboxes, pulse, self.visitors)
         self.wire = Loopback(self.client, self.server)
+
+    def turn(self) -> None:
+        """One turn of the reactor: what was begun before it is done, and no more."""
+        for call in list(self.clock.getDelayedCalls()):
+            do: Any = call
+            func, arguments = do.func, do.args
+            call.cancel()
+            func(*arguments)
 
     def flush(self) -> None:
         """Let everything that waits arrive."""
@@ -211,7 +227,7 @@ def test_what_follows_garbage_is_not_obeyed() -> None:
 
 
 def test_what_came_with_the_last_box_before_an_abort_is_not_obeyed() -> None:
-    """A responder that aborts has the last word; one that holds does not lose what was already read."""
+    """A responder that aborts has the last word; what one held that came with it waits."""
     doubled: list[int] = []
 
     class Ender(Locator):
@@ -226,6 +242,9 @@ def test_what_came_with_the_last_box_before_an_abort_is_not_obeyed() -> None:
 
     pair = Pair(Ender())
     pair.raw(b"".join(box(_command=b"Double", number=b"%d" % number) for number in range(1, 7)))
+    assert doubled == [1, 2]
+    pair.server.release()
+    pair.flush()
     pair.server.dataReceived(box(_command=b"Double", number=b"7"))
     assert doubled == [1, 2, 3, 4]
 
@@ -429,18 +448,192 @@ def test_links_are_pinged() -> None:
 # ---- back-pressure ----
 
 
-def test_a_stranger_that_does_not_read_is_not_read() -> None:
-    """Requests of a peer that leaves the answers lying are not even looked at; nothing is lost."""
-    locator = Doubler()
-    pair = Pair(locator, reads_when_full=False)
+class Recorder(Locator):
+    """Notes what it is asked to double, and holds at 0."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.pings: list[int | None] = []
+
+    @Double.responder
+    def double(self, number: int, **_: Any) -> dict[str, Any]:
+        self.numbers.append(number)
+        if not number:
+            self.link.hold()
+        return {"number": number}
+
+    @Ping.responder
+    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
+        self.pings.append(seq)
+        return {}
+
+
+class Stranger(Recorder):
+    speaker = Speaker.VISITOR
+
+
+def doubles(*numbers: int) -> bytes:
+    return b"".join(box(_command=b"Double", number=b"%d" % number) for number in numbers)
+
+
+def test_a_visitor_that_does_not_read_is_not_obeyed() -> None:
+    """What it asks waits, for our answers would wait in our memory; and is done once it reads."""
+    locator = Recorder()
+    pair = Pair(locator, bounded=True)
     for _ in range(2):  # a full transport says so at each write, and only once that it has room
         pair.server.outbox.put(b"\x00" * 100_000)
         pair.clock.advance(0)
-    assert locator.calls == ["filled"]
-    assert not pair.wire.server_transport.reading
+    pair.server.dataReceived(doubles(1, 2))
+    assert pair.server.full
+    assert locator.numbers == []
     pair.wire.server_transport.take()
-    assert locator.calls == ["filled", "drained"]
+    pair.server.dataReceived(doubles(3))
+    pair.clock.advance(0)
+    assert locator.numbers == [1, 2, 3]
     assert pair.wire.server_transport.reading
+
+
+def test_who_is_held_is_read_on_for_its_signs_of_life() -> None:
+    """As long as little waits: a slow client that pings is not closed, though nothing is done for it."""
+    clock = Clock()
+    locator = Recorder()
+    pair = Pair(locator, make_pulse(clock), bounded=True)
+    pair.raw(doubles(0, 1))
+    for _ in range(100):
+        clock.pump([0.25] * 10)
+        pair.raw(PING)
+    assert pair.server.transport is not None
+    assert pair.wire.server_transport.reading
+    pair.server.release()
+    pair.flush()
+    assert (locator.numbers, locator.pings) == ([0, 1], [])
+
+
+def test_a_ping_that_says_more_keeps_its_place() -> None:
+    """One with a seq says that nothing is left up to there: it is true only behind what came before it."""
+    locator = Recorder()
+    pair = Pair(locator)
+    pair.raw(doubles(0, 1) + box(_command=b"Ping", seq=b"7"))
+    assert locator.pings == []
+    pair.server.release()
+    pair.flush()
+    assert (locator.numbers, locator.pings) == ([0, 1], [7])
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_no_more_is_read_once_enough_waits(bounded: bool) -> None:
+    """Boxes count, and memory does. Then its silence is no sign of death: it is we who do not read."""
+    clock = Clock()
+    for sent in (
+        doubles(*range(1, 2 * MOST_BOXES)),
+        box(_command=b"Double", number=b"1", word=b"x" * 20_000),
+    ):
+        locator = Recorder()
+        pair = Pair(locator, make_pulse(clock), bounded)
+        pair.raw(doubles(0))
+        assert pair.wire.server_transport.reading
+        pair.raw(sent)
+        assert not pair.wire.server_transport.reading
+        clock.pump([0.25] * 100)
+        assert pair.server.transport is not None
+        pair.server.release()
+        pair.flush()
+        assert locator.numbers[:2] == [0, 1]
+        assert len(locator.numbers) in (2, 2 * MOST_BOXES)
+        assert pair.wire.server_transport.reading
+        clock.pump([0.25] * 14)
+        pair.flush()
+        assert pair.server.transport is None
+
+
+def test_who_is_held_again_on_the_way_goes_on_where_it_was() -> None:
+    """Nothing is lost, repeated or overtaken, however much waited."""
+    locator = Recorder()
+    pair = Pair(locator)
+    numbers = [number % 10 for number in range(300)]
+    pair.raw(doubles(*numbers))
+    for _ in range(30):
+        assert not locator.numbers[-1]
+        pair.server.release()
+        pair.flush()
+    assert locator.numbers == numbers
+
+
+def test_who_releases_in_the_middle_of_something_is_not_overtaken() -> None:
+    """What waits is obeyed in the next turn of the reactor, and not within the call that released."""
+    locator = Recorder()
+    pair = Pair(locator)
+    pair.raw(doubles(0, 1))
+    pair.server.release()
+    pair.server.dataReceived(doubles(2))
+    assert locator.numbers == [0]
+    pair.flush()
+    assert locator.numbers == [0, 1, 2]
+
+
+# ---- work in one turn ----
+
+
+@pytest.mark.parametrize(("locator", "share"), [(Stranger, STRANGERS_SHARE), (Recorder, USERS_SHARE)])
+def test_a_visitor_is_obeyed_so_often_in_one_turn(locator: type[Recorder], share: int) -> None:
+    """Of a stranger less than of a user; the rest follows in the next turns, in order."""
+    server = locator()
+    pair = Pair(server, bounded=True)
+    pair.server.dataReceived(doubles(*range(1, 200)))
+    for turn in range(1, 4):
+        assert server.numbers == list(range(1, 1 + share * turn))
+        assert not pair.wire.server_transport.reading
+        pair.turn()
+    pair.flush()
+    assert server.numbers == list(range(1, 200))
+    assert pair.wire.server_transport.reading
+
+
+def test_the_clusters_own_links_are_not_bounded() -> None:
+    """What a worker or a primary says is done at once; also of one that has just proven that it is one."""
+    for bounded in (False, True):
+        pair = Pair(server := Recorder(), bounded=bounded)
+        pair.server.trust()
+        pair.server.dataReceived(doubles(*range(1, 1000)))
+        assert len(server.numbers) == 999
+
+
+def test_nonsense_of_a_stranger_is_answered_once(logged_failures: Any) -> None:
+    """The second time it gets its answer, and is closed; nothing behind that is obeyed. Users may go on."""
+    for nonsense in (box(_command=b"Nonsense", _ask=b"1"), box(_command=b"Double", number=b"x")):
+        for locator in (Stranger(), Recorder()):
+            pair = Pair(locator, bounded=True)
+            sent: list[bytes] = []
+            pair.client.dataReceived = sent.append  # type: ignore[method-assign]
+            pair.raw(nonsense + doubles(1))
+            assert pair.server.transport is not None
+            pair.raw(nonsense + doubles(2))
+            assert locator.numbers == ([1] if locator.is_stranger else [1, 2])
+            assert (pair.server.transport is None) is locator.is_stranger
+            assert b"".join(sent).count(b"NOT_ALLOWED") == 2 * nonsense.count(b"_ask")
+
+
+def test_a_refusal_of_a_stranger_is_no_nonsense() -> None:
+    """A wrong version, or secret, may be tried again."""
+    pair = Pair(StrangeDoubler(), bounded=True)
+    for _ in range(5):
+        with pytest.raises(NotJoined):
+            pair.ask(Double, number=13)
+
+
+def test_a_strangers_box_is_small() -> None:
+    """It takes no more to log in; who has may say more."""
+    for locator in (Stranger(), Recorder()):
+        pair = Pair(locator, bounded=True)
+        pair.raw(box(_command=b"Double", number=b"1", word=b"x" * MAX_STRANGERS_BOX))
+        assert (pair.server.transport is None) is locator.is_stranger
+    for is_ours in (False, True):
+        pair = Pair(Stranger(), bounded=True)
+        if is_ours:
+            pair.server.trust()
+        pair.server.become(locator := Recorder())
+        pair.raw(box(_command=b"Double", number=b"1", word=b"x" * 60_000))
+        assert locator.numbers == [1]
 
 
 def test_the_clusters_own_links_go_on_reading_when_full() -> None:
@@ -453,14 +646,21 @@ def test_the_clusters_own_links_go_on_reading_when_full() -> None:
 
 
 def test_holds_add_up() -> None:
-    """Reading goes on when everybody who held it has released it."""
-    pair = Pair(Doubler())
+    """It goes on when everybody who held it has released it."""
+    locator = Recorder()
+    pair = Pair(locator)
     pair.server.hold()
+    pair.raw(doubles(0, 1))
     pair.server.hold()
     pair.server.release()
-    assert not pair.wire.server_transport.reading
+    pair.flush()
+    assert locator.numbers == []
     pair.server.release()
-    assert pair.wire.server_transport.reading
+    pair.flush()
+    assert locator.numbers == [0]
+    pair.server.release()
+    pair.flush()
+    assert locator.numbers == [0, 1]
 
 
 def test_hanging_up_sends_what_was_put() -> None:

@@ -204,7 +204,7 @@ class Connection:
             return
         self._held = Deferred()
         if isinstance(self._state, Up):
-            self._hold(self._state.link)
+            self._state.link.hold()
 
     def release(self) -> None:
         """Read again."""
@@ -212,14 +212,8 @@ class Connection:
         if held is None:
             return
         if isinstance(self._state, Up):
-            self._pulse.add(self._state.link)
             self._state.link.release()
         held.callback(None)
-
-    def _hold(self, link: Link) -> None:
-        # Unread, its signs of life do not reach us: it must not count as silent.
-        self._pulse.discard(link)
-        link.hold()
 
     # ---- its life ----
 
@@ -333,7 +327,7 @@ class Connection:
         self._ended_why = None
         self._no_deadline()
         if self._held is not None:
-            self._hold(link)
+            link.hold()
         if not self._came_up_before:
             self._came_up_before = True
             self._listener.logged_in(name)

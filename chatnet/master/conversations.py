@@ -72,12 +72,10 @@ class Door(Gate):
 
 
 def belong(link: Link, pulse: Pulse) -> None:
-    """The link is one within the cluster now: watched, and read from even while it is full."""
+    """The link is one within the cluster now: watched, and not bounded."""
     link.pulse = pulse
     pulse.add(link)
-    if link.full and not link.reads_when_full:
-        link.release()
-    link.reads_when_full = True
+    link.trust()
 
 
 def reached_host(link: Link) -> str:

@@ -15,6 +15,7 @@ from chatnet.errors import CannotStart
 from chatnet.master.links import Links
 from chatnet.master.settings import Settings
 from chatnet.outbox import Outboxes
+from chatnet.visitors import find_room
 from chatnet.world import World
 
 BACKLOG = 1024
@@ -44,7 +45,8 @@ def take_ground(settings: Settings, world: World) -> Ground:
 
     :raises CannotStart: it cannot be had.
     """
-    links = Links(Outboxes(world.reactor), world.reactor)
+    room = find_room(world.processes.raise_file_limit())
+    links = Links(Outboxes(world.reactor), world.reactor, room)
     host, port = settings.listen
     try:
         listening = world.reactor.listenTCP(port, links, backlog=BACKLOG, interface=host)

@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory
 
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
+from chatnet.visitors import ENOUGH, Room, Visitors
 
 CLOSE_SECONDS = 1.0
 """How long the other ends may take to let go, when the master hangs up."""
@@ -21,9 +22,10 @@ class Links(Factory):
 
     noisy = False
 
-    def __init__(self, outboxes: Outboxes, clock: IReactorTime) -> None:
+    def __init__(self, outboxes: Outboxes, clock: IReactorTime, room: Room = ENOUGH) -> None:
         self._outboxes = outboxes
         self._clock = clock
+        self._visitors = Visitors(clock, room)
         self._door: Callable[[], Locator] | None = None
         self._links: dict[Link, None] = {}
 
@@ -34,7 +36,8 @@ class Links(Factory):
     def buildProtocol(self, addr: Any) -> Link | None:
         if self._door is None:
             return None
-        link = Link(self._door(), self._outboxes, reads_when_full=False)
+        link = Link(self._door(), self._outboxes, visitors=self._visitors)
+        self._visitors.came(link, getattr(addr, "host", ""))
         self._links[link] = None
         link.when_lost().addCallback(lambda _: self._links.pop(link))
         return link

@@ -41,7 +41,7 @@ class Worker(Generic[L]):
     @property
     def takes_clients(self) -> bool:
         """Can clients be sent to it?"""
-        return not (self.leaving or self.draining or self.load.opening)
+        return not (self.leaving or self.draining or self.load.opening or self.load.full)
 
     @property
     def staying(self) -> int:

@@ -74,7 +74,6 @@ class MasterService(Service):
     def _started(self) -> None:
         super().startService()
         processes = self._world.processes
-        processes.raise_file_limit()
         if self._settings.spawned:
             processes.ignore_interrupts()
 

@@ -199,6 +199,11 @@ class FakeSession(Locator):
         cursor = self.cluster.at(seq)
         self.link.callRemote(Ping, seq=cursor.seq, check=cursor.check)
 
+    @Ping.responder
+    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
+        self._note("Ping")
+        return {}
+
     def _note(self, command: str, /, **arguments: Any) -> None:
         self.cluster.requests.append((command, arguments))
 

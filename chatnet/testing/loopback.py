@@ -23,6 +23,8 @@ FULL = 64 * 1024
 class LoopbackTransport:
     """One end's transport."""
 
+    bufferSize = FULL
+
     def __init__(self, host: IPv4Address, peer: IPv4Address) -> None:
         self._host, self._peer = host, peer
         self.waiting = bytearray()
@@ -36,7 +38,7 @@ class LoopbackTransport:
         """Queue ``data`` for the other end."""
         if self.lost is None and not self.disconnecting:
             self.waiting += data
-            if self._producer is not None and len(self.waiting) > FULL:
+            if self._producer is not None and len(self.waiting) > self.bufferSize:
                 self._paused = True
                 self._producer.pauseProducing()
 

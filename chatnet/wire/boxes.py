@@ -5,14 +5,18 @@ Twisted's own reader, a state machine upon another, each called for each string,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 Box = dict[bytes, bytes]
 
 MAX_BOX = 128 * 1024
 """A box of which the keys and values are longer together, in bytes, is not read."""
+MAX_STRANGERS_BOX = 4 * 1024
+"""Likewise, of who has not logged in or proven anything: it takes no more to do so."""
 MAX_KEY = 255
 """The longest key that AMP allows, in bytes."""
+MAX_KEYS = 32
+"""How many keys a box has at most: each costs us much more than its bytes."""
 
 
 class Malformed(Exception):
@@ -22,43 +26,59 @@ class Malformed(Exception):
 class Boxes:
     """Reads boxes from a stream that comes in pieces, cut anywhere.
 
-    What it keeps of a box that is not yet complete is never more than the bound.
+    What it keeps of a box that is not yet complete is never more than ``most`` bytes; to be changed at will,
+    for the boxes that follow.
     """
 
-    def __init__(self) -> None:
+    __slots__ = ("_box", "_keys", "_rest", "_room", "most")
+
+    def __init__(self, most: int = MAX_BOX) -> None:
+        self.most = most
         self._rest = b""
         self._box: Box = {}
-        self._room = MAX_BOX
+        self._room = self._keys = 0
 
-    def feed(self, piece: bytes) -> Iterator[Box]:
+    def feed(self, piece: bytes) -> Generator[Box, None, None]:
         """The boxes that ``piece`` completes, each read when it is asked for.
 
-        Who does not ask for all of them must feed no more.
+        What is not asked for is kept as it came, and read first the next time; before that, close the
+        generator or drop it.
 
         :raises Malformed: a key or a box is too long; whole boxes before it were given. Feed no more.
         """
-        stream = self._rest + piece if self._rest else piece
-        box, room = self._box, self._room
+        self._rest = self._rest + piece if self._rest else piece
+        return self._read()
+
+    def _read(self) -> Generator[Box, None, None]:
+        stream = self._rest
+        box, room, keys = self._box, self._room, self._keys
         at, end = 0, len(stream)
-        while at + 2 <= end:
-            size = stream[at] << 8 | stream[at + 1]
-            if not size:
-                yield box
-                box, room = {}, MAX_BOX
-                at += 2
-                continue
-            if size > MAX_KEY:
-                raise Malformed(f"a key is longer than {MAX_KEY} bytes: this is not AMP")
-            value = at + size + 4
-            if value > end:
-                break
-            stop = value + (stream[value - 2] << 8 | stream[value - 1])
-            size = stop - at - 4
-            if size > room:
-                raise Malformed(f"a box is larger than {MAX_BOX} bytes")
-            if stop > end:
-                break
-            box[stream[at + 2 : value - 2]] = stream[value:stop]
-            room -= size
-            at = stop
-        self._rest, self._box, self._room = stream[at:], box, room
+        try:
+            while at + 2 <= end:
+                size = stream[at] << 8 | stream[at + 1]
+                if not size:
+                    at += 2
+                    whole, box = box, {}
+                    yield whole
+                    continue
+                if size > MAX_KEY:
+                    raise Malformed(f"a key is longer than {MAX_KEY} bytes: this is not AMP")
+                value = at + size + 4
+                if value > end:
+                    break
+                stop = value + (stream[value - 2] << 8 | stream[value - 1])
+                size = stop - at - 4
+                if not box:
+                    room, keys = self.most, MAX_KEYS
+                if size > room:
+                    raise Malformed(f"a box is larger than {self.most} bytes")
+                if not keys:
+                    raise Malformed(f"a box has more than {MAX_KEYS} keys")
+                if stop > end:
+                    break
+                box[stream[at + 2 : value - 2]] = stream[value:stop]
+                room -= size
+                keys -= 1
+                at = stop
+        finally:
+            self._rest, self._box, self._room, self._keys = stream[at:], box, room, keys

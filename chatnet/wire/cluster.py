@@ -40,7 +40,7 @@ class Load(msgspec.Struct, frozen=True):
     """What a worker carries: sessions now; posts taken and deliveries made since its start; its cursor.
 
     ``moving`` are those of its sessions that were told to go to another worker. While it is ``opening`` its
-    store, or that is away, it takes no clients.
+    store, or that is away, it takes no clients; nor while it is ``full``.
     """
 
     sessions: int = 0
@@ -50,6 +50,7 @@ class Load(msgspec.Struct, frozen=True):
     poison: int = 0
     moving: int = 0
     opening: bool = False
+    full: bool = False
 
 
 class Register(Command):

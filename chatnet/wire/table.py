@@ -33,6 +33,10 @@ class Speaker(Enum):
     SERVER = "a worker, to its client"
 
 
+STRANGERS = frozenset({Speaker.STRANGER, Speaker.VISITOR})
+"""Those who have neither logged in nor proven anything."""
+
+
 class Rule(NamedTuple):
     """What holds of a command. The texts are those of docs/protocol.md."""
 

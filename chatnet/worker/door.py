@@ -39,6 +39,10 @@ class Door(Locator):
         self._token = token
         self._visitor = Visitor("")
 
+    @property
+    def is_idle(self) -> bool:
+        return self._deadline is not None
+
     def connected(self, link: Link) -> None:
         super().connected(link)
         self._wait()

@@ -15,6 +15,7 @@ from chatnet.errors import CannotStart
 from chatnet.link import Link
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
+from chatnet.visitors import Visitors, find_room
 from chatnet.worker.serving import Serving
 
 BACKLOG = 1024
@@ -24,22 +25,34 @@ SEND_BUFFER = 128 * 1024
 
 
 class Clients(Factory):
-    """Takes clients' connections while the worker is ``serving``, and knows the newest of its log.
+    """Takes clients' connections while the worker is ``serving`` and has room for their sessions.
 
     Otherwise closes them, and they ask the master again.
     """
 
     noisy = False
 
-    def __init__(self, outboxes: Outboxes, pulse: Pulse) -> None:
+    def __init__(self, outboxes: Outboxes, pulse: Pulse, visitors: Visitors) -> None:
         self._outboxes = outboxes
         self._pulse = pulse
+        self._visitors = visitors
         self.serving: Serving | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Link | None:
-        if self.serving is None or not self.serving.is_open:
+        if self.serving is None or not self.serving.is_open or self.is_full:
             return None
-        return Link(self.serving.door(), self._outboxes, self._pulse, reads_when_full=False)
+        link = Link(self.serving.door(), self._outboxes, self._pulse, self._visitors)
+        self._visitors.came(link, getattr(addr, "host", ""))
+        return link
+
+    def make_room(self, files: int) -> None:
+        """So many files may be open."""
+        self._visitors.room = find_room(files)
+
+    @property
+    def is_full(self) -> bool:
+        """Are there as many sessions as the limit of open files leaves room for?"""
+        return len(self._pulse) - self._visitors.strangers >= self._visitors.room.users
 
     def hang_up(self) -> list[Link]:
         """Take no more, and hang up on those there are."""

@@ -23,6 +23,7 @@ from chatnet.options import find_masters
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.start import Start
+from chatnet.visitors import Visitors
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.worker.logins import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, listen
@@ -116,7 +117,7 @@ class Worker(MultiService):
     def load(self) -> Load:
         match self._state:
             case Serving() as serving:
-                return serving.load()
+                return serving.load(self._clients.is_full)
         return Load(opening=True)
 
     def registered(self, link: Link, log_id: str, store: str) -> None:
@@ -227,7 +228,7 @@ class Worker(MultiService):
             host, number = self._options["listen"]
             numbers = self._options["ports"] or (number,)
             self._port = listen(self._world.reactor, self._clients, host, numbers)
-        self._world.processes.raise_file_limit()
+        self._clients.make_room(self._world.processes.raise_file_limit())
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()
         self._pool.start()
@@ -278,7 +279,8 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
 
     siblings = make_siblings(options, masters, world)
     opening = partial(open_store, world)
-    worker = Worker(options, Clients(outboxes, pulse), pulse, pool, siblings, world, serve, opening)
+    clients = Clients(outboxes, pulse, Visitors(reactor))
+    worker = Worker(options, clients, pulse, pool, siblings, world, serve, opening)
     worker.uplink = Uplink(
         masters,
         token,

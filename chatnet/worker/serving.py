@@ -64,8 +64,8 @@ class Serving:
         """Who speaks to a new connection."""
         return Door(self._sessions, self._logins, self._token)
 
-    def load(self) -> Load:
-        """What is carried now."""
+    def load(self, full: bool) -> Load:
+        """What is carried now; ``full``: there is no room for more sessions."""
         return Load(
             sessions=len(self._sessions.open),
             posts=self._sessions.posts,
@@ -74,6 +74,7 @@ class Serving:
             poison=self._sessions.poison,
             moving=self._shedding.moving,
             opening=self.store.is_away,
+            full=full,
         )
 
     def shed(self, count: int, soon: bool) -> None:

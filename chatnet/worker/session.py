@@ -330,8 +330,6 @@ class Session(Locator):
             self._turns.go_on()
 
     def ping(self) -> bytes:
-        if self._drafts is not None and self._drafts.holding:
-            self.link.silent = 0.0  # it is we who do not read
         cursor = None if self._listening is None else self._listening.cursor
         return PING if cursor is None else _ping_up_to(cursor)
 

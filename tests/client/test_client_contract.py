@@ -187,13 +187,16 @@ def test_much_input_is_read_no_faster_than_it_is_acknowledged(cluster: FakeClust
 
 
 def test_output_that_nobody_reads_stops_our_reading(cluster: FakeCluster, alice: Person) -> None:
-    """A slow reader of our output slows the worker down, and is not taken for a silent link."""
+    """A slow reader of our output slows the worker down; signs of life are given and taken meanwhile."""
     alice.type("CHAT")
     for _ in range(2):  # a full transport says so at each write, and only once that it has room
         alice.stdio.protocol.pauseProducing()
     cluster.say("bob", "one", "two")
-    alice.network.pass_time(200)
+    for _ in range(10):
+        alice.network.pass_time(20)
+        cluster.sessions[0].link.ping()
     assert alice.seen() == []
+    assert len(cluster.asked("Ping")) >= 10
     alice.stdio.protocol.resumeProducing()
     alice.network.settle()
     assert alice.seen() == ["bob: one", "bob: two"]

@@ -101,7 +101,7 @@ def test_the_largest_values_stay_with_their_client(cluster: Cluster) -> None:
     address = ("127.0.0.1", int(worker["address"].rpartition(":")[2]))
     room_left = 128 * 1024 - 65_535 - sum(map(len, ("_command", "List", "_ask", "1", "prefix", "after")))
     boxes = [
-        AmpBox(_command=b"Login", _ask=b"1", version=b"1", name=b"mallory", secret=b"s" * 32),
+        AmpBox(_command=b"Login", _ask=b"1", version=b"1", name=b"mallory", secret=b"s" * 32, new=b"1"),
         AmpBox(_command=b"List", _ask=b"2", prefix="İ".encode() * 32_767, after=b""),
         AmpBox(_command=b"List", _ask=b"3", prefix=b"p" * room_left, after=b"a" * 65_535),
         AmpBox(_command=b"List", _ask=b"4", prefix=b"mal", after=b""),

@@ -38,6 +38,7 @@ from chatnet.supervisor import Supervisor
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
+from chatnet.visitors import Visitors
 from chatnet.wire.cluster import (
     Kill,
     Load,
@@ -145,7 +146,7 @@ class Peer:
         self._master = master
         self.hears = Hears()
         self.link = Link(self.hears, master.outboxes, master.far_pulse)
-        self.server = Link(master.door(), master.outboxes, reads_when_full=False)
+        self.server = Link(master.door(), master.outboxes, visitors=master.visitors)
         self.wire = Loopback(self.link, self.server)
         master.peers.append(self)
 
@@ -197,6 +198,7 @@ class Master:
     def __init__(self, logs: Path, workers: int, replicas: int = 0) -> None:
         self.reactor = SpawningClock()
         self.outboxes = Outboxes(self.reactor)
+        self.visitors = Visitors(self.reactor)
         self.log = WholeLog()
         self.token = Token(b"t" * 32)
         self.pulse = Pulse(self.reactor, self.reactor.seconds, PULSE_TICK, PING_EVERY, PATIENCE)

@@ -13,6 +13,7 @@ from chatnet.auth import Role, Token
 from chatnet.dialer import Unregistered
 from chatnet.errors import BadRequest, NotAllowed, NoWorkers, StaleEpoch, WrongToken, WrongVersion
 from chatnet.gate import PROOF_SECONDS
+from chatnet.intake import MOST_BOXES
 from chatnet.testing.loopback import FULL
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.common import VERSION
@@ -126,16 +127,20 @@ def test_a_stranger_is_closed_after_ten_seconds(master: Master) -> None:
     assert worker.connected
 
 
-def test_a_stranger_that_does_not_read_is_not_read_from(master: Master) -> None:
-    """Its answers would fill our memory; a worker's link, once proven, is read whatever happens."""
+def test_a_stranger_that_does_not_read_is_not_obeyed(master: Master) -> None:
+    """Its answers would fill our memory; a worker's link, once proven, is obeyed whatever happens."""
     stranger, worker = Peer(master), master.worker("a")
     for peer in (stranger, worker):
         peer.wire.client_transport.pauseProducing()
         peer.server.outbox.put(b"." * (FULL + 1))
         master.settle()
         assert peer.server.full
+        for _ in range(2 * MOST_BOXES):
+            peer.link.callRemote(Locate, version=VERSION).addErrback(lambda _: None)
+            master.settle()
     assert not stranger.wire.server_transport.reading
     assert worker.wire.server_transport.reading
+    assert not worker.server.is_paused
 
 
 NEWCOMERS: list[tuple[Role, Any, dict[str, Any]]] = [

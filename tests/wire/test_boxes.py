@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from twisted.protocols import amp
 
-from chatnet.wire.boxes import MAX_BOX, MAX_KEY, Box, Boxes, Malformed
+from chatnet.wire.boxes import MAX_BOX, MAX_KEY, MAX_KEYS, Box, Boxes, Malformed
 
 Pairs = list[tuple[bytes, bytes]]
 
@@ -101,7 +101,7 @@ def test_a_box_is_as_large_as_its_bound_and_no_larger() -> None:
     assert read([framed([(b"a", bytes(half - 1)), (b"bb", bytes(half - 1))])]) == ([], True)
 
 
-@pytest.mark.parametrize("repeated", [b"", b"x" * 60_000], ids=["many small", "few large"])
+@pytest.mark.parametrize("repeated", [b"x" * 6_000, b"x" * 60_000], ids=["many small", "few large"])
 def test_a_box_that_never_ends_is_not_kept(repeated: bytes) -> None:
     """Even one key again and again counts, and a value is refused by its length, before it has come."""
     pair = framed([(b"k", repeated)])[:-2]
@@ -110,6 +110,30 @@ def test_a_box_that_never_ends_is_not_kept(repeated: bytes) -> None:
         assert not list(boxes.feed(pair))
     with pytest.raises(Malformed, match="larger than 131072 bytes"):
         list(boxes.feed(b"\x00\x01k\xff\xff"))
+
+
+def test_a_box_has_a_bounded_number_of_keys() -> None:
+    """Each costs more than its bytes; one that is repeated costs time, and counts as well."""
+    most = framed([(b"%d" % number, b"") for number in range(MAX_KEYS)])
+    found, malformed = read([most * 2])
+    assert (len(found), malformed) == (2, False)
+    for keys in ([b"%d" % number for number in range(MAX_KEYS + 1)], [b"k"] * (MAX_KEYS + 1)):
+        assert read([most, framed([(key, b"") for key in keys])]) == (found[:1], True)
+
+
+def test_what_is_not_asked_for_is_read_the_next_time() -> None:
+    """As it came, however much it is; and by the bound that holds then."""
+    boxes = Boxes(most=4)
+    small, large = framed([(b"a", b"b")]), framed([(b"a", b"b" * 10)])
+    begun = boxes.feed(small + small + large + small[:4])
+    assert next(begun) == {b"a": b"b"}
+    begun.close()
+    begun = boxes.feed(small[4:])
+    assert next(begun) == {b"a": b"b"}
+    boxes.most = 20
+    assert list(begun) == [{b"a": b"b" * 10}, {b"a": b"b"}]
+    with pytest.raises(Malformed, match="larger than 20 bytes"):
+        list(boxes.feed(framed([(b"a", b"b" * 20)])))
 
 
 def test_boxes_before_garbage_are_given() -> None:

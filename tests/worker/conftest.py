@@ -17,6 +17,7 @@ from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
+from chatnet.visitors import Visitors
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION, Ping
 from chatnet.worker.door import Door
@@ -93,7 +94,7 @@ class Client:
         self.hears = Hears()
         self.link = Link(self.hears, worker.outboxes)
         self.server = Link(
-            Door(worker.sessions, worker.logins, worker.token), worker.outboxes, worker.pulse, False
+            Door(worker.sessions, worker.logins, worker.token), worker.outboxes, worker.pulse, worker.visitors
         )
         self.wire = Loopback(self.link, self.server)
         self.keys = 0
@@ -171,6 +172,7 @@ class Worker:
         self.more = 0
         self.token = Token(b"t" * 32)
         self.outboxes = Outboxes(self.clock)
+        self.visitors = Visitors(self.clock)
         self.log = MemoryLog(clock=self.clock.seconds)
         self.threads = Threads()
         self.router = Router(self.outboxes)

@@ -87,7 +87,7 @@ def _ignored() -> Any:
         ("a" * 33, b"s" * 32, BadName, "is not a name"),
         ("alice\x00", b"s" * 32, BadName, "is not a name"),
         ("alice", b"short", BadSecret, "32 random bytes"),
-        ("alice", b"s" * 60_000, BadSecret, "32 random bytes"),
+        ("alice", b"s" * 3_000, BadSecret, "32 random bytes"),
     ],
 )
 def test_a_bad_name_or_secret_is_refused(
@@ -197,7 +197,7 @@ def test_a_ticket_resumes(worker: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda t: b"", lambda t: t[:-1], lambda t: t + b"x", lambda t: b"x" * 60_000]
+    "spoil", [lambda t: b"", lambda t: t[:-1], lambda t: t + b"x", lambda t: b"x" * 3_000]
 )
 def test_a_torn_or_forged_ticket_is_refused(worker: Any, spoil: Any) -> None:
     """In a sentence; the connection stays up for a login."""
@@ -286,7 +286,11 @@ MARKS = "\u0301\u0316" * 16_380
         (wire.Join, {"room": "#x" + MARKS, "key": b"k" * 16}, BadRoom),
         (wire.Leave, {"room": "x" + MARKS, "key": b"k" * 16}, BadRoom),
         (wire.Post, {"text": "#x" + MARKS, "key": b"k" * 16}, BadText),
-        (wire.Login, {"name": "x" + MARKS, "version": VERSION, "secret": b"s" * 32, "new": 1}, BadName),
+        (
+            wire.Login,
+            {"name": "x" + MARKS[:1500], "version": VERSION, "secret": b"s" * 32, "new": 1},
+            BadName,
+        ),
     ],
 )
 def test_lengths_are_looked_at_before_all_else(

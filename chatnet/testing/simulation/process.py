@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 INIT = 1
 """The process that gets the orphans."""
+FILES = 1024
+"""How many files a process may have open."""
 IO_FIRST = 0.5
 """How often a process that goes on after a stop looks at its connections before its timers."""
 
@@ -297,8 +299,8 @@ class SimProcesses:
     def exit(self, status: int) -> None:
         self._process.exit(status)
 
-    def raise_file_limit(self) -> None:
-        """There is none."""
+    def raise_file_limit(self) -> int:
+        return FILES
 
     def ignore_interrupts(self) -> None:
         self._process.ignores_interrupts = True

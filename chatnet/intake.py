@@ -1,0 +1,49 @@
+"""The boxes of a connection that came and are not obeyed yet, in order and within bounds. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from chatnet.wire.boxes import Box
+
+MOST_BOXES, MOST_BYTES = 64, 16 * 1024
+"""How much waits before no more is read: so many boxes, or bytes of memory, about."""
+KEY_COST = 64
+"""What a key and its value take of memory beside their own bytes."""
+
+
+class Intake:
+    """A queue of boxes. Iterating takes them out, the first first."""
+
+    __slots__ = ("_boxes", "_bytes")
+
+    def __init__(self) -> None:
+        self._boxes: deque[Box] = deque()
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Does so much wait that no more must be read?"""
+        return len(self._boxes) >= MOST_BOXES or self._bytes >= MOST_BYTES
+
+    def put(self, box: Box) -> None:
+        """``box`` waits behind the others."""
+        self._boxes.append(box)
+        self._bytes += _cost(box)
+
+    def __len__(self) -> int:
+        return len(self._boxes)
+
+    def __iter__(self) -> Intake:
+        return self
+
+    def __next__(self) -> Box:
+        if not self._boxes:
+            raise StopIteration
+        box = self._boxes.popleft()
+        self._bytes -= _cost(box)
+        return box
+
+
+def _cost(box: Box) -> int:
+    return sum(KEY_COST + len(key) + len(value) for key, value in box.items())

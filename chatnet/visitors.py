@@ -1,0 +1,136 @@
+"""Those who were accepted at one port, and are not of the cluster: strangers and users.
+
+They are bounded twice. Strangers, who have neither logged in nor proven anything, in number: beyond it the
+oldest idle one gives way, so that who needs but milliseconds to log in gets in under any flood. And all
+together in what is done for them in one turn of the reactor: who floods us makes us busy, but not hang.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from twisted.internet.interfaces import IReactorTime
+
+if TYPE_CHECKING:
+    from chatnet.link import Link
+
+A_TURN = 256
+"""How many boxes are obeyed in one turn of the reactor, for all visitors of a port together.
+
+One takes 20 to 60 µs: a turn takes about 10 ms at most, and whoever waits behind a flood, two or three turns.
+"""
+STRANGERS_SHARE, USERS_SHARE = 16, 64
+"""How many of them at most for one connection: of a stranger, of a user."""
+
+RESERVE = 64
+"""How many open files are never given to visitors.
+
+The listening port, the cluster's own links, SQLite's files, PostgreSQL's sockets, logs, children.
+"""
+MOST_STRANGERS = 2000
+"""How many strangers a port has at most, whatever the limit of open files."""
+
+
+class Room(NamedTuple):
+    """How many connections there is room for: of ``strangers``, those of ``one_address``, of ``users``."""
+
+    strangers: int = MOST_STRANGERS
+    one_address: int = MOST_STRANGERS // 2
+    users: int = 1 << 30
+
+
+ENOUGH = Room()
+
+
+def find_room(files: int) -> Room:
+    """The room that a limit of so many open files leaves."""
+    free = max(files - RESERVE, files // 4)
+    strangers = max(2, min(MOST_STRANGERS, free // 4))
+    return Room(strangers, strangers // 2, free - strangers)
+
+
+class Visitors:
+    """The visitors of one port. Each link tells when it is made, known and lost."""
+
+    def __init__(self, clock: IReactorTime, room: Room = ENOUGH) -> None:
+        self.room = room
+        self.left = A_TURN
+        self._clock = clock
+        self._scheduled = False
+        self._waiting: deque[Link] = deque()
+        self._strangers: dict[Link, str] = {}
+        self._addresses: dict[str, dict[Link, None]] = {}
+
+    # ---- strangers ----
+
+    @property
+    def strangers(self) -> int:
+        """How many there are."""
+        return len(self._strangers)
+
+    def came(self, link: Link, host: str) -> None:
+        """A stranger came from ``host``; the oldest one goes, of the same address or of all, if it must."""
+        address = network(host)
+        same = self._addresses.get(address, {})
+        if len(same) >= self.room.one_address:
+            self._send_away(_oldest(same))
+        elif len(self._strangers) >= self.room.strangers:
+            self._send_away(_oldest(self._strangers))
+        self._addresses.setdefault(address, {})[link] = None
+        self._strangers[link] = address
+
+    def known(self, link: Link) -> None:
+        """The link is not a stranger's now: it has logged in, proven who it is, or is gone."""
+        address = self._strangers.pop(link, None)
+        if address is not None:
+            same = self._addresses[address]
+            del same[link]
+            if not same:
+                del self._addresses[address]
+
+    def _send_away(self, link: Link) -> None:
+        self.known(link)  # now: it is lost in the reactor's next turn, and meanwhile more may come
+        link.abort()
+
+    # ---- turns of the reactor ----
+
+    def wait(self, link: Link) -> None:
+        """Have ``link`` go on in the next turn of the reactor, after those that wait already."""
+        self._waiting.append(link)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._clock.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        self._scheduled = False
+        self.left = A_TURN
+        waiting = self._waiting
+        share = max(1, A_TURN // len(waiting))
+        for _ in range(len(waiting)):
+            if not self.left:
+                break
+            # From the left, and to the right again if that was not all: in turns.
+            waiting.popleft().go_on(share)
+        if waiting:
+            self._schedule()
+
+
+def _oldest(links: dict[Link, str] | dict[Link, None]) -> Link:
+    """The first that does nothing; if all are at something, the first of all: it has had the most time."""
+    return next((link for link in links if link.locator.is_idle), next(iter(links)))
+
+
+def network(host: str) -> str:
+    """What counts as one address: of IPv6, 64 bits, for whoever has one of those has them all."""
+    if ":" not in host:
+        return host
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address) >> 64 << 64))

@@ -1,0 +1,151 @@
+"""Strangers and users of one port: how many there may be, and what is done for them in one turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from chatnet.visitors import A_TURN, MOST_STRANGERS, RESERVE, Room, Visitors, find_room, network
+
+
+class Someone:
+    """A connection with so much to do; ``is_idle`` unless it is just logging in."""
+
+    def __init__(self, visitors: Visitors, wants: int = 0) -> None:
+        self.visitors = visitors
+        self.wants = wants
+        self.done = 0
+        self.aborted = False
+        self.is_idle = True
+        self.locator = self
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def go_on(self, share: int) -> None:
+        """Do what there is to do, as a link does."""
+        done = min(share, self.wants - self.done, self.visitors.left)
+        self.done += done
+        self.visitors.left -= done
+        if self.done < self.wants:
+            self.visitors.wait(self)  # type: ignore[arg-type]
+
+
+class Turns(Clock):
+    """A reactor of which one turn is one call."""
+
+    def turn(self) -> None:
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call.func(*call.args)
+
+
+def came(visitors: Visitors, *hosts: str) -> list[Any]:
+    found: list[Any] = [Someone(visitors) for _ in hosts]
+    for link, host in zip(found, hosts, strict=True):
+        visitors.came(link, host)
+    return found
+
+
+def test_the_oldest_idle_stranger_gives_way() -> None:
+    """So who needs but milliseconds gets in, however many sit there; and who is logging in is left to it."""
+    visitors = Visitors(Clock(), Room(strangers=3, one_address=3, users=9))
+    first, second, third = came(visitors, "a", "b", "c")
+    first.is_idle = False
+    came(visitors, "d", "e")
+    assert (first.aborted, second.aborted, third.aborted) == (False, True, True)
+    assert visitors.strangers == 3
+
+
+def test_if_all_are_at_something_the_oldest_gives_way() -> None:
+    """It has had the most time; else an attacker who is busy would keep everybody out."""
+    visitors = Visitors(Clock(), Room(strangers=2, one_address=2, users=9))
+    links = came(visitors, "a", "b")
+    for link in links:
+        link.is_idle = False
+    came(visitors, "c")
+    assert [link.aborted for link in links] == [True, False]
+    assert visitors.strangers == 2
+
+
+def test_one_address_has_a_part_of_the_room() -> None:
+    """Its own oldest gives way to its newest, and nobody else's."""
+    visitors = Visitors(Clock(), Room(strangers=9, one_address=2, users=9))
+    other, first, second, third = came(visitors, "b", "a", "a", "a")
+    assert [link.aborted for link in (other, first, second, third)] == [False, True, False, False]
+
+
+def test_who_is_known_is_no_stranger() -> None:
+    """Nor who is gone: they make room, and their address is forgotten."""
+    visitors = Visitors(Clock(), Room(strangers=2, one_address=1, users=9))
+    for _ in range(10):
+        [link] = came(visitors, "a")
+        visitors.known(link)
+        visitors.known(link)
+        assert not link.aborted
+    assert visitors.strangers == 0
+    assert not visitors._addresses
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("::1", "::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("what:ever", "what:ever"),
+        ("", ""),
+    ],
+)
+def test_of_ipv6_half_an_address_counts(host: str, address: str) -> None:
+    """Whoever has one of those 64 bits has them all."""
+    assert network(host) == address
+
+
+@pytest.mark.parametrize("files", [16, 64, 256, 1024, 65_536, 1 << 62])
+def test_the_room_leaves_a_reserve(files: int) -> None:
+    """Whatever the limit of open files, something is left for the cluster itself, and for users."""
+    room = find_room(files)
+    assert 1 <= room.one_address <= room.strangers <= MOST_STRANGERS
+    assert room.users >= room.strangers
+    assert files - room.users - room.strangers >= min(RESERVE, files // 2)
+
+
+def test_one_turn_has_a_bound_for_all_together() -> None:
+    """However many want however much, and each gets its share: nobody waits for another to have done."""
+    clock = Turns()
+    visitors = Visitors(clock)
+    many: list[Any] = [Someone(visitors, 1000) for _ in range(200)]
+    for one in many:
+        visitors.wait(one)
+    newcomer: Any = Someone(visitors, 1)
+    before = 0
+    for turn in range(8):
+        if turn == 4:
+            visitors.wait(newcomer)
+        clock.turn()
+        done = sum(one.done for one in [*many, newcomer])
+        assert A_TURN // 2 < done - before <= A_TURN
+        before = done
+    assert newcomer.done == 1
+    assert max(one.done for one in many) - min(one.done for one in many) <= 2
+
+
+def test_more_than_there_are_turns_for_wait_for_the_next() -> None:
+    """Those that were not served in one turn are the first in the next."""
+    clock = Turns()
+    visitors = Visitors(clock)
+    many: list[Any] = [Someone(visitors, 2) for _ in range(A_TURN + 10)]
+    for one in many:
+        visitors.wait(one)
+    clock.turn()
+    assert [one.done for one in many] == [1] * A_TURN + [0] * 10
+    clock.turn()
+    assert [one.done for one in many[-10:]] == [1] * 10
+    while clock.calls:
+        clock.turn()
+    assert all(one.done == 2 for one in many)
