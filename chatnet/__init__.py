@@ -22,6 +22,7 @@ store/      the log and the lease; the window and the reader
 start       what becomes of a program's start, told to whoever waits for it
 supervisor  the processes that we start: when to start them again
 stdio       the streams that a process is started with
+output      how a program ends that has something to say, and cannot
 world       the reactor, chance, clocks, files, processes: everything outside the program
 master/     places clients on workers, starts and watches workers, serves the log
 worker/     holds sessions, routes posts to them

@@ -14,6 +14,7 @@ from twisted.python import usage
 
 from chatnet.addresses import Address, parse_masters
 from chatnet.errors import CannotStart
+from chatnet.output import shown
 from chatnet.start import TERMINAL
 from chatnet.wire.cluster import MOST_PROCESSES
 from chatnet.world import Files, World
@@ -35,6 +36,11 @@ class ProgramOptions(usage.Options):
     """
 
     program = ""
+
+    def opt_help(self) -> None:
+        """Display this help and exit."""
+        with shown(World.real()):
+            super().opt_help()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Options may stand behind what is no option.

@@ -307,13 +307,13 @@ class RealFiles:
 
     def create(self, path: Path, content: bytes) -> bool:
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        self._write_new(fresh, content, os.O_TRUNC)
         try:
+            self._write_new(fresh, content, os.O_TRUNC)
             os.link(fresh, path)
         except FileExistsError:
             return False
         finally:
-            fresh.unlink()
+            fresh.unlink(missing_ok=True)
         self._sync_directory(path.parent)
         return True
 

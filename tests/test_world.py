@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -83,3 +84,17 @@ def test_the_reactors_timers_go_by_a_clock_that_does_not_step() -> None:
         "reactor.callLater(0.01, reactor.stop); reactor.run()"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_a_file_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    """On a full disk its neighbours would find the half of it."""
+
+    class FullDisk(RealFiles):
+        @staticmethod
+        def _write_new(path: Path, content: bytes, flags: int) -> None:
+            path.write_bytes(content[:1])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        FullDisk().create(tmp_path / "file", b"content")
+    assert list(tmp_path.iterdir()) == []

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +22,7 @@ from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
 from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, as_sentence, find_masters, sort_out
-from chatnet.stdio import OutputLost
+from chatnet.output import shown
 from chatnet.world import World
 
 
@@ -73,8 +70,10 @@ class DrainOptions(CommandOptions):
         "Moves all sessions of a host to others and stops what runs there, so that it can be taken away."
     )
 
-    def parseArgs(self, host: str) -> None:  # type: ignore[override]
-        self["host"] = host
+    def parseArgs(self, *hosts: str) -> None:
+        if len(hosts) != 1:
+            raise usage.UsageError("drain takes one host, as chatnet status calls it: chatnet drain HOST.")
+        self["host"] = hosts[0]
 
 
 class MigrateOptions(usage.Options):
@@ -173,35 +172,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _migrate(options.subOptions, world)
         else:
             react(lambda _: Deferred.fromCoroutine(_attempt(command, options.subOptions, world)), ())
-
-
-@contextmanager
-def shown(world: World) -> Iterator[None]:
-    """What is said within is to be written: a program whose reader has gone ends, as all do, by SIGPIPE.
-
-    :raises SystemExit: it cannot be written, for another reason; that is said.
-    """
-    try:
-        try:
-            yield
-        finally:
-            _flush()
-    except BrokenPipeError:
-        world.processes.end_by(signal.SIGPIPE)
-    except OutputLost as lost:
-        world.stdio.error(f"Standard output cannot be written: {lost.strerror}.")
-        raise SystemExit(1) from lost
-
-
-def _flush() -> None:
-    """What was printed, and not said. What is not written now must not be tried again at the very end."""
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise error if isinstance(error, BrokenPipeError) else OutputLost(*error.args) from error
 
 
 def _migrate(options: Any, world: World) -> None:

@@ -24,6 +24,7 @@ class Shell:
 
     def __init__(self, cluster: Cluster) -> None:
         self._root = cluster.root
+        self.address = cluster.address
         where = f"--master {cluster.address}"
         name, _, mark = cluster.mark.partition("=")
         self.environ = {
@@ -95,7 +96,7 @@ def test_a_client_speaks_utf_8_in_every_locale(shell: Shell) -> None:
 def test_an_operator_s_command_ends_as_other_programs_do(shell: Shell) -> None:
     """By SIGPIPE when its reader has gone; else in one sentence. All alike, and without a traceback."""
     commands = ["$chatnet status", "$chatnet status --json", "$chatnet status --watch", "$chatnet --help"]
-    for command in commands:
+    for command in (*commands, "$client --help"):
         status, _, said = shell(f"{command} | true; exit ${{PIPESTATUS[0]}}")
         assert (status, said) == (128 + signal.SIGPIPE, ""), command
         status, _, said = shell(f"{command} > /dev/full")
@@ -113,6 +114,31 @@ def nowhere(tmp_path: Path) -> Iterator[Shell]:
     cluster.root.mkdir()
     yield Shell(cluster)
     cluster.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "sentence"),
+    [
+        ("mkdir -p $here; echo junk > $here/alice", "does not hold an identity"),
+        ("mkdir -p $here/alice", "Your identity cannot be kept at"),
+        ("mkdir -p $(dirname $here); touch $here", "Your identity cannot be kept at"),
+        ("rm -r $XDG_CONFIG_HOME; touch $XDG_CONFIG_HOME", "The client's files cannot be kept in"),
+        ("unset HOME XDG_CONFIG_HOME", "HOME is not set"),
+        ("client='twistd --logfile /nowhere/log -n chat-client'", "The log /nowhere/log cannot be written"),
+        ("client+=' --master a:b'", "--master: "),
+        ("client+=' --plian'", "chat-client: option --plian not recognized."),
+        ("client+=' bob'", "chat-client takes one name"),
+    ],
+)
+def test_a_client_that_cannot_start_says_why(nowhere: Shell, before: str, sentence: str) -> None:
+    """In one line on standard error, with status 1; what twistd's log has of it, nobody reads."""
+    where = f"$XDG_CONFIG_HOME/chatnet/identities/{nowhere.address.replace(':', '_')}"
+    status, shown, said = nowhere(
+        f"export PATH={BIN}:$PATH here={where}; mkdir -p $XDG_CONFIG_HOME; {before}; echo CHAT | $client alice"
+    )
+    assert (status, shown) == (1, "")
+    assert sentence in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

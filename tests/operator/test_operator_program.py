@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.operator.__main__ import main
+from chatnet.operator.__main__ import Options, main
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from chatnet.operator.__main__ import main
         ["status", "surplus"],
         ["--json"],
         ["status", "--watch", "--json"],
+        ["--watch", "status", "--json"],
+        ["--json", "stop"],
+        ["--master"],
+        ["drain"],
+        ["drain", "one", "--data", "x", "two"],
     ],
 )
 def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
@@ -43,6 +48,37 @@ def test_help_explains(typed: list[str], explained: list[str], capsys: pytest.Ca
     assert not ended.value.code
     shown = capsys.readouterr().out
     assert all(word in shown for word in explained)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["drain", "host", "--master", "a:1", "--data=d"],
+        ["drain", "--master", "a:1", "--data=d", "host"],
+        ["--master", "a:1", "drain", "--data=d", "host"],
+        ["--master", "a:1", "--data", "d", "drain", "host"],
+        ["--mast=a:1", "drain", "host", "--dat", "d"],
+        ["--master", "a:1", "--data=d", "drain", "--", "host"],
+    ],
+)
+def test_options_stand_before_or_behind_the_command(typed: list[str]) -> None:
+    """Nobody remembers which."""
+    options = Options()
+    options.parseOptions(typed)
+    found = options.subOptions
+    assert options.subCommand == "drain"
+    assert (found["master"], found["data"], found["host"]) == ("a:1", "d", "host")
+
+
+@pytest.mark.parametrize(
+    "typed", [["--help", "status"], ["status", "--help"], ["--help", "--json", "status"]]
+)
+def test_help_is_that_of_the_command(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever it stands."""
+    with pytest.raises(SystemExit) as ended:
+        main(typed)
+    assert not ended.value.code
+    assert "--watch" in capsys.readouterr().out
 
 
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:

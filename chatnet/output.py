@@ -1,0 +1,41 @@
+"""How a program ends that has something to say, and cannot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chatnet.stdio import OutputLost
+from chatnet.world import World
+
+
+@contextmanager
+def shown(world: World) -> Iterator[None]:
+    """What is said within is to be written: a program whose reader has gone ends, as all do, by SIGPIPE.
+
+    :raises SystemExit: it cannot be written, for another reason; that is said.
+    """
+    try:
+        try:
+            yield
+        finally:
+            _flush()
+    except BrokenPipeError:
+        world.processes.end_by(signal.SIGPIPE)
+    except OutputLost as lost:
+        world.stdio.error(f"Standard output cannot be written: {lost.strerror}.")
+        raise SystemExit(1) from lost
+
+
+def _flush() -> None:
+    """What was printed, and not said. What is not written now must not be tried again at the very end."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise error if isinstance(error, BrokenPipeError) else OutputLost(*error.args) from error
