@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Protocol, TextIO
 
 import apsw
 from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.stdio import RealStdio
@@ -88,7 +89,7 @@ class Files(Protocol):
         """
 
     def lock_holder(self, directory: Path) -> int | None:
-        """The pid of the process that holds the lock of ``directory``, if it can be told."""
+        """The pid of the process that holds the lock of ``directory``, and has it open, if it can be told."""
 
     def append_to(self, path: Path) -> int:
         """A file descriptor that appends to ``path``; the caller closes it."""
@@ -118,7 +119,7 @@ class Processes(Protocol):
     def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
         """Send a signal to a process if ``is_it()``, asked when its pid can pass to no other unnoticed.
 
-        False if it is gone, or another.
+        False if it is gone, or another; or not ours to end, which is logged.
         """
 
     def exit(self, status: int) -> None:
@@ -331,11 +332,15 @@ class RealFiles:
         return RealLock(descriptor)
 
     def lock_holder(self, directory: Path) -> int | None:
-        inode = os.stat(directory).st_ino
+        status = os.stat(directory)
         for line in Path("/proc/locks").read_text().splitlines():
             fields = line.split()
-            if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
-                return int(fields[4])
+            if fields[1] == "FLOCK" and fields[5].endswith(f":{status.st_ino}"):
+                pid = int(fields[4])
+                # Another file system may have that inode, too; and the device here is not that of ``stat``
+                # on some of them (btrfs, overlayfs).
+                if _has_open(pid, status):
+                    return pid
         return None
 
     def append_to(self, path: Path) -> int:
@@ -376,6 +381,19 @@ class RealFiles:
             os.close(descriptor)
 
 
+def _has_open(pid: int, status: os.stat_result) -> bool:
+    """Has the process ``pid`` this very file open? No, if one may not look."""
+    try:
+        descriptors = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return False
+    for descriptor in descriptors:
+        with suppress(OSError):  # it was closed meanwhile
+            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), status):
+                return True
+    return False
+
+
 RARELY = (50_000, 2, 2)
 """When a settled process looks for garbage, as ``gc.set_threshold`` has it (Python's own: 700, 10, 10).
 
@@ -387,6 +405,8 @@ later it comes.
 
 class RealProcesses:
     """The processes of this machine."""
+
+    _log = Logger()
 
     def own_pid(self) -> int:
         return os.getpid()
@@ -404,16 +424,22 @@ class RealProcesses:
     def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
         try:
             descriptor = os.pidfd_open(pid)
-        except OSError:
+            try:
+                if not is_it():
+                    return False
+                signal.pidfd_send_signal(descriptor, number)
+            finally:
+                os.close(descriptor)
+        except (ProcessLookupError, OverflowError):
             return False
-        try:
-            if not is_it():
-                return False
-            signal.pidfd_send_signal(descriptor, number)
-        except ProcessLookupError:
+        except OSError as error:
+            self._log.error(
+                "Process {pid} cannot be sent signal {number} ({why})",
+                pid=pid,
+                number=number,
+                why=error.strerror,
+            )
             return False
-        finally:
-            os.close(descriptor)
         return True
 
     def exit(self, status: int) -> None:

@@ -63,6 +63,31 @@ def test_a_process_is_known_by_its_pid_and_when_it_was_started() -> None:
     assert not processes.send(child.pid, signal.SIGKILL, lambda: True)
 
 
+NOT_OURS = """
+import os, sys
+from twisted.logger import globalLogPublisher, formatEvent
+from chatnet.world import RealProcesses
+globalLogPublisher.addObserver(lambda event: print(formatEvent(event)))
+if os.geteuid() == 0:
+    os.setuid(65534)
+print(RealProcesses().send(1, 0, lambda: True))
+"""
+
+
+def test_a_process_that_is_not_ours_is_not_signalled_and_that_is_said() -> None:
+    """In one line: whoever wanted it ended has to do it by hand."""
+    done = subprocess.run([sys.executable, "-c", NOT_OURS], check=True, timeout=30, capture_output=True)
+    assert done.stdout == b"Process 1 cannot be sent signal 0 (Operation not permitted)\nFalse\n"
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 2**31, 2**63 - 1])
+def test_what_is_no_pid_is_nobodys(pid: int) -> None:
+    """It may come from another process: it is neither a failure of ours, nor another process's."""
+    processes = RealProcesses()
+    assert processes.started(pid) is None
+    assert not processes.send(pid, 0, lambda: True)
+
+
 @pytest.mark.parametrize("first", ["stop_soon(reactor)", "reactor.stop()"])
 def test_a_process_that_is_told_twice_to_stop_stops(first: str) -> None:
     """By a signal and by its primary say, in one turn of the reactor: nothing is logged of that."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -20,8 +21,8 @@ from chatnet.world import World
 
 BACKLOG = 1024
 """How many connections may wait to be accepted: all clients come back at once."""
-GROUND_SECONDS, GROUND_ATTEMPTS = 0.02, 3_000
-"""How often who takes over tries to get the port of who had it, and how many times at most."""
+GROUND_SECONDS, PATIENT_ATTEMPTS = 0.02, 100
+"""How often who takes over tries to get the port of who had it, and how many times before it says so."""
 
 _log = Logger()
 
@@ -61,15 +62,18 @@ def take_ground(settings: Settings, world: World) -> Ground:
 async def find_ground(settings: Settings, world: World, given_up: Callable[[], bool]) -> Ground:
     """Likewise, but wait for it: the kernel may still be clearing up after who had it before.
 
-    :raises CannotStart: it cannot be had for a minute, or until ``given_up()``.
+    Or a stranger has it. Then there is no end to it: whoever takes over next would wait as well, until no
+    master is left.
+
+    :raises CannotStart: it could not be had until ``given_up()``.
     """
-    for attempt in range(GROUND_ATTEMPTS):
+    for attempt in count():
         try:
             return take_ground(settings, world)
         except CannotStart as error:
-            if given_up() or attempt == GROUND_ATTEMPTS - 1:
+            if given_up():
                 raise
-            if attempt == GROUND_ATTEMPTS // 30:
+            if attempt == PATIENT_ATTEMPTS:
                 _log.critical("{sentence} Trying on", sentence=error)
         await deferLater(world.reactor, GROUND_SECONDS)
     raise AssertionError("not reached")

@@ -217,6 +217,8 @@ class Replica(ReconnectingClientFactory):
         holder = await self._store.holder()
         if not self.continueTrying or self._dialing or self._link is not None:
             return
+        if holder != self._holder:
+            self._unheard = self._alone = 0  # it says that it lives, though it does not listen yet
         self._holder = holder
         where = self._where(holder)
         if where is None:
@@ -258,17 +260,19 @@ class Replica(ReconnectingClientFactory):
 
     async def _fence_and_wait(self, holder: Holder) -> None:
         # As it stands now: of a shared store, another may have taken it since we last looked.
-        if await self._store.holder() is not None:
-            self._fence(holder)
+        now = await self._store.holder()
+        if now is not None and now.pid == holder.pid:
+            self._fence(now)
         self.retry()
 
     def _fence(self, holder: Holder) -> None:
-        """End a primary that hangs, and still holds the lease."""
+        """End a primary that hangs, and still holds the lease; nobody who has not said that it does."""
+        if not holder.started:
+            self._say(f"The primary (pid {holder.pid}) hangs, and has not said who it is: end it by hand")
+            return
 
         def is_it() -> bool:
-            if not self._store.is_held_by(holder):
-                return False
-            return not holder.started or self._processes.started(holder.pid) == holder.started
+            return self._store.is_held_by(holder) and self._processes.started(holder.pid) == holder.started
 
         if self._processes.send(holder.pid, signal.SIGKILL, is_it):
             self._logger.warn("The primary (pid {pid}) hangs; it is killed", pid=holder.pid)

@@ -201,7 +201,7 @@ class EmbeddedMaster(MasterService):
             try:
                 ground = self._begin()
             except BaseException:
-                self.store.lease.release()
+                self.store.let_go()
                 raise
         self._started()
         if ground is not None:
@@ -215,6 +215,8 @@ class EmbeddedMaster(MasterService):
         try:
             self._world.files.make_directory(data / "log")
             is_ours = not self._settings.spawned and self.store.lease.take()
+            if is_ours:
+                self.store.taken(claim(identify(self._settings, self._world), ""))
             if not (is_ours or self._settings.spawned or self.store.lease.holder()):
                 self._refuse_another_machines()
             refuse_moved(self._world.files, data)

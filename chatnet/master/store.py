@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from twisted.internet.task import deferLater
+import msgspec
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -28,6 +29,9 @@ from chatnet.store.window import Window
 from chatnet.wire.replica import State
 from chatnet.world import FileStatus, World
 
+BEAT_SECONDS = 5.0
+"""How often who has the lease of an embedded store looks whether its text says so; and, while it does not
+listen yet, says that it lives."""
 RETRY_SECONDS = 1.0
 """How often a database that is away, or a disk that is full, is tried at the start."""
 
@@ -125,23 +129,56 @@ class EmbeddedStore:
         self._world = world
         self._waits = waits
         self.lease = FlockLease(world.files, data)
+        self._me: Holder | None = None
+        self._said_unwritten = False
+        self._beating = LoopingCall(self._beat)
+        self._beating.clock = world.reactor
 
     async def open(self) -> None:
         """It is there."""
 
     async def take(self, me: Holder) -> bool:
         try:
-            return self.lease.take()
+            taken = self.lease.take()
         except OSError as error:
             self._log.warn("Cannot look for the lease at {path} ({why})", path=self._data, why=error.strerror)
             return False
+        if taken:
+            self.taken(me)
+        return taken
+
+    def taken(self, me: Holder) -> None:
+        """The lease is ours: say so at once, before the store is opened; and again, if that is lost.
+
+        Who has not said so cannot be ended, if it hangs. Until it is published where we listen, say again and
+        again that we live: who waits for its port, or for room on the disk, does not hang.
+        """
+        published = self.lease.published()
+        self._me = msgspec.structs.replace(me, address="", epoch=0 if published is None else published.epoch)
+        # A loop fails only on a bug of ours: then it is better heard than dead silently.
+        self._beating.start(BEAT_SECONDS).addErrback(
+            lambda why: self._log.failure("It is not said any more that this master lives", why)
+        )
+
+    def _beat(self) -> None:
+        me = self._me
+        if me is None:
+            return
+        if not me.address:
+            self._me = me = msgspec.structs.replace(me, beat=me.beat + 1)
+        if self.lease.published() != me and self._is_ours(me):
+            self._publish(me)
+
+    def _is_ours(self, me: Holder) -> bool:
+        """Do we hold it still? A directory on a network may forget who does."""
+        holder = self._holder()
+        return holder is not None and holder.pid == me.pid
 
     async def holder(self) -> Holder | None:
         return self._holder()
 
     def is_held_by(self, holder: Holder) -> bool:
-        now = self._holder()
-        return now is not None and now.pid == holder.pid
+        return holder.is_same(self._holder())
 
     def watch(self, free: Callable[[], None]) -> None:
         """The loss of the primary's link shows it."""
@@ -199,17 +236,32 @@ class EmbeddedStore:
             raise CannotStart(f"{self._data} was replaced by another one; this master waits no more.")
 
     async def publish(self, me: Holder) -> None:
+        self._me = me
+        self._publish(me)
+
+    def _publish(self, me: Holder) -> None:
         try:
             self.lease.publish(me)
         except OSError as error:
             # Only its text is missing: the lease itself is held.
-            self._log.warn("Cannot write who holds the lease ({why})", why=error)
+            if not self._said_unwritten:
+                self._log.warn("Cannot write who holds the lease ({why})", why=error)
+            self._said_unwritten = True
 
     async def release(self) -> None:
-        self.lease.release()
+        self.let_go()
 
     async def close(self) -> None:
+        self.let_go()
+
+    def let_go(self) -> None:
+        """It is not held any more; harmless if it was not."""
+        self._end()
         self.lease.release()
+
+    def _end(self) -> None:
+        if self._beating.running:
+            self._beating.stop()
 
     def _holder(self) -> Holder | None:
         try:

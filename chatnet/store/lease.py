@@ -15,14 +15,16 @@ from chatnet.world import Files, Lock
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who holds a lease. ``started`` is in clock ticks since the machine came up, as the kernel has it: a
-    process that got the pid of a dead one has another. ``host`` is where it runs. Only the pid can be told of
-    one that has not published itself."""
+    process that got the pid of a dead one has another. ``host`` is where it runs. Until it listens it has no
+    ``address``, ``epoch`` is that of the last holder, and ``beat`` rises for as long as it lives. Of one that
+    has not published itself only the pid can be told: it is never killed."""
 
     pid: int
     address: str = ""
     started: int = 0
     epoch: int = 0
     host: str = ""
+    beat: int = 0
 
     def is_same(self, other: Holder | None) -> bool:
         """Are they the same process, whatever they say of themselves?"""

@@ -264,6 +264,25 @@ async def test_without_a_replica_nobody_steps_down(masters: Masters) -> None:
     assert await masters.ask("status")
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_master_says_that_it_has_the_lease_before_it_opens_the_store(masters: Masters) -> None:
+    """Who it is, so that it can be ended if it hangs; where, once it listens. The last epoch stays known."""
+    lease = FlockLease(RealFiles(), masters.data)
+    for epoch in (0, 1):
+        masters.start()
+        before = lease.holder()
+        assert before is not None
+        assert (before.pid, before.address, before.epoch) == (os.getpid(), "", epoch)
+        assert before.started == RealProcesses().started(os.getpid())
+        await masters.stdio.up
+        after = lease.holder()
+        assert after is not None
+        assert after.is_same(before)
+        assert (after.address, after.epoch) == (masters.address, epoch + 1)
+        await masters.stop()
+        masters.stdio.said, masters.stdio.up = [], Deferred()
+
+
 def test_a_port_in_use_is_said_and_the_lease_let_go(masters: Masters) -> None:
     """With another port the same directory can be used at once."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

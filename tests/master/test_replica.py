@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
@@ -17,7 +18,9 @@ from chatnet.auth import Role, Token
 from chatnet.errors import NotAllowed, StaleEpoch
 from chatnet.gate import PROOF_SECONDS, Gate
 from chatnet.link import Link, Locator
-from chatnet.master.replica import LONGEST_DELAY, Inheritance, Replica
+from chatnet.master.conversations import PATIENCE
+from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica
+from chatnet.master.store import BEAT_SECONDS
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.store.lease import Holder
@@ -54,18 +57,39 @@ class SharedStore:
     async def holder(self) -> Holder | None:
         return self.names
 
+    def is_held_by(self, holder: Holder) -> bool:
+        return holder.is_same(self.names)
+
     def watch(self, free: Callable[[], None]) -> None:
         """Nobody lets it go."""
+
+
+class Processes:
+    """Those of this host, by pid: when they were started. Who was killed is kept."""
+
+    def __init__(self) -> None:
+        self.living = {11: 1}
+        self.killed: list[int] = []
+
+    def started(self, pid: int) -> int | None:
+        return self.living.get(pid)
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        if pid not in self.living or not is_it():
+            return False
+        self.killed.append(pid)
+        return True
 
 
 class Stage:
     """A replica that was started, and the connections that it makes."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Holder | None = ALPHA) -> None:
         self.reactor = MemoryReactorClock()  # type: ignore[no-untyped-call]
         self.won: list[Inheritance] = []
         self.stopped: list[None] = []
-        self.store = SharedStore(ALPHA)
+        self.processes = Processes()
+        self.store = SharedStore(names)
         self.outboxes = Outboxes(self.reactor)
         self.replica = Replica(
             me=lambda: ME,
@@ -75,7 +99,7 @@ class Stage:
             usual=lambda state: Address("127.0.0.1", 64480),
             outboxes=self.outboxes,
             pulse=Pulse(self.reactor, self.reactor.seconds, 0.25, 1.0, 3.0),
-            processes=None,  # type: ignore[arg-type]  nobody is fenced
+            processes=self.processes,  # type: ignore[arg-type]  what a replica asks of them
             reactor=self.reactor,
             monotonic=self.reactor.seconds,
             chance=random.Random(1),
@@ -114,6 +138,20 @@ class Stage:
         if self.wire.client_transport.lost is not None:
             self.lose(self.wire)
         return self.wire
+
+    def refuse(self) -> None:
+        """Nobody listens where it looks."""
+        factory = self.reactor.tcpClients.pop()[2]
+        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+
+    def wait(self, seconds: int, each_second: Callable[[], None]) -> None:
+        """Nobody listens anywhere for so long."""
+        for _ in range(seconds):
+            each_second()
+            for _ in range(20):
+                if self.reactor.tcpClients:
+                    self.refuse()
+                self.reactor.advance(0.05)
 
     def settle(self) -> None:
         self.reactor.advance(0)
@@ -247,3 +285,58 @@ def test_a_stranger_that_talks_on_and_proves_nothing_is_left() -> None:
         stage.server.ping()
         stage.settle()
     assert stage.wire.client_transport.lost is not None
+
+
+OPENING = Holder(11, "", 1, 4, "here", beat=1)
+
+
+@pytest.fixture
+def opening() -> Stage:
+    """The lease of an embedded store is held by one that does not listen yet."""
+    stage = Stage(OPENING)
+    stage.store.is_shared = False
+    return stage
+
+
+def test_who_neither_listens_nor_says_that_it_lives_is_killed(opening: Stage) -> None:
+    """It hangs while it opens the store, which takes moments: half a minute after it was last heard of."""
+    opening.wait(OPENING_SECONDS - 1, lambda: None)
+    assert not opening.processes.killed
+    opening.wait(2, lambda: None)
+    assert opening.processes.killed[:1] == [11]
+
+
+def test_who_waits_for_its_port_is_not_killed(opening: Stage) -> None:
+    """A stranger has it, and does not even listen: the holder says on that it lives."""
+    beats = iter(range(1000))
+
+    def beat() -> None:
+        if (number := next(beats)) % round(BEAT_SECONDS) == 0:
+            opening.store.names = Holder(11, "", 1, 4, "here", beat=number)
+
+    opening.wait(3 * OPENING_SECONDS, beat)
+    assert not opening.processes.killed
+
+
+@pytest.mark.parametrize(
+    "names", [Holder(11), Holder(11, "", 2, 4, "here")], ids=["unpublished", "another process"]
+)
+def test_nobody_is_killed_who_has_not_said_that_it_is_the_holder(opening: Stage, names: Holder) -> None:
+    """Nor who has the pid of one that has."""
+    opening.store.names = names
+    opening.wait(2 * OPENING_SECONDS, lambda: None)
+    assert not opening.processes.killed
+
+
+@pytest.mark.parametrize(("names", "killed"), [(replace(ALPHA, host="here"), [11]), (Holder(11), [])])
+def test_a_primary_that_falls_silent_is_killed_if_it_has_said_who_it_is(
+    names: Holder, killed: list[int]
+) -> None:
+    """After three seconds, in which nothing came from it."""
+    stage = Stage(names)
+    stage.store.is_shared = False
+    stage.asked()
+    stage.answer(Primary())
+    stage.replica._link.silent = PATIENCE  # type: ignore[union-attr]
+    stage.lose(stage.wire)
+    assert stage.processes.killed == killed

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.world import RealFiles
 
@@ -74,3 +76,59 @@ def test_its_holder_is_known_by_what_it_published(tmp_path: Path) -> None:
     assert a_lease(tmp_path).holder() == Holder(os.getpid())
     lease.release()
     assert a_lease(tmp_path).holder() is None
+
+
+PASSED_ON = """
+import fcntl, os, sys
+directory = os.open(sys.argv[1], os.O_RDONLY)
+if not (child := os.fork()):
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    os.close(directory)
+    print(os.getpid(), flush=True)
+    sys.stdin.read()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_who_does_not_have_the_directory_open_is_not_its_holder(tmp_path: Path) -> None:
+    """The kernel lists locks by inode, and each file system has its own: such a process may be anybody."""
+    command, pipe = [sys.executable, "-c", PASSED_ON, str(tmp_path)], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as held:
+        assert held.stdout is not None
+        pid = held.stdout.readline().strip().decode()
+        inode = tmp_path.stat().st_ino
+        listed = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        assert [pid] == [line[4] for line in listed if line[1] == "FLOCK" and line[5].endswith(f":{inode}")]
+        assert RealFiles().lock_holder(tmp_path) is None
+        held.communicate(b"")
+
+
+TWINS = """
+set -e
+mkdir -p ours theirs; mount -t tmpfs none ours; mount -t tmpfs none theirs
+mkdir ours/data theirs/data
+test "$(stat -c %i ours/data)" = "$(stat -c %i theirs/data)"
+exec "$0" -c "$1"
+"""
+LOOK = """
+import fcntl, os, subprocess, sys
+from pathlib import Path
+from chatnet.world import RealFiles
+theirs = subprocess.Popen(
+    [sys.executable, "-c", "import fcntl, os; d = os.open('theirs/data', os.O_RDONLY); "
+     "fcntl.flock(d, fcntl.LOCK_EX); print(flush=True); input()"], stdin=-1, stdout=-1)
+theirs.stdout.readline()
+print(RealFiles().lock_holder(Path("ours/data")), RealFiles().lock_holder(Path("theirs/data")) == theirs.pid)
+ours = RealFiles().lock(Path("ours/data"))
+print(RealFiles().lock_holder(Path("ours/data")) == os.getpid())
+theirs.communicate(b"\\n")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_the_same_inode_of_another_file_system_is_another_directory(tmp_path: Path) -> None:
+    """Whoever has locked that is left alone, and the real holder is found beside it."""
+    command = ["unshare", "--mount", "sh", "-c", TWINS, sys.executable, LOOK]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["None", "True", "True"]

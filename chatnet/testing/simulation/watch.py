@@ -38,6 +38,8 @@ class WatchedDisk(Disk):
         super().write(path, content)
         if path.name == "lease":
             holder = msgspec.json.decode(content, type=Holder)
+            if not holder.address:
+                return  # it commands nobody yet
             name = self._host.processes[holder.pid].name
             self._keep_event(EpochBegun(time=self._now.now, client=name, epoch=holder.epoch))
 
