@@ -19,6 +19,7 @@ dialer      who dials such a link: what it understands until it is registered, a
 outbox      what is to be sent on a connection, flushed once per reactor turn
 lanes       work of which only so much is done at a time, in turn
 store/      the log and the lease; the window and the reader
+rights      the data directory and the token are one user's alone
 start       what becomes of a program's start, told to whoever waits for it
 supervisor  the processes that we start: when to start them again
 stdio       the streams that a process is started with

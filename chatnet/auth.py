@@ -14,6 +14,7 @@ from typing import Literal, TypeGuard, get_args
 import msgspec
 
 from chatnet.errors import BadTicket, CannotStart
+from chatnet.rights import secure_token
 from chatnet.world import Files
 
 TOKEN_BYTES = 32
@@ -65,7 +66,9 @@ def make_token(files: Files, path: Path, fresh: bytes) -> Token:
     """The token in ``path``; made of ``fresh`` by the first master that comes.
 
     :raises OSError: it cannot be read or made.
+    :raises CannotStart: it holds none, or others may read it.
     """
+    secure_token(files, path)
     try:
         text = files.read(path)
     except FileNotFoundError:
@@ -77,12 +80,13 @@ def make_token(files: Files, path: Path, fresh: bytes) -> Token:
 def find_token(files: Files, environ: Mapping[str, str], option: str | None, data: Path) -> Token:
     """The token that a worker or operator was given: by option, environment, or the data directory.
 
-    :raises CannotStart: none was, or it cannot be read; the sentence says where to get it.
+    :raises CannotStart: none was, or it cannot be read, or others may; the sentence says what to do.
     """
     if option is None and environ.get("CHATNET_TOKEN"):
         return _parse_token(environ["CHATNET_TOKEN"].encode(), "CHATNET_TOKEN")
     path = Path(option) if option is not None else data / "cluster.token"
     try:
+        secure_token(files, path)
         return _parse_token(files.read(path), str(path))
     except OSError as error:
         raise CannotStart(

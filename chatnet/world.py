@@ -61,8 +61,17 @@ class FileStatus(NamedTuple):
 class Files(Protocol):
     """One host's disk. Errors are :class:`OSError`."""
 
-    def status(self, path: Path) -> FileStatus | None:
-        """What is at ``path``, links followed; None if nothing is."""
+    def user(self) -> int:
+        """The number of the user whose rights this process has."""
+
+    def status(self, path: Path, follow: bool = True) -> FileStatus | None:
+        """What is at ``path``, links followed unless told; None if nothing is."""
+
+    def children(self, directory: Path) -> list[Path]:
+        """What is in it."""
+
+    def protect(self, path: Path, mode: int) -> None:
+        """Set who may use it, as ``chmod`` does."""
 
     def is_read_only(self, directory: Path) -> bool:
         """Does the file system of ``directory`` take no writes?"""
@@ -127,6 +136,9 @@ class Processes(Protocol):
 
     def end_by(self, number: int) -> None:
         """End this process as a signal does of itself, so that who waits for it sees that."""
+
+    def keep_private(self) -> None:
+        """From now on, what this process and its children make is for its user alone."""
 
     def raise_file_limit(self) -> int:
         """As many open files as the system lets this process have; how many."""
@@ -273,14 +285,23 @@ class RealLock:
 class RealFiles:
     """The disk of this machine."""
 
-    def status(self, path: Path) -> FileStatus | None:
+    def user(self) -> int:
+        return os.geteuid()
+
+    def status(self, path: Path, follow: bool = True) -> FileStatus | None:
         try:
-            found = os.stat(path)
+            found = os.stat(path, follow_symlinks=follow)
         except FileNotFoundError:
             return None
         return FileStatus(
             found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_uid, found.st_mode
         )
+
+    def children(self, directory: Path) -> list[Path]:
+        return sorted(directory.iterdir())
+
+    def protect(self, path: Path, mode: int) -> None:
+        os.chmod(path, mode)
 
     def is_read_only(self, directory: Path) -> bool:
         try:
@@ -451,6 +472,9 @@ class RealProcesses:
     def end_by(self, number: int) -> None:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
+
+    def keep_private(self) -> None:
+        os.umask(0o077)
 
     def raise_file_limit(self) -> int:
         import resource

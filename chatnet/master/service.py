@@ -30,6 +30,7 @@ from chatnet.master.wiring import (
     stand_by,
 )
 from chatnet.options import find_masters
+from chatnet.rights import secure_data
 from chatnet.start import Start
 from chatnet.store.lease import Holder
 from chatnet.store.moved import refuse_moved
@@ -44,6 +45,7 @@ def build(options: Any, world: World) -> MasterService:
 
     :raises CannotStart: what names the master is no address, or what names the store no URL.
     """
+    world.processes.keep_private()
     settings = Settings.of(options, world.environ, find_masters(None, world)[0].port)
     if settings.store:
         return SharedMaster(options, settings, world)
@@ -213,6 +215,7 @@ class EmbeddedMaster(MasterService):
         """The token; and the port if the lease is free, and nobody may have used them a moment ago."""
         data = self._settings.data
         try:
+            secure_data(self._world.files, data)
             self._world.files.make_directory(data / "log")
             is_ours = not self._settings.spawned and self.store.lease.take()
             if is_ours:
@@ -259,6 +262,7 @@ class SharedMaster(MasterService):
     async def _begin(self) -> None:
         settings, world = self._settings, self._world
         try:
+            secure_data(world.files, settings.data)
             world.files.make_directory(settings.data / "log")
         except OSError as error:
             raise CannotStart(f"Cannot use {error.filename} ({error.strerror}).") from error

@@ -263,6 +263,7 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
 
     :raises CannotStart: there is no token, or what names the master is no address.
     """
+    world.processes.keep_private()
     token = find_token(world.files, world.environ, options["token-file"], world.directory / options["data"])
     masters = find_masters(options["master"], world)
     reactor, monotonic = world.reactor, world.monotonic

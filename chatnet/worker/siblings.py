@@ -10,6 +10,8 @@ from typing import Any
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
+from chatnet.errors import CannotStart
+from chatnet.rights import secure_data
 from chatnet.supervisor import Supervisor, twistd
 from chatnet.world import Files, Processes, World
 
@@ -28,6 +30,7 @@ class Siblings:
     def keep(self, count: int) -> None:
         """Keep ``count`` children running from now on; those that are too many are stopped."""
         try:
+            secure_data(self._files, self._logs.parent)
             self._files.make_directory(self._logs)
         except OSError as error:
             self._log.critical(
@@ -35,6 +38,9 @@ class Siblings:
                 logs=self._logs,
                 why=error.strerror,
             )
+            return
+        except CannotStart as cannot:
+            self._log.critical("No worker can be started here: {why}", why=cannot)
             return
         self._supervisor.keep(count)
         while self._supervisor.count > count:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,42 @@ def test_it_returns_when_the_primary_commands(new_cluster: Callable[..., Cluster
     with socket.create_connection(("127.0.0.1", cluster.port), timeout=5):
         pass
     assert cluster.status()["epoch"] == 1
+
+
+@pytest.fixture
+def careless() -> Iterator[None]:
+    """A umask that lets everybody read."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("careless")
+@pytest.mark.parametrize("store", ["", "postgresql"])
+def test_what_a_cluster_makes_is_private(new_cluster: Callable[..., Cluster], store: str) -> None:
+    """A directory made by ``mkdir`` is closed before anything is in it, so is all that is made, or found."""
+    cluster = new_cluster()
+    (cluster.data / "log").mkdir(parents=True)
+    (cluster.data / "cluster.token").write_text("ab" * 32)
+    environ = {"CHATNET_STORE": f"postgresql://nobody@127.0.0.1:{free_port()}/none"} if store else {}
+    status, output = start(cluster, **environ)
+    assert status == 0, output
+    if not store:
+        cluster.workers(3)
+    made = [cluster.data, *cluster.data.rglob("*"), cluster.root / "chat-master.log"]
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+    assert "was open to others" in (cluster.root / "chat-master.log").read_text()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("whose", ["", "cluster.token"])
+def test_what_is_somebody_elses_is_refused(new_cluster: Callable[..., Cluster], whose: str) -> None:
+    """He may read it at any time, and has chosen what stands there."""
+    cluster = new_cluster()
+    cluster.data.mkdir(parents=True, mode=0o700)
+    (cluster.data / "cluster.token").write_text("ab" * 32)
+    os.chown(cluster.data / whose, 12345, 12345)
+    status, output = start(cluster)
+    assert status == 1
+    assert f"{cluster.data / whose} belongs to another user (number 12345; this process runs as 0)" in output
+    nothing_is_left(cluster)

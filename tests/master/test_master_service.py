@@ -71,6 +71,9 @@ class Processes:
     def exit(self, status: int) -> None:
         self._reactor.callLater(0, self.exited.callback, status)
 
+    def keep_private(self) -> None:
+        """Not of the tests' own process."""
+
     def raise_file_limit(self) -> int:
         return 1024
 

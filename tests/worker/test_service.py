@@ -28,7 +28,7 @@ from chatnet.testing.loopback import Loopback
 from chatnet.worker.port import BACKLOG, SEND_BUFFER, _limit_send_buffer
 from chatnet.worker.service import Worker, build
 from chatnet.worker.tap import Options
-from chatnet.world import World
+from chatnet.world import FileStatus, World
 
 
 class Pool:
@@ -78,6 +78,12 @@ class Files:
             raise self.refusal
         self.made.append(path)
 
+    def user(self) -> int:
+        return 1000
+
+    def status(self, path: Path, follow: bool = True) -> FileStatus | None:
+        return FileStatus(0, 1, 65, 0, 1000, 0o100600) if path == self.path else None
+
     def append_to(self, path: Path) -> int:
         return 9
 
@@ -114,6 +120,9 @@ class Processes:
 
     def started(self, pid: int) -> int:
         return 4242
+
+    def keep_private(self) -> None:
+        """Not of the tests' own process."""
 
     def raise_file_limit(self) -> int:
         self.calls.append("raise")

@@ -89,8 +89,8 @@ class Disk:
     """The disk of the host ``name``.
 
     ``room`` is how many more bytes it takes, None for any number; ``sync_seconds`` is how long the threads
-    that use it wait for it; ``is_read_only`` refuses every change. ``writes`` and ``syncs``
-    count what databases did.
+    that use it wait for it; ``owners`` are those of files that are not ours; ``is_read_only`` refuses every
+    change. ``writes`` and ``syncs`` count what databases did.
     """
 
     def __init__(self, simulation: Simulation, name: str) -> None:
@@ -103,6 +103,8 @@ class Disk:
         self.writes = self.syncs = 0
         self.images: dict[str, Image] = {}
         self.locks: dict[Path, SimProcess] = {}
+        self.owners: dict[Path, int] = {}
+        self._modes: dict[Path, int] = {}
         self._files: dict[Path, bytes] = {}
         self._directories: dict[Path, None] = {Path("/"): None}
 
@@ -173,13 +175,25 @@ class Disk:
         """A database's is that of its real file; small files and directories are told apart by their path."""
         if (real := Path(self.real(path))).exists():
             found = os.stat(real)
-            size, written, mode = found.st_size, found.st_mtime_ns, 0o100600
-            return FileStatus(found.st_dev, found.st_ino, size, written, OWNER, mode)
-        if path in self._files:
-            return FileStatus(0, hash(path), len(self._files[path]), 0, OWNER, 0o100600)
-        if path in self._directories:
-            return FileStatus(0, hash(path), 0, 0, OWNER, 0o40700)
-        return None
+            identity, size, written, mode = found.st_ino, found.st_size, found.st_mtime_ns, 0o100600
+        elif path in self._files:
+            identity, size, written, mode = hash(path), len(self._files[path]), 0, 0o100600
+        elif path in self._directories:
+            identity, size, written, mode = hash(path), 0, 0, 0o40700
+        else:
+            return None
+        return FileStatus(
+            0, identity, size, written, self.owners.get(path, OWNER), self._modes.get(path, mode)
+        )
+
+    def children(self, directory: Path) -> list[Path]:
+        """The small files and directories in ``directory``."""
+        return [path for path in (*self._files, *self._directories) if path.parent == directory != path]
+
+    def protect(self, path: Path, mode: int) -> None:
+        """Set its rights."""
+        self._may_change(path)
+        self._modes[path] = mode | (0o40000 if path in self._directories else 0o100000)
 
     # ---- databases ----
 

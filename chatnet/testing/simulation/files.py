@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from chatnet.testing.simulation.disk import OWNER
 from chatnet.testing.simulation.vfs import SimVFS
 from chatnet.world import FileStatus
 
@@ -41,8 +42,17 @@ class SimFiles:
         self._connections: list[apsw.Connection] = []
         self._vfs: SimVFS | None = None
 
-    def status(self, path: Path) -> FileStatus | None:
+    def user(self) -> int:
+        return OWNER
+
+    def status(self, path: Path, follow: bool = True) -> FileStatus | None:
         return self._disk.status(self._absolute(path))
+
+    def children(self, directory: Path) -> list[Path]:
+        return self._disk.children(self._absolute(directory))
+
+    def protect(self, path: Path, mode: int) -> None:
+        self._disk.protect(self._absolute(path), mode)
 
     def is_read_only(self, directory: Path) -> bool:
         return self._disk.is_read_only

@@ -299,6 +299,9 @@ class SimProcesses:
     def exit(self, status: int) -> None:
         self._process.exit(status)
 
+    def keep_private(self) -> None:
+        """It is so."""
+
     def raise_file_limit(self) -> int:
         return FILES
 

@@ -1,0 +1,138 @@
+"""The data directory and the token are this user's alone: what is open to others is mended, or refused.
+
+Who may read them may post in everybody's name; who may lock the directory keeps every master from leading;
+who made it may have put a token of his choice there.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+from twisted.logger import Logger
+
+from chatnet.errors import CannotStart
+from chatnet.world import Files, FileStatus
+
+PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
+_OTHERS = 0o077
+_ROOT = 0
+_SHOWN = 3
+_NAMES = ("log", "log.sqlite*", "cluster.token", "lease", "moved", "rescued-*.sqlite", ".*")
+"""What chatnet makes in its directory."""
+
+_log = Logger()
+
+
+def secure_data(files: Files, data: Path) -> None:
+    """Have the directory ``data``, if it is there, and what is chatnet's in it, be this user's alone.
+
+    :raises CannotStart: it is somebody else's, or cannot be made private.
+    :raises OSError: it cannot be looked at.
+    """
+    for path in (data, *data.parents):
+        _refuse_strange_link(files, path)
+    directory = files.status(data)
+    if directory is None:
+        return
+    if directory.mode & _OTHERS and directory.owner == files.user():
+        _refuse_others_things(files, data)
+    mended = [path for path in (data, *_ours_in(files, data)) if _secure(files, path)]
+    if mended:
+        _log.warn(
+            "{data} was open to others ({names}); it is private now. If you do not trust all who use this "
+            "machine, change the token, and have users change their secrets",
+            data=data,
+            names=", ".join(path.name for path in mended[:_SHOWN]) + (", …" if mended[_SHOWN:] else ""),
+        )
+
+
+def secure_token(files: Files, path: Path) -> None:
+    """Before it is read: have the token at ``path`` be readable by nobody for whom it is not meant.
+
+    One of root's, for a group, is as good as one of ours; and root reads the token of any user.
+
+    :raises CannotStart: others may read it, or may have written it.
+    :raises OSError: it cannot be looked at.
+    """
+    found = files.status(path)
+    if found is None:
+        return
+    if found.owner == files.user():
+        if _secure(files, path):
+            _log.warn("{path} was open to others; it is private now", path=path)
+    elif _ROOT not in (found.owner, files.user()):
+        raise _strange(files, path, found)
+    elif found.mode & 0o027:
+        raise CannotStart(f"{path} is open to others (mode {_mode(found)}): chmod 600, or 640 for a group.")
+
+
+def _ours_in(files: Files, data: Path) -> Iterator[Path]:
+    for path in files.children(data):
+        _refuse_strange_link(files, path)
+        found = files.status(path, follow=False)
+        # What a link of ours leads to may be the system's, and is as we want it.
+        if found is not None and _is_ours(path) and not stat.S_ISLNK(found.mode):
+            yield path
+            if stat.S_ISDIR(found.mode):
+                yield from files.children(path)
+
+
+def _is_ours(path: Path) -> bool:
+    return any(fnmatch(path.name, name) for name in _NAMES)
+
+
+def _refuse_others_things(files: Files, data: Path) -> None:
+    """Somebody's home, or /tmp, is not for us to close.
+
+    :raises CannotStart: it is not chatnet's alone.
+    """
+    for path in files.children(data):
+        if not _is_ours(path):
+            raise CannotStart(
+                f"{data} is open to others, and holds what is not chatnet's ({path.name}): make it private "
+                "by chmod 700, or choose a directory of its own by --data."
+            )
+
+
+def _secure(files: Files, path: Path) -> bool:
+    """Was it open to others, and is private now?"""
+    found = files.status(path)
+    if found is None:
+        return False  # it has just gone
+    if found.owner != files.user():
+        raise _strange(files, path, found)
+    if not found.mode & _OTHERS:
+        return False
+    try:
+        files.protect(path, PRIVATE_DIRECTORY if stat.S_ISDIR(found.mode) else PRIVATE_FILE)
+        why = ""
+    except OSError as error:
+        why = f" ({error.strerror})"
+    now = files.status(path)
+    if now is not None and now.mode & _OTHERS:
+        raise CannotStart(
+            f"{path} is open to others (mode {_mode(found)}), and cannot be made private{why}: chmod it, or "
+            "choose another place."
+        )
+    return True
+
+
+def _refuse_strange_link(files: Files, path: Path) -> None:
+    """:raises CannotStart: somebody else may have it lead elsewhere at any time."""
+    found = files.status(path, follow=False)
+    if found is not None and stat.S_ISLNK(found.mode) and found.owner not in (_ROOT, files.user()):
+        raise _strange(files, path, found)
+
+
+def _strange(files: Files, path: Path, found: FileStatus) -> CannotStart:
+    return CannotStart(
+        f"{path} belongs to another user (number {found.owner}; this process runs as {files.user()}): give "
+        "it to the user who runs chatnet, by chown, or choose another place."
+    )
+
+
+def _mode(found: FileStatus) -> str:
+    return f"{stat.S_IMODE(found.mode):04o}"
