@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import apsw
 import msgspec
 
 from chatnet.auth import TOKEN_BYTES
@@ -237,10 +236,8 @@ def _laptops(simulation: Simulation, count: int) -> list[Host]:
 
 def read_log(disk: Disk, path: Path = STORE) -> list[Entry]:
     """The log that is kept in SQLite on ``disk``."""
-    # Nothing may be written that the simulated disk does not know of, not even by a recovery.
-    connection = apsw.Connection(disk.real(path), flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-excl")
+    connection = disk.look_into(path)
     try:
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         rows = connection.execute("SELECT seq, time, kind, user, room, text, key FROM entry ORDER BY seq")
         return [msgspec.convert(row, Entry) for row in rows]
     finally:

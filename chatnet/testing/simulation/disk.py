@@ -8,6 +8,8 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import apsw
+
 from chatnet.world import FileStatus
 
 if TYPE_CHECKING:
@@ -198,7 +200,9 @@ class Disk:
     # ---- databases ----
 
     def remove(self, path: Path) -> None:
-        """Somebody removes a database; who has it open goes on with it, and nobody else finds it."""
+        """Somebody removes a file; who has a database open goes on with it, and nobody else finds it."""
+        if self._files.pop(path, None) is not None:
+            return
         Path(self.real(path)).unlink(missing_ok=True)
         self.images.pop(self.real(path), None)
 
@@ -208,6 +212,30 @@ class Disk:
         if real.exists() and not new.exists():
             real.rename(new)
             self.images[str(new)] = self.images.pop(str(real))
+
+    def backup(self, path: Path) -> bytes:
+        """A copy of a database, as SQLite makes it."""
+        connection = self.look_into(path)
+        try:
+            return bytes(connection.serialize("main"))
+        finally:
+            connection.close()
+
+    def restore(self, path: Path, content: bytes) -> None:
+        """Put such a copy in the place of a database, which no process uses now."""
+        for end in ("", "-wal", "-shm"):
+            self.remove(path.with_name(path.name + end))
+        image = self.images[self.real(path)] = Image()
+        image.write(0, content)
+        image.sync()
+        Path(self.real(path)).write_bytes(content)
+
+    def look_into(self, path: Path) -> apsw.Connection:
+        """A database, from outside of the simulation."""
+        # Nothing may be written that this disk does not know of, not even by a recovery.
+        connection = apsw.Connection(self.real(path), flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-excl")
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        return connection
 
     def real(self, path: Path) -> str:
         """Where the database ``path`` of this disk really is."""

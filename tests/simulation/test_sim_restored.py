@@ -1,0 +1,161 @@
+"""A store is put back to an earlier backup: whoever had read what is gone is told, and all have the rest."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from mutants.planting import Put, planted
+from populated import Place
+
+from chatnet.client.service import PING_EVERY
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry
+from chatnet.errors import CursorAhead
+from chatnet.master import log_server
+from chatnet.store import Log
+from chatnet.store.verifying import cursor_at
+from chatnet.testing import history
+from chatnet.testing.simulation import Simulation
+from chatnet.testing.simulation.clusters import STORE, read_log
+from chatnet.testing.simulation.workload import Person
+from chatnet.worker import session
+
+PEOPLE = 8
+PUT_BACK = "The log was put back"
+LONG = 1_000.0
+
+
+class Restored:
+    """A place where all follow all, and whose store is put back to a backup while some of them are away.
+
+    In the end ``head`` is the backup's, ``ahead`` is who had read more, and ``log`` is what there is.
+    """
+
+    def __init__(self, seed: int, simulation: Simulation) -> None:
+        self._simulation, self._chance = simulation, random.Random(seed)
+        self._place = Place(simulation)
+        self.head, self.ahead, self.log = 0, list[str](), list[Entry]()
+        self.people = self._place.people[:PEOPLE]
+        for person in self.people:
+            for other in self.people:
+                self._have(person.join, other.name)
+            self._have(person.chat)
+        self._wait_for(self.people)
+
+    def run(self) -> None:
+        """All of it."""
+        self._talk(self.people, 10)
+        early, *late = away = self._chance.sample(self.people, 3)
+        self._have(early.hang_up, LONG)  # having read no further than the backup
+        self._power_off()
+        backup, self.head = self._place.alpha.disk.backup(STORE), len(self._log())
+        self._power_on()
+        self._talk([person for person in self.people if person is not early], 10)
+        for person in late:
+            self._have(person.hang_up, LONG)
+        self._power_off()
+        self.ahead = [person.name for person in self.people if not self._has_read_at_most(self.head, person)]
+        self._place.alpha.disk.restore(STORE, backup)
+        self._power_on()
+        # By the time that those who are away come back, others have taken the seqs of what is gone, or not.
+        self._talk([person for person in self.people if person not in away], self._chance.choice((1, 15, 40)))
+        for person in away:
+            if person.user is not None:
+                self._have(person.user.read_on)
+        self._talk(self.people, 3)
+        self._power_off()
+        self.log = self._log()
+
+    def complaints(self) -> Iterator[str]:
+        """Who was told without a reason, or not told, or missed something."""
+        events = self._place.history
+        for name in [person.name for person in self.people]:
+            told = [event for event in events if isinstance(event, history.Told) and event.user == name]
+            times = sum(event.sentence.startswith(PUT_BACK) for event in told)
+            if times != (name in self.ahead):
+                yield f"{name} was told {times} times that the log was put back"
+            yield from self._missed(name)
+
+    def _missed(self, name: str) -> Iterator[str]:
+        begun, given = 0, dict[int, Entry]()
+        for event in self._place.history:
+            if isinstance(event, history.ChatBegun) and event.user == name:
+                begun, given = event.cursor, {}
+            elif isinstance(event, history.Took) and event.user == name:
+                given[event.entry.seq] = event.entry
+        posts = {entry.seq: entry for entry in self.log if entry.kind == "post" and entry.seq > begun}
+        if given != posts:
+            yield f"{name}, from {begun} on, was given {sorted(given)} of {sorted(posts)}, or other ones"
+
+    @staticmethod
+    def _has_read_at_most(seq: int, person: Person) -> bool:
+        return person.user is None or (person.user.cursor or 0) <= seq
+
+    def _talk(self, people: Sequence[Person], posts: int) -> None:
+        for number in range(posts):
+            self._have(self._chance.choice(people).post, f"{number}")
+            self._simulation.run(self._chance.uniform(0.0, 0.3))
+        self._wait_for(people)
+
+    def _have(self, does: Callable[..., None], *arguments: object) -> None:
+        """Have a person do something, in the process of their client."""
+        self._simulation.schedule(self._simulation.now, self._place.users, does, arguments)
+        self._simulation.run(0.01)
+
+    def _wait_for(self, people: Sequence[Person]) -> None:
+        """All is answered, and has been read."""
+        self._until(lambda: all(person.is_settled for person in people))
+        newest = max(entry.seq for entry in self._log() if entry.kind in ("post", "register"))
+        self._until(lambda: all(person.has_read(newest) for person in people))
+
+    def _until(self, condition: Callable[[], bool]) -> None:
+        self._simulation.run_while(lambda: not condition(), 60)
+
+    def _log(self) -> list[Entry]:
+        return read_log(self._place.alpha.disk)
+
+    def _power_off(self) -> None:
+        self._place.alpha.power_off()
+        self._simulation.run(1)
+
+    def _power_on(self) -> None:
+        self._place.alpha.power_on()
+        self._place.alpha.start("chat-master")
+        self._simulation.run(2 * PING_EVERY)  # by then everybody has noticed that the machine was gone
+
+
+def the_check_is_not_looked_at(put: Put) -> None:
+    """A cursor is good if the log goes so far, whatever stands there."""
+
+    async def verify(log: Log, cursor: Cursor) -> None:
+        if await cursor_at(log, cursor.seq) is None:
+            raise CursorAhead.of(cursor=cursor.seq)
+
+    put(session, "verify", verify)
+    put(log_server, "verify", verify)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whoever_had_read_what_is_gone_is_told(seed: int) -> None:
+    """Present or away, and however much was said meanwhile; and nobody else is. All have all the rest."""
+    with Simulation(seed) as simulation:
+        restored = Restored(seed, simulation)
+        restored.run()
+        assert 0 < len(restored.ahead) < PEOPLE
+        assert list(restored.complaints()) == []
+        assert not simulation.verdict(), simulation.failures[0]
+
+
+def test_that_can_fail() -> None:
+    """Without a look at the check, those who come late miss posts, and nobody tells them."""
+    complaints: list[str] = []
+    with planted(the_check_is_not_looked_at):
+        for seed in range(3):
+            with Simulation(seed) as simulation:
+                restored = Restored(seed, simulation)
+                restored.run()
+                complaints += restored.complaints()
+    assert any("was told 0 times" in complaint for complaint in complaints)
+    assert any("was given" in complaint for complaint in complaints)
