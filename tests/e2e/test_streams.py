@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -119,9 +120,6 @@ def nowhere(tmp_path: Path) -> Iterator[Shell]:
 @pytest.mark.parametrize(
     ("before", "sentence"),
     [
-        ("mkdir -p $here; echo junk > $here/alice", "does not hold an identity"),
-        ("mkdir -p $here/alice", "Your identity cannot be kept at"),
-        ("mkdir -p $(dirname $here); touch $here", "Your identity cannot be kept at"),
         ("rm -r $XDG_CONFIG_HOME; touch $XDG_CONFIG_HOME", "The client's files cannot be kept in"),
         ("unset HOME XDG_CONFIG_HOME", "HOME is not set"),
         ("client='twistd --logfile /nowhere/log -n chat-client'", "The log /nowhere/log cannot be written"),
@@ -132,9 +130,30 @@ def nowhere(tmp_path: Path) -> Iterator[Shell]:
 )
 def test_a_client_that_cannot_start_says_why(nowhere: Shell, before: str, sentence: str) -> None:
     """In one line on standard error, with status 1; what twistd's log has of it, nobody reads."""
-    where = f"$XDG_CONFIG_HOME/chatnet/identities/{nowhere.address.replace(':', '_')}"
     status, shown, said = nowhere(
-        f"export PATH={BIN}:$PATH here={where}; mkdir -p $XDG_CONFIG_HOME; {before}; echo CHAT | $client alice"
+        f"export PATH={BIN}:$PATH; mkdir -p $XDG_CONFIG_HOME; {before}; echo CHAT | $client alice"
+    )
+    assert (status, shown) == (1, "")
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "sentence"),
+    [
+        ("mkdir -p $here; echo junk > $here/alice", "does not hold an identity"),
+        ("mkdir -p $here/alice", "Your identity cannot be kept at"),
+        ("mkdir -p $(dirname $here); touch $here", "Your identity cannot be kept at"),
+    ],
+)
+def test_a_client_without_an_identity_says_why(
+    shell: Shell, tmp_path: Path, before: str, sentence: str
+) -> None:
+    """Likewise, once it is known of which cluster it would be."""
+    log_id = json.loads(shell("$chatnet status --json")[1])["log"]
+    where = f"{tmp_path}/chatnet/identities/{log_id}"
+    status, shown, said = shell(
+        f"export XDG_CONFIG_HOME={tmp_path}; here={where}; {before}; echo CHAT | $client alice"
     )
     assert (status, shown) == (1, "")
     assert sentence in said
