@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import signal
@@ -150,8 +149,9 @@ def test_a_client_without_an_identity_says_why(
     shell: Shell, tmp_path: Path, before: str, sentence: str
 ) -> None:
     """Likewise, once it is known of which cluster it would be."""
-    log_id = json.loads(shell("$chatnet status --json")[1])["log"]
-    where = f"{tmp_path}/chatnet/identities/{log_id}"
+    assert shell("$client bob < /dev/null")[0] == 0
+    (of_bob,) = (Path(shell.environ["XDG_CONFIG_HOME"]) / "chatnet" / "identities").iterdir()
+    where = tmp_path / "chatnet" / "identities" / of_bob.name
     status, shown, said = shell(
         f"export XDG_CONFIG_HOME={tmp_path}; here={where}; {before}; echo CHAT | $client alice"
     )
