@@ -64,17 +64,25 @@ def places(user: str, text: str) -> tuple[str, ...]:
 
 
 class Memberships:
-    """One user's stays in rooms, kept in step by the entries of the log."""
+    """One user's stays in rooms, kept in step by the entries of the log.
 
-    __slots__ = ("_stays",)
+    ``registered`` is the seq since which the name is theirs; 0: it is nobody's.
+    """
 
-    def __init__(self, intervals: Iterable[Interval] = ()) -> None:
+    __slots__ = ("_stays", "registered")
+
+    def __init__(self, intervals: Iterable[Interval] = (), registered: int = 0) -> None:
+        self.registered = registered
         self._stays: dict[str, list[Interval]] = {}
         for interval in intervals:
             self._stays.setdefault(interval.room, []).append(interval)
 
     def apply(self, entry: Entry) -> bool:
-        """Take one ``join`` or ``leave`` of this user; True if it changed who they are following now."""
+        """Take an entry of this user's; True if it changed who they are following now."""
+        if entry.kind == "register":
+            self.registered = entry.seq
+        if entry.kind not in ("join", "leave"):
+            return False
         stays = self._stays.setdefault(entry.room, [])
         open_now = bool(stays) and stays[-1].left is None
         if entry.kind == "join" and not open_now:
@@ -108,8 +116,13 @@ class Memberships:
 
 
 def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
-    """Does ``user`` hear what is said at ``place`` at ``seq``?"""
-    return place == user or place == "@" + user or memberships.covers(place, seq)
+    """Does ``user`` hear what is said at ``place`` at ``seq``?
+
+    Who is mentioned before the name was theirs is somebody else, or nobody.
+    """
+    if place == "@" + user:
+        return 0 < memberships.registered < seq
+    return place == user or memberships.covers(place, seq)
 
 
 def visible(post: Entry, user: str, memberships: Memberships) -> bool:

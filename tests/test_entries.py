@@ -27,14 +27,17 @@ def test_every_place_can_be_listened_at(user: str, text: str) -> None:
 
 
 def test_a_post_is_seen_by_author_mentioned_and_members() -> None:
-    """The three ways to see a post, and no fourth."""
+    """The three ways to see a post, and no fourth; who is mentioned has the name by then."""
     members = Memberships()
     members.apply(step(3, "join", "alice"))
-    everybody = Memberships()
+    everybody = Memberships(registered=1)
     assert visible(post("alice", "hi"), "alice", everybody)
     assert visible(post("alice", "hi @bob"), "bob", everybody)
     assert visible(post("alice", "hi"), "reader", members)
     assert not visible(post("alice", "hi @bob"), "carol", everybody)
+    before = Memberships(registered=11)
+    assert not visible(post("alice", "hi @bob"), "bob", before)
+    assert not visible(post("alice", "hi @bob"), "bob", Memberships())
     topical = Memberships()
     topical.apply(step(3, "join", "#python"))
     assert visible(post("alice", "on #Python"), "reader", topical)

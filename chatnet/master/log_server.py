@@ -16,8 +16,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.lanes import Lane, Visitor
 from chatnet.link import Link, Locator
-from chatnet.store import PAGE_BYTES, Log, Outcome
-from chatnet.store.pages import part_of
+from chatnet.store import PAGE_BYTES, Log, Outcome, Position
 from chatnet.store.reader import Reader
 from chatnet.store.verifying import cursor_at, verify
 from chatnet.store.window import Window
@@ -148,10 +147,10 @@ class LogServer(Locator):
         return {"cursor": await self._read(self._logins, self._store.cursor_at, seq)}
 
     @ReadSnapshot.responder
-    async def read_snapshot(self, user: str, after: int, upto: int, skip: int) -> dict[str, Any]:
-        return {
-            "snapshot": part_of(await self._read(self._logins, self._store.snapshot, user, after, upto), skip)
-        }
+    async def read_snapshot(
+        self, user: str, after: int, upto: int, behind: Position | None
+    ) -> dict[str, Any]:
+        return {"snapshot": await self._read(self._logins, self._store.snapshot, user, after, upto, behind)}
 
     @ReadAccount.responder
     async def read_account(self, user: str) -> dict[str, Any]:

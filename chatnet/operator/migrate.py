@@ -37,7 +37,10 @@ _RESTORE = "restore a backup of it, and copy that into an empty database"
 _ENTRY = 'seq, time, kind, "user", room, text, key'
 _DERIVED = {
     "membership": ('"user", "left", room, joined', "SELECT user, left, room, joined FROM membership"),
-    "account": ('"user", credential, secret_seq', "SELECT user, credential, secret_seq FROM account"),
+    "account": (
+        '"user", credential, secret_seq, registered',
+        "SELECT user, credential, secret_seq, registered FROM account",
+    ),
     "room": ("name", "SELECT name FROM room"),
     "refusal": (
         '"user", key, kind, room, code',

@@ -51,21 +51,29 @@ Outcome = int | Refused
 
 
 class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A user's credential (see :mod:`chatnet.auth`), and the seq of the entry that set it."""
+    """A user's credential (see :mod:`chatnet.auth`), and the seqs of what set it and made them."""
 
     credential: str
     secret_seq: int
+    registered: int
+
+
+Position = tuple[int, str]
+"""Where a page of a snapshot ends: behind which stay, by where it ended and its room."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A user's memberships as they stood at seq ``at``; what follows starts right behind it.
+    """A page of a user's memberships as they stood at seq ``at``; what follows starts right behind it.
 
-    ``secret_seq`` is that of the newest credential, whatever ``at`` is. 0: there is no such user.
+    ``secret_seq`` and ``registered`` are those of now, whatever ``at`` is. 0: there is no such user.
+    ``behind`` is where the next page begins, if there is one.
     """
 
     at: int
     secret_seq: int
+    registered: int
     intervals: list[Interval]
+    behind: Position | None = None
 
 
 class Feed(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -116,8 +124,12 @@ class Log(Protocol):
     async def account(self, user: str) -> Account | None:
         """The user's credential, or None if the name is free."""
 
-    async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
-        """The user's stays that matter behind ``after``: those open at ``upto`` or left behind ``after``."""
+    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
+        """The user's stays that matter behind ``after``: those open at ``upto`` or left behind ``after``.
+
+        The first page of them, or that which begins ``behind`` the one before. A stay that ends while one
+        goes through the pages may come twice, and never not at all.
+        """
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
         """The newest 20 posts of the rooms that the user is in at ``upto``, their own, and mentions of them.

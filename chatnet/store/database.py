@@ -12,7 +12,7 @@ import msgspec
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
+from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot
 
 
 class Unavailable(Exception):
@@ -89,7 +89,7 @@ class Database(Protocol):
 
     def account(self, user: str) -> Account | None: ...
 
-    def snapshot(self, user: str, after: int, upto: int) -> Snapshot: ...
+    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot: ...
 
     def newest(self, user: str, upto: int) -> list[Entry]: ...
 

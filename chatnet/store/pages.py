@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from chatnet.entries import Draft, Entry
-from chatnet.store import PAGE_BYTES, Snapshot
+from chatnet.entries import Draft, Entry, Interval
+from chatnet.store import PAGE_BYTES, Account, Position, Snapshot
 
 PAGE_ENTRIES = 500
 """How many entries a page holds at most: what is small on the wire still takes time to make."""
 
 SNAPSHOT_INTERVALS = 200
-"""How many intervals a part of a snapshot holds: at their longest, they fit an AMP value."""
+"""How many intervals a page of a snapshot holds: at their longest, they fit an AMP value."""
+FIRST_STAY: Position = ((1 << 63) - 1, "\U0010ffff")
+"""No stay comes before: where the first page begins."""
 
 # msgpack's headers, the longest kind, the key, and the numbers at their longest.
 _DRAFT_BYTES = 49
@@ -52,11 +54,13 @@ def cut_pages(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
         start += len(page)
 
 
-def part_of(snapshot: Snapshot, skip: int) -> Snapshot:
-    """The part of ``snapshot`` behind its first ``skip`` intervals. It is the last if it has fewer than
-    :data:`SNAPSHOT_INTERVALS`."""
-    intervals = snapshot.intervals[skip : skip + SNAPSHOT_INTERVALS]
-    return Snapshot(snapshot.at, snapshot.secret_seq, intervals)
+def snapshot_page(account: Account | None, upto: int, stays: Sequence[tuple[str, int, int]]) -> Snapshot:
+    """The page of a snapshot that has these ``stays``: room, joined and left of each."""
+    intervals = [Interval(room, joined, left if left <= upto else None) for room, joined, left in stays]
+    secret_seq, registered = (account.secret_seq, account.registered) if account else (0, 0)
+    is_full = len(stays) == SNAPSHOT_INTERVALS
+    behind = (stays[-1][2], stays[-1][0]) if is_full else None
+    return Snapshot(upto, secret_seq, registered, intervals, behind)
 
 
 def _utf8(text: str) -> int:

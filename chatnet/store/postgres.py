@@ -13,7 +13,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
+from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.asker import Asker, Trouble
 from chatnet.store.database import Database, Databases, LeaseRow
@@ -170,8 +170,8 @@ class PostgresLog:
     async def account(self, user: str) -> Account | None:
         return await self._logins.ask(lambda database: database.account(user))
 
-    async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
-        return await self._logins.ask(lambda database: database.snapshot(user, after, upto))
+    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
+        return await self._logins.ask(lambda database: database.snapshot(user, after, upto, behind))
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
         return await self._pages.ask(lambda database: database.newest(user, upto))

@@ -170,7 +170,7 @@ RETURNS void LANGUAGE plpgsql AS $function$
 BEGIN
     CASE its_kind
     WHEN 'register' THEN
-        INSERT INTO account VALUES (its_user, its_text, its_seq);
+        INSERT INTO account VALUES (its_user, its_text, its_seq, its_seq);
         INSERT INTO room VALUES (its_user);
     WHEN 'secret' THEN
         UPDATE account SET credential = its_text, secret_seq = its_seq WHERE "user" = its_user;

@@ -16,7 +16,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, places
 from chatnet.errors import REFUSALS, CannotStart, Poison
 from chatnet.form import refusal_of_form
-from chatnet.store import Account, Feed, Outcome, Refused, Rooms, Snapshot, postgres_reads
+from chatnet.store import Account, Feed, Outcome, Position, Refused, Rooms, Snapshot, postgres_reads
 from chatnet.store.database import LeaseRow, Opened, Unavailable
 from chatnet.store.postgres_connection import connect, is_poison, reason
 from chatnet.store.postgres_schema import migrate
@@ -123,9 +123,9 @@ class PostgresDatabase:
         with self._asking():
             return postgres_reads.account(self._cursor, user)
 
-    def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
+    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot:
         with self._asking():
-            return postgres_reads.snapshot(self._cursor, user, after, upto)
+            return postgres_reads.snapshot(self._cursor, user, after, upto, behind)
 
     def newest(self, user: str, upto: int) -> list[Entry]:
         with self._asking():

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, Interval
+from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.store import NEWEST, PAGE_BYTES, Account, Feed, Rooms, Snapshot
-from chatnet.store.pages import PAGE_ENTRIES, take_page
+from chatnet.store import NEWEST, PAGE_BYTES, Account, Feed, Position, Rooms, Snapshot
+from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.postgres_append import OPEN
 
 _ROOMS = 200
@@ -45,12 +45,16 @@ PAGE = _as_page(
 LAST = f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT %(count)s"
 HEAD = "SELECT head FROM log"
 CURSOR = 'SELECT log.id, entry."user", entry.key FROM log LEFT JOIN entry ON entry.seq = %(seq)s'
-ACCOUNT = 'SELECT credential, secret_seq FROM account WHERE "user" = %(user)s'
+ACCOUNT = 'SELECT credential, secret_seq, registered FROM account WHERE "user" = %(user)s'
 # Stays that began by "upto" and did not end by "after".
-STAYS = """
+STAYS = f"""
     SELECT room, joined, "left" FROM membership
-    WHERE "user" = %(user)s AND "left" > %(after)s AND joined <= %(upto)s
+    WHERE "user" = %(user)s AND ("left", room) < (%(left)s, %(room)s COLLATE "C")
+        AND "left" > %(after)s AND joined <= %(upto)s
+    ORDER BY "left" DESC, room DESC LIMIT {SNAPSHOT_INTERVALS}
 """
+# Behind which seq the user hears who mentions them: no user hears any.
+_REGISTERED = f'coalesce((SELECT registered FROM account WHERE "user" = %(user)s), {OPEN})'
 IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
 HISTORY = _as_page(
     f"""
@@ -69,14 +73,15 @@ NEWEST_POSTS = _as_page(
     f"""
         SELECT entry.* FROM (
             SELECT DISTINCT heard.seq FROM (
-                VALUES (%(user)s::text COLLATE "C"), ('@' || %(user)s)
+                VALUES (%(user)s::text COLLATE "C", 0), ('@' || %(user)s, {_REGISTERED})
                 UNION ALL
-                SELECT room FROM membership
+                SELECT room, 0 FROM membership
                 WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s
-            ) AS listened(name), LATERAL (
+            ) AS listened(name, after), LATERAL (
                 SELECT seq FROM place WHERE place.name = listened.name AND seq <= %(upto)s
                 ORDER BY seq DESC LIMIT {NEWEST}
             ) AS heard
+            WHERE heard.seq > listened.after
             ORDER BY seq DESC LIMIT {NEWEST}
         ) AS newest, LATERAL (SELECT * FROM entry WHERE entry.seq = newest.seq OFFSET 0) AS entry
     """,
@@ -85,10 +90,10 @@ NEWEST_POSTS = _as_page(
 # Of each place, one chunk. Where one is full, its end is the edge: behind it, more may be heard there.
 FEED_CHUNK = f"""
     WITH listened(name, after, before) AS (
-        VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s + 1),
-            ('@' || %(user)s, %(after)s::bigint, %(upto)s + 1)
+        VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s::bigint + 1),
+            ('@' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1)
         UNION ALL
-        SELECT room, greatest(%(after)s, joined), least(%(upto)s + 1, "left") FROM membership
+        SELECT room, greatest(%(after)s, joined), least(%(upto)s::bigint + 1, "left") FROM membership
         WHERE "user" = %(user)s AND "left" > %(after)s AND joined <= %(upto)s
     ), heard AS MATERIALIZED (
         SELECT array(
@@ -143,11 +148,13 @@ def account(cursor: Any, user: str) -> Account | None:
     return None if row is None else Account(*row)
 
 
-def snapshot(cursor: Any, user: str, after: int, upto: int) -> Snapshot:
+def snapshot(cursor: Any, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
     known = account(cursor, user)
-    rows = cursor.execute(STAYS, {"user": user, "after": min(after, upto), "upto": upto})
-    stays = [Interval(room, joined, left if left <= upto else None) for room, joined, left in sorted(rows)]
-    return Snapshot(upto, known.secret_seq if known else 0, stays)
+    left, room = behind or FIRST_STAY
+    stays = cursor.execute(
+        STAYS, {"user": user, "after": min(after, upto), "upto": upto, "left": left, "room": room}
+    )
+    return snapshot_page(known, upto, stays.fetchall())
 
 
 def newest(cursor: Any, user: str, upto: int) -> list[Entry]:

@@ -54,7 +54,8 @@ CREATE TABLE membership (
 CREATE TABLE account (
     "user" text COLLATE "C" PRIMARY KEY,
     credential text NOT NULL,
-    secret_seq bigint NOT NULL
+    secret_seq bigint NOT NULL,
+    registered bigint NOT NULL
 );
 CREATE TABLE room (
     name text COLLATE "C" PRIMARY KEY

@@ -11,11 +11,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, Interval
+from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, Hole, Poison
-from chatnet.store import PAGE_BYTES, Account, Feed, Outcome, Refused, Rooms, Snapshot
+from chatnet.store import PAGE_BYTES, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.store.appender import Appender
-from chatnet.store.pages import SNAPSHOT_INTERVALS
 from chatnet.store.window import Window
 from chatnet.wire.arguments import Command
 from chatnet.wire.log import (
@@ -193,15 +192,10 @@ class RemoteLog:
         account: Account | None = (await self._ask(ReadAccount, user=user))["account"]
         return account
 
-    async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
-        intervals: list[Interval] = []
-        while True:
-            part: Snapshot = (
-                await self._ask(ReadSnapshot, user=user, after=after, upto=upto, skip=len(intervals))
-            )["snapshot"]
-            intervals += part.intervals
-            if len(part.intervals) < SNAPSHOT_INTERVALS:
-                return Snapshot(part.at, part.secret_seq, intervals)
+    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
+        answer = await self._ask(ReadSnapshot, user=user, after=after, upto=upto, behind=behind)
+        page: Snapshot = answer["snapshot"]
+        return page
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
         posts: list[Entry] = (await self._ask(ReadNewest, user=user, upto=upto))["posts"]

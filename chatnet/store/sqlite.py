@@ -21,7 +21,7 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
-from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot, sqlite_reads
+from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot, sqlite_reads
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
 from chatnet.store.sqlite_opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
@@ -281,8 +281,8 @@ class SqliteLog:
     async def account(self, user: str) -> Account | None:
         return await self._read(self._logins, sqlite_reads.account, user)
 
-    async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
-        return await self._read(self._logins, sqlite_reads.snapshot, user, after, upto)
+    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
+        return await self._read(self._logins, sqlite_reads.snapshot, user, after, upto, behind)
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
         return await self._read(self._pages, sqlite_reads.newest, user, upto)

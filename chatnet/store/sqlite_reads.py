@@ -14,10 +14,10 @@ from typing import Any
 import apsw
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, Interval
+from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.store import NEWEST, Account, Feed, Rooms, Snapshot
-from chatnet.store.pages import PAGE_ENTRIES, take_page
+from chatnet.store import NEWEST, Account, Feed, Position, Rooms, Snapshot
+from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.sqlite_schema import OPEN
 
 _ROOMS = 200
@@ -58,28 +58,41 @@ def cursor_at(connection: apsw.Connection, seq: int) -> Cursor | None:
 
 
 def account(connection: apsw.Connection, user: str) -> Account | None:
-    for row in connection.execute("SELECT credential, secret_seq FROM account WHERE user = ?", (user,)):
+    for row in connection.execute(
+        "SELECT credential, secret_seq, registered FROM account WHERE user = ?", (user,)
+    ):
         return Account(*row)
     return None
 
 
-def snapshot(connection: apsw.Connection, user: str, after: int, upto: int) -> Snapshot:
-    known = account(connection, user)
-    stays = sorted(_stays(connection, user, min(after, upto), upto))
-    intervals = [Interval(room, joined, left if left <= upto else None) for room, joined, left in stays]
-    return Snapshot(upto, known.secret_seq if known else 0, intervals)
+def snapshot(
+    connection: apsw.Connection, user: str, after: int, upto: int, behind: Position | None = None
+) -> Snapshot:
+    stays = connection.execute(
+        """
+        SELECT room, joined, left FROM membership
+        WHERE user = ? AND (left, room) < (?, ?) AND left > ? AND joined <= ?
+        ORDER BY left DESC, room DESC LIMIT ?
+        """,
+        (user, *(behind or FIRST_STAY), min(after, upto), upto, SNAPSHOT_INTERVALS),
+    )
+    return snapshot_page(account(connection, user), upto, list(stays))
 
 
 def newest(connection: apsw.Connection, user: str, upto: int) -> list[Entry]:
     rooms = [room for room, _, _ in _stays(connection, user, upto, upto)]
-    places = (_falling(connection, name, upto) for name in (user, "@" + user, *rooms))
-    seqs = _each_once(merge(*places, reverse=True))
+    places = [_falling(connection, name, upto) for name in (user, *rooms)]
+    mentions = _falling(connection, "@" + user, upto, _registered(connection, user))
+    seqs = _each_once(merge(mentions, *places, reverse=True))
     posts, _ = take_page(_entries(connection, islice(seqs, NEWEST)))
     return posts[::-1]
 
 
 def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> Feed:
-    spans: list[Span] = [(user, after, upto + 1), ("@" + user, after, upto + 1)]
+    spans: list[Span] = [
+        (user, after, upto + 1),
+        ("@" + user, max(after, _registered(connection, user)), upto + 1),
+    ]
     for room, joined, left in _stays(connection, user, after, upto):
         spans.append((room, max(after, joined), min(upto + 1, left)))
     seqs = _each_once(merge(*(_rising(connection, span) for span in spans)))
@@ -106,6 +119,12 @@ def rooms(connection: apsw.Connection, prefix: str, after: str) -> Rooms:
     return Rooms(names[:_ROOMS], len(names) > _ROOMS)
 
 
+def _registered(connection: apsw.Connection, user: str) -> int:
+    """Behind which seq the user hears who mentions them."""
+    known = account(connection, user)
+    return known.registered if known else OPEN
+
+
 def _stays(connection: apsw.Connection, user: str, after: int, upto: int) -> list[tuple[str, int, int]]:
     """Room, joined and left of the user's stays that began by ``upto`` and did not end by ``after``."""
     return list(
@@ -125,10 +144,10 @@ def _rising(connection: apsw.Connection, span: Span) -> Iterator[int]:
         after, chunk = seqs[-1], min(2 * chunk, _LAST_CHUNK)
 
 
-def _falling(connection: apsw.Connection, name: str, last: int) -> Iterator[int]:
-    sql = "SELECT seq FROM place WHERE name = ? AND seq <= ? ORDER BY seq DESC LIMIT ?"
+def _falling(connection: apsw.Connection, name: str, last: int, after: int = 0) -> Iterator[int]:
+    sql = "SELECT seq FROM place WHERE name = ? AND seq <= ? AND seq > ? ORDER BY seq DESC LIMIT ?"
     chunk = _FIRST_CHUNK
-    while seqs := _column(connection, sql, name, last, chunk):
+    while seqs := _column(connection, sql, name, last, after, chunk):
         yield from seqs
         last, chunk = seqs[-1] - 1, min(2 * chunk, _LAST_CHUNK)
 

@@ -35,6 +35,7 @@ _STEPS = (
         PRIMARY KEY (name, seq)
     ) WITHOUT ROWID;
     -- A stay that lasts has the greatest "left": so those of one user stand together, and can be looked up.
+    -- Pages of them go from the greatest down: one that ends in between is found further down.
     CREATE TABLE membership (
         user TEXT NOT NULL,
         left INTEGER NOT NULL,
@@ -45,7 +46,8 @@ _STEPS = (
     CREATE TABLE account (
         user TEXT PRIMARY KEY,
         credential TEXT NOT NULL,
-        secret_seq INTEGER NOT NULL
+        secret_seq INTEGER NOT NULL,
+        registered INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE room (
         name TEXT PRIMARY KEY

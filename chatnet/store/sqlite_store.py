@@ -216,7 +216,9 @@ class SqliteStore:
     def _register(self, entry: Entry) -> None:
         if self._is_user(entry.user):
             raise NameTaken.of(name=entry.user)
-        self._execute("INSERT INTO account VALUES (?, ?, ?)", (entry.user, entry.text, entry.seq))
+        self._execute(
+            "INSERT INTO account VALUES (?, ?, ?, ?)", (entry.user, entry.text, entry.seq, entry.seq)
+        )
         self._execute("INSERT INTO room VALUES (?)", (entry.user,))
 
     def _secret(self, entry: Entry) -> None:

@@ -330,13 +330,19 @@ def _gaps(reading: Reading, evidence: Evidence) -> Violations:
 def _wrong_newest(begun: ChatBegun, evidence: Evidence) -> Violations:
     stays = evidence.memberships[begun.user].intervals()
     cursor = begun.cursor
-    listened = {begun.user, f"@{begun.user}"} | {
+    rooms = {begun.user} | {
         stay.room for stay in stays if stay.joined <= cursor and (stay.left is None or stay.left > cursor)
     }
+    # Whoever was meant before the name was theirs, it was not them.
+    theirs = evidence.rooms.get(begun.user, len(evidence.log))
     heard = [
         post.seq
         for post in evidence.posts
-        if post.seq <= cursor and not listened.isdisjoint(evidence.heard_at[post.seq])
+        if post.seq <= cursor
+        and (
+            not rooms.isdisjoint(evidence.heard_at[post.seq])
+            or (post.seq > theirs and f"@{begun.user}" in evidence.heard_at[post.seq])
+        )
     ]
     expected, given = heard[-NEWEST:], _seqs(begun.newest)
     if given != expected and not (given == expected[-len(given) :] and _is_large(expected, evidence)):

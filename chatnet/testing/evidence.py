@@ -151,7 +151,7 @@ class Evidence:
         """All stays of each user."""
         stays = {user: Memberships() for user in self.users}
         for entry in self.log:
-            if entry.kind in ("join", "leave") and entry.user in stays:
+            if entry.kind in ("register", "join", "leave") and entry.user in stays:
                 stays[entry.user].apply(entry)
         return stays
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, Interval, Memberships, places, visible
+from chatnet.entries import Draft, Entry, Interval, Memberships, listens, places, visible
 from chatnet.errors import (
     AlreadyJoined,
     KeyReused,
@@ -21,8 +21,11 @@ from chatnet.errors import (
 )
 from chatnet.form import refusal_of_form
 from chatnet.names import is_topic
-from chatnet.store import NEWEST, Account, Feed, Outcome, Refused, Rooms, Snapshot
+from chatnet.store import NEWEST, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
+from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
 from chatnet.store.window import Window
+
+OPEN = (1 << 63) - 1
 
 
 class MemoryLog:
@@ -155,10 +158,10 @@ class MemoryLog:
         self._keys[entry.user, entry.key] = entry
         if entry.kind == "register":
             self._memberships[entry.user] = Memberships()
+        memberships = self._memberships[entry.user]
+        memberships.apply(entry)
         if entry.kind in ("register", "secret"):
-            self._accounts[entry.user] = Account(entry.text, entry.seq)
-        if entry.kind in ("join", "leave"):
-            self._memberships[entry.user].apply(entry)
+            self._accounts[entry.user] = Account(entry.text, entry.seq, memberships.registered)
         heard = places(entry.user, entry.text) if entry.kind == "post" else (entry.room,)
         for place in heard:
             if not place.startswith("@"):
@@ -183,22 +186,32 @@ class MemoryLog:
         await self._read()
         return self._accounts.get(user)
 
-    async def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
+    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
         """The user's stays that matter behind ``after``, as they stood at ``upto``."""
         await self._read()
-        stays = self._memberships_at(user, upto).intervals()
-        account = self._accounts.get(user)
-        return Snapshot(
-            upto,
-            account.secret_seq if account else 0,
-            [stay for stay in stays if stay.left is None or stay.left > after],
+        memberships = self._memberships.get(user, Memberships())
+        stays = [
+            (stay.room, stay.joined, OPEN if stay.left is None else stay.left)
+            for stay in memberships.intervals()
+            if stay.joined <= upto
+        ]
+        positions = {(left, room): (room, joined, left) for room, joined, left in stays if left > after}
+        page = [place for place in sorted(positions, reverse=True) if place < (behind or FIRST_STAY)]
+        return snapshot_page(
+            self._accounts.get(user), upto, [positions[place] for place in page[:SNAPSHOT_INTERVALS]]
         )
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
         """The newest posts of the rooms that the user is in, their own, and mentions of them."""
         await self._read()
-        heard = {user, "@" + user, *self._memberships_at(user, upto).rooms()}
-        return [post for post in self._posts(0, upto) if heard & {*places(post.user, post.text)}][-NEWEST:]
+        memberships = self._memberships_at(user, upto)
+        rooms = {user, *memberships.rooms()}
+        return [
+            post
+            for post in self._posts(0, upto)
+            if rooms & {*(heard := places(post.user, post.text))}
+            or ("@" + user in heard and listens(user, memberships, "@" + user, post.seq))
+        ][-NEWEST:]
 
     async def feed(self, user: str, after: int, upto: int) -> Feed:
         """A page of visible posts behind ``after``."""
@@ -232,12 +245,13 @@ class MemoryLog:
         return [entry for entry in self.entries[after:upto] if entry.kind == "post"]
 
     def _memberships_at(self, user: str, seq: int) -> Memberships:
-        stays = self._memberships[user].intervals() if user in self._memberships else []
-        return Memberships(
+        memberships = self._memberships.get(user, Memberships())
+        stays = (
             Interval(stay.room, stay.joined, stay.left if stay.left and stay.left <= seq else None)
-            for stay in stays
+            for stay in memberships.intervals()
             if stay.joined <= seq
         )
+        return Memberships(stays, memberships.registered)
 
 
 def _size(draft: Draft) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chatnet.cursor import CHECK_BYTES, Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, NoSuchRoom
-from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
+from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot
 from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declared
 
 Posts = Packed[list[Entry]]
@@ -48,10 +48,15 @@ class ReadCursor(Command):
 class ReadSnapshot(Command):
     """See :meth:`chatnet.store.Log.snapshot`; likewise the other reads.
 
-    The answer is the part behind the first ``skip`` intervals; see :func:`chatnet.store.pages.part_of`.
+    ``behind`` is what the page before said.
     """
 
-    arguments = [(b"user", Text()), (b"after", Number()), (b"upto", Number()), (b"skip", Number())]
+    arguments = [
+        (b"user", Text()),
+        (b"after", Number()),
+        (b"upto", Number()),
+        (b"behind", Packed[Position](Position, optional=True)),
+    ]
     response = [(b"snapshot", Packed[Snapshot](Snapshot))]
 
 

@@ -16,7 +16,7 @@ from chatnet.gate import PROOF_SECONDS, check_version
 from chatnet.lanes import Lane, Visitor
 from chatnet.link import Link, Locator
 from chatnet.names import fold_name
-from chatnet.store import Log
+from chatnet.store import Log, Snapshot
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
 from chatnet.worker.logins import Logins
@@ -126,9 +126,20 @@ async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visit
     while True:
         # What the window holds is all that sessions see through memberships; the log filters what is older.
         since = window.start - 1
-        snapshot = await lane.run(visitor, log.snapshot, user, since, window.head)
+        snapshot = await _whole_snapshot(log, user, since, window.head, lane, visitor)
         if window.holds(snapshot.at):
             behind = window.after(snapshot.at)
             secrets = [entry.seq for entry in behind if entry.kind == "secret" and entry.user == user]
-            resident = router.arrive(user, snapshot.intervals, since, behind)
-            return resident, max(snapshot.secret_seq, *secrets, 0)
+            return router.arrive(user, snapshot, since, behind), max(snapshot.secret_seq, *secrets, 0)
+
+
+async def _whole_snapshot(
+    log: Log, user: str, after: int, upto: int, lane: Lane, visitor: Visitor
+) -> Snapshot:
+    """All pages of it as one. Once the visitor has left, the next is not asked for."""
+    page = await lane.run(visitor, log.snapshot, user, after, upto)
+    stays = dict.fromkeys(page.intervals)  # one that ends meanwhile may come twice
+    while page.behind is not None:
+        page = await lane.run(visitor, log.snapshot, user, after, upto, page.behind)
+        stays |= dict.fromkeys(page.intervals)
+    return Snapshot(page.at, page.secret_seq, page.registered, list(stays))

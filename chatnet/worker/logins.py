@@ -183,7 +183,7 @@ class Logins:
         self._new_names.take(self._monotonic(), "" if is_loopback(address) else network(address), key)
         [outcome] = await self._log.append((Draft("register", user, user, credential, key),))
         if not isinstance(outcome, Refused):
-            return Account(credential, outcome)
+            return Account(credential, outcome, outcome)
         self._new_names.refused(key)
         taken = outcome.code == NameTaken.code
         account = await self._lane.run(visitor, self._log.account, user) if taken else None

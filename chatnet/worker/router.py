@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chatnet.entries import Entry, Interval, Memberships, places
+from chatnet.entries import Entry, Memberships, places
 
 if TYPE_CHECKING:
     from chatnet.outbox import Outbox, Outboxes
+    from chatnet.store import Snapshot
 
 _BEGINNING = b"\x00\x08_command\x00\x07Deliver\x00\x05entry"
 _END = b"\x00\x00"
@@ -50,17 +51,15 @@ class Router:
         self._residents: dict[str, Resident] = {}
         self.deliveries = 0
 
-    def arrive(
-        self, user: str, intervals: Iterable[Interval], since: int, behind: Iterable[Entry]
-    ) -> Resident:
+    def arrive(self, user: str, snapshot: Snapshot, since: int, behind: Iterable[Entry]) -> Resident:
         """One more session of ``user``.
 
-        ``intervals`` are the stays that matter behind ``since``, as of some seq; ``behind`` are the
-        entries from there to the window's head.
+        ``snapshot`` has the stays that matter behind ``since``; ``behind`` are the entries from it to the
+        window's head.
         """
         resident = self._residents.get(user)
         if resident is None:
-            memberships = Memberships(intervals)
+            memberships = Memberships(snapshot.intervals, snapshot.registered)
             for entry in behind:
                 if entry.user == user and entry.kind in ("join", "leave"):
                     memberships.apply(entry)

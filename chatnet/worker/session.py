@@ -102,6 +102,9 @@ class Session(Locator):
         self._resident = resident
         self.by = by
         self._allowance = sessions.rates.of(resident.user)
+        if resident.memberships.registered > sessions.log.window.head:
+            # Nothing is heard before this worker is behind it: mentions from before are not of this user.
+            self._newest_own = resident.memberships.registered
         sessions.open[self] = None
         sessions.users.arrive(resident.user, self)
 

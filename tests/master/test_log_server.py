@@ -262,7 +262,7 @@ def test_reads_are_the_logs_own(master: Master) -> None:
     assert worker.ask(ReadCursor, seq=4) == {"cursor": None}
     assert worker.ask(ReadAccount, user="alice")["account"].credential == "sha256:00"
     assert worker.ask(ReadAccount, user="bob") == {"account": None}
-    assert worker.ask(ReadSnapshot, user="alice", after=0, upto=3, skip=0)["snapshot"].secret_seq == 1
+    assert worker.ask(ReadSnapshot, user="alice", after=0, upto=3, behind=None)["snapshot"].secret_seq == 1
     assert [post.seq for post in worker.ask(ReadNewest, user="alice", upto=3)["posts"]] == [2, 3]
     assert worker.ask(ReadFeed, user="alice", after=2, upto=3)["feed"].cursor == 3
     assert [post.seq for post in worker.ask(ReadHistory, room="alice", before=3)["posts"]] == [2]

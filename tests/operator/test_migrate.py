@@ -173,7 +173,7 @@ def test_both_logs_answer_alike(source: Source, url: str, world: World) -> None:
     assert database.page(0, None) == source.read(sqlite_reads.page, 0, head)
     for user in USERS:
         assert database.account(user) == source.read(sqlite_reads.account, user)
-        assert database.snapshot(user, 0, head) == source.read(sqlite_reads.snapshot, user, 0, head)
+        assert database.snapshot(user, 0, head, None) == source.read(sqlite_reads.snapshot, user, 0, head)
         assert database.feed(user, 0, head) == source.read(sqlite_reads.feed, user, 0, head)
         assert database.newest(user, head) == source.read(sqlite_reads.newest, user, head)
         assert database.history(user, None) == source.read(sqlite_reads.history, user, None)
@@ -286,7 +286,7 @@ def test_what_came_after_a_copy_is_copied_too(tmp_path: Path, url: str, world: W
     assert f"{head:,} entries copied and compared" in migrate(source.data, url, world)
     database = opened(url)
     assert database.page(0, None) == source.read(sqlite_reads.page, 0, head)
-    assert database.snapshot("bob", 0, head) == source.read(sqlite_reads.snapshot, "bob", 0, head)
+    assert database.snapshot("bob", 0, head, None) == source.read(sqlite_reads.snapshot, "bob", 0, head)
     assert database.append(late, NOW) == (outcomes, [])
     database.close()
 

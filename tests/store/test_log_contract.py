@@ -31,6 +31,7 @@ from chatnet.master.log_server import Broadcast, LogServer
 from chatnet.names import is_topic
 from chatnet.outbox import Outboxes
 from chatnet.store import NEWEST, Account, Log, Outcome, Refused, Snapshot
+from chatnet.store.pages import SNAPSHOT_INTERVALS
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
@@ -94,13 +95,13 @@ class Model:
         found = None
         for entry in self.entries:
             if entry.user == user and entry.kind in ("register", "secret"):
-                found = Account(entry.text, entry.seq)
+                found = Account(entry.text, entry.seq, found.registered if found else entry.seq)
         return found
 
     def memberships(self, user: str, upto: int) -> Memberships:
         memberships = Memberships()
         for entry in self.entries[:upto]:
-            if entry.user == user and entry.kind in ("join", "leave"):
+            if entry.user == user and entry.kind in ("register", "join", "leave"):
                 memberships.apply(entry)
         return memberships
 
@@ -213,6 +214,17 @@ def whole_feed(subject: Subject, user: str, cursor: int, upto: int) -> list[Entr
     return seen
 
 
+def whole_snapshot(subject: Subject, user: str, after: int, upto: int) -> Snapshot:
+    """All pages of it; each but the last is full."""
+    page: Snapshot = subject.ask(subject.log.snapshot(user, after, upto))
+    stays = list(page.intervals)
+    while page.behind is not None:
+        assert len(page.intervals) == SNAPSHOT_INTERVALS
+        page = subject.ask(subject.log.snapshot(user, after, upto, page.behind))
+        stays += page.intervals
+    return Snapshot(page.at, page.secret_seq, page.registered, stays)
+
+
 def key(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
@@ -280,7 +292,7 @@ def test_nothing_new_is_taken_by_an_older_secret(new_log: Callable[[], Subject])
     ]
     assert subject.append(late, others) == [changed, 5]
     assert subject.append(first, secret, late) == [3, 4, changed]
-    assert subject.ask(subject.log.account("alice")) == Account("sha256:new", 4)
+    assert subject.ask(subject.log.account("alice")) == Account("sha256:new", 4, 1)
     by_the_new = [msgspec.structs.replace(draft, by=4) for draft in (late, joining, secret)]
     assert subject.append(*by_the_new) == [6, 7, 4]
 
@@ -334,6 +346,42 @@ def test_the_newest_begin_before_the_join(new_log: Callable[[], Subject]) -> Non
     assert [entry.text for entry in subject.ask(log.newest("bob", 5))] == ["before", "during"]
     assert [entry.text for entry in subject.ask(log.newest("bob", head))] == ["hello @bob"]
     assert [entry.text for entry in whole_feed(subject, "bob", 0, head)] == ["during", "hello @bob"]
+
+
+def test_a_mention_is_of_who_has_the_name_by_then(new_log: Callable[[], Subject]) -> None:
+    """Who registers a name sees nothing that was said to it before: it was not for them."""
+    subject = new_log()
+    registered(subject, "alice")
+    subject.append(post("alice", "hello @late, whoever you are", 1), Draft("join", "alice", "#x", "", key(2)))
+    registered(subject, "late")
+    log = subject.log
+    assert subject.ask(log.newest("late", 4)) == []
+    assert whole_feed(subject, "late", 0, 4) == []
+    subject.append(post("alice", "hello @late, now I know you", 3))
+    for upto in (4, 5):
+        found = [5] if upto == 5 else []
+        assert [entry.seq for entry in subject.ask(log.newest("late", upto))] == found
+        assert [entry.seq for entry in whole_feed(subject, "late", 0, upto)] == found
+    assert [entry.seq for entry in subject.ask(log.history("alice", None))] == [2, 5]
+
+
+def test_a_snapshot_misses_nothing_that_ends_meanwhile(new_log: Callable[[], Subject]) -> None:
+    """Its pages are of one moment, though rooms are left and joined while one goes through them."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    topics = [f"#t{number:03}" for number in range(450)]
+    subject.append(*[Draft("join", "bob", topic, "", key(number)) for number, topic in enumerate(topics)])
+    log, head = subject.log, subject.log.window.head
+    page = subject.ask(log.snapshot("bob", 0, head))
+    stays, turn = set(page.intervals), 0
+    while page.behind is not None:
+        for topic in topics[turn::7]:
+            turn += 1
+            subject.append(Draft("leave", "bob", topic, "", key(1_000 + turn)))
+            subject.append(Draft("join", "bob", topic, "", key(5_000 + turn)))
+        page = subject.ask(log.snapshot("bob", 0, head, page.behind))
+        stays |= set(page.intervals)
+    assert stays == {Interval(topic, number, None) for number, topic in enumerate(topics, 3)}
 
 
 def test_a_room_without_a_post_is_a_room(new_log: Callable[[], Subject]) -> None:
@@ -393,7 +441,7 @@ def test_a_user_of_many_rooms_has_a_whole_snapshot(new_log: Callable[[], Subject
     subject.append(*[Draft("join", "bob", topic, "", key(number)) for number, topic in enumerate(topics)])
     subject.append(post("alice", f"{topics[0]} {topics[-1]}", 1), post("alice", "unheard", 2))
     log, head = subject.log, subject.log.window.head
-    snapshot = subject.ask(log.snapshot("bob", 0, head))
+    snapshot = whole_snapshot(subject, "bob", 0, head)
     assert sorted(snapshot.intervals, key=repr) == sorted(
         [Interval(topic, number, None) for number, topic in enumerate(topics, 3)], key=repr
     )
@@ -493,11 +541,17 @@ def check_user(subject: Subject, model: Model, user: str, after: int, upto: int)
     assert subject.ask(log.account(user)) == account
     seen = [entry for entry in model.posts(after, upto) if visible(entry, user, memberships)]
     assert whole_feed(subject, user, after, upto) == seen
-    heard = {user, "@" + user, *memberships.rooms()}
-    newest = [entry for entry in model.posts(0, upto) if heard & set(places(entry.user, entry.text))]
+    rooms, since = {user, *memberships.rooms()}, account.registered if account else 0
+    newest = [
+        entry
+        for entry in model.posts(0, upto)
+        if rooms & (heard := set(places(entry.user, entry.text)))
+        or ("@" + user in heard and 0 < since < entry.seq)
+    ]
     assert subject.ask(log.newest(user, upto)) == newest[-NEWEST:]
-    snapshot: Snapshot = subject.ask(log.snapshot(user, after, upto))
-    assert (snapshot.at, snapshot.secret_seq) == (upto, account.secret_seq if account else 0)
+    snapshot = whole_snapshot(subject, user, after, upto)
+    of_now = (account.secret_seq, account.registered) if account else (0, 0)
+    assert (snapshot.at, snapshot.secret_seq, snapshot.registered) == (upto, *of_now)
     assert sorted(snapshot.intervals, key=repr) == sorted(
         [stay for stay in memberships.intervals() if stay.left is None or stay.left > after], key=repr
     )

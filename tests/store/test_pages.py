@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.entries import Draft, Entry, Interval
-from chatnet.store import PAGE_BYTES, Snapshot
+from chatnet.store import PAGE_BYTES, Account, Snapshot
 from chatnet.store.pages import (
     PAGE_ENTRIES,
     SNAPSHOT_INTERVALS,
     cut_pages,
     draft_bytes,
     entry_bytes,
-    part_of,
+    snapshot_page,
     take_page,
 )
 from chatnet.wire.arguments import MAX_VALUE
@@ -69,13 +69,17 @@ def test_an_entry_larger_than_a_page_goes_alone() -> None:
     assert take_page(entries) == (entries[:1], True)
 
 
-def test_the_parts_of_a_snapshot_fit_and_make_it_whole() -> None:
-    """Even with the longest names, each part fits an AMP value; the last is the first that is not full."""
-    whole = Snapshot(BIG, BIG, [Interval("#" + "𐀀" * 64, BIG, BIG)] * (2 * SNAPSHOT_INTERVALS))
-    found: list[Interval] = []
-    for expected in (SNAPSHOT_INTERVALS, SNAPSHOT_INTERVALS, 0):
-        part = part_of(whole, len(found))
-        assert len(part.intervals) == expected
-        assert len(msgspec.msgpack.encode(part)) <= MAX_VALUE
-        found += part.intervals
-    assert found == whole.intervals
+def test_a_page_of_a_snapshot_fits() -> None:
+    """Even with the longest names it fits an AMP value; one that is full says where the next begins."""
+    stays = [("#" + "𐀀" * 64, BIG, BIG)] * SNAPSHOT_INTERVALS
+    account = Account("sha256:", BIG, BIG)
+    page = snapshot_page(account, BIG, stays)
+    assert page.behind == (BIG, stays[0][0])
+    assert len(msgspec.msgpack.encode(page)) <= MAX_VALUE
+    assert snapshot_page(account, BIG, stays[1:]).behind is None
+
+
+def test_a_snapshot_shows_the_past() -> None:
+    """A stay that ended later is still open in it."""
+    page = snapshot_page(None, 5, [("#x", 1, 5), ("#y", 2, 6)])
+    assert page == Snapshot(5, 0, 0, [Interval("#x", 1, 5), Interval("#y", 2, None)])

@@ -425,7 +425,7 @@ def test_every_statement_finds_what_it_needs_by_index(
     assert len(database.page(20_000, None)) == 500
     assert len(database.last(100)) == 100
     assert database.account("u1") is not None
-    assert len(database.snapshot("u0", 5, head).intervals) == 99
+    assert len(database.snapshot("u0", 5, head, None).intervals) == 99
     assert len(database.newest("u0", head)) == 20
     assert len(database.feed("u0", 1_000, head).posts) == 500
     assert len(database.history("u1", None)) == 500

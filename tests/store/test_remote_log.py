@@ -12,7 +12,6 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Interval
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, Poison
 from chatnet.store import Account, Outcome, Refused, Snapshot
-from chatnet.store.pages import SNAPSHOT_INTERVALS
 from chatnet.store.remote import MAX_DRAFTS, RemoteLog
 from chatnet.wire.log import Append, Follow, ReadAccount, ReadHead, ReadSnapshot
 
@@ -143,9 +142,9 @@ def test_what_is_asked_without_a_primary_waits() -> None:
     worker.log.detached()
     account, outcomes = results(worker.log.account("alice")), results(worker.log.append([draft(1)]))
     primary = worker.follow_again()
-    primary.take(ReadAccount)[1].callback({"account": Account("sha256:1", 1)})
+    primary.take(ReadAccount)[1].callback({"account": Account("sha256:1", 1, 1)})
     primary.take(Append)[1].callback({"outcomes": [7]})
-    assert (account, outcomes) == ([Account("sha256:1", 1)], [[7]])
+    assert (account, outcomes) == ([Account("sha256:1", 1, 1)], [[7]])
 
 
 def test_nothing_is_asked_of_a_log_that_may_have_been_put_back() -> None:
@@ -242,16 +241,16 @@ def test_a_refused_read_is_the_callers() -> None:
     assert [failure.type for failure in asked] == [InternalFailure]
 
 
-def test_a_snapshot_is_read_in_parts() -> None:
-    """Parts are asked until one is not full; the whole is of the moment that was asked for."""
+def test_a_snapshot_is_read_in_pages() -> None:
+    """One at a time, from where the page before says; who does not ask for the next is not sent it."""
     worker = Worker()
-    whole = [Interval(f"r{number}", number, None) for number in range(SNAPSHOT_INTERVALS + 3)]
-    asked = results(worker.log.snapshot("alice", 2, 900))
-    for skip in (0, SNAPSHOT_INTERVALS):
+    for behind in (None, (7, "#x")):
+        page = Snapshot(900, 5, 1, [Interval("#x", 3, None)], (7, "#x"))
+        asked = results(worker.log.snapshot("alice", 2, 900, behind))
         arguments, answer = worker.primary.take(ReadSnapshot)
-        assert arguments == {"user": "alice", "after": 2, "upto": 900, "skip": skip}
-        answer.callback({"snapshot": Snapshot(900, 5, whole[skip : skip + SNAPSHOT_INTERVALS])})
-    assert asked == [Snapshot(900, 5, whole)]
+        assert arguments == {"user": "alice", "after": 2, "upto": 900, "behind": behind}
+        answer.callback({"snapshot": page})
+        assert asked == [page]
 
 
 class FlakyPrimary:

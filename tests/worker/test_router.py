@@ -12,10 +12,13 @@ from twisted.protocols import amp
 
 from chatnet.entries import Entry, Kind, Memberships, visible
 from chatnet.outbox import Outbox, Outboxes
+from chatnet.store import Snapshot
 from chatnet.wire.session import Deliver
 from chatnet.worker.router import Router, delivery
 
 USERS = ("alice", "bob", "carol")
+NOTHING = Snapshot(0, 0, 1, [])
+"""Of a user who has only just registered."""
 
 
 def entry(seq: int, kind: Kind, user: str, room: str = "", text: str = "") -> Entry:
@@ -53,7 +56,7 @@ class Crowd:
 
     def live(self, user: str) -> Written:
         transport = Written()
-        resident = self.router.arrive(user, [], 0, [])
+        resident = self.router.arrive(user, NOTHING, 0, [])
         self.router.go_live(resident, Outbox(transport, self.outboxes))
         return transport
 
@@ -119,7 +122,7 @@ def test_posts_in_a_row_travel_as_one_write() -> None:
 def test_who_left_hears_no_more() -> None:
     """After leave_live nothing is put on the outbox; the router forgets the user with the last session."""
     crowd = Crowd()
-    resident = crowd.router.arrive("alice", [], 0, [])
+    resident = crowd.router.arrive("alice", NOTHING, 0, [])
     outbox = Outbox(Written(), crowd.outboxes)
     crowd.router.go_live(resident, outbox)
     crowd.apply(entry(1, "join", "alice", "bob"))
@@ -143,7 +146,7 @@ def test_arriving_takes_what_the_window_holds_behind_the_snapshot() -> None:
     """Joins behind the snapshot count; those of others, and what the snapshot knows already, do not."""
     crowd = Crowd()
     behind = [entry(5, "join", "alice", "bob"), entry(6, "join", "carol", "#x"), post(7, "bob")]
-    resident = crowd.router.arrive("alice", [], 0, behind)
+    resident = crowd.router.arrive("alice", NOTHING, 0, behind)
     assert resident.memberships.rooms() == ["bob"]
 
 
@@ -167,9 +170,9 @@ def test_live_sessions_hear_exactly_what_is_visible(what: list[Any], sizes: list
     """Whatever happens, and however it is batched: live delivery is the rule ``visible``, in seq order."""
     crowd = Crowd()
     written = {user: crowd.live(user) for user in USERS}
-    memberships = {user: Memberships() for user in USERS}
+    memberships = {user: Memberships(registered=1) for user in USERS}
     log = []
-    for seq, (kind, user, text) in enumerate(what, 1):
+    for seq, (kind, user, text) in enumerate(what, 2):
         if kind != "post" and text == user:
             continue
         one = entry(seq, kind, user, user if kind == "post" else text, text if kind == "post" else "")

@@ -649,6 +649,43 @@ def test_a_snapshot_that_the_window_left_behind_is_read_again(worker: Any) -> No
     assert again.heard() == ["heard"]
 
 
+def test_who_is_gone_is_read_nothing_for(worker: Any) -> None:
+    """The rooms of a user come in pages; the next is not asked for once the connection is lost."""
+    alice = worker.client("alice")
+    topics = [Draft("join", "alice", f"#t{number}", "", b"t%015d" % number) for number in range(450)]
+    worker.commit(*topics)
+    alice.cut()
+    again, _ = _arriving(worker)
+    worker.log.answer_read()
+    assert len(worker.log._reading) == 1
+    again.cut()
+    worker.log.answer_read()
+    worker.settle()
+    assert worker.log._reading == []
+    assert not worker.router._residents
+    worker.log.let_go()
+    assert len(worker.client("alice").ask(wire.List, prefix="#", after="")["joined"]) == 450
+
+
+@pytest.mark.parametrize("cursor", [None, 1])
+def test_nobody_hears_what_was_said_to_their_name_before_them(worker: Any, cursor: int | None) -> None:
+    """Also on a worker that has not followed the log to where the name was registered."""
+    alice = worker.client("alice")
+    worker.log.lagging = True
+    alice.post("hello @late, whoever you are")
+    late = worker.client("late")
+    check = None if cursor is None else worker.at(cursor).check
+    found = late.begin(wire.Chat, cursor=cursor, check=check)
+    assert not found
+    worker.log.catch_up()
+    worker.settle()
+    assert found[0]["posts"] == []
+    alice.post("hello @late, now I know you")
+    worker.log.catch_up()
+    worker.settle()
+    assert late.heard() == ["hello @late, now I know you"]
+
+
 def test_pings_carry_the_cursor_of_who_chats(worker: Any) -> None:
     """Nothing for you up to here: a client's cursor moves though nobody it follows says anything."""
     worker.pulse.start()

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
-from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot
+from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot
 from chatnet.store.database import LeaseRow, Opened, Unavailable
 from chatnet.testing.simulation.threads import Interrupted, SimThread
 
@@ -263,8 +263,8 @@ class SimDatabase:
     def account(self, user: str) -> Account | None:
         return self._ask("account", user)
 
-    def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
-        return self._ask("snapshot", user, after, upto)
+    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot:
+        return self._ask("snapshot", user, after, upto, behind)
 
     def newest(self, user: str, upto: int) -> list[Entry]:
         return self._ask("newest", user, upto)

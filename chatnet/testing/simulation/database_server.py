@@ -21,7 +21,7 @@ from twisted.internet.protocol import Factory, Protocol
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart, ChatnetError
-from chatnet.store import Account, Feed, Outcome, Rooms, Snapshot, sqlite_reads
+from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot, sqlite_reads
 from chatnet.store.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite_schema import OPEN, migrate, set_up_writer
 from chatnet.store.sqlite_store import DiskFull, SqliteStore
@@ -90,8 +90,8 @@ class Tables:
     def account(self, user: str) -> Account | None:
         return sqlite_reads.account(self._connection, user)
 
-    def snapshot(self, user: str, after: int, upto: int) -> Snapshot:
-        return sqlite_reads.snapshot(self._connection, user, after, upto)
+    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot:
+        return sqlite_reads.snapshot(self._connection, user, after, upto, behind)
 
     def newest(self, user: str, upto: int) -> list[Entry]:
         return sqlite_reads.newest(self._connection, user, upto)

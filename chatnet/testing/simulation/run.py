@@ -245,7 +245,7 @@ def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
     """The newest post that each user may see."""
     stays = {user: Memberships() for user in users}
     for entry in log:
-        if entry.kind in ("join", "leave") and entry.user in stays:
+        if entry.kind in ("register", "join", "leave") and entry.user in stays:
             stays[entry.user].apply(entry)
     posts = [entry for entry in reversed(log) if entry.kind == "post"]
     return {user: next((post.seq for post in posts if visible(post, user, stays[user])), 0) for user in users}

@@ -27,7 +27,7 @@ SIZES = (
     Size("NEAR", ("chatnet.worker.listening",), (1, 4, 20)),
     Size("SLICE", (f"{_STORE}.reader",), (1, 3, 10)),
     Size("PAGE_ENTRIES", (f"{_STORE}.pages", f"{_STORE}.sqlite", f"{_STORE}.sqlite_reads"), (20, 30)),
-    Size("SNAPSHOT_INTERVALS", (f"{_STORE}.pages", f"{_STORE}.remote"), (1, 3)),
+    Size("SNAPSHOT_INTERVALS", (f"{_STORE}.pages", f"{_STORE}.sqlite_reads"), (1, 3)),
     Size("MAX_DRAFTS", (f"{_STORE}.remote",), (1, 3, 10)),
     Size("_MAX_DRAFTS", (f"{_STORE}.sqlite",), (1, 3, 10)),
     Size("PREFILL", (f"{_STORE}.sqlite_opening",), (1, 20, 100)),
