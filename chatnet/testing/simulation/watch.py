@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,17 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.tcp import Connection
 
 from chatnet import store
+from chatnet.intake import MOST_BOXES
+from chatnet.link import Link
+from chatnet.master import log_server
+from chatnet.master.log_server import LogServer
 from chatnet.store.lease import Holder
 from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample
 from chatnet.testing.simulation.disk import Disk
 from chatnet.testing.simulation.host import HOME, Host
 from chatnet.testing.simulation.process import SimProcess
+from chatnet.worker import drafts, turns
+from chatnet.worker.session import Session
 
 if TYPE_CHECKING:
     from chatnet.testing.simulation.simulation import Simulation
@@ -80,6 +86,9 @@ class Vitals:
         """Look at all of them."""
         for process in self.living():
             self._see(process, "unsent bytes on one connection", _most_unsent(process), self._most_unsent())
+            for link in _links(process):
+                for measure, value, most in _queues(link):
+                    self._see(process, measure, value, most)
 
     def living(self) -> list[SimProcess]:
         """Those whose reactor runs."""
@@ -112,6 +121,26 @@ def _connections(process: SimProcess) -> list[Any]:
     reactor = process.reactor
     found = {**dict.fromkeys(reactor.getReaders()), **dict.fromkeys(reactor.getWriters())}
     return [descriptor for descriptor in found if isinstance(descriptor, Connection)]
+
+
+def _links(process: SimProcess) -> Iterator[Link]:
+    protocols = (connection.protocol for connection in _connections(process))
+    return (protocol for protocol in protocols if isinstance(protocol, Link))
+
+
+def _queues(link: Link) -> Iterator[tuple[str, int, int]]:
+    """What waits for one connection, how much of it, and how much may: one more than has it held."""
+    locator, intake = link.locator, link._intake
+    if intake is not None:
+        yield "boxes that came on one connection and wait", len(intake), MOST_BOXES
+    if isinstance(locator, Session):
+        if locator._turns is not None:
+            yield "reads that wait for one session", len(locator._turns._waiting), turns.MOST_WAITING + 1
+        if locator._drafts is not None:
+            yield "drafts of one session", locator._drafts._outstanding, drafts.MOST_DRAFTS + 1
+    if isinstance(locator, LogServer):
+        for lane in (locator._logins, locator._pages):
+            yield "reads that wait for one worker", lane.waiting, log_server.MOST_WAITING
 
 
 def _most_unsent(process: SimProcess) -> int:

@@ -6,11 +6,12 @@ delivery   from the log to those who read
 clients    what a client sends again, and how far it has read
 cluster    who is taken for dead, and who is counted
 masters    who commands, what a winner knows, whom it keeps, whom it kills
+hostile    what hostile clients have wait
 database   a store that many hosts share, hunted on many machines
 hunt       how many seeds it takes until one is caught, and by which check
 """
 
-from mutants import clients, cluster, database, delivery, log, masters
+from mutants import clients, cluster, database, delivery, hostile, log, masters
 from mutants.planting import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -52,5 +53,6 @@ MUTANTS: tuple[Mutant, ...] = (
     masters.the_lease_goes_before_the_store_is_closed,
     masters.handing_over_in_the_middle_of_a_batch,
     masters.the_store_is_closed_under_a_batch,
+    *hostile.MUTANTS,
     *database.MUTANTS,
 )

@@ -1,0 +1,45 @@
+"""Bugs that only who is hostile finds: what waits, and should not have been let in."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from chatnet.intake import Intake
+from chatnet.worker.drafts import DraftStream
+from chatnet.worker.turns import Turns
+from mutants.planting import Mutant, Put
+
+
+def reads_wait_without_bound(put: Put) -> None:
+    """A session's connection is read on, however many of its reads wait for their turn."""
+
+    async def enter(self: Turns) -> None:
+        if not (self._busy or self._waiting or self._link.full):
+            self._busy = True
+            return
+        turn: Deferred[None] = Deferred()
+        self._waiting.append(turn)
+        await turn
+
+    put(Turns, "__aenter__", enter)
+
+
+def drafts_wait_without_bound(put: Put) -> None:
+    """A session's connection is read on, however many of its drafts are held."""
+
+    def begin(self: DraftStream) -> None:
+        self._outstanding += 1
+
+    put(DraftStream, "_begin", begin)
+
+
+def input_waits_without_bound(put: Put) -> None:
+    """A connection that is held is read on, and what comes is kept."""
+    put(Intake, "is_full", property(lambda self: False))
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    reads_wait_without_bound,
+    drafts_wait_without_bound,
+    input_waits_without_bound,
+)
