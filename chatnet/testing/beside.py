@@ -32,7 +32,7 @@ SLICE_SECONDS = 5.0
 SHARE = 0.98
 """How many of the posts of a slice must be in time. A worker that stands still for half a second makes more
 than the others late."""
-MACHINE_SHARE, QUIET_MOST = 0.5, 0.1
+MACHINE_SHARE, QUIET_MOST = 0.9, 0.1
 """How much of a wait is put down to the machine at most; and how many seconds, for what the quiet showed."""
 GROWN_BYTES, GROWN_DESCRIPTORS, GROWN_THREADS = 32 * 1024 * 1024, 8, 12
 """By how much a process may have grown after an attack. Pools start their threads as they are needed."""

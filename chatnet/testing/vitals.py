@@ -12,8 +12,10 @@ from pathlib import Path
 
 from chatnet.testing.chaos import TRACEBACK
 
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 """How often it is looked at how long processes had to wait."""
+LONGEST_WAIT = 5.0
+"""No process waits longer for a processor, in seconds."""
 _COMPLAINT = re.compile(rf"\[[^\]]*#(warn|error|critical)\]|{re.escape(TRACEBACK)}|Unhandled")
 
 
@@ -41,17 +43,16 @@ def _field(name: str, status: str) -> str:
 
 
 class Waiting:
-    """How long processes waited for a processor: what a busy machine adds to all that they do.
+    """When processes waited for a processor: what a busy machine adds to all that they do.
 
     A process that is stopped, or blocked by work of its own, does not wait so.
     """
 
     def __init__(self, pids: Callable[[], Iterable[int]]) -> None:
         self._pids = pids
-        self._times: list[float] = []
-        self._waited: list[float] = []
+        self._ends: list[float] = []
+        self._seconds: list[float] = []
         self._last: dict[str, float] = {}
-        self._total = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -65,23 +66,32 @@ class Waiting:
         self._thread.join()
 
     def between(self, since: float, until: float) -> float:
-        """For how many seconds they waited, all together, from ``since`` to ``until``."""
-        return self._at(until, after=True) - self._at(since, after=False)
+        """For how many seconds from ``since`` to ``until`` any of them waited; twice, when two of them did.
 
-    def _at(self, when: float, after: bool) -> float:
-        if not self._times:
-            return 0.0
-        at = bisect_left(self._times, when) - (0 if after else 1)
-        return self._waited[min(max(at, 0), len(self._times) - 1)]
+        What one waits for is often done by another, which has waited before. Of many that wait at the same
+        time most have nothing to do with it.
+        """
+        changes: list[tuple[float, int]] = []
+        for at in range(bisect_left(self._ends, since), bisect_left(self._ends, until + LONGEST_WAIT)):
+            end = self._ends[at]
+            start = end - self._seconds[at]
+            if start < until:
+                changes += ((max(start, since), 1), (min(end, until), -1))
+        waited, depth, last = 0.0, 0, since
+        for when, change in sorted(changes):
+            waited += min(depth, 2) * (when - last)
+            depth, last = depth + change, when
+        return waited
 
     def _look(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
+            now = time.monotonic()
             for name, waited in _waits(self._pids()):
-                # Of a thread that is new nothing is known of before.
-                self._total += waited - self._last.get(name, waited)
+                # Of a thread that is new nothing is known of before; the kernel counts a wait when it ends.
+                if waited > (last := self._last.get(name, waited)):
+                    self._seconds.append(waited - last)
+                    self._ends.append(now)
                 self._last[name] = waited
-            self._waited.append(self._total)
-            self._times.append(time.monotonic())
 
 
 def _waits(pids: Iterable[int]) -> Iterator[tuple[str, float]]:
