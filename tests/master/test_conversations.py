@@ -269,10 +269,11 @@ def test_a_worker_is_ordered_nothing_before_its_registration_is_answered(master:
 
 
 def test_a_replica_is_told_nothing_before_it_is_attached(master: Master) -> None:
-    """And then at once what it must know."""
+    """And then at once: what it must know, and here, that it is one too many."""
     replica = Dialer(master)
     replica.register("replica", Attach, master=MasterIdentity("here", 1, 0, True))
     assert replica.hears.states
+    assert replica.hears.shut_down == 1
 
 
 def test_a_worker_that_says_it_listens_nowhere_is_refused(master: Master) -> None:

@@ -340,3 +340,4 @@ def test_a_primary_that_falls_silent_is_killed_if_it_has_said_who_it_is(
     stage.replica._link.silent = PATIENCE  # type: ignore[union-attr]
     stage.lose(stage.wire)
     assert stage.processes.killed == killed
+    assert ("has not said who it is: end it by hand" in stage.replica._said) == (not killed)
