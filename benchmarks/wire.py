@@ -9,11 +9,14 @@ import itertools
 import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
+from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.entries import Entry
+from chatnet.gate import binding
 from chatnet.wire.common import NONCE_BYTES, VERSION
 from chatnet.wire.operate import ClusterStatus
 
@@ -63,10 +66,15 @@ def status(connection: socket.socket, token: Token) -> ClusterStatus:
     """What the primary at the other end, freshly connected, knows."""
     ours = os.urandom(NONCE_BYTES)
     [answer] = exchange([connection], [ask(0, b"Challenge", version=b"%d" % VERSION, nonce=ours)])
-    proof = token.proof("asks", "operator", ours, answer[b"nonce"])
+    bound = binding(asker=_address(connection.getsockname()), answerer=_address(connection.getpeername()))
+    proof = token.proof("asks", "operator", ours, answer[b"nonce"], bound)
     exchange([connection], [ask(1, b"Prove", role=b"operator", proof=proof)])
     [answer] = exchange([connection], [ask(2, b"Status")])
     return msgspec.msgpack.decode(answer[b"status"], type=ClusterStatus)
+
+
+def _address(found: tuple[Any, ...]) -> Address:
+    return Address(*found[:2])
 
 
 def post(tag: int, text: str = TEXT) -> bytes:

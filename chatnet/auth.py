@@ -34,9 +34,12 @@ class Token:
         self._secret = secret
         self._ticket_key = hmac.digest(secret, b"chatnet ticket", "sha256")
 
-    def proof(self, side: Literal["asks", "answers"], role: str, asker: bytes, answerer: bytes) -> bytes:
-        """HMAC-SHA256 over who says it, the role, and both nonces. 32 bytes."""
-        return hmac.digest(self._secret, b"|".join((side.encode(), role.encode(), asker, answerer)), "sha256")
+    def proof(
+        self, side: Literal["asks", "answers"], role: Role, asker: bytes, answerer: bytes, binding: bytes
+    ) -> bytes:
+        """HMAC-SHA256 over who says it, the role, both nonces, and the connection. 32 bytes."""
+        parts = (side.encode(), role.encode(), asker, answerer, binding)
+        return hmac.digest(self._secret, b"|".join(parts), "sha256")
 
     @property
     def mark(self) -> str:

@@ -64,12 +64,13 @@ class WrongToken(ChatnetError):
     code = b"WRONG_TOKEN"
     sentence = (
         "The cluster's token is not the one given: copy DATA/cluster.token from the master's machine, "
-        "and pass it by --token-file or CHATNET_TOKEN."
+        "and pass it by --token-file or CHATNET_TOKEN. (If it is the one: no master is there, but a stranger, "
+        "or a tunnel.)"
     )
 
 
 class StaleEpoch(ChatnetError):
-    """The sender was primary once, and another has the lease now; or its order is of no epoch."""
+    """The sender was primary once, and is no longer; or its order is of no epoch."""
 
     code = b"STALE_EPOCH"
     sentence = "Epoch {theirs} does not command here; epoch {ours} does."

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from chatnet.addresses import Address
+from chatnet.addresses import Address, is_loopback, plain
 from chatnet.auth import Role, Token, is_role
 from chatnet.errors import NotAllowed, WrongToken, WrongVersion
 from chatnet.link import Link, Locator
@@ -76,7 +76,13 @@ class Gate(Locator):
             raise NotAllowed.of(command="in that role", hint="a role is worker, replica or operator")
         # A nonce serves once: a second guess needs a second challenge.
         nonces, self._nonces = self._nonces, None
-        if nonces is None or not hmac.compare_digest(proof, self._token.proof("asks", role, *nonces)):
+        if nonces is None:
+            raise WrongToken(WrongToken.sentence)
+        bound = (
+            *nonces,
+            binding(asker=self.link.transport.getPeer(), answerer=self.link.transport.getHost()),
+        )
+        if not hmac.compare_digest(proof, self._token.proof("asks", role, *bound)):
             raise WrongToken(WrongToken.sentence)
         admitted, primary = self._admit(role), None
         if isinstance(admitted, Locator):
@@ -84,24 +90,36 @@ class Gate(Locator):
             self.link.become(admitted)
         else:
             primary = admitted
-        return {"proof": self._token.proof("answers", role, *nonces), "primary": primary}
+        return {"proof": self._token.proof("answers", role, *bound), "primary": primary}
 
 
 async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], bytes]) -> None:
     """Prove the token on a fresh link, and have the other end prove it.
 
-    :raises WrongToken: either end has another one.
+    :raises WrongToken: either end has another one, or they are not the two ends of one connection.
     :raises WrongVersion: the other end speaks another version.
     :raises NotPrimary: it is a replica; it can say where the primary is.
     """
     ours = entropy(NONCE_BYTES)
     theirs = (await link.callRemote(Challenge, version=VERSION, nonce=ours))["nonce"]
-    proof = token.proof("asks", role, ours, theirs)
-    answer = await link.callRemote(Prove, role=role, proof=proof)
-    if not hmac.compare_digest(answer["proof"], token.proof("answers", role, ours, theirs)):
+    bound = ours, theirs, binding(asker=link.transport.getHost(), answerer=link.transport.getPeer())
+    answer = await link.callRemote(Prove, role=role, proof=token.proof("asks", role, *bound))
+    if not hmac.compare_digest(answer["proof"], token.proof("answers", role, *bound)):
         raise WrongToken(WrongToken.sentence)
     if (primary := answer["primary"]) is not None:
         raise NotPrimary(Address.read(primary))
+
+
+def binding(asker: Any, answerer: Any) -> bytes:
+    """What only this connection has: the addresses of its two ends, if both are on loopback. Pure.
+
+    Who stands between two processes has two connections, and one proof does not serve both. Elsewhere it is
+    empty: there an address may be another at the other end, and who stands between could have any. What
+    protects a link there is TLS, once there is any.
+    """
+    if not (is_loopback(asker.host) and is_loopback(answerer.host)):
+        return b""
+    return "|".join(str(Address(plain(end.host), end.port)) for end in (asker, answerer)).encode()
 
 
 def check_version(theirs: int) -> None:

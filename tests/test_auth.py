@@ -42,14 +42,15 @@ def test_tickets_of_another_log_or_token_and_changed_ones_are_refused() -> None:
 
 
 def test_the_two_ends_proofs_differ() -> None:
-    """A proof cannot be sent back as its own answer, nor serve another role or nonce."""
+    """A proof cannot be sent back as its own answer, nor serve another role, nonce or connection."""
     proofs = {
-        TOKEN.proof("asks", "worker", b"a" * 32, b"b" * 32),
-        TOKEN.proof("answers", "worker", b"a" * 32, b"b" * 32),
-        TOKEN.proof("asks", "operator", b"a" * 32, b"b" * 32),
-        TOKEN.proof("asks", "worker", b"b" * 32, b"a" * 32),
+        TOKEN.proof("asks", "worker", b"a" * 32, b"b" * 32, b""),
+        TOKEN.proof("answers", "worker", b"a" * 32, b"b" * 32, b""),
+        TOKEN.proof("asks", "operator", b"a" * 32, b"b" * 32, b""),
+        TOKEN.proof("asks", "worker", b"b" * 32, b"a" * 32, b""),
+        TOKEN.proof("asks", "worker", b"a" * 32, b"b" * 32, b"127.0.0.1:1|127.0.0.1:2"),
     }
-    assert len(proofs) == 4
+    assert len(proofs) == 5
 
 
 def test_the_first_master_makes_the_token_and_all_others_read_it(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_the_first_master_makes_the_token_and_all_others_read_it(tmp_path: Path)
     first = auth.make_token(RealFiles(), path, b"a" * 32)
     second = auth.make_token(RealFiles(), path, b"b" * 32)
     found = auth.find_token(RealFiles(), {}, None, tmp_path)
-    proofs = {token.proof("asks", "worker", b"", b"") for token in (first, second, found)}
+    proofs = {token.proof("asks", "worker", b"", b"", b"") for token in (first, second, found)}
     assert len(proofs) == 1
     assert path.stat().st_mode & 0o777 == 0o600
 

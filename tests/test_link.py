@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
@@ -12,7 +13,7 @@ from twisted.protocols import amp
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
-from chatnet.gate import PROOF_SECONDS, Gate, NotPrimary, prove
+from chatnet.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
 from chatnet.intake import MOST_BOXES
 from chatnet.link import PING, Link, Locator
 from chatnet.outbox import Outboxes
@@ -362,6 +363,32 @@ def test_a_server_that_cannot_prove_the_token_is_not_believed() -> None:
         pair.wait(Deferred.fromCoroutine(prove(pair.client, TOKEN, "worker", entropy)))
 
 
+BOUND = b"127.0.0.1:40000|127.0.0.1:64480"
+"""The two ends of a loop-back, as both see them."""
+
+
+def at(host: str, port: int) -> Any:
+    return (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)
+
+
+@pytest.mark.parametrize(
+    ("asker", "answerer", "bound"),
+    [
+        (at("127.0.0.1", 40000), at("127.0.0.1", 64480), BOUND),
+        (at("::ffff:127.0.0.1", 40000), at("::ffff:7f00:1", 64480), BOUND),
+        (at("0:0:0:0:0:0:0:1", 40000), at("::1", 64480), b"[::1]:40000|[::1]:64480"),
+        (at("127.0.0.2", 40000), at("127.0.0.1", 64480), b"127.0.0.2:40000|127.0.0.1:64480"),
+        (at("10.0.0.1", 40000), at("10.0.0.1", 64480), b""),
+        (at("127.0.0.1", 40000), at("10.0.0.1", 64480), b""),
+        (at("10.0.0.1", 40000), at("127.0.0.1", 64480), b""),
+        (at("fe80::1%lo", 40000), at("::1", 64480), b""),
+    ],
+)
+def test_a_connection_on_loopback_is_bound_by_its_addresses(asker: Any, answerer: Any, bound: bytes) -> None:
+    """Whichever way they are written; elsewhere nothing is known that only the connection has."""
+    assert binding(asker, answerer) == bound
+
+
 def test_a_proof_serves_once() -> None:
     """A recorded proof cannot be played again: each challenge has a nonce of its own."""
     from chatnet.wire.common import Prove
@@ -371,7 +398,7 @@ def test_a_proof_serves_once() -> None:
     with pytest.raises(WrongToken):
         pair.ask(Prove, role="worker", proof=b"w" * 32)
     with pytest.raises(WrongToken):
-        pair.ask(Prove, role="worker", proof=TOKEN.proof("asks", "worker", entropy(32), nonce))
+        pair.ask(Prove, role="worker", proof=TOKEN.proof("asks", "worker", entropy(32), nonce, BOUND))
     assert not roles
 
 

@@ -12,6 +12,7 @@ import pytest
 from twisted.protocols import amp
 
 from chatnet import errors, wire
+from chatnet.auth import Token
 from chatnet.wire.arguments import Command
 from chatnet.wire.common import VERSION
 
@@ -68,3 +69,14 @@ def test_every_error_is_described(error: type[errors.ChatnetError]) -> None:
 def test_the_version_is_described() -> None:
     """The document is of the version that the code speaks."""
     assert f"The version is **{VERSION}**" in TEXT
+
+
+@pytest.mark.parametrize("bound", [b"127.0.0.1:40000|127.0.0.1:64480", b""])
+def test_the_proofs_in_the_document_are_right(bound: bytes) -> None:
+    """Those of the example, on loopback and between machines."""
+    token, nonces = Token(bytes(range(32))), (b"\xaa" * 32, b"\xbb" * 32)
+    asks, answers = (
+        token.proof("asks", "operator", *nonces, bound).hex(),
+        token.proof("answers", "operator", *nonces, bound).hex(),
+    )
+    assert f"    asker's proof     {asks}\n    answerer's proof  {answers}\n" in TEXT

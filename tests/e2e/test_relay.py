@@ -1,0 +1,58 @@
+"""A real relay before a real master: who is pointed at it by mistake is refused, both here and there."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from chatnet.testing.processes import Cluster, wait_until
+
+
+@pytest.fixture
+def relay(cluster: Cluster) -> Iterator[str]:
+    """Where one listens that passes everything on to the master, and back."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    host, _, master = cluster.address.rpartition(":")
+    process = cluster.popen(
+        "twistd", "-n", "--pidfile=", "portforward",
+        "--port", f"tcp:{port}:interface=127.0.0.1", "--host", host, "--dest_port", master,
+    )  # fmt: skip
+
+    def listens() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            return False
+        return True
+
+    wait_until("the relay listens", listens)
+    yield f"127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+
+
+def test_an_operator_is_refused_through_a_relay(cluster: Cluster, relay: str) -> None:
+    """In a sentence; nothing was stopped."""
+    before = [worker["pid"] for worker in cluster.workers(3)]
+    for command in ("status", "stop"):
+        status, said = cluster.run("chatnet", command, "--master", relay, "--data", str(cluster.data))
+        assert status == 1
+        assert f"The master at {relay} refuses: The cluster's token is not the one given" in said
+    assert [worker["pid"] for worker in cluster.workers(3)] == before
+
+
+def test_a_worker_is_refused_through_a_relay(cluster: Cluster, relay: str) -> None:
+    """It says so, and goes on trying; it is none of the cluster's."""
+    worker = cluster.popen(
+        "twistd", "-n", "--pidfile=", "chat-worker", "--master", relay, "--data", str(cluster.data)
+    )
+    assert worker.stdout is not None
+    line = next(line for line in worker.stdout if b"refuses this worker" in line)
+    assert b"The cluster's token is not the one given" in line
+    assert worker.poll() is None
+    assert worker.pid not in [worker["pid"] for worker in cluster.workers(3)]
+    worker.kill()
+    worker.wait()
