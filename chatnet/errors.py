@@ -64,8 +64,8 @@ class WrongToken(ChatnetError):
     code = b"WRONG_TOKEN"
     sentence = (
         "The cluster's token is not the one given: copy DATA/cluster.token from the master's machine, "
-        "and pass it by --token-file or CHATNET_TOKEN. (If it is the one: no master is there, but a stranger, "
-        "or a tunnel.)"
+        "and pass it by --token-file or CHATNET_TOKEN. (If it is the one: no master is there, but a "
+        "stranger, or a tunnel.)"
     )
 
 
