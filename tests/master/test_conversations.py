@@ -225,7 +225,7 @@ def test_nobody_registers_twice(master: Master, role: Role, command: Any, who: d
         (Follow, {"cursor": None, "check": None}),
         (ReadHead, {}),
         (ReadAccount, {"user": "alice"}),
-        (ReadSnapshot, {"user": "alice", "after": 0, "upto": 0, "skip": 0}),
+        (ReadSnapshot, {"user": "alice", "after": 0, "upto": 0, "behind": None}),
         (ReadNewest, {"user": "alice", "upto": 0}),
         (ReadFeed, {"user": "alice", "after": 0, "upto": 0}),
         (ReadHistory, {"room": "alice", "before": None}),
