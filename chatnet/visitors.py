@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -23,6 +23,9 @@ One takes 20 to 60 µs: a turn takes about 10 ms at most, and whoever waits behi
 """
 STRANGERS_SHARE, USERS_SHARE = 16, 64
 """How many of them at most for one connection: of a stranger, of a user."""
+ACCEPTED = 16
+"""How many connections are accepted in one turn of the reactor: one takes some 200 µs, and to be closed again
+as much. Twisted takes 100, and 20 more each time that there were as many."""
 
 RESERVE = 64
 """How many open files are never given to visitors.
@@ -49,6 +52,20 @@ def find_room(files: int) -> Room:
     free = max(files - RESERVE, files // 4)
     strangers = max(2, min(MOST_STRANGERS, free // 4))
     return Room(strangers, strangers // 2, free - strangers)
+
+
+def accept_in_turns(port: Any) -> None:
+    """Have ``port`` accept no more than :data:`ACCEPTED` connections in one turn; the others wait in its
+    backlog."""
+    accept = getattr(port, "doRead", None)
+    if accept is None:
+        return  # a port in memory
+
+    def accept_some() -> None:
+        port.numberAccepts = min(port.numberAccepts, ACCEPTED)
+        accept()
+
+    port.doRead = accept_some
 
 
 class Visitors:

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from chatnet.visitors import A_TURN, MOST_STRANGERS, RESERVE, Room, Visitors, find_room, network
+from chatnet.visitors import (
+    A_TURN,
+    ACCEPTED,
+    MOST_STRANGERS,
+    RESERVE,
+    Room,
+    Visitors,
+    accept_in_turns,
+    find_room,
+    network,
+)
 
 
 class Someone:
@@ -149,3 +159,24 @@ def test_more_than_there_are_turns_for_wait_for_the_next() -> None:
     while clock.calls:
         clock.turn()
     assert all(one.done == 2 for one in many)
+
+
+class Backlog:
+    """A port at which many wait to be accepted; how many were, in each turn."""
+
+    def __init__(self) -> None:
+        self.numberAccepts = 100
+        self.accepted: list[int] = []
+
+    def doRead(self) -> None:
+        self.accepted.append(self.numberAccepts)
+        self.numberAccepts += 20  # as Twisted does if there were as many
+
+
+def test_who_comes_is_accepted_in_turns() -> None:
+    """However many wait, a turn of the reactor accepts a few."""
+    port = Backlog()
+    accept_in_turns(port)
+    for _ in range(3):
+        port.doRead()
+    assert port.accepted == [ACCEPTED] * 3

@@ -16,7 +16,7 @@ from chatnet.errors import CannotStart
 from chatnet.master.links import Links
 from chatnet.master.settings import Settings
 from chatnet.outbox import Outboxes
-from chatnet.visitors import find_room
+from chatnet.visitors import accept_in_turns, find_room
 from chatnet.world import World
 
 BACKLOG = 1024
@@ -56,6 +56,7 @@ def take_ground(settings: Settings, world: World) -> Ground:
         raise CannotStart(
             f"Cannot listen on {settings.listen} ({why}): stop what does, or choose another by --listen."
         ) from error
+    accept_in_turns(listening)
     return Ground(links, listening)
 
 

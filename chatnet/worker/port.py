@@ -15,7 +15,7 @@ from chatnet.errors import CannotStart
 from chatnet.link import Link
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
-from chatnet.visitors import Visitors, find_room
+from chatnet.visitors import Visitors, accept_in_turns, find_room
 from chatnet.worker.serving import Serving
 
 BACKLOG = 1024
@@ -75,6 +75,7 @@ def listen(reactor: Any, clients: Clients, host: str, numbers: Sequence[int]) ->
             why = error
         else:
             _limit_send_buffer(port)
+            accept_in_turns(port)
             return port
     raise CannotStart(_cannot_listen(host, numbers, why))
 
