@@ -48,7 +48,7 @@ class Rule(NamedTuple):
 
     def row(self) -> str:
         """The rule as docs/protocol.md shows it."""
-        who = "; ".join(speaker.value for speaker in self.speakers)
+        who = "; ".join(speaker.value for speaker in self.speakers) if self.speakers != _ANY else "everybody"
         return f"| {self.command.__name__} | {who} | {self.often} | {self.large} | {self.costs} |"
 
 
