@@ -11,7 +11,7 @@ import urwid
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatnet.client.cells import Row, cells, painted, rows, wrapped
+from chatnet.client.cells import Cell, Row, cells, painted, rows, wrapped
 from chatnet.ignorable import RANGES, bare
 
 WIDTHS = range(1, 101)
@@ -81,6 +81,20 @@ def test_what_libraries_disagree_about_can_be_drawn(text: str) -> None:
     """However many marks there are, and whatever is joined."""
     for width in WIDTHS:
         assert_drawable(rows(f"bob: {text} {text}", width), width)
+
+
+def test_a_sign_is_given_a_column_though_the_library_gives_it_none() -> None:
+    """Some terminals do, and what is too long for them would be cut."""
+    assert sum(cell.width for cell in cells("x" + "\u102b" * 30)) == 31
+    assert len(wrapped(cells("x" + "\u102b" * 60), 40)) == 2
+
+
+def test_a_row_that_is_too_wide_is_not_drawn() -> None:
+    """It is found out here, before it stops the drawing of all others; then its text is shown by numbers."""
+    with pytest.raises(ValueError, match="too wide"):
+        painted([Cell("漢", 1)], 1)
+    shown = [painted(row, 9) for row in wrapped(cells("a 漢\u102b!", by_number=True), 9)]
+    assert [row.shown.decode().strip() for row in shown] == ["a", "‹U+6F22", "›‹U+102", "B›!"]
 
 
 @given(NASTY, st.integers(1, 100))

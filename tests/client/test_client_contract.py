@@ -335,7 +335,7 @@ def test_a_password_is_not_shown_while_it_is_typed(cluster: FakeCluster, alice: 
     assert not alice.stdio.echoes
     alice.type("a long password")
     assert alice.stdio.echoes
-    cluster.deaf = True
+    cluster.deaf, cluster.secrets["bob"] = True, b""
     alice.type("JOIN bob", "PASSWORD")
     assert not alice.stdio.echoes
 

@@ -83,6 +83,8 @@ def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
 def screen(cluster: Cluster) -> Iterator[Screen]:
     """Alice, in her chat."""
     screen = Screen(cluster)
+    screen.sees(r"\[\?2004h")  # pastes are told from what is typed
+    screen.sees(r"\[\?7l")
     screen.sees("connected")
     screen.type("CHAT\r")
     screen.sees("say:")
