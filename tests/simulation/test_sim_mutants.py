@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mutants import MUTANTS, clients, delivery, log, masters
+from mutants import MUTANTS, clients, delivery, hostile, log, masters
 from mutants.hunt import hunt
 from mutants.planting import Mutant, Put, bug, name, planted
 
@@ -17,6 +17,8 @@ SOON_CAUGHT = (
     delivery.double_delivery_at_the_handover,
     delivery.leaving_is_not_followed,
     clients.resend_after_new_drafts,
+    hostile.drafts_wait_without_bound,
+    hostile.input_waits_without_bound,
     masters.a_replica_commands_without_the_lease,
     masters.replicas_are_told_once,
     masters.workers_do_not_come_back,

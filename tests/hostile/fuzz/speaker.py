@@ -93,6 +93,7 @@ async def _main(world: World, chosen: argparse.Namespace) -> None:
     token = Token(bytes.fromhex(Path(chosen.token_file).read_text().strip()))
     ports = {"master": chosen.master, "worker": chosen.worker}
     visits = Visits(world.reactor, ports, guises(chosen.seed), token)
+    await visits.introduce()
     speaker = Speaker(world, visits, chosen.seed, chosen.first, chosen.rate)
     await speaker.speak(chosen.at_once, chosen.seconds, chosen.visits)
     print(json.dumps(vars(speaker.tally)), flush=True)
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=24, help="how many at a time")
     chosen = parser.parse_args()
     world = World.real()
+    world.processes.raise_file_limit()
 
     def begin(_: Any) -> Deferred[None]:
         return Deferred.fromCoroutine(_main(world, chosen))

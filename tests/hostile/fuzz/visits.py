@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from chatnet.errors import ChatnetError
 from chatnet.outbox import Outboxes
 from fuzz.inputs import Inputs, pieces
 from fuzz.mouth import Heard, Mouth
-from fuzz.states import STATES, Guise, State, Visitor, known
+from fuzz.states import STATES, Guise, State, Visitor, known, logged_in
 
 REACH_SECONDS = 15.0
 """How long it may take until a connection is where it wants to be."""
@@ -27,6 +28,12 @@ LISTEN_SECONDS = 0.15
 """How long a visit listens, when it has said all."""
 LINGER_SECONDS = (1.0, 4.0, 12.0)
 """How long one that lingers stays."""
+CROWD, CROWDED = 150, 0.02
+"""So many connections come beside a visit, and say nothing or half a thing; and how often that is."""
+HALVES = (b"", b"\0", b"\0\x08_comm", b"\0\x08_command\xff\xff" + bytes(20_000), b"\x16\x03\x01")
+DRIBBLES, DRIBBLED, DRIBBLE_SECONDS = 0.05, 100, 0.03
+"""How often a visit says byte after byte, how many at most, and how long each takes."""
+INTRODUCED = "127.0.2.1"
 SOURCES = 250
 """Visits come from so many addresses of loopback: bounds for one address must not be all that holds."""
 
@@ -41,18 +48,23 @@ class Plan:
     source: str
     inputs: int
     end: str
+    crowd: int
+    dribbles: bool
 
     @classmethod
     def of(cls, seed: int, number: int) -> Plan:
         """The plan of the visit of this number."""
         chance = random.Random(f"{seed}/{number}")
+        dribbles = chance.random() < DRIBBLES
         return cls(
             number=number,
             state=chance.choices(STATES, [state.weight for state in STATES])[0],
             chance=chance,
             source=f"127.0.1.{1 + chance.randrange(SOURCES)}",
-            inputs=chance.choice((0, 1, 5, 20, 20, 50)),
+            inputs=1 if dribbles else chance.choice((0, 1, 5, 20, 20, 50)),
             end=chance.choices(("close", "abort", "half", "linger"), (10, 5, 3, 1))[0],
+            crowd=CROWD if chance.random() < CROWDED else 0,
+            dribbles=dribbles,
         )
 
 
@@ -79,6 +91,15 @@ class Visits:
         self._token = token
         self._outboxes = Outboxes(reactor)
 
+    async def introduce(self) -> None:
+        """Log in as each of the guises, whose names are free as yet: else the first visit that tries may take
+        one with another secret."""
+        for guise in self._guises:
+            visitor = Visitor(random.Random(guise.name), guise, self._token)
+            mouth = await self._connect(self._ports["worker"][0], INTRODUCED)
+            await logged_in(mouth, visitor)
+            mouth.abort()
+
     async def make(self, plan: Plan) -> Outcome:
         """Visit, from the beginning to the end."""
         outcome = Outcome(plan)
@@ -92,17 +113,19 @@ class Visits:
             outcome.failed = f"no connection: {type(why).__name__}"
             return outcome
         outcome.heard = mouth.heard
+        crowd = await self._crowd(port, plan)
         try:
             reaching = Deferred.fromCoroutine(_reach(plan.state, mouth, visitor))
             await reaching.addTimeout(REACH_SECONDS, self._reactor)
             await self._speak(plan, mouth, visitor, outcome)
         except (ChatnetError, ConnectionClosed) as why:
-            outcome.failed = f"{type(why).__name__}: {why}"
+            outcome.failed = type(why).__name__
         except (NotInTime, CancelledError):
             outcome.failed = f"not within {REACH_SECONDS} s"
         finally:
             outcome.closed = mouth.is_gone
-            mouth.abort()
+            for one in (mouth, *crowd):
+                one.abort()
         return outcome
 
     async def _speak(self, plan: Plan, mouth: Mouth, visitor: Visitor, outcome: Outcome) -> None:
@@ -111,9 +134,10 @@ class Visits:
         mouth.let_go(inputs.asked)
         while outcome.said < plan.inputs and not mouth.is_gone:
             outcome.said += 1
-            for piece in pieces(inputs.draw(), chance):
+            said = inputs.draw()
+            for piece in _dribbled(said) if plan.dribbles else pieces(said, chance):
                 mouth.write(piece)
-                await deferLater(self._reactor, 0)
+                await deferLater(self._reactor, DRIBBLE_SECONDS if plan.dribbles else 0)
         await self._end(plan, mouth)
 
     async def _end(self, plan: Plan, mouth: Mouth) -> None:
@@ -128,6 +152,14 @@ class Visits:
         if plan.end == "close":
             mouth.hang_up()
 
+    async def _crowd(self, port: int, plan: Plan) -> list[Mouth]:
+        crowd: list[Mouth] = []
+        with suppress(ConnectError, OSError):
+            while len(crowd) < plan.crowd:
+                crowd.append(await self._connect(port, plan.source))
+                crowd[-1].write(plan.chance.choice(HALVES))
+        return crowd
+
     async def _connect(self, port: int, source: str) -> Mouth:
         factory = Factory.forProtocol(lambda: Mouth(self._outboxes))
         factory.noisy = False
@@ -137,6 +169,10 @@ class Visits:
         mouth: Any = await endpoint.connect(factory)
         made: Mouth = mouth
         return made
+
+
+def _dribbled(said: bytes) -> Iterator[bytes]:
+    return (said[at : at + 1] for at in range(min(DRIBBLED, len(said))))
 
 
 async def _reach(state: State, mouth: Mouth, visitor: Visitor) -> None:
