@@ -55,6 +55,20 @@ class InternalFailure(ChatnetError):
     sentence = "The server failed at this request; its log says why."
 
 
+class Unreadable(ChatnetError):
+    """The store is damaged where this request has to read; everything else goes on."""
+
+    code = b"UNREADABLE"
+    sentence = "This part of the log cannot be read; who runs the server has been told."
+
+
+class TooSlow(ChatnetError):
+    """The database gave this read up again and again, for it took too long; everything else goes on."""
+
+    code = b"TOO_SLOW"
+    sentence = "The log takes too long to answer this; ask again later."
+
+
 class WrongVersion(ChatnetError):
     code = b"WRONG_VERSION"
     sentence = "This end speaks version {ours} of the protocol and yours {theirs}: update the older one."

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
+from chatnet.errors import Unreadable
 from chatnet.lanes import Lane, Visitor
 from chatnet.link import Link, Locator
 from chatnet.store import PAGE_BYTES, Log, Outcome, Position
@@ -222,7 +223,10 @@ class LogServer(Locator):
         self._broadcast.discard(self.link)
 
     def failed(self, failure: Failure) -> None:
-        self._log.failure(
-            "Reading the log for {peer} failed; closing its link", failure, peer=self.link.peer()
-        )
+        if failure.check(Unreadable):
+            self._log.warn("{peer} is not served: {why}", peer=self.link.peer(), why=failure.value)
+        else:
+            self._log.failure(
+                "Reading the log for {peer} failed; closing its link", failure, peer=self.link.peer()
+            )
         self.link.abort()

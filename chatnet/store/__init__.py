@@ -8,6 +8,7 @@ appender    natural batching: while one batch is being committed, the next gathe
 pages       how much entries and drafts take on the wire, and pages cut to fit it
 sqlite      the log in SQLite, opened by the primary alone: its threads, and waiting for what passes
 sqlite_schema  its tables · sqlite_store  its one writer · sqlite_reads  its reads
+sqlite_readers  who reads it, and what becomes of reads that fail
 sqlite_opening  is it the log that it should be, and whole? · store_file  its files, watched while it is open
 database    what is asked of a database that many processes share
 postgres    the log in such a database, opened by every worker and master

@@ -5,10 +5,9 @@ One writer thread commits and checkpoints; reader threads have a connection each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 import apsw
 from twisted.internet.defer import CancelledError, Deferred
@@ -25,6 +24,7 @@ from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot, sql
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
 from chatnet.store.sqlite_opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
+from chatnet.store.sqlite_readers import Readers
 from chatnet.store.sqlite_store import Batch, DiskRefuses
 from chatnet.store.store_file import Committed
 from chatnet.store.window import Window
@@ -49,8 +49,8 @@ class SqliteLog:
     """An open log: see :meth:`open`. ``epoch`` is ours; ``log_id`` names the log for ever.
 
     ``trouble`` is a sentence while commits wait for the disk, or nothing is acknowledged since the store's
-    files are gone, else empty; ``warning`` is one about what was found when it was opened; ``poisoned``
-    counts the drafts on which our own code raised.
+    files are gone, else empty; ``warning`` is one about what was found when it was opened, or read;
+    ``poisoned`` counts the drafts on which our own code raised.
     """
 
     _log = Logger()
@@ -65,13 +65,14 @@ class SqliteLog:
         opened: Opened,
     ) -> None:
         self._reactor, self._wall, self._on_fatal = reactor, wall, on_fatal
-        self._writer, self._readers = writer, readers
+        self._writer = writer
+        self._readers = Readers(reactor, readers, opened.connections)
         self._logins, self._pages = readers
-        self._store, self._file, self._connections = opened.store, opened.file, opened.connections
+        self._store, self._file = opened.store, opened.file
         self.log_id, self.epoch = opened.log_id, opened.epoch
         self.window = Window(opened.log_id, opened.base)
         self.window.extend(opened.newest)
-        self.warning = opened.warning
+        self._found = opened.warning
         self.poisoned = 0
         self._retry: Deferred[None] | None = None
         self._refused: DiskRefuses | None = None
@@ -132,17 +133,19 @@ class SqliteLog:
         return cls(reactor, wall, on_fatal, writer, readers, opened)
 
     async def close(self) -> None:
-        """Close once the batch under way is committed; drafts behind it are never answered."""
+        """Close once the batch under way is committed; drafts behind it, and reads, are never answered."""
         self._closed = True
         self._looking.stop()
         if self._retry is not None:
             self._retry.cancel()
-        for readers in self._readers:
-            readers.stop()
-        for connection in self._connections:
-            connection.close()
-        await deferToThreadPool(self._reactor, self._writer, self._store.close)
-        self._writer.stop()
+        await self._readers.close()
+        await self._write(self._store.close)
+        self._writer.stop()  # nothing is left for it to do
+
+    @property
+    def warning(self) -> str:
+        """What the operator should know of the store: a sentence, or empty."""
+        return self._readers.damage or self._found
 
     @property
     def trouble(self) -> str:
@@ -263,58 +266,35 @@ class SqliteLog:
 
     async def newest_epoch(self) -> int:
         """The latest that has begun, by whoever opened the store."""
-        return await self._read(self._logins, sqlite_reads.epoch)
+        return await self._readers.read(self._logins, sqlite_reads.epoch)
 
     async def head(self) -> int:
         return self.window.head
 
     async def cursor_at(self, seq: int) -> Cursor | None:
-        return await self._read(self._logins, sqlite_reads.cursor_at, seq)
+        return await self._readers.read(self._logins, sqlite_reads.cursor_at, seq)
 
     async def page(self, after: int, upto: int) -> list[Entry]:
         """The first page of all entries behind ``after``: from the window, if it holds them."""
         if self.window.holds(after):
             rest = self.window.after(after, min(PAGE_ENTRIES, max(0, upto - after)))
             return take_page(rest)[0]
-        return await self._read(self._logins, sqlite_reads.page, after, upto)
+        return await self._readers.read(self._logins, sqlite_reads.page, after, upto)
 
     async def account(self, user: str) -> Account | None:
-        return await self._read(self._logins, sqlite_reads.account, user)
+        return await self._readers.read(self._logins, sqlite_reads.account, user)
 
     async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        return await self._read(self._logins, sqlite_reads.snapshot, user, after, upto, behind)
+        return await self._readers.read(self._logins, sqlite_reads.snapshot, user, after, upto, behind)
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self._read(self._pages, sqlite_reads.newest, user, upto)
+        return await self._readers.read(self._pages, sqlite_reads.newest, user, upto)
 
     async def feed(self, user: str, after: int, upto: int) -> Feed:
-        return await self._read(self._pages, sqlite_reads.feed, user, after, upto)
+        return await self._readers.read(self._pages, sqlite_reads.feed, user, after, upto)
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self._read(self._pages, sqlite_reads.history, room, before)
+        return await self._readers.read(self._pages, sqlite_reads.history, room, before)
 
     async def rooms(self, prefix: str, after: str) -> Rooms:
-        return await self._read(self._pages, sqlite_reads.rooms, prefix, after)
-
-    def _read(
-        self,
-        readers: ThreadPool,
-        read: Callable[Concatenate[apsw.Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Deferred[T]:
-        def in_thread() -> T:
-            with self._moment() as connection:
-                return read(connection, *args, **kwargs)
-
-        return deferToThreadPool(self._reactor, readers, in_thread)
-
-    @contextmanager
-    def _moment(self) -> Iterator[apsw.Connection]:
-        """A reader's connection in a transaction: all that is read is of one moment."""
-        connection = self._connections.pop()  # one for each thread, so one is free
-        try:
-            with connection:
-                yield connection
-        finally:
-            self._connections.append(connection)
+        return await self._readers.read(self._pages, sqlite_reads.rooms, prefix, after)

@@ -51,6 +51,14 @@ class DiskFull(DiskRefuses):
     over = "There is room on the disk again; posts are stored as usual"
 
 
+class StoreDamaged(DiskRefuses):
+    """Another process would find the same: the primary stays, so that what can be read is served."""
+
+    why = "The store is damaged"
+    until = "it is mended: restore a backup, “chatnet check” says more"
+    over = "The store can be written again; posts are stored as usual"
+
+
 class DiskReadOnly(DiskRefuses):
     why = "The file system of the log is read-only"
     until = "it takes writes"
@@ -94,7 +102,7 @@ class SqliteStore:
         now = max(now, self.time)
         try:
             return self._transact(drafts, now, self._apply)
-        except (DiskFull, EpochLost, apsw.Error):
+        except (DiskRefuses, EpochLost, apsw.Error):
             raise
         except Exception:
             # One of the drafts made our own code raise. Find out which: its neighbours must not suffer.
@@ -114,6 +122,8 @@ class SqliteStore:
                 self._execute("ROLLBACK")
             if full:
                 raise DiskFull(str(error)) from error
+            if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+                raise StoreDamaged(str(error)) from error
             raise
 
     def _run(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:

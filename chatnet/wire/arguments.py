@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 from twisted.protocols import amp
 
-from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed
+from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed, TooSlow, Unreadable
 
 MAX_VALUE = 65_535
 """The longest value that AMP can carry, in bytes."""
@@ -102,7 +102,7 @@ class Packed(Value, Generic[T]):
 
 def declared(*errors: type[ChatnetError]) -> dict[type[Exception], bytes]:
     """The ``errors`` of a command: those given, and those that every command may answer."""
-    every: list[type[ChatnetError]] = [*errors, BadRequest, NotAllowed, InternalFailure]
+    every: list[type[ChatnetError]] = [*errors, BadRequest, NotAllowed, InternalFailure, Unreadable, TooSlow]
     return {error: error.code for error in every}
 
 

@@ -8,6 +8,7 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, visible
+from chatnet.errors import TooSlow, Unreadable
 from chatnet.link import Link
 from chatnet.store import Log
 from chatnet.store.reader import Reader
@@ -92,5 +93,9 @@ class Listening:
         self._router.leave_live(self._resident, self._link.outbox)
 
     def failed(self, failure: Failure) -> None:
-        self._logger.failure("Catching up for {user} failed; closing", failure, user=self._resident.user)
+        if failure.check(Unreadable, TooSlow):
+            why = failure.value
+            self._logger.warn("Catching up for {user} waits: {why}", user=self._resident.user, why=why)
+        else:
+            self._logger.failure("Catching up for {user} failed; closing", failure, user=self._resident.user)
         self._link.abort()

@@ -1,0 +1,106 @@
+"""Who reads the embedded log: threads with a connection each, and what becomes of reads that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import apsw
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from chatnet.errors import Unreadable
+
+SAY_SECONDS = 60.0
+"""How often it is said that reads fail, at most."""
+
+DAMAGED = "The store is damaged: some of it cannot be read"
+"""What is wrong; what to do stands in docs/operations.md."""
+
+_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError, UnicodeDecodeError)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Readers:
+    """Reads in ``pools``, whose threads find a connection each. ``damage`` is a sentence once one failed."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, pools: Sequence[ThreadPool], connections: list[apsw.Connection]) -> None:
+        self._reactor = reactor
+        self._pools = pools
+        self._all = tuple(connections)
+        self._idle = connections
+        self._under_way = 0
+        self._closing: Deferred[None] | None = None
+        self._said: float | None = None
+        self.damage = ""
+
+    def read(
+        self,
+        pool: ThreadPool,
+        read: Callable[Concatenate[apsw.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Deferred[T]:
+        """What ``read`` answers, asked of one moment of the log; nothing, once this is closed.
+
+        :raises Unreadable: that part of the store is damaged.
+        """
+        answer: Deferred[T] = Deferred()
+
+        def in_thread() -> T | None:
+            if self._closing is not None:
+                return None  # who asked is not answered any more
+            with self._moment() as connection:
+                return read(connection, *args, **kwargs)
+
+        self._under_way += 1
+        deferToThreadPool(self._reactor, pool, in_thread).addBoth(self._came_back, answer)
+        return answer
+
+    async def close(self) -> None:
+        """Drop what is queued, break off what is read, and wait for that, without keeping the reactor."""
+        self._closing = Deferred()
+        for connection in self._all:
+            connection.interrupt()
+        if self._under_way:
+            await self._closing
+        for pool in self._pools:
+            pool.stop()
+        for connection in self._all:
+            connection.close()
+
+    def _came_back(self, result: Any, answer: Deferred[Any]) -> None:
+        self._under_way -= 1
+        if self._closing is not None:
+            if not self._under_way:
+                self._closing.callback(None)
+            return
+        if isinstance(result, Failure) and result.check(*_DAMAGE):
+            result = self._damaged(str(result.value))
+        answer.callback(result)  # a failure goes on as one
+
+    def _damaged(self, why: str) -> Failure:
+        self.damage = f"{DAMAGED} ({why}). Restore a backup; “chatnet check” says more."
+        now = self._reactor.seconds()
+        if self._said is None or now - self._said >= SAY_SECONDS:
+            self._said = now
+            self._log.critical("{damage}", damage=self.damage)
+        return Failure(Unreadable(Unreadable.sentence))
+
+    @contextmanager
+    def _moment(self) -> Iterator[apsw.Connection]:
+        """A reader's connection in a transaction: all that is read is of one moment."""
+        connection = self._idle.pop()  # one for each thread, so one is free
+        try:
+            with connection:
+                yield connection
+        finally:
+            self._idle.append(connection)

@@ -1,0 +1,131 @@
+"""Reads of the embedded log that fail, or that nobody waits for any more."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
+from twisted.python.threadpool import ThreadPool
+
+from chatnet.entries import Draft
+from chatnet.errors import Unreadable
+from chatnet.store.sqlite import RETRY_SECONDS, SqliteLog
+from chatnet.store.sqlite_readers import SAY_SECONDS
+from chatnet.world import RealFiles
+
+REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)
+
+
+def post(number: int, text: str = "hello") -> Draft:
+    return Draft("post", "alice", "alice", text, number.to_bytes(16, "big"))
+
+
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """What reads wait for; it comes at last, whatever the test does."""
+    event = threading.Event()
+    watchdog = threading.Timer(10, event.set)
+    watchdog.start()
+    yield event
+    event.set()
+    watchdog.cancel()
+
+
+@pytest_twisted.ensureDeferred
+async def test_closing_does_not_keep_the_reactor(tmp_path: Path, released: threading.Event) -> None:
+    """However long the queue of its reads is: what is read is waited for, what is queued is dropped."""
+    keys = iter(range(100))
+    log = await SqliteLog.open(
+        tmp_path / "log.sqlite", RealFiles(), reactor, lambda size, name: ThreadPool(0, size, name),
+        time.time, lambda size: next(keys).to_bytes(size, "big"), lambda failure: None,
+    )  # fmt: skip
+    begun, ended = [], []
+
+    def slow(connection: apsw.Connection) -> None:
+        begun.append(threading.get_ident())
+        released.wait()
+
+    for _ in range(50):
+        log._readers.read(log._pages, slow).addBoth(ended.append)
+    closing = Deferred.fromCoroutine(log.close())
+    assert not closing.called
+    assert not released.is_set(), "the reactor was kept until the watchdog"
+    released.set()
+    await closing
+    assert len(begun) < 10
+    assert ended == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_read_that_takes_long_is_broken_off(tmp_path: Path) -> None:
+    """One of SQLite's that would go on for minutes."""
+    keys = iter(range(100))
+    log = await SqliteLog.open(
+        tmp_path / "log.sqlite", RealFiles(), reactor, lambda size, name: ThreadPool(0, size, name),
+        time.time, lambda size: next(keys).to_bytes(size, "big"), lambda failure: None,
+    )  # fmt: skip
+    begun: Deferred[None] = Deferred()
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+
+    def read(connection: apsw.Connection) -> Any:
+        reactor.callFromThread(begun.callback, None)
+        return connection.execute(endless).get
+
+    log._readers.read(log._pages, read)
+    await begun
+    await log.close()
+
+
+def spoilt(disk: Any) -> SqliteLog:
+    """A log of many pages whose oldest places cannot be read; its newest entries can."""
+    log = disk.open()
+    for batch in range(20):
+        log.append([REGISTER, *(post(1000 * batch + number, "x" * 300 + " #tea") for number in range(1000))])
+    disk.close()
+    connection = apsw.Connection(str(disk.path))
+    root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'place'").get
+    connection.close()
+    with disk.path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    opened: SqliteLog = disk.open()
+    return opened
+
+
+def test_what_can_be_read_is_served(disk: Any, now: Callable[[Any], Any]) -> None:
+    """What cannot is refused in a sentence; the operator is told by status, and by the log once a minute."""
+    log = spoilt(disk)
+    with capturedLogs() as said:
+        for _ in range(3):
+            with pytest.raises(Unreadable, match="cannot be read"):
+                now(log.history("#tea", None))
+            assert now(log.account("alice")) is not None
+            assert len(now(log.page(100, 600))) > 100
+        assert "The store is damaged" in log.warning
+        assert "chatnet check" in log.warning
+        assert len(said) == 1
+        disk.reactor.advance(SAY_SECONDS)
+        with pytest.raises(Unreadable):
+            now(log.history("#tea", None))
+        assert len(said) == 2
+    assert disk.fatal == []
+
+
+def test_what_cannot_be_written_waits(disk: Any, now: Callable[[Any], Any]) -> None:
+    """Whoever took over would find the same, and end as well, until no master is left."""
+    log = spoilt(disk)
+    head = log.window.head
+    answered: list[Any] = []
+    log.append([post(99_999, "#tea")]).addBoth(answered.append)
+    disk.reactor.advance(RETRY_SECONDS)
+    assert (answered, disk.fatal, log.window.head) == ([], [], head)
+    assert log.trouble.startswith("The store is damaged: posts wait until it is mended")
