@@ -63,6 +63,7 @@ class Follower:
         self.log_id = ""
         self.is_ready = False
         self.warning = ""
+        self._known: Cursor | None = None
         self._checked: Database | None = None
         self._bell: Database | None = None
         self._rung = False
@@ -76,7 +77,7 @@ class Follower:
         """
         base, newest = await self._asker.ask(self._open)
         self.window.restart(self.log_id, base)
-        self.window.extend(newest)
+        self._extend(newest)
         Deferred.fromCoroutine(self._follow()).addErrback(self._broke)
 
     def ring(self) -> None:
@@ -112,11 +113,15 @@ class Follower:
             if isinstance(found, Rewound):
                 self._rewind(found)
             elif found:
-                self.window.extend(found)
+                self._extend(found)
             else:
                 self._trouble.back(self)
                 self.is_ready = True
                 return
+
+    def _extend(self, entries: list[Entry]) -> None:
+        self.window.extend(entries)
+        self._known = self.window.cursor
 
     def _rewind(self, rewound: Rewound) -> None:
         self._log.critical(
@@ -130,6 +135,7 @@ class Follower:
         )
         self.log_id = rewound.log_id
         self.window.restart(rewound.log_id, rewound.base)
+        self._known = rewound.base
         self._on_rewound(rewound.common)
 
     def _cannot_go_on(self, error: BaseException) -> None:
@@ -163,6 +169,14 @@ class Follower:
         if self._bell is not None:
             self._bell.close()
             self._bell = None
+
+    # ---- in any thread ----
+
+    def is_of(self, database: Database) -> bool:
+        """Does it hold what was followed so far? If not, that will be noticed here as well; until then, what
+        is read of it must not reach those who have read another log."""
+        known = self._known
+        return known is None or database.cursor_at(known.seq) == known
 
     # ---- in a thread, while the coroutine waits: nobody else changes what is read here ----
 

@@ -16,7 +16,7 @@ from chatnet.entries import Draft, Entry
 from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.asker import Asker, Trouble
-from chatnet.store.database import Database, Databases, LeaseRow
+from chatnet.store.database import Database, Databases, LeaseRow, Unavailable
 from chatnet.store.follower import Follower
 from chatnet.store.window import Window
 
@@ -80,6 +80,16 @@ class PostgresLog:
         def connect() -> Database:
             return databases.connect(url)
 
+        def connect_to_read() -> Database:
+            database = databases.connect(url)
+            try:
+                if not follower.is_of(database):
+                    raise Unavailable("it was put back, and is to be followed afresh first")
+            except BaseException:
+                database.close()
+                raise
+            return database
+
         trouble = Trouble()
         pools = (
             threads(1, "log writer"),
@@ -90,8 +100,13 @@ class PostgresLog:
         for pool in pools:
             pool.start()
         writer, logins, pages, looker = (
-            Asker(reactor, pool, connect, chance, trouble, size)
-            for pool, size in zip(pools, (1, LOGIN_READERS, PAGE_READERS, 1), strict=True)
+            Asker(reactor, pool, connecting, chance, trouble, size)
+            for pool, connecting, size in zip(
+                pools,
+                (connect, connect_to_read, connect_to_read, connect),
+                (1, LOGIN_READERS, PAGE_READERS, 1),
+                strict=True,
+            )
         )
         follower = Follower(reactor, looker, trouble, entropy, on_rewound)
         log = cls(wall, pools, (writer, logins, pages, looker), follower, trouble)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
 from chatnet.cursor import Cursor
@@ -174,6 +175,27 @@ def test_reused_seqs_are_noticed(disk: Any, elsewhere: Elsewhere) -> None:
     elsewhere.do()
     pass_time(disk)
     assert [cursor.seq for cursor in disk.rewound] == [17]
+
+
+def test_nothing_is_read_of_a_log_that_went_back_before_that_is_noticed(
+    disk: Any, elsewhere: Elsewhere
+) -> None:
+    """A page of what others have said instead would reach a reader of what is gone, and leave it a cursor
+    that is good: what lies between would never be missed."""
+    log = disk.open_postgres(elsewhere.url)
+    elsewhere.append(posts(2, 40))
+    hear(disk)
+    elsewhere.fail_over(17)
+    elsewhere.append(posts(18, 60, "other"))
+    pages: list[Any] = []
+    for read in (log.feed("alice", 20, 40), log.cursor_at(40), log.newest("alice", 40)):
+        Deferred.fromCoroutine(read).addCallback(lambda page: pages.append((page, disk.rewound)))
+    for _ in range(40):
+        disk.reactor.advance(0.05)
+        assert not pages or disk.rewound
+    pass_time(disk)
+    assert disk.rewound
+    assert len(pages) == 3
 
 
 def test_another_log_is_noticed(disk: Any, elsewhere: Elsewhere, loud: list[str]) -> None:
