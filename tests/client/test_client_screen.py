@@ -73,6 +73,18 @@ def test_the_standing_and_the_prompt_are_below(person: Person) -> None:
     assert "connection lost" in person.sees()[-2]
 
 
+def test_a_question_has_a_prompt_of_its_own(person: Person) -> None:
+    """A person sits there, who can be asked; what they answer is no command, and is not shown as one."""
+    assert person.terminal.is_attended
+    person.terminal.show("Is it the same cluster?")
+    person.terminal.expect("answer")
+    person.keys("y")
+    assert person.sees()[-1] == "y or n: y"
+    person.keys("enter")
+    assert person.next_line() == "y"
+    assert [line for line in person.sees()[:-2] if line] == ["Is it the same cluster?"]
+
+
 def test_what_comes_in_does_not_disturb_what_is_typed(person: Person) -> None:
     """However much it is; the newest is at the bottom."""
     person.keys(*"half ty")
