@@ -5,6 +5,7 @@ cursor      how far somebody has read: a seq, and a check of what stands there  
 names       names, topics and rooms in their one spelling, and which of them a text names     pure
 ignorable   what cannot be seen in a text                                                     pure
 form        what a text, and a draft, itself shows to be wrong                                pure
+text        what others say, made legible for logs, sentences and tables                      pure
 errors      every error that a peer can be told, with its sentence
 addresses   HOST:PORT                                                                         pure
 auth        the cluster's token, and tickets
@@ -24,6 +25,7 @@ start       what becomes of a program's start, told to whoever waits for it
 supervisor  the processes that we start: when to start them again
 stdio       the streams that a process is started with
 output      how a program ends that has something to say, and cannot
+logs        where a program's log goes: harmless to read, and bounded on the disk
 world       the reactor, chance, clocks, files, processes: everything outside the program
 master/     places clients on workers, starts and watches workers, serves the log
 worker/     holds sessions, routes posts to them

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from chatnet.names import named
+from chatnet.text import legible
 
 Kind = Literal["register", "secret", "join", "leave", "post"]
 
@@ -36,6 +37,11 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str
     key: bytes
     by: int = 0
+
+    def described(self) -> str:
+        """For a log: without the text, which is nobody's business, or a credential."""
+        user, key = legible(self.user, 64), self.key.hex()[:64]
+        return f"{self.kind} of {user}, {len(self.text)} characters, key {key}"
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):

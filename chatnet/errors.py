@@ -9,16 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-LONGEST_FIELD = 300
-"""How much of a text stands in a sentence, in characters: none of ours is longer."""
-
-
-def legible(text: str) -> str:
-    """``text`` as it can stand in a sentence: not longer than one can read, on one line, and with nothing
-    that a terminal would obey."""
-    cut = text[:LONGEST_FIELD]
-    shown = cut if cut.isprintable() else "".join(c if c.isprintable() else "?" for c in cut)
-    return f"{shown}…" if len(text) > LONGEST_FIELD else shown
+from chatnet.text import legible
 
 
 class ChatnetError(Exception):

@@ -21,6 +21,7 @@ from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed
 from chatnet.intake import Intake
 from chatnet.outbox import Outbox, Outboxes
 from chatnet.pulse import Pulse
+from chatnet.text import legible
 from chatnet.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed
 from chatnet.wire.common import Ping
@@ -31,6 +32,8 @@ BARE_PING: Box = {b"_command": b"Ping"}
 STRANGERS_READ = 4 * 1024
 """How many bytes of a stranger are read at once, and may wait to be sent before it is full. Twisted's own
 choice, for everybody else, is 64 KB."""
+MOST_SAID = 1000
+"""How much of the sentence with which the other end refuses is looked at, in characters."""
 MOST_NONSENSE = 2
 """How often a stranger may ask for what there is not, or cannot be read, before it is hung up on."""
 
@@ -216,6 +219,11 @@ class Link(Protocol, amp.BoxDispatcher):
         address = self.transport.getPeer()
         return f"{getattr(address, 'host', address)}:{getattr(address, 'port', '')}"
 
+    def _say(self, line: str, **fields: Any) -> None:
+        """Log a line about the other end; of visitors not without bound: they must not fill the disk."""
+        if self.visitors is None or self.visitors.may_be_logged(line):
+            self.log.info(line, peer=self.peer(), **fields)
+
     # ---- signs of life ----
 
     def ping(self) -> None:
@@ -225,9 +233,7 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def fell_silent(self) -> None:
         """Called by the pulse: nothing came for too long."""
-        self.log.info(
-            "{peer} has been silent for {silent:.1f} s; closing", peer=self.peer(), silent=self.silent
-        )
+        self._say("{peer} has been silent for {silent:.1f} s; closing", silent=self.silent)
         self.hung = True
         self.abort()
 
@@ -348,8 +354,14 @@ class Link(Protocol, amp.BoxDispatcher):
                 self.transport.resumeProducing()
 
     def _malformed(self, why: str) -> None:
-        self.log.info("{peer} sent what cannot be read ({why}); closing", peer=self.peer(), why=why)
+        self._say("{peer} sent what cannot be read ({why}); closing", why=why)
         self.abort()
+
+    def _errorReceived(self, box: Box) -> None:
+        # Sentences of others are logged and shown in many places: they are cut here, where they come in.
+        said = legible(box[amp.ERROR_DESCRIPTION], MOST_SAID).encode()
+        cut = {**box, amp.ERROR_DESCRIPTION: said, amp.ERROR_CODE: legible(box[amp.ERROR_CODE], 40).encode()}
+        super()._errorReceived(cut)
 
     def unhandledError(self, failure: Failure) -> None:
         """Called by AMP: an answer was an error, or could not be used, and who asked did not look."""
@@ -361,8 +373,7 @@ class Link(Protocol, amp.BoxDispatcher):
         name, ask = box[amp.COMMAND], box.get(amp.ASK)
         responder = self.locator.locateResponder(name)
         if responder is None:
-            command = name.decode("ascii", "replace")[:40]
-            answered = fail(NotAllowed.of(command=command, hint=self.locator.hint))
+            answered = fail(NotAllowed.of(command=legible(name, 40), hint=self.locator.hint))
         else:
             answered = maybeDeferred(responder, box)
         if ask is None:
@@ -387,7 +398,7 @@ class Link(Protocol, amp.BoxDispatcher):
         # Once a connection: a stranger who repeats it must not fill the disk through our log.
         if not self._said_unasked:
             self._said_unasked = True
-            self.log.info("{peer}: {name} was not understood: {why}", peer=self.peer(), name=name, why=why)
+            self._say("{peer}: {name} was not understood: {why}", name=legible(name, 40), why=str(why))
         self._count_nonsense(why)
 
     def _count_nonsense(self, error: ChatnetError) -> None:
@@ -402,5 +413,7 @@ class Link(Protocol, amp.BoxDispatcher):
         """One bad request, or one bug of ours, is answered in a sentence; the connection stays up."""
         if isinstance(failure.value, ChatnetError):
             return failure.value
-        self.log.failure("A request of {peer} failed; it was told so", failure, peer=self.peer())
+        line = "A request of {peer} failed; it was told so"
+        if self.visitors is None or self.visitors.may_be_logged(line):
+            self.log.failure(line, failure, peer=self.peer())
         return InternalFailure(InternalFailure.sentence)

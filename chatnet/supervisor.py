@@ -16,6 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.text import legible
 from chatnet.world import Files
 
 FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0
@@ -241,7 +242,7 @@ class Supervisor:
                 lived=lived,
                 seconds=restart.seconds,
                 log=slot.log,
-                lines="\n".join(f"    {line}" for line in self._files.tail(slot.log, LAST_LINES)),
+                lines="\n".join(f"    {legible(line)}" for line in self._files.tail(slot.log, LAST_LINES)),
             )
 
 

@@ -8,10 +8,11 @@ together in what is done for them in one turn of the reactor: who floods us make
 from __future__ import annotations
 
 import ipaddress
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 if TYPE_CHECKING:
     from chatnet.link import Link
@@ -34,6 +35,11 @@ The listening port, the cluster's own links, SQLite's files, PostgreSQL's socket
 """
 MOST_STRANGERS = 2000
 """How many strangers a port has at most, whatever the limit of open files."""
+
+
+A_MINUTE = 60.0
+LINES = 20
+"""How many lines of one kind are logged about visitors in a minute; the others are counted."""
 
 
 class Room(NamedTuple):
@@ -71,10 +77,14 @@ def accept_in_turns(port: Any) -> None:
 class Visitors:
     """The visitors of one port. Each link tells when it is made, known and lost."""
 
+    _log = Logger()
+
     def __init__(self, clock: IReactorTime, room: Room = ENOUGH) -> None:
         self.room = room
         self.left = A_TURN
         self._clock = clock
+        self._lines: Counter[str] = Counter()
+        self._minute = clock.seconds()
         self._scheduled = False
         self._waiting: deque[Link] = deque()
         self._strangers: dict[Link, str] = {}
@@ -110,6 +120,26 @@ class Visitors:
     def _send_away(self, link: Link) -> None:
         self.known(link)  # now: it is lost in the reactor's next turn, and meanwhile more may come
         link.abort()
+
+    # ---- lines about them ----
+
+    def may_be_logged(self, line: str) -> bool:
+        """One more ``line`` of this kind is to be logged: may it? Else it is counted, and the number said."""
+        now = self._clock.seconds()
+        if now - self._minute >= A_MINUTE:
+            self._begin_minute()
+        self._lines[line] += 1
+        if self._lines[line] == LINES + 1:
+            self._clock.callLater(self._minute + A_MINUTE - now, self._begin_minute)
+        return self._lines[line] <= LINES
+
+    def _begin_minute(self) -> None:
+        self._minute = self._clock.seconds()
+        lines, self._lines = self._lines, Counter()
+        for line, count in lines.items():
+            if count > LINES:
+                more = count - LINES
+                self._log.info("… and {more} more like “{line}” in the last minute", more=more, line=line)
 
     # ---- turns of the reactor ----
 

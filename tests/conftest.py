@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent, formatEventAsClassicLogText, globalLogPublisher
 from twisted.python.failure import Failure
 
 gc.freeze()
@@ -21,6 +21,10 @@ class LoggedFailures:
     def __call__(self, event: LogEvent) -> None:
         if "log_failure" in event:
             self.events.append(event)
+
+    def text(self) -> str:
+        """All of them as they stand in a log."""
+        return "".join(formatEventAsClassicLogText(event) or "" for event in self.events)
 
     def flush(self, kind: type[BaseException]) -> list[Failure]:
         """Take out those of ``kind``, which the test expected."""

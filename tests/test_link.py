@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.protocols import amp
+from twisted.python.failure import Failure
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
 from chatnet.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
 from chatnet.intake import MOST_BOXES
-from chatnet.link import PING, Link, Locator
+from chatnet.link import MOST_SAID, PING, Link, Locator
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.testing.loopback import Loopback
-from chatnet.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
+from chatnet.visitors import A_MINUTE, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX
 from chatnet.wire.common import VERSION, Challenge, Ping
@@ -286,6 +288,76 @@ def test_an_answer_after_the_connection_is_gone_goes_nowhere() -> None:
     waiting.callback({"number": 1})
     pair.clock.advance(0)
     asked.addErrback(lambda _: None)
+
+
+# ---- lines about the other end ----
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """What is logged, as text."""
+    said: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        said.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield said
+    globalLogPublisher.removeObserver(observe)
+
+
+def test_what_a_stranger_says_is_cut_in_the_log_and_obeyed_by_no_terminal(lines: list[str]) -> None:
+    """The name of a command may be as long as a box, and anything."""
+    for name in (b"\x1b[2J\nroot logged in", b"x" * 3_000, "\u202e".encode(), b"\xff"):
+        pair = Pair(Stranger(), bounded=True)
+        pair.raw(box(_command=name))
+    assert len(lines) == 4
+    assert all(line.isprintable() and len(line) < 400 for line in lines)
+
+
+def test_a_sentence_of_the_other_end_is_cut_where_it_comes_in() -> None:
+    """It is shown in many places: in logs, in the terminal's feed, by the operator's commands."""
+
+    class Talker(Locator):
+        @Double.responder
+        def double(self, **_: Any) -> dict[str, Any]:
+            raise NotJoined("\x1b]0;owned\x07\n" * 5_000)
+
+    pair = Pair(Talker())
+    with pytest.raises(NotJoined) as raised:
+        pair.ask(Double, number=1)
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 10 * MOST_SAID + 2
+    found: list[Failure] = []
+    pair.client._sendBoxCommand(b"Double", amp.AmpBox()).addErrback(found.append)
+    pair.client.dataReceived(box(_error=b"2", _error_code=b"\x1b" * 999, _error_description=b"\x1b\xff"))
+    assert str(found[0].value).isprintable()
+    assert len(str(found[0].value)) < 300
+
+
+def test_lines_about_visitors_are_counted_beyond_some(lines: list[str], logged_failures: Any) -> None:
+    """Twenty a minute: a flood of strangers does not fill the disk; one that comes later is logged again."""
+    clock = Clock()
+    visitors = Visitors(clock)
+    outboxes = Outboxes(clock)
+
+    def come(what: bytes) -> None:
+        link = Link(StrangeDoubler(), outboxes, visitors=visitors)
+        Loopback(Link(Locator(), outboxes), link)
+        link.dataReceived(what)
+
+    for _ in range(3 * LINES):
+        come(b"GET / HTTP/1.1")
+        come(box(_command=b"Double", number=b"666"))
+    # A failure that no answer tells of has two lines: its own, and that it was not understood.
+    assert len(lines) == 3 * LINES
+    clock.advance(A_MINUTE)
+    more = [line for line in lines if "more like" in line]
+    assert len(more) == 3
+    assert all(f"{2 * LINES} more like" in line for line in more)
+    come(b"GET / HTTP/1.1")
+    assert len(lines) == 3 * LINES + 4
+    assert len(logged_failures.flush(ZeroDivisionError)) == LINES
 
 
 # ---- proof ----

@@ -140,14 +140,14 @@ def test_a_dead_child_is_started_again(nursery: Nursery) -> None:
 def test_a_crash_loop_is_logged_once_per_step(nursery: Nursery, warnings: list[str]) -> None:
     """However often it dies: once per delay, with what the child said last."""
     nursery.supervisor.keep(1)
-    (nursery.logs / "worker-1.log").write_text("lots\nmore\nImportError: no such thing\n")
+    (nursery.logs / "worker-1.log").write_text("lots\nmore\nImportError: no such thing\x1b[2J\n")
     for _ in range(30):
         nursery.reactor.running[0].end(status=1)
         nursery.reactor.advance(LONGEST_DELAY)
     # 0.1, 0.2, 0.4 … 6.4, 10: every one of them lived for less than 30 s.
     assert len(warnings) == 8
     assert "failed with status 1" in warnings[0]
-    assert "    ImportError: no such thing" in warnings[0]
+    assert "    ImportError: no such thing\\x1b[2J" in warnings[0]
     assert len(nursery.told) == 30
 
 

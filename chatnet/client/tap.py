@@ -11,6 +11,7 @@ from twisted.python import usage
 from chatnet.client.identity import config_directory
 from chatnet.client.service import build
 from chatnet.errors import BadName, CannotStart
+from chatnet.logs import logged
 from chatnet.names import fold_name
 from chatnet.options import MASTER_HELP, ProgramOptions
 from chatnet.world import World
@@ -57,7 +58,7 @@ class Options(ProgramOptions):
 def makeService(options: Options) -> IService:
     world = World.real()
     world.processes.end_in_order(world.reactor)
-    return build(options, world)
+    return logged(build(options, world), options)
 
 
 def _make_log(world: World, name: str) -> str:

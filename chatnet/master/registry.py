@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from chatnet.text import legible
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.wire.operate import Event
 
+MOST_TOLD = 1000
+"""How much of what happened is told, in characters: it may hold what others say of themselves."""
 KEPT_EVENTS = 100
 """How many of the newest events are kept for the operator."""
 
@@ -59,7 +62,7 @@ class Worker(Generic[L]):
 
 def name_of(worker: WorkerIdentity) -> str:
     """The worker in a sentence."""
-    return f"worker {worker.id} on {worker.host} (pid {worker.pid})"
+    return f"worker {legible(worker.id, 40)} on {legible(worker.host, 64)} (pid {worker.pid})"
 
 
 class Registry(Generic[L]):
@@ -99,7 +102,7 @@ class Registry(Generic[L]):
 
     def note(self, what: str, time: float) -> None:
         """Something happened, at ``time`` in seconds since 1970."""
-        self._events.append(Event(time, what))
+        self._events.append(Event(time, legible(what, MOST_TOLD)))
 
     def events(self) -> list[Event]:
         """The newest events, oldest first."""

@@ -20,12 +20,13 @@ from chatnet.auth import Token
 from chatnet.dialer import Commanded, Unregistered
 from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
 from chatnet.gate import PROOF_SECONDS, NotPrimary, prove
-from chatnet.link import Link
+from chatnet.link import MOST_SAID, Link
 from chatnet.master.conversations import PATIENCE
 from chatnet.master.store import Store
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.store.lease import Holder
+from chatnet.text import legible
 from chatnet.wire.cluster import Shutdown
 from chatnet.wire.replica import Attach, MasterIdentity, Registry, State
 from chatnet.wire.table import Speaker
@@ -402,4 +403,4 @@ class Replica(ReconnectingClientFactory):
         """Tell the operator, once, what has changed."""
         if self._said != sentence:
             self._said = sentence
-            self._logger.info("{sentence}", sentence=sentence)
+            self._logger.info("{sentence}", sentence=legible(sentence, MOST_SAID))

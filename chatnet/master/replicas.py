@@ -15,6 +15,7 @@ from chatnet.master.links import all_gone
 from chatnet.master.missing import Missing
 from chatnet.master.orders import Orders
 from chatnet.supervisor import TERM_SECONDS, Supervisor
+from chatnet.text import legible
 from chatnet.wire.operate import MasterStatus
 from chatnet.wire.replica import MasterIdentity, Registry, State
 from chatnet.world import Processes
@@ -47,7 +48,7 @@ class Replica:
 
 def name_of(master: MasterIdentity) -> str:
     """The master in a sentence."""
-    return f"replica (pid {master.pid}) on {master.host}"
+    return f"replica (pid {master.pid}) on {legible(master.host, 64)}"
 
 
 def _key(master: MasterIdentity) -> tuple[str, int, int]:

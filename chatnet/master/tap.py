@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.application.service import IService
 
 from chatnet.addresses import MASTER_PORT
+from chatnet.logs import logged
 from chatnet.master.service import build
 from chatnet.options import (
     ProgramOptions,
@@ -66,4 +67,4 @@ class Options(ProgramOptions):
 
 def makeService(options: Options) -> IService:
     """The service of one master process."""
-    return build(options, World.real())
+    return logged(build(options, World.real()), options)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from chatnet.link import Link
+from chatnet.text import legible
 from chatnet.wire.operate import ClusterStatus, Event, Status
 
 SHOWN_EVENTS = 10
@@ -59,8 +60,8 @@ def as_table(status: ClusterStatus) -> str:
         for w in status.workers
     ]
     lines = [f"Epoch {status.epoch}; the log's head is {status.head:,}."]
-    lines += [sentence for sentence in (status.trouble, status.warning) if sentence]
-    lines += ["", *_columns(rows)]
+    lines += [legible(sentence, 1000) for sentence in (status.trouble, status.warning) if sentence]
+    lines += ["", *_columns([[legible(cell, 64) for cell in row] for row in rows])]
     if any(not w.spawned for w in status.workers):
         lines += ["", "* started by hand"]
     if status.events:
@@ -82,4 +83,4 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _as_line(event: Event) -> str:
-    return f"{datetime.fromtimestamp(event.time):%Y-%m-%d %H:%M:%S}  {event.what}"
+    return f"{datetime.fromtimestamp(event.time):%Y-%m-%d %H:%M:%S}  {legible(event.what, 1000)}"

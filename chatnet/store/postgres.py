@@ -163,7 +163,7 @@ class PostgresLog:
         for draft, error in poisoned:
             self.poisoned += 1
             self._log.failure(
-                "A draft could not be stored and was refused: {draft}", Failure(error), draft=draft
+                "A draft could not be stored and was refused: {what}", Failure(error), what=draft.described()
             )
         return outcomes
 

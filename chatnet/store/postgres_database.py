@@ -213,6 +213,8 @@ class PostgresDatabase:
                 yield
         except psycopg.Error as error:
             if is_poison(error):
+                # What PostgreSQL says may quote the row, which is a post or a credential: it is logged.
+                error.args = (f"SQLSTATE {error.sqlstate}, {error.diag.constraint_name or 'no constraint'}",)
                 raise
             raise Unavailable(reason(error)) from error
         finally:

@@ -174,7 +174,8 @@ class RemoteLog:
         except Exception:
             if len(drafts) > 1:
                 return [outcome for draft in drafts for outcome in await self._commit([draft])]
-            self._log.failure("A draft could not be passed on and was refused: {draft}", draft=drafts[0])
+            what = drafts[0].described()
+            self._log.failure("A draft could not be passed on and was refused: {what}", what=what)
             return [Refused(Poison.code, Poison.sentence)]
         return outcomes
 

@@ -193,7 +193,7 @@ class SqliteLog:
         for draft, error in batch.poisoned:
             self.poisoned += 1
             self._log.failure(
-                "A draft could not be stored and was refused: {draft}", Failure(error), draft=draft
+                "A draft could not be stored and was refused: {what}", Failure(error), what=draft.described()
             )
         # Followers first: by the time that an author is told, the entry is on its way to everybody.
         self.window.extend(batch.entries)

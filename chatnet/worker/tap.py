@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.application.service import IService
 
 from chatnet.addresses import Address
+from chatnet.logs import logged
 from chatnet.options import MASTER_HELP, ProgramOptions, a_count, a_host, an_address, port_range
 from chatnet.worker.service import build
 from chatnet.world import World
@@ -68,4 +69,4 @@ class Options(ProgramOptions):
 
 
 def makeService(options: Options) -> IService:
-    return build(options, World.real())
+    return logged(build(options, World.real()), options)

@@ -20,9 +20,10 @@ from chatnet.auth import Token
 from chatnet.dialer import Unregistered
 from chatnet.errors import ChatnetError, WrongToken, WrongVersion
 from chatnet.gate import NotPrimary, prove
-from chatnet.link import Link
+from chatnet.link import MOST_SAID, Link
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
+from chatnet.text import legible
 from chatnet.wire.cluster import Register, Report
 from chatnet.worker.orders import FromPrimary, Linked
 from chatnet.worker.whereabouts import Whereabouts
@@ -219,4 +220,4 @@ class Uplink(Service):
         """Tell the operator, once, what has changed about ``master``."""
         if self._said.get(master) != sentence:
             self._said[master] = sentence
-            self._logger.info("{sentence}", sentence=sentence)
+            self._logger.info("{sentence}", sentence=legible(sentence, MOST_SAID))

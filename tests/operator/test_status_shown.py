@@ -41,6 +41,16 @@ def test_the_table_has_a_row_for_each_process() -> None:
     ]
 
 
+def test_what_processes_say_of_themselves_does_nothing_to_the_table() -> None:
+    """Nor what happened to them: whoever reads it looks at a terminal."""
+    named = msgspec.structs.replace(worker("\x1b[2J"), host="h\nprimary", address="x" * 9_000)
+    told = msgspec.structs.replace(status("\x1b", workers=(named,)), events=[Event(1.0, "\x1b[2J\nworker a")])
+    table = as_table(told)
+    assert all(line.isprintable() for line in table.splitlines())
+    assert len(table.splitlines()) == len(as_table(status("x", events=1)).splitlines())
+    assert max(map(len, table.splitlines())) < 200
+
+
 def test_hand_started_workers_are_marked() -> None:
     """Nobody else replaces or stops them; no mark is explained that is not there."""
     table = as_table(status(workers=(worker(), worker("hand", spawned=False))))

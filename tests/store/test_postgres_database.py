@@ -284,6 +284,16 @@ def test_only_the_poison_is_refused(database: PostgresDatabase) -> None:
     assert database.append(drafts, 1)[0] == outcomes
 
 
+def test_an_error_does_not_quote_the_row(database: PostgresDatabase) -> None:
+    """It is logged; and a row may be a post, or a credential."""
+    import psycopg
+
+    database._connection.execute("CREATE TEMP TABLE t (x text CHECK (x = ''))")
+    with pytest.raises(psycopg.errors.CheckViolation) as raised, database._asking():
+        database._connection.execute("INSERT INTO t VALUES ('private')")
+    assert str(raised.value) == "SQLSTATE 23514, t_x_check"
+
+
 def test_batches_of_any_kind_are_alike(postgres: Server, open_at: Open) -> None:
     """200 posts that go all together have the same outcomes and rows as the same posts draft by draft."""
     users = ["alice", "bob"]

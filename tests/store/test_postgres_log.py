@@ -273,12 +273,16 @@ async def test_all_follow_what_any_appends(postgres: Server, open_log: Open, dat
 
 @pytest_twisted.ensureDeferred
 async def test_only_the_poison_is_refused(postgres: Server, open_log: Open, logged_failures: Any) -> None:
-    """A draft that cannot be stored is refused, counted and logged whole; its neighbours are stored."""
+    """A draft that cannot be stored is refused, counted, and logged but for its text; others are stored."""
     log = await open_log(postgres.fresh())
-    outcomes = await log.append([REGISTER, post(1), Draft("post", "alice", "alice", "", b"short"), post(3)])
+    outcomes = await log.append(
+        [REGISTER, post(1), Draft("post", "alice", "alice", "private", b"short"), post(3)]
+    )
     assert [outcome for outcome in outcomes if isinstance(outcome, int)] == [1, 2, 3]
     assert isinstance(outcomes[2], Refused)
     assert log.poisoned == 1
+    assert "post of alice, 7 characters" in logged_failures.text()
+    assert "private" not in logged_failures.text()
     assert len(logged_failures.flush(Exception)) == 1
 
 

@@ -222,6 +222,7 @@ def test_a_draft_that_cannot_be_passed_on_is_refused_alone(logged_failures: Any)
     worker.primary.take(Append)[1].callback({"outcomes": [2]})
     worker.primary.take(Append)[1].errback(BadRequest.of(why="the value of “drafts” is wrong"))
     assert (first, batch) == ([[1]], [[2, Refused(Poison.code, Poison.sentence)]])
+    assert draft(3).described() in logged_failures.text()
     assert len(logged_failures.flush(BadRequest)) == 1
 
 

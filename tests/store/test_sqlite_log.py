@@ -216,7 +216,8 @@ def test_closing_while_the_disk_is_full_leaves_nothing_behind(disk: Any, now: Ca
 def test_a_poison_draft_is_refused_and_its_neighbours_are_not(
     disk: Any, now: Callable[[Any], Any], logged_failures: Any
 ) -> None:
-    """A draft on which our own code raises is refused, logged whole and counted; nothing else suffers."""
+    """A draft on which our own code raises is refused, counted, and logged but for its text; nothing else
+    suffers."""
     log = disk.open()
     poison = Draft("post", "alice", "alice", "the key is none", b"short")
     unheard_of = Draft("dance", "alice", "alice", "", b"d" * 16)  # type: ignore[arg-type]
@@ -224,6 +225,8 @@ def test_a_poison_draft_is_refused_and_its_neighbours_are_not(
     refused = Refused(Poison.code, Poison.sentence)
     assert outcomes == [1, 2, refused, 3, refused, 2, 4]
     assert (log.poisoned, log.window.head, disk.fatal) == (2, 4, [])
+    assert f"post of alice, 15 characters, key {b'short'.hex()}" in logged_failures.text()
+    assert "the key is none" not in logged_failures.text()
     assert len(logged_failures.flush(ValueError)) == 2
     assert now(log.append([post(5)])) == [5]
     entries = log.window.after(0)
