@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -37,6 +37,20 @@ class Rota(Generic[T]):
         self._count -= 1
         return item
 
+    def take_if(self, is_ready: Callable[[Hashable, T], bool]) -> tuple[Hashable, T] | None:
+        """Likewise, of those whose oldest ``is_ready``, and whose it is; None if there is none."""
+        for whose, line in self._lines.items():
+            item = next(iter(line))
+            if is_ready(whose, item):
+                del self._lines[whose]
+                self._lines = {whose: line, **self._lines}
+                return whose, self.take()
+        return None
+
+    def of(self, whose: Hashable) -> int:
+        """How much of theirs waits."""
+        return len(self._lines.get(whose, ()))
+
     def discard(self, whose: Hashable, item: T) -> None:
         """It waits no longer; harmless if it does not."""
         line = self._lines.get(whose, {})
@@ -55,22 +69,23 @@ class Visitor:
     def __init__(self, whose: Hashable) -> None:
         self.whose = whose
         self.has_left = False
-        self._waiting: tuple[Rota[Deferred[None]], Deferred[None]] | None = None
+        self._waiting: tuple[Rota[Any], Any] | None = None
 
     def leave(self) -> None:
         """They are gone: what waits for them is dropped, and what is under way is the last of it."""
         self.has_left = True
         if self._waiting is not None:
-            rota, turn = self._waiting
+            rota, item = self._waiting
             self._waiting = None
-            rota.discard(self.whose, turn)
+            rota.discard(self.whose, item)
 
-    async def turn(self, rota: Rota[Deferred[None]]) -> None:
-        """Wait in ``rota``."""
-        turn: Deferred[None] = Deferred()
-        self._waiting = rota, turn
-        rota.put(self.whose, turn)
-        await turn
+    def wait(self, rota: Rota[T], item: T) -> None:
+        """Wait in ``rota``: ``item`` is theirs."""
+        self._waiting = rota, item
+        rota.put(self.whose, item)
+
+    def called(self) -> None:
+        """Their turn has come."""
         self._waiting = None
 
 
@@ -95,7 +110,10 @@ class Lane:
         if visitor.has_left:
             await Deferred()
         if self._waiting or not self._has_room:
-            await visitor.turn(self._waiting)
+            turn: Deferred[None] = Deferred()
+            visitor.wait(self._waiting, turn)
+            await turn
+            visitor.called()
         else:
             self._under_way += 1
         try:

@@ -10,7 +10,10 @@ stores      the log as a worker has it: over the link, or in a database
 serving     what there is once the log is known
 siblings    the workers of this host that it keeps, as the primary says
 door        a connection before it has logged in
-logins      names, secrets and tickets; failed attempts are slowed down
+logins      names and secrets, and names that are new
+secrets     checks secrets, and makes credentials of passwords
+hashing     password hashes in threads, for which users and addresses take turns
+failures    wrong passwords, and how long the next attempt must wait   (pure)
 new_names   how many names may be registered, and who gets the next place   (pure)
 session     one logged-in connection: the client's commands
 drafts      the ordered stream of one session's drafts, held beyond the user's rate

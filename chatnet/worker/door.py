@@ -9,7 +9,6 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from chatnet.addresses import is_loopback
 from chatnet.auth import Token
 from chatnet.errors import BadTicket, ChatnetError, NotAllowed, WrongSecret
 from chatnet.gate import PROOF_SECONDS, check_version
@@ -19,6 +18,7 @@ from chatnet.names import fold_name
 from chatnet.store import Log, Snapshot
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
+from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import Logins
 from chatnet.worker.router import Resident, Router
 from chatnet.worker.session import Session, Sessions
@@ -57,9 +57,8 @@ class Door(Locator):
         check_version(version)
         with self._attempt("Login"):
             user = fold_name(name)
-            address = getattr(self.link.transport.getPeer(), "host", "")
-            self._visitor = Visitor(user if is_loopback(address) else address)
-            secret_seq = await self._logins.login(user, secret, bool(new), address, self._visitor)
+            self._visitor = claimant = Claimant(user, getattr(self.link.transport.getPeer(), "host", ""))
+            secret_seq = await self._logins.login(claimant, secret, bool(new))
             await self._let_in(user, secret_seq, WrongSecret.of(name=user))
             ticket = self._sessions.ticket(user, secret_seq)
             return {"name": user, "ticket": ticket, "log": self._sessions.log.log_id}

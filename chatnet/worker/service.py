@@ -25,7 +25,7 @@ from chatnet.pulse import Pulse
 from chatnet.start import Start
 from chatnet.visitors import Visitors
 from chatnet.wire.cluster import Load, WorkerIdentity
-from chatnet.worker.logins import HASHING_THREADS, Hashing
+from chatnet.worker.hashing import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, listen
 from chatnet.worker.router import Router
 from chatnet.worker.serving import Serving

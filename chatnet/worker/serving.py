@@ -10,9 +10,11 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.wire.cluster import Load
 from chatnet.worker.door import Door
-from chatnet.worker.logins import Hashing, Logins
+from chatnet.worker.hashing import Hashing
+from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
+from chatnet.worker.secrets import Secrets
 from chatnet.worker.session import Sessions
 from chatnet.worker.shedding import Shedding
 from chatnet.worker.stores import Store
@@ -39,11 +41,10 @@ class Serving:
         self.store = store
         self._token = token
         self._router = router
-        self._sessions = Sessions(store.log, router, hashing, token, rate, reactor, monotonic)
+        secrets = Secrets(hashing, reactor, monotonic)
+        self._sessions = Sessions(store.log, router, secrets, token, rate, reactor, monotonic)
         new_names = NewNames(names)
-        self._logins = Logins(
-            store.log, self._sessions.logins, hashing, new_names, entropy, reactor, monotonic
-        )
+        self._logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
         self._shedding = Shedding(self._sessions, reactor)
         store.log.window.watch(router.apply)
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.auth import Token
-from chatnet.credentials import normalized, password_credential
+from chatnet.credentials import normalized
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Kind
 from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
@@ -24,10 +24,12 @@ from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
 from chatnet.worker.drafts import DraftStream
 from chatnet.worker.gathering import Gathering
+from chatnet.worker.hashing import Claimant
 from chatnet.worker.listening import Listening
-from chatnet.worker.logins import Hashing, refusal
+from chatnet.worker.logins import refusal
 from chatnet.worker.rates import Rates
 from chatnet.worker.router import Resident, Router
+from chatnet.worker.secrets import Secrets
 from chatnet.worker.turns import Turns
 from chatnet.worker.users import Users
 
@@ -53,7 +55,7 @@ class Sessions:
         self,
         log: Log,
         router: Router,
-        hashing: Hashing,
+        secrets: Secrets,
         token: Token,
         rate: int,
         clock: IReactorTime,
@@ -62,7 +64,7 @@ class Sessions:
         self.log = log
         self.gathering = Gathering(log, clock)
         self.router = router
-        self.hashing = hashing
+        self.secrets = secrets
         self.rates = Rates(rate, monotonic)
         self.clock = clock
         self._token = token
@@ -88,6 +90,7 @@ class Session(Locator):
     speaker = Speaker.USER
     hint = "you are logged in, and docs/protocol.md names the commands"
 
+    _claimant: Claimant | None = None
     _cutting_off: IDelayedCall | None = None
     _drafts: DraftStream | None = None
     _one_secret: DeferredLock | None = None
@@ -136,18 +139,20 @@ class Session(Locator):
         return answer.addBoth(self._no_longer_setting, key)
 
     async def _new_secret(self, key: bytes, old: bytes, password: bytes) -> Draft:
-        user, hashing = self._resident.user, self._sessions.hashing
+        user, secrets = self._resident.user, self._sessions.secrets
+        if self._claimant is None:
+            self._claimant = Claimant(user, getattr(self.link.transport.getPeer(), "host", ""))
         account = await self._turn().read(self._sessions.log.account, user)
         if account is None:
             raise NoSuchUser.of(name=user)
         by = account.secret_seq
-        if not await hashing.matches(account.credential, old):
+        if not await secrets.check(self._claimant, account.credential, old, is_login=False):
             # Unless the log has this draft already, for it is sent again: then it knows the key, and answers
             # the seq. By a secret before the newest it takes nothing new.
             by -= 1
             if not by:
                 raise WrongSecret(NOT_YOUR_OLD_ONE)
-        credential = await hashing.run(password_credential, password, key)
+        credential = await secrets.credential(self._claimant, password, key)
         return Draft("secret", user, user, credential, key, by)
 
     def _draft(self, kind: Kind, room: str, text: str, key: bytes) -> Draft:
@@ -319,6 +324,8 @@ class Session(Locator):
             self._drafts.stop()
         if self._turns is not None:
             self._turns.stop()
+        if self._claimant is not None:
+            self._claimant.leave()
         if self._one_secret is not None:
             self._one_secret.waiting.clear()  # nobody waits for an answer
 

@@ -21,9 +21,11 @@ from chatnet.visitors import Visitors
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION, Ping
 from chatnet.worker.door import Door
-from chatnet.worker.logins import Hashing, Logins
+from chatnet.worker.hashing import Hashing
+from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
+from chatnet.worker.secrets import Secrets
 from chatnet.worker.session import Sessions
 
 
@@ -178,20 +180,15 @@ class Worker:
         self.router = Router(self.outboxes)
         self.log.window.watch(self.router.apply)
         hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
+        secrets = Secrets(hashing, self.clock, self.clock.seconds)
         self.sessions = Sessions(
-            self.log, self.router, hashing, self.token, rate, self.clock, self.clock.seconds
+            self.log, self.router, secrets, self.token, rate, self.clock, self.clock.seconds
         )
         self.log.window.watch(self.sessions.apply)
         self.new_names = NewNames(names)
         self.log.window.watch(lambda entries: self.new_names.apply(self.clock.seconds(), entries))
         self.logins = Logins(
-            self.log,
-            self.sessions.logins,
-            hashing,
-            self.new_names,
-            self._entropy,
-            self.clock,
-            self.clock.seconds,
+            self.log, self.sessions.logins, secrets, self.new_names, self._entropy, self.clock.seconds
         )
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []

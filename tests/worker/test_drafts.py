@@ -17,8 +17,11 @@ from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
 from chatnet.worker.drafts import MOST_DRAFTS, MOST_WAITING, DraftStream
 from chatnet.worker.gathering import Gathering
-from chatnet.worker.logins import MOST_HASHES
+from chatnet.worker.hashing import HASHING_THREADS
+from chatnet.worker.hashing import MOST_WAITING as MOST_HASHES_WAITING
 from chatnet.worker.rates import BURST_SECONDS, Allowance
+
+MOST_HASHES = HASHING_THREADS + MOST_HASHES_WAITING
 
 
 def draft(number: int) -> Draft:

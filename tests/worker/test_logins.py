@@ -1,153 +1,166 @@
-"""Failed logins are slowed down, by name and by address, within a bounded memory."""
+"""Passwords are checked in threads, in turn; wrong ones are slowed down, random secrets never."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from conftest import Threads
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from chatnet.errors import TryLater, WrongSecret
-from chatnet.lanes import Visitor
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
-from chatnet.worker.logins import (
-    FORGET_SECONDS,
-    LONGEST_PAUSE,
-    MOST_HASHES,
-    MOST_REMEMBERED,
-    Failures,
-    Hashing,
-)
+from chatnet.worker.hashing import MOST_OF_ONE, MOST_WAITING, Claimant
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
+PASSWORD = b"a good password"
 
 
-def test_each_failure_doubles_the_pause() -> None:
-    """From half a second to eight."""
-    failures = Failures()
-    now, waits = 0.0, []
-    for _ in range(7):
-        wait = failures.wait(now, "alice", HERE)
-        waits.append(wait)
-        now += wait
-        failures.failed(now, "alice", HERE)
-    assert waits == [0, 0.5, 1, 2, 4, 8, 8]
+def with_password(worker: Any, *names: str) -> None:
+    """They have a password each."""
+    for name in names:
+        client = worker.client(name)
+        client.begin(wire.SetSecret, key=client.key(), old=b"s" * 32, secret=PASSWORD)
+        worker.work()
+        client.cut()
 
 
-def test_name_and_address_count_each_for_itself() -> None:
-    """A name is slow from everywhere, an address for every name; others are not touched."""
-    failures = Failures()
-    failures.failed(0, "alice", HERE)
-    assert failures.wait(0, "bob", THERE) == 0
-    assert failures.wait(0, "alice", THERE) == 0.5
-    assert failures.wait(0, "bob", HERE) == 0.5
+def login(worker: Any, address: str, user: str = "alice", secret: bytes = PASSWORD) -> list[Any]:
+    """What comes of a login from there."""
+    found: list[Any] = []
+    claimant = Claimant(user, address)
+    Deferred.fromCoroutine(worker.logins.login(claimant, secret, False)).addBoth(found.append)
+    worker.settle()
+    return found
 
 
-def test_attempts_at_once_are_spread() -> None:
-    """Each keeps the pause from the one before: many connections guess no faster than one."""
-    failures = Failures()
-    for _ in range(3):
-        failures.failed(0, "alice", HERE)
-    assert [failures.wait(0, "alice", f"192.0.2.{number}") for number in range(10, 14)] == [2, 4, 6, 8]
-    with pytest.raises(TryLater, match="try again in 10 s"):
-        failures.wait(0, "alice", THERE)
-
-
-def test_success_clears_the_name() -> None:
-    """Its owner is not slowed down by what others tried; the address is remembered."""
-    failures = Failures()
-    failures.failed(0, "alice", HERE)
-    failures.succeeded("alice")
-    assert failures.wait(0, "alice", THERE) == 0
-    assert failures.wait(0, "alice", HERE) == 0.5
-
-
-def test_failures_are_forgotten() -> None:
-    """After five minutes without a new one."""
-    failures = Failures()
-    for _ in range(10):
-        failures.failed(0, "alice", HERE)
-    assert failures.wait(FORGET_SECONDS + 1, "alice", HERE) == 0
-    failures.failed(FORGET_SECONDS + 1, "alice", HERE)
-    assert failures.wait(FORGET_SECONDS + 1, "alice", HERE) == 0.5
-
-
-def test_memory_is_bounded() -> None:
-    """The oldest failures give way to the newest."""
-    failures = Failures()
-    for number in range(MOST_REMEMBERED):
-        failures.failed(number / 1000, f"user{number}", HERE)
-    assert len(failures) == MOST_REMEMBERED
-    assert failures.wait(100, "user1", THERE) == 0
-    assert failures.wait(number / 1000, f"user{number}", THERE) == 0.5
-
-
-@given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=50))
-def test_no_wait_is_longer_than_the_longest(attempts: list[tuple[float, bool]]) -> None:
-    """Whatever the attempts: an attempt waits at most eight seconds, or is told to come later."""
-    failures = Failures()
-    now = 0.0
-    for passed, fails in attempts:
-        now += passed
-        try:
-            wait = failures.wait(now, "alice", HERE)
-        except TryLater:
-            continue
-        assert 0 <= wait <= LONGEST_PAUSE
-        if fails:
-            failures.failed(now + wait, "alice", HERE)
-
-
-def test_a_session_is_made_to_wait(worker: Any) -> None:
-    """The right secret after a wrong one is taken, half a second later."""
+def test_a_random_secret_is_never_slowed_down(worker: Any) -> None:
+    """However many are wrong: nobody guesses one, so the owner is not to wait for who tries."""
     worker.client("alice")
-    client = worker.client()
-    with pytest.raises(WrongSecret):
-        client.login("alice", b"x" * 32)
-    found = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
-    worker.pass_time(0.4)
-    assert not found
-    worker.pass_time(0.2)
-    assert found[0]["name"] == "alice"
-    assert worker.client().resume(found[0]["ticket"])
+    for _ in range(20):
+        with pytest.raises(WrongSecret):
+            worker.client().login("alice", b"x" * 32)
+    assert worker.client().login("alice")
 
 
-def test_the_owner_clears_the_name_for_everybody(worker: Any) -> None:
-    """After a correct login from elsewhere, the next one on the name does not wait."""
-    worker.client("alice")
-
-    def login(secret: bytes, address: str) -> list[Any]:
-        found: list[Any] = []
-        Deferred.fromCoroutine(worker.logins.login("alice", secret, True, address, Visitor(address))).addBoth(
-            found.append
-        )
-        worker.settle()
-        return found
-
-    assert login(b"x" * 32, HERE)[0].check(WrongSecret)
-    waiting = login(b"s" * 32, THERE)
-    assert not waiting
+def test_a_wrong_password_is_followed_by_a_pause(worker: Any) -> None:
+    """The right one is taken, half a second later; and then there is none."""
+    with_password(worker, "alice")
+    wrong = login(worker, HERE, secret=b"a bad password")
+    worker.work()
+    assert wrong[0].check(WrongSecret)
+    right = login(worker, HERE)
+    worker.work()
+    assert not right
     worker.pass_time(0.6)
-    assert waiting == [1]
-    assert login(b"s" * 32, "192.0.2.3") == [1]
+    worker.work()
+    assert right == [2]
+    again = login(worker, HERE)
+    worker.work()
+    assert again == [2]
 
 
-def test_hashes_that_are_done_make_room() -> None:
-    """Only those under way are counted, whether they come to an end or fail."""
-    threads = Threads()
-    hashing = Hashing(threads, threads)  # type: ignore[arg-type]
-    for f in (abs, len) * 2:
-        answers = [hashing.run(f, -1) for _ in range(MOST_HASHES)]  # type: ignore[arg-type]
-        with pytest.raises(TryLater):
-            hashing.run(abs, -1)
-        while threads.waiting:
-            threads.work()
-        for answer in answers:
-            answer.addErrback(lambda why: why.trap(TypeError))
+def test_a_stranger_locks_out_neither_the_owner_nor_a_neighbour(worker: Any) -> None:
+    """Whatever they try on that name from their address."""
+    with_password(worker, "alice", "bob")
+    for _ in range(8):
+        login(worker, HERE, secret=b"a bad password")
+        worker.pass_time(10)
+        worker.work()
+    owner, neighbour = login(worker, THERE), login(worker, HERE, "bob")
+    worker.work()
+    assert owner == [2]
+    assert neighbour == [4]
+
+
+def test_guesses_through_a_session_are_slowed_down_as_well(worker: Any) -> None:
+    """Who has taken a session over does not find the password by SetSecret."""
+    with_password(worker, "alice")
+    thief = worker.client()
+    thief.resume(worker.token.ticket("memory", "alice", 2))
+    for _ in range(2):
+        found = thief.begin(wire.SetSecret, key=thief.key(), old=b"a bad password", secret=b"the thief's own")
+        worker.work()
+    assert not found
+    worker.pass_time(0.6)
+    worker.work()
+    assert found[0].check(WrongSecret)
+
+
+def test_sessions_that_set_secrets_keep_no_login_out(worker: Any) -> None:
+    """Those who log in go first, and nobody has both threads."""
+    with_password(worker, "alice")
+    setters = [worker.client(f"user{number}") for number in range(20)]
+    for client in setters:
+        client.begin(wire.SetSecret, key=client.key(), old=b"s" * 32, secret=PASSWORD)
+    found = login(worker, HERE)
+    assert len(worker.threads.waiting) == 2
+    worker.threads.work()  # what was under way
+    worker.threads.work()
+    worker.threads.work()  # the login, with the next secret beside it
+    worker.settle()
+    assert found == [2]
+    worker.work()
+
+
+def test_one_user_and_one_address_have_one_thread_each(worker: Any) -> None:
+    """Whoever tries many names from an address, or one from many addresses, leaves a thread to others."""
+    with_password(worker, "alice", "bob", "carol")
+    for user in ("alice", "bob", "carol"):
+        login(worker, HERE, user)
+    assert len(worker.threads.waiting) == 1
+    login(worker, "192.0.2.3", "alice")
+    assert len(worker.threads.waiting) == 1
+    found = login(worker, THERE, "carol")
+    assert len(worker.threads.waiting) == 2
+    worker.threads.waiting.append(worker.threads.waiting.pop(0))
+    worker.threads.work()
+    worker.settle()
+    assert found == [6]
+    worker.work()
+
+
+def test_addresses_take_turns(worker: Any) -> None:
+    """One with many attempts delays another by one of them."""
+    names = [f"user{number}" for number in range(6)]
+    with_password(worker, *names)
+    for name in names[:5]:
+        login(worker, HERE, name)
+    found = login(worker, THERE, names[5])
+    assert len(worker.threads.waiting) == 2
+    worker.threads.work()
+    worker.threads.work()
+    worker.settle()
+    assert found
+    worker.work()
+
+
+def test_too_many_are_told_to_come_later(worker: Any) -> None:
+    """From one address few may wait, in all more; what is done makes room."""
+    with_password(worker, "alice", "bob")
+    found = [login(worker, HERE, "alice") for _ in range(MOST_OF_ONE + 2)]
+    assert [bool(answers) for answers in found] == [False] * (MOST_OF_ONE + 1) + [True]
+    assert found[-1][0].check(TryLater)
+    many = [login(worker, f"198.51.100.{number}", "bob") for number in range(MOST_WAITING)]
+    assert many[-1][0].check(TryLater)
+    worker.work()
+    assert not login(worker, HERE, "alice")
+    worker.work()
+
+
+def test_who_has_gone_is_not_hashed_for(worker: Any) -> None:
+    """What waits is dropped; what is under way makes room when it ends."""
+    with_password(worker, "alice")
+    clients = [worker.client() for _ in range(5)]
+    for client in clients:
+        client.begin(wire.Login, version=VERSION, name="alice", secret=PASSWORD, new=0)
+    for client in clients:
+        client.cut()
+    assert len(worker.threads.waiting) == 1
+    worker.threads.work()
+    worker.settle()
+    assert not worker.threads.waiting
+    assert not worker.sessions.open
 
 
 def test_a_password_is_checked_in_a_thread(worker: Any) -> None:

@@ -1,0 +1,50 @@
+"""Is this the secret? Passwords are hashed, in turn, and who guesses is slowed down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from chatnet.credentials import is_password, matches, may_match, password_credential
+from chatnet.worker.failures import Failures
+from chatnet.worker.hashing import Claimant, Hashing
+
+
+class Secrets:
+    """Checks secrets, and makes credentials of passwords."""
+
+    def __init__(self, hashing: Hashing, clock: IReactorTime, monotonic: Callable[[], float]) -> None:
+        self._hashing = hashing
+        self._clock = clock
+        self._monotonic = monotonic
+        self._failures = Failures()
+
+    async def check(self, claimant: Claimant, credential: str, secret: bytes, is_login: bool) -> bool:
+        """Is ``secret`` the one behind the credential of the user whom they claim to be?
+
+        Nobody guesses 32 random bytes: there is no pause for those. What can be no password is not hashed.
+
+        :raises TryLater: too many passwords are being checked, or too many were wrong.
+        """
+        if not is_password(credential):
+            return matches(credential, secret)
+        if not may_match(credential, secret):
+            return False
+        who = claimant.user, claimant.address
+        if wait := self._failures.wait(self._monotonic(), *who):
+            await deferLater(self._clock, wait)
+        is_right = await self._hashing.run(claimant, is_login, matches, credential, secret)
+        if is_right:
+            self._failures.succeeded(*who)
+        else:
+            self._failures.failed(self._monotonic(), *who)
+        return is_right
+
+    async def credential(self, claimant: Claimant, password: bytes, key: bytes) -> str:
+        """What the log keeps of a normalized password that they set.
+
+        :raises TryLater: too many are being set.
+        """
+        return await self._hashing.run(claimant, False, password_credential, password, key)
