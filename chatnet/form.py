@@ -12,7 +12,7 @@ from unicodedata import category
 from chatnet.entries import KEY_BYTES, Draft, Kind
 from chatnet.errors import BadName, BadRoom, BadText, Refusal
 from chatnet.ignorable import bare
-from chatnet.names import MAX_MARKS, MAX_SPELLED, fold_room, is_name, named, quoted, too_many_marks
+from chatnet.names import MAX_MARKS, MAX_SPELLED, is_name, is_room, named, quoted, too_many_marks
 
 MAX_TEXT = MAX_SPELLED
 """The longest text of a post, in characters."""
@@ -52,10 +52,12 @@ def _check_draft(draft: Draft) -> None:
         raise ValueError("There is no such kind of entry")
     if len(draft.key) != KEY_BYTES:
         raise ValueError(f"A key has {KEY_BYTES} bytes, and this one {len(draft.key)}")
+    if not 0 <= draft.by < 1 << 63:
+        raise ValueError(f"{draft.by} is no seq")
     if not is_name(draft.user):
         raise BadName.of(name=quoted(draft.user))
     if draft.kind in ("join", "leave"):
-        if fold_room(draft.room) != draft.room:
+        if not is_room(draft.room):
             raise BadRoom.of(room=quoted(draft.room))
     elif draft.room != draft.user:
         raise ValueError(f"The room of a {draft.kind} is its author's")

@@ -60,6 +60,14 @@ def is_name(word: str) -> bool:
     return _NAME.fullmatch(word) is not None and word not in RESERVED
 
 
+def is_room(room: str) -> bool:
+    """Is this a user's room or a topic in its one spelling?"""
+    try:
+        return fold_room(room) == room
+    except BadRoom:
+        return False
+
+
 def is_topic(room: str) -> bool:
     """Is this (folded) room a topic, and not a user's room?"""
     return room.startswith("#")

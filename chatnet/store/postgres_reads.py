@@ -15,6 +15,7 @@ from chatnet.errors import NoSuchRoom
 from chatnet.store import NEWEST, PAGE_BYTES, Account, Feed, Position, Rooms, Snapshot
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.postgres_append import OPEN
+from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 
 _ROOMS = 200
 """How many names a page of rooms holds."""
@@ -144,11 +145,12 @@ def cursor_at(cursor: Any, seq: int) -> Cursor | None:
 
 
 def account(cursor: Any, user: str) -> Account | None:
-    row = cursor.execute(ACCOUNT, {"user": user}).fetchone()
+    row = cursor.execute(ACCOUNT, {"user": known_name(user)}).fetchone()
     return None if row is None else Account(*row)
 
 
 def snapshot(cursor: Any, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
+    user, upto = known_name(user), known_seq(upto)
     known = account(cursor, user)
     left, room = behind or FIRST_STAY
     stays = cursor.execute(
@@ -158,30 +160,29 @@ def snapshot(cursor: Any, user: str, after: int, upto: int, behind: Position | N
 
 
 def newest(cursor: Any, user: str, upto: int) -> list[Entry]:
-    rows = cursor.execute(NEWEST_POSTS, {"user": user, "upto": upto})
+    rows = cursor.execute(NEWEST_POSTS, {"user": known_name(user), "upto": known_seq(upto)})
     return take_page(Entry(*row) for row in rows)[0][::-1]
 
 
 def feed(cursor: Any, user: str, after: int, upto: int) -> Feed:
+    user, upto = known_name(user), known_seq(upto)
     posts, is_full = take_page(_heard(cursor, user, after, upto))
     return Feed(posts, posts[-1].seq if is_full else upto)
 
 
 def history(cursor: Any, room: str, before: int | None) -> list[Entry]:
-    if cursor.execute(IS_ROOM, {"room": room}).fetchone() is None:
+    if cursor.execute(IS_ROOM, {"room": known_room(room)}).fetchone() is None:
         raise NoSuchRoom.of(room=room)
     rows = cursor.execute(HISTORY, {"room": room, "before": OPEN if before is None else before})
     return take_page(Entry(*row) for row in rows)[0][::-1]
 
 
 def rooms(cursor: Any, prefix: str, after: str) -> Rooms:
-    # PostgreSQL's texts have no NUL, nor has any name: what it is in sorts right behind what is before it.
-    if "\0" in prefix:
+    between = rooms_between(prefix, after)
+    if between is None:
         return Rooms([], False)
-    after = after.partition("\0")[0]
-    # No name contains the last code point, so what begins with the prefix sorts before this.
-    end = prefix + "\U0010ffff"
-    names = [name for (name,) in cursor.execute(ROOMS, {"prefix": prefix, "after": after, "end": end})]
+    bounds = dict(zip(("prefix", "after", "end"), between, strict=True))
+    names = [name for (name,) in cursor.execute(ROOMS, bounds)]
     return Rooms(names[:_ROOMS], len(names) > _ROOMS)
 
 

@@ -18,6 +18,7 @@ from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
 from chatnet.store import NEWEST, Account, Feed, Position, Rooms, Snapshot
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
+from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 from chatnet.store.sqlite_schema import OPEN
 
 _ROOMS = 200
@@ -59,7 +60,7 @@ def cursor_at(connection: apsw.Connection, seq: int) -> Cursor | None:
 
 def account(connection: apsw.Connection, user: str) -> Account | None:
     for row in connection.execute(
-        "SELECT credential, secret_seq, registered FROM account WHERE user = ?", (user,)
+        "SELECT credential, secret_seq, registered FROM account WHERE user = ?", (known_name(user),)
     ):
         return Account(*row)
     return None
@@ -68,6 +69,7 @@ def account(connection: apsw.Connection, user: str) -> Account | None:
 def snapshot(
     connection: apsw.Connection, user: str, after: int, upto: int, behind: Position | None = None
 ) -> Snapshot:
+    user, upto = known_name(user), known_seq(upto)
     stays = connection.execute(
         """
         SELECT room, joined, left FROM membership
@@ -80,6 +82,7 @@ def snapshot(
 
 
 def newest(connection: apsw.Connection, user: str, upto: int) -> list[Entry]:
+    user, upto = known_name(user), known_seq(upto)
     rooms = [room for room, _, _ in _stays(connection, user, upto, upto)]
     places = [_falling(connection, name, upto) for name in (user, *rooms)]
     mentions = _falling(connection, "@" + user, upto, _registered(connection, user))
@@ -89,6 +92,8 @@ def newest(connection: apsw.Connection, user: str, upto: int) -> list[Entry]:
 
 
 def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> Feed:
+    user, upto = known_name(user), known_seq(upto)
+    after = min(after, upto)
     spans: list[Span] = [
         (user, after, upto + 1),
         ("@" + user, max(after, _registered(connection, user)), upto + 1),
@@ -101,7 +106,7 @@ def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> Feed:
 
 
 def history(connection: apsw.Connection, room: str, before: int | None) -> list[Entry]:
-    if not connection.execute("SELECT 1 FROM room WHERE name = ?", (room,)).get:
+    if not connection.execute("SELECT 1 FROM room WHERE name = ?", (known_room(room),)).get:
         raise NoSuchRoom.of(room=room)
     seqs = _falling(connection, room, OPEN if before is None else before - 1)
     posts, _ = take_page(_entries(connection, seqs))
@@ -109,11 +114,12 @@ def history(connection: apsw.Connection, room: str, before: int | None) -> list[
 
 
 def rooms(connection: apsw.Connection, prefix: str, after: str) -> Rooms:
-    # No name contains the last code point, so what begins with the prefix sorts before this.
-    end = prefix + "\U0010ffff"
+    between = rooms_between(prefix, after)
+    if between is None:
+        return Rooms([], False)
     rows = connection.execute(
         "SELECT name FROM room WHERE name >= ? AND name > ? AND name < ? ORDER BY name LIMIT ?",
-        (prefix, after, end, _ROOMS + 1),
+        (*between, _ROOMS + 1),
     )
     names = [name for (name,) in rows]
     return Rooms(names[:_ROOMS], len(names) > _ROOMS)

@@ -23,6 +23,7 @@ from chatnet.form import refusal_of_form
 from chatnet.names import is_topic
 from chatnet.store import NEWEST, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
+from chatnet.store.questions import known_seq
 from chatnet.store.window import Window
 
 OPEN = (1 << 63) - 1
@@ -189,13 +190,17 @@ class MemoryLog:
     async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
         """The user's stays that matter behind ``after``, as they stood at ``upto``."""
         await self._read()
+        upto = known_seq(upto)
+        after = min(after, upto)
         memberships = self._memberships.get(user, Memberships())
         stays = [
             (stay.room, stay.joined, OPEN if stay.left is None else stay.left)
             for stay in memberships.intervals()
             if stay.joined <= upto
         ]
-        positions = {(left, room): (room, joined, left) for room, joined, left in stays if left > after}
+        positions = {
+            (left, room): (room, joined, left) for room, joined, left in stays if left > min(after, upto)
+        }
         page = [place for place in sorted(positions, reverse=True) if place < (behind or FIRST_STAY)]
         return snapshot_page(
             self._accounts.get(user), upto, [positions[place] for place in page[:SNAPSHOT_INTERVALS]]
@@ -216,7 +221,8 @@ class MemoryLog:
     async def feed(self, user: str, after: int, upto: int) -> Feed:
         """A page of visible posts behind ``after``."""
         await self._read()
-        cursor = min(upto, after + self._page)
+        upto = known_seq(upto)
+        cursor = upto if after + self._page >= len(self.entries) else min(upto, after + self._page)
         memberships = self._memberships_at(user, cursor)
         return Feed([post for post in self._posts(after, cursor) if visible(post, user, memberships)], cursor)
 

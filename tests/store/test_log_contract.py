@@ -30,7 +30,7 @@ from chatnet.link import Link, Locator
 from chatnet.master.log_server import Broadcast, LogServer
 from chatnet.names import is_topic
 from chatnet.outbox import Outboxes
-from chatnet.store import NEWEST, Account, Log, Outcome, Refused, Snapshot
+from chatnet.store import NEWEST, Account, Feed, Log, Outcome, Refused, Snapshot
 from chatnet.store.pages import SNAPSHOT_INTERVALS
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
@@ -563,3 +563,146 @@ def check_room(subject: Subject, model: Model, room: str, before: int) -> None:
             upto = len(model.entries) if bound is None else max(0, bound - 1)
             told = [entry for entry in model.posts(0, upto) if room in places(entry.user, entry.text)]
             assert subject.ask(subject.log.history(room, bound)) == told
+
+
+# ---- what nobody should ask ----
+
+EDGES = [0, 1, 2, 5, 32_767, 32_768, (1 << 31) - 1, 1 << 31, (1 << 63) - 2, (1 << 63) - 1]
+ODD_WORDS = [
+    *(
+        "",
+        "\0",
+        "a\0b",
+        "\U0010ffff",
+        "ALICE",
+        " alice",
+        "alice\n",
+        "@alice",
+        "%",
+        "_",
+        "'",
+        "\\",
+        "all",
+        "-",
+    ),
+    *("#", "#X", "#x\0", "#x\u200b", "#e\u0301", "#x.", "#%", "#_x", "é", "a" * 33, "#" + "x" * 65),
+    *(
+        "\u2028",
+        "\ufeff",
+        "\u3164",
+        "\r\n",
+        "one\n#x\ntwo",
+        "x" + "\n" * 41,
+        "x" * 2_001,
+        "x" + "\u0316" * 31,
+    ),
+    *("#É @ALICE", "#x\u200b @al\u200bice", "#ß #ẞ #SS", " ".join(f"#{number}" for number in range(21))),
+]
+"""No halves of surrogate pairs: nothing that came over a wire has them."""
+odd_words = st.sampled_from([*3 * ROOMS, *ODD_WORDS])
+edges = st.sampled_from(EDGES)
+odd_drafts = st.one_of(
+    st.builds(
+        lambda user, number: Draft("register", user, user, "sha256:0", key(number)),
+        odd_words,
+        st.integers(0, 9),
+    ),
+    st.builds(
+        lambda kind, user, room, number, by: Draft(kind, user, room, "", key(number), by),
+        st.sampled_from(["join", "leave"]),
+        odd_words,
+        odd_words,
+        st.integers(0, 9),
+        edges,
+    ),
+    st.builds(
+        lambda user, text, number, by: Draft("post", user, user, text, key(number), by),
+        odd_words,
+        odd_words,
+        st.integers(0, 9),
+        edges,
+    ),
+)
+odd_reads = st.one_of(
+    st.tuples(st.just("account"), odd_words),
+    st.tuples(st.just("history"), odd_words, st.none() | edges),
+    st.tuples(st.just("rooms"), odd_words, odd_words),
+    st.tuples(st.just("newest"), odd_words, edges),
+    st.tuples(st.sampled_from(["feed", "snapshot"]), odd_words, edges, edges),
+    st.tuples(st.just("cursor_at"), edges),
+)
+
+
+def every_odd_read() -> list[tuple[Any, ...]]:
+    """Each word and each number in each place where one may stand."""
+    of_words = [
+        read
+        for word in ODD_WORDS
+        for read in (
+            *(("account", word), ("history", word, None), ("rooms", word, ""), ("rooms", "", word)),
+            *(("newest", word, 5), ("feed", word, 0, 5), ("snapshot", word, 0, 5)),
+        )
+    ]
+    of_numbers = [
+        read
+        for number in EDGES
+        for read in (("history", "#x", number), ("newest", "alice", number), ("cursor_at", number))
+    ]
+    of_two = [
+        (what, "alice", after, upto) for what in ("feed", "snapshot") for after in EDGES for upto in EDGES
+    ]
+    return [*of_words, *of_numbers, *of_two]
+
+
+def test_all_logs_answer_odd_reads_alike(new_disk: Callable[[], Any]) -> None:
+    """Whatever the word, and at both ends of what a number may be."""
+    talk = [post("alice", f"{number} #x @bob", number) for number in range(4)]
+    joins = [Draft("join", user, "#x", "", key(10)) for user in ("alice", "bob")]
+    first, *others = (answers(make(new_disk()), [*joins, *talk], every_odd_read()) for make in LOGS)
+    for other in others:
+        assert other == first
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    drafts=st.lists(odd_drafts, min_size=5, max_size=40), reads=st.lists(odd_reads, min_size=5, max_size=40)
+)
+def test_all_logs_answer_alike(
+    new_disk: Callable[[], Any], drafts: list[Draft], reads: list[tuple[Any, ...]]
+) -> None:
+    """Whatever they are given and asked, with the same sentences."""
+    first, *others = (answers(make(new_disk()), drafts, reads) for make in LOGS)
+    for other in others:
+        assert other == first
+
+
+def answers(subject: Subject, drafts: list[Draft], reads: list[tuple[Any, ...]]) -> list[Any]:
+    """What became of the drafts, and what the reads answer; without what is a store's own."""
+    registered(subject, "alice", "bob")
+    found: list[Any] = [*subject.append(*drafts), *subject.append(*drafts)]
+    for what, *arguments in reads:
+        try:
+            answer = subject.ask(getattr(subject.log, what)(*arguments))
+        except NoSuchRoom as no:
+            answer = no
+        found.append((what, arguments, told(answer)))
+    return found
+
+
+def told(answer: Any) -> Any:
+    """An answer without times, and without the log's id."""
+    if isinstance(answer, list):
+        return [entry.seq for entry in answer]
+    if isinstance(answer, Feed):
+        return told(answer.posts), answer.cursor
+    if isinstance(answer, Snapshot):
+        return (
+            answer.at,
+            answer.secret_seq,
+            answer.registered,
+            sorted(answer.intervals, key=repr),
+            answer.behind,
+        )
+    if isinstance(answer, Cursor):
+        return answer.seq
+    return str(answer)
