@@ -80,7 +80,8 @@ class Memberships:
     def __init__(self, intervals: Iterable[Interval] = (), registered: int = 0) -> None:
         self.registered = registered
         self._stays: dict[str, list[Interval]] = {}
-        for interval in intervals:
+        # Pages of a snapshot have those that last before those that ended.
+        for interval in sorted(intervals, key=lambda stay: stay.joined):
             self._stays.setdefault(interval.room, []).append(interval)
 
     def apply(self, entry: Entry) -> bool:
