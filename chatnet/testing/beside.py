@@ -32,8 +32,8 @@ SLICE_SECONDS = 5.0
 SHARE = 0.98
 """How many of the posts of a slice must be in time. A worker that stands still for half a second makes more
 than the others late."""
-MACHINE_SHARE, QUIET_MOST = 0.9, 0.1
-"""How much of a wait is put down to the machine at most; and how many seconds, for what the quiet showed."""
+QUIET_MOST = 0.1
+"""How many seconds are allowed at most for what the quiet showed."""
 GROWN_BYTES, GROWN_DESCRIPTORS, GROWN_THREADS = 32 * 1024 * 1024, 8, 12
 """By how much a process may have grown after an attack. Pools start their threads as they are needed."""
 LOG_BYTES, LOG_RATE = 64 * 1024, 2 * 1024
@@ -183,7 +183,7 @@ class Beside:
 
     def _own(self, wait: Wait) -> float:
         machine = self._waiting.between(wait.since, wait.since + wait.seconds)
-        return wait.seconds - min(machine, wait.seconds * MACHINE_SHARE)
+        return max(0.0, wait.seconds - machine)
 
     # ---- what became of processes ----
 
