@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chatnet.testing.processes import Cluster, wait_until
+from chatnet.testing.processes import Cluster, Lines, wait_until
 
 
 @pytest.fixture
@@ -49,9 +49,7 @@ def test_a_worker_is_refused_through_a_relay(cluster: Cluster, relay: str) -> No
     worker = cluster.popen(
         "twistd", "-n", "--pidfile=", "chat-worker", "--master", relay, "--data", str(cluster.data)
     )
-    assert worker.stdout is not None
-    line = next(line for line in worker.stdout if b"refuses this worker" in line)
-    assert b"The cluster's token is not the one given" in line
+    Lines(worker).find(".*refuses this worker: The cluster's token is not the one given.*")
     assert worker.poll() is None
     assert worker.pid not in [worker["pid"] for worker in cluster.workers(3)]
     worker.kill()
