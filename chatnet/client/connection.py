@@ -74,6 +74,9 @@ OTHER = (
 )
 """What the user is told once of each."""
 
+STILL = "Going on to look for one that does not."
+"""What the user is told, once, of a master that speaks another version than the one we had."""
+
 FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser)
 """The answers to a login that no further attempt would change."""
 
@@ -124,6 +127,7 @@ class Connection:
         self._identities = identities
         self._identity: Identity | None = None
         self._others: set[str] = set()
+        self._told_version = False
         self._pulse = pulse
         self._clock = clock
         self._entropy = entropy
@@ -267,7 +271,7 @@ class Connection:
 
     async def _attach(self) -> Link:
         self._state = Locating()
-        found = await self._finder.within(3 * DIAL_SECONDS, self._finder.find(self._is_ours))
+        found = await self._find()
         identity = await self._identify(found)
         self._state = Connecting(found.worker)
         self._trouble = f"the worker at {found.worker} does not answer"
@@ -296,6 +300,20 @@ class Connection:
         if not self._identities.may_show(identity):
             await self._ask_whether_same(identity, found.master)
         return identity
+
+    async def _find(self) -> Found:
+        """:raises WrongVersion: the first master that we meet is of another version.
+        :raises Unreachable: there is none, or later one of another version: perhaps a stranger has its port.
+        """
+        try:
+            return await self._finder.within(3 * DIAL_SECONDS, self._finder.find(self._is_ours))
+        except WrongVersion as error:
+            if self._identity is None:
+                raise
+            if not self._told_version:
+                self._listener.told(f"{error} {STILL}")
+            self._told_version = True
+            raise Unreachable(str(error)) from error
 
     def _is_ours(self, found: Found) -> bool:
         """Is it the cluster where this process has logged in, if it has?"""

@@ -423,6 +423,27 @@ def test_another_version_of_the_protocol_is_final(
     assert person.exit_status() == 1
 
 
+def test_a_version_that_comes_later_is_said_and_not_final(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """A stranger may have the port of a master that died: the client goes on, and finds the real one."""
+
+    class Newer(Locator):
+        @Locate.responder
+        def locate(self, version: int) -> dict[str, Any]:
+            raise WrongVersion.of(ours=2, theirs=version)
+
+    real = network.listeners[MASTER]
+    network.listeners[MASTER] = Newer
+    network.cut()
+    network.pass_time(5)
+    network.listeners[MASTER] = real
+    network.pass_time(5)
+    seen = alice.seen()
+    assert [line for line in seen if "version 2" in line] == [seen[1]]
+    assert seen[-1] == "Connected again."
+
+
 def test_what_is_no_master_is_said(network: Network, new_person: Callable[..., Person]) -> None:
     """A port that speaks AMP but has no Locate is not mistaken for a slow master."""
     network.listeners[MASTER] = Locator

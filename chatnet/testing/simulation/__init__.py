@@ -15,6 +15,7 @@ files       a process's view of the disk
 terminal    the person at a client
 clocks      a host's clocks
 hostile     a client that does all the harm it can
+squatter    a stranger that has the masters' port when a primary dies
 programs    the programs there are, by name
 trace       the story of a run
 probes      what is looked at inside the real code

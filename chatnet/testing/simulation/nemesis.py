@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from chatnet.testing.simulation import squatter
 from chatnet.testing.simulation.host import Host
 from chatnet.testing.simulation.hostile import TACTICS
 from chatnet.testing.simulation.process import SimProcess
@@ -316,6 +317,16 @@ class Nemesis:
         stranger.start("hostile", self._masters_at, tactic, str(seconds))
         return self._after(seconds, lambda: None)
 
+    def squat(self) -> bool:
+        """The primary is killed, and a stranger on its machine has its port before whoever takes over."""
+        primary = self._primary()
+        if primary is None or primary.is_dead:
+            return False
+        seconds = min(LONGEST_FAULT, self._chance.expovariate(0.3))
+        primary.host.start(squatter.SQUATTER, self._chance.choice(squatter.TACTICS), str(seconds))
+        self._after(squatter.LURK_SECONDS / 2, lambda: self._signal(primary, signal.SIGKILL))
+        return self._after(squatter.LURK_SECONDS + seconds, lambda: None)
+
     # ---- how ----
 
     def _primary(self) -> SimProcess | None:
@@ -388,6 +399,7 @@ KINDS = (
     "sleep_laptop",
     "suspend_machine",
     "hostile_client",
+    "squat",
 )
 """All faults there are."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from chatnet.entries import Entry
 from chatnet.link import Link
 from chatnet.testing.history import Event, Sample
+from chatnet.testing.simulation.squatter import SQUATTER
 from chatnet.testing.simulation.successions import Probe, Successions
 from chatnet.worker.listening import Listening
 
@@ -110,4 +111,6 @@ def _lives(simulation: Simulation, link: Link) -> str:
         return f"{theirs.owner} was taken for dead by one who had not run itself"
     if not theirs.process.runs or theirs.process.runs_since > since:
         return ""
+    if theirs.process.program == SQUATTER:
+        return ""  # it may well be silent
     return f"{theirs.owner} was taken for dead, and lives"

@@ -15,6 +15,7 @@ from twisted.python import usage
 from chatnet.errors import CannotStart
 from chatnet.operator.__main__ import Options, run
 from chatnet.testing.simulation.hostile import Hostile
+from chatnet.testing.simulation.squatter import SQUATTER, Squatter
 from chatnet.world import World
 
 Program = Callable[[Sequence[str], World], IService]
@@ -75,6 +76,7 @@ PROGRAMS = {
     "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0"),
     "chat-client": plugin("chatnet.client.tap"),
     "hostile": Hostile,
+    SQUATTER: Squatter,
 }
 
 

@@ -20,6 +20,7 @@ from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sa
 from chatnet.testing.simulation.disk import Disk
 from chatnet.testing.simulation.host import HOME, Host
 from chatnet.testing.simulation.process import SimProcess
+from chatnet.testing.simulation.squatter import SQUATTER
 from chatnet.worker import drafts, turns
 from chatnet.worker.session import Session
 
@@ -91,8 +92,9 @@ class Vitals:
                     self._see(process, measure, value, most)
 
     def living(self) -> list[SimProcess]:
-        """Those whose reactor runs."""
-        return [process for host in self._hosts for process in host.living() if process.reactor.running]
+        """Those whose reactor runs, and that are no strangers."""
+        living = [process for host in self._hosts for process in host.living() if process.reactor.running]
+        return [process for process in living if process.program != SQUATTER]
 
     def at_rest(self) -> dict[str, tuple[int, int]]:
         """Of each program: the most timers that one of its processes has; the connections of all of them."""

@@ -7,11 +7,12 @@ clients    what a client sends again, and how far it has read
 cluster    who is taken for dead, and who is counted
 masters    who commands, what a winner knows, whom it keeps, whom it kills
 hostile    what hostile clients have wait
+strangers  who is obeyed and believed that has the port of a primary
 database   a store that many hosts share, hunted on many machines
 hunt       how many seeds it takes until one is caught, and by which check
 """
 
-from mutants import clients, cluster, database, delivery, hostile, log, masters
+from mutants import clients, cluster, database, delivery, hostile, log, masters, strangers
 from mutants.planting import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -54,5 +55,6 @@ MUTANTS: tuple[Mutant, ...] = (
     masters.handing_over_in_the_middle_of_a_batch,
     masters.the_store_is_closed_under_a_batch,
     *hostile.MUTANTS,
+    *strangers.MUTANTS,
     *database.MUTANTS,
 )
