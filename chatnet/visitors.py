@@ -17,10 +17,10 @@ from twisted.logger import Logger
 if TYPE_CHECKING:
     from chatnet.link import Link
 
-A_TURN = 256
+A_TURN = 128
 """How many boxes are obeyed in one turn of the reactor, for all visitors of a port together.
 
-One takes 20 to 60 µs: a turn takes about 10 ms at most, and whoever waits behind a flood, two or three turns.
+One takes 10 to 60 µs: a turn takes a few milliseconds, and a post behind a flood, four or five turns.
 """
 STRANGERS_SHARE, USERS_SHARE = 16, 64
 """How many of them at most for one connection: of a stranger, of a user."""

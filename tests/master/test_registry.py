@@ -75,11 +75,12 @@ def test_only_the_newest_events_are_kept() -> None:
 
 
 def test_a_worker_that_opens_its_store_gets_no_clients() -> None:
-    """It would turn them away; but it counts as one that stays."""
+    """It would turn them away, and so would one that is full; but it counts as one that stays."""
     registry: Registry[None] = Registry()
     worker = registry.register(identity("a"), None)[0]
-    worker.report(Load(opening=True), 1.0)
-    assert not registry.open()
-    assert registry.staying() == [worker]
+    for load in (Load(opening=True), Load(full=True)):
+        worker.report(load, 1.0)
+        assert not registry.open()
+        assert registry.staying() == [worker]
     worker.report(Load(), 2.0)
     assert registry.open() == {"a": worker}

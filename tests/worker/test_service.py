@@ -25,6 +25,7 @@ from chatnet.outbox import Outboxes
 from chatnet.start import TERMINAL
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
+from chatnet.visitors import Room
 from chatnet.worker.port import BACKLOG, SEND_BUFFER, _limit_send_buffer
 from chatnet.worker.service import Worker, build
 from chatnet.worker.tap import Options
@@ -294,6 +295,27 @@ def test_clients_are_turned_away_until_the_log_is_there() -> None:
     link = factory.buildProtocol(None)
     assert isinstance(link, Link)
     assert link.visitors is not None  # a stranger that does not read us is not read
+
+
+def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
+    """Beyond, clients are turned away, and the primary is told: they go to other workers."""
+    one = Started().start()
+    one.worker.registered(FarLink(), "the log", "")
+    one.worker._state.store.log.is_ready = True
+    factory = one.reactor.tcpServers[0][1]
+    factory._visitors.room = Room(strangers=3, one_address=3, users=2)
+    outboxes, links = Outboxes(one.reactor), []
+    for number in range(3):
+        assert (one.worker.load().full, factory.is_full) == (False, False)
+        links.append(factory.buildProtocol(None))
+        Loopback(Link(Locator(), outboxes), links[-1])
+        if number:
+            links[-1].become(Locator())  # it has logged in
+    assert one.worker.load().full
+    assert factory.buildProtocol(None) is None
+    links[-1].connectionLost()
+    assert not one.worker.load().full
+    assert factory.buildProtocol(None) is not None
 
 
 def test_what_a_primary_ordered_is_over_with_its_link() -> None:

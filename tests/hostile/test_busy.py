@@ -1,0 +1,84 @@
+"""A process that is flooded is busy, and does not hang: nobody takes it for dead, and others are served."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from twisted.protocols.amp import AmpBox
+
+from chatnet.testing.beside import Beside
+
+FLOOD_SECONDS = 5.0
+CONNECTIONS = 150
+CHUNK = 64 * 1024
+
+
+def boxes(*commands: AmpBox) -> bytes:
+    """A chunk of ``commands`` again and again, whole."""
+    once = b"".join(command.serialize() for command in commands)
+    return once * (CHUNK // len(once))
+
+
+STRANGERS = boxes(AmpBox(_command=b"Locate", version=b"1"), AmpBox(_command=b"Ping"))
+USERS = boxes(
+    AmpBox(_command=b"Unchat"),
+    AmpBox(_command=b"Nonsense"),
+    AmpBox(_command=b"Post", key=b"k" * 16, text=b""),
+    AmpBox(_command=b"Join", key=b"short", room=b"#x"),
+)
+"""What wants no answer: refused or done, it costs all the same."""
+
+
+@contextmanager
+def connected(ports: Iterable[int]) -> Iterator[list[socket.socket]]:
+    """A connection to each of ``ports``."""
+    with ExitStack() as open_ones:
+        yield [
+            open_ones.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            for port in ports
+        ]
+
+
+def log_in(connection: socket.socket, name: bytes) -> None:
+    """Be a user on ``connection``."""
+    login = AmpBox(_command=b"Login", _ask=b"1", version=b"1", name=name, secret=b"s" * 32, new=b"1")
+    connection.sendall(login.serialize())
+    answer = connection.recv(4096)
+    assert b"_answer" in answer, answer
+
+
+def flood(connections: list[socket.socket], chunk: bytes) -> int:
+    """Send as much as is taken, on each, for as long as a flood lasts; how many bytes that was."""
+    sent, end = 0, time.monotonic() + FLOOD_SECONDS
+    at = dict.fromkeys(connections, 0)
+    with selectors.DefaultSelector() as writable:
+        for connection in connections:
+            connection.setblocking(False)
+            writable.register(connection, selectors.EVENT_WRITE)
+        while (left := end - time.monotonic()) > 0:
+            for key, _ in writable.select(left):
+                connection = key.fileobj
+                assert isinstance(connection, socket.socket)
+                done = connection.send(memoryview(chunk)[at[connection] :])
+                at[connection] = (at[connection] + done) % len(chunk)
+                sent += done
+    return sent
+
+
+def test_strangers_that_want_no_answer_do_not_hang_the_primary(beside: Beside) -> None:
+    """Each is obeyed in turns: who commands and who logs in is served meanwhile."""
+    with beside.attacked("a flood at the primary"), connected([beside.master] * CONNECTIONS) as strangers:
+        assert flood(strangers, STRANGERS) > len(strangers) * CHUNK
+
+
+def test_users_that_want_no_answer_do_not_hang_a_worker(beside: Beside) -> None:
+    """Nor with what is refused: the worker's other users are served meanwhile."""
+    ports = [beside.workers()[0]] * CONNECTIONS
+    with beside.attacked("a flood at a worker"), connected(ports) as users:
+        for number, connection in enumerate(users):
+            log_in(connection, b"flooder-%d" % (number % 3))
+        assert flood(users, USERS) > len(users) * CHUNK
