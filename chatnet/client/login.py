@@ -15,7 +15,9 @@ from chatnet.errors import (
     ChatnetError,
     InternalFailure,
     NoSuchUser,
+    TooSlow,
     TryLater,
+    Unreadable,
     WrongSecret,
 )
 from chatnet.link import Link
@@ -88,7 +90,7 @@ async def _by_secret(link: Link, identity: Identity, secret: bytes) -> str:
         answer = await link.callRemote(
             Login, version=VERSION, name=identity.name, secret=secret, new=int(is_random)
         )
-    except (TryLater, InternalFailure):
+    except (TryLater, InternalFailure, TooSlow, Unreadable):
         raise  # it says nothing of the secret
     except ChatnetError:
         if is_random:

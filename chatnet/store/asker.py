@@ -14,7 +14,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
-from chatnet.store.database import Database, Unavailable
+from chatnet.errors import TooSlow
+from chatnet.store.database import Database, GivenUp, Unavailable
 
 ANSWER_SECONDS = 20.0
 """How long an answer may take before its connection is given up: longer than any limit of the database's own
@@ -61,6 +62,8 @@ class Trouble:
 class Asker:
     """At most as many questions at a time as ``pool`` has threads, each on a connection of its own."""
 
+    _log = Logger()
+
     def __init__(
         self,
         reactor: Any,
@@ -80,10 +83,13 @@ class Asker:
         self._all_back: Deferred[None] | None = None
         self._closed = False
 
-    async def ask(self, question: Question[T]) -> T:
+    async def ask(self, question: Question[T], attempts: int | None = None) -> T:
         """Its answer, however long the database is away; never, once closed. What else it raises is raised.
 
         Cancelling gives up the connection that it is asked on.
+
+        :raises TooSlow: the database has given it up ``attempts`` times: it is no better the next time, and
+            those that wait behind it have a right to be asked.
         """
         await self._turns.acquire()
         try:
@@ -92,6 +98,12 @@ class Asker:
                 try:
                     answer = await self.ask_once(question)
                 except Unavailable as away:
+                    if attempts is not None and isinstance(away, GivenUp):
+                        attempts -= 1
+                        if attempts <= 0:
+                            self._log.warn("A read is given up: the database says “{why}”", why=str(away))
+                            self._trouble.back(self)
+                            raise TooSlow(TooSlow.sentence) from away
                     await self._pause(str(away), delay)
                     delay = min(2 * delay, _LAST_DELAY)
                 else:

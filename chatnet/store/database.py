@@ -23,6 +23,10 @@ class Unavailable(Exception):
     """
 
 
+class GivenUp(Unavailable):
+    """The database is there, and gave this question up: it took, or waited for a lock, longer than it may."""
+
+
 class Denied(Unavailable):
     """The database is there and refuses us: a wrong password, no such database or user.
 

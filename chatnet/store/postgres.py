@@ -26,6 +26,9 @@ LOGIN_READERS, PAGE_READERS = 1, 2
 Each has its own, so that nobody who reads much keeps others out.
 """
 
+ATTEMPTS = 3
+"""How often a read may take longer than the database lets it, before its asker is told so."""
+
 _MAX_DRAFTS, _MAX_BYTES = 1_000, 1024 * 1024
 """Of a batch. The answer must fit the buffers of the sockets: if the database waited for us to take it, so
 would everybody who waits for the lock of the head."""
@@ -183,19 +186,19 @@ class PostgresLog:
         return await self._logins.ask(lambda database: database.cursor_at(seq))
 
     async def account(self, user: str) -> Account | None:
-        return await self._logins.ask(lambda database: database.account(user))
+        return await self._logins.ask(lambda database: database.account(user), ATTEMPTS)
 
     async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        return await self._logins.ask(lambda database: database.snapshot(user, after, upto, behind))
+        return await self._logins.ask(lambda database: database.snapshot(user, after, upto, behind), ATTEMPTS)
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self._pages.ask(lambda database: database.newest(user, upto))
+        return await self._pages.ask(lambda database: database.newest(user, upto), ATTEMPTS)
 
     async def feed(self, user: str, after: int, upto: int) -> Feed:
-        return await self._pages.ask(lambda database: database.feed(user, after, upto))
+        return await self._pages.ask(lambda database: database.feed(user, after, upto), ATTEMPTS)
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self._pages.ask(lambda database: database.history(room, before))
+        return await self._pages.ask(lambda database: database.history(room, before), ATTEMPTS)
 
     async def rooms(self, prefix: str, after: str) -> Rooms:
-        return await self._pages.ask(lambda database: database.rooms(prefix, after))
+        return await self._pages.ask(lambda database: database.rooms(prefix, after), ATTEMPTS)

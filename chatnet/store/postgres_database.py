@@ -17,7 +17,7 @@ from chatnet.entries import Draft, Entry, places
 from chatnet.errors import REFUSALS, CannotStart, Poison
 from chatnet.form import refusal_of_form
 from chatnet.store import Account, Feed, Outcome, Position, Refused, Rooms, Snapshot, postgres_reads
-from chatnet.store.database import LeaseRow, Opened, Unavailable
+from chatnet.store.database import GivenUp, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres_connection import connect, is_poison, reason
 from chatnet.store.postgres_schema import migrate
 
@@ -216,7 +216,8 @@ class PostgresDatabase:
                 # What PostgreSQL says may quote the row, which is a post or a credential: it is logged.
                 error.args = (f"SQLSTATE {error.sqlstate}, {error.diag.constraint_name or 'no constraint'}",)
                 raise
-            raise Unavailable(reason(error)) from error
+            is_slow = isinstance(error, (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable))
+            raise (GivenUp if is_slow else Unavailable)(reason(error)) from error
         finally:
             if self._closed:
                 self._close_unless_in_use()

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import psycopg
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
@@ -20,7 +21,8 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import Draft
-from chatnet.store import Outcome, Refused, asker, follower
+from chatnet.errors import TooSlow
+from chatnet.store import Outcome, Refused, asker, follower, postgres_connection
 from chatnet.store.asker import Trouble
 from chatnet.store.database import Database, Unavailable
 from chatnet.store.postgres import PostgresLog
@@ -364,3 +366,27 @@ def test_a_database_is_what_is_asked(postgres: Server) -> None:
     """PostgreSQL's connection has what the log asks of a database."""
     database: Database = PostgresDatabases().connect(postgres.fresh())
     database.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_read_that_is_too_slow_is_given_up(
+    postgres: Server, open_log: Open, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some attempts, in a sentence: it would be no quicker the next time, and keep others from theirs.
+    A post is asked for until it is answered, for it has a key."""
+    quick = postgres_connection._SET_UP.replace("('lock_timeout', '5s')", "('lock_timeout', '100ms')")
+    assert quick != postgres_connection._SET_UP
+    monkeypatch.setattr(postgres_connection, "_SET_UP", quick)
+    url = postgres.fresh()
+    log = await open_log(url)
+    await log.append([REGISTER, post(1)])
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE place, entry IN ACCESS EXCLUSIVE MODE")
+        posting = log.append([post(2)])
+        for read in (log.history("alice", None), log.newest("alice", 2), log.feed("alice", 0, 2)):
+            with pytest.raises(TooSlow, match="takes too long"):
+                await Deferred.fromCoroutine(read).addTimeout(DEADLINE, reactor)
+        assert not posting.called
+    assert await posting == [3]
+    assert [entry.seq for entry in await Deferred.fromCoroutine(log.history("alice", None))] == [2, 3]
+    assert any("A read is given up" in line for line in said)
