@@ -21,6 +21,9 @@ SAY_SECONDS = 60.0
 DAMAGED = "The store is damaged: some of it cannot be read"
 """What is wrong; what to do stands in docs/operations.md."""
 
+_LOOK_STEPS = 10_000
+"""After so many steps of SQLite's machine, a fraction of a millisecond, a read looks whether to go on."""
+
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError, UnicodeDecodeError)
 
 P = ParamSpec("P")
@@ -41,6 +44,9 @@ class Readers:
         self._closing: Deferred[None] | None = None
         self._said: float | None = None
         self.damage = ""
+        for connection in connections:
+            # Not by interrupt: that would miss a statement that is just about to begin.
+            connection.set_progress_handler(lambda: self._closing is not None, _LOOK_STEPS, id=self)
 
     def read(
         self,
@@ -68,8 +74,6 @@ class Readers:
     async def close(self) -> None:
         """Drop what is queued, break off what is read, and wait for that, without keeping the reactor."""
         self._closing = Deferred()
-        for connection in self._all:
-            connection.interrupt()
         if self._under_way:
             await self._closing
         for pool in self._pools:
