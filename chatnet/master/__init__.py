@@ -6,6 +6,7 @@ service         the process: takes the lease, or stands by for it
 replica         standing by: follows the primary, and goes for the lease when that is gone
 wiring          puts a primary together
 primary         what runs while the lease is held: the log, the port, the workers
+clock           whether the log's time is ahead of it                                        pure
 epoch           that of a primary, and what is true of a peer's word that it is over
 links           all connections to it
 cluster         the workers, as the primary commands them

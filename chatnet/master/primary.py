@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from chatnet.addresses import Address
 from chatnet.errors import NoReplica, NoReplicaElsewhere
 from chatnet.link import Link
+from chatnet.master.clock import ahead_of
 from chatnet.master.cluster import Cluster
 from chatnet.master.links import Links
 from chatnet.master.registry import Registry
@@ -47,6 +48,7 @@ class Primary:
         note: Callable[[str], None],
         stop_process: Callable[[], None],
         monotonic: Callable[[], float],
+        wall: Callable[[], float],
     ) -> None:
         self._host = host
         self._pid = pid
@@ -62,6 +64,7 @@ class Primary:
         self._note = note
         self._stop_process = stop_process
         self._monotonic = monotonic
+        self._wall = wall
         self._stopping = self._handing_over = self._away = False
 
     def start(self, workers: Sequence[WorkerIdentity] = (), replicas: Sequence[MasterIdentity] = ()) -> None:
@@ -146,6 +149,7 @@ class Primary:
         """The whole cluster, for an operator who reached us at the host ``reached``."""
         head = self._log_kept.window.head
         address = Address(reached, self.port)
+        early = ahead_of(self._wall(), self._log_kept.window.time)
         return ClusterStatus(
             log=self._log_kept.log_id,
             epoch=self.epoch,
@@ -157,5 +161,5 @@ class Primary:
             ],
             workers=self._cluster.workers(reached, head),
             events=self._registry.events(),
-            warning=self._log_kept.warning,
+            warnings=[said for said in (self._log_kept.warning, early) if said],
         )

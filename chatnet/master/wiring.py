@@ -189,6 +189,7 @@ def _command(
         note=lambda what: _note(world, registry, replicas, what),
         stop_process=lambda: stop_soon(world.reactor),
         monotonic=world.monotonic,
+        wall=world.wall,
     )
     ground.links.open(_make_door(world, token, reign, cluster, replicas, pulse, primary))
     if inheritance.since is not None:

@@ -25,7 +25,7 @@ async def ask_status(link: Link) -> ClusterStatus:
 
 
 def as_json(status: ClusterStatus) -> str:
-    """For programs. ``trouble`` and ``warning`` are there only while there is any."""
+    """For programs. ``trouble`` and ``warnings`` are there only while there is any."""
     shown: dict[str, Any] = {
         "epoch": status.epoch,
         "head": status.head,
@@ -34,9 +34,7 @@ def as_json(status: ClusterStatus) -> str:
         "events": status.events,
     }
     shown |= {
-        name: sentence
-        for name, sentence in (("trouble", status.trouble), ("warning", status.warning))
-        if sentence
+        name: said for name, said in (("trouble", status.trouble), ("warnings", status.warnings)) if said
     }
     return msgspec.json.format(msgspec.json.encode(shown)).decode()
 
@@ -60,7 +58,7 @@ def as_table(status: ClusterStatus) -> str:
         for w in status.workers
     ]
     lines = [f"Epoch {status.epoch}; the log's head is {status.head:,}."]
-    lines += [legible(sentence, 1000) for sentence in (status.trouble, status.warning) if sentence]
+    lines += [legible(sentence, 1000) for sentence in (status.trouble, *status.warnings) if sentence]
     lines += ["", *_columns([[legible(cell, 64) for cell in row] for row in rows])]
     if any(not w.spawned for w in status.workers):
         lines += ["", "* started by hand"]

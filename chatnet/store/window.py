@@ -41,6 +41,11 @@ class Window:
         self.start, self.head = base.seq + 1, base.seq
         self._base = self._cursor = base
 
+    @property
+    def time(self) -> int:
+        """When the newest entry was committed, in milliseconds since 1970; 0: none is held."""
+        return self._entries[-1].time if self._entries else 0
+
     def extend(self, entries: Sequence[Entry]) -> list[Entry]:
         """Take what follows the head, then tell the watchers. What is already known is dropped.
 

@@ -41,7 +41,7 @@ class Event(msgspec.Struct, frozen=True):
 
 class ClusterStatus(msgspec.Struct, frozen=True):
     """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty.
-    ``warning`` is one about how the store is set up."""
+    ``warnings`` are others, of what does not hold it up, and should not stay so."""
 
     log: str
     epoch: int
@@ -50,7 +50,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     masters: list[MasterStatus]
     workers: list[WorkerStatus]
     events: list[Event]
-    warning: str = ""
+    warnings: list[str] = []
 
 
 class Status(Command):

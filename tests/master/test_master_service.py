@@ -357,6 +357,24 @@ async def test_the_operators_status_and_stop(masters: Masters) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_log_ahead_of_the_clock_is_said(masters: Masters) -> None:
+    """Somebody's clock was wrong, and what is posted from now on has a wrong time."""
+    masters.start()
+    await masters.stdio.up
+    assert "ahead of this machine's clock" not in "\n".join(await masters.ask("status"))
+    await masters.stop()
+    store = apsw.Connection(str(masters.data / "log.sqlite"))
+    later = int(masters.world.wall() + 365 * 86_400) * 1000
+    store.execute("INSERT INTO entry VALUES (1, ?, 'post', 'alice', 'alice', 'hi', zeroblob(16))", (later,))
+    store.execute("UPDATE log SET head = 1")
+    store.close()
+    masters.stdio.said, masters.stdio.up = [], Deferred()
+    masters.start()
+    await masters.stdio.up
+    assert "The log's newest entry is 36" in (await masters.ask("status"))[0].splitlines()[1]
+
+
+@pytest_twisted.ensureDeferred
 async def test_operators_are_told_what_is_wrong(masters: Masters) -> None:
     """No token, a wrong one, nobody there: one sentence each."""
     masters.start()

@@ -85,8 +85,10 @@ def test_the_json_has_the_promised_keys() -> None:
 
 def test_what_the_operator_should_know_stands_at_the_top() -> None:
     """Trouble, and how the store is set up; for programs, too, and only while there is any."""
-    told = msgspec.structs.replace(status("The disk is full."), warning="Nobody keeps a copy.")
+    told = msgspec.structs.replace(
+        status("The disk is full."), warnings=["Nobody keeps a copy.", "The clock is wrong."]
+    )
     assert as_table(told).splitlines()[1:3] == ["The disk is full.", "Nobody keeps a copy."]
     shown = json.loads(as_json(told))
-    assert (shown["trouble"], shown["warning"]) == ("The disk is full.", "Nobody keeps a copy.")
-    assert not {"trouble", "warning"} & json.loads(as_json(status())).keys()
+    assert (shown["trouble"], shown["warnings"]) == ("The disk is full.", told.warnings)
+    assert not {"trouble", "warnings"} & json.loads(as_json(status())).keys()
