@@ -784,6 +784,34 @@ def test_a_client_that_never_reads_costs_a_bounded_memory(worker: Any) -> None:
     assert seqs == sorted(set(seqs))
 
 
+@pytest.mark.parametrize("asked", [0, 10, 500])
+def test_a_slow_reader_that_pings_is_not_closed(worker: Any, asked: int) -> None:
+    """For minutes it reads nothing, and what it asks waits; its pings are heard behind that. With so much
+    before them that they are not read, it is we who do not read. Then all comes, and all is done."""
+    worker.pulse.start()
+    bob, alice = worker.client("bob"), worker.client("alice")
+    alice.join("bob")
+    alice.chat()
+    alice.wire.client_transport.reading = False
+    for _ in range(200):
+        bob.post("x" * 1000)
+    posts = [alice.begin(wire.Post, key=alice.key(), text=f"{number}") for number in range(asked)]
+    for _ in range(20):
+        worker.pass_time(10)
+        bob.link.ping()
+        alice.link.ping()
+    assert alice.connected
+    assert not any(posts)
+    assert alice.server.is_paused is (asked == 500)
+    alice.wire.client_transport.reading = True
+    worker.settle()
+    assert all(posts)
+    assert alice.heard() == ["x" * 1000] * 200 + [f"{number}" for number in range(asked)]
+    worker.pass_time(60)
+    assert not alice.connected, "who is read, and says nothing, is gone"
+    worker.pulse.stop()
+
+
 def test_catching_up_stops_where_the_client_stops_reading(worker: Any) -> None:
     """Pages of the log are not read ahead of a client that does not read them."""
     bob, alice = worker.client("bob"), worker.client("alice")
