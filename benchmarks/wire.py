@@ -51,7 +51,7 @@ def ask(tag: int, command: bytes, **values: bytes) -> bytes:
 def login(name: str) -> bytes:
     """Log in; every bench user's secret is made of the name."""
     secret = name.encode().ljust(32, b".")
-    return ask(0, b"Login", version=b"%d" % VERSION, name=name.encode(), secret=secret)
+    return ask(0, b"Login", version=b"%d" % VERSION, name=name.encode(), secret=secret, new=b"1")
 
 
 def join(room: str) -> bytes:
