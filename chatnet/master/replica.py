@@ -13,6 +13,7 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
@@ -323,7 +324,7 @@ class Replica(ReconnectingClientFactory):
             link.abort()
         elif not failure.check(ConnectionClosed):
             refusal = f"The primary at {link.peer()} refuses this replica: {failure.value}"
-            if failure.check(ChatnetError):
+            if failure.check(ChatnetError, RemoteAmpError):
                 self._say(refusal)
             else:
                 self._logger.failure("Cannot stand by; trying on", failure)

@@ -10,11 +10,12 @@ from twisted.internet.defer import TimeoutError as NotInTime
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.protocol import Factory
+from twisted.protocols.amp import RemoteAmpError
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.dialer import Unregistered
-from chatnet.errors import CannotStart, WrongToken, WrongVersion
+from chatnet.errors import CannotStart, ChatnetError
 from chatnet.gate import NotPrimary, prove
 from chatnet.link import Link
 from chatnet.outbox import Outboxes
@@ -33,7 +34,7 @@ async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple
     :raises CannotStart: nobody answers, or has our token, or knows the primary; one sentence says which.
     """
     named = ", ".join(str(master) for master in masters)
-    places, replicas = list(masters), 0
+    places, replicas, refusal = list(masters), 0, ""
     while places:
         master = places.pop(0)
         try:
@@ -45,10 +46,13 @@ async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple
             replicas += 1
             if replica.primary is not None and replicas <= HOPS:
                 places.insert(0, replica.primary)
-        except (WrongToken, WrongVersion) as error:
-            raise CannotStart(f"The master at {master} refuses: {error}") from error
+        except (ChatnetError, RemoteAmpError) as error:
+            # Perhaps a stranger has its port: another may know where the primary is.
+            refusal = refusal or f"The master at {master} refuses: {error}"
     if replicas:
         raise CannotStart(f"There is no primary at the moment, say the replicas at {named}. Ask again.")
+    if refusal:
+        raise CannotStart(refusal)
     raise CannotStart(f"No chatnet master answers at {named}. Is it running there? Name another by --master.")
 
 

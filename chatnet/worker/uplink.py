@@ -13,6 +13,7 @@ from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupErro
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
+from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
@@ -145,7 +146,7 @@ class Uplink(Service):
             if error.primary is not None:
                 self._sent_on = self._whereabouts.told(error.primary)
             return self._longer()
-        except ChatnetError as error:
+        except (ChatnetError, RemoteAmpError) as error:
             self._say(master, f"The master at {master} refuses this worker: {error}")
             if isinstance(error, WrongToken | WrongVersion) and not self._seen:
                 return REFUSED_DELAY

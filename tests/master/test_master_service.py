@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
-from chatnet.auth import make_token
+from chatnet.auth import Token, make_token
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
-from chatnet.gate import prove
+from chatnet.gate import Gate, prove
+from chatnet.master.links import Links
 from chatnet.master.service import MasterService, build
 from chatnet.master.tap import Options
 from chatnet.operator.__main__ import StatusOptions, run
 from chatnet.operator.asking import connect
+from chatnet.outbox import Outboxes
 from chatnet.store import moved
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.wire.cluster import Register, WorkerIdentity
@@ -403,6 +406,25 @@ async def test_of_several_masters_the_first_that_answers_is_asked(masters: Maste
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = f"127.0.0.1:{gone.getsockname()[1]}"
     assert await masters.ask("status", "--master", f"{address},{masters.address}")
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_several_masters_one_that_refuses_is_passed_over(masters: Masters, tmp_path: Path) -> None:
+    """A stranger may have its port: if no other is there, it is said that it refused."""
+    masters.start()
+    await masters.stdio.up
+    stranger = Links(Outboxes(masters.world.reactor), masters.world.reactor)
+    gate = partial(Gate, Token(b"x" * 32), lambda role: "", os.urandom, masters.world.reactor)
+    stranger.open(gate)
+    port = masters.world.reactor.listenTCP(0, stranger, interface="127.0.0.1")
+    address = f"127.0.0.1:{port.getHost().port}"
+    try:
+        assert await masters.ask("status", "--master", f"{address},{masters.address}")
+        with pytest.raises(CannotStart, match=f"The master at {address} refuses: The cluster's token is not"):
+            await masters.ask("status", "--master", address)
+    finally:
+        await port.stopListening()
+        await stranger.close()
 
 
 @pytest.mark.parametrize(

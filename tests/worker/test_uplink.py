@@ -18,7 +18,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.errors import BadRequest, NotAllowed, StaleEpoch
+from chatnet.errors import BadRequest, NotAllowed, StaleEpoch, WrongSecret
 from chatnet.gate import Gate
 from chatnet.link import Link, Locator
 from chatnet.master.missing import LOOK_SECONDS, RETURN_SECONDS
@@ -37,6 +37,7 @@ from chatnet.wire.cluster import (
     SpawnWorkers,
     WorkerIdentity,
 )
+from chatnet.wire.common import Challenge
 from chatnet.wire.log import Committed, Follow, ReadHead
 from chatnet.worker.uplink import (
     ABANDONED_SECONDS,
@@ -626,6 +627,28 @@ def test_no_host_is_filled_with_children() -> None:
     server = up.reactor.accept(Primary(epoch=5))
     assert asked(up, server, SpawnWorkers, epoch=5, count=MOST_PROCESSES + 1).check(BadRequest)
     assert not up.worker.did
+
+
+class Strange(Locator):
+    """Whoever has the port, and answers as nobody of ours does."""
+
+    @Challenge.responder
+    def challenge(self, version: int, nonce: bytes) -> dict[str, Any]:
+        raise WrongSecret("An error that this command does not have.")
+
+
+def test_an_answer_as_of_nobody_of_ours_is_said_once(said: list[str]) -> None:
+    """In a sentence, and not as a failure of ours at each attempt."""
+    up = Up()
+    for _ in range(3):
+        stranger = Link(Strange(), Outboxes(up.reactor))
+        up.reactor.wires.append(Loopback(up.reactor.tcpClients.pop()[2].buildProtocol(None), stranger))
+        up.reactor.settle()
+        up.reactor.pass_time(LONGEST_DELAY + 0.1)
+    assert len(said) == 1
+    assert said[0].startswith("The master at one:64480 refuses this worker: ")
+    up.reactor.accept(Primary())
+    assert up.log.is_ready
 
 
 def test_a_stranger_on_the_port_of_the_primary_delays_it_no_longer_than_it_is_there(said: list[str]) -> None:
