@@ -23,7 +23,7 @@ def legible(said: str | bytes, most: int = LONGEST) -> str:
     text = said if isinstance(said, str) else said[: 4 * most].decode("utf-8", "backslashreplace")
     cut = text[:most]
     shown = cut if cut.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in cut)
-    return f"{shown}…" if len(text) > most else shown
+    return f"{shown[:most]}…" if max(len(text), len(shown)) > most else shown
 
 
 def harmless(lines: str) -> str:

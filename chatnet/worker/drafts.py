@@ -15,7 +15,9 @@ from chatnet.worker.gathering import Gathering
 from chatnet.worker.rates import Allowance
 
 MOST_DRAFTS = 200
-"""How many drafts of a session may be outstanding before its connection is not read any more."""
+"""How many drafts of a session may be outstanding before its connection is read no further; and how many of
+all sessions of a user here may be held. A session that is held is not seen to go: whoever came back again and
+again would have as many wait each time."""
 MOST_WAITING = 64 * 1024 * 1024
 """How much may wait in the log's appender, in bytes, before connections that add to it are not read."""
 
@@ -109,6 +111,7 @@ class DraftStream:
     def stop(self) -> None:
         """The session is over: what was not yet passed to the log is the client's to send again."""
         self._stopped = True
+        self._allowance.held -= len(self._queue)
         self._queue.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -116,9 +119,14 @@ class DraftStream:
 
     def _begin(self) -> None:
         self._outstanding += 1
-        if not self.holding and (self._outstanding > MOST_DRAFTS or self._log.waiting_bytes > MOST_WAITING):
+        if not self.holding and self._is_too_much:
             self.holding = True
             self._link.hold()
+
+    @property
+    def _is_too_much(self) -> bool:
+        outstanding = max(self._outstanding, self._allowance.held)
+        return outstanding > MOST_DRAFTS or self._log.waiting_bytes > MOST_WAITING
 
     def _end(self) -> None:
         self._outstanding -= 1
@@ -155,6 +163,7 @@ class DraftStream:
     def _enqueue(self, place: _Place) -> Deferred[Outcome]:
         if not self._stopped:
             self._queue.append(place)
+            self._allowance.held += 1
             self._pump()
         return place.outcome
 
@@ -164,6 +173,7 @@ class DraftStream:
         while queue and (draft := queue[0].draft) is not None and not (self._timer or self._secret_out):
             if self._allowance.take(draft.key):
                 place = queue.pop(0)
+                self._allowance.held -= 1
                 self._append(draft).chainDeferred(place.outcome)
             else:
                 self._timer = self._clock.callLater(self._allowance.wait(), self._waited)
@@ -180,5 +190,6 @@ class DraftStream:
         self._end()
         if place in self._queue:
             self._queue.remove(place)
+            self._allowance.held -= 1
             self._pump()
         place.outcome.errback(why)

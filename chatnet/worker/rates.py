@@ -18,15 +18,19 @@ BURST_SECONDS = 5
 
 
 class Allowance:
-    """What one user may append now: a bucket that fills at ``rate`` a second, to five seconds' worth."""
+    """What one user may append now: a bucket that fills at ``rate`` a second, to five seconds' worth.
 
-    __slots__ = ("__weakref__", "_full", "_monotonic", "_rate", "_since", "_tokens", "_under_way")
+    ``held`` is how many drafts wait for it, in all sessions of the user here.
+    """
+
+    __slots__ = ("__weakref__", "_full", "_monotonic", "_rate", "_since", "_tokens", "_under_way", "held")
 
     def __init__(self, rate: int, monotonic: Callable[[], float]) -> None:
         self._rate, self._monotonic = rate, monotonic
         self._full = self._tokens = float(rate * BURST_SECONDS)
         self._since = monotonic()
         self._under_way: set[bytes] = set()
+        self.held = 0
 
     def take(self, key: bytes) -> bool:
         """May the draft with this key be appended now? Then it is charged."""

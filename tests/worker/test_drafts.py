@@ -50,8 +50,8 @@ class Stream:
         self.log = MemoryLog(clock=self.clock.seconds)
         self.log.append([Draft("register", "alice", "alice", "secret", b"r" * 16)])
         self.gathering = Gathering(self.log, self.clock)
-        allowance = Allowance(rate, self.clock.seconds)
-        self.stream = DraftStream(self.log, self.gathering, self.link, allowance, self.clock, 0)
+        self.allowance = Allowance(rate, self.clock.seconds)
+        self.stream = DraftStream(self.log, self.gathering, self.link, self.allowance, self.clock, 0)
 
     def appended(self) -> list[str]:
         self.clock.advance(0)
@@ -110,6 +110,27 @@ def test_too_many_outstanding_hold_the_connection() -> None:
     assert one.link.holds == 0
     one.clock.pump([0.1] * 100)
     assert len(one.appended()) == 251
+
+
+def test_too_much_held_for_a_user_holds_each_of_their_connections() -> None:
+    """Who opens one connection after the other has no more wait here than on one; each goes on when its own
+    is answered, and what a session that is gone held counts no longer."""
+    one = Stream(rate=1)
+    others = [Reading() for _ in range(3)]
+    streams = [DraftStream(one.log, one.gathering, link, one.allowance, one.clock, 0) for link in others]
+    for number in range(MOST_DRAFTS + BURST_SECONDS + 1):
+        one.stream.send(draft(number))
+    assert one.allowance.held == MOST_DRAFTS + 1
+    for place, stream in enumerate(streams):
+        stream.send(draft(1_000 + place))
+    assert [link.holds for link in others] == [1, 1, 1]
+    one.stream.stop()
+    assert one.allowance.held == 3
+    for _ in range(6):
+        one.clock.advance(1)
+    one.clock.advance(0)
+    assert [link.holds for link in others] == [0, 0, 0]
+    assert one.allowance.held == 0
 
 
 def test_a_log_with_too_much_waiting_holds_who_adds_to_it() -> None:
