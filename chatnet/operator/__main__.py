@@ -15,6 +15,7 @@ from twisted.python import usage
 from chatnet.auth import find_token
 from chatnet.errors import CannotStart
 from chatnet.operator.asking import reach
+from chatnet.operator.check import check
 from chatnet.operator.drain import drain
 from chatnet.operator.migrate import migrate
 from chatnet.operator.status import as_json, as_table, ask_status
@@ -89,6 +90,25 @@ class MigrateOptions(usage.Options):
     ]
 
 
+class CheckOptions(usage.Options):
+    """What ``check`` is told."""
+
+    synopsis = "[options] [FILE]"
+    longdesc = (
+        "Looks whether a log is whole, and whether all that is kept beside its entries follows from them. A "
+        "cluster may run meanwhile. FILE is a store or a data directory, as of a backup."
+    )
+    optParameters = [
+        ["data", None, "chatnet-data", "The data directory, without FILE."],
+        ["store", None, None, "A database instead: postgresql://… [default: CHATNET_STORE]", a_store],
+    ]
+
+    def parseArgs(self, *files: str) -> None:
+        if len(files) > 1:
+            raise usage.UsageError("check takes one file: chatnet check FILE.")
+        self["file"] = files[0] if files else None
+
+
 GENERAL = ("--help", "--version")
 """What makes sense without a command."""
 
@@ -103,6 +123,7 @@ class Options(usage.Options):
         ["drain", None, DrainOptions, "Empty a host, so that it can be taken away."],
         ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
         ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
+        ["check", None, CheckOptions, "Look whether the log is whole."],
     ]
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
@@ -115,7 +136,7 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         if self.subCommand is None:
-            raise usage.UsageError("Say what to do: chatnet status, stop, drain, stepdown or migrate.")
+            raise usage.UsageError("Say what to do: chatnet status, stop, drain, stepdown, migrate or check.")
 
 
 class _Any:
@@ -170,6 +191,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command: Any = options.subCommand
         if command == "migrate":
             _migrate(options.subOptions, world)
+        elif command == "check":
+            _check(options.subOptions, world)
         else:
             react(lambda _: Deferred.fromCoroutine(_attempt(command, options.subOptions, world)), ())
 
@@ -186,6 +209,19 @@ def _migrate(options: Any, world: World) -> None:
         raise SystemExit(1) from cannot
     except KeyboardInterrupt:
         world.stdio.error("Broken off: run this again, and it goes on from there.")
+        raise SystemExit(1) from None
+
+
+def _check(options: Any, world: World) -> None:
+    """Without a reactor: it blocks, and Ctrl-C ends it."""
+    url = options["store"] or world.environ.get(STORE_VARIABLE) or ""
+    try:
+        world.stdio.say(check(options["file"], Path(options["data"]), url, world))
+    except CannotStart as cannot:
+        world.stdio.error(str(cannot))
+        raise SystemExit(1) from cannot
+    except KeyboardInterrupt:
+        world.stdio.error("Broken off.")
         raise SystemExit(1) from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 
 from chatnet.entries import places
 from chatnet.errors import CannotStart
+from chatnet.operator.progress import Progress
 from chatnet.store import sqlite_schema
 from chatnet.store.database import Unavailable
 from chatnet.store.lease import FlockLease
@@ -22,9 +23,6 @@ from chatnet.world import World
 
 BATCH = 10_000
 """How many entries are committed at a time: so much is done again, at most, when a copy was broken off."""
-SAY_SECONDS = 5.0
-"""How often it is said how far one is, where nobody looks at a terminal."""
-BAR = 30
 
 # What is said once masters have held the target's lease, which raises its counter.
 _USED = "The target holds this log already, and masters have used it: start them with it."
@@ -101,7 +99,7 @@ class _Copy:
         self._source = source
         self._target = target
         self._world = world
-        self._progress = _Progress(world)
+        self._progress = Progress(world)
         self._id, self._epoch, self._head = next(source.execute("SELECT id, epoch, head FROM log"))
 
     def whole(self) -> str:
@@ -263,39 +261,3 @@ def _places(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, int]]:
         if kind == "post":
             for place in places(user, text):
                 yield place, seq
-
-
-class _Progress:
-    """How far one is: a bar on a terminal, else a line from time to time."""
-
-    def __init__(self, world: World) -> None:
-        self._stdio = world.stdio
-        self._monotonic: Callable[[], float] = world.monotonic
-        self._terminal = self._stdio.streams()[1] if self._stdio.is_terminal() else None
-        self._in_line = False
-
-    def begin(self, done: int, total: int) -> None:
-        self._began, self._first, self._total = self._monotonic(), done, total
-        self._said = self._began
-
-    def show(self, what: str, done: int) -> None:
-        now = self._monotonic()
-        rate = (done - self._first) / max(now - self._began, 1e-6)
-        line = f"{done / self._total:4.0%}  {done:,} of {self._total:,} entries {what}, {rate:,.0f}/s"
-        if self._terminal is not None:
-            full = round(BAR * done / self._total)
-            self._terminal.write(f"\r[{'#' * full}{'.' * (BAR - full)}] {line}  ")
-            self._terminal.flush()
-            self._in_line = True
-            if done == self._total:
-                self.end()
-        elif now - self._said >= SAY_SECONDS or done == self._total:
-            self._said = now
-            self._stdio.say(line)
-
-    def end(self) -> None:
-        """What is said next stands in a line of its own."""
-        if self._terminal is not None and self._in_line:
-            self._terminal.write("\n")
-            self._terminal.flush()
-        self._in_line = False

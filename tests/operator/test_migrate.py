@@ -19,6 +19,7 @@ from chatnet.entries import Draft
 from chatnet.errors import CannotStart
 from chatnet.operator import migrate as program
 from chatnet.operator.migrate import migrate
+from chatnet.operator.progress import Progress
 from chatnet.store import sqlite_reads
 from chatnet.store.lease import FlockLease
 from chatnet.store.moved import refuse_moved
@@ -220,7 +221,7 @@ def test_a_copy_that_was_broken_off_goes_on(
 ) -> None:
     """From where it was; and until it is whole, no master can use the database."""
     monkeypatch.setattr(program, "BATCH", 5)
-    real, batches = program._Progress.show, []
+    real, batches = Progress.show, []
 
     def show(self: Any, what: str, done: int) -> None:
         batches.append((what, done))
@@ -228,7 +229,7 @@ def test_a_copy_that_was_broken_off_goes_on(
         if batches == [("copied", 5), ("copied", 10)]:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(program._Progress, "show", show)
+    monkeypatch.setattr(Progress, "show", show)
     before = opened(url)
     with pytest.raises(KeyboardInterrupt):
         migrate(source.data, url, world)

@@ -1,0 +1,167 @@
+"""``chatnet check``: is a log whole, and does all that is kept beside its entries follow from them?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from chatnet.entries import Entry
+from chatnet.errors import CannotStart
+from chatnet.operator.derived import Derived, Row, difference
+from chatnet.operator.progress import Progress
+from chatnet.store.database import Unavailable
+from chatnet.store.postgres_connection import connect, reason
+from chatnet.store.store_file import Found
+from chatnet.world import World
+
+BATCH = 10_000
+"""How many entries are read in one transaction."""
+SHOWN = 10
+"""How many differences are said."""
+
+_ENTRIES = 'SELECT seq, time, kind, "user", room, text, key FROM entry WHERE seq > %s ORDER BY seq LIMIT %s'
+_DOUBLE = 'SELECT "user", min(seq), max(seq) FROM entry GROUP BY "user", key HAVING count(*) > 1'
+
+
+@dataclass(frozen=True)
+class Source:
+    """A store that is read. ``ask`` answers a query's rows; within ``moment`` all are of one moment.
+    ``flaws`` is what the store says of itself.
+    """
+
+    name: str
+    ask: Callable[..., Iterator[Row]]
+    moment: Callable[[], AbstractContextManager[Any]]
+    flaws: Callable[[], Iterator[str]]
+    close: Callable[[], object]
+
+
+def check(target: str | None, data: Path, url: str, world: World) -> str:
+    """Look at the file or directory ``target``; without one, at the store of ``url``, or else of ``data``.
+
+    Blocks, and changes nothing; a cluster may go on meanwhile. A sentence, if all is well.
+
+    :raises CannotStart: it is not; the text says how, or why it cannot be told.
+    """
+    source = _database(url) if url and target is None else _file(Path(target or data), world)
+    progress = Progress(world)
+    derived = Derived()
+    try:
+        found = list(islice(_differences(source, derived, progress), SHOWN))
+    except apsw.Error as error:
+        raise CannotStart(f"{source.name} cannot be read: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise CannotStart(f"{source.name} holds what is no text, behind seq {derived.head:,}.") from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "psycopg":
+            raise
+        raise CannotStart(f"{source.name} cannot be read: {reason(error)}.") from error
+    finally:
+        progress.end()
+        source.close()
+    if found:
+        raise CannotStart("\n".join([f"{source.name} is damaged:", *found]))
+    return f"{source.name}: {derived.head:,} entries, and all that follows from them, are whole."
+
+
+def _differences(source: Source, derived: Derived, progress: Progress) -> Iterator[str]:
+    yield from source.flaws()
+    [(head,)] = source.ask("SELECT head FROM log")
+    progress.begin(0, max(1, int(str(head))))
+    while derived.head + BATCH < int(str(head)):
+        with source.moment():
+            before = derived.head
+            yield from _take(source, derived)
+        if derived.head == before:
+            break  # there is a gap up to the end
+        progress.show("read", derived.head)
+    with source.moment():
+        [(head,)] = source.ask("SELECT head FROM log")
+        while True:
+            before = derived.head
+            yield from _take(source, derived)
+            if derived.head == before:
+                break
+        if derived.head != head:
+            yield f"the log's head is {head:,}, and its newest entry {derived.head:,}"
+        yield from _compare(source, derived)
+
+
+def _take(source: Source, derived: Derived) -> Iterator[str]:
+    for row in list(source.ask(_ENTRIES, derived.head, BATCH)):
+        seq, time, kind, user, room, text, key = row
+        entry = Entry(seq, time, kind, user, room, text, bytes(key))
+        yield from derived.take(entry)
+        for place in derived.heard_at(entry):
+            if not list(source.ask("SELECT 1 FROM place WHERE name = %s AND seq = %s", place, entry.seq)):
+                yield f"the index of places lacks seq {entry.seq:,} at {place}"
+
+
+def _compare(source: Source, derived: Derived) -> Iterator[str]:
+    [(count,)] = source.ask("SELECT count(*) FROM place")
+    if count != derived.places:
+        yield f"the index of places has {count:,} rows, and {derived.places:,} follow from the entries"
+    for user, first, last in source.ask(_DOUBLE):
+        yield f"a key of {user} stands twice, at seq {first:,} and {last:,}"
+    for what, should, query in (
+        ("account", derived.accounts(), 'SELECT "user", credential, secret_seq, registered FROM account'),
+        ("membership", derived.memberships(), 'SELECT "user", "left", room, joined FROM membership'),
+        ("room", derived.rooms(), "SELECT name FROM room"),
+    ):
+        if wrong := difference(what, should, source.ask(query)):
+            yield wrong
+
+
+def _file(path: Path, world: World) -> Source:
+    try:
+        if path.is_dir():
+            path = path / "log.sqlite"
+        found = Found.at(path, world.files)
+        if found.is_missing:
+            raise CannotStart(f"There is no store at {path}.")
+        # Not by World.files, which would make one, and might write.
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(5_000)
+        connection.execute("SELECT head FROM log").fetchall()
+    except OSError as error:
+        raise CannotStart(f"There is no store at {path} ({error.strerror}).") from error
+    except apsw.Error as error:
+        raise CannotStart(f"{path} is no store that can be read: {error}.") from error
+
+    def ask(query: str, *values: Any) -> Iterator[Row]:
+        return iter(connection.execute(query.replace("%s", "?"), values))
+
+    def flaws() -> Iterator[str]:
+        if found.lost_its_wal(connection):
+            yield "it was copied, or left, without its -wal file: its newest entries are missing"
+        said = chain.from_iterable(connection.execute("PRAGMA integrity_check"))
+        yield from (str(line) for line in said if line != "ok")
+
+    return Source(str(path), ask, lambda: connection, flaws, connection.close)
+
+
+def _database(url: str) -> Source:
+    try:
+        connection = connect(url)
+    except Unavailable as away:
+        raise CannotStart(f"The database cannot be had ({away}).") from away
+    # Nobody waits for us here, and what we read is long.
+    connection.execute("SET statement_timeout = 0")
+    connection.execute("SET idle_in_transaction_session_timeout = 0")
+
+    def ask(query: str, *values: Any) -> Iterator[Row]:
+        return iter(connection.execute(query, values))
+
+    @contextmanager
+    def moment() -> Iterator[None]:
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+
+    return Source("The log in the database", ask, moment, lambda: iter(()), connection.close)

@@ -1,0 +1,214 @@
+"""``chatnet check``: finds each kind of damage, in both stores, and disturbs nobody."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import psycopg
+import pytest
+
+from chatnet.entries import Draft
+from chatnet.errors import CannotStart
+from chatnet.operator import check as program
+from chatnet.operator.__main__ import main
+from chatnet.operator.check import check
+from chatnet.operator.migrate import migrate
+from chatnet.store.sqlite_schema import migrate as make_tables
+from chatnet.store.sqlite_schema import set_up_writer
+from chatnet.store.sqlite_store import SqliteStore
+from chatnet.testing.postgres import Server
+from chatnet.world import World
+
+WHOLE = "5,009 entries, and all that follows from them, are whole."
+
+
+def drafts() -> Iterator[Draft]:
+    """A log with something of everything."""
+    number = 0
+
+    def draft(kind: Any, user: str, room: str, text: str) -> Draft:
+        nonlocal number
+        number += 1
+        return Draft(kind, user, room, text, number.to_bytes(16, "big"))
+
+    yield draft("register", "alice", "alice", "sha256:1")
+    yield draft("register", "bob", "bob", "sha256:2")
+    yield draft("join", "bob", "alice", "")
+    yield draft("join", "bob", "#tea", "")
+    yield draft("leave", "bob", "#tea", "")
+    yield draft("join", "bob", "#tea", "")
+    yield draft("secret", "alice", "alice", "sha256:3")
+    yield draft("join", "alice", "bob", "")
+    yield draft("post", "alice", "alice", "see #coffee @bob")
+    for _ in range(5_000):
+        yield draft("post", "bob", "bob", "about #tea")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A directory with a store that was closed in good order."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    connection = apsw.Connection(str(tmp_path / "data" / "log.sqlite"))
+    set_up_writer(connection)
+    make_tables(connection, "the log")
+    store = SqliteStore(connection, 0)
+    assert len(store.commit(list(drafts()), 1_000).entries) == 5_009
+    store.close()
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def url(server: Server, data: Path) -> str:
+    """A database with the same log."""
+    url = server.fresh()
+    shutil.copytree(data, data.parent / "source")
+    migrate(data.parent / "source", url, World.real())
+    return url
+
+
+def test_what_is_whole_is_said_to_be(data: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory, a file, a database; in as many transactions as it takes; and nothing is changed."""
+    for batch in (program.BATCH, 777):
+        monkeypatch.setattr(program, "BATCH", batch)
+        before = (data / "log.sqlite").read_bytes()
+        for target in (str(data), str(data / "log.sqlite"), None):
+            assert check(target, data, "", World.real()).endswith(WHOLE)
+        assert (data / "log.sqlite").read_bytes() == before
+        assert check(None, data, url, World.real()).endswith(WHOLE)
+
+
+DAMAGES = [
+    ("DELETE FROM entry WHERE seq = 2500", "behind seq 2,499 comes 2,501"),
+    ("DELETE FROM entry WHERE seq = 5009", "the log's head is 5,009, and its newest entry 5,008"),
+    ("UPDATE log SET head = 5000", "the log's head is 5,000, and its newest entry 5,009"),
+    ("UPDATE entry SET time = 1 WHERE seq = 77", "the time of seq 77 is before that of the one before it"),
+    ("DELETE FROM place WHERE seq = 9 AND name = '#coffee'", "the index of places lacks seq 9 at #coffee"),
+    ("INSERT INTO place VALUES ('#none', 9)", "the index of places has 10,004 rows, and 10,003 follow"),
+    ("DELETE FROM membership WHERE room = 'bob'", "membership lacks a row: ('alice'"),
+    (
+        "UPDATE membership SET joined = 5 WHERE room = 'bob'",
+        "membership has a row that follows from no entry",
+    ),
+    ("UPDATE account SET credential = 'x' WHERE \"user\" = 'bob'", "account has a row that follows from no"),
+    ("UPDATE account SET secret_seq = 1", "account has a row that follows from no entry"),
+    ("DELETE FROM room WHERE name = '#tea'", "room lacks a row: ('#tea',)"),
+    ("INSERT INTO room VALUES ('#ghost')", "room has a row that follows from no entry: '#ghost'"),
+    ("UPDATE entry SET kind = 'dance' WHERE seq = 9", "a dance of alice, cannot be: there is no such kind"),
+    ("UPDATE entry SET kind = 'register' WHERE seq = 7", "cannot be: the name is taken"),
+    ("UPDATE entry SET \"user\" = 'zoe' WHERE seq = 8", "a join of zoe, cannot be: there is no such user"),
+    ("UPDATE entry SET kind = 'leave' WHERE seq = 8", "a leave of alice, cannot be: they are not in bob"),
+    ("UPDATE entry SET room = 'nobody' WHERE seq = 8", "a join of alice, cannot be: there is no room nobody"),
+    ("UPDATE entry SET kind = 'join' WHERE seq = 5", "a join of bob, cannot be: they are in #tea already"),
+]
+
+
+@pytest.mark.parametrize(("damage", "says"), DAMAGES)
+def test_each_damage_is_found(data: Path, damage: str, says: str) -> None:
+    """And said, with where it is."""
+    apsw.Connection(str(data / "log.sqlite")).execute(damage).close()
+    with pytest.raises(CannotStart) as found:
+        check(None, data, "", World.real())
+    assert says in str(found.value)
+
+
+def test_each_damage_is_found_in_a_database(data: Path, url: str) -> None:
+    """By the same rules."""
+    for damage, says in DAMAGES:
+        with psycopg.connect(url, autocommit=True) as broken, broken.transaction(force_rollback=True):
+            broken.execute(damage)
+            source = program._database(url)
+            by_it = program.Source("it", lambda query, *values: iter(broken.execute(query, values)),
+                                   broken.transaction, source.flaws, source.close)  # fmt: skip
+            derived = program.Derived()
+            found = list(program._differences(by_it, derived, program.Progress(World.real())))
+            source.close()
+        assert any(says in each for each in found), (damage, found)
+
+
+def test_a_key_that_stands_twice_is_found(data: Path) -> None:
+    """The index that forbids it may be what is broken."""
+    connection = apsw.Connection(str(data / "log.sqlite"))
+    connection.execute(
+        "DROP INDEX entry_key; UPDATE entry SET key = (SELECT key FROM entry WHERE seq = 50) WHERE seq = 60"
+    ).fetchall()
+    connection.close()
+    with pytest.raises(CannotStart, match="a key of bob stands twice, at seq 50 and 60"):
+        check(None, data, "", World.real())
+
+
+def test_broken_pages_are_found(data: Path) -> None:
+    """Somewhere in the middle, where no read of the newest comes."""
+    with (data / "log.sqlite").open("r+b") as file:
+        file.seek(40 * 4096)
+        file.write(os.urandom(8192))
+    with pytest.raises(CannotStart, match=r"is damaged:|cannot be read|no text"):
+        check(None, data, "", World.real())
+
+
+def test_a_copy_without_its_wal_is_found(data: Path) -> None:
+    """As at the start of a master."""
+    apsw.Connection(str(data / "log.sqlite")).execute("UPDATE log SET wal_follows = 1").close()
+    with pytest.raises(CannotStart, match="without its -wal file: its newest entries are missing"):
+        check(None, data, "", World.real())
+
+
+def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes meanwhile is looked at too, and nobody is kept from appending."""
+    monkeypatch.setattr(program, "BATCH", 1_000)
+    connection = apsw.Connection(str(data / "log.sqlite"))
+    set_up_writer(connection)
+    store = SqliteStore(connection, 0)
+    more = iter(range(10**6, 10**7))
+
+    def grow(self: Any, what: str, done: int) -> None:
+        joining = Draft("leave", "bob", "#tea", "", next(more).to_bytes(16, "big"))
+        posts = [Draft("post", "alice", "alice", "#new", next(more).to_bytes(16, "big")) for _ in range(9)]
+        store.commit([joining, *posts], 2_000)
+
+    monkeypatch.setattr(program.Progress, "show", grow)
+    assert "and all that follows from them, are whole" in check(None, data, "", World.real())
+    assert store.head > 5_030
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: None, "There is no store at"),
+        (lambda path: path.mkdir(), "There is no store at"),
+        (lambda path: path.touch(), "There is no store at"),
+        (lambda path: path.write_bytes(b"no database at all " * 500), "is no store that can be read"),
+    ],
+)
+def test_what_is_no_store_is_said(tmp_path: Path, make: Callable[[Path], Any], says: str) -> None:
+    """In a sentence; and none is made there."""
+    make(tmp_path / "it")
+    with pytest.raises(CannotStart, match=says):
+        check(str(tmp_path / "it"), tmp_path, "", World.real())
+    assert not (tmp_path / "it" / "log.sqlite").exists()
+
+
+def test_the_program_ends_by_status_1(data: Path, capfd: Any) -> None:
+    """The differences on standard error; on standard output what is well."""
+    main(["check", str(data)])
+    assert WHOLE in capfd.readouterr().out
+    apsw.Connection(str(data / "log.sqlite")).execute("DELETE FROM room").close()
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "--data", str(data)])
+    assert ended.value.code == 1
+    assert "is damaged:\nroom lacks a row" in capfd.readouterr().err
