@@ -129,6 +129,7 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
         "bounded_memory",
         "no_split_brain",
         "nobody_logs_in_again",
+        "new_secrets_end_others",
     ]
 
 
@@ -476,6 +477,36 @@ def test_a_second_login(good: Story) -> None:
     assert good.broken() == []
     good.add(LoggedIn, how="again")
     only(good, "nobody_logs_in_again", "bob/1 had to log in again")
+
+
+def set_secret(story: Story, client: str, number: int) -> None:
+    """The user sets a new one, by the connection that this client has."""
+    story.send(client, "secret", "", number)
+    seq = story.append("secret", client.partition("/")[0], "", "$argon2id$…", number).seq
+    story.add(Acknowledged, client, key=key(number), seq=seq)
+
+
+def test_who_goes_on_after_a_new_secret(good: Story) -> None:
+    """By a connection from before it, though another client has set it."""
+    good.add(ChatEnded, reader=1)
+    good.add(Started, "bob/2")
+    good.add(LoggedIn, "bob/2", how="resumed")
+    set_secret(good, "bob/2", 900)
+    good.draft("bob/2", "post", "it is me", 901)
+    good.draft("bob/1", "post", "and me", 902)
+    seq = len(good.log)
+    only(good, "new_secrets_end_others", f"bob/1 did what is in the log at {seq}, and bob/2 had set")
+
+
+def test_who_comes_in_again_after_a_new_secret_is_fine(good: Story) -> None:
+    """They have shown it: whoever logs in again then is not turned away for nothing."""
+    good.add(ChatEnded, reader=1)
+    good.add(Started, "bob/2")
+    good.add(LoggedIn, "bob/2", how="resumed")
+    set_secret(good, "bob/2", 900)
+    good.add(LoggedIn, "bob/1", how="again")
+    good.draft("bob/1", "post", "me again", 902)
+    assert good.broken() == []
 
 
 def test_a_client_that_is_turned_away(good: Story) -> None:

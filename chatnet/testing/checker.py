@@ -20,6 +20,8 @@ from chatnet.errors import (
     NoSuchRoom,
     NotJoined,
     OwnRoom,
+    TryLater,
+    WrongSecret,
 )
 from chatnet.form import check_text
 from chatnet.names import fold_room, is_topic
@@ -35,6 +37,7 @@ from chatnet.testing.history import (
     LeaseLost,
     LeaseTaken,
     LoggedIn,
+    Moved,
     PageRead,
     Sample,
     Sent,
@@ -158,13 +161,40 @@ def no_split_brain(evidence: Evidence) -> Violations:
 
 
 def nobody_logs_in_again(evidence: Evidence) -> Violations:
-    """The claim of section 1: who has logged in once only ever resumes, and nobody is turned away."""
+    """The claim of section 1: who has logged in once only ever resumes, and nobody is turned away.
+
+    But who has set a new secret: that ends the others of the same user.
+    """
+    changed: set[str] = set()
     for event in evidence.events:
         match event:
+            case Sent(kind="secret"):
+                changed.add(event.user)
+            case LoggedIn() | Ended() if event.user in changed:
+                continue
             case LoggedIn(how="again"):
                 yield f"{event.client} had to log in again at {event.time:.3f}"
             case Ended() if not event.sentence.startswith(NOBODY_FOUND):
                 yield f"{event.client} gave up at {event.time:.3f}: {event.sentence}"
+
+
+def new_secrets_end_others(evidence: Evidence) -> Violations:
+    """Behind a new secret, nothing is done by a connection from before it, but by that which set it."""
+    since: dict[str, float] = {}
+    for event in evidence.events:
+        match event:
+            case LoggedIn():
+                since[event.client] = event.time
+            case Moved():
+                since.pop(event.client, None)  # it comes in elsewhere, and nobody is told when
+            case Acknowledged() if event.client in since:
+                for secret, by in evidence.secrets.get(event.user, ()):
+                    is_of_before = since[event.client] < by.time
+                    if secret.seq < event.seq and by.client != event.client and is_of_before:
+                        yield (
+                            f"{event.client} did what is in the log at {event.seq}, and {by.client} had set "
+                            f"a new secret at {secret.seq} since it came in"
+                        )
 
 
 PROMISES = (
@@ -175,6 +205,7 @@ PROMISES = (
     bounded_memory,
     no_split_brain,
     nobody_logs_in_again,
+    new_secrets_end_others,
 )
 
 
@@ -239,6 +270,8 @@ def _of_nobody(evidence: Evidence) -> Violations:
 
 
 def _matches(sent: Sent, entry: Entry) -> bool:
+    if sent.kind == "secret":  # the log keeps what follows from it
+        return (entry.user, entry.key, entry.kind) == (sent.user, sent.key, sent.kind)
     room = sent.user if sent.kind == "post" else fold_room(sent.room)
     return (entry.user, entry.key, entry.kind, entry.room, entry.text) == (
         sent.user,
@@ -272,6 +305,8 @@ def _right_refusals(sent: Sent, floor: int, ceiling: int, evidence: Evidence) ->
         except BadText:
             right.add(BadText)
         return _codes(right)
+    if sent.kind == "secret":  # another of the user's may have been faster
+        return _codes({WrongSecret, TryLater})
     try:
         room = fold_room(sent.room)
     except BadRoom:

@@ -137,6 +137,16 @@ class Evidence:
         return {event.user for event in self.events if isinstance(event, Started)}
 
     @cached_property
+    def secrets(self) -> dict[str, list[tuple[Entry, Sent]]]:
+        """The new secrets of each user, and when who sent them."""
+        found: dict[str, list[tuple[Entry, Sent]]] = {}
+        for entry in self.log:
+            draft = self.drafts.get((entry.user, entry.key))
+            if entry.kind == "secret" and draft is not None:
+                found.setdefault(entry.user, []).append((entry, draft.sent))
+        return found
+
+    @cached_property
     def posts(self) -> list[Entry]:
         """The posts of the log."""
         return [entry for entry in self.log if entry.kind == "post"]

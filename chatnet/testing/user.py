@@ -27,10 +27,10 @@ from chatnet.errors import ChatnetError
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.testing import history
-from chatnet.wire.session import History, Join, Leave, List, Post
+from chatnet.wire.session import History, Join, Leave, List, Post, SetSecret
 from chatnet.world import World
 
-_KINDS: dict[type[amp.Command], Kind] = {Post: "post", Join: "join", Leave: "leave"}
+_KINDS: dict[type[amp.Command], Kind] = {Post: "post", Join: "join", Leave: "leave", SetSecret: "secret"}
 
 
 class Recorder:
@@ -207,10 +207,10 @@ class User:
         )
         self._is_held = False
 
-    def start(self) -> None:
-        """Connect, and stay so."""
+    def start(self, password: str | None = None) -> None:
+        """Connect, and stay so; ``password`` is what they believe to have set last."""
         self._record(history.Started)
-        self._connection.start(self, None)
+        self._connection.start(self, None if password is None else password.encode())
 
     def stop(self) -> Deferred[None]:
         """End this client; what is unanswered stays so."""
@@ -268,6 +268,15 @@ class User:
     def leave(self, room: str) -> None:
         """Follow it no more."""
         self._own(self._connection.draft(Leave, room=room))
+
+    def set_password(self, old: str | None, password: str) -> None:
+        """Replace the secret; ``old`` is the password that they believe is theirs."""
+        secret = self._connection.random_secret
+        if secret is None and old is not None:
+            secret = old.encode()
+        if secret is not None:
+            setting = self._connection.set_password(secret, password.encode())
+            self._own(Deferred.fromCoroutine(setting))
 
     def chat(self) -> None:
         """Begin to read."""

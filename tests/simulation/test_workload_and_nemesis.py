@@ -60,7 +60,7 @@ def test_every_step_and_fault_is_drawn_some_time_and_can_be_done() -> None:
     }
     assert steps == {
         "arrive", "begin_anew", "chat", "chat_anew", "chat_anew_twice", "hang_up", "join", "lag", "leave",
-        "list_rooms", "look_back", "post", "unchat",
+        "list_rooms", "look_back", "post", "set_password", "unchat",
     }  # fmt: skip
     assert all(hasattr(Person, does) for does in steps)
     faults = [fault for seed in range(100) for fault in nemesis.plan(random.Random(seed), 15, 0.0, 10.0)]

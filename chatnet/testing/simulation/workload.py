@@ -63,6 +63,7 @@ class Habits:
     begin_anew: float
     look_back: float
     list_rooms: float
+    set_password: float
     burst: float
     paste: float
     mention: float
@@ -85,6 +86,7 @@ class Habits:
             begin_anew=often(0.15),
             look_back=often(0.2),
             list_rooms=often(0.1),
+            set_password=often(0.05),
             burst=often(0.3),
             paste=often(0.03),
             mention=often(0.6),
@@ -157,6 +159,7 @@ def _besides(
     perhaps(habits.lag, "lag", 2 * _absence(chance))
     perhaps(habits.begin_anew, "begin_anew", _absence(chance))
     perhaps(habits.look_back, "look_back", _room(chance, devices), chance.randint(1, 3))
+    perhaps(habits.set_password, "set_password", f"password {chance.randrange(10**9)}")
     perhaps(habits.list_rooms, "list_rooms", chance.choice(("", "#", "a")))
     return steps
 
@@ -193,7 +196,9 @@ class Person:
         world: World,
         keep: Callable[[Event], object],
         now: Callable[[], float],
+        passwords: dict[str, str],
     ) -> None:
+        self._passwords = passwords
         self.name, self._device = owner(device), device
         self._masters = masters
         self._world = world
@@ -226,7 +231,7 @@ class Person:
         self._clients += 1
         record = Recorder(f"{self._device}/{self._clients}", self._keep, self._now)
         self.user = User(self.name, self._masters, self._world, record)
-        self.user.start()
+        self.user.start(self._passwords.get(self.name))
 
     def begin_anew(self, seconds: float) -> None:
         """End the client, and start another after so many seconds."""
@@ -280,6 +285,12 @@ class Person:
         if self.user is not None:
             self.user.look_back(room, pages)
 
+    def set_password(self, password: str) -> None:
+        """Set it, and have it in mind, on all devices; until then the last one, if there was one."""
+        if self.user is not None and self.user.is_connected:
+            old, self._passwords[self.name] = self._passwords.get(self.name), password
+            self.user.set_password(old, password)
+
     def list_rooms(self, prefix: str) -> None:
         if self.user is not None:
             self.user.list_rooms(prefix)
@@ -308,8 +319,11 @@ class Crowd(Service):
 def crowd(keep: Callable[[Event], object], now: Callable[[], float]) -> Callable[..., Crowd]:
     """The program ``users``, whose history goes to ``keep``."""
 
+    passwords: dict[str, str] = {}  # what is in people's heads, wherever they are
+
     def make(arguments: Sequence[str], world: World) -> Crowd:
         masters = parse_masters(arguments[0])
-        return Crowd({name: Person(name, masters, world, keep, now) for name in arguments[1:]})
+        people = {name: Person(name, masters, world, keep, now, passwords) for name in arguments[1:]}
+        return Crowd(people)
 
     return make

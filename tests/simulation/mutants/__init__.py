@@ -25,6 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
     log.a_lost_primary_refuses,
     log.time_goes_back,
     log.resume_by_todays_memberships,
+    log.a_new_secret_ends_nobody,
     delivery.resume_from_cursor_plus_one,
     delivery.fetch_before_follow,
     delivery.double_delivery_at_the_handover,

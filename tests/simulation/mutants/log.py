@@ -18,6 +18,7 @@ from chatnet.store.remote import RemoteLog
 from chatnet.store.sqlite import SqliteLog
 from chatnet.store.sqlite_store import Batch, DiskFull, SqliteStore
 from chatnet.wire.log import Append
+from chatnet.worker.users import Users
 from mutants.planting import Put
 
 _LOOK_UP = " ON CONFLICT (user, key) DO NOTHING"
@@ -168,3 +169,9 @@ def resume_by_todays_memberships(put: Put) -> None:
         return Feed(posts, posts[-1].seq if is_full else upto)
 
     put(sqlite_reads, "feed", feed)
+
+
+def a_new_secret_ends_nobody(put: Put) -> None:
+    """Whoever has a session keeps it when the user sets a new secret, and goes on posting."""
+    put(Users, "apply", lambda self, entries: None)
+    real = put(SqliteStore, "_require_user", lambda self, user, by: real(self, user, 0))
