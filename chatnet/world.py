@@ -13,6 +13,7 @@ import random
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -154,6 +155,9 @@ class Processes(Protocol):
 
     def settle(self) -> None:
         """What is in memory now stays: look through it for garbage no more, and through the rest seldom."""
+
+    def give_way(self) -> None:
+        """Have the thread that calls run only while nobody else on the machine wants to."""
 
 
 class Stdio(Protocol):
@@ -424,6 +428,9 @@ later it comes.
 """
 
 
+LEAST_PRIORITY = 19
+
+
 class RealProcesses:
     """The processes of this machine."""
 
@@ -490,6 +497,10 @@ class RealProcesses:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, reactor.sigTerm)
+
+    def give_way(self) -> None:
+        # To Linux each thread has a priority of its own, by its own id.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
 
     def settle(self) -> None:
         gc.collect()

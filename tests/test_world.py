@@ -8,11 +8,12 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from chatnet.world import RealFiles, RealProcesses
+from chatnet.world import LEAST_PRIORITY, RealFiles, RealProcesses
 
 
 def test_directories_are_private_with_their_parents(tmp_path: Path) -> None:
@@ -123,3 +124,19 @@ def test_a_file_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space"):
         FullDisk().create(tmp_path / "file", b"content")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_thread_that_gives_way_does_so_alone() -> None:
+    """Its priority is the least, and that of the others, the reactor's among them, stays."""
+    found: list[int] = []
+
+    def give_way() -> None:
+        RealProcesses().give_way()
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    thread = threading.Thread(target=give_way)
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    thread.start()
+    thread.join()
+    assert found == [LEAST_PRIORITY]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

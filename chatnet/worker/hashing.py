@@ -38,11 +38,16 @@ class Claimant(Visitor):
 
 
 class Hashing:
-    """At most one hash at a time for each user and from each address; those who log in go first."""
+    """At most one hash at a time for each user and from each address; those who log in go first.
 
-    def __init__(self, reactor: Any, pool: ThreadPool) -> None:
+    ``give_way`` is called in each thread: one hash keeps four processors busy, and so would a few of them keep
+    the primary from saying that it lives.
+    """
+
+    def __init__(self, reactor: Any, pool: ThreadPool, give_way: Callable[[], None] = lambda: None) -> None:
         self._reactor = reactor
         self._pool = pool
+        self._give_way = give_way
         self._logins: Rota[_Turn] = Rota()
         self._secrets: Rota[_Turn] = Rota()
         self._busy: list[tuple[str, Hashable]] = []
@@ -59,10 +64,14 @@ class Hashing:
             raise TryLater.of(seconds=1)
         await self._turn(claimant, line)
         try:
-            return await deferToThreadPool(self._reactor, self._pool, f, *args)
+            return await deferToThreadPool(self._reactor, self._pool, self._hash, f, *args)
         finally:
             self._busy.remove((claimant.user, claimant.whose))
             self._go_on()
+
+    def _hash(self, f: Callable[..., T], *args: Any) -> T:
+        self._give_way()
+        return f(*args)
 
     async def _turn(self, claimant: Claimant, line: Rota[_Turn]) -> None:
         called: Deferred[None] = Deferred()

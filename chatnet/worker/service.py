@@ -269,7 +269,7 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
     reactor, monotonic = world.reactor, world.monotonic
     outboxes = Outboxes(reactor)
     pool = world.threads(HASHING_THREADS, "hashing")
-    hashing = Hashing(reactor, pool)
+    hashing = Hashing(reactor, pool, world.processes.give_way)
     pulse = Pulse(reactor, monotonic, *CLIENT_PULSE)
 
     def serve(store: Store) -> Serving:

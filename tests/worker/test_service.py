@@ -132,6 +132,9 @@ class Processes:
     def ignore_interrupts(self) -> None:
         self.calls.append("ignore")
 
+    def give_way(self) -> None:
+        """Not the tests' own thread."""
+
     def settle(self) -> None:
         self.calls.append("settle")
 

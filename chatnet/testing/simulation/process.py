@@ -314,5 +314,8 @@ class SimProcesses:
     def end_by(self, number: int) -> None:
         self._process.exit(-number)
 
+    def give_way(self) -> None:
+        """A thread here takes no time."""
+
     def settle(self) -> None:
         """The garbage is that of the process that simulates."""
