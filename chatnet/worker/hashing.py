@@ -40,7 +40,7 @@ class Claimant(Visitor):
 class Hashing:
     """At most one hash at a time for each user and from each address; those who log in go first.
 
-    ``give_way`` is called in each thread: one hash keeps four processors busy, and so would a few of them keep
+    ``give_way`` is called in each thread: one hash keeps four processors busy, and a few of them would keep
     the primary from saying that it lives.
     """
 

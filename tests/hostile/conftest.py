@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -41,19 +43,37 @@ def place(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
+class Opening(Protocol):
+    """Makes a cluster on a store of this kind, with these options of its master, and users of it."""
+
+    def __call__(self, store: str, place: Path, *options: str) -> AbstractContextManager[Beside]: ...
+
+
+@pytest.fixture(scope="session")
+def opening(request: pytest.FixtureRequest) -> Opening:
+    """Honest users of a cluster that is up. At the end they go home, and all promises were kept."""
+
+    @contextmanager
+    def opened(store: str, place: Path, *options: str) -> Iterator[Beside]:
+        url = request.getfixturevalue("server").fresh() if store == "postgresql" else ""
+        cluster = Cluster(place, *options, environ={"CHATNET_STORE": url} if url else {})
+
+        def read_log() -> list[Entry]:
+            return whole_log(url) if url else final_log(cluster.data / "log.sqlite", place / "copy")
+
+        users = Beside(cluster, read_log)
+        try:
+            users.start()
+            yield users
+            users.close()
+        finally:
+            cluster.close()
+
+    return opened
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def beside(request: pytest.FixtureRequest, place: Path) -> Iterator[Beside]:
-    """Honest users of a cluster that is up. After the test they go home, and all promises were kept."""
-    url = request.getfixturevalue("server").fresh() if request.param == "postgresql" else ""
-    cluster = Cluster(place, environ={"CHATNET_STORE": url} if url else {})
-
-    def read_log() -> list[Entry]:
-        return whole_log(url) if url else final_log(cluster.data / "log.sqlite", place / "copy")
-
-    users = Beside(cluster, read_log)
-    try:
-        users.start()
+def beside(request: pytest.FixtureRequest, place: Path, opening: Opening) -> Iterator[Beside]:
+    """Honest users of a cluster for one test alone."""
+    with opening(request.param, place) as users:
         yield users
-        users.close()
-    finally:
-        cluster.close()
