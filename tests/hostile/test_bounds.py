@@ -1,0 +1,264 @@
+"""Each bound of docs/operations.md, pushed on, with honest users beside it who must not notice."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+import pytest
+from attacker import Line, Mallory, again, box, closing, flood
+
+from chatnet.testing.beside import Beside
+from chatnet.wire.common import VERSION
+
+SECONDS = 2.5
+"""How long an attack lasts."""
+NAMES = "60"
+"""How many new names the cluster takes in ten minutes: the honest users are eighteen of them."""
+PASSWORD = b"an honest password"
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+
+numbers = count()
+
+
+def key() -> bytes:
+    return os.urandom(16)
+
+
+def sessions(beside: Beside, size: int, name: str = "mallory") -> list[Line]:
+    """So many sessions of one user, on all workers."""
+    mallory, ports = Mallory(f"{name}{next(numbers)}"), beside.workers()
+    return [mallory.log_in(ports[at % len(ports)]) for at in range(size)]
+
+
+# ---- the attacks ----
+
+
+def many_strangers(beside: Beside) -> None:
+    """Connections that say nothing, as fast as they are taken, and half boxes."""
+    ports = [beside.master, *beside.workers()]
+    with closing([]) as kept:
+
+        def come(number: int) -> None:
+            kept.append(Line(ports[number % len(ports)]))
+            kept[-1].say(b"\0\x05_comm"[: number % 8])
+
+        again(come, SECONDS)
+
+
+def busy_strangers(beside: Beside) -> None:
+    """Commands without an answer, and some with one, from those who have not logged in."""
+    ports = [beside.master, *beside.workers()]
+    strangers = [Line(port) for port in ports for _ in range(30)]
+    flood(strangers, box(command="Ping") * 1000 + box(command="Locate", ask="1", version=VERSION), SECONDS)
+
+
+def busy_users(beside: Beside) -> None:
+    """The same, of those who have."""
+    said = box(command="Unchat") * 500 + box(command="Unchat", ask="1") + box(command="Nonsense") * 500
+    flood(sessions(beside, 60), said, SECONDS)
+
+
+def large_boxes(beside: Beside) -> None:
+    """Boxes of tiny keys, large boxes that do not end, and lengths that promise more than comes."""
+    tiny = b"".join(b"\0\x03%03x\0\0" % number for number in range(4000))
+    huge = b"\0\x04_ask\0\x011" + b"\0\x01a\xff\xff" + b"x" * 65535
+    ports = [beside.master, *beside.workers()]
+
+    def send(number: int) -> None:
+        for port in ports:
+            with closing([Line(port)]) as [line]:
+                line.say((tiny, huge, b"\0\xff" + b"k" * 200)[number % 3])
+
+    again(send, SECONDS)
+    flood(sessions(beside, 10), tiny, SECONDS / 2)
+
+
+def unread_answers(beside: Beside) -> None:
+    """Questions with long answers, which nobody reads."""
+    questions = box(command="List", ask="1", prefix="", after="") * 50
+    questions += box(command="History", ask="2", room="user1") * 50
+    flood(sessions(beside, 20), questions, SECONDS, reads=False)
+
+
+def repeated_chats(beside: Beside) -> None:
+    """Chat from the beginning, again and again, before the last one's pages have come."""
+    lines = sessions(beside, 12)
+    check = sha256(f"{_log_id(beside)}|0||".encode()).digest()[:8]
+    flood(lines, box(command="Chat", ask="1", cursor=0, check=check) * 20, SECONDS)
+
+
+def fleeting_readers(beside: Beside) -> None:
+    """Come, ask for a page, and go before it is there."""
+    mallory, ports = Mallory(f"mallory{next(numbers)}"), beside.workers()
+    check = sha256(f"{_log_id(beside)}|0||".encode()).digest()[:8]
+
+    def visit(number: int) -> None:
+        with closing([mallory.log_in(ports[number % len(ports)])]) as [line]:
+            line.say(box(command="Chat", ask="1", cursor=0, check=check))
+            line.say(box(command="History", ask="2", room="user1") * 5)
+
+    again(visit, SECONDS)
+
+
+def _log_id(beside: Beside) -> str:
+    with closing([Line(beside.master)]) as [line]:
+        return line.ask("Locate", version=VERSION)[b"log"].decode()
+
+
+def fast_posts(beside: Beside) -> None:
+    """As many posts as go out, on several sessions of each of two users."""
+    lines = [line for _ in range(2) for line in sessions(beside, 5)]
+
+    def post(number: int) -> None:
+        for line in lines:
+            line.say(box(command="Post", key=key(), ask=str(number), text=f"{number} " + "x" * 1500))
+
+    for line in lines:
+        line.socket.setblocking(False)
+    with closing(lines):
+        again(post, SECONDS)
+
+
+def many_topics(beside: Beside) -> None:
+    """Topics that nobody needs, in posts and by joins."""
+    [line] = sessions(beside, 1)
+    with closing([line]):
+
+        def make(number: int) -> None:
+            words = " ".join(f"#t{next(numbers)}x{number}" for _ in range(20))
+            line.ask("Post", key=key(), text=words)
+            line.ask("Join", key=key(), room=f"#j{next(numbers)}")
+
+        again(make, SECONDS)
+
+
+def new_names(beside: Beside) -> None:
+    """Names, as fast as they are given."""
+    ports, refused = beside.workers(), set()
+
+    def register(number: int) -> None:
+        with closing([Line(ports[number % len(ports)])]) as [line]:
+            name = f"squatter{next(numbers)}"
+            answer = line.ask("Login", version=VERSION, name=name, secret=os.urandom(32), new=1)
+            refused.add(answer.get(b"_error_code"))
+
+    again(register, SECONDS)
+    assert b"TRY_LATER" in refused
+
+
+def wrong_passwords(beside: Beside) -> None:
+    """Guesses at an honest user's secret, and at a password."""
+    ports, owner = beside.workers(), Mallory(f"mallory{next(numbers)}")
+    with closing([owner.log_in(ports[0])]) as [line]:
+        assert b"ticket" in line.ask("SetSecret", key=key(), old=owner.secret, secret=PASSWORD)
+    names = ("user1", owner.name)
+    lines = [Line(port) for port in ports for _ in range(8)]
+
+    def guess(number: int) -> None:
+        line = lines[number % len(lines)]
+        said = box(
+            command="Login", ask="1", version=VERSION, name=names[number % 2], secret=b"a wrong one", new=0
+        )
+        if not line.say(said):
+            lines[number % len(lines)] = Line(ports[number % len(ports)])
+
+    for line in lines:
+        line.socket.settimeout(1)
+    with closing(lines):
+        again(guess, SECONDS)
+
+
+def many_hashes(beside: Beside) -> None:
+    """Passwords set again and again, by many sessions."""
+    lines = [line for _ in range(5) for line in sessions(beside, 4)]
+    flood(lines, box(command="SetSecret", key=key(), ask="1", old=PASSWORD, secret=PASSWORD) * 5, SECONDS)
+
+
+def many_sessions(beside: Beside) -> None:
+    """One user, logged in more often than anybody needs."""
+    mallory, ports = Mallory(f"mallory{next(numbers)}"), beside.workers()
+    with closing([mallory.log_in(ports[0])]) as kept:
+
+        def come(number: int) -> None:
+            kept.append(mallory.log_in(ports[number % len(ports)]))
+
+        again(come, SECONDS)
+
+
+def costly_texts(beside: Beside) -> None:
+    """What takes long to fold, match or compose."""
+    [line] = sessions(beside, 1)
+    marks = "\u0301\u0323" * 16000
+    mean = ("#" + "\u0f71\u0f72" * 900, "@#" * 1000, "#x" * 1000, "\u1100" * 2000, "#" + "\u200b" * 1990)
+    with closing([line]):
+
+        def say(number: int) -> None:
+            line.ask("List", prefix=f"#{marks}", after=marks)
+            line.ask("Join", key=key(), room=f"#a{marks}")
+            line.ask("History", room=marks)
+            line.ask("Post", key=key(), text=mean[number % len(mean)])
+
+        again(say, SECONDS)
+
+
+def junk(beside: Beside) -> None:
+    """What is no AMP, command names that a terminal would obey, from connection after connection."""
+    ports = [beside.master, *beside.workers()]
+    nasty = box(command=b"\x1b[2J\n" + b"X" * 3000) + box(command="Login", ask=b"\n\x1b]0;", version="\x1b")
+
+    def send(number: int) -> None:
+        with closing([Line(ports[number % len(ports)])]) as [line]:
+            line.say(b"GET / HTTP/1.1\r\nHost: \x1b[31m\r\n\r\n" if number % 2 else nasty)
+
+    again(send, SECONDS)
+
+
+ATTACKS: dict[str, Callable[[Beside], None]] = {
+    "connections that have not logged in or proven the token": many_strangers,
+    "commands of strangers in one turn": busy_strangers,
+    "commands of users in one turn": busy_users,
+    "a box": large_boxes,
+    "what waits of a connection": unread_answers,
+    "reads of a session": repeated_chats,
+    "reads of those who have gone": fleeting_readers,
+    "posts of a user": fast_posts,
+    "topics that a user makes": many_topics,
+    "wrong passwords": wrong_passwords,
+    "hashes of passwords": many_hashes,
+    "sessions of a user": many_sessions,
+    "texts, names, topics": costly_texts,
+    "lines of the log about strangers": junk,
+    "new names": new_names,  # the last: it leaves none to the others
+}
+"""By the first cell of the bound's row."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def besieged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+    """Honest users of one cluster for all attacks, one after the other."""
+    opening = request.getfixturevalue("opening")
+    with opening(request.param, tmp_path_factory.mktemp("besieged"), "--new-names", NAMES) as users:
+        yield users
+
+
+@pytest.mark.parametrize("what", ATTACKS)
+def test_nobody_notices_who_pushes_on_a_bound(besieged: Beside, what: str) -> None:
+    """Logins within 0.5 s, posts within 50 ms, during it and at once after; and nothing grows."""
+    besieged.forget()
+    with besieged.attacked(what):
+        ATTACKS[what](besieged)
+
+
+def test_each_bound_is_pushed_on() -> None:
+    """The list of docs/operations.md and the attacks are of the same bounds."""
+    section = re.search(r"^## Bounds\n(.*?)^### ", DOCUMENT, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    rows = re.findall(r"^\| ([^|]+?) \|", section[1], re.MULTILINE)
+    assert rows[0] == "what"
+    assert set(rows[1:]) - {"---"} == set(ATTACKS)
