@@ -17,13 +17,15 @@ from twisted.logger import Logger
 if TYPE_CHECKING:
     from chatnet.link import Link
 
-A_TURN = 128
+A_TURN = 256
 """How many boxes are obeyed in one turn of the reactor, for all visitors of a port together.
 
 One takes 10 to 60 µs: a turn takes a few milliseconds, and a post behind a flood, four or five turns.
 """
 STRANGERS_SHARE, USERS_SHARE = 16, 64
 """How many of them at most for one connection: of a stranger, of a user."""
+A_VISIT = 16
+"""How many of one that waits are obeyed before it is another's turn."""
 ACCEPTED = 16
 """How many connections are accepted in one turn of the reactor: one takes some 200 µs, and to be closed again
 as much. Twisted takes 100, and 20 more each time that there were as many."""
@@ -86,7 +88,9 @@ class Visitors:
         self._lines: Counter[str] = Counter()
         self._minute = clock.seconds()
         self._scheduled = False
-        self._waiting: deque[Link] = deque()
+        self._is_serving = False
+        self._fresh: deque[Link] = deque()
+        self._going_on: deque[Link] = deque()
         self._strangers: dict[Link, str] = {}
         self._addresses: dict[str, dict[Link, None]] = {}
 
@@ -144,8 +148,11 @@ class Visitors:
     # ---- turns of the reactor ----
 
     def wait(self, link: Link) -> None:
-        """Have ``link`` go on in the next turn of the reactor, after those that wait already."""
-        self._waiting.append(link)
+        """Have ``link`` go on in the next turn of the reactor, or as soon as others have had theirs.
+
+        Who comes with little is not to wait for those who always have more: these go on behind it.
+        """
+        (self._going_on if self._is_serving else self._fresh).append(link)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -156,15 +163,20 @@ class Visitors:
     def _go_on(self) -> None:
         self._scheduled = False
         self.left = A_TURN
-        waiting = self._waiting
-        share = max(1, A_TURN // len(waiting))
-        for _ in range(len(waiting)):
-            if not self.left:
-                break
-            # From the left, and to the right again if that was not all: in turns.
-            waiting.popleft().go_on(share)
-        if waiting:
+        fresh, others = len(self._fresh), len(self._going_on)
+        share = max(A_VISIT, A_TURN // (fresh + others))
+        self._is_serving = True
+        self._serve(self._fresh, fresh, share, spare=A_TURN // 4 if others else 0)
+        self._serve(self._going_on, others, share, spare=0)
+        self._is_serving = False
+        if self._fresh or self._going_on:
             self._schedule()
+
+    def _serve(self, waiting: deque[Link], count: int, share: int, spare: int) -> None:
+        for _ in range(count):
+            if self.left <= spare:
+                break
+            waiting.popleft().go_on(share)
 
 
 def _oldest(links: dict[Link, str] | dict[Link, None]) -> Link:

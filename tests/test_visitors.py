@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from chatnet.visitors import (
     A_TURN,
+    A_VISIT,
     ACCEPTED,
     MOST_STRANGERS,
     RESERVE,
@@ -126,7 +127,7 @@ def test_the_room_leaves_a_reserve(files: int) -> None:
 
 
 def test_one_turn_has_a_bound_for_all_together() -> None:
-    """However many want however much, and each gets its share: nobody waits for another to have done."""
+    """However many want however much; in the long run each has its share. Who comes newly goes first."""
     clock = Turns()
     visitors = Visitors(clock)
     many: list[Any] = [Someone(visitors, 1000) for _ in range(200)]
@@ -134,31 +135,43 @@ def test_one_turn_has_a_bound_for_all_together() -> None:
         visitors.wait(one)
     newcomer: Any = Someone(visitors, 1)
     before = 0
-    for turn in range(8):
-        if turn == 4:
+    for turn in range(50):
+        if turn == 20:
             visitors.wait(newcomer)
         clock.turn()
+        assert newcomer.done == (turn >= 20)
         done = sum(one.done for one in [*many, newcomer])
-        assert A_TURN // 2 < done - before <= A_TURN
+        assert done - before == A_TURN
         before = done
-    assert newcomer.done == 1
-    assert max(one.done for one in many) - min(one.done for one in many) <= 2
+    assert max(one.done for one in many) - min(one.done for one in many) <= 4 * A_VISIT
 
 
-def test_more_than_there_are_turns_for_wait_for_the_next() -> None:
-    """Those that were not served in one turn are the first in the next."""
+def test_who_always_has_more_is_not_starved_by_newcomers() -> None:
+    """A part of each turn is for those that go on."""
     clock = Turns()
     visitors = Visitors(clock)
-    many: list[Any] = [Someone(visitors, 2) for _ in range(A_TURN + 10)]
-    for one in many:
-        visitors.wait(one)
+    poster: Any = Someone(visitors, 1000)
+    visitors.wait(poster)
     clock.turn()
-    assert [one.done for one in many] == [1] * A_TURN + [0] * 10
-    clock.turn()
-    assert [one.done for one in many[-10:]] == [1] * 10
-    while clock.calls:
+    done = poster.done
+    for _ in range(10):
+        for _ in range(A_TURN):
+            visitors.wait(Someone(visitors, 2))  # type: ignore[arg-type]
         clock.turn()
-    assert all(one.done == 2 for one in many)
+    assert poster.done >= done + 10 * A_VISIT
+
+
+def test_who_waits_alone_has_the_whole_turn() -> None:
+    """But for the bound of one connection, which is the link's to keep."""
+    clock = Turns()
+    visitors = Visitors(clock)
+    one: Any = Someone(visitors, 2 * A_TURN)
+    visitors.wait(one)
+    clock.turn()
+    assert one.done == A_TURN
+    clock.turn()
+    assert one.done == 2 * A_TURN
+    assert not clock.calls
 
 
 class Backlog:
