@@ -220,6 +220,18 @@ class SecretChanged(Refusal):
     )
 
 
+class TooManyRooms(Refusal):
+    code = b"TOO_MANY_ROOMS"
+    sentence = "You are in 2,000 rooms, as many as one may be in: leave one first."
+
+
+class TooManyTopics(Refusal):
+    code = b"TOO_MANY_TOPICS"
+    sentence = (
+        "You have made as many topics today as one may, 100: use those that are there, or come back tomorrow."
+    )
+
+
 class Poison(Refusal):
     """Our own code raised on this draft; it was logged whole, and it takes nothing else down."""
 
@@ -241,6 +253,8 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         AlreadyJoined,
         OwnRoom,
         NotJoined,
+        TooManyRooms,
+        TooManyTopics,
         SecretChanged,
         Poison,
     )

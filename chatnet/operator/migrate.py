@@ -36,13 +36,13 @@ _ENTRY = 'seq, time, kind, "user", room, text, key'
 _DERIVED = {
     "membership": ('"user", "left", room, joined', "SELECT user, left, room, joined FROM membership"),
     "account": (
-        '"user", credential, secret_seq, registered',
-        "SELECT user, credential, secret_seq, registered FROM account",
+        '"user", credential, secret_seq, registered, rooms, day, topics',
+        "SELECT user, credential, secret_seq, registered, rooms, day, topics FROM account",
     ),
     "room": ("name", "SELECT name FROM room"),
     "refusal": (
-        '"user", key, kind, room, code',
-        "SELECT user, key, kind, room, CAST(code AS TEXT) FROM refusal",
+        '"user", key, content, code',
+        "SELECT user, key, content, code FROM refusal",
     ),
 }
 """What is copied whole, beside the entries and their places: the columns, and how they are read."""

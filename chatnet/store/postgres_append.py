@@ -12,13 +12,16 @@ wait for the standbys: an old key is answered only once its entry is as safe as 
 
 from __future__ import annotations
 
+from chatnet.store.refusals import DAY_MS, MOST_ROOMS, MOST_TOPICS
+
 OPEN = (1 << 63) - 1
 """``membership."left"`` of a stay that lasts."""
 
 APPEND = f"""
 CREATE FUNCTION chatnet_append(
     -- shown_seqs: the seq of the secret that the author has shown; 0 is not looked at.
-    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[],
+    -- topics: those that the draft names, or joins, with a space between them.
+    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
     -- Where the posts are heard: at place_names[n], the draft of the number place_drafts[n].
     place_drafts integer[], place_names text[], at_ms bigint,
     -- An outcome for each draft: its seq, or the code of a refusal.
@@ -31,7 +34,7 @@ DECLARE
     fresh bigint[];  -- the seq of each draft that was accepted now, else NULL
 BEGIN
     SELECT head, greatest(time, at_ms) INTO STRICT first, moment FROM log FOR UPDATE;
-    IF chatnet_is_plain(kinds, users, keys, shown_seqs) THEN
+    IF chatnet_is_plain(kinds, users, texts, keys, shown_seqs, topics) THEN
         INSERT INTO entry
             SELECT first + number, moment, 'post', u.name, u.room, u.text, u.key
             FROM unnest(users, rooms, texts, keys) WITH ORDINALITY AS u(name, room, text, key, number);
@@ -40,15 +43,11 @@ BEGIN
         seqs := fresh;
     ELSE
         SELECT * INTO fresh, seqs, codes
-            FROM chatnet_append_each(kinds, users, rooms, texts, keys, shown_seqs, first, moment);
+            FROM chatnet_append_each(kinds, users, rooms, texts, keys, shown_seqs, topics, first, moment);
     END IF;
     INSERT INTO place
         SELECT p.name, fresh[p.draft] FROM unnest(place_drafts, place_names) AS p(draft, name)
         WHERE fresh[p.draft] IS NOT NULL;
-    INSERT INTO room
-        SELECT DISTINCT p.name FROM unnest(place_drafts, place_names) AS p(draft, name)
-        WHERE p.name LIKE '#%' AND fresh[p.draft] IS NOT NULL
-        ORDER BY p.name ON CONFLICT DO NOTHING;
     IF cardinality(array_remove(fresh, NULL)) > 0 THEN
         UPDATE log SET head = first + cardinality(array_remove(fresh, NULL)), time = moment;
         PERFORM pg_notify('chatnet', '');
@@ -56,8 +55,10 @@ BEGIN
 END
 $function$;
 
--- Are these all posts of known users by their newest secrets, with keys that were never used?
-CREATE FUNCTION chatnet_is_plain(kinds text[], users text[], keys bytea[], shown_seqs bigint[])
+-- Are these all posts of known users by their newest secrets, with keys that were never used, and topics that
+-- are there?
+CREATE FUNCTION chatnet_is_plain(
+    kinds text[], users text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[])
 RETURNS boolean LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
@@ -70,14 +71,38 @@ BEGIN
                 WHERE account."user" = u.name AND (u.shown = 0 OR account.secret_seq <= u.shown) OFFSET 0))
         AND NOT EXISTS (
             SELECT FROM unnest(users, keys) AS u(name, key),
-                LATERAL (SELECT FROM entry WHERE entry."user" = u.name AND entry.key = u.key OFFSET 0) AS e);
+                LATERAL (SELECT FROM entry WHERE entry."user" = u.name AND entry.key = u.key OFFSET 0) AS e)
+        AND NOT EXISTS (
+            SELECT FROM unnest(users, texts, keys) AS u(name, text, key),
+                LATERAL (SELECT FROM refusal WHERE "user" = u.name AND refusal.key = u.key OFFSET 0) AS r
+            WHERE u.text LIKE '%#%')
+        AND NOT EXISTS (
+            SELECT FROM unnest(topics) AS d(its_topics) WHERE chatnet_new_topics(d.its_topics) > 0);
 END
 $function$;
 
--- Appends the drafts one after the other, each judged by what stands before it. The places of posts, the
--- rooms that they make, and the head are left to the caller.
+-- How many of these topics are not there yet?
+CREATE FUNCTION chatnet_new_topics(its_topics text) RETURNS integer LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+BEGIN
+    IF its_topics = '' THEN
+        RETURN 0;
+    END IF;
+    RETURN (SELECT count(*) FROM unnest(string_to_array(its_topics, ' ')) AS t(name)
+        WHERE NOT EXISTS (SELECT FROM room WHERE room.name = t.name OFFSET 0));
+END
+$function$;
+
+-- By what a refusal is known, beside its user and key: see store.refusals.
+CREATE FUNCTION chatnet_content(its_kind text, its_room text, its_text text) RETURNS bytea
+LANGUAGE sql IMMUTABLE AS $function$
+    SELECT substring(sha256(convert_to(its_kind || ' ' || its_room || ' ' || its_text, 'UTF8')) FROM 1 FOR 16)
+$function$;
+
+-- Appends the drafts one after the other, each judged by what stands before it. The places of posts, and the
+-- head, are left to the caller.
 CREATE FUNCTION chatnet_append_each(
-    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[],
+    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
     first bigint, moment bigint,
     OUT fresh bigint[], OUT seqs bigint[], OUT codes text[]
 ) LANGUAGE plpgsql AS $function$
@@ -89,22 +114,24 @@ DECLARE
     code text;
 BEGIN
     FOR d IN
-        SELECT * FROM unnest(kinds, users, rooms, texts, keys, shown_seqs)
-            AS u(kind, name, room, text, key, shown)
+        SELECT * FROM unnest(kinds, users, rooms, texts, keys, shown_seqs, topics)
+            AS u(kind, name, room, text, key, shown, topics)
     LOOP
         SELECT * INTO old, code FROM chatnet_answered(d.kind, d.name, d.room, d.text, d.key);
         IF old IS NULL AND code IS NULL THEN
-            code := chatnet_refusal(d.kind, d.name, d.room, d.shown);
+            code := chatnet_refusal(d.kind, d.name, d.room, d.shown, d.topics, moment / {DAY_MS});
             IF code IS NULL THEN
                 INSERT INTO entry VALUES (next, moment, d.kind, d.name, d.room, d.text, d.key);
-                PERFORM chatnet_derive(d.kind, d.name, d.room, d.text, next);
+                PERFORM chatnet_derive(d.kind, d.name, d.room, d.text, next, d.topics, moment / {DAY_MS});
                 fresh := fresh || next;
                 seqs := seqs || next;
                 codes := codes || NULL::text;
                 next := next + 1;
                 CONTINUE;
-            ELSIF d.kind IN ('join', 'leave') AND code <> 'SECRET_CHANGED' THEN
-                INSERT INTO refusal VALUES (d.name, d.key, d.kind, d.room, code);
+            ELSIF (d.kind IN ('join', 'leave') OR d.kind = 'post' AND d.text LIKE '%#%')
+                AND code <> 'SECRET_CHANGED'
+            THEN
+                INSERT INTO refusal VALUES (d.name, d.key, chatnet_content(d.kind, d.room, d.text), code);
             END IF;
         END IF;
         fresh := fresh || NULL::bigint;
@@ -120,8 +147,9 @@ CREATE FUNCTION chatnet_answered(
 ) LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
-    IF its_kind IN ('join', 'leave') THEN
-        SELECT CASE WHEN (kind, room) = (its_kind, its_room) THEN refusal.code ELSE 'KEY_REUSED' END INTO code
+    IF its_kind IN ('join', 'leave') OR its_kind = 'post' AND its_text LIKE '%#%' THEN
+        SELECT CASE WHEN content = chatnet_content(its_kind, its_room, its_text) THEN refusal.code
+                ELSE 'KEY_REUSED' END INTO code
             FROM refusal WHERE "user" = its_user AND key = its_key;
     END IF;
     IF code IS NULL THEN
@@ -133,8 +161,9 @@ END
 $function$;
 
 -- Why a new draft is refused; NULL if it is not.
-CREATE FUNCTION chatnet_refusal(its_kind text, its_user text, its_room text, shown bigint) RETURNS text
-LANGUAGE plpgsql AS $function$
+CREATE FUNCTION chatnet_refusal(
+    its_kind text, its_user text, its_room text, shown bigint, its_topics text, today bigint)
+RETURNS text LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
     newest bigint := (SELECT secret_seq FROM account WHERE "user" = its_user);
@@ -147,6 +176,8 @@ BEGIN
         RETURN 'NO_SUCH_USER';
     ELSIF shown > 0 AND shown < newest THEN
         RETURN 'SECRET_CHANGED';
+    ELSIF its_kind = 'post' THEN
+        RETURN chatnet_too_many_topics(its_user, its_topics, today);
     ELSIF its_kind NOT IN ('join', 'leave') THEN
         RETURN NULL;
     END IF;
@@ -159,25 +190,50 @@ BEGIN
     ELSIF its_room NOT LIKE '#%' AND NOT EXISTS (SELECT FROM account WHERE "user" = its_room) THEN
         RETURN 'NO_SUCH_ROOM';
     END IF;
-    RETURN CASE WHEN is_member THEN 'ALREADY_JOINED' END;
+    RETURN CASE WHEN is_member THEN 'ALREADY_JOINED'
+        WHEN (SELECT rooms FROM account WHERE "user" = its_user) >= {MOST_ROOMS} THEN 'TOO_MANY_ROOMS'
+        ELSE chatnet_too_many_topics(its_user, its_topics, today) END;
+END
+$function$;
+
+-- Would the user make more topics with these than one may on a day? A code, or NULL.
+CREATE FUNCTION chatnet_too_many_topics(its_user text, its_topics text, today bigint) RETURNS text
+LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+DECLARE
+    new integer := chatnet_new_topics(its_topics);
+BEGIN
+    RETURN (SELECT 'TOO_MANY_TOPICS' FROM account WHERE "user" = its_user AND new > 0
+        AND new + CASE WHEN day = today THEN topics ELSE 0 END > {MOST_TOPICS});
 END
 $function$;
 
 -- What follows from an entry.
-CREATE FUNCTION chatnet_derive(its_kind text, its_user text, its_room text, its_text text, its_seq bigint)
+CREATE FUNCTION chatnet_derive(
+    its_kind text, its_user text, its_room text, its_text text, its_seq bigint, its_topics text, today bigint)
 RETURNS void LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
+DECLARE
+    new integer := chatnet_new_topics(its_topics);
 BEGIN
+    IF new > 0 THEN
+        UPDATE account SET topics = CASE WHEN day = today THEN topics ELSE 0 END + new, day = today
+            WHERE "user" = its_user;
+        INSERT INTO room SELECT name FROM unnest(string_to_array(its_topics, ' ')) AS t(name)
+            ON CONFLICT DO NOTHING;
+    END IF;
     CASE its_kind
     WHEN 'register' THEN
-        INSERT INTO account VALUES (its_user, its_text, its_seq, its_seq);
+        INSERT INTO account ("user", credential, secret_seq, registered)
+            VALUES (its_user, its_text, its_seq, its_seq);
         INSERT INTO room VALUES (its_user);
     WHEN 'secret' THEN
         UPDATE account SET credential = its_text, secret_seq = its_seq WHERE "user" = its_user;
     WHEN 'join' THEN
         INSERT INTO membership VALUES (its_user, {OPEN}, its_room, its_seq);
-        INSERT INTO room VALUES (its_room) ON CONFLICT DO NOTHING;
+        UPDATE account SET rooms = rooms + 1 WHERE "user" = its_user;
     WHEN 'leave' THEN
+        UPDATE account SET rooms = rooms - 1 WHERE "user" = its_user;
         UPDATE membership SET "left" = its_seq
             WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room;
     WHEN 'post' THEN

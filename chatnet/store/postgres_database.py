@@ -14,17 +14,19 @@ from zope.interface import implementer
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, places
-from chatnet.errors import REFUSALS, CannotStart, Poison
+from chatnet.errors import CannotStart, Poison
 from chatnet.form import refusal_of_form
+from chatnet.names import is_topic
 from chatnet.store import Account, Feed, Outcome, Position, Refused, Rooms, Snapshot, postgres_reads
 from chatnet.store.database import GivenUp, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres_connection import connect, is_poison, reason
 from chatnet.store.postgres_schema import migrate
+from chatnet.store.refusals import refused
 
 _APPEND = """
     SELECT seqs, codes FROM chatnet_append(
-        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::integer[], %b::text[],
-        %b)
+        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[], %b::integer[],
+        %b::text[], %b)
 """
 _ABOUT = """
     SELECT log.id, log.head, current_setting('synchronous_standby_names') = '' AS is_alone,
@@ -97,7 +99,7 @@ class PostgresDatabase:
         if codes is None:
             return list(seqs)
         return [
-            seq if code is None else _refused(draft, code)
+            seq if code is None else refused(draft, code)
             for draft, seq, code in zip(drafts, seqs, codes, strict=True)
         ]
 
@@ -289,12 +291,13 @@ class _Bell:
 
 def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
     """The arguments of ``chatnet_append``: the drafts by column, then where the posts are heard."""
-    heard = [
-        (number, place)
-        for number, draft in enumerate(drafts, 1)
-        if draft.kind == "post"
-        for place in places(draft.user, draft.text)
-    ]
+    heard: list[tuple[int, str]] = []
+    topics: list[str] = []
+    for number, draft in enumerate(drafts, 1):
+        at = places(draft.user, draft.text) if draft.kind == "post" else ()
+        heard += [(number, place) for place in at]
+        joined = (draft.room,) if draft.kind == "join" else at
+        topics.append(" ".join(place for place in joined if is_topic(place)))
     return (
         [draft.kind for draft in drafts],
         [draft.user for draft in drafts],
@@ -302,14 +305,10 @@ def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
         [draft.text for draft in drafts],
         [draft.key for draft in drafts],
         [draft.by for draft in drafts],
+        topics,
         [number for number, _ in heard],
         [place for _, place in heard],
     )
-
-
-def _refused(draft: Draft, code: str) -> Refused:
-    refusal = REFUSALS[code.encode()]
-    return Refused(refusal.code, str(refusal.of(name=draft.user, room=draft.room)))
 
 
 def _warning(is_alone: bool, is_unsafe: bool) -> str:

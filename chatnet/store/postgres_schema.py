@@ -55,18 +55,20 @@ CREATE TABLE account (
     "user" text COLLATE "C" PRIMARY KEY,
     credential text NOT NULL,
     secret_seq bigint NOT NULL,
-    registered bigint NOT NULL
+    registered bigint NOT NULL,
+    -- How many rooms they are in; and on which day they last made a topic, and how many.
+    rooms integer NOT NULL DEFAULT 0,
+    day bigint NOT NULL DEFAULT 0,
+    topics integer NOT NULL DEFAULT 0
 );
 CREATE TABLE room (
     name text COLLATE "C" PRIMARY KEY
 );
--- The keys of refused joins and leaves, with what was refused and how: refused once, they are for ever. See
--- SqliteStore._refuse for why.
+-- The keys of what was refused and may not come again, with what it was and how: see store.refusals.
 CREATE TABLE refusal (
     "user" text COLLATE "C" NOT NULL,
     key bytea NOT NULL,
-    kind text COLLATE "C" NOT NULL,
-    room text COLLATE "C" NOT NULL,
+    content bytea NOT NULL,
     code text COLLATE "C" NOT NULL,
     PRIMARY KEY ("user", key)
 );

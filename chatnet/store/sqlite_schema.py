@@ -47,21 +47,23 @@ _STEPS = (
         user TEXT PRIMARY KEY,
         credential TEXT NOT NULL,
         secret_seq INTEGER NOT NULL,
-        registered INTEGER NOT NULL
+        registered INTEGER NOT NULL,
+        -- How many rooms they are in; and on which day they last made a topic, and how many.
+        rooms INTEGER NOT NULL DEFAULT 0,
+        day INTEGER NOT NULL DEFAULT 0,
+        topics INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     CREATE TABLE room (
         name TEXT PRIMARY KEY
     ) WITHOUT ROWID;
     """,
     """
-    -- The keys of refused joins and leaves, with what was refused and how: see SqliteStore._refuse.
+    -- The keys of what was refused and may not come again, with what it was and how: see store.refusals.
     CREATE TABLE refusal (
         user TEXT NOT NULL,
         key BLOB NOT NULL,
-        kind TEXT NOT NULL,
-        room TEXT NOT NULL,
-        code BLOB NOT NULL,
-        sentence TEXT NOT NULL,
+        content BLOB NOT NULL,
+        code TEXT NOT NULL,
         PRIMARY KEY (user, key)
     ) WITHOUT ROWID;
     """,

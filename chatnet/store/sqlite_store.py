@@ -24,14 +24,15 @@ from chatnet.errors import (
     Poison,
     Refusal,
     SecretChanged,
+    TooManyRooms,
+    TooManyTopics,
 )
 from chatnet.form import refusal_of_form
 from chatnet.names import is_topic
 from chatnet.store import Outcome, Refused
+from chatnet.store.refusals import DAY_MS, MOST_ROOMS, MOST_TOPICS, content, is_kept, refused
 from chatnet.store.sqlite_schema import OPEN
 
-_MOVES = ("join", "leave")
-"""What may be refused at one time and accepted at another."""
 _KNOWN_USERS = 100_000
 """Of how many users the newest secret's seq is remembered; beyond it, forget them and look up again."""
 
@@ -161,8 +162,8 @@ class SqliteStore:
         if no := refusal_of_form(draft):
             batch.outcomes.append(Refused(no.code, str(no)))
             return
-        if kind in _MOVES and (refused := self._refused(draft)):
-            batch.outcomes.append(refused)
+        if is_kept(draft) and (before := self._refused(draft)):
+            batch.outcomes.append(before)
             return
         seq = self._next
         self._execute(
@@ -196,30 +197,22 @@ class SqliteStore:
         return Refused(KeyReused.code, KeyReused.sentence)
 
     def _refuse(self, draft: Draft, no: Refusal) -> Refused:
-        """Refuse it for ever.
-
-        What was true of a room may not be true any more when the draft comes again: from a client that was
-        not told, or late, through a worker that the client has left. Accepted then, it would stand behind
-        what the client sent after it, or be in the log though the client was told that it was refused.
-        """
-        if draft.kind in _MOVES and not isinstance(no, SecretChanged):
+        """Refuse it for ever: see :mod:`chatnet.store.refusals`."""
+        if is_kept(draft) and not isinstance(no, SecretChanged):
             self._execute(
-                "INSERT INTO refusal VALUES (?, ?, ?, ?, ?, ?)",
-                (draft.user, draft.key, draft.kind, draft.room, no.code, str(no)),
+                "INSERT INTO refusal VALUES (?, ?, ?, ?)",
+                (draft.user, draft.key, content(draft), no.code.decode()),
             )
         return Refused(no.code, str(no))
 
     def _refused(self, draft: Draft) -> Refused | None:
         found = self._execute(
-            "SELECT kind, room, code, sentence FROM refusal WHERE user = ? AND key = ?",
-            (draft.user, draft.key),
+            "SELECT content, code FROM refusal WHERE user = ? AND key = ?", (draft.user, draft.key)
         ).fetchone()
         if found is None:
             return None
-        kind, room, code, sentence = found
-        if (kind, room) == (draft.kind, draft.room):
-            return Refused(code, sentence)
-        return Refused(KeyReused.code, KeyReused.sentence)
+        its_content, code = found
+        return refused(draft, code if its_content == content(draft) else KeyReused.code.decode())
 
     # ---- what follows from an entry; a Refusal is raised before anything is written ----
 
@@ -227,7 +220,8 @@ class SqliteStore:
         if self._is_user(entry.user):
             raise NameTaken.of(name=entry.user)
         self._execute(
-            "INSERT INTO account VALUES (?, ?, ?, ?)", (entry.user, entry.text, entry.seq, entry.seq)
+            "INSERT INTO account (user, credential, secret_seq, registered) VALUES (?, ?, ?, ?)",
+            (entry.user, entry.text, entry.seq, entry.seq),
         )
         self._execute("INSERT INTO room VALUES (?)", (entry.user,))
 
@@ -242,14 +236,17 @@ class SqliteStore:
         user, room = entry.user, entry.room
         if room == user:
             raise OwnRoom.of()
-        if is_topic(room):
-            self._make_topic(room)
-        elif not self._is_user(room):
+        if not is_topic(room) and not self._is_user(room):
             raise NoSuchRoom.of(room=room)
         joined = "SELECT 1 FROM membership WHERE user = ? AND left = ? AND room = ?"
         if self._execute(joined, (user, OPEN, room)).get:
             raise AlreadyJoined.of(room=room)
+        if self._execute("SELECT rooms FROM account WHERE user = ?", (user,)).get >= MOST_ROOMS:
+            raise TooManyRooms.of()
+        if is_topic(room):
+            self._make_topics(entry, [room])
         self._execute("INSERT INTO membership VALUES (?, ?, ?, ?)", (user, OPEN, room, entry.seq))
+        self._execute("UPDATE account SET rooms = rooms + 1 WHERE user = ?", (user,))
 
     def _leave(self, entry: Entry) -> None:
         user, room = entry.user, entry.room
@@ -259,15 +256,29 @@ class SqliteStore:
         )
         if not self._connection.changes():
             raise NotJoined.of(room=room)
+        self._execute("UPDATE account SET rooms = rooms - 1 WHERE user = ?", (user,))
 
     def _post(self, entry: Entry) -> None:
-        for place in places(entry.user, entry.text):
+        heard = places(entry.user, entry.text)
+        if topics := [place for place in heard if is_topic(place)]:
+            self._make_topics(entry, topics)
+        for place in heard:
             self._execute("INSERT INTO place VALUES (?, ?)", (place, entry.seq))
-            if is_topic(place):
-                self._make_topic(place)
 
-    def _make_topic(self, room: str) -> None:
-        self._execute("INSERT INTO room VALUES (?) ON CONFLICT DO NOTHING", (room,))
+    def _make_topics(self, entry: Entry, topics: list[str]) -> None:
+        """Those of them that are not there yet are made by the author of ``entry``, on its day."""
+        there = "SELECT 1 FROM room WHERE name = ?"
+        new = [topic for topic in topics if not self._execute(there, (topic,)).get]
+        if not new:
+            return
+        today = entry.time // DAY_MS
+        day, made = next(self._execute("SELECT day, topics FROM account WHERE user = ?", (entry.user,)))
+        made = len(new) + (made if day == today else 0)
+        if made > MOST_TOPICS:
+            raise TooManyTopics.of()
+        self._execute("UPDATE account SET day = ?, topics = ? WHERE user = ?", (today, made, entry.user))
+        for topic in new:
+            self._execute("INSERT INTO room VALUES (?)", (topic,))
 
     def _require_user(self, user: str, by: int) -> None:
         if user not in self._users and not self._is_user(user):

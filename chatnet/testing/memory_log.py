@@ -18,12 +18,15 @@ from chatnet.errors import (
     OwnRoom,
     Refusal,
     SecretChanged,
+    TooManyRooms,
+    TooManyTopics,
 )
 from chatnet.form import refusal_of_form
 from chatnet.names import is_topic
 from chatnet.store import NEWEST, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
 from chatnet.store.questions import known_seq
+from chatnet.store.refusals import DAY_MS, MOST_ROOMS, MOST_TOPICS
 from chatnet.store.window import Window
 
 OPEN = (1 << 63) - 1
@@ -52,6 +55,7 @@ class MemoryLog:
         self._refused: dict[tuple[str, bytes], tuple[Draft, Refused]] = {}
         self._accounts: dict[str, Account] = {}
         self._rooms: dict[str, None] = {}
+        self._makers: dict[str, tuple[int, int]] = {}
         self._memberships: dict[str, Memberships] = {}
         self._waiting: list[tuple[list[Draft], Deferred[list[Outcome]]]] = []
         self._reading: list[Deferred[None]] = []
@@ -105,12 +109,13 @@ class MemoryLog:
         if wrong := refusal_of_form(draft):
             return Refused(wrong.code, str(wrong))
         old = self._keys.get((draft.user, draft.key))
-        moves = draft.kind in ("join", "leave")
+        kept = draft.kind in ("join", "leave") or (draft.kind == "post" and "#" in draft.text)
         before, refused = self._refused.get((draft.user, draft.key), (draft, None))
-        if moves and refused is not None and (before.kind, before.room) == (draft.kind, draft.room):
+        said = before.kind, before.room, before.text
+        if kept and refused is not None and said == (draft.kind, draft.room, draft.text):
             return refused
         try:
-            if moves and refused is not None:
+            if kept and refused is not None:
                 raise KeyReused(KeyReused.sentence)
             if old is not None:
                 if (old.kind, old.room, old.text) != (draft.kind, draft.room, draft.text):
@@ -119,7 +124,7 @@ class MemoryLog:
             self._check(draft)
         except Refusal as no:
             refused = Refused(no.code, str(no))
-            if moves and not isinstance(no, KeyReused | SecretChanged):
+            if kept and not isinstance(no, KeyReused | SecretChanged):
                 self._refused[draft.user, draft.key] = (draft, refused)
             return refused
         entry = Entry(
@@ -151,11 +156,26 @@ class MemoryLog:
                 raise NoSuchRoom.of(room=room)
             if self._memberships[user].has(room):
                 raise AlreadyJoined.of(room=room)
-        elif draft.kind == "leave" and not self._memberships[user].has(room):
+            if len(self._memberships[user].rooms()) >= MOST_ROOMS:
+                raise TooManyRooms.of()
+        if self._made(draft, int(self._clock() * 1000)) > MOST_TOPICS:
+            raise TooManyTopics.of()
+        if draft.kind == "leave" and not self._memberships[user].has(room):
             raise NotJoined.of(room=room)
+
+    def _made(self, draft: Draft | Entry, time: int) -> int:
+        """How many topics their author has made on this day with it; 0: it makes none."""
+        rooms = places(draft.user, draft.text) if draft.kind == "post" else (draft.room,)
+        if draft.kind not in ("post", "join"):
+            return 0
+        new = sum(is_topic(room) and room not in self._rooms for room in rooms)
+        day, made = self._makers.get(draft.user, (0, 0))
+        return new and new + (made if day == time // DAY_MS else 0)
 
     def _take(self, entry: Entry) -> None:
         self.entries.append(entry)
+        if made := self._made(entry, entry.time):
+            self._makers[entry.user] = entry.time // DAY_MS, made
         self._keys[entry.user, entry.key] = entry
         if entry.kind == "register":
             self._memberships[entry.user] = Memberships()

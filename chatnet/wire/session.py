@@ -18,6 +18,8 @@ from chatnet.errors import (
     NotJoined,
     OwnRoom,
     Poison,
+    TooManyRooms,
+    TooManyTopics,
     TryLater,
     WrongSecret,
     WrongVersion,
@@ -51,7 +53,9 @@ class Join(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text())]
     response = [(b"seq", Number()), (b"room", Text())]
-    errors = declared(BadRoom, NoSuchRoom, AlreadyJoined, OwnRoom, KeyReused, Poison)
+    errors = declared(
+        BadRoom, NoSuchRoom, AlreadyJoined, OwnRoom, TooManyRooms, TooManyTopics, KeyReused, Poison
+    )
 
 
 class Leave(Command):
@@ -81,7 +85,7 @@ class Post(Command):
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"text", Text())]
     response = [(b"seq", Number())]
-    errors = declared(BadText, KeyReused, NoSuchUser, Poison)
+    errors = declared(BadText, TooManyTopics, KeyReused, NoSuchUser, Poison)
 
 
 class Chat(Command):

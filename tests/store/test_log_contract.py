@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,8 @@ from chatnet.errors import (
     OwnRoom,
     Refusal,
     SecretChanged,
+    TooManyRooms,
+    TooManyTopics,
 )
 from chatnet.link import Link, Locator
 from chatnet.master.log_server import Broadcast, LogServer
@@ -53,10 +55,10 @@ class Model:
         """The seq, or the refusal's code and sentence."""
         if draft.kind == "post" and not draft.text:
             return said(BadText.of(why="A post has at least one character."))
-        moves = draft.kind in ("join", "leave")
-        if moves and (draft.user, draft.key) in self._refused:
+        kept = draft.kind in ("join", "leave") or (draft.kind == "post" and "#" in draft.text)
+        if kept and (draft.user, draft.key) in self._refused:
             before, refusal = self._refused[draft.user, draft.key]
-            same = (before.kind, before.room) == (draft.kind, draft.room)
+            same = (before.kind, before.room, before.text) == (draft.kind, draft.room, draft.text)
             return said(refusal if same else KeyReused.of())
         for entry in self.entries:
             if (entry.user, entry.key) == (draft.user, draft.key):
@@ -64,7 +66,7 @@ class Model:
                 return entry.seq if same else said(KeyReused.of())
         now = self._refusal(draft)
         if now is not None:
-            if moves and not isinstance(now, SecretChanged):
+            if kept and not isinstance(now, SecretChanged):
                 self._refused[draft.user, draft.key] = (draft, now)
             return said(now)
         seq = len(self.entries) + 1
@@ -234,6 +236,16 @@ def registered(subject: Subject, *users: str) -> None:
     assert all(isinstance(outcome, int) for outcome in subject.append(*drafts))
 
 
+def made(subject: Subject, topics: Sequence[str]) -> None:
+    """By as many users as it takes: nobody makes so many on a day."""
+    for start in range(0, len(topics), 100):
+        maker = f"maker{start}"
+        registered(subject, maker)
+        twenties = range(start, min(start + 100, len(topics)), 20)
+        said = [post(maker, " ".join(topics[at : at + 20]), at) for at in twenties]
+        assert all(isinstance(outcome, int) for outcome in subject.append(*said))
+
+
 def post(user: str, text: str, number: int) -> Draft:
     return Draft("post", user, user, text, key(number))
 
@@ -370,7 +382,9 @@ def test_a_snapshot_misses_nothing_that_ends_meanwhile(new_log: Callable[[], Sub
     subject = new_log()
     registered(subject, "alice", "bob")
     topics = [f"#t{number:03}" for number in range(450)]
-    subject.append(*[Draft("join", "bob", topic, "", key(number)) for number, topic in enumerate(topics)])
+    made(subject, topics)
+    joins = [Draft("join", "bob", topic, "", key(number)) for number, topic in enumerate(topics)]
+    joined = subject.append(*joins)
     log, head = subject.log, subject.log.window.head
     page = subject.ask(log.snapshot("bob", 0, head))
     stays, turn = set(page.intervals), 0
@@ -381,7 +395,7 @@ def test_a_snapshot_misses_nothing_that_ends_meanwhile(new_log: Callable[[], Sub
             subject.append(Draft("join", "bob", topic, "", key(5_000 + turn)))
         page = subject.ask(log.snapshot("bob", 0, head, page.behind))
         stays |= set(page.intervals)
-    assert stays == {Interval(topic, number, None) for number, topic in enumerate(topics, 3)}
+    assert stays == {Interval(topic, seq, None) for seq, topic in zip(joined, topics, strict=True)}
 
 
 def test_a_room_without_a_post_is_a_room(new_log: Callable[[], Subject]) -> None:
@@ -438,15 +452,17 @@ def test_a_user_of_many_rooms_has_a_whole_snapshot(new_log: Callable[[], Subject
     subject = new_log()
     registered(subject, "alice", "bob")
     topics = [f"#{number}".ljust(60, "é") for number in range(1_100)]
-    subject.append(*[Draft("join", "bob", topic, "", key(number)) for number, topic in enumerate(topics)])
+    made(subject, topics)
+    joins = [Draft("join", "bob", topic, "", key(number)) for number, topic in enumerate(topics)]
+    joined = subject.append(*joins)
     subject.append(post("alice", f"{topics[0]} {topics[-1]}", 1), post("alice", "unheard", 2))
     log, head = subject.log, subject.log.window.head
     snapshot = whole_snapshot(subject, "bob", 0, head)
     assert sorted(snapshot.intervals, key=repr) == sorted(
-        [Interval(topic, number, None) for number, topic in enumerate(topics, 3)], key=repr
+        [Interval(topic, seq, None) for seq, topic in zip(joined, topics, strict=True)], key=repr
     )
     assert [entry.seq for entry in whole_feed(subject, "bob", 0, head)] == [head - 1]
-    assert [entry.seq for entry in subject.ask(log.newest("bob", head))] == [head - 1]
+    assert subject.ask(log.newest("bob", head))[-1].seq == head - 1
 
 
 def test_rooms_come_in_pages(new_log: Callable[[], Subject]) -> None:
@@ -479,6 +495,58 @@ def test_rooms_by_what_no_name_can_have(
     subject = new_log()
     registered(subject, "u", "ua", "ub")
     assert subject.ask(subject.log.rooms(prefix, after)).names == names
+
+
+def test_nobody_is_in_too_many_rooms(new_log: Callable[[], Subject]) -> None:
+    """2,000 at a time; who has left one may join another. What was refused is refused for ever."""
+    subject = new_log()
+    registered(subject, "alice")
+    topics = [f"#t{number:04}" for number in range(2_002)]
+    made(subject, topics)
+    joins = [Draft("join", "alice", topic, "", key(number)) for number, topic in enumerate(topics)]
+    *joined, one_more, again = subject.append(*joins[:2_001], joins[7])
+    assert all(isinstance(outcome, int) for outcome in [*joined, again])
+    assert again == joined[7]
+    assert one_more == said(TooManyRooms.of())
+    leave = Draft("leave", "alice", topics[0], "", key(9_000))
+    still, left, also = subject.append(joins[2_000], leave, joins[2_001])
+    assert still == one_more
+    assert also == left + 1
+    assert subject.append(joins[2_000]) == [one_more]
+    assert "2,000" in TooManyRooms.sentence
+
+
+@pytest.mark.parametrize("make", [on_sqlite, on_postgres, in_memory])
+def test_nobody_makes_too_many_topics(make: Callable[[Any], Subject], new_disk: Callable[[], Any]) -> None:
+    """A hundred on a day of the log's time, by posts and joins together; what is there anybody may use.
+
+    What was refused is refused for ever, whatever day it is when it comes again.
+    """
+    disk = new_disk()
+    subject = make(disk)
+    if make is in_memory:
+        subject = Subject(MemoryLog(clock=disk.reactor.seconds), lambda: None)
+    registered(subject, "alice", "bob")
+    for number in range(5):
+        names = " ".join(f"#{number}-{each}" for each in range(20 - (number == 4)))
+        assert subject.append(post("alice", names, number)) == [3 + number]
+    refused = said(TooManyTopics.of())
+    two, one = post("alice", "#new #newer", 10), Draft("join", "alice", "#new", "", key(11))
+    assert subject.append(two, one, two) == [refused, 8, refused]
+    more = Draft("join", "alice", "#newer", "", key(12))
+    talk = [post("alice", "#new #0-0 @bob", 13), post("bob", "#newer", 14), post("alice", "hi", 15)]
+    assert subject.append(more, *talk, post("alice", "#newest", 16)) == [refused, 9, 10, 11, refused]
+    assert subject.append(Draft("join", "alice", "#newer", "", key(17))) == [12]
+    other = post("alice", "#other", 10)
+    disk.reactor.advance(86_400)
+    assert subject.append(two, more, other, post("alice", "#newest #x", 18)) == [
+        *(refused, refused, said(KeyReused.of())),
+        13,
+    ]
+    assert subject.append(post("alice", "without topics", 10)) == [14]
+    names = subject.ask(subject.log.rooms("#new", "")).names
+    assert names == ["#new", "#newer", "#newest"]
+    assert "100" in TooManyTopics.sentence
 
 
 DRAFT = st.builds(

@@ -652,8 +652,12 @@ def test_a_snapshot_that_the_window_left_behind_is_read_again(worker: Any) -> No
 def test_who_is_gone_is_read_nothing_for(worker: Any) -> None:
     """The rooms of a user come in pages; the next is not asked for once the connection is lost."""
     alice = worker.client("alice")
-    topics = [Draft("join", "alice", f"#t{number}", "", b"t%015d" % number) for number in range(450)]
-    worker.commit(*topics)
+    for number in range(0, 460, 20):
+        maker, topics = f"maker{number}", [f"#t{each}" for each in range(number, number + 20)]
+        worker.commit(
+            Draft("register", maker, maker, "sha256:0", b"r" * 16), worker.said(maker, " ".join(topics))
+        )
+        worker.commit(*[Draft("join", "alice", topic, "", topic.encode().ljust(16)) for topic in topics])
     alice.cut()
     again, _ = _arriving(worker)
     worker.log.answer_read()
@@ -664,7 +668,7 @@ def test_who_is_gone_is_read_nothing_for(worker: Any) -> None:
     assert worker.log._reading == []
     assert not worker.router._residents
     worker.log.let_go()
-    assert len(worker.client("alice").ask(wire.List, prefix="#", after="")["joined"]) == 450
+    assert len(worker.client("alice").ask(wire.List, prefix="#", after="")["joined"]) == 460
 
 
 @pytest.mark.parametrize("cursor", [None, 1])
