@@ -19,7 +19,7 @@ from chatnet.testing.conversation import Conversation
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.felt import Wait
 from chatnet.testing.processes import Cluster, NotInTime, wait_until
-from chatnet.testing.vitals import Logs, Vitals, Waiting
+from chatnet.testing.vitals import LOOK_SECONDS, Logs, Vitals, Waiting
 
 POST_SECONDS, LOGIN_SECONDS = 0.05, 0.5
 """So long a post may take until it is acknowledged, and until each reader has it; and a login."""
@@ -183,7 +183,8 @@ class Beside:
 
     def _own(self, wait: Wait) -> float:
         machine = self._waiting.between(wait.since, wait.since + wait.seconds)
-        return max(0.0, wait.seconds - machine)
+        # When a wait was is only known to within two looks: it may have been beside what it explains.
+        return max(0.0, wait.seconds - machine - min(machine, 2 * LOOK_SECONDS))
 
     # ---- what became of processes ----
 
