@@ -21,8 +21,11 @@ MAX_PLACES = 20
 """Where a post is heard at most, beside its author's room."""
 MAX_CREDENTIAL = 1_000
 
-_KINDS = get_args(Kind)
+_KINDS = frozenset(get_args(Kind))
 
+# What may be many marks in a row, and the letters that are not seen, which can stand between them.
+_FILLERS = "\u115f\u1160\u3164\uffa0"
+_PERHAPS_ODD = re.compile(rf"[^\w\s\x00-\u02ff]{{{MAX_MARKS + 1}}}|[{_FILLERS}]")
 # Control characters but tab and line feed, halves of surrogate pairs (they have no encoding), and what breaks
 # lines beside the line feed.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -30,8 +33,10 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff
 
 def check_text(text: str) -> str:
     """``text`` as it is, or raise :class:`BadText`; the sentence says why."""
-    if why := _wrong_length(text) or _wrong_letters(text) or _wrong_places(text):
+    if not _is_plain(text) and (why := _wrong_length(text) or _wrong_letters(text)):
         raise BadText.of(why=why)
+    if text.count("#") + text.count("@") > MAX_PLACES and len(named(text)) > MAX_PLACES:
+        raise BadText.of(why=f"A post names at most {MAX_PLACES} topics and users.")
     return text
 
 
@@ -70,6 +75,15 @@ def _check_draft(draft: Draft) -> None:
         raise ValueError("That is no credential")
 
 
+def _is_plain(text: str) -> bool:
+    """Is this, as almost all, one line that begins with what is seen? Both ends look at each post."""
+    if not 0 < len(text) <= MAX_TEXT or not text.isprintable() or not text[0].isalnum():
+        return False
+    return text.isascii() or (
+        text[0] not in _FILLERS and (len(text) <= MAX_MARKS + 1 or not _PERHAPS_ODD.search(text))
+    )
+
+
 def _wrong_length(text: str) -> str:
     if not text:
         return "A post has at least one character."
@@ -88,12 +102,6 @@ def _wrong_letters(text: str) -> str:
         return "There is nothing to be seen in this post."
     if not seen.isascii() and too_many_marks(seen):
         return f"A post has at most {MAX_MARKS} marks in a row."
-    return ""
-
-
-def _wrong_places(text: str) -> str:
-    if len(named(text)) > MAX_PLACES:
-        return f"A post names at most {MAX_PLACES} topics and users."
     return ""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from unicodedata import category, normalize
 
 from chatnet.errors import BadName, BadRoom
@@ -57,6 +58,11 @@ def too_many_marks(text: str) -> bool:
 
 def is_name(word: str) -> bool:
     """Is this a user's name in its one spelling?"""
+    return len(word) <= MAX_NAME and _is_name(word)
+
+
+@lru_cache(maxsize=10_000)
+def _is_name(word: str) -> bool:
     return _NAME.fullmatch(word) is not None and word not in RESERVED
 
 

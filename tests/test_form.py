@@ -137,3 +137,21 @@ def test_what_is_in_form_is_not_refused() -> None:
         Draft("post", "alice", "alice", "hi\nthere", KEY),
     ):
         assert refusal_of_form(draft) is None
+
+
+SEEN_AND_NOT = "ab#@ \n\t\u0301\u0316\u200d\u3164\u115f\ufe0f\u2800é😀\x00\u2028\ud800\u00a0"
+
+
+@given(st.text(st.sampled_from(SEEN_AND_NOT), max_size=60) | st.text(max_size=60))
+def test_the_short_way_passes_only_what_the_long_one_does(text: str) -> None:
+    """Most texts are looked at but shortly; a character more at the end has the whole look at it."""
+    for ending in ("", "\u0316\u3164" * 31):
+        assert passes(text + ending) == passes("\t" + text + ending)
+
+
+def passes(text: str) -> bool:
+    try:
+        check_text(text)
+    except BadText:
+        return False
+    return True
