@@ -9,6 +9,7 @@ patroni     two real PostgreSQL nodes that fail over, and the end of their leade
 hosts       a whole cluster on such hosts, around one PostgreSQL
 commanding  who commanded when, by the masters' logs and by the lease
 talkers     a process of recorded users, on the real reactor
+rules       who hears what, said a second time, for the checker
 conversation  that process, as a test starts it and hears from it
 felt        what users felt of a fault
 vitals      what processes use, how long they wait for a processor, what they log

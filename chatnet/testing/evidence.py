@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from chatnet.entries import Entry, Memberships, places, visible
-from chatnet.names import is_topic
+from chatnet.entries import Entry, Memberships
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -22,6 +21,7 @@ from chatnet.testing.history import (
     Stopped,
     Took,
 )
+from chatnet.testing.rules import heard_at
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Evidence:
     @cached_property
     def heard_at(self) -> dict[int, tuple[str, ...]]:
         """The places of each post, by its seq."""
-        return {post.seq: places(post.user, post.text) for post in self.posts}
+        return {post.seq: heard_at(post.user, post.text) for post in self.posts}
 
     @cached_property
     def memberships(self) -> dict[str, Memberships]:
@@ -169,9 +169,17 @@ class Evidence:
     def visible(self) -> dict[str, list[Entry]]:
         """The posts that each user may see."""
         return {
-            user: [post for post in self.posts if visible(post, user, stays)]
+            user: [post for post in self.posts if self._is_for(post, user, stays)]
             for user, stays in self.memberships.items()
         }
+
+    def _is_for(self, post: Entry, user: str, stays: Memberships) -> bool:
+        return any(
+            place == user
+            or stays.covers(place, post.seq)
+            or (place == f"@{user}" and self.rooms.get(user, post.seq) < post.seq)
+            for place in self.heard_at[post.seq]
+        )
 
     @cached_property
     def rooms(self) -> dict[str, int]:
@@ -184,7 +192,7 @@ class Evidence:
             elif entry.kind == "join":
                 rooms = (entry.room,)
             elif entry.kind == "post":
-                rooms = filter(is_topic, places(entry.user, entry.text))
+                rooms = (place for place in self.heard_at[entry.seq] if place.startswith("#"))
             for room in rooms:
                 since.setdefault(room, entry.seq)
         return since

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from twisted.application.service import Service
 from twisted.logger import Logger
@@ -14,6 +15,7 @@ from chatnet.addresses import Address, parse_masters
 from chatnet.form import MAX_TEXT
 from chatnet.testing import history
 from chatnet.testing.history import Event
+from chatnet.testing.rules import HIDDEN
 from chatnet.testing.user import Recorder, User
 from chatnet.world import World
 
@@ -22,12 +24,12 @@ NAMES = (
     "mallory", "niaj", "olivia", "peggy", "quinn", "rupert", "sybil", "trent", "ursula", "victor",
     "walter", "xena", "yves", "zoe",
 )  # fmt: skip
-TOPICS = ("#python", "#chess", "#größe", "#go", "#films")
+TOPICS = ("#python", "#chess", "#größe", "#go", "#हिन्दी", "#می\u200cخواهم", "#i\u0307stanbul", "#ΟΔΟΣ")
 WORDS = ("well", "never", "heard", "of", "that", "the", "same", "again", "why", "not", "tea", "rain", "on")
 SECOND = "+"
 """Ends the name of a user's second device."""
 ARRIVAL_SECONDS = 2.0
-"""All users start their clients within so many seconds."""
+"""Users start their clients within so many seconds, but for some who come in the midst of it all."""
 BURST = 12
 """How many posts come at once, at most, when somebody talks fast."""
 PASTE = 40
@@ -69,6 +71,8 @@ class Habits:
     mention: float
     topic: float
     long_text: float
+    odd_text: float
+    late: float
 
     @classmethod
     def drawn(cls, chance: random.Random) -> Habits:
@@ -92,6 +96,8 @@ class Habits:
             mention=often(0.6),
             topic=often(0.6),
             long_text=often(0.9),
+            odd_text=often(0.2),
+            late=often(0.5),
         )
 
 
@@ -120,8 +126,12 @@ def plan(
     """
     habits = Habits.drawn(chance)
     steps: list[Step] = []
+    arrivals: dict[str, float] = {}
     for device in devices:
         arrives = start + chance.uniform(0, ARRIVAL_SECONDS)
+        if chance.random() < habits.late:
+            arrives += chance.uniform(0, 0.7 * seconds)
+        arrivals[device] = arrives
         steps.append(Step(arrives, device, "arrive"))
         steps += (
             Step(arrives, device, "join", (_room(chance, devices),)) for _ in range(chance.randrange(5))
@@ -137,8 +147,8 @@ def plan(
         texts = [_text(chance, devices, habits, pastes) for _ in range(count)]
         steps += (Step(at, device, "post", (text,)) for text in texts)
         steps += _besides(chance, devices, habits, device, start + ARRIVAL_SECONDS, seconds)
-    steps.sort(key=lambda step: step.time)
-    return steps
+    present = [step._replace(time=max(step.time, arrivals[step.device])) for step in steps]
+    return sorted(present, key=lambda step: step.time)
 
 
 def _besides(
@@ -169,7 +179,15 @@ def _absence(chance: random.Random) -> float:
 
 
 def _room(chance: random.Random, devices: Sequence[str]) -> str:
-    return owner(chance.choice(devices)) if chance.random() < 0.7 else chance.choice(TOPICS)
+    return owner(chance.choice(devices)) if chance.random() < 0.7 else spelled(chance, chance.choice(TOPICS))
+
+
+def spelled(chance: random.Random, topic: str) -> str:
+    """It, as somebody may type it who means the same."""
+    at = chance.randrange(2, len(topic) + 1)
+    hidden = topic[:at] + chance.choice(HIDDEN) + topic[at:]
+    forms = (topic, topic.upper(), normalize("NFD", topic), normalize("NFC", topic), hidden)
+    return chance.choice(forms)
 
 
 def _text(chance: random.Random, devices: Sequence[str], habits: Habits, pasted: bool) -> str:
@@ -177,10 +195,23 @@ def _text(chance: random.Random, devices: Sequence[str], habits: Habits, pasted:
     if chance.random() < habits.mention:
         words.append(f"@{owner(chance.choice(devices))}")
     if chance.random() < habits.topic:
-        words.append(chance.choice(TOPICS))
+        words.append(spelled(chance, chance.choice(TOPICS)))
+    if chance.random() < habits.odd_text:
+        words.append(chance.choice(_odd_texts(devices)))
     if pasted or chance.random() < habits.long_text:
         words.append(chance.choice("hä!") * chance.randrange(MAX_TEXT // 2, MAX_TEXT - 200))
-    return " ".join(words)
+    return chance.choice((" ", " ", "\n")).join(words)
+
+
+def _odd_texts(devices: Sequence[str]) -> tuple[str, ...]:
+    """What is at the bounds of what a text may be, and beyond: alone they are texts of their own."""
+    mentions = [f"@{owner(device)}" for device in devices]
+    many = [f"#t{number}" for number in range(19)]
+    return (
+        *("x" * (MAX_TEXT - 200), "x" * (MAX_TEXT + 1), "\n" * 30, "\n" * 41, "\r\n"),
+        *("x" + "\u0301" * 30, "x" + "\u0301" * 31, HIDDEN),
+        *(" ".join([*mentions[:1], *many]), " ".join([*many, *many, "#t20", "#t21"])),
+    )
 
 
 class Person:

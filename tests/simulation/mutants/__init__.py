@@ -27,6 +27,8 @@ MUTANTS: tuple[Mutant, ...] = (
     log.resume_by_todays_memberships,
     log.a_new_secret_ends_nobody,
     delivery.resume_from_cursor_plus_one,
+    delivery.texts_are_not_folded_as_commands_are,
+    delivery.mentions_from_before_the_name_was_registered,
     delivery.fetch_before_follow,
     delivery.double_delivery_at_the_handover,
     delivery.drop_on_lag,

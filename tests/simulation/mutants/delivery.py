@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+from chatnet import entries
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.entries import Entry, Memberships
 from chatnet.master.log_server import LogServer
+from chatnet.names import is_name
+from chatnet.store import sqlite_reads
 from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
 from chatnet.store.window import Window
 from chatnet.worker import session
@@ -12,6 +17,27 @@ from chatnet.worker.listening import Listening
 from chatnet.worker.router import Resident, Router
 from chatnet.worker.session import Session
 from mutants.planting import Put
+
+
+def texts_are_not_folded_as_commands_are(put: Put) -> None:
+    """A command composes what it is given, and drops what cannot be seen, and a text does not."""
+    word = re.compile(r"(?<![\w@#&/])([@#])([\w-]+)")
+
+    def named(text: str) -> tuple[str, ...]:
+        found = (mark + name.lower() for mark, name in word.findall(text))
+        return tuple(dict.fromkeys(each for each in found if each[0] == "#" or is_name(each[1:])))
+
+    put(entries, "named", named)
+
+
+def mentions_from_before_the_name_was_registered(put: Put) -> None:
+    """Who registers a name is given what was said to it before."""
+
+    def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
+        return place in (user, "@" + user) or memberships.covers(place, seq)
+
+    put(entries, "listens", listens)
+    put(sqlite_reads, "_registered", lambda connection, user: 0)
 
 
 def resume_from_cursor_plus_one(put: Put) -> None:

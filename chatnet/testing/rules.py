@@ -1,0 +1,41 @@
+"""Who hears what, said a second time: on purpose without the code that it is held against. Pure.
+
+As far as the texts of simulated users go: :mod:`chatnet.testing.simulation.workload` draws them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+from unicodedata import category, normalize
+
+HIDDEN = "\u200b\u200c\u200d\u2060\u3164\ufe0f\ufeff"
+"""What those texts have that cannot be seen."""
+_NOT_BEFORE = "@#&/_"
+
+
+def one_spelling(word: str) -> str:
+    """As it is known, however it was typed."""
+    seen = normalize("NFD", "".join(letter for letter in word if letter not in HIDDEN))
+    return normalize("NFC", seen.casefold()).replace("i\u0307", "i")
+
+
+def heard_at(user: str, text: str) -> tuple[str, ...]:
+    """The places of a post: its author's room, then what its text names."""
+    return (user, *dict.fromkeys(_named(one_spelling(text))))
+
+
+def _named(text: str) -> Iterator[str]:
+    for at, mark in enumerate(text):
+        before = text[at - 1] if at else " "
+        if mark not in "#@" or before in _NOT_BEFORE or (before != "-" and _is_of_word(before)):
+            continue
+        word = "".join(takewhile(_is_of_word, text[at + 1 :]))
+        if not word or word[0] in "_-" or category(word[0])[0] == "M":
+            continue
+        if len(word) <= 64 if mark == "#" else (len(word) <= 32 and word.isascii()):
+            yield mark + word
+
+
+def _is_of_word(letter: str) -> bool:
+    return letter in "_-" or category(letter)[0] in "LM" or category(letter) == "Nd"
