@@ -56,6 +56,22 @@ def test_the_page_of_a_chat_that_was_replaced_is_not_read(worker: Any) -> None:
     assert reads == 1 + 10
 
 
+def test_catching_up_takes_its_turn_and_is_not_begun_for_nothing(worker: Any) -> None:
+    """It waits for another read of the session; when that is done, nobody chats any more."""
+    talk(worker, "bob", 100)
+    alice = worker.client("alice")
+    worker.log.reads_held = True
+    alice.begin(wire.Chat, **beginning(worker))
+    alice.begin(wire.List, prefix="", after="")
+    worker.log.answer_read()  # the cursor is looked at: it begins to catch up, behind List
+    worker.settle()
+    assert len(worker.log._reading) == 1
+    alice.begin(wire.Unchat)
+    worker.log.answer_read()
+    worker.settle()
+    assert not worker.log._reading
+
+
 def test_the_reads_of_a_worker_are_bounded_and_users_take_turns(worker: Any) -> None:
     """Who has many sessions that read delays another user by one read."""
     talk(worker, "bob", 100)

@@ -1,0 +1,151 @@
+"""Reads of a long log, as many as can be asked for: who logs in and who posts does not wait for them."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+from twisted.protocols.amp import AmpBox
+
+from chatnet.credentials import random_credential
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, Entry
+from chatnet.store.postgres_database import PostgresDatabases
+from chatnet.store.sqlite_schema import migrate, set_up_writer, take_epoch
+from chatnet.store.sqlite_store import SqliteStore
+from chatnet.testing.beside import Beside
+from chatnet.testing.chaos import final_log
+from chatnet.testing.postgres import whole_log
+from chatnet.testing.processes import Cluster
+
+LOG_ID = "ab" * 16
+POSTS, BATCH = 100_000, 1_000
+ATTACK_SECONDS = 5.0
+SECRET = b"s" * 32
+BACK = 1_800
+"""So far back does a chat begin: a worker's window has it, so that no cursor has to be looked up; but it is more
+than a session is handed from there, so that a page is read."""
+CURSOR = Cursor.at(
+    LOG_ID, Entry(POSTS + 3 - BACK, 0, "post", "talker", "", "", b"%016d" % (POSTS - BACK - 1))
+)
+CHAT = {"_command": b"Chat", "cursor": b"%d" % CURSOR.seq, "check": CURSOR.check}
+
+
+def said() -> Iterator[list[Draft]]:
+    """Somebody talks much, and mallory follows them."""
+    credential = random_credential(SECRET)
+    yield [
+        Draft("register", "mallory", "mallory", credential, b"1" * 16),
+        Draft("register", "talker", "talker", credential, b"1" * 16),
+        Draft("join", "mallory", "talker", "", b"2" * 16),
+    ]
+    for first in range(0, POSTS, BATCH):
+        yield [
+            Draft("post", "talker", "talker", f"word {number} " * 5, b"%016d" % number)
+            for number in range(first, first + BATCH)
+        ]
+
+
+def fill_directory(data: Path) -> None:
+    data.mkdir(mode=0o700, parents=True)
+    path = data / "log.sqlite"
+    path.touch(0o600)
+    connection = apsw.Connection(str(path))
+    set_up_writer(connection)
+    migrate(connection, LOG_ID)
+    store = SqliteStore(connection, take_epoch(connection)[1])
+    for drafts in said():
+        store.commit(drafts, int(time.time() * 1000))
+    store.close()
+
+
+def fill_database(url: str) -> None:
+    database = PostgresDatabases().connect(url)
+    database.open(LOG_ID)
+    for drafts in said():
+        database.append(drafts, int(time.time() * 1000))
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def beside(request: pytest.FixtureRequest, place: Path) -> Iterator[Beside]:
+    """Honest users of a cluster whose log is long."""
+    url = request.getfixturevalue("server").fresh() if request.param == "postgresql" else ""
+    cluster = Cluster(place, environ={"CHATNET_STORE": url} if url else {})
+    if url:
+        fill_database(url)
+    else:
+        fill_directory(cluster.data)
+
+    def read_log() -> list[Entry]:
+        return whole_log(url) if url else final_log(cluster.data / "log.sqlite", place / "copy")
+
+    users = Beside(cluster, read_log)
+    try:
+        users.start()
+        yield users
+        users.close()
+    finally:
+        cluster.close()
+
+
+class Mallory:
+    """One connection of an attacker, who looks at nothing but answers."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+
+    def ask(self, **command: bytes) -> bytes:
+        """What came until the answer was there."""
+        box = AmpBox(_ask=b"1", **command)
+        self.socket.sendall(box.serialize())
+        came = b""
+        while b"_answer" not in came:
+            came = came[-10:] + self.socket.recv(1 << 20)
+            assert b"_error" not in came, came
+        return came
+
+    def log_in(self) -> bytes:
+        """The ticket."""
+        came = self.ask(_command=b"Login", version=b"1", name=b"mallory", secret=SECRET, new=b"0")
+        assert b"_answer" in came, came
+        size = came.index(b"ticket") + len(b"ticket")
+        return came[size + 2 : size + 2 + int.from_bytes(came[size : size + 2], "big")]
+
+    def read_all(self) -> None:
+        """Begin to read the whole log."""
+        self.ask(**CHAT)
+
+
+def test_reading_the_log_again_and_again_keeps_nobody_waiting(beside: Beside) -> None:
+    """One session that begins anew as soon as it is answered, with a page on its way each time."""
+    mallory = Mallory(beside.workers()[0])
+    mallory.log_in()
+    with beside.attacked("Chat again and again"):
+        end, times = time.monotonic() + ATTACK_SECONDS, 0
+        while time.monotonic() < end:
+            mallory.read_all()
+            times += 1
+    mallory.socket.close()
+    assert times > 20
+
+
+def test_coming_reading_and_leaving_again_and_again_keeps_nobody_waiting(beside: Beside) -> None:
+    """What is read for who has gone already is no more than was under way."""
+    port = beside.workers()[0]
+    first = Mallory(port)
+    ticket = first.log_in()
+    first.socket.close()
+    with beside.attacked("come, Chat and leave"):
+        end, times = time.monotonic() + ATTACK_SECONDS, 0
+        while time.monotonic() < end:
+            mallory = Mallory(port)
+            mallory.ask(_command=b"Resume", version=b"1", ticket=ticket)
+            mallory.read_all()
+            mallory.socket.close()
+            times += 1
+    assert times > 20
