@@ -31,7 +31,7 @@ from chatnet.client.finding import DIAL_SECONDS, Finder
 from chatnet.client.identities import QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
 from chatnet.client.login import keep, keep_ticket, log_in
-from chatnet.client.race import Unreachable
+from chatnet.client.race import NotYet, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry
@@ -226,7 +226,8 @@ class Connection:
         self._listener = listener
         self._password = password
         self._came_up_before = self._seems_up = False
-        self._trouble = "no answer in time"
+        self._trouble, self._is_there = "no answer in time", False
+        self._said_not_ready = False
         self._first = self._clock.callLater(FIRST_SECONDS, self._found_nobody)
         self._pulse.start()
         self._running = Deferred.fromCoroutine(self._run()).addErrback(self._failed)
@@ -382,6 +383,7 @@ class Connection:
     def _note(self, error: Exception) -> None:
         """An attempt failed; another follows."""
         before, self._trouble = self._trouble, str(error) or "the connection was closed"
+        self._is_there = isinstance(error, NotYet)
         if self._trouble != before:
             self.log.info("Not connected ({why}); trying again", why=self._trouble)
         if isinstance(error, TryLater) and self._no_deadline():
@@ -390,6 +392,12 @@ class Connection:
     # ---- its end ----
 
     def _found_nobody(self) -> None:
+        if self._is_there:
+            self._first = self._clock.callLater(FIRST_SECONDS, self._found_nobody)
+            if not self._said_not_ready:
+                self._said_not_ready = True
+                self._listener.told(f"The cluster is not ready yet ({self._trouble}); waiting for it.")
+            return
         self._end(
             f"No cluster was found at {self._finder} ({self._trouble}): start one with “twistd chat-master”, "
             "or name its master with --master HOST[:PORT]."

@@ -21,7 +21,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.client.race import Race, Unreachable
+from chatnet.client.race import NotYet, Race, Unreachable
 from chatnet.client.states import Found
 from chatnet.dialer import Unregistered
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
@@ -138,7 +138,7 @@ class Finder:
             if answer.primary is None:
                 break
             asked = answer.primary
-        raise Unreachable("it knows of no primary at the moment")
+        raise NotYet("it knows of no primary at the moment")
 
     async def _ask(self, master: Address) -> _Answer:
         link = await self.dial(master, Unregistered(), None)
@@ -147,7 +147,7 @@ class Finder:
         except ConnectionClosed as error:
             raise Unreachable("it closed the connection; is it a master?") from error
         except NoWorkers as error:
-            raise Unreachable("no worker is up at the moment") from error
+            raise NotYet("no worker is up at the moment") from error
         except WrongVersion:
             raise
         except (ChatnetError, ValueError) as error:

@@ -92,9 +92,12 @@ async def _by_secret(link: Link, identity: Identity, secret: bytes) -> str:
         )
     except (TryLater, InternalFailure, TooSlow, Unreadable):
         raise  # it says nothing of the secret
-    except ChatnetError:
+    except ChatnetError as error:
         if is_random:
             identity.refused()
+        elif isinstance(error, WrongSecret):
+            # The cluster's own sentence is for who has none, and tells them how to set one.
+            raise WrongSecret(f"That is not the password of {identity.name}: try again.") from error
         raise
     name = _name(answer, identity)
     keep_ticket(identity, answer["ticket"], forget_secret=not is_random)

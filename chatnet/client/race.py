@@ -21,6 +21,10 @@ class Unreachable(Exception):
     """An attempt failed; its text says why, as the end of a sentence without the full stop."""
 
 
+class NotYet(Unreachable):
+    """Likewise; but a master answered, and will have a worker for us before long."""
+
+
 class Race:
     """Asks ``masters`` by ``ask``, until one answers; who did is moved to their front."""
 
@@ -33,13 +37,14 @@ class Race:
         self._clock = clock
         self._asking: list[Deferred[None]] = []
         self._why: list[str] = []
+        self._failure: type[Unreachable] = Unreachable
         self._next: IDelayedCall | None = None
         self._over: Deferred[Found] = Deferred()
 
     async def run(self) -> Found:
         """The first answer.
 
-        :raises Unreachable: there is none.
+        :raises Unreachable: there is none; :class:`NotYet` if a master answered.
         :raises WrongVersion: one of them speaks another version.
         """
         self._ask_next()
@@ -52,7 +57,7 @@ class Race:
                 asking.cancel()
 
     def _ask_next(self) -> None:
-        """Nobody is left, and all have failed: it is over."""
+        """Ask the next master; fail once all have."""
         self._wait_no_more()
         if self._left:
             self._next = self._clock.callLater(HEAD_START_SECONDS, self._ask_next)
@@ -60,13 +65,15 @@ class Race:
             self._asking.append(asking)
             asking.addErrback(self._failed)
         elif len(self._why) == len(self._masters) and not self._over.called:
-            self._over.errback(Unreachable("; ".join(self._why)))
+            self._over.errback(self._failure("; ".join(self._why)))
 
     async def _try(self, master: Address) -> None:
         try:
             answer = await self._ask(master)
         except Unreachable as error:
             self._why.append(f"{master}: {error}")
+            if isinstance(error, NotYet):
+                self._failure = NotYet
             self._ask_next()
             return
         if not self._over.called:

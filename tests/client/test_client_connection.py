@@ -38,14 +38,32 @@ def test_nobody_there_is_said_after_ten_seconds(network: Network, new_person: Ca
     assert {port for _, port in network.attempts} == {1, 2}
 
 
-def test_a_master_without_workers_counts_as_nobody(
+def test_a_master_without_workers_is_waited_for(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """The sentence says that it is the workers that are missing."""
+    """It is said once that the workers are missing; when one comes, all goes on as ever."""
+    cluster.master(MASTER)
+    person = new_person().start()
+    network.pass_time(25)
+    [said] = person.seen()
+    assert said.startswith("The cluster is not ready yet (")
+    assert said.endswith("no worker is up at the moment); waiting for it.")
+    assert not person.has_left()
+    cluster.master(MASTER, worker=f"w:{WORKER}")
+    network.pass_time(2.5)
+    assert person.seen() == ["Logged in as alice."]
+
+
+def test_a_master_that_is_gone_again_is_not_waited_for(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """Nobody is there then, and that is said as ever."""
     cluster.master(MASTER)
     person = new_person().start()
     network.pass_time(10.1)
-    assert "no worker is up at the moment" in person.stdio.said[0]
+    del network.listeners[MASTER]
+    network.pass_time(10.1)
+    assert person.stdio.said[0].startswith("No cluster was found")
 
 
 def test_retries_have_jitter_and_a_bound(network: Network, new_person: Callable[..., Person]) -> None:

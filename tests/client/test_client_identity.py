@@ -141,6 +141,14 @@ def test_another_device_logs_in_by_password(
     assert kept(tmp_path) == Credentials(None, ticket, ("m:64480",), accepted=True)
 
 
+def test_a_wrong_password_is_called_so(cluster: FakeCluster, new_person: Callable[..., Person]) -> None:
+    """Whoever gives one has set it: the sentence is not for those who have none."""
+    cluster.secrets["alice"] = b"correct horse"
+    person = new_person(password=True, tty_password="wrong horse").start()
+    assert person.stdio.said == ["That is not the password of alice: try again."]
+    assert person.exit_status() == 1
+
+
 def test_a_password_does_not_register_a_name(
     cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
