@@ -27,7 +27,7 @@ POSTS, BATCH = 100_000, 1_000
 ATTACK_SECONDS = 5.0
 SECRET = b"s" * 32
 BACK = 1_800
-"""So far back does a chat begin: a worker's window has it, so that no cursor has to be looked up; but it is more
+"""So far back does a chat begin: a worker's window has it, so that no cursor is looked up; but it is more
 than a session is handed from there, so that a page is read."""
 CURSOR = Cursor.at(
     LOG_ID, Entry(POSTS + 3 - BACK, 0, "post", "talker", "", "", b"%016d" % (POSTS - BACK - 1))
