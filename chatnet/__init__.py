@@ -16,7 +16,7 @@ intake      what came on a connection and waits to be obeyed, in order and withi
 visitors    strangers and users of one port: how many there may be, and their work in a turn
 pulse       pings links, and notices those that fall silent
 gate        the proof of the token by which a link between processes begins
-dialer      who dials such a link: what it understands until it is registered, and then whose orders
+dialer      who dials such a link: what it understands until it is registered, and then; why it found nobody
 outbox      what is to be sent on a connection, flushed once per reactor turn
 lanes       work of which only so much is done at a time, in turn
 store/      the log and the lease; the window and the reader

@@ -41,7 +41,7 @@ class Address(NamedTuple):
         else:
             host, colon, after = text.partition(":")
             port = after if colon else None
-        if not host or any(letter.isspace() or letter in ",/" for letter in host):
+        if not host or any(letter.isspace() or letter in ",/" for letter in host) or not _is_name(host):
             raise ValueError(f"“{text}” is not an address: write HOST:PORT.")
         if port is None:
             if default_port is None:
@@ -91,6 +91,15 @@ def network(host: str) -> str:
     if isinstance(literal, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((literal, 64), strict=False))
     return host if literal is None else str(literal)
+
+
+def _is_name(host: str) -> bool:
+    """Can it be looked up at all? Twisted's resolver never answers if it cannot."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return "\0" not in host
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -57,7 +57,22 @@ def test_what_may_be_two_places_is_two(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", ":80", "a:b", "a:65536", "a:-1", "[::1", "[::1]80", "a b:1", "a:1,b:2", "a:²"]
+    "text",
+    [
+        "",
+        ":80",
+        "a:b",
+        "a:65536",
+        "a:-1",
+        "[::1",
+        "[::1]80",
+        "a b:1",
+        "a:1,b:2",
+        "a:²",
+        "a..b:1",
+        f"{'x' * 64}.org:1",
+        "a\0:1",
+    ],
 )
 def test_bad_addresses_get_a_sentence(text: str) -> None:
     """What is no address is refused in a sentence."""

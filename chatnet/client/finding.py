@@ -10,12 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import (
-    ConnectError,
-    ConnectionClosed,
-    ConnectionRefusedError,
-    DNSLookupError,
-)
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -23,7 +18,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.client.race import NotYet, Race, Unreachable
 from chatnet.client.states import Found
-from chatnet.dialer import Unregistered
+from chatnet.dialer import CANNOT_CONNECT, Unregistered, why_not
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
@@ -107,8 +102,8 @@ class Finder:
         connecting = _cancelling(self._endpoint(*address).connect(factory))
         try:
             link = await connecting.addTimeout(DIAL_SECONDS, self._reactor, _timed_out)
-        except (ConnectError, OSError, TimeoutError, ValueError) as error:
-            raise Unreachable(_short(error)) from error
+        except (*CANNOT_CONNECT, TimeoutError, ValueError) as error:
+            raise Unreachable(why_not(error)) from error
         if pulse is not None:
             notice_death(cast(Link, link).transport)
         return cast(Link, link)
@@ -201,14 +196,3 @@ def _cancelling(connecting: Deferred[T]) -> Deferred[T]:
 
 def _timed_out(result: object, seconds: float) -> Failure:
     return Failure(TimeoutError())
-
-
-def _short(error: Exception) -> str:
-    match error:
-        case ConnectionRefusedError():
-            return "nobody listens there"
-        case DNSLookupError():
-            return "there is no such host"
-        case TimeoutError():
-            return "no answer in time"
-    return str(error).rstrip(".") or "no answer in time"

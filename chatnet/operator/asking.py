@@ -8,13 +8,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as NotInTime
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import Factory
 from twisted.protocols.amp import RemoteAmpError
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
-from chatnet.dialer import Unregistered
+from chatnet.dialer import CANNOT_CONNECT, Unregistered, why_not
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.gate import NotPrimary, prove
 from chatnet.link import Link
@@ -35,13 +35,14 @@ async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple
     """
     named = ", ".join(str(master) for master in masters)
     places, replicas, refusal = list(masters), 0, ""
+    silent: list[str] = []
     while places:
         master = places.pop(0)
         try:
             proven = Deferred.fromCoroutine(_reach(master, token, world))
             return master, await proven.addTimeout(PATIENCE, world.reactor)
-        except (ConnectError, ConnectionClosed, NotInTime):
-            continue
+        except (ConnectionClosed, *CANNOT_CONNECT, NotInTime) as error:
+            silent.append(f"{master} ({_why(error)})")
         except NotPrimary as replica:
             replicas += 1
             if replica.primary is not None and replicas <= HOPS:
@@ -53,13 +54,15 @@ async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple
         raise CannotStart(f"There is no primary at the moment, say the replicas at {named}. Ask again.")
     if refusal:
         raise CannotStart(refusal)
-    raise CannotStart(f"No chatnet master answers at {named}. Is it running there? Name another by --master.")
+    raise CannotStart(
+        f"No chatnet master answers at {', '.join(silent)}. Is it running there? Name another by --master."
+    )
 
 
 async def connect(master: Address, world: World) -> Link:
     """A link to ``master``, not proven.
 
-    :raises ConnectError: nobody is there.
+    :raises CANNOT_CONNECT: nobody is there.
     """
     pulse = Pulse(world.reactor, world.monotonic, tick=0.25, every=1.0, patience=PATIENCE)
     factory = Factory.forProtocol(lambda: Link(Unregistered(), Outboxes(world.reactor), pulse))
@@ -70,6 +73,10 @@ async def connect(master: Address, world: World) -> Link:
     link.when_lost().addCallback(lambda _: pulse.stop())
     connected: Link = link
     return connected
+
+
+def _why(error: Exception) -> str:
+    return "it closed the connection" if isinstance(error, ConnectionClosed) else why_not(error)
 
 
 async def _reach(master: Address, token: Token, world: World) -> Link:

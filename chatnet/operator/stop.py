@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from twisted.internet.error import ConnectError
 from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
+from chatnet.dialer import CANNOT_CONNECT
 from chatnet.errors import CannotStart
 from chatnet.link import Link
 from chatnet.operator.asking import connect
@@ -34,7 +34,7 @@ async def stop(master: Address, link: Link, world: World) -> None:
 async def _somebody_is_at(master: Address, world: World) -> bool:
     try:
         link = await connect(master, world)
-    except ConnectError:
+    except CANNOT_CONNECT:
         return False
     link.abort()
     return True

@@ -9,7 +9,7 @@ from typing import Any, cast
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
-from chatnet.dialer import Unregistered
+from chatnet.dialer import CANNOT_CONNECT, Unregistered
 from chatnet.errors import ChatnetError, WrongToken, WrongVersion
 from chatnet.gate import NotPrimary, prove
 from chatnet.link import MOST_SAID, Link
@@ -135,7 +135,7 @@ class Uplink(Service):
             await self._serve(master)
             self._longest = 2 * SHORTEST_DELAY
             return self._chance.uniform(SHORTEST_DELAY, self._longest)
-        except (ConnectError, ConnectionClosed, DNSLookupError) as error:
+        except (ConnectionClosed, *CANNOT_CONNECT) as error:
             self._say(master, f"No primary at {master} ({error}); trying on")
             return self._longer()
         except TimeoutError:

@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import pytest_twisted  # type: ignore[import-untyped]
 
-from chatnet.operator.__main__ import Options, main
+from chatnet.errors import CannotStart
+from chatnet.operator.__main__ import Options, main, run
+from chatnet.world import World
 
 
 @pytest.mark.parametrize(
@@ -96,3 +99,29 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
     assert program.stdout == ""
     assert program.stderr.startswith("There is no cluster token at ")
     assert program.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["status", "--watch"], ["stop"], ["drain", "it"], ["stepdown"]]
+)
+@pytest.mark.parametrize(
+    ("master", "why"),
+    [
+        ("nohost.invalid", "nohost.invalid:64480 (there is no such host)"),
+        ("255.255.255.255:1", "255.255.255.255:1 ("),
+        ("127.0.0.1:1,nohost.invalid:2", "127.0.0.1:1 (nobody listens there), nohost.invalid:2 (there is no"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_who_cannot_be_connected_to_is_said(
+    command: list[str], master: str, why: str, tmp_path: Path
+) -> None:
+    """And why, whatever connecting failed of."""
+    (tmp_path / "token").write_text("ab" * 32)
+    (tmp_path / "token").chmod(0o600)
+    options = Options()
+    options.parseOptions([*command, "--master", master, "--token-file", str(tmp_path / "token")])
+    with pytest.raises(CannotStart) as cannot:
+        await run(command[0], options.subOptions, World.real())
+    assert str(cannot.value).startswith(f"No chatnet master answers at {why}")
+    assert "\n" not in str(cannot.value)
