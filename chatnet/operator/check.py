@@ -17,6 +17,8 @@ from chatnet.operator.derived import Derived, Row, difference
 from chatnet.operator.progress import Progress
 from chatnet.store.database import Unavailable
 from chatnet.store.postgres_connection import connect, reason
+from chatnet.store.sqlite_opening import is_decoded
+from chatnet.store.sqlite_schema import refuse_nonsense
 from chatnet.store.store_file import Found
 from chatnet.world import World
 
@@ -72,9 +74,12 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
 
 def _differences(source: Source, derived: Derived, progress: Progress) -> Iterator[str]:
     yield from source.flaws()
-    [(head,)] = source.ask("SELECT head FROM log")
-    progress.begin(0, max(1, int(str(head))))
-    while derived.head + BATCH < int(str(head)):
+    head = _head(source)
+    if head is None:
+        yield "what it says of itself, its id and its head, is not as it was written"
+        return
+    progress.begin(0, max(1, head))
+    while derived.head + BATCH < head:
         with source.moment():
             before = derived.head
             yield from _take(source, derived)
@@ -82,21 +87,30 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
             break  # there is a gap up to the end
         progress.show("read", derived.head)
     with source.moment():
-        [(head,)] = source.ask("SELECT head FROM log")
+        head = _head(source)
         while True:
             before = derived.head
             yield from _take(source, derived)
             if derived.head == before:
                 break
         if derived.head != head:
-            yield f"the log's head is {head:,}, and its newest entry {derived.head:,}"
+            yield f"the log's head is {head or 0:,}, and its newest entry {derived.head:,}"
         yield from _compare(source, derived)
+
+
+def _head(source: Source) -> int | None:
+    """None if that is no number."""
+    heads = [head for (head,) in source.ask("SELECT head FROM log")]
+    return heads[0] if len(heads) == 1 and isinstance(heads[0], int) else None
 
 
 def _take(source: Source, derived: Derived) -> Iterator[str]:
     for row in list(source.ask(_ENTRIES, derived.head, BATCH)):
-        seq, time, kind, user, room, text, key = row
-        entry = Entry(seq, time, kind, user, room, text, bytes(key))
+        entry = Entry(*row)
+        if not is_decoded(entry):
+            derived.head = entry.seq
+            yield f"seq {entry.seq:,} is not as it was written"
+            continue
         yield from derived.take(entry)
         for place in derived.heard_at(entry):
             if not list(source.ask("SELECT 1 FROM place WHERE name = %s AND seq = %s", place, entry.seq)):
@@ -142,6 +156,10 @@ def _file(path: Path, world: World) -> Source:
             yield "it was copied, or left, without its -wal file: its newest entries are missing"
         said = chain.from_iterable(connection.execute("PRAGMA integrity_check"))
         yield from (str(line) for line in said if line != "ok")
+        try:
+            refuse_nonsense(connection)
+        except apsw.CorruptError as nonsense:
+            yield str(nonsense)
 
     return Source(str(path), ask, lambda: connection, flaws, connection.close)
 

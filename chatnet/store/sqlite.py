@@ -121,7 +121,7 @@ class SqliteLog:
         except BaseException as error:
             for pool in (writer, *readers):
                 pool.stop()
-            if isinstance(error, apsw.Error):
+            if isinstance(error, (apsw.Error, UnicodeDecodeError)):
                 raise CannotStart(f"The store {path} cannot be opened: {error}. Then {RESTORE}.") from error
             if isinstance(error, OSError):
                 raise CannotStart(

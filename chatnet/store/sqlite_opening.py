@@ -129,7 +129,7 @@ def _newest(connection: apsw.Connection, path: Path) -> list[Entry]:
         newest = []
     count = min(head, PREFILL)
     dense = [entry.seq for entry in newest] == list(range(head - count + 1, head + 1))
-    if last != head or not dense or not all(map(_is_decoded, newest)):
+    if last != head or not dense or not all(map(is_decoded, newest)):
         raise CannotStart(
             f"The store {path} is damaged: it should end at {head:,}, and its newest entries are not as they "
             f"were written. Then {RESTORE}."
@@ -137,7 +137,8 @@ def _newest(connection: apsw.Connection, path: Path) -> list[Entry]:
     return newest
 
 
-def _is_decoded(entry: Entry) -> bool:
+def is_decoded(entry: Entry) -> bool:
+    """Is each value of the kind that was written? In a page that was written over there may be anything."""
     texts = (entry.kind, entry.user, entry.room, entry.text)
     return (
         isinstance(entry.time, int)

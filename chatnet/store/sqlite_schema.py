@@ -101,6 +101,8 @@ def migrate(connection: apsw.Connection, fresh_id: str) -> None:
     with connection:
         connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
         version = connection.execute("SELECT version FROM schema_version").get or 0
+        if not isinstance(version, int):
+            raise apsw.CorruptError(_NO_VERSION)
         if version > len(_STEPS):
             raise CannotStart(
                 f"The store was written by a newer chatnet (schema {version}; this one knows {len(_STEPS)}): "
@@ -112,6 +114,23 @@ def migrate(connection: apsw.Connection, fresh_id: str) -> None:
         connection.execute("INSERT INTO schema_version VALUES (?)", (len(_STEPS),))
         if connection.execute("SELECT count(*) FROM log").get == 0:
             connection.execute("INSERT INTO log (id, epoch, head) VALUES (?, 0, 0)", (fresh_id,))
+    refuse_nonsense(connection)
+
+
+_NO_VERSION = "the version of its tables is not as it was written"
+
+
+def refuse_nonsense(connection: apsw.Connection) -> None:
+    """What a store says of itself is in pages of one row, which may be written over by other pages.
+
+    :raises CorruptError: it is not as it was written.
+    """
+    versions = [row[0] for row in connection.execute("SELECT typeof(version) FROM schema_version")]
+    if versions != ["integer"]:
+        raise apsw.CorruptError(_NO_VERSION)
+    kinds = list(connection.execute("SELECT typeof(id), typeof(epoch), typeof(head) FROM log"))
+    if kinds != [("text", "integer", "integer")]:
+        raise apsw.CorruptError("its id, its epoch or its head is not as it was written")
 
 
 def take_epoch(connection: apsw.Connection) -> tuple[str, int]:

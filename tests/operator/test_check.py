@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import apsw
@@ -18,12 +21,14 @@ from chatnet.operator import check as program
 from chatnet.operator.__main__ import main
 from chatnet.operator.check import check
 from chatnet.operator.migrate import migrate
+from chatnet.store.sqlite_opening import open_store
 from chatnet.store.sqlite_schema import migrate as make_tables
 from chatnet.store.sqlite_schema import set_up_writer
 from chatnet.store.sqlite_store import SqliteStore
 from chatnet.testing.postgres import Server
 from chatnet.world import World
 
+PAGE = 4096
 WHOLE = "5,009 entries, and all that follows from them, are whole."
 
 
@@ -53,13 +58,20 @@ def drafts() -> Iterator[Draft]:
 def data(tmp_path: Path) -> Path:
     """A directory with a store that was closed in good order."""
     (tmp_path / "data").mkdir(mode=0o700)
-    connection = apsw.Connection(str(tmp_path / "data" / "log.sqlite"))
+    assert make_store(tmp_path / "data" / "log.sqlite", drafts()) == 5_009
+    return tmp_path / "data"
+
+
+def make_store(path: Path, drafts: Iterable[Draft]) -> int:
+    """Make a store with what ``drafts`` become; how many entries these are."""
+    connection = apsw.Connection(str(path))
     set_up_writer(connection)
     make_tables(connection, "the log")
     store = SqliteStore(connection, 0)
-    assert len(store.commit(list(drafts()), 1_000).entries) == 5_009
-    store.close()
-    return tmp_path / "data"
+    try:
+        return len(store.commit(list(drafts), 1_000).entries)
+    finally:
+        store.close()
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +170,45 @@ def test_broken_pages_are_found(data: Path) -> None:
         file.write(os.urandom(8192))
     with pytest.raises(CannotStart, match=r"is damaged:|cannot be read|no text"):
         check(None, data, "", World.real())
+
+
+def overwritten(store: bytes) -> Iterator[bytes]:
+    """A store with each of its pages written over in turn: by nothing, by noise, by each other page."""
+    pages = [store[start : start + PAGE] for start in range(0, len(store), PAGE)]
+    for number, page in enumerate(pages):
+        for other in (bytes(PAGE), b"\xff" * PAGE, page[::-1], Random(number).randbytes(PAGE), *pages):
+            if other != page:
+                yield b"".join([*pages[:number], other, *pages[number + 1 :]])
+
+
+def open_it(path: Path) -> None:
+    """As a master does."""
+    opened = open_store(path, World.real().files, "another", None)
+    for connection in opened.connections:
+        connection.close()
+    opened.store.close()
+
+
+def test_whatever_page_is_written_over_is_a_sentence(tmp_path: Path) -> None:
+    """Never a traceback; a check finds each of them, and a master is told by the store what it is."""
+    path = tmp_path / "log.sqlite"
+    make_store(path, islice(drafts(), 60))
+    for number, store in enumerate(overwritten(path.read_bytes())):
+        spoilt = tmp_path / f"{number}.sqlite"
+        spoilt.write_bytes(store)
+        with pytest.raises(CannotStart, match=r"is damaged:|cannot be read|can be read|no text"):
+            check(str(spoilt), tmp_path, "", World.real())
+        with suppress(CannotStart, apsw.Error, UnicodeDecodeError):  # which the log says in a sentence
+            open_it(spoilt)
+
+
+def test_what_a_store_says_of_itself_is_looked_at(data: Path) -> None:
+    """By a check, and by a master that opens it."""
+    apsw.Connection(str(data / "log.sqlite")).execute("UPDATE schema_version SET version = 'none'").close()
+    with pytest.raises(CannotStart, match="the version of its tables is not as it was written"):
+        check(None, data, "", World.real())
+    with pytest.raises(apsw.CorruptError):
+        open_it(data / "log.sqlite")
 
 
 def test_a_copy_without_its_wal_is_found(data: Path) -> None:
