@@ -14,7 +14,7 @@ from twisted.python import usage
 
 from chatnet.addresses import Address, parse_masters
 from chatnet.errors import CannotStart
-from chatnet.output import shown
+from chatnet.output import printing, shown
 from chatnet.start import TERMINAL
 from chatnet.wire.cluster import MOST_PROCESSES
 from chatnet.world import Files, World
@@ -39,8 +39,13 @@ class ProgramOptions(usage.Options):
 
     def opt_help(self) -> None:
         """Display this help and exit."""
-        with shown(World.real()):
+        with shown(World.real()), printing():
             super().opt_help()
+
+    def opt_version(self) -> None:
+        """Display the version of Twisted and exit."""
+        with shown(World.real()), printing():
+            super().opt_version()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Options may stand behind what is no option.

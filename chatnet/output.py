@@ -30,6 +30,22 @@ def shown(world: World) -> Iterator[None]:
         raise SystemExit(1) from lost
 
 
+@contextmanager
+def printing() -> Iterator[None]:
+    """Around what does nothing outside but print: Twisted, which parses options and prints help.
+
+    Where output is not buffered it is refused at once, and else when :func:`shown` is left.
+
+    :raises OutputLost: it cannot be printed.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputLost(*error.args) from error
+
+
 def _flush() -> None:
     """What was printed, and not said. What is not written now must not be tried again at the very end."""
     if sys.stdout is None:

@@ -23,7 +23,7 @@ from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
 from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, as_sentence, find_masters, sort_out
-from chatnet.output import shown
+from chatnet.output import printing, shown
 from chatnet.world import World
 
 
@@ -185,7 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with shown(world):
         options = Options()
         try:
-            options.parseOptions(sys.argv[1:] if arguments is None else arguments)
+            with printing():
+                options.parseOptions(sys.argv[1:] if arguments is None else arguments)
         except usage.UsageError as error:
             raise SystemExit(f"chatnet: {as_sentence(error)} See chatnet --help.") from error
         command: Any = options.subCommand
