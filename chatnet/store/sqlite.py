@@ -122,7 +122,7 @@ class SqliteLog:
             for pool in (writer, *readers):
                 pool.stop()
             if isinstance(error, (apsw.Error, UnicodeDecodeError)):
-                raise CannotStart(f"The store {path} cannot be opened: {error}. Then {RESTORE}.") from error
+                raise CannotStart(f"The store {path} cannot be opened: {error}. {_remedy(error)}.") from error
             if isinstance(error, OSError):
                 raise CannotStart(
                     f"The store {path} cannot be opened ({error.strerror}): mend that."
@@ -298,3 +298,16 @@ class SqliteLog:
 
     async def rooms(self, prefix: str, after: str) -> Rooms:
         return await self._readers.read(self._pages, sqlite_reads.rooms, prefix, after)
+
+
+def _remedy(error: Exception) -> str:
+    """What to do about a store that cannot be opened; it need not be the store that is spoilt."""
+    match error:
+        case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError():
+            return (
+                "It has to be a file that the user who runs this may write, in a directory in which they may "
+                "write, too: make both so, by chown, or chmod u+rw and u+rwx"
+            )
+        case apsw.BusyError() | apsw.LockedError():
+            return "Another program uses it: end that, and start again"
+    return f"Then {RESTORE}"

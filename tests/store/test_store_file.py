@@ -317,6 +317,51 @@ def test_a_known_log_must_be_there(disk: Any, data: Path, now: Callable[[Any], A
         assert disk.path.exists() == empty
 
 
+# ---- what is no damage ----
+
+
+class Unwritable(RealFiles):
+    """A disk whose store this user may read: SQLite itself opens it like that then."""
+
+    def database(self, path: Path) -> apsw.Connection:
+        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+
+
+def test_a_store_that_may_not_be_written_is_not_called_damaged(
+    disk: Any, data: Path, now: Callable[[Any], Any]
+) -> None:
+    """No backup helps: it, or its directory, is to be made writable. Likewise what is no file."""
+    now(disk.open().append([REGISTER]))
+    disk.close()
+    disk.files, writable = Unwritable(), disk.files
+    with pytest.raises(CannotStart, match=r"readonly database\. It has to be a file .*chown") as cannot:
+        disk.open()
+    assert "backup" not in str(cannot.value)
+    disk.files = writable
+    disk.path = data
+    with pytest.raises(CannotStart, match=r"unable to open database file\. It has to be a file") as cannot:
+        disk.open()
+    assert "backup" not in str(cannot.value)
+
+
+class Locked(RealFiles):
+    """A disk whose store is locked by another program for as long as SQLite waits for it."""
+
+    def database(self, path: Path) -> apsw.Connection:
+        raise apsw.BusyError("database is locked")
+
+
+def test_a_store_that_another_program_uses_is_not_called_damaged(
+    disk: Any, data: Path, now: Callable[[Any], Any]
+) -> None:
+    """That is to be ended."""
+    now(disk.open().append([REGISTER]))
+    disk.close()
+    disk.files = Locked()
+    with pytest.raises(CannotStart, match=r"locked\. Another program uses it: end that, and start again"):
+        disk.open()
+
+
 # ---- damage ----
 
 
