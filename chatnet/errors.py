@@ -91,6 +91,14 @@ class NoReplica(ChatnetError):
     sentence = "No replica stands by to hand over to; try again in a second."
 
 
+class NoReplicaKept(ChatnetError):
+    code = b"NO_REPLICA_KEPT"
+    sentence = (
+        "No replica stands by to hand over to, and none is kept (--replicas 0): start a second master on the "
+        "same data first."
+    )
+
+
 class NoReplicaElsewhere(ChatnetError):
     code = b"NO_REPLICA_ELSEWHERE"
     sentence = "No replica stands by on another host to hand over to: start a master there first."

@@ -92,8 +92,8 @@ def _refuse_others_things(files: Files, data: Path) -> None:
     for path in files.children(data):
         if not _is_ours(path):
             raise CannotStart(
-                f"{data} is open to others, and holds what is not chatnet's ({path.name}): make it private "
-                "by chmod 700, or choose a directory of its own by --data."
+                f"{data} is open to others, and holds what is not chatnet's ({path.name}): choose "
+                "a directory of its own by --data."
             )
 
 

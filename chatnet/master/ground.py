@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -53,9 +54,9 @@ def take_ground(settings: Settings, world: World) -> Ground:
         listening = world.reactor.listenTCP(port, links, backlog=BACKLOG, interface=host)
     except CannotListenError as error:
         why = getattr(error.socketError, "strerror", None) or error.socketError
-        raise CannotStart(
-            f"Cannot listen on {settings.listen} ({why}): stop what does, or choose another by --listen."
-        ) from error
+        taken = getattr(error.socketError, "errno", None) == errno.EADDRINUSE
+        what = "stop what does, or choose another" if taken else "choose an address of this machine"
+        raise CannotStart(f"Cannot listen on {settings.listen} ({why}): {what} by --listen.") from error
     accept_in_turns(listening)
     return Ground(links, listening)
 

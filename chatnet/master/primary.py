@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
-from chatnet.errors import NoReplica, NoReplicaElsewhere
+from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept
 from chatnet.link import Link
 from chatnet.master.clock import ahead_of
 from chatnet.master.cluster import Cluster
@@ -132,11 +132,13 @@ class Primary:
         """Stop this process alone, and leave all others to a replica; ``away``: to one on another host, and
         then this host's replicas are stopped, too.
 
-        :raises NoReplica: there is none.
+        :raises NoReplica: there is none at the moment.
+        :raises NoReplicaKept: nor will there be one.
         :raises NoReplicaElsewhere: there is none on another host.
         """
         if not len(self._replicas):
-            raise NoReplica(NoReplica.sentence)
+            why = NoReplica if self._replicas.are_kept else NoReplicaKept
+            raise why(why.sentence)
         if away and not self._replicas.elsewhere():
             raise NoReplicaElsewhere(NoReplicaElsewhere.sentence)
         if not self._stopping:

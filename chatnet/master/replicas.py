@@ -140,6 +140,11 @@ class Replicas:
             self._miss(identity)
         self._settle()
 
+    @property
+    def are_kept(self) -> bool:
+        """Will there be one, if there is none?"""
+        return self._wanted > 0
+
     def __len__(self) -> int:
         return len(self._replicas)
 

@@ -9,7 +9,7 @@ from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
-from chatnet.errors import CannotStart, NoReplica, NoReplicaElsewhere
+from chatnet.errors import CannotStart, NoReplica, NoReplicaElsewhere, NoReplicaKept
 from chatnet.link import Link
 from chatnet.operator.asking import reach
 from chatnet.operator.status import ask_status
@@ -35,7 +35,7 @@ async def step_down(
     try:
         before = (await ask_status(link)).epoch
         await link.callRemote(StepDown, away=int(away))
-    except (NoReplica, NoReplicaElsewhere) as error:
+    except (NoReplica, NoReplicaKept, NoReplicaElsewhere) as error:
         raise CannotStart(str(error)) from error
     except ConnectionClosed as error:
         raise CannotStart("The primary is gone; look at chatnet status.") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chatnet.errors import NoReplica, NoReplicaElsewhere, NoSuchHost, OnlyHost, PrimaryThere
+from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept, NoSuchHost, OnlyHost, PrimaryThere
 from chatnet.wire.arguments import Command, Number, Packed, Text, declared
 
 
@@ -68,7 +68,7 @@ class StepDown(Command):
     """
 
     arguments = [(b"away", Number())]
-    errors = declared(NoReplica, NoReplicaElsewhere)
+    errors = declared(NoReplica, NoReplicaKept, NoReplicaElsewhere)
 
 
 class Drain(Command):

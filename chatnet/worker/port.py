@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -91,4 +92,7 @@ def _cannot_listen(host: str, numbers: Sequence[int], error: CannotListenError) 
     first, last = Address(host, numbers[0]), numbers[-1]
     where = first if len(numbers) == 1 else f"{first} to {last}"
     why = getattr(error.socketError, "strerror", None) or error.socketError
-    return f"The worker cannot listen on {where} ({why}): choose another port with --listen or --ports."
+    what = (
+        "another port" if getattr(error.socketError, "errno", None) == errno.EADDRINUSE else "an address here"
+    )
+    return f"The worker cannot listen on {where} ({why}): choose {what} with --listen or --ports."

@@ -265,7 +265,7 @@ async def test_without_a_replica_nobody_steps_down(masters: Masters) -> None:
     """One sentence; the primary goes on."""
     masters.start()
     await masters.stdio.up
-    with pytest.raises(CannotStart, match="No replica stands by"):
+    with pytest.raises(CannotStart, match="and none is kept"):
         await masters.ask("stepdown")
     assert await masters.ask("status")
 
@@ -298,6 +298,13 @@ def test_a_port_in_use_is_said_and_the_lease_let_go(masters: Masters) -> None:
         ):
             masters.make("--listen", address).startService()
     masters.start()
+
+
+@pytest.mark.parametrize("address", ["nohost.invalid:7100", "203.0.113.1:7100"])
+def test_an_address_that_is_not_ours_is_no_other_program_s(masters: Masters, address: str) -> None:
+    """There is none to stop."""
+    with pytest.raises(CannotStart, match=rf"Cannot listen on {address} \(.*\): choose an address of this"):
+        masters.make("--listen", address).startService()
 
 
 def test_a_directory_that_cannot_be_made_is_said(masters: Masters) -> None:
