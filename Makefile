@@ -1,4 +1,4 @@
-# make run    a real cluster here, with its data in chatnet-data
+# make run    a real cluster here, with its data in chatnet-data; DATA=DIRECTORY and LISTEN=HOST:PORT choose others
 # make demo   thirty seconds of chat while processes are killed, and what the checker says of it
 # make test   everything that must hold before a change lands
 # make bench  the table of benchmarks/README.md
@@ -37,7 +37,7 @@ $(VENV)/developed: $(VENV)/installed
 	@touch $@
 
 run: $(VENV)/installed
-	$(BIN)/twistd -n chat-master --data $(DATA)
+	$(BIN)/twistd -n chat-master --data $(DATA) $(if $(LISTEN),--listen $(LISTEN))
 
 demo: $(VENV)/installed
 	@$(BIN)/python -m chatnet.testing.demo
