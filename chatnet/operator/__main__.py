@@ -14,7 +14,7 @@ from twisted.python import usage
 
 from chatnet.auth import find_token
 from chatnet.errors import CannotStart
-from chatnet.operator.asking import reach
+from chatnet.operator.asking import find_cluster, reach
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
 from chatnet.operator.migrate import migrate
@@ -22,7 +22,7 @@ from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
-from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, as_sentence, find_masters, sort_out
+from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, as_sentence, sort_out
 from chatnet.output import printing, shown
 from chatnet.world import World
 
@@ -33,7 +33,13 @@ class CommandOptions(usage.Options):
     optParameters = [
         ["master", None, None, MASTER_HELP],
         ["token-file", None, None, "The cluster's token. [default: CHATNET_TOKEN, DATA/cluster.token]"],
-        ["data", None, "chatnet-data", "The master's data directory, if it is on this machine."],
+        [
+            "data",
+            None,
+            "chatnet-data",
+            "The master's data directory, if it is on this machine: it has the token, and says, if nothing else "
+            "does, where the primary is.",
+        ],
     ]
 
 
@@ -155,7 +161,7 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
 
     :raises CannotStart: it cannot be done, for the reason that its sentence says.
     """
-    masters = find_masters(options["master"], world)
+    masters = find_cluster(options["master"], Path(options["data"]), world)
     token = find_token(world.files, world.environ, options["token-file"], Path(options["data"]))
     if command == "status" and options["watch"]:
         await watch(masters, token, world)

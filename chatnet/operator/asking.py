@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -12,20 +13,47 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import Factory
 from twisted.protocols.amp import RemoteAmpError
 
-from chatnet.addresses import Address
+from chatnet.addresses import Address, parse_masters
 from chatnet.auth import Token
 from chatnet.dialer import CANNOT_CONNECT, Unregistered, why_not
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.gate import NotPrimary, prove
 from chatnet.link import Link
+from chatnet.options import STORE_VARIABLE, find_masters
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
+from chatnet.store.lease import FlockLease
+from chatnet.store.moved import NAME
 from chatnet.world import World
 
 PATIENCE = 5.0
 """How long a master may take to answer, in seconds."""
 HOPS = 3
 """By how many replicas one is sent on, at most."""
+
+
+def find_cluster(option: str | None, data: Path, world: World) -> list[Address]:
+    """Where the masters are that an operator means, who named them by ``option``, or else by ``data``.
+
+    The directory says where its own primary listens. A store that hosts share, or has moved into one, has
+    no lease there.
+
+    :raises CannotStart: what was found is not an address.
+    """
+    named = find_masters(option, world)
+    is_named = option or world.environ.get("CHATNET_MASTER") or named != parse_masters("localhost")
+    if is_named or world.environ.get(STORE_VARIABLE) or _has_moved(data, world):
+        return named
+    published = FlockLease(world.files, data).published()
+    found = Address.read(published.address) if published is not None else None
+    return named if found is None else [found]
+
+
+def _has_moved(data: Path, world: World) -> bool:
+    try:
+        return world.files.status(data / NAME) is not None
+    except OSError:  # nor can the lease be read then
+        return False
 
 
 async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple[Address, Link]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_twisted  # type: ignore[import-untyped]
 
+from chatnet.addresses import MASTER_PORT, Address
 from chatnet.errors import CannotStart
 from chatnet.operator.__main__ import Options, main, run
-from chatnet.world import World
+from chatnet.operator.asking import find_cluster
+from chatnet.store.lease import FlockLease, Holder
+from chatnet.world import RealFiles, World
 
 
 @pytest.mark.parametrize(
@@ -125,3 +129,35 @@ async def test_who_cannot_be_connected_to_is_said(
         await run(command[0], options.subOptions, World.real())
     assert str(cannot.value).startswith(f"No chatnet master answers at {why}")
     assert "\n" not in str(cannot.value)
+
+
+def published(data: Path, holder: Holder) -> World:
+    """A world in which ``holder`` has said in ``data`` that it commands."""
+    FlockLease(RealFiles(), data).publish(holder)
+    return replace(World.real(), directory=data, environ={})
+
+
+def test_a_directory_says_where_its_primary_is(tmp_path: Path) -> None:
+    """Before the usual port, where another cluster may be, and behind all that somebody chose."""
+    usual = [Address("localhost", MASTER_PORT)]
+    world = published(tmp_path, Holder(1, "127.0.0.1:7000"))
+    assert find_cluster(None, tmp_path, world) == [("127.0.0.1", 7000)]
+    assert find_cluster(None, tmp_path / "none", world) == usual
+    (tmp_path / "file").touch()
+    assert find_cluster(None, tmp_path / "file", world) == usual
+    assert find_cluster("localhost", tmp_path, world) == usual
+    for environ in ({"CHATNET_MASTER": "localhost"}, {"CHATNET_STORE": "postgresql://"}):
+        assert find_cluster(None, tmp_path, replace(world, environ=environ)) == usual
+    (tmp_path / "default_master_address").write_text("there")
+    assert find_cluster(None, tmp_path, world) == [("there", MASTER_PORT)]
+    (tmp_path / "default_master_address").write_text("localhost")
+    assert find_cluster(None, tmp_path, world) == [("127.0.0.1", 7000)]
+    (tmp_path / "moved").touch()
+    assert find_cluster(None, tmp_path, world) == usual
+
+
+@pytest.mark.parametrize("address", ["", "no address at all"])
+def test_a_directory_may_not_know_where_its_primary_is(tmp_path: Path, address: str) -> None:
+    """It does not listen yet, or that was written over."""
+    world = published(tmp_path, Holder(1, address))
+    assert find_cluster(None, tmp_path, world) == [("localhost", MASTER_PORT)]
