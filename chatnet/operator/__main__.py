@@ -37,8 +37,8 @@ class CommandOptions(usage.Options):
             "data",
             None,
             "chatnet-data",
-            "The master's data directory, if it is on this machine: it has the token, and says, if nothing else "
-            "does, where the primary is.",
+            "The master's data directory, if it is on this machine: it has the token, and says where the "
+            "primary is, unless something else does.",
         ],
     ]
 
