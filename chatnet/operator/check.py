@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import apsw
 
@@ -34,13 +35,15 @@ _DOUBLE = 'SELECT "user", min(seq), max(seq) FROM entry GROUP BY "user", key HAV
 @dataclass(frozen=True)
 class Source:
     """A store that is read. ``ask`` answers a query's rows; within ``moment`` all are of one moment.
-    ``flaws`` is what the store says of itself.
+    ``flaws`` is what the store says of itself; ``refuse_written`` raises :class:`CannotStart` if it was read
+    as what nobody writes, and somebody did.
     """
 
     name: str
     ask: Callable[..., Iterator[Row]]
     moment: Callable[[], AbstractContextManager[Any]]
     flaws: Callable[[], Iterator[str]]
+    refuse_written: Callable[[], None]
     close: Callable[[], object]
 
 
@@ -55,7 +58,7 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     progress = Progress(world)
     derived = Derived()
     try:
-        found = list(islice(_differences(source, derived, progress), SHOWN))
+        found = _judged(source, derived, progress)
     except apsw.Error as error:
         raise CannotStart(f"{source.name} cannot be read: {error}.") from error
     except UnicodeDecodeError as error:
@@ -70,6 +73,13 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     if found:
         raise CannotStart("\n".join([f"{source.name} is damaged:", *found]))
     return f"{source.name}: {derived.head:,} entries, and all that follows from them, are whole."
+
+
+def _judged(source: Source, derived: Derived, progress: Progress) -> list[str]:
+    try:
+        return list(islice(_differences(source, derived, progress), SHOWN))
+    finally:
+        source.refuse_written()  # whatever was found: it may have been read while it was written
 
 
 def _differences(source: Source, derived: Derived, progress: Progress) -> Iterator[str]:
@@ -139,9 +149,7 @@ def _file(path: Path, world: World) -> Source:
         found = Found.at(path, world.files)
         if found.is_missing:
             raise CannotStart(f"There is no store at {path}.")
-        # Not by World.files, which would make one, and might write.
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(5_000)
+        connection = _reading(path, found)
         connection.execute("SELECT head FROM log").fetchall()
     except OSError as error:
         raise CannotStart(f"There is no store at {path} ({error.strerror}).") from error
@@ -150,6 +158,10 @@ def _file(path: Path, world: World) -> Source:
 
     def ask(query: str, *values: Any) -> Iterator[Row]:
         return iter(connection.execute(query.replace("%s", "?"), values))
+
+    def refuse_written() -> None:
+        if not found.has_wal and Found.at(path, world.files) != found:
+            raise CannotStart(f"{path} was written meanwhile, as by a master that starts: check it again.")
 
     def flaws() -> Iterator[str]:
         if found.lost_its_wal(connection):
@@ -161,7 +173,22 @@ def _file(path: Path, world: World) -> Source:
         except apsw.CorruptError as nonsense:
             yield str(nonsense)
 
-    return Source(str(path), ask, lambda: connection, flaws, connection.close)
+    return Source(str(path), ask, lambda: connection, flaws, refuse_written, connection.close)
+
+
+def _reading(path: Path, found: Found) -> apsw.Connection:
+    """Not by World.files, which would make a store, and might write.
+
+    Under a master a store has a WAL. Without one SQLite would make it, and an index, and leave them there:
+    a file that nobody writes needs neither.
+    """
+    if found.has_wal:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    else:
+        uri = f"file:{quote(str(path.absolute()))}?immutable=1"
+        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    connection.set_busy_timeout(5_000)
+    return connection
 
 
 def _database(url: str) -> Source:
@@ -182,4 +209,4 @@ def _database(url: str) -> Source:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield
 
-    return Source("The log in the database", ask, moment, lambda: iter(()), connection.close)
+    return Source("The log in the database", ask, moment, lambda: iter(()), lambda: None, connection.close)

@@ -48,11 +48,14 @@ class Found:
         """Is there no store?"""
         return self.main is None or not self.main.size
 
+    @property
+    def has_wal(self) -> bool:
+        """Is something in the -wal file? While a master has the store open there is."""
+        return self.wal is not None and self.wal.size > 0
+
     def lost_its_wal(self, connection: apsw.Connection) -> bool:
         """Was the store copied, or left, without the -wal file in which its newest entries are?"""
-        return bool(connection.execute("SELECT wal_follows FROM log").get) and not (
-            self.wal and self.wal.size
-        )
+        return bool(connection.execute("SELECT wal_follows FROM log").get) and not self.has_wal
 
 
 def wal_of(path: Path) -> Path:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -23,7 +24,7 @@ from chatnet.operator.check import check
 from chatnet.operator.migrate import migrate
 from chatnet.store.sqlite_opening import open_store
 from chatnet.store.sqlite_schema import migrate as make_tables
-from chatnet.store.sqlite_schema import set_up_writer
+from chatnet.store.sqlite_schema import set_up_writer, take_epoch
 from chatnet.store.sqlite_store import SqliteStore
 from chatnet.testing.postgres import Server
 from chatnet.world import World
@@ -104,6 +105,34 @@ def test_what_is_whole_is_said_to_be(data: Path, url: str, monkeypatch: pytest.M
         assert check(None, data, url, World.real()).endswith(WHOLE)
 
 
+def test_nothing_is_left_beside_what_is_looked_at(data: Path) -> None:
+    """Neither an index nor a WAL: a backup is one file, and may lie where nobody may write, by any name."""
+    for name in ("log.sqlite", "of 100%? #1.sqlite"):
+        path = data / name
+        (data / "log.sqlite").rename(path)
+        before = path.stat()
+        assert check(str(path), data, "", World.real()).endswith(WHOLE)
+        assert [found.name for found in data.iterdir()] == [name]
+        assert path.stat() == before
+        path.rename(data / "log.sqlite")
+
+
+def test_a_store_that_a_master_opens_meanwhile_is_not_judged(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read of a file that nobody writes is nonsense once somebody does."""
+    monkeypatch.setattr(program, "BATCH", 1_000)
+
+    def begin(self: Any, what: str, done: int) -> None:
+        open_it(data / "log.sqlite")
+
+    monkeypatch.setattr(program.Progress, "show", begin)
+    with pytest.raises(
+        CannotStart, match="was written meanwhile, as by a master that starts: check it again"
+    ):
+        check(None, data, "", World.real())
+
+
 DAMAGES = [
     ("DELETE FROM entry WHERE seq = 2500", "behind seq 2,499 comes 2,501"),
     ("DELETE FROM entry WHERE seq = 5009", "the log's head is 5,009, and its newest entry 5,008"),
@@ -144,8 +173,11 @@ def test_each_damage_is_found_in_a_database(data: Path, url: str) -> None:
         with psycopg.connect(url, autocommit=True) as broken, broken.transaction(force_rollback=True):
             broken.execute(damage)
             source = program._database(url)
-            by_it = program.Source("it", lambda query, *values: iter(broken.execute(query, values)),
-                                   broken.transaction, source.flaws, source.close)  # fmt: skip
+            by_it = replace(
+                source,
+                ask=lambda query, *values: iter(broken.execute(query, values)),
+                moment=broken.transaction,
+            )
             derived = program.Derived()
             found = list(program._differences(by_it, derived, program.Progress(World.real())))
             source.close()
@@ -223,7 +255,8 @@ def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(program, "BATCH", 1_000)
     connection = apsw.Connection(str(data / "log.sqlite"))
     set_up_writer(connection)
-    store = SqliteStore(connection, 0)
+    take_epoch(connection)  # as a master does: something is in the WAL
+    store = SqliteStore(connection, 1)
     more = iter(range(10**6, 10**7))
 
     def grow(self: Any, what: str, done: int) -> None:
