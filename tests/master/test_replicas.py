@@ -29,6 +29,14 @@ def test_two_are_started(primary: Master) -> None:
     assert [child.command for child in primary.reactor.running] == [["replica"], ["replica"]]
 
 
+def test_it_can_be_told_whether_to_wait_for_one(primary: Master, tmp_path: Path) -> None:
+    """Of those that are kept there will be one again; and none, if none are."""
+    assert primary.replicas.are_kept
+    alone = Master(tmp_path, 0, replicas=0)
+    assert not alone.replicas.are_kept
+    alone.close()
+
+
 def test_one_by_hand_takes_the_place_of_a_child(primary: Master) -> None:
     """A child is stopped for it, and started again when it goes; it is never stopped itself."""
     by_hand = primary.replica(1, spawned=False)

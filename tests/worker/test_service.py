@@ -51,6 +51,7 @@ class Reactor(MemoryReactorClock):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.taken: list[int] = []
+        self.why = OSError(98, "Address already in use")
         self.stopped = False
         self.spawned = SpawningClock()
 
@@ -59,7 +60,7 @@ class Reactor(MemoryReactorClock):
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
         if port in self.taken:
-            raise CannotListenError(interface, port, OSError(98, "Address already in use"))
+            raise CannotListenError(interface, port, self.why)
         return super().listenTCP(port, factory, backlog, interface)
 
     def stop(self) -> None:
@@ -261,7 +262,12 @@ def test_a_taken_port_is_one_sentence() -> None:
     """It says which, why, and what to do."""
     one = Started("--listen", "127.0.0.1:5000")
     one.reactor.taken = [5000]
-    with pytest.raises(CannotStart, match=r"cannot listen on 127\.0\.0\.1:5000 \(Address already in use\)"):
+    with pytest.raises(
+        CannotStart, match=r"on 127\.0\.0\.1:5000 \(Address already in use\): choose another port"
+    ):
+        one.start()
+    one.reactor.why = socket.gaierror(-2, "Name or service not known")
+    with pytest.raises(CannotStart, match=r"\(Name or service not known\): choose an address here"):
         one.start()
 
 
