@@ -16,6 +16,7 @@ from benchmarks.posts import USERS, raw_sqlite
 from benchmarks.processes import scratch
 from benchmarks.table import Row
 from benchmarks.wire import TEXT, fresh_key
+from chatnet.credentials import SECRET_BYTES, random_credential
 from chatnet.entries import Draft
 from chatnet.store.sqlite_schema import migrate, set_up_writer, take_epoch
 from chatnet.store.sqlite_store import SqliteStore
@@ -50,7 +51,7 @@ def new_store(path: Path) -> Iterator[SqliteStore]:
 
 
 def register(name: str) -> Draft:
-    return Draft("register", name, name, "", fresh_key())
+    return Draft("register", name, name, random_credential(bytes(SECRET_BYTES)), fresh_key())
 
 
 def post(name: str) -> Draft:
