@@ -22,6 +22,8 @@ A_TURN = 256
 
 One takes 10 to 60 µs: a turn takes a few milliseconds, and a post behind a flood, four or five turns.
 """
+A_MASTERS_TURN = 64
+"""Likewise at a master, where all who are bounded are strangers, and whose own work is everybody's."""
 STRANGERS_SHARE, USERS_SHARE = 16, 64
 """How many of them at most for one connection: of a stranger, of a user."""
 A_VISIT = 16
@@ -81,9 +83,9 @@ class Visitors:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, room: Room = ENOUGH) -> None:
+    def __init__(self, clock: IReactorTime, room: Room = ENOUGH, a_turn: int = A_TURN) -> None:
         self.room = room
-        self.left = A_TURN
+        self.left = self._a_turn = a_turn
         self._clock = clock
         self._lines: Counter[str] = Counter()
         self._minute = clock.seconds()
@@ -162,11 +164,11 @@ class Visitors:
 
     def _go_on(self) -> None:
         self._scheduled = False
-        self.left = A_TURN
+        self.left = self._a_turn
         fresh, others = len(self._fresh), len(self._going_on)
-        share = max(A_VISIT, A_TURN // (fresh + others))
+        share = max(A_VISIT, self._a_turn // (fresh + others))
         self._is_serving = True
-        self._serve(self._fresh, fresh, share, spare=A_TURN // 4 if others else 0)
+        self._serve(self._fresh, fresh, share, spare=self._a_turn // 4 if others else 0)
         self._serve(self._going_on, others, share, spare=0)
         self._is_serving = False
         if self._fresh or self._going_on:

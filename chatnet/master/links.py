@@ -11,7 +11,7 @@ from twisted.internet.protocol import Factory
 
 from chatnet.link import Link, Locator
 from chatnet.outbox import Outboxes
-from chatnet.visitors import ENOUGH, Room, Visitors
+from chatnet.visitors import A_MASTERS_TURN, ENOUGH, Room, Visitors
 
 CLOSE_SECONDS = 1.0
 """How long the other ends may take to let go, when the master hangs up."""
@@ -25,7 +25,7 @@ class Links(Factory):
     def __init__(self, outboxes: Outboxes, clock: IReactorTime, room: Room = ENOUGH) -> None:
         self._outboxes = outboxes
         self._clock = clock
-        self._visitors = Visitors(clock, room)
+        self._visitors = Visitors(clock, room, A_MASTERS_TURN)
         self._door: Callable[[], Locator] | None = None
         self._links: dict[Link, None] = {}
 

@@ -65,7 +65,8 @@ class Line:
         self.socket.close()
 
     def __del__(self) -> None:
-        self.close()
+        with suppress(AttributeError):  # it was not even connected
+            self.close()
 
     def _hear(self) -> list[Mapping[bytes, bytes]]:
         heard, self._heard = self._heard, []
