@@ -70,8 +70,8 @@ def busy_strangers(beside: Beside) -> None:
 
 def busy_users(beside: Beside) -> None:
     """The same, of those who have."""
-    said = box(command="Unchat") * 500 + box(command="Unchat", ask="1") + box(command="Nonsense") * 500
-    flood(sessions(beside, 60, beside.workers()[:1]), said, SECONDS)
+    said = (box(command="Unchat") + box(command="Nonsense")) * 500
+    flood(sessions(beside, 40, beside.workers()[:1]), said, SECONDS, reads=False)
 
 
 def large_boxes(beside: Beside) -> None:
@@ -256,9 +256,17 @@ def besieged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield users
 
 
+NO_STORES = {"commands of strangers in one turn", "commands of users in one turn", "a box"}
+"""What no store has to do with is pushed on beside one of them."""
+
+
 @pytest.mark.parametrize("what", ATTACKS)
-def test_nobody_notices_who_pushes_on_a_bound(besieged: Beside, what: str) -> None:
+def test_nobody_notices_who_pushes_on_a_bound(
+    besieged: Beside, what: str, request: pytest.FixtureRequest
+) -> None:
     """Logins within 0.5 s, posts within 50 ms, during it and at once after; and nothing grows."""
+    if what in NO_STORES and "postgresql" in request.node.name:
+        return
     besieged.forget()
     with besieged.attacked(what):
         ATTACKS[what](besieged)

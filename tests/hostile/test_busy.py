@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
+import pytest
 from twisted.protocols.amp import AmpBox
 
 from chatnet.testing.beside import Beside
@@ -69,12 +70,14 @@ def flood(connections: list[socket.socket], chunk: bytes) -> int:
     return sent
 
 
+@pytest.mark.parametrize("beside", ["sqlite"], indirect=True)
 def test_strangers_that_want_no_answer_do_not_hang_the_primary(beside: Beside) -> None:
     """Each is obeyed in turns: who commands and who logs in is served meanwhile."""
     with beside.attacked("a flood at the primary"), connected([beside.master] * CONNECTIONS) as strangers:
         assert flood(strangers, STRANGERS) > len(strangers) * CHUNK
 
 
+@pytest.mark.parametrize("beside", ["sqlite"], indirect=True)
 def test_users_that_want_no_answer_do_not_hang_a_worker(beside: Beside) -> None:
     """Nor with what is refused: the worker's other users are served meanwhile."""
     ports = [beside.workers()[0]] * CONNECTIONS
