@@ -126,8 +126,12 @@ class Finder:
     async def _follow(self, master: Address) -> Found:
         asked = master
         for hop in range(HOPS):
-            asking = self._ask(asked)
-            answer = await (self.within(HOP_SECONDS, asking) if hop else asking)
+            try:
+                answer = await (self.within(HOP_SECONDS, self._ask(asked)) if hop else self._ask(asked))
+            except Unreachable as error:
+                if hop:
+                    raise NotYet(f"it names {asked} as the primary: {error}") from error
+                raise
             if answer.worker is not None:
                 return Found(master, answer.worker, answer.log_id)
             if answer.primary is None:

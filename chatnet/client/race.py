@@ -13,8 +13,8 @@ from chatnet.addresses import Address
 from chatnet.client.states import Found
 
 HEAD_START_SECONDS = 0.3
-"""A master that has not answered for so long is not waited for: the next is asked beside it. A dead machine
-refuses nobody."""
+"""A master that has not answered for so long is not waited for: the next is asked beside it; and if one said
+that there is no worker yet, the masters are better asked again. A dead machine refuses nobody."""
 
 
 class Unreachable(Exception):
@@ -57,14 +57,20 @@ class Race:
                 asking.cancel()
 
     def _ask_next(self) -> None:
-        """Ask the next master; fail once all have."""
+        """Ask the next master; fail once all have, or none but the silent are left and one said "not yet"."""
         self._wait_no_more()
         if self._left:
             self._next = self._clock.callLater(HEAD_START_SECONDS, self._ask_next)
             asking = Deferred.fromCoroutine(self._try(self._left.pop(0)))
             self._asking.append(asking)
             asking.addErrback(self._failed)
-        elif len(self._why) == len(self._masters) and not self._over.called:
+        elif len(self._why) == len(self._masters):
+            self._lose()
+        elif self._failure is NotYet:
+            self._next = self._clock.callLater(HEAD_START_SECONDS, self._lose)
+
+    def _lose(self) -> None:
+        if not self._over.called:
             self._over.errback(self._failure("; ".join(self._why)))
 
     async def _try(self, master: Address) -> None:

@@ -131,6 +131,21 @@ def test_a_primary_that_has_just_died_is_not_waited_for(
     assert person.seen() == ["Logged in as alice."]
 
 
+def test_a_dead_machine_is_not_waited_for_while_there_is_no_worker_yet(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """The primary was there, and is being replaced: the others are asked again, rather than it to the end."""
+    network.listeners[1] = HangingMaster
+    cluster.master(2, primary="a:1")
+    cluster.master(3)
+    person = new_person(master="a:1,b:2,c:3").start()
+    network.pass_time(3 * HEAD_START_SECONDS)
+    for port in (2, 3):
+        cluster.master(port, primary="d:64480")
+    network.pass_time(3 * HEAD_START_SECONDS)
+    assert person.seen() == ["Logged in as alice."]
+
+
 def test_the_kernel_is_asked_whether_the_workers_machine_lives() -> None:
     """Each second; and what it does not take within three, it is not there to take."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -61,6 +61,8 @@ def felt(hosts: Hosts, what: str, since: float) -> Felt:
     """Once all is whole again: what users felt of it."""
     hosts.conversation.wait_until_answered()
     whole = hosts.wait_until_whole()
+    # Who lost their connection is back as well.
+    hosts.conversation.wait_until_answered()
     felt = Felt(hosts.conversation.history(), since)
     print(f"{what}: whole {whole:.1f} s after; {felt}")
     return felt
