@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from typing import Any, ClassVar
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
@@ -51,18 +51,15 @@ class Locator(amp.CommandLocator):
 
     _commandDispatch: ClassVar[dict[bytes, tuple[type[amp.Command], Callable[..., Any]]]]  # amp's own
 
-    def locateResponder(self, name: bytes) -> Callable[[Box], Any] | None:
-        """What answers the command ``name`` with a box, or raises; the link makes sentences of errors."""
+    def responder(self, name: bytes) -> tuple[type[amp.Command], Callable[..., Any]]:
+        """The command ``name``, and what answers it: called with this and its arguments.
+
+        :raises NotAllowed: it is not understood in this role.
+        """
         found = self._commandDispatch.get(name)
         if found is None:
-            return None
-        command, respond = found
-
-        def answer(box: Box) -> Deferred[amp.AmpBox]:
-            arguments = command.parseArguments(box, self)
-            return maybeDeferred(respond, self, **arguments).addCallback(command.makeResponse, self)
-
-        return answer
+            raise NotAllowed.of(command=legible(name, 40), hint=self.hint)
+        return found
 
     @property
     def is_stranger(self) -> bool:
@@ -369,24 +366,36 @@ class Link(Protocol, amp.BoxDispatcher):
         self.hang_up()
 
     def _commandReceived(self, box: Box) -> None:
-        # BoxDispatcher's own takes three times as many callbacks: a third of a post's cost.
+        # BoxDispatcher's own takes five times as many callbacks: half of a post's cost.
         name, ask = box[amp.COMMAND], box.get(amp.ASK)
-        responder = self.locator.locateResponder(name)
-        if responder is None:
-            answered = fail(NotAllowed.of(command=legible(name, 40), hint=self.locator.hint))
-        else:
-            answered = maybeDeferred(responder, box)
-        if ask is None:
-            answered.addErrback(self._unasked, name)
-        else:
-            answered.addCallback(self._answer, ask).addErrback(self._refuse, ask)
+        try:
+            command, respond = self.locator.responder(name)
+            answer = respond(self.locator, **command.parseArguments(box, self))
+        except BaseException:
+            self._refuse(Failure(), name, ask)
+            return
+        if isinstance(answer, dict):
+            self._answer(answer, command, name, ask)
+            return
+        answered = answer if isinstance(answer, Deferred) else Deferred.fromCoroutine(answer)
+        answered.addCallbacks(self._answer, self._refuse, (command, name, ask), {}, (name, ask))
 
-    def _answer(self, box: amp.AmpBox, ask: bytes) -> None:
-        if self.transport is not None:
+    def _answer(
+        self, answer: dict[str, Any], command: type[amp.Command], name: bytes, ask: bytes | None
+    ) -> None:
+        try:
+            box = command.makeResponse(answer, self)
+        except Exception:
+            self._refuse(Failure(), name, ask)
+            return
+        if ask is not None and self.transport is not None:
             box[amp.ANSWER] = ask
-            self.sendBox(box)
+            self.outbox.put(box.serialize())
 
-    def _refuse(self, failure: Failure, ask: bytes) -> None:
+    def _refuse(self, failure: Failure, name: bytes, ask: bytes | None) -> None:
+        if ask is None:
+            self._unasked(failure, name)
+            return
         error = self._to_sentence(failure)
         if self.transport is not None:
             keys = {amp.ERROR: ask, amp.ERROR_CODE: error.code, amp.ERROR_DESCRIPTION: str(error).encode()}

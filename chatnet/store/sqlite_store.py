@@ -260,7 +260,7 @@ class SqliteStore:
 
     def _post(self, entry: Entry) -> None:
         heard = places(entry.user, entry.text)
-        if topics := [place for place in heard if is_topic(place)]:
+        if len(heard) > 1 and (topics := [place for place in heard if is_topic(place)]):
             self._make_topics(entry, topics)
         for place in heard:
             self._execute("INSERT INTO place VALUES (?, ?)", (place, entry.seq))
@@ -281,19 +281,23 @@ class SqliteStore:
             self._execute("INSERT INTO room VALUES (?)", (topic,))
 
     def _require_user(self, user: str, by: int) -> None:
-        if user not in self._users and not self._is_user(user):
+        newest = self._users.get(user)
+        if newest is None and (newest := self._look_up(user)) is None:
             raise NoSuchUser.of(name=user)
-        if 0 < by < self._users[user]:
+        if 0 < by < newest:
             raise SecretChanged.of(name=user)
 
     def _is_user(self, user: str) -> bool:
-        secret_seq = self._execute("SELECT secret_seq FROM account WHERE user = ?", (user,)).get
-        if secret_seq is None:
-            return False
-        if len(self._users) >= _KNOWN_USERS:
-            self._users.clear()
-        self._users[user] = secret_seq
-        return True
+        return self._look_up(user) is not None
+
+    def _look_up(self, user: str) -> int | None:
+        """The seq of the user's newest secret; None if there is no such user."""
+        secret_seq: int | None = self._execute("SELECT secret_seq FROM account WHERE user = ?", (user,)).get
+        if secret_seq is not None:
+            if len(self._users) >= _KNOWN_USERS:
+                self._users.clear()
+            self._users[user] = secret_seq
+        return secret_seq
 
 
 def is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:

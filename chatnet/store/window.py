@@ -61,7 +61,7 @@ class Window:
         for seq, entry in enumerate(fresh, known + 1):
             if entry.seq != seq:
                 raise Hole(f"The log goes on at {seq}, and was given {entry.seq}")
-            size += _size(entry)
+            size += _BESIDES_TEXT + getsizeof(entry.text)
         if fresh:
             self._entries += fresh
             self._bytes += size
@@ -113,12 +113,8 @@ class Window:
         gone = 0
         goal = self._limit - self._limit // _SLACK
         while self._bytes > goal:
-            self._bytes -= _size(self._entries[gone])
+            self._bytes -= _BESIDES_TEXT + getsizeof(self._entries[gone].text)
             gone += 1
         self._base = Cursor.at(self.log_id, self._entries[gone - 1])
         del self._entries[:gone]
         self.start += gone
-
-
-def _size(entry: Entry) -> int:
-    return _BESIDES_TEXT + getsizeof(entry.text)

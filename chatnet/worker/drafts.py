@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft
-from chatnet.store import Log, Outcome, Refused
+from chatnet.store import Log, Outcome
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.rates import Allowance
 
@@ -119,14 +119,13 @@ class DraftStream:
 
     def _begin(self) -> None:
         self._outstanding += 1
-        if not self.holding and self._is_too_much:
+        if not self.holding and (
+            self._outstanding > MOST_DRAFTS
+            or self._allowance.held > MOST_DRAFTS
+            or self._log.waiting_bytes > MOST_WAITING
+        ):
             self.holding = True
             self._link.hold()
-
-    @property
-    def _is_too_much(self) -> bool:
-        outstanding = max(self._outstanding, self._allowance.held)
-        return outstanding > MOST_DRAFTS or self._log.waiting_bytes > MOST_WAITING
 
     def _end(self) -> None:
         self._outstanding -= 1
@@ -154,8 +153,8 @@ class DraftStream:
         self._clock.callLater(0, self._pump)
         return outcome
 
-    def _appended(self, outcome: T, key: bytes) -> T:
-        came = outcome if isinstance(outcome, int | Refused) else None
+    def _appended(self, outcome: Outcome | Failure, key: bytes) -> Outcome | Failure:
+        came = None if isinstance(outcome, Failure) else outcome
         self._allowance.answered(key, came, self._log.window.head)
         self._end()
         return outcome

@@ -104,7 +104,6 @@ class Session(Locator):
         self._sessions = sessions
         self._resident = resident
         self.by = by
-        self._allowance = sessions.rates.of(resident.user)
         if resident.memberships.registered > sessions.log.window.head:
             # Nothing is heard before this worker is behind it: mentions from before are not of this user.
             self._newest_own = resident.memberships.registered
@@ -165,8 +164,9 @@ class Session(Locator):
     def _stream(self) -> DraftStream:
         if self._drafts is None:
             shared = self._sessions
+            allowance = shared.rates.of(self._resident.user)
             self._drafts = DraftStream(
-                shared.log, shared.gathering, self.link, self._allowance, shared.clock, self.by
+                shared.log, shared.gathering, self.link, allowance, shared.clock, self.by
             )
         return self._drafts
 
@@ -192,11 +192,12 @@ class Session(Locator):
         return outcome
 
     def _posted(self, outcome: Outcome) -> dict[str, Any] | Deferred[dict[str, Any]]:
-        if _is_over(outcome):
-            return self._not_answered()
-        seq = self._accepted(outcome)
+        if isinstance(outcome, Refused):
+            return self._not_answered() if _is_over(outcome) else {"seq": self._accepted(outcome)}
+        if outcome > self._newest_own:
+            self._newest_own = outcome
         self._sessions.posts += 1
-        return {"seq": seq}
+        return {"seq": outcome}
 
     def _secret_set(self, outcome: Outcome) -> dict[str, Any]:
         if _is_over(outcome):

@@ -34,7 +34,8 @@ class Users:
     """All of them. Watches the window: a new secret ends the user's sessions that have not shown it. Pure."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, dict[UsersSession, None]] = {}
+        # Almost all have one: a tuple takes a quarter of the memory that a dict does.
+        self._sessions: dict[str, tuple[UsersSession, ...]] = {}
 
     def check_room(self, user: str) -> None:
         """:raises TryLater: this user has as many sessions here as one may have."""
@@ -46,13 +47,14 @@ class Users:
 
     def arrive(self, user: str, session: UsersSession) -> None:
         """One more session of ``user``."""
-        self._sessions.setdefault(user, {})[session] = None
+        self._sessions[user] = (*self._sessions.get(user, ()), session)
 
     def depart(self, user: str, session: UsersSession) -> None:
         """One less."""
-        sessions = self._sessions[user]
-        del sessions[session]
-        if not sessions:
+        others = tuple(other for other in self._sessions[user] if other is not session)
+        if others:
+            self._sessions[user] = others
+        else:
             del self._sessions[user]
 
     def apply(self, entries: Sequence[Entry]) -> None:
@@ -62,7 +64,7 @@ class Users:
                 self._secret(entry)
 
     def _secret(self, entry: Entry) -> None:
-        for session in list(self._sessions[entry.user]):
+        for session in self._sessions[entry.user]:
             if session.is_setting(entry.key):
                 session.goes_by(entry.seq)
             elif session.by < entry.seq:
