@@ -23,7 +23,7 @@ from chatnet.outbox import Outbox, Outboxes
 from chatnet.pulse import Pulse
 from chatnet.text import legible
 from chatnet.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
-from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed
+from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed, serialize
 from chatnet.wire.common import Ping
 from chatnet.wire.table import STRANGERS, Speaker
 
@@ -277,7 +277,7 @@ class Link(Protocol, amp.BoxDispatcher):
     def sendBox(self, box: amp.AmpBox) -> None:
         if self.transport is None:
             raise ConnectionLost()
-        self.outbox.put(box.serialize())
+        self.outbox.put(serialize(box))
 
     def dataReceived(self, data: bytes) -> None:
         self.silent = 0.0
@@ -385,12 +385,11 @@ class Link(Protocol, amp.BoxDispatcher):
     ) -> None:
         try:
             box = command.makeResponse(answer, self)
+            if ask is not None and self.transport is not None:
+                box[amp.ANSWER] = ask
+                self.outbox.put(serialize(box))
         except Exception:
             self._refuse(Failure(), name, ask)
-            return
-        if ask is not None and self.transport is not None:
-            box[amp.ANSWER] = ask
-            self.outbox.put(box.serialize())
 
     def _refuse(self, failure: Failure, name: bytes, ask: bytes | None) -> None:
         if ask is None:

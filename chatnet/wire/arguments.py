@@ -13,6 +13,7 @@ import msgspec
 from twisted.protocols import amp
 
 from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed, TooSlow, Unreadable
+from chatnet.wire.boxes import Box
 
 MAX_VALUE = 65_535
 """The longest value that AMP can carry, in bytes."""
@@ -122,8 +123,8 @@ class Command(amp.Command):
         return _parsed(cls.response, box, protocol)
 
     @classmethod
-    def makeResponse(cls, objects: dict[str, Any], proto: Any) -> amp.AmpBox:
-        box = amp.AmpBox()
+    def makeResponse(cls, objects: dict[str, Any], proto: Any) -> Box:
+        box: Box = {}
         for name, value in cls.response:
             value.toBox(name, box, objects, proto)
         return box

@@ -5,9 +5,11 @@ Twisted's own reader, a state machine upon another, each called for each string,
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 Box = dict[bytes, bytes]
+
+_END = b"\0\0"
 
 MAX_BOX = 128 * 1024
 """A box of which the keys and values are longer together, in bytes, is not read."""
@@ -21,6 +23,18 @@ MAX_KEYS = 32
 
 class Malformed(Exception):
     """What came cannot be read; the text says why, for the log."""
+
+
+def serialize(box: Mapping[bytes, bytes]) -> bytes:
+    """The bytes of a box; Twisted's own sorts its keys, and looks at the types and lengths of all.
+
+    :raises OverflowError: a value is longer than AMP can carry (65,535 bytes).
+    """
+    parts: list[bytes] = []
+    for key, value in box.items():
+        parts += (len(key).to_bytes(2, "big"), key, len(value).to_bytes(2, "big"), value)
+    parts.append(_END)
+    return b"".join(parts)
 
 
 class Boxes:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from twisted.protocols import amp
 
-from chatnet.wire.boxes import MAX_BOX, MAX_KEY, MAX_KEYS, Box, Boxes, Malformed
+from chatnet.wire.boxes import MAX_BOX, MAX_KEY, MAX_KEYS, Box, Boxes, Malformed, serialize
 
 Pairs = list[tuple[bytes, bytes]]
 
@@ -139,3 +139,20 @@ def test_what_is_not_asked_for_is_read_the_next_time() -> None:
 def test_boxes_before_garbage_are_given() -> None:
     """Only what follows cannot be read."""
     assert read([framed([(b"a", b"b")]) + b"GET / HTTP/1.1"]) == ([{b"a": b"b"}], True)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4).filter(lambda box: len(serialize(box)) <= MAX_BOX))
+def test_what_is_written_is_read(box: Box) -> None:
+    """Also by Twisted."""
+    recorder = Recorder()
+    reader = amp.BinaryBoxProtocol(recorder)
+    reader.makeConnection(StringTransport())
+    reader.dataReceived(serialize(box))
+    assert recorder.found == [box]
+    assert read([serialize(box)]) == ([box], False)
+
+
+def test_what_amp_cannot_carry_is_not_written() -> None:
+    """A value has at most 65,535 bytes."""
+    with pytest.raises(OverflowError):
+        serialize({b"key": bytes(65_536)})
