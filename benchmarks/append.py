@@ -18,8 +18,8 @@ from benchmarks.table import Row
 from benchmarks.wire import TEXT, fresh_key
 from chatnet.credentials import SECRET_BYTES, random_credential
 from chatnet.entries import Draft
-from chatnet.store.sqlite_schema import migrate, set_up_writer, take_epoch
-from chatnet.store.sqlite_store import SqliteStore
+from chatnet.store.sqlite.schema import migrate, set_up_writer, take_epoch
+from chatnet.store.sqlite.writer import SqliteStore
 
 BATCHES = (1, 20, 200)
 

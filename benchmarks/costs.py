@@ -18,7 +18,7 @@ from benchmarks.postgres import NAMES, append
 from benchmarks.posts import MOST, UNDER_WAY, USERS, Talker, saturate
 from benchmarks.processes import children, cpu_seconds, scratch, started, wait_until
 from benchmarks.table import Row
-from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
+from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from chatnet.testing.postgres import Server
 
 FOLLOWERS = 16

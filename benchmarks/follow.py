@@ -9,8 +9,8 @@ import selectors
 import sys
 from typing import Any
 
-from chatnet.store import postgres_reads
-from chatnet.store.postgres_connection import connect
+from chatnet.store.postgres import reads as postgres_reads
+from chatnet.store.postgres.connection import connect
 
 
 class _Follower:

@@ -27,8 +27,8 @@ from benchmarks.posts import MOST, USERS, Talker, saturate
 from benchmarks.processes import TooSlow, exit_on_sigterm, raise_file_limit
 from benchmarks.table import Row, markdown, median, milliseconds
 from chatnet.entries import Draft
-from chatnet.store import NEWEST
-from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
+from chatnet.log import NEWEST
+from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from chatnet.testing.postgres import Server
 
 WORKERS = (1, 2, 4)

@@ -19,8 +19,9 @@ from benchmarks.processes import scratch
 from benchmarks.table import Row, median, milliseconds
 from benchmarks.wire import fresh_key
 from chatnet.entries import Draft
-from chatnet.store import NEWEST, sqlite_reads
-from chatnet.store.sqlite_schema import set_up_reader
+from chatnet.log import NEWEST
+from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.schema import set_up_reader
 
 AUTHORS, READERS, FOLLOWED = 200, 20, 50
 BATCH = 2000

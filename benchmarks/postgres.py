@@ -15,8 +15,8 @@ from benchmarks.posts import USERS
 from benchmarks.table import Row
 from benchmarks.wire import TEXT, fresh_key
 from chatnet.entries import Draft
-from chatnet.store.postgres_connection import connect
-from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from chatnet.testing.postgres import Server
 
 NAMES = [f"u{number}" for number in range(USERS)]

@@ -27,8 +27,8 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.stdio import RealStdio
-from chatnet.store.database import Databases
-from chatnet.store.postgres_database import PostgresDatabases
+from chatnet.store.postgres.database import Databases
+from chatnet.store.postgres.real import PostgresDatabases
 
 
 class Lock(Protocol):

@@ -17,7 +17,7 @@ from chatnet.entries import Draft, Entry
 from chatnet.errors import Unreadable
 from chatnet.lanes import Lane, Visitor
 from chatnet.link import Link, Locator
-from chatnet.store import PAGE_BYTES, Log, Outcome, Position
+from chatnet.log import PAGE_BYTES, Log, Outcome, Position
 from chatnet.store.reader import Reader
 from chatnet.store.verifying import cursor_at, verify
 from chatnet.store.window import Window

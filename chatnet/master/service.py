@@ -33,7 +33,7 @@ from chatnet.options import find_masters
 from chatnet.rights import secure_data
 from chatnet.start import Start
 from chatnet.store.lease import Holder
-from chatnet.store.moved import refuse_moved
+from chatnet.store.sqlite.moved import refuse_moved
 from chatnet.world import World, stop_soon
 
 ATTACH_SECONDS = 5.0

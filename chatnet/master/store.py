@@ -16,15 +16,15 @@ from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.errors import CannotStart, EpochLost
 from chatnet.master.log_server import PrimaryLog
-from chatnet.store.database import Denied, Unavailable
-from chatnet.store.database_lease import DatabaseLease
 from chatnet.store.lease import FlockLease, Holder
-from chatnet.store.moved import refuse_moved
-from chatnet.store.postgres import PostgresLog
-from chatnet.store.sqlite import SqliteLog
-from chatnet.store.sqlite_opening import Known, LogMissing
-from chatnet.store.sqlite_store import DiskRefuses
-from chatnet.store.store_file import Found
+from chatnet.store.postgres.database import Denied, Unavailable
+from chatnet.store.postgres.lease import DatabaseLease
+from chatnet.store.postgres.log import PostgresLog
+from chatnet.store.sqlite.file import Found
+from chatnet.store.sqlite.log import SqliteLog
+from chatnet.store.sqlite.moved import refuse_moved
+from chatnet.store.sqlite.opening import Known, LogMissing
+from chatnet.store.sqlite.writer import DiskRefuses
 from chatnet.store.window import Window
 from chatnet.wire.replica import State
 from chatnet.world import FileStatus, World

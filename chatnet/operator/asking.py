@@ -23,7 +23,7 @@ from chatnet.options import STORE_VARIABLE, find_masters
 from chatnet.outbox import Outboxes
 from chatnet.pulse import Pulse
 from chatnet.store.lease import FlockLease
-from chatnet.store.moved import NAME
+from chatnet.store.sqlite.moved import NAME
 from chatnet.world import World
 
 PATIENCE = 5.0

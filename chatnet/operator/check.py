@@ -16,11 +16,11 @@ from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.operator.derived import Derived, Row, difference
 from chatnet.operator.progress import Progress
-from chatnet.store.database import Unavailable
-from chatnet.store.postgres_connection import connect, reason
-from chatnet.store.sqlite_opening import is_decoded
-from chatnet.store.sqlite_schema import refuse_nonsense
-from chatnet.store.store_file import Found
+from chatnet.store.postgres.connection import connect, reason
+from chatnet.store.postgres.database import Unavailable
+from chatnet.store.sqlite.file import Found
+from chatnet.store.sqlite.opening import is_decoded
+from chatnet.store.sqlite.schema import refuse_nonsense
 from chatnet.world import World
 
 BATCH = 10_000

@@ -7,7 +7,7 @@ from typing import Any
 
 from chatnet.entries import Entry, places
 from chatnet.names import is_topic
-from chatnet.store.sqlite_schema import OPEN
+from chatnet.store.sqlite.schema import OPEN
 
 Row = tuple[Any, ...]
 

@@ -13,12 +13,12 @@ import msgspec
 from chatnet.entries import places
 from chatnet.errors import CannotStart
 from chatnet.operator.progress import Progress
-from chatnet.store import sqlite_schema
-from chatnet.store.database import Unavailable
 from chatnet.store.lease import FlockLease
-from chatnet.store.moved import mark
-from chatnet.store.postgres_connection import connect, reason
-from chatnet.store.postgres_schema import migrate as make_tables
+from chatnet.store.postgres.connection import connect, reason
+from chatnet.store.postgres.database import Unavailable
+from chatnet.store.postgres.schema import migrate as make_tables
+from chatnet.store.sqlite import schema as sqlite_schema
+from chatnet.store.sqlite.moved import mark
 from chatnet.world import World
 
 BATCH = 10_000

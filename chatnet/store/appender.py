@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft
-from chatnet.store import Outcome
+from chatnet.log import Outcome
 from chatnet.store.pages import draft_bytes
 
 Commit = Callable[[list[Draft]], Awaitable[list[Outcome]]]

@@ -12,7 +12,7 @@ import hashlib
 
 from chatnet.entries import Draft
 from chatnet.errors import REFUSALS
-from chatnet.store import Refused
+from chatnet.log import Refused
 
 MOST_ROOMS = 2_000
 """How many rooms a user may be in at a time: all are read at each login, and searched for each page."""

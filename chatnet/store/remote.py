@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, Hole, Poison
-from chatnet.store import PAGE_BYTES, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
+from chatnet.log import PAGE_BYTES, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.window import Window
 from chatnet.wire.arguments import Command

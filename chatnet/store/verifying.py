@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chatnet.cursor import Cursor
 from chatnet.errors import CursorAhead
-from chatnet.store import Log
+from chatnet.log import Log
 
 
 async def verify(log: Log, cursor: Cursor) -> None:

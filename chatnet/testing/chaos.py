@@ -22,8 +22,8 @@ from pathlib import Path
 import apsw
 
 from chatnet.entries import Entry
-from chatnet.store import sqlite_reads
-from chatnet.store.sqlite_schema import set_up_reader
+from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.schema import set_up_reader
 from chatnet.testing import history
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chatnet.errors import CannotStart
-from chatnet.store.database import LeaseRow, Unavailable
 from chatnet.store.lease import Holder, parse_holder
-from chatnet.store.postgres_connection import connect
-from chatnet.store.postgres_database import PostgresDatabase
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.database import LeaseRow, Unavailable
+from chatnet.store.postgres.real import PostgresDatabase
 from chatnet.testing.history import EpochBegun, EpochEnded, Event, LeaseLost, LeaseTaken
 from chatnet.testing.processes import DEADLINE
 

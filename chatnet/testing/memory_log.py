@@ -22,8 +22,8 @@ from chatnet.errors import (
     TooManyTopics,
 )
 from chatnet.form import refusal_of_form
+from chatnet.log import NEWEST, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.names import is_topic
-from chatnet.store import NEWEST, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
 from chatnet.store.questions import known_seq
 from chatnet.store.refusals import DAY_MS, MOST_ROOMS, MOST_TOPICS
@@ -33,7 +33,7 @@ OPEN = (1 << 63) - 1
 
 
 class MemoryLog:
-    """Implements :class:`chatnet.store.Log`.
+    """Implements :class:`chatnet.log.Log`.
 
     Appends are answered at once, or, while ``held``, when :meth:`let_go` says so; reads likewise while
     ``reads_held``. The window follows each commit; while ``lagging``, only at :meth:`catch_up`.
@@ -63,7 +63,7 @@ class MemoryLog:
     # ---- appending ----
 
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
-        """See :meth:`chatnet.store.Log.append`."""
+        """See :meth:`chatnet.log.Log.append`."""
         answer: Deferred[list[Outcome]] = Deferred()
         self._waiting.append((list(drafts), answer))
         self.waiting_bytes += sum(map(_size, drafts))

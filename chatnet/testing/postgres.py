@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chatnet.entries import Entry
-from chatnet.store.postgres_connection import connect
-from chatnet.store.postgres_database import PostgresDatabase
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.real import PostgresDatabase
 from chatnet.testing.machines import Host
 from chatnet.testing.processes import free_port, wait_until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chatnet.cursor import CHECK_BYTES, Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, NoSuchRoom
-from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
 from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declared
 
 Posts = Packed[list[Entry]]
@@ -46,7 +46,7 @@ class ReadCursor(Command):
 
 
 class ReadSnapshot(Command):
-    """See :meth:`chatnet.store.Log.snapshot`; likewise the other reads.
+    """See :meth:`chatnet.log.Log.snapshot`; likewise the other reads.
 
     ``behind`` is what the page before said.
     """

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft
-from chatnet.store import Log, Outcome
+from chatnet.log import Log, Outcome
 
 
 class Gathering:

@@ -10,7 +10,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry, visible
 from chatnet.errors import TooSlow, Unreadable
 from chatnet.link import Link
-from chatnet.store import Log
+from chatnet.log import Log
 from chatnet.store.reader import Reader
 from chatnet.worker.router import Resident, Router, delivery
 from chatnet.worker.turns import Turns

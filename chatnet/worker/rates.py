@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
 from chatnet.entries import Entry
-from chatnet.store import Outcome
+from chatnet.log import Outcome
 
 BURST_SECONDS = 5
 """How many seconds' worth of the rate a user may append at once."""

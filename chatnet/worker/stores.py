@@ -9,10 +9,10 @@ from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.link import Link
-from chatnet.store import Log
-from chatnet.store.database import Unavailable
+from chatnet.log import Log
 from chatnet.store.lease import parse_holder
-from chatnet.store.postgres import PostgresLog
+from chatnet.store.postgres.database import Unavailable
+from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.remote import RemoteLog
 from chatnet.world import World
 

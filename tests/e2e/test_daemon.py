@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.store.moved import NAME
+from chatnet.store.sqlite.moved import NAME
 from chatnet.testing.processes import Cluster, free_port, wait_until
 
 

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from chatnet.store import sqlite_schema
 from chatnet.store.lease import FlockLease
+from chatnet.store.sqlite import schema as sqlite_schema
 from chatnet.testing.processes import Cluster, Terminal, wait_until
 from chatnet.world import RealFiles
 

@@ -14,9 +14,9 @@ from twisted.protocols.amp import AmpBox
 from chatnet.credentials import random_credential
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.store.postgres_database import PostgresDatabases
-from chatnet.store.sqlite_schema import migrate, set_up_writer, take_epoch
-from chatnet.store.sqlite_store import SqliteStore
+from chatnet.store.postgres.real import PostgresDatabases
+from chatnet.store.sqlite.schema import migrate, set_up_writer, take_epoch
+from chatnet.store.sqlite.writer import SqliteStore
 from chatnet.testing.beside import Beside
 from chatnet.testing.chaos import final_log
 from chatnet.testing.postgres import whole_log

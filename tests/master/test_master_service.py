@@ -30,8 +30,8 @@ from chatnet.master.tap import Options
 from chatnet.operator.__main__ import StatusOptions, run
 from chatnet.operator.asking import connect
 from chatnet.outbox import Outboxes
-from chatnet.store import moved
 from chatnet.store.lease import FlockLease, Holder
+from chatnet.store.sqlite.log import moved
 from chatnet.wire.cluster import Register, WorkerIdentity
 from chatnet.wire.log import Append
 from chatnet.world import RealFiles, RealProcesses, World

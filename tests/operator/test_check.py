@@ -22,10 +22,10 @@ from chatnet.operator import check as program
 from chatnet.operator.__main__ import main
 from chatnet.operator.check import check
 from chatnet.operator.migrate import migrate
-from chatnet.store.sqlite_opening import open_store
-from chatnet.store.sqlite_schema import migrate as make_tables
-from chatnet.store.sqlite_schema import set_up_writer, take_epoch
-from chatnet.store.sqlite_store import SqliteStore
+from chatnet.store.sqlite.opening import open_store
+from chatnet.store.sqlite.schema import migrate as make_tables
+from chatnet.store.sqlite.schema import set_up_writer, take_epoch
+from chatnet.store.sqlite.writer import SqliteStore
 from chatnet.testing.postgres import Server
 from chatnet.world import World
 

@@ -20,14 +20,14 @@ from chatnet.errors import CannotStart
 from chatnet.operator import migrate as program
 from chatnet.operator.migrate import migrate
 from chatnet.operator.progress import Progress
-from chatnet.store import sqlite_reads
 from chatnet.store.lease import FlockLease
-from chatnet.store.moved import refuse_moved
-from chatnet.store.postgres_connection import connect
-from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
-from chatnet.store.sqlite_schema import migrate as make_tables
-from chatnet.store.sqlite_schema import set_up_writer, take_epoch
-from chatnet.store.sqlite_store import SqliteStore
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
+from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.moved import refuse_moved
+from chatnet.store.sqlite.schema import migrate as make_tables
+from chatnet.store.sqlite.schema import set_up_writer, take_epoch
+from chatnet.store.sqlite.writer import SqliteStore
 from chatnet.testing.postgres import Server
 from chatnet.testing.processes import wait_until
 from chatnet.world import RealFiles, World

@@ -15,7 +15,7 @@ from mutants.planting import Mutant, name, planted
 from talking import DATA, Talk, a_whole_cluster, primary
 
 from chatnet.entries import Entry
-from chatnet.store import Outcome
+from chatnet.log import Outcome
 from chatnet.testing.simulation import Host, Simulation
 from chatnet.testing.simulation.sockets import SimSocket
 from chatnet.testing.simulation.vfs import SimFile

@@ -12,8 +12,8 @@ from twisted.internet.threads import deferToThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, NoSuchRoom
-from chatnet.store import Refused
-from chatnet.store.database import Database, LeaseRow, Opened, Unavailable
+from chatnet.log import Refused
+from chatnet.store.postgres.database import Database, LeaseRow, Opened, Unavailable
 from chatnet.testing.simulation import SimProcess
 from chatnet.testing.simulation.database_server import Postgres
 from chatnet.testing.simulation.toys import Toys

@@ -13,8 +13,8 @@ from chatnet.client.service import PING_EVERY
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CursorAhead
+from chatnet.log import Log
 from chatnet.master import log_server
-from chatnet.store import Log
 from chatnet.store.verifying import cursor_at
 from chatnet.testing import history
 from chatnet.testing.simulation import Simulation

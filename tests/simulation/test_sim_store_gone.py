@@ -8,7 +8,7 @@ import pytest
 from mutants.planting import Put, planted
 from talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
 
-from chatnet.store.store_file import StoreFile
+from chatnet.store.sqlite.file import StoreFile
 from chatnet.testing.simulation import Host, Simulation
 
 STORE = DATA / "log.sqlite"

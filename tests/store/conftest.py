@@ -15,10 +15,10 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
-from chatnet.store.postgres import PostgresLog
-from chatnet.store.postgres_database import PostgresDatabases
-from chatnet.store.sqlite import SqliteLog
-from chatnet.store.sqlite_opening import Known
+from chatnet.store.postgres.log import PostgresLog
+from chatnet.store.postgres.real import PostgresDatabases
+from chatnet.store.sqlite.log import SqliteLog
+from chatnet.store.sqlite.opening import Known
 from chatnet.testing.postgres import Server
 from chatnet.testing.simulation.database_server import Postgres
 from chatnet.testing.simulation.toys import Toys

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from chatnet.entries import Draft
-from chatnet.store import Outcome
+from chatnet.log import Outcome
 from chatnet.store.appender import Appender
 from chatnet.store.pages import draft_bytes
 

@@ -15,10 +15,10 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.store.follower import LOOK_SECONDS
-from chatnet.store.postgres import PostgresLog
-from chatnet.store.postgres_connection import connect
-from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.follower import LOOK_SECONDS
+from chatnet.store.postgres.log import PostgresLog
+from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from chatnet.testing.postgres import Server
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)

@@ -16,10 +16,11 @@ import pytest
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, Poison
-from chatnet.store import Refused, postgres_connection
-from chatnet.store.database import Denied, LeaseRow, Unavailable
-from chatnet.store.postgres_connection import connect
-from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
+from chatnet.log import Refused
+from chatnet.store.postgres import connection as postgres_connection
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.database import Denied, LeaseRow, Unavailable
+from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from chatnet.testing.postgres import Server
 from chatnet.testing.processes import wait_until
 
@@ -346,7 +347,7 @@ def test_appends_of_many_are_in_one_order(url: str, open_at: Open) -> None:
 STOPPED = """
 import sys, itertools
 from chatnet.entries import Draft
-from chatnet.store.postgres_database import PostgresDatabases
+from chatnet.store.postgres.real import PostgresDatabases
 database = PostgresDatabases().connect(sys.argv[1])
 for batch in itertools.count():
     keys = [(1000 * batch + number).to_bytes(16, "little") for number in range(200)]

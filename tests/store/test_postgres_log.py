@@ -22,11 +22,13 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import TooSlow
-from chatnet.store import Outcome, Refused, asker, follower, postgres_connection
-from chatnet.store.asker import Trouble
-from chatnet.store.database import Database, Unavailable
-from chatnet.store.postgres import PostgresLog
-from chatnet.store.postgres_database import PostgresDatabase, PostgresDatabases
+from chatnet.log import Outcome, Refused
+from chatnet.store.postgres import asker, follower
+from chatnet.store.postgres import connection as postgres_connection
+from chatnet.store.postgres.asker import Trouble
+from chatnet.store.postgres.database import Database, Unavailable
+from chatnet.store.postgres.log import PostgresLog
+from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from chatnet.testing.postgres import Server
 from chatnet.testing.processes import NotInTime
 

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
-from chatnet.store import PAGE_BYTES
+from chatnet.log import PAGE_BYTES
 from chatnet.store.reader import SLICE, Reader
 from chatnet.store.window import Window
 

@@ -16,8 +16,8 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart, EpochLost, Poison
-from chatnet.store import Refused
-from chatnet.store.sqlite import RETRY_SECONDS, SqliteLog
+from chatnet.log import Refused
+from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
 from chatnet.store.window import Window
 from chatnet.world import RealFiles
 

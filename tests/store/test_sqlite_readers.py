@@ -18,8 +18,8 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import Unreadable
-from chatnet.store.sqlite import RETRY_SECONDS, SqliteLog
-from chatnet.store.sqlite_readers import SAY_SECONDS
+from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
+from chatnet.store.sqlite.readers import SAY_SECONDS
 from chatnet.world import RealFiles
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)

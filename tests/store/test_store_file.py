@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
-from chatnet.store import store_file
-from chatnet.store.sqlite import LOOK_SECONDS, SqliteLog
-from chatnet.store.sqlite_opening import Known, LogMissing
-from chatnet.store.sqlite_store import DiskReadOnly
+from chatnet.store.sqlite import file as store_file
+from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
+from chatnet.store.sqlite.opening import Known, LogMissing
+from chatnet.store.sqlite.writer import DiskReadOnly
 from chatnet.world import RealFiles
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)

@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.protocols import amp
 
 from chatnet.entries import Entry, Kind, Memberships, visible
+from chatnet.log import Snapshot
 from chatnet.outbox import Outbox, Outboxes
-from chatnet.store import Snapshot
 from chatnet.wire.session import Deliver
 from chatnet.worker.router import Router, delivery
 

@@ -1,4 +1,4 @@
-"""A process's connections to a simulated database: see :class:`chatnet.store.database.Database`.
+"""A process's connections to a simulated database: see :class:`chatnet.store.postgres.database.Database`.
 
 Each is a real connection of the simulated network, to the server of :mod:`.database_server`. Whoever asks
 stands still until the answer has come or the connection is lost, so that every fault of hosts, processes and
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
-from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot
-from chatnet.store.database import LeaseRow, Opened, Unavailable
+from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from chatnet.testing.simulation.threads import Interrupted, SimThread
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Unpacking:
 
 
 class SimDatabases:
-    """The databases that ``process`` can reach: see :class:`chatnet.store.database.Databases`."""
+    """The databases that ``process`` can reach: see :class:`chatnet.store.postgres.database.Databases`."""
 
     def __init__(self, process: SimProcess) -> None:
         self._process = process
@@ -237,7 +237,7 @@ class Line:
 
 
 class SimDatabase:
-    """One connection: see :class:`chatnet.store.database.Database`."""
+    """One connection: see :class:`chatnet.store.postgres.database.Database`."""
 
     def __init__(self, line: Line) -> None:
         self._line = line

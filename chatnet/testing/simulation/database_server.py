@@ -21,10 +21,11 @@ from twisted.internet.protocol import Factory, Protocol
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart, ChatnetError
-from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot, sqlite_reads
-from chatnet.store.database import LeaseRow, Opened, Unavailable
-from chatnet.store.sqlite_schema import OPEN, migrate, set_up_writer
-from chatnet.store.sqlite_store import DiskFull, SqliteStore
+from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
+from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.schema import OPEN, migrate, set_up_writer
+from chatnet.store.sqlite.writer import DiskFull, SqliteStore
 from chatnet.testing.simulation.database import PORT, Answer, Message, Question, Rung, Unpacking, packed
 from chatnet.testing.simulation.network import LOOPBACK
 from chatnet.testing.simulation.simulation import Simulation
@@ -53,7 +54,7 @@ _WRITES = ("open", "append", "take_lease", "renew_lease", "release_lease", "toke
 class Tables:
     """What the server has on its disk. Each method is a transaction of its own.
 
-    :raises Unavailable: by all of them, when what :class:`~chatnet.store.database.Database` says of it holds.
+    :raises Unavailable: by all of them, when what :class:`.Database` says of it holds.
     """
 
     def __init__(self, connection: apsw.Connection, on_lease: Callable[[LeaseRow, LeaseRow], None]) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chatnet.store.database import LeaseRow
-from chatnet.store.database_lease import CHECK_SECONDS, DatabaseLease
 from chatnet.store.lease import Holder
+from chatnet.store.postgres.database import LeaseRow
+from chatnet.store.postgres.lease import CHECK_SECONDS, DatabaseLease
 from chatnet.testing.history import EpochBegun, EpochEnded, Event, LeaseExpired, LeaseLost, LeaseTaken
 from chatnet.testing.simulation.database_server import Postgres
 from chatnet.testing.simulation.process import SimProcess

@@ -26,18 +26,20 @@ _STORE = "chatnet.store"
 SIZES = (
     Size("NEAR", ("chatnet.worker.listening",), (1, 4, 20)),
     Size("SLICE", (f"{_STORE}.reader",), (1, 3, 10)),
-    Size("PAGE_ENTRIES", (f"{_STORE}.pages", f"{_STORE}.sqlite", f"{_STORE}.sqlite_reads"), (20, 30)),
-    Size("SNAPSHOT_INTERVALS", (f"{_STORE}.pages", f"{_STORE}.sqlite_reads"), (1, 3)),
+    Size("PAGE_ENTRIES", (f"{_STORE}.pages", f"{_STORE}.sqlite.log", f"{_STORE}.sqlite.reads"), (20, 30)),
+    Size("SNAPSHOT_INTERVALS", (f"{_STORE}.pages", f"{_STORE}.sqlite.reads"), (1, 3)),
     Size("MAX_DRAFTS", (f"{_STORE}.remote",), (1, 3, 10)),
-    Size("_MAX_DRAFTS", (f"{_STORE}.sqlite",), (1, 3, 10)),
-    Size("PREFILL", (f"{_STORE}.sqlite_opening",), (1, 20, 100)),
-    Size("CHECKPOINT_PAGES", (f"{_STORE}.store_file",), (10, 100)),
+    Size("_MAX_DRAFTS", (f"{_STORE}.sqlite.log",), (1, 3, 10)),
+    Size("PREFILL", (f"{_STORE}.sqlite.opening",), (1, 20, 100)),
+    Size("CHECKPOINT_PAGES", (f"{_STORE}.sqlite.file",), (10, 100)),
     Size("RUN_UP", ("chatnet.master.log_server",), (1, 10, 50)),
     Size("MOST_DRAFTS", ("chatnet.worker.drafts",), (2, 5)),
     Size("MOST_WAITING", ("chatnet.worker.turns",), (2, 4)),
 )
 PAGE_BYTES = Size(
-    "PAGE_BYTES", (_STORE, f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.master.log_server"), (10_000,)
+    "PAGE_BYTES",
+    ("chatnet.log", f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.master.log_server"),
+    (10_000,),
 )
 WINDOWS = (4_000, 20_000, 60_000)
 """How much a window holds, in bytes."""

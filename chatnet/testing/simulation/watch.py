@@ -10,7 +10,7 @@ import msgspec
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.tcp import Connection
 
-from chatnet import store
+from chatnet import log
 from chatnet.intake import MOST_BOXES
 from chatnet.link import Link
 from chatnet.master import log_server
@@ -116,7 +116,7 @@ class Vitals:
     def _most_unsent(self) -> int:
         """A transport says that it is full at so many bytes, in the middle of a page that is being put on it,
         or of what came in one turn to be passed on to everybody."""
-        return FileDescriptor.bufferSize + 2 * store.PAGE_BYTES + 2 * self._simulation.network.buffer
+        return FileDescriptor.bufferSize + 2 * log.PAGE_BYTES + 2 * self._simulation.network.buffer
 
 
 def _connections(process: SimProcess) -> list[Any]:

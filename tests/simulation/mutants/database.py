@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred
 
 from chatnet.entries import Draft, Entry
 from chatnet.errors import Hole
-from chatnet.store import Outcome
-from chatnet.store.database_lease import DatabaseLease
-from chatnet.store.follower import Follower
-from chatnet.store.postgres import PostgresLog
+from chatnet.log import Outcome
+from chatnet.store.postgres.follower import Follower
+from chatnet.store.postgres.lease import DatabaseLease
+from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.window import Window
 from chatnet.testing.simulation.database_server import Tables
 from mutants.planting import Put

@@ -9,8 +9,8 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Memberships
 from chatnet.master.log_server import LogServer
 from chatnet.names import is_name
-from chatnet.store import sqlite_reads
 from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
+from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.window import Window
 from chatnet.worker import session
 from chatnet.worker.listening import Listening

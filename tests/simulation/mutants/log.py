@@ -12,11 +12,14 @@ from twisted.internet.threads import deferToThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import Poison
-from chatnet.store import Feed, Outcome, Refused, sqlite_opening, sqlite_reads, sqlite_schema
+from chatnet.log import Feed, Outcome, Refused
 from chatnet.store.pages import take_page
 from chatnet.store.remote import RemoteLog
-from chatnet.store.sqlite import SqliteLog
-from chatnet.store.sqlite_store import Batch, DiskFull, SqliteStore
+from chatnet.store.sqlite import opening as sqlite_opening
+from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite import schema as sqlite_schema
+from chatnet.store.sqlite.log import SqliteLog
+from chatnet.store.sqlite.writer import Batch, DiskFull, SqliteStore
 from chatnet.wire.log import Append
 from chatnet.worker.users import Users
 from mutants.planting import Put

@@ -18,9 +18,9 @@ from chatnet.master.registry import Worker
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replica as Attached
 from chatnet.master.replicas import Replicas
-from chatnet.store import sqlite_opening
 from chatnet.store.lease import Holder
-from chatnet.store.sqlite import SqliteLog
+from chatnet.store.sqlite import opening as sqlite_opening
+from chatnet.store.sqlite.log import SqliteLog
 from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.worker.uplink import Uplink
 from mutants.planting import Put

@@ -17,9 +17,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from chatnet.store.asker import Asker, Trouble
-from chatnet.store.database import Database, Databases, LeaseRow, Opened, Unavailable
 from chatnet.store.lease import Holder, parse_holder
+from chatnet.store.postgres.asker import Asker, Trouble
+from chatnet.store.postgres.database import Database, Databases, LeaseRow, Opened, Unavailable
 
 RENEW_SECONDS = 1.0
 """How often the holder raises the counter."""

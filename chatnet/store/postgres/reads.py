@@ -1,6 +1,6 @@
 """The reads of the store in PostgreSQL: by index alone, each costing what it returns and not what is stored.
 
-Each is a function of a connection; see :class:`chatnet.store.Log` for what they promise. A read of several
+Each is a function of a connection; see :class:`chatnet.log.Log` for what they promise. A read of several
 statements is in no transaction: nothing up to a seq ever changes once it can be seen.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.store import NEWEST, PAGE_BYTES, Account, Feed, Position, Rooms, Snapshot
+from chatnet.log import NEWEST, PAGE_BYTES, Account, Feed, Position, Rooms, Snapshot
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
-from chatnet.store.postgres_append import OPEN
+from chatnet.store.postgres.append import OPEN
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 
 _ROOMS = 200

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from chatnet.errors import CannotStart
-from chatnet.store.database import Denied, Unavailable
+from chatnet.store.postgres.database import Denied, Unavailable
 
 _FOR_LIBPQ: dict[str, Any] = {
     "application_name": "chatnet",

@@ -15,10 +15,10 @@ import apsw
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
-from chatnet.store import sqlite_reads
-from chatnet.store.sqlite_schema import migrate, set_up_reader, set_up_writer, take_epoch
-from chatnet.store.sqlite_store import DiskFull, DiskReadOnly, SqliteStore, is_disk_full
-from chatnet.store.store_file import Found, StoreFile
+from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.file import Found, StoreFile
+from chatnet.store.sqlite.schema import migrate, set_up_reader, set_up_writer, take_epoch
+from chatnet.store.sqlite.writer import DiskFull, DiskReadOnly, SqliteStore, is_disk_full
 from chatnet.world import Files
 
 LOGIN_READERS, PAGE_READERS = 2, 2

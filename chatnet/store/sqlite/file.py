@@ -17,8 +17,8 @@ import apsw
 from twisted.logger import Logger
 
 from chatnet.entries import Draft
-from chatnet.store.sqlite_schema import CHECKPOINT_PAGES
-from chatnet.store.sqlite_store import Batch, DiskReadOnly, SqliteStore
+from chatnet.store.sqlite.schema import CHECKPOINT_PAGES
+from chatnet.store.sqlite.writer import Batch, DiskReadOnly, SqliteStore
 from chatnet.world import Files, FileStatus
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24

@@ -1,6 +1,6 @@
 """The reads of the embedded store: by index alone, each costing what it returns and not what is stored.
 
-Each is a function of a connection inside a read transaction; see :class:`chatnet.store.Log` for what they
+Each is a function of a connection inside a read transaction; see :class:`chatnet.log.Log` for what they
 promise.
 """
 
@@ -16,10 +16,10 @@ import apsw
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.store import NEWEST, Account, Feed, Position, Rooms, Snapshot
+from chatnet.log import NEWEST, Account, Feed, Position, Rooms, Snapshot
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
-from chatnet.store.sqlite_schema import OPEN
+from chatnet.store.sqlite.schema import OPEN
 
 _ROOMS = 200
 """How many names a page of rooms holds."""

@@ -1,6 +1,6 @@
 """What the store asks of a database that many processes share; blocking, so called in threads alone.
 
-:mod:`chatnet.store.postgres_database` is PostgreSQL's; the simulator has a model of it.
+:mod:`chatnet.store.postgres.real` is PostgreSQL's; the simulator has a model of it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import msgspec
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
 
 
 class Unavailable(Exception):

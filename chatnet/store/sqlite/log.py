@@ -20,13 +20,14 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
-from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot, sqlite_reads
+from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
-from chatnet.store.sqlite_opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
-from chatnet.store.sqlite_readers import Readers
-from chatnet.store.sqlite_store import Batch, DiskRefuses
-from chatnet.store.store_file import Committed
+from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.file import Committed
+from chatnet.store.sqlite.opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
+from chatnet.store.sqlite.readers import Readers
+from chatnet.store.sqlite.writer import Batch, DiskRefuses
 from chatnet.store.window import Window
 from chatnet.world import Files
 

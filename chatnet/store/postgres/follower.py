@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Hole
-from chatnet.store.asker import Asker, Trouble
-from chatnet.store.database import Database, Unavailable
+from chatnet.store.postgres.asker import Asker, Trouble
+from chatnet.store.postgres.database import Database, Unavailable
 from chatnet.store.window import Window
 
 LOOK_SECONDS = 1.0

@@ -1,4 +1,4 @@
-"""PostgreSQL, as :class:`chatnet.store.database.Database` asks for it."""
+"""PostgreSQL, as :class:`chatnet.store.postgres.database.Database` asks for it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, places
 from chatnet.errors import CannotStart, Poison
 from chatnet.form import refusal_of_form
+from chatnet.log import Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.names import is_topic
-from chatnet.store import Account, Feed, Outcome, Position, Refused, Rooms, Snapshot, postgres_reads
-from chatnet.store.database import GivenUp, LeaseRow, Opened, Unavailable
-from chatnet.store.postgres_connection import connect, is_poison, reason
-from chatnet.store.postgres_schema import migrate
+from chatnet.store.postgres import reads as postgres_reads
+from chatnet.store.postgres.connection import connect, is_poison, reason
+from chatnet.store.postgres.database import GivenUp, LeaseRow, Opened, Unavailable
+from chatnet.store.postgres.schema import migrate
 from chatnet.store.refusals import refused
 
 _APPEND = """
@@ -43,7 +44,7 @@ class PostgresDatabases:
     """The databases that can be reached from here."""
 
     def connect(self, url: str) -> PostgresDatabase:
-        """A new connection to ``url``: see :class:`chatnet.store.database.Databases`."""
+        """A new connection to ``url``: see :class:`chatnet.store.postgres.database.Databases`."""
         return PostgresDatabase(connect(url))
 
 

@@ -28,10 +28,10 @@ from chatnet.errors import (
     TooManyTopics,
 )
 from chatnet.form import refusal_of_form
+from chatnet.log import Outcome, Refused
 from chatnet.names import is_topic
-from chatnet.store import Outcome, Refused
 from chatnet.store.refusals import DAY_MS, MOST_ROOMS, MOST_TOPICS, content, is_kept, refused
-from chatnet.store.sqlite_schema import OPEN
+from chatnet.store.sqlite.schema import OPEN
 
 _KNOWN_USERS = 100_000
 """Of how many users the newest secret's seq is remembered; beyond it, forget them and look up again."""

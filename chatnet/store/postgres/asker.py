@@ -15,11 +15,11 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.errors import TooSlow
-from chatnet.store.database import Database, GivenUp, Unavailable
+from chatnet.store.postgres.database import Database, GivenUp, Unavailable
 
 ANSWER_SECONDS = 20.0
 """How long an answer may take before its connection is given up: longer than any limit of the database's own
-(:mod:`chatnet.store.postgres_connection`), so it is for one that hangs."""
+(:mod:`chatnet.store.postgres.connection`), so it is for one that hangs."""
 
 _FIRST_DELAY, _LAST_DELAY = 0.05, 2.0
 

@@ -13,11 +13,11 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.store import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
 from chatnet.store.appender import Appender
-from chatnet.store.asker import Asker, Trouble
-from chatnet.store.database import Database, Databases, LeaseRow, Unavailable
-from chatnet.store.follower import Follower
+from chatnet.store.postgres.asker import Asker, Trouble
+from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
+from chatnet.store.postgres.follower import Follower
 from chatnet.store.window import Window
 
 LOGIN_READERS, PAGE_READERS = 1, 2

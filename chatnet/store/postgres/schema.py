@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chatnet.errors import CannotStart
-from chatnet.store.postgres_append import APPEND
+from chatnet.store.postgres.append import APPEND
 
 # Names sort by code point, as they do everywhere else in chatnet: hence COLLATE "C".
 _TABLES = """

@@ -1,0 +1,130 @@
+"""The log that all processes share, as its readers and writers see it; and what reads of it answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, Entry, Interval
+from chatnet.store.window import Window
+
+NEWEST = 20
+"""How many posts ``CHAT`` begins with."""
+
+PAGE_BYTES = 60_000
+"""How much a page of entries may hold, encoded: with room to spare under AMP's 65,535."""
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The log's final no to a draft: the code of a :class:`~chatnet.errors.Refusal`, and its sentence."""
+
+    code: bytes
+    sentence: str
+
+
+Outcome = int | Refused
+"""What became of a draft: its seq (an old key answers its old seq), or why it was refused."""
+
+
+class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A user's credential (see :mod:`chatnet.auth`), and the seqs of what set it and made them."""
+
+    credential: str
+    secret_seq: int
+    registered: int
+
+
+Position = tuple[int, str]
+"""Where a page of a snapshot ends: behind which stay, by where it ended and its room."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of a user's memberships as they stood at seq ``at``; what follows starts right behind it.
+
+    ``secret_seq`` and ``registered`` are those of now, whatever ``at`` is. 0: there is no such user.
+    ``behind`` is where the next page begins, if there is one.
+    """
+
+    at: int
+    secret_seq: int
+    registered: int
+    intervals: list[Interval]
+    behind: Position | None = None
+
+
+class Feed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of visible posts, and the seq up to which it is complete."""
+
+    posts: list[Entry]
+    cursor: int
+
+
+class Rooms(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of room names in order, and whether another follows."""
+
+    names: list[str]
+    more: bool
+
+
+class Log(Protocol):
+    """All entries in one total order.
+
+    Every read takes an ``upto``: nothing behind that seq is looked at. A reader passes the head of its own
+    window, so that an answer never runs ahead of what it follows.
+    """
+
+    window: Window
+    """The newest entries, in step with the log; readers wait on it."""
+
+    @property
+    def log_id(self) -> str:
+        """Which log this is, for ever; tickets are of one log."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was passed to :meth:`append` and is not yet durable, in bytes, roughly."""
+
+    def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
+        """Append ``drafts`` in this order, after all that was passed before.
+
+        Fires with one outcome a draft, once all that was accepted is on disk. What is transient (a full
+        disk, a lost primary) is waited for, without limit; only the caller bounds what it has under way.
+        """
+
+    async def head(self) -> int:
+        """The newest committed seq."""
+
+    async def cursor_at(self, seq: int) -> Cursor | None:
+        """The cursor at ``seq`` in the log as it now is, also ahead of the window; None if it ends before."""
+
+    async def account(self, user: str) -> Account | None:
+        """The user's credential, or None if the name is free."""
+
+    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
+        """The user's stays that matter behind ``after``: those open at ``upto`` or left behind ``after``.
+
+        The first page of them, or that which begins ``behind`` the one before. A stay that ends while one
+        goes through the pages may come twice, and never not at all.
+        """
+
+    async def newest(self, user: str, upto: int) -> list[Entry]:
+        """The newest 20 posts of the rooms that the user is in at ``upto``, their own, and mentions of them.
+
+        Posts from before the join are among them. Oldest first.
+        """
+
+    async def feed(self, user: str, after: int, upto: int) -> Feed:
+        """The first page of posts behind ``after`` that the user may see (``visible``), in order."""
+
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        """The page of the posts of ``room`` that ends before ``before`` (the newest for None), oldest first.
+
+        :raises NoSuchRoom: nobody has this name, or nobody ever used this topic.
+        """
+
+    async def rooms(self, prefix: str, after: str) -> Rooms:
+        """The first page of rooms that begin with ``prefix`` and sort behind ``after``."""
