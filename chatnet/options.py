@@ -18,6 +18,7 @@ from chatnet.output import printing, shown
 from chatnet.start import TERMINAL
 from chatnet.wire.cluster import MOST_PROCESSES
 from chatnet.world import Files, World
+from chatnet.world.real import real_world
 
 MASTER_HELP = (
     "The master, HOST[:PORT], or several with commas. Without it: CHATNET_MASTER, then the file "
@@ -39,12 +40,12 @@ class ProgramOptions(usage.Options):
 
     def opt_help(self) -> None:
         """Display this help and exit."""
-        with shown(World.real()), printing():
+        with shown(real_world()), printing():
             super().opt_help()
 
     def opt_version(self) -> None:
         """Display the version of Twisted and exit."""
-        with shown(World.real()), printing():
+        with shown(real_world()), printing():
             super().opt_version()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:

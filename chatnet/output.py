@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chatnet.stdio import OutputLost
 from chatnet.world import World
+from chatnet.world.stdio import OutputLost
 
 
 @contextmanager

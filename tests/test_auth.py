@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chatnet import auth
 from chatnet.errors import BadTicket, CannotStart
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 TOKEN = auth.Token(b"t" * 32)
 

@@ -12,10 +12,11 @@ from chatnet.addresses import MASTER_PORT, Address
 from chatnet.errors import CannotStart
 from chatnet.options import ProgramOptions, a_count, find_masters, port_range
 from chatnet.world import World
+from chatnet.world.real import real_world
 
 
 def world(directory: Path, **environ: str) -> World:
-    return replace(World.real(), directory=directory, environ=environ)
+    return replace(real_world(), directory=directory, environ=environ)
 
 
 def test_the_order_in_which_masters_are_found(tmp_path: Path) -> None:

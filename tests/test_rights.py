@@ -12,7 +12,8 @@ from twisted.logger import capturedLogs, formatEvent
 from chatnet.auth import Token, find_token, make_token
 from chatnet.errors import CannotStart
 from chatnet.rights import secure_data, secure_token
-from chatnet.world import FileStatus, RealFiles
+from chatnet.world import FileStatus
+from chatnet.world.real import RealFiles
 
 TOKEN = b"ab" * 32
 

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from chatnet.supervisor import FIRST_DELAY, GOOD_LIFE, LONGEST_DELAY, TERM_SECONDS, RestartPolicy, Supervisor
 from chatnet.testing.children import SpawningClock
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 
 class CountedFiles(RealFiles):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.world import LEAST_PRIORITY, RealFiles, RealProcesses
+from chatnet.world.real import LEAST_PRIORITY, RealFiles, RealProcesses
 
 
 def test_directories_are_private_with_their_parents(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
 def test_a_settled_process_looks_for_garbage_rarely_and_not_in_what_it_had() -> None:
     """All that was there is frozen, and the thresholds are ours."""
     program = (
-        "import gc; from chatnet.world import RARELY, RealProcesses; RealProcesses().settle(); "
+        "import gc; from chatnet.world.real import RARELY, RealProcesses; RealProcesses().settle(); "
         "assert gc.get_freeze_count() > 10_000; assert gc.get_threshold() == RARELY"
     )
     # In a process of its own: what this one has frozen is to stay so.
@@ -67,7 +67,7 @@ def test_a_process_is_known_by_its_pid_and_when_it_was_started() -> None:
 NOT_OURS = """
 import os, sys
 from twisted.logger import globalLogPublisher, formatEvent
-from chatnet.world import RealProcesses
+from chatnet.world.real import RealProcesses
 globalLogPublisher.addObserver(lambda event: print(formatEvent(event)))
 if os.geteuid() == 0:
     os.setuid(65534)
@@ -105,7 +105,7 @@ def test_a_process_that_is_told_twice_to_stop_stops(first: str) -> None:
 def test_the_reactors_timers_go_by_a_clock_that_does_not_step() -> None:
     """Made before the reactor runs, as a tap does: who sets the wall clock back stops no timer."""
     program = (
-        "import time; from chatnet.world import World; reactor = World.real().reactor; "
+        "import time; from chatnet.world.real import real_world; reactor = real_world().reactor; "
         "assert abs(reactor.callLater(5, print).getTime() - time.monotonic() - 5) < 1; "
         "reactor.callLater(0.01, reactor.stop); reactor.run()"
     )

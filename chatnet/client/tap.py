@@ -15,6 +15,7 @@ from chatnet.logs import logged
 from chatnet.names import fold_name
 from chatnet.options import MASTER_HELP, ProgramOptions
 from chatnet.world import World
+from chatnet.world.real import real_world
 
 
 class Options(ProgramOptions):
@@ -47,7 +48,7 @@ class Options(ProgramOptions):
         parent["nodaemon"] = True
         if parent.get("pidfile") == "twistd.pid":
             parent["pidfile"] = ""
-        world = World.real()
+        world = real_world()
         if parent.get("logfile") is None:
             parent["logfile"] = _make_log(world, self["name"])
         elif parent["logfile"] != "-":
@@ -56,7 +57,7 @@ class Options(ProgramOptions):
 
 
 def makeService(options: Options) -> IService:
-    world = World.real()
+    world = real_world()
     world.processes.end_in_order(world.reactor)
     return logged(build(options, world), options)
 

@@ -16,7 +16,7 @@ from chatnet.options import (
     an_address,
     port_range,
 )
-from chatnet.world import World
+from chatnet.world.real import real_world
 
 
 class Options(ProgramOptions):
@@ -67,4 +67,4 @@ class Options(ProgramOptions):
 
 def makeService(options: Options) -> IService:
     """The service of one master process."""
-    return logged(build(options, World.real()), options)
+    return logged(build(options, real_world()), options)

@@ -25,6 +25,7 @@ from chatnet.operator.watch import watch
 from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, as_sentence, sort_out
 from chatnet.output import printing, shown
 from chatnet.world import World
+from chatnet.world.real import real_world
 
 
 class CommandOptions(usage.Options):
@@ -187,7 +188,7 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program ``chatnet``. Ends by :class:`SystemExit`, or as SIGPIPE does."""
-    world = World.real()
+    world = real_world()
     with shown(world):
         options = Options()
         try:

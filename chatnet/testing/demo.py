@@ -27,6 +27,7 @@ from chatnet.testing.history import Acknowledged, Event, LoggedIn, Lost, Sent, T
 from chatnet.testing.processes import Cluster, NotInTime, send
 from chatnet.testing.user import Recorder, User
 from chatnet.world import World
+from chatnet.world.real import real_world
 
 PAUSE = 1.5
 """Between two lines of the chat, in seconds: so that one can read along."""
@@ -228,7 +229,7 @@ def _pids(listed: Sequence[dict[str, int]]) -> str:
 def main() -> int:
     """The program; its exit status: 0 if the checker found nothing, 130 if it was interrupted."""
     root = Path(tempfile.mkdtemp(prefix="chatnet-demo-"))
-    real = World.real()
+    real = real_world()
     world = dataclasses.replace(real, environ={**real.environ, "XDG_CONFIG_HOME": str(root / "config")})
     cluster = Cluster(root)
     stage = Stage(sys.stdout.isatty())

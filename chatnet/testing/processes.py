@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from chatnet.store.lease import FlockLease
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 DEADLINE = 30.0
 """How long to wait for what should take a moment, in seconds: the machine may be busy."""

@@ -29,6 +29,7 @@ from chatnet.testing.history import Acknowledged, Event, Sent
 from chatnet.testing.processes import kill_marked
 from chatnet.testing.user import Recorder, User
 from chatnet.world import World
+from chatnet.world.real import real_world
 
 LOOK_SECONDS = 0.05
 """How often one looks whether something has come true."""
@@ -232,7 +233,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with chosen.log.open("w") as log, chosen.history.open("wb", buffering=0) as lines:
         globalLogBeginner.beginLoggingTo([textFileLogObserver(log)], redirectStandardIO=False)
-        world = World.real()
+        world = real_world()
         react(lambda _: Deferred.fromCoroutine(_main(world, chosen, lines)), (), _reactor=world.reactor)
 
 

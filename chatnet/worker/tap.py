@@ -8,7 +8,7 @@ from chatnet.addresses import Address
 from chatnet.logs import logged
 from chatnet.options import MASTER_HELP, ProgramOptions, a_count, a_host, an_address, port_range
 from chatnet.worker.service import build
-from chatnet.world import World
+from chatnet.world.real import real_world
 
 
 class Options(ProgramOptions):
@@ -69,4 +69,4 @@ class Options(ProgramOptions):
 
 
 def makeService(options: Options) -> IService:
-    return logged(build(options, World.real()), options)
+    return logged(build(options, real_world()), options)

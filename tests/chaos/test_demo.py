@@ -12,14 +12,14 @@ import pytest_twisted  # type: ignore[import-untyped]
 from chatnet.testing.demo import AFTER_PRIMARY, AFTER_WORKER, BEFORE, Demo, Stage
 from chatnet.testing.history import Took
 from chatnet.testing.processes import Cluster
-from chatnet.world import World
+from chatnet.world.real import real_world
 
 
 @pytest.fixture
 def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
     """One that is played fast."""
     monkeypatch.setattr("chatnet.testing.demo.PAUSE", 0.05)
-    real = World.real()
+    real = real_world()
     world = dataclasses.replace(real, environ={**real.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")})
     cluster = Cluster(tmp_path / "cluster")
     cluster.root.mkdir()

@@ -13,7 +13,8 @@ from twisted.internet.testing import StringTransport
 
 from chatnet.client.service import Client, build
 from chatnet.testing.fake_cluster import FakeCluster, Network
-from chatnet.world import Processes, RealFiles, Stdio, World
+from chatnet.world import Processes, Stdio, World
+from chatnet.world.real import RealFiles
 
 MASTER, WORKER = 64480, 2001
 

@@ -17,7 +17,7 @@ from chatnet.client.identity import Credentials, Identity, config_directory
 from chatnet.errors import CannotStart
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.session import Login
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 MASTER = Address("m", 64480)
 

@@ -17,7 +17,7 @@ import pytest
 from twisted.protocols.amp import AmpBox, parse
 
 from chatnet.testing.processes import Cluster, Terminal, wait_until
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 WRONG_TOKEN = {"CHATNET_TOKEN": "ab" * 32}
 FILLER = ["x" * 1900 + f" {number}" for number in range(80)]

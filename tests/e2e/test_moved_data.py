@@ -10,7 +10,7 @@ from pathlib import Path
 from chatnet.store.lease import FlockLease
 from chatnet.store.sqlite import schema as sqlite_schema
 from chatnet.testing.processes import Cluster, Terminal, wait_until
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 
 def chatting(cluster: Cluster) -> tuple[Terminal, Terminal]:

@@ -85,5 +85,5 @@ def test_twistd_finds_the_programs(way: str, tree: Path, python: Path, tmp_path:
             [str(python.parent / "chatnet"), "--help"], check=True, capture_output=True, text=True
         ).stdout
     )
-    masters = "from chatnet.options import find_masters; from chatnet.world import World; "
-    assert "installed.example" in output("-c", masters + "print(find_masters(None, World.real()))")
+    masters = "from chatnet.options import find_masters; from chatnet.world.real import real_world; "
+    assert "installed.example" in output("-c", masters + "print(find_masters(None, real_world()))")

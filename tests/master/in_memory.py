@@ -53,7 +53,8 @@ from chatnet.wire.log import Committed
 from chatnet.wire.operate import ClusterStatus
 from chatnet.wire.replica import Attach, Carried, MasterIdentity, State
 from chatnet.wire.replica import Registry as Told
-from chatnet.world import Processes, RealFiles
+from chatnet.world import Processes
+from chatnet.world.real import RealFiles
 
 EPOCH = 7
 HOST = "here"

@@ -34,7 +34,7 @@ from chatnet.store.lease import FlockLease, Holder
 from chatnet.store.sqlite.log import moved
 from chatnet.wire.cluster import Register, WorkerIdentity
 from chatnet.wire.log import Append
-from chatnet.world import RealFiles, RealProcesses, World
+from chatnet.world.real import RealFiles, RealProcesses, real_world
 
 
 class Stdio:
@@ -103,7 +103,7 @@ class Masters:
 
     def __init__(self, root: Path) -> None:
         self.data = root / "data"
-        real = World.real()
+        real = real_world()
         self.stdio: Any = Stdio()
         self.processes: Any = Processes(real.reactor)
         self.reactor = Reactor(real.reactor)

@@ -27,7 +27,7 @@ from chatnet.store.sqlite.schema import migrate as make_tables
 from chatnet.store.sqlite.schema import set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import SqliteStore
 from chatnet.testing.postgres import Server
-from chatnet.world import World
+from chatnet.world.real import real_world
 
 PAGE = 4096
 WHOLE = "5,009 entries, and all that follows from them, are whole."
@@ -90,7 +90,7 @@ def url(server: Server, data: Path) -> str:
     """A database with the same log."""
     url = server.fresh()
     shutil.copytree(data, data.parent / "source")
-    migrate(data.parent / "source", url, World.real())
+    migrate(data.parent / "source", url, real_world())
     return url
 
 
@@ -100,9 +100,9 @@ def test_what_is_whole_is_said_to_be(data: Path, url: str, monkeypatch: pytest.M
         monkeypatch.setattr(program, "BATCH", batch)
         before = (data / "log.sqlite").read_bytes()
         for target in (str(data), str(data / "log.sqlite"), None):
-            assert check(target, data, "", World.real()).endswith(WHOLE)
+            assert check(target, data, "", real_world()).endswith(WHOLE)
         assert (data / "log.sqlite").read_bytes() == before
-        assert check(None, data, url, World.real()).endswith(WHOLE)
+        assert check(None, data, url, real_world()).endswith(WHOLE)
 
 
 def test_nothing_is_left_beside_what_is_looked_at(data: Path) -> None:
@@ -111,7 +111,7 @@ def test_nothing_is_left_beside_what_is_looked_at(data: Path) -> None:
         path = data / name
         (data / "log.sqlite").rename(path)
         before = path.stat()
-        assert check(str(path), data, "", World.real()).endswith(WHOLE)
+        assert check(str(path), data, "", real_world()).endswith(WHOLE)
         assert [found.name for found in data.iterdir()] == [name]
         assert path.stat() == before
         path.rename(data / "log.sqlite")
@@ -130,7 +130,7 @@ def test_a_store_that_a_master_opens_meanwhile_is_not_judged(
     with pytest.raises(
         CannotStart, match="was written meanwhile, as by a master that starts: check it again"
     ):
-        check(None, data, "", World.real())
+        check(None, data, "", real_world())
 
 
 DAMAGES = [
@@ -163,7 +163,7 @@ def test_each_damage_is_found(data: Path, damage: str, says: str) -> None:
     """And said, with where it is."""
     apsw.Connection(str(data / "log.sqlite")).execute(damage).close()
     with pytest.raises(CannotStart) as found:
-        check(None, data, "", World.real())
+        check(None, data, "", real_world())
     assert says in str(found.value)
 
 
@@ -179,7 +179,7 @@ def test_each_damage_is_found_in_a_database(data: Path, url: str) -> None:
                 moment=broken.transaction,
             )
             derived = program.Derived()
-            found = list(program._differences(by_it, derived, program.Progress(World.real())))
+            found = list(program._differences(by_it, derived, program.Progress(real_world())))
             source.close()
         assert any(says in each for each in found), (damage, found)
 
@@ -192,7 +192,7 @@ def test_a_key_that_stands_twice_is_found(data: Path) -> None:
     ).fetchall()
     connection.close()
     with pytest.raises(CannotStart, match="a key of bob stands twice, at seq 50 and 60"):
-        check(None, data, "", World.real())
+        check(None, data, "", real_world())
 
 
 def test_broken_pages_are_found(data: Path) -> None:
@@ -201,7 +201,7 @@ def test_broken_pages_are_found(data: Path) -> None:
         file.seek(40 * 4096)
         file.write(os.urandom(8192))
     with pytest.raises(CannotStart, match=r"is damaged:|cannot be read|no text"):
-        check(None, data, "", World.real())
+        check(None, data, "", real_world())
 
 
 def overwritten(store: bytes) -> Iterator[bytes]:
@@ -215,7 +215,7 @@ def overwritten(store: bytes) -> Iterator[bytes]:
 
 def open_it(path: Path) -> None:
     """As a master does."""
-    opened = open_store(path, World.real().files, "another", None)
+    opened = open_store(path, real_world().files, "another", None)
     for connection in opened.connections:
         connection.close()
     opened.store.close()
@@ -229,7 +229,7 @@ def test_whatever_page_is_written_over_is_a_sentence(tmp_path: Path) -> None:
         spoilt = tmp_path / f"{number}.sqlite"
         spoilt.write_bytes(store)
         with pytest.raises(CannotStart, match=r"is damaged:|cannot be read|can be read|no text"):
-            check(str(spoilt), tmp_path, "", World.real())
+            check(str(spoilt), tmp_path, "", real_world())
         with suppress(CannotStart, apsw.Error, UnicodeDecodeError):  # which the log says in a sentence
             open_it(spoilt)
 
@@ -238,7 +238,7 @@ def test_what_a_store_says_of_itself_is_looked_at(data: Path) -> None:
     """By a check, and by a master that opens it."""
     apsw.Connection(str(data / "log.sqlite")).execute("UPDATE schema_version SET version = 'none'").close()
     with pytest.raises(CannotStart, match="the version of its tables is not as it was written"):
-        check(None, data, "", World.real())
+        check(None, data, "", real_world())
     with pytest.raises(apsw.CorruptError):
         open_it(data / "log.sqlite")
 
@@ -247,7 +247,7 @@ def test_a_copy_without_its_wal_is_found(data: Path) -> None:
     """As at the start of a master."""
     apsw.Connection(str(data / "log.sqlite")).execute("UPDATE log SET wal_follows = 1").close()
     with pytest.raises(CannotStart, match="without its -wal file: its newest entries are missing"):
-        check(None, data, "", World.real())
+        check(None, data, "", real_world())
 
 
 def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.Mon
         store.commit([joining, *posts], 2_000)
 
     monkeypatch.setattr(program.Progress, "show", grow)
-    assert "and all that follows from them, are whole" in check(None, data, "", World.real())
+    assert "and all that follows from them, are whole" in check(None, data, "", real_world())
     assert store.head > 5_030
     store.close()
 
@@ -283,7 +283,7 @@ def test_what_is_no_store_is_said(tmp_path: Path, make: Callable[[Path], Any], s
     """In a sentence; and none is made there."""
     make(tmp_path / "it")
     with pytest.raises(CannotStart, match=says):
-        check(str(tmp_path / "it"), tmp_path, "", World.real())
+        check(str(tmp_path / "it"), tmp_path, "", real_world())
     assert not (tmp_path / "it" / "log.sqlite").exists()
 
 

@@ -16,6 +16,7 @@ from chatnet.operator.__main__ import run
 from chatnet.outbox import Outboxes
 from chatnet.wire.operate import Status, Stop
 from chatnet.world import World
+from chatnet.world.real import real_world
 
 TOKEN = "ab" * 32
 
@@ -38,7 +39,7 @@ class Going(Locator):
 @pytest_twisted.ensureDeferred
 async def test_a_master_that_goes_before_it_answers_is_said(command: str, tmp_path: Any) -> None:
     """One sentence, for the exit status 1, and no word that the cluster has stopped."""
-    world = World.real()
+    world = real_world()
     (tmp_path / "token").write_text(TOKEN)
     listening = world.reactor.listenTCP(0, _Primary(world), interface="127.0.0.1")
     master = f"127.0.0.1:{listening.getHost().port}"

@@ -30,7 +30,8 @@ from chatnet.store.sqlite.schema import set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import SqliteStore
 from chatnet.testing.postgres import Server
 from chatnet.testing.processes import wait_until
-from chatnet.world import RealFiles, World
+from chatnet.world import World
+from chatnet.world.real import RealFiles, real_world
 
 USERS = ("alice", "bob", "carol")
 NOW = 1_800_000_000_000
@@ -145,7 +146,7 @@ def source(tmp_path: Path) -> Source:
 @pytest.fixture
 def world() -> World:
     stand_ins: dict[str, Any] = {"stdio": Quiet()}
-    return replace(World.real(), **stand_ins)
+    return replace(real_world(), **stand_ins)
 
 
 @pytest.fixture

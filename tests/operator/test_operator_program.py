@@ -15,7 +15,8 @@ from chatnet.errors import CannotStart
 from chatnet.operator.__main__ import Options, main, run
 from chatnet.operator.asking import find_cluster
 from chatnet.store.lease import FlockLease, Holder
-from chatnet.world import RealFiles, World
+from chatnet.world import World
+from chatnet.world.real import RealFiles, real_world
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ async def test_who_cannot_be_connected_to_is_said(
     options = Options()
     options.parseOptions([*command, "--master", master, "--token-file", str(tmp_path / "token")])
     with pytest.raises(CannotStart) as cannot:
-        await run(command[0], options.subOptions, World.real())
+        await run(command[0], options.subOptions, real_world())
     assert str(cannot.value).startswith(f"No chatnet master answers at {why}")
     assert "\n" not in str(cannot.value)
 
@@ -134,7 +135,7 @@ async def test_who_cannot_be_connected_to_is_said(
 def published(data: Path, holder: Holder) -> World:
     """A world in which ``holder`` has said in ``data`` that it commands."""
     FlockLease(RealFiles(), data).publish(holder)
-    return replace(World.real(), directory=data, environ={})
+    return replace(real_world(), directory=data, environ={})
 
 
 def test_a_directory_says_where_its_primary_is(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from chatnet.operator.stop import stop
 from chatnet.outbox import Outboxes
 from chatnet.wire.operate import ClusterStatus
 from chatnet.world import World
+from chatnet.world.real import real_world
 
 
 class Port:
@@ -45,7 +46,7 @@ class Port:
 @pytest_twisted.ensureDeferred
 async def test_a_port_that_still_answers_is_waited_for() -> None:
     """The link is lost at once, the port is asked again and again; it is over when it refuses."""
-    world = World.real()
+    world = real_world()
     port = Port(world)
     stopped = Deferred.fromCoroutine(stop(port.address, await connect(port.address, world), world))
     while not port.stops:

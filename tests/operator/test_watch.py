@@ -20,6 +20,7 @@ from chatnet.operator.watch import redrawn, watch
 from chatnet.outbox import Outboxes
 from chatnet.wire.operate import ClusterStatus, MasterStatus
 from chatnet.world import World
+from chatnet.world.real import real_world
 
 TOKEN = Token(b"t" * 32)
 
@@ -80,7 +81,7 @@ class Looking:
 
     def __init__(self, height: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("chatnet.operator.watch.LOOK_EVERY", 0.02)
-        real = World.real()
+        real = real_world()
         stdio: Any = Screen(height, real.reactor)
         self.screen: Screen = stdio
         self.world = dataclasses.replace(real, stdio=stdio, wall=lambda: 1_700_000_000.0)

@@ -22,7 +22,8 @@ from chatnet.store.sqlite.opening import Known
 from chatnet.testing.postgres import Server
 from chatnet.testing.simulation.database_server import Postgres
 from chatnet.testing.simulation.toys import Toys
-from chatnet.world import RealFiles, World
+from chatnet.world import World
+from chatnet.world.real import RealFiles
 
 
 class HandReactor(Clock):

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from chatnet.store.lease import FlockLease, Holder
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 HOLD = """
 import sys
 from pathlib import Path
 from chatnet.store.lease import FlockLease
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 print(FlockLease(RealFiles(), Path(sys.argv[1])).take(), flush=True)
 """
 
@@ -114,7 +114,7 @@ exec "$0" -c "$1"
 LOOK = """
 import fcntl, os, subprocess, sys
 from pathlib import Path
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 theirs = subprocess.Popen(
     [sys.executable, "-c", "import fcntl, os; d = os.open('theirs/data', os.O_RDONLY); "
      "fcntl.flock(d, fcntl.LOCK_EX); print(flush=True); input()"], stdin=-1, stdout=-1)

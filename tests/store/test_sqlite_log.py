@@ -19,7 +19,7 @@ from chatnet.errors import CannotStart, EpochLost, Poison
 from chatnet.log import Refused
 from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
 from chatnet.store.window import Window
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)
 

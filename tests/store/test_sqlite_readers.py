@@ -20,7 +20,7 @@ from chatnet.entries import Draft
 from chatnet.errors import Unreadable
 from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
 from chatnet.store.sqlite.readers import SAY_SECONDS
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)
 

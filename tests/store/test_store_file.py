@@ -18,7 +18,7 @@ from chatnet.store.sqlite import file as store_file
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
 from chatnet.store.sqlite.opening import Known, LogMissing
 from chatnet.store.sqlite.writer import DiskReadOnly
-from chatnet.world import RealFiles
+from chatnet.world.real import RealFiles
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)
 

@@ -29,7 +29,8 @@ from chatnet.visitors import Room
 from chatnet.worker.port import BACKLOG, SEND_BUFFER, _limit_send_buffer
 from chatnet.worker.service import Worker, build
 from chatnet.worker.tap import Options
-from chatnet.world import FileStatus, World
+from chatnet.world import FileStatus
+from chatnet.world.real import real_world
 
 
 class Pool:
@@ -486,7 +487,7 @@ def test_a_real_port_limits_what_the_kernel_keeps() -> None:
 
 def test_the_real_world_fits() -> None:
     """What build takes from a world is there in the real one."""
-    world = World.real()
+    world = real_world()
     options = Options()
     options.parseOptions([])
     with pytest.raises(CannotStart):

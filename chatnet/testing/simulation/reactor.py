@@ -73,7 +73,7 @@ class SimReactor(_DisconnectSelectableMixin):
         self.addSystemEventTrigger("during", "shutdown", self.crash)
         self.addSystemEventTrigger("during", "shutdown", self._disconnect_all)
 
-    # ---- IReactorTime; ``seconds`` is the monotonic clock's, as World.real() makes it ----
+    # ---- IReactorTime; ``seconds`` is the monotonic clock's, as real_world() makes it ----
 
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object, **kw: object

@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater, react
 
 from chatnet.auth import Token
 from chatnet.world import World
+from chatnet.world.real import real_world
 from fuzz.states import Guise
 from fuzz.visits import Outcome, Plan, Visits
 
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=60.0, help="visits a second, at most")
     parser.add_argument("--at-once", type=int, default=24, help="how many at a time")
     chosen = parser.parse_args()
-    world = World.real()
+    world = real_world()
     world.processes.raise_file_limit()
 
     def begin(_: Any) -> Deferred[None]:

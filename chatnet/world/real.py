@@ -1,0 +1,285 @@
+"""The world as it is: this machine's files, processes and streams."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import apsw
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from chatnet.store.postgres.real import PostgresDatabases
+from chatnet.world import FileStatus, Lock, World
+from chatnet.world.stdio import RealStdio
+
+
+def real_world() -> World:
+    """The world as it is."""
+    from twisted.internet import reactor
+
+    it: Any = reactor
+    if not it.running:
+        # Twisted's timers go by the wall clock: set back by an hour, it would stop them all for an hour.
+        it.seconds = time.monotonic
+    return World(
+        reactor=reactor,
+        entropy=os.urandom,
+        chance=random.SystemRandom(),
+        wall=time.time,
+        monotonic=time.monotonic,
+        environ=os.environ,
+        hostname=socket.gethostname(),
+        directory=Path.cwd(),
+        executable=sys.executable,
+        files=RealFiles(),
+        processes=RealProcesses(),
+        threads=lambda size, name: ThreadPool(0, size, name),
+        stdio=RealStdio(),
+        databases=PostgresDatabases(),
+    )
+
+
+class RealLock:
+    """A ``flock`` on an open directory. The kernel frees it the instant the process dies."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class RealFiles:
+    """The disk of this machine."""
+
+    def user(self) -> int:
+        return os.geteuid()
+
+    def status(self, path: Path, follow: bool = True) -> FileStatus | None:
+        try:
+            found = os.stat(path, follow_symlinks=follow)
+        except FileNotFoundError:
+            return None
+        return FileStatus(
+            found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_uid, found.st_mode
+        )
+
+    def children(self, directory: Path) -> list[Path]:
+        return sorted(directory.iterdir())
+
+    def protect(self, path: Path, mode: int) -> None:
+        os.chmod(path, mode)
+
+    def is_read_only(self, directory: Path) -> bool:
+        try:
+            return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+        except OSError:
+            return False
+
+    def make_directory(self, path: Path) -> None:
+        # mkdir's own ``parents`` would be open to everybody, and the store is one of their children.
+        for directory in (*reversed(path.parents), path):
+            directory.mkdir(mode=0o700, exist_ok=True)
+
+    def read(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+    def write(self, path: Path, content: bytes) -> None:
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            self._write_new(fresh, content, os.O_TRUNC)
+            os.replace(fresh, path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+        self._sync_directory(path.parent)
+
+    def create(self, path: Path, content: bytes) -> bool:
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            self._write_new(fresh, content, os.O_TRUNC)
+            os.link(fresh, path)
+        except FileExistsError:
+            return False
+        finally:
+            fresh.unlink(missing_ok=True)
+        self._sync_directory(path.parent)
+        return True
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self._sync_directory(path.parent)
+
+    def lock(self, directory: Path) -> Lock | None:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return RealLock(descriptor)
+
+    def lock_holder(self, directory: Path) -> int | None:
+        status = os.stat(directory)
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.split()
+            if fields[1] == "FLOCK" and fields[5].endswith(f":{status.st_ino}"):
+                pid = int(fields[4])
+                # Another file system may have that inode, too; and the device here is not that of ``stat``
+                # on some of them (btrfs, overlayfs).
+                if _has_open(pid, status):
+                    return pid
+        return None
+
+    def append_to(self, path: Path) -> int:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def tail(self, path: Path, lines: int) -> list[str]:
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
+                return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+        except OSError:
+            return []
+
+    def database(self, path: Path) -> apsw.Connection:
+        # SQLite would make it as the umask says; its -wal and -shm have the rights that it has. One that is
+        # there is not touched: to close it would end the locks that this process has on it.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        return apsw.Connection(str(path))
+
+    @staticmethod
+    def _write_new(path: Path, content: bytes, flags: int) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+
+    @staticmethod
+    def _sync_directory(path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _has_open(pid: int, status: os.stat_result) -> bool:
+    """Has the process ``pid`` this very file open? No, if one may not look."""
+    try:
+        descriptors = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return False
+    for descriptor in descriptors:
+        with suppress(OSError):  # it was closed meanwhile
+            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), status):
+                return True
+    return False
+
+
+RARELY = (50_000, 2, 2)
+"""When a settled process looks for garbage, as ``gc.set_threshold`` has it (Python's own: 700, 10, 10).
+
+The objects of the posts in flight are more than 10,000, and no garbage: each look at them is in vain. But
+sessions that ended are, so the look at everything must not be put off as well: some hundred thousand objects
+later it comes.
+"""
+
+
+LEAST_PRIORITY = 19
+
+
+class RealProcesses:
+    """The processes of this machine."""
+
+    _log = Logger()
+
+    def own_pid(self) -> int:
+        return os.getpid()
+
+    def parent_pid(self) -> int:
+        return os.getppid()
+
+    def started(self, pid: int) -> int | None:
+        try:
+            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if state in "ZX" else int(fields[18])
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        try:
+            descriptor = os.pidfd_open(pid)
+            try:
+                if not is_it():
+                    return False
+                signal.pidfd_send_signal(descriptor, number)
+            finally:
+                os.close(descriptor)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except OSError as error:
+            self._log.error(
+                "Process {pid} cannot be sent signal {number} ({why})",
+                pid=pid,
+                number=number,
+                why=error.strerror,
+            )
+            return False
+        return True
+
+    def exit(self, status: int) -> None:
+        for stream in (sys.__stdout__, sys.__stderr__):
+            if stream is not None:
+                stream.flush()
+        os._exit(status)
+
+    def end_by(self, number: int) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    def keep_private(self) -> None:
+        os.umask(0o077)
+
+    def raise_file_limit(self) -> int:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return sys.maxsize if hard == resource.RLIM_INFINITY else hard
+
+    def ignore_interrupts(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end_in_order(self, reactor: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, reactor.sigTerm)
+
+    def give_way(self) -> None:
+        # To Linux each thread has a priority of its own, by its own id.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
+
+    def settle(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*RARELY)
