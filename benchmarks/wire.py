@@ -16,7 +16,7 @@ import msgspec
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.entries import Entry
-from chatnet.gate import binding
+from chatnet.net.gate import binding
 from chatnet.wire.common import NONCE_BYTES, VERSION
 from chatnet.wire.operate import ClusterStatus
 

@@ -10,26 +10,20 @@ errors      every error that a peer can be told, with its sentence
 addresses   HOST:PORT                                                                         pure
 auth        the cluster's token, and tickets
 credentials users' secrets, and what is stored of them
+log         the log as its readers and writers see it: the interface, and what reads answer
 wire/       the AMP vocabulary, one file per conversation; no logic
-link        an AMP connection: bounded, pinged, never closed by one bad request
-intake      what came on a connection and waits to be obeyed, in order and within bounds      pure
-visitors    strangers and users of one port: how many there may be, and their work in a turn
-pulse       pings links, and notices those that fall silent
-gate        the proof of the token by which a link between processes begins
-dialer      who dials such a link: what it understands until it is registered, and then; why it found nobody
-outbox      what is to be sent on a connection, flushed once per reactor turn
+net/        connections: bounded, pinged, flushed once per reactor turn; who proves what
 lanes       work of which only so much is done at a time, in turn
 store/      the log and the lease; the window and the reader
 rights      the data directory and the token are one user's alone
 start       what becomes of a program's start, told to whoever waits for it
 supervisor  the processes that we start: when to start them again
-stdio       the streams that a process is started with
 output      how a program ends that has something to say, and cannot
 logs        where a program's log goes: harmless to read, and bounded on the disk
-world       the reactor, chance, clocks, files, processes: everything outside the program
+world/      the reactor, chance, clocks, files, processes, streams: everything outside the program
 master/     places clients on workers, starts and watches workers, serves the log
 worker/     holds sessions, routes posts to them
 client/     the terminal client
-operator/   chatnet status, chatnet stop
+operator/   the commands of chatnet: status, stop, drain, migrate, check …
 testing/    fakes, shipped and tested
 """

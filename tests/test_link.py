@@ -15,13 +15,13 @@ from twisted.python.failure import Failure
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
-from chatnet.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
-from chatnet.intake import MOST_BOXES
-from chatnet.link import MOST_SAID, PING, Link, Locator
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
+from chatnet.net.intake import MOST_BOXES
+from chatnet.net.link import MOST_SAID, PING, Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
+from chatnet.net.visitors import A_MINUTE, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.testing.loopback import Loopback
-from chatnet.visitors import A_MINUTE, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX
 from chatnet.wire.common import VERSION, Challenge, Ping

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.internet.tcp import Connection
 
-from chatnet.outbox import Outbox, Outboxes
+from chatnet.net.outbox import Outbox, Outboxes
 
 reactor: Any = real_reactor
 

@@ -16,11 +16,11 @@ from twisted.internet.task import Clock
 from twisted.protocols.portforward import ProxyFactory
 
 from chatnet.auth import Role, Token
-from chatnet.dialer import Unregistered
 from chatnet.errors import WrongToken
-from chatnet.gate import Gate, prove
-from chatnet.link import Link, Locator
-from chatnet.outbox import Outboxes
+from chatnet.net.dialer import Unregistered
+from chatnet.net.gate import Gate, prove
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback
 
 TOKEN = Token(b"t" * 32)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from chatnet.visitors import (
+from chatnet.net.visitors import (
     A_TURN,
     A_VISIT,
     ACCEPTED,

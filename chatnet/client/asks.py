@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionClosed
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
-from chatnet.link import Link
+from chatnet.net.link import Link
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
-from chatnet.link import Link, Locator
-from chatnet.pulse import Pulse
+from chatnet.net.link import Link, Locator
+from chatnet.net.pulse import Pulse
 from chatnet.wire.common import Ping
 from chatnet.wire.session import Chat, Deliver, Ended, Moved, Post, Rewound, SetSecret, Unchat
 from chatnet.wire.table import Speaker

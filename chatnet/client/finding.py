@@ -18,11 +18,11 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.client.race import NotYet, Race, Unreachable
 from chatnet.client.states import Found
-from chatnet.dialer import CANNOT_CONNECT, Unregistered, why_not
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
-from chatnet.link import Link, Locator
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.dialer import CANNOT_CONNECT, Unregistered, why_not
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.wire.common import VERSION
 from chatnet.wire.locate import Locate
 

@@ -20,7 +20,7 @@ from chatnet.errors import (
     Unreadable,
     WrongSecret,
 )
-from chatnet.link import Link
+from chatnet.net.link import Link
 from chatnet.wire.common import VERSION
 from chatnet.wire.session import Login, Resume
 

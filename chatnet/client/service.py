@@ -20,13 +20,13 @@ from chatnet.client.identity import config_directory
 from chatnet.client.line import LineTerminal
 from chatnet.client.text import one_line
 from chatnet.errors import CannotStart
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.options import find_masters
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
 from chatnet.world import Processes, Stdio, World, stop_soon
 
 TICK, PING_EVERY, PATIENCE = 1.0, 15.0, 45.0
-"""In seconds; see :class:`~chatnet.pulse.Pulse`."""
+"""In seconds; see :class:`~chatnet.net.pulse.Pulse`."""
 FLUSH_SECONDS = 1.0
 """How long a stopped client waits for its last lines to be read."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chatnet.addresses import Address
-from chatnet.link import Link
+from chatnet.net.link import Link
 
 
 @dataclass(frozen=True)

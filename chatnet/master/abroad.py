@@ -8,10 +8,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from chatnet.link import Link
 from chatnet.master.hosts import Empty, End, Keep, Order, OtherHost, Stop, children_of
 from chatnet.master.orders import Orders
 from chatnet.master.registry import Registry, Worker, name_of
+from chatnet.net.link import Link
 
 LOOK_SECONDS = 0.25
 """How often it is looked how many workers there are."""

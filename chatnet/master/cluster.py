@@ -11,7 +11,6 @@ from twisted.logger import Logger
 
 from chatnet.addresses import Address
 from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
-from chatnet.link import Link
 from chatnet.master.abroad import Abroad
 from chatnet.master.hosts import has_parent
 from chatnet.master.links import all_gone
@@ -20,6 +19,7 @@ from chatnet.master.orders import Orders
 from chatnet.master.placement import Placement, address_for_clients
 from chatnet.master.registry import Registry, Worker, name_of
 from chatnet.master.spreading import Spreading
+from chatnet.net.link import Link
 from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.wire.operate import WorkerStatus

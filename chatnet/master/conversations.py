@@ -18,14 +18,14 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, NotAllowed
-from chatnet.gate import Gate, check_version
-from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
 from chatnet.master.epoch import Epoch
 from chatnet.master.log_server import Broadcast, LogServer, PrimaryLog
 from chatnet.master.registry import Worker
 from chatnet.master.replicas import Replica, Replicas
-from chatnet.pulse import Pulse
+from chatnet.net.gate import Gate, check_version
+from chatnet.net.link import Link, Locator
+from chatnet.net.pulse import Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
 from chatnet.wire.operate import ClusterStatus, Drain, Status, StepDown, Stop
@@ -33,7 +33,7 @@ from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
 
 PULSE_TICK, PING_EVERY, PATIENCE = 0.25, 1.0, 3.0
-"""How the links within the cluster are watched, in seconds; see :class:`~chatnet.pulse.Pulse`."""
+"""How the links within the cluster are watched, in seconds; see :class:`~chatnet.net.pulse.Pulse`."""
 
 
 class Door(Gate):

@@ -16,8 +16,8 @@ from twisted.logger import Logger
 from chatnet.errors import CannotStart
 from chatnet.master.links import Links
 from chatnet.master.settings import Settings
-from chatnet.outbox import Outboxes
-from chatnet.visitors import accept_in_turns, find_room
+from chatnet.net.outbox import Outboxes
+from chatnet.net.visitors import accept_in_turns, find_room
 from chatnet.world import World
 
 BACKLOG = 1024

@@ -9,9 +9,9 @@ from twisted.internet.defer import DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
-from chatnet.link import Link, Locator
-from chatnet.outbox import Outboxes
-from chatnet.visitors import A_MASTERS_TURN, ENOUGH, Room, Visitors
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.visitors import A_MASTERS_TURN, ENOUGH, Room, Visitors
 
 CLOSE_SECONDS = 1.0
 """How long the other ends may take to let go, when the master hangs up."""

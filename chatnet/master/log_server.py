@@ -16,8 +16,8 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import Unreadable
 from chatnet.lanes import Lane, Visitor
-from chatnet.link import Link, Locator
 from chatnet.log import PAGE_BYTES, Log, Outcome, Position
+from chatnet.net.link import Link, Locator
 from chatnet.store.reader import Reader
 from chatnet.store.verifying import cursor_at, verify
 from chatnet.store.window import Window

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatnet.link import Link
+from chatnet.net.link import Link
 from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import Kill, Shed, Shutdown, SpawnWorkers, WorkerIdentity
 

@@ -10,14 +10,14 @@ from twisted.logger import Logger
 
 from chatnet.addresses import Address
 from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept
-from chatnet.link import Link
 from chatnet.master.clock import ahead_of
 from chatnet.master.cluster import Cluster
 from chatnet.master.links import Links
 from chatnet.master.registry import Registry
 from chatnet.master.replicas import Replicas
 from chatnet.master.store import Log
-from chatnet.pulse import Pulse
+from chatnet.net.link import Link
+from chatnet.net.pulse import Pulse
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.operate import ClusterStatus, MasterStatus
 from chatnet.wire.replica import MasterIdentity

@@ -18,14 +18,14 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
-from chatnet.dialer import Commanded, Unregistered
 from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
-from chatnet.gate import PROOF_SECONDS, NotPrimary, prove
-from chatnet.link import MOST_SAID, Link
 from chatnet.master.conversations import PATIENCE
 from chatnet.master.store import Store
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.dialer import Commanded, Unregistered
+from chatnet.net.gate import PROOF_SECONDS, NotPrimary, prove
+from chatnet.net.link import MOST_SAID, Link
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.store.lease import Holder
 from chatnet.text import legible
 from chatnet.wire.cluster import Shutdown

@@ -10,10 +10,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from chatnet.link import Link
 from chatnet.master.links import all_gone
 from chatnet.master.missing import Missing
 from chatnet.master.orders import Orders
+from chatnet.net.link import Link
 from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.text import legible
 from chatnet.wire.operate import MasterStatus

@@ -8,10 +8,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from chatnet.link import Link
 from chatnet.master.balance import Balance
 from chatnet.master.orders import Orders
 from chatnet.master.registry import Registry, Worker
+from chatnet.net.link import Link
 
 LOOK_SECONDS = 1.0
 """How often it is looked where the sessions are: as often as workers report."""

@@ -12,9 +12,9 @@ from twisted.logger import Logger
 
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoWorkers
-from chatnet.gate import Gate, check_version
-from chatnet.link import Locator
 from chatnet.master.ground import Ground
+from chatnet.net.gate import Gate, check_version
+from chatnet.net.link import Locator
 from chatnet.wire.locate import Locate
 from chatnet.wire.table import Speaker
 

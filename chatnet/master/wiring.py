@@ -10,7 +10,6 @@ from twisted.logger import Logger
 from chatnet.addresses import Address
 from chatnet.auth import TOKEN_BYTES, Role, Token, find_token, make_token
 from chatnet.errors import CannotStart
-from chatnet.link import Link, Locator
 from chatnet.master.cluster import Cluster
 from chatnet.master.conversations import (
     PATIENCE,
@@ -35,9 +34,10 @@ from chatnet.master.replicas import Replicas
 from chatnet.master.settings import Settings
 from chatnet.master.standby import Standby
 from chatnet.master.store import Reign, Store
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.options import STORE_VARIABLE
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
 from chatnet.store.lease import Holder
 from chatnet.supervisor import Supervisor
 from chatnet.wire.replica import Carried, MasterIdentity, State

@@ -15,13 +15,13 @@ from twisted.protocols.amp import RemoteAmpError
 
 from chatnet.addresses import Address, parse_masters
 from chatnet.auth import Token
-from chatnet.dialer import CANNOT_CONNECT, Unregistered, why_not
 from chatnet.errors import CannotStart, ChatnetError
-from chatnet.gate import NotPrimary, prove
-from chatnet.link import Link
+from chatnet.net.dialer import CANNOT_CONNECT, Unregistered, why_not
+from chatnet.net.gate import NotPrimary, prove
+from chatnet.net.link import Link
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.options import STORE_VARIABLE, find_masters
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
 from chatnet.store.lease import FlockLease
 from chatnet.store.sqlite.moved import NAME
 from chatnet.world import World

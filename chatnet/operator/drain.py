@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoSuchHost, OnlyHost, PrimaryThere
-from chatnet.link import Link
+from chatnet.net.link import Link
 from chatnet.operator.asking import reach
 from chatnet.operator.stepdown import step_down
 from chatnet.wire.operate import Drain

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from chatnet.link import Link
+from chatnet.net.link import Link
 from chatnet.text import legible
 from chatnet.wire.operate import ClusterStatus, Event, Status
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
-from chatnet.dialer import CANNOT_CONNECT
 from chatnet.errors import CannotStart
-from chatnet.link import Link
+from chatnet.net.dialer import CANNOT_CONNECT
+from chatnet.net.link import Link
 from chatnet.operator.asking import connect
 from chatnet.wire.operate import Stop
 from chatnet.world import World

@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
-from chatnet.link import Link
+from chatnet.net.link import Link
 from chatnet.operator.asking import reach
 from chatnet.operator.status import as_table, ask_status
 from chatnet.wire.operate import ClusterStatus

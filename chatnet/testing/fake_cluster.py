@@ -25,8 +25,8 @@ from chatnet.errors import (
     NoWorkers,
     WrongSecret,
 )
-from chatnet.link import Link, Locator
-from chatnet.outbox import Outboxes
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback
 from chatnet.wire import session as wire
 from chatnet.wire.common import Ping

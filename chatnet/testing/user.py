@@ -24,8 +24,8 @@ from chatnet.client.states import Over, State, Up
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Kind
 from chatnet.errors import ChatnetError
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.testing import history
 from chatnet.wire.session import History, Join, Leave, List, Post, SetSecret
 from chatnet.world import World

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Readable(Protocol):
-    """A connection whose reading can be held: see :class:`chatnet.link.Link`."""
+    """A connection whose reading can be held: see :class:`chatnet.net.link.Link`."""
 
     def hold(self) -> None:
         """Read no more."""

@@ -9,8 +9,8 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, visible
 from chatnet.errors import TooSlow, Unreadable
-from chatnet.link import Link
 from chatnet.log import Log
+from chatnet.net.link import Link
 from chatnet.store.reader import Reader
 from chatnet.worker.router import Resident, Router, delivery
 from chatnet.worker.turns import Turns

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
-from chatnet.dialer import Commanded
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, StaleEpoch
-from chatnet.link import Link
+from chatnet.net.dialer import Commanded
+from chatnet.net.link import Link
 from chatnet.wire.cluster import (
     MOST_PROCESSES,
     Kill,

@@ -13,10 +13,10 @@ from twisted.internet.protocol import Factory
 
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
-from chatnet.link import Link
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
-from chatnet.visitors import Visitors, accept_in_turns, find_room
+from chatnet.net.link import Link
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
+from chatnet.net.visitors import Visitors, accept_in_turns, find_room
 from chatnet.worker.serving import Serving
 
 BACKLOG = 1024

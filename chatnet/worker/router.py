@@ -11,7 +11,7 @@ from chatnet.entries import Entry, Memberships, places
 
 if TYPE_CHECKING:
     from chatnet.log import Snapshot
-    from chatnet.outbox import Outbox, Outboxes
+    from chatnet.net.outbox import Outbox, Outboxes
 
 _BEGINNING = b"\x00\x08_command\x00\x07Deliver\x00\x05entry"
 _END = b"\x00\x00"

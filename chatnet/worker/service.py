@@ -18,12 +18,12 @@ from chatnet.auth import find_token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
-from chatnet.link import Link
+from chatnet.net.link import Link
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
+from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
 from chatnet.start import Start
-from chatnet.visitors import Visitors
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, listen
@@ -38,7 +38,7 @@ CLOSE_SECONDS = 1.0
 """How long clients may take to let go, when the worker begins afresh."""
 CLUSTER_PULSE = (0.25, 1.0, 3.0)
 CLIENT_PULSE = (5.0, 15.0, 45.0)
-"""Tick, every, patience, in seconds: see :class:`chatnet.pulse.Pulse`."""
+"""Tick, every, patience, in seconds: see :class:`chatnet.net.pulse.Pulse`."""
 
 
 @dataclass(frozen=True)

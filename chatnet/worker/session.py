@@ -16,9 +16,9 @@ from chatnet.entries import Draft, Entry, Kind
 from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
 from chatnet.form import check_text
 from chatnet.lanes import Lane
-from chatnet.link import PING, Locator
 from chatnet.log import Log, Outcome, Refused
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
+from chatnet.net.link import PING, Locator
 from chatnet.store.verifying import verify
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker

@@ -8,8 +8,8 @@ from typing import Protocol
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.link import Link
 from chatnet.log import Log
+from chatnet.net.link import Link
 from chatnet.store.lease import parse_holder
 from chatnet.store.postgres.database import Unavailable
 from chatnet.store.postgres.log import PostgresLog

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.lanes import Lane, Visitor
-from chatnet.link import Link
+from chatnet.net.link import Link
 
 MOST_WAITING = 16
 """How many reads may wait before the connection is not read any more."""

@@ -18,12 +18,12 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
-from chatnet.dialer import CANNOT_CONNECT, Unregistered
 from chatnet.errors import ChatnetError, WrongToken, WrongVersion
-from chatnet.gate import NotPrimary, prove
-from chatnet.link import MOST_SAID, Link
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.dialer import CANNOT_CONNECT, Unregistered
+from chatnet.net.gate import NotPrimary, prove
+from chatnet.net.link import MOST_SAID, Link
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.text import legible
 from chatnet.wire.cluster import Register, Report
 from chatnet.worker.orders import FromPrimary, Linked

@@ -16,7 +16,7 @@ from chatnet.client.finding import HOP_SECONDS, notice_death
 from chatnet.client.race import HEAD_START_SECONDS
 from chatnet.entries import Entry
 from chatnet.errors import InternalFailure, TryLater, WrongVersion
-from chatnet.link import Link, Locator
+from chatnet.net.link import Link, Locator
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.locate import Locate
 from chatnet.wire.session import Chat

@@ -13,8 +13,6 @@ from twisted.python.failure import Failure
 from chatnet.auth import Role, Token
 from chatnet.entries import Entry
 from chatnet.errors import NoReplica
-from chatnet.gate import prove
-from chatnet.link import Link, Locator
 from chatnet.master.cluster import ADOPTION_SECONDS, Cluster
 from chatnet.master.conversations import (
     PATIENCE,
@@ -32,13 +30,15 @@ from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.registry import Registry, Worker
 from chatnet.master.replicas import Replicas
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.gate import prove
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
+from chatnet.net.visitors import Visitors
 from chatnet.supervisor import Supervisor
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
-from chatnet.visitors import Visitors
 from chatnet.wire.cluster import (
     Kill,
     Load,

@@ -10,10 +10,10 @@ from in_memory import EPOCH, Master, Peer, result
 from twisted.internet.defer import Deferred
 
 from chatnet.auth import Role, Token
-from chatnet.dialer import Unregistered
 from chatnet.errors import BadRequest, NotAllowed, NoWorkers, StaleEpoch, WrongToken, WrongVersion
-from chatnet.gate import PROOF_SECONDS
-from chatnet.intake import MOST_BOXES
+from chatnet.net.dialer import Unregistered
+from chatnet.net.gate import PROOF_SECONDS
+from chatnet.net.intake import MOST_BOXES
 from chatnet.testing.loopback import FULL
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.common import VERSION

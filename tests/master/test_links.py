@@ -7,9 +7,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from chatnet.link import Link, Locator
 from chatnet.master.links import CLOSE_SECONDS, Links
-from chatnet.outbox import Outboxes
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.common import Ping
 

@@ -14,9 +14,9 @@ from twisted.protocols import amp
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, InternalFailure, NoSuchRoom
-from chatnet.link import PING
 from chatnet.log import PAGE_BYTES, Refused
 from chatnet.master.log_server import RUN_UP, committed
+from chatnet.net.link import PING
 from chatnet.testing.loopback import FULL
 from chatnet.wire.arguments import MAX_VALUE
 from chatnet.wire.log import (

@@ -23,13 +23,13 @@ from chatnet.addresses import Address
 from chatnet.auth import Token, make_token
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
-from chatnet.gate import Gate, prove
 from chatnet.master.links import Links
 from chatnet.master.service import MasterService, build
 from chatnet.master.tap import Options
+from chatnet.net.gate import Gate, prove
+from chatnet.net.outbox import Outboxes
 from chatnet.operator.__main__ import StatusOptions, run
 from chatnet.operator.asking import connect
-from chatnet.outbox import Outboxes
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.store.sqlite.log import moved
 from chatnet.wire.cluster import Register, WorkerIdentity

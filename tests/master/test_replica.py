@@ -16,13 +16,13 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import NotAllowed, StaleEpoch
-from chatnet.gate import PROOF_SECONDS, Gate
-from chatnet.link import Link, Locator
 from chatnet.master.conversations import PATIENCE
 from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica
 from chatnet.master.store import BEAT_SECONDS
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.gate import PROOF_SECONDS, Gate
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.store.lease import Holder
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import Shutdown

@@ -10,10 +10,10 @@ from twisted.internet.protocol import Factory
 
 from chatnet.auth import Role, Token
 from chatnet.errors import CannotStart
-from chatnet.gate import Gate
-from chatnet.link import Link, Locator
+from chatnet.net.gate import Gate
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.operator.__main__ import run
-from chatnet.outbox import Outboxes
 from chatnet.wire.operate import Status, Stop
 from chatnet.world import World
 from chatnet.world.real import real_world

@@ -8,12 +8,12 @@ import pytest_twisted  # type: ignore[import-untyped]
 from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
-from chatnet.link import Locator
 from chatnet.master.conversations import FromOperator
 from chatnet.master.links import Links
+from chatnet.net.link import Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.operator.asking import connect
 from chatnet.operator.stop import stop
-from chatnet.outbox import Outboxes
 from chatnet.wire.operate import ClusterStatus
 from chatnet.world import World
 from chatnet.world.real import real_world

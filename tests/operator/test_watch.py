@@ -12,12 +12,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import CannotStart
-from chatnet.gate import Gate
-from chatnet.link import Locator
 from chatnet.master.conversations import FromOperator
 from chatnet.master.links import Links
+from chatnet.net.gate import Gate
+from chatnet.net.link import Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.operator.watch import redrawn, watch
-from chatnet.outbox import Outboxes
 from chatnet.wire.operate import ClusterStatus, MasterStatus
 from chatnet.world import World
 from chatnet.world.real import real_world

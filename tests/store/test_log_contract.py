@@ -28,11 +28,11 @@ from chatnet.errors import (
     TooManyRooms,
     TooManyTopics,
 )
-from chatnet.link import Link, Locator
 from chatnet.log import NEWEST, Account, Feed, Log, Outcome, Refused, Snapshot
 from chatnet.master.log_server import Broadcast, LogServer
 from chatnet.names import is_topic
-from chatnet.outbox import Outboxes
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.store.pages import SNAPSHOT_INTERVALS
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback

@@ -20,13 +20,13 @@ from worker.conftest import Client, Worker
 import chatnet
 from chatnet.auth import Token
 from chatnet.client.connection import FromWorker
-from chatnet.dialer import Unregistered
 from chatnet.errors import NotAllowed
-from chatnet.gate import prove
-from chatnet.link import Link, Locator
 from chatnet.master import replica
 from chatnet.master.standby import StandbyDoor
-from chatnet.outbox import Outboxes
+from chatnet.net.dialer import Unregistered
+from chatnet.net.gate import prove
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import Register, WorkerIdentity

@@ -12,12 +12,12 @@ from twisted.python.failure import Failure
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.link import Link, Locator
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
+from chatnet.net.visitors import Visitors
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
-from chatnet.visitors import Visitors
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION, Ping
 from chatnet.worker.door import Door

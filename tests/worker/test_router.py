@@ -12,7 +12,7 @@ from twisted.protocols import amp
 
 from chatnet.entries import Entry, Kind, Memberships, visible
 from chatnet.log import Snapshot
-from chatnet.outbox import Outbox, Outboxes
+from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.wire.session import Deliver
 from chatnet.worker.router import Router, delivery
 

@@ -20,12 +20,12 @@ from twisted.python.usage import UsageError
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.errors import CannotStart
-from chatnet.link import Link, Locator
-from chatnet.outbox import Outboxes
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.visitors import Room
 from chatnet.start import TERMINAL
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
-from chatnet.visitors import Room
 from chatnet.worker.port import BACKLOG, SEND_BUFFER, _limit_send_buffer
 from chatnet.worker.service import Worker, build
 from chatnet.worker.tap import Options

@@ -29,7 +29,7 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
-from chatnet.link import PING
+from chatnet.net.link import PING
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 

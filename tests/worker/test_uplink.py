@@ -19,11 +19,11 @@ from chatnet.auth import Role, Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, NotAllowed, StaleEpoch, WrongSecret
-from chatnet.gate import Gate
-from chatnet.link import Link, Locator
 from chatnet.master.missing import LOOK_SECONDS, RETURN_SECONDS
-from chatnet.outbox import Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.gate import Gate
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import (

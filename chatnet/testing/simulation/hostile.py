@@ -18,8 +18,8 @@ from chatnet.client.finding import Finder
 from chatnet.client.race import Unreachable
 from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError
-from chatnet.link import Link, Locator
-from chatnet.outbox import Outboxes
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.wire.common import NONCE_BYTES, PROOF_BYTES, VERSION, Challenge, Prove
 from chatnet.wire.session import Login
 from chatnet.world import World

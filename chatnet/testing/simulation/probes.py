@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry
-from chatnet.link import Link
+from chatnet.net.link import Link
 from chatnet.testing.history import Event, Sample
 from chatnet.testing.simulation.squatter import SQUATTER
 from chatnet.testing.simulation.successions import Probe, Successions

@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import MASTER_PORT
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
-from chatnet.link import Link, Locator
-from chatnet.outbox import Outboxes
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import Kill, Shed, Shutdown, SpawnWorkers
 from chatnet.wire.common import NONCE_BYTES, PROOF_BYTES, VERSION, Challenge, Prove

@@ -7,7 +7,6 @@ import signal
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from chatnet.link import Link
 from chatnet.master import wiring
 from chatnet.master.cluster import Cluster
 from chatnet.master.conversations import PATIENCE
@@ -16,6 +15,7 @@ from chatnet.master.primary import Primary
 from chatnet.master.registry import Worker
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import TELL_SECONDS
+from chatnet.net.link import Link
 from chatnet.store.lease import Holder
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.replica import State

@@ -11,10 +11,10 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.tcp import Connection
 
 from chatnet import log
-from chatnet.intake import MOST_BOXES
-from chatnet.link import Link
 from chatnet.master import log_server
 from chatnet.master.log_server import LogServer
+from chatnet.net.intake import MOST_BOXES
+from chatnet.net.link import Link
 from chatnet.store.lease import Holder
 from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample
 from chatnet.testing.simulation.disk import Disk

@@ -11,8 +11,8 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.errors import InternalFailure
-from chatnet.link import Link, Locator
-from chatnet.outbox import Outboxes
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.wire.boxes import Boxes, Malformed
 
 MOST_SENTENCE = 1000

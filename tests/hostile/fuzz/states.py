@@ -10,7 +10,7 @@ from typing import Literal
 from chatnet.auth import Role, Token
 from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError
-from chatnet.gate import prove
+from chatnet.net.gate import prove
 from chatnet.wire.common import NONCE_BYTES, PROOF_BYTES, VERSION, Challenge, Prove
 from chatnet.wire.session import Chat, Login, Resume
 from fuzz.inputs import pair, serialized

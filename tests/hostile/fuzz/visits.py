@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 
 from chatnet.auth import Token
 from chatnet.errors import ChatnetError
-from chatnet.outbox import Outboxes
+from chatnet.net.outbox import Outboxes
 from fuzz.inputs import Inputs, pieces
 from fuzz.mouth import Heard, Mouth
 from fuzz.states import STATES, Guise, State, Visitor, known, logged_in

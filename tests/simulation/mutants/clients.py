@@ -10,7 +10,7 @@ from chatnet.client.asks import Ask, Asks
 from chatnet.client.connection import Connection
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.link import Link
+from chatnet.net.link import Link
 from mutants.planting import Put
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from chatnet.link import Link
 from chatnet.master.cluster import Cluster
 from chatnet.master.registry import Worker
-from chatnet.pulse import Pulse
+from chatnet.net.link import Link
+from chatnet.net.pulse import Pulse
 from mutants.planting import Put
 
 

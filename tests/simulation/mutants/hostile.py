@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from chatnet.intake import Intake
+from chatnet.net.intake import Intake
 from chatnet.worker.drafts import DraftStream
 from chatnet.worker.turns import Turns
 from mutants.planting import Mutant, Put

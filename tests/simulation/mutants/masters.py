@@ -10,7 +10,6 @@ import msgspec
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from chatnet.addresses import Address
-from chatnet.link import Link
 from chatnet.master.cluster import Cluster
 from chatnet.master.missing import Missing
 from chatnet.master.primary import Primary
@@ -18,6 +17,7 @@ from chatnet.master.registry import Worker
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replica as Attached
 from chatnet.master.replicas import Replicas
+from chatnet.net.link import Link
 from chatnet.store.lease import Holder
 from chatnet.store.sqlite import opening as sqlite_opening
 from chatnet.store.sqlite.log import SqliteLog

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatnet.dialer import Unregistered
 from chatnet.errors import NotAllowed
-from chatnet.link import Link
 from chatnet.master.epoch import Epoch
+from chatnet.net.dialer import Unregistered
+from chatnet.net.link import Link
 from chatnet.wire.cluster import Shed
 from chatnet.worker import uplink
 from chatnet.worker.orders import FromPrimary

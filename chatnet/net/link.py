@@ -18,11 +18,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed
-from chatnet.intake import Intake
-from chatnet.outbox import Outbox, Outboxes
-from chatnet.pulse import Pulse
+from chatnet.net.intake import Intake
+from chatnet.net.outbox import Outbox, Outboxes
+from chatnet.net.pulse import Pulse
+from chatnet.net.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.text import legible
-from chatnet.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed, serialize
 from chatnet.wire.common import Ping
 from chatnet.wire.table import STRANGERS, Speaker
@@ -98,9 +98,9 @@ class Link(Protocol, amp.BoxDispatcher):
     """One connection.
 
     ``visitors`` are those who came to the same port, if the other end is not of the cluster: of such a one no
-    more is read and done than is good for all (see :mod:`chatnet.visitors`), and nothing while it does not
-    read our answers, which would fill our memory. Between the cluster's processes reading goes on: two that
-    stop reading each other would wait for ever.
+    more is read and done than is good for all (see :mod:`.visitors`), and nothing while it does not read our
+    answers, which would fill our memory. Between the cluster's processes reading goes on: two that stop
+    reading each other would wait for ever.
 
     ``silent`` is for how many seconds nothing came, while it is watched by a pulse; one that was given up for
     that is ``hung``. ``is_paused``: whether we do not read, since enough waits already.

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address, is_loopback, plain
 from chatnet.auth import Role, Token, is_role
 from chatnet.errors import NotAllowed, WrongToken, WrongVersion
-from chatnet.link import Link, Locator
+from chatnet.net.link import Link, Locator
 from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Prove
 
 PROOF_SECONDS = 10.0

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 if TYPE_CHECKING:
-    from chatnet.link import Link
+    from chatnet.net.link import Link
 
 A_TURN = 256
 """How many boxes are obeyed in one turn of the reactor, for all visitors of a port together.

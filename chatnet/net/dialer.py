@@ -7,7 +7,7 @@ from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLook
 from twisted.internet.error import TimeoutError as NotConnectedInTime
 
 from chatnet.errors import StaleEpoch
-from chatnet.link import Locator
+from chatnet.net.link import Locator
 from chatnet.wire.table import Speaker
 
 CANNOT_CONNECT = (ConnectError, OSError, UnicodeError)

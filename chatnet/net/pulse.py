@@ -10,7 +10,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 if TYPE_CHECKING:
-    from chatnet.link import Link
+    from chatnet.net.link import Link
 
 
 class Pulse:

@@ -1,0 +1,8 @@
+"""Connections: what is between a transport and the commands that are said over it.
+
+link        one connection that speaks AMP
+outbox      what is to be sent in this turn of the reactor, in one system call
+intake      what came and is not obeyed yet · visitors  strangers and users at a port, bounded
+pulse       signs of life, and who gives none
+gate        who comes proves the cluster's token · dialer  what who dials understands, and when
+"""

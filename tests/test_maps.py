@@ -1,0 +1,30 @@
+"""The map in each package's ``__init__`` names what is in it: all of it, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = sorted(
+    path.parent
+    for top in ("chatnet", "simulator", "rigs", "benchmarks")
+    for path in (ROOT / top).rglob("__init__.py")
+)
+
+
+def on_the_map(package: Path) -> set[str]:
+    """Each line names one, or several with a dot between; a package has a slash."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    found = re.findall(r"(?:^|· )([a-z_]+/?)(?= {1,}|$)", "\n".join(text.splitlines()[1:]), re.MULTILINE)
+    return set(found)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: str(package.relative_to(ROOT)))
+def test_the_map_is_whole(package: Path) -> None:
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
+    packages = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert on_the_map(package) == modules | packages
