@@ -40,7 +40,7 @@ run: $(VENV)/installed
 	$(BIN)/twistd -n chat-master --data $(DATA) $(if $(LISTEN),--listen $(LISTEN))
 
 demo: $(VENV)/installed
-	@$(BIN)/python -m chatnet.testing.demo
+	@$(BIN)/python -m rigs.demo
 
 lint: $(VENV)/developed
 	$(BIN)/ruff format --check .
@@ -55,7 +55,7 @@ test: lint
 	$(BIN)/python -m pytest $(if $(EVERYTHING),,-m "not root")
 
 simulate: $(VENV)/developed
-	$(BIN)/python -m chatnet.testing.simulation --seeds $(SEEDS) --first $(FIRST)
+	$(BIN)/python -m simulator --seeds $(SEEDS) --first $(FIRST)
 
 bench: $(VENV)/developed
 	$(BIN)/python -m benchmarks
@@ -76,7 +76,7 @@ mutants: $(VENV)/developed
 	PYTHONPATH=tests/simulation $(BIN)/python -m mutants
 
 chaos: $(VENV)/installed
-	$(BIN)/python -m chatnet.testing.chaos --kills $(KILLS)
+	$(BIN)/python -m rigs.chaos --kills $(KILLS)
 
 fuzz: $(VENV)/developed
 	PYTHONPATH=tests/hostile $(BIN)/python -m fuzz --seconds $(SECONDS)

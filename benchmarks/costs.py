@@ -19,7 +19,7 @@ from benchmarks.posts import MOST, UNDER_WAY, USERS, Talker, saturate
 from benchmarks.processes import children, cpu_seconds, scratch, started, wait_until
 from benchmarks.table import Row
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
-from chatnet.testing.postgres import Server
+from rigs.postgres import Server
 
 FOLLOWERS = 16
 COMMITS_PER_SECOND = 40

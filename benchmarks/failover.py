@@ -1,7 +1,7 @@
 """``python -m benchmarks.failover [--kills N] [KIND …]``: how long users wait when processes die.
 
 One cluster of real processes (a primary, two replicas, three workers), and fifty users in one process
-(``chatnet.testing.talkers``), who post 200 times a second together, on time whatever happens, and each follow
+(``rigs.talkers``), who post 200 times a second together, on time whatever happens, and each follow
 four others. Round after round, each kind has its turn: kill or stop somebody, wait until the cluster is
 whole, and until the log has grown by a second's posts. What each user sent and received is recorded, with
 times of the clock that all processes of the machine share, and judged by the checker at the end, with the
@@ -42,12 +42,12 @@ from benchmarks.processes import exit_on_sigterm, scratch
 from benchmarks.table import aligned, percentile
 from chatnet.auth import Token
 from chatnet.testing import history
-from chatnet.testing.chaos import final_log
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, Event, Sent, Took
-from chatnet.testing.processes import Cluster, Lines, NotInTime, kill_marked, send, wait_until
 from chatnet.wire.operate import ClusterStatus
+from rigs.chaos import final_log
+from rigs.processes import Cluster, Lines, NotInTime, kill_marked, send, wait_until
 
 USERS, RATE, FOLLOW = 50, 200, 4
 WORKERS, MASTERS = 3, 3
@@ -123,7 +123,7 @@ class Run:
 
     def _start_talkers(self) -> subprocess.Popen[bytes]:
         return self._cluster.popen(
-            "python", "-m", "chatnet.testing.talkers", "--master", self._cluster.address,
+            "python", "-m", "rigs.talkers", "--master", self._cluster.address,
             "--users", str(USERS), "--rate", str(RATE), "--follow", str(FOLLOW),
             "--history", "history", "--log", "talkers.log", "--mark", self._cluster.mark,
             stdin=subprocess.PIPE,

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 
 from benchmarks.processes import exit_on_sigterm, scratch
 from benchmarks.table import aligned, median
-from chatnet.testing.felt import Felt
-from chatnet.testing.hosts import Hosts
-from chatnet.testing.machines import Network
+from rigs.hosts import Hosts
+from rigs.impact import Felt
+from rigs.machines import Network
 
 NAMES = ("alpha", "beta", "gamma")
 HEADINGS = (

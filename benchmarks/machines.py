@@ -29,7 +29,7 @@ from benchmarks.table import Row, markdown, median, milliseconds
 from chatnet.entries import Draft
 from chatnet.log import NEWEST
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
-from chatnet.testing.postgres import Server
+from rigs.postgres import Server
 
 WORKERS = (1, 2, 4)
 BATCH = 200

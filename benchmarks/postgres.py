@@ -17,7 +17,7 @@ from benchmarks.wire import TEXT, fresh_key
 from chatnet.entries import Draft
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
-from chatnet.testing.postgres import Server
+from rigs.postgres import Server
 
 NAMES = [f"u{number}" for number in range(USERS)]
 _ENTRY = "INSERT INTO entry VALUES (%b, %b, 'post', %b, %b, %b, %b)"

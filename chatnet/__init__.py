@@ -8,6 +8,7 @@ form        what a text, and a draft, itself shows to be wrong                  
 text        what others say, made legible for logs, sentences and tables                      pure
 errors      every error that a peer can be told, with its sentence
 addresses   HOST:PORT                                                                         pure
+options     what programs and commands are told when they are started
 auth        the cluster's token, and tickets
 credentials users' secrets, and what is stored of them
 log         the log as its readers and writers see it: the interface, and what reads answer

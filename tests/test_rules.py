@@ -11,7 +11,7 @@ from chatnet.entries import places
 from chatnet.errors import BadText
 from chatnet.form import check_text
 from chatnet.testing.rules import HIDDEN, heard_at
-from chatnet.testing.simulation.workload import TOPICS, plan, spelled
+from simulator.workload import TOPICS, plan, spelled
 
 spellings = st.builds(
     lambda seed, topic: spelled(random.Random(seed), topic), st.integers(), st.sampled_from(TOPICS)

@@ -1,6 +1,6 @@
 """Who hears what, said a second time: on purpose without the code that it is held against. Pure.
 
-As far as the texts of simulated users go: :mod:`chatnet.testing.simulation.workload` draws them.
+As far as the texts of simulated users go: :mod:`simulator.workload` draws them.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from chatnet.testing.chaos import Chaos, Nemesis
-from chatnet.testing.processes import Cluster, Lines, wait_until
+from rigs.chaos import Chaos, Nemesis
+from rigs.processes import Cluster, Lines, wait_until
 
 KILLS = 12
 
@@ -31,7 +31,7 @@ def test_nothing_is_left_of_a_run_that_was_killed_itself(tmp_path: Path) -> None
     try:
         cluster.start()
         users = cluster.popen(
-            "python", "-m", "chatnet.testing.talkers", "--master", cluster.address, "--users", "2",
+            "python", "-m", "rigs.talkers", "--master", cluster.address, "--users", "2",
             "--history", "history", "--log", "log", "--mark", cluster.mark, stdin=subprocess.PIPE,
         )  # fmt: skip
         Lines(users).find("ready")

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 import pytest_twisted  # type: ignore[import-untyped]
 
-from chatnet.testing.demo import AFTER_PRIMARY, AFTER_WORKER, BEFORE, Demo, Stage
 from chatnet.testing.history import Took
-from chatnet.testing.processes import Cluster
 from chatnet.world.real import real_world
+from rigs.demo import AFTER_PRIMARY, AFTER_WORKER, BEFORE, Demo, Stage
+from rigs.processes import Cluster
 
 
 @pytest.fixture
 def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
     """One that is played fast."""
-    monkeypatch.setattr("chatnet.testing.demo.PAUSE", 0.05)
+    monkeypatch.setattr("rigs.demo.PAUSE", 0.05)
     real = real_world()
     world = dataclasses.replace(real, environ={**real.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")})
     cluster = Cluster(tmp_path / "cluster")

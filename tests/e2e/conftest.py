@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.processes import Cluster
+from rigs.processes import Cluster
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from typing import IO
 import pytest
 from twisted.protocols.amp import AmpBox, parse
 
-from chatnet.testing.processes import Cluster, Terminal, wait_until
 from chatnet.world.real import RealFiles
+from rigs.processes import Cluster, Terminal, wait_until
 
 WRONG_TOKEN = {"CHATNET_TOKEN": "ab" * 32}
 FILLER = ["x" * 1900 + f" {number}" for number in range(80)]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.postgres import Server
-from chatnet.testing.processes import Cluster, Lines, free_port, wait_until
+from rigs.postgres import Server
+from rigs.processes import Cluster, Lines, free_port, wait_until
 
 GUARDED = "host all guarded 127.0.0.1/32 scram-sha-256\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatnet.testing.processes import Cluster
+from rigs.processes import Cluster
 
 
 def test_the_contract_of_the_terminal(cluster: Cluster) -> None:

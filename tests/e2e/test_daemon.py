@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chatnet.store.sqlite.moved import NAME
-from chatnet.testing.processes import Cluster, free_port, wait_until
+from rigs.processes import Cluster, free_port, wait_until
 
 
 def junk_store(data: Path) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chatnet.testing.processes import Cluster, Lines
+from rigs.processes import Cluster, Lines
 
 CLIENT = Path(__file__).parents[2] / "docs" / "example_client.py"
 

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from chatnet.testing.processes import Cluster, Terminal, wait_until
+from rigs.processes import Cluster, Terminal, wait_until
 
 
 def chatting(cluster: Cluster, reader: str, writer: str) -> tuple[Terminal, Terminal]:

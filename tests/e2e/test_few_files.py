@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from chatnet.testing.processes import Cluster, Lines, send, wait_until
+from rigs.processes import Cluster, Lines, send, wait_until
 
 FILES, IDLE = 256, 280
 

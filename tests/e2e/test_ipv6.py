@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chatnet.testing.processes import Cluster
+from rigs.processes import Cluster
 
 
 def test_people_talk_whichever_way_they_come(new_cluster: Callable[..., Cluster]) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from chatnet.testing.chaos import TRACEBACK
 from chatnet.testing.checker import check
-from chatnet.testing.conversation import Conversation
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, LoggedIn
-from chatnet.testing.postgres import Server, whole_log
-from chatnet.testing.processes import Cluster
+from rigs.chaos import TRACEBACK
+from rigs.conversation import Conversation
+from rigs.postgres import Server, whole_log
+from rigs.processes import Cluster
 
 USERS = 5
 

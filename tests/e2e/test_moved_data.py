@@ -9,8 +9,8 @@ from pathlib import Path
 
 from chatnet.store.lease import FlockLease
 from chatnet.store.sqlite import schema as sqlite_schema
-from chatnet.testing.processes import Cluster, Terminal, wait_until
 from chatnet.world.real import RealFiles
+from rigs.processes import Cluster, Terminal, wait_until
 
 
 def chatting(cluster: Cluster) -> tuple[Terminal, Terminal]:

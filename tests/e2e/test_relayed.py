@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chatnet.testing.processes import Cluster, Lines, wait_until
+from rigs.processes import Cluster, Lines, wait_until
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 
-from chatnet.testing.processes import Cluster
+from rigs.processes import Cluster
 
 
 def restored(cluster: Cluster, backup: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.processes import DEADLINE, Cluster, wait_until
+from rigs.processes import DEADLINE, Cluster, wait_until
 
 
 class Screen:

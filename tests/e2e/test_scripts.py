@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.processes import Cluster, wait_until
+from rigs.processes import Cluster, wait_until
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 # A tree without a .venv of its own has them call the twistd that is on PATH.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.processes import Cluster, wait_until
+from rigs.processes import Cluster, wait_until
 
 BIN = Path(sys.executable).parent
 POSTS = "printf 'CHAT\\n%s\\n'"

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from chatnet.testing.processes import Cluster, Terminal, wait_until
 from chatnet.world.real import RealProcesses
+from rigs.processes import Cluster, Terminal, wait_until
 
 QUICK, SLOW = 2.0, 8.0
 """How long a takeover may take here, in seconds: much longer than on a machine of its own."""

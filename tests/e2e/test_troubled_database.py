@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.chaos import TRACEBACK
 from chatnet.testing.checker import check
-from chatnet.testing.conversation import Conversation
 from chatnet.testing.evidence import Evidence
-from chatnet.testing.felt import Felt
-from chatnet.testing.postgres import Server, whole_log
-from chatnet.testing.processes import Cluster, NotInTime, runs, send, wait_until
+from rigs.chaos import TRACEBACK
+from rigs.conversation import Conversation
+from rigs.impact import Felt
+from rigs.postgres import Server, whole_log
+from rigs.processes import Cluster, NotInTime, runs, send, wait_until
 
 USERS = 9
 BUSY_SECONDS = 4.0

@@ -1,4 +1,4 @@
-"""Honest users beside an attack, over each store: see chatnet.testing.beside."""
+"""Honest users beside an attack, over each store: see rigs.beside."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Protocol
 import pytest
 
 from chatnet.entries import Entry
-from chatnet.testing.beside import Beside
-from chatnet.testing.chaos import final_log
-from chatnet.testing.postgres import Server, whole_log
-from chatnet.testing.processes import Cluster
+from rigs.beside import Beside
+from rigs.chaos import final_log
+from rigs.postgres import Server, whole_log
+from rigs.processes import Cluster
 
 MEMORY = Path("/dev/shm")
 

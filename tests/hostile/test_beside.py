@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from chatnet.testing.beside import Beside
-from chatnet.testing.processes import runs, send, wait_until
+from rigs.beside import Beside
+from rigs.processes import runs, send, wait_until
 
 
 def lasts(seconds: float) -> None:

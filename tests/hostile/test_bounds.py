@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from attacker import Line, Mallory, again, box, closing, flood
 
-from chatnet.testing.beside import Beside
 from chatnet.wire.common import VERSION
+from rigs.beside import Beside
 
 SECONDS = 2.5
 """How long an attack lasts."""

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from twisted.protocols.amp import AmpBox
 
-from chatnet.testing.beside import Beside
+from rigs.beside import Beside
 
 FLOOD_SECONDS = 5.0
 CONNECTIONS = 150

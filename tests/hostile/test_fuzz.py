@@ -10,7 +10,7 @@ from fuzz.rounds import Rounds
 from fuzz.states import STATES
 from fuzz.visits import Plan
 
-from chatnet.testing.postgres import Server
+from rigs.postgres import Server
 
 SEED = 1
 VISITS, SECONDS = 500, 60.0

@@ -17,10 +17,10 @@ from chatnet.entries import Draft, Entry
 from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.store.sqlite.schema import migrate, set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import SqliteStore
-from chatnet.testing.beside import Beside
-from chatnet.testing.chaos import final_log
-from chatnet.testing.postgres import whole_log
-from chatnet.testing.processes import Cluster
+from rigs.beside import Beside
+from rigs.chaos import final_log
+from rigs.postgres import whole_log
+from rigs.processes import Cluster
 
 LOG_ID = "ab" * 16
 POSTS, BATCH = 100_000, 1_000

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from fuzz.same import Sequence, Side, differences, timeless
 
-from chatnet.testing.chaos import final_log
-from chatnet.testing.postgres import Server, whole_log
-from chatnet.testing.processes import Cluster
+from rigs.chaos import final_log
+from rigs.postgres import Server, whole_log
+from rigs.processes import Cluster
 
 COMMANDS = 3_000
 ALONE = ("--workers", "1", "--replicas", "0", "--post-rate", "0")

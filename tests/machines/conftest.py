@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.machines import Network, NoMachines
+from rigs.machines import Network, NoMachines
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

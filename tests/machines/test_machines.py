@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from chatnet.testing.machines import Host, Network, namespaces, remove, stale
-from chatnet.testing.processes import DEADLINE, Lines, wait_until
+from rigs.machines import Host, Network, namespaces, remove, stale
+from rigs.processes import DEADLINE, Lines, wait_until
 
 SILENCE = 1.0
 """Who hears nothing for so many seconds is taken to be cut off."""
@@ -131,7 +131,7 @@ def test_a_host_dies_whole_and_without_a_word(network: Network) -> None:
 
 PROGRAM = """
 import sys
-from chatnet.testing.machines import Network
+from rigs.machines import Network
 with Network("alpha", "beta") as network:
     child = network["beta"].start(["sleep", "600"])
     print(network.prefix, child.pid, flush=True)

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from chatnet.testing import history
-from chatnet.testing.chaos import TRACEBACK, final_log
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Sent, Took
-from chatnet.testing.machines import Host, Network
-from chatnet.testing.processes import Lines, wait_until
+from rigs.chaos import TRACEBACK, final_log
+from rigs.machines import Host, Network
+from rigs.processes import Lines, wait_until
 
 BIN = Path(sys.executable).parent
 USERS = 8
@@ -52,7 +52,7 @@ class Cluster:
     def talk(self) -> subprocess.Popen[bytes]:
         """Start the users; until they have joined each other."""
         command = [
-            str(BIN / "python"), "-m", "chatnet.testing.talkers", *self.at, "--users", str(USERS),
+            str(BIN / "python"), "-m", "rigs.talkers", *self.at, "--users", str(USERS),
             "--rate", "20", "--history", "history", "--log", "talkers.log", "--mark", "CHATNET_TEST=machines",
         ]  # fmt: skip
         return self.gamma.start(command, self.environ(), cwd=self.root, stdin=subprocess.PIPE)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.felt import Felt
-from chatnet.testing.hosts import Hosts
-from chatnet.testing.machines import Network, NoMachines
-from chatnet.testing.postgres import NoPostgres
-from chatnet.testing.processes import wait_until
+from rigs.hosts import Hosts
+from rigs.impact import Felt
+from rigs.machines import Network, NoMachines
+from rigs.postgres import NoPostgres
+from rigs.processes import wait_until
 
 NAMES = ("alpha", "beta", "gamma")
 CUT_SECONDS = 5.0

@@ -26,8 +26,8 @@ from chatnet.store.sqlite.opening import open_store
 from chatnet.store.sqlite.schema import migrate as make_tables
 from chatnet.store.sqlite.schema import set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import SqliteStore
-from chatnet.testing.postgres import Server
 from chatnet.world.real import real_world
+from rigs.postgres import Server
 
 PAGE = 4096
 WHOLE = "5,009 entries, and all that follows from them, are whole."

@@ -28,10 +28,10 @@ from chatnet.store.sqlite.moved import refuse_moved
 from chatnet.store.sqlite.schema import migrate as make_tables
 from chatnet.store.sqlite.schema import set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import SqliteStore
-from chatnet.testing.postgres import Server
-from chatnet.testing.processes import wait_until
 from chatnet.world import World
 from chatnet.world.real import RealFiles, real_world
+from rigs.postgres import Server
+from rigs.processes import wait_until
 
 USERS = ("alice", "bob", "carol")
 NOW = 1_800_000_000_000

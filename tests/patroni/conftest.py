@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chatnet.testing.patroni import NoPatroni, Pair
+from rigs.patroni import NoPatroni, Pair
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.chaos import TRACEBACK
 from chatnet.testing.checker import check
-from chatnet.testing.conversation import Conversation
 from chatnet.testing.evidence import Evidence
-from chatnet.testing.felt import Felt
 from chatnet.testing.history import Acknowledged, Event, Told, Took
-from chatnet.testing.patroni import FAILOVER_SECONDS, Pair
-from chatnet.testing.postgres import whole_log
-from chatnet.testing.processes import Cluster, wait_until
+from rigs.chaos import TRACEBACK
+from rigs.conversation import Conversation
+from rigs.impact import Felt
+from rigs.patroni import FAILOVER_SECONDS, Pair
+from rigs.postgres import whole_log
+from rigs.processes import Cluster, wait_until
 
 USERS = 8
 BUSY_SECONDS = 5.0

@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from chatnet.testing.patroni import FAILOVER_SECONDS, Node, Pair
-from chatnet.testing.processes import Lines, wait_until
+from rigs.patroni import FAILOVER_SECONDS, Node, Pair
+from rigs.processes import Lines, wait_until
 
 
 class Writer:
@@ -103,7 +103,7 @@ def test_an_asynchronous_standby_loses_what_it_did_not_receive(pair: Pair) -> No
 
 
 PROGRAM = """
-from chatnet.testing.patroni import Pair
+from rigs.patroni import Pair
 pair = Pair()
 print(pair.root, flush=True)
 with pair:

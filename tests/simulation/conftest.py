@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatnet.testing.simulation.toys import Toys
+from simulator.toys import Toys
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import cast
 
 from chatnet.auth import TOKEN_BYTES
 from chatnet.testing.history import Event
-from chatnet.testing.simulation import Host, SimProcess, Simulation, workload
-from chatnet.testing.simulation.host import HOME
-from chatnet.testing.simulation.workload import Crowd
+from simulator import Host, SimProcess, Simulation, workload
+from simulator.host import HOME
+from simulator.workload import Crowd
 
 USERS = [f"user{number}" for number in range(24)]
 TOKEN = "ab" * TOKEN_BYTES

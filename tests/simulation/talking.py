@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chatnet.testing.simulation import Host, SimProcess, Simulation
+from simulator import Host, SimProcess, Simulation
 
 DATA = Path("/data")
 

@@ -16,10 +16,10 @@ from talking import DATA, Talk, a_whole_cluster, primary
 
 from chatnet.entries import Entry
 from chatnet.log import Outcome
-from chatnet.testing.simulation import Host, Simulation
-from chatnet.testing.simulation.sockets import SimSocket
-from chatnet.testing.simulation.vfs import SimFile
 from chatnet.wire.boxes import Box, Boxes
+from simulator import Host, Simulation
+from simulator.sockets import SimSocket
+from simulator.vfs import SimFile
 
 MASTER, WORKER = "chat-master", "chat-worker"
 

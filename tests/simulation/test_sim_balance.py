@@ -8,7 +8,7 @@ import pytest
 from populated import Place
 
 from chatnet.testing.history import Ended, LoggedIn, Lost, Moved
-from chatnet.testing.simulation import Simulation
+from simulator import Simulation
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chatnet.testing.simulation import Host, SimProcess, Simulation
+from simulator import Host, SimProcess, Simulation
 
 
 @pytest.fixture

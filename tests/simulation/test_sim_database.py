@@ -14,10 +14,10 @@ from chatnet.entries import Draft
 from chatnet.errors import CannotStart, NoSuchRoom
 from chatnet.log import Refused
 from chatnet.store.postgres.database import Database, LeaseRow, Opened, Unavailable
-from chatnet.testing.simulation import SimProcess
-from chatnet.testing.simulation.database_server import Postgres
-from chatnet.testing.simulation.toys import Toys
 from chatnet.world import World
+from simulator import SimProcess
+from simulator.database_server import Postgres
+from simulator.toys import Toys
 
 Question = Callable[[Database], Any]
 

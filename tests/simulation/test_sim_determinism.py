@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-from chatnet.testing.simulation import Simulation
+from simulator import Simulation
 
 
 def story(seed: int) -> str:

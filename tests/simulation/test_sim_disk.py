@@ -11,8 +11,8 @@ import apsw
 import pytest
 from twisted.internet.threads import deferToThreadPool
 
-from chatnet.testing.simulation.toys import Toys
 from chatnet.world import World
+from simulator.toys import Toys
 
 STORE = Path("/data/store")
 

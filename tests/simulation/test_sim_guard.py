@@ -17,8 +17,8 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from chatnet.testing.simulation.toys import Toys
 from chatnet.world import World
+from simulator.toys import Toys
 
 _OWN_CODE: dict[str, Any] = {"__name__": "chatnet.pretended", "time": time}
 

@@ -12,10 +12,10 @@ from populated import USERS, Place
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, Lost
-from chatnet.testing.simulation import Host, SimProcess, Simulation, workload
-from chatnet.testing.simulation.clusters import read_log
-from chatnet.testing.simulation.host import HOME
-from chatnet.testing.simulation.workload import Crowd
+from simulator import Host, SimProcess, Simulation, workload
+from simulator.clusters import read_log
+from simulator.host import HOME
+from simulator.workload import Crowd
 
 TALK = ("post", "join", "leave", "chat")
 """What people do who stay connected."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
 
-from chatnet.testing.simulation import Host, SimProcess, Simulation
+from simulator import Host, SimProcess, Simulation
 
 
 @pytest.fixture

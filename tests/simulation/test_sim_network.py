@@ -13,8 +13,8 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import ClientFactory, Factory, Protocol, ReconnectingClientFactory
 from zope.interface import implementer
 
-from chatnet.testing.simulation.toys import Toys
 from chatnet.world import World
+from simulator.toys import Toys
 
 PORT = 7000
 

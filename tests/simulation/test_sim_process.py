@@ -12,9 +12,9 @@ from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTer
 from twisted.internet.protocol import ProcessProtocol
 
 from chatnet.errors import CannotStart
-from chatnet.testing.simulation import SimProcess
-from chatnet.testing.simulation.toys import Toys, toy
 from chatnet.world import World
+from simulator import SimProcess
+from simulator.toys import Toys, toy
 
 
 def idle(world: World) -> None:

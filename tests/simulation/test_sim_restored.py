@@ -17,10 +17,10 @@ from chatnet.log import Log
 from chatnet.master import log_server
 from chatnet.store.verifying import cursor_at
 from chatnet.testing import history
-from chatnet.testing.simulation import Simulation
-from chatnet.testing.simulation.clusters import STORE, read_log
-from chatnet.testing.simulation.workload import Person
 from chatnet.worker import session
+from simulator import Simulation
+from simulator.clusters import STORE, read_log
+from simulator.workload import Person
 
 PEOPLE = 8
 PUT_BACK = "The log was put back"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from chatnet.auth import TOKEN_BYTES
-from chatnet.testing.simulation import Simulation
-from chatnet.testing.simulation.database_server import Postgres
-from chatnet.testing.simulation.host import HOME
+from simulator import Simulation
+from simulator.database_server import Postgres
+from simulator.host import HOME
 
 TOKEN = "cd" * TOKEN_BYTES
 

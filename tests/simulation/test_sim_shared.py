@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from chatnet.auth import TOKEN_BYTES
-from chatnet.testing.simulation import SimProcess, Simulation
-from chatnet.testing.simulation.clusters import read_log
-from chatnet.testing.simulation.database_server import PATH, Postgres
-from chatnet.testing.simulation.host import HOME
+from simulator import SimProcess, Simulation
+from simulator.clusters import read_log
+from simulator.database_server import PATH, Postgres
+from simulator.host import HOME
 
 TOKEN = "cd" * TOKEN_BYTES
 

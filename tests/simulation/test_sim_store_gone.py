@@ -9,7 +9,7 @@ from mutants.planting import Put, planted
 from talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
 
 from chatnet.store.sqlite.file import StoreFile
-from chatnet.testing.simulation import Host, Simulation
+from simulator import Host, Simulation
 
 STORE = DATA / "log.sqlite"
 

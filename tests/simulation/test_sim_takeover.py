@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
 
-from chatnet.testing.simulation import Host, Simulation
+from simulator import Host, Simulation
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from chatnet.testing.simulation.toys import Toys
+from simulator.toys import Toys
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from twisted.internet.threads import deferToThreadPool
 
-from chatnet.testing.simulation.toys import Toys
 from chatnet.world import World
+from simulator.toys import Toys
 
 
 def test_the_result_arrives_some_time_after_the_work(simulation: Toys) -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.task import Clock
 
-from chatnet.testing.simulation import NotInTime
-from chatnet.testing.simulation.toys import Toys
 from chatnet.world import World
+from simulator import NotInTime
+from simulator.toys import Toys
 
 moves = st.lists(
     st.tuples(

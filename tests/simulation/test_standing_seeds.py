@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from chatnet.testing.simulation.__main__ import main
-from chatnet.testing.simulation.run import Scale, run
-from chatnet.testing.simulation.vfs import SimFile
+from simulator.__main__ import main
+from simulator.run import Scale, run
+from simulator.vfs import SimFile
 
 STANDING = range(24)
 MANY_MACHINES = range(12)
@@ -43,7 +43,7 @@ def test_a_seed_is_the_same_whenever_it_is_run() -> None:
     assert run(5, scale, detailed=True, story=True).story == story
     ours = hashlib.sha256(story.encode()).hexdigest()
     program = (
-        "import hashlib; from chatnet.testing.simulation.run import *; "
+        "import hashlib; from simulator.run import *; "
         "scale = Scale(users=8, posts=60, faults=6, seconds=8.0); "
         "story = run(5, scale, detailed=True, story=True).story; "
         "print(hashlib.sha256(story.encode()).hexdigest())"
@@ -69,7 +69,7 @@ def test_a_store_that_does_not_sync_is_caught(
     )
     said = capsys.readouterr().out
     assert "whole: not after" in said
-    command = said[said.index("Repeat it: python -m chatnet.testing.simulation ") :].split()
+    command = said[said.index("Repeat it: python -m simulator ") :].split()
     assert main(command[5:]) == 1
     story = capsys.readouterr().out
     assert "loses its power" in story

@@ -10,10 +10,10 @@ import pytest
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, ChatBegun, LoggedIn, Lost, PageRead, Refused, Sent
-from chatnet.testing.simulation import Simulation, nemesis, workload
-from chatnet.testing.simulation.nemesis import KINDS, Nemesis
-from chatnet.testing.simulation.run import Run, Scale, run
-from chatnet.testing.simulation.workload import ARRIVAL_SECONDS, Crowd, Person
+from simulator import Simulation, nemesis, workload
+from simulator.nemesis import KINDS, Nemesis
+from simulator.run import Run, Scale, run
+from simulator.workload import ARRIVAL_SECONDS, Crowd, Person
 
 USERS = workload.names(20)
 

@@ -19,11 +19,11 @@ from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.store.sqlite.log import SqliteLog
 from chatnet.store.sqlite.opening import Known
-from chatnet.testing.postgres import Server
-from chatnet.testing.simulation.database_server import Postgres
-from chatnet.testing.simulation.toys import Toys
 from chatnet.world import World
 from chatnet.world.real import RealFiles
+from rigs.postgres import Server
+from simulator.database_server import Postgres
+from simulator.toys import Toys
 
 
 class HandReactor(Clock):

@@ -19,7 +19,7 @@ from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.follower import LOOK_SECONDS
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
-from chatnet.testing.postgres import Server
+from rigs.postgres import Server
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)
 

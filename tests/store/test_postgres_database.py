@@ -21,8 +21,8 @@ from chatnet.store.postgres import connection as postgres_connection
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.database import Denied, LeaseRow, Unavailable
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
-from chatnet.testing.postgres import Server
-from chatnet.testing.processes import wait_until
+from rigs.postgres import Server
+from rigs.processes import wait_until
 
 Open = Callable[..., PostgresDatabase]
 

@@ -29,8 +29,8 @@ from chatnet.store.postgres.asker import Trouble
 from chatnet.store.postgres.database import Database, Unavailable
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
-from chatnet.testing.postgres import Server
-from chatnet.testing.processes import NotInTime
+from rigs.postgres import Server
+from rigs.processes import NotInTime
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)
 DEADLINE = 30.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.testing.processes import Cluster, wait_until
+from rigs.processes import Cluster, wait_until
 
 UNITS = Path(__file__).parents[2] / "docs" / "systemd"
 

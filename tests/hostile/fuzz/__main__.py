@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chatnet.testing.postgres import Server
 from fuzz.rounds import Result, Rounds
+from rigs.postgres import Server
 
 STORES = ("sqlite", "postgresql")
 MEMORY = Path("/dev/shm")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from chatnet.entries import Entry
-from chatnet.testing.beside import Beside
-from chatnet.testing.chaos import final_log
-from chatnet.testing.postgres import whole_log
-from chatnet.testing.processes import Cluster
+from rigs.beside import Beside
+from rigs.chaos import final_log
+from rigs.postgres import whole_log
+from rigs.processes import Cluster
 
 HERE = Path(__file__).parents[1]
 ROUND_SECONDS = 60.0

@@ -16,13 +16,13 @@ import msgspec
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.testing.processes import Cluster
 from chatnet.wire.boxes import Boxes
 from chatnet.wire.common import VERSION
 from fuzz import values
 from fuzz.inputs import VOCABULARY, serialized
 from fuzz.states import TALK, Guise, Visitor, known
 from fuzz.values import Known
+from rigs.processes import Cluster
 
 ANSWER_SECONDS = 20.0
 """How long an answer may take. One to a password takes its hash."""

@@ -13,8 +13,8 @@ from chatnet.store.postgres.follower import Follower
 from chatnet.store.postgres.lease import DatabaseLease
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.window import Window
-from chatnet.testing.simulation.database_server import Tables
 from mutants.planting import Put
+from simulator.database_server import Tables
 
 
 def a_lost_bell_is_not_missed(put: Put) -> None:

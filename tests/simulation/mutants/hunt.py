@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chatnet.testing.simulation.run import Scale, run
 from mutants.planting import Mutant, planted
+from simulator.run import Scale, run
 
 SEEDS = 200
 """Within so many seeds every mutant must be caught."""

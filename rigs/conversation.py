@@ -1,0 +1,72 @@
+"""The process of recorded users (see talkers), as a test starts it, and hears from it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from chatnet.testing import history
+from chatnet.testing.history import Acknowledged, Event, Refused, Sent
+from rigs.processes import DEADLINE, Lines, NotInTime, wait_until
+
+READY_SECONDS = SETTLED_SECONDS = 60.0
+"""So long it may take until all have joined each other, and until all is answered and read."""
+
+
+class Conversation:
+    """Users who talk, from now on; what they record is under ``root``.
+
+    ``start`` starts a program, with a pipe for its input and one for its output. ``options`` are those of
+    talkers; if nobody is to be killed with them, their mark is of no use, and left out.
+    """
+
+    def __init__(
+        self,
+        start: Callable[..., subprocess.Popen[bytes]],
+        root: Path,
+        *options: str,
+        mark: str = "NONE=NONE",
+    ) -> None:
+        self._history, self.log = root / "history", root / "talkers.log"
+        self._process = start(
+            "python", "-m", "rigs.talkers", *options,
+            "--history", str(self._history), "--log", str(self.log), "--mark", mark,
+        )  # fmt: skip
+        self._said = Lines(self._process)
+        self._said.find("ready", READY_SECONDS)
+
+    def settle(self) -> None:
+        """They post no more; until all is answered, and read by all. Then they go.
+
+        :raises NotInTime: it says who lacks what.
+        """
+        self._tell("hush")
+        try:
+            self._said.find("settled", SETTLED_SECONDS)
+        except NotInTime:
+            self._tell("lacking")
+            raise NotInTime(self._said.find("lacking: .*")) from None
+        self._tell("end")
+        self._process.wait(DEADLINE)
+
+    def wait_until_answered(self) -> None:
+        """Until all is answered that was sent before now."""
+        now = time.monotonic()
+        wait_until("all is answered", lambda: not _unanswered(self.history(), now), SETTLED_SECONDS)
+
+    def history(self) -> list[Event]:
+        """What they recorded so far."""
+        return history.read(self._history.read_bytes().splitlines(keepends=True))
+
+    def _tell(self, word: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{word}\n".encode())
+        self._process.stdin.flush()
+
+
+def _unanswered(events: list[Event], until: float) -> set[bytes]:
+    """The keys of the drafts that were sent up to then, and not answered yet."""
+    sent = {event.key for event in events if isinstance(event, Sent) and event.time <= until}
+    return sent - {event.key for event in events if isinstance(event, Acknowledged | Refused)}

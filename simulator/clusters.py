@@ -1,0 +1,244 @@
+"""The clusters that runs are made of: one machine with the embedded store, or many with a database."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from chatnet.auth import TOKEN_BYTES
+from chatnet.entries import Entry
+from chatnet.testing.history import Event
+from simulator.database_server import PATH, Postgres
+from simulator.disk import Disk
+from simulator.host import HOME, Host
+from simulator.lease_probe import Reigns
+from simulator.nemesis import Nemesis, Operator
+from simulator.outages import Outages
+from simulator.process import SimProcess
+from simulator.takeover_probe import Probe
+from simulator.watch import WatchedDisk
+
+if TYPE_CHECKING:
+    from simulator.simulation import Simulation
+
+WORKERS = 3
+"""On each machine that has any."""
+MASTERS = 3
+"""A primary and two replicas."""
+STORE = HOME / "chatnet-data" / "log.sqlite"
+ANNEXES = 0.3
+"""How often there is another machine with a worker."""
+MACHINES = ("alpha", "beta", "gamma")
+
+Keep = Callable[[Event], object]
+
+
+class Cluster:
+    """The machines of a cluster, and the ``laptops`` of its users, who look for it at ``masters_at``.
+
+    ``hosts`` are those on which its processes run.
+    """
+
+    hosts: list[Host]
+    laptops: list[Host]
+    operators: list[Operator]
+    masters_at: str
+    nemesis: Nemesis
+
+    def start(self) -> None:
+        """Each operator starts what they keep running."""
+        for operator in self.operators:
+            operator.start()
+
+    def stop(self) -> None:
+        """They stop it for good."""
+        for operator in self.operators:
+            operator.stop()
+
+    def living(self, program: str = "") -> list[SimProcess]:
+        """The processes on its hosts that are not dead."""
+        return [process for host in self.hosts for process in host.living(program)]
+
+    @property
+    def workers(self) -> int:
+        """How many there have to be in peace."""
+        raise NotImplementedError
+
+    @property
+    def primary(self) -> SimProcess | None:
+        """Who holds the lease."""
+        raise NotImplementedError
+
+    @property
+    def masters(self) -> int:
+        """How many there have to be in peace; replicas that were started by hand are never one too many."""
+        primary = self.primary
+        replicas = [one for one in self.living("chat-master") if one is not primary]
+        return max(MASTERS, 1 + _by_hand(replicas))
+
+    def lacking(self) -> Iterator[str]:
+        """What a whole cluster has, and this one has not."""
+        for program, wanted in (("chat-worker", self.workers), ("chat-master", self.masters)):
+            living = self.living(program)
+            running = [process for process in living if process.reactor.running]
+            if not len(living) == len(running) == wanted:
+                yield f"there are {len(living)} of {program}, and {len(running)} run: not {wanted}"
+
+    def probes(self) -> list[Probe]:
+        """What to put into the real code, to see who commands."""
+        return []
+
+    def log(self) -> list[Entry]:
+        """All that is committed."""
+        raise NotImplementedError
+
+
+def cluster(simulation: Simulation, laptops: int, store: str, keep: Keep) -> Cluster:
+    """That of a run whose ``store`` is "sqlite" or "postgresql"; who leads it, and when, goes to ``keep``."""
+    if store == "postgresql":
+        return ManyMachines(simulation, laptops, keep)
+    return OneMachine(simulation, laptops, keep)
+
+
+class OneMachine(Cluster):
+    """All of it on one machine, but perhaps for a worker on an annex."""
+
+    masters_at = "server"
+
+    def __init__(self, simulation: Simulation, laptops: int, keep: Keep) -> None:
+        self._server = simulation.host("server")
+        self._server.disk = WatchedDisk(simulation, self._server, keep)
+        self.laptops = _laptops(simulation, laptops)
+        self._master = Operator(self._server, "chat-master")
+        self._annex = self._with_annex(simulation, simulation.chance("annex"))
+        self.operators = [self._master, self._annex] if self._annex else [self._master]
+        self.hosts = [operator.host for operator in self.operators]
+        self.nemesis = Nemesis(simulation, self._master, self._annex, self.laptops)
+
+    def _with_annex(self, simulation: Simulation, chance: random.Random) -> Operator | None:
+        """Another machine, with a worker that was started there by hand."""
+        if chance.random() >= ANNEXES:
+            return None
+        # The token would be copied; it has to be known before it is made.
+        token = chance.randbytes(TOKEN_BYTES).hex()
+        self._server.disk.make_directory(STORE.parent)
+        self._server.disk.write(STORE.parent / "cluster.token", f"{token}\n".encode())
+        environ = {"HOME": str(HOME), "CHATNET_TOKEN": token}
+        return Operator(simulation.host("annex"), "chat-worker", "--master", "server", environ=environ)
+
+    @property
+    def workers(self) -> int:
+        return WORKERS * len(self.hosts)
+
+    @property
+    def primary(self) -> SimProcess | None:
+        return self._master.primary
+
+    def lacking(self) -> Iterator[str]:
+        yield from super().lacking()
+        here = len(self._server.living("chat-worker"))
+        if here != WORKERS:
+            yield f"there are {here} workers on the server"
+        if not self._server.disk.locks:
+            yield "nobody holds the lease"
+
+    def log(self) -> list[Entry]:
+        return read_log(self._server.disk)
+
+
+class ManyMachines(Cluster):
+    """Masters on several machines and workers on all, around a database on one of its own."""
+
+    def __init__(self, simulation: Simulation, laptops: int, keep: Keep) -> None:
+        chance = simulation.chance("machines")
+        self._postgres = Postgres(simulation)
+        self.hosts = [simulation.host(name) for name in MACHINES]
+        self.laptops = _laptops(simulation, laptops)
+        self._reigns = Reigns(simulation, self._postgres, keep)
+        # On the last there may be nothing but workers.
+        masters = self.hosts[: chance.choice((2, 3))]
+        self.masters_at = ",".join(host.name for host in masters)
+        token = {"HOME": str(HOME), "CHATNET_TOKEN": chance.randbytes(TOKEN_BYTES).hex()}
+        environ = {**token, "CHATNET_STORE": self._postgres.url}
+        self.operators = [Operator(host, "chat-master", environ=environ) for host in masters]
+        self.operators += (
+            Operator(host, "chat-worker", "--master", self.masters_at, environ=token)
+            for host in self.hosts[len(masters) :]
+        )
+        self._masters, self._environ = masters, environ
+        self.nemesis = Outages(
+            simulation, self.operators, self.laptops, self._postgres, self._reigns, environ, self.masters_at
+        )
+
+    def start(self) -> None:
+        self._postgres.start()
+        super().start()
+
+    def stop(self) -> None:
+        # Not by signals to masters alone: workers of a host where no primary is would be left at their work.
+        for operator in self.operators:
+            operator.rest()
+        self._masters[0].start("chatnet", "stop", "--master", self.masters_at, environ=self._environ)
+
+    @property
+    def workers(self) -> int:
+        primary = self.primary
+        with_workers = {process.host.name for process in self.living("chat-worker")}
+        with_workers |= {operator.host.name for operator in self.operators[len(self._masters) :]}
+        if primary is not None:
+            with_workers.add(primary.host.name)
+        return WORKERS * len(with_workers) + self._beside_primary
+
+    @property
+    def _beside_primary(self) -> int:
+        """How many workers of its host were started by hand: they are left beside those that it starts."""
+        primary = self.primary
+        return 0 if primary is None else _by_hand(primary.host.living("chat-worker"))
+
+    @property
+    def primary(self) -> SimProcess | None:
+        return self._reigns.holder
+
+    def lacking(self) -> Iterator[str]:
+        if self._postgres.server is None:
+            yield "the database is down"
+            return
+        yield from super().lacking()
+        primary = self.primary
+        for host in self.hosts:
+            workers = len(host.living("chat-worker"))
+            if primary is not None and host is primary.host:
+                workers -= self._beside_primary
+            if workers not in (0, WORKERS):
+                yield f"there are {workers} workers on {host}"
+        if self._reigns.is_vacant:
+            yield "nobody commands"
+
+    def probes(self) -> list[Probe]:
+        return self._reigns.probes()
+
+    def log(self) -> list[Entry]:
+        return read_log(self._postgres.host.disk, PATH)
+
+
+def _by_hand(processes: Iterable[SimProcess]) -> int:
+    """How many of them somebody started who is no process of the cluster."""
+    return sum("--spawned" not in process.arguments for process in processes)
+
+
+def _laptops(simulation: Simulation, count: int) -> list[Host]:
+    return [simulation.host(f"laptop-{at}") for at in range(1, count + 1)]
+
+
+def read_log(disk: Disk, path: Path = STORE) -> list[Entry]:
+    """The log that is kept in SQLite on ``disk``."""
+    connection = disk.look_into(path)
+    try:
+        rows = connection.execute("SELECT seq, time, kind, user, room, text, key FROM entry ORDER BY seq")
+        return [msgspec.convert(row, Entry) for row in rows]
+    finally:
+        connection.close()

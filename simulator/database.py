@@ -1,0 +1,309 @@
+"""A process's connections to a simulated database: see :class:`chatnet.store.postgres.database.Database`.
+
+Each is a real connection of the simulated network, to the server of :mod:`.database_server`. Whoever asks
+stands still until the answer has come or the connection is lost, so that every fault of hosts, processes and
+links can fall between asking, committing and hearing of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, Entry
+from chatnet.errors import CannotStart
+from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
+from simulator.threads import Interrupted, SimThread
+
+if TYPE_CHECKING:
+    from simulator.process import SimProcess
+    from simulator.simulation import Simulation
+    from simulator.sockets import SimSocket
+
+PORT = 5432
+CONNECT_SECONDS = 3.0
+"""How long to wait until one is connected and let in."""
+LOOK_SECONDS, LOST_AFTER = 1.5, 3
+"""How often the kernel looks whether the other end can be reached; it is lost after so many vain looks."""
+PARCEL = 8
+"""How many bytes stand for a message on the wire: what is in it does not matter to the network."""
+
+
+class Question(NamedTuple):
+    """A method of the database, and its arguments."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+
+class Answer(NamedTuple):
+    """What it returned, or raised."""
+
+    result: Any
+    error: BaseException | None
+
+
+class Rung(NamedTuple):
+    """Something was appended."""
+
+
+Message = Question | Answer | Rung
+
+
+def packed(simulation: Simulation, message: Message) -> bytes:
+    """``message`` as bytes of the wire."""
+    number = len(simulation.parcels)
+    simulation.parcels.append(message)
+    return number.to_bytes(PARCEL, "big")
+
+
+class Unpacking:
+    """Bytes of the wire, as they come, to messages."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._parcels = simulation.parcels
+        self._torn = b""
+
+    def messages(self, data: bytes) -> Iterator[Message]:
+        """Those that are complete now."""
+        data = self._torn + data
+        whole = len(data) - len(data) % PARCEL
+        self._torn = data[whole:]
+        for at in range(0, whole, PARCEL):
+            number = int.from_bytes(data[at : at + PARCEL], "big")
+            message, self._parcels[number] = self._parcels[number], None
+            yield message
+
+
+class SimDatabases:
+    """The databases that ``process`` can reach: see :class:`chatnet.store.postgres.database.Databases`."""
+
+    def __init__(self, process: SimProcess) -> None:
+        self._process = process
+
+    def connect(self, url: str) -> SimDatabase:
+        parts = urlsplit(url)
+        if parts.scheme not in ("postgresql", "postgres"):
+            raise CannotStart("The store's URL cannot be read: it is like postgresql://HOST/DATABASE.")
+        name = parts.hostname or "localhost"
+        address = self._process.host.network.resolve(name)
+        if address is None:
+            raise Unavailable(f"could not translate host name {name}")
+        return SimDatabase(Line(self._process, (address, PORT)))
+
+
+class Line:
+    """The client's end of a connection: a socket at which one thread at a time waits.
+
+    ``rung`` and ``lost`` are called in the reactor's thread, once they are set.
+
+    :raises Unavailable: nobody answers, or one is not let in.
+    """
+
+    def __init__(self, process: SimProcess, address: tuple[str, int]) -> None:
+        self._process = process
+        self._socket: SimSocket = process.reactor.new_socket()
+        self._unpacking = Unpacking(process.simulation)
+        self._waiter: SimThread | None = None
+        self._answer: Answer | None = None
+        self._trouble = ""
+        self._is_connected = self._is_let_in = False
+        self._unreachable = 0
+        self.rung: Callable[[], None] | None = None
+        self.lost: Callable[[], None] | None = None
+        self._connect(address)
+
+    def _connect(self, address: tuple[str, int]) -> None:
+        self._socket.reader = self._socket.writer = self
+        self._process.later(CONNECT_SECONDS, self._connects_no_more)
+        number = self._socket.connect_ex(address)
+        if number != errno.EINPROGRESS:
+            self.lose(os.strerror(number).lower())
+        self._wait_for(lambda: self._is_connected)
+        self.ask(Question("let_in", ()))
+        self._is_let_in = True
+        self._look()
+
+    @property
+    def is_lost(self) -> bool:
+        """Is it of no use any more?"""
+        return bool(self._trouble)
+
+    def ask(self, question: Question) -> Any:
+        """What it answers.
+
+        :raises Unavailable: the connection is lost, before or after it took effect.
+        """
+        if not self._trouble:
+            self._send(packed(self._process.simulation, question))
+        self._wait_for(lambda: self._answer is not None)
+        answer, self._answer = self._answer, None
+        if answer is None:
+            raise Unavailable(self._trouble)
+        if answer.error is not None:
+            raise answer.error
+        return answer.result
+
+    def lose(self, why: str) -> None:
+        """It is of no use any more."""
+        if self._trouble:
+            return
+        self._trouble = why
+        self._socket.reader = self._socket.writer = None
+        self._socket.close()
+        if self.lost is not None:
+            lost, self.rung, self.lost = self.lost, None, None
+            lost()
+        self._wake()
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.send(data)
+        except OSError as error:
+            self.lose(str(error.strerror).lower())
+
+    # ---- standing still ----
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        """Until ``condition`` holds, or the connection is lost."""
+        while not self._trouble and not condition():
+            self._waiter = SimThread.current()
+            try:
+                self._waiter.wait()
+            except Interrupted:
+                self.lose("the process ends")
+            finally:
+                self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._process.soon(self._waiter.go)
+            self._waiter = None
+
+    def _connects_no_more(self) -> None:
+        if not self._is_let_in:
+            self.lose("connection timeout expired")
+
+    def _look(self) -> None:
+        """What the kernel does: see whether the other end is there, while nothing comes from it."""
+        inbound, out = self._socket.inbound, self._socket.out
+        if self._trouble or inbound is None or out is None:
+            return
+        is_reachable = inbound.link.is_open and out.link.is_open and not (inbound.is_lost or out.is_lost)
+        self._unreachable = 0 if is_reachable else self._unreachable + 1
+        if is_reachable and out.target.is_closed and not self._socket.readable:
+            self.lose("connection reset by peer")
+        elif self._unreachable >= LOST_AFTER:
+            out.abandon()  # what did not get through is not sent any more
+            self.lose("connection timed out")
+        else:
+            self._process.later(LOOK_SECONDS, self._look)
+
+    # ---- what the reactor says of the socket ----
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def doWrite(self) -> None:
+        """It is connected."""
+        self._is_connected = True
+        self._socket.writer = None
+        self._wake()
+
+    def doRead(self) -> None:
+        try:
+            data = self._socket.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.lose(str(error.strerror).lower())
+            return
+        if not data:
+            self.lose("the server closed the connection unexpectedly")
+        for message in self._unpacking.messages(data):
+            self._heard(message)
+
+    def _heard(self, message: Message) -> None:
+        if isinstance(message, Answer):
+            self._answer = message
+            self._wake()
+        elif self.rung is not None:
+            self.rung()
+
+
+class SimDatabase:
+    """One connection: see :class:`chatnet.store.postgres.database.Database`."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def open(self, fresh_id: str) -> Opened:
+        return self._ask("open", fresh_id)
+
+    def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
+        return self._ask("append", drafts, now)
+
+    def page(self, after: int, upto: int | None) -> list[Entry]:
+        return self._ask("page", after, upto)
+
+    def last(self, count: int) -> list[Entry]:
+        return self._ask("last", count)
+
+    def head(self) -> int:
+        return self._ask("head")
+
+    def cursor_at(self, seq: int) -> Cursor | None:
+        return self._ask("cursor_at", seq)
+
+    def account(self, user: str) -> Account | None:
+        return self._ask("account", user)
+
+    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot:
+        return self._ask("snapshot", user, after, upto, behind)
+
+    def newest(self, user: str, upto: int) -> list[Entry]:
+        return self._ask("newest", user, upto)
+
+    def feed(self, user: str, after: int, upto: int) -> Feed:
+        return self._ask("feed", user, after, upto)
+
+    def history(self, room: str, before: int | None) -> list[Entry]:
+        return self._ask("history", room, before)
+
+    def rooms(self, prefix: str, after: str) -> Rooms:
+        return self._ask("rooms", prefix, after)
+
+    def listen(self) -> None:
+        self._ask("listen")
+
+    def watch(self, reactor: Any, rung: Callable[[], None], lost: Callable[[], None]) -> None:
+        if self._line.is_lost:
+            reactor.callLater(0, lost)
+        self._line.rung, self._line.lost = rung, lost
+
+    def lease(self) -> LeaseRow:
+        return self._ask("lease")
+
+    def take_lease(self, seen: int, holder: str) -> int | None:
+        return self._ask("take_lease", seen, holder)
+
+    def renew_lease(self, epoch: int, holder: str) -> bool:
+        return self._ask("renew_lease", epoch, holder)
+
+    def release_lease(self, epoch: int) -> None:
+        self._ask("release_lease", epoch)
+
+    def token_mark(self, mark: str) -> str:
+        return self._ask("token_mark", mark)
+
+    def close(self) -> None:
+        self._line.rung = self._line.lost = None
+        self._line.lose("the connection is closed")
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        return self._line.ask(Question(method, arguments))

@@ -1,0 +1,367 @@
+"""A simulated PostgreSQL: one server on a host of its own, its tables those of the embedded store.
+
+What a server answers and refuses is so what the embedded store does. What differs from it is when: questions
+of many connections are answered as they come; a batch waits until those before it are committed, and is seen
+by others from its commit on; and what is committed survives the server, its host's power included.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apsw
+from twisted.application.service import Service
+from twisted.internet.protocol import Factory, Protocol
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, Entry
+from chatnet.errors import CannotStart, ChatnetError
+from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
+from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.schema import OPEN, migrate, set_up_writer
+from chatnet.store.sqlite.writer import DiskFull, SqliteStore
+from chatnet.world import World
+from simulator.database import PORT, Answer, Message, Question, Rung, Unpacking, packed
+from simulator.network import LOOPBACK
+from simulator.simulation import Simulation
+
+PATH = Path("/home/user/postgres.sqlite")
+WORK_SECONDS = (0.00005, 0.001)
+"""How long a question takes: between these."""
+SAY_SECONDS = (0.00005, 0.001)
+"""How long it takes from a commit until it is told to whom it concerns: then the server may be dead."""
+LATE, LATENESS = 0.02, 50.0
+"""How often any of that takes longer, and by how many times."""
+STARTED_AGAIN_SECONDS = (0.2, 2.0)
+"""How long it takes until a server that is down is started again."""
+COPY_SECONDS = 0.2
+"""How often a standby that lags behind is copied to."""
+COPIES = 100
+LEASE = """
+    CREATE TABLE IF NOT EXISTS lease (counter INTEGER NOT NULL, epoch INTEGER NOT NULL, holder TEXT NOT NULL,
+        token TEXT NOT NULL);
+    INSERT INTO lease SELECT 0, 0, '', '' WHERE NOT EXISTS (SELECT 1 FROM lease);
+"""
+_WRITES = ("open", "append", "take_lease", "renew_lease", "release_lease", "token_mark")
+
+
+class Tables:
+    """What the server has on its disk. Each method is a transaction of its own.
+
+    :raises Unavailable: by all of them, when what :class:`.Database` says of it holds.
+    """
+
+    def __init__(self, connection: apsw.Connection, on_lease: Callable[[LeaseRow, LeaseRow], None]) -> None:
+        self._connection = connection
+        self._on_lease = on_lease
+        self._store: SqliteStore | None = None
+
+    def open(self, fresh_id: str, seen_as: str) -> Opened:
+        migrate(self._connection, fresh_id)
+        for sql in LEASE.split(";"):
+            self._connection.execute(sql)
+        log_id, head = next(self._connection.execute("SELECT id, head FROM log"))
+        return Opened(log_id, head, seen_as=seen_as)
+
+    def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
+        if self._store is None:
+            # The epoch in the tables of the log stays as it was made: the lease's stands in its own.
+            self._store = SqliteStore(self._connection, 0)
+        batch = self._store.commit(drafts, now)
+        return batch.outcomes, batch.poisoned
+
+    def page(self, after: int, upto: int | None) -> list[Entry]:
+        return sqlite_reads.page(self._connection, after, OPEN if upto is None else upto)
+
+    def last(self, count: int) -> list[Entry]:
+        return sqlite_reads.last(self._connection, count)
+
+    def head(self) -> int:
+        return int(self._connection.execute("SELECT head FROM log").get)
+
+    def cursor_at(self, seq: int) -> Cursor | None:
+        return sqlite_reads.cursor_at(self._connection, seq)
+
+    def account(self, user: str) -> Account | None:
+        return sqlite_reads.account(self._connection, user)
+
+    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot:
+        return sqlite_reads.snapshot(self._connection, user, after, upto, behind)
+
+    def newest(self, user: str, upto: int) -> list[Entry]:
+        return sqlite_reads.newest(self._connection, user, upto)
+
+    def feed(self, user: str, after: int, upto: int) -> Feed:
+        return sqlite_reads.feed(self._connection, user, after, upto)
+
+    def history(self, room: str, before: int | None) -> list[Entry]:
+        return sqlite_reads.history(self._connection, room, before)
+
+    def rooms(self, prefix: str, after: str) -> Rooms:
+        return sqlite_reads.rooms(self._connection, prefix, after)
+
+    # ---- the lease ----
+
+    def lease(self) -> LeaseRow:
+        return LeaseRow(*next(self._connection.execute("SELECT counter, epoch, holder FROM lease")))
+
+    def take_lease(self, seen: int, holder: str) -> int | None:
+        row = self.lease()
+        if row.counter != seen:
+            return None
+        self._put(row, LeaseRow(row.counter + 1, row.epoch + 1, holder))
+        return row.epoch + 1
+
+    def renew_lease(self, epoch: int, holder: str) -> bool:
+        row = self.lease()
+        if row.epoch != epoch or not row.holder:
+            return False
+        self._put(row, LeaseRow(row.counter + 1, epoch, holder))
+        return True
+
+    def release_lease(self, epoch: int) -> None:
+        row = self.lease()
+        if row.epoch == epoch:
+            self._put(row, LeaseRow(row.counter + 1, epoch, ""))
+
+    def token_mark(self, mark: str) -> str:
+        self._connection.execute("UPDATE lease SET token = ? WHERE token = ''", (mark,))
+        token: str = next(self._connection.execute("SELECT token FROM lease"))[0]
+        return token
+
+    def _put(self, before: LeaseRow, after: LeaseRow) -> None:
+        values = (after.counter, after.epoch, after.holder)
+        self._connection.execute("UPDATE lease SET counter = ?, epoch = ?, holder = ?", values)
+        self._on_lease(before, after)
+
+    # ---- copies ----
+
+    def copied(self) -> apsw.Connection:
+        """All of it, in memory."""
+        copy = apsw.Connection(":memory:")
+        with copy.backup("main", self._connection, "main") as backup:
+            backup.step()
+        return copy
+
+
+class Session(Protocol):
+    """The server's end of a connection."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._unpacking = Unpacking(server.postgres.simulation)
+        self.is_let_in = self.is_listening = self.is_over = False
+
+    def connectionMade(self) -> None:
+        self._server.sessions[self] = None
+
+    def dataReceived(self, data: bytes) -> None:
+        for message in self._unpacking.messages(data):
+            assert isinstance(message, Question)
+            self._server.asked(self, message)
+
+    @property
+    def seen_as(self) -> str:
+        """The address of the client's host; empty if it is the server's own."""
+        address: Any = self.transport and self.transport.getPeer()
+        return "" if address.host == LOOPBACK else str(address.host)
+
+    def say(self, message: Message) -> None:
+        """Tell the client, if it is still there."""
+        if not self.is_over and self.transport is not None:
+            self.transport.write(packed(self._server.postgres.simulation, message))
+
+    def end(self) -> None:
+        """Let go of the client; what it asked and was not done yet is not."""
+        self.is_over = True
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: object = None) -> None:
+        self._server.sessions.pop(self, None)
+        # What it asked is done all the same: a backend finds out when it answers.
+
+
+class Server(Service):
+    """One life of the server, as a program of its host."""
+
+    def __init__(self, postgres: Postgres, world: World) -> None:
+        self.postgres, self._world = postgres, world
+        self._chance = world.chance
+        self._reactor: Any = world.reactor
+        self.sessions: dict[Session, None] = {}
+        # Whoever appends has to wait for the one row that all of them write; so has the lease, for its own.
+        self._waiting: dict[str, deque[Callable[[], None]]] = {}
+
+    def startService(self) -> None:
+        super().startService()
+        connection = self._world.files.database(PATH)
+        if self.postgres.restored is not None:
+            with connection.backup("main", self.postgres.restored, "main") as backup:
+                backup.step()
+            self.postgres.restored = None
+        set_up_writer(connection)
+        self.tables = Tables(connection, lambda *rows: self.postgres.on_lease(*rows))
+        factory = Factory.forProtocol(lambda: Session(self))
+        factory.noisy = False
+        self._reactor.listenTCP(PORT, factory, backlog=1000)
+
+    # ---- questions ----
+
+    def asked(self, session: Session, question: Question) -> None:
+        """A question of ``session`` has come."""
+
+        def do() -> None:
+            if not session.is_over:
+                self._after(SAY_SECONDS, partial(session.say, self._answer(session, question)))
+
+        if question.method == "append":
+            self._in_turn("log", do)
+        elif question.method in _WRITES:
+            self._in_turn("lease", do)
+        else:
+            self._after(WORK_SECONDS, do)
+
+    def _in_turn(self, row: str, do: Callable[[], None]) -> None:
+        """Once all who wait for the lock of ``row`` have had it."""
+        queue = self._waiting.setdefault(row, deque())
+        queue.append(do)
+        if len(queue) == 1:
+            self._begin(queue)
+
+    def _begin(self, queue: deque[Callable[[], None]]) -> None:
+        def done() -> None:
+            queue[0]()
+            queue.popleft()
+            if queue:
+                self._begin(queue)
+
+        self._after(WORK_SECONDS, done, self.postgres.host.disk.sync_seconds)
+
+    def _answer(self, session: Session, question: Question) -> Answer:
+        try:
+            if self.postgres.is_read_only and question.method in (*_WRITES, "let_in"):
+                raise Unavailable("cannot execute in a read-only transaction")
+            result = self._do(session, question)
+        except (Unavailable, CannotStart, ChatnetError) as error:
+            return Answer(None, error.with_traceback(None))
+        except (DiskFull, apsw.SQLError, apsw.FullError) as error:
+            return Answer(None, Unavailable(str(error)))
+        if question.method in _WRITES:
+            self.postgres.written(self.tables)
+        return Answer(result, None)
+
+    def _do(self, session: Session, question: Question) -> Any:
+        match question.method:
+            case "let_in":
+                return self._let_in(session)
+            case "listen":
+                session.is_listening = True
+                return None
+            case "open":
+                (fresh_id,) = question.arguments
+                return self.tables.open(fresh_id, session.seen_as)
+            case "append":
+                return self._append(*question.arguments)
+            case method:
+                return getattr(self.tables, method)(*question.arguments)
+
+    def _append(self, *arguments: Any) -> Any:
+        before = self.tables.head()
+        result = self.tables.append(*arguments)
+        if self.tables.head() > before:
+            self._ring()
+        return result
+
+    def _let_in(self, session: Session) -> None:
+        if sum(other.is_let_in for other in self.sessions) >= self.postgres.most_sessions:
+            raise Unavailable("sorry, too many clients already")
+        session.is_let_in = True
+
+    def _ring(self) -> None:
+        for session in self.sessions:
+            if session.is_listening:
+                self._after(SAY_SECONDS, partial(session.say, Rung()))
+
+    def _after(self, between: tuple[float, float], do: Callable[[], None], more: float = 0.0) -> None:
+        seconds = self._chance.uniform(*between)
+        if self._chance.random() < LATE:
+            seconds *= LATENESS
+        self._reactor.callLater(seconds + more, do)
+
+
+class Postgres:
+    """The one database server of ``simulation``, on the host ``db``, and the operator who keeps it running.
+
+    ``is_read_only``: it lets nobody in who would write, and writes nothing. ``most_sessions`` is how many
+    connections it takes. ``lags``: a standby is copied to from time to time, so that :meth:`fail_over` loses
+    what is newest. ``on_lease`` is called with the row of the lease as it was and is.
+    """
+
+    def __init__(self, simulation: Simulation, lags: bool = False) -> None:
+        self.simulation = simulation
+        self.host = simulation.host("db")
+        self.url = f"postgresql://{self.host.name}/chatnet"
+        self.is_read_only = False
+        self.most_sessions = 100
+        self.lags = lags
+        self.on_lease: Callable[[LeaseRow, LeaseRow], None] = lambda before, after: None
+        self.restored: apsw.Connection | None = None
+        self._copies: deque[tuple[float, apsw.Connection]] = deque(maxlen=COPIES)
+        self._chance = simulation.chance("postgres")
+        simulation.programs["postgres"] = lambda arguments, world: Server(self, world)
+
+    @property
+    def server(self) -> Server | None:
+        """The server, if it runs."""
+        living = self.host.living("postgres")
+        if not living or not living[0].reactor.running:
+            return None
+        service = living[0].service
+        assert isinstance(service, Server)
+        return service
+
+    def start(self) -> None:
+        """Start it, and again whenever it is down."""
+        if self.host.is_up and not self.host.living("postgres"):
+            self.host.start("postgres")
+        self.simulation.later(self._chance.uniform(*STARTED_AGAIN_SECONDS), self.start)
+
+    # ---- faults ----
+
+    def kill(self) -> None:
+        """SIGKILL, or whatever else stops a server at once."""
+        for process in self.host.living("postgres"):
+            process.kill()
+
+    def pause(self, seconds: float) -> None:
+        """It hangs for so long."""
+        for process in self.host.living("postgres"):
+            process.kill(signal.SIGSTOP)
+            self.simulation.later(seconds, process.kill, signal.SIGCONT)
+
+    def end_sessions(self) -> None:
+        """An administrator ends all connections."""
+        server = self.server
+        for session in list(server.sessions if server is not None else ()):
+            self.host.living("postgres")[0].soon(session.end)
+
+    def fail_over(self, lag: float) -> None:
+        """A standby takes the server's place, and lacks what was committed in the last ``lag`` seconds."""
+        self.kill()
+        then = self.simulation.now - lag
+        copies = [copy for time, copy in self._copies if time <= then]
+        self.restored = copies[-1] if copies else self._copies[0][1]
+        self._copies.clear()
+
+    def written(self, tables: Tables) -> None:
+        """Something was committed."""
+        now = self.simulation.now
+        if self.lags and (not self._copies or now - self._copies[-1][0] >= COPY_SECONDS):
+            self._copies.append((now, tables.copied()))

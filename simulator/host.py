@@ -1,0 +1,167 @@
+"""One machine: its name and address, clock, disk, ports and processes."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulator.clocks import Clock
+from simulator.disk import Disk
+from simulator.network import LOOPBACK, Network
+from simulator.process import SimProcess
+from simulator.sockets import SimSocket
+from simulator.terminal import Terminal
+
+if TYPE_CHECKING:
+    from simulator.simulation import Simulation
+
+EPHEMERAL = range(32768, 61000)
+"""The ports that the kernel gives to those who do not ask for one."""
+START_SECONDS = (0.05, 0.4)
+"""How long a process takes from its start to its first instruction: between these."""
+HOME = Path("/home/user")
+
+
+class Host:
+    """A machine of the simulation; ``number`` makes its address.
+
+    ``slow_start`` multiplies the time that processes take to start.
+    """
+
+    def __init__(self, simulation: Simulation, name: str, number: int) -> None:
+        self.simulation = simulation
+        self.name = name
+        self.address = f"10.0.0.{number}"
+        self.chance = simulation.chance(f"host {name}")
+        self.clock = Clock(lambda: simulation.now, 1000.0 * number, self._clock_stepped)
+        self.disk = Disk(simulation, name)
+        self.processes: dict[int, SimProcess] = {}
+        self.slow_start = 1.0
+        self.is_up = True
+        self.is_asleep = False
+        self._pids = 1000 * number
+        self._ports: dict[int, SimSocket] = {}
+        self.disk.make_directory(HOME)
+
+    @property
+    def network(self) -> Network:
+        """What connects it to the others."""
+        return self.simulation.network
+
+    @property
+    def is_awake(self) -> bool:
+        """Does its kernel run?"""
+        return self.is_up and not self.is_asleep
+
+    def __str__(self) -> str:
+        return self.name
+
+    # ---- processes ----
+
+    def start(
+        self,
+        *argv: str,
+        environ: Mapping[str, str] | None = None,
+        parent: SimProcess | None = None,
+        output: Path | None = None,
+    ) -> SimProcess:
+        """Start a program by its command line; the new process has not run yet.
+
+        ``output`` is the file that gets what it prints. Its terminal is :attr:`SimProcess.terminal`.
+
+        :raises FileNotFoundError: there is no such program.
+        """
+        if not self.is_up:
+            raise OSError(errno.EHOSTDOWN, f"{self.name} is down")
+        self._pids += 1
+        variables = {"HOME": str(HOME)} if environ is None else dict(environ)
+        process = SimProcess(self, self._pids, argv, variables, parent, output, Terminal(self.simulation))
+        self.processes[process.pid] = process
+        delay = self.chance.uniform(*START_SECONDS) * self.slow_start
+        self.simulation.note(process.name, "is started: {}", " ".join((process.program, *process.arguments)))
+        self.simulation.schedule(self.simulation.now + delay, process, process.main, ())
+        return process
+
+    def living(self, program: str = "") -> list[SimProcess]:
+        """Its processes that are not dead, oldest first; those of ``program`` alone if it is named."""
+        return [
+            process
+            for process in self.processes.values()
+            if not process.is_dead and (not program or process.program == program)
+        ]
+
+    def gone(self, process: SimProcess) -> None:
+        """A process has ended: its place is free again."""
+        del self.processes[process.pid]
+        self.simulation.graveyard.append(process)
+
+    # ---- faults ----
+
+    def power_off(self) -> None:
+        """Pull the plug: all processes are gone without a word, and so is what was not synced."""
+        self.simulation.note(self.name, "loses its power")
+        self.vanish()
+        self.disk.lose_power()
+
+    def vanish(self) -> None:
+        """All processes end, and nobody hears of it."""
+        self.is_up = False
+        for process in self.living():
+            process.vanish()
+
+    def power_on(self) -> None:
+        """It is up again, with no process yet."""
+        self.simulation.note(self.name, "is up again")
+        self.is_up = True
+        self.network.retry()
+
+    def sleep(self) -> None:
+        """Somebody closes the laptop."""
+        self.simulation.note(self.name, "falls asleep")
+        self.is_asleep = True
+        for process in self.living():
+            process.look_whether_it_runs()
+
+    def awake(self) -> None:
+        """Somebody opens it again."""
+        self.simulation.note(self.name, "wakes up")
+        self.is_asleep = False
+        self.network.retry()
+        for process in self.living():
+            process.look_whether_it_runs()
+
+    def _clock_stepped(self, seconds: float) -> None:
+        self.simulation.note(self.name, "its wall clock steps by {:+.3f} s", seconds)
+
+    # ---- ports ----
+
+    def take_port(self, socket: SimSocket, port: int) -> int:
+        """Give a port to ``socket``: ``port``, or a free one for 0.
+
+        :raises OSError: it is taken.
+        """
+        while not port:
+            drawn = self.chance.choice(EPHEMERAL)
+            port = 0 if drawn in self._ports else drawn
+        if port in self._ports:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        self._ports[port] = socket
+        return port
+
+    def free_port(self, socket: SimSocket) -> None:
+        """``socket`` needs its port no longer."""
+        if self._ports.get(socket.local[1]) is socket:
+            del self._ports[socket.local[1]]
+
+    def listener(self, port: int, address: str) -> SimSocket | None:
+        """Who listens at ``port`` for connections to ``address``, one of this host's."""
+        listener = self._ports.get(port)
+        if listener is None or not listener.is_listening:
+            return None
+        interface = listener.local[0]
+        if interface == "localhost":
+            interface = LOOPBACK
+        return listener if interface in ("0.0.0.0", address) else None

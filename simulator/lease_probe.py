@@ -1,0 +1,109 @@
+"""Who holds the lease in a database by its row, and who commands by their own account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from chatnet.store.lease import Holder
+from chatnet.store.postgres.database import LeaseRow
+from chatnet.store.postgres.lease import CHECK_SECONDS, DatabaseLease
+from chatnet.testing.history import EpochBegun, EpochEnded, Event, LeaseExpired, LeaseLost, LeaseTaken
+from simulator.database_server import Postgres
+from simulator.process import SimProcess
+from simulator.takeover_probe import Probe
+
+if TYPE_CHECKING:
+    from simulator.simulation import Simulation
+
+NOTICED_SECONDS = CHECK_SECONDS + 0.05
+"""So long after it goes on, a master that was stopped has looked at its clock."""
+
+
+class Reigns:
+    """What happens to the lease of ``postgres`` goes to ``keep``; ``holder`` is whose it is by its row.
+
+    The row says when it is taken, let go, or taken from one who still has it; the masters' own code, when
+    they begin and end to command. One that is dead or stands still commands nobody; gone on, it has until
+    its next look at the clock.
+    """
+
+    def __init__(self, simulation: Simulation, postgres: Postgres, keep: Callable[[Event], object]) -> None:
+        self._simulation = simulation
+        self._keep = keep
+        self._commands: dict[DatabaseLease, SimProcess] = {}
+        self.holder: SimProcess | None = None
+        postgres.on_lease = self._changed
+
+    @property
+    def is_vacant(self) -> bool:
+        """Does nobody command who also holds the lease?"""
+        return self.holder is None or self.holder.is_dead or self.holder not in self._commands.values()
+
+    def probes(self) -> list[Probe]:
+        """What to put into the real code."""
+        real_take, real_end = DatabaseLease.take, DatabaseLease._end
+
+        async def take(lease: DatabaseLease, me: Holder) -> bool:
+            taken = await real_take(lease, me)
+            process = self._simulation.running
+            if taken and process is not None:
+                self._commands[lease] = process
+                self._keep(EpochBegun(time=self._simulation.now, client=process.name, epoch=lease.epoch))
+            return taken
+
+        def end(lease: DatabaseLease) -> None:
+            self._ended(lease)
+            real_end(lease)
+
+        return [(DatabaseLease, "take", take), (DatabaseLease, "_end", end)]
+
+    def _ended(self, lease: DatabaseLease) -> None:
+        process = self._commands.pop(lease, None)
+        if process is not None:
+            self._keep(EpochEnded(time=self._simulation.now, client=process.name, epoch=lease.epoch))
+
+    # ---- the row ----
+
+    def _changed(self, before: LeaseRow, after: LeaseRow) -> None:
+        now = self._simulation.now
+        if after.epoch != before.epoch:
+            if before.holder:
+                self._expired(_named(before))
+            self._keep(LeaseTaken(time=now, client=_named(after)))
+        elif before.holder and not after.holder:
+            self._keep(LeaseLost(time=now, client=_named(before)))
+        self.holder = self._process(after)
+
+    def _expired(self, name: str) -> None:
+        for lease, process in list(self._commands.items()):
+            if process.name == name and not self._runs(process):
+                self._ended(lease)
+                self._look_again(lease, process, lease.epoch)
+        self._keep(LeaseExpired(time=self._simulation.now, client=name))
+
+    def _runs(self, process: SimProcess) -> bool:
+        """Has it run for long enough to know what time it is?"""
+        return process.runs and self._simulation.now - process.runs_since > NOTICED_SECONDS
+
+    def _look_again(self, lease: DatabaseLease, process: SimProcess, epoch: int) -> None:
+        """Once it goes on, it must find out."""
+        if process.is_dead or lease._me is None or lease.epoch != epoch:
+            return
+        if self._runs(process):
+            self._keep(EpochBegun(time=self._simulation.now, client=process.name, epoch=epoch))
+        else:
+            self._simulation.later(NOTICED_SECONDS, self._look_again, lease, process, epoch)
+
+    def _process(self, row: LeaseRow) -> SimProcess | None:
+        if not row.holder:
+            return None
+        holder = msgspec.json.decode(row.holder, type=Holder)
+        return self._simulation.hosts[holder.host].processes.get(holder.pid)
+
+
+def _named(row: LeaseRow) -> str:
+    holder = msgspec.json.decode(row.holder, type=Holder)
+    return f"{holder.host}:chat-master[{holder.pid}]"

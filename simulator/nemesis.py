@@ -1,0 +1,417 @@
+"""What goes wrong: faults of every kind, drawn from the seed; and the operator who mends what people must."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from simulator import squatter
+from simulator.host import Host
+from simulator.hostile import TACTICS
+from simulator.process import SimProcess
+
+if TYPE_CHECKING:
+    from simulator.simulation import Simulation
+
+OPERATOR_SECONDS = (0.1, 4.0)
+"""How long it takes until somebody starts a master again: between these."""
+LONGEST_FAULT = 8.0
+"""How long a fault that passes lasts at most, in seconds."""
+SHORTEST_REIGN = 1.0
+"""How long a master that took another's place lives at least, in seconds, and that one after it went on."""
+SLOWEST = 25.0
+"""By how much a link is slowed, at most; so that what is late comes before its sender is taken for dead."""
+STOP_SECONDS = (1.0, 5.0)
+"""How long a process is stopped: between these. After three, others take it for dead."""
+STRANGER = "stranger"
+"""The machine of a hostile client."""
+LONGEST_STEP = 3.0
+"""How far a wall clock steps at most, in seconds."""
+
+
+class Operator:
+    """Keeps ``program`` running on ``host``: when none is left, somebody starts it again after a while."""
+
+    def __init__(
+        self, host: Host, program: str, *arguments: str, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self.host = host
+        self._argv = (program, *arguments)
+        self._environ = environ
+        self._chance = host.simulation.chance(f"operator {host.name}")
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start it, if the host is up and none lives; and look again from time to time."""
+        if self._stopping:
+            return
+        self._start()
+        self.host.simulation.later(self._chance.uniform(*OPERATOR_SECONDS), self.start)
+
+    def _start(self) -> None:
+        if self.host.is_up and not self.host.living(self._argv[0]):
+            self.host.start(*self._argv, environ=self._environ)
+
+    @property
+    def primary(self) -> SimProcess | None:
+        """Who holds the lease."""
+        return next(iter(self.host.disk.locks.values()), None)
+
+    def rest(self) -> None:
+        """Start nothing any more."""
+        self._stopping = True
+
+    def stop(self) -> None:
+        """Stop it for good, whoever started it."""
+        self.rest()
+        for process in self.host.living(self._argv[0]):
+            process.kill(signal.SIGTERM)
+
+    def power_on(self) -> None:
+        """The host has power again."""
+        self.host.power_on()
+        self._start()
+
+
+class Fault(NamedTuple):
+    """At ``time``, ``kind``: a method of :class:`Nemesis`. ``number`` makes its chance its own."""
+
+    number: int
+    time: float
+    kind: str
+
+
+class Nemesis:
+    """Injects faults: into the cluster on the host of the ``master``, a worker on another host, if there is
+    such an ``annex``, and the ``laptops`` of users.
+
+    ``counted`` is how many of each kind took effect. A fault that passes is healed when its time has come.
+    """
+
+    def __init__(
+        self, simulation: Simulation, master: Operator, annex: Operator | None, laptops: list[Host]
+    ) -> None:
+        self._simulation = simulation
+        self._operators = [master] if annex is None else [master, annex]
+        self._master = master
+        self._server = master.host
+        self._laptops = laptops
+        self._masters_at = master.host.name
+        self._others = [*laptops, *(operator.host for operator in self._operators[1:])]
+        self.counted: Counter[str] = Counter()
+        self.healed_at = 0.0
+        self._chance = random.Random()
+
+    def strike(self, fault: Fault) -> None:
+        """Do it now."""
+        self._chance = self._simulation.chance(f"fault {fault.number}")
+        self._simulation.note("nemesis", "fault {}: {}", fault.number, fault.kind)
+        strike: Callable[[], bool] = getattr(self, fault.kind)
+        if strike():
+            self.counted[fault.kind] += 1
+
+    # ---- processes ----
+
+    def kill_worker(self) -> bool:
+        """SIGKILL."""
+        return self._signal(self._worker(), signal.SIGKILL)
+
+    def stop_worker(self) -> bool:
+        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        return self._pause(self._worker())
+
+    def terminate_worker(self) -> bool:
+        """SIGTERM."""
+        return self._signal(self._worker(), signal.SIGTERM)
+
+    def kill_primary(self) -> bool:
+        """SIGKILL."""
+        return self._signal(self._primary(), signal.SIGKILL)
+
+    def kill_primary_and_worker(self) -> bool:
+        """SIGKILL, at once."""
+        return self._signal(self._worker(), signal.SIGKILL) and self.kill_primary()
+
+    def kill_primary_and_replica(self) -> bool:
+        """SIGKILL, at once."""
+        return self.kill_replica() and self.kill_primary()
+
+    def stop_primary(self) -> bool:
+        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        return self._pause(self._primary())
+
+    def stop_primary_and_kill_worker(self) -> bool:
+        """Whoever fences the primary finds a worker dead of which it was never told that."""
+        return self._signal(self._worker(), signal.SIGKILL) and self.stop_primary()
+
+    def terminate_primary(self) -> bool:
+        """SIGTERM: it stops its replicas and workers, and ends."""
+        return self._signal(self._primary(), signal.SIGTERM)
+
+    def kill_replica(self) -> bool:
+        """SIGKILL."""
+        return self._signal(self._replica(), signal.SIGKILL)
+
+    def stop_replica(self) -> bool:
+        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        return self._pause(self._replica())
+
+    def terminate_replica(self) -> bool:
+        """SIGTERM."""
+        return self._signal(self._replica(), signal.SIGTERM)
+
+    def stop_all(self) -> bool:
+        """SIGSTOP to every process of the cluster, and SIGCONT to each after a while."""
+        for process in self._server.living():
+            self._pause(process)
+        return True
+
+    def step_down(self) -> bool:
+        """An operator has the primary hand over."""
+        if not self._server.is_up:
+            return False
+        self._server.start("chatnet", "stepdown")
+        return True
+
+    def kill_all(self) -> bool:
+        """SIGKILL to every process of the cluster."""
+        for process in self._server.living():
+            process.kill(signal.SIGKILL)
+        return True
+
+    def kill_masters(self) -> bool:
+        """SIGKILL to all of them; the workers are left to themselves until somebody starts one."""
+        for process in self._server.living("chat-master"):
+            process.kill(signal.SIGKILL)
+        return True
+
+    def kill_workers(self) -> bool:
+        """SIGKILL to all on the server."""
+        for process in self._server.living("chat-worker"):
+            process.kill(signal.SIGKILL)
+        return True
+
+    def lose_power(self) -> bool:
+        """The power of a machine of the cluster fails, and comes back."""
+        operator = self._chance.choice(self._operators)
+        if not operator.host.is_up:
+            return False
+        operator.host.power_off()
+        return self._until(operator.power_on)
+
+    def start_second_master(self) -> bool:
+        """Somebody starts another master by hand."""
+        if not self._server.is_up:
+            return False
+        self._server.start("chat-master")
+        return True
+
+    def depose_primary(self) -> bool:
+        """The primary hangs; its disk forgets who holds the lease, as one on a network may, and a replica
+        takes it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
+        first = self._primary()
+        # Whoever is deposed before it has begun to command cannot find out.
+        if not _commands(first) or not self._signal(first, signal.SIGSTOP):
+            return False
+        self._server.disk.forget_locks()
+        hangs = self._chance.uniform(SHORTEST_REIGN, LONGEST_FAULT)
+        reigns = hangs + self._chance.uniform(SHORTEST_REIGN, OPERATOR_SECONDS[1])
+        self._after(hangs, lambda: self._signal(first, signal.SIGCONT))
+        return self._after(reigns, lambda: self._signal(first, signal.SIGKILL))
+
+    def slow_start(self) -> bool:
+        """Programs take long to start."""
+        server = self._server
+        server.slow_start = self._chance.uniform(2, 20)
+        return self._until(lambda: setattr(server, "slow_start", 1.0))
+
+    # ---- the network ----
+
+    def cut_link(self) -> bool:
+        """Between the server and another machine, in both directions."""
+        server, other = self._server, self._chance.choice(self._others)
+        self._simulation.network.cut(server, other)
+        return self._until(lambda: self._simulation.network.heal(server, other))
+
+    def cut_one_way(self) -> bool:
+        """In one direction only."""
+        ends = [self._server, self._chance.choice(self._others)]
+        self._chance.shuffle(ends)
+        source, target = ends
+        self._simulation.network.cut(source, target, both=False)
+        return self._until(lambda: self._simulation.network.heal(source, target, both=False))
+
+    def slow_link(self) -> bool:
+        """Between the server and another machine everything takes long, in both directions."""
+        other = self._chance.choice(self._others)
+        network, slow = self._simulation.network, self._chance.uniform(2, SLOWEST)
+        ways = [network.link(self._server, other), network.link(other, self._server)]
+        for way in ways:
+            way.slow = slow
+
+        def heal() -> None:
+            for way in ways:
+                way.slow = 1.0
+
+        return self._until(heal)
+
+    def reset_connection(self) -> bool:
+        """Some connection, between any two processes."""
+        connections = self._simulation.network.connections()
+        if not connections:
+            return False
+        connection = self._chance.choice(connections)
+        self._simulation.note("network", "{} is reset", str(connection))
+        connection.reset()
+        return True
+
+    def forget_connection(self) -> bool:
+        """Something between its ends forgets a connection: each thinks that the other is silent."""
+        connections = self._simulation.network.connections()
+        if not connections:
+            return False
+        connection = self._chance.choice(connections)
+        self._simulation.note("network", "{} is forgotten", str(connection))
+        connection.forget()
+        return True
+
+    # ---- disks, clocks, laptops ----
+
+    def fill_disk(self) -> bool:
+        """There is no more room on the server's disk, and then there is."""
+        disk = self._server.disk
+        disk.room = self._chance.randrange(20_000)
+        self._simulation.note("nemesis", "{} bytes of room are left", disk.room)
+        return self._until(lambda: setattr(disk, "room", None))
+
+    def slow_disk(self) -> bool:
+        """Each sync takes long."""
+        disk = self._server.disk
+        disk.sync_seconds = self._chance.uniform(0.01, 0.5)
+        return self._until(lambda: setattr(disk, "sync_seconds", 0.0))
+
+    def step_clock(self) -> bool:
+        """Somebody sets a wall clock."""
+        host = self._chance.choice([self._server, *self._others])
+        host.clock.step(self._chance.uniform(-LONGEST_STEP, LONGEST_STEP))
+        return True
+
+    def sleep_laptop(self) -> bool:
+        """Some of the users close their laptop."""
+        return self._suspend(self._chance.choice(self._laptops))
+
+    def suspend_machine(self) -> bool:
+        """A machine of the cluster is suspended, with all that runs on it, and goes on later."""
+        return self._suspend(self._chance.choice(self._operators).host)
+
+    # ---- strangers ----
+
+    def hostile_client(self) -> bool:
+        """Somebody does to the cluster what everybody can who knows where it is."""
+        seconds = min(LONGEST_FAULT, self._chance.expovariate(0.3))
+        tactic = self._chance.choice(TACTICS)
+        stranger = self._simulation.host(STRANGER)
+        stranger.start("hostile", self._masters_at, tactic, str(seconds))
+        return self._after(seconds, lambda: None)
+
+    def squat(self) -> bool:
+        """The primary is killed, and a stranger on its machine has its port before whoever takes over."""
+        primary = self._primary()
+        if primary is None or primary.is_dead:
+            return False
+        seconds = min(LONGEST_FAULT, self._chance.expovariate(0.3))
+        primary.host.start(squatter.SQUATTER, self._chance.choice(squatter.TACTICS), str(seconds))
+        self._after(squatter.LURK_SECONDS / 2, lambda: self._signal(primary, signal.SIGKILL))
+        return self._after(squatter.LURK_SECONDS + seconds, lambda: None)
+
+    # ---- how ----
+
+    def _primary(self) -> SimProcess | None:
+        return self._master.primary
+
+    def _worker(self) -> SimProcess | None:
+        workers = [worker for operator in self._operators for worker in operator.host.living("chat-worker")]
+        return self._chance.choice(workers) if workers else None
+
+    def _replica(self) -> SimProcess | None:
+        replicas = [one for one in self._server.living("chat-master") if one is not self._primary()]
+        return self._chance.choice(replicas) if replicas else None
+
+    def _signal(self, process: SimProcess | None, number: int) -> bool:
+        if process is None or process.is_dead:
+            return False
+        process.kill(number)
+        return True
+
+    def _pause(self, process: SimProcess | None) -> bool:
+        if not self._signal(process, signal.SIGSTOP):
+            return False
+        return self._after(self._chance.uniform(*STOP_SECONDS), lambda: self._signal(process, signal.SIGCONT))
+
+    def _suspend(self, host: Host) -> bool:
+        if host.is_asleep or not host.is_up:
+            return False
+        host.sleep()
+        return self._until(host.awake)
+
+    def _until(self, heal: Callable[[], object]) -> bool:
+        return self._after(min(LONGEST_FAULT, self._chance.expovariate(0.5)), heal)
+
+    def _after(self, seconds: float, heal: Callable[[], object]) -> bool:
+        self.healed_at = max(self.healed_at, self._simulation.now + seconds)
+        self._simulation.later(seconds, heal)
+        return True
+
+
+KINDS = (
+    "kill_worker",
+    "stop_worker",
+    "terminate_worker",
+    "kill_primary",
+    "kill_primary_and_worker",
+    "kill_primary_and_replica",
+    "stop_primary",
+    "stop_primary_and_kill_worker",
+    "terminate_primary",
+    "kill_replica",
+    "stop_replica",
+    "terminate_replica",
+    "stop_all",
+    "step_down",
+    "kill_all",
+    "kill_masters",
+    "kill_workers",
+    "lose_power",
+    "start_second_master",
+    "depose_primary",
+    "slow_start",
+    "cut_link",
+    "cut_one_way",
+    "slow_link",
+    "reset_connection",
+    "forget_connection",
+    "fill_disk",
+    "slow_disk",
+    "step_clock",
+    "sleep_laptop",
+    "suspend_machine",
+    "hostile_client",
+    "squat",
+)
+"""All faults there are."""
+
+
+def _commands(master: SimProcess | None) -> bool:
+    return getattr(getattr(master, "service", None), "_primary", None) is not None
+
+
+def plan(
+    chance: random.Random, count: int, start: float, seconds: float, kinds: tuple[str, ...] = KINDS
+) -> list[Fault]:
+    """``count`` faults from ``start`` on, for so many ``seconds``. Each seed has its favourites. Pure."""
+    weights = [chance.random() ** 3 for _ in kinds]
+    times = sorted(start + chance.random() * seconds for _ in range(count))
+    return [Fault(number, time, chance.choices(kinds, weights)[0]) for number, time in enumerate(times, 1)]

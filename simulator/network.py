@@ -1,0 +1,279 @@
+"""The network: links between hosts with their delays and cuts, and the streams of bytes that cross them.
+
+Nothing is reordered inside a stream. A link that is cut loses nothing by itself: the sender's kernel sends
+again until it is healed, unless the sender is gone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.host import Host
+    from simulator.simulation import Simulation
+    from simulator.sockets import SimSocket
+
+LOOPBACK = "127.0.0.1"
+LOOPBACK_SECONDS = 0.00003
+NEAR, FAR = 0.0002, 0.003
+"""Between two hosts a packet takes so many seconds: some number between these, drawn for each link."""
+HICCUP, HICCUPS = 0.005, 20.0
+"""How often a packet is late, and by how many times the usual."""
+BUFFER = 128 * 1024
+SYN_SECONDS = 1.0
+"""When to knock again, in seconds, if nobody answered; as Linux does."""
+
+
+class Link:
+    """The way from one host to another; each direction is a link of its own.
+
+    ``slow`` multiplies its delay. What is sent while it is ``cut`` is sent again when it is healed, which was
+    at ``open_since``.
+    """
+
+    def __init__(self, network: Network, source: Host, target: Host) -> None:
+        self.source, self.target = source, target
+        self.cut = False
+        self.open_since = 0.0
+        self.slow = 1.0
+        chance = network.simulation.chance(f"link {source.name} {target.name}")
+        self._random = chance.random
+        self._seconds = LOOPBACK_SECONDS if source is target else chance.uniform(NEAR, FAR)
+
+    @property
+    def is_open(self) -> bool:
+        """Does a packet that arrives now reach a host that is awake?"""
+        return not self.cut and self.target.is_awake
+
+    def delay(self) -> float:
+        """How long the next packet takes, in seconds."""
+        draw = self._random()
+        late = HICCUPS if draw < HICCUP else 1.0 + draw
+        return self._seconds * self.slow * late
+
+    def chance(self) -> float:
+        """A number between 0 and 1, for how the bytes are cut."""
+        return self._random()
+
+
+Item = Callable[["SimSocket"], None]
+"""What travels: applied to the socket at the far end when it arrives."""
+
+
+class Stream:
+    """One direction of a connection, into the socket ``target``.
+
+    ``unread`` is how many bytes were sent into it that the target has not read yet.
+    """
+
+    def __init__(self, network: Network, link: Link, target: SimSocket) -> None:
+        self._network = network
+        self.link = link
+        self.target = target
+        self.unread = 0
+        self.is_lost = False
+        self._queue: deque[Item] = deque()
+        self._last = 0.0
+        self._owed = 0
+        self._abandoned = False
+
+    def send(self, item: Item) -> None:
+        """Have ``item`` arrive behind all that was sent before."""
+        simulation = self._network.simulation
+        self._queue.append(item)
+        self._last = max(self._last, simulation.now + self.link.delay())
+        simulation.at(self._last, self._arrive)
+
+    def send_last(self, item: Item) -> None:
+        """Likewise, from a socket that is gone without a trace: nobody sends this or anything again."""
+        self.abandon()
+        self.send(item)
+
+    def abandon(self) -> None:
+        """The sender's kernel has forgotten the connection: what did not get through is lost."""
+        self._abandoned = True
+        for _ in range(self._owed):
+            self._queue.popleft()
+        self._owed = 0
+
+    def retry(self) -> None:
+        """The link may be open again: send again what did not get through."""
+        if not self.link.is_open:
+            return
+        owed, self._owed = self._owed, 0
+        self._network.stalled.pop(self, None)
+        simulation = self._network.simulation
+        self._last = max(self._last, simulation.now + self.link.delay())
+        for _ in range(owed):
+            simulation.at(self._last, self._arrive)
+
+    def _arrive(self) -> None:
+        """One more item may arrive: always the oldest, so that nothing overtakes."""
+        if not self._queue:
+            return
+        if self.is_lost or (self._abandoned and not self.link.is_open):
+            self._queue.clear()
+            self._owed = 0
+        elif self.link.is_open:
+            self._queue.popleft()(self.target)
+        else:
+            self._owed += 1
+            self._network.stalled[self] = None
+
+
+class Connection:
+    """Two sockets and the streams between them; ``number`` tells it from others in the trace."""
+
+    def __init__(self, number: int, client: SimSocket, server: SimSocket) -> None:
+        self.number = number
+        self.client, self.server = client, server
+
+    def __str__(self) -> str:
+        return f"connection {self.number} ({self.client.owner} to {self.server.owner})"
+
+    def reset(self) -> None:
+        """Something in between resets it: both ends hear of it."""
+        for end in (self.client, self.server):
+            end.reset_by_peer()
+
+    def forget(self) -> None:
+        """Something in between forgets it: neither end hears of the other any more."""
+        for end in (self.client, self.server):
+            if end.inbound is not None:
+                end.inbound.is_lost = True
+
+
+class Network:
+    """All links and connections of a simulation.
+
+    ``buffer`` is what kernels keep for a socket in each direction, in bytes, unless it is told less.
+    """
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.buffer = BUFFER
+        self.stalled: dict[Stream, None] = {}
+        self._links: dict[tuple[Host, Host], Link] = {}
+        self._connections: dict[Connection, None] = {}
+        self._made = 0
+
+    def link(self, source: Host, target: Host) -> Link:
+        """The way from ``source`` to ``target``."""
+        link = self._links.get((source, target))
+        if link is None:
+            link = self._links[source, target] = Link(self, source, target)
+        return link
+
+    def connections(self) -> list[Connection]:
+        """Those that are open at both ends."""
+        return list(self._connections)
+
+    def find(self, address: str, asker: Host) -> Host | None:
+        """Which host has this address, as seen from ``asker``."""
+        if address == LOOPBACK:
+            return asker
+        hosts = self.simulation.hosts.values()
+        return next((host for host in hosts if host.address == address), None)
+
+    def resolve(self, name: str) -> str | None:
+        """The address of the host called ``name``."""
+        if name == "localhost":
+            return LOOPBACK
+        host = self.simulation.hosts.get(name)
+        return None if host is None else host.address
+
+    def forget(self) -> None:
+        """The simulation is over."""
+        self.stalled.clear()
+        self._links.clear()
+        self._connections.clear()
+
+    # ---- faults ----
+
+    def cut(self, source: Host, target: Host, both: bool = True) -> None:
+        """Let nothing through from ``source`` to ``target``, nor back unless ``both`` is false."""
+        for link in self._ways(source, target, both):
+            link.cut = True
+        self._note("the link {} {} {} is cut", source, target, both)
+
+    def heal(self, source: Host, target: Host, both: bool = True) -> None:
+        """Let everything through again."""
+        for link in self._ways(source, target, both):
+            link.cut, link.open_since = False, self.simulation.now
+        self._note("the link {} {} {} is healed", source, target, both)
+        self.retry()
+
+    def partition(self, *groups: Iterable[Host]) -> None:
+        """Cut every link between hosts of different groups."""
+        members = [list(group) for group in groups]
+        for at, group in enumerate(members):
+            for source in group:
+                for target in (host for other in members[at + 1 :] for host in other):
+                    self.cut(source, target)
+
+    def heal_all(self) -> None:
+        """No link is cut or slow any more."""
+        for link in self._links.values():
+            link.cut, link.slow, link.open_since = False, 1.0, self.simulation.now
+        self.simulation.note("network", "all links are healed")
+        self.retry()
+
+    def retry(self) -> None:
+        """Some link or host may be reachable again."""
+        for stream in list(self.stalled):
+            stream.retry()
+
+    def _ways(self, source: Host, target: Host, both: bool) -> list[Link]:
+        there = self.link(source, target)
+        return [there, self.link(target, source)] if both else [there]
+
+    def _note(self, template: str, source: Host, target: Host, both: bool) -> None:
+        self.simulation.note("network", template, source.name, "<->" if both else "->", target.name)
+
+    # ---- connecting ----
+
+    def knock(self, client: SimSocket, target: Host, port: int) -> None:
+        """Ask ``target`` to accept ``client`` at ``port``."""
+        link = self.link(client.host, target)
+        self.simulation.later(link.delay(), self._knocked, client, link, port)
+
+    def _knocked(self, client: SimSocket, link: Link, port: int) -> None:
+        if client.is_closed:
+            return
+        listener = link.target.listener(port, client.peer[0]) if link.is_open else None
+        if not link.is_open or (listener is not None and listener.is_crowded):
+            self.simulation.later(SYN_SECONDS, self.knock, client, link.target, port)
+        elif listener is None:
+            back = Stream(self, self.link(link.target, link.source), client)
+            back.send(_refused)
+        else:
+            self._connect(client, listener, link)
+
+    def _connect(self, client: SimSocket, listener: SimSocket, link: Link) -> None:
+        """The kernel accepts, whether or not the process will."""
+        server = listener.offered(client)
+        server.inbound = client.out = Stream(self, link, server)
+        client.inbound = server.out = Stream(self, self.link(link.target, link.source), client)
+        self._made += 1
+        client.connection = server.connection = Connection(self._made, client, server)
+        self._connections[client.connection] = None
+        server.out.send(_connected)
+        self.simulation.note("network", "connection {}: {} to {}", self._made, client.owner, listener.owner)
+        listener.wake()
+
+    def closed(self, socket: SimSocket, how: str) -> None:
+        """One end is gone."""
+        connection = socket.connection
+        if connection is not None and connection in self._connections:
+            del self._connections[connection]
+            self.simulation.note("network", "connection {}: {} {}", connection.number, socket.owner, how)
+
+
+def _connected(socket: SimSocket) -> None:
+    socket.connected()
+
+
+def _refused(socket: SimSocket) -> None:
+    socket.refused()

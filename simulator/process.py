@@ -1,0 +1,321 @@
+"""One simulated process: its life, its signals, its world, and what is left when it ends."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from twisted.application.service import IService
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from chatnet.world import World
+from simulator.database import SimDatabases
+from simulator.files import SimFiles
+from simulator.programs import parse
+from simulator.reactor import SimReactor
+from simulator.sockets import SimSocket
+from simulator.terminal import SimStdio, Terminal
+from simulator.threads import SimThreadPool
+
+if TYPE_CHECKING:
+    from simulator.host import Host
+
+INIT = 1
+"""The process that gets the orphans."""
+FILES = 1024
+"""How many files a process may have open."""
+IO_FIRST = 0.5
+"""How often a process that goes on after a stop looks at its connections before its timers."""
+
+
+class Status(NamedTuple):
+    """How a process ended: an exit code, or a signal."""
+
+    code: int
+    signal: int | None
+
+    def __str__(self) -> str:
+        if self.signal is None:
+            return f"exits with status {self.code}"
+        return f"is ended by {signal.Signals(self.signal).name}"
+
+
+class SimProcess:
+    """A process of ``host``. ``runs`` is whether its code runs now, and ``runs_since`` since when it does,
+    after it had stood still for ``stood_still`` seconds; ``status`` is None while it lives.
+
+    What it prints is appended to the file ``output``.
+    """
+
+    _log = Logger()
+    service: IService
+
+    def __init__(
+        self,
+        host: Host,
+        pid: int,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+        parent: SimProcess | None,
+        output: Path | None,
+        terminal: Terminal,
+    ) -> None:
+        self.host, self.pid, self.argv, self.environ = host, pid, tuple(argv), environ
+        self.parent, self.output, self.terminal = parent, output, terminal
+        self.simulation = host.simulation
+        self.program, self.arguments = parse(argv, self.simulation.programs)
+        self.name = f"{host.name}:{self.program}[{pid}]"
+        self.chance = self.simulation.chance(f"process {self.name}")
+        self.runs = not host.is_asleep
+        self.runs_since = self._stands_since = host.simulation.now
+        self.stood_still = 0.0
+        self.started = int(self.simulation.now * 100) + 1
+        self.is_dead = False
+        self.status: Status | None = None
+        self.sockets: dict[int, SimSocket] = {}
+        self.pools: list[SimThreadPool] = []
+        self.files = SimFiles(self)
+        self.reactor = SimReactor(self)
+        self.when_ended: list[Callable[[Status], None]] = []
+        self.ignores_interrupts = False
+        self._descriptors = 2
+        self._is_stopped = False
+        self._missed: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._pending_signals: list[int] = []
+        self.world = self._make_world()
+
+    def _make_world(self) -> World:
+        chance = self.simulation.chance(f"world {self.name}")
+        entropy = self.simulation.chance(f"entropy {self.name}")
+        return World(
+            reactor=self.reactor,
+            entropy=entropy.randbytes,
+            chance=chance,
+            wall=self.host.clock.wall,
+            monotonic=self.host.clock.monotonic,
+            environ=self.environ,
+            hostname=self.host.name,
+            directory=Path(self.environ.get("PWD", "/home/user")),
+            executable="python",
+            files=self.files,
+            processes=SimProcesses(self),
+            threads=lambda size, name: cast(ThreadPool, self.new_pool(size, name)),
+            stdio=SimStdio(self.terminal, self),
+            databases=SimDatabases(self),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    # ---- running its code ----
+
+    def main(self) -> None:
+        """What twistd does: make the service, start it, run the reactor."""
+        try:
+            service = self.simulation.programs[self.program](self.arguments, self.world)
+            self._start(service)
+        except SystemExit as error:
+            if not isinstance(error.code, int) and error.code is not None:
+                self.simulation.note(self.name, "says: {}", str(error.code))
+                self.print(str(error.code))
+            self.exit(error.code if isinstance(error.code, int) else int(error.code is not None))
+
+    def _start(self, service: IService) -> None:
+        self.service = service
+        service.privilegedStartService()
+        service.startService()
+        self.reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+        self.reactor.start()
+
+    def run(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        """Run code of this process, as its reactor would: an error is logged, and life goes on."""
+        simulation = self.simulation
+        before, simulation.running = simulation.running, self
+        try:
+            function(*arguments)
+        except (Exception, SystemExit):
+            self._log.failure("Unhandled error")
+            if not self.reactor.has_started:
+                self.end(Status(1, None))
+        finally:
+            simulation.running = before
+
+    def soon(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Run ``function`` in a later turn, but at this time."""
+        if not self.is_dead:
+            self.simulation.schedule(self.simulation.now, self, function, arguments)
+
+    def later(self, seconds: float, function: Callable[..., object], *arguments: Any) -> None:
+        """Run ``function`` after ``seconds``."""
+        if not self.is_dead:
+            self.simulation.schedule(self.simulation.now + seconds, self, function, arguments)
+
+    def wake(self, socket: SimSocket) -> None:
+        """The kernel has something for the reactor."""
+        if self.is_dead:
+            return
+        socket.is_polled = True
+        if self.runs and self.simulation.running is None:
+            self.run(self.reactor.poll, (socket,))
+        else:
+            self.soon(self.reactor.poll, socket)
+
+    def missed(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        """Something happened while this process was stopped, or after its end."""
+        if self.is_dead:
+            self.simulation.graveyard.append((function, arguments))
+        else:
+            self._missed.append((function, arguments))
+
+    def look_whether_it_runs(self) -> None:
+        """It was stopped or continued, or its host was."""
+        before, self.runs = self.runs, not (self.is_dead or self._is_stopped or self.host.is_asleep)
+        now = self.simulation.now
+        if before and not self.runs:
+            self._stands_since = now
+        if not self.runs or before:
+            return
+        self.runs_since, self.stood_still = now, now - self._stands_since
+        missed, self._missed = self._missed, []
+        timers = [event for event in missed if event[0] == self.reactor.fire]
+        others = [event for event in missed if event[0] != self.reactor.fire]
+        io_first = self.chance.random() < IO_FIRST
+        for function, arguments in others + timers if io_first else timers + others:
+            self.soon(function, *arguments)
+        pending, self._pending_signals = self._pending_signals, []
+        for number in pending:
+            self.kill(number)
+
+    def print(self, text: str) -> None:
+        """What it writes to its standard output, if that is a file."""
+        if self.output is not None:
+            self.host.disk.append(self.output, f"{text}\n".encode())
+
+    # ---- signals and the end ----
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send it a signal, by default SIGKILL."""
+        if self.is_dead:
+            return
+        self.simulation.note(self.name, "gets {}", signal.Signals(number).name)
+        if number == signal.SIGINT and self.ignores_interrupts:
+            return
+        if number == signal.SIGKILL:
+            self.end(Status(0, number))
+        elif number in (signal.SIGSTOP, signal.SIGCONT):
+            self._is_stopped = number == signal.SIGSTOP
+            self.look_whether_it_runs()
+        elif not self.runs:
+            self._pending_signals.append(number)
+        elif self.reactor.has_started:
+            self.soon(self.reactor.signalled, number)
+        else:
+            self.end(Status(0, number))
+
+    def exit(self, code: int) -> None:
+        """It ends itself, now: what its code still does until it returns to the reactor is void."""
+        self.end(Status(code, None))
+
+    def finished(self, number: int | None) -> None:
+        """Its reactor has stopped, perhaps by a signal."""
+        self.end(Status(0, number))
+
+    def end(self, status: Status) -> None:
+        """It is over; the kernel closes what it held, and tells its parent."""
+        if self.is_dead:
+            return
+        self.simulation.note(self.name, "{}", str(status))
+        self._bury(status)
+        for socket in list(self.sockets.values()):
+            socket.close()
+        for child in self.host.living():
+            if child.parent is self:
+                child.parent = None
+        for tell in self.when_ended:
+            tell(status)
+
+    def vanish(self) -> None:
+        """It ends with its host's power: nobody is told."""
+        self._bury(Status(0, signal.SIGKILL))
+        for socket in list(self.sockets.values()):
+            socket.vanish()
+
+    def _bury(self, status: Status) -> None:
+        self.is_dead, self.runs, self.status = True, False, status
+        if status.signal is not None and not self.simulation.is_over:
+            for pool in self.pools:
+                pool.tear()
+        self.files.let_go()
+        self.terminal.ended()
+        self.host.gone(self)
+
+    # ---- descriptors and pools ----
+
+    def take_descriptor(self, socket: SimSocket | None) -> int:
+        """A new descriptor, for ``socket`` if it is one."""
+        self._descriptors += 1
+        if socket is not None:
+            self.sockets[self._descriptors] = socket
+        return self._descriptors
+
+    def closed(self, descriptor: int) -> None:
+        """A descriptor is not used any more."""
+        self.sockets.pop(descriptor, None)
+
+    def new_pool(self, size: int, name: str) -> SimThreadPool:
+        """A pool of simulated threads."""
+        pool = SimThreadPool(self, size, name)
+        self.pools.append(pool)
+        return pool
+
+
+class SimProcesses:
+    """What a process knows of processes: see :class:`chatnet.world.Processes`."""
+
+    def __init__(self, process: SimProcess) -> None:
+        self._process = process
+
+    def own_pid(self) -> int:
+        return self._process.pid
+
+    def parent_pid(self) -> int:
+        parent = self._process.parent
+        return INIT if parent is None else parent.pid
+
+    def started(self, pid: int) -> int | None:
+        process = self._process.host.processes.get(pid)
+        return None if process is None else process.started
+
+    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+        process = self._process.host.processes.get(pid)
+        if process is None or not is_it():
+            return False
+        process.kill(number)
+        return True
+
+    def exit(self, status: int) -> None:
+        self._process.exit(status)
+
+    def keep_private(self) -> None:
+        """It is so."""
+
+    def raise_file_limit(self) -> int:
+        return FILES
+
+    def ignore_interrupts(self) -> None:
+        self._process.ignores_interrupts = True
+
+    def end_in_order(self, reactor: Any) -> None:
+        """It does."""
+
+    def end_by(self, number: int) -> None:
+        self._process.exit(-number)
+
+    def give_way(self) -> None:
+        """A thread here takes no time."""
+
+    def settle(self) -> None:
+        """The garbage is that of the process that simulates."""

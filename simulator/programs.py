@@ -1,0 +1,91 @@
+"""The programs that a simulated host has, by name: each makes its service from the command line."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python import usage
+
+from chatnet.errors import CannotStart
+from chatnet.operator.__main__ import Options, run
+from chatnet.world import World
+from simulator.hostile import Hostile
+from simulator.squatter import SQUATTER, Squatter
+
+Program = Callable[[Sequence[str], World], IService]
+"""Makes a process's service from its arguments and its world."""
+
+
+def plugin(module: str, *always: str) -> Program:
+    """The twistd program whose ``Options`` and ``build`` are in ``module``, as twistd would make it.
+
+    Options that it is given ``always`` stand before its arguments.
+    """
+
+    def make(arguments: Sequence[str], world: World) -> IService:
+        tap = import_module(module)
+        options = tap.Options()
+        try:
+            options.parseOptions([*always, *arguments])
+        except usage.UsageError as error:
+            raise SystemExit(str(error)) from error
+        service: IService = tap.build(options, world)
+        return service
+
+    return make
+
+
+class Operating(Service):
+    """One command of the operator's, from its start to its end."""
+
+    def __init__(self, options: Options, world: World) -> None:
+        self._options, self._world = options, world
+
+    def startService(self) -> None:
+        super().startService()
+        Deferred.fromCoroutine(self._run()).addErrback(
+            lambda why: Logger().failure("The command failed", why)
+        )
+
+    async def _run(self) -> None:
+        command: Any = self._options.subCommand
+        try:
+            await run(command, self._options.subOptions, self._world)
+        except CannotStart as cannot:
+            self._world.stdio.error(str(cannot))
+            self._world.processes.exit(1)
+        self._world.processes.exit(0)
+
+
+def operate(arguments: Sequence[str], world: World) -> IService:
+    """The program ``chatnet``."""
+    options = Options()
+    options.parseOptions(list(arguments))
+    return Operating(options, world)
+
+
+PROGRAMS = {
+    "chatnet": operate,
+    "chat-master": plugin("chatnet.master.tap", "--new-names", "0"),
+    "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0"),
+    "chat-client": plugin("chatnet.client.tap"),
+    "hostile": Hostile,
+    SQUATTER: Squatter,
+}
+
+
+def parse(argv: Sequence[str], programs: dict[str, Program]) -> tuple[str, Sequence[str]]:
+    """The name of the program that ``argv`` runs, and its arguments: what stands before is twistd's.
+
+    :raises FileNotFoundError: there is no such program.
+    """
+    for at, word in enumerate(argv):
+        if word in programs:
+            return word, argv[at + 1 :]
+    raise FileNotFoundError(errno.ENOENT, "No such program", " ".join(argv))

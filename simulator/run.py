@@ -1,0 +1,287 @@
+"""One seed: a cluster, its users, its faults; then peace, and the verdict."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from twisted.logger import globalLogBeginner
+
+from chatnet.entries import Entry, Memberships, visible
+from chatnet.master.balance import GAP, SHARE
+from chatnet.testing.checker import check
+from chatnet.testing.evidence import Evidence
+from chatnet.testing.history import Event, Moved
+from simulator import nemesis, outages, workload
+from simulator.clusters import cluster
+from simulator.probes import probes
+from simulator.process import SimProcess
+from simulator.simulation import NotInTime, Simulation
+from simulator.sizes import small_sizes
+from simulator.watch import Vitals
+from simulator.workload import Crowd, Person, Step
+
+UP_SECONDS = 5.0
+"""When the first user comes: the cluster was started at 0."""
+WHOLE_SECONDS = 90.0
+"""After the last fault is healed, the cluster must be whole again within so many seconds of virtual time.
+
+A client notices that its connection was forgotten after 45 s of silence.
+"""
+SILENCE_SECONDS = 60.0
+"""After so many seconds of silence, whatever side of a connection was forgotten has noticed."""
+REPORTED_SECONDS = 2.5
+"""By then all workers have reported what they carry, and the primary has looked at it."""
+REST_SECONDS = 10.0
+"""How long a whole cluster is watched at rest."""
+REST_EVENTS = (12, 6)
+"""How many events a second each process of a cluster at rest may have, signs of life, and each client."""
+LOOKS = 25
+"""How many more for each process that looks at a database."""
+STOP_SECONDS = 20.0
+"""How long a cluster may take to stop."""
+LOOK_SECONDS = 0.25
+"""How often one looks."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much happens. ``seconds`` is how long users are active and faults strike.
+
+    ``store`` is "sqlite", for a cluster on one machine, or "postgresql", for one on many. ``kinds`` are those
+    of the faults, all by default; ``only`` are the numbers of those that do strike, None for all of them.
+    """
+
+    users: int = 20
+    posts: int = 300
+    faults: int = 15
+    seconds: float = 25.0
+    laptops: int = 4
+    kinds: tuple[str, ...] = ()
+    only: tuple[int, ...] | None = None
+    store: str = "sqlite"
+
+    @property
+    def all_kinds(self) -> tuple[str, ...]:
+        """Those that are drawn from."""
+        return self.kinds or (outages.KINDS if self.store == "postgresql" else nemesis.KINDS)
+
+
+@dataclass
+class Verdict:
+    """How the run of ``seed`` went: well if there are no ``violations``.
+
+    ``virtual`` is in seconds, ``real`` in seconds of a processor; ``whole_after`` is how long the cluster
+    took to recover.
+    """
+
+    seed: int
+    violations: list[str]
+    events: int
+    entries: int
+    virtual: float
+    real: float
+    whole_after: float
+    faults: Counter[str] = field(default_factory=Counter)
+    story: str = ""
+
+
+class Run:
+    """One run, from its seed."""
+
+    def __init__(self, simulation: Simulation, scale: Scale) -> None:
+        self._simulation = simulation
+        self._scale = scale
+        self.history: list[Event] = []
+        self.violations: list[str] = []
+        self.log: list[Entry] = []
+        self.whole_after = 0.0
+        keep = self.history.append
+        simulation.programs["users"] = cast(Any, workload.crowd(keep, lambda: simulation.now))
+        self.cluster = cluster(simulation, scale.laptops, scale.store, keep)
+        self.nemesis = self.cluster.nemesis
+        self._laptops = self.cluster.laptops
+        self._vitals = Vitals(simulation, self.cluster.hosts, keep)
+        self._crowds: dict[str, SimProcess] = {}
+
+    def go(self) -> None:
+        """All of it.
+
+        :raises NotInTime: the cluster did not start, or time stood still.
+        """
+        self._start()
+        before = self._vitals.at_rest()
+        self._plan()
+        end = UP_SECONDS + workload.ARRIVAL_SECONDS + self._scale.seconds
+        while self._simulation.now < max(end, self.nemesis.healed_at):
+            self._simulation.run(LOOK_SECONDS)
+            self._vitals.look()
+        self._until_whole()
+        if not self.violations:
+            self._at_rest(before)
+            self._stop()
+        self.log = self.cluster.log()
+
+    # ---- the cluster and its users ----
+
+    def _start(self) -> None:
+        users = workload.names(self._scale.users)
+        devices = workload.devices(self._simulation.chance("devices"), users)
+        self.cluster.start()
+        for at, laptop in enumerate(self._laptops):
+            owners = users[at :: len(self._laptops)]
+            here = [device for device in devices if workload.owner(device) in owners]
+            self._crowds |= dict.fromkeys(here, laptop.start("users", self.cluster.masters_at, *here))
+        self._simulation.run_until(UP_SECONDS)
+        self._simulation.run_while(lambda: list(self.cluster.lacking()), UP_SECONDS)
+
+    def _plan(self) -> None:
+        simulation, scale, now = self._simulation, self._scale, self._simulation.now
+        devices = list(self._crowds)
+        for step in workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds):
+            simulation.schedule(step.time, self._crowds[step.device], self._does, (step,))
+        chance = simulation.chance("nemesis")
+        for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.all_kinds):
+            if scale.only is None or fault.number in scale.only:
+                simulation.at(fault.time, self.nemesis.strike, fault)
+
+    def _does(self, step: Step) -> None:
+        self._crowd(step.device).does(step)
+
+    def _crowd(self, device: str) -> Crowd:
+        return cast(Crowd, self._crowds[device].service)
+
+    def _people(self) -> list[Person]:
+        return [self._crowd(device).people[device] for device in self._crowds]
+
+    # ---- peace ----
+
+    def _until_whole(self) -> None:
+        healed = self._simulation.now
+        while lacking := self._lacking():
+            if self._simulation.now - healed > WHOLE_SECONDS:
+                self.violations += (f"whole: not after {WHOLE_SECONDS} s: {what}" for what in lacking)
+                break
+            self._simulation.run(LOOK_SECONDS)
+            self._vitals.look()
+        self.whole_after = self._simulation.now - healed
+        self._simulation.note("the world", "is in peace since {:.2f} s", self.whole_after)
+
+    def _lacking(self) -> list[str]:
+        """What a whole cluster has, and this one has not."""
+        lacking = list(self.cluster.lacking())
+        people = self._people()
+        lacking += self._uneven(people)
+        lacking += (f"{person.name} is not settled" for person in people if not person.is_settled)
+        if not lacking:
+            last = _last_visible(self.cluster.log(), [person.name for person in people])
+            behind = [person.name for person in people if not person.has_read(last[person.name])]
+            lacking += (f"{name} has not read up to {last[name]}" for name in behind)
+        return lacking
+
+    def _uneven(self, people: Sequence[Person]) -> Iterator[str]:
+        """Sessions are spread evenly over the workers, as far as the design says."""
+        sessions = Counter(person.user.worker for person in people if person.is_settled and person.user)
+        loads = sorted([*sessions.values(), *[0] * (self.cluster.workers - len(sessions))])
+        if loads and loads[-1] - loads[0] > max(GAP, SHARE * loads[-1]):
+            yield f"the workers have {', '.join(map(str, loads))} sessions"
+
+    def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
+        """Nothing may have grown since ``before`` but by what the users have, and little may happen."""
+        simulation = self._simulation
+        if unrest := self._until_calm(before):
+            self.violations += unrest
+        before_rest, moves = simulation.steps - simulation.idle, self._moves()
+        simulation.run(REST_SECONDS)
+        if self._moves() > moves:
+            self.violations.append(f"growth: {self._moves() - moves} sessions were moved at rest")
+        events = simulation.steps - simulation.idle - before_rest
+        each = REST_EVENTS[0] + (LOOKS if self._scale.store == "postgresql" else 0)
+        most = each * len(self._vitals.living()) + REST_EVENTS[1] * len(self._crowds)
+        if events > most * REST_SECONDS:
+            self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
+
+    def _until_calm(self, before: dict[str, tuple[int, int]]) -> list[str]:
+        """Until all have noticed whose other end is gone, and moved for that; what still is not as it should
+        be, after a time that is long enough."""
+        simulation, since, moves = self._simulation, self._simulation.now, self._moves()
+        end = since + SILENCE_SECONDS
+        while (now := simulation.now) < end:
+            uneven, grown = list(self._uneven(self._people())), list(self._grown(before))
+            if uneven or self._moves() > moves:
+                since, moves = now, self._moves()
+            elif not grown and now - since >= REPORTED_SECONDS:
+                return []
+            simulation.run(LOOK_SECONDS)
+        return uneven + grown
+
+    def _moves(self) -> int:
+        return sum(isinstance(event, Moved) for event in self.history)
+
+    def _grown(self, before: dict[str, tuple[int, int]]) -> Iterator[str]:
+        workers, replicas = self.cluster.workers, self.cluster.masters - 1
+        needed = {"chat-worker": workers + len(self._crowds), "chat-master": workers + 2 * replicas}
+        for program, (timers, connections) in self._vitals.at_rest().items():
+            if timers > before[program][0]:
+                yield f"growth: a {program} has {timers} timers, and had {before[program][0]}"
+            if connections != needed[program]:
+                yield f"growth: {program} has {connections} connections, and needs {needed[program]}"
+
+    def _stop(self) -> None:
+        """The operators stop the cluster; nothing may be left of it."""
+        self.cluster.stop()
+        try:
+            self._simulation.run_while(self.cluster.living, STOP_SECONDS)
+        except NotInTime:
+            left = ", ".join(process.name for process in self.cluster.living())
+            self.violations.append(f"stopping: after {STOP_SECONDS} s there was still {left}")
+
+
+def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
+    """The newest post that each user may see."""
+    stays = {user: Memberships() for user in users}
+    for entry in log:
+        if entry.kind in ("register", "join", "leave") and entry.user in stays:
+            stays[entry.user].apply(entry)
+    posts = [entry for entry in reversed(log) if entry.kind == "post"]
+    return {user: next((post.seq for post in posts if visible(post, user, stays[user])), 0) for user in users}
+
+
+def hush() -> None:
+    """Log nothing, in a process for runs alone: each hears all of its own, and what it leaves has nothing to
+    say when it is collected."""
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
+
+
+def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bool = False) -> Verdict:
+    """Run ``seed``; ``story``: tell it, in all detail if ``detailed``."""
+    began = time.process_time()
+    with Simulation(seed, detailed) as simulation:
+        it = Run(simulation, scale or Scale())
+        try:
+            small = small_sizes(simulation.chance("sizes"), simulation.network)
+            with small as sizes, probes(simulation, it.history.append, it.cluster.probes()):
+                simulation.note("the world", "sizes: {}", str(sizes))
+                it.go()
+        except NotInTime as late:
+            it.violations.append(str(late))
+        except Exception:
+            it.violations.append(f"the simulator failed: {traceback.format_exc()}")
+        violations = it.violations + simulation.verdict()
+        alone = "hostile_client" not in it.nemesis.counted
+        violations += check(Evidence(it.history, it.log, settled=not it.violations, alone=alone))
+        return Verdict(
+            seed=seed,
+            violations=violations,
+            events=simulation.steps,
+            entries=len(it.log),
+            virtual=simulation.now,
+            real=time.process_time() - began,
+            whole_after=it.whole_after,
+            faults=it.nemesis.counted,
+            story=simulation.trace.text() if story or violations else "",
+        )

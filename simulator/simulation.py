@@ -1,0 +1,236 @@
+"""One run: virtual time, the events that are to come, the hosts, and what went wrong."""
+
+from __future__ import annotations
+
+import gc
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
+
+from simulator.guard import Guard
+from simulator.host import Host
+from simulator.network import Network
+from simulator.programs import PROGRAMS, Program
+from simulator.trace import Trace, without_addresses
+
+if TYPE_CHECKING:
+    from simulator.process import SimProcess
+    from simulator.threads import SimThread
+
+COLLECT_EVERY = 1 << 18
+"""After so many events garbage is collected: at no other time, for its finalizers are part of the run."""
+
+
+class NotInTime(AssertionError):
+    """What was waited for did not come, or time stood still."""
+
+
+class Simulation:
+    """A run from one ``seed``; a context manager, so that nothing is left of it.
+
+    ``now`` is its time in seconds. ``steps`` events happened so far; ``idle`` of them were the times of
+    timers that had been cancelled, or came to a process that is dead or stopped. ``failures`` is what no run
+    may have: an unhandled error in a simulated process, or a use of the real world. ``running`` is the
+    process whose code is running; ``threads`` are those that stand still; ``parcels`` is what messages of
+    databases say, by their numbers.
+    """
+
+    def __init__(self, seed: int, detailed: bool = False) -> None:
+        self.seed = seed
+        self.now = 0.0
+        self.steps = self.idle = 0
+        self.trace = Trace(detailed)
+        self.failures: list[str] = []
+        self.running: SimProcess | None = None
+        self.programs: dict[str, Program] = dict(PROGRAMS)
+        self.hosts: dict[str, Host] = {}
+        self.network = Network(self)
+        # What dead processes leave is kept to the end: its finalizers must not run in the middle of others.
+        self.graveyard: list[Any] = []
+        self.threads: dict[SimThread, None] = {}
+        self.parcels: list[Any] = []
+        self._events: list[tuple[float, int, SimProcess | None, Callable[..., object], tuple[Any, ...]]] = []
+        self._counter = count()
+        self._guard = Guard(self)
+        self._directory: Path | None = None
+        self.is_over = False
+        self._looked_at = -1.0
+
+    # ---- its beginning and end ----
+
+    def __enter__(self) -> Self:
+        self._collected = gc.isenabled()
+        gc.disable()
+        # What simulated processes log is this run's alone, and only it can tell the living from the dead.
+        # What an earlier run left says nothing that matters when it goes.
+        self._observers = globalLogPublisher._observers
+        globalLogPublisher._observers = []
+        _collect_all()
+        gc.freeze()  # what was there before is not looked at when this run's garbage is collected
+        globalLogPublisher._observers = cast(Any, [self._logged])
+        self._guard.open()
+        return self
+
+    def verdict(self) -> list[str]:
+        """What went wrong so far, errors included that were forgotten in a Deferred."""
+        _collect_all()
+        return self.failures
+
+    def __exit__(self, *_: object) -> None:
+        self.is_over = True
+        for host in self.hosts.values():
+            host.vanish()
+        self._forget()
+        globalLogPublisher._observers = self._observers
+        self._guard.close()
+        if self._directory is not None:
+            shutil.rmtree(self._directory)
+        if self._collected:
+            gc.enable()
+
+    def _forget(self) -> None:
+        """Drop all that the processes were. What their coroutines' ``finally`` does now is void."""
+        for thread in list(self.threads):
+            thread.interrupt()
+        self._events.clear()
+        self.graveyard.clear()
+        self.parcels.clear()
+        self.hosts.clear()
+        self.network.forget()
+        hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        try:
+            _collect_all()
+        finally:
+            sys.unraisablehook = hook
+
+    @property
+    def directory(self) -> Path:
+        """A private real directory for the databases of this run, in memory if the system can."""
+        if self._directory is None:
+            shared = Path("/dev/shm")
+            parent = shared if shared.is_dir() else None
+            self._directory = Path(tempfile.mkdtemp(prefix="chatnet-", dir=parent))
+        return self._directory
+
+    # ---- chance ----
+
+    def chance(self, concern: str) -> random.Random:
+        """A stream of chance of its own for each concern: drawing from one does not shift the others."""
+        return random.Random(f"{self.seed}/{concern}")
+
+    # ---- hosts ----
+
+    def host(self, name: str) -> Host:
+        """The host called ``name``; made when it is first named."""
+        if name not in self.hosts:
+            self.hosts[name] = Host(self, name, len(self.hosts) + 1)
+        return self.hosts[name]
+
+    # ---- events ----
+
+    def at(self, time: float, function: Callable[..., object], *arguments: Any) -> None:
+        """Call ``function`` at ``time``; this is the world's doing, no process's."""
+        heappush(self._events, (time, next(self._counter), None, function, arguments))
+
+    def later(self, seconds: float, function: Callable[..., object], *arguments: Any) -> None:
+        """Likewise, after ``seconds``."""
+        heappush(self._events, (self.now + seconds, next(self._counter), None, function, arguments))
+
+    def schedule(
+        self, time: float, process: SimProcess, function: Callable[..., object], arguments: tuple[Any, ...]
+    ) -> None:
+        """Have ``process`` call ``function`` at ``time``, or when it runs again; never once it is dead."""
+        heappush(self._events, (time, next(self._counter), process, function, arguments))
+
+    def run(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        self.run_until(self.now + seconds)
+
+    def run_until(self, time: float) -> None:
+        """Let time pass until it is ``time``."""
+        events = self._events
+        with self._guard:
+            while events and events[0][0] <= time:
+                self._step()
+        self.now = time
+
+    def run_while(self, condition: Callable[[], object], limit: float = 60.0) -> None:
+        """Let time pass for as long as ``condition`` holds.
+
+        :raises NotInTime: it still does after ``limit`` seconds.
+        """
+        end = self.now + limit
+        events = self._events
+        with self._guard:
+            while condition():
+                if not events or events[0][0] > end:
+                    self.now = end
+                    raise NotInTime(f"not within {limit} s of virtual time (seed {self.seed})")
+                self._step()
+
+    def _step(self) -> None:
+        self.now, _, process, function, arguments = heappop(self._events)
+        self.steps += 1
+        if process is None:
+            function(*arguments)
+        elif process.runs:
+            process.run(function, arguments)
+        else:
+            self.idle += 1
+            process.missed(function, arguments)
+        if not self.steps % COLLECT_EVERY:
+            self._housekeeping()
+
+    def _housekeeping(self) -> None:
+        gc.collect()
+        if self.now == self._looked_at:
+            raise NotInTime(f"time stands still: {COLLECT_EVERY} events at {self.now} (seed {self.seed})")
+        self._looked_at = self.now
+
+    # ---- what is said ----
+
+    def note(self, who: str, template: str, *values: object) -> None:
+        """A line of the trace."""
+        self.trace.add(self.now, who, template, *values)
+
+    def fail(self, what: str) -> None:
+        """Something that no run may have."""
+        who = self.running.name if self.running else "the world"
+        self.failures.append(f"{self.now:.6f} {who}: {what}")
+        self.note(who, "FAILURE {}", without_addresses(what.splitlines()[0]))
+
+    def _logged(self, event: LogEvent) -> None:
+        process = self.running
+        if process is None or process.is_dead or self.is_over:
+            return
+        text = without_addresses(formatEvent(event))
+        failure: Failure | None = event.get("log_failure")
+        if failure is not None:
+            self.fail(f"{text}: {_brief(failure)}\n{failure.getTraceback()}")
+        else:
+            self.note(process.name, "says: {}", text)
+        process.print(text if failure is None else f"{text}: {_brief(failure)}")
+
+
+def _collect_all() -> None:
+    """What a finalizer touches lives on until the next collection."""
+    while gc.collect():
+        pass
+
+
+def _brief(failure: Failure) -> str:
+    """The error, and where it was raised, without the paths of this machine."""
+    where = ""
+    if failure.frames:
+        function, file, line, *_ = failure.frames[-1]
+        where = f" ({Path(file).name}:{line} in {function})"
+    return without_addresses(f"{type(failure.value).__name__}: {failure.getErrorMessage()}{where}")

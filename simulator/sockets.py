@@ -1,0 +1,298 @@
+"""A simulated kernel's TCP sockets: what Twisted's own transports stand on.
+
+They have the part of the interface of ``socket.socket`` that :mod:`twisted.internet.tcp` uses, and its
+errors.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.host import Host
+    from simulator.network import Connection, Stream
+    from simulator.process import SimProcess
+
+CUTS = 0.15
+"""How often a piece of data is cut in two on its way."""
+
+Address = tuple[str, int]
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+class SimSocket:
+    """One socket of ``process``. ``reader`` and ``writer`` are the descriptors that wait for it."""
+
+    def __init__(self, process: SimProcess, descriptor: int) -> None:
+        self.process = process
+        self.host: Host = process.host
+        self.owner = process.name
+        self.local: Address = ("0.0.0.0", 0)
+        self.peer: Address = ("0.0.0.0", 0)
+        self.reader: Any = None
+        self.writer: Any = None
+        self.is_polled = False
+        self.is_closed = False
+        self.connection: Connection | None = None
+        self.inbound: Stream | None = None
+        self.out: Stream | None = None
+        self.descriptor = descriptor
+        self._state = "new"
+        self._received: deque[bytes] = deque()
+        self._size = 0
+        self._ended = False
+        self._finished = False
+        self._error = 0
+        self._broken = False
+        self._lingers = True
+        self._options: dict[tuple[int, int], int] = {}
+        self._backlog = 0
+        self._offered: deque[SimSocket] = deque()
+
+    # ---- what the kernel knows ----
+
+    @property
+    def readable(self) -> bool:
+        """Would reading, or accepting, not block?"""
+        return bool(self._size or self._ended or self._error or self._offered)
+
+    @property
+    def writable(self) -> bool:
+        """Would writing not block?"""
+        if self._error:
+            return True
+        return self._state == "connected" and self._room() > 0
+
+    @property
+    def is_listening(self) -> bool:
+        """Does it take connections?"""
+        return self._state == "listening"
+
+    @property
+    def is_crowded(self) -> bool:
+        """Is the queue of connections that were not accepted yet full?"""
+        return len(self._offered) > self._backlog
+
+    def wake(self) -> None:
+        """Something changed: tell the process, if it waits for it."""
+        if not self.is_polled and (
+            (self.reader is not None and self.readable) or (self.writer is not None and self.writable)
+        ):
+            self.process.wake(self)
+
+    def _room(self) -> int:
+        assert self.out is not None
+        buffer = self.host.network.buffer
+        sending = min(buffer, self._options.get((socket.SOL_SOCKET, socket.SO_SNDBUF), buffer))
+        return sending + buffer - self.out.unread
+
+    # ---- from the network ----
+
+    def offered(self, client: SimSocket) -> SimSocket:
+        """A client asks to be accepted: the socket that it will talk to."""
+        server = SimSocket(self.process, -1)
+        server.local, server.peer = (client.peer[0], self.local[1]), client.local
+        server._state = "connected"
+        server._options = dict(self._options)
+        self._offered.append(server)
+        return server
+
+    def connected(self) -> None:
+        if self.is_closed:
+            self._refuse()
+        else:
+            self._state = "connected"
+            self.wake()
+
+    def refused(self) -> None:
+        self._fail(errno.ECONNREFUSED)
+
+    def received(self, data: bytes) -> None:
+        if self.is_closed:
+            self._refuse()
+            return
+        self._received.append(data)
+        self._size += len(data)
+        self.wake()
+
+    def ended(self) -> None:
+        self._ended = True
+        self.wake()
+
+    def reset_by_peer(self) -> None:
+        self._fail(errno.ECONNRESET)
+
+    def _fail(self, number: int) -> None:
+        if not self.is_closed:
+            self._error = number
+            self._ended = self._broken = True
+            self.host.network.closed(self, os.strerror(number).lower())
+            self.wake()
+
+    def _refuse(self) -> None:
+        """Data came for a socket that is no more."""
+        if self.out is not None:
+            self.out.send_last(SimSocket.reset_by_peer)
+
+    # ---- the interface of a socket ----
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+    def setblocking(self, flag: bool) -> None:
+        """They never block."""
+
+    def getsockname(self) -> Address:
+        return self.local
+
+    def getpeername(self) -> Address:
+        return self.peer
+
+    def getsockopt(self, level: int, option: int) -> int:
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
+            number, self._error = self._error, 0
+            return number
+        return self._options.get((level, option), 0)
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
+            self._lingers = value != struct.pack("ii", 1, 0)
+        else:
+            self._options[level, option] = value
+
+    def bind(self, address: Address) -> None:
+        interface, port = address
+        self.local = (interface or "0.0.0.0", self.host.take_port(self, port))
+
+    def listen(self, backlog: int) -> None:
+        self._state, self._backlog = "listening", backlog
+
+    def accept(self) -> tuple[SimSocket, Address]:
+        if not self._offered:
+            raise BlockingIOError(errno.EWOULDBLOCK, "nobody")
+        accepted = self._offered.popleft()
+        accepted.descriptor = self.process.take_descriptor(accepted)
+        return accepted, accepted.peer
+
+    def connect_ex(self, address: Address) -> int:
+        if self._state == "connected":
+            return errno.EISCONN
+        if self._state == "connecting":
+            return errno.EALREADY
+        target = self.host.network.find(address[0], self.host)
+        if target is None:
+            return errno.EHOSTUNREACH
+        self._state = "connecting"
+        own = address[0] if target is self.host else self.host.address
+        self.local, self.peer = (own, self.host.take_port(self, 0)), address
+        self.host.network.knock(self, target, address[1])
+        return errno.EINPROGRESS
+
+    def recv(self, size: int) -> bytes:
+        if not self._size:
+            if self._error:
+                number, self._error = self._error, 0
+                raise _error(number)
+            if self._ended:
+                return b""
+            raise BlockingIOError(errno.EWOULDBLOCK, "nothing yet")
+        data = self._received[0] if len(self._received) == 1 else b"".join(self._received)
+        self._received.clear()
+        if len(data) > size:
+            self._received.append(data[size:])
+            data = data[:size]
+        self._size -= len(data)
+        self._make_room(len(data))
+        return data
+
+    def _make_room(self, size: int) -> None:
+        assert self.inbound is not None
+        self.inbound.unread -= size
+        if self.out is not None and self.out.target.writer is not None:
+            self.host.simulation.later(self.out.link.delay(), self.out.target.wake)
+
+    def send(self, data: bytes | memoryview) -> int:
+        if self._error:
+            number, self._error = self._error, 0
+            raise _error(number)
+        if self.is_closed or self._finished or self._broken or self.process.is_dead:
+            raise _error(errno.EPIPE)
+        room = self._room()
+        if room <= 0:
+            raise BlockingIOError(errno.EWOULDBLOCK, "no room")
+        sent = bytes(data[:room])
+        self._carry(sent)
+        return len(sent)
+
+    def _carry(self, data: bytes) -> None:
+        out = self.out
+        assert out is not None
+        out.unread += len(data)
+        if self.host.simulation.trace.detailed and self.connection is not None:
+            self.host.simulation.note(
+                "network", "connection {}: {} sends {} bytes", self.connection.number, self.owner, len(data)
+            )
+        draw = out.link.chance()
+        if draw < CUTS and len(data) > 1:
+            at = 1 + int(draw / CUTS * (len(data) - 1))
+            out.send(_Arrival(data[:at]))
+            data = data[at:]
+        out.send(_Arrival(data))
+
+    def shutdown(self, how: int) -> None:
+        if self._state != "connected":
+            raise _error(errno.ENOTCONN)
+        if how in (socket.SHUT_WR, socket.SHUT_RDWR) and not self._finished:
+            self._finished = True
+            assert self.out is not None
+            self.out.send(SimSocket.ended)
+
+    def close(self) -> None:
+        """Let go; what the other end hears is what Linux would tell it."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self.process.closed(self.descriptor)
+        self.host.free_port(self)
+        for waiting in self._offered:
+            waiting._lingers = False
+            waiting.close()
+        if self.out is None or self._broken:
+            return
+        if self._lingers and not self._size:
+            self.host.network.closed(self, "closed it")
+            if not self._finished:
+                self.out.send(SimSocket.ended)
+        else:
+            self.host.network.closed(self, "reset it")
+            self.out.send_last(SimSocket.reset_by_peer)
+
+    def vanish(self) -> None:
+        """The host is gone: nobody hears of it."""
+        self.is_closed = True
+        self.host.free_port(self)
+        self.host.network.closed(self, "vanished")
+        for waiting in self._offered:
+            waiting.vanish()
+        if self.out is not None:
+            self.out.abandon()
+
+
+class _Arrival:
+    """Data on its way."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __call__(self, socket: SimSocket) -> None:
+        socket.received(self._data)

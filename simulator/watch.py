@@ -1,0 +1,155 @@
+"""What can be seen of a cluster from outside: who holds the lease, and how much its processes keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.tcp import Connection
+
+from chatnet import log
+from chatnet.master import log_server
+from chatnet.master.log_server import LogServer
+from chatnet.net.intake import MOST_BOXES
+from chatnet.net.link import Link
+from chatnet.store.lease import Holder
+from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample
+from chatnet.worker import drafts, turns
+from chatnet.worker.session import Session
+from simulator.disk import Disk
+from simulator.host import HOME, Host
+from simulator.process import SimProcess
+from simulator.squatter import SQUATTER
+
+if TYPE_CHECKING:
+    from simulator.simulation import Simulation
+
+Keep = Callable[[Event], object]
+
+
+class WatchedDisk(Disk):
+    """The disk of a host of masters, whose leases and epochs go to ``keep``."""
+
+    def __init__(self, simulation: Simulation, host: Host, keep: Keep) -> None:
+        super().__init__(simulation, host.name)
+        self._now = simulation
+        self._host = host
+        self._keep_event = keep
+        self.locks = _WatchedLocks(self._took, self._let_go)
+        self.make_directory(HOME)
+
+    def write(self, path: Path, content: bytes) -> None:
+        super().write(path, content)
+        if path.name == "lease":
+            holder = msgspec.json.decode(content, type=Holder)
+            if not holder.address:
+                return  # it commands nobody yet
+            name = self._host.processes[holder.pid].name
+            self._keep_event(EpochBegun(time=self._now.now, client=name, epoch=holder.epoch))
+
+    def _took(self, process: SimProcess) -> None:
+        self._keep_event(LeaseTaken(time=self._now.now, client=process.name))
+
+    def _let_go(self, process: SimProcess) -> None:
+        self._keep_event(LeaseLost(time=self._now.now, client=process.name))
+
+
+class _WatchedLocks(dict[Path, SimProcess]):
+    """Who holds which lock; the only ones there are are leases."""
+
+    def __init__(self, took: Callable[[SimProcess], None], let_go: Callable[[SimProcess], None]) -> None:
+        super().__init__()
+        self._took, self._let_go = took, let_go
+
+    def __setitem__(self, directory: Path, process: SimProcess) -> None:
+        super().__setitem__(directory, process)
+        self._took(process)
+
+    def __delitem__(self, directory: Path) -> None:
+        process = self[directory]
+        super().__delitem__(directory)
+        self._let_go(process)
+
+
+class Vitals:
+    """How much the processes of ``hosts`` keep; what is more than ever before goes to ``keep``."""
+
+    def __init__(self, simulation: Simulation, hosts: Iterable[Host], keep: Keep) -> None:
+        self._simulation = simulation
+        self._hosts = list(hosts)
+        self._keep = keep
+        self._most: dict[tuple[str, str], int] = {}
+
+    def look(self) -> None:
+        """Look at all of them."""
+        for process in self.living():
+            self._see(process, "unsent bytes on one connection", _most_unsent(process), self._most_unsent())
+            for link in _links(process):
+                for measure, value, most in _queues(link):
+                    self._see(process, measure, value, most)
+
+    def living(self) -> list[SimProcess]:
+        """Those whose reactor runs, and that are no strangers."""
+        living = [process for host in self._hosts for process in host.living() if process.reactor.running]
+        return [process for process in living if process.program != SQUATTER]
+
+    def at_rest(self) -> dict[str, tuple[int, int]]:
+        """Of each program: the most timers that one of its processes has; the connections of all of them."""
+        found: dict[str, tuple[int, int]] = {}
+        for process in self.living():
+            timers, connections = found.get(process.program, (0, 0))
+            found[process.program] = (
+                max(timers, len(process.reactor.getDelayedCalls())),
+                connections + len(_connections(process)),
+            )
+        return found
+
+    def _see(self, process: SimProcess, measure: str, value: int, most: int) -> None:
+        if value > self._most.get((process.name, measure), 0):
+            self._most[process.name, measure] = value
+            now = self._simulation.now
+            self._keep(Sample(time=now, client=process.name, measure=measure, value=value, most=most))
+
+    def _most_unsent(self) -> int:
+        """A transport says that it is full at so many bytes, in the middle of a page that is being put on it,
+        or of what came in one turn to be passed on to everybody."""
+        return FileDescriptor.bufferSize + 2 * log.PAGE_BYTES + 2 * self._simulation.network.buffer
+
+
+def _connections(process: SimProcess) -> list[Any]:
+    reactor = process.reactor
+    found = {**dict.fromkeys(reactor.getReaders()), **dict.fromkeys(reactor.getWriters())}
+    return [descriptor for descriptor in found if isinstance(descriptor, Connection)]
+
+
+def _links(process: SimProcess) -> Iterator[Link]:
+    protocols = (connection.protocol for connection in _connections(process))
+    return (protocol for protocol in protocols if isinstance(protocol, Link))
+
+
+def _queues(link: Link) -> Iterator[tuple[str, int, int]]:
+    """What waits for one connection, how much of it, and how much may: one more than has it held."""
+    locator, intake = link.locator, link._intake
+    if intake is not None:
+        yield "boxes that came on one connection and wait", len(intake), MOST_BOXES
+    if isinstance(locator, Session):
+        if locator._turns is not None:
+            yield "reads that wait for one session", len(locator._turns._waiting), turns.MOST_WAITING + 1
+        if locator._drafts is not None:
+            yield "drafts of one session", locator._drafts._outstanding, drafts.MOST_DRAFTS + 1
+    if isinstance(locator, LogServer):
+        for lane in (locator._logins, locator._pages):
+            yield "reads that wait for one worker", lane.waiting, log_server.MOST_WAITING
+
+
+def _most_unsent(process: SimProcess) -> int:
+    return max(map(_unsent, _connections(process)), default=0)
+
+
+def _unsent(transport: Any) -> int:
+    outbox = getattr(transport.protocol, "outbox", None)
+    waiting = sum(map(len, outbox.parts)) if outbox is not None else 0
+    return len(transport.dataBuffer) - transport.offset + int(transport._tempDataLen) + waiting
