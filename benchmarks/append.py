@@ -19,7 +19,7 @@ from benchmarks.wire import TEXT, fresh_key
 from chatnet.credentials import SECRET_BYTES, random_credential
 from chatnet.entries import Draft
 from chatnet.store.sqlite.schema import migrate, set_up_writer, take_epoch
-from chatnet.store.sqlite.writer import SqliteStore
+from chatnet.store.sqlite.writer import Writer
 
 BATCHES = (1, 20, 200)
 
@@ -40,12 +40,12 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 @contextlib.contextmanager
-def new_store(path: Path) -> Iterator[SqliteStore]:
+def new_store(path: Path) -> Iterator[Writer]:
     """A new store in a file, as the primary opens it."""
     connection = apsw.Connection(str(path))
     set_up_writer(connection)
     migrate(connection, "bench")
-    store = SqliteStore(connection, take_epoch(connection)[1])
+    store = Writer(connection, take_epoch(connection)[1])
     with contextlib.closing(store):
         yield store
 
@@ -58,7 +58,7 @@ def post(name: str) -> Draft:
     return Draft("post", name, name, TEXT, fresh_key())
 
 
-def commit(store: SqliteStore, drafts: list[Draft]) -> None:
+def commit(store: Writer, drafts: list[Draft]) -> None:
     """Append them durably; all must be accepted."""
     if len(store.commit(drafts, time.time_ns() // 1_000_000).entries) != len(drafts):
         raise ValueError("the store refused a draft of the bench")

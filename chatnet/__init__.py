@@ -10,7 +10,7 @@ errors      every error that a peer can be told, with its sentence
 addresses   HOST:PORT                                                                         pure
 options     what programs and commands are told when they are started
 auth        the cluster's token, and tickets
-credentials users' secrets, and what is stored of them
+credentials  users' secrets, and what is stored of them
 log         the log as its readers and writers see it: the interface, and what reads answer
 wire/       the AMP vocabulary, one file per conversation; no logic
 net/        connections: bounded, pinged, flushed once per reactor turn; who proves what

@@ -30,7 +30,7 @@ squatter    a stranger that has the masters' port when a primary dies
 What is looked at:
 watch       what can be seen of a cluster from outside
 probes      what is looked at inside the real code · takeover_probe  likewise, when masters succeed each other
-lease_probe who holds the lease in a database, and who commands
+lease_probe  who holds the lease in a database, and who commands
 guard       nobody touches the real world
 """
 

@@ -34,7 +34,7 @@ PARCEL = 8
 """How many bytes stand for a message on the wire: what is in it does not matter to the network."""
 
 
-class Question(NamedTuple):
+class Query(NamedTuple):
     """A method of the database, and its arguments."""
 
     method: str
@@ -52,7 +52,7 @@ class Rung(NamedTuple):
     """Something was appended."""
 
 
-Message = Question | Answer | Rung
+Message = Query | Answer | Rung
 
 
 def packed(simulation: Simulation, message: Message) -> bytes:
@@ -125,7 +125,7 @@ class Line:
         if number != errno.EINPROGRESS:
             self.lose(os.strerror(number).lower())
         self._wait_for(lambda: self._is_connected)
-        self.ask(Question("let_in", ()))
+        self.ask(Query("let_in", ()))
         self._is_let_in = True
         self._look()
 
@@ -134,7 +134,7 @@ class Line:
         """Is it of no use any more?"""
         return bool(self._trouble)
 
-    def ask(self, question: Question) -> Any:
+    def ask(self, question: Query) -> Any:
         """What it answers.
 
         :raises Unavailable: the connection is lost, before or after it took effect.
@@ -306,4 +306,4 @@ class SimDatabase:
         self._line.lose("the connection is closed")
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        return self._line.ask(Question(method, arguments))
+        return self._line.ask(Query(method, arguments))

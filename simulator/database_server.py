@@ -25,9 +25,9 @@ from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.schema import OPEN, migrate, set_up_writer
-from chatnet.store.sqlite.writer import DiskFull, SqliteStore
+from chatnet.store.sqlite.writer import DiskFull, Writer
 from chatnet.world import World
-from simulator.database import PORT, Answer, Message, Question, Rung, Unpacking, packed
+from simulator.database import PORT, Answer, Message, Query, Rung, Unpacking, packed
 from simulator.network import LOOPBACK
 from simulator.simulation import Simulation
 
@@ -60,7 +60,7 @@ class Tables:
     def __init__(self, connection: apsw.Connection, on_lease: Callable[[LeaseRow, LeaseRow], None]) -> None:
         self._connection = connection
         self._on_lease = on_lease
-        self._store: SqliteStore | None = None
+        self._store: Writer | None = None
 
     def open(self, fresh_id: str, seen_as: str) -> Opened:
         migrate(self._connection, fresh_id)
@@ -72,7 +72,7 @@ class Tables:
     def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
         if self._store is None:
             # The epoch in the tables of the log stays as it was made: the lease's stands in its own.
-            self._store = SqliteStore(self._connection, 0)
+            self._store = Writer(self._connection, 0)
         batch = self._store.commit(drafts, now)
         return batch.outcomes, batch.poisoned
 
@@ -163,7 +163,7 @@ class Session(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         for message in self._unpacking.messages(data):
-            assert isinstance(message, Question)
+            assert isinstance(message, Query)
             self._server.asked(self, message)
 
     @property
@@ -214,7 +214,7 @@ class Server(Service):
 
     # ---- questions ----
 
-    def asked(self, session: Session, question: Question) -> None:
+    def asked(self, session: Session, question: Query) -> None:
         """A question of ``session`` has come."""
 
         def do() -> None:
@@ -244,7 +244,7 @@ class Server(Service):
 
         self._after(WORK_SECONDS, done, self.postgres.host.disk.sync_seconds)
 
-    def _answer(self, session: Session, question: Question) -> Answer:
+    def _answer(self, session: Session, question: Query) -> Answer:
         try:
             if self.postgres.is_read_only and question.method in (*_WRITES, "let_in"):
                 raise Unavailable("cannot execute in a read-only transaction")
@@ -257,7 +257,7 @@ class Server(Service):
             self.postgres.written(self.tables)
         return Answer(result, None)
 
-    def _do(self, session: Session, question: Question) -> Any:
+    def _do(self, session: Session, question: Query) -> Any:
         match question.method:
             case "let_in":
                 return self._let_in(session)

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.protocols.amp import AmpBox
 
 from chatnet.addresses import parse_masters
-from chatnet.client.finding import Finder
+from chatnet.client.finder import Finder
 from chatnet.client.race import Unreachable
 from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError

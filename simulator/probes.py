@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chatnet.entries import Entry
 from chatnet.net.link import Link
 from chatnet.testing.history import Event, Sample
-from chatnet.worker.listening import Listening
+from chatnet.worker.subscription import Subscription
 from simulator.squatter import SQUATTER
 from simulator.takeover_probe import Probe, Successions
 
@@ -36,10 +36,10 @@ def probes(
     simulation: Simulation, keep: Callable[[Event], object], more: Sequence[Probe] = ()
 ) -> Iterator[None]:
     """While it is open, one looks, and so do ``more``; what was seen goes to ``keep``, or fails the run."""
-    catching_up: dict[Listening, int] = {}
+    catching_up: dict[Subscription, int] = {}
     reading: dict[Link, int] = {}
 
-    async def read(self: Listening, after: int, upto: int) -> tuple[list[Entry], int]:
+    async def read(self: Subscription, after: int, upto: int) -> tuple[list[Entry], int]:
         held = self._log.window.holds(after)
         reading[self._link] = reading.get(self._link, 0) + 1
         sample(AT_ONCE, reading[self._link], MOST_AT_ONCE)
@@ -57,7 +57,7 @@ def probes(
             who = simulation.running.name
             keep(Sample(time=simulation.now, client=who, measure=measure, value=value, most=most))
 
-    def go_live(self: Listening) -> None:
+    def go_live(self: Subscription) -> None:
         catching_up.pop(self, None)
         real_go_live(self)
 
@@ -66,10 +66,10 @@ def probes(
             simulation.fail(why)
         real_fell_silent(self)
 
-    real_read, real_go_live, real_fell_silent = Listening.read, Listening.go_live, Link.fell_silent
+    real_read, real_go_live, real_fell_silent = Subscription.read, Subscription.go_live, Link.fell_silent
     put: list[Probe] = [
-        (Listening, "read", read),
-        (Listening, "go_live", go_live),
+        (Subscription, "read", read),
+        (Subscription, "go_live", go_live),
         (Link, "fell_silent", fell_silent),
         *more,
     ]

@@ -24,7 +24,7 @@ class Size(NamedTuple):
 
 _STORE = "chatnet.store"
 SIZES = (
-    Size("NEAR", ("chatnet.worker.listening",), (1, 4, 20)),
+    Size("NEAR", ("chatnet.worker.subscription",), (1, 4, 20)),
     Size("SLICE", (f"{_STORE}.reader",), (1, 3, 10)),
     Size("PAGE_ENTRIES", (f"{_STORE}.pages", f"{_STORE}.sqlite.log", f"{_STORE}.sqlite.reads"), (20, 30)),
     Size("SNAPSHOT_INTERVALS", (f"{_STORE}.pages", f"{_STORE}.sqlite.reads"), (1, 3)),
@@ -34,7 +34,7 @@ SIZES = (
     Size("CHECKPOINT_PAGES", (f"{_STORE}.sqlite.file",), (10, 100)),
     Size("RUN_UP", ("chatnet.master.log_server",), (1, 10, 50)),
     Size("MOST_DRAFTS", ("chatnet.worker.drafts",), (2, 5)),
-    Size("MOST_WAITING", ("chatnet.worker.turns",), (2, 4)),
+    Size("MOST_WAITING", ("chatnet.worker.reads",), (2, 4)),
 )
 PAGE_BYTES = Size(
     "PAGE_BYTES",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from chatnet.master import wiring
 from chatnet.master.cluster import Cluster
 from chatnet.master.conversations import PATIENCE
-from chatnet.master.missing import RETURN_SECONDS, Kin, Missing
+from chatnet.master.lost_processes import RETURN_SECONDS, LostProcesses, ProcessId
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Worker
 from chatnet.master.replica import Inheritance, Replica
@@ -55,15 +55,15 @@ class Successions:
         real_register, real_lost, real_command = Cluster.register, Cluster.lost, wiring._command
 
         def register(cluster: Cluster, identity: WorkerIdentity, link: Link) -> Worker[Link]:
-            self._here[cluster._orders.epoch].setdefault(identity.id, self._simulation.now)
+            self._here[cluster._commands.epoch].setdefault(identity.id, self._simulation.now)
             return real_register(cluster, identity, link)
 
         def lost(cluster: Cluster, worker: Worker[Link], hung: bool) -> None:
             real_lost(cluster, worker, hung)
             id = worker.identity.id
             if all(other.identity.id != id for other in cluster._registry.workers()):
-                self._here[cluster._orders.epoch].pop(id, None)
-                self._gone[cluster._orders.epoch][id] = self._simulation.now
+                self._here[cluster._commands.epoch].pop(id, None)
+                self._gone[cluster._commands.epoch][id] = self._simulation.now
 
         def command(*parts: Any) -> Primary:
             world: World = parts[1]
@@ -94,7 +94,7 @@ class Successions:
     # ---- whom masters kill ----
 
     def _of_killing(self) -> list[Probe]:
-        real_fell_silent, real_fence, real_send = Link.fell_silent, Replica._fence, Missing.send
+        real_fell_silent, real_fence, real_send = Link.fell_silent, Replica._fence, LostProcesses.send
 
         def fell_silent(link: Link) -> None:
             if (other := _forgotten_end(link)) is not None:
@@ -111,7 +111,7 @@ class Successions:
                 why = "which ran all the time" if leads else "which does not hold the lease"
                 self._simulation.fail(f"fencing: {victim} was killed, {why}")
 
-        def send(missing: Missing, kin: Kin, number: int) -> bool:
+        def send(missing: LostProcesses, kin: ProcessId, number: int) -> bool:
             victim = self._process(kin.pid)
             # A disk that forgets who holds a lease makes two of them: each takes the other for hung.
             leads = victim is not None and victim in victim.host.disk.locks.values()
@@ -124,7 +124,7 @@ class Successions:
         return [
             (Link, "fell_silent", fell_silent),
             (Replica, "_fence", fence),
-            (Missing, "send", send),
+            (LostProcesses, "send", send),
         ]
 
     def _process(self, pid: int) -> SimProcess | None:

@@ -17,7 +17,8 @@ from chatnet.net.intake import MOST_BOXES
 from chatnet.net.link import Link
 from chatnet.store.lease import Holder
 from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample
-from chatnet.worker import drafts, turns
+from chatnet.worker import drafts
+from chatnet.worker import reads as turns
 from chatnet.worker.session import Session
 from simulator.disk import Disk
 from simulator.host import HOME, Host
@@ -136,8 +137,8 @@ def _queues(link: Link) -> Iterator[tuple[str, int, int]]:
     if intake is not None:
         yield "boxes that came on one connection and wait", len(intake), MOST_BOXES
     if isinstance(locator, Session):
-        if locator._turns is not None:
-            yield "reads that wait for one session", len(locator._turns._waiting), turns.MOST_WAITING + 1
+        if locator._reads is not None:
+            yield "reads that wait for one session", len(locator._reads._waiting), turns.MOST_WAITING + 1
         if locator._drafts is not None:
             yield "drafts of one session", locator._drafts._outstanding, drafts.MOST_DRAFTS + 1
     if isinstance(locator, LogServer):

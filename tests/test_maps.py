@@ -17,7 +17,7 @@ PACKAGES = sorted(
 def on_the_map(package: Path) -> set[str]:
     """Each line names one, or several with a dot between; a package has a slash."""
     text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
-    return set(re.findall(r"(?:^|· )([a-z_]+/?) +", "\n".join(text.splitlines()[1:]), re.MULTILINE))
+    return set(re.findall(r"(?:^|· )([a-z_]+/?)  ", "\n".join(text.splitlines()[1:]), re.MULTILINE))
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: str(package.relative_to(ROOT)))

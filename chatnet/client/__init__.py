@@ -7,6 +7,9 @@ identities  which of them is for which cluster, and where it may be shown
 race        asks several masters, and takes the first answer
 states      the states of a connection                                              (pure)
 connection  finds a worker, logs in, and comes back; nothing asked is lost or done twice
+pending     what was asked and not answered                                         (pure)
+feed        what a chat hears, each once and in order                               (pure)
+finder      finds a worker by the masters · login  shows who one is
 commands    what a person types, and what they see: the same for both terminals
 line        the terminal of scripts: plain lines
 text        what cannot be seen, shown as such                                      (pure)

@@ -25,12 +25,12 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.client.asks import Asks
 from chatnet.client.feed import Feed
-from chatnet.client.finding import DIAL_SECONDS, Finder
+from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.identities import QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
 from chatnet.client.login import keep, keep_ticket, log_in
+from chatnet.client.pending import PendingRequests
 from chatnet.client.race import NotYet, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.cursor import Cursor
@@ -132,7 +132,7 @@ class Connection:
         self._clock = clock
         self._entropy = entropy
         self._chance = chance
-        self._asks = Asks()
+        self._pending = PendingRequests()
         self._feed = Feed()
         self._state: State = Waiting()
         self._running: Deferred[None] | None = None
@@ -144,7 +144,7 @@ class Connection:
 
     def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """Fires with the answer or the refusal; a lost connection is waited out."""
-        return self._asks.ask(command, **arguments)
+        return self._pending.ask(command, **arguments)
 
     def draft(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """Likewise, for what is to be done exactly once: under a new key."""
@@ -191,11 +191,11 @@ class Connection:
 
     def unacknowledged(self) -> int:
         """How many drafts are under way."""
-        return self._asks.drafts()
+        return self._pending.drafts()
 
     def fewer_than(self, count: int) -> Deferred[None]:
         """Fires as soon as fewer than ``count`` requests are under way."""
-        return self._asks.fewer_than(count)
+        return self._pending.fewer_than(count)
 
     # ---- back-pressure ----
 
@@ -250,7 +250,7 @@ class Connection:
                 link = await self._attach()
                 failures = 0
                 await link.when_lost()
-                self._asks.detached()
+                self._pending.detached()
                 self._feed.detached()
                 if isinstance(self._state, Moving):
                     continue
@@ -334,7 +334,7 @@ class Connection:
 
     def _passwords(self) -> list[bytes]:
         """The password that may have been set though we were not told so, and the one that was."""
-        unanswered = [arguments["secret"] for arguments in self._asks.open(SetSecret)]
+        unanswered = [arguments["secret"] for arguments in self._pending.open(SetSecret)]
         return unanswered if self._password is None else [*unanswered, self._password]
 
     def _ended(self, sentence: str) -> None:
@@ -355,14 +355,14 @@ class Connection:
         self._seems_up = True
         if self._feed.cursor is not None:
             Deferred.fromCoroutine(self._go_on(link, self._feed.cursor)).addErrback(self._failed)
-        self._asks.attached(link)
+        self._pending.attached(link)
 
     def _move(self) -> None:
         """Go to another worker, once what was sent is answered."""
         if isinstance(self._state, Up) and not isinstance(self._state, Moving):
             link = self._state.link
             self._state = Moving(link)
-            self._asks.leave().addCallback(lambda _: link.hang_up())
+            self._pending.leave().addCallback(lambda _: link.hang_up())
 
     async def _go_on(self, link: Link, cursor: Cursor) -> None:
         """Hear what was missed; a log that was put back is begun anew, and not silently."""

@@ -14,7 +14,7 @@ from chatnet.addresses import Address
 from chatnet.client.chattest import Ladder
 from chatnet.client.commands import Interpreter, Terminal
 from chatnet.client.connection import Connection
-from chatnet.client.finding import Finder
+from chatnet.client.finder import Finder
 from chatnet.client.identities import Identities
 from chatnet.client.identity import config_directory
 from chatnet.client.line import LineTerminal

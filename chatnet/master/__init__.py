@@ -5,19 +5,21 @@ settings        what was chosen, and what follows from it                       
 service         the process: takes the lease, or stands by for it
 replica         standing by: follows the primary, and goes for the lease when that is gone
 wiring          puts a primary together
+store           the log and the lease that a master uses: embedded, or shared
 primary         what runs while the lease is held: the log, the port, the workers
 clock           whether the log's time is ahead of it                                        pure
 epoch           that of a primary, and what is true of a peer's word that it is over
 links           all connections to it
 cluster         the workers, as the primary commands them
-abroad          the workers of other hosts, kept by workers there
-hosts           how many of them there are, and what is to be done about it                  pure
+port            the master's port · redirecting_port  a replica's, which sends on to the primary
+remote_hosts    the workers of other hosts, kept by workers there
+host_plan       how many of them there are, and what is to be done about it                  pure
 draining        emptying a host
-orders          what workers and replicas are told to do, each with the epoch
+commands        what workers and replicas are told to do, each with the epoch
 replicas        the replicas, as the primary keeps them
-missing         processes of this host that are not our children, and have lost their link
+lost_processes  processes of this host that are not our children, and have lost their link
 registry        the workers that are registered, and what they report                        pure
-spreading       has sessions move to other workers
+rebalancer      has sessions move to other workers
 balance         which workers have sessions too many                                         pure
 placement       which worker a client is sent to, and under which address                    pure
 conversations   what strangers, workers, replicas and operators may say to the primary

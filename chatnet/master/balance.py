@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 GAP, SHARE = 5, 0.2
 """Loads may differ by so many sessions, or by this share of the greatest, before any are moved."""
 PER_SECOND = 50
-"""How many sessions a worker moves a second: see :mod:`chatnet.worker.shedding`."""
+"""How many sessions a worker moves a second: see :mod:`chatnet.worker.handoff`."""
 ORDER_SECONDS = 5.0
 """No more are asked for at once than are moved within so many seconds; then one looks again."""
 REST_SECONDS = 3.0

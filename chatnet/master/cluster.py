@@ -11,14 +11,14 @@ from twisted.logger import Logger
 
 from chatnet.addresses import Address
 from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
-from chatnet.master.abroad import Abroad
-from chatnet.master.hosts import has_parent
+from chatnet.master.commands import Commands
+from chatnet.master.host_plan import has_parent
 from chatnet.master.links import all_gone
-from chatnet.master.missing import Missing
-from chatnet.master.orders import Orders
+from chatnet.master.lost_processes import LostProcesses
 from chatnet.master.placement import Placement, address_for_clients
+from chatnet.master.rebalancer import Rebalancer
 from chatnet.master.registry import Registry, Worker, name_of
-from chatnet.master.spreading import Spreading
+from chatnet.master.remote_hosts import RemoteHosts
 from chatnet.net.link import Link
 from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.wire.cluster import Load, WorkerIdentity
@@ -56,7 +56,7 @@ class Cluster:
         up: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        self._orders = Orders(epoch)
+        self._commands = Commands(epoch)
         self._host = host
         self._wanted = wanted
         self._registry = registry
@@ -68,11 +68,13 @@ class Cluster:
         self._up: Callable[[], None] | None = up
         self._changed = changed
         self._adopting: IDelayedCall | None = None
-        self._missing = Missing(processes, clock, self._gone)
+        self._missing = LostProcesses(processes, clock, self._gone)
         self._looking = LoopingCall(self._look_after_children)
         self._looking.clock = clock
-        self._abroad = Abroad(self._orders, host, wanted, registry, clock, self._note, self._shut_down)
-        self._spreading = Spreading(self._orders, registry, clock, monotonic, self._note)
+        self._remote_hosts = RemoteHosts(
+            self._commands, host, wanted, registry, clock, self._note, self._shut_down
+        )
+        self._rebalancer = Rebalancer(self._commands, registry, clock, monotonic, self._note)
         self._settled = self._stopping = False
         self._left: list[WorkerIdentity] = []
 
@@ -93,8 +95,8 @@ class Cluster:
         self._looking.start(LOOK_SECONDS, now=False).addErrback(
             lambda why: self._log.failure("Nobody looks after the children any more", why)
         )
-        self._abroad.start()
-        self._spreading.start()
+        self._remote_hosts.start()
+        self._rebalancer.start()
 
     # ---- clients ----
 
@@ -127,7 +129,7 @@ class Cluster:
             self._note(f"{worker.name} came back")
         else:
             self._note(f"{worker.name} joined")
-        self._abroad.registered(worker)
+        self._remote_hosts.registered(worker)
         self._clock.callLater(0, self._registered, worker)
         return worker
 
@@ -145,7 +147,7 @@ class Cluster:
 
         Were there any?
         """
-        disowned = self._abroad.disown()
+        disowned = self._remote_hosts.disown()
         for worker in disowned:
             worker.leaving = True
         return bool(disowned)
@@ -161,7 +163,7 @@ class Cluster:
         """The link of ``worker`` is gone; ``hung`` if that was for its silence."""
         if not self._registry.unregister(worker) or self._stopping:
             return
-        self._abroad.lost(worker, hung)
+        self._remote_hosts.lost(worker, hung)
         if self._is_child(worker):
             if hung:
                 self._note(f"{worker.name} hangs; it is killed")
@@ -204,7 +206,7 @@ class Cluster:
         elsewhere = (worker for worker in self._registry.open().values() if worker not in there)
         if there and not any(elsewhere):
             raise OnlyHost.of(host=host)
-        self._abroad.drain(host)
+        self._remote_hosts.drain(host)
         return len(there), sum(worker.load.sessions for worker in there)
 
     # ---- stopping ----
@@ -212,7 +214,7 @@ class Cluster:
     def shut_down_all(self) -> None:
         """Tell all workers to stop, wherever they are and whoever started them; none is replaced."""
         self._stopping = True
-        self._abroad.stop()
+        self._remote_hosts.stop()
         workers = self._registry.workers()
         for worker in workers:
             # Children are stopped by who started them: twice would be an error in their log.
@@ -246,14 +248,14 @@ class Cluster:
     def _end(self) -> None:
         self._stopping = True
         self._looking.stop()
-        self._spreading.stop()
-        self._abroad.stop()
+        self._rebalancer.stop()
+        self._remote_hosts.stop()
         if self._adopting is not None and self._adopting.active():
             self._adopting.cancel()
 
     def _shut_down(self, worker: Worker[Link]) -> None:
         worker.leaving = True
-        self._orders.stop(worker)
+        self._commands.stop(worker)
 
     # ---- how many there are ----
 

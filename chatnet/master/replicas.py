@@ -10,9 +10,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from chatnet.master.commands import Commands
 from chatnet.master.links import all_gone
-from chatnet.master.missing import Missing
-from chatnet.master.orders import Orders
+from chatnet.master.lost_processes import LostProcesses
 from chatnet.net.link import Link
 from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.text import legible
@@ -76,7 +76,7 @@ class Replicas:
         clock: IReactorTime,
         note: Callable[[str], None],
     ) -> None:
-        self._orders = Orders(epoch)
+        self._commands = Commands(epoch)
         self._host = host
         self._wanted = wanted
         self._state = state
@@ -84,7 +84,7 @@ class Replicas:
         self._clock = clock
         self._note = note
         self._replicas: dict[Link, Replica] = {}
-        self._missing = Missing(processes, clock, self._gone)
+        self._missing = LostProcesses(processes, clock, self._gone)
         self._told: State | None = None
         self._soon = False
         self._telling = LoopingCall(self._each_second)
@@ -285,7 +285,7 @@ class Replicas:
     def _shut_down(self, replica: Replica) -> None:
         if not replica.leaving:
             replica.leaving = True
-            self._orders.stop(replica).addCallback(self._answered, replica)
+            self._commands.stop(replica).addCallback(self._answered, replica)
 
     def _answered(self, obeys: bool, replica: Replica) -> None:
         replica.obeys = obeys

@@ -15,11 +15,11 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
-from chatnet.master.ground import Ground, take_ground
+from chatnet.master.port import MasterPort, listen
 from chatnet.master.primary import Primary
+from chatnet.master.redirecting_port import RedirectingPort, StandbyDoor
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.settings import Settings
-from chatnet.master.standby import Standby, StandbyDoor
 from chatnet.master.store import EmbeddedStore, SharedStore
 from chatnet.master.wiring import (
     claim,
@@ -99,13 +99,13 @@ class MasterService(Service):
         self._start.failed(sentence)
         self._world.processes.exit(1)
 
-    def _stand_by(self, standby: Standby | None, holder: Holder | None) -> None:
+    def _stand_by(self, standby: RedirectingPort | None, holder: Holder | None) -> None:
         """Become a replica; ``holder`` is who leads."""
 
         def won(inheritance: Inheritance) -> None:
             self._replica = None
-            ground = None if standby is None else standby.give()
-            self._do(self._lead(ground, inheritance))
+            port = None if standby is None else standby.give()
+            self._do(self._lead(port, inheritance))
 
         if holder is not None and not self._settings.spawned:
             self._stands_by = _stands_by(self._settings, holder)
@@ -148,19 +148,19 @@ class MasterService(Service):
             self._logger.error("My parent is dead, and no primary was reached for a minute: stopping")
             stop_soon(self._world.reactor)
 
-    async def _lead(self, ground: Ground | None, inheritance: Inheritance) -> None:
+    async def _lead(self, port: MasterPort | None, inheritance: Inheritance) -> None:
         settings, world, state = self._settings, self._world, inheritance.state
         if state is not None and not self.store.is_shared:
             # Workers and clients look for the primary where it was.
             settings = replace(settings, listen=Address.parse(state.listen))
         try:
             primary = await lead(
-                settings, world, self._token, self.store, ground, inheritance, lambda: not self.running
+                settings, world, self._token, self.store, port, inheritance, lambda: not self.running
             )
         except CannotStart:
             # Before it is said: whoever hears it may start another one at once.
-            if ground is not None:
-                await maybeDeferred(ground.listening.stopListening)
+            if port is not None:
+                await maybeDeferred(port.listening.stopListening)
             await self.store.release()
             raise
         self._primary = primary
@@ -201,17 +201,17 @@ class EmbeddedMaster(MasterService):
         """:raises CannotStart: the port is taken, there is no good token, the disk says no."""
         with self._start.beginning():
             try:
-                ground = self._begin()
+                port = self._begin()
             except BaseException:
                 self.store.let_go()
                 raise
         self._started()
-        if ground is not None:
-            self._do(self._lead(ground, Inheritance()))
+        if port is not None:
+            self._do(self._lead(port, Inheritance()))
         else:
             self._stand_by(None, self.store.lease.holder())
 
-    def _begin(self) -> Ground | None:
+    def _begin(self) -> MasterPort | None:
         """The token; and the port if the lease is free, and nobody may have used them a moment ago."""
         data = self._settings.data
         try:
@@ -224,7 +224,7 @@ class EmbeddedMaster(MasterService):
                 self._refuse_another_machines()
             refuse_moved(self._world.files, data)
             self._token = find_primary_token(self._settings, self._world)
-            return take_ground(self._settings, self._world) if is_ours else None
+            return listen(self._settings, self._world) if is_ours else None
         except OSError as error:
             raise CannotStart(
                 f"Cannot use {error.filename or data} ({error.strerror}): mend it, "
@@ -249,7 +249,7 @@ class SharedMaster(MasterService):
     def __init__(self, options: Any, settings: Settings, world: World) -> None:
         super().__init__(options, settings, world)
         self.store = SharedStore(settings.store, world, self._lost_the_lease, self._waits)
-        self._standby: Standby | None = None
+        self._redirecting: RedirectingPort | None = None
         self._before: list[Primary] = []
         self._opening: Deferred[None] | None = None
 
@@ -292,15 +292,15 @@ class SharedMaster(MasterService):
         def door() -> StandbyDoor:
             return StandbyDoor(primary, self._token, world.entropy, world.reactor)
 
-        self._standby = Standby(lambda: take_ground(settings, world), door, world.reactor)
-        self._standby.start()
-        if self._standby.ground is None and not self._stands_by:
+        self._redirecting = RedirectingPort(lambda: listen(settings, world), door, world.reactor)
+        self._redirecting.start()
+        if self._redirecting.port is None and not self._stands_by:
             self._stands_by = (
                 f"{settings.listen} is taken, by another master of this host or by a stranger: this one "
                 "stands by, and cannot lead before it has that port."
             )
             self._logger.warn("{sentence}", sentence=self._stands_by)
-        self._stand_by(self._standby, holder)
+        self._stand_by(self._redirecting, holder)
 
     def _lost_the_lease(self) -> None:
         """Command no more, at once; and stand by again, with what was known."""
@@ -320,7 +320,7 @@ class SharedMaster(MasterService):
     async def _stop(self) -> None:
         if self._opening is not None:
             self._opening.cancel()  # the database may be away for long
-        standby, self._standby = self._standby, None
+        standby, self._redirecting = self._redirecting, None
         if standby is not None and self._primary is None:
             await standby.stop()
         await super()._stop()

@@ -24,15 +24,15 @@ from chatnet.master.conversations import (
 )
 from chatnet.master.draining import Draining
 from chatnet.master.epoch import Epoch
-from chatnet.master.ground import Ground, find_ground
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
+from chatnet.master.port import MasterPort, wait_for_port
 from chatnet.master.primary import Primary
+from chatnet.master.redirecting_port import RedirectingPort
 from chatnet.master.registry import Registry, Worker
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replicas
 from chatnet.master.settings import Settings
-from chatnet.master.standby import Standby
 from chatnet.master.store import Reign, Store
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -93,7 +93,7 @@ def stand_by(
     world: World,
     token: Token,
     store: Store,
-    standby: Standby | None,
+    standby: RedirectingPort | None,
     won: Callable[[Inheritance], None],
     answered: Callable[[str], None],
     abandoned: Callable[[], None],
@@ -105,11 +105,11 @@ def stand_by(
         return last.local_address(last.listen.port)
 
     def address() -> str:
-        ground = None if standby is None else standby.ground
-        return "" if ground is None else str(settings.reached_at(store.seen_as, ground.port))
+        port = None if standby is None else standby.port
+        return "" if port is None else str(settings.reached_at(store.seen_as, port.port))
 
     def ours() -> Holder | None:
-        if standby is not None and standby.ground is None:
+        if standby is not None and standby.port is None:
             return None
         return claim(identify(settings, world), address())
 
@@ -138,11 +138,11 @@ async def lead(
     world: World,
     token: Token,
     store: Store,
-    ground: Ground | None,
+    port: MasterPort | None,
     inheritance: Inheritance,
     given_up: Callable[[], bool],
 ) -> Primary:
-    """Open the log, and command; on ``ground``, or where the primary before us was.
+    """Open the log, and command; on ``port``, or where the primary before us was.
 
     :raises CannotStart: the log cannot be opened, or is another one; or the port cannot be had.
     """
@@ -151,13 +151,13 @@ async def lead(
     try:
         if state is not None and state.log != reign.log.log_id:
             raise CannotStart(f"The log in {settings.data} is not the cluster's: was the directory replaced?")
-        if ground is None:
+        if port is None:
             # Only now: one before us that has the port still, and not the lease, is over with our epoch.
-            ground = await find_ground(settings, world, given_up)
+            port = await wait_for_port(settings, world, given_up)
     except CannotStart:
         await reign.log.close()
         raise
-    return _command(settings, world, token, store, ground, reign, inheritance)
+    return _command(settings, world, token, store, port, reign, inheritance)
 
 
 def _command(
@@ -165,23 +165,23 @@ def _command(
     world: World,
     token: Token,
     store: Store,
-    ground: Ground,
+    port: MasterPort,
     reign: Reign,
     inheritance: Inheritance,
 ) -> Primary:
     state = inheritance.state
     registry: Registry[Link] = Registry(() if state is None else state.events)
-    replicas = _make_replicas(settings, world, registry, reign, ground.port)
-    cluster = _make_cluster(settings, world, registry, reign.epoch, ground.port, replicas.changed)
+    replicas = _make_replicas(settings, world, registry, reign, port.port)
+    cluster = _make_cluster(settings, world, registry, reign.epoch, port.port, replicas.changed)
     pulse = Pulse(world.reactor, world.monotonic, PULSE_TICK, PING_EVERY, PATIENCE)
     primary = Primary(
         host=world.hostname,
         pid=world.processes.own_pid(),
         epoch=reign.epoch,
         log=reign.log,
-        links=ground.links,
-        port=ground.port,
-        listening=ground.listening,
+        links=port.links,
+        port=port.port,
+        listening=port.listening,
         pulse=pulse,
         registry=registry,
         cluster=cluster,
@@ -191,7 +191,7 @@ def _command(
         monotonic=world.monotonic,
         wall=world.wall,
     )
-    ground.links.open(_make_door(world, token, reign, cluster, replicas, pulse, primary))
+    port.links.open(_make_door(world, token, reign, cluster, replicas, pulse, primary))
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since
         me = f"primary (pid {world.processes.own_pid()}) on {world.hostname}"

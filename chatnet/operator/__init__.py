@@ -1,7 +1,6 @@
 """The operator's commands.
 
-__main__    chatnet COMMAND: its options, and how a command ends
-asking      find the primary, and prove the token
+primary_link  find the primary, and prove the token
 status      what the cluster is doing, as a table or as JSON
 watch       that table again each second, through takeovers
 stop        stop the whole cluster

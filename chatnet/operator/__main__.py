@@ -14,10 +14,10 @@ from twisted.python import usage
 
 from chatnet.auth import find_token
 from chatnet.errors import CannotStart
-from chatnet.operator.asking import find_cluster, reach
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
 from chatnet.operator.migrate import migrate
+from chatnet.operator.primary_link import find_cluster, reach
 from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop

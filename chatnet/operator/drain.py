@@ -11,7 +11,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoSuchHost, OnlyHost, PrimaryThere
 from chatnet.net.link import Link
-from chatnet.operator.asking import reach
+from chatnet.operator.primary_link import reach
 from chatnet.operator.stepdown import step_down
 from chatnet.wire.operate import Drain
 from chatnet.world import World

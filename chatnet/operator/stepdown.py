@@ -11,7 +11,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoReplica, NoReplicaElsewhere, NoReplicaKept
 from chatnet.net.link import Link
-from chatnet.operator.asking import reach
+from chatnet.operator.primary_link import reach
 from chatnet.operator.status import ask_status
 from chatnet.wire.operate import StepDown
 from chatnet.world import World

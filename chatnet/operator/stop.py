@@ -8,7 +8,7 @@ from chatnet.addresses import Address
 from chatnet.errors import CannotStart
 from chatnet.net.dialer import CANNOT_CONNECT
 from chatnet.net.link import Link
-from chatnet.operator.asking import connect
+from chatnet.operator.primary_link import connect
 from chatnet.wire.operate import Stop
 from chatnet.world import World
 

@@ -13,7 +13,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
 from chatnet.net.link import Link
-from chatnet.operator.asking import reach
+from chatnet.operator.primary_link import reach
 from chatnet.operator.status import as_table, ask_status
 from chatnet.wire.operate import ClusterStatus
 from chatnet.world import World

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.client.connection import Connection
 from chatnet.client.feed import Beginning, Feed, Following
-from chatnet.client.finding import Finder
+from chatnet.client.finder import Finder
 from chatnet.client.identities import Identities
 from chatnet.client.identity import Identity, config_directory
 from chatnet.client.service import PATIENCE, PING_EVERY, TICK
@@ -126,7 +126,7 @@ class RecordedConnection(Connection):
     @property
     def waiting(self) -> int:
         """How much was asked and is not answered yet."""
-        return len(self._asks)
+        return len(self._pending)
 
     @property
     def state(self) -> State:

@@ -4,11 +4,11 @@ tap         the options of ``twistd chat-worker``
 service     the wiring, and the process's life: from before it knows the log to after it
 port        where clients connect, and who is let in
 uplink      the link to the primary: find it, prove, register, report
-orders      what the primary says to a worker, once that is registered
-whereabouts where to look for the primary next                  (pure)
+commands    what the primary says to a worker, once that is registered
+primary_search  where to look for the primary next              (pure)
 stores      the log as a worker has it: over the link, or in a database
-serving     what there is once the log is known
-siblings    the workers of this host that it keeps, as the primary says
+frontend    what there is once the log is known
+children    the workers of this host that it keeps, as the primary says
 door        a connection before it has logged in
 logins      names and secrets, and names that are new
 secrets     checks secrets, and makes credentials of passwords
@@ -19,9 +19,9 @@ session     one logged-in connection: the client's commands
 drafts      the ordered stream of one session's drafts, held beyond the user's rate
 rates       how fast each user may append, over all sessions and workers   (pure)
 gathering   the drafts of one turn of the reactor, appended together
-shedding    sessions that are to move to other workers
-turns       a session's reads, one at a time
-listening   a session that hears posts: from catching up to live
+handoff     sessions that are to move to other workers
+reads       a session's reads, one at a time
+subscription  a session that hears posts: from catching up to live
 users       who has sessions here, and what ends them    (pure)
 router      places -> live sessions, kept in step by the log    (pure)
 """

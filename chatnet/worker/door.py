@@ -20,7 +20,7 @@ from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import Logins
-from chatnet.worker.router import Resident, Router
+from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.session import Session, Sessions
 
 
@@ -92,18 +92,18 @@ class Door(Locator):
         :raises TryLater: the user has too many sessions here.
         """
         sessions = self._sessions
-        resident, newest = await arrive(sessions.log, sessions.router, user, sessions.logins, self._visitor)
+        local_user, newest = await arrive(sessions.log, sessions.router, user, sessions.logins, self._visitor)
         try:
             if by != newest:
                 raise wrong
             sessions.users.check_room(user)
         except ChatnetError:
-            sessions.router.depart(resident)
+            sessions.router.depart(local_user)
             raise
         if self._gone:
-            sessions.router.depart(resident)
+            sessions.router.depart(local_user)
         else:
-            self.link.become(Session(sessions, resident, by))
+            self.link.become(Session(sessions, local_user, by))
 
     def _wait(self) -> None:
         self._deadline = self._sessions.clock.callLater(PROOF_SECONDS, self.link.abort)
@@ -115,7 +115,7 @@ class Door(Locator):
             self._deadline = None
 
 
-async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visitor) -> tuple[Resident, int]:
+async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visitor) -> tuple[LocalUser, int]:
     """One more session of ``user``; and the seq of their newest secret, as of the window's head or later.
 
     The memberships are read as they stood at some seq that the window still holds, brought to its head and

@@ -17,7 +17,7 @@ from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.net.visitors import Visitors, accept_in_turns, find_room
-from chatnet.worker.serving import Serving
+from chatnet.worker.frontend import Frontend
 
 BACKLOG = 1024
 """How many connections may wait to be accepted: after a worker's death, its clients come all at once."""
@@ -37,12 +37,12 @@ class Clients(Factory):
         self._outboxes = outboxes
         self._pulse = pulse
         self._visitors = visitors
-        self.serving: Serving | None = None
+        self.frontend: Frontend | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Link | None:
-        if self.serving is None or not self.serving.is_open or self.is_full:
+        if self.frontend is None or not self.frontend.is_open or self.is_full:
             return None
-        link = Link(self.serving.door(), self._outboxes, self._pulse, self._visitors)
+        link = Link(self.frontend.door(), self._outboxes, self._pulse, self._visitors)
         self._visitors.came(link, getattr(addr, "host", ""))
         return link
 
@@ -57,7 +57,7 @@ class Clients(Factory):
 
     def hang_up(self) -> list[Link]:
         """Take no more, and hang up on those there are."""
-        self.serving = None
+        self.frontend = None
         links = self._pulse.links()
         for link in links:
             link.hang_up()

@@ -18,7 +18,7 @@ _END = b"\x00\x00"
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Resident:
+class LocalUser:
     """A user with sessions on this worker.
 
     ``memberships`` are complete behind the seq ``since``, and in step with the window's head; all sessions
@@ -48,42 +48,42 @@ class Router:
     def __init__(self, outboxes: Outboxes) -> None:
         self._outboxes = outboxes
         self._ears: dict[str, dict[Outbox, None]] = {}
-        self._residents: dict[str, Resident] = {}
+        self._local_users: dict[str, LocalUser] = {}
         self.deliveries = 0
 
-    def arrive(self, user: str, snapshot: Snapshot, since: int, behind: Iterable[Entry]) -> Resident:
+    def arrive(self, user: str, snapshot: Snapshot, since: int, behind: Iterable[Entry]) -> LocalUser:
         """One more session of ``user``.
 
         ``snapshot`` has the stays that matter behind ``since``; ``behind`` are the entries from it to the
         window's head.
         """
-        resident = self._residents.get(user)
-        if resident is None:
+        local_user = self._local_users.get(user)
+        if local_user is None:
             memberships = Memberships(snapshot.intervals, snapshot.registered)
             for entry in behind:
                 if entry.user == user and entry.kind in ("join", "leave"):
                     memberships.apply(entry)
-            resident = self._residents[user] = Resident(user, memberships, since)
-        resident.sessions += 1
-        return resident
+            local_user = self._local_users[user] = LocalUser(user, memberships, since)
+        local_user.sessions += 1
+        return local_user
 
-    def depart(self, resident: Resident) -> None:
+    def depart(self, local_user: LocalUser) -> None:
         """One session less, which must not be live any more."""
-        resident.sessions -= 1
-        if not resident.sessions:
-            del self._residents[resident.user]
+        local_user.sessions -= 1
+        if not local_user.sessions:
+            del self._local_users[local_user.user]
 
-    def go_live(self, resident: Resident, ear: Outbox) -> None:
+    def go_live(self, local_user: LocalUser, outbox: Outbox) -> None:
         """Hand over what comes from now on."""
-        resident.live += (ear,)
-        for place in resident.places():
-            self._subscribe(place, ear)
+        local_user.live += (outbox,)
+        for place in local_user.places():
+            self._subscribe(place, outbox)
 
-    def leave_live(self, resident: Resident, ear: Outbox) -> None:
+    def leave_live(self, local_user: LocalUser, outbox: Outbox) -> None:
         """Hand over nothing more."""
-        resident.live = tuple(other for other in resident.live if other is not ear)
-        for place in resident.places():
-            self._unsubscribe(place, ear)
+        local_user.live = tuple(other for other in local_user.live if other is not outbox)
+        for place in local_user.places():
+            self._unsubscribe(place, outbox)
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """The window grew: hand over posts, and follow the joins and leaves, in seq order.
@@ -99,10 +99,10 @@ class Router:
                     self._fan_out(where, run)
                     run, where = [], at
                 run.append(entry)
-            elif entry.kind in ("join", "leave") and entry.user in self._residents:
+            elif entry.kind in ("join", "leave") and entry.user in self._local_users:
                 self._fan_out(where, run)
                 run = []
-                self._move(self._residents[entry.user], entry)
+                self._move(self._local_users[entry.user], entry)
         self._fan_out(where, run)
 
     def _fan_out(self, where: tuple[str, ...], run: list[Entry]) -> None:
@@ -114,10 +114,10 @@ class Router:
         chunk = delivery(run)
         outboxes = self._outboxes
         dirty = outboxes.dirty
-        for ear in ears:
-            parts = ear.parts
+        for outbox in ears:
+            parts = outbox.parts
             if not parts:
-                dirty.append(ear)
+                dirty.append(outbox)
             parts.append(chunk)
         outboxes.schedule()
         self.deliveries += len(ears) * len(run)
@@ -127,20 +127,20 @@ class Router:
         found = [self._ears[place] for place in where if place in self._ears]
         if len(found) == 1:
             return found[0]
-        return {ear: None for ears in found for ear in ears}
+        return {outbox: None for ears in found for outbox in ears}
 
-    def _move(self, resident: Resident, entry: Entry) -> None:
-        if resident.memberships.apply(entry):
+    def _move(self, local_user: LocalUser, entry: Entry) -> None:
+        if local_user.memberships.apply(entry):
             change = self._subscribe if entry.kind == "join" else self._unsubscribe
-            for ear in resident.live:
-                change(entry.room, ear)
+            for outbox in local_user.live:
+                change(entry.room, outbox)
 
-    def _subscribe(self, place: str, ear: Outbox) -> None:
-        self._ears.setdefault(place, {})[ear] = None
+    def _subscribe(self, place: str, outbox: Outbox) -> None:
+        self._ears.setdefault(place, {})[outbox] = None
 
-    def _unsubscribe(self, place: str, ear: Outbox) -> None:
+    def _unsubscribe(self, place: str, outbox: Outbox) -> None:
         ears = self._ears[place]
-        del ears[ear]
+        del ears[outbox]
         if not ears:
             del self._ears[place]
 

@@ -25,11 +25,11 @@ from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters
 from chatnet.start import Start
 from chatnet.wire.cluster import Load, WorkerIdentity
+from chatnet.worker.children import Children, make_children
+from chatnet.worker.frontend import Frontend
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, listen
 from chatnet.worker.router import Router
-from chatnet.worker.serving import Serving
-from chatnet.worker.siblings import Siblings, make_siblings
 from chatnet.worker.stores import Store, open_store
 from chatnet.worker.uplink import Uplink
 from chatnet.world import World, stop_soon
@@ -76,9 +76,9 @@ class Worker(MultiService):
         clients: Clients,
         pulse: Pulse,
         pool: ThreadPool,
-        siblings: Siblings,
+        children: Children,
         world: World,
-        serve: Callable[[Store], Serving],
+        serve: Callable[[Store], Frontend],
         open_store: Callable[[str, Callable[[], None], Callable[[Cursor], None]], Coroutine[Any, Any, Store]],
     ) -> None:
         super().__init__()
@@ -86,13 +86,13 @@ class Worker(MultiService):
         self._clients = clients
         self._pulse = pulse
         self._pool = pool
-        self._siblings = siblings
+        self._children = children
         self._world = world
         self._serve = serve
         self._open_store = open_store
         self._port: Any = None
         self._id = world.entropy(4).hex()
-        self._state: Unserving | Opening | Serving = Unserving()
+        self._state: Unserving | Opening | Frontend = Unserving()
         self._opening: Deferred[None] | None = None
         self._closing: Deferred[None] | None = None
         self._attachment: Attachment | None = None
@@ -116,8 +116,8 @@ class Worker(MultiService):
 
     def load(self) -> Load:
         match self._state:
-            case Serving() as serving:
-                return serving.load(self._clients.is_full)
+            case Frontend() as frontend:
+                return frontend.load(self._clients.is_full)
         return Load(opening=True)
 
     def registered(self, link: Link, log_id: str, store: str) -> None:
@@ -128,37 +128,37 @@ class Worker(MultiService):
                 self._open(store)
             case Opening(url) if url == store:
                 pass
-            case Serving() as serving if serving.store.url == store:
-                serving.store.attached(link, log_id)
+            case Frontend() as frontend if frontend.store.url == store:
+                frontend.store.attached(link, log_id)
             case _:
                 self._begin_afresh("The primary keeps the log elsewhere than it did")
 
     def detached(self) -> None:
         self._attachment = None
-        if isinstance(self._state, Serving):
+        if isinstance(self._state, Frontend):
             self._state.store.detached()
             self._state.shed(0, soon=False)  # the next primary may want otherwise
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        if isinstance(self._state, Serving):
+        if isinstance(self._state, Frontend):
             self._state.store.committed(entries)
 
     def reaches_store(self) -> bool:
-        return isinstance(self._state, Serving) and self._state.store.is_reached
+        return isinstance(self._state, Frontend) and self._state.store.is_reached
 
     async def leader(self) -> Address | None:
-        return await self._state.store.leader() if isinstance(self._state, Serving) else None
+        return await self._state.store.leader() if isinstance(self._state, Frontend) else None
 
     def shed(self, count: int, soon: bool) -> None:
-        if isinstance(self._state, Serving):
+        if isinstance(self._state, Frontend):
             self._state.shed(count, soon)
 
     def spawn(self, count: int) -> None:
         if self.running:
-            self._siblings.keep(count)
+            self._children.keep(count)
 
     def kill(self, pid: int, started: int) -> None:
-        self._siblings.kill(pid, started)
+        self._children.kill(pid, started)
 
     def stop(self) -> None:
         """End this process in good order, once what was put on its links has gone."""
@@ -180,7 +180,7 @@ class Worker(MultiService):
 
     async def _begin(self, url: str) -> None:
         store = await self._open_store(url, self._replaced, self._rewound)
-        self._state = self._clients.serving = self._serve(store)
+        self._state = self._clients.frontend = self._serve(store)
         if self._attachment is not None:
             store.attached(self._attachment.link, self._attachment.log_id)
             self.uplink.report()
@@ -202,18 +202,18 @@ class Worker(MultiService):
 
         Not the process: one that a person started has nobody to start it again.
         """
-        if isinstance(self._state, Serving):
-            serving, url = self._state, self._state.store.url
-            serving.rewound(to)
+        if isinstance(self._state, Frontend):
+            frontend, url = self._state, self._state.store.url
+            frontend.rewound(to)
             self._state = Opening(url)
-            closing = Deferred.fromCoroutine(self._close(serving, self._clients.hang_up()))
+            closing = Deferred.fromCoroutine(self._close(frontend, self._clients.hang_up()))
             self._closing = closing.addCallbacks(lambda _: self._open(url), self._cannot_open)
 
-    async def _close(self, serving: Serving, links: Sequence[Link]) -> None:
+    async def _close(self, frontend: Frontend, links: Sequence[Link]) -> None:
         gone = DeferredList([link.when_lost() for link in links])
         await gone.addTimeout(CLOSE_SECONDS, self._world.reactor, lambda *_: None)
-        serving.stop()
-        await serving.store.close()
+        frontend.stop()
+        await frontend.store.close()
 
     def _begin_afresh(self, why: str) -> None:
         self._log.critical("{why}: this worker exits, for another to begin afresh", why=why)
@@ -251,11 +251,11 @@ class Worker(MultiService):
             await self._closing
         if self._opening is not None:
             self._opening.cancel()
-        if isinstance(self._state, Serving):
+        if isinstance(self._state, Frontend):
             self._state.stop()
             await self._state.store.close()
         self._pool.stop()
-        await self._siblings.stop()
+        await self._children.stop()
 
 
 def build(options: Mapping[str, Any], world: World) -> Worker:
@@ -272,16 +272,16 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
     hashing = Hashing(reactor, pool, world.processes.give_way)
     pulse = Pulse(reactor, monotonic, *CLIENT_PULSE)
 
-    def serve(store: Store) -> Serving:
+    def serve(store: Store) -> Frontend:
         rate, names = options["post-rate"], options["new-names"]
-        return Serving(
+        return Frontend(
             store, Router(outboxes), hashing, token, rate, names, reactor, monotonic, world.entropy
         )
 
-    siblings = make_siblings(options, masters, world)
+    children = make_children(options, masters, world)
     opening = partial(open_store, world)
     clients = Clients(outboxes, pulse, Visitors(reactor))
-    worker = Worker(options, clients, pulse, pool, siblings, world, serve, opening)
+    worker = Worker(options, clients, pulse, pool, children, world, serve, opening)
     worker.uplink = Uplink(
         masters,
         token,

@@ -25,12 +25,12 @@ from chatnet.wire.table import Speaker
 from chatnet.worker.drafts import DraftStream
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.hashing import Claimant
-from chatnet.worker.listening import Listening
 from chatnet.worker.logins import refusal
 from chatnet.worker.rates import Rates
-from chatnet.worker.router import Resident, Router
+from chatnet.worker.reads import ReadQueue
+from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.secrets import Secrets
-from chatnet.worker.turns import Turns
+from chatnet.worker.subscription import Subscription
 from chatnet.worker.users import Users
 
 MOST_READS = 32
@@ -95,26 +95,26 @@ class Session(Locator):
     _drafts: DraftStream | None = None
     _one_secret: DeferredLock | None = None
     _setting: frozenset[bytes] | set[bytes] = frozenset()
-    _turns: Turns | None = None
-    _listening: Listening | None = None
+    _reads: ReadQueue | None = None
+    _subscription: Subscription | None = None
     _chats = 0
     _newest_own = 0
 
-    def __init__(self, sessions: Sessions, resident: Resident, by: int) -> None:
+    def __init__(self, sessions: Sessions, local_user: LocalUser, by: int) -> None:
         self._sessions = sessions
-        self._resident = resident
+        self._local_user = local_user
         self.by = by
-        if resident.memberships.registered > sessions.log.window.head:
+        if local_user.memberships.registered > sessions.log.window.head:
             # Nothing is heard before this worker is behind it: mentions from before are not of this user.
-            self._newest_own = resident.memberships.registered
+            self._newest_own = local_user.memberships.registered
         sessions.open[self] = None
-        sessions.users.arrive(resident.user, self)
+        sessions.users.arrive(local_user.user, self)
 
     # ---- drafts: one ordered stream ----
 
     @wire.Post.responder
     def post(self, key: bytes, text: str) -> Deferred[dict[str, Any]]:
-        draft = self._draft("post", self._resident.user, check_text(text), key)
+        draft = self._draft("post", self._local_user.user, check_text(text), key)
         return (self._drafts or self._stream()).send(draft).addCallback(self._posted)
 
     @wire.Join.responder
@@ -138,7 +138,7 @@ class Session(Locator):
         return answer.addBoth(self._no_longer_setting, key)
 
     async def _new_secret(self, key: bytes, old: bytes, password: bytes) -> Draft:
-        user, secrets = self._resident.user, self._sessions.secrets
+        user, secrets = self._local_user.user, self._sessions.secrets
         if self._claimant is None:
             self._claimant = Claimant(user, getattr(self.link.transport.getPeer(), "host", ""))
         account = await self._turn().read(self._sessions.log.account, user)
@@ -155,7 +155,7 @@ class Session(Locator):
         return Draft("secret", user, user, credential, key, by)
 
     def _draft(self, kind: Kind, room: str, text: str, key: bytes) -> Draft:
-        return Draft(kind, self._resident.user, room, text, key, self.by)
+        return Draft(kind, self._local_user.user, room, text, key, self.by)
 
     def _move(self, kind: Kind, room: str, key: bytes) -> Deferred[dict[str, Any]]:
         sent = self._stream().send(self._draft(kind, room, "", key))
@@ -164,7 +164,7 @@ class Session(Locator):
     def _stream(self) -> DraftStream:
         if self._drafts is None:
             shared = self._sessions
-            allowance = shared.rates.of(self._resident.user)
+            allowance = shared.rates.of(self._local_user.user)
             self._drafts = DraftStream(
                 shared.log, shared.gathering, self.link, allowance, shared.clock, self.by
             )
@@ -180,7 +180,7 @@ class Session(Locator):
 
         What this one sent is not done, and not refused either: who shows the new secret may send it again.
         """
-        self.end(SecretChanged.of(name=self._resident.user))
+        self.end(SecretChanged.of(name=self._local_user.user))
         return Deferred()
 
     def _accepted(self, outcome: Outcome) -> int:
@@ -204,7 +204,7 @@ class Session(Locator):
             raise WrongSecret(NOT_YOUR_OLD_ONE)
         seq = self._accepted(outcome)
         self.goes_by(seq)
-        return {"ticket": self._sessions.ticket(self._resident.user, seq), "seq": seq}
+        return {"ticket": self._sessions.ticket(self._local_user.user, seq), "seq": seq}
 
     def _no_longer_setting(self, outcome: T, key: bytes) -> T:
         self._setting = self._setting - {key}
@@ -238,7 +238,7 @@ class Session(Locator):
             await self._own_drafts_followed()
             log, prefix, after = self._sessions.log, _beginning(fold_prefix(prefix)), _beginning(after)
             rooms = await self._turn().read(log.rooms, prefix, after)
-        joined = [room for room in rooms.names if self._resident.memberships.has(room)]
+        joined = [room for room in rooms.names if self._local_user.memberships.has(room)]
         return {"rooms": rooms.names, "joined": joined, "more": int(rooms.more)}
 
     @wire.History.responder
@@ -257,14 +257,14 @@ class Session(Locator):
             await self._own_drafts_followed()
             if start is None:
                 start = log.window.cursor
-                posts = await self._turn().read(log.newest, self._resident.user, start.seq)
+                posts = await self._turn().read(log.newest, self._local_user.user, start.seq)
             else:
                 await self._turn().read(verify, log, start)
         # A later Chat or Unchat, and the connection's end, have the last word.
         if mine == self._chats:
             router, turns = self._sessions.router, self._turn()
-            self._listening = Listening(start.seq, log, router, self._resident, self.link, turns)
-            self._listening.start(self._sessions.clock)
+            self._subscription = Subscription(start.seq, log, router, self._local_user, self.link, turns)
+            self._subscription.start(self._sessions.clock)
         return {"posts": posts, "cursor": start.seq, "check": start.check}
 
     @wire.Unchat.responder
@@ -272,11 +272,11 @@ class Session(Locator):
         self._listen_no_more()
         return {}
 
-    def _turn(self) -> Turns:
-        if self._turns is None:
+    def _turn(self) -> ReadQueue:
+        if self._reads is None:
             shared = self._sessions
-            self._turns = Turns(self.link, shared.clock, shared.pages, self._resident.user)
-        return self._turns
+            self._reads = ReadQueue(self.link, shared.clock, shared.pages, self._local_user.user)
+        return self._reads
 
     async def _own_drafts_followed(self) -> None:
         """Wait until this worker has followed the log to what this session was told is durable."""
@@ -294,9 +294,9 @@ class Session(Locator):
 
     def _listen_no_more(self) -> None:
         self._chats += 1
-        if self._listening is not None:
-            self._listening.stop()
-            self._listening = None
+        if self._subscription is not None:
+            self._subscription.stop()
+            self._subscription = None
 
     # ---- the link ----
 
@@ -306,7 +306,7 @@ class Session(Locator):
 
     def rewound(self, to: Cursor) -> None:
         """The log was put back: whoever hears posts is told, and hears no more here."""
-        if self._listening is not None:
+        if self._subscription is not None:
             self._listen_no_more()
             self.link.callRemote(wire.Rewound, seq=to.seq, check=to.check)
 
@@ -314,8 +314,8 @@ class Session(Locator):
         self._stop()
         if self._cutting_off is not None and self._cutting_off.active():
             self._cutting_off.cancel()
-        self._sessions.router.depart(self._resident)
-        self._sessions.users.depart(self._resident.user, self)
+        self._sessions.router.depart(self._local_user)
+        self._sessions.users.depart(self._local_user.user, self)
         del self._sessions.open[self]
 
     def _stop(self) -> None:
@@ -323,25 +323,25 @@ class Session(Locator):
         self._listen_no_more()
         if self._drafts is not None:
             self._drafts.stop()
-        if self._turns is not None:
-            self._turns.stop()
+        if self._reads is not None:
+            self._reads.stop()
         if self._claimant is not None:
             self._claimant.leave()
         if self._one_secret is not None:
             self._one_secret.waiting.clear()  # nobody waits for an answer
 
     def filled(self) -> None:
-        if self._listening is not None:
-            self._listening.full()
+        if self._subscription is not None:
+            self._subscription.full()
 
     def drained(self) -> None:
-        if self._listening is not None:
-            self._listening.drained()
-        if self._turns is not None:
-            self._turns.go_on()
+        if self._subscription is not None:
+            self._subscription.drained()
+        if self._reads is not None:
+            self._reads.go_on()
 
     def ping(self) -> bytes:
-        cursor = None if self._listening is None else self._listening.cursor
+        cursor = None if self._subscription is None else self._subscription.cursor
         return PING if cursor is None else _ping_up_to(cursor)
 
 

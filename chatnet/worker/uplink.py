@@ -26,8 +26,8 @@ from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.text import legible
 from chatnet.wire.cluster import Register, Report
-from chatnet.worker.orders import FromPrimary, Linked
-from chatnet.worker.whereabouts import Whereabouts
+from chatnet.worker.commands import FromPrimary, Linked
+from chatnet.worker.primary_search import PrimarySearch
 
 CONNECT_SECONDS = 1.0
 """How long a master may take to accept a connection, and again to prove the token."""
@@ -61,7 +61,7 @@ class Uplink(Service):
         chance: random.Random,
         entropy: Callable[[int], bytes],
     ) -> None:
-        self._whereabouts = Whereabouts(masters)
+        self._search = PrimarySearch(masters)
         self._token = token
         self._worker = worker
         self._seen = 0
@@ -116,11 +116,11 @@ class Uplink(Service):
 
     async def _next(self) -> Address:
         sent_on, self._sent_on = self._sent_on, False
-        if not sent_on and (self._whereabouts.begins or self._worker.reaches_store()):
+        if not sent_on and (self._search.begins or self._worker.reaches_store()):
             leader = await self._leader()
             if leader is not None:
-                self._whereabouts.told(leader)
-        return self._whereabouts.next()
+                self._search.told(leader)
+        return self._search.next()
 
     async def _leader(self) -> Address | None:
         asking = Deferred.fromCoroutine(self._worker.leader())
@@ -144,7 +144,7 @@ class Uplink(Service):
         except NotPrimary as error:
             self._say(master, f"No primary at {master}: {error}")
             if error.primary is not None:
-                self._sent_on = self._whereabouts.told(error.primary)
+                self._sent_on = self._search.told(error.primary)
             return self._longer()
         except (ChatnetError, RemoteAmpError) as error:
             self._say(master, f"The master at {master} refuses this worker: {error}")
@@ -175,7 +175,7 @@ class Uplink(Service):
             answer = await link.callRemote(Register, worker=self._worker.identity(), seen=self._seen)
             # No await from here on: what the primary says next may have come with that answer.
             self._registered(link, answer["epoch"])
-            self._whereabouts.found(master)
+            self._search.found(master)
             self._say(master, f"Registered with the primary at {master}, epoch {answer['epoch']}")
             self._worker.registered(link, answer["log"], answer["store"])
             self.report()

@@ -12,7 +12,7 @@ from conftest import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.client.connection import REWOUND
-from chatnet.client.finding import HOP_SECONDS, notice_death
+from chatnet.client.finder import HOP_SECONDS, notice_death
 from chatnet.client.race import HEAD_START_SECONDS
 from chatnet.entries import Entry
 from chatnet.errors import InternalFailure, TryLater, WrongVersion

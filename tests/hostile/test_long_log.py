@@ -16,7 +16,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.store.sqlite.schema import migrate, set_up_writer, take_epoch
-from chatnet.store.sqlite.writer import SqliteStore
+from chatnet.store.sqlite.writer import Writer
 from rigs.beside import Beside
 from rigs.chaos import final_log
 from rigs.postgres import whole_log
@@ -57,7 +57,7 @@ def fill_directory(data: Path) -> None:
     connection = apsw.Connection(str(path))
     set_up_writer(connection)
     migrate(connection, LOG_ID)
-    store = SqliteStore(connection, take_epoch(connection)[1])
+    store = Writer(connection, take_epoch(connection)[1])
     for drafts in said():
         store.commit(drafts, int(time.time() * 1000))
     store.close()

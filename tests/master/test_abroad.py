@@ -6,8 +6,8 @@ import pytest
 from in_memory import EPOCH, HOST, Master, Peer
 
 from chatnet.errors import NoSuchHost, OnlyHost, PrimaryThere
-from chatnet.master.abroad import LOOK_SECONDS
-from chatnet.master.hosts import PATIENCE_SECONDS
+from chatnet.master.host_plan import PATIENCE_SECONDS
+from chatnet.master.remote_hosts import LOOK_SECONDS
 from chatnet.wire.operate import Drain
 from chatnet.wire.replica import Attach, MasterIdentity
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.master.cluster import LOOK_SECONDS
 from chatnet.master.conversations import PATIENCE
-from chatnet.master.missing import RETURN_SECONDS
+from chatnet.master.lost_processes import RETURN_SECONDS
 from chatnet.supervisor import TERM_SECONDS, UNLINKED_SECONDS
 from chatnet.wire.cluster import Register, WorkerIdentity
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.master.hosts import PATIENCE_SECONDS, End, Keep, OtherHost, Stop, fill, thin
+from chatnet.master.host_plan import PATIENCE_SECONDS, End, Keep, OtherHost, Stop, fill, thin
 from chatnet.master.registry import Worker
 from chatnet.wire.cluster import Load, WorkerIdentity
 

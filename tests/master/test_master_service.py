@@ -29,9 +29,9 @@ from chatnet.master.tap import Options
 from chatnet.net.gate import Gate, prove
 from chatnet.net.outbox import Outboxes
 from chatnet.operator.__main__ import StatusOptions, run
-from chatnet.operator.asking import connect
+from chatnet.operator.primary_link import connect
 from chatnet.store.lease import FlockLease, Holder
-from chatnet.store.sqlite.log import moved
+from chatnet.store.sqlite import moved
 from chatnet.wire.cluster import Register, WorkerIdentity
 from chatnet.wire.log import Append
 from chatnet.world.real import RealFiles, RealProcesses, real_world

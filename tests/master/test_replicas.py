@@ -11,7 +11,7 @@ from in_memory import Master, Peer
 from twisted.internet.defer import Deferred
 
 from chatnet.master.conversations import PATIENCE
-from chatnet.master.missing import RETURN_SECONDS
+from chatnet.master.lost_processes import RETURN_SECONDS
 from chatnet.supervisor import TERM_SECONDS
 from chatnet.wire.replica import Attach, MasterIdentity
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from in_memory import Master, Peer
 
 from chatnet.master.balance import REST_SECONDS
-from chatnet.master.spreading import PATIENCE_SECONDS
+from chatnet.master.rebalancer import PATIENCE_SECONDS
 
 
 def crowded(master: Master) -> tuple[Peer, Peer]:

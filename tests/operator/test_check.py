@@ -25,7 +25,7 @@ from chatnet.operator.migrate import migrate
 from chatnet.store.sqlite.opening import open_store
 from chatnet.store.sqlite.schema import migrate as make_tables
 from chatnet.store.sqlite.schema import set_up_writer, take_epoch
-from chatnet.store.sqlite.writer import SqliteStore
+from chatnet.store.sqlite.writer import Writer
 from chatnet.world.real import real_world
 from rigs.postgres import Server
 
@@ -68,7 +68,7 @@ def make_store(path: Path, drafts: Iterable[Draft]) -> int:
     connection = apsw.Connection(str(path))
     set_up_writer(connection)
     make_tables(connection, "the log")
-    store = SqliteStore(connection, 0)
+    store = Writer(connection, 0)
     try:
         return len(store.commit(list(drafts), 1_000).entries)
     finally:
@@ -256,7 +256,7 @@ def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.Mon
     connection = apsw.Connection(str(data / "log.sqlite"))
     set_up_writer(connection)
     take_epoch(connection)  # as a master does: something is in the WAL
-    store = SqliteStore(connection, 1)
+    store = Writer(connection, 1)
     more = iter(range(10**6, 10**7))
 
     def grow(self: Any, what: str, done: int) -> None:

@@ -27,7 +27,7 @@ from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.moved import refuse_moved
 from chatnet.store.sqlite.schema import migrate as make_tables
 from chatnet.store.sqlite.schema import set_up_writer, take_epoch
-from chatnet.store.sqlite.writer import SqliteStore
+from chatnet.store.sqlite.writer import Writer
 from chatnet.world import World
 from chatnet.world.real import RealFiles, real_world
 from rigs.postgres import Server
@@ -47,7 +47,7 @@ class Source:
         set_up_writer(self._connection)
         make_tables(self._connection, "the log's id")
         _, epoch = take_epoch(self._connection)
-        self._store = SqliteStore(self._connection, epoch)
+        self._store = Writer(self._connection, epoch)
         self._keys = 0
         self.drafts = [self.draft("register", user, text="sha256:0") for user in USERS]
         self.drafts += [

@@ -13,7 +13,7 @@ import pytest_twisted  # type: ignore[import-untyped]
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.errors import CannotStart
 from chatnet.operator.__main__ import Options, main, run
-from chatnet.operator.asking import find_cluster
+from chatnet.operator.primary_link import find_cluster
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.world import World
 from chatnet.world.real import RealFiles, real_world

@@ -12,7 +12,7 @@ from chatnet.master.conversations import FromOperator
 from chatnet.master.links import Links
 from chatnet.net.link import Locator
 from chatnet.net.outbox import Outboxes
-from chatnet.operator.asking import connect
+from chatnet.operator.primary_link import connect
 from chatnet.operator.stop import stop
 from chatnet.wire.operate import ClusterStatus
 from chatnet.world import World

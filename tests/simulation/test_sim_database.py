@@ -19,7 +19,7 @@ from simulator import SimProcess
 from simulator.database_server import Postgres
 from simulator.toys import Toys
 
-Question = Callable[[Database], Any]
+Query = Callable[[Database], Any]
 
 
 class Client:
@@ -36,7 +36,7 @@ class Client:
         self._pool = world.threads(1, "asking")
         self._pool.start()
 
-    def asking(self, question: Question) -> Deferred[Any]:
+    def asking(self, question: Query) -> Deferred[Any]:
         """Its answer, or why there was none."""
 
         def in_thread() -> Any:
@@ -56,7 +56,7 @@ class Client:
             self._database.close()
         self._database = None
 
-    def ask(self, question: Question, limit: float = 30.0) -> Any:
+    def ask(self, question: Query, limit: float = 30.0) -> Any:
         """Likewise, waiting for it."""
         answers: list[Any] = []
         self.asking(question).addBoth(answers.append)
@@ -94,7 +94,7 @@ def post(user: str, number: int) -> Draft:
     return Draft("post", user, user, f"{number}", key(number))
 
 
-def appending(*drafts: Draft) -> Question:
+def appending(*drafts: Draft) -> Query:
     return lambda database: database.append(list(drafts), 1)[0]
 
 

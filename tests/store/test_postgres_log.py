@@ -23,11 +23,12 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.entries import Draft
 from chatnet.errors import TooSlow
 from chatnet.log import Outcome, Refused
-from chatnet.store.postgres import asker, follower
 from chatnet.store.postgres import connection as postgres_connection
-from chatnet.store.postgres.asker import Trouble
+from chatnet.store.postgres import follower
+from chatnet.store.postgres import pool as asker
 from chatnet.store.postgres.database import Database, Unavailable
 from chatnet.store.postgres.log import PostgresLog
+from chatnet.store.postgres.pool import Outage
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from rigs.postgres import Server
 from rigs.processes import NotInTime
@@ -128,7 +129,7 @@ class AnswersLost(PostgresDatabases):
 
 def test_who_asks_no_more_does_not_say_that_the_database_is_back(said: list[str]) -> None:
     """A log that is closed while the database is away knows no better."""
-    trouble = Trouble()
+    trouble = Outage()
     asker = object()
     trouble.away(asker, "away")
     trouble.left(asker)

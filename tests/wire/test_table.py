@@ -22,7 +22,7 @@ from chatnet.auth import Token
 from chatnet.client.connection import FromWorker
 from chatnet.errors import NotAllowed
 from chatnet.master import replica
-from chatnet.master.standby import StandbyDoor
+from chatnet.master.redirecting_port import StandbyDoor
 from chatnet.net.dialer import Unregistered
 from chatnet.net.gate import prove
 from chatnet.net.link import Link, Locator
@@ -33,7 +33,7 @@ from chatnet.wire.cluster import Register, WorkerIdentity
 from chatnet.wire.common import Ping
 from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import RULES, Speaker, understood
-from chatnet.worker import orders
+from chatnet.worker import commands as orders
 
 COMMANDS = sorted(commands(), key=lambda command: command.__name__)
 

@@ -131,7 +131,7 @@ def test_who_left_hears_no_more() -> None:
     assert outbox.parts == []
     crowd.router.depart(resident)
     assert not crowd.router._ears
-    assert not crowd.router._residents
+    assert not crowd.router._local_users
 
 
 def test_sessions_of_one_user_share_their_memberships() -> None:

@@ -333,7 +333,7 @@ def test_what_a_primary_ordered_is_over_with_its_link() -> None:
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     orders: list[int] = []
-    one.worker._state._shedding.shed = lambda count, soon: orders.append(count)
+    one.worker._state._handoff.shed = lambda count, soon: orders.append(count)
     one.worker.shed(1000, soon=True)
     one.worker.detached()
     assert orders == [1000, 0]

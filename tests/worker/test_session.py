@@ -180,7 +180,7 @@ def test_who_hangs_up_during_the_login_leaves_nothing(worker: Any) -> None:
     worker.log.let_go()
     worker.settle()
     assert len(worker.sessions.open) == 0
-    assert not worker.router._residents
+    assert not worker.router._local_users
     assert not worker.clock.getDelayedCalls()
 
 
@@ -232,7 +232,7 @@ def test_who_is_refused_leaves_nothing(worker: Any) -> None:
     """After an outdated ticket nobody stays with the router."""
     with pytest.raises(BadTicket):
         worker.client().resume(worker.token.ticket("memory", "alice", 99))
-    assert not worker.router._residents
+    assert not worker.router._local_users
 
 
 # ---- rooms ----
@@ -666,7 +666,7 @@ def test_who_is_gone_is_read_nothing_for(worker: Any) -> None:
     worker.log.answer_read()
     worker.settle()
     assert worker.log._reading == []
-    assert not worker.router._residents
+    assert not worker.router._local_users
     worker.log.let_go()
     assert len(worker.client("alice").ask(wire.List, prefix="#", after="")["joined"]) == 460
 
@@ -761,7 +761,7 @@ def test_a_lost_session_leaves_nothing(worker: Any) -> None:
     alice.chat()
     alice.cut()
     assert len(worker.sessions.open) == 0
-    assert not worker.router._residents
+    assert not worker.router._local_users
     assert not worker.router._ears
     worker.settle()
     assert not worker.clock.getDelayedCalls()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from conftest import Client, Worker
 
-from chatnet.worker.shedding import CLOSE_SECONDS, HOPELESS_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Shedding
+from chatnet.worker.handoff import CLOSE_SECONDS, HOPELESS_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Handoff
 
 
 @pytest.fixture
-def shedding(worker: Worker) -> Shedding:
-    return Shedding(worker.sessions, worker.clock)
+def shedding(worker: Worker) -> Handoff:
+    return Handoff(worker.sessions, worker.clock)
 
 
 def crowd(worker: Worker, count: int) -> list[Client]:
@@ -21,7 +21,7 @@ def moved(clients: list[Client]) -> list[int]:
     return [client.hears.moved for client in clients]
 
 
-def test_so_many_are_told_a_few_at_a_time(worker: Worker, shedding: Shedding) -> None:
+def test_so_many_are_told_a_few_at_a_time(worker: Worker, shedding: Handoff) -> None:
     """The oldest sessions first; the others hear nothing."""
     clients = crowd(worker, PER_TICK + 4)
     shedding.shed(PER_TICK + 2)
@@ -34,7 +34,7 @@ def test_so_many_are_told_a_few_at_a_time(worker: Worker, shedding: Shedding) ->
     assert moved(clients) == [1] * (PER_TICK + 2) + [0] * 2
 
 
-def test_who_leaves_is_no_longer_moving(worker: Worker, shedding: Shedding) -> None:
+def test_who_leaves_is_no_longer_moving(worker: Worker, shedding: Handoff) -> None:
     """Once all are gone there is nothing left to do: no timer either."""
     clients = crowd(worker, 2)
     shedding.shed(1)
@@ -46,7 +46,7 @@ def test_who_leaves_is_no_longer_moving(worker: Worker, shedding: Shedding) -> N
     assert not shedding._ticking.running
 
 
-def test_asked_again_it_moves_others(worker: Worker, shedding: Shedding) -> None:
+def test_asked_again_it_moves_others(worker: Worker, shedding: Handoff) -> None:
     """Who was told is not told twice; more than there are is all of them."""
     clients = crowd(worker, 3)
     shedding.shed(1)
@@ -59,7 +59,7 @@ def test_asked_again_it_moves_others(worker: Worker, shedding: Shedding) -> None
     assert late.hears.moved == 0
 
 
-def test_who_stays_is_hung_up_on_after_its_drafts_are_answered(worker: Worker, shedding: Shedding) -> None:
+def test_who_stays_is_hung_up_on_after_its_drafts_are_answered(worker: Worker, shedding: Handoff) -> None:
     """A client that does not know the command resumes as after any lost connection."""
     (client,) = crowd(worker, 1)
     shedding.shed(1)
@@ -71,7 +71,7 @@ def test_who_stays_is_hung_up_on_after_its_drafts_are_answered(worker: Worker, s
     assert not client.connected
 
 
-def test_who_would_wait_for_answers_in_vain_is_hung_up_on_soon(worker: Worker, shedding: Shedding) -> None:
+def test_who_would_wait_for_answers_in_vain_is_hung_up_on_soon(worker: Worker, shedding: Handoff) -> None:
     """Its drafts are not answered here; it sends them again elsewhere."""
     (client,) = crowd(worker, 1)
     shedding.shed(1, soon=True)
@@ -82,7 +82,7 @@ def test_who_would_wait_for_answers_in_vain_is_hung_up_on_soon(worker: Worker, s
     assert not client.connected
 
 
-def test_who_does_not_read_is_cut_off(worker: Worker, shedding: Shedding) -> None:
+def test_who_does_not_read_is_cut_off(worker: Worker, shedding: Handoff) -> None:
     """It has its cursor."""
     (client,) = crowd(worker, 1)
     session = next(iter(worker.sessions.open))

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from chatnet.lanes import Lane
-from chatnet.worker.turns import MOST_WAITING, Turns
+from chatnet.worker.reads import MOST_WAITING, ReadQueue
 
 
 class Reading:
@@ -31,7 +31,7 @@ class Reads:
     def __init__(self) -> None:
         self.clock = Clock()
         self.link: Any = Reading()
-        self.turns = Turns(self.link, self.clock, Lane(1), "alice")
+        self.turns = ReadQueue(self.link, self.clock, Lane(1), "alice")
         self.begun: list[int] = []
         self.under_way: list[Deferred[None]] = []
 

@@ -19,7 +19,7 @@ from chatnet.auth import Role, Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, NotAllowed, StaleEpoch, WrongSecret
-from chatnet.master.missing import LOOK_SECONDS, RETURN_SECONDS
+from chatnet.master.lost_processes import LOOK_SECONDS, RETURN_SECONDS
 from chatnet.net.gate import Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.addresses import Address
-from chatnet.worker.whereabouts import Whereabouts
+from chatnet.worker.primary_search import PrimarySearch
 
 ONE, TWO, THREE, FAR = (Address(host, 1) for host in ("one", "two", "three", "far"))
 PLACES = st.sampled_from([ONE, TWO, THREE, FAR])
@@ -14,13 +14,13 @@ PLACES = st.sampled_from([ONE, TWO, THREE, FAR])
 
 def test_all_in_turn() -> None:
     """And round again."""
-    places = Whereabouts([ONE, TWO, THREE])
+    places = PrimarySearch([ONE, TWO, THREE])
     assert [places.next() for _ in range(6)] == [ONE, TWO, THREE] * 2
 
 
 def test_where_it_was_comes_first() -> None:
     """Each place once a round."""
-    places = Whereabouts([ONE, TWO, THREE])
+    places = PrimarySearch([ONE, TWO, THREE])
     places.next()
     places.found(TWO)
     assert [places.next() for _ in range(3)] == [TWO, ONE, THREE]
@@ -28,7 +28,7 @@ def test_where_it_was_comes_first() -> None:
 
 def test_where_it_is_said_to_be_comes_next() -> None:
     """Unless one has just looked there: two that name each other are looked at once."""
-    places = Whereabouts([ONE, TWO, THREE])
+    places = PrimarySearch([ONE, TWO, THREE])
     assert places.next() == ONE
     places.told(FAR)
     assert places.next() == FAR
@@ -39,7 +39,7 @@ def test_where_it_is_said_to_be_comes_next() -> None:
 @given(st.lists(PLACES, unique=True, min_size=1), st.lists(st.tuples(st.booleans(), PLACES)))
 def test_no_place_is_left_out(masters: list[Address], said: list[tuple[bool, Address]]) -> None:
     """Whatever was found and told before: two rounds visit all that were named."""
-    places = Whereabouts(masters)
+    places = PrimarySearch(masters)
     for found, place in said:
         places.next()
         (places.found if found else places.told)(place)

@@ -3,7 +3,7 @@
 log         the log itself
 database    what is asked of the database: the simulator has one of its own
 real        the same in PostgreSQL · connection  how one is made, and what its errors mean
-asker       asks in threads, on connections it keeps, and again until it answers
+pool        asks in threads, on connections it keeps, and again until it answers
 follower    keeps the window in step with it, and notices when it was put back
 lease       the right to command, in a row
 schema      its tables · append  the functions that write · reads  its reads

@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Hole
-from chatnet.store.postgres.asker import Asker, Trouble
 from chatnet.store.postgres.database import Database, Unavailable
+from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.store.window import Window
 
 LOOK_SECONDS = 1.0
@@ -52,8 +52,8 @@ class Follower:
     def __init__(
         self,
         reactor: Any,
-        asker: Asker,
-        trouble: Trouble,
+        asker: Pool,
+        trouble: Outage,
         entropy: Callable[[int], bytes],
         on_rewound: Callable[[Cursor], None],
     ) -> None:

@@ -18,8 +18,8 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.store.lease import Holder, parse_holder
-from chatnet.store.postgres.asker import Asker, Trouble
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Opened, Unavailable
+from chatnet.store.postgres.pool import Outage, Pool
 
 RENEW_SECONDS = 1.0
 """How often the holder raises the counter."""
@@ -63,7 +63,7 @@ class DatabaseLease:
         # One that hangs must not keep the next from being tried.
         self._pool = threads(3, "lease")
         connect: Callable[[], Database] = lambda: databases.connect(url)  # noqa: E731
-        self._asker = Asker(reactor, self._pool, connect, chance, Trouble(), 3)
+        self._asker = Pool(reactor, self._pool, connect, chance, Outage(), 3)
         self._row: LeaseRow | None = None
         self._unchanged_since = 0.0
         self._me: Holder | None = None

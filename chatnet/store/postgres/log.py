@@ -15,9 +15,9 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
 from chatnet.store.appender import Appender
-from chatnet.store.postgres.asker import Asker, Trouble
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
 from chatnet.store.postgres.follower import Follower
+from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.store.window import Window
 
 LOGIN_READERS, PAGE_READERS = 1, 2
@@ -48,9 +48,9 @@ class PostgresLog:
         self,
         wall: Callable[[], float],
         pools: Sequence[ThreadPool],
-        askers: tuple[Asker, Asker, Asker, Asker],
+        askers: tuple[Pool, Pool, Pool, Pool],
         follower: Follower,
-        trouble: Trouble,
+        trouble: Outage,
     ) -> None:
         self._wall, self._pools, self._follower, self._trouble = wall, pools, follower, trouble
         self._askers = askers
@@ -93,7 +93,7 @@ class PostgresLog:
                 raise
             return database
 
-        trouble = Trouble()
+        trouble = Outage()
         pools = (
             threads(1, "log writer"),
             threads(LOGIN_READERS, "log reader"),
@@ -103,7 +103,7 @@ class PostgresLog:
         for pool in pools:
             pool.start()
         writer, logins, pages, looker = (
-            Asker(reactor, pool, connecting, chance, trouble, size)
+            Pool(reactor, pool, connecting, chance, trouble, size)
             for pool, connecting, size in zip(
                 pools,
                 (connect, connect_to_read, connect_to_read, connect),

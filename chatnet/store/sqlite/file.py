@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from chatnet.entries import Draft
 from chatnet.store.sqlite.schema import CHECKPOINT_PAGES
-from chatnet.store.sqlite.writer import Batch, DiskReadOnly, SqliteStore
+from chatnet.store.sqlite.writer import Batch, DiskReadOnly, Writer
 from chatnet.world import Files, FileStatus
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24
@@ -88,8 +88,8 @@ class StoreFile:
 
     # ---- committing ----
 
-    def commit(self, store: SqliteStore, drafts: list[Draft], now: int) -> Committed:
-        """See :meth:`SqliteStore.commit`. Nothing is committed to files that are gone.
+    def commit(self, store: Writer, drafts: list[Draft], now: int) -> Committed:
+        """See :meth:`Writer.commit`. Nothing is committed to files that are gone.
 
         :raises DiskReadOnly: nothing was committed; the same call may succeed later.
         """

@@ -18,7 +18,7 @@ from chatnet.errors import CannotStart
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.file import Found, StoreFile
 from chatnet.store.sqlite.schema import migrate, set_up_reader, set_up_writer, take_epoch
-from chatnet.store.sqlite.writer import DiskFull, DiskReadOnly, SqliteStore, is_disk_full
+from chatnet.store.sqlite.writer import DiskFull, DiskReadOnly, Writer, is_disk_full
 from chatnet.world import Files
 
 LOGIN_READERS, PAGE_READERS = 2, 2
@@ -51,7 +51,7 @@ class Opened:
 
     log_id: str
     epoch: int
-    store: SqliteStore
+    store: Writer
     file: StoreFile
     connections: list[apsw.Connection]
     base: Cursor | None
@@ -87,7 +87,7 @@ def open_store(path: Path, files: Files, fresh_id: str, known: Known | None) -> 
         connections = [connect() for _ in range(LOGIN_READERS + PAGE_READERS)]
         for reader in connections:
             set_up_reader(reader)
-        store = SqliteStore(connection, epoch)
+        store = Writer(connection, epoch)
         base = sqlite_reads.cursor_at(connection, store.head - len(newest))
         return Opened(log_id, epoch, store, file, connections, base, newest, warning)
 

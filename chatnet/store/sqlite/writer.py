@@ -75,7 +75,7 @@ class Batch:
     poisoned: list[tuple[Draft, Exception]] = field(default_factory=list)
 
 
-class SqliteStore:
+class Writer:
     """The writer's side of the store in one ``epoch``. ``time`` is the newest entry's, ``head`` its seq."""
 
     def __init__(self, connection: apsw.Connection, epoch: int) -> None:

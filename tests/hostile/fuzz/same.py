@@ -36,7 +36,7 @@ CHECK = b"checking"
 _OF_A_LOG = (b"ticket", b"log", b"check")
 
 
-class Asker:
+class Pool:
     """A connection that asks one thing at a time."""
 
     def __init__(self, port: int) -> None:
@@ -129,14 +129,14 @@ class Side:
     def __init__(self, cluster: Cluster, sequence: Sequence) -> None:
         self._port = int(cluster.workers(1)[0]["address"].rpartition(":")[2])
         self._sequence = sequence
-        self._askers: dict[int, Asker] = {}
+        self._askers: dict[int, Pool] = {}
         self._check = CHECK
 
     def ask(self, number: int, said: bytes) -> dict[bytes, object]:
         """What the user of that number is answered, in a form that can be compared."""
         asker = self._askers.get(number)
         if asker is None:
-            asker = self._askers[number] = Asker(self._port)
+            asker = self._askers[number] = Pool(self._port)
             if said != (login := self._sequence.login(number)):
                 asker.ask(login)
         answer = asker.ask(said.replace(CHECK, self._check))

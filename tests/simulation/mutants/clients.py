@@ -6,8 +6,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from chatnet.client.asks import Ask, Asks
 from chatnet.client.connection import Connection
+from chatnet.client.pending import Ask, PendingRequests
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.net.link import Link
@@ -16,29 +16,29 @@ from mutants.planting import Put
 
 def resend_after_new_drafts(put: Put) -> None:
     """After a reconnect, what was typed meanwhile goes out before what was sent and not answered."""
-    sent: dict[Asks, set[int]] = {}
+    sent: dict[PendingRequests, set[int]] = {}
 
-    def send(self: Asks, ask: Ask, link: Link) -> None:
+    def send(self: PendingRequests, ask: Ask, link: Link) -> None:
         sent.setdefault(self, set()).add(ask.number)
         real(self, ask, link)
 
-    def attached(self: Asks, link: Link) -> None:
+    def attached(self: PendingRequests, link: Link) -> None:
         self._link = link
         before = sent.get(self, set())
         for ask in sorted(self._open.values(), key=lambda ask: ask.number in before):
             self._send(ask, link)
 
-    real = put(Asks, "_send", send)
-    put(Asks, "attached", attached)
+    real = put(PendingRequests, "_send", send)
+    put(PendingRequests, "attached", attached)
 
 
 def unanswered_is_forgotten(put: Put) -> None:
     """What was sent on a connection that was lost is not sent again on the next."""
 
-    def attached(self: Asks, link: Link) -> None:
+    def attached(self: PendingRequests, link: Link) -> None:
         self._link = link
 
-    put(Asks, "attached", attached)
+    put(PendingRequests, "attached", attached)
 
 
 def cursor_by_acknowledgement(put: Put) -> None:

@@ -13,9 +13,9 @@ from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.window import Window
 from chatnet.worker import session
-from chatnet.worker.listening import Listening
-from chatnet.worker.router import Resident, Router
+from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.session import Session
+from chatnet.worker.subscription import Subscription
 from mutants.planting import Put
 
 
@@ -43,11 +43,11 @@ def mentions_from_before_the_name_was_registered(put: Put) -> None:
 def resume_from_cursor_plus_one(put: Put) -> None:
     """Who comes back with a cursor is served from the seq behind the next one."""
 
-    class Skipping(Listening):
+    class Skipping(Subscription):
         def __init__(self, cursor: int, *parts: object) -> None:
             super().__init__(cursor + 1, *parts)  # type: ignore[arg-type]
 
-    put(session, "Listening", Skipping)
+    put(session, "Subscription", Skipping)
 
 
 def fetch_before_follow(put: Put) -> None:
@@ -131,7 +131,7 @@ def ping_up_to_the_head(put: Put) -> None:
 
     def ping(self: Session) -> bytes:
         box: bytes = real(self)
-        return box if self._listening is None else session._ping_up_to(self._sessions.log.window.cursor)
+        return box if self._subscription is None else session._ping_up_to(self._sessions.log.window.cursor)
 
     real = put(Session, "ping", ping)
 
@@ -139,7 +139,7 @@ def ping_up_to_the_head(put: Put) -> None:
 def leaving_is_not_followed(put: Put) -> None:
     """Who leaves a room while they are chatting goes on to hear it."""
 
-    def move(self: Router, resident: Resident, entry: Entry) -> None:
+    def move(self: Router, resident: LocalUser, entry: Entry) -> None:
         if entry.kind == "join":
             real(self, resident, entry)
         else:

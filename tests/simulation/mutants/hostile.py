@@ -6,14 +6,14 @@ from twisted.internet.defer import Deferred
 
 from chatnet.net.intake import Intake
 from chatnet.worker.drafts import DraftStream
-from chatnet.worker.turns import Turns
+from chatnet.worker.reads import ReadQueue
 from mutants.planting import Mutant, Put
 
 
 def reads_wait_without_bound(put: Put) -> None:
     """A session's connection is read on, however many of its reads wait for their turn."""
 
-    async def enter(self: Turns) -> None:
+    async def enter(self: ReadQueue) -> None:
         if not (self._busy or self._waiting or self._link.full):
             self._busy = True
             return
@@ -21,7 +21,7 @@ def reads_wait_without_bound(put: Put) -> None:
         self._waiting.append(turn)
         await turn
 
-    put(Turns, "__aenter__", enter)
+    put(ReadQueue, "__aenter__", enter)
 
 
 def drafts_wait_without_bound(put: Put) -> None:

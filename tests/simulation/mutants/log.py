@@ -19,20 +19,20 @@ from chatnet.store.sqlite import opening as sqlite_opening
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite import schema as sqlite_schema
 from chatnet.store.sqlite.log import SqliteLog
-from chatnet.store.sqlite.writer import Batch, DiskFull, SqliteStore
+from chatnet.store.sqlite.writer import Batch, DiskFull, Writer
 from chatnet.wire.log import Append
 from chatnet.worker.users import Users
 from mutants.planting import Put
 
 _LOOK_UP = " ON CONFLICT (user, key) DO NOTHING"
 
-Edit = Callable[[SqliteStore, str], str]
+Edit = Callable[[Writer, str], str]
 
 
 def _editing(edit: Edit, method: Callable[..., Any]) -> Callable[..., Any]:
     """``method`` of the store, whose SQL is other than it is written."""
 
-    def edited(self: SqliteStore, *arguments: Any) -> Any:
+    def edited(self: Writer, *arguments: Any) -> Any:
         execute = self._execute
         self._execute = lambda sql, *values: execute(edit(self, sql), *values)
         try:
@@ -46,7 +46,7 @@ def _editing(edit: Edit, method: Callable[..., Any]) -> Callable[..., Any]:
 def acknowledge_before_commit(put: Put) -> None:
     """Drafts are acknowledged when they are written; they are committed, and passed on, right after that."""
 
-    def run(self: SqliteStore, *arguments: Any) -> Batch:
+    def run(self: Writer, *arguments: Any) -> Batch:
         _commit_if_need_be(self)
         batch: Batch = without_commit(self, *arguments)
         return batch
@@ -56,12 +56,12 @@ def acknowledge_before_commit(put: Put) -> None:
         committing.addCallback(lambda _: real(self, batch)).addErrback(lambda why: None)
         return batch.outcomes
 
-    without_commit = _editing(lambda _, sql: "SELECT 1" if sql == "COMMIT" else sql, SqliteStore._run)
-    put(SqliteStore, "_run", run)
+    without_commit = _editing(lambda _, sql: "SELECT 1" if sql == "COMMIT" else sql, Writer._run)
+    put(Writer, "_run", run)
     real = put(SqliteLog, "_committed", committed)
 
 
-def _commit_if_need_be(store: SqliteStore) -> None:
+def _commit_if_need_be(store: Writer) -> None:
     if store._connection.in_transaction:
         store._execute("COMMIT")
 
@@ -69,15 +69,15 @@ def _commit_if_need_be(store: SqliteStore) -> None:
 def forget_the_key_check(put: Put) -> None:
     """A draft is appended whether or not its key is there already."""
     put(sqlite_schema, "_STEPS", _without_unique_keys())
-    put(SqliteStore, "_apply", _editing(lambda _, sql: sql.replace(_LOOK_UP, ""), SqliteStore._apply))
+    put(Writer, "_apply", _editing(lambda _, sql: sql.replace(_LOOK_UP, ""), Writer._apply))
 
 
 def a_key_twice_in_one_batch(put: Put) -> None:
     """Keys are looked up in the table before the batch, and not among those earlier in it."""
     known: set[tuple[str, bytes]] = set()
-    blind = _editing(lambda _, sql: sql.replace(_LOOK_UP, ""), SqliteStore._apply)
+    blind = _editing(lambda _, sql: sql.replace(_LOOK_UP, ""), Writer._apply)
 
-    def run(self: SqliteStore, drafts: list[Draft], *arguments: Any) -> Batch:
+    def run(self: Writer, drafts: list[Draft], *arguments: Any) -> Batch:
         known.clear()
         for draft in drafts:
             sql = "SELECT 1 FROM entry WHERE user = ? AND key = ?"
@@ -86,15 +86,15 @@ def a_key_twice_in_one_batch(put: Put) -> None:
         batch: Batch = real(self, drafts, *arguments)
         return batch
 
-    def apply(self: SqliteStore, draft: Draft, now: int, batch: Batch) -> None:
+    def apply(self: Writer, draft: Draft, now: int, batch: Batch) -> None:
         if (draft.user, draft.key) in known:
             batch.outcomes.append(self._old(draft))
         else:
             blind(self, draft, now, batch)
 
     put(sqlite_schema, "_STEPS", _without_unique_keys())
-    put(SqliteStore, "_apply", apply)
-    real = put(SqliteStore, "_run", run)
+    put(Writer, "_apply", apply)
+    real = put(Writer, "_run", run)
 
 
 def _without_unique_keys() -> tuple[str, ...]:
@@ -114,10 +114,10 @@ def no_fsync(put: Put) -> None:
 def stale_epoch_obeyed(put: Put) -> None:
     """A primary commits on though another has taken the lease."""
 
-    def ours(self: SqliteStore, sql: str) -> str:
+    def ours(self: Writer, sql: str) -> str:
         return sql.replace("SELECT epoch,", f"SELECT {self._epoch},")
 
-    put(SqliteStore, "_run", _editing(ours, SqliteStore._run))
+    put(Writer, "_run", _editing(ours, Writer._run))
 
 
 def a_full_disk_refuses(put: Put) -> None:
@@ -153,12 +153,12 @@ def a_lost_primary_refuses(put: Put) -> None:
 def time_goes_back(put: Put) -> None:
     """An entry's time is the wall clock's, even if that was set back."""
 
-    def commit(self: SqliteStore, drafts: list[Draft], now: int) -> Batch:
+    def commit(self: Writer, drafts: list[Draft], now: int) -> Batch:
         self.time = 0
         batch: Batch = real(self, drafts, now)
         return batch
 
-    real = put(SqliteStore, "commit", commit)
+    real = put(Writer, "commit", commit)
 
 
 def resume_by_todays_memberships(put: Put) -> None:
@@ -177,4 +177,4 @@ def resume_by_todays_memberships(put: Put) -> None:
 def a_new_secret_ends_nobody(put: Put) -> None:
     """Whoever has a session keeps it when the user sets a new secret, and goes on posting."""
     put(Users, "apply", lambda self, entries: None)
-    real = put(SqliteStore, "_require_user", lambda self, user, by: real(self, user, 0))
+    real = put(Writer, "_require_user", lambda self, user, by: real(self, user, 0))

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from chatnet.addresses import Address
 from chatnet.master.cluster import Cluster
-from chatnet.master.missing import Missing
+from chatnet.master.lost_processes import LostProcesses
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Worker
 from chatnet.master.replica import Inheritance, Replica
@@ -77,8 +77,8 @@ def the_dead_stay_in_the_registry(put: Put) -> None:
 
 def a_winner_believes_what_it_was_told(put: Put) -> None:
     """Workers of which a winner was told are counted until they come back, be they dead or not."""
-    put(Missing, "_look", lambda self: None)
-    put(Missing, "_is_dead", lambda self, kin: False)
+    put(LostProcesses, "_look", lambda self: None)
+    put(LostProcesses, "_is_dead", lambda self, kin: False)
 
 
 # ---- lost adoptions ----

@@ -10,7 +10,7 @@ from chatnet.net.dialer import Unregistered
 from chatnet.net.link import Link
 from chatnet.wire.cluster import Shed
 from chatnet.worker import uplink
-from chatnet.worker.orders import FromPrimary
+from chatnet.worker.commands import FromPrimary
 from chatnet.worker.uplink import Uplink
 from mutants.planting import Mutant, Put
 

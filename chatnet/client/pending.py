@@ -23,7 +23,7 @@ class Ask:
     answer: Deferred[dict[str, Any]] = field(default_factory=Deferred)
 
 
-class Asks:
+class PendingRequests:
     """All requests under way, over all the links that a client has in its life."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ CLOSE_SECONDS = 5.0
 """How long it may then take to read what it was sent, until it is cut off. It resumes by its cursor."""
 
 
-class Shedding:
+class Handoff:
     """Has sessions move: those that have been here longest first, so that nobody moves again and again."""
 
     _log = Logger()

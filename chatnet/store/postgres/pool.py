@@ -24,11 +24,11 @@ ANSWER_SECONDS = 20.0
 _FIRST_DELAY, _LAST_DELAY = 0.05, 2.0
 
 T = TypeVar("T")
-Question = Callable[[Database], T]
+Query = Callable[[Database], T]
 """Asked in a thread. It may be asked again on another connection, whether it took effect or not."""
 
 
-class Trouble:
+class Outage:
     """What all the askers of one log make of the database together: said when it goes, and when it is back.
 
     ``sentence`` is what the operator should know while it is away, else empty.
@@ -59,7 +59,7 @@ class Trouble:
             self._log.info("The database is back; all goes on")
 
 
-class Asker:
+class Pool:
     """At most as many questions at a time as ``pool`` has threads, each on a connection of its own."""
 
     _log = Logger()
@@ -70,7 +70,7 @@ class Asker:
         pool: ThreadPool,
         connect: Callable[[], Database],
         chance: random.Random,
-        trouble: Trouble,
+        trouble: Outage,
         size: int,
     ) -> None:
         self._reactor, self._pool, self._connect = reactor, pool, connect
@@ -83,7 +83,7 @@ class Asker:
         self._all_back: Deferred[None] | None = None
         self._closed = False
 
-    async def ask(self, question: Question[T], attempts: int | None = None) -> T:
+    async def ask(self, question: Query[T], attempts: int | None = None) -> T:
         """Its answer, however long the database is away; never, once closed. What else it raises is raised.
 
         Cancelling gives up the connection that it is asked on.
@@ -113,7 +113,7 @@ class Asker:
         finally:
             self._turns.release()
 
-    async def ask_once(self, question: Question[T]) -> T:
+    async def ask_once(self, question: Query[T]) -> T:
         """Its answer, on a connection that is idle or made now.
 
         :raises Unavailable: there was none; the connection is given up, and so are the idle ones, of which
@@ -124,7 +124,7 @@ class Asker:
         self._keep(database)
         return answer
 
-    async def take(self, question: Question[object]) -> Database:
+    async def take(self, question: Query[object]) -> Database:
         """A connection of its own for who asks: a new one, once it has answered ``question``.
 
         :raises Unavailable: there was none.
@@ -136,7 +136,7 @@ class Asker:
             raise Unavailable("closing")
         return database
 
-    async def _answer(self, database: Database, question: Question[T]) -> T:
+    async def _answer(self, database: Database, question: Query[T]) -> T:
         self._busy.add(database)
         give_up: IDelayedCall = self._reactor.callLater(ANSWER_SECONDS, database.close)
         try:

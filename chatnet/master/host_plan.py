@@ -1,6 +1,6 @@
 """How many workers other hosts have, and what is to be done about it. Pure.
 
-Only who is there can start a process: a worker is ordered to keep so many children of its own. Orders say how
+Only who is there can start a process: a worker is told to keep so many children of its own. Commands say how
 many in all, not how many more: given twice, or while a child takes long to start, they do no harm.
 """
 

@@ -19,7 +19,7 @@ LOOK_SECONDS = 0.25
 """How often its process is looked at."""
 
 
-class Kin(Protocol):
+class ProcessId(Protocol):
     """A worker's identity, or a master's."""
 
     @property
@@ -30,12 +30,12 @@ class Kin(Protocol):
 
 @dataclass
 class _Missed:
-    kin: Kin
+    kin: ProcessId
     name: str
     seconds: float = 0.0
 
 
-class Missing:
+class LostProcesses:
     """Those that are missed, by a key of each. ``gone(sentence)`` is called when one will not come back.
 
     One that is dead is gone at once; one that lives after three seconds hangs, and is killed. Time is counted
@@ -54,7 +54,7 @@ class Missing:
     def __len__(self) -> int:
         return len(self._missed)
 
-    def miss(self, key: object, kin: Kin, name: str) -> bool:
+    def miss(self, key: object, kin: ProcessId, name: str) -> bool:
         """``kin``, called ``name`` in sentences, has no link. False if it is dead: then nobody misses it."""
         if self._is_dead(kin):
             return False
@@ -66,7 +66,7 @@ class Missing:
             )
         return True
 
-    def kill(self, kin: Kin) -> None:
+    def kill(self, kin: ProcessId) -> None:
         """End ``kin``, which was silent for so long that it hangs: nobody need wait for it as well."""
         self.send(kin, signal.SIGKILL)
 
@@ -98,10 +98,10 @@ class Missing:
         if not self._missed and self._looking.running:
             self._looking.stop()
 
-    def _is_dead(self, kin: Kin) -> bool:
+    def _is_dead(self, kin: ProcessId) -> bool:
         return kin.started != 0 and self._processes.started(kin.pid) != kin.started
 
-    def send(self, kin: Kin, number: int) -> bool:
+    def send(self, kin: ProcessId, number: int) -> bool:
         """Send ``kin`` the signal ``number``; False, and nothing, if it is dead, or that cannot be told."""
 
         def is_it() -> bool:

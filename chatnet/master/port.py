@@ -22,14 +22,14 @@ from chatnet.world import World
 
 BACKLOG = 1024
 """How many connections may wait to be accepted: all clients come back at once."""
-GROUND_SECONDS, PATIENT_ATTEMPTS = 0.02, 100
+PORT_SECONDS, PATIENT_ATTEMPTS = 0.02, 100
 """How often who takes over tries to get the port of who had it, and how many times before it says so."""
 
 _log = Logger()
 
 
 @dataclass(frozen=True)
-class Ground:
+class MasterPort:
     """Where a primary is found; got without waiting, so that what is wrong with it is said at the start."""
 
     links: Links
@@ -42,7 +42,7 @@ class Ground:
         return int(address.port)
 
 
-def take_ground(settings: Settings, world: World) -> Ground:
+def listen(settings: Settings, world: World) -> MasterPort:
     """The port; nobody is answered there yet.
 
     :raises CannotStart: it cannot be had.
@@ -58,10 +58,10 @@ def take_ground(settings: Settings, world: World) -> Ground:
         what = "stop what does, or choose another" if taken else "choose an address of this machine"
         raise CannotStart(f"Cannot listen on {settings.listen} ({why}): {what} by --listen.") from error
     accept_in_turns(listening)
-    return Ground(links, listening)
+    return MasterPort(links, listening)
 
 
-async def find_ground(settings: Settings, world: World, given_up: Callable[[], bool]) -> Ground:
+async def wait_for_port(settings: Settings, world: World, given_up: Callable[[], bool]) -> MasterPort:
     """Likewise, but wait for it: the kernel may still be clearing up after who had it before.
 
     Or a stranger has it. Then there is no end to it: whoever takes over next would wait as well, until no
@@ -71,11 +71,11 @@ async def find_ground(settings: Settings, world: World, given_up: Callable[[], b
     """
     for attempt in count():
         try:
-            return take_ground(settings, world)
+            return listen(settings, world)
         except CannotStart as error:
             if given_up():
                 raise
             if attempt == PATIENT_ATTEMPTS:
                 _log.critical("{sentence} Trying on", sentence=error)
-        await deferLater(world.reactor, GROUND_SECONDS)
+        await deferLater(world.reactor, PORT_SECONDS)
     raise AssertionError("not reached")

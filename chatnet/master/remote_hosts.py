@@ -1,4 +1,4 @@
-"""Keeps the workers of other hosts: looks how many there are, and gives orders to those that are there."""
+"""Keeps the workers of other hosts: looks how many there are, and gives commands to those that are there."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from chatnet.master.hosts import Empty, End, Keep, Order, OtherHost, Stop, children_of
-from chatnet.master.orders import Orders
+from chatnet.master.commands import Commands
+from chatnet.master.host_plan import Empty, End, Keep, Order, OtherHost, Stop, children_of
 from chatnet.master.registry import Registry, Worker, name_of
 from chatnet.net.link import Link
 
@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.25
 """How often it is looked how many workers there are."""
 
 
-class Abroad:
+class RemoteHosts:
     """Keeps ``wanted`` workers on each host but ``here``.
 
     A host counts from its first worker to its last: with that, nobody is left there who could start one.
@@ -28,7 +28,7 @@ class Abroad:
 
     def __init__(
         self,
-        orders: Orders,
+        commands: Commands,
         here: str,
         wanted: int,
         registry: Registry[Link],
@@ -36,7 +36,7 @@ class Abroad:
         note: Callable[[str], None],
         shut_down: Callable[[Worker[Link]], None],
     ) -> None:
-        self._orders = orders
+        self._commands = commands
         self._here = here
         self._wanted = wanted
         self._registry = registry
@@ -112,10 +112,10 @@ class Abroad:
     def _on(self, host: str) -> list[Worker[Link]]:
         return [worker for worker in self._registry.workers() if worker.identity.host == host]
 
-    # ---- orders ----
+    # ---- commands ----
 
-    def _carry_out(self, orders: list[Order[Link]]) -> None:
-        for order in orders:
+    def _carry_out(self, commands: list[Order[Link]]) -> None:
+        for order in commands:
             match order:
                 case Keep():
                     self._keep(order)
@@ -126,7 +126,7 @@ class Abroad:
                     self._shut_down(worker)
                 case End(by, hung):
                     self._note(f"{name_of(hung)} hangs; {by.name} is asked to kill it")
-                    self._orders.kill(by, hung)
+                    self._commands.kill(by, hung)
 
     def _keep(self, order: Keep[Link]) -> None:
         parent, count = order.parent, order.count
@@ -134,10 +134,10 @@ class Abroad:
             return  # it does already
         self._kept[parent] = count
         self._note(f"{parent.name} {order.why}")
-        self._orders.keep_workers(parent, count)
+        self._commands.keep_workers(parent, count)
 
     def _empty(self, worker: Worker[Link], count: int) -> None:
         if self._emptied.get(worker) == worker.reported:
             return  # until its next report nobody knows better
         self._emptied[worker] = worker.reported
-        self._orders.shed(worker, count)
+        self._commands.shed(worker, count)

@@ -18,7 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Turns:
+class ReadQueue:
     """``async with turns:`` around a read: reads take turns, in the order in which they came.
 
     In its turn each goes to the log by :meth:`read`, through the ``lane`` of all sessions, where users take

@@ -25,7 +25,7 @@ class Subordinate(Protocol):
         """The link to it."""
 
 
-class Orders:
+class Commands:
     """Gives the orders of the primary of ``epoch``.
 
     Each fires with whether it is known to be obeyed. If not, it was refused, or its link was lost: that is

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoWorkers
-from chatnet.master.ground import Ground
+from chatnet.master.port import MasterPort
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Locator
 from chatnet.wire.locate import Locate
@@ -45,7 +45,7 @@ class StandbyDoor(Gate):
         return {"worker": None, "primary": self._where(), "log": "", "epoch": 0}
 
 
-class Standby:
+class RedirectingPort:
     """Listens as soon as the port is free, and answers by ``door``. Of several masters on a host one can:
     that one goes for the lease.
     """
@@ -53,13 +53,13 @@ class Standby:
     _log = Logger()
 
     def __init__(
-        self, take_ground: Callable[[], Ground], door: Callable[[], Locator], clock: IReactorTime
+        self, listen: Callable[[], MasterPort], door: Callable[[], Locator], clock: IReactorTime
     ) -> None:
-        self._take_ground = take_ground
+        self._listen = listen
         self._door = door
         self._trying = LoopingCall(self._try)
         self._trying.clock = clock
-        self.ground: Ground | None = None
+        self.port: MasterPort | None = None
 
     def start(self) -> None:
         """Begin to listen."""
@@ -68,28 +68,28 @@ class Standby:
             lambda why: self._log.failure("This replica does not try to listen any more", why)
         )
 
-    def give(self) -> Ground:
+    def give(self) -> MasterPort:
         """The port, to one who leads from here on; it must be had."""
         self._end()
-        ground, self.ground = self.ground, None
-        if ground is None:
+        port, self.port = self.port, None
+        if port is None:
             raise ValueError("The port is not ours to give")
-        return ground
+        return port
 
     async def stop(self) -> None:
         """Listen no more."""
         self._end()
-        ground, self.ground = self.ground, None
-        if ground is not None:
-            await maybeDeferred(ground.listening.stopListening)
-            await ground.links.close()
+        port, self.port = self.port, None
+        if port is not None:
+            await maybeDeferred(port.listening.stopListening)
+            await port.links.close()
 
     def _try(self) -> None:
         try:
-            self.ground = self._take_ground()
+            self.port = self._listen()
         except CannotStart:
             return  # another master of this host has it
-        self.ground.links.open(self._door)
+        self.port.links.open(self._door)
         self._trying.stop()
 
     def _end(self) -> None:

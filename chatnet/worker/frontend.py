@@ -10,17 +10,17 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.wire.cluster import Load
 from chatnet.worker.door import Door
+from chatnet.worker.handoff import Handoff
 from chatnet.worker.hashing import Hashing
 from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.session import Sessions
-from chatnet.worker.shedding import Shedding
 from chatnet.worker.stores import Store
 
 
-class Serving:
+class Frontend:
     """Serves clients from the log of ``store``.
 
     A user may append ``rate`` drafts a second, and ``names`` names be registered in ten minutes; 0: no bound.
@@ -45,7 +45,7 @@ class Serving:
         self._sessions = Sessions(store.log, router, secrets, token, rate, reactor, monotonic)
         new_names = NewNames(names)
         self._logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
-        self._shedding = Shedding(self._sessions, reactor)
+        self._handoff = Handoff(self._sessions, reactor)
         store.log.window.watch(router.apply)
 
         def follow(entries: list[Entry]) -> None:
@@ -73,14 +73,14 @@ class Serving:
             deliveries=self._router.deliveries,
             cursor=self.store.log.window.head,
             poison=self._sessions.poison,
-            moving=self._shedding.moving,
+            moving=self._handoff.moving,
             opening=self.store.is_away,
             full=full,
         )
 
     def shed(self, count: int, soon: bool) -> None:
         """Have ``count`` sessions move to other workers; ``soon``, without waiting for answers."""
-        self._shedding.shed(count, soon)
+        self._handoff.shed(count, soon)
 
     def rewound(self, to: Cursor) -> None:
         """The log was put back: tell all that hear posts, which then hear no more."""
@@ -89,4 +89,4 @@ class Serving:
 
     def stop(self) -> None:
         """Have nobody move any more."""
-        self._shedding.stop()
+        self._handoff.stop()

@@ -12,31 +12,31 @@ from chatnet.errors import TooSlow, Unreadable
 from chatnet.log import Log
 from chatnet.net.link import Link
 from chatnet.store.reader import Reader
-from chatnet.worker.router import Resident, Router, delivery
-from chatnet.worker.turns import Turns
+from chatnet.worker.reads import ReadQueue
+from chatnet.worker.router import LocalUser, Router, delivery
 
 NEAR = 1000
 """How many entries of the window a session is handed in one turn, in order to go live."""
 
 
-class Listening:
+class Subscription:
     """Delivers every visible post behind a cursor, each once, in order, until stopped.
 
     When the client does not read, nothing is queued: what it missed is read from the log once it does.
     """
 
-    __slots__ = ("_link", "_log", "_reader", "_resident", "_router", "_turns")
+    __slots__ = ("_link", "_local_user", "_log", "_reader", "_reads", "_router")
 
     _logger = Logger()
 
     def __init__(
-        self, cursor: int, log: Log, router: Router, resident: Resident, link: Link, turns: Turns
+        self, cursor: int, log: Log, router: Router, local_user: LocalUser, link: Link, turns: ReadQueue
     ) -> None:
         self._log = log
         self._router = router
-        self._resident = resident
+        self._local_user = local_user
         self._link = link
-        self._turns = turns
+        self._reads = turns
         self._reader = Reader(cursor, log.window, self, NEAR)
         if link.full:
             self._reader.full()
@@ -65,10 +65,10 @@ class Listening:
     # ---- the reader's sink ----
 
     async def read(self, after: int, upto: int) -> tuple[list[Entry], int]:
-        async with self._turns:
+        async with self._reads:
             if not self._reader.is_behind:  # by now, nobody wants it
                 return [], upto
-            feed = await self._turns.read(self._log.feed, self._resident.user, after, upto)
+            feed = await self._reads.read(self._log.feed, self._local_user.user, after, upto)
             return feed.posts, feed.cursor
 
     def take(self, entries: list[Entry]) -> None:
@@ -82,20 +82,22 @@ class Listening:
 
     def _may_see(self, post: Entry) -> bool:
         # Only a page of the log reaches back so far, and the log has filtered it; the memberships do not.
-        return post.seq <= self._resident.since or visible(
-            post, self._resident.user, self._resident.memberships
+        return post.seq <= self._local_user.since or visible(
+            post, self._local_user.user, self._local_user.memberships
         )
 
     def go_live(self) -> None:
-        self._router.go_live(self._resident, self._link.outbox)
+        self._router.go_live(self._local_user, self._link.outbox)
 
     def leave_live(self) -> None:
-        self._router.leave_live(self._resident, self._link.outbox)
+        self._router.leave_live(self._local_user, self._link.outbox)
 
     def failed(self, failure: Failure) -> None:
         if failure.check(Unreadable, TooSlow):
             why = failure.value
-            self._logger.warn("Catching up for {user} waits: {why}", user=self._resident.user, why=why)
+            self._logger.warn("Catching up for {user} waits: {why}", user=self._local_user.user, why=why)
         else:
-            self._logger.failure("Catching up for {user} failed; closing", failure, user=self._resident.user)
+            self._logger.failure(
+                "Catching up for {user} failed; closing", failure, user=self._local_user.user
+            )
         self._link.abort()

@@ -9,7 +9,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from chatnet.master.balance import Balance
-from chatnet.master.orders import Orders
+from chatnet.master.commands import Commands
 from chatnet.master.registry import Registry, Worker
 from chatnet.net.link import Link
 
@@ -19,24 +19,24 @@ PATIENCE_SECONDS = 3.0
 """For how long a worker may be without the store, though the primary has it, until its sessions move."""
 
 
-class Spreading:
+class Rebalancer:
     """Looks after the sessions of all workers in ``registry``.
 
     ``note`` gets a sentence for the operator. Those of a host that is drained are moved by
-    :class:`~chatnet.master.abroad.Abroad`.
+    :class:`~chatnet.master.remote_hosts.RemoteHosts`.
     """
 
     _log = Logger()
 
     def __init__(
         self,
-        orders: Orders,
+        commands: Commands,
         registry: Registry[Link],
         clock: IReactorTime,
         monotonic: Callable[[], float],
         note: Callable[[str], None],
     ) -> None:
-        self._orders = orders
+        self._commands = commands
         self._registry = registry
         self._monotonic = monotonic
         self._note = note
@@ -68,7 +68,7 @@ class Spreading:
         sessions = {id: worker.staying for id, worker in open.items()}
         for id, count in self._balance.orders(sessions, self._monotonic()).items():
             self._note(f"{open[id].name} is to move {count} of its {sessions[id]} sessions to others")
-            self._orders.shed(open[id], count)
+            self._commands.shed(open[id], count)
 
     def _empty_those_cut_off(self) -> None:
         """The primary holds the lease, so that the store can be had; but not from everywhere."""
@@ -82,11 +82,11 @@ class Spreading:
         for worker in [one for one in self._emptied if one not in self._cut_off or not is_there_room]:
             self._emptied.discard(worker)
             if worker in workers and not worker.draining:
-                self._orders.shed(worker, 0)  # whoever has not moved yet may stay
+                self._commands.shed(worker, 0)  # whoever has not moved yet may stay
         if not is_there_room:
             return
         for worker, since in self._cut_off.items():
             if now - since >= PATIENCE_SECONDS and worker.staying and worker not in self._emptied:
                 self._emptied.add(worker)
                 self._note(f"{worker.name} cannot reach the store: its {worker.staying} sessions are to move")
-                self._orders.shed(worker, worker.staying, soon=True)
+                self._commands.shed(worker, worker.staying, soon=True)

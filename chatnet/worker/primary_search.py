@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from chatnet.addresses import Address
 
 
-class Whereabouts:
+class PrimarySearch:
     """Where the primary may be, gone through in rounds: where it was, then the ``masters`` that were named.
 
     Who is told of another place looks there next, but nowhere twice in a round: replicas that name each other

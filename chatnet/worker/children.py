@@ -16,7 +16,7 @@ from chatnet.supervisor import Supervisor, twistd
 from chatnet.world import Files, Processes, World
 
 
-class Siblings:
+class Children:
     """The children of a worker, and their kin on this host."""
 
     _log = Logger()
@@ -60,7 +60,7 @@ class Siblings:
         await self._supervisor.stop()
 
 
-def make_siblings(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> Siblings:
+def make_children(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> Children:
     """None yet."""
     logs = world.directory / options["data"] / "log"
     log = Logger(namespace=__name__)
@@ -74,7 +74,7 @@ def make_siblings(options: Mapping[str, Any], masters: Sequence[Address], world:
         environ=world.environ,
         tell=lambda what: log.info("{what}", what=what),
     )
-    return Siblings(supervisor, logs, world.files, world.processes)
+    return Children(supervisor, logs, world.files, world.processes)
 
 
 def _command(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> list[str]:
