@@ -23,7 +23,7 @@ _SHOWN = 3
 _NAMES = ("log", "log.sqlite*", "cluster.token", "lease", "moved", "rescued-*.sqlite", ".*")
 """What chatnet makes in its directory."""
 
-_log = Logger()
+_logger = Logger()
 
 
 def secure_data(files: Files, data: Path) -> None:
@@ -41,7 +41,7 @@ def secure_data(files: Files, data: Path) -> None:
         _refuse_others_things(files, data)
     mended = [path for path in (data, *_ours_in(files, data)) if _secure(files, path)]
     if mended:
-        _log.warn(
+        _logger.warn(
             "{data} was open to others ({names}); it is private now. If you do not trust all who use this "
             "machine, change the token, and have users change their secrets",
             data=data,
@@ -62,7 +62,7 @@ def secure_token(files: Files, path: Path) -> None:
         return
     if found.owner == files.user():
         if _secure(files, path):
-            _log.warn("{path} was open to others; it is private now", path=path)
+            _logger.warn("{path} was open to others; it is private now", path=path)
     elif _ROOT not in (found.owner, files.user()):
         raise _strange(files, path, found)
     elif found.mode & 0o027:

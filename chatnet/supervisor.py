@@ -98,7 +98,7 @@ class Supervisor:
     for the operator each time that a child has died.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         for child in self._children():
-            self._log.warn("Process {pid} does not stop; killing it", pid=child.pid)
+            self._logger.warn("Process {pid} does not stop; killing it", pid=child.pid)
             child.signal("KILL")
 
     def _start(self, slot: Slot) -> None:
@@ -207,7 +207,7 @@ class Supervisor:
             self._start_again(slot, f"{slot.name} could not be started ({error.strerror})", 0.0)
         else:
             slot.child = child
-            self._log.info("Started {name} (pid {pid})", name=slot.name, pid=child.pid)
+            self._logger.info("Started {name} (pid {pid})", name=slot.name, pid=child.pid)
 
     def _spawn(self, slot: Slot, child: Child) -> None:
         command = self._command()
@@ -223,11 +223,11 @@ class Supervisor:
         slot.child = None
         if child in self._dropped:
             self._dropped.remove(child)
-            self._log.info("{name} (pid {pid}) has stopped", name=slot.name, pid=child.pid)
+            self._logger.info("{name} (pid {pid}) has stopped", name=slot.name, pid=child.pid)
             return
         what = f"{slot.name} (pid {child.pid}) {_how_it_ended(reason, self._stopping)}"
         if self._stopping:
-            self._log.info("{what}", what=what)
+            self._logger.info("{what}", what=what)
         else:
             self._start_again(slot, what, self._monotonic() - child.started)
 
@@ -236,7 +236,7 @@ class Supervisor:
         slot.waiting = self._reactor.callLater(restart.seconds, self._start, slot)
         self._tell(f"{what}; another one is started")
         if restart.step:
-            self._log.warn(
+            self._logger.warn(
                 "{what} after {lived:.1f} s; starting another in {seconds} s. {log} ends with:\n{lines}",
                 what=what,
                 lived=lived,

@@ -36,7 +36,7 @@ MANY = 10
 class Hostile(Service):
     """Does one thing, a method of this class, again and again for so many seconds; then it ends."""
 
-    _log = Logger()
+    _logger = Logger()
     _log_id = ""
 
     def __init__(self, arguments: Sequence[str], world: World) -> None:
@@ -50,7 +50,7 @@ class Hostile(Service):
     def startService(self) -> None:
         super().startService()
         Deferred.fromCoroutine(self._run()).addErrback(
-            lambda why: self._log.failure("The hostile client failed", why)
+            lambda why: self._logger.failure("The hostile client failed", why)
         )
 
     async def _run(self) -> None:

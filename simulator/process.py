@@ -50,7 +50,7 @@ class SimProcess:
     What it prints is appended to the file ``output``.
     """
 
-    _log = Logger()
+    _logger = Logger()
     service: IService
 
     def __init__(
@@ -137,7 +137,7 @@ class SimProcess:
         try:
             function(*arguments)
         except (Exception, SystemExit):
-            self._log.failure("Unhandled error")
+            self._logger.failure("Unhandled error")
             if not self.reactor.has_started:
                 self.end(Status(1, None))
         finally:

@@ -55,7 +55,7 @@ LOOKUP_SECONDS = 0.002
 class SimReactor(_DisconnectSelectableMixin):
     """See the module. ``has_started`` is true from the moment that the reactor runs on."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, process: SimProcess) -> None:
         self._process = process
@@ -141,7 +141,7 @@ class SimReactor(_DisconnectSelectableMixin):
 
     def signalled(self, number: int) -> None:
         """SIGTERM or SIGINT came."""
-        self._log.info("Received {name}, shutting down.", name=signal.Signals(number).name)
+        self._logger.info("Received {name}, shutting down.", name=signal.Signals(number).name)
         self._exit_signal = number
         if not self._is_stopped:
             self.stop()
@@ -278,7 +278,7 @@ class SimReactor(_DisconnectSelectableMixin):
                 descriptor, in_read = socket.writer, False
                 why = descriptor.doWrite()
         except Exception as error:
-            self._log.failure("Unhandled error")
+            self._logger.failure("Unhandled error")
             why = error
         if why:
             # Twisted's own, shared failures would keep this process alive in their tracebacks.

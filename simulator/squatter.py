@@ -48,7 +48,7 @@ TACTICS = ("junk", "waiting", "refusing", "silent")
 class Squatter(Service):
     """Has the masters' port for so many seconds, from when it is free on; then it plays again what it saw."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, arguments: Sequence[str], world: World) -> None:
         self.tactic, seconds = arguments
@@ -62,7 +62,9 @@ class Squatter(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._trying.start(TRY_SECONDS).addErrback(lambda why: self._log.failure("The squatter failed", why))
+        self._trying.start(TRY_SECONDS).addErrback(
+            lambda why: self._logger.failure("The squatter failed", why)
+        )
         self.world.reactor.callLater(LURK_SECONDS, self._give_up)
 
     def _try(self) -> None:
@@ -92,7 +94,7 @@ class Squatter(Service):
         self._fail(f"a proof served twice: a stranger was admitted as {role}")
 
     def _fail(self, what: str) -> None:
-        self._log.failure("A stranger has power", Failure(AssertionError(what)))
+        self._logger.failure("A stranger has power", Failure(AssertionError(what)))
 
     def _leave(self) -> None:
         self._port.stopListening()

@@ -112,7 +112,7 @@ class SimThreadPool:
     It has the part of the interface of :class:`twisted.python.threadpool.ThreadPool` that chatnet uses.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, process: SimProcess, size: int, name: str) -> None:
         self._process = process
@@ -192,7 +192,7 @@ class SimThreadPool:
         if job.on_result is not None:
             job.on_result(succeeded, result)
         elif not succeeded:
-            self._log.failure("Work in a thread failed", result)
+            self._logger.failure("Work in a thread failed", result)
 
     def _seconds(self, between: tuple[float, float]) -> float:
         seconds = self._chance.uniform(*between)

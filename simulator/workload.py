@@ -336,14 +336,14 @@ class Person:
 class Crowd(Service):
     """The program of one host's users. Its arguments are the masters and the devices."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, people: dict[str, Person]) -> None:
         self.people = people
 
     def does(self, step: Step) -> None:
         """Have it done."""
-        self._log.info("{device}: {step}", device=step.device, step=str(step))
+        self._logger.info("{device}: {step}", device=step.device, step=str(step))
         getattr(self.people[step.device], step.does)(*step.arguments)
 
 

@@ -112,7 +112,7 @@ class Listener(Protocol):
 class Connection:
     """See the module. ``clock`` keeps time; ``chance`` spreads the retries of many clients."""
 
-    log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -385,7 +385,7 @@ class Connection:
         before, self._trouble = self._trouble, str(error) or "the connection was closed"
         self._is_there = isinstance(error, NotYet)
         if self._trouble != before:
-            self.log.info("Not connected ({why}); trying again", why=self._trouble)
+            self._logger.info("Not connected ({why}); trying again", why=self._trouble)
         if isinstance(error, TryLater) and self._no_deadline():
             self._listener.told(str(error))
 
@@ -409,7 +409,7 @@ class Connection:
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
-            self.log.failure("The client failed", failure)
+            self._logger.failure("The client failed", failure)
             self._end("The client failed; its log says why.")
 
     def _over(self) -> State:

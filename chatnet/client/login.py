@@ -24,7 +24,7 @@ from chatnet.net.link import Link
 from chatnet.wire.common import VERSION
 from chatnet.wire.session import Login, Resume
 
-log = Logger()
+_logger = Logger()
 
 
 async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> str:
@@ -66,7 +66,7 @@ def keep(identity: Identity, keeping: Callable[[], None]) -> None:
     try:
         keeping()
     except OSError:
-        log.failure("The identity could not be written to {path}; going on", path=identity.path)
+        _logger.failure("The identity could not be written to {path}; going on", path=identity.path)
 
 
 async def _resume(link: Link, identity: Identity) -> str | None:

@@ -122,7 +122,7 @@ class Screen(urwid.display.raw.Screen):
 class Loop(urwid.MainLoop):
     """urwid's, which survives whatever happens while it draws."""
 
-    log = Logger()
+    _logger = Logger()
 
     def __init__(self, layout: Layout, screen: Screen, reactor: Any, encoding: str) -> None:
         super().__init__(
@@ -149,7 +149,7 @@ class Loop(urwid.MainLoop):
             self.screen.clear()
             if not self._has_failed:
                 self._has_failed = True
-                self.log.failure("The screen could not be drawn; trying again at each change")
+                self._logger.failure("The screen could not be drawn; trying again at each change")
 
 
 class ScreenTerminal:

@@ -44,7 +44,7 @@ class OpenTerminal(Terminal, Protocol):
 class Client(Service):
     """One user at one terminal."""
 
-    log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Client(Service):
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
-            self.log.failure("The terminal failed", failure)
+            self._logger.failure("The terminal failed", failure)
             self._ended("The client failed; its log says why.")
 
     def _ended(self, sentence: str | None) -> None:

@@ -39,7 +39,7 @@ class Cluster:
     worker came or went.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Cluster:
             self._adopting = self._clock.callLater(ADOPTION_SECONDS, self._settle)
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._looking.start(LOOK_SECONDS, now=False).addErrback(
-            lambda why: self._log.failure("Nobody looks after the children any more", why)
+            lambda why: self._logger.failure("Nobody looks after the children any more", why)
         )
         self._remote_hosts.start()
         self._rebalancer.start()
@@ -230,7 +230,7 @@ class Cluster:
         leaving = [worker.link for worker in self._registry.workers() if worker.leaving]
         await self._supervisor.stop()
         if not await all_gone(leaving, TERM_SECONDS, self._clock):
-            self._log.warn("Some workers that were told to stop are still here; leaving them")
+            self._logger.warn("Some workers that were told to stop are still here; leaving them")
 
     def leave(self) -> None:
         """Command no more; all workers live on, for the next primary."""
@@ -304,6 +304,6 @@ class Cluster:
             up()
 
     def _note(self, what: str) -> None:
-        self._log.info("{what}", what=what)
+        self._logger.info("{what}", what=what)
         self._registry.note(what, self._wall())
         self._changed()

@@ -32,7 +32,7 @@ class Commands:
     logged, and no more is done about it here. What became of it shows in who is linked, and what they report.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
@@ -58,7 +58,7 @@ class Commands:
         return answered.addCallbacks(lambda _: True, self._not_obeyed, errbackArgs=(who, order))
 
     def _not_obeyed(self, failure: Failure, who: Subordinate, order: type[Command]) -> bool:
-        self._log.info(
+        self._logger.info(
             "{name} did not obey {order}: {why}", name=who.name, order=order.__name__, why=failure.value
         )
         return False

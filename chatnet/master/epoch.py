@@ -15,7 +15,7 @@ class Epoch:
     ``newest()`` is the latest that has begun, by the store itself; ``over(newest)`` ends this process.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self, number: int, newest: Callable[[], Awaitable[int]], over: Callable[[int], None]
@@ -38,7 +38,7 @@ class Epoch:
         if newest > self.number:
             self._over(newest)
             raise StaleEpoch.of(theirs=self.number, ours=newest)
-        self._log.warn(
+        self._logger.warn(
             "{who} has obeyed epoch {seen}, of which the store knows nothing: it is told that this is {ours}",
             who=who,
             seen=seen,

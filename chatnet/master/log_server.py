@@ -97,7 +97,7 @@ class Broadcast:
 class LogServer(Locator):
     """What a worker asks of the log, and the reader that pushes it what follows its cursor."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, log: PrimaryLog, epoch: int, broadcast: Broadcast, clock: IReactorTime) -> None:
         self._store = log
@@ -177,7 +177,7 @@ class LogServer(Locator):
         self, lane: Lane, read: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         if lane.waiting >= MOST_WAITING:
-            self._log.error("{peer} asks for more than a worker may; closing", peer=self.link.peer())
+            self._logger.error("{peer} asks for more than a worker may; closing", peer=self.link.peer())
             self.link.abort()
         return await lane.run(self._visitor, read, *args, **kwargs)
 
@@ -224,9 +224,9 @@ class LogServer(Locator):
 
     def failed(self, failure: Failure) -> None:
         if failure.check(Unreadable):
-            self._log.warn("{peer} is not served: {why}", peer=self.link.peer(), why=failure.value)
+            self._logger.warn("{peer} is not served: {why}", peer=self.link.peer(), why=failure.value)
         else:
-            self._log.failure(
+            self._logger.failure(
                 "Reading the log for {peer} failed; closing its link", failure, peer=self.link.peer()
             )
         self.link.abort()

@@ -42,7 +42,7 @@ class LostProcesses:
     in looks: if we were stopped ourselves, nobody has missed anything.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, processes: Processes, clock: IReactorTime, gone: Callable[[str], None]) -> None:
         self._processes = processes
@@ -62,7 +62,7 @@ class LostProcesses:
         if not self._looking.running:
             # A loop fails only on a bug of ours: then it is better heard than dead silently.
             self._looking.start(LOOK_SECONDS, now=False).addErrback(
-                lambda why: self._log.failure("Nobody looks for those that are missing", why)
+                lambda why: self._logger.failure("Nobody looks for those that are missing", why)
             )
         return True
 

@@ -25,7 +25,7 @@ BACKLOG = 1024
 PORT_SECONDS, PATIENT_ATTEMPTS = 0.02, 100
 """How often who takes over tries to get the port of who had it, and how many times before it says so."""
 
-_log = Logger()
+_logger = Logger()
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,6 @@ async def wait_for_port(settings: Settings, world: World, given_up: Callable[[],
             if given_up():
                 raise
             if attempt == PATIENT_ATTEMPTS:
-                _log.critical("{sentence} Trying on", sentence=error)
+                _logger.critical("{sentence} Trying on", sentence=error)
         await deferLater(world.reactor, PORT_SECONDS)
     raise AssertionError("not reached")

@@ -30,7 +30,7 @@ class Primary:
     ``stop_process`` begins to stop it.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -117,13 +117,13 @@ class Primary:
     def _say(self, what: str) -> None:
         # By the clock that all processes of a machine share: so it can be told who commanded when.
         now = self._monotonic()
-        self._log.info("Epoch {epoch} {what} ({now:.3f} s)", epoch=self.epoch, what=what, now=now)
+        self._logger.info("Epoch {epoch} {what} ({now:.3f} s)", epoch=self.epoch, what=what, now=now)
 
     def stop_cluster(self) -> None:
         """Tell all replicas and workers everywhere to stop, and then stop this process."""
         if not self._stopping:
             self._stopping = True
-            self._log.info("An operator stops the cluster")
+            self._logger.info("An operator stops the cluster")
             self._replicas.shut_down_all()
             self._cluster.shut_down_all()
             self._stop_process()

@@ -26,7 +26,7 @@ class Rebalancer:
     :class:`~chatnet.master.remote_hosts.RemoteHosts`.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Rebalancer:
         """Look from now on."""
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._looking.start(LOOK_SECONDS, now=False).addErrback(
-            lambda why: self._log.failure("No sessions are moved any more", why)
+            lambda why: self._logger.failure("No sessions are moved any more", why)
         )
 
     def stop(self) -> None:

@@ -50,7 +50,7 @@ class RedirectingPort:
     that one goes for the lease.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self, listen: Callable[[], MasterPort], door: Callable[[], Locator], clock: IReactorTime
@@ -65,7 +65,7 @@ class RedirectingPort:
         """Begin to listen."""
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._trying.start(TRY_SECONDS).addErrback(
-            lambda why: self._log.failure("This replica does not try to listen any more", why)
+            lambda why: self._logger.failure("This replica does not try to listen any more", why)
         )
 
     def give(self) -> MasterPort:

@@ -24,7 +24,7 @@ class RemoteHosts:
     ``note`` gets a sentence for the operator; ``shut_down`` stops a worker.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class RemoteHosts:
         """Look from now on."""
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._looking.start(LOOK_SECONDS, now=False).addErrback(
-            lambda why: self._log.failure("Nobody looks after other hosts any more", why)
+            lambda why: self._logger.failure("Nobody looks after other hosts any more", why)
         )
 
     def stop(self) -> None:

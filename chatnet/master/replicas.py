@@ -63,7 +63,7 @@ class Replicas:
     too many. ``state(replicas)`` is what they must know.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Replicas:
             self._settle()
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._telling.start(TELL_SECONDS, now=False).addErrback(
-            lambda why: self._log.failure("The replicas are told nothing any more", why)
+            lambda why: self._logger.failure("The replicas are told nothing any more", why)
         )
 
     # ---- who is here ----
@@ -258,7 +258,7 @@ class Replicas:
         leaving = [replica.link for replica in self._replicas.values() if replica.leaving]
         await self._supervisor.stop()
         if not await all_gone(leaving, TERM_SECONDS, self._clock):
-            self._log.warn("Some replicas that were told to stop are still here; those adopted are killed")
+            self._logger.warn("Some replicas that were told to stop are still here; those adopted are killed")
         for replica in adopted:
             # Who has lost its link before it heard would go for the lease.
             if replica.link in self._replicas or replica.link.hung or not replica.obeys:

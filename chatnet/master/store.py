@@ -122,7 +122,7 @@ class EmbeddedStore:
 
     is_shared = False
     seen_as = ""
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, data: Path, world: World, waits: Callable[[str], None]) -> None:
         self._data = data
@@ -141,7 +141,9 @@ class EmbeddedStore:
         try:
             taken = self.lease.take()
         except OSError as error:
-            self._log.warn("Cannot look for the lease at {path} ({why})", path=self._data, why=error.strerror)
+            self._logger.warn(
+                "Cannot look for the lease at {path} ({why})", path=self._data, why=error.strerror
+            )
             return False
         if taken:
             self.taken(me)
@@ -157,7 +159,7 @@ class EmbeddedStore:
         self._me = msgspec.structs.replace(me, address="", epoch=0 if published is None else published.epoch)
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._beating.start(BEAT_SECONDS).addErrback(
-            lambda why: self._log.failure("It is not said any more that this master lives", why)
+            lambda why: self._logger.failure("It is not said any more that this master lives", why)
         )
 
     def _beat(self) -> None:
@@ -223,7 +225,7 @@ class EmbeddedStore:
             if given_up():
                 raise CannotStart(sentence)
             if said != sentence:
-                self._log.critical("{sentence}{why}; trying again each second", sentence=sentence, why=why)
+                self._logger.critical("{sentence}{why}; trying again each second", sentence=sentence, why=why)
                 self._waits(sentence)
                 said = sentence
             await deferLater(world.reactor, RETRY_SECONDS)
@@ -245,7 +247,7 @@ class EmbeddedStore:
         except OSError as error:
             # Only its text is missing: the lease itself is held.
             if not self._said_unwritten:
-                self._log.warn("Cannot write who holds the lease ({why})", why=error)
+                self._logger.warn("Cannot write who holds the lease ({why})", why=error)
             self._said_unwritten = True
 
     async def release(self) -> None:
@@ -271,9 +273,11 @@ class EmbeddedStore:
 
     def _fatal(self, failure: Failure) -> None:
         if failure.check(EpochLost):
-            self._log.critical("{why}: another master has taken the lease. This one exits", why=failure.value)
+            self._logger.critical(
+                "{why}: another master has taken the lease. This one exits", why=failure.value
+            )
         else:
-            self._log.failure("The log cannot be written any more; this master exits", failure)
+            self._logger.failure("The log cannot be written any more; this master exits", failure)
         self._world.processes.exit(1)
 
 
@@ -285,7 +289,7 @@ class SharedStore:
     """
 
     is_shared = True
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self, url: str, world: World, lost: Callable[[], None], waits: Callable[[str], None]
@@ -320,7 +324,7 @@ class SharedStore:
                 ) from refused
             except Unavailable as away:
                 if str(away) != said:
-                    self._log.critical("The database cannot be had ({why}); trying on", why=str(away))
+                    self._logger.critical("The database cannot be had ({why}); trying on", why=str(away))
                     self._waits(f"The database cannot be had ({away}).")
                 said = str(away)
                 await deferLater(self._world.reactor, RETRY_SECONDS)

@@ -46,7 +46,7 @@ from chatnet.world import World, stop_soon
 MIRRORED = 200
 """How many workers, and other replicas, a replica is told of: it has to fit an AMP value."""
 
-_log = Logger()
+_logger = Logger()
 
 
 def find_primary_token(settings: Settings, world: World) -> Token:
@@ -208,7 +208,7 @@ def _command(
 
 
 def _note(world: World, registry: Registry[Link], replicas: Replicas, what: str) -> None:
-    _log.info("{what}", what=what)
+    _logger.info("{what}", what=what)
     registry.note(what, world.wall())
     replicas.changed()
 
@@ -332,5 +332,5 @@ def _make_door(
 
 
 def _over(world: World, newest: int) -> None:
-    _log.critical("In the store epoch {newest} has begun: ours is over. This master exits", newest=newest)
+    _logger.critical("In the store epoch {newest} has begun: ours is over. This master exits", newest=newest)
     world.processes.exit(1)

@@ -106,7 +106,7 @@ class Link(Protocol, amp.BoxDispatcher):
     that is ``hung``. ``is_paused``: whether we do not read, since enough waits already.
     """
 
-    log = Logger()
+    _logger = Logger()
     locator: Locator
     transport: Any
     # Few links ever have anything of this: it takes memory only in those that do.
@@ -219,7 +219,7 @@ class Link(Protocol, amp.BoxDispatcher):
     def _say(self, line: str, **fields: Any) -> None:
         """Log a line about the other end; of visitors not without bound: they must not fill the disk."""
         if self.visitors is None or self.visitors.may_be_logged(line):
-            self.log.info(line, peer=self.peer(), **fields)
+            self._logger.info(line, peer=self.peer(), **fields)
 
     # ---- signs of life ----
 
@@ -362,7 +362,7 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def unhandledError(self, failure: Failure) -> None:
         """Called by AMP: an answer was an error, or could not be used, and who asked did not look."""
-        self.log.failure("An answer of {peer} was not looked at; closing", failure, peer=self.peer())
+        self._logger.failure("An answer of {peer} was not looked at; closing", failure, peer=self.peer())
         self.hang_up()
 
     def _commandReceived(self, box: Box) -> None:
@@ -423,5 +423,5 @@ class Link(Protocol, amp.BoxDispatcher):
             return failure.value
         line = "A request of {peer} failed; it was told so"
         if self.visitors is None or self.visitors.may_be_logged(line):
-            self.log.failure(line, failure, peer=self.peer())
+            self._logger.failure(line, failure, peer=self.peer())
         return InternalFailure(InternalFailure.sentence)

@@ -22,7 +22,7 @@ class Pulse:
     counting anew: what the others said meanwhile still lies unread in its sockets.
     """
 
-    _log = Logger()
+    _logger = Logger()
     LATE = 1.0
 
     def __init__(
@@ -41,7 +41,7 @@ class Pulse:
         self._last = self._monotonic()
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._loop.start(self._tick, now=False).addErrback(
-            lambda why: self._log.failure("The pulse died", why)
+            lambda why: self._logger.failure("The pulse died", why)
         )
 
     def stop(self) -> None:

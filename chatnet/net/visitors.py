@@ -81,7 +81,7 @@ def accept_in_turns(port: Any) -> None:
 class Visitors:
     """The visitors of one port. Each link tells when it is made, known and lost."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, clock: IReactorTime, room: Room = ENOUGH, a_turn: int = A_TURN) -> None:
         self.room = room
@@ -145,7 +145,7 @@ class Visitors:
         for line, count in lines.items():
             if count > LINES:
                 more = count - LINES
-                self._log.info("… and {more} more like “{line}” in the last minute", more=more, line=line)
+                self._logger.info("… and {more} more like “{line}” in the last minute", more=more, line=line)
 
     # ---- turns of the reactor ----
 

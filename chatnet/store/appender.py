@@ -40,7 +40,7 @@ class Appender:
     ``waiting_bytes`` is the size of all that is not committed yet.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, commit: Commit, max_drafts: int, max_bytes: int) -> None:
         self._commit = commit
@@ -65,7 +65,7 @@ class Appender:
         if not self._working:
             self._working = True
             Deferred.fromCoroutine(self._work()).addErrback(
-                lambda why: self._log.failure("The appender broke: no draft is taken any more", why)
+                lambda why: self._logger.failure("The appender broke: no draft is taken any more", why)
             )
         return call.deferred
 

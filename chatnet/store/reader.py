@@ -80,7 +80,7 @@ class Reader:
     gets live under any load.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, cursor: int, window: Window, sink: Sink, near: int | None = None) -> None:
         self._cursor = cursor
@@ -181,7 +181,7 @@ class Reader:
 
     def _failed(self, failure: Failure) -> None:
         if isinstance(self._state, Stopped):
-            self._log.debug("A read failed after its reader had stopped: {why}", why=failure.value)
+            self._logger.debug("A read failed after its reader had stopped: {why}", why=failure.value)
             return
         self.stop()
         self._sink.failed(failure)

@@ -52,7 +52,7 @@ class RemoteLog:
     that was followed, or was put back to an earlier state: all that stands on it must begin afresh.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, on_replaced: Callable[[], None]) -> None:
         self._on_replaced = on_replaced
@@ -117,7 +117,7 @@ class RemoteLog:
         try:
             self.window.extend(entries)
         except Hole as hole:
-            self._log.critical("The primary skipped entries: {hole}; following it afresh", hole=hole)
+            self._logger.critical("The primary skipped entries: {hole}; following it afresh", hole=hole)
             self._give_up(link)
         else:
             self.is_ready = self.is_ready or self.window.head >= self._ready_at
@@ -128,11 +128,11 @@ class RemoteLog:
         if failure.check(CursorAhead):
             self._replaced(link, str(failure.value))
             return
-        self._log.failure("Cannot follow the primary; trying on another link", failure)
+        self._logger.failure("Cannot follow the primary; trying on another link", failure)
         self._give_up(link)
 
     def _replaced(self, link: Peer, why: str) -> None:
-        self._log.critical("The log was replaced ({why}); beginning afresh", why=why)
+        self._logger.critical("The log was replaced ({why}); beginning afresh", why=why)
         self._give_up(link)
         self._on_replaced()
 
@@ -175,7 +175,7 @@ class RemoteLog:
             if len(drafts) > 1:
                 return [outcome for draft in drafts for outcome in await self._commit([draft])]
             what = drafts[0].described()
-            self._log.failure("A draft could not be passed on and was refused: {what}", what=what)
+            self._logger.failure("A draft could not be passed on and was refused: {what}", what=what)
             return [Refused(Poison.code, Poison.sentence)]
         return outcomes
 

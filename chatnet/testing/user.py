@@ -180,7 +180,7 @@ class User:
     Without ``keeps_ticket`` it logs in by its secret each time.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -324,7 +324,7 @@ class User:
     def _own(self, doing: Deferred[Any]) -> None:
         """Refusals are recorded where they are drafts', and no surprise; anything else is."""
         doing.addErrback(lambda why: why.trap(ChatnetError, CancelledError))
-        doing.addErrback(lambda why: self._log.failure("{user} could not do that", why, user=self.name))
+        doing.addErrback(lambda why: self._logger.failure("{user} could not do that", why, user=self.name))
 
     # ---- the connection's listener ----
 

@@ -19,7 +19,7 @@ from chatnet.world import Files, Processes, World
 class Children:
     """The children of a worker, and their kin on this host."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, supervisor: Supervisor, logs: Path, files: Files, processes: Processes) -> None:
         self._supervisor = supervisor
@@ -33,14 +33,14 @@ class Children:
             secure_data(self._files, self._logs.parent)
             self._files.make_directory(self._logs)
         except OSError as error:
-            self._log.critical(
+            self._logger.critical(
                 "No worker can be started here: {logs} cannot be made ({why})",
                 logs=self._logs,
                 why=error.strerror,
             )
             return
         except CannotStart as cannot:
-            self._log.critical("No worker can be started here: {why}", why=cannot)
+            self._logger.critical("No worker can be started here: {why}", why=cannot)
             return
         self._supervisor.keep(count)
         while self._supervisor.count > count:
@@ -53,7 +53,7 @@ class Children:
             return started != 0 and self._processes.started(pid) == started
 
         if self._processes.send(pid, signal.SIGKILL, is_it):
-            self._log.warn("Worker (pid {pid}) hangs, says the primary; killed it", pid=pid)
+            self._logger.warn("Worker (pid {pid}) hangs, says the primary; killed it", pid=pid)
 
     async def stop(self) -> None:
         """Stop all children, and wait for them."""

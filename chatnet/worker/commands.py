@@ -69,7 +69,7 @@ class FromPrimary(Commanded):
     """What the primary of ``epoch`` says to ``worker``."""
 
     speaker = Speaker.PRIMARY
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, worker: Linked, epoch: int) -> None:
         super().__init__(epoch)
@@ -81,7 +81,7 @@ class FromPrimary(Commanded):
             self.check(epoch)
         except StaleEpoch as stale:
             # Nobody is told by an answer; and what is passed over here would be missing in the log.
-            self._log.error("{peer} pushes entries, but: {why}", peer=self.link.peer(), why=str(stale))
+            self._logger.error("{peer} pushes entries, but: {why}", peer=self.link.peer(), why=str(stale))
             self.link.abort()
             return {}
         self._worker.committed(entries)

@@ -25,7 +25,7 @@ CLOSE_SECONDS = 5.0
 class Handoff:
     """Has sessions move: those that have been here longest first, so that nobody moves again and again."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, sessions: Sessions, clock: IReactorTime) -> None:
         self._sessions = sessions
@@ -49,7 +49,7 @@ class Handoff:
         if not self._ticking.running:
             # A loop fails only on a bug of ours: then it is better heard than dead silently.
             self._ticking.start(TICK).addErrback(
-                lambda why: self._log.failure("No session is moved any more", why)
+                lambda why: self._logger.failure("No session is moved any more", why)
             )
 
     def stop(self) -> None:

@@ -68,7 +68,7 @@ class Worker(MultiService):
     the cursor to which its log was put back, if ever it is.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class Worker(MultiService):
         supervisor = self._options["spawned"]
         # It may have died before this process could look who its parent is: so it is told.
         if supervisor and self._world.processes.parent_pid() != supervisor:
-            self._log.error("My supervisor is dead, and no primary was reached for a minute: stopping")
+            self._logger.error("My supervisor is dead, and no primary was reached for a minute: stopping")
             self.stop()
 
     # ---- the log ----
@@ -191,7 +191,7 @@ class Worker(MultiService):
         if failure.check(CannotStart):
             self._begin_afresh(str(failure.value))
         else:
-            self._log.failure("The store could not be opened", failure)
+            self._logger.failure("The store could not be opened", failure)
             self._begin_afresh("The store could not be opened")
 
     def _replaced(self) -> None:
@@ -216,7 +216,7 @@ class Worker(MultiService):
         await frontend.store.close()
 
     def _begin_afresh(self, why: str) -> None:
-        self._log.critical("{why}: this worker exits, for another to begin afresh", why=why)
+        self._logger.critical("{why}: this worker exits, for another to begin afresh", why=why)
         self._world.processes.exit(1)
 
     # ---- its life ----

@@ -211,7 +211,7 @@ LEAST_PRIORITY = 19
 class RealProcesses:
     """The processes of this machine."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def own_pid(self) -> int:
         return os.getpid()
@@ -238,7 +238,7 @@ class RealProcesses:
         except (ProcessLookupError, OverflowError):
             return False
         except OSError as error:
-            self._log.error(
+            self._logger.error(
                 "Process {pid} cannot be sent signal {number} ({why})",
                 pid=pid,
                 number=number,

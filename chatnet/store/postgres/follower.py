@@ -47,7 +47,7 @@ class Follower:
     window has begun anew, and all that stands on it must.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Follower:
         self._known = self.window.cursor
 
     def _rewind(self, rewound: Rewound) -> None:
-        self._log.critical(
+        self._logger.critical(
             "The log was put back: it was read up to {cursor}, and is the same only up to {common} (it is "
             "log {new} with {head} entries, and was {old}). What was behind is lost; all begin afresh",
             cursor=self.window.head,
@@ -143,7 +143,7 @@ class Follower:
         self._checked = None
 
     def _broke(self, failure: Failure) -> None:
-        self._log.failure("The follower broke: nothing new is seen any more", failure)
+        self._logger.failure("The follower broke: nothing new is seen any more", failure)
 
     async def _wait(self) -> None:
         self._waiting = Deferred()

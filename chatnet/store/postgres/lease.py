@@ -45,7 +45,7 @@ class DatabaseLease:
     ``lost`` is called in the moment in which we must command no more, if that was not :meth:`release`.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -200,7 +200,7 @@ class DatabaseLease:
         try:
             await self._ask(lambda database: database.release_lease(epoch))
         except Unavailable as away:
-            self._log.info("The lease could not be let go ({why}): it runs out", why=str(away))
+            self._logger.info("The lease could not be let go ({why}): it runs out", why=str(away))
 
     def _renew(self) -> None:
         if len(self._asking) < 2:
@@ -227,7 +227,7 @@ class DatabaseLease:
         return self._monotonic() < self._good_until
 
     def _lose(self, why: str) -> None:
-        self._log.critical("The lease of epoch {epoch} is over: {why}", epoch=self.epoch, why=why)
+        self._logger.critical("The lease of epoch {epoch} is over: {why}", epoch=self.epoch, why=why)
         self._end()
         self._lost()
 
@@ -252,14 +252,14 @@ class DatabaseLease:
         self._asking.add(asking)
         asking.addBoth(self._done, asking)
         asking.addErrback(lambda why: why.trap(Unavailable, CancelledError))
-        asking.addErrback(lambda why: self._log.failure("The lease cannot be looked at", why))
+        asking.addErrback(lambda why: self._logger.failure("The lease cannot be looked at", why))
 
     def _done(self, result: T, asking: Deferred[Any]) -> T:
         self._asking.discard(asking)
         return result
 
     def _loop(self, call: Callable[[], None], ended: str) -> _Loop:
-        return _Loop(call, ended, self._reactor, self._log)
+        return _Loop(call, ended, self._reactor, self._logger)
 
 
 class _Loop(LoopingCall):

@@ -42,7 +42,7 @@ class PostgresLog:
     up; ``poisoned`` counts the drafts on which the database or our own code raised.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class PostgresLog:
         self._follower.ring()
         for draft, error in poisoned:
             self.poisoned += 1
-            self._log.failure(
+            self._logger.failure(
                 "A draft could not be stored and was refused: {what}", Failure(error), what=draft.described()
             )
         return outcomes

@@ -34,7 +34,7 @@ class Outage:
     ``sentence`` is what the operator should know while it is away, else empty.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self) -> None:
         self._sentences: dict[object, str] = {}
@@ -46,7 +46,7 @@ class Outage:
     def away(self, asker: object, sentence: str) -> None:
         """``asker`` cannot go on, and tries again until it can."""
         if not self._sentences:
-            self._log.critical("{sentence}", sentence=sentence)
+            self._logger.critical("{sentence}", sentence=sentence)
         self._sentences[asker] = sentence
 
     def left(self, asker: object) -> None:
@@ -56,13 +56,13 @@ class Outage:
     def back(self, asker: object) -> None:
         """``asker`` goes on."""
         if self._sentences.pop(asker, None) is not None and not self._sentences:
-            self._log.info("The database is back; all goes on")
+            self._logger.info("The database is back; all goes on")
 
 
 class Pool:
     """At most as many questions at a time as ``pool`` has threads, each on a connection of its own."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Pool:
                     if attempts is not None and isinstance(away, GivenUp):
                         attempts -= 1
                         if attempts <= 0:
-                            self._log.warn("A read is given up: the database says “{why}”", why=str(away))
+                            self._logger.warn("A read is given up: the database says “{why}”", why=str(away))
                             self._trouble.back(self)
                             raise TooSlow(TooSlow.sentence) from away
                     await self._pause(str(away), delay)

@@ -69,7 +69,7 @@ class StoreFile:
     ``is_cut``: the main file is shorter than it was written.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, path: Path, files: Files, connection: apsw.Connection) -> None:
         self._path, self._wal_path = path, wal_of(path)
@@ -158,7 +158,7 @@ class StoreFile:
         if main != self._spoiled:
             if self._is_sound():
                 self._main = main
-                self._log.warn("{path} was written by another program, and is whole", path=self._path)
+                self._logger.warn("{path} was written by another program, and is whole", path=self._path)
                 return ""
             self._spoiled = main
         return f"{self._path} was written over by another program"

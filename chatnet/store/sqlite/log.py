@@ -54,7 +54,7 @@ class SqliteLog:
     ``poisoned`` counts the drafts on which our own code raised.
     """
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class SqliteLog:
         self._looking.clock = reactor
         # A loop fails only on a bug of ours: then it is better heard than dead silently.
         self._looking.start(LOOK_SECONDS, now=False).addErrback(
-            lambda why: self._log.failure("Nobody looks for the store's files any more", why)
+            lambda why: self._logger.failure("Nobody looks for the store's files any more", why)
         )
 
     @classmethod
@@ -130,7 +130,7 @@ class SqliteLog:
                 ) from error
             raise
         if opened.warning:
-            cls._log.critical("{warning}", warning=opened.warning)
+            cls._logger.critical("{warning}", warning=opened.warning)
         return cls(reactor, wall, on_fatal, writer, readers, opened)
 
     async def close(self) -> None:
@@ -193,7 +193,7 @@ class SqliteLog:
     def _committed(self, batch: Batch) -> list[Outcome]:
         for draft, error in batch.poisoned:
             self.poisoned += 1
-            self._log.failure(
+            self._logger.failure(
                 "A draft could not be stored and was refused: {what}", Failure(error), what=draft.described()
             )
         # Followers first: by the time that an author is told, the entry is on its way to everybody.
@@ -203,7 +203,7 @@ class SqliteLog:
     async def _wait_for_disk(self, refusal: DiskRefuses) -> None:
         if type(self._refused) is not type(refusal):
             self._refused = refusal
-            self._log.critical(
+            self._logger.critical(
                 "{trouble} ({why}); trying again each second", trouble=self.trouble, why=refusal
             )
         self._retry = deferLater(self._reactor, RETRY_SECONDS)
@@ -217,7 +217,7 @@ class SqliteLog:
     def _taken(self) -> None:
         refused, self._refused = self._refused, None
         if refused is not None:
-            self._log.info("{over}", over=refused.over)
+            self._logger.info("{over}", over=refused.over)
 
     # ---- the store's files ----
 
@@ -234,10 +234,10 @@ class SqliteLog:
             return
         self._gone = gone
         if gone:
-            self._log.critical("{trouble}", trouble=self.trouble)
+            self._logger.critical("{trouble}", trouble=self.trouble)
             return
         self._saved = ""
-        self._log.info("The store's files are where they were; posts are stored as usual")
+        self._logger.info("The store's files are where they were; posts are stored as usual")
         waiting, self._until_back = self._until_back, []
         for back in waiting:
             back.callback(None)
@@ -257,7 +257,7 @@ class SqliteLog:
             saved = f"{_SAVED} {self._store.head:,} entries it had, in {copy}, which is {what}."
         if saved != self._saved:
             self._saved = saved
-            self._log.critical("{saved}", saved=saved)
+            self._logger.critical("{saved}", saved=saved)
 
     def _write(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
         """Do ``work`` in the writer's thread."""

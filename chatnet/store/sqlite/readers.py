@@ -33,7 +33,7 @@ T = TypeVar("T")
 class Readers:
     """Reads in ``pools``, whose threads find a connection each. ``damage`` is a sentence once one failed."""
 
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(self, reactor: Any, pools: Sequence[ThreadPool], connections: list[apsw.Connection]) -> None:
         self._reactor = reactor
@@ -96,7 +96,7 @@ class Readers:
         now = self._reactor.seconds()
         if self._said is None or now - self._said >= SAY_SECONDS:
             self._said = now
-            self._log.critical("{damage}", damage=self.damage)
+            self._logger.critical("{damage}", damage=self.damage)
         return Failure(Unreadable(Unreadable.sentence))
 
     @contextmanager
