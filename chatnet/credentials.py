@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
+from typing import NamedTuple
 
 import argon2.low_level
 
@@ -22,7 +23,18 @@ MAX_PASSWORD = 1024
 """How long it may be, in bytes of UTF-8, as it comes."""
 
 _SHA256 = "sha256:"
-_ARGON2_TIME, _ARGON2_MEMORY_KIB, _ARGON2_LANES = 3, 65536, 4  # RFC 9106's second recommended option
+
+
+class Cost(NamedTuple):
+    """What it takes to hash a password: so many passes over so much memory, by so many threads."""
+
+    passes: int
+    memory_kib: int
+    lanes: int
+
+
+COST = Cost(3, 65536, 4)
+"""RFC 9106's second recommended option."""
 
 
 def random_credential(secret: bytes) -> str:
@@ -65,9 +77,9 @@ def password_credential(password: bytes, key: bytes) -> str:
     return argon2.low_level.hash_secret(
         password,
         key,
-        time_cost=_ARGON2_TIME,
-        memory_cost=_ARGON2_MEMORY_KIB,
-        parallelism=_ARGON2_LANES,
+        time_cost=COST.passes,
+        memory_cost=COST.memory_kib,
+        parallelism=COST.lanes,
         hash_len=32,
         type=argon2.low_level.Type.ID,
     ).decode("ascii")

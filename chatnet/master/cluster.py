@@ -6,7 +6,6 @@ import signal
 from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
@@ -20,6 +19,7 @@ from chatnet.master.rebalancer import Rebalancer
 from chatnet.master.registry import Registry, Worker, name_of
 from chatnet.master.remote_hosts import RemoteHosts
 from chatnet.net.link import Link
+from chatnet.net.timer import Timer
 from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.wire.operate import WorkerStatus
@@ -69,8 +69,9 @@ class Cluster:
         self._changed = changed
         self._adopting: IDelayedCall | None = None
         self._missing = LostProcesses(processes, clock, self._gone)
-        self._looking = LoopingCall(self._look_after_children)
-        self._looking.clock = clock
+        self._looking = Timer(
+            clock, LOOK_SECONDS, self._look_after_children, "The children are no longer looked after"
+        )
         self._remote_hosts = RemoteHosts(
             self._commands, host, wanted, registry, clock, self._note, self._shut_down
         )
@@ -91,10 +92,7 @@ class Cluster:
             self._settle()
         else:
             self._adopting = self._clock.callLater(ADOPTION_SECONDS, self._settle)
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._looking.start(LOOK_SECONDS, now=False).addErrback(
-            lambda why: self._logger.failure("Nobody looks after the children any more", why)
-        )
+        self._looking.start()
         self._remote_hosts.start()
         self._rebalancer.start()
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
+from chatnet.net.timer import Timer
 from chatnet.world import Processes
 
 RETURN_SECONDS = 3.0
@@ -42,14 +41,13 @@ class LostProcesses:
     in looks: if we were stopped ourselves, nobody has missed anything.
     """
 
-    _logger = Logger()
-
     def __init__(self, processes: Processes, clock: IReactorTime, gone: Callable[[str], None]) -> None:
         self._processes = processes
         self._gone = gone
         self._missed: dict[object, _Missed] = {}
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+        self._looking = Timer(
+            clock, LOOK_SECONDS, self._look, "The missing processes are no longer looked for"
+        )
 
     def __len__(self) -> int:
         return len(self._missed)
@@ -59,11 +57,7 @@ class LostProcesses:
         if self._is_dead(kin):
             return False
         self._missed[key] = _Missed(kin, name)
-        if not self._looking.running:
-            # A loop fails only on a bug of ours: then it is better heard than dead silently.
-            self._looking.start(LOOK_SECONDS, now=False).addErrback(
-                lambda why: self._logger.failure("Nobody looks for those that are missing", why)
-            )
+        self._looking.start()
         return True
 
     def kill(self, kin: ProcessId) -> None:
@@ -76,8 +70,7 @@ class LostProcesses:
 
     def let_go(self, number: int | None = None) -> None:
         """Look for nobody any more, after sending all of them the signal ``number``."""
-        if self._looking.running:
-            self._looking.stop()
+        self._looking.stop()
         for missed in self._missed.values():
             if number is not None:
                 self.send(missed.kin, number)
@@ -95,7 +88,7 @@ class LostProcesses:
                 continue
             del self._missed[key]
             self._gone(f"{missed.name} {how}")
-        if not self._missed and self._looking.running:
+        if not self._missed and self._looking.is_running:
             self._looking.stop()
 
     def _is_dead(self, kin: ProcessId) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
 from chatnet.master.balance import Balance
 from chatnet.master.commands import Commands
 from chatnet.master.registry import Registry, Worker
 from chatnet.net.link import Link
+from chatnet.net.timer import Timer
 
 LOOK_SECONDS = 1.0
 """How often it is looked where the sessions are: as often as workers report."""
@@ -25,8 +24,6 @@ class Rebalancer:
     ``note`` gets a sentence for the operator. Those of a host that is drained are moved by
     :class:`~chatnet.master.remote_hosts.RemoteHosts`.
     """
-
-    _logger = Logger()
 
     def __init__(
         self,
@@ -43,15 +40,11 @@ class Rebalancer:
         self._balance = Balance(monotonic())
         self._cut_off: dict[Worker[Link], float] = {}
         self._emptied: set[Worker[Link]] = set()
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+        self._looking = Timer(clock, LOOK_SECONDS, self._look, "The sessions are no longer rebalanced")
 
     def start(self) -> None:
         """Look from now on."""
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._looking.start(LOOK_SECONDS, now=False).addErrback(
-            lambda why: self._logger.failure("No sessions are moved any more", why)
-        )
+        self._looking.start()
 
     def stop(self) -> None:
         """Look no more."""

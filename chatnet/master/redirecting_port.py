@@ -7,14 +7,13 @@ from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoWorkers
 from chatnet.master.port import MasterPort
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Locator
+from chatnet.net.timer import Timer
 from chatnet.wire.locate import Locate
 from chatnet.wire.table import Speaker
 
@@ -50,23 +49,17 @@ class RedirectingPort:
     that one goes for the lease.
     """
 
-    _logger = Logger()
-
     def __init__(
         self, listen: Callable[[], MasterPort], door: Callable[[], Locator], clock: IReactorTime
     ) -> None:
         self._listen = listen
         self._door = door
-        self._trying = LoopingCall(self._try)
-        self._trying.clock = clock
+        self._trying = Timer(clock, TRY_SECONDS, self._try, "This replica no longer tries to listen")
         self.port: MasterPort | None = None
 
     def start(self) -> None:
         """Begin to listen."""
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._trying.start(TRY_SECONDS).addErrback(
-            lambda why: self._logger.failure("This replica does not try to listen any more", why)
-        )
+        self._trying.start(now=True)
 
     def give(self) -> MasterPort:
         """The port, to one who leads from here on; it must be had."""
@@ -93,5 +86,4 @@ class RedirectingPort:
         self._trying.stop()
 
     def _end(self) -> None:
-        if self._trying.running:
-            self._trying.stop()
+        self._trying.stop()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import Empty, End, Keep, Order, OtherHost, Stop, children_of
 from chatnet.master.registry import Registry, Worker, name_of
 from chatnet.net.link import Link
+from chatnet.net.timer import Timer
 
 LOOK_SECONDS = 0.25
 """How often it is looked how many workers there are."""
@@ -23,8 +22,6 @@ class RemoteHosts:
     A host counts from its first worker to its last: with that, nobody is left there who could start one.
     ``note`` gets a sentence for the operator; ``shut_down`` stops a worker.
     """
-
-    _logger = Logger()
 
     def __init__(
         self,
@@ -45,20 +42,15 @@ class RemoteHosts:
         self._hosts: dict[str, OtherHost[Link]] = {}
         self._kept: dict[Worker[Link], int] = {}
         self._emptied: dict[Worker[Link], float | None] = {}
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+        self._looking = Timer(clock, LOOK_SECONDS, self._look, "The other hosts are no longer looked after")
 
     def start(self) -> None:
         """Look from now on."""
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._looking.start(LOOK_SECONDS, now=False).addErrback(
-            lambda why: self._logger.failure("Nobody looks after other hosts any more", why)
-        )
+        self._looking.start()
 
     def stop(self) -> None:
         """Look no more."""
-        if self._looking.running:
-            self._looking.stop()
+        self._looking.stop()
 
     def registered(self, worker: Worker[Link]) -> None:
         """A worker is here, or here again."""

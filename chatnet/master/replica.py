@@ -11,7 +11,6 @@ from typing import Any
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import ReconnectingClientFactory
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
@@ -26,6 +25,7 @@ from chatnet.net.gate import PROOF_SECONDS, NotPrimary, prove
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
+from chatnet.net.timer import Timer
 from chatnet.store.lease import Holder
 from chatnet.text import legible
 from chatnet.wire.cluster import Shutdown
@@ -161,23 +161,19 @@ class Replica(ReconnectingClientFactory):
         self._how = ""
         self._alone = self._unheard = 0
         self._said = ""
-        self._seconds = LoopingCall(self._second)
-        self._seconds.clock = reactor
+        self._seconds = Timer(reactor, 1.0, self._second, "This replica no longer looks for the primary")
 
     def start(self) -> None:
         """Begin to look for the primary."""
         self.resetDelay()
         self._pulse.start()
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._seconds.start(1.0, now=False).addErrback(
-            lambda why: self._logger.failure("The seconds of this replica ended", why)
-        )
+        self._seconds.start()
         self._store.watch(self._seek)
         self._seek()
 
     def stop(self) -> None:
         """Stand by no more; the lease is not taken."""
-        if not self._seconds.running:
+        if not self._seconds.is_running:
             return
         self.stopTrying()
         self._seconds.stop()

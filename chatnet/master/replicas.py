@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from chatnet.master.commands import Commands
 from chatnet.master.links import all_gone
 from chatnet.master.lost_processes import LostProcesses
 from chatnet.net.link import Link
+from chatnet.net.timer import Timer
 from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.text import legible
 from chatnet.wire.operate import MasterStatus
@@ -87,8 +87,9 @@ class Replicas:
         self._missing = LostProcesses(processes, clock, self._gone)
         self._told: State | None = None
         self._soon = False
-        self._telling = LoopingCall(self._each_second)
-        self._telling.clock = clock
+        self._telling = Timer(
+            clock, TELL_SECONDS, self._each_second, "The replicas are no longer told anything"
+        )
         self._stopping = False
         self._coming: IDelayedCall | None = None
 
@@ -101,10 +102,7 @@ class Replicas:
             self._coming = self._clock.callLater(COME_SECONDS, self._all_came)
         else:
             self._settle()
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._telling.start(TELL_SECONDS, now=False).addErrback(
-            lambda why: self._logger.failure("The replicas are told nothing any more", why)
-        )
+        self._telling.start()
 
     # ---- who is here ----
 
@@ -279,8 +277,7 @@ class Replicas:
         if self._coming is not None:
             self._coming.cancel()
             self._coming = None
-        if self._telling.running:
-            self._telling.stop()
+        self._telling.stop()
 
     def _shut_down(self, replica: Replica) -> None:
         if not replica.leaving:

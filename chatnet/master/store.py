@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -16,6 +16,7 @@ from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.errors import CannotStart, EpochLost
 from chatnet.master.log_server import PrimaryLog
+from chatnet.net.timer import Timer
 from chatnet.store.lease import FlockLease, Holder
 from chatnet.store.postgres.database import Denied, Unavailable
 from chatnet.store.postgres.lease import DatabaseLease
@@ -131,8 +132,9 @@ class EmbeddedStore:
         self.lease = FlockLease(world.files, data)
         self._me: Holder | None = None
         self._said_unwritten = False
-        self._beating = LoopingCall(self._beat)
-        self._beating.clock = world.reactor
+        self._beating = Timer(
+            world.reactor, BEAT_SECONDS, self._beat, "This master no longer says that it lives"
+        )
 
     async def open(self) -> None:
         """It is there."""
@@ -157,10 +159,7 @@ class EmbeddedStore:
         """
         published = self.lease.published()
         self._me = msgspec.structs.replace(me, address="", epoch=0 if published is None else published.epoch)
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._beating.start(BEAT_SECONDS).addErrback(
-            lambda why: self._logger.failure("It is not said any more that this master lives", why)
-        )
+        self._beating.start(now=True)
 
     def _beat(self) -> None:
         me = self._me
@@ -262,8 +261,7 @@ class EmbeddedStore:
         self.lease.release()
 
     def _end(self) -> None:
-        if self._beating.running:
-            self._beating.stop()
+        self._beating.stop()
 
     def _holder(self) -> Holder | None:
         try:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+
+from chatnet.net.timer import Timer
 
 if TYPE_CHECKING:
     from chatnet.net.link import Link
@@ -22,7 +22,6 @@ class Pulse:
     counting anew: what the others said meanwhile still lies unread in its sockets.
     """
 
-    _logger = Logger()
     LATE = 1.0
 
     def __init__(
@@ -33,21 +32,16 @@ class Pulse:
         self._links: dict[Link, None] = {}
         self._since_ping = 0.0
         self._last = 0.0
-        self._loop = LoopingCall(self._beat)
-        self._loop.clock = clock
+        self._loop = Timer(clock, self._tick, self._beat, "The pulse died")
 
     def start(self) -> None:
         """Begin to beat."""
         self._last = self._monotonic()
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._loop.start(self._tick, now=False).addErrback(
-            lambda why: self._logger.failure("The pulse died", why)
-        )
+        self._loop.start()
 
     def stop(self) -> None:
         """Beat no more."""
-        if self._loop.running:
-            self._loop.stop()
+        self._loop.stop()
 
     def add(self, link: Link) -> None:
         """Watch ``link`` from now on."""

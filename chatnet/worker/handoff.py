@@ -5,9 +5,8 @@ from __future__ import annotations
 from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 
+from chatnet.net.timer import Timer
 from chatnet.worker.session import Session, Sessions
 
 TICK = 0.1
@@ -25,16 +24,13 @@ CLOSE_SECONDS = 5.0
 class Handoff:
     """Has sessions move: those that have been here longest first, so that nobody moves again and again."""
 
-    _logger = Logger()
-
     def __init__(self, sessions: Sessions, clock: IReactorTime) -> None:
         self._sessions = sessions
         self._wanted = 0
         self._patience = LEAVE_SECONDS
         self._told: dict[Session, float] = {}
         self._hung_up: dict[Session, float] = {}
-        self._ticking = LoopingCall(self._tick)
-        self._ticking.clock = clock
+        self._ticking = Timer(clock, TICK, self._tick, "Sessions are no longer moved")
 
     @property
     def moving(self) -> int:
@@ -46,16 +42,11 @@ class Handoff:
         answers."""
         self._wanted = count
         self._patience = HOPELESS_SECONDS if soon else LEAVE_SECONDS
-        if not self._ticking.running:
-            # A loop fails only on a bug of ours: then it is better heard than dead silently.
-            self._ticking.start(TICK).addErrback(
-                lambda why: self._logger.failure("No session is moved any more", why)
-            )
+        self._ticking.start(now=True)
 
     def stop(self) -> None:
         """Have nobody move any more."""
-        if self._ticking.running:
-            self._ticking.stop()
+        self._ticking.stop()
 
     def _tick(self) -> None:
         self._tell()

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import Factory
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
@@ -24,6 +24,7 @@ from chatnet.net.gate import NotPrimary, prove
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
+from chatnet.net.timer import Timer
 from chatnet.text import legible
 from chatnet.wire.cluster import Register, Report
 from chatnet.worker.commands import FromPrimary, Linked
@@ -73,8 +74,7 @@ class Uplink(Service):
         self._sent_on = False
         self._link: Link | None = None
         self._running: Deferred[None] | None = None
-        self._seconds = LoopingCall(self._second)
-        self._seconds.clock = reactor
+        self._seconds = Timer(reactor, 1.0, self._second, "The reports to the primary ended")
         self._alone = 0
         self._longest = 2 * SHORTEST_DELAY
         self._said: dict[Address, str] = {}
@@ -82,10 +82,7 @@ class Uplink(Service):
     def startService(self) -> None:
         super().startService()
         self._pulse.start()
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._seconds.start(1.0, now=False).addErrback(
-            lambda why: self._logger.failure("The reports to the primary ended", why)
-        )
+        self._seconds.start()
         self._running = Deferred.fromCoroutine(self._keep_linked())
         self._running.addErrback(self._ended)
 

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.net.timer import Timer
 from chatnet.store.lease import Holder, parse_holder
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres.pool import Outage, Pool
@@ -71,10 +71,10 @@ class DatabaseLease:
         self._asking: set[Deferred[Any]] = set()
         self.epoch = 0
         self._loops = [
-            self._loop(self._renew, "The lease is not renewed any more"),
-            self._loop(self._check, "Nobody looks at the lease's clock any more"),
+            Timer(reactor, RENEW_SECONDS, self._renew, "The lease is no longer renewed"),
+            Timer(reactor, CHECK_SECONDS, self._check, "The lease's clock is no longer looked at"),
         ]
-        self._watching = self._loop(self._watch, "The lease is not watched any more")
+        self._watching = Timer(reactor, LOOK_SECONDS, self._watch, "The lease is no longer watched")
         self._expired: Callable[[], None] | None = None
 
     def start(self) -> None:
@@ -152,21 +152,19 @@ class DatabaseLease:
             self._me = None
             return False  # the answer took too long: somebody else may have it by now
         self.unwatch()
-        for loop, seconds in zip(self._loops, (RENEW_SECONDS, CHECK_SECONDS), strict=True):
-            loop.start(seconds, now=False)
+        for loop in self._loops:
+            loop.start()
         return True
 
     def watch(self, expired: Callable[[], None]) -> None:
         """Look at it from time to time; call ``expired`` whenever it may be taken, until :meth:`unwatch`."""
         self._expired = expired
-        if not self._watching.running:
-            self._watching.start(LOOK_SECONDS)
+        self._watching.start(now=True)
 
     def unwatch(self) -> None:
         """Call nobody any more."""
         self._expired = None
-        if self._watching.running:
-            self._watching.stop()
+        self._watching.stop()
 
     def _watch(self) -> None:
         if len(self._asking) < 2:
@@ -234,8 +232,7 @@ class DatabaseLease:
     def _end(self) -> None:
         self._me = None
         for loop in self._loops:
-            if loop.running:
-                loop.stop()
+            loop.stop()
 
     # ---- how ----
 
@@ -257,21 +254,6 @@ class DatabaseLease:
     def _done(self, result: T, asking: Deferred[Any]) -> T:
         self._asking.discard(asking)
         return result
-
-    def _loop(self, call: Callable[[], None], ended: str) -> _Loop:
-        return _Loop(call, ended, self._reactor, self._logger)
-
-
-class _Loop(LoopingCall):
-    """A loop fails only on a bug of ours: then it is better heard than dead silently."""
-
-    def __init__(self, call: Callable[[], None], ended: str, clock: Any, log: Logger) -> None:
-        super().__init__(call)
-        self.clock = clock
-        self._ended, self._log = ended, log
-
-    def start(self, interval: float, now: bool = True) -> Deferred[Any]:
-        return super().start(interval, now).addErrback(lambda why: self._log.failure(self._ended, why))
 
 
 def _text(holder: Holder) -> str:

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import apsw
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,6 +21,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
 from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.net.timer import Timer
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
 from chatnet.store.sqlite import reads as sqlite_reads
@@ -81,12 +82,8 @@ class SqliteLog:
         self._until_back: list[Deferred[None]] = []
         self._closed = False
         self._appender = Appender(self._commit, _MAX_DRAFTS, _MAX_BYTES)
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = reactor
-        # A loop fails only on a bug of ours: then it is better heard than dead silently.
-        self._looking.start(LOOK_SECONDS, now=False).addErrback(
-            lambda why: self._logger.failure("Nobody looks for the store's files any more", why)
-        )
+        self._looking = Timer(reactor, LOOK_SECONDS, self._look, "The store's files are no longer looked for")
+        self._looking.start()
 
     @classmethod
     async def open(
