@@ -16,6 +16,7 @@ from chatnet.addresses import Address, parse_masters
 from chatnet.errors import CannotStart
 from chatnet.output import printing, shown
 from chatnet.start import TERMINAL
+from chatnet.text import meant
 from chatnet.wire.cluster import MOST_PROCESSES
 from chatnet.world import Files, World
 from chatnet.world.real import real_world
@@ -105,8 +106,15 @@ def sort_out(options: Known, arguments: Sequence[str]) -> tuple[list[str], list[
                 break
             others, left = others + behind[:1], behind[1:]
     except getopt.GetoptError as error:
-        raise usage.UsageError(str(error)) from error
+        raise usage.UsageError(_with_nearest(error, options)) from error
     return [_spelt(options, *option) for option in found], others
+
+
+def _with_nearest(error: getopt.GetoptError, options: Known) -> str:
+    if not error.msg.endswith("not recognized"):
+        return str(error)
+    near = meant(f"--{error.opt}", (f"--{name.rstrip('=')}" for name in options.longOpt))
+    return f"{error.msg}.{near}"
 
 
 def _spelt(options: Known, name: str, value: str) -> str:

@@ -6,6 +6,8 @@ How posts are shown on a terminal is another matter: see :mod:`chatnet.client.te
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 LONGEST = 300
 """How much of it is shown, in characters, unless less is asked for: none of our own texts is longer."""
@@ -24,6 +26,12 @@ def legible(said: str | bytes, most: int = LONGEST) -> str:
     cut = text[:most]
     shown = cut if cut.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in cut)
     return f"{shown[:most]}…" if max(len(text), len(shown)) > most else shown
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """Behind a sentence about a mistyped ``word``: the nearest of those there are; empty if none is near."""
+    near = get_close_matches(word[:40], list(known), 1, 0.6)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def harmless(lines: str) -> str:

@@ -15,6 +15,7 @@ from chatnet.client.connection import Connection
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.form import check_text
+from chatnet.text import meant
 from chatnet.wire.session import Join, Leave, List
 
 PIPELINE = 1_000
@@ -143,7 +144,8 @@ class Interpreter:
             return
         command = self._commands.get(word.upper())
         if command is None:
-            self._terminal.show(f"Unknown command: {word[:40]}. HELP lists them.")
+            near = meant(word.upper(), self._commands)
+            self._terminal.show(f"Unknown command: {word[:40]}.{near} HELP lists them.")
         else:
             self._commanding = word.upper() not in DRAFTED
             await command(rest.strip())

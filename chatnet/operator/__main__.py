@@ -24,6 +24,7 @@ from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
 from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, as_sentence, sort_out
 from chatnet.output import printing, shown
+from chatnet.text import legible, meant
 from chatnet.world import World
 from chatnet.world.real import real_world
 
@@ -120,22 +121,28 @@ GENERAL = ("--help", "--version")
 """What makes sense without a command."""
 
 
+COMMANDS: list[list[Any]] = [
+    ["status", None, StatusOptions, "Show what the cluster is doing."],
+    ["stop", None, StopOptions, "Stop the whole cluster."],
+    ["drain", None, DrainOptions, "Empty a host, so that it can be taken away."],
+    ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
+    ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
+    ["check", None, CheckOptions, "Look whether the log is whole."],
+]
+
+
 class Options(usage.Options):
     """The command, and its options."""
 
     synopsis = "Usage: chatnet COMMAND [options]"
-    subCommands = [
-        ["status", None, StatusOptions, "Show what the cluster is doing."],
-        ["stop", None, StopOptions, "Stop the whole cluster."],
-        ["drain", None, DrainOptions, "Empty a host, so that it can be taken away."],
-        ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
-        ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
-        ["check", None, CheckOptions, "Look whether the log is whole."],
-    ]
+    subCommands = COMMANDS
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Options stand before or behind the command, which then looks whether it takes them."""
         found, others = sort_out(_Any(list(self.subCommands)), sys.argv[1:] if options is None else options)
+        known: list[str] = [name for name, *_ in COMMANDS]
+        if others and others[0] not in known:
+            raise usage.UsageError(f"Unknown command: {legible(others[0], 40)}.{meant(others[0], known)}")
         if others:
             super().parseOptions([others[0], *found, "--", *others[1:]])
         else:

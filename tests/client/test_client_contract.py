@@ -66,6 +66,15 @@ def test_quit_goes_back_to_commands(cluster: FakeCluster, alice: Person) -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("typed", "near"), [("JION bob", " Did you mean JOIN?"), ("list!", " Did you mean LIST?"), ("xyzzy", "")]
+)
+def test_a_mistyped_command_names_the_nearest(alice: Person, typed: str, near: str) -> None:
+    """If one is near; none is done."""
+    alice.type(typed)
+    assert alice.seen() == [f"Unknown command: {typed.split()[0]}.{near} HELP lists them."]
+
+
 def test_one_s_other_devices_are_heard(cluster: FakeCluster, alice: Person) -> None:
     """A post of the same user that this process did not send is shown."""
     alice.type("CHAT")

@@ -132,7 +132,7 @@ def nowhere(tmp_path: Path) -> Iterator[Shell]:
         ("unset HOME XDG_CONFIG_HOME", "HOME is not set"),
         ("client='twistd --logfile /nowhere/log -n chat-client'", "The log /nowhere/log cannot be written"),
         ("client+=' --master a:b'", "--master: "),
-        ("client+=' --plian'", "chat-client: option --plian not recognized."),
+        ("client+=' --plian'", "chat-client: option --plian not recognized. Did you mean --plain?"),
         ("client+=' bob'", "chat-client takes one name"),
     ],
 )

@@ -20,6 +20,21 @@ from chatnet.world.real import RealFiles, real_world
 
 
 @pytest.mark.parametrize(
+    ("typed", "near"),
+    [
+        (["statsu"], "status"),
+        (["stepdwon"], "stepdown"),
+        (["status", "--jsno"], "--json"),
+        (["--maser", "x", "status"], "--master"),
+    ],
+)
+def test_what_is_mistyped_names_the_nearest(typed: list[str], near: str) -> None:
+    """A command, and an option of any of them."""
+    with pytest.raises(SystemExit, match=f"Did you mean {near}?"):
+        main(typed)
+
+
+@pytest.mark.parametrize(
     "typed",
     [
         [],
