@@ -1,6 +1,8 @@
 """chatnet: a chat service that does not lose a message. The map, one line per module:
 
 entries     entries, drafts, where a post is heard, and who sees it                           pure
+kinds       what kinds of entries there are, one row for each                            pure
+rules       who may append what, by what the log has so far                               pure
 cursor      how far somebody has read: a seq, and a check of what stands there                pure
 names       names, topics and rooms in their one spelling, and which of them a text names     pure
 ignorable   what cannot be seen in a text                                                     pure

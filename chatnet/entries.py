@@ -8,14 +8,12 @@ member of. The store's index, the router and the checkers of tests all go throug
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 import msgspec
 
+from chatnet.kinds import STAYS, KindName
 from chatnet.names import named
 from chatnet.text import legible
-
-Kind = Literal["register", "secret", "join", "leave", "post"]
 
 KEY_BYTES = 16
 """The length of a draft's key."""
@@ -31,7 +29,7 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     of who shows an older one than the newest. 0: it is not looked at.
     """
 
-    kind: Kind
+    kind: KindName
     user: str
     room: str
     text: str
@@ -49,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     seq: int
     time: int
-    kind: Kind
+    kind: KindName
     user: str
     room: str
     text: str
@@ -88,7 +86,7 @@ class Memberships:
         """Take an entry of this user's; True if it changed who they are following now."""
         if entry.kind == "register":
             self.registered = entry.seq
-        if entry.kind not in ("join", "leave"):
+        if entry.kind not in STAYS:
             return False
         stays = self._stays.setdefault(entry.room, [])
         open_now = bool(stays) and stays[-1].left is None

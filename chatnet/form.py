@@ -6,12 +6,12 @@ A worker says so to its client at once; the store looks again, since a worker ma
 from __future__ import annotations
 
 import re
-from typing import get_args
 from unicodedata import category
 
-from chatnet.entries import KEY_BYTES, Draft, Kind
+from chatnet.entries import KEY_BYTES, Draft
 from chatnet.errors import BadName, BadRoom, BadText, Refusal
 from chatnet.ignorable import bare
+from chatnet.kinds import KINDS, Text
 from chatnet.names import MAX_MARKS, MAX_SPELLED, is_name, is_room, named, quoted, too_many_marks
 
 MAX_TEXT = MAX_SPELLED
@@ -20,8 +20,6 @@ MAX_LINE_FEEDS = 40
 MAX_PLACES = 20
 """Where a post is heard at most, beside its author's room."""
 MAX_CREDENTIAL = 1_000
-
-_KINDS = frozenset(get_args(Kind))
 
 # What may be many marks in a row, and the letters that are not seen, which can stand between them.
 _FILLERS = "\u115f\u1160\u3164\uffa0"
@@ -65,7 +63,8 @@ def refusal_of_form(draft: Draft) -> Refusal | None:
 
 
 def _check_draft(draft: Draft) -> None:
-    if draft.kind not in _KINDS:
+    kind = KINDS.get(draft.kind)
+    if kind is None:
         raise ValueError("There is no such kind of entry")
     if len(draft.key) != KEY_BYTES:
         raise ValueError(f"A key has {KEY_BYTES} bytes, and this one {len(draft.key)}")
@@ -73,14 +72,14 @@ def _check_draft(draft: Draft) -> None:
         raise ValueError(f"{draft.by} is no seq")
     if not is_name(draft.user):
         raise BadName.of(name=quoted(draft.user))
-    if draft.kind in ("join", "leave"):
+    if kind.is_of_room:
         if not is_room(draft.room):
             raise BadRoom.of(room=quoted(draft.room))
     elif draft.room != draft.user:
         raise ValueError(f"The room of a {draft.kind} is its author's")
-    if draft.kind == "post":
+    if kind.text is Text.POST:
         check_text(draft.text)
-    elif draft.kind in ("join", "leave"):
+    elif kind.text is Text.NOTHING:
         if draft.text:
             raise ValueError(f"A {draft.kind} has no text")
     elif not (0 < len(draft.text) <= MAX_CREDENTIAL and draft.text.isascii() and draft.text.isprintable()):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chatnet.entries import Entry, Kind
+from chatnet.entries import Entry
+from chatnet.kinds import KindName
 from chatnet.testing import checker
 from chatnet.testing.checker import PROMISES, check
 from chatnet.testing.evidence import Evidence
@@ -53,7 +54,7 @@ class Story:
         """Something happens."""
         self.events.append(kind(time=float(len(self.events)), client=client, **fields))
 
-    def append(self, kind: Kind, user: str, room: str, text: str, number: int) -> Entry:
+    def append(self, kind: KindName, user: str, room: str, text: str, number: int) -> Entry:
         """The log takes something."""
         entry = Entry(len(self.log) + 1, 1000 + len(self.log), kind, user, room, text, key(number))
         self.log.append(entry)
@@ -65,12 +66,12 @@ class Story:
         self.append("register", user, user, "sha256:…", 1000 + len(self.log))
         self.add(LoggedIn, f"{user}/1", how="first")
 
-    def send(self, client: str, kind: Kind, what: str, number: int) -> None:
+    def send(self, client: str, kind: KindName, what: str, number: int) -> None:
         """A draft is made; ``what`` is its text or room."""
         room, text = ("", what) if kind == "post" else (what, "")
         self.add(Sent, client, key=key(number), kind=kind, room=room, text=text)
 
-    def draft(self, client: str, kind: Kind, what: str, number: int) -> Entry:
+    def draft(self, client: str, kind: KindName, what: str, number: int) -> Entry:
         """A draft is made, appended and acknowledged."""
         self.send(client, kind, what, number)
         user = client.partition("/")[0]
@@ -270,7 +271,7 @@ def test_a_post_that_was_delivered_again(good: Story) -> None:
         ("leave", "alice", "NOT_JOINED"),
     ],
 )
-def test_a_refusal_for_no_reason(good: Story, kind: Kind, what: str, code: str) -> None:
+def test_a_refusal_for_no_reason(good: Story, kind: KindName, what: str, code: str) -> None:
     """Bob is in alice's room and in no other."""
     good.send("bob/1", kind, what, 30)
     good.add(Refused, key=key(30), code=code)
@@ -289,7 +290,7 @@ def test_a_refusal_for_no_reason(good: Story, kind: Kind, what: str, code: str) 
         ("leave", "bob", "OWN_ROOM"),
     ],
 )
-def test_a_refusal_with_good_reason(good: Story, kind: Kind, what: str, code: str) -> None:
+def test_a_refusal_with_good_reason(good: Story, kind: KindName, what: str, code: str) -> None:
     good.send("bob/1", kind, what, 30)
     good.add(Refused, key=key(30), code=code)
     assert good.broken() == []

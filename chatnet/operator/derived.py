@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chatnet.entries import Entry, places
+from chatnet.kinds import HEARD
 from chatnet.names import is_topic
 from chatnet.store.sqlite.schema import OPEN
 
@@ -36,7 +37,7 @@ class Derived:
 
     def heard_at(self, entry: Entry) -> list[str]:
         """Where it must stand in the index of places."""
-        found = list(places(entry.user, entry.text)) if entry.kind == "post" else []
+        found = list(places(entry.user, entry.text)) if entry.kind in HEARD else []
         self.places += len(found)
         self._rooms.update(place for place in found if is_topic(place))
         return found

@@ -12,6 +12,7 @@ import msgspec
 
 from chatnet.entries import places
 from chatnet.errors import CannotStart
+from chatnet.kinds import HEARD
 from chatnet.operator.progress import Progress
 from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import connect, reason
@@ -258,6 +259,6 @@ class _Copy:
 
 def _places(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, int]]:
     for seq, _, kind, user, _, text, _ in rows:
-        if kind == "post":
+        if kind in HEARD:
             for place in places(user, text):
                 yield place, seq

@@ -4,7 +4,7 @@ window      the newest entries in memory, shared by all readers of a process
 reader      the one state machine by which a reader gets from catching up to live
 verifying   is what a cursor was read at still in the log?
 appender    natural batching: while one batch is being committed, the next gathers
-refusals    what is refused by how much there is, and how refusals are kept
+refusals    which refusals are kept, and how
 questions   what is asked of a log, in the form that all stores answer alike
 pages       how much entries and drafts take on the wire, and pages cut to fit it
 remote      the log over AMP, by which workers use the primary's

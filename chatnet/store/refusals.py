@@ -1,4 +1,4 @@
-"""What the log refuses by how much there is already, and how refusals are kept. Pure.
+"""Which refusals are kept, and how. Pure.
 
 What is refused at one time may be accepted at another: a join or leave, or a post with topics. Such a draft
 may come again from a client that was not told, or late, through a worker that the client has left. Accepted
@@ -12,19 +12,13 @@ import hashlib
 
 from chatnet.entries import Draft
 from chatnet.errors import REFUSALS
+from chatnet.kinds import HEARD, STAYS
 from chatnet.log import Refused
-
-MOST_ROOMS = 2_000
-"""How many rooms a user may be in at a time: all are read at each login, and searched for each page."""
-MOST_TOPICS = 100
-"""How many topics a user may make on a day."""
-DAY_MS = 86_400_000
-"""A day of the log's time, from midnight to midnight in UTC."""
 
 
 def is_kept(draft: Draft) -> bool:
     """Would a refusal of it be kept, but for one of its form or its secret?"""
-    return draft.kind in ("join", "leave") or (draft.kind == "post" and "#" in draft.text)
+    return draft.kind in STAYS or (draft.kind in HEARD and "#" in draft.text)
 
 
 def content(draft: Draft) -> bytes:

@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, Kind
+from chatnet.entries import Entry
 from chatnet.errors import (
     AlreadyJoined,
     BadTicket,
@@ -25,6 +25,7 @@ from chatnet.errors import (
     NoWorkers,
     WrongSecret,
 )
+from chatnet.kinds import KindName
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback
@@ -126,7 +127,7 @@ class FakeCluster:
         """The requests of these names, or all."""
         return [request for request in self.requests if not names or request[0] in names]
 
-    def append(self, kind: Kind, user: str, room: str, text: str, key: bytes) -> int:
+    def append(self, kind: KindName, user: str, room: str, text: str, key: bytes) -> int:
         """The seq of a new entry, or of the one with this key; everybody who chats hears of it."""
         for entry in self.entries:
             if (entry.user, entry.key) == (user, key):
@@ -231,7 +232,7 @@ class FakeSession(Locator):
         self.cluster.tickets[ticket] = name
         return ticket
 
-    def _draft(self, kind: Kind, room: str, text: str, key: bytes) -> Deferred[int] | int:
+    def _draft(self, kind: KindName, room: str, text: str, key: bytes) -> Deferred[int] | int:
         if self.cluster.deaf:
             return Deferred()
         seq = self.cluster.append(kind, self.user, room, text, key)

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from chatnet.entries import Entry, Kind
+from chatnet.entries import Entry
+from chatnet.kinds import KindName
 
 
 class Event(msgspec.Struct, kw_only=True, tag_field="event"):
@@ -65,7 +66,7 @@ class Sent(Event):
     """The client made a draft, and will send it until it is answered."""
 
     key: bytes
-    kind: Kind
+    kind: KindName
     room: str
     text: str
 

@@ -9,24 +9,18 @@ from twisted.internet.defer import Deferred
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Interval, Memberships, listens, places, visible
 from chatnet.errors import (
-    AlreadyJoined,
     KeyReused,
-    NameTaken,
     NoSuchRoom,
-    NoSuchUser,
-    NotJoined,
-    OwnRoom,
     Refusal,
     SecretChanged,
-    TooManyRooms,
-    TooManyTopics,
 )
 from chatnet.form import refusal_of_form
+from chatnet.kinds import HEARD
 from chatnet.log import NEWEST, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
-from chatnet.names import is_topic
+from chatnet.rules import DAY_MS, judge, new_topics
 from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
 from chatnet.store.questions import known_seq
-from chatnet.store.refusals import DAY_MS, MOST_ROOMS, MOST_TOPICS
+from chatnet.store.refusals import is_kept
 from chatnet.store.window import Window
 
 OPEN = (1 << 63) - 1
@@ -109,7 +103,7 @@ class MemoryLog:
         if wrong := refusal_of_form(draft):
             return Refused(wrong.code, str(wrong))
         old = self._keys.get((draft.user, draft.key))
-        kept = draft.kind in ("join", "leave") or (draft.kind == "post" and "#" in draft.text)
+        kept = is_kept(draft)
         before, refused = self._refused.get((draft.user, draft.key), (draft, None))
         said = before.kind, before.room, before.text
         if kept and refused is not None and said == (draft.kind, draft.room, draft.text):
@@ -121,10 +115,11 @@ class MemoryLog:
                 if (old.kind, old.room, old.text) != (draft.kind, draft.room, draft.text):
                     raise KeyReused(KeyReused.sentence)
                 return old.seq
-            self._check(draft)
         except Refusal as no:
-            refused = Refused(no.code, str(no))
-            if kept and not isinstance(no, KeyReused | SecretChanged):
+            return Refused(no.code, str(no))
+        if why := judge(draft, self, int(self._clock() * 1000)):
+            refused = Refused(why.code, str(why))
+            if kept and not isinstance(why, SecretChanged):
                 self._refused[draft.user, draft.key] = (draft, refused)
             return refused
         entry = Entry(
@@ -136,46 +131,14 @@ class MemoryLog:
             draft.text,
             draft.key,
         )
+        if topics := new_topics(draft, self):
+            day = entry.time // DAY_MS
+            self._makers[entry.user] = day, self.topics_made(entry.user, day) + len(topics)
         self._take(entry)
         return entry.seq
 
-    def _check(self, draft: Draft) -> None:
-        user, room = draft.user, draft.room
-        if draft.kind == "register":
-            if user in self._accounts:
-                raise NameTaken.of(name=user)
-            return
-        if user not in self._accounts:
-            raise NoSuchUser.of(name=user)
-        if 0 < draft.by < self._accounts[user].secret_seq:
-            raise SecretChanged.of(name=user)
-        if draft.kind == "join":
-            if room == user:
-                raise OwnRoom(OwnRoom.sentence)
-            if not is_topic(room) and room not in self._accounts:
-                raise NoSuchRoom.of(room=room)
-            if self._memberships[user].has(room):
-                raise AlreadyJoined.of(room=room)
-            if len(self._memberships[user].rooms()) >= MOST_ROOMS:
-                raise TooManyRooms.of()
-        if self._made(draft, int(self._clock() * 1000)) > MOST_TOPICS:
-            raise TooManyTopics.of()
-        if draft.kind == "leave" and not self._memberships[user].has(room):
-            raise NotJoined.of(room=room)
-
-    def _made(self, draft: Draft | Entry, time: int) -> int:
-        """How many topics their author has made on this day with it; 0: it makes none."""
-        rooms = places(draft.user, draft.text) if draft.kind == "post" else (draft.room,)
-        if draft.kind not in ("post", "join"):
-            return 0
-        new = sum(is_topic(room) and room not in self._rooms for room in rooms)
-        day, made = self._makers.get(draft.user, (0, 0))
-        return new and new + (made if day == time // DAY_MS else 0)
-
     def _take(self, entry: Entry) -> None:
         self.entries.append(entry)
-        if made := self._made(entry, entry.time):
-            self._makers[entry.user] = entry.time // DAY_MS, made
         self._keys[entry.user, entry.key] = entry
         if entry.kind == "register":
             self._memberships[entry.user] = Memberships()
@@ -183,10 +146,29 @@ class MemoryLog:
         memberships.apply(entry)
         if entry.kind in ("register", "secret"):
             self._accounts[entry.user] = Account(entry.text, entry.seq, memberships.registered)
-        heard = places(entry.user, entry.text) if entry.kind == "post" else (entry.room,)
+        heard = places(entry.user, entry.text) if entry.kind in HEARD else (entry.room,)
         for place in heard:
             if not place.startswith("@"):
                 self._rooms[place] = None
+
+    # ---- the facts by which drafts are judged: see chatnet.rules.Facts ----
+
+    def secret_seq(self, user: str) -> int | None:
+        account = self._accounts.get(user)
+        return None if account is None else account.secret_seq
+
+    def is_member(self, user: str, room: str) -> bool:
+        return self._memberships[user].has(room)
+
+    def rooms_of(self, user: str) -> int:
+        return len(self._memberships[user].rooms())
+
+    def has_topic(self, topic: str) -> bool:
+        return topic in self._rooms
+
+    def topics_made(self, user: str, day: int) -> int:
+        its_day, made = self._makers.get(user, (0, 0))
+        return made if its_day == day else 0
 
     # ---- reading ----
 

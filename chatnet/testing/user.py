@@ -22,15 +22,16 @@ from chatnet.client.identity import Identity, config_directory
 from chatnet.client.service import PATIENCE, PING_EVERY, TICK
 from chatnet.client.states import Over, State, Up
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, Kind
+from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
+from chatnet.kinds import KindName
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
 from chatnet.wire.session import History, Join, Leave, List, Post, SetSecret
 from chatnet.world import World
 
-_KINDS: dict[type[amp.Command], Kind] = {Post: "post", Join: "join", Leave: "leave", SetSecret: "secret"}
+_KINDS: dict[type[amp.Command], KindName] = {Post: "post", Join: "join", Leave: "leave", SetSecret: "secret"}
 
 
 class Recorder:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from chatnet.entries import Entry, Memberships, places
+from chatnet.kinds import HEARD, STAYS
 
 if TYPE_CHECKING:
     from chatnet.log import Snapshot
@@ -61,7 +62,7 @@ class Router:
         if local_user is None:
             memberships = Memberships(snapshot.intervals, snapshot.registered)
             for entry in behind:
-                if entry.user == user and entry.kind in ("join", "leave"):
+                if entry.user == user and entry.kind in STAYS:
                     memberships.apply(entry)
             local_user = self._local_users[user] = LocalUser(user, memberships, since)
         local_user.sessions += 1
@@ -93,13 +94,13 @@ class Router:
         run: list[Entry] = []
         where: tuple[str, ...] = ()
         for entry in entries:
-            if entry.kind == "post":
+            if entry.kind in HEARD:
                 at = places(entry.user, entry.text)
                 if at != where:
                     self._fan_out(where, run)
                     run, where = [], at
                 run.append(entry)
-            elif entry.kind in ("join", "leave") and entry.user in self._local_users:
+            elif entry.kind in STAYS and entry.user in self._local_users:
                 self._fan_out(where, run)
                 run = []
                 self._move(self._local_users[entry.user], entry)

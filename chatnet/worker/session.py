@@ -12,9 +12,10 @@ from twisted.python.failure import Failure
 from chatnet.auth import Token
 from chatnet.credentials import normalized
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, Kind
+from chatnet.entries import Draft, Entry
 from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
 from chatnet.form import check_text
+from chatnet.kinds import KindName
 from chatnet.lanes import Lane
 from chatnet.log import Log, Outcome, Refused
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
@@ -154,10 +155,10 @@ class Session(Locator):
         credential = await secrets.credential(self._claimant, password, key)
         return Draft("secret", user, user, credential, key, by)
 
-    def _draft(self, kind: Kind, room: str, text: str, key: bytes) -> Draft:
+    def _draft(self, kind: KindName, room: str, text: str, key: bytes) -> Draft:
         return Draft(kind, self._local_user.user, room, text, key, self.by)
 
-    def _move(self, kind: Kind, room: str, key: bytes) -> Deferred[dict[str, Any]]:
+    def _move(self, kind: KindName, room: str, key: bytes) -> Deferred[dict[str, Any]]:
         sent = self._stream().send(self._draft(kind, room, "", key))
         return sent.addCallback(self._moved, room)
 

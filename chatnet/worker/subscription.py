@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, visible
 from chatnet.errors import TooSlow, Unreadable
+from chatnet.kinds import HEARD
 from chatnet.log import Log
 from chatnet.net.link import Link
 from chatnet.store.reader import Reader
@@ -72,7 +73,7 @@ class Subscription:
             return feed.posts, feed.cursor
 
     def take(self, entries: list[Entry]) -> None:
-        posts = [entry for entry in entries if entry.kind == "post" and self._may_see(entry)]
+        posts = [entry for entry in entries if entry.kind in HEARD and self._may_see(entry)]
         if posts:
             self._router.deliveries += len(posts)
             outbox = self._link.outbox

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.protocols import amp
 
-from chatnet.entries import Entry, Kind, Memberships, visible
+from chatnet.entries import Entry, Memberships, visible
+from chatnet.kinds import KindName
 from chatnet.log import Snapshot
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.wire.session import Deliver
@@ -21,7 +22,7 @@ NOTHING = Snapshot(0, 0, 1, [])
 """Of a user who has only just registered."""
 
 
-def entry(seq: int, kind: Kind, user: str, room: str = "", text: str = "") -> Entry:
+def entry(seq: int, kind: KindName, user: str, room: str = "", text: str = "") -> Entry:
     return Entry(seq, seq, kind, user, room or user, text, b"k" * 16)
 
 

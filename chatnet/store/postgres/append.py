@@ -12,7 +12,7 @@ wait for the standbys: an old key is answered only once its entry is as safe as 
 
 from __future__ import annotations
 
-from chatnet.store.refusals import DAY_MS, MOST_ROOMS, MOST_TOPICS
+from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS
 
 OPEN = (1 << 63) - 1
 """``membership."left"`` of a stay that lasts."""

@@ -16,6 +16,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, places
 from chatnet.errors import CannotStart, Poison
 from chatnet.form import refusal_of_form
+from chatnet.kinds import HEARD
 from chatnet.log import Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.names import is_topic
 from chatnet.store.postgres import reads as postgres_reads
@@ -295,7 +296,7 @@ def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
     heard: list[tuple[int, str]] = []
     topics: list[str] = []
     for number, draft in enumerate(drafts, 1):
-        at = places(draft.user, draft.text) if draft.kind == "post" else ()
+        at = places(draft.user, draft.text) if draft.kind in HEARD else ()
         heard += [(number, place) for place in at]
         joined = (draft.room,) if draft.kind == "join" else at
         topics.append(" ".join(place for place in joined if is_topic(place)))

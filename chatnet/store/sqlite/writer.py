@@ -13,24 +13,16 @@ import apsw
 
 from chatnet.entries import Draft, Entry, places
 from chatnet.errors import (
-    AlreadyJoined,
     EpochLost,
     KeyReused,
-    NameTaken,
-    NoSuchRoom,
-    NoSuchUser,
-    NotJoined,
-    OwnRoom,
     Poison,
     Refusal,
     SecretChanged,
-    TooManyRooms,
-    TooManyTopics,
 )
 from chatnet.form import refusal_of_form
 from chatnet.log import Outcome, Refused
-from chatnet.names import is_topic
-from chatnet.store.refusals import DAY_MS, MOST_ROOMS, MOST_TOPICS, content, is_kept, refused
+from chatnet.rules import DAY_MS, judge, new_topics
+from chatnet.store.refusals import content, is_kept, refused
 from chatnet.store.sqlite.schema import OPEN
 
 _KNOWN_USERS = 100_000
@@ -173,15 +165,14 @@ class Writer:
         if not self._connection.changes():
             batch.outcomes.append(self._old(draft))
             return
-        entry = Entry(seq, now, kind, user, room, text, key)
-        try:
-            if kind != "register":
-                self._require_user(user, draft.by)
-            self._derive[kind](entry)
-        except Refusal as no:
+        if no := judge(draft, self, now):
             self._execute("DELETE FROM entry WHERE seq = ?", (seq,))
             batch.outcomes.append(self._refuse(draft, no))
             return
+        entry = Entry(seq, now, kind, user, room, text, key)
+        if topics := new_topics(draft, self):
+            self._make_topics(entry, topics)
+        self._derive[kind](entry)
         batch.outcomes.append(seq)
         batch.entries.append(entry)
         self._next = seq + 1
@@ -214,11 +205,9 @@ class Writer:
         its_content, code = found
         return refused(draft, code if its_content == content(draft) else KeyReused.code.decode())
 
-    # ---- what follows from an entry; a Refusal is raised before anything is written ----
+    # ---- what follows from an entry ----
 
     def _register(self, entry: Entry) -> None:
-        if self._is_user(entry.user):
-            raise NameTaken.of(name=entry.user)
         self._execute(
             "INSERT INTO account (user, credential, secret_seq, registered) VALUES (?, ?, ?, ?)",
             (entry.user, entry.text, entry.seq, entry.seq),
@@ -233,71 +222,54 @@ class Writer:
         )
 
     def _join(self, entry: Entry) -> None:
-        user, room = entry.user, entry.room
-        if room == user:
-            raise OwnRoom.of()
-        if not is_topic(room) and not self._is_user(room):
-            raise NoSuchRoom.of(room=room)
-        joined = "SELECT 1 FROM membership WHERE user = ? AND left = ? AND room = ?"
-        if self._execute(joined, (user, OPEN, room)).get:
-            raise AlreadyJoined.of(room=room)
-        if self._execute("SELECT rooms FROM account WHERE user = ?", (user,)).get >= MOST_ROOMS:
-            raise TooManyRooms.of()
-        if is_topic(room):
-            self._make_topics(entry, [room])
-        self._execute("INSERT INTO membership VALUES (?, ?, ?, ?)", (user, OPEN, room, entry.seq))
-        self._execute("UPDATE account SET rooms = rooms + 1 WHERE user = ?", (user,))
+        self._execute("INSERT INTO membership VALUES (?, ?, ?, ?)", (entry.user, OPEN, entry.room, entry.seq))
+        self._execute("UPDATE account SET rooms = rooms + 1 WHERE user = ?", (entry.user,))
 
     def _leave(self, entry: Entry) -> None:
-        user, room = entry.user, entry.room
         self._execute(
             "UPDATE membership SET left = ? WHERE user = ? AND left = ? AND room = ?",
-            (entry.seq, user, OPEN, room),
+            (entry.seq, entry.user, OPEN, entry.room),
         )
-        if not self._connection.changes():
-            raise NotJoined.of(room=room)
-        self._execute("UPDATE account SET rooms = rooms - 1 WHERE user = ?", (user,))
+        self._execute("UPDATE account SET rooms = rooms - 1 WHERE user = ?", (entry.user,))
 
     def _post(self, entry: Entry) -> None:
-        heard = places(entry.user, entry.text)
-        if len(heard) > 1 and (topics := [place for place in heard if is_topic(place)]):
-            self._make_topics(entry, topics)
-        for place in heard:
+        for place in places(entry.user, entry.text):
             self._execute("INSERT INTO place VALUES (?, ?)", (place, entry.seq))
 
     def _make_topics(self, entry: Entry, topics: list[str]) -> None:
-        """Those of them that are not there yet are made by the author of ``entry``, on its day."""
-        there = "SELECT 1 FROM room WHERE name = ?"
-        new = [topic for topic in topics if not self._execute(there, (topic,)).get]
-        if not new:
-            return
-        today = entry.time // DAY_MS
-        day, made = next(self._execute("SELECT day, topics FROM account WHERE user = ?", (entry.user,)))
-        made = len(new) + (made if day == today else 0)
-        if made > MOST_TOPICS:
-            raise TooManyTopics.of()
-        self._execute("UPDATE account SET day = ?, topics = ? WHERE user = ?", (today, made, entry.user))
-        for topic in new:
+        day = entry.time // DAY_MS
+        made = self.topics_made(entry.user, day) + len(topics)
+        self._execute("UPDATE account SET day = ?, topics = ? WHERE user = ?", (day, made, entry.user))
+        for topic in topics:
             self._execute("INSERT INTO room VALUES (?)", (topic,))
 
-    def _require_user(self, user: str, by: int) -> None:
-        newest = self._users.get(user)
-        if newest is None and (newest := self._look_up(user)) is None:
-            raise NoSuchUser.of(name=user)
-        if 0 < by < newest:
-            raise SecretChanged.of(name=user)
+    # ---- the facts by which drafts are judged: see chatnet.rules.Facts ----
 
-    def _is_user(self, user: str) -> bool:
-        return self._look_up(user) is not None
-
-    def _look_up(self, user: str) -> int | None:
-        """The seq of the user's newest secret; None if there is no such user."""
-        secret_seq: int | None = self._execute("SELECT secret_seq FROM account WHERE user = ?", (user,)).get
-        if secret_seq is not None:
+    def secret_seq(self, user: str) -> int | None:
+        known = self._users.get(user)
+        if known is not None:
+            return known
+        found: int | None = self._execute("SELECT secret_seq FROM account WHERE user = ?", (user,)).get
+        if found is not None:
             if len(self._users) >= _KNOWN_USERS:
                 self._users.clear()
-            self._users[user] = secret_seq
-        return secret_seq
+            self._users[user] = found
+        return found
+
+    def is_member(self, user: str, room: str) -> bool:
+        joined = "SELECT 1 FROM membership WHERE user = ? AND left = ? AND room = ?"
+        return bool(self._execute(joined, (user, OPEN, room)).get)
+
+    def rooms_of(self, user: str) -> int:
+        rooms: int = self._execute("SELECT rooms FROM account WHERE user = ?", (user,)).get
+        return rooms
+
+    def has_topic(self, topic: str) -> bool:
+        return bool(self._execute("SELECT 1 FROM room WHERE name = ?", (topic,)).get)
+
+    def topics_made(self, user: str, day: int) -> int:
+        its_day, made = next(self._execute("SELECT day, topics FROM account WHERE user = ?", (user,)))
+        return int(made) if its_day == day else 0
 
 
 def is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:

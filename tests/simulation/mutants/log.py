@@ -7,6 +7,7 @@ from heapq import merge
 from typing import Any
 
 import apsw
+from msgspec.structs import replace
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.threads import deferToThreadPool
 
@@ -18,6 +19,7 @@ from chatnet.store.remote import RemoteLog
 from chatnet.store.sqlite import opening as sqlite_opening
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite import schema as sqlite_schema
+from chatnet.store.sqlite import writer
 from chatnet.store.sqlite.log import SqliteLog
 from chatnet.store.sqlite.writer import Batch, DiskFull, Writer
 from chatnet.wire.log import Append
@@ -177,4 +179,4 @@ def resume_by_todays_memberships(put: Put) -> None:
 def a_new_secret_ends_nobody(put: Put) -> None:
     """Whoever has a session keeps it when the user sets a new secret, and goes on posting."""
     put(Users, "apply", lambda self, entries: None)
-    real = put(Writer, "_require_user", lambda self, user, by: real(self, user, 0))
+    real = put(writer, "judge", lambda draft, facts, now: real(replace(draft, by=0), facts, now))

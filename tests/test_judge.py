@@ -1,0 +1,97 @@
+"""The rules of who may append what, by facts that are made up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from chatnet.entries import Draft
+from chatnet.kinds import KindName
+from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS, judge, new_topics
+
+
+@dataclass
+class Known:
+    """What the log has: alice since 1, with a secret of 5; bob."""
+
+    secrets: dict[str, int] = field(default_factory=lambda: {"alice": 5, "bob": 2})
+    joined: set[str] = field(default_factory=set)
+    rooms: int = 0
+    topics: set[str] = field(default_factory=lambda: {"#tea"})
+    made: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    def secret_seq(self, user: str) -> int | None:
+        return self.secrets.get(user)
+
+    def is_member(self, user: str, room: str) -> bool:
+        self.asked.append("is_member")
+        return room in self.joined
+
+    def rooms_of(self, user: str) -> int:
+        return self.rooms
+
+    def has_topic(self, topic: str) -> bool:
+        self.asked.append("has_topic")
+        return topic in self.topics
+
+    def topics_made(self, user: str, day: int) -> int:
+        assert day == 3
+        return self.made
+
+
+def code(facts: Known, kind: KindName, user: str = "alice", what: str = "", by: int = 0) -> str:
+    """Why the draft is refused; empty if it is not."""
+    is_move = kind in ("join", "leave")
+    draft = Draft(kind, user, what if is_move else user, "" if is_move else what, b"k" * 16, by)
+    no = judge(draft, facts, 3 * DAY_MS + 7)
+    return "" if no is None else no.code.decode()
+
+
+@pytest.mark.parametrize(
+    ("facts", "draft", "expected"),
+    [
+        (Known(), ("register", "carol"), ""),
+        (Known(), ("register", "alice"), "NAME_TAKEN"),
+        (Known(), ("post", "carol", "hi"), "NO_SUCH_USER"),
+        (Known(), ("post", "alice", "hi", 4), "SECRET_CHANGED"),
+        (Known(), ("post", "alice", "hi", 5), ""),
+        (Known(), ("post", "alice", "hi"), ""),
+        (Known(), ("secret", "alice", "", 4), "SECRET_CHANGED"),
+        (Known(made=MOST_TOPICS), ("post", "alice", "#tea"), ""),
+        (Known(made=MOST_TOPICS), ("post", "alice", "#new"), "TOO_MANY_TOPICS"),
+        (Known(made=MOST_TOPICS - 1), ("post", "alice", "#new"), ""),
+        (Known(made=MOST_TOPICS - 1), ("post", "alice", "#new #newer"), "TOO_MANY_TOPICS"),
+        (Known(made=MOST_TOPICS), ("join", "alice", "#new"), "TOO_MANY_TOPICS"),
+        (Known(), ("join", "alice", "alice"), "OWN_ROOM"),
+        (Known(), ("join", "alice", "carol"), "NO_SUCH_ROOM"),
+        (Known(), ("join", "alice", "bob"), ""),
+        (Known(), ("join", "alice", "#new"), ""),
+        (Known(joined={"bob"}), ("join", "alice", "bob"), "ALREADY_JOINED"),
+        (Known(joined={"bob"}, rooms=MOST_ROOMS), ("join", "alice", "bob"), "ALREADY_JOINED"),
+        (Known(rooms=MOST_ROOMS), ("join", "alice", "bob"), "TOO_MANY_ROOMS"),
+        (Known(), ("leave", "alice", "bob"), "NOT_JOINED"),
+        (Known(joined={"bob"}), ("leave", "alice", "bob"), ""),
+        (Known(joined={"bob"}), ("leave", "carol", "bob"), "NO_SUCH_USER"),
+    ],
+)
+def test_who_may_append_what(facts: Known, draft: tuple[str, ...], expected: str) -> None:
+    """The rules, one by one."""
+    assert code(facts, *draft) == expected  # type: ignore[arg-type]
+
+
+def test_a_post_costs_no_look_at_the_log() -> None:
+    """Almost all are of known users, and name no topic."""
+    facts = Known()
+    assert code(facts, "post", what="hello @bob") == ""
+    assert facts.asked == []
+
+
+def test_a_topic_is_made_once() -> None:
+    """However often a post names it, and only by what is said there or joined."""
+    facts = Known()
+    said = Draft("post", "alice", "alice", "#New #new #tea", b"k" * 16)
+    assert new_topics(said, facts) == ["#new"]
+    assert new_topics(Draft("join", "alice", "#new", "", b"k" * 16), facts) == ["#new"]
+    assert new_topics(Draft("leave", "alice", "#new", "", b"k" * 16), facts) == []
