@@ -42,6 +42,8 @@ class Screen:
             stderr=self.theirs,
             env={**os.environ, "XDG_CONFIG_HOME": str(cluster.root / "config"), "TERM": "xterm", name: mark},
             cwd=cluster.root,
+            # A process group whose parents are all of other sessions cannot be suspended; ours may be one.
+            process_group=0,
         )
 
     def sees(self, pattern: str) -> None:

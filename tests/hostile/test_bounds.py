@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from attacker import Line, Mallory, again, box, closing, flood
+from conftest import Opening
 
 from chatnet.wire.common import VERSION
 from rigs.beside import Beside
@@ -243,7 +244,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "sessions of a user": many_sessions,
     "texts, names, topics": costly_texts,
     "lines of the log about strangers": junk,
-    "new names": new_names,  # the last: it leaves none to the others
+    "new names": new_names,
 }
 """By the first cell of the bound's row."""
 
@@ -254,18 +255,16 @@ CASES = [("sqlite", what) for what in ATTACKS]
 CASES += [("postgresql", what) for what in ATTACKS if what not in NO_STORES]
 
 
-@pytest.fixture(scope="module")
-def besieged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    """Honest users of one cluster for all attacks, one after the other."""
-    opening = request.getfixturevalue("opening")
-    with opening(request.param, tmp_path_factory.mktemp("besieged"), "--new-names", NAMES) as users:
+@pytest.fixture
+def besieged(request: pytest.FixtureRequest, place: Path, opening: Opening) -> Iterator[Beside]:
+    """Honest users of a cluster of its own for each attack: what one leaves is not felt beside the next."""
+    with opening(request.param, place, "--new-names", NAMES) as users:
         yield users
 
 
 @pytest.mark.parametrize(("besieged", "what"), CASES, indirect=["besieged"])
 def test_nobody_notices_who_pushes_on_a_bound(besieged: Beside, what: str) -> None:
     """Logins within 0.5 s, posts within 50 ms, during it and at once after; and nothing grows."""
-    besieged.forget()
     with besieged.attacked(what):
         ATTACKS[what](besieged)
 

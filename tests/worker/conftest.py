@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from chatnet import credentials
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
@@ -27,6 +28,12 @@ from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.session import Sessions
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a hash takes is the test's to say: it is done when the test lets a thread work."""
+    monkeypatch.setattr(credentials, "COST", credentials.Cost(1, 8, 1))
 
 
 class Threads:

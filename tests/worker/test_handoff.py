@@ -43,7 +43,7 @@ def test_who_leaves_is_no_longer_moving(worker: Worker, shedding: Handoff) -> No
     worker.settle()
     assert shedding.moving == 0
     worker.pass_time(2 * TICK)
-    assert not shedding._ticking.running
+    assert not shedding._ticking.is_running
 
 
 def test_asked_again_it_moves_others(worker: Worker, shedding: Handoff) -> None:
