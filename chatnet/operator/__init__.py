@@ -7,5 +7,6 @@ stop        stop the whole cluster
 drain       empty a host, and wait until nothing is left there
 stepdown    have the primary hand over to a replica
 migrate     copy an embedded store into PostgreSQL
+log         print entries · source  the store that a command reads
 check       is a log whole · derived  what follows from its entries · progress  how far one is
 """

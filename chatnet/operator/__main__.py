@@ -16,13 +16,14 @@ from chatnet.auth import find_token
 from chatnet.errors import CannotStart
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
+from chatnet.operator.log import Log, Wanted, line
 from chatnet.operator.migrate import migrate
 from chatnet.operator.primary_link import find_cluster, reach
 from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
-from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_store, as_sentence, sort_out
+from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_count, a_store, as_sentence, sort_out
 from chatnet.output import printing, shown
 from chatnet.text import legible, meant
 from chatnet.world import World
@@ -117,6 +118,31 @@ class CheckOptions(usage.Options):
         self["file"] = files[0] if files else None
 
 
+class LogOptions(usage.Options):
+    """What ``log`` is told."""
+
+    synopsis = "[options] [FILE]"
+    longdesc = (
+        "Prints entries of the log, the newest last: seq, time, kind, user, room, key and text, with tabs "
+        "between them. A cluster may run meanwhile. FILE is a store or a data directory, as of a backup."
+    )
+    optParameters = [
+        ["seq", None, None, "The entry of this seq.", a_count],
+        ["key", None, None, "The entry of this key, in hexadecimal digits."],
+        ["user", None, None, "Entries of this user."],
+        ["kinds", None, "", "Entries of these kinds, with commas: post, join, …"],
+        ["newest", None, 20, "How many, at most.", a_count],
+        ["data", None, "chatnet-data", "The data directory, without FILE."],
+        ["store", None, None, "A database instead: postgresql://… [default: CHATNET_STORE]", a_store],
+    ]
+    optFlags = [["follow", None, "Go on with each new one, until Ctrl-C."]]
+
+    def parseArgs(self, *files: str) -> None:
+        if len(files) > 1:
+            raise usage.UsageError("log takes one file: chatnet log FILE.")
+        self["file"] = files[0] if files else None
+
+
 GENERAL = ("--help", "--version")
 """What makes sense without a command."""
 
@@ -128,6 +154,7 @@ COMMANDS: list[list[Any]] = [
     ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
     ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
     ["check", None, CheckOptions, "Look whether the log is whole."],
+    ["log", None, LogOptions, "Print entries of the log."],
 ]
 
 
@@ -150,7 +177,8 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         if self.subCommand is None:
-            raise usage.UsageError("Say what to do: chatnet status, stop, drain, stepdown, migrate or check.")
+            known = [name for name, *_ in COMMANDS]
+            raise usage.UsageError(f"Say what to do: chatnet {', '.join(known[:-1])} or {known[-1]}.")
 
 
 class _Any:
@@ -208,6 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _migrate(options.subOptions, world)
         elif command == "check":
             _check(options.subOptions, world)
+        elif command == "log":
+            _log(options.subOptions, world)
         else:
             react(lambda _: Deferred.fromCoroutine(_attempt(command, options.subOptions, world)), ())
 
@@ -238,6 +268,38 @@ def _check(options: Any, world: World) -> None:
     except KeyboardInterrupt:
         world.stdio.error("Broken off.")
         raise SystemExit(1) from None
+
+
+def _log(options: Any, world: World) -> None:
+    """Blocks, but for ``--follow``."""
+    kinds = [kind for kind in options["kinds"].split(",") if kind]
+    url = options["store"] or world.environ.get(STORE_VARIABLE) or ""
+    try:
+        try:
+            wanted = Wanted(options["seq"], options["key"], options["user"], kinds)
+        except ValueError as wrong:
+            raise CannotStart(str(wrong)) from wrong
+        log = Log(wanted, options["file"], Path(options["data"]), url, world)
+        head = log.head()
+        found = log.newest(options["newest"], head)
+        if not (found or options["follow"]):
+            raise CannotStart("No entry of the log is as you asked.")
+    except CannotStart as cannot:
+        world.stdio.error(str(cannot))
+        raise SystemExit(1) from cannot
+    for entry in found:
+        world.stdio.say(line(entry))
+    if options["follow"]:
+        react(lambda _: Deferred.fromCoroutine(_followed(log, head, world)), ())
+
+
+async def _followed(log: Log, head: int, world: World) -> None:
+    with shown(world):
+        try:
+            await log.follow(head)
+        except CannotStart as cannot:
+            world.stdio.error(str(cannot))
+            raise SystemExit(1) from cannot
 
 
 async def _attempt(command: str, options: CommandOptions, world: World) -> None:

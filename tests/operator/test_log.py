@@ -1,0 +1,91 @@
+"""``chatnet log``: prints the entries that are asked for, of both stores, and gives nobody's secret away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chatnet.operator.__main__ import main
+from rigs.processes import Cluster, Lines
+
+SAID = "9\t1970-01-01T00:00:01.000Z\tpost\talice\talice\t" + f"{9:032x}" + "\tsee #coffee @bob"
+
+
+@pytest.fixture(params=["embedded", "shared"])
+def where(request: pytest.FixtureRequest, data: Path) -> list[str]:
+    """The options that name a store of either kind, with the same log."""
+    if request.param == "shared":
+        return ["--store", request.getfixturevalue("url"), "--data", "nowhere"]
+    return ["--data", str(data)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "seqs"),
+    [
+        (["--seq", "9"], [9]),
+        (["--key", f"{9:032x}"], [9]),
+        (["--user", "alice"], [1, 7, 8, 9]),
+        (["--user", "alice", "--newest", "2"], [8, 9]),
+        (["--kinds", "join,leave"], [3, 4, 5, 6, 8]),
+        (["--kinds", "join", "--user", "bob"], [3, 4, 6]),
+        (["--newest", "3"], [5007, 5008, 5009]),
+        ([], list(range(4990, 5010))),
+    ],
+)
+def test_what_is_asked_for_is_printed(
+    where: list[str], asked: list[str], seqs: list[int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In order, a line each."""
+    main(["log", *asked, *where])
+    lines = capfd.readouterr().out.splitlines()
+    assert [int(line.partition("\t")[0]) for line in lines] == seqs
+    if seqs == [9]:
+        assert lines == [SAID]
+
+
+def test_a_credential_is_not_printed(where: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    """It is what is kept of a secret."""
+    main(["log", "--kinds", "register,secret", *where])
+    said = capfd.readouterr().out
+    assert len(said.splitlines()) == 3
+    assert "sha256" not in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (["--seq", "5010"], "No entry of the log is as you asked."),
+        (["--user", "nobody"], "No entry of the log is as you asked."),
+        (["--key", "12"], "A key has 32 hexadecimal digits."),
+        (["--key", "x" * 32], "A key has 32 hexadecimal digits."),
+        (["--kinds", "post,redakt"], "“redakt” is no kind of entry: there are register, "),
+        (["--data", "nowhere"], "There is no store at nowhere"),
+    ],
+)
+def test_what_cannot_be_printed_is_said(
+    data: Path, asked: list[str], why: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In a sentence, with status 1."""
+    with pytest.raises(SystemExit) as ended:
+        main(["log", "--data", str(data), *asked])
+    assert ended.value.code == 1
+    assert capfd.readouterr().err.startswith(why)
+
+
+def test_new_entries_are_followed(tmp_path: Path) -> None:
+    """Of a cluster that runs, as they are committed; what a text would have a terminal do is escaped."""
+    cluster = Cluster(tmp_path / "cluster", "--workers", "1", "--replicas", "0")
+    try:
+        cluster.start()
+        alice = cluster.terminal("alice")
+        lines = Lines(cluster.popen("chatnet", "log", "--data", str(cluster.data), "--follow"))
+        lines.find(".*\tregister\talice\t.*")
+        alice.type("CHAT", "one", "two \u202e three")
+        assert lines.find(".*\tpost\t.*").endswith("\tone")
+        assert lines.find(".*\tpost\t.*").endswith("\ttwo \\u202e three")
+        status, said = cluster.run("chatnet", "log", "--data", str(cluster.data), "--kinds", "post")
+        assert status == 0
+        assert [line.rpartition("\t")[2] for line in said.splitlines()] == ["one", "two \\u202e three"]
+    finally:
+        cluster.close()
