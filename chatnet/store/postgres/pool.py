@@ -79,7 +79,7 @@ class Pool:
         self._idle: list[Database] = []
         self._busy: set[Database] = set()
         self._waits: set[Deferred[None]] = set()
-        self._in_threads = 0
+        self._in_threads = self._asked = 0
         self._all_back: Deferred[None] | None = None
         self._closed = False
 
@@ -91,27 +91,36 @@ class Pool:
         :raises TooSlow: the database has given it up ``attempts`` times: it is no better the next time, and
             those that wait behind it have a right to be asked.
         """
-        await self._turns.acquire()
+        self._asked += 1
         try:
-            delay = _FIRST_DELAY
-            while not self._closed:
-                try:
-                    answer = await self.ask_once(question)
-                except Unavailable as away:
-                    if attempts is not None and isinstance(away, GivenUp):
-                        attempts -= 1
-                        if attempts <= 0:
-                            self._logger.warn("A read is given up: the database says “{why}”", why=str(away))
-                            self._trouble.back(self)
-                            raise TooSlow(TooSlow.sentence) from away
-                    await self._pause(str(away), delay)
-                    delay = min(2 * delay, _LAST_DELAY)
-                else:
-                    self._trouble.back(self)
-                    return answer
-            return await Deferred()
+            await self._turns.acquire()
+            try:
+                return await self._ask_until_answered(question, attempts)
+            finally:
+                self._turns.release()
         finally:
-            self._turns.release()
+            self._asked -= 1
+            if not self._asked:
+                self._trouble.left(self)  # who asked may have gone while the database was away
+
+    async def _ask_until_answered(self, question: Query[T], attempts: int | None) -> T:
+        delay = _FIRST_DELAY
+        while not self._closed:
+            try:
+                answer = await self.ask_once(question)
+            except Unavailable as away:
+                if attempts is not None and isinstance(away, GivenUp):
+                    attempts -= 1
+                    if attempts <= 0:
+                        self._logger.warn("A read is given up: the database says “{why}”", why=str(away))
+                        self._trouble.back(self)
+                        raise TooSlow(TooSlow.sentence) from away
+                await self._pause(str(away), delay)
+                delay = min(2 * delay, _LAST_DELAY)
+            else:
+                self._trouble.back(self)
+                return answer
+        return await Deferred()
 
     async def ask_once(self, question: Query[T]) -> T:
         """Its answer, on a connection that is idle or made now.
