@@ -17,10 +17,12 @@ import pytest
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, Poison
 from chatnet.log import Refused
+from chatnet.store.postgres import append, schema
 from chatnet.store.postgres import connection as postgres_connection
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.database import Denied, LeaseRow, Unavailable
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
+from chatnet.store.postgres.schema import STEPS
 from rigs.postgres import Server
 from rigs.processes import wait_until
 
@@ -96,6 +98,39 @@ def test_the_tables_of_a_newer_chatnet_are_left_alone(url: str, open_at: Open) -
         connection.execute("UPDATE schema_version SET version = 99")
     with pytest.raises(CannotStart, match=r"newer chatnet \(schema 99.*update chatnet"):
         open_at(url)
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS) + 1))
+def test_each_version_is_brought_up_to_date(url: str, open_at: Open, version: int) -> None:
+    """With what it holds, whatever functions were made by the release that left it."""
+    with connect(url) as connection:
+        for step in STEPS[:version]:
+            connection.execute(step, prepare=False)
+        connection.execute("CREATE FUNCTION chatnet_append_of_old() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
+        connection.execute("INSERT INTO schema_version VALUES (%s)", (version,))
+        connection.execute("INSERT INTO log VALUES ('the log', 0, 0)")
+    for _ in range(2):
+        assert open_at(url).open("another").log_id == "the log"
+    assert open_at(url).append([Draft("register", "alice", "alice", "sha256:1", b"r" * 16)], 1) == ([1], [])
+    assert asked(url, "SELECT version FROM schema_version") == [(len(STEPS),)]
+
+
+def test_functions_of_another_text_are_made_beside_those_there(
+    url: str, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes of two releases may append at the same time: each calls its own."""
+    newer = append.FUNCTIONS.replace(append.MARK, "newer")
+    monkeypatch.setattr(schema, "FUNCTIONS", newer)
+    monkeypatch.setattr(schema, "APPEND", "chatnet_append_newer")
+    with connect(url) as connection:
+        for _ in range(2):
+            schema.migrate(connection, "another")
+    names = {
+        name for (name,) in asked(url, "SELECT proname FROM pg_proc WHERE proname LIKE 'chatnet_append_%'")
+    }
+    assert {append.APPEND, "chatnet_append_newer"} <= names
+    assert database.append([Draft("register", "alice", "alice", "sha256:1", b"r" * 16)], 1) == ([1], [])
 
 
 def test_names_sort_by_code_point(url: str, database: PostgresDatabase) -> None:

@@ -1,4 +1,7 @@
-"""The one function of the database by which a batch is appended.
+"""The one function of the database by which a batch is appended, and those that it calls.
+
+Tables are history, and functions are code: their names bear a hash of their text, so that each process makes
+and calls its own, whatever release made those that are there already.
 
 One call in autocommit: the lock of the head row never waits for a client. One that is stopped in the middle
 of a transaction of its own would hold up everybody; and a single statement could not do it, for its snapshot
@@ -12,12 +15,15 @@ wait for the standbys: an old key is answered only once its entry is as safe as 
 
 from __future__ import annotations
 
+import hashlib
+import re
+
 from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS
 
 OPEN = (1 << 63) - 1
 """``membership."left"`` of a stay that lasts."""
 
-APPEND = f"""
+_TEXT = f"""
 CREATE FUNCTION chatnet_append(
     -- shown_seqs: the seq of the secret that the author has shown; 0 is not looked at.
     -- topics: those that the draft names, or joins, with a space between them.
@@ -242,3 +248,10 @@ BEGIN
 END
 $function$;
 """
+
+MARK = hashlib.sha256(_TEXT.encode()).hexdigest()[:8]
+"""What the names of the functions end with."""
+APPEND = f"chatnet_append_{MARK}"
+"""The name of the function by which a batch is appended."""
+FUNCTIONS = re.sub(r"\bchatnet_(\w+)", rf"chatnet_\1_{MARK}", _TEXT)
+"""The statements that make all of them."""

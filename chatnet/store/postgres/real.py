@@ -20,13 +20,14 @@ from chatnet.kinds import HEARD
 from chatnet.log import Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.names import is_topic
 from chatnet.store.postgres import reads as postgres_reads
+from chatnet.store.postgres.append import APPEND
 from chatnet.store.postgres.connection import connect, is_poison, reason
 from chatnet.store.postgres.database import GivenUp, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres.schema import migrate
 from chatnet.store.refusals import refused
 
-_APPEND = """
-    SELECT seqs, codes FROM chatnet_append(
+_APPEND = f"""
+    SELECT seqs, codes FROM {APPEND}(
         %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[], %b::integer[],
         %b::text[], %b)
 """
@@ -292,7 +293,7 @@ class _Bell:
 
 
 def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
-    """The arguments of ``chatnet_append``: the drafts by column, then where the posts are heard."""
+    """The arguments of :data:`~.append.APPEND`: the drafts by column, then where the posts are heard."""
     heard: list[tuple[int, str]] = []
     topics: list[str] = []
     for number, draft in enumerate(drafts, 1):

@@ -1,11 +1,11 @@
-"""The tables of the store in PostgreSQL, and how they are brought to this version."""
+"""The tables and functions of the store in PostgreSQL, and how they are brought to this version."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from chatnet.errors import CannotStart
-from chatnet.store.postgres.append import APPEND
+from chatnet.store.postgres.append import APPEND, FUNCTIONS
 
 # Names sort by code point, as they do everywhere else in chatnet: hence COLLATE "C".
 _TABLES = """
@@ -79,23 +79,31 @@ _TOKEN = """
 ALTER TABLE lease ADD COLUMN token text NOT NULL DEFAULT '';
 """
 
-STEPS = (_TABLES + APPEND, _TOKEN)
-"""Each step brings a store from one schema version to the next. Never change one that was released."""
+STEPS = (_TABLES, _TOKEN)
+"""Each step brings a store from one schema version to the next. Never change one that was released.
+
+Functions are in none: see :mod:`.append`.
+"""
 
 _ADVISORY_LOCK = 0x636861746E6574
 """Held by who migrates: "chatnet" as a number."""
 
 _IS_THERE = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_version'"
 
+_HAS_FUNCTIONS = """
+    SELECT 1 FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+    WHERE nspname = current_schema() AND proname = %s
+"""
+
 
 def migrate(connection: Any, fresh_id: str) -> None:
-    """Bring the tables to this version; a new store gets the log's id. Others may do so at the same time.
+    """Bring tables and functions to this version; a new store gets the log's id. Others may do so meanwhile.
 
     :raises CannotStart: a newer chatnet made them, or the database cannot hold all text.
     """
     if connection.execute("SHOW server_encoding").fetchone() != ("UTF8",):
         raise CannotStart("The database must have the encoding UTF8: createdb --encoding UTF8.")
-    if _version(connection) == len(STEPS):
+    if _version(connection) == len(STEPS) and _has_functions(connection):
         return
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = 0")
@@ -114,6 +122,13 @@ def migrate(connection: Any, fresh_id: str) -> None:
             connection.execute("INSERT INTO schema_version VALUES (0)")
             connection.execute("INSERT INTO log VALUES (%s, 0, 0)", (fresh_id,))
         connection.execute("UPDATE schema_version SET version = %s", (len(STEPS),))
+        if not _has_functions(connection):
+            connection.execute(FUNCTIONS, prepare=False)
+
+
+def _has_functions(connection: Any) -> bool:
+    """Are those of this very text there?"""
+    return connection.execute(_HAS_FUNCTIONS, (APPEND,)).fetchone() is not None
 
 
 def _version(connection: Any) -> int:
