@@ -78,5 +78,5 @@ class Start:
 
 
 def _write(descriptor: int, content: bytes) -> None:
-    with suppress(OSError):  # nobody is there any more
+    with suppress(OSError):  # nobody is left there
         os.write(descriptor, content)

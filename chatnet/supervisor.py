@@ -157,7 +157,7 @@ class Supervisor:
                 self.kill(pid)
 
     def leave(self) -> None:
-        """Let all children live on by themselves; none is started any more."""
+        """Let all children live on by themselves; none is started again."""
         self._stopping = True
         for slot in self._slots:
             if slot.waiting is not None:

@@ -110,7 +110,7 @@ class LeaseWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; harmless if it never began."""
+        """Stop looking; harmless if it never began."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(DEADLINE)
@@ -131,7 +131,7 @@ class LeaseWatch:
         yield from ((old, new) for old, new in pairwise(self._looks) if old.row.epoch != new.row.epoch)
 
     def contradictions(self, reigns: Sequence[Reign]) -> list[str]:
-        """Where a master commanded though the lease was not, or no more, its own."""
+        """Where a master commanded though the lease was not, or no longer, its own."""
         found = []
         for old, new in self.handovers():
             for reign in reigns:

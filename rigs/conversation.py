@@ -38,7 +38,7 @@ class Conversation:
         self._said.find("ready", READY_SECONDS)
 
     def settle(self) -> None:
-        """They post no more; until all is answered, and read by all. Then they go.
+        """Have them stop posting; until all is answered, and read by all. Then they go.
 
         :raises NotInTime: it says who lacks what.
         """

@@ -132,7 +132,7 @@ class Server:
         return cursor.fetchall() if cursor.description else []
 
     def fresh(self) -> str:
-        """The URL of a new schema, for its owner ``app``, who may do no more than that."""
+        """The URL of a new schema, for its owner ``app``, who may do just that."""
         if not self._schemas:
             self.ask("CREATE ROLE app LOGIN")
         self._schemas += 1

@@ -2,7 +2,7 @@
 
 ``python -m rigs.talkers --help`` says what it takes. It prints ``ready`` once each has joined all
 others (``--follow``: so many of them) and reads, and then posts at a steady rate. On its standard input it is
-told to ``hush``: it posts no more, and prints ``settled`` as soon as all that was posted is acknowledged and
+told to ``hush``: it stops posting, and prints ``settled`` as soon as all that was posted is acknowledged and
 has been read by all. Told ``lacking``, it says who is not settled; told ``end``, it ends. If its input ends
 before that, whoever started it is dead: it kills all that carry the cluster's mark.
 """

@@ -131,7 +131,7 @@ class Line:
 
     @property
     def is_lost(self) -> bool:
-        """Is it of no use any more?"""
+        """Has it become useless?"""
         return bool(self._trouble)
 
     def ask(self, question: Query) -> Any:
@@ -150,7 +150,7 @@ class Line:
         return answer.result
 
     def lose(self, why: str) -> None:
-        """It is of no use any more."""
+        """It has become useless."""
         if self._trouble:
             return
         self._trouble = why
@@ -199,7 +199,7 @@ class Line:
         if is_reachable and out.target.is_closed and not self._socket.readable:
             self.lose("connection reset by peer")
         elif self._unreachable >= LOST_AFTER:
-            out.abandon()  # what did not get through is not sent any more
+            out.abandon()  # what did not get through is not sent again
             self.lose("connection timed out")
         else:
             self._process.later(LOOK_SECONDS, self._look)

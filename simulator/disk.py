@@ -244,7 +244,7 @@ class Disk:
         return str(directory / "%".join(path.parts[1:]))
 
     def lose_power(self) -> None:
-        """What was not synced may be gone. No process uses the disk any more."""
+        """What was not synced may be gone. No process uses the disk."""
         for real, image in self.images.items():
             Path(real).write_bytes(image.lose_power(self._chance))
 

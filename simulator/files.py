@@ -136,7 +136,7 @@ class SimFiles:
             self._vfs.writes_left = 0
 
     def let_go(self) -> None:
-        """The process is dead: nothing is committed, checkpointed or written any more; its locks are free."""
+        """The process is dead: nothing more of it is committed or written, and its locks are free."""
         with self.last_writes(0):
             for connection in self._connections:
                 # It is closed already, or it complains that it may not even undo what it began.

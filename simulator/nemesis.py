@@ -61,7 +61,7 @@ class Operator:
         return next(iter(self.host.disk.locks.values()), None)
 
     def rest(self) -> None:
-        """Start nothing any more."""
+        """Start nothing from now on."""
         self._stopping = True
 
     def stop(self) -> None:
@@ -281,7 +281,7 @@ class Nemesis:
     # ---- disks, clocks, laptops ----
 
     def fill_disk(self) -> bool:
-        """There is no more room on the server's disk, and then there is."""
+        """The server's disk is full, and then it is not."""
         disk = self._server.disk
         disk.room = self._chance.randrange(20_000)
         self._simulation.note("nemesis", "{} bytes of room are left", disk.room)

@@ -139,7 +139,7 @@ class Connection:
             end.reset_by_peer()
 
     def forget(self) -> None:
-        """Something in between forgets it: neither end hears of the other any more."""
+        """Something in between forgets it: neither end hears of the other again."""
         for end in (self.client, self.server):
             if end.inbound is not None:
                 end.inbound.is_lost = True
@@ -214,7 +214,7 @@ class Network:
                     self.cut(source, target)
 
     def heal_all(self) -> None:
-        """No link is cut or slow any more."""
+        """No link is cut or slow from now on."""
         for link in self._links.values():
             link.cut, link.slow, link.open_since = False, 1.0, self.simulation.now
         self.simulation.note("network", "all links are healed")

@@ -262,7 +262,7 @@ class SimProcess:
         return self._descriptors
 
     def closed(self, descriptor: int) -> None:
-        """A descriptor is not used any more."""
+        """A descriptor is no longer used."""
         self.sockets.pop(descriptor, None)
 
     def new_pool(self, size: int, name: str) -> SimThreadPool:

@@ -138,7 +138,7 @@ class SimSocket:
             self.wake()
 
     def _refuse(self) -> None:
-        """Data came for a socket that is no more."""
+        """Data came for a socket that is gone."""
         if self.out is not None:
             self.out.send_last(SimSocket.reset_by_peer)
 

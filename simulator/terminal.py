@@ -67,7 +67,7 @@ class Terminal:
         return self._reads
 
     def ended(self) -> None:
-        """The program is no more."""
+        """The program has ended."""
         self.is_over = True
         self._transport = None
 

@@ -131,7 +131,7 @@ class SimThreadPool:
         self._begin()
 
     def stop(self) -> None:
-        """Finish all that was asked for, and work no more."""
+        """Finish all that was asked for, and stop."""
         self.joined, self.started = True, False
         jobs = [*self._begun, *self._waiting]
         self._begun.clear()

@@ -185,7 +185,7 @@ class Connection:
                 self._listener.heard(post)
 
     async def unchat(self) -> None:
-        """Hear no more."""
+        """Stop hearing posts."""
         self._feed.end()
         await self.ask(Unchat)
 
@@ -200,7 +200,7 @@ class Connection:
     # ---- back-pressure ----
 
     def hold(self) -> None:
-        """Read no more, until :meth:`release`: what we show is not being read.
+        """Stop reading until :meth:`release`: what we show is not being read.
 
         A full transport says so again at each write, and only once that it has room.
         """

@@ -68,7 +68,7 @@ class Feed:
             self.state.held.clear()
 
     def end(self) -> None:
-        """Chat no more."""
+        """Stop chatting."""
         self.state = Silent()
 
     def began(self, cursor: Cursor) -> list[Entry]:

@@ -64,7 +64,7 @@ class Scroll:
         return line
 
     def visible(self, width: int, height: int) -> list[Row]:
-        """What is seen, from above; fewer rows than ``height`` only if there are no more."""
+        """What is seen, from above; fewer rows than ``height`` only if there are not as many."""
         above = [row for _, row in islice(self._upwards(width), height)]
         below = [row for _, row in islice(self._downwards(width), height - len(above))]
         return above[::-1] + below

@@ -231,7 +231,7 @@ class Cluster:
             self._logger.warn("Some workers that were told to stop are still here; leaving them")
 
     def leave(self) -> None:
-        """Command no more; all workers live on, for the next primary."""
+        """Stop commanding; all workers live on, for the next primary."""
         self._left = [worker.identity for worker in self._adopted()]
         self._end()
         self._missing.let_go()

@@ -29,7 +29,7 @@ class Commands:
     """Gives the orders of the primary of ``epoch``.
 
     Each fires with whether it is known to be obeyed. If not, it was refused, or its link was lost: that is
-    logged, and no more is done about it here. What became of it shows in who is linked, and what they report.
+    logged, and nothing else is done. What became of it shows in who is linked, and what they report.
     """
 
     _logger = Logger()

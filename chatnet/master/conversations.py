@@ -185,7 +185,7 @@ class FromNewReplica(Newcomer):
 
 
 class FromReplica(Locator):
-    """A replica that is attached: it listens, and says no more than that it is alive."""
+    """A replica that is attached: it listens, and only says that it is alive."""
 
     speaker = Speaker.REPLICA
     hint = "a replica that is attached has nothing to ask"

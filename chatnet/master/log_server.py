@@ -84,7 +84,7 @@ class Broadcast:
         self._live[link] = None
 
     def discard(self, link: Link) -> None:
-        """Push to ``link`` no more."""
+        """Stop pushing to ``link``."""
         self._live.pop(link, None)
 
     def _grown(self, entries: list[Entry]) -> None:

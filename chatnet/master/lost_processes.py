@@ -69,7 +69,7 @@ class LostProcesses:
         return self._missed.pop(key, None) is not None
 
     def let_go(self, number: int | None = None) -> None:
-        """Look for nobody any more, after sending all of them the signal ``number``."""
+        """Stop looking, after sending all of them the signal ``number``."""
         self._looking.stop()
         for missed in self._missed.values():
             if number is not None:

@@ -96,7 +96,7 @@ class Primary:
             await self._close(release)
 
     async def abdicate(self, release: Callable[[], Awaitable[None]]) -> None:
-        """Command no more, from this moment on, and close everything; all others live on."""
+        """Stop commanding at once, and close everything; all others live on."""
         self._replicas.leave()
         self._cluster.leave()
         self._say("ends: this master commands no more")

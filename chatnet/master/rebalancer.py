@@ -47,7 +47,7 @@ class Rebalancer:
         self._looking.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._looking.stop()
 
     def _look(self) -> None:

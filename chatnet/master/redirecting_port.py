@@ -70,7 +70,7 @@ class RedirectingPort:
         return port
 
     async def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._end()
         port, self.port = self.port, None
         if port is not None:

@@ -49,7 +49,7 @@ class RemoteHosts:
         self._looking.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._looking.stop()
 
     def registered(self, worker: Worker[Link]) -> None:

@@ -172,7 +172,7 @@ class Replica(ReconnectingClientFactory):
         self._seek()
 
     def stop(self) -> None:
-        """Stand by no more; the lease is not taken."""
+        """Stop standing by. Does not take the lease."""
         if not self._seconds.is_running:
             return
         self.stopTrying()
@@ -195,7 +195,7 @@ class Replica(ReconnectingClientFactory):
         self._go(self._take_or_connect())
 
     def _go(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
-        """Do one thing at a time about the lease; what comes in between is in vain."""
+        """Run ``work`` about the lease, or drop it if another is under way: that one schedules the next."""
         if self._going is not None:
             work.close()
             return

@@ -263,7 +263,7 @@ class Replicas:
                 self._missing.kill(replica.identity)
 
     def leave(self) -> None:
-        """Keep them no more; all of them live on, and one takes over."""
+        """Stop keeping them; all of them live on, and one takes over."""
         self._end(None)
         self._supervisor.leave()
 

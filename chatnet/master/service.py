@@ -303,7 +303,7 @@ class SharedMaster(MasterService):
         self._stand_by(self._redirecting, holder)
 
     def _lost_the_lease(self) -> None:
-        """Command no more, at once; and stand by again, with what was known."""
+        """Stop commanding at once, and stand by again, with what was known."""
         primary, self._primary = self._primary, None
         if primary is not None and self.running:
             self._do(self._step_back(primary))

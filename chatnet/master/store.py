@@ -256,7 +256,7 @@ class EmbeddedStore:
         self.let_go()
 
     def let_go(self) -> None:
-        """It is not held any more; harmless if it was not."""
+        """It is no longer held; harmless if it was not."""
         self._end()
         self.lease.release()
 

@@ -7,7 +7,7 @@ from collections import deque
 from chatnet.wire.boxes import Box
 
 MOST_BOXES, MOST_BYTES = 64, 16 * 1024
-"""How much waits before no more is read: so many boxes, or bytes of memory, about."""
+"""How much waits before reading stops: so many boxes, or bytes of memory, about."""
 KEY_COST = 64
 """What a key and its value take of memory beside their own bytes."""
 
@@ -23,7 +23,7 @@ class Intake:
 
     @property
     def is_full(self) -> bool:
-        """Does so much wait that no more must be read?"""
+        """Does so much wait that reading must stop?"""
         return len(self._boxes) >= MOST_BOXES or self._bytes >= MOST_BYTES
 
     def put(self, box: Box) -> None:

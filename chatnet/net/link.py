@@ -327,7 +327,7 @@ class Link(Protocol, amp.BoxDispatcher):
                 self._go_on_soon()
 
     def _keep(self, boxes: Generator[Box, None, None]) -> None:
-        """Of what is not obeyed now, keep as much as there is room for, and read no more beyond that.
+        """Of what is not obeyed now, keep as much as there is room for, and stop reading beyond that.
 
         A ping has done its duty by coming; but one that says more than that keeps its place.
         """

@@ -40,7 +40,7 @@ class Pulse:
         self._loop.start()
 
     def stop(self) -> None:
-        """Beat no more."""
+        """Stop beating."""
         self._loop.stop()
 
     def add(self, link: Link) -> None:
@@ -49,7 +49,7 @@ class Pulse:
         self._links[link] = None
 
     def discard(self, link: Link) -> None:
-        """Watch ``link`` no more."""
+        """Stop watching ``link``."""
         self._links.pop(link, None)
 
     def __len__(self) -> int:

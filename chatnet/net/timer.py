@@ -37,7 +37,7 @@ class Timer:
             self._loop.start(self._seconds, now).addErrback(self._failed)
 
     def stop(self) -> None:
-        """Call no more; harmless if it does not run."""
+        """Stop calling; harmless if it does not run."""
         if self._loop.running:
             self._loop.stop()
 

@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 60.0
 async def drain(host: str, masters: Sequence[Address], token: Token, link: Link, world: World) -> str:
     """Have the primary at the other end of ``link``, or the next one, empty ``host``; a sentence once it is.
 
-    :raises CannotStart: it cannot be emptied, or nothing changes any more.
+    :raises CannotStart: it cannot be emptied, or nothing changes.
     """
     last: tuple[int, int] | None = None
     deadline = world.monotonic() + PATIENCE_SECONDS

@@ -18,7 +18,7 @@ ASK_EVERY = 0.1
 
 
 async def stop(master: Address, link: Link, world: World) -> None:
-    """Stop the cluster whose primary is at the other end of ``link``; done when nobody is there any more.
+    """Stop the cluster whose primary is at the other end of ``link``; done when nobody is left there.
 
     :raises CannotStart: it is still there after a minute.
     """

@@ -41,7 +41,7 @@ class Sink(Protocol):
         """Everything up to the window's head was taken: serve this reader what comes from now on."""
 
     def leave_live(self) -> None:
-        """Serve this reader no more; it catches up by itself."""
+        """Stop serving this reader; it catches up by itself."""
 
     def failed(self, failure: Failure) -> None:
         """A read or the sink's own code raised; the reader has stopped."""
@@ -53,7 +53,7 @@ class Idle:
 
 class Behind:
     """Catching up: a read is out, or the window is being taken. Each time of it is another object, so that
-    a page that comes late finds that it is not wanted any more."""
+    a page that comes late finds that it is no longer wanted."""
 
 
 class Ahead:

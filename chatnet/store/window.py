@@ -106,7 +106,7 @@ class Window:
         self._watchers[watcher] = None
 
     def unwatch(self, watcher: Watcher) -> None:
-        """Call ``watcher`` no more; harmless if it does not watch."""
+        """Stop calling ``watcher``; harmless if it does not watch."""
         self._watchers.pop(watcher, None)
 
     def _evict(self) -> None:

@@ -115,7 +115,7 @@ class CursorMoved(Event):
 
 
 class ChatEnded(Event):
-    """The reader hears no more."""
+    """The reader stopped hearing posts."""
 
     reader: int
 
@@ -133,11 +133,11 @@ class LeaseTaken(Event):
 
 
 class LeaseLost(Event):
-    """The master ``client`` holds the lease no more."""
+    """The master ``client`` let the lease go."""
 
 
 class LeaseExpired(Event):
-    """The master ``client`` does not hold the lease any more, for another takes it from it."""
+    """The master ``client`` no longer holds the lease, for another takes it from it."""
 
 
 class EpochBegun(Event):
@@ -147,7 +147,7 @@ class EpochBegun(Event):
 
 
 class EpochEnded(Event):
-    """The master ``client`` commands no more."""
+    """The master ``client`` stopped commanding."""
 
     epoch: int
 

@@ -71,11 +71,11 @@ class LoopbackTransport:
         self._producer = producer
 
     def unregisterProducer(self) -> None:
-        """Nobody to pause any more."""
+        """There is nobody left to pause."""
         self._producer = None
 
     def pauseProducing(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self.reading = False
 
     def resumeProducing(self) -> None:

@@ -267,7 +267,7 @@ class User:
         self._own(self._connection.draft(Join, room=room))
 
     def leave(self, room: str) -> None:
-        """Follow it no more."""
+        """Stop following it."""
         self._own(self._connection.draft(Leave, room=room))
 
     def set_password(self, old: str | None, password: str) -> None:
@@ -284,7 +284,7 @@ class User:
         self._own(Deferred.fromCoroutine(self._connection.chat()))
 
     def unchat(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._own(Deferred.fromCoroutine(self._connection.unchat()))
 
     def look_back(self, room: str, pages: int) -> None:

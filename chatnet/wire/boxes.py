@@ -14,7 +14,7 @@ _END = b"\0\0"
 MAX_BOX = 128 * 1024
 """A box of which the keys and values are longer together, in bytes, is not read."""
 MAX_STRANGERS_BOX = 4 * 1024
-"""Likewise, of who has not logged in or proven anything: it takes no more to do so."""
+"""Likewise, of who has not logged in or proven anything: that is enough to do so."""
 MAX_KEY = 255
 """The longest key that AMP allows, in bytes."""
 MAX_KEYS = 32
@@ -58,7 +58,7 @@ class Boxes:
         What is not asked for is kept as it came, and read first the next time; before that, close the
         generator or drop it.
 
-        :raises Malformed: a key or a box is too long; whole boxes before it were given. Feed no more.
+        :raises Malformed: a key or a box is too long; whole boxes before it were given. Feed nothing then.
         """
         self._rest = self._rest + piece if self._rest else piece
         return self._read()

@@ -106,7 +106,7 @@ class Chat(Command):
 
 
 class Unchat(Command):
-    """Receive no more Deliver."""
+    """Stop receiving Deliver."""
 
 
 class History(Command):

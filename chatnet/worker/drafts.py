@@ -28,7 +28,7 @@ class Readable(Protocol):
     """A connection whose reading can be held: see :class:`chatnet.net.link.Link`."""
 
     def hold(self) -> None:
-        """Read no more."""
+        """Stop reading."""
 
     def release(self) -> None:
         """Undo one :meth:`hold`."""

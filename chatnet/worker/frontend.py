@@ -83,10 +83,10 @@ class Frontend:
         self._handoff.shed(count, soon)
 
     def rewound(self, to: Cursor) -> None:
-        """The log was put back: tell all that hear posts, which then hear no more."""
+        """The log was put back: tell all that hear posts, and stop their hearing."""
         for session in self._sessions.open:
             session.rewound(to)
 
     def stop(self) -> None:
-        """Have nobody move any more."""
+        """Stop moving sessions."""
         self._handoff.stop()

@@ -45,7 +45,7 @@ class Handoff:
         self._ticking.start(now=True)
 
     def stop(self) -> None:
-        """Have nobody move any more."""
+        """Stop moving sessions."""
         self._ticking.stop()
 
     def _tick(self) -> None:

@@ -56,7 +56,7 @@ class Clients(Factory):
         return len(self._pulse) - self._visitors.strangers >= self._visitors.room.users
 
     def hang_up(self) -> list[Link]:
-        """Take no more, and hang up on those there are."""
+        """Stop taking connections, and hang up on those there are."""
         self.frontend = None
         links = self._pulse.links()
         for link in links:

@@ -12,7 +12,7 @@ from chatnet.lanes import Lane, Visitor
 from chatnet.net.link import Link
 
 MOST_WAITING = 16
-"""How many reads may wait before the connection is not read any more."""
+"""How many reads may wait before reading the connection stops."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -69,7 +69,7 @@ class Router:
         return local_user
 
     def depart(self, local_user: LocalUser) -> None:
-        """One session less, which must not be live any more."""
+        """One session less, which must no longer be live."""
         local_user.sessions -= 1
         if not local_user.sessions:
             del self._local_users[local_user.user]

@@ -306,7 +306,7 @@ class Session(Locator):
         self.link.callRemote(wire.Moved)
 
     def rewound(self, to: Cursor) -> None:
-        """The log was put back: whoever hears posts is told, and hears no more here."""
+        """The log was put back: whoever hears posts is told, and stops hearing them here."""
         if self._subscription is not None:
             self._listen_no_more()
             self.link.callRemote(wire.Rewound, seq=to.seq, check=to.check)

@@ -54,7 +54,7 @@ class Store(Protocol):
         """Where it says that the primary is; None if it does not."""
 
     async def close(self) -> None:
-        """Follow it no more."""
+        """Stop following it."""
 
 
 class PrimarysStore:

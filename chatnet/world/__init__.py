@@ -145,7 +145,7 @@ class Processes(Protocol):
         """
 
     def settle(self) -> None:
-        """What is in memory now stays: look through it for garbage no more, and through the rest seldom."""
+        """Freeze what is in memory now, and look for garbage in the rest seldom."""
 
     def give_way(self) -> None:
         """Have the thread that calls run only while nobody else on the machine wants to."""

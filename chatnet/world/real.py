@@ -199,7 +199,7 @@ def _has_open(pid: int, status: os.stat_result) -> bool:
 RARELY = (50_000, 2, 2)
 """When a settled process looks for garbage, as ``gc.set_threshold`` has it (Python's own: 700, 10, 10).
 
-The objects of the posts in flight are more than 10,000, and no garbage: each look at them is in vain. But
+The objects of the posts in flight are more than 10,000, and no garbage: each look at them is wasted. But
 sessions that ended are, so the look at everything must not be put off as well: some hundred thousand objects
 later it comes.
 """

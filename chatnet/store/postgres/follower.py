@@ -88,7 +88,7 @@ class Follower:
             waiting.callback(None)
 
     def close(self) -> None:
-        """Follow no more."""
+        """Stop following."""
         self._closed = True
         self._lose_bell()
         self.ring()

@@ -42,7 +42,7 @@ T = TypeVar("T")
 class DatabaseLease:
     """The lease of the cluster whose store is at ``url``, for one master. ``epoch`` is our last reign's.
 
-    ``lost`` is called in the moment in which we must command no more, if that was not :meth:`release`.
+    ``lost`` is called in the moment in which we must stop commanding, if that was not :meth:`release`.
     """
 
     _logger = Logger()
@@ -91,7 +91,7 @@ class DatabaseLease:
         return opened, await self._look()
 
     async def close(self) -> None:
-        """Look no more. A lease that is held runs out."""
+        """Stop looking. A lease that is held runs out."""
         self._end()
         self.unwatch()
         for asking in list(self._asking):
@@ -128,7 +128,7 @@ class DatabaseLease:
 
     @property
     def is_free(self) -> bool:
-        """As far as we have seen, may it be taken? It is let go, or the counter is not raised any more."""
+        """As far as we have seen, may it be taken? It is let go, or the counter is no longer raised."""
         if self._row is None:
             return False
         return not self._row.holder or self._monotonic() - self._unchanged_since >= STALE_SECONDS
@@ -162,7 +162,7 @@ class DatabaseLease:
         self._watching.start(now=True)
 
     def unwatch(self) -> None:
-        """Call nobody any more."""
+        """Stop calling anybody."""
         self._expired = None
         self._watching.stop()
 

@@ -50,7 +50,7 @@ class Outage:
         self._sentences[asker] = sentence
 
     def left(self, asker: object) -> None:
-        """``asker`` tries no more; whether the database is back, it does not know."""
+        """``asker`` has stopped trying; whether the database is back, it does not know."""
         self._sentences.pop(asker, None)
 
     def back(self, asker: object) -> None:
@@ -183,7 +183,7 @@ class Pool:
                 self._all_back.callback(None)
 
     def _connected(self) -> Deferred[Database]:
-        """A new connection. When it is there and nobody waits for it any more, it is closed."""
+        """A new connection. When it is there and nobody is waiting for it, it is closed."""
         waiting: Deferred[Database] = Deferred()
         if self._closed:
             waiting.errback(Unavailable("closing"))

@@ -248,7 +248,7 @@ class PostgresDatabase:
 
 @implementer(IReadDescriptor)
 class _Bell:
-    """Waits in the reactor for what is notified on a connection that nobody else uses any more."""
+    """Waits in the reactor for what is notified on a connection that nobody else uses."""
 
     def __init__(
         self,

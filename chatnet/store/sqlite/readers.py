@@ -63,7 +63,7 @@ class Readers:
 
         def in_thread() -> T | None:
             if self._closing is not None:
-                return None  # who asked is not answered any more
+                return None  # who asked is gone
             with self._moment() as connection:
                 return read(connection, *args, **kwargs)
 
