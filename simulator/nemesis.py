@@ -320,8 +320,8 @@ class Nemesis:
     def squat(self) -> bool:
         """The primary is killed, and a stranger on its machine has its port before whoever takes over."""
         primary = self._primary()
-        if primary is None or primary.is_dead:
-            return False
+        if primary is None or primary.is_dead or primary.host.living(squatter.SQUATTER):
+            return False  # one plays again what it saw: another that has the port would take it for true
         seconds = min(LONGEST_FAULT, self._chance.expovariate(0.3))
         primary.host.start(squatter.SQUATTER, self._chance.choice(squatter.TACTICS), str(seconds))
         self._after(squatter.LURK_SECONDS / 2, lambda: self._signal(primary, signal.SIGKILL))
