@@ -30,6 +30,7 @@ from chatnet.entries import Draft
 from chatnet.log import NEWEST
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from rigs.postgres import Server
+from rigs.postgres import running as running_server
 
 WORKERS = (1, 2, 4)
 BATCH = 200
@@ -49,16 +50,12 @@ def rows(quick: bool, entries: int) -> Iterator[Row]:
     """All rows; ``entries`` is how many posts the larger log has."""
     windows, seconds = (2, 1.0) if quick else (5, 2.0)
     # Or the fill of a large log would be checkpointed, and whole pages written anew, every second or so.
-    server = Server(None, "-c", "max_wal_size=8GB")
-    try:
-        server.start()
+    with running_server("-c", "max_wal_size=8GB") as server:
         for workers in WORKERS:
             yield _posts(server, workers, windows, seconds)
         yield _delivery(server, 2.0 if quick else 8.0)
         yield from costs.rows(server, 3.0 if quick else 9.0)
         yield from _many(server, entries, seconds)
-    finally:
-        server.remove()
 
 
 def _posts(server: Server, workers: int, windows: int, seconds: float) -> Row:

@@ -17,7 +17,7 @@ from benchmarks.wire import TEXT, fresh_key
 from chatnet.entries import Draft
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
-from rigs.postgres import Server
+from rigs.postgres import running
 
 NAMES = [f"u{number}" for number in range(USERS)]
 _ENTRY = "INSERT INTO entry VALUES (%b, %b, 'post', %b, %b, %b, %b)"
@@ -27,9 +27,7 @@ _PLACE = "INSERT INTO place VALUES (%b, %b)"
 def rows(quick: bool) -> Iterator[Row]:
     """One row for each batch size."""
     seconds = 0.5 if quick else 3.0
-    server = Server()
-    try:
-        server.start()
+    with running() as server:
         for batch in BATCHES:
             ours, beside = _ours(server.fresh(), batch, seconds), raw(server.fresh(), batch, seconds)
             yield Row(
@@ -39,8 +37,6 @@ def rows(quick: bool) -> Iterator[Row]:
                 ours / beside,
                 "≥ 0.5" if batch == max(BATCHES) else "",
             )
-    finally:
-        server.remove()
 
 
 def append(database: PostgresDatabase, drafts: list[Draft]) -> None:

@@ -43,7 +43,7 @@ class Token:
 
     @property
     def mark(self) -> str:
-        """By this it is known, and nobody can guess it from this."""
+        """A public fingerprint of the token, from which nobody can guess it."""
         return hmac.digest(self._secret, b"chatnet mark", "sha256").hex()
 
     def ticket(self, log: str, user: str, secret_seq: int) -> bytes:

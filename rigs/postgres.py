@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +162,17 @@ class Server:
             shutil.copytree(binaries.parent, copy, symlinks=True)
             return copy / "bin"
         return binaries
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[Server]:
+    """A server that runs, and leaves nothing behind; ``arguments`` are those of the program ``postgres``."""
+    server = Server(None, *arguments)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 def whole_log(url: str) -> list[Entry]:

@@ -178,7 +178,7 @@ class Connection:
                 self._feed.end()
             raise
         # Who left and began again meanwhile is not to go on from the first answer's cursor, behind which
-        # nothing comes any more, but from the last one's.
+        # nothing comes, but from the last one's.
         if self._feed.state is beginning:
             self._listener.newest(answer["posts"])
             for post in self._feed.began(Cursor(answer["cursor"], answer["check"])):

@@ -10,7 +10,7 @@ GAP, SHARE = 5, 0.2
 PER_SECOND = 50
 """How many sessions a worker moves a second: see :mod:`chatnet.worker.handoff`."""
 ORDER_SECONDS = 5.0
-"""No more are asked for at once than are moved within so many seconds; then one looks again."""
+"""At most as many are asked for at once as are moved within so many seconds; then one looks again."""
 REST_SECONDS = 3.0
 """After an order is carried out, one waits until all workers have reported where the sessions are now."""
 

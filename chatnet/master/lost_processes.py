@@ -88,7 +88,7 @@ class LostProcesses:
                 continue
             del self._missed[key]
             self._gone(f"{missed.name} {how}")
-        if not self._missed and self._looking.is_running:
+        if not self._missed:
             self._looking.stop()
 
     def _is_dead(self, kin: ProcessId) -> bool:

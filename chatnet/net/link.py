@@ -27,8 +27,8 @@ from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed
 from chatnet.wire.common import Ping
 from chatnet.wire.table import STRANGERS, Speaker
 
-PING = amp.AmpBox(_command=b"Ping").serialize()
-BARE_PING: Box = {b"_command": b"Ping"}
+BARE_PING: Box = {amp.COMMAND: b"Ping"}
+PING = serialize(BARE_PING)
 STRANGERS_READ = 4 * 1024
 """How many bytes of a stranger are read at once, and may wait to be sent before it is full. Twisted's own
 choice, for everybody else, is 64 KB."""
@@ -274,7 +274,7 @@ class Link(Protocol, amp.BoxDispatcher):
 
     # ---- boxes ----
 
-    def sendBox(self, box: amp.AmpBox) -> None:
+    def sendBox(self, box: Box) -> None:
         if self.transport is None:
             raise ConnectionLost()
         self.outbox.put(serialize(box))
@@ -387,7 +387,7 @@ class Link(Protocol, amp.BoxDispatcher):
             box = command.makeResponse(answer, self)
             if ask is not None and self.transport is not None:
                 box[amp.ANSWER] = ask
-                self.outbox.put(serialize(box))
+                self.sendBox(box)
         except Exception:
             self._refuse(Failure(), name, ask)
 
@@ -398,7 +398,7 @@ class Link(Protocol, amp.BoxDispatcher):
         error = self._to_sentence(failure)
         if self.transport is not None:
             keys = {amp.ERROR: ask, amp.ERROR_CODE: error.code, amp.ERROR_DESCRIPTION: str(error).encode()}
-            self.sendBox(amp.AmpBox(keys))
+            self.sendBox(keys)
         self._count_nonsense(error)
 
     def _unasked(self, failure: Failure, name: bytes) -> None:

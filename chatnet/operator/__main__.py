@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from chatnet.auth import find_token
 from chatnet.errors import CannotStart
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
-from chatnet.operator.log import Log, Wanted, line
+from chatnet.operator.log import LogReader, Wanted, line
 from chatnet.operator.migrate import migrate
 from chatnet.operator.primary_link import find_cluster, reach
 from chatnet.operator.status import as_json, as_table, ask_status
@@ -99,14 +100,10 @@ class MigrateOptions(usage.Options):
     ]
 
 
-class CheckOptions(usage.Options):
-    """What ``check`` is told."""
+class FileOptions(usage.Options):
+    """What commands are told that read a store, or one file of a backup."""
 
-    synopsis = "[options] [FILE]"
-    longdesc = (
-        "Looks whether a log is whole, and whether all that is kept beside its entries follows from them. A "
-        "cluster may run meanwhile. FILE is a store or a data directory, as of a backup."
-    )
+    _command = ""
     optParameters = [
         ["data", None, "chatnet-data", "The data directory, without FILE."],
         ["store", None, None, "A database instead: postgresql://… [default: CHATNET_STORE]", a_store],
@@ -114,11 +111,23 @@ class CheckOptions(usage.Options):
 
     def parseArgs(self, *files: str) -> None:
         if len(files) > 1:
-            raise usage.UsageError("check takes one file: chatnet check FILE.")
+            raise usage.UsageError(f"{self._command} takes one file: chatnet {self._command} FILE.")
         self["file"] = files[0] if files else None
 
 
-class LogOptions(usage.Options):
+class CheckOptions(FileOptions):
+    """What ``check`` is told."""
+
+    synopsis = "[options] [FILE]"
+    longdesc = (
+        "Looks whether a log is whole, and whether all that is kept beside its entries follows from them. A "
+        "cluster may run meanwhile. FILE is a store or a data directory, as of a backup."
+    )
+
+    _command = "check"
+
+
+class LogOptions(FileOptions):
     """What ``log`` is told."""
 
     synopsis = "[options] [FILE]"
@@ -132,15 +141,10 @@ class LogOptions(usage.Options):
         ["user", None, None, "Entries of this user."],
         ["kinds", None, "", "Entries of these kinds, with commas: post, join, …"],
         ["newest", None, 20, "How many, at most.", a_count],
-        ["data", None, "chatnet-data", "The data directory, without FILE."],
-        ["store", None, None, "A database instead: postgresql://… [default: CHATNET_STORE]", a_store],
     ]
     optFlags = [["follow", None, "Go on with each new one, until Ctrl-C."]]
 
-    def parseArgs(self, *files: str) -> None:
-        if len(files) > 1:
-            raise usage.UsageError("log takes one file: chatnet log FILE.")
-        self["file"] = files[0] if files else None
+    _command = "log"
 
 
 GENERAL = ("--help", "--version")
@@ -156,6 +160,7 @@ COMMANDS: list[list[Any]] = [
     ["check", None, CheckOptions, "Look whether the log is whole."],
     ["log", None, LogOptions, "Print entries of the log."],
 ]
+NAMES: list[str] = [name for name, *_ in COMMANDS]
 
 
 class Options(usage.Options):
@@ -167,9 +172,8 @@ class Options(usage.Options):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Options stand before or behind the command, which then looks whether it takes them."""
         found, others = sort_out(_Any(list(self.subCommands)), sys.argv[1:] if options is None else options)
-        known: list[str] = [name for name, *_ in COMMANDS]
-        if others and others[0] not in known:
-            raise usage.UsageError(f"Unknown command: {legible(others[0], 40)}.{meant(others[0], known)}")
+        if others and others[0] not in NAMES:
+            raise usage.UsageError(f"Unknown command: {legible(others[0], 40)}.{meant(others[0], NAMES)}")
         if others:
             super().parseOptions([others[0], *found, "--", *others[1:]])
         else:
@@ -177,8 +181,7 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         if self.subCommand is None:
-            known = [name for name, *_ in COMMANDS]
-            raise usage.UsageError(f"Say what to do: chatnet {', '.join(known[:-1])} or {known[-1]}.")
+            raise usage.UsageError(f"Say what to do: chatnet {', '.join(NAMES[:-1])} or {NAMES[-1]}.")
 
 
 class _Any:
@@ -239,76 +242,63 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif command == "log":
             _log(options.subOptions, world)
         else:
-            react(lambda _: Deferred.fromCoroutine(_attempt(command, options.subOptions, world)), ())
+            react(
+                lambda _: Deferred.fromCoroutine(_attempt(run(command, options.subOptions, world), world)), ()
+            )
+
+
+@contextmanager
+def _ended_in_a_sentence(world: World, broken_off: str = "Broken off.") -> Iterator[None]:
+    """What cannot be done is said, with status 1; so is Ctrl-C, where no reactor runs."""
+    try:
+        yield
+    except CannotStart as cannot:
+        world.stdio.error(str(cannot))
+        raise SystemExit(1) from cannot
+    except KeyboardInterrupt:
+        world.stdio.error(broken_off)
+        raise SystemExit(1) from None
 
 
 def _migrate(options: Any, world: World) -> None:
-    """Without a reactor: it blocks, and Ctrl-C ends it."""
-    url = options["to"] or world.environ.get(STORE_VARIABLE)
-    try:
+    """Without a reactor: it blocks."""
+    with _ended_in_a_sentence(world, "Broken off: run this again, and it goes on from there."):
+        url = options["to"] or world.environ.get(STORE_VARIABLE)
         if not url:
             raise CannotStart("Say where to: --to postgresql://HOST/DATABASE, or CHATNET_STORE.")
         world.stdio.say(migrate(Path(options["from"]), url, world))
-    except CannotStart as cannot:
-        world.stdio.error(str(cannot))
-        raise SystemExit(1) from cannot
-    except KeyboardInterrupt:
-        world.stdio.error("Broken off: run this again, and it goes on from there.")
-        raise SystemExit(1) from None
 
 
 def _check(options: Any, world: World) -> None:
-    """Without a reactor: it blocks, and Ctrl-C ends it."""
-    url = options["store"] or world.environ.get(STORE_VARIABLE) or ""
-    try:
-        world.stdio.say(check(options["file"], Path(options["data"]), url, world))
-    except CannotStart as cannot:
-        world.stdio.error(str(cannot))
-        raise SystemExit(1) from cannot
-    except KeyboardInterrupt:
-        world.stdio.error("Broken off.")
-        raise SystemExit(1) from None
+    """Without a reactor: it blocks."""
+    with _ended_in_a_sentence(world):
+        world.stdio.say(check(options["file"], Path(options["data"]), _store_url(options, world), world))
 
 
 def _log(options: Any, world: World) -> None:
-    """Blocks, but for ``--follow``."""
-    kinds = [kind for kind in options["kinds"].split(",") if kind]
-    url = options["store"] or world.environ.get(STORE_VARIABLE) or ""
-    try:
-        try:
-            wanted = Wanted(options["seq"], options["key"], options["user"], kinds)
-        except ValueError as wrong:
-            raise CannotStart(str(wrong)) from wrong
-        log = Log(wanted, options["file"], Path(options["data"]), url, world)
+    """Blocks; ``--follow`` goes on in the reactor."""
+    with _ended_in_a_sentence(world):
+        kinds = [kind for kind in options["kinds"].split(",") if kind]
+        wanted = Wanted(options["seq"], options["key"], options["user"], kinds)
+        url = _store_url(options, world)
+        log = LogReader(wanted, options["file"], Path(options["data"]), url, world)
         head = log.head()
         found = log.newest(options["newest"], head)
         if not (found or options["follow"]):
             raise CannotStart("No entry of the log is as you asked.")
-    except CannotStart as cannot:
-        world.stdio.error(str(cannot))
-        raise SystemExit(1) from cannot
-    for entry in found:
-        world.stdio.say(line(entry))
+        for entry in found:
+            world.stdio.say(line(entry))
     if options["follow"]:
-        react(lambda _: Deferred.fromCoroutine(_followed(log, head, world)), ())
+        react(lambda _: Deferred.fromCoroutine(_attempt(log.follow(head), world)), ())
 
 
-async def _followed(log: Log, head: int, world: World) -> None:
-    with shown(world):
-        try:
-            await log.follow(head)
-        except CannotStart as cannot:
-            world.stdio.error(str(cannot))
-            raise SystemExit(1) from cannot
+def _store_url(options: Any, world: World) -> str:
+    return options["store"] or world.environ.get(STORE_VARIABLE) or ""
 
 
-async def _attempt(command: str, options: CommandOptions, world: World) -> None:
-    with shown(world):
-        try:
-            await run(command, options, world)
-        except CannotStart as cannot:
-            world.stdio.error(str(cannot))
-            raise SystemExit(1) from cannot
+async def _attempt(doing: Coroutine[Any, Any, object], world: World) -> None:
+    with shown(world), _ended_in_a_sentence(world):
+        await doing
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import NoReturn
 from twisted.internet.task import deferLater
 
 from chatnet.entries import KEY_BYTES, Entry
+from chatnet.errors import CannotStart
 from chatnet.kinds import KINDS, Text
 from chatnet.operator.source import Source, open_source, read
 from chatnet.text import legible
@@ -26,7 +27,10 @@ _SELECT = 'SELECT seq, time, kind, "user", room, text, key FROM entry WHERE '
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which entries: those of which all that is given is true. ``key`` is in hexadecimal digits."""
+    """Which entries: those of which all that is given is true. ``key`` is in hexadecimal digits.
+
+    :raises CannotStart: there is no such kind, or no such key.
+    """
 
     seq: int | None = None
     key: str | None = None
@@ -36,31 +40,28 @@ class Wanted:
     def __post_init__(self) -> None:
         for kind in self.kinds:
             if kind not in KINDS:
-                raise ValueError(f"“{legible(kind, 40)}” is no kind of entry: there are {', '.join(KINDS)}.")
+                raise CannotStart(f"“{legible(kind, 40)}” is no kind of entry: there are {', '.join(KINDS)}.")
         if self.key is not None:
             try:
                 whole = len(bytes.fromhex(self.key)) == KEY_BYTES
             except ValueError:
                 whole = False
             if not whole:
-                raise ValueError(f"A key has {2 * KEY_BYTES} hexadecimal digits.")
+                raise CannotStart(f"A key has {2 * KEY_BYTES} hexadecimal digits.")
 
-    def conditions(self) -> tuple[str, list[object]]:
-        """In SQL, and their values."""
-        parts: list[tuple[str, object]] = []
+    def conditions(self) -> Iterator[tuple[str, Sequence[object]]]:
+        """Each in SQL, with its values."""
         if self.seq is not None:
-            parts.append(("seq = %s", self.seq))
+            yield "seq = %s", [self.seq]
         if self.key is not None:
-            parts.append(("key = %s", bytes.fromhex(self.key)))
+            yield "key = %s", [bytes.fromhex(self.key)]
         if self.user is not None:
-            parts.append(('"user" = %s', self.user))
-        sql = [part for part, _ in parts]
+            yield '"user" = %s', [self.user]
         if self.kinds:
-            sql.append(f"kind IN ({', '.join(['%s'] * len(self.kinds))})")
-        return " AND ".join(["1 = 1", *sql]), [*(value for _, value in parts), *self.kinds]
+            yield f"kind IN ({', '.join(['%s'] * len(self.kinds))})", self.kinds
 
 
-class Log:
+class LogReader:
     """The entries of a store that are ``wanted``. Where it is: see :func:`.source.open_source`. Blocks.
 
     :raises CannotStart: by all methods, when the store cannot be read.
@@ -79,23 +80,25 @@ class Log:
 
     def newest(self, count: int, upto: int) -> list[Entry]:
         """The newest ``count`` up to this seq, oldest first."""
-        return list(self._ask(" AND seq <= %s", [upto], f"DESC LIMIT {count}"))[::-1]
+        return list(self._ask("seq <= %s", upto, f"DESC LIMIT {count}"))[::-1]
 
     async def follow(self, behind: int) -> NoReturn:
         """Print each that comes behind this seq, until the process is ended."""
         while True:
-            page = list(self._ask(" AND seq > %s", [behind], f"LIMIT {PAGE}"))
+            page = list(self._ask("seq > %s", behind, f"LIMIT {PAGE}"))
             for entry in page:
                 self._world.stdio.say(line(entry))
                 behind = entry.seq
             if len(page) < PAGE:
                 await deferLater(self._world.reactor, LOOK_SECONDS)
 
-    def _ask(self, more: str, values: list[object], order: str) -> Iterator[Entry]:
+    def _ask(self, bound: str, seq: int, order: str) -> Iterator[Entry]:
+        conditions = [(bound, [seq]), *self._wanted.conditions()]
+        where = " AND ".join(sql for sql, _ in conditions)
+        values = [value for _, some in conditions for value in some]
         source = self._open()
-        conditions, wanted = self._wanted.conditions()
         with read(source):
-            for row in source.ask(f"{_SELECT}{conditions}{more} ORDER BY seq {order}", *wanted, *values):
+            for row in source.ask(f"{_SELECT}{where} ORDER BY seq {order}", *values):
                 yield Entry(*row)
 
     def _open(self) -> Source:

@@ -14,9 +14,9 @@ from chatnet.entries import places
 from chatnet.errors import CannotStart
 from chatnet.kinds import HEARD
 from chatnet.operator.progress import Progress
+from chatnet.operator.source import open_database
 from chatnet.store.lease import FlockLease
-from chatnet.store.postgres.connection import connect, reason
-from chatnet.store.postgres.database import Unavailable
+from chatnet.store.postgres.connection import reason
 from chatnet.store.postgres.schema import migrate as make_tables
 from chatnet.store.sqlite import schema as sqlite_schema
 from chatnet.store.sqlite.moved import mark
@@ -64,7 +64,7 @@ def migrate(data: Path, url: str, world: World) -> str:
     if not taken:
         raise CannotStart(f"A master runs on {data}: stop its cluster first, with chatnet stop.")
     try:
-        return _Copy(data, _open_source(data, world), _open_target(url), world).whole()
+        return _Copy(data, _open_source(data, world), open_database(url), world).whole()
     finally:
         lease.release()
 
@@ -79,17 +79,6 @@ def _open_source(data: Path, world: World) -> apsw.Connection:
     except apsw.Error as error:
         raise CannotStart(f"The store {path} cannot be opened: {error}.") from error
     return source
-
-
-def _open_target(url: str) -> Any:
-    try:
-        target = connect(url)
-    except Unavailable as away:
-        raise CannotStart(f"The database cannot be had ({away}).") from away
-    # Nobody waits for us here, and what we read is long.
-    target.execute("SET statement_timeout = 0")
-    target.execute("SET idle_in_transaction_session_timeout = 0")
-    return target
 
 
 class _Copy:

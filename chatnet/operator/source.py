@@ -112,14 +112,23 @@ def _reading(path: Path, found: Found) -> apsw.Connection:
     return connection
 
 
-def _database(url: str) -> Source:
+def open_database(url: str) -> Any:
+    """A connection to ``url``, for what takes long.
+
+    :raises CannotStart: it cannot be had.
+    """
     try:
         connection = connect(url)
     except Unavailable as away:
         raise CannotStart(f"The database cannot be had ({away}).") from away
-    # Nobody waits for us here, and what we read is long.
+    # Nobody waits for us here.
     connection.execute("SET statement_timeout = 0")
     connection.execute("SET idle_in_transaction_session_timeout = 0")
+    return connection
+
+
+def _database(url: str) -> Source:
+    connection = open_database(url)
 
     def ask(query: str, *values: Any) -> Iterator[Row]:
         return iter(connection.execute(query, values))

@@ -22,7 +22,7 @@ from chatnet.store.window import Window
 
 SLICE = 500
 """How many entries of the window are handed over, at most, before looking whether the transport is full; and
-no more bytes than a page holds."""
+at most as many bytes as a page holds."""
 
 
 class Sink(Protocol):

@@ -193,12 +193,11 @@ class Session(Locator):
         return outcome
 
     def _posted(self, outcome: Outcome) -> dict[str, Any] | Deferred[dict[str, Any]]:
-        if isinstance(outcome, Refused):
-            return self._not_answered() if _is_over(outcome) else {"seq": self._accepted(outcome)}
-        if outcome > self._newest_own:
-            self._newest_own = outcome
+        if _is_over(outcome):
+            return self._not_answered()
+        seq = self._accepted(outcome)
         self._sessions.posts += 1
-        return {"seq": outcome}
+        return {"seq": seq}
 
     def _secret_set(self, outcome: Outcome) -> dict[str, Any]:
         if _is_over(outcome):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rigs.postgres import Server
+from rigs.postgres import Server, running
 from rigs.processes import Cluster, Lines, free_port, wait_until
 
 GUARDED = "host all guarded 127.0.0.1/32 scram-sha-256\n"
@@ -17,16 +17,12 @@ GUARDED = "host all guarded 127.0.0.1/32 scram-sha-256\n"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A database that knows a user by a password."""
-    server = Server(None, "-c", "fsync=off")
-    try:
-        server.start()
+    with running("-c", "fsync=off") as server:
         server.ask("CREATE ROLE guarded LOGIN PASSWORD 'right'")
         allowed = server.directory / "db" / "pg_hba.conf"
         allowed.write_text(GUARDED + allowed.read_text())
         server.ask("SELECT pg_reload_conf()")
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, LoggedIn
 from rigs.chaos import TRACEBACK
 from rigs.conversation import Conversation
-from rigs.postgres import Server, whole_log
+from rigs.postgres import running, whole_log
 from rigs.processes import Cluster
 
 USERS = 5
@@ -20,12 +20,8 @@ USERS = 5
 @pytest.fixture
 def url() -> Iterator[str]:
     """An empty database."""
-    server = Server(None, "-c", "fsync=off")
-    try:
-        server.start()
+    with running("-c", "fsync=off") as server:
         yield server.fresh()
-    finally:
-        server.remove()
 
 
 def test_users_go_on_in_the_other_store(new_cluster: Callable[..., Cluster], url: str) -> None:

@@ -15,7 +15,7 @@ from chatnet.testing.evidence import Evidence
 from rigs.chaos import TRACEBACK
 from rigs.conversation import Conversation
 from rigs.impact import Felt
-from rigs.postgres import Server, whole_log
+from rigs.postgres import Server, running, whole_log
 from rigs.processes import Cluster, NotInTime, runs, send, wait_until
 
 USERS = 9
@@ -30,12 +30,8 @@ ELSEWHERE_SECONDS = 2.0
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A database that runs."""
-    server = Server(None, "-c", "fsync=off")
-    try:
-        server.start()
+    with running("-c", "fsync=off") as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from chatnet.entries import Entry
 from rigs.beside import Beside
 from rigs.chaos import final_log
-from rigs.postgres import Server, whole_log
+from rigs.postgres import Server, running, whole_log
 from rigs.processes import Cluster
 
 MEMORY = Path("/dev/shm")
@@ -23,12 +23,8 @@ MEMORY = Path("/dev/shm")
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """The one PostgreSQL server of this run; each test takes a fresh place in it."""
-    server = Server(None, "-c", "fsync=off")
-    try:
-        server.start()
+    with running("-c", "fsync=off") as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from a_log import drafts, make_store
 
 from chatnet.operator.migrate import migrate
 from chatnet.world.real import real_world
-from rigs.postgres import Server
+from rigs.postgres import Server, running
 
 
 @pytest.fixture
@@ -24,12 +24,8 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    server = Server()
-    try:
-        server.start()
+    with running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from chatnet.store.sqlite.log import SqliteLog
 from chatnet.store.sqlite.opening import Known
 from chatnet.world import World
 from chatnet.world.real import RealFiles
-from rigs.postgres import Server
+from rigs.postgres import Server, running
 from simulator.database_server import Postgres
 from simulator.toys import Toys
 
@@ -175,12 +175,8 @@ def now_fixture() -> Callable[[Any], Any]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """The one PostgreSQL server of this run; each test takes a fresh place in it."""
-    server = Server()
-    try:
-        server.start()
+    with running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

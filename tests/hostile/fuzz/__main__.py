@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fuzz.rounds import Result, Rounds
-from rigs.postgres import Server
+from rigs.postgres import running
 
 STORES = ("sqlite", "postgresql")
 MEMORY = Path("/dev/shm")
@@ -25,12 +25,8 @@ def store(name: str) -> Iterator[str]:
     if name == "sqlite":
         yield ""
         return
-    server = Server(None, "-c", "fsync=off")
-    try:
-        server.start()
+    with running("-c", "fsync=off") as server:
         yield server.fresh()
-    finally:
-        server.remove()
 
 
 def run(name: str, chosen: argparse.Namespace, seconds: float) -> Result:
