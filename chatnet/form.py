@@ -9,7 +9,7 @@ import re
 from unicodedata import category
 
 from chatnet.entries import KEY_BYTES, Draft
-from chatnet.errors import BadName, BadRoom, BadText, Refusal
+from chatnet.errors import BadName, BadRoom, BadText
 from chatnet.ignorable import bare
 from chatnet.kinds import KINDS, Text
 from chatnet.names import MAX_MARKS, MAX_SPELLED, is_name, is_room, named, quoted, too_many_marks
@@ -31,39 +31,33 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff
 
 def check_text(text: str) -> str:
     """``text`` as it is, or raise :class:`BadText`; the sentence says why."""
-    if not _is_plain(text) and (why := _wrong_length(text) or _wrong_letters(text)):
-        raise BadText.of(why=why)
-    if text.count("#") + text.count("@") > MAX_PLACES and len(named(text)) > MAX_PLACES:
+    # Almost all are one line that begins with what is seen, and name nothing. Both ends look at each post.
+    if not (0 < len(text) <= MAX_TEXT and text.isascii() and text.isprintable() and text[0].isalnum()):
+        _check_letters(text)
+    if ("#" in text or "@" in text) and len(named(text)) > MAX_PLACES:
         raise BadText.of(why=f"A post names at most {MAX_PLACES} topics and users.")
     return text
 
 
-def refusal_of_form(draft: Draft) -> Refusal | None:
-    """Why a draft cannot be in the log, whatever else is there: its user, its room or its text.
+def check_form(draft: Draft) -> None:
+    """Look whether a draft can be in the log, whatever else is there: its user, its room and its text.
 
-    :raises ValueError: no worker makes such a draft.
+    :raises Refusal: it cannot.
+    :raises ValueError: likewise, and no worker makes such a draft.
     """
-    try:
-        _check_draft(draft)
-    except Refusal as no:
-        return no
-    return None
-
-
-def _check_draft(draft: Draft) -> None:
-    kind = KINDS.get(draft.kind)
+    kind, user = KINDS.get(draft.kind), draft.user
     if kind is None:
         raise ValueError("There is no such kind of entry")
     if len(draft.key) != KEY_BYTES:
         raise ValueError(f"A key has {KEY_BYTES} bytes, and this one {len(draft.key)}")
     if not 0 <= draft.by < 1 << 63:
         raise ValueError(f"{draft.by} is no seq")
-    if not is_name(draft.user):
-        raise BadName.of(name=quoted(draft.user))
+    if not is_name(user):
+        raise BadName.of(name=quoted(user))
     if kind.is_of_room:
         if not is_room(draft.room):
             raise BadRoom.of(room=quoted(draft.room))
-    elif draft.room != draft.user:
+    elif draft.room != user:
         raise ValueError(f"The room of a {draft.kind} is its author's")
     if kind.text is Text.POST:
         check_text(draft.text)
@@ -74,12 +68,19 @@ def _check_draft(draft: Draft) -> None:
         raise ValueError("That is no credential")
 
 
+def _check_letters(text: str) -> None:
+    if not _is_plain(text) and (why := _wrong_length(text) or _wrong_letters(text)):
+        raise BadText.of(why=why)
+
+
 def _is_plain(text: str) -> bool:
-    """Is this, as almost all, one line that begins with what is seen? Both ends look at each post."""
-    if not 0 < len(text) <= MAX_TEXT or not text.isprintable() or not text[0].isalnum():
-        return False
-    return text.isascii() or (
-        text[0] not in _FILLERS and (len(text) <= MAX_MARKS + 1 or not _PERHAPS_ODD.search(text))
+    """Is this one line of many alphabets' letters, without marks to speak of?"""
+    return (
+        0 < len(text) <= MAX_TEXT
+        and text.isprintable()
+        and text[0].isalnum()
+        and text[0] not in _FILLERS
+        and (len(text) <= MAX_MARKS + 1 or not _PERHAPS_ODD.search(text))
     )
 
 

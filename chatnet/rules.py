@@ -6,10 +6,10 @@ head, says them once more in its own language. A test holds all of them against 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from chatnet.entries import Draft, places
+from chatnet.entries import Draft
 from chatnet.errors import (
     AlreadyJoined,
     NameTaken,
@@ -17,13 +17,12 @@ from chatnet.errors import (
     NoSuchUser,
     NotJoined,
     OwnRoom,
-    Refusal,
     SecretChanged,
     TooManyRooms,
     TooManyTopics,
 )
-from chatnet.kinds import HEARD, KINDS
-from chatnet.names import is_topic
+from chatnet.kinds import KINDS
+from chatnet.names import is_topic, named
 
 MOST_ROOMS = 2_000
 """How many rooms a user may be in at a time: all are read at each login, and searched for each page."""
@@ -52,58 +51,59 @@ class Facts(Protocol):
         """How many topics the user has made on that ``day``, counted from 1970."""
 
 
-def judge(draft: Draft, facts: Facts, now: int) -> Refusal | None:
-    """Why a draft, well formed and with a new key, is refused; None if it is not.
+def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+    """Look whether a draft, well formed and with a new key, may be in the log; the topics that it makes.
 
     ``now`` is the log's time, in milliseconds since 1970.
+
+    :raises Refusal: it may not.
     """
     newest = facts.secret_seq(draft.user)
     if draft.kind == "register":
-        return None if newest is None else NameTaken.of(name=draft.user)
+        if newest is not None:
+            raise NameTaken.of(name=draft.user)
+        return ()
     if newest is None:
-        return NoSuchUser.of(name=draft.user)
+        raise NoSuchUser.of(name=draft.user)
     if 0 < draft.by < newest:
-        return SecretChanged.of(name=draft.user)
+        raise SecretChanged.of(name=draft.user)
     rule = _RULES.get(draft.kind)
-    return None if rule is None else rule(draft, facts, now)
+    return () if rule is None else rule(draft, facts, now)
 
 
-def new_topics(draft: Draft, facts: Facts) -> list[str]:
-    """The topics that are there from this draft on."""
-    if draft.kind in HEARD:
-        if "#" not in draft.text:
-            return []
-        named = places(draft.user, draft.text)
-    else:
-        named = (draft.room,) if draft.kind == "join" else ()
-    return [topic for topic in named if is_topic(topic) and not facts.has_topic(topic)]
+def _post(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+    # Most name no topic, and are not searched for one.
+    return _made(draft.user, named(draft.text), facts, now) if "#" in draft.text else ()
 
 
-def _post(draft: Draft, facts: Facts, now: int) -> Refusal | None:
-    new = len(new_topics(draft, facts))
-    if new and new + facts.topics_made(draft.user, now // DAY_MS) > MOST_TOPICS:
-        return TooManyTopics.of()
-    return None
-
-
-def _join(draft: Draft, facts: Facts, now: int) -> Refusal | None:
+def _join(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
     user, room = draft.user, draft.room
     if room == user:
-        return OwnRoom.of()
+        raise OwnRoom.of()
     if not is_topic(room) and facts.secret_seq(room) is None:
-        return NoSuchRoom.of(room=room)
+        raise NoSuchRoom.of(room=room)
     if facts.is_member(user, room):
-        return AlreadyJoined.of(room=room)
+        raise AlreadyJoined.of(room=room)
     if facts.rooms_of(user) >= MOST_ROOMS:
-        return TooManyRooms.of()
-    return _post(draft, facts, now)
+        raise TooManyRooms.of()
+    return _made(user, (room,), facts, now)
 
 
-def _leave(draft: Draft, facts: Facts, now: int) -> Refusal | None:
-    return None if facts.is_member(draft.user, draft.room) else NotJoined.of(room=draft.room)
+def _leave(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+    if not facts.is_member(draft.user, draft.room):
+        raise NotJoined.of(room=draft.room)
+    return ()
 
 
-_RULES: dict[str, Callable[[Draft, Facts, int], Refusal | None]] = {
+def _made(user: str, rooms: Sequence[str], facts: Facts, now: int) -> Sequence[str]:
+    """Those of ``rooms`` that are topics, and that nobody has used so far."""
+    topics = [room for room in rooms if is_topic(room) and not facts.has_topic(room)]
+    if topics and len(topics) + facts.topics_made(user, now // DAY_MS) > MOST_TOPICS:
+        raise TooManyTopics.of()
+    return topics
+
+
+_RULES: dict[str, Callable[[Draft, Facts, int], Sequence[str]]] = {
     "post": _post,
     "join": _join,
     "leave": _leave,

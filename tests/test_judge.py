@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from chatnet.entries import Draft
+from chatnet.errors import Refusal
 from chatnet.kinds import KindName
-from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS, judge, new_topics
+from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS, judge
 
 
 @dataclass
@@ -45,8 +46,11 @@ def code(facts: Known, kind: KindName, user: str = "alice", what: str = "", by: 
     """Why the draft is refused; empty if it is not."""
     is_move = kind in ("join", "leave")
     draft = Draft(kind, user, what if is_move else user, "" if is_move else what, b"k" * 16, by)
-    no = judge(draft, facts, 3 * DAY_MS + 7)
-    return "" if no is None else no.code.decode()
+    try:
+        judge(draft, facts, 3 * DAY_MS + 7)
+    except Refusal as no:
+        return no.code.decode()
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -92,6 +96,7 @@ def test_a_topic_is_made_once() -> None:
     """However often a post names it, and only by what is said there or joined."""
     facts = Known()
     said = Draft("post", "alice", "alice", "#New #new #tea", b"k" * 16)
-    assert new_topics(said, facts) == ["#new"]
-    assert new_topics(Draft("join", "alice", "#new", "", b"k" * 16), facts) == ["#new"]
-    assert new_topics(Draft("leave", "alice", "#new", "", b"k" * 16), facts) == []
+    assert judge(said, facts, 3 * DAY_MS) == ["#new"]
+    assert judge(Draft("join", "alice", "#new", "", b"k" * 16), facts, 3 * DAY_MS) == ["#new"]
+    facts.joined.add("#new")
+    assert judge(Draft("leave", "alice", "#new", "", b"k" * 16), facts, 3 * DAY_MS) == ()

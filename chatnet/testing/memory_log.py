@@ -14,10 +14,10 @@ from chatnet.errors import (
     Refusal,
     SecretChanged,
 )
-from chatnet.form import refusal_of_form
+from chatnet.form import check_form
 from chatnet.kinds import HEARD
 from chatnet.log import NEWEST, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
-from chatnet.rules import DAY_MS, judge, new_topics
+from chatnet.rules import DAY_MS, judge
 from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
 from chatnet.store.questions import known_seq
 from chatnet.store.refusals import is_kept
@@ -100,8 +100,10 @@ class MemoryLog:
             answer.callback(outcomes)
 
     def _accept(self, draft: Draft) -> Outcome:
-        if wrong := refusal_of_form(draft):
-            return Refused(wrong.code, str(wrong))
+        try:
+            check_form(draft)
+        except Refusal as no:
+            return Refused(no.code, str(no))
         old = self._keys.get((draft.user, draft.key))
         kept = is_kept(draft)
         before, refused = self._refused.get((draft.user, draft.key), (draft, None))
@@ -117,7 +119,9 @@ class MemoryLog:
                 return old.seq
         except Refusal as no:
             return Refused(no.code, str(no))
-        if why := judge(draft, self, int(self._clock() * 1000)):
+        try:
+            topics = judge(draft, self, int(self._clock() * 1000))
+        except Refusal as why:
             refused = Refused(why.code, str(why))
             if kept and not isinstance(why, SecretChanged):
                 self._refused[draft.user, draft.key] = (draft, refused)
@@ -131,7 +135,7 @@ class MemoryLog:
             draft.text,
             draft.key,
         )
-        if topics := new_topics(draft, self):
+        if topics:
             day = entry.time // DAY_MS
             self._makers[entry.user] = day, self.topics_made(entry.user, day) + len(topics)
         self._take(entry)

@@ -139,25 +139,20 @@ class DraftStream:
     def _append(self, draft: Draft) -> Deferred[Outcome]:
         if draft.kind == "secret":
             self._secret_out = True
-            return self._gathering.append(draft).addBoth(self._secret_appended, draft.key)
-        if draft.by < self.by:
+        elif draft.by < self.by:
             draft = msgspec.structs.replace(draft, by=self.by)
-        return self._gathering.append(draft).addBoth(self._appended, draft.key)
+        return self._gathering.append(draft, self._told)
 
-    def _secret_appended(self, outcome: Outcome | Failure, key: bytes) -> Outcome | Failure:
-        self._secret_out = False
-        self._appended(outcome, key)
-        if isinstance(outcome, int):
-            self.by = max(self.by, outcome)
-        # In the next turn: first this one's answer.
-        self._clock.callLater(0, self._pump)
-        return outcome
-
-    def _appended(self, outcome: Outcome | Failure, key: bytes) -> Outcome | Failure:
+    def _told(self, draft: Draft, outcome: Outcome | Failure) -> None:
         came = None if isinstance(outcome, Failure) else outcome
-        self._allowance.answered(key, came, self._log.window.head)
+        self._allowance.answered(draft.key, came, self._log.window.head)
         self._end()
-        return outcome
+        if draft.kind == "secret":
+            self._secret_out = False
+            if isinstance(outcome, int):
+                self.by = max(self.by, outcome)
+            # In the next turn: first this one's answer.
+            self._clock.callLater(0, self._pump)
 
     def _enqueue(self, place: _Place) -> Deferred[Outcome]:
         if not self._stopped:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft
 from chatnet.log import Log, Outcome
+
+Told = Callable[[Draft, Outcome | Failure], None]
+"""Called with what became of a draft, or why nobody knows."""
 
 
 class Gathering:
@@ -21,27 +26,32 @@ class Gathering:
         self._log = log
         self._clock = clock
         self._drafts: list[Draft] = []
-        self._answers: list[Deferred[Outcome]] = []
+        self._askers: list[tuple[Told, Deferred[Outcome]]] = []
 
-    def append(self, draft: Draft) -> Deferred[Outcome]:
-        """Append ``draft`` after all that was passed before; fires with what became of it."""
+    def append(self, draft: Draft, told: Told) -> Deferred[Outcome]:
+        """Append ``draft`` after all that was passed before; fires with what became of it.
+
+        Before that, ``told`` is called with the same: another callback of each post would cost more.
+        """
         if not self._drafts:
             self._clock.callLater(0, self._pass_on)
         answer: Deferred[Outcome] = Deferred()
         self._drafts.append(draft)
-        self._answers.append(answer)
+        self._askers.append((told, answer))
         return answer
 
     def _pass_on(self) -> None:
         drafts, self._drafts = self._drafts, []
-        answers, self._answers = self._answers, []
+        askers, self._askers = self._askers, []
 
         def answered(outcomes: list[Outcome]) -> None:
-            for answer, outcome in zip(answers, outcomes, strict=True):
+            for draft, (told, answer), outcome in zip(drafts, askers, outcomes, strict=True):
+                told(draft, outcome)
                 answer.callback(outcome)
 
         def failed(why: Failure) -> None:
-            for answer in answers:
+            for draft, (told, answer) in zip(drafts, askers, strict=True):
+                told(draft, why)
                 answer.errback(why)
 
         self._log.append(drafts).addCallbacks(answered, failed)

@@ -14,8 +14,8 @@ from zope.interface import implementer
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, places
-from chatnet.errors import CannotStart, Poison
-from chatnet.form import refusal_of_form
+from chatnet.errors import CannotStart, Poison, Refusal
+from chatnet.form import check_form
 from chatnet.kinds import HEARD
 from chatnet.log import Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
 from chatnet.names import is_topic
@@ -90,10 +90,10 @@ class PostgresDatabase:
         return outcomes + more_outcomes, poisoned + more_poisoned
 
     def _append(self, drafts: list[Draft], now: int) -> list[Outcome]:
-        wrong = [refusal_of_form(draft) for draft in drafts]
+        wrong = [_wrong_form(draft) for draft in drafts]
         formed = [draft for draft, no in zip(drafts, wrong, strict=True) if no is None]
         outcomes = iter(self._append_formed(formed, now) if formed else ())
-        return [Refused(no.code, str(no)) if no else next(outcomes) for no in wrong]
+        return [no or next(outcomes) for no in wrong]
 
     def _append_formed(self, drafts: list[Draft], now: int) -> list[Outcome]:
         columns = _columns(drafts)
@@ -290,6 +290,14 @@ class _Bell:
 
     def stop(self) -> None:
         self._reactor.removeReader(self)
+
+
+def _wrong_form(draft: Draft) -> Refused | None:
+    try:
+        check_form(draft)
+    except Refusal as no:
+        return Refused(no.code, str(no))
+    return None
 
 
 def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:

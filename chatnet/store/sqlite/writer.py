@@ -6,7 +6,7 @@ Everything here runs in the writer's thread.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import apsw
@@ -19,9 +19,9 @@ from chatnet.errors import (
     Refusal,
     SecretChanged,
 )
-from chatnet.form import refusal_of_form
+from chatnet.form import check_form
 from chatnet.log import Outcome, Refused
-from chatnet.rules import DAY_MS, judge, new_topics
+from chatnet.rules import DAY_MS, judge
 from chatnet.store.refusals import content, is_kept, refused
 from chatnet.store.sqlite.schema import OPEN
 
@@ -151,7 +151,9 @@ class Writer:
     def _apply(self, draft: Draft, now: int, batch: Batch) -> None:
         """Insert one draft's entry, and what follows from it; or find its old seq, or refuse it."""
         kind, user, room, text, key = draft.kind, draft.user, draft.room, draft.text, draft.key
-        if no := refusal_of_form(draft):
+        try:
+            check_form(draft)
+        except Refusal as no:
             batch.outcomes.append(Refused(no.code, str(no)))
             return
         if is_kept(draft) and (before := self._refused(draft)):
@@ -165,12 +167,14 @@ class Writer:
         if not self._connection.changes():
             batch.outcomes.append(self._old(draft))
             return
-        if no := judge(draft, self, now):
+        try:
+            topics = judge(draft, self, now)
+        except Refusal as no:
             self._execute("DELETE FROM entry WHERE seq = ?", (seq,))
             batch.outcomes.append(self._refuse(draft, no))
             return
         entry = Entry(seq, now, kind, user, room, text, key)
-        if topics := new_topics(draft, self):
+        if topics:
             self._make_topics(entry, topics)
         self._derive[kind](entry)
         batch.outcomes.append(seq)
@@ -236,7 +240,7 @@ class Writer:
         for place in places(entry.user, entry.text):
             self._execute("INSERT INTO place VALUES (?, ?)", (place, entry.seq))
 
-    def _make_topics(self, entry: Entry, topics: list[str]) -> None:
+    def _make_topics(self, entry: Entry, topics: Sequence[str]) -> None:
         day = entry.time // DAY_MS
         made = self.topics_made(entry.user, day) + len(topics)
         self._execute("UPDATE account SET day = ?, topics = ? WHERE user = ?", (day, made, entry.user))
