@@ -39,7 +39,7 @@ class Someone:
         """Do what there is to do, as a link does."""
         done = min(share, self.wants - self.done, self.visitors.left)
         self.done += done
-        self.visitors.left -= done
+        self.visitors.spend(done)
         if self.done < self.wants:
             self.visitors.wait(self)  # type: ignore[arg-type]
 
@@ -126,6 +126,18 @@ def test_the_room_leaves_a_reserve(files: int) -> None:
     assert files - room.users - room.strangers >= min(RESERVE, files // 2)
 
 
+def test_what_was_done_in_earlier_turns_takes_nothing_of_this_one() -> None:
+    """Else, once in so many boxes, those that came together would be torn apart though nobody is busy."""
+    clock = Turns()
+    visitors = Visitors(clock)
+    for _ in range(3 * A_TURN):
+        someone: Any = Someone(visitors, 5)
+        someone.go_on(A_VISIT)
+        assert someone.done == 5
+        clock.turn()
+    assert not clock.calls
+
+
 def test_one_turn_has_a_bound_for_all_together() -> None:
     """However many want however much; in the long run each has its share. Who comes newly goes first."""
     clock = Turns()
@@ -171,6 +183,7 @@ def test_who_waits_alone_has_the_whole_turn() -> None:
     assert one.done == A_TURN
     clock.turn()
     assert one.done == 2 * A_TURN
+    clock.turn()
     assert not clock.calls
 
 

@@ -322,7 +322,7 @@ class Link(Protocol, amp.BoxDispatcher):
                 if not left or self._holds or self._aborted:
                     break
         if visitors is not None:
-            visitors.left -= share - left
+            visitors.spend(share - left)
             if not left:
                 self._go_on_soon()
 

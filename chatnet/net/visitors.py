@@ -79,7 +79,10 @@ def accept_in_turns(port: Any) -> None:
 
 
 class Visitors:
-    """The visitors of one port. Each link tells when it is made, known and lost."""
+    """The visitors of one port. Each link tells when it is made, known and lost.
+
+    ``left`` is how many boxes may still be obeyed in this turn of the reactor.
+    """
 
     _logger = Logger()
 
@@ -149,6 +152,12 @@ class Visitors:
 
     # ---- turns of the reactor ----
 
+    def spend(self, boxes: int) -> None:
+        """So many were obeyed in this turn of the reactor; in the next, all is there again."""
+        if boxes:
+            self.left -= boxes
+            self._schedule()
+
     def wait(self, link: Link) -> None:
         """Have ``link`` go on in the next turn of the reactor, or as soon as others have had theirs.
 
@@ -166,6 +175,8 @@ class Visitors:
         self._scheduled = False
         self.left = self._a_turn
         fresh, others = len(self._fresh), len(self._going_on)
+        if not (fresh or others):
+            return
         share = max(A_VISIT, self._a_turn // (fresh + others))
         self._is_serving = True
         self._serve(self._fresh, fresh, share, spare=self._a_turn // 4 if others else 0)
