@@ -8,11 +8,13 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from chatnet import entries
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.entries import Entry
@@ -28,8 +30,8 @@ TEXT = "The quick brown fox jumps over the lazy dog, 64 characters long."
 """What everybody posts, to every contender."""
 
 _read_entry = msgspec.msgpack.Decoder(Entry).decode
+_run = os.urandom(6)
 _keys = itertools.count()
-_run = os.urandom(8)
 
 
 class Refused(Exception):
@@ -77,16 +79,18 @@ def _address(found: tuple[Any, ...]) -> Address:
     return Address(*found[:2])
 
 
-def post(tag: int, text: str = TEXT) -> bytes:
-    return ask(tag, b"Post", key=fresh_key(), text=text.encode())
+def post(tag: int, text: str = TEXT, made: float | None = None) -> bytes:
+    """A post that was ``made`` now, or at those seconds since 1970."""
+    return ask(tag, b"Post", key=fresh_key(made), text=text.encode())
 
 
 PING = box({b"_command": b"Ping"})
 
 
-def fresh_key() -> bytes:
-    """A draft's key, never used before."""
-    return _run + next(_keys).to_bytes(8, "big")
+def fresh_key(made: float | None = None) -> bytes:
+    """A draft's key, as a client makes them: its time, and what was never used before."""
+    rest = _run + next(_keys).to_bytes(4, "big")
+    return entries.fresh_key(time.time() if made is None else made, lambda size: rest[:size])
 
 
 def boxes(stream: bytes) -> Iterator[dict[bytes, bytes]]:

@@ -7,7 +7,7 @@ member of. The store's index, the router and the checkers of tests all go throug
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -17,6 +17,18 @@ from chatnet.text import legible
 
 KEY_BYTES = 16
 """The length of a draft's key."""
+_TIME_BYTES = 6
+
+
+def fresh_key(seconds: float, entropy: Callable[[int], bytes]) -> bytes:
+    """A key for a new draft, made at ``seconds`` since 1970: its milliseconds, then 80 random bits.
+
+    The time is for the stores alone: keys of one time stand together in their index. Of chance alone, each
+    would be on another page of it, and most of what a store writes be such pages. A clock that is wrong does
+    no harm.
+    """
+    made = max(0, int(seconds * 1000)) % (1 << 8 * _TIME_BYTES)
+    return made.to_bytes(_TIME_BYTES, "big") + entropy(KEY_BYTES - _TIME_BYTES)
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):

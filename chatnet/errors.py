@@ -190,7 +190,7 @@ class NameTaken(Refusal):
 
 class KeyReused(Refusal):
     code = b"KEY_REUSED"
-    sentence = "This key was used before, for something else: choose 16 new random bytes for each draft."
+    sentence = "This key was used before, for something else: choose a new one for each draft."
 
 
 class NoSuchUser(Refusal):

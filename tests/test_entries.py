@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.entries import Entry, Memberships, places, visible
+from chatnet.entries import KEY_BYTES, Entry, Memberships, fresh_key, places, visible
 from chatnet.names import fold_name, fold_room, is_name
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True).filter(is_name)
@@ -19,6 +19,16 @@ def post(user: str, text: str, seq: int = 10) -> Entry:
 
 def step(seq: int, kind: str, room: str) -> Entry:
     return Entry(seq, 0, kind, "reader", room, "", b"")  # type: ignore[arg-type]
+
+
+@given(st.floats(-1e12, 1e15), st.floats(-1e12, 1e15))
+def test_keys_stand_in_the_order_of_their_times(one: float, other: float) -> None:
+    """Whatever a clock says, a key has its length; and two of one time differ by chance."""
+    first, second = (fresh_key(seconds, lambda count: b"c" * count) for seconds in (one, other))
+    assert len(first) == len(second) == KEY_BYTES
+    if 0 <= one < other - 0.001 < 2**48 / 1000:
+        assert first < second
+    assert fresh_key(one, lambda count: b"d" * count) not in (first, second)
 
 
 @given(names, st.text(max_size=100))

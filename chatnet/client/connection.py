@@ -34,7 +34,7 @@ from chatnet.client.pending import PendingRequests
 from chatnet.client.race import NotYet, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.cursor import Cursor
-from chatnet.entries import KEY_BYTES, Entry
+from chatnet.entries import Entry, fresh_key
 from chatnet.errors import (
     BadName,
     BadSecret,
@@ -148,13 +148,16 @@ class Connection:
 
     def draft(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
         """Likewise, for what is to be done exactly once: under a new key."""
-        return self.ask(command, key=self._entropy(KEY_BYTES), **arguments)
+        return self.ask(command, key=self._fresh_key(), **arguments)
 
     def post(self, text: str) -> Deferred[dict[str, Any]]:
         """Post ``text``; it will not be reported as heard."""
-        key = self._entropy(KEY_BYTES)
+        key = self._fresh_key()
         self._feed.sent(key)
         return self.ask(Post, key=key, text=text)
+
+    def _fresh_key(self) -> bytes:
+        return fresh_key(self._clock.seconds(), self._entropy)
 
     @property
     def random_secret(self) -> bytes | None:

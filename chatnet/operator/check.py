@@ -20,7 +20,7 @@ SHOWN = 10
 """How many differences are said."""
 
 _ENTRIES = 'SELECT seq, time, kind, "user", room, text, key FROM entry WHERE seq > %s ORDER BY seq LIMIT %s'
-_DOUBLE = 'SELECT "user", min(seq), max(seq) FROM entry GROUP BY "user", key HAVING count(*) > 1'
+_DOUBLE = 'SELECT "user", min(seq), max(seq) FROM entry GROUP BY key, "user" HAVING count(*) > 1'
 
 
 def check(target: str | None, data: Path, url: str, world: World) -> str:

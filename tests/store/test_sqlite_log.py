@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import itertools
+import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,11 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
+from chatnet.entries import Draft, Entry, fresh_key
 from chatnet.errors import CannotStart, EpochLost, Poison
 from chatnet.log import Refused
 from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
+from chatnet.store.sqlite.schema import STEPS
 from chatnet.store.window import Window
 from chatnet.world.real import RealFiles
 
@@ -93,6 +97,45 @@ def test_commits_are_durable(disk: Any, now: Callable[[Any], Any]) -> None:
     assert all(reader.pragma("query_only") == 1 for reader in readers)
     now(log.append([REGISTER]))
     assert writer.pragma("synchronous") == 2
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS) + 1))
+def test_each_version_is_brought_up_to_date(disk: Any, now: Callable[[Any], Any], version: int) -> None:
+    """With what it holds."""
+    with closing(apsw.Connection(str(disk.path))) as old:
+        for step in STEPS[:version]:
+            old.execute(step)
+        old.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        old.execute("INSERT INTO schema_version VALUES (?)", (version,))
+        old.execute("INSERT INTO log (id, epoch, head) VALUES ('the log', 0, 1)")
+        old.execute(
+            "INSERT INTO entry VALUES (1, 1, 'register', 'alice', 'alice', 'sha256:1', ?)", (b"r" * 16,)
+        )
+    log = disk.open()
+    assert log.log_id == "the log"
+    assert now(log.append([REGISTER, Draft("register", "bob", "bob", "sha256:1", b"r" * 16)])) == [1, 2]
+
+
+def test_what_is_written_of_the_keys_stands_together(disk: Any, now: Callable[[Any], Any]) -> None:
+    """Keys begin with their time, and their index with the key: by chance, each would be on another page."""
+    log = disk.open()
+    users = [f"user{number}" for number in range(5)]
+    wal = disk.path.with_name(disk.path.name + "-wal")
+
+    def written(keys: Iterable[bytes]) -> int:
+        """How many bytes a batch of posts with such keys takes on the disk."""
+        before = wal.stat().st_size
+        pairs = zip(keys, itertools.cycle(users))
+        now(log.append([Draft("post", user, user, "hi", key) for key, user in pairs]))
+        return wal.stat().st_size - before
+
+    now(log.append([Draft("register", user, user, "sha256:1", b"r" * 16) for user in users]))
+    entropy = random.Random(1).randbytes
+    for _ in range(5):
+        written([entropy(16) for _ in range(2_000)])
+    by_time = written([fresh_key(9, entropy) for _ in range(100)])
+    by_chance = written([entropy(16) for _ in range(100)])
+    assert 3 * by_time < by_chance
 
 
 def test_every_statement_finds_what_it_needs_by_index(disk: Any, now: Callable[[Any], Any]) -> None:

@@ -79,7 +79,13 @@ _TOKEN = """
 ALTER TABLE lease ADD COLUMN token text NOT NULL DEFAULT '';
 """
 
-STEPS = (_TABLES, _TOKEN)
+_KEYS = """
+-- By key first: those of one time stand together, whoever posts. See chatnet.entries.fresh_key.
+DROP INDEX entry_key;
+CREATE UNIQUE INDEX entry_key ON entry (key, "user");
+"""
+
+STEPS = (_TABLES, _TOKEN, _KEYS)
 """Each step brings a store from one schema version to the next. Never change one that was released.
 
 Functions are in none: see :mod:`.append`.

@@ -9,7 +9,7 @@ from chatnet.errors import CannotStart
 OPEN = (1 << 63) - 1
 """``membership.left`` of a stay that lasts."""
 
-_STEPS = (
+STEPS = (
     """
     CREATE TABLE log (
         id TEXT NOT NULL,
@@ -67,6 +67,11 @@ _STEPS = (
         PRIMARY KEY (user, key)
     ) WITHOUT ROWID;
     """,
+    """
+    -- By key first: those of one time stand together, whoever posts. See chatnet.entries.fresh_key.
+    DROP INDEX entry_key;
+    CREATE UNIQUE INDEX entry_key ON entry (key, user);
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change one that was released."""
 
@@ -103,15 +108,15 @@ def migrate(connection: apsw.Connection, fresh_id: str) -> None:
         version = connection.execute("SELECT version FROM schema_version").get or 0
         if not isinstance(version, int):
             raise apsw.CorruptError(_NO_VERSION)
-        if version > len(_STEPS):
+        if version > len(STEPS):
             raise CannotStart(
-                f"The store was written by a newer chatnet (schema {version}; this one knows {len(_STEPS)}): "
+                f"The store was written by a newer chatnet (schema {version}; this one knows {len(STEPS)}): "
                 "update chatnet."
             )
-        for step in _STEPS[version:]:
+        for step in STEPS[version:]:
             connection.execute(step)
         connection.execute("DELETE FROM schema_version")
-        connection.execute("INSERT INTO schema_version VALUES (?)", (len(_STEPS),))
+        connection.execute("INSERT INTO schema_version VALUES (?)", (len(STEPS),))
         if connection.execute("SELECT count(*) FROM log").get == 0:
             connection.execute("INSERT INTO log (id, epoch, head) VALUES (?, 0, 0)", (fresh_id,))
     refuse_nonsense(connection)

@@ -161,7 +161,7 @@ class Writer:
             return
         seq = self._next
         self._execute(
-            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user, key) DO NOTHING",
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, user) DO NOTHING",
             (seq, now, kind, user, room, text, key),
         )
         if not self._connection.changes():

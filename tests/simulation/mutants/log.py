@@ -26,7 +26,7 @@ from chatnet.wire.log import Append
 from chatnet.worker.users import Users
 from mutants.planting import Put
 
-_LOOK_UP = " ON CONFLICT (user, key) DO NOTHING"
+_LOOK_UP = " ON CONFLICT (key, user) DO NOTHING"
 
 Edit = Callable[[Writer, str], str]
 
@@ -70,7 +70,7 @@ def _commit_if_need_be(store: Writer) -> None:
 
 def forget_the_key_check(put: Put) -> None:
     """A draft is appended whether or not its key is there already."""
-    put(sqlite_schema, "_STEPS", _without_unique_keys())
+    put(sqlite_schema, "STEPS", _without_unique_keys())
     put(Writer, "_apply", _editing(lambda _, sql: sql.replace(_LOOK_UP, ""), Writer._apply))
 
 
@@ -94,13 +94,13 @@ def a_key_twice_in_one_batch(put: Put) -> None:
         else:
             blind(self, draft, now, batch)
 
-    put(sqlite_schema, "_STEPS", _without_unique_keys())
+    put(sqlite_schema, "STEPS", _without_unique_keys())
     put(Writer, "_apply", apply)
     real = put(Writer, "_run", run)
 
 
 def _without_unique_keys() -> tuple[str, ...]:
-    return tuple(step.replace("UNIQUE INDEX", "INDEX") for step in sqlite_schema._STEPS)
+    return tuple(step.replace("UNIQUE INDEX", "INDEX") for step in sqlite_schema.STEPS)
 
 
 def no_fsync(put: Put) -> None:
