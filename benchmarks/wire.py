@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from chatnet import entries
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.entries import Entry
@@ -89,8 +88,8 @@ PING = box({b"_command": b"Ping"})
 
 def fresh_key(made: float | None = None) -> bytes:
     """A draft's key, as a client makes them: its time, and what was never used before."""
-    rest = _run + next(_keys).to_bytes(4, "big")
-    return entries.fresh_key(time.time() if made is None else made, lambda size: rest[:size])
+    milliseconds = int((time.time() if made is None else made) * 1000)
+    return milliseconds.to_bytes(6, "big") + _run + next(_keys).to_bytes(4, "big")
 
 
 def boxes(stream: bytes) -> Iterator[dict[bytes, bytes]]:

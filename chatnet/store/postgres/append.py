@@ -26,7 +26,7 @@ OPEN = (1 << 63) - 1
 _TEXT = f"""
 CREATE FUNCTION chatnet_append(
     -- shown_seqs: the seq of the secret that the author has shown; 0 is not looked at.
-    -- topics: those that the draft names, or joins, with a space between them.
+    -- topics: those that the draft names, or joins, with a space between them; empty if none does.
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
     -- Where the posts are heard: at place_names[n], the draft of the number place_drafts[n].
     place_drafts integer[], place_names text[], at_ms bigint,
@@ -83,7 +83,8 @@ BEGIN
                 LATERAL (SELECT FROM refusal WHERE "user" = u.name AND refusal.key = u.key OFFSET 0) AS r
             WHERE u.text LIKE '%#%')
         AND NOT EXISTS (
-            SELECT FROM unnest(topics) AS d(its_topics) WHERE chatnet_new_topics(d.its_topics) > 0);
+            SELECT FROM unnest(topics) AS d(its_topics)
+            WHERE d.its_topics <> '' AND chatnet_new_topics(d.its_topics) > 0);
 END
 $function$;
 
@@ -120,7 +121,8 @@ DECLARE
     code text;
 BEGIN
     FOR d IN
-        SELECT * FROM unnest(kinds, users, rooms, texts, keys, shown_seqs, topics)
+        SELECT kind, name, room, text, key, shown, coalesce(topics, '') AS topics
+            FROM unnest(kinds, users, rooms, texts, keys, shown_seqs, topics)
             AS u(kind, name, room, text, key, shown, topics)
     LOOP
         SELECT * INTO old, code FROM chatnet_answered(d.kind, d.name, d.room, d.text, d.key);

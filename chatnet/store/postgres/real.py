@@ -90,10 +90,15 @@ class PostgresDatabase:
         return outcomes + more_outcomes, poisoned + more_poisoned
 
     def _append(self, drafts: list[Draft], now: int) -> list[Outcome]:
-        wrong = [_wrong_form(draft) for draft in drafts]
-        formed = [draft for draft, no in zip(drafts, wrong, strict=True) if no is None]
-        outcomes = iter(self._append_formed(formed, now) if formed else ())
-        return [no or next(outcomes) for no in wrong]
+        try:
+            for draft in drafts:
+                check_form(draft)
+        except Refusal:
+            wrong = [_wrong_form(draft) for draft in drafts]
+            formed = [draft for draft, no in zip(drafts, wrong, strict=True) if no is None]
+            outcomes = iter(self._append_formed(formed, now) if formed else ())
+            return [no or next(outcomes) for no in wrong]
+        return self._append_formed(drafts, now)
 
     def _append_formed(self, drafts: list[Draft], now: int) -> list[Outcome]:
         columns = _columns(drafts)
@@ -305,10 +310,13 @@ def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
     heard: list[tuple[int, str]] = []
     topics: list[str] = []
     for number, draft in enumerate(drafts, 1):
-        at = places(draft.user, draft.text) if draft.kind in HEARD else ()
-        heard += [(number, place) for place in at]
-        joined = (draft.room,) if draft.kind == "join" else at
-        topics.append(" ".join(place for place in joined if is_topic(place)))
+        if draft.kind in HEARD:
+            at = places(draft.user, draft.text)
+            heard += [(number, place) for place in at]
+            named = at[1:]  # the author's own room is no topic
+        else:
+            named = (draft.room,) if draft.kind == "join" else ()
+        topics.append(" ".join([place for place in named if is_topic(place)]) if named else "")
     return (
         [draft.kind for draft in drafts],
         [draft.user for draft in drafts],
@@ -316,7 +324,7 @@ def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
         [draft.text for draft in drafts],
         [draft.key for draft in drafts],
         [draft.by for draft in drafts],
-        topics,
+        topics if any(topics) else [],
         [number for number, _ in heard],
         [place for _, place in heard],
     )
