@@ -23,7 +23,7 @@ from rigs.processes import DEADLINE
 LOOK_SECONDS = 0.005
 """How often the lease is looked at."""
 
-_LINE = re.compile(r"Epoch (\d+) (begins|ends): this master commands .*\(([\d.]+) s\)")
+_LINE = re.compile(r"Epoch (\d+) (begins|ends): this master .*\(at ([\d.]+) s of")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ epoch           that of a primary, and what is true of a peer's word that it is 
 links           all connections to it
 cluster         the workers, as the primary commands them
 port            the master's port · redirecting_port  a replica's, which sends on to the primary
+journal         what happens, as the operator is told
 remote_hosts    the workers of other hosts, kept by workers there
 host_plan       how many of them there are, and what is to be done about it                  pure
 draining        emptying a host

@@ -12,6 +12,7 @@ from chatnet.addresses import Address
 from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import has_parent
+from chatnet.master.journal import Journal
 from chatnet.master.links import all_gone
 from chatnet.master.lost_processes import LostProcesses
 from chatnet.master.placement import Placement, address_for_clients
@@ -35,8 +36,7 @@ class Cluster:
     """Keeps ``wanted`` workers on this host, named ``host``: adopted ones, and children of the supervisor.
 
     Workers started by hand are neither counted nor touched here. Those of other hosts are kept by workers
-    there. ``up`` is called once, when as many workers as wanted have registered; ``changed`` whenever a
-    worker came or went.
+    there. ``up`` is called once, when as many workers as wanted have registered.
     """
 
     _logger = Logger()
@@ -52,9 +52,8 @@ class Cluster:
         processes: Processes,
         clock: IReactorTime,
         monotonic: Callable[[], float],
-        wall: Callable[[], float],
+        journal: Journal,
         up: Callable[[], None],
-        changed: Callable[[], None],
     ) -> None:
         self._commands = Commands(epoch)
         self._host = host
@@ -64,18 +63,17 @@ class Cluster:
         self._supervisor = supervisor
         self._clock = clock
         self._monotonic = monotonic
-        self._wall = wall
+        self._journal = journal
         self._up: Callable[[], None] | None = up
-        self._changed = changed
         self._adopting: IDelayedCall | None = None
         self._missing = LostProcesses(processes, clock, self._gone)
         self._looking = Timer(
             clock, LOOK_SECONDS, self._look_after_children, "The children are no longer looked after"
         )
         self._remote_hosts = RemoteHosts(
-            self._commands, host, wanted, registry, clock, self._note, self._shut_down
+            self._commands, host, wanted, registry, clock, journal, self._shut_down
         )
-        self._rebalancer = Rebalancer(self._commands, registry, clock, monotonic, self._note)
+        self._rebalancer = Rebalancer(self._commands, registry, clock, monotonic, journal)
         self._settled = self._stopping = False
         self._left: list[WorkerIdentity] = []
 
@@ -124,9 +122,9 @@ class Cluster:
         if before is not None:
             before.link.abort()
         elif self._missing.back(identity.id):
-            self._note(f"{worker.name} came back")
+            self._journal.note(f"{worker.name} came back")
         else:
-            self._note(f"{worker.name} joined")
+            self._journal.note(f"{worker.name} joined")
         self._remote_hosts.registered(worker)
         self._clock.callLater(0, self._registered, worker)
         return worker
@@ -164,10 +162,10 @@ class Cluster:
         self._remote_hosts.lost(worker, hung)
         if self._is_child(worker):
             if hung:
-                self._note(f"{worker.name} hangs; it is killed")
+                self._journal.note(f"{worker.name} hangs; it is killed")
                 self._supervisor.kill(worker.identity.pid)
             return
-        self._note(f"{worker.name} {'fell silent' if hung else 'lost its link'}")
+        self._journal.note(f"{worker.name} {'fell silent' if hung else 'lost its link'}")
         if worker.identity.spawned and worker.identity.host == self._host and not worker.leaving:
             if hung:
                 self._missing.kill(worker.identity)
@@ -259,10 +257,10 @@ class Cluster:
 
     def _miss(self, worker: WorkerIdentity) -> None:
         if not self._missing.miss(worker.id, worker, name_of(worker)):
-            self._note(f"{name_of(worker)} is dead")
+            self._journal.note(f"{name_of(worker)} is dead")
 
     def _gone(self, sentence: str) -> None:
-        self._note(sentence)
+        self._journal.note(sentence)
         if self._settled:
             self._settle()
 
@@ -278,7 +276,7 @@ class Cluster:
         for worker in adopted[max(0, self._wanted - self._supervisor.count) :]:
             if worker.reported is None:
                 continue
-            self._note(f"{worker.name} is one too many; it is stopped")
+            self._journal.note(f"{worker.name} is one too many; it is stopped")
             self._shut_down(worker)
         self._look_whether_up()
 
@@ -300,8 +298,3 @@ class Cluster:
         if self._up is not None and self._settled and len(self._registry) >= self._wanted:
             up, self._up = self._up, None
             up()
-
-    def _note(self, what: str) -> None:
-        self._logger.info("{what}", what=what)
-        self._registry.note(what, self._wall())
-        self._changed()

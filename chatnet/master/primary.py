@@ -12,11 +12,10 @@ from chatnet.addresses import Address
 from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept
 from chatnet.master.clock import ahead_of
 from chatnet.master.cluster import Cluster
+from chatnet.master.journal import Journal
 from chatnet.master.links import Links
-from chatnet.master.registry import Registry
 from chatnet.master.replicas import Replicas
 from chatnet.master.store import Log
-from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.operate import ClusterStatus, MasterStatus
@@ -42,10 +41,9 @@ class Primary:
         port: int,
         listening: IListeningPort,
         pulse: Pulse,
-        registry: Registry[Link],
         cluster: Cluster,
         replicas: Replicas,
-        note: Callable[[str], None],
+        journal: Journal,
         stop_process: Callable[[], None],
         monotonic: Callable[[], float],
         wall: Callable[[], float],
@@ -58,10 +56,9 @@ class Primary:
         self.port = port
         self._listening = listening
         self._pulse = pulse
-        self._registry = registry
         self._cluster = cluster
         self._replicas = replicas
-        self._note = note
+        self._journal = journal
         self._stop_process = stop_process
         self._monotonic = monotonic
         self._wall = wall
@@ -92,14 +89,14 @@ class Primary:
             await self.end_left()
         else:
             await self._cluster.stop()
-            self._say("ends: this master commands no more")
+            self._say("ends: this master no longer commands")
             await self._close(release)
 
     async def abdicate(self, release: Callable[[], Awaitable[None]]) -> None:
         """Stop commanding at once, and close everything; all others live on."""
         self._replicas.leave()
         self._cluster.leave()
-        self._say("ends: this master commands no more")
+        self._say("ends: this master no longer commands")
         await maybeDeferred(self._listening.stopListening)
         await self._close(release)
 
@@ -115,9 +112,9 @@ class Primary:
         await self._links.close()
 
     def _say(self, what: str) -> None:
-        # By the clock that all processes of a machine share: so it can be told who commanded when.
-        now = self._monotonic()
-        self._logger.info("Epoch {epoch} {what} ({now:.3f} s)", epoch=self.epoch, what=what, now=now)
+        # All processes of a machine share this clock, and nobody sets it: it tells who commanded when.
+        line = "Epoch {epoch} {what} (at {now:.3f} s of this machine's monotonic clock)"
+        self._logger.info(line, epoch=self.epoch, what=what, now=self._monotonic())
 
     def stop_cluster(self) -> None:
         """Tell all replicas and workers everywhere to stop, and then stop this process."""
@@ -144,7 +141,7 @@ class Primary:
         if not self._stopping:
             self._stopping = self._handing_over = True
             self._away = away
-            self._note(f"primary (pid {self._pid}) on {self._host} is told to hand over")
+            self._journal.note(f"primary (pid {self._pid}) on {self._host} is told to hand over")
             self._stop_process()
 
     def status(self, reached: str) -> ClusterStatus:
@@ -162,6 +159,6 @@ class Primary:
                 *self._replicas.statuses(),
             ],
             workers=self._cluster.workers(reached, head),
-            events=self._registry.events(),
+            events=self._journal.events(),
             warnings=[said for said in (self._log_kept.warning, early) if said],
         )

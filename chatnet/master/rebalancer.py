@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatnet.master.balance import Balance
 from chatnet.master.commands import Commands
+from chatnet.master.journal import Journal
 from chatnet.master.registry import Registry, Worker
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
@@ -21,7 +22,7 @@ PATIENCE_SECONDS = 3.0
 class Rebalancer:
     """Looks after the sessions of all workers in ``registry``.
 
-    ``note`` gets a sentence for the operator. Those of a host that is drained are moved by
+    Those of a host that is drained are moved by
     :class:`~chatnet.master.remote_hosts.RemoteHosts`.
     """
 
@@ -31,12 +32,12 @@ class Rebalancer:
         registry: Registry[Link],
         clock: IReactorTime,
         monotonic: Callable[[], float],
-        note: Callable[[str], None],
+        journal: Journal,
     ) -> None:
         self._commands = commands
         self._registry = registry
         self._monotonic = monotonic
-        self._note = note
+        self._journal = journal
         self._balance = Balance(monotonic())
         self._cut_off: dict[Worker[Link], float] = {}
         self._emptied: set[Worker[Link]] = set()
@@ -60,7 +61,7 @@ class Rebalancer:
             return
         sessions = {id: worker.staying for id, worker in open.items()}
         for id, count in self._balance.orders(sessions, self._monotonic()).items():
-            self._note(f"{open[id].name} is to move {count} of its {sessions[id]} sessions to others")
+            self._journal.note(f"{open[id].name} is to move {count} of its {sessions[id]} sessions to others")
             self._commands.shed(open[id], count)
 
     def _empty_those_cut_off(self) -> None:
@@ -81,5 +82,7 @@ class Rebalancer:
         for worker, since in self._cut_off.items():
             if now - since >= PATIENCE_SECONDS and worker.staying and worker not in self._emptied:
                 self._emptied.add(worker)
-                self._note(f"{worker.name} cannot reach the store: its {worker.staying} sessions are to move")
+                self._journal.note(
+                    f"{worker.name} cannot reach the store: its {worker.staying} sessions are to move"
+                )
                 self._commands.shed(worker, worker.staying, soon=True)

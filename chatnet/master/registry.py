@@ -1,20 +1,12 @@
-"""The workers that are registered with the primary, what they report, and what happened to them. Pure."""
+"""The workers that are registered with the primary, and what they report. Pure."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from chatnet.text import legible
 from chatnet.wire.cluster import Load, WorkerIdentity
-from chatnet.wire.operate import Event
-
-MOST_TOLD = 1000
-"""How much of what happened is told, in characters: it may hold what others say of themselves."""
-KEPT_EVENTS = 100
-"""How many of the newest events are kept for the operator."""
 
 L = TypeVar("L")
 
@@ -66,11 +58,10 @@ def name_of(worker: WorkerIdentity) -> str:
 
 
 class Registry(Generic[L]):
-    """The workers by id, in the order in which they registered; and the newest events, oldest first."""
+    """The workers by id, in the order in which they registered."""
 
-    def __init__(self, events: Iterable[Event] = ()) -> None:
+    def __init__(self) -> None:
         self._workers: dict[str, Worker[L]] = {}
-        self._events: deque[Event] = deque(events, maxlen=KEPT_EVENTS)
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -99,11 +90,3 @@ class Registry(Generic[L]):
     def open(self) -> dict[str, Worker[L]]:
         """Those to which clients can be sent, by id."""
         return {id: worker for id, worker in self._workers.items() if worker.takes_clients}
-
-    def note(self, what: str, time: float) -> None:
-        """Something happened, at ``time`` in seconds since 1970."""
-        self._events.append(Event(time, legible(what, MOST_TOLD)))
-
-    def events(self) -> list[Event]:
-        """The newest events, oldest first."""
-        return list(self._events)

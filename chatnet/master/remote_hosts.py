@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import Empty, End, Keep, Order, OtherHost, Stop, children_of
+from chatnet.master.journal import Journal
 from chatnet.master.registry import Registry, Worker, name_of
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
@@ -20,7 +21,7 @@ class RemoteHosts:
     """Keeps ``wanted`` workers on each host but ``here``.
 
     A host counts from its first worker to its last: with that, nobody is left there who could start one.
-    ``note`` gets a sentence for the operator; ``shut_down`` stops a worker.
+    ``shut_down`` stops a worker.
     """
 
     def __init__(
@@ -30,14 +31,14 @@ class RemoteHosts:
         wanted: int,
         registry: Registry[Link],
         clock: IReactorTime,
-        note: Callable[[str], None],
+        journal: Journal,
         shut_down: Callable[[Worker[Link]], None],
     ) -> None:
         self._commands = commands
         self._here = here
         self._wanted = wanted
         self._registry = registry
-        self._note = note
+        self._journal = journal
         self._shut_down = shut_down
         self._hosts: dict[str, OtherHost[Link]] = {}
         self._kept: dict[Worker[Link], int] = {}
@@ -75,7 +76,7 @@ class RemoteHosts:
         if (host := self._hosts.get(name)) is None:
             return
         if not host.is_draining:
-            self._note(f"{name} is to be drained: its sessions move elsewhere, then its workers stop")
+            self._journal.note(f"{name} is to be drained: its sessions move elsewhere, then its workers stop")
         host.drain()
         for worker in self._on(name):
             worker.draining = True
@@ -114,10 +115,10 @@ class RemoteHosts:
                 case Empty(worker, count):
                     self._empty(worker, count)
                 case Stop(worker, why):
-                    self._note(f"{worker.name} {why}")
+                    self._journal.note(f"{worker.name} {why}")
                     self._shut_down(worker)
                 case End(by, hung):
-                    self._note(f"{name_of(hung)} hangs; {by.name} is asked to kill it")
+                    self._journal.note(f"{name_of(hung)} hangs; {by.name} is asked to kill it")
                     self._commands.kill(by, hung)
 
     def _keep(self, order: Keep[Link]) -> None:
@@ -125,7 +126,7 @@ class RemoteHosts:
         if self._kept.get(parent) == count:
             return  # it does already
         self._kept[parent] = count
-        self._note(f"{parent.name} {order.why}")
+        self._journal.note(f"{parent.name} {order.why}")
         self._commands.keep_workers(parent, count)
 
     def _empty(self, worker: Worker[Link], count: int) -> None:

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from chatnet.master.commands import Commands
+from chatnet.master.journal import Journal
 from chatnet.master.links import all_gone
 from chatnet.master.lost_processes import LostProcesses
 from chatnet.net.link import Link
@@ -74,7 +75,7 @@ class Replicas:
         supervisor: Supervisor,
         processes: Processes,
         clock: IReactorTime,
-        note: Callable[[str], None],
+        journal: Journal,
     ) -> None:
         self._commands = Commands(epoch)
         self._host = host
@@ -82,7 +83,7 @@ class Replicas:
         self._state = state
         self._supervisor = supervisor
         self._clock = clock
-        self._note = note
+        self._journal = journal
         self._replicas: dict[Link, Replica] = {}
         self._missing = LostProcesses(processes, clock, self._gone)
         self._told: State | None = None
@@ -112,7 +113,9 @@ class Replicas:
         It obeys nobody before it has the answer: what is to be said to it comes in the reactor's next turn.
         """
         replica = self._replicas[link] = Replica(identity, link)
-        self._note(f"{replica.name} {'came back' if self._missing.back(_key(identity)) else 'stands by'}")
+        self._journal.note(
+            f"{replica.name} {'came back' if self._missing.back(_key(identity)) else 'stands by'}"
+        )
         self._clock.callLater(0, self._attached, replica)
         return replica
 
@@ -129,7 +132,7 @@ class Replicas:
         if self._stopping:
             return
         identity = replica.identity
-        self._note(f"{replica.name} {'fell silent' if hung else 'lost its link'}")
+        self._journal.note(f"{replica.name} {'fell silent' if hung else 'lost its link'}")
         if self._is_child(replica):
             if hung:
                 self._supervisor.kill(identity.pid)
@@ -199,10 +202,10 @@ class Replicas:
 
     def _miss(self, master: MasterIdentity) -> None:
         if not self._missing.miss(_key(master), master, name_of(master)):
-            self._note(f"{name_of(master)} is dead")
+            self._journal.note(f"{name_of(master)} is dead")
 
     def _gone(self, sentence: str) -> None:
-        self._note(sentence)
+        self._journal.note(sentence)
         self._settle()
 
     def _settle(self) -> None:
@@ -213,10 +216,10 @@ class Replicas:
         children = max(0, self._wanted - len(others) - len(self._missing))
         self._supervisor.keep(children)
         while self._supervisor.count > children and not len(self._missing):
-            self._note("a replica is one too many; it is stopped")
+            self._journal.note("a replica is one too many; it is stopped")
             self._supervisor.drop()
         for replica in [r for r in others if r.identity.spawned][: max(0, len(others) - self._wanted)]:
-            self._note(f"{replica.name} is one too many; it is stopped")
+            self._journal.note(f"{replica.name} is one too many; it is stopped")
             self._shut_down(replica)
 
     def _is_adopted(self, replica: Replica) -> bool:

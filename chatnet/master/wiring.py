@@ -24,6 +24,7 @@ from chatnet.master.conversations import (
 )
 from chatnet.master.draining import Draining
 from chatnet.master.epoch import Epoch
+from chatnet.master.journal import Journal
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.port import MasterPort, wait_for_port
@@ -170,9 +171,10 @@ def _command(
     inheritance: Inheritance,
 ) -> Primary:
     state = inheritance.state
-    registry: Registry[Link] = Registry(() if state is None else state.events)
-    replicas = _make_replicas(settings, world, registry, reign, port.port)
-    cluster = _make_cluster(settings, world, registry, reign.epoch, port.port, replicas.changed)
+    journal = Journal(world.wall, () if state is None else state.events)
+    registry: Registry[Link] = Registry()
+    replicas = _make_replicas(settings, world, registry, journal, reign, port.port)
+    cluster = _make_cluster(settings, world, registry, journal, reign.epoch, port.port)
     pulse = Pulse(world.reactor, world.monotonic, PULSE_TICK, PING_EVERY, PATIENCE)
     primary = Primary(
         host=world.hostname,
@@ -183,10 +185,9 @@ def _command(
         port=port.port,
         listening=port.listening,
         pulse=pulse,
-        registry=registry,
         cluster=cluster,
         replicas=replicas,
-        note=lambda what: _note(world, registry, replicas, what),
+        journal=journal,
         stop_process=lambda: stop_soon(world.reactor),
         monotonic=world.monotonic,
         wall=world.wall,
@@ -195,7 +196,7 @@ def _command(
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since
         me = f"primary (pid {world.processes.own_pid()}) on {world.hostname}"
-        _note(world, registry, replicas, f"{me} took over {seconds:.2f} s after {inheritance.how}")
+        journal.note(f"{me} took over {seconds:.2f} s after {inheritance.how}")
     if state is None:
         primary.start()
     else:
@@ -207,18 +208,12 @@ def _command(
     return primary
 
 
-def _note(world: World, registry: Registry[Link], replicas: Replicas, what: str) -> None:
-    _logger.info("{what}", what=what)
-    registry.note(what, world.wall())
-    replicas.changed()
-
-
 def _make_supervisor(
     kind: str,
     command: Callable[[], list[str]],
     settings: Settings,
     world: World,
-    registry: Registry[Link],
+    journal: Journal,
     url: str = "",
 ) -> Supervisor:
     # What is secret in a URL must not stand in anybody's list of processes.
@@ -231,12 +226,12 @@ def _make_supervisor(
         monotonic=world.monotonic,
         files=world.files,
         environ=environ,
-        tell=lambda what: registry.note(what, world.wall()),
+        tell=journal.keep,
     )
 
 
 def _make_replicas(
-    settings: Settings, world: World, registry: Registry[Link], reign: Reign, port: int
+    settings: Settings, world: World, registry: Registry[Link], journal: Journal, reign: Reign, port: int
 ) -> Replicas:
     def state(replicas: list[MasterIdentity]) -> State:
         return State(
@@ -248,16 +243,13 @@ def _make_replicas(
                 :MIRRORED
             ],
             replicas=replicas[:MIRRORED],
-            events=registry.events(),
+            events=journal.events(),
         )
 
     def command() -> list[str]:
         return settings.replica_command(world.executable, port, world.processes.own_pid())
 
-    def note(what: str) -> None:
-        _note(world, registry, replicas, what)
-
-    supervisor = _make_supervisor("replica", command, settings, world, registry, reign.url)
+    supervisor = _make_supervisor("replica", command, settings, world, journal, reign.url)
     replicas = Replicas(
         epoch=reign.epoch,
         host=world.hostname,
@@ -266,8 +258,9 @@ def _make_replicas(
         supervisor=supervisor,
         processes=world.processes,
         clock=world.reactor,
-        note=note,
+        journal=journal,
     )
+    journal.watch(replicas.changed)
     return replicas
 
 
@@ -275,14 +268,14 @@ def _make_cluster(
     settings: Settings,
     world: World,
     registry: Registry[Link],
+    journal: Journal,
     epoch: int,
     port: int,
-    changed: Callable[[], None],
 ) -> Cluster:
     def command() -> list[str]:
         return settings.worker_command(world.executable, port, world.processes.own_pid())
 
-    supervisor = _make_supervisor("worker", command, settings, world, registry)
+    supervisor = _make_supervisor("worker", command, settings, world, journal)
     return Cluster(
         epoch=epoch,
         host=world.hostname,
@@ -293,9 +286,8 @@ def _make_cluster(
         processes=world.processes,
         clock=world.reactor,
         monotonic=world.monotonic,
-        wall=world.wall,
+        journal=journal,
         up=lambda: world.stdio.say(settings.invitation(world.executable, world.directory, port)),
-        changed=changed,
     )
 
 

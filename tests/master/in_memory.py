@@ -26,6 +26,7 @@ from chatnet.master.conversations import (
 )
 from chatnet.master.draining import Draining
 from chatnet.master.epoch import Epoch
+from chatnet.master.journal import Journal
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.registry import Registry, Worker
@@ -205,6 +206,7 @@ class Master:
         self.pulse = Pulse(self.reactor, self.reactor.seconds, PULSE_TICK, PING_EVERY, PATIENCE)
         self.far_pulse = Pulse(self.reactor, self.reactor.seconds, PULSE_TICK, PING_EVERY, 1e9)
         self.registry: Registry[Link] = Registry()
+        self.journal = Journal(self.reactor.seconds)
         self.peers: list[Peer] = []
         self.ups = self.stops = 0
         self.over: list[int] = []
@@ -223,9 +225,8 @@ class Master:
             processes=cast(Processes, self.processes),
             clock=self.reactor,
             monotonic=self.reactor.seconds,
-            wall=self.reactor.seconds,
+            journal=self.journal,
             up=self._up,
-            changed=self._changed,
         )
         self.replica_supervisor = self._supervise("replica", logs)
         self.replicas = Replicas(
@@ -236,8 +237,9 @@ class Master:
             supervisor=self.replica_supervisor,
             processes=cast(Processes, self.processes),
             clock=self.reactor,
-            note=lambda what: self.registry.note(what, self.reactor.seconds()),
+            journal=self.journal,
         )
+        self.journal.watch(self.replicas.changed)
         self.draining = Draining(self.cluster, self.replicas)
         self.broadcast = Broadcast(self.log.window, EPOCH)
         self.pulse.start()
@@ -254,11 +256,8 @@ class Master:
             monotonic=self.reactor.seconds,
             files=RealFiles(),
             environ={},
-            tell=lambda what: self.registry.note(what, self.reactor.seconds()),
+            tell=self.journal.keep,
         )
-
-    def _changed(self) -> None:
-        self.replicas.changed()
 
     def _state(self, replicas: list[MasterIdentity]) -> State:
         workers = [Carried(worker.identity, worker.load.sessions) for worker in self.registry.workers()]
@@ -300,7 +299,7 @@ class Master:
 
     def status(self, reached: str) -> ClusterStatus:
         return ClusterStatus(
-            "memory", EPOCH, 0, "", [], self.cluster.workers(reached, 10), self.registry.events()
+            "memory", EPOCH, 0, "", [], self.cluster.workers(reached, 10), self.journal.events()
         )
 
     def settle(self) -> None:
@@ -339,7 +338,7 @@ class Master:
         return peer
 
     def events(self) -> list[str]:
-        return [event.what for event in self.registry.events()]
+        return [event.what for event in self.journal.events()]
 
     def close(self) -> None:
         """Lose all connections, and stop the clockwork."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.master.registry import KEPT_EVENTS, Registry, Worker
+from chatnet.master.registry import Registry, Worker
 from chatnet.wire.cluster import Load, WorkerIdentity
 
 
@@ -62,16 +62,6 @@ def test_a_leaving_worker_gets_no_clients() -> None:
     leaves.leaving = True
     assert list(registry.open().values()) == [stays]
     assert len(registry) == 2
-
-
-def test_only_the_newest_events_are_kept() -> None:
-    """A hundred, oldest first."""
-    registry: Registry[None] = Registry()
-    for number in range(KEPT_EVENTS + 5):
-        registry.note(f"event {number}", number)
-    events = registry.events()
-    assert len(events) == KEPT_EVENTS
-    assert (events[0].what, events[-1].time) == ("event 5", KEPT_EVENTS + 4)
 
 
 def test_a_worker_that_opens_its_store_gets_no_clients() -> None:

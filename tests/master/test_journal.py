@@ -1,0 +1,50 @@
+"""What happens to the cluster, as its operator is told."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from chatnet.master.journal import KEPT_EVENTS, MOST_TOLD, Journal
+
+
+def test_only_the_newest_events_are_kept() -> None:
+    """A hundred, oldest first, each with its time."""
+    clock = Clock()
+    journal = Journal(clock.seconds)
+    for number in range(KEPT_EVENTS + 5):
+        journal.note(f"event {number}")
+        clock.advance(1)
+    events = journal.events()
+    assert len(events) == KEPT_EVENTS
+    assert (events[0].what, events[-1].time) == ("event 5", KEPT_EVENTS + 4)
+
+
+def test_it_goes_on_where_the_primary_before_ended() -> None:
+    """Its events were told to the replica that took over."""
+    before = Journal(lambda: 1.0)
+    before.note("worker a joined")
+    after = Journal(lambda: 2.0, before.events())
+    after.note("worker a came back")
+    assert [(event.time, event.what) for event in after.events()] == [
+        (1.0, "worker a joined"),
+        (2.0, "worker a came back"),
+    ]
+
+
+def test_who_watches_is_told_of_each_event() -> None:
+    """Also of one that was logged by who saw it; and the event is kept by then."""
+    journal = Journal(lambda: 0.0)
+    told: list[str] = []
+    journal.watch(lambda: told.append(journal.events()[-1].what))
+    journal.note("one")
+    journal.keep("two")
+    assert told == ["one", "two"]
+
+
+def test_what_others_say_of_themselves_is_cut() -> None:
+    """A name may be as long as a box, and hold what moves a terminal's cursor."""
+    journal = Journal(lambda: 0.0)
+    journal.note("\x1b[2J" + "x" * 10 * MOST_TOLD)
+    [event] = journal.events()
+    assert len(event.what) <= MOST_TOLD + 10
+    assert "\x1b" not in event.what
