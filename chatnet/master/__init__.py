@@ -4,6 +4,7 @@ tap             the options of twistd chat-master
 settings        what was chosen, and what follows from it                                    pure
 service         the process: takes the lease, or stands by for it
 replica         standing by: follows the primary, and goes for the lease when that is gone
+replica_states  what a replica is about, and what leads from one to the next                 pure
 wiring          puts a primary together
 store           the log and the lease that a master uses: embedded, or shared
 primary         what runs while the lease is held: the log, the port, the workers

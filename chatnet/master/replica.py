@@ -19,6 +19,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
 from chatnet.master.conversations import PATIENCE
+from chatnet.master.replica_states import Dialing, Doing, Proving, Seeking, Standing
 from chatnet.master.store import Store
 from chatnet.net.dialer import Commanded, Unregistered
 from chatnet.net.gate import PROOF_SECONDS, NotPrimary, prove
@@ -148,14 +149,11 @@ class Replica(ReconnectingClientFactory):
         self._answered = answered
         self._stop_process = stop_process
         self._abandoned = abandoned
+        self._doing: Doing[Link] = Seeking()
         self._state: State | None = None
         self._epoch = 0
         self._holder: Holder | None = None
-        self._link: Link | None = None
-        self._attached = False
         self._going: Deferred[None] | None = None
-        self._dialing = False
-        self._asked: Address | None = None
         self._sent_on: Address | None = None
         self._since: float | None = None
         self._how = ""
@@ -178,16 +176,16 @@ class Replica(ReconnectingClientFactory):
         self.stopTrying()
         self._seconds.stop()
         self._pulse.stop()
-        if self._link is not None:
-            self._link.abort()
+        if isinstance(self._doing, Proving | Standing):
+            self._doing.link.abort()
 
     # ---- the lease ----
 
     @property
     def primary(self) -> str:
         """Where the primary is, as far as is known; else empty."""
-        if self._attached:
-            return str(self._asked)  # where the store could not name it, another replica has
+        if isinstance(self._doing, Standing):
+            return str(self._doing.to)  # where the store could not name it, another replica has
         return "" if self._holder is None else self._holder.address
 
     def _seek(self) -> None:
@@ -213,7 +211,7 @@ class Replica(ReconnectingClientFactory):
         if await self._take():
             return
         holder = await self._store.holder()
-        if not self.continueTrying or self._dialing or self._link is not None:
+        if not (self.continueTrying and isinstance(self._doing, Seeking)):
             return
         if holder != self._holder:
             self._unheard = self._alone = 0  # it says that it lives, though it does not listen yet
@@ -222,9 +220,8 @@ class Replica(ReconnectingClientFactory):
         if where is None:
             self.retry()
             return
-        host, port = self._asked = where
-        self._dialing = True
-        self.connector = self._reactor.connectTCP(host, port, self, timeout=CONNECT_SECONDS)
+        self._doing = self._doing.dial(where)
+        self.connector = self._reactor.connectTCP(*where, self, timeout=CONNECT_SECONDS)
 
     def _where(self, holder: Holder | None) -> Address | None:
         """Where to ask for the primary; None if there is none to be asked just now."""
@@ -281,18 +278,21 @@ class Replica(ReconnectingClientFactory):
         return Link(Unattached(self._connected), self._outboxes, self._pulse)
 
     def _connected(self, link: Link) -> None:
-        self._link = link
-        attaching = Deferred.fromCoroutine(self._attach(link))
+        if not isinstance(self._doing, Dialing):
+            raise RuntimeError(f"connected while {self._doing}")
+        self._doing = proving = self._doing.connected(link)
+        attaching = Deferred.fromCoroutine(self._attach(proving))
         attaching.addErrback(self._cannot_attach, link)
 
-    async def _attach(self, link: Link) -> None:
+    async def _attach(self, proving: Proving[Link]) -> None:
+        link = proving.link
         await self._prove(link)
         answer = await link.callRemote(Attach, master=self._me(), seen=self._epoch)
         # No await from here on: what the primary says next may have come with that answer. Its epoch may be
         # below one that we have seen: it has looked into its store, where there is none above its own.
         self._epoch = answer["epoch"]
         link.become(FromPrimary(self, self._epoch))
-        self._attached = True
+        self._doing = proving.attached(self._epoch)
         self._sent_on = None
         self._alone = 0
         self._since, self._how = None, ""
@@ -330,23 +330,22 @@ class Replica(ReconnectingClientFactory):
                 self._answered(refusal)
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        self._dialing = False
+        self._doing = Seeking()
         self._sent_on = None
         super().clientConnectionFailed(connector, reason)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
-        self._dialing = False
-        link, self._link = self._link, None
-        attached, self._attached = self._attached, False
+        before, self._doing = self._doing, Seeking()
         if not self.continueTrying:
             return
         # As silent as one that hangs is one that another replica has just ended for that.
-        hung = link is not None and link.silent >= PATIENCE
-        if attached:
+        hung = isinstance(before, Proving | Standing) and before.link.silent >= PATIENCE
+        stood_by = isinstance(before, Standing)
+        if stood_by:
             self._lost(hung)
-        if hung and self._holder is not None and (attached or self._holder.address):
+        if hung and self._holder is not None and (stood_by or self._holder.address):
             self._go(self._fence_and_wait(self._holder))
-        elif attached:
+        elif stood_by:
             self._go(self._take_or_wait())
         else:
             self.retry()
@@ -383,7 +382,7 @@ class Replica(ReconnectingClientFactory):
         self._stop_process()
 
     def _second(self) -> None:
-        if self._attached:
+        if isinstance(self._doing, Standing):
             return
         self._alone += 1
         if not self._store.is_shared:

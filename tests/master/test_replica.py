@@ -337,7 +337,7 @@ def test_a_primary_that_falls_silent_is_killed_if_it_has_said_who_it_is(
     stage.store.is_shared = False
     stage.asked()
     stage.answer(Primary())
-    stage.replica._link.silent = PATIENCE  # type: ignore[union-attr]
+    stage.replica._doing.link.silent = PATIENCE  # type: ignore[union-attr]
     stage.lose(stage.wire)
     assert stage.processes.killed == killed
     assert ("has not said who it is: end it by hand" in stage.replica._said) == (not killed)
