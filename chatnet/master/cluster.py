@@ -251,7 +251,7 @@ class Cluster:
 
     def _shut_down(self, worker: Worker[Link]) -> None:
         worker.leaving = True
-        self._commands.stop(worker)
+        self._commands.shut_down(worker)
 
     # ---- how many there are ----
 

@@ -37,7 +37,7 @@ class Commands:
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def stop(self, who: Subordinate) -> Deferred[bool]:
+    def shut_down(self, who: Subordinate) -> Deferred[bool]:
         """Stop as for SIGTERM."""
         return self._give(who, Shutdown)
 
@@ -45,7 +45,7 @@ class Commands:
         """Have ``count`` sessions move to other workers, and no others; ``soon`` hurries them."""
         return self._give(worker, Shed, count=count, soon=int(soon))
 
-    def keep_workers(self, worker: Subordinate, count: int) -> Deferred[bool]:
+    def spawn_workers(self, worker: Subordinate, count: int) -> Deferred[bool]:
         """Keep ``count`` workers running beside yourself, as your children."""
         return self._give(worker, SpawnWorkers, count=count)
 

@@ -23,7 +23,7 @@ L = TypeVar("L")
 
 
 @dataclass(frozen=True)
-class Keep(Generic[L]):
+class SpawnWorkers(Generic[L]):
     """``parent`` is to keep ``count`` children, because of ``why``."""
 
     parent: Worker[L]
@@ -32,7 +32,7 @@ class Keep(Generic[L]):
 
 
 @dataclass(frozen=True)
-class Empty(Generic[L]):
+class Shed(Generic[L]):
     """``worker`` is to move ``count`` sessions elsewhere."""
 
     worker: Worker[L]
@@ -40,7 +40,7 @@ class Empty(Generic[L]):
 
 
 @dataclass(frozen=True)
-class Stop(Generic[L]):
+class Shutdown(Generic[L]):
     """``worker`` is to stop, because of ``why``."""
 
     worker: Worker[L]
@@ -48,14 +48,14 @@ class Stop(Generic[L]):
 
 
 @dataclass(frozen=True)
-class End(Generic[L]):
+class Kill(Generic[L]):
     """``hung`` is to be killed by ``by``, a worker of its host."""
 
     by: Worker[L]
     hung: WorkerIdentity
 
 
-Order = Keep[L] | Empty[L] | Stop[L] | End[L]
+Step = SpawnWorkers[L] | Shed[L] | Shutdown[L] | Kill[L]
 
 
 def is_child(worker: WorkerIdentity, parent: WorkerIdentity) -> bool:
@@ -73,7 +73,7 @@ def has_parent(worker: Worker[L], workers: Sequence[Worker[L]]) -> bool:
     return any(is_child(worker.identity, other.identity) for other in workers)
 
 
-def fill(workers: Sequence[Worker[L]], wanted: int) -> list[Order[L]]:
+def fill(workers: Sequence[Worker[L]], wanted: int) -> list[Step[L]]:
     """What brings the ``workers`` of a host up to ``wanted``.
 
     Always the same one is chosen to start others: who has most children, and of those the oldest.
@@ -85,10 +85,10 @@ def fill(workers: Sequence[Worker[L]], wanted: int) -> list[Order[L]]:
     parent = min(workers, key=fitness)
     missing = wanted - len(workers)
     more = "another" if missing == 1 else f"{missing} others"
-    return [Keep(parent, len(children_of(parent, workers)) + missing, f"is asked to start {more}")]
+    return [SpawnWorkers(parent, len(children_of(parent, workers)) + missing, f"is asked to start {more}")]
 
 
-def thin(workers: Sequence[Worker[L]], wanted: int) -> list[Order[L]]:
+def thin(workers: Sequence[Worker[L]], wanted: int) -> list[Step[L]]:
     """What brings the ``workers`` of a host down to ``wanted``; those that a person started are left.
 
     First those go that nobody would start again: the fewest sessions first.
@@ -99,27 +99,29 @@ def thin(workers: Sequence[Worker[L]], wanted: int) -> list[Order[L]]:
         for worker in sorted(workers, key=lambda worker: worker.load.sessions)
         if worker.identity.spawned and not has_parent(worker, workers) and not children_of(worker, workers)
     ]
-    orders: list[Order[L]] = [Stop(worker, "is one too many; it is stopped") for worker in orphans[:surplus]]
-    surplus -= len(orders)
+    steps: list[Step[L]] = [
+        Shutdown(worker, "is one too many; it is stopped") for worker in orphans[:surplus]
+    ]
+    surplus -= len(steps)
     for parent in workers:
         children = len(children_of(parent, workers))
         fewer = min(surplus, children)
         if fewer > 0:
-            orders.append(Keep(parent, children - fewer, f"is asked to stop {fewer} too many"))
+            steps.append(SpawnWorkers(parent, children - fewer, f"is asked to stop {fewer} too many"))
             surplus -= fewer
-    return orders
+    return steps
 
 
-def drain(workers: Sequence[Worker[L]], may_stop: bool) -> list[Order[L]]:
+def drain(workers: Sequence[Worker[L]], may_stop: bool) -> list[Step[L]]:
     """What empties a host, and then, if it may, stops its ``workers``: all that it has.
 
     Children are stopped by their parents.
     """
-    full: list[Order[L]] = [Empty(worker, worker.staying) for worker in workers if worker.staying > 0]
+    full: list[Step[L]] = [Shed(worker, worker.staying) for worker in workers if worker.staying > 0]
     if not may_stop or full or any(worker.load.sessions for worker in workers):
         return full
     return [
-        Stop(worker, "has no sessions any more; it is stopped")
+        Shutdown(worker, "has no sessions any more; it is stopped")
         for worker in workers
         if not (worker.leaving or has_parent(worker, workers))
     ]
@@ -158,26 +160,26 @@ class OtherHost(Generic[L]):
         if self._drained is None:
             self._drained = 0.0
 
-    def look(self, workers: Sequence[Worker[L]], wanted: int, seconds: float) -> list[Order[L]]:
+    def look(self, workers: Sequence[Worker[L]], wanted: int, seconds: float) -> list[Step[L]]:
         """What is to be done, ``seconds`` after the last look. There is at least one of ``workers``."""
-        orders = self._end_silent(workers, seconds)
+        steps = self._kill_silent(workers, seconds)
         if self._drained is not None:
             self._drained += seconds
-            return orders + drain(workers, may_stop=self._drained >= DRAIN_SECONDS)
-        return orders + self._keep([worker for worker in workers if not worker.leaving], wanted, seconds)
+            return steps + drain(workers, may_stop=self._drained >= DRAIN_SECONDS)
+        return steps + self._keep([worker for worker in workers if not worker.leaving], wanted, seconds)
 
-    def _keep(self, workers: Sequence[Worker[L]], wanted: int, seconds: float) -> list[Order[L]]:
+    def _keep(self, workers: Sequence[Worker[L]], wanted: int, seconds: float) -> list[Step[L]]:
         self._short = self._short + seconds if len(workers) < wanted else 0.0
         if workers and self._short >= PATIENCE_SECONDS:
             return fill(workers, wanted)
         return thin(workers, wanted) if len(workers) > wanted else []
 
-    def _end_silent(self, workers: Sequence[Worker[L]], seconds: float) -> list[Order[L]]:
-        orders: list[Order[L]] = []
+    def _kill_silent(self, workers: Sequence[Worker[L]], seconds: float) -> list[Step[L]]:
+        steps: list[Step[L]] = []
         for id, silent in list(self._silent.items()):
             silent.seconds += seconds
             if silent.seconds >= PATIENCE_SECONDS:
                 del self._silent[id]
                 parents = [worker for worker in workers if is_child(silent.identity, worker.identity)]
-                orders.append(End([*parents, *workers][0], silent.identity))
-        return orders
+                steps.append(Kill([*parents, *workers][0], silent.identity))
+        return steps

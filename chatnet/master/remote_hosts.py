@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.master.commands import Commands
-from chatnet.master.host_plan import Empty, End, Keep, Order, OtherHost, Stop, children_of
+from chatnet.master.host_plan import Kill, OtherHost, Shed, Shutdown, SpawnWorkers, Step, children_of
 from chatnet.master.journal import Journal
 from chatnet.master.registry import Registry, Worker, name_of
 from chatnet.net.link import Link
@@ -98,7 +98,9 @@ class RemoteHosts:
         disowned: list[Worker[Link]] = []
         for parent in workers:
             if children := children_of(parent, workers):
-                self._keep(Keep(parent, 0, "is asked to stop its own: the primary starts others here"))
+                self._spawn_workers(
+                    SpawnWorkers(parent, 0, "is asked to stop its own: the primary starts others here")
+                )
                 disowned += children
         return disowned
 
@@ -107,27 +109,27 @@ class RemoteHosts:
 
     # ---- commands ----
 
-    def _carry_out(self, commands: list[Order[Link]]) -> None:
-        for order in commands:
-            match order:
-                case Keep():
-                    self._keep(order)
-                case Empty(worker, count):
+    def _carry_out(self, steps: list[Step[Link]]) -> None:
+        for step in steps:
+            match step:
+                case SpawnWorkers():
+                    self._spawn_workers(step)
+                case Shed(worker, count):
                     self._empty(worker, count)
-                case Stop(worker, why):
+                case Shutdown(worker, why):
                     self._journal.note(f"{worker.name} {why}")
                     self._shut_down(worker)
-                case End(by, hung):
+                case Kill(by, hung):
                     self._journal.note(f"{name_of(hung)} hangs; {by.name} is asked to kill it")
                     self._commands.kill(by, hung)
 
-    def _keep(self, order: Keep[Link]) -> None:
-        parent, count = order.parent, order.count
+    def _spawn_workers(self, step: SpawnWorkers[Link]) -> None:
+        parent, count = step.parent, step.count
         if self._kept.get(parent) == count:
             return  # it does already
         self._kept[parent] = count
-        self._journal.note(f"{parent.name} {order.why}")
-        self._commands.keep_workers(parent, count)
+        self._journal.note(f"{parent.name} {step.why}")
+        self._commands.spawn_workers(parent, count)
 
     def _empty(self, worker: Worker[Link], count: int) -> None:
         if self._emptied.get(worker) == worker.reported:

@@ -285,7 +285,7 @@ class Replicas:
     def _shut_down(self, replica: Replica) -> None:
         if not replica.leaving:
             replica.leaving = True
-            self._commands.stop(replica).addCallback(self._answered, replica)
+            self._commands.shut_down(replica).addCallback(self._answered, replica)
 
     def _answered(self, obeys: bool, replica: Replica) -> None:
         replica.obeys = obeys

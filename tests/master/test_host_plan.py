@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.master.host_plan import PATIENCE_SECONDS, End, Keep, OtherHost, Stop, fill, thin
+from chatnet.master.host_plan import PATIENCE_SECONDS, Kill, OtherHost, Shutdown, SpawnWorkers, fill, thin
 from chatnet.master.registry import Worker
 from chatnet.wire.cluster import Load, WorkerIdentity
 
@@ -15,7 +15,7 @@ WANTED = 3
 
 
 def worker(pid: int, supervisor: int = 0, sessions: int = 0, started: int | None = None) -> Worker[Any]:
-    """A worker that was started in the order of the pids, by hand unless by a supervisor."""
+    """A worker that was started in the step of the pids, by hand unless by a supervisor."""
     identity = WorkerIdentity(str(pid), "there", pid, "0.0.0.0:1", False, supervisor, started or pid)
     return Worker(identity, None, Load(sessions=sessions))
 
@@ -23,23 +23,23 @@ def worker(pid: int, supervisor: int = 0, sessions: int = 0, started: int | None
 def test_the_first_worker_is_asked_for_the_others() -> None:
     """And while they start, for no more."""
     first = worker(1)
-    (order,) = fill([first], WANTED)
-    assert isinstance(order, Keep)
-    assert (order.parent, order.count) == (first, 2)
-    (order,) = fill([first, worker(2, 1)], WANTED)
-    assert isinstance(order, Keep)
-    assert (order.parent, order.count) == (first, 2)
+    (step,) = fill([first], WANTED)
+    assert isinstance(step, SpawnWorkers)
+    assert (step.parent, step.count) == (first, 2)
+    (step,) = fill([first, worker(2, 1)], WANTED)
+    assert isinstance(step, SpawnWorkers)
+    assert (step.parent, step.count) == (first, 2)
 
 
 def test_the_one_with_most_children_is_asked() -> None:
     """It keeps those that it has; the eldest of equals, so that it is always the same."""
     eldest, parent = worker(1), worker(2)
-    (order,) = fill([eldest, parent, worker(3, 2)], 4)
-    assert isinstance(order, Keep)
-    assert (order.parent, order.count) == (parent, 2)
-    (order,) = fill([parent, eldest], WANTED)
-    assert isinstance(order, Keep)
-    assert (order.parent, order.count) == (eldest, 1)
+    (step,) = fill([eldest, parent, worker(3, 2)], 4)
+    assert isinstance(step, SpawnWorkers)
+    assert (step.parent, step.count) == (parent, 2)
+    (step,) = fill([parent, eldest], WANTED)
+    assert isinstance(step, SpawnWorkers)
+    assert (step.parent, step.count) == (eldest, 1)
 
 
 def test_of_too_many_those_go_that_nobody_would_start_again() -> None:
@@ -47,10 +47,12 @@ def test_of_too_many_those_go_that_nobody_would_start_again() -> None:
     by_hand = worker(1, sessions=1)
     orphans = [worker(2, 99, sessions=5), worker(3, 99, sessions=4)]
     children = [worker(4, 1), worker(5, 1)]
-    assert [order.worker for order in thin([by_hand, *orphans], 2) if isinstance(order, Stop)] == [orphans[1]]
-    orders = thin([by_hand, *orphans, *children], 2)
-    assert [order.worker for order in orders if isinstance(order, Stop)] == [orphans[1], orphans[0]]
-    assert [(order.parent, order.count) for order in orders if isinstance(order, Keep)] == [(by_hand, 1)]
+    assert [step.worker for step in thin([by_hand, *orphans], 2) if isinstance(step, Shutdown)] == [
+        orphans[1]
+    ]
+    steps = thin([by_hand, *orphans, *children], 2)
+    assert [step.worker for step in steps if isinstance(step, Shutdown)] == [orphans[1], orphans[0]]
+    assert [(step.parent, step.count) for step in steps if isinstance(step, SpawnWorkers)] == [(by_hand, 1)]
 
 
 def test_who_was_started_by_hand_is_never_one_too_many() -> None:
@@ -61,16 +63,16 @@ def test_who_was_started_by_hand_is_never_one_too_many() -> None:
 def test_an_orphan_that_is_a_parent_loses_its_children_first() -> None:
     """It would take them along, whatever they carry."""
     orphan = worker(2, 99)
-    orders = thin([orphan, worker(3, 2), worker(4, 2), worker(5)], WANTED)
-    assert [(order.parent, order.count) for order in orders if isinstance(order, Keep)] == [(orphan, 1)]
-    assert len(orders) == 1
+    steps = thin([orphan, worker(3, 2), worker(4, 2), worker(5)], WANTED)
+    assert [(step.parent, step.count) for step in steps if isinstance(step, SpawnWorkers)] == [(orphan, 1)]
+    assert len(steps) == 1
 
 
 def test_a_pid_that_passed_on_makes_no_parent() -> None:
     """Whoever has the pid of a dead parent, but is younger than the child, did not start it."""
-    (order,) = fill([worker(7, 0, started=50), worker(8, 7, started=10)], WANTED)
-    assert isinstance(order, Keep)
-    assert (order.parent.identity.pid, order.count) == (8, 1)
+    (step,) = fill([worker(7, 0, started=50), worker(8, 7, started=10)], WANTED)
+    assert isinstance(step, SpawnWorkers)
+    assert (step.parent.identity.pid, step.count) == (8, 1)
 
 
 def test_nobody_is_asked_at_once() -> None:
@@ -93,10 +95,10 @@ def test_who_hangs_is_killed_by_its_parent() -> None:
         host.fell_silent(silent.identity)
     assert host.look([other, parent], 2, 2.75) == []
     host.is_back(back.identity)
-    assert host.look([other, parent], 2, 0.25) == [End(parent, hung.identity)]
+    assert host.look([other, parent], 2, 0.25) == [Kill(parent, hung.identity)]
     assert host.look([other, parent], 2, PATIENCE_SECONDS) == []
     host.fell_silent(hung.identity)
-    assert host.look([other], 1, PATIENCE_SECONDS) == [End(other, hung.identity)]
+    assert host.look([other], 1, PATIENCE_SECONDS) == [Kill(other, hung.identity)]
 
 
 @given(st.data())
@@ -138,11 +140,11 @@ class Model:
         return self.pids
 
     def look(self) -> None:
-        for order in self.host.look(self.living, WANTED, 1.0):
-            if isinstance(order, Keep):
-                self.keeps[order.parent.identity.pid] = order.count
-            elif isinstance(order, Stop):
-                self.living.remove(order.worker)
+        for step in self.host.look(self.living, WANTED, 1.0):
+            if isinstance(step, SpawnWorkers):
+                self.keeps[step.parent.identity.pid] = step.count
+            elif isinstance(step, Shutdown):
+                self.living.remove(step.worker)
         self._supervise()
 
     def start(self, which: int) -> None:
