@@ -12,7 +12,7 @@ from chatnet.master.cluster import Cluster
 from chatnet.master.conversations import PATIENCE
 from chatnet.master.lost_processes import RETURN_SECONDS, LostProcesses, ProcessId
 from chatnet.master.primary import Primary
-from chatnet.master.registry import Worker
+from chatnet.master.registry import Registration
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import TELL_SECONDS
 from chatnet.net.link import Link
@@ -54,11 +54,11 @@ class Successions:
     def _of_the_registry(self) -> list[Probe]:
         real_register, real_lost, real_command = Cluster.register, Cluster.lost, wiring._command
 
-        def register(cluster: Cluster, identity: WorkerIdentity, link: Link) -> Worker[Link]:
+        def register(cluster: Cluster, identity: WorkerIdentity, link: Link) -> Registration[Link]:
             self._here[cluster._commands.epoch].setdefault(identity.id, self._simulation.now)
             return real_register(cluster, identity, link)
 
-        def lost(cluster: Cluster, worker: Worker[Link], hung: bool) -> None:
+        def lost(cluster: Cluster, worker: Registration[Link], hung: bool) -> None:
             real_lost(cluster, worker, hung)
             id = worker.identity.id
             if all(other.identity.id != id for other in cluster._registry.workers()):

@@ -17,7 +17,7 @@ from chatnet.master.links import all_gone
 from chatnet.master.lost_processes import LostProcesses
 from chatnet.master.placement import Placement, address_for_clients
 from chatnet.master.rebalancer import Rebalancer
-from chatnet.master.registry import Registry, Worker, name_of
+from chatnet.master.registry import Registration, Registry, name_of
 from chatnet.master.remote_hosts import RemoteHosts
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
@@ -107,13 +107,13 @@ class Cluster:
         sessions = {id: worker.staying for id, worker in open.items()}
         return self._address(open[self._placement.choose(sessions, self._monotonic())], reached)
 
-    def _address(self, worker: Worker[Link], reached: str) -> Address:
+    def _address(self, worker: Registration[Link], reached: str) -> Address:
         peer = worker.link.transport.getPeer().host
         return address_for_clients(worker.identity, peer, self._host, reached)
 
     # ---- workers ----
 
-    def register(self, identity: WorkerIdentity, link: Link) -> Worker[Link]:
+    def register(self, identity: WorkerIdentity, link: Link) -> Registration[Link]:
         """A worker is here; its registration, until :meth:`lost`.
 
         It obeys nobody before it has the answer: what is to be ordered comes in the reactor's next turn.
@@ -129,7 +129,7 @@ class Cluster:
         self._clock.callLater(0, self._registered, worker)
         return worker
 
-    def _registered(self, worker: Worker[Link]) -> None:
+    def _registered(self, worker: Registration[Link]) -> None:
         if self._stopping or worker not in self._registry.workers():
             return
         if worker.identity.host == self._host:
@@ -148,14 +148,14 @@ class Cluster:
             worker.leaving = True
         return bool(disowned)
 
-    def report(self, worker: Worker[Link], load: Load) -> None:
+    def report(self, worker: Registration[Link], load: Load) -> None:
         """What ``worker`` carries now."""
         is_news = worker.reported is None
         worker.report(load, self._monotonic())
         if is_news and self._settled and self._is_adopted(worker):
             self._settle()
 
-    def lost(self, worker: Worker[Link], hung: bool) -> None:
+    def lost(self, worker: Registration[Link], hung: bool) -> None:
         """The link of ``worker`` is gone; ``hung`` if that was for its silence."""
         if not self._registry.unregister(worker) or self._stopping:
             return
@@ -249,7 +249,7 @@ class Cluster:
         if self._adopting is not None and self._adopting.active():
             self._adopting.cancel()
 
-    def _shut_down(self, worker: Worker[Link]) -> None:
+    def _shut_down(self, worker: Registration[Link]) -> None:
         worker.leaving = True
         self._commands.shut_down(worker)
 
@@ -284,14 +284,14 @@ class Cluster:
         linked = {worker.identity.pid for worker in self._registry.workers() if self._is_child(worker)}
         self._supervisor.look_after(linked, LOOK_SECONDS)
 
-    def _adopted(self) -> list[Worker[Link]]:
+    def _adopted(self) -> list[Registration[Link]]:
         return [worker for worker in self._registry.staying() if self._is_adopted(worker)]
 
-    def _is_adopted(self, worker: Worker[Link]) -> bool:
+    def _is_adopted(self, worker: Registration[Link]) -> bool:
         identity = worker.identity
         return identity.spawned and identity.host == self._host and not self._is_child(worker)
 
-    def _is_child(self, worker: Worker[Link]) -> bool:
+    def _is_child(self, worker: Registration[Link]) -> bool:
         return worker.identity.host == self._host and self._supervisor.owns(worker.identity.pid)
 
     def _look_whether_up(self) -> None:

@@ -21,8 +21,8 @@ from chatnet.errors import BadRequest, NotAllowed
 from chatnet.master.cluster import Cluster
 from chatnet.master.epoch import Epoch
 from chatnet.master.log_server import Broadcast, LogServer, PrimaryLog
-from chatnet.master.registry import Worker
-from chatnet.master.replicas import Replica, Replicas
+from chatnet.master.registry import Registration
+from chatnet.master.replicas import AttachedReplica, Replicas
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Link, Locator
 from chatnet.net.pulse import Pulse
@@ -114,7 +114,7 @@ class FromNewWorker(Newcomer):
         epoch: Epoch,
         log_id: str,
         store: str,
-        registered: Callable[[Worker[Link]], Locator],
+        registered: Callable[[Registration[Link]], Locator],
     ) -> None:
         super().__init__(epoch)
         self._cluster = cluster
@@ -136,7 +136,7 @@ class FromWorker(Locator):
 
     speaker = Speaker.WORKER
 
-    def __init__(self, cluster: Cluster, worker: Worker[Link]) -> None:
+    def __init__(self, cluster: Cluster, worker: Registration[Link]) -> None:
         self._cluster = cluster
         self._worker = worker
 
@@ -158,7 +158,7 @@ class FromFollower(FromWorker, LogServer):
     def __init__(
         self,
         cluster: Cluster,
-        worker: Worker[Link],
+        worker: Registration[Link],
         log: PrimaryLog,
         epoch: int,
         broadcast: Broadcast,
@@ -190,7 +190,7 @@ class FromReplica(Locator):
     speaker = Speaker.REPLICA
     hint = "a replica that is attached has nothing to ask"
 
-    def __init__(self, replicas: Replicas, replica: Replica) -> None:
+    def __init__(self, replicas: Replicas, replica: AttachedReplica) -> None:
         self._replicas = replicas
         self._replica = replica
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from chatnet.master.registry import Worker
+from chatnet.master.registry import Registration
 from chatnet.wire.cluster import WorkerIdentity
 
 PATIENCE_SECONDS = 3.0
@@ -26,7 +26,7 @@ L = TypeVar("L")
 class SpawnWorkers(Generic[L]):
     """``parent`` is to keep ``count`` children, because of ``why``."""
 
-    parent: Worker[L]
+    parent: Registration[L]
     count: int
     why: str
 
@@ -35,7 +35,7 @@ class SpawnWorkers(Generic[L]):
 class Shed(Generic[L]):
     """``worker`` is to move ``count`` sessions elsewhere."""
 
-    worker: Worker[L]
+    worker: Registration[L]
     count: int
 
 
@@ -43,7 +43,7 @@ class Shed(Generic[L]):
 class Shutdown(Generic[L]):
     """``worker`` is to stop, because of ``why``."""
 
-    worker: Worker[L]
+    worker: Registration[L]
     why: str
 
 
@@ -51,7 +51,7 @@ class Shutdown(Generic[L]):
 class Kill(Generic[L]):
     """``hung`` is to be killed by ``by``, a worker of its host."""
 
-    by: Worker[L]
+    by: Registration[L]
     hung: WorkerIdentity
 
 
@@ -63,23 +63,23 @@ def is_child(worker: WorkerIdentity, parent: WorkerIdentity) -> bool:
     return (worker.host, worker.supervisor) == (parent.host, parent.pid) and worker.started >= parent.started
 
 
-def children_of(parent: Worker[L], workers: Sequence[Worker[L]]) -> list[Worker[L]]:
+def children_of(parent: Registration[L], workers: Sequence[Registration[L]]) -> list[Registration[L]]:
     """Those of ``workers`` that ``parent`` started."""
     return [worker for worker in workers if is_child(worker.identity, parent.identity)]
 
 
-def has_parent(worker: Worker[L], workers: Sequence[Worker[L]]) -> bool:
+def has_parent(worker: Registration[L], workers: Sequence[Registration[L]]) -> bool:
     """Is the worker that started this one among ``workers``?"""
     return any(is_child(worker.identity, other.identity) for other in workers)
 
 
-def fill(workers: Sequence[Worker[L]], wanted: int) -> list[Step[L]]:
+def fill(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
     """What brings the ``workers`` of a host up to ``wanted``.
 
     Always the same one is chosen to start others: who has most children, and of those the oldest.
     """
 
-    def fitness(worker: Worker[L]) -> tuple[int, int, str]:
+    def fitness(worker: Registration[L]) -> tuple[int, int, str]:
         return -len(children_of(worker, workers)), worker.identity.started, worker.identity.id
 
     parent = min(workers, key=fitness)
@@ -88,7 +88,7 @@ def fill(workers: Sequence[Worker[L]], wanted: int) -> list[Step[L]]:
     return [SpawnWorkers(parent, len(children_of(parent, workers)) + missing, f"is asked to start {more}")]
 
 
-def thin(workers: Sequence[Worker[L]], wanted: int) -> list[Step[L]]:
+def thin(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
     """What brings the ``workers`` of a host down to ``wanted``; those that a person started are left.
 
     First those go that nobody would start again: the fewest sessions first.
@@ -112,7 +112,7 @@ def thin(workers: Sequence[Worker[L]], wanted: int) -> list[Step[L]]:
     return steps
 
 
-def drain(workers: Sequence[Worker[L]], may_stop: bool) -> list[Step[L]]:
+def drain(workers: Sequence[Registration[L]], may_stop: bool) -> list[Step[L]]:
     """What empties a host, and then, if it may, stops its ``workers``: all that it has.
 
     Children are stopped by their parents.
@@ -160,7 +160,7 @@ class OtherHost(Generic[L]):
         if self._drained is None:
             self._drained = 0.0
 
-    def look(self, workers: Sequence[Worker[L]], wanted: int, seconds: float) -> list[Step[L]]:
+    def look(self, workers: Sequence[Registration[L]], wanted: int, seconds: float) -> list[Step[L]]:
         """What is to be done, ``seconds`` after the last look. There is at least one of ``workers``."""
         steps = self._kill_silent(workers, seconds)
         if self._drained is not None:
@@ -168,13 +168,13 @@ class OtherHost(Generic[L]):
             return steps + drain(workers, may_stop=self._drained >= DRAIN_SECONDS)
         return steps + self._keep([worker for worker in workers if not worker.leaving], wanted, seconds)
 
-    def _keep(self, workers: Sequence[Worker[L]], wanted: int, seconds: float) -> list[Step[L]]:
+    def _keep(self, workers: Sequence[Registration[L]], wanted: int, seconds: float) -> list[Step[L]]:
         self._short = self._short + seconds if len(workers) < wanted else 0.0
         if workers and self._short >= PATIENCE_SECONDS:
             return fill(workers, wanted)
         return thin(workers, wanted) if len(workers) > wanted else []
 
-    def _kill_silent(self, workers: Sequence[Worker[L]], seconds: float) -> list[Step[L]]:
+    def _kill_silent(self, workers: Sequence[Registration[L]], seconds: float) -> list[Step[L]]:
         steps: list[Step[L]] = []
         for id, silent in list(self._silent.items()):
             silent.seconds += seconds

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from chatnet.master.balance import Balance
 from chatnet.master.commands import Commands
 from chatnet.master.journal import Journal
-from chatnet.master.registry import Registry, Worker
+from chatnet.master.registry import Registration, Registry
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
 
@@ -39,8 +39,8 @@ class Rebalancer:
         self._monotonic = monotonic
         self._journal = journal
         self._balance = Balance(monotonic())
-        self._cut_off: dict[Worker[Link], float] = {}
-        self._emptied: set[Worker[Link]] = set()
+        self._cut_off: dict[Registration[Link], float] = {}
+        self._emptied: set[Registration[Link]] = set()
         self._looking = Timer(clock, LOOK_SECONDS, self._look, "The sessions are no longer rebalanced")
 
     def start(self) -> None:

@@ -12,7 +12,7 @@ L = TypeVar("L")
 
 
 @dataclass(eq=False, slots=True)
-class Worker(Generic[L]):
+class Registration(Generic[L]):
     """One registration of a worker: it ends with its ``link``.
 
     ``posts`` and ``deliveries`` are per second, over the time between its last two reports. One that is
@@ -61,32 +61,32 @@ class Registry(Generic[L]):
     """The workers by id, in the order in which they registered."""
 
     def __init__(self) -> None:
-        self._workers: dict[str, Worker[L]] = {}
+        self._workers: dict[str, Registration[L]] = {}
 
     def __len__(self) -> int:
         return len(self._workers)
 
-    def register(self, identity: WorkerIdentity, link: L) -> tuple[Worker[L], Worker[L] | None]:
+    def register(self, identity: WorkerIdentity, link: L) -> tuple[Registration[L], Registration[L] | None]:
         """The registration of a worker, and the one that it replaces: that of a link now given up."""
         before = self._workers.pop(identity.id, None)
-        worker = self._workers[identity.id] = Worker(identity, link)
+        worker = self._workers[identity.id] = Registration(identity, link)
         return worker, before
 
-    def unregister(self, worker: Worker[L]) -> bool:
+    def unregister(self, worker: Registration[L]) -> bool:
         """Forget ``worker``; False if it is no longer registered, or by another link."""
         if self._workers.get(worker.identity.id) is not worker:
             return False
         del self._workers[worker.identity.id]
         return True
 
-    def workers(self) -> list[Worker[L]]:
+    def workers(self) -> list[Registration[L]]:
         """All of them."""
         return list(self._workers.values())
 
-    def staying(self) -> list[Worker[L]]:
+    def staying(self) -> list[Registration[L]]:
         """Those that were not told to stop."""
         return [worker for worker in self._workers.values() if not worker.leaving]
 
-    def open(self) -> dict[str, Worker[L]]:
+    def open(self) -> dict[str, Registration[L]]:
         """Those to which clients can be sent, by id."""
         return {id: worker for id, worker in self._workers.items() if worker.takes_clients}

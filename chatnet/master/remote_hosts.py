@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import Kill, OtherHost, Shed, Shutdown, SpawnWorkers, Step, children_of
 from chatnet.master.journal import Journal
-from chatnet.master.registry import Registry, Worker, name_of
+from chatnet.master.registry import Registration, Registry, name_of
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
 
@@ -32,7 +32,7 @@ class RemoteHosts:
         registry: Registry[Link],
         clock: IReactorTime,
         journal: Journal,
-        shut_down: Callable[[Worker[Link]], None],
+        shut_down: Callable[[Registration[Link]], None],
     ) -> None:
         self._commands = commands
         self._here = here
@@ -41,8 +41,8 @@ class RemoteHosts:
         self._journal = journal
         self._shut_down = shut_down
         self._hosts: dict[str, OtherHost[Link]] = {}
-        self._kept: dict[Worker[Link], int] = {}
-        self._emptied: dict[Worker[Link], float | None] = {}
+        self._kept: dict[Registration[Link], int] = {}
+        self._emptied: dict[Registration[Link], float | None] = {}
         self._looking = Timer(clock, LOOK_SECONDS, self._look, "The other hosts are no longer looked after")
 
     def start(self) -> None:
@@ -53,14 +53,14 @@ class RemoteHosts:
         """Stop looking."""
         self._looking.stop()
 
-    def registered(self, worker: Worker[Link]) -> None:
+    def registered(self, worker: Registration[Link]) -> None:
         """A worker is here, or here again."""
         if worker.identity.host != self._here:
             host = self._hosts.setdefault(worker.identity.host, OtherHost())
             host.is_back(worker.identity)
             worker.draining = host.is_draining
 
-    def lost(self, worker: Worker[Link], hung: bool) -> None:
+    def lost(self, worker: Registration[Link], hung: bool) -> None:
         """Its link is gone; ``hung`` if that was for its silence."""
         self._kept.pop(worker, None)
         self._emptied.pop(worker, None)
@@ -89,13 +89,13 @@ class RemoteHosts:
             else:
                 del self._hosts[name]
 
-    def disown(self) -> list[Worker[Link]]:
+    def disown(self) -> list[Registration[Link]]:
         """The workers of our own host that others of it keep: these are told to, and we keep our own.
 
         They may have been started when the primary was elsewhere.
         """
         workers = [worker for worker in self._on(self._here) if not worker.leaving]
-        disowned: list[Worker[Link]] = []
+        disowned: list[Registration[Link]] = []
         for parent in workers:
             if children := children_of(parent, workers):
                 self._spawn_workers(
@@ -104,7 +104,7 @@ class RemoteHosts:
                 disowned += children
         return disowned
 
-    def _on(self, host: str) -> list[Worker[Link]]:
+    def _on(self, host: str) -> list[Registration[Link]]:
         return [worker for worker in self._registry.workers() if worker.identity.host == host]
 
     # ---- commands ----
@@ -131,7 +131,7 @@ class RemoteHosts:
         self._journal.note(f"{parent.name} {step.why}")
         self._commands.spawn_workers(parent, count)
 
-    def _empty(self, worker: Worker[Link], count: int) -> None:
+    def _empty(self, worker: Registration[Link], count: int) -> None:
         if self._emptied.get(worker) == worker.reported:
             return  # until its next report nobody knows better
         self._emptied[worker] = worker.reported

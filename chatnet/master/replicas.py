@@ -28,7 +28,7 @@ COME_SECONDS = 1.0
 
 
 @dataclass(eq=False)
-class Replica:
+class AttachedReplica:
     """One replica that stands by, for as long as its ``link`` lasts; ``leaving``: it was told to stop.
 
     ``obeys``: it said that it would.
@@ -84,7 +84,7 @@ class Replicas:
         self._supervisor = supervisor
         self._clock = clock
         self._journal = journal
-        self._replicas: dict[Link, Replica] = {}
+        self._replicas: dict[Link, AttachedReplica] = {}
         self._missing = LostProcesses(processes, clock, self._gone)
         self._told: State | None = None
         self._soon = False
@@ -107,26 +107,26 @@ class Replicas:
 
     # ---- who is here ----
 
-    def attach(self, identity: MasterIdentity, link: Link) -> Replica:
+    def attach(self, identity: MasterIdentity, link: Link) -> AttachedReplica:
         """A replica stands by; until :meth:`lost`.
 
         It obeys nobody before it has the answer: what is to be said to it comes in the reactor's next turn.
         """
-        replica = self._replicas[link] = Replica(identity, link)
+        replica = self._replicas[link] = AttachedReplica(identity, link)
         self._journal.note(
             f"{replica.name} {'came back' if self._missing.back(_key(identity)) else 'stands by'}"
         )
         self._clock.callLater(0, self._attached, replica)
         return replica
 
-    def _attached(self, replica: Replica) -> None:
+    def _attached(self, replica: AttachedReplica) -> None:
         if self._stopping or replica.link not in self._replicas:
             return
         self._settle()
         self._tell(replica)
         self.changed()
 
-    def lost(self, replica: Replica, hung: bool) -> None:
+    def lost(self, replica: AttachedReplica, hung: bool) -> None:
         """The link of ``replica`` is gone; ``hung`` if that was for its silence."""
         del self._replicas[replica.link]
         if self._stopping:
@@ -181,12 +181,12 @@ class Replicas:
             for replica in self._replicas.values():
                 self._tell(replica)
 
-    def drained(self, replica: Replica) -> None:
+    def drained(self, replica: AttachedReplica) -> None:
         """The link of ``replica`` has room again."""
         if replica.behind:
             self._tell(replica)
 
-    def _tell(self, replica: Replica) -> None:
+    def _tell(self, replica: AttachedReplica) -> None:
         replica.behind = replica.link.full
         if not replica.behind:
             replica.link.callRemote(Registry, state=self._known())
@@ -222,11 +222,11 @@ class Replicas:
             self._journal.note(f"{replica.name} is one too many; it is stopped")
             self._shut_down(replica)
 
-    def _is_adopted(self, replica: Replica) -> bool:
+    def _is_adopted(self, replica: AttachedReplica) -> bool:
         identity = replica.identity
         return identity.spawned and identity.host == self._host and not self._is_child(replica)
 
-    def _is_child(self, replica: Replica) -> bool:
+    def _is_child(self, replica: AttachedReplica) -> bool:
         return replica.identity.host == self._host and self._supervisor.owns(replica.identity.pid)
 
     # ---- stopping ----
@@ -282,10 +282,10 @@ class Replicas:
             self._coming = None
         self._telling.stop()
 
-    def _shut_down(self, replica: Replica) -> None:
+    def _shut_down(self, replica: AttachedReplica) -> None:
         if not replica.leaving:
             replica.leaving = True
             self._commands.shut_down(replica).addCallback(self._answered, replica)
 
-    def _answered(self, obeys: bool, replica: Replica) -> None:
+    def _answered(self, obeys: bool, replica: AttachedReplica) -> None:
         replica.obeys = obeys

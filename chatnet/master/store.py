@@ -54,7 +54,7 @@ class Log(Protocol):
 
 
 @dataclass(frozen=True)
-class Reign:
+class Leadership:
     """The log is open, and commands may be given, in ``epoch``.
 
     ``newest_epoch()`` is the latest that has begun, as the store has it now. ``served`` is the log that
@@ -97,7 +97,7 @@ class Store(Protocol):
     def watch(self, free: Callable[[], None]) -> None:
         """Call ``free`` whenever the lease may be taken, if nothing else shows it; until it is taken."""
 
-    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Reign:
+    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Leadership:
         """Open the log, holding the lease; waits for what keeps it from that and will pass.
 
         ``told`` is what the last primary said, if one was followed: the log must be its own, and whole.
@@ -184,13 +184,13 @@ class EmbeddedStore:
     def watch(self, free: Callable[[], None]) -> None:
         """The loss of the primary's link shows it."""
 
-    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Reign:
+    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Leadership:
         refuse_moved(self._world.files, self._data)
         if told is None:
             self._refuse_to_begin_anew()
         known = None if told is None else Known(told.log, told.epoch, told.head)
         log = await self._opened(known, given_up)
-        return Reign(log, log.epoch, "", log, log.newest_epoch)
+        return Leadership(log, log.epoch, "", log, log.newest_epoch)
 
     def _refuse_to_begin_anew(self) -> None:
         """:raises CannotStart: there was a log in the directory, and there is none now."""
@@ -345,7 +345,7 @@ class SharedStore:
     def watch(self, free: Callable[[], None]) -> None:
         self._lease.watch(free)
 
-    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Reign:
+    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Leadership:
         world = self._world
         log = await PostgresLog.open(
             url=self._url,
@@ -357,7 +357,7 @@ class SharedStore:
             entropy=world.entropy,
             on_rewound=self._rewound,
         )
-        return Reign(log, self._lease.epoch, self._url, None, self._newest_epoch)
+        return Leadership(log, self._lease.epoch, self._url, None, self._newest_epoch)
 
     async def _newest_epoch(self) -> int:
         try:

@@ -30,11 +30,11 @@ from chatnet.master.placement import Placement
 from chatnet.master.port import MasterPort, wait_for_port
 from chatnet.master.primary import Primary
 from chatnet.master.redirecting_port import RedirectingPort
-from chatnet.master.registry import Registry, Worker
+from chatnet.master.registry import Registration, Registry
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replicas
 from chatnet.master.settings import Settings
-from chatnet.master.store import Reign, Store
+from chatnet.master.store import Leadership, Store
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
@@ -148,17 +148,17 @@ async def lead(
     :raises CannotStart: the log cannot be opened, or is another one; or the port cannot be had.
     """
     state = inheritance.state
-    reign = await store.begin(state, given_up)
+    leadership = await store.begin(state, given_up)
     try:
-        if state is not None and state.log != reign.log.log_id:
+        if state is not None and state.log != leadership.log.log_id:
             raise CannotStart(f"The log in {settings.data} is not the cluster's: was the directory replaced?")
         if port is None:
             # Only now: one before us that has the port still, and not the lease, is over with our epoch.
             port = await wait_for_port(settings, world, given_up)
     except CannotStart:
-        await reign.log.close()
+        await leadership.log.close()
         raise
-    return _command(settings, world, token, store, port, reign, inheritance)
+    return _command(settings, world, token, store, port, leadership, inheritance)
 
 
 def _command(
@@ -167,20 +167,20 @@ def _command(
     token: Token,
     store: Store,
     port: MasterPort,
-    reign: Reign,
+    leadership: Leadership,
     inheritance: Inheritance,
 ) -> Primary:
     state = inheritance.state
     journal = Journal(world.wall, () if state is None else state.events)
     registry: Registry[Link] = Registry()
-    replicas = _make_replicas(settings, world, registry, journal, reign, port.port)
-    cluster = _make_cluster(settings, world, registry, journal, reign.epoch, port.port)
+    replicas = _make_replicas(settings, world, registry, journal, leadership, port.port)
+    cluster = _make_cluster(settings, world, registry, journal, leadership.epoch, port.port)
     pulse = Pulse(world.reactor, world.monotonic, PULSE_TICK, PING_EVERY, PATIENCE)
     primary = Primary(
         host=world.hostname,
         pid=world.processes.own_pid(),
-        epoch=reign.epoch,
-        log=reign.log,
+        epoch=leadership.epoch,
+        log=leadership.log,
         links=port.links,
         port=port.port,
         listening=port.listening,
@@ -192,7 +192,7 @@ def _command(
         monotonic=world.monotonic,
         wall=world.wall,
     )
-    port.links.open(_make_door(world, token, reign, cluster, replicas, pulse, primary))
+    port.links.open(_make_door(world, token, leadership, cluster, replicas, pulse, primary))
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since
         me = f"primary (pid {world.processes.own_pid()}) on {world.hostname}"
@@ -231,13 +231,18 @@ def _make_supervisor(
 
 
 def _make_replicas(
-    settings: Settings, world: World, registry: Registry[Link], journal: Journal, reign: Reign, port: int
+    settings: Settings,
+    world: World,
+    registry: Registry[Link],
+    journal: Journal,
+    leadership: Leadership,
+    port: int,
 ) -> Replicas:
     def state(replicas: list[MasterIdentity]) -> State:
         return State(
-            log=reign.log.log_id,
-            epoch=reign.epoch,
-            head=reign.log.window.head,
+            log=leadership.log.log_id,
+            epoch=leadership.epoch,
+            head=leadership.log.window.head,
             listen=str(Address(settings.listen.host, port)),
             workers=[Carried(worker.identity, worker.load.sessions) for worker in registry.workers()][
                 :MIRRORED
@@ -249,9 +254,9 @@ def _make_replicas(
     def command() -> list[str]:
         return settings.replica_command(world.executable, port, world.processes.own_pid())
 
-    supervisor = _make_supervisor("replica", command, settings, world, journal, reign.url)
+    supervisor = _make_supervisor("replica", command, settings, world, journal, leadership.url)
     replicas = Replicas(
-        epoch=reign.epoch,
+        epoch=leadership.epoch,
         host=world.hostname,
         wanted=settings.replicas,
         state=state,
@@ -294,32 +299,32 @@ def _make_cluster(
 def _make_door(
     world: World,
     token: Token,
-    reign: Reign,
+    leadership: Leadership,
     cluster: Cluster,
     replicas: Replicas,
     pulse: Pulse,
     primary: Primary,
 ) -> Callable[[], Locator]:
-    served = reign.served
+    served = leadership.served
     draining = Draining(cluster, replicas)
-    broadcast = None if served is None else Broadcast(served.window, reign.epoch)
-    epoch = Epoch(reign.epoch, reign.newest_epoch, lambda newest: _over(world, newest))
+    broadcast = None if served is None else Broadcast(served.window, leadership.epoch)
+    epoch = Epoch(leadership.epoch, leadership.newest_epoch, lambda newest: _over(world, newest))
 
-    def registered(worker: Worker[Link]) -> Locator:
+    def registered(worker: Registration[Link]) -> Locator:
         if served is None or broadcast is None:
             return FromWorker(cluster, worker)
-        return FromFollower(cluster, worker, served, reign.epoch, broadcast, world.reactor)
+        return FromFollower(cluster, worker, served, leadership.epoch, broadcast, world.reactor)
 
     def admit(role: Role) -> Locator:
         if role == "worker":
-            return FromNewWorker(cluster, epoch, reign.log.log_id, reign.url, registered)
+            return FromNewWorker(cluster, epoch, leadership.log.log_id, leadership.url, registered)
         if role == "replica":
             return FromNewReplica(replicas, epoch)
         return FromOperator(primary.status, primary.stop_cluster, primary.step_down, draining.drain)
 
     # A database that was put back may hold another log than when we began.
     return lambda: Door(
-        cluster, reign.log.log_id, reign.epoch, token, admit, pulse, world.entropy, world.reactor
+        cluster, leadership.log.log_id, leadership.epoch, token, admit, pulse, world.entropy, world.reactor
     )
 
 

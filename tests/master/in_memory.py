@@ -29,7 +29,7 @@ from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
-from chatnet.master.registry import Registry, Worker
+from chatnet.master.registry import Registration, Registry
 from chatnet.master.replicas import Replicas
 from chatnet.net.gate import prove
 from chatnet.net.link import Link, Locator
@@ -291,7 +291,7 @@ class Master:
             return FromNewReplica(self.replicas, self.epoch)
         return FromOperator(self.status, self._stop, self._step_down, self.draining.drain)
 
-    def _registered(self, worker: Worker[Link]) -> Locator:
+    def _registered(self, worker: Registration[Link]) -> Locator:
         return FromFollower(self.cluster, worker, self.log, EPOCH, self.broadcast, self.reactor)
 
     async def _newest(self) -> int:

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.master.host_plan import PATIENCE_SECONDS, Kill, OtherHost, Shutdown, SpawnWorkers, fill, thin
-from chatnet.master.registry import Worker
+from chatnet.master.registry import Registration
 from chatnet.wire.cluster import Load, WorkerIdentity
 
 WANTED = 3
 
 
-def worker(pid: int, supervisor: int = 0, sessions: int = 0, started: int | None = None) -> Worker[Any]:
+def worker(pid: int, supervisor: int = 0, sessions: int = 0, started: int | None = None) -> Registration[Any]:
     """A worker that was started in the step of the pids, by hand unless by a supervisor."""
     identity = WorkerIdentity(str(pid), "there", pid, "0.0.0.0:1", False, supervisor, started or pid)
-    return Worker(identity, None, Load(sessions=sessions))
+    return Registration(identity, None, Load(sessions=sessions))
 
 
 def test_the_first_worker_is_asked_for_the_others() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.master.registry import Registry, Worker
+from chatnet.master.registry import Registration, Registry
 from chatnet.wire.cluster import Load, WorkerIdentity
 
 
@@ -17,8 +17,8 @@ def identity(id: str) -> WorkerIdentity:
 def test_a_worker_is_registered_by_its_newest_link_alone(steps: list[tuple[str, bool]]) -> None:
     """Whatever order links come and go in: the loss of an older link never unregisters a newer one."""
     registry: Registry[int] = Registry()
-    newest: dict[str, Worker[int]] = {}
-    older: list[Worker[int]] = []
+    newest: dict[str, Registration[int]] = {}
+    older: list[Registration[int]] = []
     for link, (id, registers) in enumerate(steps):
         if registers:
             worker, before = registry.register(identity(id), link)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from chatnet.master.cluster import Cluster
-from chatnet.master.registry import Worker
+from chatnet.master.registry import Registration
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
 from mutants.planting import Put
@@ -27,7 +27,7 @@ def a_watcher_that_slept_judges(put: Put) -> None:
 def adopted_workers_are_not_counted(put: Put) -> None:
     """A new primary starts as many workers as it wants, beside those that its predecessor left."""
 
-    def adopted(self: Cluster) -> list[Worker[Link]]:
+    def adopted(self: Cluster) -> list[Registration[Link]]:
         return []
 
     put(Cluster, "_adopted", adopted)

@@ -13,10 +13,9 @@ from chatnet.addresses import Address
 from chatnet.master.cluster import Cluster
 from chatnet.master.lost_processes import LostProcesses
 from chatnet.master.primary import Primary
-from chatnet.master.registry import Worker
+from chatnet.master.registry import Registration
 from chatnet.master.replica import Inheritance, Replica
-from chatnet.master.replicas import Replica as Attached
-from chatnet.master.replicas import Replicas
+from chatnet.master.replicas import AttachedReplica, Replicas
 from chatnet.net.link import Link
 from chatnet.store.lease import Holder
 from chatnet.store.sqlite import opening as sqlite_opening
@@ -87,7 +86,7 @@ def a_winner_believes_what_it_was_told(put: Put) -> None:
 def adopted_workers_are_not_watched(put: Put) -> None:
     """An adopted worker that dies is taken out of the registry, and that is all."""
 
-    def lost(self: Cluster, worker: Worker[Link], hung: bool) -> None:
+    def lost(self: Cluster, worker: Registration[Link], hung: bool) -> None:
         if self._is_child(worker):
             real(self, worker, hung)
         else:
@@ -109,7 +108,7 @@ def workers_do_not_come_back(put: Put) -> None:
 def lost_replicas_are_not_replaced(put: Put) -> None:
     """How many replicas there should be is looked at when one comes, and not when one goes."""
 
-    def lost(self: Replicas, replica: Attached, hung: bool) -> None:
+    def lost(self: Replicas, replica: AttachedReplica, hung: bool) -> None:
         if self._is_child(replica):
             real(self, replica, hung)
         else:
