@@ -73,13 +73,13 @@ bench-hosts: $(VENV)/developed
 	$(BIN)/python -m benchmarks.hosts --rounds $(ROUNDS)
 
 mutants: $(VENV)/developed
-	PYTHONPATH=tests/simulation $(BIN)/python -m mutants
+	PYTHONPATH=tests $(BIN)/python -m simulation.mutants
 
 chaos: $(VENV)/installed
 	$(BIN)/python -m rigs.chaos --kills $(KILLS)
 
 fuzz: $(VENV)/developed
-	PYTHONPATH=tests/hostile $(BIN)/python -m fuzz --seconds $(SECONDS)
+	PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --seconds $(SECONDS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

@@ -6,12 +6,14 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from twisted.logger import LogEvent, formatEventAsClassicLogText, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEventAsClassicLogText, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 gc.freeze()
 
 
+@implementer(ILogObserver)
 class LoggedFailures:
     """The failures that were logged during a test."""
 

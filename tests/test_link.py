@@ -9,9 +9,10 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.protocols import amp
 from twisted.python.failure import Failure
+from zope.interface import provider
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
@@ -183,6 +184,7 @@ def test_what_wants_no_answer_is_logged_once_a_connection() -> None:
     """A stranger cannot fill the disk by commands that we do not understand."""
     said: list[str] = []
 
+    @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
         if "not understood" in event.get("log_format", ""):
             said.append(str(event["name"]))
@@ -298,6 +300,7 @@ def lines() -> Iterator[list[str]]:
     """What is logged, as text."""
     said: list[str] = []
 
+    @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
         said.append(formatEvent(event))
 
@@ -423,7 +426,7 @@ def test_a_server_that_cannot_prove_the_token_is_not_believed() -> None:
     """An impostor that admits everybody is found out by its answer."""
 
     class Impostor(Gate):
-        def prove(self, role: Role, proof: bytes) -> dict[str, Any]:
+        def prove(self, role: str, proof: bytes) -> dict[str, Any]:
             return {"proof": proof}
 
     from chatnet.wire.common import Prove
@@ -703,7 +706,7 @@ def test_nonsense_of_a_stranger_is_answered_once(logged_failures: Any) -> None:
         for locator in (Stranger(), Recorder()):
             pair = Pair(locator, bounded=True)
             sent: list[bytes] = []
-            pair.client.dataReceived = sent.append  # type: ignore[method-assign]
+            pair.client.dataReceived = sent.append  # type: ignore[method-assign, assignment]
             pair.raw(nonsense + doubles(1))
             assert pair.server.transport is not None
             pair.raw(nonsense + doubles(2))
@@ -766,7 +769,7 @@ def test_hanging_up_sends_what_was_put() -> None:
     """A goodbye arrives."""
     pair = Pair(Doubler())
     received: list[bytes] = []
-    pair.client.dataReceived = received.append  # type: ignore[method-assign]
+    pair.client.dataReceived = received.append  # type: ignore[method-assign, assignment]
     pair.server.outbox.put(b"bye")
     pair.server.hang_up()
     pair.flush()

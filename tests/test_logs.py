@@ -122,14 +122,14 @@ def test_refused_connections_are_counted() -> None:
         def __exit__(self, *_: object) -> None:
             limit.reserve = 0
 
-    twisteds = Logger(namespace="twisted.internet.tcp.Port", observer=observer)  # type: ignore[arg-type]
+    twisteds = Logger(namespace="twisted.internet.tcp.Port", observer=observer)
     for _ in range(40):
         limit.waiting = 3
-        assert not list(tcp._accept(twisteds, range(10), limit, Reserve()))  # type: ignore[attr-defined]
+        assert not list(tcp._accept(twisteds, range(10), limit, Reserve()))
         clock.advance(1)
     clock.advance(60)
     limit.waiting = 1
-    list(tcp._accept(twisteds, range(10), limit, Reserve()))  # type: ignore[attr-defined]
+    list(tcp._accept(twisteds, range(10), limit, Reserve()))
     assert [event["count"] for event in events] == [1, 119]
     assert {event["log_level"] for event in events} == {LogLevel.warn}
 
@@ -137,5 +137,5 @@ def test_refused_connections_are_counted() -> None:
 def test_all_else_is_passed_on() -> None:
     """At once."""
     events: list[LogEvent] = []
-    Logger(observer=Refusals(events.append, Clock().seconds)).info("hello")  # type: ignore[arg-type]
+    Logger(observer=Refusals(events.append, Clock().seconds)).info("hello")
     assert [event["log_format"] for event in events] == ["hello"]

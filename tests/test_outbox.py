@@ -40,7 +40,7 @@ class Connected:
         self.sender = Protocol()
         self.ready: Deferred[None] = Deferred()
         server = Factory.forProtocol(lambda: self.receiver)
-        server.noisy = False  # type: ignore[attr-defined]
+        server.noisy = False
         self.port = reactor.listenTCP(0, server, interface="127.0.0.1")
         self.sender.connectionMade = lambda: self.ready.callback(None)  # type: ignore[method-assign]
         client = ClientFactory.forProtocol(lambda: self.sender)

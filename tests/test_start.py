@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -24,8 +24,9 @@ class Waiting:
         self.seen, terminal = os.pipe()
         self.pidfile = pidfile
         pidfile.write_text("1")
-        self.options: Any = ProgramOptions()
-        self.options.parent = {"statusPipe": pipe, TERMINAL: terminal, "pidfile": str(pidfile)}
+        self.parent: Any = {"statusPipe": pipe, TERMINAL: terminal, "pidfile": str(pidfile)}
+        self.options = ProgramOptions()
+        self.options.parent = cast(Any, self.parent)
 
     def told(self) -> tuple[bytes, bytes]:
         """All that it is told, to the end: by the pipe, and on the terminal."""
@@ -46,7 +47,7 @@ def test_what_cannot_start_is_said_whole(twistd: Waiting) -> None:
         raise CannotStart(SENTENCE)
     assert twistd.told() == (b"1 as said above", SENTENCE.encode() + b"\n")
     assert not twistd.pidfile.exists()
-    assert twistd.options.parent["statusPipe"] is None
+    assert twistd.parent["statusPipe"] is None
 
 
 def test_a_start_is_answered_once_it_is_known(twistd: Waiting) -> None:
@@ -54,7 +55,7 @@ def test_a_start_is_answered_once_it_is_known(twistd: Waiting) -> None:
     start = Start(twistd.options)
     with start.beginning():
         pass
-    assert twistd.options.parent["statusPipe"] is None
+    assert twistd.parent["statusPipe"] is None
     assert start.is_awaited
     start.failed(SENTENCE)
     start.up("too late")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_twisted  # type: ignore[import-untyped]
+import pytest_twisted
 
 from chatnet.testing.history import Took
 from chatnet.world.real import real_world

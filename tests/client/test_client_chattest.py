@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Person
+from client.person import Person
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
@@ -36,7 +36,8 @@ class Bucket:
 
 
 def climb(post: Callable[[Clock], Callable[[str], Deferred[Any]]]) -> tuple[list[str], Any]:
-    clock, lines = Clock(), []
+    clock = Clock()
+    lines: list[str] = []
     taker = post(clock)
     climbing = Deferred.fromCoroutine(Ladder(clock, clock.seconds).climb(taker, lines.append))
     for _ in range(60_000):

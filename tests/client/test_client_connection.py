@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from conftest import MASTER, WORKER, Person
+from client.person import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.client.connection import REWOUND

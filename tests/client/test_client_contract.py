@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Person
+from client.person import Person
 
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
 from chatnet.errors import CannotStart

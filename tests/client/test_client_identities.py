@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import MASTER, WORKER, Person
+from client.person import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.client.identity import Credentials

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import WORKER, Person
+from client.person import WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address

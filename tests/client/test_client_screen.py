@@ -42,7 +42,7 @@ class Person:
     def look_of(self, line: str) -> str | None:
         for row in self.terminal.layout.render(SIZE, focus=True).content():
             if b"".join(text for _, _, text in row).decode().rstrip() == line:
-                return row[0][0]  # type: ignore[no-any-return]
+                return cast("str | None", row[0][0])
         raise AssertionError(line)
 
     def keys(self, *keys: str) -> None:

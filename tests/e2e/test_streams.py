@@ -10,6 +10,7 @@ import sys
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -216,10 +217,10 @@ def test_a_terminal_shows_again_what_is_typed(
     os.close(theirs)
 
 
-def start(shell: Shell, *options: str, **streams: object) -> subprocess.Popen[bytes]:
+def start(shell: Shell, *options: str, **streams: Any) -> subprocess.Popen[bytes]:
     """A client of alice's."""
     command = [*shell.environ["client"].split(), *options, "alice"]
-    return subprocess.Popen(command, env=shell.environ, cwd=shell._root, **streams)  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen(command, env=shell.environ, cwd=shell._root, **streams)
 
 
 def catches(pid: int, number: int) -> bool:

@@ -141,7 +141,7 @@ def test_a_stopped_worker_holds_up_nobody_else(shared: Cluster) -> None:
         victim = chance.choice(workers)
         send(victim, signal.SIGSTOP)
         try:
-            wait_until("it is killed", lambda victim=victim: not runs(victim, "chat-worker"))
+            wait_until("it is killed", lambda: not runs(victim, "chat-worker"))  # noqa: B023 - now
         except NotInTime:
             send(victim, signal.SIGCONT)
             raise

@@ -129,7 +129,7 @@ def flood(lines: Iterable[Line], data: bytes, seconds: float, reads: bool = True
             ready.register(line.socket, events, line)
         for _ in lasting(seconds):
             for key, event in ready.select(0.1):
-                line: Line = key.data
+                line = key.data
                 try:
                     if event & selectors.EVENT_READ and not line.socket.recv(65536):
                         raise ConnectionResetError

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from hostile.opening import Opening
 
 from chatnet.entries import Entry
 from rigs.beside import Beside
@@ -37,12 +37,6 @@ def place(tmp_path: Path) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="chatnet-hostile-", dir=MEMORY))
     yield directory
     shutil.rmtree(directory)
-
-
-class Opening(Protocol):
-    """Makes a cluster on a store of this kind, with these options of its master, and users of it."""
-
-    def __call__(self, store: str, place: Path, *options: str) -> AbstractContextManager[Beside]: ...
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from attacker import Line, Mallory, again, box, closing, flood
-from conftest import Opening
+from hostile.attacker import Line, Mallory, again, box, closing, flood
+from hostile.opening import Opening
 
 from chatnet.wire.common import VERSION
 from rigs.beside import Beside

@@ -62,10 +62,10 @@ def flood(connections: list[socket.socket], chunk: bytes) -> int:
             writable.register(connection, selectors.EVENT_WRITE)
         while (left := end - time.monotonic()) > 0:
             for key, _ in writable.select(left):
-                connection = key.fileobj
-                assert isinstance(connection, socket.socket)
-                done = connection.send(memoryview(chunk)[at[connection] :])
-                at[connection] = (at[connection] + done) % len(chunk)
+                taker = key.fileobj
+                assert isinstance(taker, socket.socket)
+                done = taker.send(memoryview(chunk)[at[taker] :])
+                at[taker] = (at[taker] + done) % len(chunk)
                 sent += done
     return sent
 

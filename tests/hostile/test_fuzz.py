@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fuzz.mouth import Heard
-from fuzz.rounds import Rounds
-from fuzz.states import STATES
-from fuzz.visits import Plan
+from hostile.fuzz.mouth import Heard
+from hostile.fuzz.rounds import Rounds
+from hostile.fuzz.states import STATES
+from hostile.fuzz.visits import Plan
 
 from rigs.postgres import Server
 

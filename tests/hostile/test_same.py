@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fuzz.same import Sequence, Side, differences, timeless
+from hostile.fuzz.same import Sequence, Side, differences, timeless
 
 from rigs.chaos import final_log
 from rigs.postgres import Server, whole_log

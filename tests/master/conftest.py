@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from in_memory import Master
+from master.in_memory import Master
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ class Peer:
         self._master.settle()
         result(found)
 
-    def report(self, **load: int) -> None:
+    def report(self, **load: Any) -> None:
         """Report a load."""
         self.link.callRemote(Report, load=Load(**load))
         self._master.settle()

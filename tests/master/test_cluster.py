@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from in_memory import EPOCH, HOST, Master, Peer
+from master.in_memory import EPOCH, HOST, Master, Peer
 from twisted.internet.defer import Deferred
 
 from chatnet.master.cluster import LOOK_SECONDS

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from in_memory import EPOCH, Master, Peer, result
+from master.in_memory import EPOCH, Master, Peer, result
 from twisted.internet.defer import Deferred
 
 from chatnet.auth import Role, Token

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from in_memory import EPOCH, Master
+from master.in_memory import EPOCH, Master
 from twisted.internet.defer import Deferred
 from twisted.protocols import amp
 

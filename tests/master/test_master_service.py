@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 import msgspec
 import pytest
-import pytest_twisted  # type: ignore[import-untyped]
+import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.task import deferLater
@@ -215,7 +215,7 @@ async def test_a_second_master_is_a_replica(masters: Masters) -> None:
     await first.stopService()
     masters.started.remove(first)
     while len(masters.stdio.said) < 3:
-        await deferLater(masters.reactor, 0.01)
+        await deferLater(masters.reactor, 0.01)  # type: ignore[arg-type]
     assert masters.address == address
     status = json.loads((await masters.ask("status", "--json"))[0])
     assert status["epoch"] == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from in_memory import Master, Peer
+from master.in_memory import Master, Peer
 
 from chatnet.master.balance import REST_SECONDS
 from chatnet.master.rebalancer import PATIENCE_SECONDS

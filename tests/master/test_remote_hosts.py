@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from in_memory import EPOCH, HOST, Master, Peer
+from master.in_memory import EPOCH, HOST, Master, Peer
 
 from chatnet.errors import NoSuchHost, OnlyHost, PrimaryThere
 from chatnet.master.host_plan import PATIENCE_SECONDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -13,12 +13,13 @@ from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
+from chatnet import world
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import NotAllowed, StaleEpoch
 from chatnet.master.conversations import PATIENCE
 from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica
-from chatnet.master.store import BEAT_SECONDS
+from chatnet.master.store import BEAT_SECONDS, Store
 from chatnet.net.gate import PROOF_SECONDS, Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -85,7 +86,7 @@ class Stage:
     """A replica that was started, and the connections that it makes."""
 
     def __init__(self, names: Holder | None = ALPHA) -> None:
-        self.reactor = MemoryReactorClock()  # type: ignore[no-untyped-call]
+        self.reactor = MemoryReactorClock()
         self.won: list[Inheritance] = []
         self.stopped: list[None] = []
         self.processes = Processes()
@@ -93,13 +94,13 @@ class Stage:
         self.outboxes = Outboxes(self.reactor)
         self.replica = Replica(
             me=lambda: ME,
-            store=self.store,  # type: ignore[arg-type]  what a replica asks of one
+            store=cast(Store, self.store),  # what a replica asks of one
             claim=lambda: Holder(ME.pid, ME.address, ME.started, 0, ME.host),
             token=TOKEN,
             usual=lambda state: Address("127.0.0.1", 64480),
             outboxes=self.outboxes,
             pulse=Pulse(self.reactor, self.reactor.seconds, 0.25, 1.0, 3.0),
-            processes=self.processes,  # type: ignore[arg-type]  what a replica asks of them
+            processes=cast(world.Processes, self.processes),  # what a replica asks of them
             reactor=self.reactor,
             monotonic=self.reactor.seconds,
             chance=random.Random(1),
@@ -142,7 +143,7 @@ class Stage:
     def refuse(self) -> None:
         """Nobody listens where it looks."""
         factory = self.reactor.tcpClients.pop()[2]
-        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        factory.clientConnectionFailed(cast(Any, None), Failure(ConnectionRefusedError()))
 
     def wait(self, seconds: int, each_second: Callable[[], None]) -> None:
         """Nobody listens anywhere for so long."""

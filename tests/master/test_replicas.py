@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from in_memory import Master, Peer
+from master.in_memory import Master, Peer
 from twisted.internet.defer import Deferred
 
 from chatnet.master.conversations import PATIENCE

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from a_log import drafts, make_store
+from store.a_log import drafts, make_store
 
 from chatnet.operator.migrate import migrate
 from chatnet.world.real import real_world

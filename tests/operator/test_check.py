@@ -14,13 +14,15 @@ from typing import Any
 import apsw
 import psycopg
 import pytest
-from a_log import drafts, make_store
+from store.a_log import drafts, make_store
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
 from chatnet.operator import check as program
 from chatnet.operator.__main__ import main
 from chatnet.operator.check import check
+from chatnet.operator.derived import Derived
+from chatnet.operator.progress import Progress
 from chatnet.operator.source import open_source
 from chatnet.store.sqlite.opening import open_store
 from chatnet.store.sqlite.schema import set_up_writer, take_epoch
@@ -69,7 +71,7 @@ def test_a_store_that_a_master_opens_meanwhile_is_not_judged(
     def begin(self: Any, what: str, done: int) -> None:
         open_it(data / "log.sqlite")
 
-    monkeypatch.setattr(program.Progress, "show", begin)
+    monkeypatch.setattr(Progress, "show", begin)
     with pytest.raises(
         CannotStart, match="was written meanwhile, as by a master that starts: check it again"
     ):
@@ -121,8 +123,7 @@ def test_each_damage_is_found_in_a_database(data: Path, url: str) -> None:
                 ask=lambda query, *values: iter(broken.execute(query, values)),
                 moment=broken.transaction,
             )
-            derived = program.Derived()
-            found = list(program._differences(by_it, derived, program.Progress(real_world())))
+            found = list(program._differences(by_it, Derived(), Progress(real_world())))
             source.close()
         assert any(says in each for each in found), (damage, found)
 
@@ -207,7 +208,7 @@ def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.Mon
         posts = [Draft("post", "alice", "alice", "#new", next(more).to_bytes(16, "big")) for _ in range(9)]
         store.commit([joining, *posts], 2_000)
 
-    monkeypatch.setattr(program.Progress, "show", grow)
+    monkeypatch.setattr(Progress, "show", grow)
     assert "and all that follows from them, are whole" in check(None, data, "", real_world())
     assert store.head > 5_030
     store.close()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import pytest_twisted  # type: ignore[import-untyped]
+import pytest_twisted
 
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.errors import CannotStart

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest_twisted  # type: ignore[import-untyped]
+import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
@@ -34,7 +34,7 @@ class Port:
         self.callers += 1
         if self.callers == 4:
             self.fourth.callback(None)
-        return FromOperator(self._status, self._stop, self._stop, lambda host: (0, 0))
+        return FromOperator(self._status, self._stop, lambda away: self._stop(), lambda host: (0, 0))
 
     def _status(self, reached: str) -> ClusterStatus:
         raise NotImplementedError

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-import pytest_twisted  # type: ignore[import-untyped]
+import pytest_twisted
 from twisted.internet.defer import CancelledError, Deferred
 
 from chatnet.addresses import Address
@@ -63,7 +63,7 @@ class Primary:
         self.port: int = self._listening.getHost().port
 
     def _admit(self, role: Role) -> Locator:
-        return FromOperator(self._status, lambda: None, lambda: None, lambda host: (0, 0))
+        return FromOperator(self._status, lambda: None, lambda away: None, lambda host: (0, 0))
 
     def _status(self, reached: str) -> ClusterStatus:
         masters = [MasterStatus("primary", "vm", self._pid, f"{reached}:{self.port}")]

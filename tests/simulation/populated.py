@@ -22,7 +22,7 @@ class Place:
         self.simulation = simulation
         self.history: list[Event] = []
         crowd = workload.crowd(self.history.append, lambda: simulation.now)
-        simulation.programs["users"] = crowd  # type: ignore[assignment]
+        simulation.programs["users"] = crowd
         self.alpha = simulation.host("alpha")
         self.alpha.disk.make_directory(HOME / "chatnet-data")
         self.alpha.disk.write(HOME / "chatnet-data" / "cluster.token", f"{TOKEN}\n".encode())

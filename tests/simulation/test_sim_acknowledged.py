@@ -10,9 +10,9 @@ from typing import Any
 import apsw
 import msgspec
 import pytest
-from mutants import log
-from mutants.planting import Mutant, name, planted
-from talking import DATA, Talk, a_whole_cluster, primary
+from simulation.mutants import log
+from simulation.mutants.planting import Mutant, name, planted
+from simulation.talking import DATA, Talk, a_whole_cluster, primary
 
 from chatnet.entries import Entry
 from chatnet.log import Outcome

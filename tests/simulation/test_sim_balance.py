@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from populated import Place
+from simulation.populated import Place
 
 from chatnet.testing.history import Ended, LoggedIn, Lost, Moved
 from simulator import Simulation

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import cast
 
 import pytest
-from populated import USERS, Place
+from simulation.populated import USERS, Place
 
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence

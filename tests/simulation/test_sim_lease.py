@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
+from simulation.talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
 
 from simulator import Host, SimProcess, Simulation
 

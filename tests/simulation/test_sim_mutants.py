@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from mutants import MUTANTS, clients, delivery, hostile, log, masters
-from mutants.hunt import hunt
-from mutants.planting import Mutant, Put, bug, name, planted
+from simulation.mutants import MUTANTS, clients, delivery, hostile, log, masters
+from simulation.mutants.hunt import hunt
+from simulation.mutants.planting import Mutant, Put, bug, name, planted
 
 SEEDS = 25
 """Within so many seeds those are caught that a few seeds are enough for."""

@@ -34,7 +34,7 @@ def test_a_program_that_cannot_start_says_why_and_exits_with_status_1(simulation
 
 def test_an_error_at_the_start_ends_the_process(simulation: Toys) -> None:
     """It exits with status 1, and the run is failed with the whole story."""
-    process = simulation.start(lambda world: {}["missing"], name="toy")
+    process = simulation.start(lambda world: dict[str, None]()["missing"], name="toy")
     assert process.status == (1, None)
     [failure] = simulation.failures
     assert "KeyError" in failure
@@ -56,11 +56,15 @@ def test_sigterm_stops_the_reactor_once_all_before_shutdown_is_done(simulation: 
     order: list[str] = []
     slow: Deferred[None] = Deferred()
 
+    def before() -> Deferred[None]:
+        order.append("before")
+        return slow
+
     def triggers(world: World) -> None:
         reactor = world.reactor
         reactor.addSystemEventTrigger("after", "shutdown", order.append, "after")
         reactor.addSystemEventTrigger("during", "shutdown", order.append, "during")
-        reactor.addSystemEventTrigger("before", "shutdown", lambda: order.append("before") or slow)
+        reactor.addSystemEventTrigger("before", "shutdown", before)
         removed = reactor.addSystemEventTrigger("before", "shutdown", order.append, "never")
         reactor.removeSystemEventTrigger(removed)
         reactor.callWhenRunning(order.append, "running")
@@ -165,6 +169,8 @@ def test_an_interrupt_is_ignored_by_whoever_asked_for_that(simulation: Toys) -> 
 
 class Child(ProcessProtocol):
     """Writes down what it is told."""
+
+    transport: Any
 
     def __init__(self) -> None:
         self.told: list[Any] = []

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-from mutants.planting import Put, planted
-from populated import Place
+from simulation.mutants.planting import Put, planted
+from simulation.populated import Place
 
 from chatnet.client.service import PING_EVERY
 from chatnet.cursor import Cursor

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from mutants.planting import Put, planted
-from talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
+from simulation.mutants.planting import Put, planted
+from simulation.talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
 
 from chatnet.store.sqlite.file import StoreFile
 from simulator import Host, Simulation

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
+from simulation.talking import DATA, Talk, a_whole_cluster, primary, replicas, workers
 
 from simulator import Host, Simulation
 

@@ -15,6 +15,8 @@ from simulator.toys import Toys
 class Program(Protocol):
     """Writes down what happens to it."""
 
+    transport: Any
+
     def __init__(self) -> None:
         self.story: list[Any] = []
 

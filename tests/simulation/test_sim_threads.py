@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from chatnet.world import World
@@ -35,7 +36,7 @@ def test_a_failure_arrives_as_one(simulation: Toys) -> None:
     def work(world: World) -> None:
         pool = world.threads(1, "one")
         pool.start()
-        deferToThreadPool(world.reactor, pool, {}.__getitem__, 1).addErrback(failures.append)
+        deferToThreadPool(world.reactor, pool, dict[int, int]().__getitem__, 1).addErrback(failures.append)
 
     simulation.start(work)
     simulation.run(1)
@@ -78,7 +79,8 @@ def test_a_kill_can_fall_between_the_work_and_its_result() -> None:
             def work(world: World, done: list[int] = done, heard: list[int] = heard) -> None:
                 pool = world.threads(1, "one")
                 pool.start()
-                deferToThreadPool(world.reactor, pool, done.append, 1).addCallback(heard.append)
+                working: Deferred[Any] = deferToThreadPool(world.reactor, pool, done.append, 1)
+                working.addCallback(heard.append)
 
             process = simulation.start(work)
             simulation.run(simulation.chance("test").random() * 0.0006)

@@ -49,7 +49,9 @@ def _play(
 @given(moves)
 def test_calls_fire_as_on_twisted_s_own_clock(made: list[tuple[str, int, float, int]]) -> None:
     """Whatever is cancelled, reset and delayed, each call fires when Twisted's Clock would fire it."""
-    clock, expected, fired = Clock(), [], []
+    clock = Clock()
+    expected: list[Any] = []
+    fired: list[Any] = []
     _play(clock, made, expected)
     for _ in range(6400):
         clock.advance(1 / 64)  # a sum without rounding errors
@@ -85,7 +87,7 @@ def test_calls_for_the_same_moment_are_made_in_the_order_in_which_they_were_aske
 
 def test_timers_do_not_care_about_the_wall_clock(simulation: Toys) -> None:
     """However far it is set, forwards or backwards, they fire when their time has passed."""
-    fired: list[tuple[str, float]] = []
+    fired: list[tuple[int, float]] = []
     worlds: list[World] = []
 
     def timers(world: World) -> None:

@@ -1,6 +1,6 @@
 """A small fuzzer: it speaks to every port of a cluster, in every state, what nobody should say.
 
-``PYTHONPATH=tests/hostile python -m fuzz --help``. Everything is drawn from a seed and the number of a
+``PYTHONPATH=tests python -m hostile.fuzz --help``. Everything is drawn from a seed and the number of a
 *visit*: one connection, its state, what is said there, how it is cut into pieces, how it ends. So what breaks
 something can be said again.
 

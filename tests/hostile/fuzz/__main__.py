@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fuzz.rounds import Result, Rounds
+from hostile.fuzz.rounds import Result, Rounds
+
 from rigs.postgres import running
 
 STORES = ("sqlite", "postgresql")
@@ -48,7 +49,7 @@ def run(name: str, chosen: argparse.Namespace, seconds: float) -> Result:
 
 def main() -> int:
     """The program; its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m hostile.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="for how long, all stores together")
     parser.add_argument("--seed", type=int, help="what all is drawn from; without it, chance")
     parser.add_argument("--store", choices=(*STORES, "both"), default="both")

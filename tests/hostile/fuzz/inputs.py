@@ -7,13 +7,13 @@ import pkgutil
 import random
 from collections.abc import Iterator, Sequence
 
+from hostile.fuzz import values
+from hostile.fuzz.values import Known
 from twisted.protocols import amp
 
 from chatnet import wire
 from chatnet.wire.arguments import MAX_VALUE, Command
 from chatnet.wire.boxes import MAX_BOX, MAX_KEY
-from fuzz import values
-from fuzz.values import Known
 
 GREETINGS = (
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"NICK a\r\nUSER a a a :a\r\n", b"SSH-2.0-OpenSSH_9.6\r\n",

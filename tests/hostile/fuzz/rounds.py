@@ -17,7 +17,7 @@ from rigs.chaos import final_log
 from rigs.postgres import whole_log
 from rigs.processes import Cluster
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 ROUND_SECONDS = 60.0
 """After so long all is looked at, and must be at rest."""
 LATE_SECONDS = 60.0
@@ -92,7 +92,7 @@ class Rounds:
     ) -> dict[str, Any]:
         ports = [part for port in workers for part in ("--worker", str(port))]
         process = self._cluster.popen(
-            "python", "-m", "fuzz.speaker", "--master", str(master), *ports,
+            "python", "-m", "hostile.fuzz.speaker", "--master", str(master), *ports,
             "--token-file", str(self._cluster.data / "cluster.token"), "--seed", str(self._seed),
             "--first", str(first), "--seconds", str(seconds), "--visits", str(visits),
             environ={"PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])},

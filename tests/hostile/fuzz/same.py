@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 import msgspec
+from hostile.fuzz import values
+from hostile.fuzz.inputs import VOCABULARY, serialized
+from hostile.fuzz.states import TALK, Guise, Visitor, known
+from hostile.fuzz.values import Known
 
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.wire.boxes import Boxes
 from chatnet.wire.common import VERSION
-from fuzz import values
-from fuzz.inputs import VOCABULARY, serialized
-from fuzz.states import TALK, Guise, Visitor, known
-from fuzz.values import Known
 from rigs.processes import Cluster
 
 ANSWER_SECONDS = 20.0

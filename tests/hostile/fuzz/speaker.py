@@ -1,4 +1,4 @@
-"""The process that visits: ``python -m fuzz.speaker --help``. Its last line is the tally, as JSON."""
+"""The process that visits: ``python -m hostile.fuzz.speaker --help``. Its last line is the tally, as JSON."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hostile.fuzz.states import Guise
+from hostile.fuzz.visits import Outcome, Plan, Visits
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater, react
 
 from chatnet.auth import Token
 from chatnet.world import World
 from chatnet.world.real import real_world
-from fuzz.states import Guise
-from fuzz.visits import Outcome, Plan, Visits
 
 GUISES = 6
 """How many users hostile clients pretend to be: new names are rationed."""
@@ -102,7 +102,7 @@ async def _main(world: World, chosen: argparse.Namespace) -> None:
 
 def main() -> None:
     """The program."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz.speaker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m hostile.fuzz.speaker", description=__doc__)
     parser.add_argument("--master", type=int, action="append", required=True, help="a master's port")
     parser.add_argument("--worker", type=int, action="append", required=True, help="a worker's port")
     parser.add_argument("--token-file", required=True, help="the cluster's token")

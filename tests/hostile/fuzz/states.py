@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hostile.fuzz.inputs import pair, serialized
+from hostile.fuzz.mouth import Mouth
+
 from chatnet.auth import Role, Token
 from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError
 from chatnet.net.gate import prove
 from chatnet.wire.common import NONCE_BYTES, PROOF_BYTES, VERSION, Challenge, Prove
 from chatnet.wire.session import Chat, Login, Resume
-from fuzz.inputs import pair, serialized
-from fuzz.mouth import Mouth
 
 DOOR = ("Login", "Resume", "Ping")
 TALK = (

@@ -8,6 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from hostile.fuzz.inputs import Inputs, pieces
+from hostile.fuzz.mouth import Heard, Mouth
+from hostile.fuzz.states import STATES, Guise, State, Visitor, known, logged_in
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as NotInTime
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -18,9 +21,6 @@ from twisted.internet.task import deferLater
 from chatnet.auth import Token
 from chatnet.errors import ChatnetError
 from chatnet.net.outbox import Outboxes
-from fuzz.inputs import Inputs, pieces
-from fuzz.mouth import Heard, Mouth
-from fuzz.states import STATES, Guise, State, Visitor, known, logged_in
 
 REACH_SECONDS = 15.0
 """How long it may take until a connection is where it wants to be."""

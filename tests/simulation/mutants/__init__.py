@@ -12,8 +12,8 @@ database   a store that many hosts share, hunted on many machines
 hunt       how many seeds it takes until one is caught, and by which check
 """
 
-from mutants import clients, cluster, database, delivery, hostile, log, masters, strangers
-from mutants.planting import Mutant
+from simulation.mutants import clients, cluster, database, delivery, hostile, log, masters, strangers
+from simulation.mutants.planting import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     log.acknowledge_before_commit,

@@ -7,9 +7,9 @@ import os
 import sys
 from multiprocessing import get_context
 
-from mutants import MUTANTS
-from mutants.hunt import SEEDS, hunt
-from mutants.planting import bug, name
+from simulation.mutants import MUTANTS
+from simulation.mutants.hunt import SEEDS, hunt
+from simulation.mutants.planting import bug, name
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulation.mutants.planting import Put
 from twisted.internet.defer import Deferred
 
 from chatnet.client.connection import Connection
@@ -11,7 +12,6 @@ from chatnet.client.pending import Ask, PendingRequests
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.net.link import Link
-from mutants.planting import Put
 
 
 def resend_after_new_drafts(put: Put) -> None:
@@ -51,6 +51,7 @@ def cursor_by_acknowledgement(put: Put) -> None:
             return answer
 
         posted: Deferred[dict[str, Any]] = real(self, text)
+        assert self._identity is not None
         user, key = self._identity.name, next(reversed(self._feed._own))
         return posted.addCallback(acknowledged)
 

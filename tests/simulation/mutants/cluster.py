@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+from simulation.mutants.planting import Put
+
 from chatnet.master.cluster import Cluster
 from chatnet.master.registry import Registration
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
-from mutants.planting import Put
 
 
 def a_watcher_that_slept_judges(put: Put) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulation.mutants.planting import Put
 from twisted.internet.defer import Deferred
 
+from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import Hole
 from chatnet.log import Outcome
@@ -13,7 +15,6 @@ from chatnet.store.postgres.follower import Follower
 from chatnet.store.postgres.lease import DatabaseLease
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.window import Window
-from mutants.planting import Put
 from simulator.database_server import Tables
 
 
@@ -55,7 +56,7 @@ def seq_order_is_not_commit_order(put: Put) -> None:
             fresh: list[Entry] = real_extend(self, entries)
         except Hole:
             fresh = [entry for entry in entries if entry.seq > self.head]
-            self.restart(fresh[-1].seq)
+            self.restart(self.log_id, Cursor.at(self.log_id, fresh[-1]))
             for watcher in list(self._watchers):
                 watcher(fresh)
         return fresh

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from simulation.mutants.planting import Put
+
 from chatnet import entries
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Memberships
@@ -16,7 +18,6 @@ from chatnet.worker import session
 from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.session import Session
 from chatnet.worker.subscription import Subscription
-from mutants.planting import Put
 
 
 def texts_are_not_folded_as_commands_are(put: Put) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from simulation.mutants.planting import Mutant, Put
 from twisted.internet.defer import Deferred
 
 from chatnet.net.intake import Intake
 from chatnet.worker.drafts import DraftStream
 from chatnet.worker.reads import ReadQueue
-from mutants.planting import Mutant, Put
 
 
 def reads_wait_without_bound(put: Put) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mutants.planting import Mutant, planted
+from simulation.mutants.planting import Mutant, planted
+
 from simulator.run import Scale, run
 
 SEEDS = 200

@@ -8,6 +8,7 @@ from typing import Any
 
 import apsw
 from msgspec.structs import replace
+from simulation.mutants.planting import Put
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.threads import deferToThreadPool
 
@@ -24,7 +25,6 @@ from chatnet.store.sqlite.log import SqliteLog
 from chatnet.store.sqlite.writer import Batch, DiskFull, Writer
 from chatnet.wire.log import Append
 from chatnet.worker.users import Users
-from mutants.planting import Put
 
 _LOOK_UP = " ON CONFLICT (key, user) DO NOTHING"
 
@@ -179,4 +179,6 @@ def resume_by_todays_memberships(put: Put) -> None:
 def a_new_secret_ends_nobody(put: Put) -> None:
     """Whoever has a session keeps it when the user sets a new secret, and goes on posting."""
     put(Users, "apply", lambda self, entries: None)
-    real = put(writer, "judge", lambda draft, facts, now: real(replace(draft, by=0), facts, now))
+    real: Callable[..., Any] = put(
+        writer, "judge", lambda draft, facts, now: real(replace(draft, by=0), facts, now)
+    )

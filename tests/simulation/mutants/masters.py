@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import apsw
 import msgspec
+from simulation.mutants.planting import Put
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from chatnet.addresses import Address
@@ -22,7 +23,6 @@ from chatnet.store.sqlite import opening as sqlite_opening
 from chatnet.store.sqlite.log import SqliteLog
 from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.worker.uplink import Uplink
-from mutants.planting import Put
 
 # ---- two primaries ----
 
@@ -121,7 +121,7 @@ def a_winner_wants_no_replica(put: Put) -> None:
     """Only the first primary starts replicas: whoever takes over makes do with those that are left."""
 
     def start(self: Replicas, expected: tuple[MasterIdentity, ...] = ()) -> None:
-        if self._epoch > 1:
+        if self._commands.epoch > 1:
             self._wanted = 0
         real(self, expected)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulation.mutants.planting import Mutant, Put
+
 from chatnet.errors import NotAllowed
 from chatnet.master.epoch import Epoch
 from chatnet.net.dialer import Unregistered
@@ -12,7 +14,6 @@ from chatnet.wire.cluster import Shed
 from chatnet.worker import uplink
 from chatnet.worker.commands import FromPrimary
 from chatnet.worker.uplink import Uplink
-from mutants.planting import Mutant, Put
 
 
 def orders_before_the_proof(put: Put) -> None:

@@ -1,0 +1,167 @@
+"""A whole client at a plain terminal, before a cluster in memory."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import StringTransport
+
+from chatnet.client.service import Client, build
+from chatnet.testing.fake_cluster import Network
+from chatnet.world import Processes, Stdio, World
+from chatnet.world.real import RealFiles
+
+MASTER, WORKER = 64480, 2001
+
+
+class PipedTerminal(StringTransport):
+    """Standard input and output as pipes."""
+
+    def __init__(self, tty_password: str | None) -> None:
+        super().__init__()
+        self.tty_password = tty_password
+        self.said: list[str] = []
+        self.protocol: Any = None
+        self.broken = self.full = False
+        self.behind = b""
+        self.echoes = True
+
+    def is_terminal(self) -> bool:
+        return self.tty_password is not None
+
+    def attach(self, reactor: Any, protocol: Any) -> None:
+        self.protocol = protocol
+        protocol.makeConnection(self)
+
+    def is_keyboard(self) -> bool:
+        return self.tty_password is not None
+
+    def encoding(self) -> str:
+        return "utf-8"
+
+    def is_file(self) -> bool:
+        return self.full
+
+    def unread(self) -> bytes:
+        behind, self.behind = self.behind, b""
+        return behind
+
+    def echo(self, on: bool) -> None:
+        self.echoes = on
+
+    def restore(self) -> None:
+        self.echoes = True
+
+    def ask_password(self, prompt: str) -> str:
+        assert self.tty_password is not None
+        return self.tty_password
+
+    def error(self, line: str) -> None:
+        self.said.append(line)
+
+    def loseConnection(self) -> None:
+        super().loseConnection()
+        if not self.broken and self.protocol is not None:
+            protocol, self.protocol = self.protocol, None
+            protocol.connectionLost(None)
+
+    def break_output(self) -> None:
+        """The reader of the output is gone: Twisted says so, and nothing when it is closed after that."""
+        self.broken = True
+        self.protocol.writeConnectionLost()
+
+
+class Exits:
+    """Notes the exit status."""
+
+    status: int | None = None
+
+    def exit(self, status: int) -> None:
+        self.status = status
+
+
+class Person:
+    """A client and who sits before it."""
+
+    def __init__(
+        self,
+        network: Network,
+        directory: Path,
+        *,
+        tty_password: str | None = None,
+        seed: int = 1,
+        **options: Any,
+    ) -> None:
+        self.network = network
+        self.stdio = PipedTerminal(tty_password)
+        self.exits = Exits()
+        self.directory = directory
+        chance = random.Random(seed)
+        world = World(
+            reactor=network,
+            entropy=chance.randbytes,
+            chance=chance,
+            wall=network.seconds,
+            monotonic=network.seconds,
+            environ={"XDG_CONFIG_HOME": str(directory)},
+            hostname="here",
+            directory=directory,
+            executable="python",
+            files=RealFiles(),
+            processes=cast(Processes, self.exits),
+            threads=cast(Any, None),
+            stdio=cast(Stdio, self.stdio),
+            databases=cast(Any, None),
+        )
+        given = {
+            "name": "alice",
+            "master": f"m:{MASTER}",
+            "password": False,
+            "plain": True,
+            "same-cluster": False,
+            **options,
+        }
+        self.client: Client = build(given, world)
+        network.running = True
+
+    def start(self) -> Person:
+        """Start, and connect if there is a cluster."""
+        self.client.startService()
+        self.network.pass_time(0.05)
+        return self
+
+    def type(self, *lines: str | bytes) -> None:
+        """Type lines, and let the cluster answer."""
+        raw = [line if isinstance(line, bytes) else line.encode() for line in lines]
+        self.stdio.protocol.dataReceived(b"".join(line + b"\n" for line in raw))
+        self.network.settle()
+
+    def end_input(self) -> None:
+        """End of file."""
+        self.stdio.protocol.readConnectionLost()
+        self.network.settle()
+
+    def seen(self) -> list[str]:
+        """The lines shown since the last look."""
+        lines = self.stdio.value().decode().splitlines()
+        self.stdio.clear()
+        return lines
+
+    def has_left(self) -> bool:
+        """Was the reactor stopped?"""
+        return self.network.hasStopped
+
+    def exit_status(self) -> int:
+        """What the process would exit with."""
+        for call, arguments, keywords in self.network.triggers.get("after", {}).get("shutdown", []):
+            call(*arguments, **keywords)
+        return self.exits.status or 0
+
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        stopped: Deferred[None] = self.client.stopService()
+        self.network.pass_time(2)
+        assert stopped.called
