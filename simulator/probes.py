@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chatnet.entries import Entry
 from chatnet.net.link import Link
 from chatnet.testing.history import Event, Sample
+from chatnet.worker.reads import ReadQueue
 from chatnet.worker.subscription import Subscription
 from simulator.squatter import SQUATTER
 from simulator.takeover_probe import Probe, Successions
@@ -23,9 +25,9 @@ MOST_PAGES = 8
 many entries it takes from the window at once, and the log does not grow by 256 meanwhile."""
 
 MOST_AT_ONCE = 2
-"""How many pages are read for one session at once: that of the chat before may not have come yet."""
+"""How much is read of the log for one session at once: in its turn, and beside it what a new secret needs."""
 CATCHING_UP = "pages read by one session that the window held"
-AT_ONCE = "pages read at once for one session"
+AT_ONCE = "reads at once for one session"
 
 LATE = 1.0
 """Who stood still for so many seconds more than between two looks must not judge, but begin anew to count."""
@@ -37,16 +39,19 @@ def probes(
 ) -> Iterator[None]:
     """While it is open, one looks, and so do ``more``; what was seen goes to ``keep``, or fails the run."""
     catching_up: dict[Subscription, int] = {}
-    reading: dict[Link, int] = {}
+    reading: Counter[ReadQueue] = Counter()
+
+    async def read_in_turn(self: ReadQueue, *arguments: Any) -> Any:
+        reading[self] += 1
+        sample(AT_ONCE, reading[self], MOST_AT_ONCE)
+        try:
+            return await real_read_in_turn(self, *arguments)
+        finally:
+            reading[self] -= 1
 
     async def read(self: Subscription, after: int, upto: int) -> tuple[list[Entry], int]:
         held = self._log.window.holds(after)
-        reading[self._link] = reading.get(self._link, 0) + 1
-        sample(AT_ONCE, reading[self._link], MOST_AT_ONCE)
-        try:
-            page, cursor = await real_read(self, after, upto)
-        finally:
-            reading[self._link] -= 1
+        page, cursor = await real_read(self, after, upto)
         if held and cursor == upto:
             catching_up[self] = pages = catching_up.get(self, 0) + 1
             sample(CATCHING_UP, pages, MOST_PAGES)
@@ -67,7 +72,9 @@ def probes(
         real_fell_silent(self)
 
     real_read, real_go_live, real_fell_silent = Subscription.read, Subscription.go_live, Link.fell_silent
+    real_read_in_turn = ReadQueue.read
     put: list[Probe] = [
+        (ReadQueue, "read", read_in_turn),
         (Subscription, "read", read),
         (Subscription, "go_live", go_live),
         (Link, "fell_silent", fell_silent),

@@ -24,6 +24,15 @@ def reads_wait_without_bound(put: Put) -> None:
     put(ReadQueue, "__aenter__", enter)
 
 
+def reads_do_not_take_turns(put: Put) -> None:
+    """All reads of a session are under way at once, each with a page in memory."""
+
+    async def enter(self: ReadQueue) -> None:
+        self._busy = True
+
+    put(ReadQueue, "__aenter__", enter)
+
+
 def drafts_wait_without_bound(put: Put) -> None:
     """A session's connection is read on, however many of its drafts are held."""
 
@@ -40,6 +49,7 @@ def input_waits_without_bound(put: Put) -> None:
 
 MUTANTS: tuple[Mutant, ...] = (
     reads_wait_without_bound,
+    reads_do_not_take_turns,
     drafts_wait_without_bound,
     input_waits_without_bound,
 )
