@@ -56,14 +56,14 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     behind: Position | None = None
 
 
-class Feed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class FeedPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of visible posts, and the seq up to which it is complete."""
 
     posts: list[Entry]
     cursor: int
 
 
-class Rooms(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class RoomPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of room names in order, and whether another follows."""
 
     names: list[str]
@@ -117,7 +117,7 @@ class Log(Protocol):
         Posts from before the join are among them. Oldest first.
         """
 
-    async def feed(self, user: str, after: int, upto: int) -> Feed:
+    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
         """The first page of posts behind ``after`` that the user may see (``visible``), in order."""
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
@@ -126,5 +126,5 @@ class Log(Protocol):
         :raises NoSuchRoom: nobody has this name, or nobody ever used this topic.
         """
 
-    async def rooms(self, prefix: str, after: str) -> Rooms:
+    async def rooms(self, prefix: str, after: str) -> RoomPage:
         """The first page of rooms that begin with ``prefix`` and sort behind ``after``."""

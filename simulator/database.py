@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
-from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from simulator.threads import Interrupted, SimThread
 
@@ -269,13 +269,13 @@ class SimDatabase:
     def newest(self, user: str, upto: int) -> list[Entry]:
         return self._ask("newest", user, upto)
 
-    def feed(self, user: str, after: int, upto: int) -> Feed:
+    def feed(self, user: str, after: int, upto: int) -> FeedPage:
         return self._ask("feed", user, after, upto)
 
     def history(self, room: str, before: int | None) -> list[Entry]:
         return self._ask("history", room, before)
 
-    def rooms(self, prefix: str, after: str) -> Rooms:
+    def rooms(self, prefix: str, after: str) -> RoomPage:
         return self._ask("rooms", prefix, after)
 
     def listen(self) -> None:

@@ -21,7 +21,7 @@ from twisted.internet.protocol import Factory, Protocol
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart, ChatnetError
-from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.schema import OPEN, migrate, set_up_writer
@@ -97,13 +97,13 @@ class Tables:
     def newest(self, user: str, upto: int) -> list[Entry]:
         return sqlite_reads.newest(self._connection, user, upto)
 
-    def feed(self, user: str, after: int, upto: int) -> Feed:
+    def feed(self, user: str, after: int, upto: int) -> FeedPage:
         return sqlite_reads.feed(self._connection, user, after, upto)
 
     def history(self, room: str, before: int | None) -> list[Entry]:
         return sqlite_reads.history(self._connection, room, before)
 
-    def rooms(self, prefix: str, after: str) -> Rooms:
+    def rooms(self, prefix: str, after: str) -> RoomPage:
         return sqlite_reads.rooms(self._connection, prefix, after)
 
     # ---- the lease ----

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, Hole, Poison
-from chatnet.log import PAGE_BYTES, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
+from chatnet.log import PAGE_BYTES, Account, FeedPage, Outcome, Position, Refused, RoomPage, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.window import Window
 from chatnet.wire.arguments import Command
@@ -202,14 +202,14 @@ class RemoteLog:
         posts: list[Entry] = (await self._ask(ReadNewest, user=user, upto=upto))["posts"]
         return posts
 
-    async def feed(self, user: str, after: int, upto: int) -> Feed:
-        feed: Feed = (await self._ask(ReadFeed, user=user, after=after, upto=upto))["feed"]
+    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
+        feed: FeedPage = (await self._ask(ReadFeed, user=user, after=after, upto=upto))["feed"]
         return feed
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         posts: list[Entry] = (await self._ask(ReadHistory, room=room, before=before))["posts"]
         return posts
 
-    async def rooms(self, prefix: str, after: str) -> Rooms:
-        rooms: Rooms = (await self._ask(ReadRooms, prefix=prefix, after=after))["rooms"]
+    async def rooms(self, prefix: str, after: str) -> RoomPage:
+        rooms: RoomPage = (await self._ask(ReadRooms, prefix=prefix, after=after))["rooms"]
         return rooms

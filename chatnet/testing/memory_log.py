@@ -16,7 +16,7 @@ from chatnet.errors import (
 )
 from chatnet.form import check_form
 from chatnet.kinds import HEARD
-from chatnet.log import NEWEST, Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
+from chatnet.log import NEWEST, Account, FeedPage, Outcome, Position, Refused, RoomPage, Snapshot
 from chatnet.rules import DAY_MS, judge
 from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
 from chatnet.store.questions import known_seq
@@ -224,13 +224,15 @@ class MemoryLog:
             or ("@" + user in heard and listens(user, memberships, "@" + user, post.seq))
         ][-NEWEST:]
 
-    async def feed(self, user: str, after: int, upto: int) -> Feed:
+    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
         """A page of visible posts behind ``after``."""
         await self._read()
         upto = known_seq(upto)
         cursor = upto if after + self._page >= len(self.entries) else min(upto, after + self._page)
         memberships = self._memberships_at(user, cursor)
-        return Feed([post for post in self._posts(after, cursor) if visible(post, user, memberships)], cursor)
+        return FeedPage(
+            [post for post in self._posts(after, cursor) if visible(post, user, memberships)], cursor
+        )
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         """The page of the posts of ``room`` that ends before ``before``."""
@@ -241,11 +243,11 @@ class MemoryLog:
         posts = [post for post in self._posts(0, upto) if room in places(post.user, post.text)]
         return posts[-self._page :]
 
-    async def rooms(self, prefix: str, after: str) -> Rooms:
+    async def rooms(self, prefix: str, after: str) -> RoomPage:
         """A page of rooms."""
         await self._read()
         names = sorted(room for room in self._rooms if room.startswith(prefix) and room > after)
-        return Rooms(names[: self._page], len(names) > self._page)
+        return RoomPage(names[: self._page], len(names) > self._page)
 
     async def _read(self) -> None:
         if self.reads_held:

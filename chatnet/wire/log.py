@@ -5,7 +5,7 @@ from __future__ import annotations
 from chatnet.cursor import CHECK_BYTES, Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, NoSuchRoom
-from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
 from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declared
 
 Posts = Packed[list[Entry]]
@@ -72,7 +72,7 @@ class ReadNewest(Command):
 
 class ReadFeed(Command):
     arguments = [(b"user", Text()), (b"after", Number()), (b"upto", Number())]
-    response = [(b"feed", Packed[Feed](Feed))]
+    response = [(b"feed", Packed[FeedPage](FeedPage))]
 
 
 class ReadHistory(Command):
@@ -83,4 +83,4 @@ class ReadHistory(Command):
 
 class ReadRooms(Command):
     arguments = [(b"prefix", Text()), (b"after", Text())]
-    response = [(b"rooms", Packed[Rooms](Rooms))]
+    response = [(b"rooms", Packed[RoomPage](RoomPage))]

@@ -28,7 +28,7 @@ from chatnet.errors import (
     TooManyRooms,
     TooManyTopics,
 )
-from chatnet.log import NEWEST, Account, Feed, Log, Outcome, Refused, Snapshot
+from chatnet.log import NEWEST, Account, FeedPage, Log, Outcome, Refused, Snapshot
 from chatnet.master.log_server import Broadcast, LogServer
 from chatnet.names import is_topic
 from chatnet.net.link import Link, Locator
@@ -761,7 +761,7 @@ def told(answer: Any) -> Any:
     """An answer without times, and without the log's id."""
     if isinstance(answer, list):
         return [entry.seq for entry in answer]
-    if isinstance(answer, Feed):
+    if isinstance(answer, FeedPage):
         return told(answer.posts), answer.cursor
     if isinstance(answer, Snapshot):
         return (

@@ -12,7 +12,7 @@ import msgspec
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
 
 
 class Unavailable(Exception):
@@ -97,11 +97,11 @@ class Database(Protocol):
 
     def newest(self, user: str, upto: int) -> list[Entry]: ...
 
-    def feed(self, user: str, after: int, upto: int) -> Feed: ...
+    def feed(self, user: str, after: int, upto: int) -> FeedPage: ...
 
     def history(self, room: str, before: int | None) -> list[Entry]: ...
 
-    def rooms(self, prefix: str, after: str) -> Rooms: ...
+    def rooms(self, prefix: str, after: str) -> RoomPage: ...
 
     def listen(self) -> None:
         """From now on this connection hears of what others append; then it is for :meth:`watch` alone."""

@@ -13,7 +13,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
 from chatnet.store.postgres.follower import Follower
@@ -194,11 +194,11 @@ class PostgresLog:
     async def newest(self, user: str, upto: int) -> list[Entry]:
         return await self._pages.ask(lambda database: database.newest(user, upto), ATTEMPTS)
 
-    async def feed(self, user: str, after: int, upto: int) -> Feed:
+    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
         return await self._pages.ask(lambda database: database.feed(user, after, upto), ATTEMPTS)
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         return await self._pages.ask(lambda database: database.history(room, before), ATTEMPTS)
 
-    async def rooms(self, prefix: str, after: str) -> Rooms:
+    async def rooms(self, prefix: str, after: str) -> RoomPage:
         return await self._pages.ask(lambda database: database.rooms(prefix, after), ATTEMPTS)

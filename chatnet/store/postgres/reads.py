@@ -12,7 +12,7 @@ from typing import Any
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.log import NEWEST, PAGE_BYTES, Account, Feed, Position, Rooms, Snapshot
+from chatnet.log import NEWEST, PAGE_BYTES, Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.postgres.append import OPEN
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
@@ -164,10 +164,10 @@ def newest(cursor: Any, user: str, upto: int) -> list[Entry]:
     return take_page(Entry(*row) for row in rows)[0][::-1]
 
 
-def feed(cursor: Any, user: str, after: int, upto: int) -> Feed:
+def feed(cursor: Any, user: str, after: int, upto: int) -> FeedPage:
     user, upto = known_name(user), known_seq(upto)
     posts, is_full = take_page(_heard(cursor, user, after, upto))
-    return Feed(posts, posts[-1].seq if is_full else upto)
+    return FeedPage(posts, posts[-1].seq if is_full else upto)
 
 
 def history(cursor: Any, room: str, before: int | None) -> list[Entry]:
@@ -177,13 +177,13 @@ def history(cursor: Any, room: str, before: int | None) -> list[Entry]:
     return take_page(Entry(*row) for row in rows)[0][::-1]
 
 
-def rooms(cursor: Any, prefix: str, after: str) -> Rooms:
+def rooms(cursor: Any, prefix: str, after: str) -> RoomPage:
     between = rooms_between(prefix, after)
     if between is None:
-        return Rooms([], False)
+        return RoomPage([], False)
     bounds = dict(zip(("prefix", "after", "end"), between, strict=True))
     names = [name for (name,) in cursor.execute(ROOMS, bounds)]
-    return Rooms(names[:_ROOMS], len(names) > _ROOMS)
+    return RoomPage(names[:_ROOMS], len(names) > _ROOMS)
 
 
 def _heard(cursor: Any, user: str, after: int, upto: int) -> Iterator[Entry]:

@@ -17,7 +17,7 @@ from chatnet.entries import Draft, Entry, places
 from chatnet.errors import CannotStart, Poison, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import HEARD
-from chatnet.log import Account, Feed, Outcome, Position, Refused, Rooms, Snapshot
+from chatnet.log import Account, FeedPage, Outcome, Position, Refused, RoomPage, Snapshot
 from chatnet.names import is_topic
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import APPEND
@@ -141,7 +141,7 @@ class PostgresDatabase:
         with self._asking():
             return postgres_reads.newest(self._cursor, user, upto)
 
-    def feed(self, user: str, after: int, upto: int) -> Feed:
+    def feed(self, user: str, after: int, upto: int) -> FeedPage:
         with self._asking():
             return postgres_reads.feed(self._cursor, user, after, upto)
 
@@ -149,7 +149,7 @@ class PostgresDatabase:
         with self._asking():
             return postgres_reads.history(self._cursor, room, before)
 
-    def rooms(self, prefix: str, after: str) -> Rooms:
+    def rooms(self, prefix: str, after: str) -> RoomPage:
         with self._asking():
             return postgres_reads.rooms(self._cursor, prefix, after)
 

@@ -20,7 +20,7 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
-from chatnet.log import Account, Feed, Outcome, Position, Rooms, Snapshot
+from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
 from chatnet.net.timer import Timer
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
@@ -288,13 +288,13 @@ class SqliteLog:
     async def newest(self, user: str, upto: int) -> list[Entry]:
         return await self._readers.read(self._pages, sqlite_reads.newest, user, upto)
 
-    async def feed(self, user: str, after: int, upto: int) -> Feed:
+    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
         return await self._readers.read(self._pages, sqlite_reads.feed, user, after, upto)
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         return await self._readers.read(self._pages, sqlite_reads.history, room, before)
 
-    async def rooms(self, prefix: str, after: str) -> Rooms:
+    async def rooms(self, prefix: str, after: str) -> RoomPage:
         return await self._readers.read(self._pages, sqlite_reads.rooms, prefix, after)
 
 

@@ -16,7 +16,7 @@ import apsw
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.log import NEWEST, Account, Feed, Position, Rooms, Snapshot
+from chatnet.log import NEWEST, Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 from chatnet.store.sqlite.schema import OPEN
@@ -91,7 +91,7 @@ def newest(connection: apsw.Connection, user: str, upto: int) -> list[Entry]:
     return posts[::-1]
 
 
-def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> Feed:
+def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> FeedPage:
     user, upto = known_name(user), known_seq(upto)
     after = min(after, upto)
     spans: list[Span] = [
@@ -102,7 +102,7 @@ def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> Feed:
         spans.append((room, max(after, joined), min(upto + 1, left)))
     seqs = _each_once(merge(*(_rising(connection, span) for span in spans)))
     posts, is_full = take_page(_entries(connection, seqs))
-    return Feed(posts, posts[-1].seq if is_full else upto)
+    return FeedPage(posts, posts[-1].seq if is_full else upto)
 
 
 def history(connection: apsw.Connection, room: str, before: int | None) -> list[Entry]:
@@ -113,16 +113,16 @@ def history(connection: apsw.Connection, room: str, before: int | None) -> list[
     return posts[::-1]
 
 
-def rooms(connection: apsw.Connection, prefix: str, after: str) -> Rooms:
+def rooms(connection: apsw.Connection, prefix: str, after: str) -> RoomPage:
     between = rooms_between(prefix, after)
     if between is None:
-        return Rooms([], False)
+        return RoomPage([], False)
     rows = connection.execute(
         "SELECT name FROM room WHERE name >= ? AND name > ? AND name < ? ORDER BY name LIMIT ?",
         (*between, _ROOMS + 1),
     )
     names = [name for (name,) in rows]
-    return Rooms(names[:_ROOMS], len(names) > _ROOMS)
+    return RoomPage(names[:_ROOMS], len(names) > _ROOMS)
 
 
 def _registered(connection: apsw.Connection, user: str) -> int:
