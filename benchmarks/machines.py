@@ -27,7 +27,7 @@ from benchmarks.posts import MOST, USERS, Talker, saturate
 from benchmarks.processes import TooSlow, exit_on_sigterm, raise_file_limit
 from benchmarks.table import Row, markdown, median, milliseconds
 from chatnet.entries import Draft
-from chatnet.log import NEWEST
+from chatnet.reads import NEWEST
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from rigs.postgres import Server
 from rigs.postgres import running as running_server

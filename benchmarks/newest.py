@@ -19,7 +19,7 @@ from benchmarks.processes import scratch
 from benchmarks.table import Row, median, milliseconds
 from benchmarks.wire import fresh_key
 from chatnet.entries import Draft
-from chatnet.log import NEWEST
+from chatnet.reads import NEWEST
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.schema import set_up_reader
 

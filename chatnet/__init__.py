@@ -13,7 +13,8 @@ addresses   HOST:PORT                                                           
 options     what programs and commands are told when they are started
 auth        the cluster's token, and tickets
 credentials  users' secrets, and what is stored of them
-log         the log as its readers and writers see it: the interface, and what reads answer
+reads       the reads of the log as values: what is asked, and what it is answered             pure
+log         the log as its readers and writers see it: the interface
 wire/       the AMP vocabulary, one file per conversation; no logic
 net/        connections: bounded, pinged, flushed once per reactor turn; who proves what
 lanes       work of which only so much is done at a time, in turn

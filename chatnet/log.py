@@ -1,4 +1,4 @@
-"""The log that all processes share, as its readers and writers see it; and what reads of it answer."""
+"""The log that all processes share, as its readers and writers see it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, Interval
+from chatnet.entries import Draft, Entry
+from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.window import Window
-
-NEWEST = 20
-"""How many posts ``CHAT`` begins with."""
 
 PAGE_BYTES = 60_000
 """How much a page of entries may hold, encoded: with room to spare under AMP's 65,535."""
@@ -28,46 +26,6 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 Outcome = int | Refused
 """What became of a draft: its seq (an old key answers its old seq), or why it was refused."""
-
-
-class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A user's credential (see :mod:`chatnet.auth`), and the seqs of what set it and made them."""
-
-    credential: str
-    secret_seq: int
-    registered: int
-
-
-Position = tuple[int, str]
-"""Where a page of a snapshot ends: behind which stay, by where it ended and its room."""
-
-
-class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A page of a user's memberships as they stood at seq ``at``; what follows starts right behind it.
-
-    ``secret_seq`` and ``registered`` are those of now, whatever ``at`` is. 0: there is no such user.
-    ``behind`` is where the next page begins, if there is one.
-    """
-
-    at: int
-    secret_seq: int
-    registered: int
-    intervals: list[Interval]
-    behind: Position | None = None
-
-
-class FeedPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A page of visible posts, and the seq up to which it is complete."""
-
-    posts: list[Entry]
-    cursor: int
-
-
-class RoomPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A page of room names in order, and whether another follows."""
-
-    names: list[str]
-    more: bool
 
 
 class Log(Protocol):

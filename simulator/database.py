@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
-from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
+from chatnet.log import Outcome
+from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from simulator.threads import Interrupted, SimThread
 

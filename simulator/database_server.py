@@ -21,7 +21,8 @@ from twisted.internet.protocol import Factory, Protocol
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart, ChatnetError
-from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
+from chatnet.log import Outcome
+from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.schema import OPEN, migrate, set_up_writer

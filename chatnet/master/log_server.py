@@ -16,8 +16,9 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import Unreadable
 from chatnet.lanes import Lane, Visitor
-from chatnet.log import PAGE_BYTES, Log, Outcome, Position
+from chatnet.log import PAGE_BYTES, Log, Outcome
 from chatnet.net.link import Link, Locator
+from chatnet.reads import Position
 from chatnet.store.reader import Reader
 from chatnet.store.verifying import cursor_at, verify
 from chatnet.store.window import Window

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from chatnet.entries import Draft, Entry, Interval
-from chatnet.log import PAGE_BYTES, Account, Position, Snapshot
+from chatnet.log import PAGE_BYTES
+from chatnet.reads import Account, Position, Snapshot
 
 PAGE_ENTRIES = 500
 """How many entries a page holds at most: what is small on the wire still takes time to make."""

@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, Hole, Poison
-from chatnet.log import PAGE_BYTES, Account, FeedPage, Outcome, Position, Refused, RoomPage, Snapshot
+from chatnet.log import PAGE_BYTES, Outcome, Refused
+from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.window import Window
 from chatnet.wire.arguments import Command

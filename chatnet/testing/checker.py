@@ -24,8 +24,8 @@ from chatnet.errors import (
     WrongSecret,
 )
 from chatnet.form import check_text
-from chatnet.log import NEWEST
 from chatnet.names import fold_room, is_topic
+from chatnet.reads import NEWEST
 from chatnet.testing.evidence import Evidence, Reading, SentDraft, shown
 from chatnet.testing.history import (
     Acknowledged,

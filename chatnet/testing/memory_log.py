@@ -16,7 +16,8 @@ from chatnet.errors import (
 )
 from chatnet.form import check_form
 from chatnet.kinds import HEARD
-from chatnet.log import NEWEST, Account, FeedPage, Outcome, Position, Refused, RoomPage, Snapshot
+from chatnet.log import Outcome, Refused
+from chatnet.reads import NEWEST, Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.rules import DAY_MS, judge
 from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
 from chatnet.store.questions import known_seq

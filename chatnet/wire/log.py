@@ -5,7 +5,8 @@ from __future__ import annotations
 from chatnet.cursor import CHECK_BYTES, Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, NoSuchRoom
-from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
+from chatnet.log import Outcome
+from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declared
 
 Posts = Packed[list[Entry]]

@@ -12,10 +12,11 @@ from twisted.python.failure import Failure
 from chatnet.auth import Token
 from chatnet.errors import BadTicket, ChatnetError, NotAllowed, WrongSecret
 from chatnet.lanes import Lane, Visitor
-from chatnet.log import Log, Snapshot
+from chatnet.log import Log
 from chatnet.names import fold_name
 from chatnet.net.gate import PROOF_SECONDS, check_version
 from chatnet.net.link import Link, Locator
+from chatnet.reads import Snapshot
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
 from chatnet.worker.hashing import Claimant

@@ -9,7 +9,8 @@ from chatnet.credentials import random_credential
 from chatnet.entries import KEY_BYTES, Draft
 from chatnet.errors import REFUSALS, NameTaken, NoSuchUser, Refusal, WrongSecret
 from chatnet.lanes import Lane
-from chatnet.log import Account, Log, Refused
+from chatnet.log import Log, Refused
+from chatnet.reads import Account
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.secrets import Secrets

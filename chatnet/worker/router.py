@@ -11,8 +11,8 @@ from chatnet.entries import Entry, Memberships, places
 from chatnet.kinds import HEARD, STAYS
 
 if TYPE_CHECKING:
-    from chatnet.log import Snapshot
     from chatnet.net.outbox import Outbox, Outboxes
+    from chatnet.reads import Snapshot
 
 _BEGINNING = b"\x00\x08_command\x00\x07Deliver\x00\x05entry"
 _END = b"\x00\x00"

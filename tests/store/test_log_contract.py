@@ -28,11 +28,12 @@ from chatnet.errors import (
     TooManyRooms,
     TooManyTopics,
 )
-from chatnet.log import NEWEST, Account, FeedPage, Log, Outcome, Refused, Snapshot
+from chatnet.log import Log, Outcome, Refused
 from chatnet.master.log_server import Broadcast, LogServer
 from chatnet.names import is_topic
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
+from chatnet.reads import NEWEST, Account, FeedPage, Snapshot
 from chatnet.store.pages import SNAPSHOT_INTERVALS
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.entries import Draft, Entry, Interval
-from chatnet.log import PAGE_BYTES, Account, Snapshot
+from chatnet.log import PAGE_BYTES
+from chatnet.reads import Account, Snapshot
 from chatnet.store.pages import (
     PAGE_ENTRIES,
     SNAPSHOT_INTERVALS,

@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Interval
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, Poison
-from chatnet.log import Account, Outcome, Refused, Snapshot
+from chatnet.log import Outcome, Refused
+from chatnet.reads import Account, Snapshot
 from chatnet.store.remote import MAX_DRAFTS, RemoteLog
 from chatnet.wire.log import Append, Follow, ReadAccount, ReadHead, ReadSnapshot
 

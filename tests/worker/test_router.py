@@ -12,8 +12,8 @@ from twisted.protocols import amp
 
 from chatnet.entries import Entry, Memberships, visible
 from chatnet.kinds import KindName
-from chatnet.log import Snapshot
 from chatnet.net.outbox import Outbox, Outboxes
+from chatnet.reads import Snapshot
 from chatnet.wire.session import Deliver
 from chatnet.worker.router import Router, delivery
 

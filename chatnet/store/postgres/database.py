@@ -12,7 +12,8 @@ import msgspec
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
+from chatnet.log import Outcome
+from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
 
 
 class Unavailable(Exception):

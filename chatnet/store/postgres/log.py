@@ -13,7 +13,8 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
+from chatnet.log import Outcome
+from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
 from chatnet.store.postgres.follower import Follower

@@ -12,7 +12,8 @@ from typing import Any
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.log import NEWEST, PAGE_BYTES, Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.log import PAGE_BYTES
+from chatnet.reads import NEWEST, Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.postgres.append import OPEN
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between

@@ -17,8 +17,9 @@ from chatnet.entries import Draft, Entry, places
 from chatnet.errors import CannotStart, Poison, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import HEARD
-from chatnet.log import Account, FeedPage, Outcome, Position, Refused, RoomPage, Snapshot
+from chatnet.log import Outcome, Refused
 from chatnet.names import is_topic
+from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import APPEND
 from chatnet.store.postgres.connection import connect, is_poison, reason

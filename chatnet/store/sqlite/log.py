@@ -20,8 +20,9 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
-from chatnet.log import Account, FeedPage, Outcome, Position, RoomPage, Snapshot
+from chatnet.log import Outcome
 from chatnet.net.timer import Timer
+from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
 from chatnet.store.sqlite import reads as sqlite_reads

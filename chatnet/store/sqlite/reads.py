@@ -16,7 +16,7 @@ import apsw
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.log import NEWEST, Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import NEWEST, Account, FeedPage, Position, RoomPage, Snapshot
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 from chatnet.store.sqlite.schema import OPEN

@@ -14,7 +14,8 @@ from twisted.internet.threads import deferToThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import Poison
-from chatnet.log import FeedPage, Outcome, Refused
+from chatnet.log import Outcome, Refused
+from chatnet.reads import FeedPage
 from chatnet.store.pages import take_page
 from chatnet.store.remote import RemoteLog
 from chatnet.store.sqlite import opening as sqlite_opening
