@@ -18,6 +18,7 @@ from benchmarks.postgres import NAMES, append
 from benchmarks.posts import MOST, UNDER_WAY, USERS, Talker, saturate
 from benchmarks.processes import children, cpu_seconds, scratch, started, wait_until
 from benchmarks.table import Row
+from chatnet.reads import Head
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from rigs.postgres import Server
 
@@ -80,10 +81,10 @@ def _worker(server: Server, seconds: float) -> Iterator[Row]:
         talkers = [Talker(connection, int(MOST * seconds / USERS)) for connection in connections]
         workers = [worker.pid for worker in running.workers]
         pids = [*workers, *children(server.pid)]
-        head, before = database.head(), _spent(pids)
+        head, before = database.read(Head()), _spent(pids)
         saturate(talkers, 2, seconds / 3)
         time.sleep(0.5)  # what is under way is committed and followed
-        posts = database.head() - head
+        posts = database.read(Head()) - head
         spent = [(after - was) / posts * 1e6 for after, was in zip(_spent(pids), before, strict=True)]
         followed = _followed(database, workers, seconds)
     depth = f"{USERS} × {UNDER_WAY} under way"

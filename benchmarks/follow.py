@@ -9,6 +9,7 @@ import selectors
 import sys
 from typing import Any
 
+from chatnet.reads import Head, PageOf
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.connection import connect
 
@@ -17,14 +18,14 @@ class _Follower:
     def __init__(self, url: str) -> None:
         self.connection: Any = connect(url)
         self._cursor = self.connection.cursor(binary=True)
-        self._read = postgres_reads.head(self._cursor)
+        self._read = postgres_reads.answer(self._cursor, Head())
         self.connection.execute("LISTEN chatnet")
 
     def rung(self) -> None:
         """Read on, if it was the bell."""
         self.connection.pgconn.consume_input()
         if self._bells():
-            while page := postgres_reads.page(self._cursor, self._read, None):
+            while page := postgres_reads.answer(self._cursor, PageOf(self._read)):
                 self._read = page[-1].seq
             self._bells()  # what rang meanwhile has been read
 

@@ -27,7 +27,7 @@ from benchmarks.posts import MOST, USERS, Talker, saturate
 from benchmarks.processes import TooSlow, exit_on_sigterm, raise_file_limit
 from benchmarks.table import Row, markdown, median, milliseconds
 from chatnet.entries import Draft
-from chatnet.reads import NEWEST
+from chatnet.reads import NEWEST, Head, Newest
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from rigs.postgres import Server
 from rigs.postgres import running as running_server
@@ -131,7 +131,7 @@ def _fill(server: Server, database: PostgresDatabase, url: str, size: int) -> No
     append(
         database, [Draft("join", _reader(reader), room, "", wire.fresh_key()) for reader, room in followed]
     )
-    head = database.head()
+    head = database.read(Head())
     schema = _schema(url)
     server.ask(f"SET search_path = {schema}")
     server.ask("SET statement_timeout = 0")
@@ -147,7 +147,7 @@ def _read(*databases: PostgresDatabase) -> list[list[float]]:
     for reader in [reader for _ in range(READS) for reader in range(READERS)]:
         for database, taken in zip(databases, times, strict=True):
             begun = time.perf_counter()
-            found = database.newest(_reader(reader), database.head())
+            found = database.read(Newest(_reader(reader), database.read(Head())))
             taken.append(time.perf_counter() - begun)
             if len(found) != NEWEST:
                 raise ValueError(f"{len(found)} posts were read")

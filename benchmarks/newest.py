@@ -19,7 +19,7 @@ from benchmarks.processes import scratch
 from benchmarks.table import Row, median, milliseconds
 from benchmarks.wire import fresh_key
 from chatnet.entries import Draft
-from chatnet.reads import NEWEST
+from chatnet.reads import NEWEST, Newest
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.schema import set_up_reader
 
@@ -76,7 +76,7 @@ def _read(connection: apsw.Connection, reader: int) -> float:
     head = connection.execute("SELECT head FROM log").get
     begun = time.perf_counter()
     with connection:
-        found = sqlite_reads.newest(connection, _reader(reader), head)
+        found = sqlite_reads.answer(connection, Newest(_reader(reader), head))
     taken = time.perf_counter() - begun
     if len(found) != NEWEST:
         raise ValueError(f"{len(found)} posts were read")

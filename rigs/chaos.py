@@ -22,6 +22,7 @@ from pathlib import Path
 import apsw
 
 from chatnet.entries import Entry
+from chatnet.reads import PageOf
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.schema import set_up_reader
 from chatnet.testing import history
@@ -272,7 +273,7 @@ def final_log(store: Path, directory: Path) -> list[Entry]:
     try:
         set_up_reader(connection)
         entries: list[Entry] = []
-        while page := sqlite_reads.page(connection, len(entries), sys.maxsize):
+        while page := sqlite_reads.answer(connection, PageOf(len(entries))):
             entries += page
         return entries
     finally:

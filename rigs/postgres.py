@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chatnet.entries import Entry
+from chatnet.reads import PageOf
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase
 from rigs.machines import Host
@@ -180,7 +181,7 @@ def whole_log(url: str) -> list[Entry]:
     database = PostgresDatabase(connect(url))
     try:
         entries: list[Entry] = []
-        while page := database.page(len(entries), None):
+        while page := database.read(PageOf(len(entries))):
             entries += page
         return entries
     finally:

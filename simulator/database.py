@@ -10,14 +10,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
+from chatnet.entries import Draft
 from chatnet.errors import CannotStart
 from chatnet.log import Outcome
-from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import Question
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from simulator.threads import Interrupted, SimThread
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from simulator.simulation import Simulation
     from simulator.sockets import SimSocket
 
+T = TypeVar("T")
 PORT = 5432
 CONNECT_SECONDS = 3.0
 """How long to wait until one is connected and let in."""
@@ -249,35 +249,9 @@ class SimDatabase:
     def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
         return self._ask("append", drafts, now)
 
-    def page(self, after: int, upto: int | None) -> list[Entry]:
-        return self._ask("page", after, upto)
-
-    def last(self, count: int) -> list[Entry]:
-        return self._ask("last", count)
-
-    def head(self) -> int:
-        return self._ask("head")
-
-    def cursor_at(self, seq: int) -> Cursor | None:
-        return self._ask("cursor_at", seq)
-
-    def account(self, user: str) -> Account | None:
-        return self._ask("account", user)
-
-    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot:
-        return self._ask("snapshot", user, after, upto, behind)
-
-    def newest(self, user: str, upto: int) -> list[Entry]:
-        return self._ask("newest", user, upto)
-
-    def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        return self._ask("feed", user, after, upto)
-
-    def history(self, room: str, before: int | None) -> list[Entry]:
-        return self._ask("history", room, before)
-
-    def rooms(self, prefix: str, after: str) -> RoomPage:
-        return self._ask("rooms", prefix, after)
+    def read(self, question: Question[T]) -> T:
+        found: T = self._ask("read", question)
+        return found
 
     def listen(self) -> None:
         self._ask("listen")

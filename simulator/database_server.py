@@ -12,26 +12,26 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 from twisted.application.service import Service
 from twisted.internet.protocol import Factory, Protocol
 
-from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
+from chatnet.entries import Draft
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.log import Outcome
-from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import Head, Question
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite import reads as sqlite_reads
-from chatnet.store.sqlite.schema import OPEN, migrate, set_up_writer
+from chatnet.store.sqlite.schema import migrate, set_up_writer
 from chatnet.store.sqlite.writer import DiskFull, Writer
 from chatnet.world import World
 from simulator.database import PORT, Answer, Message, Query, Rung, Unpacking, packed
 from simulator.network import LOOPBACK
 from simulator.simulation import Simulation
 
+T = TypeVar("T")
 PATH = Path("/home/user/postgres.sqlite")
 WORK_SECONDS = (0.00005, 0.001)
 """How long a question takes: between these."""
@@ -77,35 +77,8 @@ class Tables:
         batch = self._store.commit(drafts, now)
         return batch.outcomes, batch.poisoned
 
-    def page(self, after: int, upto: int | None) -> list[Entry]:
-        return sqlite_reads.page(self._connection, after, OPEN if upto is None else upto)
-
-    def last(self, count: int) -> list[Entry]:
-        return sqlite_reads.last(self._connection, count)
-
-    def head(self) -> int:
-        return int(self._connection.execute("SELECT head FROM log").get)
-
-    def cursor_at(self, seq: int) -> Cursor | None:
-        return sqlite_reads.cursor_at(self._connection, seq)
-
-    def account(self, user: str) -> Account | None:
-        return sqlite_reads.account(self._connection, user)
-
-    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot:
-        return sqlite_reads.snapshot(self._connection, user, after, upto, behind)
-
-    def newest(self, user: str, upto: int) -> list[Entry]:
-        return sqlite_reads.newest(self._connection, user, upto)
-
-    def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        return sqlite_reads.feed(self._connection, user, after, upto)
-
-    def history(self, room: str, before: int | None) -> list[Entry]:
-        return sqlite_reads.history(self._connection, room, before)
-
-    def rooms(self, prefix: str, after: str) -> RoomPage:
-        return sqlite_reads.rooms(self._connection, prefix, after)
+    def read(self, question: Question[T]) -> T:
+        return sqlite_reads.answer(self._connection, question)
 
     # ---- the lease ----
 
@@ -274,9 +247,9 @@ class Server(Service):
                 return getattr(self.tables, method)(*question.arguments)
 
     def _append(self, *arguments: Any) -> Any:
-        before = self.tables.head()
+        before = self.tables.read(Head())
         result = self.tables.append(*arguments)
-        if self.tables.head() > before:
+        if self.tables.read(Head()) > before:
             self._ring()
         return result
 

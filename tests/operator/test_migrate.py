@@ -19,6 +19,7 @@ from chatnet.errors import CannotStart
 from chatnet.operator import migrate as program
 from chatnet.operator.migrate import migrate
 from chatnet.operator.progress import Progress
+from chatnet.reads import AccountOf, Feed, Head, History, Last, Newest, PageOf, Rooms, SnapshotOf
 from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
@@ -162,17 +163,20 @@ def test_both_logs_answer_alike(source: Source, url: str, world: World) -> None:
     assert f"{head:,} entries copied" in said
     database = opened(url)
     assert database.open("x").log_id == "the log's id"
-    assert database.head() == head
-    assert database.page(0, None) == source.read(sqlite_reads.page, 0, head)
+    assert database.read(Head()) == head
+    assert database.read(PageOf(0)) == source.read(sqlite_reads.answer, PageOf(0, head))
     for user in USERS:
-        assert database.account(user) == source.read(sqlite_reads.account, user)
-        assert database.snapshot(user, 0, head, None) == source.read(sqlite_reads.snapshot, user, 0, head)
-        assert database.feed(user, 0, head) == source.read(sqlite_reads.feed, user, 0, head)
-        assert database.newest(user, head) == source.read(sqlite_reads.newest, user, head)
-        assert database.history(user, None) == source.read(sqlite_reads.history, user, None)
-    assert database.rooms("", "") == source.read(sqlite_reads.rooms, "", "")
+        for question in (
+            AccountOf(user),
+            SnapshotOf(user, 0, head),
+            Feed(user, 0, head),
+            Newest(user, head),
+            History(user),
+        ):
+            assert database.read(question) == source.read(sqlite_reads.answer, question)
+    assert database.read(Rooms("", "")) == source.read(sqlite_reads.answer, Rooms("", ""))
     assert database.append(source.drafts, NOW) == (source.outcomes, [])
-    assert database.head() == head
+    assert database.read(Head()) == head
     database.close()
 
 
@@ -257,13 +261,13 @@ def test_a_second_copy_changes_nothing(source: Source, url: str, world: World) -
     said = migrate(source.data, url, world)
     assert migrate(source.data, url, world) == said
     database = opened(url)
-    before = database.page(0, None)
+    before = database.read(PageOf(0))
     database.take_lease(database.lease().counter, "somebody")
     database.append([Draft("post", "alice", "alice", "said there", b"a key of its own")], NOW)
     with pytest.raises(CannotStart, match="this log already, and masters have used it: start them"):
         migrate(source.data, url, world)
     assert database.open("x").head == len(before) + 1
-    assert database.page(0, None)[:-1] == before
+    assert database.read(PageOf(0))[:-1] == before
     database.close()
 
 
@@ -275,11 +279,13 @@ def test_what_came_after_a_copy_is_copied_too(tmp_path: Path, url: str, world: W
     late = [source.draft("join", "bob", "carol"), source.draft("leave", "carol", "bob")]
     outcomes = source._store.commit(late, NOW).outcomes
     source.close()
-    head = source.read(sqlite_reads.last, 1)[0].seq
+    head = source.read(sqlite_reads.answer, Last(1))[0].seq
     assert f"{head:,} entries copied and compared" in migrate(source.data, url, world)
     database = opened(url)
-    assert database.page(0, None) == source.read(sqlite_reads.page, 0, head)
-    assert database.snapshot("bob", 0, head, None) == source.read(sqlite_reads.snapshot, "bob", 0, head)
+    assert database.read(PageOf(0)) == source.read(sqlite_reads.answer, PageOf(0, head))
+    assert database.read(SnapshotOf("bob", 0, head)) == source.read(
+        sqlite_reads.answer, SnapshotOf("bob", 0, head)
+    )
     assert database.append(late, NOW) == (outcomes, [])
     database.close()
 
@@ -314,10 +320,10 @@ def test_an_older_source_is_refused(tmp_path: Path, url: str, world: World, sinc
     older.close()
     migrate(source.data, url, world)
     database = opened(url)
-    before = database.page(0, None)
+    before = database.read(PageOf(0))
     with pytest.raises(CannotStart, match="that the source lacks"):
         migrate(older.data, url, world)
-    assert (database.open("x").head, database.page(0, None)) == (before[-1].seq, before)
+    assert (database.open("x").head, database.read(PageOf(0))) == (before[-1].seq, before)
     database.close()
 
 
@@ -374,7 +380,7 @@ def test_a_killed_run_is_simply_run_again(tmp_path: Path, url: str) -> None:
     with program_of(source, url) as again:
         said, complaint = again.communicate(timeout=60)
     assert (again.returncode, complaint) == (0, "")
-    assert f"{source.read(sqlite_reads.last, 1)[0].seq:,} entries copied and compared" in said
+    assert f"{source.read(sqlite_reads.answer, Last(1))[0].seq:,} entries copied and compared" in said
     database = opened(url)
     assert database.append(source.drafts, NOW) == (source.outcomes, [])
     database.close()

@@ -13,6 +13,7 @@ from twisted.internet.threads import deferToThreadPool
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, NoSuchRoom
 from chatnet.log import Refused
+from chatnet.reads import Head, History, PageOf
 from chatnet.store.postgres.database import Database, LeaseRow, Opened, Unavailable
 from chatnet.world import World
 from simulator import SimProcess
@@ -101,7 +102,7 @@ def appending(*drafts: Draft) -> Query:
 def texts(client: Client) -> list[str]:
     """All posts that are committed, in their order."""
     client.forget()
-    entries = client.ask(lambda database: database.page(0, None))
+    entries = client.ask(lambda database: database.read(PageOf(0)))
     assert [entry.seq for entry in entries] == [*range(1, len(entries) + 1)]
     return [entry.text for entry in entries if entry.kind == "post"]
 
@@ -121,8 +122,8 @@ def test_it_answers_after_a_while(simulation: Toys, postgres: Postgres) -> None:
     ]
     assert simulation.now > asked + 0.0005
     with pytest.raises(NoSuchRoom):
-        client.ask(lambda database: database.history("bob", None))
-    assert client.ask(lambda database: database.head()) == 2
+        client.ask(lambda database: database.read(History("bob")))
+    assert client.ask(lambda database: database.read(Head())) == 2
     seen = client.ask(lambda database: database.open("another log"))
     assert seen == Opened("the log", 2, seen_as=client.process.host.address)
 
@@ -346,14 +347,14 @@ def test_a_silent_cut_is_noticed_after_some_seconds(both: bool, simulation: Toys
     asked = simulation.now
     simulation.network.cut(client.process.host, postgres.host, both)
     with pytest.raises(Unavailable, match="timed out"):
-        client.ask(lambda database: database.head())
+        client.ask(lambda database: database.read(Head()))
     assert 3 < simulation.now - asked < 6
     asked = simulation.now
     with pytest.raises(Unavailable, match="timeout expired"):
-        client.ask(lambda database: database.head())
+        client.ask(lambda database: database.read(Head()))
     assert 2.9 < simulation.now - asked < 3.1
     simulation.network.heal_all()
-    assert client.ask(lambda database: database.head()) == 0
+    assert client.ask(lambda database: database.read(Head())) == 0
 
 
 def test_a_short_cut_delays(simulation: Toys, postgres: Postgres) -> None:
@@ -364,7 +365,7 @@ def test_a_short_cut_delays(simulation: Toys, postgres: Postgres) -> None:
     network.cut(*ends)
     simulation.later(2.0, network.heal, *ends)
     asked = simulation.now
-    assert client.ask(lambda database: database.head()) == 0
+    assert client.ask(lambda database: database.read(Head())) == 0
     assert 2 < simulation.now - asked < 3
 
 
@@ -374,7 +375,7 @@ def test_a_server_that_hangs_answers_when_it_goes_on(simulation: Toys, postgres:
     opened(client)
     postgres.pause(60.0)
     answers: list[Any] = []
-    client.asking(lambda database: database.head()).addBoth(answers.append)
+    client.asking(lambda database: database.read(Head())).addBoth(answers.append)
     simulation.run(30)
     assert answers == []
     assert client._database is not None
@@ -383,7 +384,7 @@ def test_a_server_that_hangs_answers_when_it_goes_on(simulation: Toys, postgres:
     assert answers[0].check(Unavailable)
     client.forget()
     simulation.run(30)
-    assert client.ask(lambda database: database.head()) == 0
+    assert client.ask(lambda database: database.read(Head())) == 0
 
 
 def test_it_takes_only_so_many_connections(simulation: Toys, postgres: Postgres) -> None:
@@ -392,10 +393,10 @@ def test_it_takes_only_so_many_connections(simulation: Toys, postgres: Postgres)
     postgres.most_sessions = 1
     opened(one)
     with pytest.raises(Unavailable, match="too many clients"):
-        other.ask(lambda database: database.head())
+        other.ask(lambda database: database.read(Head()))
     one.process.kill()
     simulation.run(1)
-    assert other.ask(lambda database: database.head()) == 0
+    assert other.ask(lambda database: database.read(Head())) == 0
 
 
 def test_it_can_be_read_only_for_a_while(simulation: Toys, postgres: Postgres) -> None:
@@ -403,11 +404,11 @@ def test_it_can_be_read_only_for_a_while(simulation: Toys, postgres: Postgres) -
     one, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
     opened(one, "alice")
     postgres.is_read_only = True
-    assert one.ask(lambda database: database.head()) == 1
+    assert one.ask(lambda database: database.read(Head())) == 1
     with pytest.raises(Unavailable, match="read-only"):
         one.ask(appending(post("alice", 1)))
     with pytest.raises(Unavailable, match="read-only"):
-        other.ask(lambda database: database.head())
+        other.ask(lambda database: database.read(Head()))
     postgres.is_read_only = False
     assert one.ask(appending(post("alice", 1))) == [2]
 
@@ -444,8 +445,8 @@ def test_a_pool_that_stops_waits_for_no_database(simulation: Toys, postgres: Pos
     client = Client(simulation, postgres)
     opened(client)
     answers: list[Any] = []
-    client.asking(lambda database: database.head()).addBoth(answers.append)
-    client.asking(lambda database: database.head()).addBoth(answers.append)
+    client.asking(lambda database: database.read(Head())).addBoth(answers.append)
+    client.asking(lambda database: database.read(Head())).addBoth(answers.append)
     simulation.run(0.0006)
     client.process.soon(client._pool.stop)
     simulation.run(1)

@@ -17,6 +17,7 @@ import pytest
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, Poison
 from chatnet.log import Refused
+from chatnet.reads import AccountOf, Feed, Head, History, Last, Newest, PageOf, Rooms, SnapshotOf
 from chatnet.store.postgres import append, schema
 from chatnet.store.postgres import connection as postgres_connection
 from chatnet.store.postgres.connection import connect
@@ -244,7 +245,7 @@ def test_without_the_driver_a_sentence_says_what_to_install(monkeypatch: pytest.
 def test_the_host_that_takes_writes_is_found(postgres: Server, url: str, open_at: Open) -> None:
     """Of several hosts in the URL, one that is down is passed over."""
     many = url.replace("@", "@127.0.0.1:1,")
-    assert open_at(many).head() == 0
+    assert open_at(many).read(Head()) == 0
 
 
 # ---- what a connection says when it cannot ----
@@ -255,7 +256,7 @@ def test_a_lost_connection_is_unavailable(postgres: Server, database: PostgresDa
     postgres.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
     for _ in range(2):
         with pytest.raises(Unavailable):
-            database.head()
+            database.read(Head())
 
 
 def test_too_many_connections_are_unavailable(postgres: Server, url: str, open_at: Open) -> None:
@@ -266,7 +267,7 @@ def test_too_many_connections_are_unavailable(postgres: Server, url: str, open_a
             open_at(url)
     finally:
         postgres.ask("ALTER ROLE app CONNECTION LIMIT -1")
-    assert open_at(url).head() == 0
+    assert open_at(url).read(Head()) == 0
 
 
 def test_a_database_that_takes_no_writes_is_unavailable(
@@ -341,7 +342,7 @@ def test_batches_of_any_kind_are_alike(postgres: Server, open_at: Open) -> None:
         database.append([register(user) for user in users], 1)
         outcomes, _ = database.append(batch, 5)
         rows = {table: sorted(asked(url, f"SELECT * FROM {table}")) for table in ("entry", "place", "room")}
-        found.append((outcomes[:200], database.head(), rows))
+        found.append((outcomes[:200], database.read(Head()), rows))
     assert found[0] == found[1]
     assert found[0][0] == list(range(3, 203))
 
@@ -350,7 +351,7 @@ def test_time_never_goes_back(database: PostgresDatabase) -> None:
     """Entries are never older than those before them, whatever the clocks of those who append."""
     for now in (50, 20, 70):
         database.append([register(f"u{now}")], now)
-    assert [entry.time for entry in database.last(3)] == [50, 50, 70]
+    assert [entry.time for entry in database.read(Last(3))] == [50, 50, 70]
 
 
 def test_appends_of_many_are_in_one_order(url: str, open_at: Open) -> None:
@@ -366,8 +367,8 @@ def test_appends_of_many_are_in_one_order(url: str, open_at: Open) -> None:
 
     def read() -> int:
         cursor, reader = 0, open_at(url)
-        while not done.is_set() or reader.head() > cursor:
-            for entry in reader.page(cursor, None):
+        while not done.is_set() or reader.read(Head()) > cursor:
+            for entry in reader.read(PageOf(cursor)):
                 assert entry.seq == cursor + 1
                 cursor = entry.seq
         return cursor
@@ -424,7 +425,7 @@ def talk(database: PostgresDatabase, count: int) -> int:
         numbers = range(start, start + 1_000)
         posts = [post(number, "hi" if number % 50 else "#x @u7", TALK[number % 100]) for number in numbers]
         assert not database.append(posts, 1)[1]
-    return database.head()
+    return database.read(Head())
 
 
 EXPLAINING = (
@@ -468,14 +469,14 @@ def test_every_statement_finds_what_it_needs_by_index(
         Draft("join", "u0", "u20", "", b"k" * 16),
     )
     assert not database.append([register("new"), secret, leave, again, again, join, post(1)], 1)[1]
-    assert len(database.page(20_000, None)) == 500
-    assert len(database.last(100)) == 100
-    assert database.account("u1") is not None
-    assert len(database.snapshot("u0", 5, head, None).intervals) == 99
-    assert len(database.newest("u0", head)) == 20
-    assert len(database.feed("u0", 1_000, head).posts) == 500
-    assert len(database.history("u1", None)) == 500
-    assert database.rooms("u1", "u15").names == ["u16", "u17", "u18", "u19"]
+    assert len(database.read(PageOf(20_000))) == 500
+    assert len(database.read(Last(100))) == 100
+    assert database.read(AccountOf("u1")) is not None
+    assert len(database.read(SnapshotOf("u0", 5, head)).intervals) == 99
+    assert len(database.read(Newest("u0", head))) == 20
+    assert len(database.read(Feed("u0", 1_000, head)).posts) == 500
+    assert len(database.read(History("u1"))) == 500
+    assert database.read(Rooms("u1", "u15")).names == ["u16", "u17", "u18", "u19"]
     assert len(plans) > 30
     assert not [plan for plan in plans if re.search(r"Seq Scan on (entry|place)\b", plan)]
 
@@ -483,7 +484,7 @@ def test_every_statement_finds_what_it_needs_by_index(
 def test_a_read_costs_about_what_it_returns(explained: tuple[PostgresDatabase, int, list[str]]) -> None:
     """A follower of hundred busy rooms gets a page, and the newest 20, without all that was said there."""
     database, head, plans = explained
-    for read in (lambda: database.feed("u0", 1_000, head), lambda: database.newest("u0", head)):
+    for read in (lambda: database.read(Feed("u0", 1_000, head)), lambda: database.read(Newest("u0", head))):
         plans.clear()
         assert read()
         (plan,) = plans

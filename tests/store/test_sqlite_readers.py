@@ -55,7 +55,7 @@ async def test_closing_does_not_keep_the_reactor(tmp_path: Path, released: threa
         released.wait()
 
     for _ in range(50):
-        log._readers.read(log._pages, slow).addBoth(ended.append)
+        log._readers.read(log._pools["pages"], slow).addBoth(ended.append)
     closing = Deferred.fromCoroutine(log.close())
     assert not closing.called
     assert not released.is_set(), "the reactor was kept until the watchdog"
@@ -80,7 +80,7 @@ async def test_a_read_that_takes_long_is_broken_off(tmp_path: Path) -> None:
         reactor.callFromThread(begun.callback, None)
         return connection.execute(endless).get
 
-    log._readers.read(log._pages, read)
+    log._readers.read(log._pools["pages"], read)
     await begun
     await log.close()
 

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
+from chatnet.entries import Draft
 from chatnet.log import Outcome
-from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import Question
+
+T = TypeVar("T")
 
 
 class Unavailable(Exception):
@@ -80,29 +81,11 @@ class Database(Protocol):
         after, never between.
         """
 
-    def page(self, after: int, upto: int | None) -> list[Entry]:
-        """The first page of all entries behind ``after``, up to ``upto`` if given."""
+    def read(self, question: Question[T]) -> T:
+        """What the log answers, of all questions that a store does (:data:`chatnet.reads.OF_A_STORE`).
 
-    def last(self, count: int) -> list[Entry]:
-        """The newest ``count`` entries, oldest first."""
-
-    def head(self) -> int:
-        """The newest committed seq."""
-
-    def cursor_at(self, seq: int) -> Cursor | None:
-        """The cursor at ``seq``; None if the log ends before."""
-
-    def account(self, user: str) -> Account | None: ...
-
-    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot: ...
-
-    def newest(self, user: str, upto: int) -> list[Entry]: ...
-
-    def feed(self, user: str, after: int, upto: int) -> FeedPage: ...
-
-    def history(self, room: str, before: int | None) -> list[Entry]: ...
-
-    def rooms(self, prefix: str, after: str) -> RoomPage: ...
+        :raises ChatnetError: one of the question's errors.
+        """
 
     def listen(self) -> None:
         """From now on this connection hears of what others append; then it is for :meth:`watch` alone."""

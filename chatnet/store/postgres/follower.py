@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Hole
+from chatnet.reads import CursorAt, Last, PageOf
 from chatnet.store.postgres.database import Database, Unavailable
 from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.store.window import Window
@@ -176,7 +177,7 @@ class Follower:
         """Does it hold what was followed so far? If not, that will be noticed here as well; until then, what
         is read of it must not reach those who have read another log."""
         known = self._known
-        return known is None or database.cursor_at(known.seq) == known
+        return known is None or database.read(CursorAt(known.seq)) == known
 
     # ---- in a thread, while the coroutine waits: nobody else changes what is read here ----
 
@@ -184,7 +185,7 @@ class Follower:
         opened = database.open(self._entropy(16).hex())
         self.log_id, self.warning = opened.log_id, opened.warning
         self._checked = database
-        newest = database.last(PREFILL)
+        newest = database.read(Last(PREFILL))
         return _there(database, newest[0].seq - 1 if newest else 0), newest
 
     def _next(self, database: Database) -> list[Entry] | Rewound:
@@ -193,7 +194,7 @@ class Follower:
             self._checked = database
             if rewound is not None:
                 return rewound
-        return database.page(self.window.head, None)
+        return database.read(PageOf(self.window.head))
 
     def _check(self, database: Database) -> Rewound | None:
         """Is it, on this new connection, still the log that we followed?"""
@@ -217,12 +218,12 @@ class Follower:
         return _there(database, low if low >= oldest else 0)
 
     def _is_common(self, database: Database, seq: int) -> bool:
-        return database.cursor_at(seq) == self.window.at(seq)
+        return database.read(CursorAt(seq)) == self.window.at(seq)
 
 
 def _there(database: Database, seq: int) -> Cursor:
     """The cursor at ``seq``, which the log is known to hold."""
-    cursor = database.cursor_at(seq)
+    cursor = database.read(CursorAt(seq))
     if cursor is None:
         raise Unavailable("the log ends before what it held a moment ago")
     return cursor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -14,7 +14,23 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.log import Outcome
-from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import (
+    Account,
+    AccountOf,
+    CursorAt,
+    Feed,
+    FeedPage,
+    Head,
+    History,
+    LaneName,
+    Newest,
+    Position,
+    Question,
+    RoomPage,
+    Rooms,
+    Snapshot,
+    SnapshotOf,
+)
 from chatnet.store.appender import Appender
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
 from chatnet.store.postgres.follower import Follower
@@ -29,10 +45,15 @@ Each has its own, so that nobody who reads much keeps others out.
 
 ATTEMPTS = 3
 """How often a read may take longer than the database lets it, before its asker is told so."""
+_UNTIL_ANSWERED = (Head, CursorAt)
+"""Of one row each: these are asked again without end."""
 
 _MAX_DRAFTS, _MAX_BYTES = 1_000, 1024 * 1024
 """Of a batch. The answer must fit the buffers of the sockets: if the database waited for us to take it, so
 would everybody who waits for the lock of the head."""
+
+
+T = TypeVar("T")
 
 
 class PostgresLog:
@@ -55,7 +76,8 @@ class PostgresLog:
     ) -> None:
         self._wall, self._pools, self._follower, self._trouble = wall, pools, follower, trouble
         self._askers = askers
-        self._writer, self._logins, self._pages, _ = askers
+        self._writer, logins, pages, _ = askers
+        self._readers: dict[LaneName, Pool] = {"logins": logins, "pages": pages}
         self.window: Window = follower.window
         self.poisoned = 0
         self._appender = Appender(self._commit, _MAX_DRAFTS, _MAX_BYTES)
@@ -176,30 +198,34 @@ class PostgresLog:
 
         :raises Unavailable: the database is away.
         """
-        return await self._logins.ask_once(lambda database: database.lease())
+        return await self._readers["logins"].ask_once(lambda database: database.lease())
 
     # ---- reading ----
 
+    async def read(self, question: Question[T]) -> T:
+        attempts = None if isinstance(question, _UNTIL_ANSWERED) else ATTEMPTS
+        return await self._readers[question.lane].ask(lambda database: database.read(question), attempts)
+
     async def head(self) -> int:
-        return await self._logins.ask(lambda database: database.head())
+        return await self.read(Head())
 
     async def cursor_at(self, seq: int) -> Cursor | None:
-        return await self._logins.ask(lambda database: database.cursor_at(seq))
+        return await self.read(CursorAt(seq))
 
     async def account(self, user: str) -> Account | None:
-        return await self._logins.ask(lambda database: database.account(user), ATTEMPTS)
+        return await self.read(AccountOf(user))
 
     async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        return await self._logins.ask(lambda database: database.snapshot(user, after, upto, behind), ATTEMPTS)
+        return await self.read(SnapshotOf(user, after, upto, behind))
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self._pages.ask(lambda database: database.newest(user, upto), ATTEMPTS)
+        return await self.read(Newest(user, upto))
 
     async def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        return await self._pages.ask(lambda database: database.feed(user, after, upto), ATTEMPTS)
+        return await self.read(Feed(user, after, upto))
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self._pages.ask(lambda database: database.history(room, before), ATTEMPTS)
+        return await self.read(History(room, before))
 
     async def rooms(self, prefix: str, after: str) -> RoomPage:
-        return await self._pages.ask(lambda database: database.rooms(prefix, after), ATTEMPTS)
+        return await self.read(Rooms(prefix, after))

@@ -1,19 +1,38 @@
 """The reads of the store in PostgreSQL: by index alone, each costing what it returns and not what is stored.
 
-Each is a function of a connection; see :class:`chatnet.log.Log` for what they promise. A read of several
-statements is in no transaction: nothing up to a seq ever changes once it can be seen.
+Each is a function of a connection's cursor, and of the question that it answers; see :mod:`chatnet.reads` for
+what they promise, and :data:`ANSWERS` for which answers which. A read of several statements is in no
+transaction: nothing up to a seq ever changes once it can be seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
 from chatnet.log import PAGE_BYTES
-from chatnet.reads import NEWEST, Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import (
+    NEWEST,
+    Account,
+    AccountOf,
+    Answers,
+    CursorAt,
+    Feed,
+    FeedPage,
+    Head,
+    History,
+    Last,
+    Newest,
+    PageOf,
+    Question,
+    RoomPage,
+    Rooms,
+    Snapshot,
+    SnapshotOf,
+)
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.postgres.append import OPEN
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
@@ -27,6 +46,7 @@ _FIRST_CHUNK, _LAST_CHUNK = 20, 640
 _MOST = PAGE_ENTRIES + 1
 """How many entries are read for a page: one more shows that it is full."""
 
+T = TypeVar("T")
 _COLUMNS = 'seq, time, kind, "user", room, text, key'
 
 
@@ -122,69 +142,90 @@ FEED_CHUNK = f"""
 """
 
 
-def page(cursor: Any, after: int, upto: int | None) -> list[Entry]:
-    """The first page of all entries behind ``after``."""
-    rows = cursor.execute(PAGE, {"after": after, "upto": OPEN if upto is None else upto})
+def answer(cursor: Any, question: Question[T]) -> T:
+    """What the store answers."""
+    found: T = ANSWERS[type(question)](cursor, question)
+    return found
+
+
+def page(cursor: Any, asked: PageOf) -> list[Entry]:
+    rows = cursor.execute(PAGE, {"after": asked.after, "upto": OPEN if asked.upto is None else asked.upto})
     return take_page(Entry(*row) for row in rows)[0]
 
 
-def last(cursor: Any, count: int) -> list[Entry]:
-    """The newest ``count`` entries."""
-    return [Entry(*row) for row in cursor.execute(LAST, {"count": count})][::-1]
+def last(cursor: Any, asked: Last) -> list[Entry]:
+    return [Entry(*row) for row in cursor.execute(LAST, {"count": asked.count})][::-1]
 
 
-def head(cursor: Any) -> int:
-    """The newest committed seq."""
+def head(cursor: Any, asked: Head) -> int:
     newest: int = cursor.execute(HEAD).fetchone()[0]
     return newest
 
 
-def cursor_at(cursor: Any, seq: int) -> Cursor | None:
-    """The cursor at ``seq``; None if the log ends before."""
-    log_id, user, key = cursor.execute(CURSOR, {"seq": seq}).fetchone()
-    return Cursor.of_row(log_id, seq, user, key)
+def cursor_at(cursor: Any, asked: CursorAt) -> Cursor | None:
+    log_id, user, key = cursor.execute(CURSOR, {"seq": asked.seq}).fetchone()
+    return Cursor.of_row(log_id, asked.seq, user, key)
 
 
-def account(cursor: Any, user: str) -> Account | None:
-    row = cursor.execute(ACCOUNT, {"user": known_name(user)}).fetchone()
-    return None if row is None else Account(*row)
+def account(cursor: Any, asked: AccountOf) -> Account | None:
+    return _account(cursor, known_name(asked.user))
 
 
-def snapshot(cursor: Any, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-    user, upto = known_name(user), known_seq(upto)
-    known = account(cursor, user)
-    left, room = behind or FIRST_STAY
+def snapshot(cursor: Any, asked: SnapshotOf) -> Snapshot:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    known = _account(cursor, user)
+    left, room = asked.behind or FIRST_STAY
     stays = cursor.execute(
-        STAYS, {"user": user, "after": min(after, upto), "upto": upto, "left": left, "room": room}
+        STAYS, {"user": user, "after": min(asked.after, upto), "upto": upto, "left": left, "room": room}
     )
     return snapshot_page(known, upto, stays.fetchall())
 
 
-def newest(cursor: Any, user: str, upto: int) -> list[Entry]:
-    rows = cursor.execute(NEWEST_POSTS, {"user": known_name(user), "upto": known_seq(upto)})
+def newest(cursor: Any, asked: Newest) -> list[Entry]:
+    rows = cursor.execute(NEWEST_POSTS, {"user": known_name(asked.user), "upto": known_seq(asked.upto)})
     return take_page(Entry(*row) for row in rows)[0][::-1]
 
 
-def feed(cursor: Any, user: str, after: int, upto: int) -> FeedPage:
-    user, upto = known_name(user), known_seq(upto)
-    posts, is_full = take_page(_heard(cursor, user, after, upto))
+def feed(cursor: Any, asked: Feed) -> FeedPage:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    posts, is_full = take_page(_heard(cursor, user, asked.after, upto))
     return FeedPage(posts, posts[-1].seq if is_full else upto)
 
 
-def history(cursor: Any, room: str, before: int | None) -> list[Entry]:
-    if cursor.execute(IS_ROOM, {"room": known_room(room)}).fetchone() is None:
-        raise NoSuchRoom.of(room=room)
-    rows = cursor.execute(HISTORY, {"room": room, "before": OPEN if before is None else before})
+def history(cursor: Any, asked: History) -> list[Entry]:
+    if cursor.execute(IS_ROOM, {"room": known_room(asked.room)}).fetchone() is None:
+        raise NoSuchRoom.of(room=asked.room)
+    before = OPEN if asked.before is None else asked.before
+    rows = cursor.execute(HISTORY, {"room": asked.room, "before": before})
     return take_page(Entry(*row) for row in rows)[0][::-1]
 
 
-def rooms(cursor: Any, prefix: str, after: str) -> RoomPage:
-    between = rooms_between(prefix, after)
+def rooms(cursor: Any, asked: Rooms) -> RoomPage:
+    between = rooms_between(asked.prefix, asked.after)
     if between is None:
         return RoomPage([], False)
     bounds = dict(zip(("prefix", "after", "end"), between, strict=True))
     names = [name for (name,) in cursor.execute(ROOMS, bounds)]
     return RoomPage(names[:_ROOMS], len(names) > _ROOMS)
+
+
+ANSWERS: Answers[Any] = {
+    Head: head,
+    CursorAt: cursor_at,
+    AccountOf: account,
+    SnapshotOf: snapshot,
+    Newest: newest,
+    Feed: feed,
+    History: history,
+    Rooms: rooms,
+    PageOf: page,
+    Last: last,
+}
+
+
+def _account(cursor: Any, user: str) -> Account | None:
+    row = cursor.execute(ACCOUNT, {"user": user}).fetchone()
+    return None if row is None else Account(*row)
 
 
 def _heard(cursor: Any, user: str, after: int, upto: int) -> Iterator[Entry]:

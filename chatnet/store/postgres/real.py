@@ -7,25 +7,26 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
-from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, places
+from chatnet.entries import Draft, places
 from chatnet.errors import CannotStart, Poison, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import HEARD
 from chatnet.log import Outcome, Refused
 from chatnet.names import is_topic
-from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import Question
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import APPEND
 from chatnet.store.postgres.connection import connect, is_poison, reason
 from chatnet.store.postgres.database import GivenUp, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres.schema import migrate
 from chatnet.store.refusals import refused
+
+T = TypeVar("T")
 
 _APPEND = f"""
     SELECT seqs, codes FROM {APPEND}(
@@ -112,47 +113,9 @@ class PostgresDatabase:
             for draft, seq, code in zip(drafts, seqs, codes, strict=True)
         ]
 
-    # ---- reading ----
-
-    def page(self, after: int, upto: int | None) -> list[Entry]:
+    def read(self, question: Question[T]) -> T:
         with self._asking():
-            return postgres_reads.page(self._cursor, after, upto)
-
-    def last(self, count: int) -> list[Entry]:
-        with self._asking():
-            return postgres_reads.last(self._cursor, count)
-
-    def head(self) -> int:
-        with self._asking():
-            return postgres_reads.head(self._cursor)
-
-    def cursor_at(self, seq: int) -> Cursor | None:
-        with self._asking():
-            return postgres_reads.cursor_at(self._cursor, seq)
-
-    def account(self, user: str) -> Account | None:
-        with self._asking():
-            return postgres_reads.account(self._cursor, user)
-
-    def snapshot(self, user: str, after: int, upto: int, behind: Position | None) -> Snapshot:
-        with self._asking():
-            return postgres_reads.snapshot(self._cursor, user, after, upto, behind)
-
-    def newest(self, user: str, upto: int) -> list[Entry]:
-        with self._asking():
-            return postgres_reads.newest(self._cursor, user, upto)
-
-    def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        with self._asking():
-            return postgres_reads.feed(self._cursor, user, after, upto)
-
-    def history(self, room: str, before: int | None) -> list[Entry]:
-        with self._asking():
-            return postgres_reads.history(self._cursor, room, before)
-
-    def rooms(self, prefix: str, after: str) -> RoomPage:
-        with self._asking():
-            return postgres_reads.rooms(self._cursor, prefix, after)
+            return postgres_reads.answer(self._cursor, question)
 
     # ---- the doorbell ----
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
 import apsw
 from twisted.internet.defer import CancelledError, Deferred
@@ -22,7 +22,24 @@ from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
 from chatnet.log import Outcome
 from chatnet.net.timer import Timer
-from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import (
+    Account,
+    AccountOf,
+    CursorAt,
+    Feed,
+    FeedPage,
+    Head,
+    History,
+    LaneName,
+    Newest,
+    PageOf,
+    Position,
+    Question,
+    RoomPage,
+    Rooms,
+    Snapshot,
+    SnapshotOf,
+)
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
 from chatnet.store.sqlite import reads as sqlite_reads
@@ -70,7 +87,7 @@ class SqliteLog:
         self._reactor, self._wall, self._on_fatal = reactor, wall, on_fatal
         self._writer = writer
         self._readers = Readers(reactor, readers, opened.connections)
-        self._logins, self._pages = readers
+        self._pools: dict[LaneName, ThreadPool] = dict(zip(("logins", "pages"), readers, strict=True))
         self._store, self._file = opened.store, opened.file
         self.log_id, self.epoch = opened.log_id, opened.epoch
         self.window = Window(opened.log_id, opened.base)
@@ -265,38 +282,44 @@ class SqliteLog:
 
     async def newest_epoch(self) -> int:
         """The latest that has begun, by whoever opened the store."""
-        return await self._readers.read(self._logins, sqlite_reads.epoch)
+        return await self._readers.read(self._pools["logins"], sqlite_reads.epoch)
 
-    async def head(self) -> int:
-        return self.window.head
-
-    async def cursor_at(self, seq: int) -> Cursor | None:
-        return await self._readers.read(self._logins, sqlite_reads.cursor_at, seq)
+    async def read(self, question: Question[T]) -> T:
+        """See :meth:`chatnet.log.Log.read`. The head is the window's, which is in step with the log."""
+        if isinstance(question, Head):
+            return cast(T, self.window.head)
+        return await self._readers.read(self._pools[question.lane], sqlite_reads.answer, question)
 
     async def page(self, after: int, upto: int) -> list[Entry]:
         """The first page of all entries behind ``after``: from the window, if it holds them."""
         if self.window.holds(after):
             rest = self.window.after(after, min(PAGE_ENTRIES, max(0, upto - after)))
             return take_page(rest)[0]
-        return await self._readers.read(self._logins, sqlite_reads.page, after, upto)
+        return await self.read(PageOf(after, upto))
+
+    async def head(self) -> int:
+        return await self.read(Head())
+
+    async def cursor_at(self, seq: int) -> Cursor | None:
+        return await self.read(CursorAt(seq))
 
     async def account(self, user: str) -> Account | None:
-        return await self._readers.read(self._logins, sqlite_reads.account, user)
+        return await self.read(AccountOf(user))
 
     async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        return await self._readers.read(self._logins, sqlite_reads.snapshot, user, after, upto, behind)
+        return await self.read(SnapshotOf(user, after, upto, behind))
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self._readers.read(self._pages, sqlite_reads.newest, user, upto)
+        return await self.read(Newest(user, upto))
 
     async def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        return await self._readers.read(self._pages, sqlite_reads.feed, user, after, upto)
+        return await self.read(Feed(user, after, upto))
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self._readers.read(self._pages, sqlite_reads.history, room, before)
+        return await self.read(History(room, before))
 
     async def rooms(self, prefix: str, after: str) -> RoomPage:
-        return await self._readers.read(self._pages, sqlite_reads.rooms, prefix, after)
+        return await self.read(Rooms(prefix, after))
 
 
 def _remedy(error: Exception) -> str:

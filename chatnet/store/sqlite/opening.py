@@ -15,6 +15,7 @@ import apsw
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
+from chatnet.reads import CursorAt, Last
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.file import Found, StoreFile
 from chatnet.store.sqlite.schema import migrate, set_up_reader, set_up_writer, take_epoch
@@ -88,7 +89,7 @@ def open_store(path: Path, files: Files, fresh_id: str, known: Known | None) -> 
         for reader in connections:
             set_up_reader(reader)
         store = Writer(connection, epoch)
-        base = sqlite_reads.cursor_at(connection, store.head - len(newest))
+        base = sqlite_reads.answer(connection, CursorAt(store.head - len(newest)))
         return Opened(log_id, epoch, store, file, connections, base, newest, warning)
 
 
@@ -124,7 +125,7 @@ def _newest(connection: apsw.Connection, path: Path) -> list[Entry]:
     head: int = connection.execute("SELECT head FROM log").get
     last: int = connection.execute("SELECT max(seq) FROM entry").get or 0
     try:
-        newest = sqlite_reads.last(connection, PREFILL)
+        newest = sqlite_reads.answer(connection, Last(PREFILL))
     except UnicodeDecodeError:
         newest = []
     count = min(head, PREFILL)

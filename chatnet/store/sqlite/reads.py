@@ -1,7 +1,7 @@
 """The reads of the embedded store: by index alone, each costing what it returns and not what is stored.
 
-Each is a function of a connection inside a read transaction; see :class:`chatnet.log.Log` for what they
-promise.
+Each is a function of a connection inside a read transaction, and of the question that it answers; see
+:mod:`chatnet.reads` for what they promise, and :data:`ANSWERS` for which answers which.
 """
 
 from __future__ import annotations
@@ -9,14 +9,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.reads import NEWEST, Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import (
+    NEWEST,
+    Account,
+    AccountOf,
+    Answers,
+    CursorAt,
+    Feed,
+    FeedPage,
+    Head,
+    History,
+    Last,
+    Newest,
+    PageOf,
+    Question,
+    RoomPage,
+    Rooms,
+    Snapshot,
+    SnapshotOf,
+)
 from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 from chatnet.store.sqlite.schema import OPEN
@@ -27,6 +45,7 @@ _ROOMS = 200
 _FIRST_CHUNK, _LAST_CHUNK = 20, 640
 """How many seqs are read of one place at a time: few at first, for there may be many places."""
 
+T = TypeVar("T")
 Span = tuple[str, int, int]
 """What is heard at a place: its posts with after < seq < before."""
 
@@ -37,52 +56,55 @@ def epoch(connection: apsw.Connection) -> int:
     return newest
 
 
-def page(connection: apsw.Connection, after: int, upto: int) -> list[Entry]:
-    """The first page of all entries behind ``after``."""
+def answer(connection: apsw.Connection, question: Question[T]) -> T:
+    """What the store answers."""
+    found: T = ANSWERS[type(question)](connection, question)
+    return found
+
+
+def page(connection: apsw.Connection, asked: PageOf) -> list[Entry]:
     rows = connection.execute(
-        "SELECT * FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (after, upto, PAGE_ENTRIES)
+        "SELECT * FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+        (asked.after, OPEN if asked.upto is None else asked.upto, PAGE_ENTRIES),
     )
     return take_page(Entry(*row) for row in rows)[0]
 
 
-def last(connection: apsw.Connection, count: int) -> list[Entry]:
-    """The newest ``count`` entries."""
-    rows = connection.execute("SELECT * FROM entry ORDER BY seq DESC LIMIT ?", (count,))
+def last(connection: apsw.Connection, asked: Last) -> list[Entry]:
+    rows = connection.execute("SELECT * FROM entry ORDER BY seq DESC LIMIT ?", (asked.count,))
     return [Entry(*row) for row in rows][::-1]
 
 
-def cursor_at(connection: apsw.Connection, seq: int) -> Cursor | None:
-    """The cursor at ``seq``; None if the log ends before."""
+def head(connection: apsw.Connection, asked: Head) -> int:
+    newest: int = connection.execute("SELECT head FROM log").get
+    return newest
+
+
+def cursor_at(connection: apsw.Connection, asked: CursorAt) -> Cursor | None:
     log_id = connection.execute("SELECT id FROM log").get
-    found = connection.execute("SELECT user, key FROM entry WHERE seq = ?", (seq,)).fetchone()
-    return Cursor.of_row(log_id, seq, *(found or (None, None)))
+    found = connection.execute("SELECT user, key FROM entry WHERE seq = ?", (asked.seq,)).fetchone()
+    return Cursor.of_row(log_id, asked.seq, *(found or (None, None)))
 
 
-def account(connection: apsw.Connection, user: str) -> Account | None:
-    for row in connection.execute(
-        "SELECT credential, secret_seq, registered FROM account WHERE user = ?", (known_name(user),)
-    ):
-        return Account(*row)
-    return None
+def account(connection: apsw.Connection, asked: AccountOf) -> Account | None:
+    return _account(connection, known_name(asked.user))
 
 
-def snapshot(
-    connection: apsw.Connection, user: str, after: int, upto: int, behind: Position | None = None
-) -> Snapshot:
-    user, upto = known_name(user), known_seq(upto)
+def snapshot(connection: apsw.Connection, asked: SnapshotOf) -> Snapshot:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
     stays = connection.execute(
         """
         SELECT room, joined, left FROM membership
         WHERE user = ? AND (left, room) < (?, ?) AND left > ? AND joined <= ?
         ORDER BY left DESC, room DESC LIMIT ?
         """,
-        (user, *(behind or FIRST_STAY), min(after, upto), upto, SNAPSHOT_INTERVALS),
+        (user, *(asked.behind or FIRST_STAY), min(asked.after, upto), upto, SNAPSHOT_INTERVALS),
     )
-    return snapshot_page(account(connection, user), upto, list(stays))
+    return snapshot_page(_account(connection, user), upto, list(stays))
 
 
-def newest(connection: apsw.Connection, user: str, upto: int) -> list[Entry]:
-    user, upto = known_name(user), known_seq(upto)
+def newest(connection: apsw.Connection, asked: Newest) -> list[Entry]:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
     rooms = [room for room, _, _ in _stays(connection, user, upto, upto)]
     places = [_falling(connection, name, upto) for name in (user, *rooms)]
     mentions = _falling(connection, "@" + user, upto, _registered(connection, user))
@@ -91,9 +113,9 @@ def newest(connection: apsw.Connection, user: str, upto: int) -> list[Entry]:
     return posts[::-1]
 
 
-def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> FeedPage:
-    user, upto = known_name(user), known_seq(upto)
-    after = min(after, upto)
+def feed(connection: apsw.Connection, asked: Feed) -> FeedPage:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    after = min(asked.after, upto)
     spans: list[Span] = [
         (user, after, upto + 1),
         ("@" + user, max(after, _registered(connection, user)), upto + 1),
@@ -105,16 +127,16 @@ def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> FeedP
     return FeedPage(posts, posts[-1].seq if is_full else upto)
 
 
-def history(connection: apsw.Connection, room: str, before: int | None) -> list[Entry]:
-    if not connection.execute("SELECT 1 FROM room WHERE name = ?", (known_room(room),)).get:
-        raise NoSuchRoom.of(room=room)
-    seqs = _falling(connection, room, OPEN if before is None else before - 1)
+def history(connection: apsw.Connection, asked: History) -> list[Entry]:
+    if not connection.execute("SELECT 1 FROM room WHERE name = ?", (known_room(asked.room),)).get:
+        raise NoSuchRoom.of(room=asked.room)
+    seqs = _falling(connection, asked.room, OPEN if asked.before is None else asked.before - 1)
     posts, _ = take_page(_entries(connection, seqs))
     return posts[::-1]
 
 
-def rooms(connection: apsw.Connection, prefix: str, after: str) -> RoomPage:
-    between = rooms_between(prefix, after)
+def rooms(connection: apsw.Connection, asked: Rooms) -> RoomPage:
+    between = rooms_between(asked.prefix, asked.after)
     if between is None:
         return RoomPage([], False)
     rows = connection.execute(
@@ -125,9 +147,31 @@ def rooms(connection: apsw.Connection, prefix: str, after: str) -> RoomPage:
     return RoomPage(names[:_ROOMS], len(names) > _ROOMS)
 
 
+ANSWERS: Answers[apsw.Connection] = {
+    Head: head,
+    CursorAt: cursor_at,
+    AccountOf: account,
+    SnapshotOf: snapshot,
+    Newest: newest,
+    Feed: feed,
+    History: history,
+    Rooms: rooms,
+    PageOf: page,
+    Last: last,
+}
+
+
+def _account(connection: apsw.Connection, user: str) -> Account | None:
+    for row in connection.execute(
+        "SELECT credential, secret_seq, registered FROM account WHERE user = ?", (user,)
+    ):
+        return Account(*row)
+    return None
+
+
 def _registered(connection: apsw.Connection, user: str) -> int:
     """Behind which seq the user hears who mentions them."""
-    known = account(connection, user)
+    known = _account(connection, user)
     return known.registered if known else OPEN
 
 

@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThreadPool
 from chatnet.entries import Draft
 from chatnet.errors import Poison
 from chatnet.log import Outcome, Refused
-from chatnet.reads import FeedPage
+from chatnet.reads import Feed, FeedPage
 from chatnet.store.pages import take_page
 from chatnet.store.remote import RemoteLog
 from chatnet.store.sqlite import opening as sqlite_opening
@@ -167,14 +167,14 @@ def time_goes_back(put: Put) -> None:
 def resume_by_todays_memberships(put: Put) -> None:
     """What was missed is read by the rooms that the user is in now, instead of those of then."""
 
-    def feed(connection: apsw.Connection, user: str, after: int, upto: int) -> FeedPage:
-        rooms = [room for room, _, _ in sqlite_reads._stays(connection, user, upto, upto)]
-        spans = [(place, after, upto + 1) for place in (user, "@" + user, *rooms)]
+    def feed(connection: apsw.Connection, asked: Feed) -> FeedPage:
+        rooms = [room for room, _, _ in sqlite_reads._stays(connection, asked.user, asked.upto, asked.upto)]
+        spans = [(place, asked.after, asked.upto + 1) for place in (asked.user, "@" + asked.user, *rooms)]
         seqs = sqlite_reads._each_once(merge(*(sqlite_reads._rising(connection, span) for span in spans)))
         posts, is_full = take_page(sqlite_reads._entries(connection, seqs))
-        return FeedPage(posts, posts[-1].seq if is_full else upto)
+        return FeedPage(posts, posts[-1].seq if is_full else asked.upto)
 
-    put(sqlite_reads, "feed", feed)
+    put(sqlite_reads, "ANSWERS", {**sqlite_reads.ANSWERS, Feed: feed})
 
 
 def a_new_secret_ends_nobody(put: Put) -> None:
