@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import Account, FeedPage, Position, Question, RoomPage, Snapshot
 from chatnet.store.window import Window
+
+T = TypeVar("T")
 
 PAGE_BYTES = 60_000
 """How much a page of entries may hold, encoded: with room to spare under AMP's 65,535."""
@@ -51,6 +53,13 @@ class Log(Protocol):
 
         Fires with one outcome a draft, once all that was accepted is on disk. What is transient (a full
         disk, a lost primary) is waited for, without limit; only the caller bounds what it has under way.
+        """
+
+    async def read(self, question: Question[T]) -> T:
+        """What the log answers; each question of :mod:`chatnet.reads` says what that is, and by what errors.
+
+        :raises Unreadable: that part of the store is damaged.
+        :raises TooSlow: it takes longer than the database lets it.
         """
 
     async def head(self) -> int:

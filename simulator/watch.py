@@ -142,7 +142,7 @@ def _queues(link: Link) -> Iterator[tuple[str, int, int]]:
         if locator._drafts is not None:
             yield "drafts of one session", locator._drafts._outstanding, drafts.MOST_DRAFTS + 1
     if isinstance(locator, LogServer):
-        for lane in (locator._logins, locator._pages):
+        for lane in locator._lanes.values():
             yield "reads that wait for one worker", lane.waiting, log_server.MOST_WAITING
 
 

@@ -7,12 +7,15 @@ import inspect
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from twisted.protocols import amp
 
 from chatnet import errors, wire
 from chatnet.auth import Token
+from chatnet.reads import QUESTIONS, Question
 from chatnet.wire.arguments import Command
 from chatnet.wire.common import VERSION
 
@@ -50,6 +53,46 @@ def test_every_command_is_described(command: type[Command]) -> None:
         assert is_named(argument, value, row), f"{argument!r} is missing in: {row}"
     declared = {code.decode() for code in command.errors.values()} - TO_ANY_COMMAND
     assert set(re.findall(r"`([A-Z]+_[A-Z_]+|POISON)`", row)) == declared
+
+
+QUESTIONS_TABLE = TEXT.partition("| question | values |")[2].partition("\n\n")[0]
+QUESTION_ROWS = {
+    name: [cell.strip() for cell in cells.split("|")]
+    for name, cells in re.findall(r"^\| `(\w+)` \|(.*)\|$", QUESTIONS_TABLE, re.MULTILINE)
+}
+
+
+def test_no_other_question_is_described() -> None:
+    """The document has those that there are, in the order in which they stand in the code."""
+    assert list(QUESTION_ROWS) == [question.__name__ for question in QUESTIONS]
+
+
+def packed_as(value: msgspec.inspect.Type) -> str:
+    """What the document calls a type of values."""
+    match value:
+        case msgspec.inspect.UnionType(types=types):
+            (other,) = [each for each in types if not isinstance(each, msgspec.inspect.NoneType)]
+            return packed_as(other)
+        case msgspec.inspect.StrType():
+            return "text"
+        case msgspec.inspect.IntType():
+            return "number"
+    return r"\["
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.__name__)
+def test_every_question_is_described(question: type[Question[Any]]) -> None:
+    """Its row has its values in their order, and its lane, cost and errors."""
+    values, _, lane, costs, codes = QUESTION_ROWS[question.__name__]
+    info = msgspec.inspect.type_info(question)
+    assert isinstance(info, msgspec.inspect.StructType)
+    expected = [
+        f"{field.name}{'' if field.required else '[?]'}: {packed_as(field.type)}" for field in info.fields
+    ]
+    assert re.match(" · ".join(expected), values)
+    assert values.count(" · ") == max(0, len(expected) - 1)
+    assert (lane, costs) == (question.lane, question.costs)
+    assert codes.replace("`", "").split() == [error.code.decode() for error in question.errors]
 
 
 def every_error(root: type[errors.ChatnetError]) -> list[type[errors.ChatnetError]]:

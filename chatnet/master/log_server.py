@@ -18,23 +18,11 @@ from chatnet.errors import Unreadable
 from chatnet.lanes import Lane, Visitor
 from chatnet.log import PAGE_BYTES, Log, Outcome
 from chatnet.net.link import Link, Locator
-from chatnet.reads import Position
+from chatnet.reads import LaneName, Question
 from chatnet.store.reader import Reader
 from chatnet.store.verifying import cursor_at, verify
 from chatnet.store.window import Window
-from chatnet.wire.log import (
-    Append,
-    Committed,
-    Follow,
-    ReadAccount,
-    ReadCursor,
-    ReadFeed,
-    ReadHead,
-    ReadHistory,
-    ReadNewest,
-    ReadRooms,
-    ReadSnapshot,
-)
+from chatnet.wire.log import Append, Committed, Follow, Read
 
 MOST_READS = 32
 """How many reads of one worker may be under way for those who log in, and as many for pages: as many as a
@@ -108,7 +96,7 @@ class LogServer(Locator):
         self._reader: Reader | None = None
         self._follows = 0
         self._visitor = Visitor("")
-        self._logins, self._pages = Lane(MOST_READS), Lane(MOST_READS)
+        self._lanes: dict[LaneName, Lane] = {"logins": Lane(MOST_READS), "pages": Lane(MOST_READS)}
 
     @Append.responder
     def append(self, drafts: list[Draft]) -> Deferred[dict[str, Any]]:
@@ -133,50 +121,21 @@ class LogServer(Locator):
 
     async def _start(self, cursor: Cursor | None) -> Cursor:
         if cursor is not None:
-            await self._read(self._logins, verify, self._store, cursor)
+            await self._read("logins", verify, self._store, cursor)
             return cursor
         # The beginning is there in any case.
         seq = max(0, self._store.window.head - RUN_UP)
-        start = await self._read(self._logins, cursor_at, self._store, seq)
+        start = await self._read("logins", cursor_at, self._store, seq)
         return start or Cursor.beginning(self._store.log_id)
 
-    @ReadHead.responder
-    async def read_head(self) -> dict[str, Any]:
-        return {"head": await self._read(self._logins, self._store.head)}
-
-    @ReadCursor.responder
-    async def read_cursor(self, seq: int) -> dict[str, Any]:
-        return {"cursor": await self._read(self._logins, self._store.cursor_at, seq)}
-
-    @ReadSnapshot.responder
-    async def read_snapshot(
-        self, user: str, after: int, upto: int, behind: Position | None
-    ) -> dict[str, Any]:
-        return {"snapshot": await self._read(self._logins, self._store.snapshot, user, after, upto, behind)}
-
-    @ReadAccount.responder
-    async def read_account(self, user: str) -> dict[str, Any]:
-        return {"account": await self._read(self._logins, self._store.account, user)}
-
-    @ReadNewest.responder
-    async def read_newest(self, user: str, upto: int) -> dict[str, Any]:
-        return {"posts": await self._read(self._pages, self._store.newest, user, upto)}
-
-    @ReadFeed.responder
-    async def read_feed(self, user: str, after: int, upto: int) -> dict[str, Any]:
-        return {"feed": await self._read(self._pages, self._store.feed, user, after, upto)}
-
-    @ReadHistory.responder
-    async def read_history(self, room: str, before: int | None) -> dict[str, Any]:
-        return {"posts": await self._read(self._pages, self._store.history, room, before)}
-
-    @ReadRooms.responder
-    async def read_rooms(self, prefix: str, after: str) -> dict[str, Any]:
-        return {"rooms": await self._read(self._pages, self._store.rooms, prefix, after)}
+    @Read.responder
+    async def asked(self, question: Question[Any]) -> dict[str, Any]:
+        return {"answer": await self._read(question.lane, self._store.read, question)}
 
     async def _read(
-        self, lane: Lane, read: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self, name: LaneName, read: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        lane = self._lanes[name]
         if lane.waiting >= MOST_WAITING:
             self._logger.error("{peer} asks for more than a worker may; closing", peer=self.link.peer())
             self.link.abort()
@@ -189,13 +148,13 @@ class LogServer(Locator):
         self._stop_reading()
 
     def filled(self) -> None:
-        for lane in (self._logins, self._pages):
+        for lane in self._lanes.values():
             lane.hold()
         if self._reader is not None:
             self._reader.full()
 
     def drained(self) -> None:
-        for lane in (self._logins, self._pages):
+        for lane in self._lanes.values():
             lane.release()
         if self._reader is not None:
             self._reader.drained()

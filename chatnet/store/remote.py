@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed
@@ -14,25 +14,32 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, Hole, Poison
 from chatnet.log import PAGE_BYTES, Outcome, Refused
-from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import (
+    Account,
+    AccountOf,
+    CursorAt,
+    Feed,
+    FeedPage,
+    Head,
+    History,
+    Newest,
+    Position,
+    Question,
+    RoomPage,
+    Rooms,
+    Snapshot,
+    SnapshotOf,
+)
 from chatnet.store.appender import Appender
 from chatnet.store.window import Window
 from chatnet.wire.arguments import Command
-from chatnet.wire.log import (
-    Append,
-    Follow,
-    ReadAccount,
-    ReadCursor,
-    ReadFeed,
-    ReadHead,
-    ReadHistory,
-    ReadNewest,
-    ReadRooms,
-    ReadSnapshot,
-)
+from chatnet.wire.log import Append, Follow, Read, answer_to
 
 MAX_DRAFTS = 200
 """How many drafts a batch holds at most: even if each is refused at length, the outcomes fit an AMP value."""
+
+
+T = TypeVar("T")
 
 
 class Peer(Protocol):
@@ -109,7 +116,8 @@ class RemoteLog:
         for deferred in waiting:
             deferred.callback(None)
         if not self.is_ready:
-            self._ready_at = (await link.callRemote(ReadHead))["head"]
+            head = Head()
+            self._ready_at = answer_to(head, await link.callRemote(Read, question=head))
         if self._link is link:
             early, self._early = self._early or [], None
             self._extend(link, early)
@@ -182,35 +190,29 @@ class RemoteLog:
 
     # ---- reading ----
 
+    async def read(self, question: Question[T]) -> T:
+        return answer_to(question, await self._ask(Read, question=question))
+
     async def head(self) -> int:
-        head: int = (await self._ask(ReadHead))["head"]
-        return head
+        return await self.read(Head())
 
     async def cursor_at(self, seq: int) -> Cursor | None:
-        cursor: Cursor | None = (await self._ask(ReadCursor, seq=seq))["cursor"]
-        return cursor
+        return await self.read(CursorAt(seq))
 
     async def account(self, user: str) -> Account | None:
-        account: Account | None = (await self._ask(ReadAccount, user=user))["account"]
-        return account
+        return await self.read(AccountOf(user))
 
     async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        answer = await self._ask(ReadSnapshot, user=user, after=after, upto=upto, behind=behind)
-        page: Snapshot = answer["snapshot"]
-        return page
+        return await self.read(SnapshotOf(user, after, upto, behind))
 
     async def newest(self, user: str, upto: int) -> list[Entry]:
-        posts: list[Entry] = (await self._ask(ReadNewest, user=user, upto=upto))["posts"]
-        return posts
+        return await self.read(Newest(user, upto))
 
     async def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        feed: FeedPage = (await self._ask(ReadFeed, user=user, after=after, upto=upto))["feed"]
-        return feed
+        return await self.read(Feed(user, after, upto))
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
-        posts: list[Entry] = (await self._ask(ReadHistory, room=room, before=before))["posts"]
-        return posts
+        return await self.read(History(room, before))
 
     async def rooms(self, prefix: str, after: str) -> RoomPage:
-        rooms: RoomPage = (await self._ask(ReadRooms, prefix=prefix, after=after))["rooms"]
-        return rooms
+        return await self.read(Rooms(prefix, after))

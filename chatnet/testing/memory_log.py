@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -17,13 +18,31 @@ from chatnet.errors import (
 from chatnet.form import check_form
 from chatnet.kinds import HEARD
 from chatnet.log import Outcome, Refused
-from chatnet.reads import NEWEST, Account, FeedPage, Position, RoomPage, Snapshot
+from chatnet.reads import (
+    NEWEST,
+    Account,
+    AccountOf,
+    Answers,
+    CursorAt,
+    Feed,
+    FeedPage,
+    Head,
+    History,
+    Newest,
+    Position,
+    Question,
+    RoomPage,
+    Rooms,
+    Snapshot,
+    SnapshotOf,
+)
 from chatnet.rules import DAY_MS, judge
 from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
 from chatnet.store.questions import known_seq
 from chatnet.store.refusals import is_kept
 from chatnet.store.window import Window
 
+T = TypeVar("T")
 OPEN = (1 << 63) - 1
 
 
@@ -177,45 +196,44 @@ class MemoryLog:
 
     # ---- reading ----
 
-    async def head(self) -> int:
-        """The newest committed seq."""
-        await self._read()
+    async def read(self, question: Question[T]) -> T:
+        """See :meth:`chatnet.log.Log.read`."""
+        await self._turn()
+        found: T = ANSWERS[type(question)](self, question)
+        return found
+
+    def _head(self, asked: Head) -> int:
         return len(self.entries)
 
-    async def cursor_at(self, seq: int) -> Cursor | None:
-        """The cursor at ``seq``."""
-        await self._read()
-        if seq == 0:
+    def _cursor_at(self, asked: CursorAt) -> Cursor | None:
+        if asked.seq == 0:
             return Cursor.beginning(self.log_id)
-        return Cursor.at(self.log_id, self.entries[seq - 1]) if seq <= len(self.entries) else None
+        known = asked.seq <= len(self.entries)
+        return Cursor.at(self.log_id, self.entries[asked.seq - 1]) if known else None
 
-    async def account(self, user: str) -> Account | None:
-        """The user's credential."""
-        await self._read()
-        return self._accounts.get(user)
+    def _account(self, asked: AccountOf) -> Account | None:
+        return self._accounts.get(asked.user)
 
-    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        """The user's stays that matter behind ``after``, as they stood at ``upto``."""
-        await self._read()
-        upto = known_seq(upto)
-        after = min(after, upto)
-        memberships = self._memberships.get(user, Memberships())
+    def _snapshot(self, asked: SnapshotOf) -> Snapshot:
+        upto = known_seq(asked.upto)
+        memberships = self._memberships.get(asked.user, Memberships())
         stays = [
             (stay.room, stay.joined, OPEN if stay.left is None else stay.left)
             for stay in memberships.intervals()
             if stay.joined <= upto
         ]
         positions = {
-            (left, room): (room, joined, left) for room, joined, left in stays if left > min(after, upto)
+            (left, room): (room, joined, left)
+            for room, joined, left in stays
+            if left > min(asked.after, upto)
         }
-        page = [place for place in sorted(positions, reverse=True) if place < (behind or FIRST_STAY)]
+        page = [place for place in sorted(positions, reverse=True) if place < (asked.behind or FIRST_STAY)]
         return snapshot_page(
-            self._accounts.get(user), upto, [positions[place] for place in page[:SNAPSHOT_INTERVALS]]
+            self._accounts.get(asked.user), upto, [positions[place] for place in page[:SNAPSHOT_INTERVALS]]
         )
 
-    async def newest(self, user: str, upto: int) -> list[Entry]:
-        """The newest posts of the rooms that the user is in, their own, and mentions of them."""
-        await self._read()
+    def _newest(self, asked: Newest) -> list[Entry]:
+        user, upto = asked.user, asked.upto
         memberships = self._memberships_at(user, upto)
         rooms = {user, *memberships.rooms()}
         return [
@@ -225,32 +243,50 @@ class MemoryLog:
             or ("@" + user in heard and listens(user, memberships, "@" + user, post.seq))
         ][-NEWEST:]
 
-    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        """A page of visible posts behind ``after``."""
-        await self._read()
-        upto = known_seq(upto)
+    def _feed(self, asked: Feed) -> FeedPage:
+        after, upto = asked.after, known_seq(asked.upto)
         cursor = upto if after + self._page >= len(self.entries) else min(upto, after + self._page)
-        memberships = self._memberships_at(user, cursor)
-        return FeedPage(
-            [post for post in self._posts(after, cursor) if visible(post, user, memberships)], cursor
-        )
+        memberships = self._memberships_at(asked.user, cursor)
+        posts = [post for post in self._posts(after, cursor) if visible(post, asked.user, memberships)]
+        return FeedPage(posts, cursor)
 
-    async def history(self, room: str, before: int | None) -> list[Entry]:
-        """The page of the posts of ``room`` that ends before ``before``."""
-        await self._read()
-        if room not in self._rooms:
-            raise NoSuchRoom.of(room=room)
-        upto = len(self.entries) if before is None else max(0, before - 1)
-        posts = [post for post in self._posts(0, upto) if room in places(post.user, post.text)]
+    def _history(self, asked: History) -> list[Entry]:
+        if asked.room not in self._rooms:
+            raise NoSuchRoom.of(room=asked.room)
+        upto = len(self.entries) if asked.before is None else max(0, asked.before - 1)
+        posts = [post for post in self._posts(0, upto) if asked.room in places(post.user, post.text)]
         return posts[-self._page :]
 
-    async def rooms(self, prefix: str, after: str) -> RoomPage:
-        """A page of rooms."""
-        await self._read()
-        names = sorted(room for room in self._rooms if room.startswith(prefix) and room > after)
+    def _room_page(self, asked: Rooms) -> RoomPage:
+        names = sorted(room for room in self._rooms if room.startswith(asked.prefix) and room > asked.after)
         return RoomPage(names[: self._page], len(names) > self._page)
 
-    async def _read(self) -> None:
+    async def head(self) -> int:
+        return await self.read(Head())
+
+    async def cursor_at(self, seq: int) -> Cursor | None:
+        return await self.read(CursorAt(seq))
+
+    async def account(self, user: str) -> Account | None:
+        return await self.read(AccountOf(user))
+
+    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
+        return await self.read(SnapshotOf(user, after, upto, behind))
+
+    async def newest(self, user: str, upto: int) -> list[Entry]:
+        return await self.read(Newest(user, upto))
+
+    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
+        return await self.read(Feed(user, after, upto))
+
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        return await self.read(History(room, before))
+
+    async def rooms(self, prefix: str, after: str) -> RoomPage:
+        return await self.read(Rooms(prefix, after))
+
+    async def _turn(self) -> None:
+        """At once, or when a test says so."""
         if self.reads_held:
             read: Deferred[None] = Deferred()
             self._reading.append(read)
@@ -267,6 +303,18 @@ class MemoryLog:
             if stay.joined <= seq
         )
         return Memberships(stays, memberships.registered)
+
+
+ANSWERS: Answers[MemoryLog] = {
+    Head: MemoryLog._head,
+    CursorAt: MemoryLog._cursor_at,
+    AccountOf: MemoryLog._account,
+    SnapshotOf: MemoryLog._snapshot,
+    Newest: MemoryLog._newest,
+    Feed: MemoryLog._feed,
+    History: MemoryLog._history,
+    Rooms: MemoryLog._room_page,
+}
 
 
 def _size(draft: Draft) -> int:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from chatnet.cursor import CHECK_BYTES, Cursor
-from chatnet.entries import Draft, Entry
-from chatnet.errors import CursorAhead, NoSuchRoom
-from chatnet.log import Outcome
-from chatnet.reads import Account, FeedPage, Position, RoomPage, Snapshot
-from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declared
+from functools import cache, reduce
+from operator import or_
+from typing import Any, TypeVar, get_args
 
-Posts = Packed[list[Entry]]
+import msgspec
+
+from chatnet.cursor import CHECK_BYTES
+from chatnet.entries import Draft, Entry
+from chatnet.errors import BadRequest, CursorAhead
+from chatnet.log import Outcome
+from chatnet.reads import QUESTIONS, Question
+from chatnet.wire.arguments import Bytes, Command, Number, Packed, declared
+
+T = TypeVar("T")
 
 
 class Append(Command):
@@ -37,51 +43,27 @@ class Committed(Command):
     requiresAnswer = False
 
 
-class ReadHead(Command):
-    response = [(b"head", Number())]
+class Read(Command):
+    """A read of the log. How the answer is packed depends on the question: see :func:`answer_to`."""
+
+    arguments = [(b"question", Packed[Question[Any]](reduce(or_, QUESTIONS)))]
+    response = [(b"answer", Packed[Any](msgspec.Raw))]
+    errors = declared(*(error for question in QUESTIONS for error in question.errors))
 
 
-class ReadCursor(Command):
-    arguments = [(b"seq", Number())]
-    response = [(b"cursor", Packed[Cursor](Cursor, optional=True))]
+def answer_to(question: Question[T], answered: dict[str, Any]) -> T:
+    """What ``question`` was answered, of the response of :class:`Read`.
 
-
-class ReadSnapshot(Command):
-    """See :meth:`chatnet.log.Log.snapshot`; likewise the other reads.
-
-    ``behind`` is what the page before said.
+    :raises BadRequest: it is no answer to that.
     """
-
-    arguments = [
-        (b"user", Text()),
-        (b"after", Number()),
-        (b"upto", Number()),
-        (b"behind", Packed[Position](Position, optional=True)),
-    ]
-    response = [(b"snapshot", Packed[Snapshot](Snapshot))]
+    try:
+        answer: T = _answer_of(type(question)).fromString(answered["answer"])
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+        raise BadRequest.of(why=f"the answer to “{type(question).__name__}” is wrong ({error}).") from error
+    return answer
 
 
-class ReadAccount(Command):
-    arguments = [(b"user", Text())]
-    response = [(b"account", Packed[Account](Account, optional=True))]
-
-
-class ReadNewest(Command):
-    arguments = [(b"user", Text()), (b"upto", Number())]
-    response = [(b"posts", Posts(list[Entry]))]
-
-
-class ReadFeed(Command):
-    arguments = [(b"user", Text()), (b"after", Number()), (b"upto", Number())]
-    response = [(b"feed", Packed[FeedPage](FeedPage))]
-
-
-class ReadHistory(Command):
-    arguments = [(b"room", Text()), (b"before", Number(optional=True))]
-    response = [(b"posts", Posts(list[Entry]))]
-    errors = declared(NoSuchRoom)
-
-
-class ReadRooms(Command):
-    arguments = [(b"prefix", Text()), (b"after", Text())]
-    response = [(b"rooms", Packed[RoomPage](RoomPage))]
+@cache
+def _answer_of(question: type[Question[T]]) -> Packed[T]:
+    bases: tuple[Any, ...] = vars(question)["__orig_bases__"]
+    return Packed(get_args(bases[0])[0])

@@ -67,7 +67,7 @@ class WholeLog(MemoryLog):
     """A log as a primary has it."""
 
     async def page(self, after: int, upto: int) -> list[Entry]:
-        await self._read()
+        await self._turn()
         return self.entries[after : min(upto, after + self._page)]
 
 

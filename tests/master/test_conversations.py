@@ -14,21 +14,12 @@ from chatnet.errors import BadRequest, NotAllowed, NoWorkers, StaleEpoch, WrongT
 from chatnet.net.dialer import Unregistered
 from chatnet.net.gate import PROOF_SECONDS
 from chatnet.net.intake import MOST_BOXES
+from chatnet.reads import AccountOf, Head, History, SnapshotOf
 from chatnet.testing.loopback import FULL
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.common import VERSION
 from chatnet.wire.locate import Locate
-from chatnet.wire.log import (
-    Append,
-    Follow,
-    ReadAccount,
-    ReadFeed,
-    ReadHead,
-    ReadHistory,
-    ReadNewest,
-    ReadRooms,
-    ReadSnapshot,
-)
+from chatnet.wire.log import Append, Follow, Read
 from chatnet.wire.operate import Status, Stop
 from chatnet.wire.replica import Attach, MasterIdentity
 
@@ -75,7 +66,7 @@ def test_clients_are_spread_over_the_workers(master: Master) -> None:
     ("command", "arguments"),
     [
         (Append, {"drafts": []}),
-        (ReadHead, {}),
+        (Read, {"question": Head()}),
         (Register, {"worker": WORKER, "seen": 0}),
         (Status, {}),
         (Stop, {}),
@@ -104,7 +95,7 @@ def test_a_wrong_token_opens_nothing(master: Master) -> None:
     with pytest.raises(WrongToken, match=r"cluster\.token"):
         stranger.prove("worker", Token(b"x" * 32))
     with pytest.raises(NotAllowed):
-        stranger.ask(ReadHead)
+        stranger.ask(Read, question=Head())
 
 
 def test_each_role_has_its_own_commands(master: Master) -> None:
@@ -223,13 +214,10 @@ def test_nobody_registers_twice(master: Master, role: Role, command: Any, who: d
     [
         (Append, {"drafts": []}),
         (Follow, {"cursor": None, "check": None}),
-        (ReadHead, {}),
-        (ReadAccount, {"user": "alice"}),
-        (ReadSnapshot, {"user": "alice", "after": 0, "upto": 0, "behind": None}),
-        (ReadNewest, {"user": "alice", "upto": 0}),
-        (ReadFeed, {"user": "alice", "after": 0, "upto": 0}),
-        (ReadHistory, {"room": "alice", "before": None}),
-        (ReadRooms, {"prefix": "", "after": ""}),
+        (Read, {"question": Head()}),
+        (Read, {"question": AccountOf("alice")}),
+        (Read, {"question": SnapshotOf("alice", 0, 0)}),
+        (Read, {"question": History("alice")}),
     ],
 )
 def test_the_log_is_served_to_registered_workers_alone(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -12,9 +13,9 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, Interval
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, Poison
 from chatnet.log import Outcome, Refused
-from chatnet.reads import Account, Snapshot
+from chatnet.reads import Account, AccountOf, Feed, Head, Snapshot, SnapshotOf
 from chatnet.store.remote import MAX_DRAFTS, RemoteLog
-from chatnet.wire.log import Append, Follow, ReadAccount, ReadHead, ReadSnapshot
+from chatnet.wire.log import Append, Follow, Read
 
 
 def draft(number: int) -> Draft:
@@ -32,6 +33,11 @@ def at(seq: int) -> dict[str, Any]:
     """The cursor at ``seq`` of the log of these entries, as it travels."""
     cursor = Cursor.at("log", entries(seq, seq)[0]) if seq else Cursor.beginning("log")
     return {"cursor": cursor.seq, "check": cursor.check}
+
+
+def answered(answer: object) -> dict[str, Any]:
+    """The response to ``Read``."""
+    return {"answer": msgspec.msgpack.encode(answer)}
 
 
 class Primary:
@@ -77,7 +83,7 @@ class Worker:
         self.log = RemoteLog(on_replaced=self._on_replaced)
         self.primary = self.attach()
         self.primary.take(Follow)[1].callback(at(head))
-        self.primary.take(ReadHead)[1].callback({"head": head})
+        self.primary.take(Read)[1].callback(answered(head))
         assert self.log.is_ready
 
     def _on_replaced(self) -> None:
@@ -111,7 +117,7 @@ def test_a_fresh_worker_is_ready_when_it_has_reached_the_head() -> None:
     assert arguments == {"cursor": None, "check": None}
     answer.callback(at(4))
     log.committed(entries(5, 7))
-    primary.take(ReadHead)[1].callback({"head": 8})
+    primary.take(Read)[1].callback(answered(8))
     assert (log.window.start, log.window.head, log.is_ready) == (5, 7, False)
     log.committed(entries(8, 8))
     assert (log.window.head, log.is_ready, log.log_id) == (8, True, "log")
@@ -141,9 +147,9 @@ def test_what_is_asked_without_a_primary_waits() -> None:
     worker = Worker()
     worker.primary.lose()
     worker.log.detached()
-    account, outcomes = results(worker.log.account("alice")), results(worker.log.append([draft(1)]))
+    account, outcomes = results(worker.log.read(AccountOf("alice"))), results(worker.log.append([draft(1)]))
     primary = worker.follow_again()
-    primary.take(ReadAccount)[1].callback({"account": Account("sha256:1", 1, 1)})
+    primary.take(Read)[1].callback(answered(Account("sha256:1", 1, 1)))
     primary.take(Append)[1].callback({"outcomes": [7]})
     assert (account, outcomes) == ([Account("sha256:1", 1, 1)], [[7]])
 
@@ -153,7 +159,7 @@ def test_nothing_is_asked_of_a_log_that_may_have_been_put_back() -> None:
     another log, and their cursors would be good in both: what lies between is never seen."""
     worker = Worker(head=4)
     worker.log.detached()
-    results(worker.log.feed("alice", 2, 4))
+    results(worker.log.read(Feed("alice", 2, 4)))
     primary = worker.attach()
     results(worker.log.append([draft(1)]))
     assert [command for command, _, _ in primary.asked] == [Follow]
@@ -164,7 +170,7 @@ def test_nothing_is_asked_of_a_log_that_may_have_been_put_back() -> None:
 def test_what_was_not_answered_is_asked_again() -> None:
     """After a lost link, reads are asked again, and the append under way is sent again before newer ones."""
     worker = Worker()
-    head = results(worker.log.head())
+    head = results(worker.log.read(Head()))
     first, second = results(worker.log.append([draft(1)])), results(worker.log.append([draft(2)]))
     worker.primary.lose()
     third = results(worker.log.append([draft(3)]))
@@ -176,7 +182,7 @@ def test_what_was_not_answered_is_asked_again() -> None:
     arguments, answer = primary.take(Append)
     assert arguments == {"drafts": [draft(2), draft(3)]}
     answer.callback({"outcomes": [2, 3]})
-    primary.take(ReadHead)[1].callback({"head": 3})
+    primary.take(Read)[1].callback(answered(3))
     assert (first, second, third, head) == ([[1]], [[2]], [[3]], [3])
 
 
@@ -238,8 +244,8 @@ def test_batches_are_bounded() -> None:
 def test_a_refused_read_is_the_callers() -> None:
     """An error that the primary answers reaches who asked, and is not tried again."""
     worker = Worker()
-    asked = results(worker.log.account("alice"))
-    worker.primary.take(ReadAccount)[1].errback(Failure(InternalFailure(InternalFailure.sentence)))
+    asked = results(worker.log.read(AccountOf("alice")))
+    worker.primary.take(Read)[1].errback(Failure(InternalFailure(InternalFailure.sentence)))
     assert [failure.type for failure in asked] == [InternalFailure]
 
 
@@ -248,10 +254,10 @@ def test_a_snapshot_is_read_in_pages() -> None:
     worker = Worker()
     for behind in (None, (7, "#x")):
         page = Snapshot(900, 5, 1, [Interval("#x", 3, None)], (7, "#x"))
-        asked = results(worker.log.snapshot("alice", 2, 900, behind))
-        arguments, answer = worker.primary.take(ReadSnapshot)
-        assert arguments == {"user": "alice", "after": 2, "upto": 900, "behind": behind}
-        answer.callback({"snapshot": page})
+        asked = results(worker.log.read(SnapshotOf("alice", 2, 900, behind)))
+        arguments, answer = worker.primary.take(Read)
+        assert arguments == {"question": SnapshotOf("alice", 2, 900, behind)}
+        answer.callback(answered(page))
         assert asked == [page]
 
 

@@ -867,7 +867,7 @@ def test_pipelined_requests_of_who_never_reads_cost_a_bounded_memory(
     alice = worker.client("alice")
     for _ in range(30):
         alice.post("x" * 1900)
-    worker.log._read = lambda: deferLater(worker.clock, 0)
+    worker.log._turn = lambda: deferLater(worker.clock, 0)
     alice.wire.client_transport.reading = False
     found: list[Any] = []
     for _ in range(1000):

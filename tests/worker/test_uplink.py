@@ -24,6 +24,7 @@ from chatnet.net.gate import Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
+from chatnet.reads import Question
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import (
@@ -38,7 +39,7 @@ from chatnet.wire.cluster import (
     WorkerIdentity,
 )
 from chatnet.wire.common import Challenge
-from chatnet.wire.log import Committed, Follow, ReadHead
+from chatnet.wire.log import Committed, Follow, Read
 from chatnet.worker.uplink import (
     ABANDONED_SECONDS,
     CONNECT_SECONDS,
@@ -82,9 +83,9 @@ class Primary(Locator):
         self.followed.append(cursor)
         return {"cursor": cursor or 0, "check": check or Cursor.beginning("the log").check}
 
-    @ReadHead.responder
-    def head(self) -> dict[str, Any]:
-        return {"head": 0}
+    @Read.responder
+    def head(self, question: Question[Any]) -> dict[str, Any]:
+        return {"answer": 0}
 
 
 class Reactor(MemoryReactorClock):

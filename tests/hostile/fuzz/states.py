@@ -22,8 +22,7 @@ TALK = (
     "Post", "Join", "Leave", "List", "History", "Chat", "Unchat", "Ping", "Resume", "Login",
 )  # fmt: skip
 GATE = ("Challenge", "Prove", "Locate", "Ping")
-READS = ("ReadHead", "ReadSnapshot", "ReadAccount", "ReadNewest", "ReadFeed", "ReadHistory", "ReadRooms")
-LOG = ("Append", "Append", "Append", "Follow", "Report", "Register", "Committed", *READS)
+LOG = ("Append", "Append", "Append", "Follow", "Report", "Register", "Committed", *7 * ("Read",))
 OPERATE = ("Status", "Drain", "Ping", "Challenge", "Prove")
 COMMAND = ("Stop", "StepDown", "Shutdown")
 """What an operator may rightly command, and would end processes: it is left out where it would be obeyed."""

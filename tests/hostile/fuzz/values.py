@@ -166,7 +166,8 @@ def instance(kind: inspect.Type, chance: random.Random, known: Known, name: str 
     match kind:
         case inspect.StructType():
             fields = {field.name: instance(field.type, chance, known, field.name) for field in kind.fields}
-            return list(fields.values()) if kind.array_like else fields
+            tag = [] if kind.tag is None else [kind.tag]
+            return [*tag, *fields.values()] if kind.array_like else fields
         case inspect.ListType():
             return [instance(kind.item_type, chance, known) for _ in range(chance.choice((0, 1, 1, 2, 5)))]
         case inspect.TupleType():
