@@ -38,7 +38,7 @@ from chatnet.reads import (
 )
 from chatnet.rules import DAY_MS, judge
 from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
-from chatnet.store.questions import known_seq
+from chatnet.store.questions import known_name, known_seq
 from chatnet.store.refusals import is_kept
 from chatnet.store.window import Window
 
@@ -233,7 +233,7 @@ class MemoryLog:
         )
 
     def _newest(self, asked: Newest) -> list[Entry]:
-        user, upto = asked.user, asked.upto
+        user, upto = known_name(asked.user), asked.upto
         memberships = self._memberships_at(user, upto)
         rooms = {user, *memberships.rooms()}
         return [
@@ -244,10 +244,10 @@ class MemoryLog:
         ][-NEWEST:]
 
     def _feed(self, asked: Feed) -> FeedPage:
-        after, upto = asked.after, known_seq(asked.upto)
+        user, after, upto = known_name(asked.user), asked.after, known_seq(asked.upto)
         cursor = upto if after + self._page >= len(self.entries) else min(upto, after + self._page)
-        memberships = self._memberships_at(asked.user, cursor)
-        posts = [post for post in self._posts(after, cursor) if visible(post, asked.user, memberships)]
+        memberships = self._memberships_at(user, cursor)
+        posts = [post for post in self._posts(after, cursor) if visible(post, user, memberships)]
         return FeedPage(posts, cursor)
 
     def _history(self, asked: History) -> list[Entry]:
