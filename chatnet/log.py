@@ -8,9 +8,8 @@ from typing import Protocol, TypeVar
 import msgspec
 from twisted.internet.defer import Deferred
 
-from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
-from chatnet.reads import Account, FeedPage, Position, Question, RoomPage, Snapshot
+from chatnet.entries import Draft
+from chatnet.reads import Question
 from chatnet.store.window import Window
 
 T = TypeVar("T")
@@ -61,37 +60,3 @@ class Log(Protocol):
         :raises Unreadable: that part of the store is damaged.
         :raises TooSlow: it takes longer than the database lets it.
         """
-
-    async def head(self) -> int:
-        """The newest committed seq."""
-
-    async def cursor_at(self, seq: int) -> Cursor | None:
-        """The cursor at ``seq`` in the log as it now is, also ahead of the window; None if it ends before."""
-
-    async def account(self, user: str) -> Account | None:
-        """The user's credential, or None if the name is free."""
-
-    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        """The user's stays that matter behind ``after``: those open at ``upto`` or left behind ``after``.
-
-        The first page of them, or that which begins ``behind`` the one before. A stay that ends while one
-        goes through the pages may come twice, and never not at all.
-        """
-
-    async def newest(self, user: str, upto: int) -> list[Entry]:
-        """The newest 20 posts of the rooms that the user is in at ``upto``, their own, and mentions of them.
-
-        Posts from before the join are among them. Oldest first.
-        """
-
-    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        """The first page of posts behind ``after`` that the user may see (``visible``), in order."""
-
-    async def history(self, room: str, before: int | None) -> list[Entry]:
-        """The page of the posts of ``room`` that ends before ``before`` (the newest for None), oldest first.
-
-        :raises NoSuchRoom: nobody has this name, or nobody ever used this topic.
-        """
-
-    async def rooms(self, prefix: str, after: str) -> RoomPage:
-        """The first page of rooms that begin with ``prefix`` and sort behind ``after``."""

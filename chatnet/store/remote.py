@@ -14,22 +14,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, Hole, Poison
 from chatnet.log import PAGE_BYTES, Outcome, Refused
-from chatnet.reads import (
-    Account,
-    AccountOf,
-    CursorAt,
-    Feed,
-    FeedPage,
-    Head,
-    History,
-    Newest,
-    Position,
-    Question,
-    RoomPage,
-    Rooms,
-    Snapshot,
-    SnapshotOf,
-)
+from chatnet.reads import Head, Question
 from chatnet.store.appender import Appender
 from chatnet.store.window import Window
 from chatnet.wire.arguments import Command
@@ -192,27 +177,3 @@ class RemoteLog:
 
     async def read(self, question: Question[T]) -> T:
         return answer_to(question, await self._ask(Read, question=question))
-
-    async def head(self) -> int:
-        return await self.read(Head())
-
-    async def cursor_at(self, seq: int) -> Cursor | None:
-        return await self.read(CursorAt(seq))
-
-    async def account(self, user: str) -> Account | None:
-        return await self.read(AccountOf(user))
-
-    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        return await self.read(SnapshotOf(user, after, upto, behind))
-
-    async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self.read(Newest(user, upto))
-
-    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        return await self.read(Feed(user, after, upto))
-
-    async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self.read(History(room, before))
-
-    async def rooms(self, prefix: str, after: str) -> RoomPage:
-        return await self.read(Rooms(prefix, after))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chatnet.cursor import Cursor
 from chatnet.errors import CursorAhead
 from chatnet.log import Log
+from chatnet.reads import CursorAt
 
 
 async def verify(log: Log, cursor: Cursor) -> None:
@@ -15,4 +16,4 @@ async def verify(log: Log, cursor: Cursor) -> None:
 
 async def cursor_at(log: Log, seq: int) -> Cursor | None:
     """The cursor at ``seq``: from the window, if it holds it, else by a read."""
-    return log.window.at(seq) or await log.cursor_at(seq)
+    return log.window.at(seq) or await log.read(CursorAt(seq))

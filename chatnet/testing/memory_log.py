@@ -29,7 +29,6 @@ from chatnet.reads import (
     Head,
     History,
     Newest,
-    Position,
     Question,
     RoomPage,
     Rooms,
@@ -260,30 +259,6 @@ class MemoryLog:
     def _room_page(self, asked: Rooms) -> RoomPage:
         names = sorted(room for room in self._rooms if room.startswith(asked.prefix) and room > asked.after)
         return RoomPage(names[: self._page], len(names) > self._page)
-
-    async def head(self) -> int:
-        return await self.read(Head())
-
-    async def cursor_at(self, seq: int) -> Cursor | None:
-        return await self.read(CursorAt(seq))
-
-    async def account(self, user: str) -> Account | None:
-        return await self.read(AccountOf(user))
-
-    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        return await self.read(SnapshotOf(user, after, upto, behind))
-
-    async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self.read(Newest(user, upto))
-
-    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        return await self.read(Feed(user, after, upto))
-
-    async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self.read(History(room, before))
-
-    async def rooms(self, prefix: str, after: str) -> RoomPage:
-        return await self.read(Rooms(prefix, after))
 
     async def _turn(self) -> None:
         """At once, or when a test says so."""

@@ -16,7 +16,7 @@ from chatnet.log import Log
 from chatnet.names import fold_name
 from chatnet.net.gate import PROOF_SECONDS, check_version
 from chatnet.net.link import Link, Locator
-from chatnet.reads import Snapshot
+from chatnet.reads import Snapshot, SnapshotOf
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
 from chatnet.worker.hashing import Claimant
@@ -137,9 +137,9 @@ async def _whole_snapshot(
     log: Log, user: str, after: int, upto: int, lane: Lane, visitor: Visitor
 ) -> Snapshot:
     """All pages of it as one. Once the visitor has left, the next is not asked for."""
-    page = await lane.run(visitor, log.snapshot, user, after, upto)
+    page = await lane.run(visitor, log.read, SnapshotOf(user, after, upto))
     stays = dict.fromkeys(page.intervals)  # one that ends meanwhile may come twice
     while page.behind is not None:
-        page = await lane.run(visitor, log.snapshot, user, after, upto, page.behind)
+        page = await lane.run(visitor, log.read, SnapshotOf(user, after, upto, page.behind))
         stays |= dict.fromkeys(page.intervals)
     return Snapshot(page.at, page.secret_seq, page.registered, list(stays))

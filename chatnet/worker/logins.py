@@ -10,7 +10,7 @@ from chatnet.entries import KEY_BYTES, Draft
 from chatnet.errors import REFUSALS, NameTaken, NoSuchUser, Refusal, WrongSecret
 from chatnet.lanes import Lane
 from chatnet.log import Log, Refused
-from chatnet.reads import Account
+from chatnet.reads import Account, AccountOf
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.secrets import Secrets
@@ -45,7 +45,7 @@ class Logins:
         :raises WrongSecret: it is taken. :raises TryLater: too many attempts.
         """
         user = claimant.user
-        account = await self._lane.run(claimant, self._log.account, user)
+        account = await self._lane.run(claimant, self._log.read, AccountOf(user))
         if account is None:
             if not new:
                 raise NoSuchUser.of(name=user)
@@ -63,7 +63,7 @@ class Logins:
             return Account(credential, outcome, outcome)
         self._new_names.refused(key)
         taken = outcome.code == NameTaken.code
-        account = await self._lane.run(claimant, self._log.account, user) if taken else None
+        account = await self._lane.run(claimant, self._log.read, AccountOf(user)) if taken else None
         if account is None:
             raise refusal(outcome)
         return account  # somebody was faster, perhaps this client itself

@@ -20,6 +20,7 @@ from chatnet.lanes import Lane
 from chatnet.log import Log, Outcome, Refused
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
 from chatnet.net.link import PING, Locator
+from chatnet.reads import AccountOf, History, Newest, Rooms
 from chatnet.store.verifying import verify
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
@@ -142,7 +143,7 @@ class Session(Locator):
         user, secrets = self._local_user.user, self._sessions.secrets
         if self._claimant is None:
             self._claimant = Claimant(user, getattr(self.link.transport.getPeer(), "host", ""))
-        account = await self._turn().read(self._sessions.log.account, user)
+        account = await self._turn().read(self._sessions.log.read, AccountOf(user))
         if account is None:
             raise NoSuchUser.of(name=user)
         by = account.secret_seq
@@ -237,7 +238,7 @@ class Session(Locator):
         async with self._turn():
             await self._own_drafts_followed()
             log, prefix, after = self._sessions.log, _beginning(fold_prefix(prefix)), _beginning(after)
-            rooms = await self._turn().read(log.rooms, prefix, after)
+            rooms = await self._turn().read(log.read, Rooms(prefix, after))
         joined = [room for room in rooms.names if self._local_user.memberships.has(room)]
         return {"rooms": rooms.names, "joined": joined, "more": int(rooms.more)}
 
@@ -245,7 +246,7 @@ class Session(Locator):
     async def history(self, room: str, before: int | None) -> dict[str, Any]:
         room = fold_room(room)
         async with self._turn():
-            return {"posts": await self._turn().read(self._sessions.log.history, room, before)}
+            return {"posts": await self._turn().read(self._sessions.log.read, History(room, before))}
 
     @wire.Chat.responder
     async def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
@@ -257,7 +258,7 @@ class Session(Locator):
             await self._own_drafts_followed()
             if start is None:
                 start = log.window.cursor
-                posts = await self._turn().read(log.newest, self._local_user.user, start.seq)
+                posts = await self._turn().read(log.read, Newest(self._local_user.user, start.seq))
             else:
                 await self._turn().read(verify, log, start)
         # A later Chat or Unchat, and the connection's end, have the last word.

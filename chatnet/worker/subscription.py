@@ -12,6 +12,7 @@ from chatnet.errors import TooSlow, Unreadable
 from chatnet.kinds import HEARD
 from chatnet.log import Log
 from chatnet.net.link import Link
+from chatnet.reads import Feed
 from chatnet.store.reader import Reader
 from chatnet.worker.reads import ReadQueue
 from chatnet.worker.router import LocalUser, Router, delivery
@@ -69,8 +70,9 @@ class Subscription:
         async with self._reads:
             if not self._reader.is_behind:  # by now, nobody wants it
                 return [], upto
-            feed = await self._reads.read(self._log.feed, self._local_user.user, after, upto)
-            return feed.posts, feed.cursor
+            feed = Feed(self._local_user.user, after, upto)
+            page = await self._reads.read(self._log.read, feed)
+            return page.posts, page.cursor
 
     def take(self, entries: list[Entry]) -> None:
         posts = [entry for entry in entries if entry.kind in HEARD and self._may_see(entry)]

@@ -15,6 +15,7 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
+from chatnet.reads import CursorAt, Feed, Newest
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.follower import LOOK_SECONDS
 from chatnet.store.postgres.log import PostgresLog
@@ -188,7 +189,7 @@ def test_nothing_is_read_of_a_log_that_went_back_before_that_is_noticed(
     elsewhere.fail_over(17)
     elsewhere.append(posts(18, 60, "other"))
     pages: list[Any] = []
-    for read in (log.feed("alice", 20, 40), log.cursor_at(40), log.newest("alice", 40)):
+    for read in (log.read(Feed("alice", 20, 40)), log.read(CursorAt(40)), log.read(Newest("alice", 40))):
         Deferred.fromCoroutine(read).addCallback(lambda page: pages.append((page, disk.rewound)))
     for _ in range(40):
         disk.reactor.advance(0.05)

@@ -23,6 +23,7 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.entries import Draft
 from chatnet.errors import TooSlow
 from chatnet.log import Outcome, Refused
+from chatnet.reads import AccountOf, Feed, History, Newest
 from chatnet.store.postgres import connection as postgres_connection
 from chatnet.store.postgres import follower
 from chatnet.store.postgres import pool as asker
@@ -175,7 +176,7 @@ async def test_a_crash_of_the_server_is_waited_for(postgres: Server, open_log: O
     await deferToThread(postgres.stop)
     try:
         appending += [log.append(drafts[start : start + 50]) for start in range(1_500, 2_000, 50)]
-        reading = Deferred.fromCoroutine(log.newest("alice", 20))
+        reading = Deferred.fromCoroutine(log.read(Newest("alice", 20)))
         await until("trouble", lambda: log.trouble)
         assert "all waits until it can" in log.trouble
         assert log.waiting_bytes > 0
@@ -212,11 +213,13 @@ async def test_fewer_connections_than_wished_for_will_do(postgres: Server, open_
     url = postgres.fresh()
     log = await open_log(url)
     await log.append([REGISTER])
-    await log.account("alice")
+    await log.read(AccountOf("alice"))
     await until("is ready", lambda: log.is_ready)
     postgres.ask("ALTER ROLE app CONNECTION LIMIT 3")
     try:
-        accounts = await gatherResults([Deferred.fromCoroutine(log.account("alice")) for _ in range(10)])
+        accounts = await gatherResults(
+            [Deferred.fromCoroutine(log.read(AccountOf("alice"))) for _ in range(10)]
+        )
         assert len(accounts) == 10
         assert await log.append([post(1)]) == [2]
         await until("it is followed", lambda: log.window.head == 2)
@@ -327,7 +330,7 @@ async def test_closing_does_not_wait_for_a_database_that_hangs(postgres: Server,
     try:
         answers: list[Any] = []
         log.append([post(1)]).addBoth(answers.append)
-        Deferred.fromCoroutine(log.account("alice")).addBoth(answers.append)
+        Deferred.fromCoroutine(log.read(AccountOf("alice"))).addBoth(answers.append)
         begun = time.monotonic()
         await log.close()
         assert time.monotonic() - begun < 5.0
@@ -386,10 +389,10 @@ async def test_a_read_that_is_too_slow_is_given_up(
     with psycopg.connect(url) as other:
         other.execute("LOCK TABLE place, entry IN ACCESS EXCLUSIVE MODE")
         posting = log.append([post(2)])
-        for read in (log.history("alice", None), log.newest("alice", 2), log.feed("alice", 0, 2)):
+        for read in (log.read(History("alice")), log.read(Newest("alice", 2)), log.read(Feed("alice", 0, 2))):
             with pytest.raises(TooSlow, match="takes too long"):
                 await Deferred.fromCoroutine(read).addTimeout(DEADLINE, reactor)
         assert not posting.called
     assert await posting == [3]
-    assert [entry.seq for entry in await Deferred.fromCoroutine(log.history("alice", None))] == [2, 3]
+    assert [entry.seq for entry in await Deferred.fromCoroutine(log.read(History("alice")))] == [2, 3]
     assert any("A read is given up" in line for line in said)

@@ -20,6 +20,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, fresh_key
 from chatnet.errors import CannotStart, EpochLost, Poison
 from chatnet.log import Refused
+from chatnet.reads import AccountOf, CursorAt, Feed, History, Newest, Rooms, SnapshotOf
 from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
 from chatnet.store.sqlite.schema import STEPS
 from chatnet.store.window import Window
@@ -68,7 +69,7 @@ def test_reopening_finds_everything_in_the_next_epoch(disk: Any, now: Callable[[
     assert second.window.after(0) == entries
     assert now(second.page(0, 3)) == entries
     assert now(second.append([post(2, "#x"), post(3)])) == [3, 4]
-    assert now(second.rooms("#", "")).names == ["#x"]
+    assert now(second.read(Rooms("#", ""))).names == ["#x"]
 
 
 def test_the_window_begins_with_the_newest_and_the_rest_is_read(disk: Any, now: Callable[[Any], Any]) -> None:
@@ -150,14 +151,14 @@ def test_every_statement_finds_what_it_needs_by_index(disk: Any, now: Callable[[
     now(log.append([REGISTER, bob, join, post(1, "#x @bob"), leave, secret, join, bob]))
     log.window.restart(log.log_id, Cursor(99, b"8 bytes."))
     for read in (
-        log.cursor_at(5),
+        log.read(CursorAt(5)),
         log.page(0, 5),
-        log.account("bob"),
-        log.snapshot("bob", 0, 5),
-        log.newest("bob", 5),
-        log.feed("bob", 0, 5),
-        log.history("alice", None),
-        log.rooms("a", ""),
+        log.read(AccountOf("bob")),
+        log.read(SnapshotOf("bob", 0, 5)),
+        log.read(Newest("bob", 5)),
+        log.read(Feed("bob", 0, 5)),
+        log.read(History("alice")),
+        log.read(Rooms("a", "")),
     ):
         now(read)
     tables = ("entry", "place", "membership", "account", "room")
@@ -183,7 +184,7 @@ def test_the_newest_cost_the_same_however_long_the_log(disk: Any, now: Callable[
     for length in (200, 20_000):
         now(log.append([post(number) for number in range(length)]))
         steps.clear()
-        assert len(now(log.newest("bob", log.window.head))) == 20
+        assert len(now(log.read(Newest("bob", log.window.head)))) == 20
         costs.append(len(steps))
     assert costs[0] > 10
     assert costs[1] <= 1.1 * costs[0]
@@ -233,7 +234,7 @@ def test_on_a_full_disk_drafts_wait(disk: Any, now: Callable[[Any], Any]) -> Non
         assert (first, second, log.window.head) == ([], [], 1)
         assert "full" in log.trouble
         assert log.waiting_bytes > 100_000
-    assert now(log.account("alice")) is not None
+    assert now(log.read(AccountOf("alice"))) is not None
     writer.pragma("max_page_count", 1_000_000)
     disk.reactor.advance(RETRY_SECONDS)
     assert (first, second) == ([list(range(2, 52))], [[52]])
@@ -290,7 +291,7 @@ def test_a_poison_register_leaves_no_user(disk: Any, now: Callable[[Any], Any], 
     posting = Draft("post", "zoe", "zoe", "hi", b"p" * 16)
     outcomes = now(log.append([poison, posting]))
     assert [outcome.code for outcome in outcomes] == [b"POISON", b"NO_SUCH_USER"]
-    assert now(log.account("zoe")) is None
+    assert now(log.read(AccountOf("zoe"))) is None
     assert len(logged_failures.flush(ArithmeticError)) == 1
 
 
@@ -367,8 +368,8 @@ async def test_with_real_threads_readers_and_the_writer_go_together(
     reading = []
     for _ in range(20):
         for upto in (log.window.head, 300):
-            reading.append(Deferred.fromCoroutine(log.feed("alice", 0, upto)))
-        await Deferred.fromCoroutine(log.account("alice"))
+            reading.append(Deferred.fromCoroutine(log.read(Feed("alice", 0, upto))))
+        await Deferred.fromCoroutine(log.read(AccountOf("alice")))
     outcomes = await gatherResults(appending)
     assert [seq for outcome in outcomes for seq in outcome] == list(range(1, 602))
     for feed in await gatherResults(reading):

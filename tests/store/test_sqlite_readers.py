@@ -18,6 +18,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import Draft
 from chatnet.errors import Unreadable
+from chatnet.reads import AccountOf, History
 from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
 from chatnet.store.sqlite.readers import SAY_SECONDS
 from chatnet.world.real import RealFiles
@@ -107,15 +108,15 @@ def test_what_can_be_read_is_served(disk: Any, now: Callable[[Any], Any]) -> Non
     with capturedLogs() as said:
         for _ in range(3):
             with pytest.raises(Unreadable, match="cannot be read"):
-                now(log.history("#tea", None))
-            assert now(log.account("alice")) is not None
+                now(log.read(History("#tea")))
+            assert now(log.read(AccountOf("alice"))) is not None
             assert len(now(log.page(100, 600))) > 100
         assert "The store is damaged" in log.warning
         assert "chatnet check" in log.warning
         assert len(said) == 1
         disk.reactor.advance(SAY_SECONDS)
         with pytest.raises(Unreadable):
-            now(log.history("#tea", None))
+            now(log.read(History("#tea")))
         assert len(said) == 2
     assert disk.fatal == []
 

@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionDone
 from chatnet.credentials import password_credential
 from chatnet.entries import Draft
 from chatnet.errors import BadSecret, BadTicket, NoSuchUser, TryLater, WrongSecret
+from chatnet.reads import Question, SnapshotOf
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.worker.users import MOST_SESSIONS
@@ -164,14 +165,15 @@ def test_a_login_by_the_old_secret_does_not_slip_through(worker: Any) -> None:
     ticket = first.login("alice")["ticket"]
     first.cut()
     on_its_way: Deferred[None] = Deferred()
-    snapshot = worker.log.snapshot
+    read = worker.log.read
 
-    async def slow_snapshot(*arguments: Any) -> Any:
-        found = await snapshot(*arguments)
-        await on_its_way
+    async def slow_snapshot(question: Question[Any]) -> Any:
+        found = await read(question)
+        if isinstance(question, SnapshotOf):
+            await on_its_way
         return found
 
-    worker.log.snapshot = slow_snapshot
+    worker.log.read = slow_snapshot
     resumed = worker.client().begin(wire.Resume, version=VERSION, ticket=ticket)
     logged_in = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=OLD, new=0)
     set_elsewhere(worker)

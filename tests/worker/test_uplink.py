@@ -24,7 +24,7 @@ from chatnet.net.gate import Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
-from chatnet.reads import Question
+from chatnet.reads import Head, Question
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import (
@@ -315,7 +315,7 @@ def test_what_is_asked_while_the_primary_is_away_waits() -> None:
     up.reactor.accept(primary)
     up.reactor.wires.pop().cut()
     heads: list[int] = []
-    Deferred.fromCoroutine(up.log.head()).addCallback(heads.append)
+    Deferred.fromCoroutine(up.log.read(Head())).addCallback(heads.append)
     up.reactor.pass_time(0.2)
     assert not heads
     up.reactor.accept(primary)

@@ -12,25 +12,9 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
+from chatnet.entries import Draft
 from chatnet.log import Outcome
-from chatnet.reads import (
-    Account,
-    AccountOf,
-    CursorAt,
-    Feed,
-    FeedPage,
-    Head,
-    History,
-    LaneName,
-    Newest,
-    Position,
-    Question,
-    RoomPage,
-    Rooms,
-    Snapshot,
-    SnapshotOf,
-)
+from chatnet.reads import CursorAt, Head, LaneName, Question
 from chatnet.store.appender import Appender
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
 from chatnet.store.postgres.follower import Follower
@@ -205,27 +189,3 @@ class PostgresLog:
     async def read(self, question: Question[T]) -> T:
         attempts = None if isinstance(question, _UNTIL_ANSWERED) else ATTEMPTS
         return await self._readers[question.lane].ask(lambda database: database.read(question), attempts)
-
-    async def head(self) -> int:
-        return await self.read(Head())
-
-    async def cursor_at(self, seq: int) -> Cursor | None:
-        return await self.read(CursorAt(seq))
-
-    async def account(self, user: str) -> Account | None:
-        return await self.read(AccountOf(user))
-
-    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        return await self.read(SnapshotOf(user, after, upto, behind))
-
-    async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self.read(Newest(user, upto))
-
-    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        return await self.read(Feed(user, after, upto))
-
-    async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self.read(History(room, before))
-
-    async def rooms(self, prefix: str, after: str) -> RoomPage:
-        return await self.read(Rooms(prefix, after))

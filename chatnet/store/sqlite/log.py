@@ -17,29 +17,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
-from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
 from chatnet.log import Outcome
 from chatnet.net.timer import Timer
-from chatnet.reads import (
-    Account,
-    AccountOf,
-    CursorAt,
-    Feed,
-    FeedPage,
-    Head,
-    History,
-    LaneName,
-    Newest,
-    PageOf,
-    Position,
-    Question,
-    RoomPage,
-    Rooms,
-    Snapshot,
-    SnapshotOf,
-)
+from chatnet.reads import Head, LaneName, PageOf, Question
 from chatnet.store.appender import Appender
 from chatnet.store.pages import PAGE_ENTRIES, take_page
 from chatnet.store.sqlite import reads as sqlite_reads
@@ -296,30 +278,6 @@ class SqliteLog:
             rest = self.window.after(after, min(PAGE_ENTRIES, max(0, upto - after)))
             return take_page(rest)[0]
         return await self.read(PageOf(after, upto))
-
-    async def head(self) -> int:
-        return await self.read(Head())
-
-    async def cursor_at(self, seq: int) -> Cursor | None:
-        return await self.read(CursorAt(seq))
-
-    async def account(self, user: str) -> Account | None:
-        return await self.read(AccountOf(user))
-
-    async def snapshot(self, user: str, after: int, upto: int, behind: Position | None = None) -> Snapshot:
-        return await self.read(SnapshotOf(user, after, upto, behind))
-
-    async def newest(self, user: str, upto: int) -> list[Entry]:
-        return await self.read(Newest(user, upto))
-
-    async def feed(self, user: str, after: int, upto: int) -> FeedPage:
-        return await self.read(Feed(user, after, upto))
-
-    async def history(self, room: str, before: int | None) -> list[Entry]:
-        return await self.read(History(room, before))
-
-    async def rooms(self, prefix: str, after: str) -> RoomPage:
-        return await self.read(Rooms(prefix, after))
 
 
 def _remedy(error: Exception) -> str:
