@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, reduce
 from operator import or_
 from typing import Any, TypeVar, get_args
@@ -43,10 +44,15 @@ class Committed(Command):
     requiresAnswer = False
 
 
+def packed_question(questions: Sequence[type[Question[Any]]]) -> Packed[Question[Any]]:
+    """A question of one of these, which travels by its name; any other is wrong."""
+    return Packed(reduce(or_, questions))
+
+
 class Read(Command):
     """A read of the log. How the answer is packed depends on the question: see :func:`answer_to`."""
 
-    arguments = [(b"question", Packed[Question[Any]](reduce(or_, QUESTIONS)))]
+    arguments = [(b"question", packed_question(QUESTIONS))]
     response = [(b"answer", Packed[Any](msgspec.Raw))]
     errors = declared(*(error for question in QUESTIONS for error in question.errors))
 

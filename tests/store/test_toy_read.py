@@ -1,0 +1,116 @@
+"""A read is added in four places, and then each log answers it: a toy is, here, in just those."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import apsw
+import pytest
+from test_log_contract import LOGS, Draft, Subject, key, post, registered
+
+from chatnet import reads
+from chatnet.errors import BadRequest
+from chatnet.reads import OF_A_STORE, QUESTIONS, Answers, Question
+from chatnet.store.postgres import reads as postgres_reads
+from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.testing import memory_log
+from chatnet.testing.memory_log import MemoryLog
+from chatnet.wire import log as wire
+
+# ---- 1. chatnet/reads.py ----
+
+
+class Crowd(Question[list[str]], frozen=True):
+    """Who is in ``room`` at ``upto``, in order: as many as fit."""
+
+    lane = "logins"
+    costs = "100 rows"
+
+    room: str
+    upto: int
+
+
+# ---- 2. chatnet/store/sqlite/reads.py ----
+
+
+def crowd(connection: apsw.Connection, asked: Crowd) -> list[str]:
+    rows = connection.execute(
+        "SELECT user FROM membership WHERE room = ? AND joined <= ? AND left > ? ORDER BY user LIMIT 100",
+        (asked.room, asked.upto, asked.upto),
+    )
+    return [user for (user,) in rows]
+
+
+# ---- 3. chatnet/store/postgres/reads.py ----
+
+CROWD = """
+    SELECT "user" FROM membership WHERE room = %(room)s AND joined <= %(upto)s AND "left" > %(upto)s
+    ORDER BY "user" LIMIT 100
+"""
+
+
+def crowd_of_postgres(cursor: Any, asked: Crowd) -> list[str]:
+    return [user for (user,) in cursor.execute(CROWD, {"room": asked.room, "upto": asked.upto})]
+
+
+# ---- 4. chatnet/testing/memory_log.py ----
+
+
+def crowd_in_memory(log: MemoryLog, asked: Crowd) -> list[str]:
+    return sorted(user for user in log._memberships if log._memberships_at(user, asked.upto).has(asked.room))[
+        :100
+    ]
+
+
+@pytest.fixture
+def crowds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy stands in the four files; what is made of the first, when it is imported, is made again."""
+    questions = (*QUESTIONS, Crowd)
+    monkeypatch.setattr(reads, "QUESTIONS", questions)
+    tables: list[tuple[Any, Callable[..., list[str]]]] = [
+        (sqlite_reads, crowd),
+        (postgres_reads, crowd_of_postgres),
+        (memory_log, crowd_in_memory),
+    ]
+    for module, answers in tables:
+        monkeypatch.setattr(module, "ANSWERS", {**module.ANSWERS, Crowd: answers})
+    monkeypatch.setattr(wire.Read, "arguments", [(b"question", wire.packed_question(questions))])
+
+
+@pytest.mark.parametrize("make", LOGS)
+@pytest.mark.usefixtures("crowds")
+def test_a_new_read_is_answered_by_each_log(
+    make: Callable[[Any], Subject], new_disk: Callable[[], Any]
+) -> None:
+    """The wire, the primary, the connections to a database and the simulator pass it on as it is."""
+    subject = make(new_disk())
+    registered(subject, "bob", "alice", "carol")
+    drafts = [Draft("join", user, "#x", "", key(1)) for user in ("alice", "bob")]
+    subject.append(*drafts, Draft("leave", "bob", "#x", "", key(2)), post("alice", "hi #x", 3))
+    assert [subject.read(Crowd("#x", upto)) for upto in (3, 4, 5, 6)] == [
+        *([], ["alice"], ["alice", "bob"]),
+        ["alice"],
+    ]
+
+
+def test_a_log_that_does_not_know_it_says_so(new_disk: Callable[[], Any]) -> None:
+    """As one of the last release."""
+    over_amp = next(make for make in LOGS if make.__name__ == "over_amp")
+    with pytest.raises(BadRequest, match="the value of “question” is wrong"):
+        over_amp(new_disk()).read(Crowd("#x", 1))
+
+
+@pytest.mark.parametrize(
+    ("answers", "questions"),
+    [
+        (sqlite_reads.ANSWERS, OF_A_STORE),
+        (postgres_reads.ANSWERS, OF_A_STORE),
+        (memory_log.ANSWERS, QUESTIONS),
+    ],
+)
+def test_each_log_answers_each_question(
+    answers: Answers[Any], questions: tuple[type[Question[Any]], ...]
+) -> None:
+    """A question that somebody has added to one table alone is missed in the others."""
+    assert list(answers) == list(questions)
