@@ -36,7 +36,6 @@ _MAX_DRAFTS, _MAX_BYTES = 1_000, 1024 * 1024
 """Of a batch. The answer must fit the buffers of the sockets: if the database waited for us to take it, so
 would everybody who waits for the lock of the head."""
 
-
 T = TypeVar("T")
 
 
