@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from master.in_memory import EPOCH, Master
 from twisted.internet.defer import Deferred
 from twisted.protocols import amp
+from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, NoSuchRoom
 from chatnet.log import PAGE_BYTES, Refused
-from chatnet.master.log_server import RUN_UP, committed
+from chatnet.master.log_server import MOST_READS, RUN_UP, committed
 from chatnet.net.link import PING
 from chatnet.reads import AccountOf, CursorAt, Feed, Head, History, Newest, Question, Rooms, SnapshotOf
 from chatnet.testing.loopback import FULL
@@ -285,6 +286,26 @@ def test_an_unknown_question_is_refused_in_a_sentence(master: Master) -> None:
         with pytest.raises(BadRequest, match="the value of “question” is wrong"):
             worker.ask(ReadAnything, question=odd)
     assert answer_to(Head(), worker.ask(ReadAnything, question=["Head", 1, 2])) == 0
+
+
+def test_pages_keep_no_login_waiting(master: Master) -> None:
+    """Each question goes to its own lane: those who log in do not wait for those who read pages."""
+    fill(master, 3)
+    worker = master.worker("a")
+    master.log.reads_held = True
+    pages = [worker.begin(Read, question=History("alice")) for _ in range(MOST_READS + 1)]
+    assert len(master.log._reading) == MOST_READS
+    logins = [
+        worker.begin(Read, question=question)
+        for question in (AccountOf("alice"), SnapshotOf("alice", 0, 3), CursorAt(2), Head())
+    ]
+    assert len(master.log._reading) == MOST_READS + 4
+    master.log._reading.pop(0).callback(None)
+    master.settle()
+    assert len(master.log._reading) == MOST_READS + 4  # the page that waited has begun
+    master.log.let_go()
+    master.settle()
+    assert all(found and not isinstance(found[0], Failure) for found in (*pages, *logins))
 
 
 def test_an_answer_to_something_else_is_none(master: Master) -> None:
