@@ -49,11 +49,18 @@ def packed_question(questions: Sequence[type[Question[Any]]]) -> Packed[Question
     return Packed(reduce(or_, questions))
 
 
+class Answer(Packed[Any]):
+    """An answer of any type. It stays packed where it comes in: :func:`answer_to` knows the question."""
+
+    def fromString(self, inString: bytes) -> bytes:
+        return inString
+
+
 class Read(Command):
-    """A read of the log. How the answer is packed depends on the question: see :func:`answer_to`."""
+    """A read of the log: a question of :mod:`chatnet.reads`."""
 
     arguments = [(b"question", packed_question(QUESTIONS))]
-    response = [(b"answer", Packed[Any](msgspec.Raw))]
+    response = [(b"answer", Answer(Any))]
     errors = declared(*(error for question in QUESTIONS for error in question.errors))
 
 
