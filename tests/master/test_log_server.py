@@ -282,7 +282,8 @@ def test_reads_are_the_logs_own(master: Master) -> None:
 def test_an_unknown_question_is_refused_in_a_sentence(master: Master) -> None:
     """It is another release's: the link stays, and so do the other reads. Values too many are passed over."""
     worker = master.worker("a")
-    for odd in (["Likes", 1], ["History"], ["PageOf", 0, None], [], 7, {}, ["CursorAt", "x"]):
+    odds: list[Any] = [["Likes", 1], ["History"], ["PageOf", 0, None], [], 7, {}, ["CursorAt", "x"]]
+    for odd in odds:
         with pytest.raises(BadRequest, match="the value of “question” is wrong"):
             worker.ask(ReadAnything, question=odd)
     assert answer_to(Head(), worker.ask(ReadAnything, question=["Head", 1, 2])) == 0

@@ -19,7 +19,7 @@ from chatnet.errors import CannotStart
 from chatnet.operator import migrate as program
 from chatnet.operator.migrate import migrate
 from chatnet.operator.progress import Progress
-from chatnet.reads import AccountOf, Feed, Head, History, Last, Newest, PageOf, Rooms, SnapshotOf
+from chatnet.reads import AccountOf, Feed, Head, History, Last, Newest, PageOf, Question, Rooms, SnapshotOf
 from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
@@ -166,13 +166,14 @@ def test_both_logs_answer_alike(source: Source, url: str, world: World) -> None:
     assert database.read(Head()) == head
     assert database.read(PageOf(0)) == source.read(sqlite_reads.answer, PageOf(0, head))
     for user in USERS:
-        for question in (
+        questions: list[Question[Any]] = [
             AccountOf(user),
             SnapshotOf(user, 0, head),
             Feed(user, 0, head),
             Newest(user, head),
             History(user),
-        ):
+        ]
+        for question in questions:
             assert database.read(question) == source.read(sqlite_reads.answer, question)
     assert database.read(Rooms("", "")) == source.read(sqlite_reads.answer, Rooms("", ""))
     assert database.append(source.drafts, NOW) == (source.outcomes, [])
