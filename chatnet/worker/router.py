@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from chatnet.entries import Entry, Memberships, places
 from chatnet.kinds import HEARD, STAYS
+from chatnet.wire import encode
 
 if TYPE_CHECKING:
     from chatnet.log import Snapshot
     from chatnet.net.outbox import Outbox, Outboxes
-
-_BEGINNING = b"\x00\x08_command\x00\x07Deliver\x00\x05entry"
-_END = b"\x00\x00"
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class LocalUser:
@@ -112,7 +107,7 @@ class Router:
         ears = self._listening(where)
         if not ears:
             return
-        chunk = delivery(run)
+        chunk = encode.deliver(run)
         outboxes = self._outboxes
         dirty = outboxes.dirty
         for outbox in ears:
@@ -144,12 +139,3 @@ class Router:
         del ears[outbox]
         if not ears:
             del self._ears[place]
-
-
-def delivery(posts: Iterable[Entry]) -> bytes:
-    """The boxes of ``Deliver`` for ``posts``, as AMP would serialize them, several times faster."""
-    parts: list[bytes] = []
-    for post in posts:
-        blob = _encode(post)
-        parts += (_BEGINNING, len(blob).to_bytes(2, "big"), blob, _END)
-    return b"".join(parts)

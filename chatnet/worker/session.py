@@ -19,8 +19,9 @@ from chatnet.kinds import KindName
 from chatnet.lanes import Lane
 from chatnet.log import Log, Outcome, Refused
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
-from chatnet.net.link import PING, Locator
+from chatnet.net.link import Locator
 from chatnet.store.verifying import verify
+from chatnet.wire import encode
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
 from chatnet.worker.drafts import DraftStream
@@ -342,7 +343,7 @@ class Session(Locator):
 
     def ping(self) -> bytes:
         cursor = None if self._subscription is None else self._subscription.cursor
-        return PING if cursor is None else _ping_up_to(cursor)
+        return encode.PING if cursor is None else encode.ping(cursor)
 
 
 def _is_over(outcome: Outcome) -> bool:
@@ -356,12 +357,3 @@ def _beginning(text: str) -> str:
     primary, which would close the link at each attempt.
     """
     return text[: MAX_TOPIC + 2]
-
-
-def _ping_up_to(cursor: Cursor) -> bytes:
-    digits = b"%d" % cursor.seq
-    return b"\0\x08_command\0\x04Ping\0\x03seq\0%c%b\0\x05check\0\x08%b\0\0" % (
-        len(digits),
-        digits,
-        cursor.check,
-    )

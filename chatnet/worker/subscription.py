@@ -13,8 +13,9 @@ from chatnet.kinds import HEARD
 from chatnet.log import Log
 from chatnet.net.link import Link
 from chatnet.store.reader import Reader
+from chatnet.wire import encode
 from chatnet.worker.reads import ReadQueue
-from chatnet.worker.router import LocalUser, Router, delivery
+from chatnet.worker.router import LocalUser, Router
 
 NEAR = 1000
 """How many entries of the window a session is handed in one turn, in order to go live."""
@@ -77,7 +78,7 @@ class Subscription:
         if posts:
             self._router.deliveries += len(posts)
             outbox = self._link.outbox
-            outbox.put(delivery(posts))
+            outbox.put(encode.deliver(posts))
             # Now, not at the end of the turn: the transport may be full, and then the reader must stop here.
             outbox.flush()
 

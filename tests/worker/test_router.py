@@ -15,7 +15,7 @@ from chatnet.kinds import KindName
 from chatnet.log import Snapshot
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.wire.session import Deliver
-from chatnet.worker.router import Router, delivery
+from chatnet.worker.router import Router
 
 USERS = ("alice", "bob", "carol")
 NOTHING = Snapshot(0, 0, 1, [])
@@ -64,16 +64,6 @@ class Crowd:
     def apply(self, *entries: Entry) -> None:
         self.router.apply(entries)
         self.clock.advance(0)
-
-
-def test_a_delivery_is_the_box_that_amp_would_send() -> None:
-    """The encoding by hand is AMP's own, so that any client reads it."""
-    posts = [post(1, "alice"), post(2, "alice", "é" * 2000), post(3, "bob", "😀" * 2000)]
-    boxes = [
-        amp.AmpBox(_command=b"Deliver", entry=Deliver.makeArguments({"entry": one}, None)[b"entry"])
-        for one in posts
-    ]
-    assert delivery(posts) == b"".join(box.serialize() for box in boxes)
 
 
 def test_who_hears_a_post() -> None:

@@ -29,9 +29,9 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
-from chatnet.net.link import PING
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
+from chatnet.wire.encode import PING
 
 # ---- logging in ----
 

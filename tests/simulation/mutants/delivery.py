@@ -12,6 +12,7 @@ from chatnet.names import is_name
 from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.window import Window
+from chatnet.wire import encode
 from chatnet.worker import session
 from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.session import Session
@@ -131,7 +132,7 @@ def ping_up_to_the_head(put: Put) -> None:
 
     def ping(self: Session) -> bytes:
         box: bytes = real(self)
-        return box if self._subscription is None else session._ping_up_to(self._sessions.log.window.cursor)
+        return box if self._subscription is None else encode.ping(self._sessions.log.window.cursor)
 
     real = put(Session, "ping", ping)
 
