@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from chatnet.entries import Entry
 from chatnet.net.link import Link
 from chatnet.testing.history import Event, Sample
+from chatnet.worker.peer import Peer
 from chatnet.worker.subscription import Subscription
 from simulator.squatter import SQUATTER
 from simulator.takeover_probe import Probe, Successions
@@ -37,16 +38,16 @@ def probes(
 ) -> Iterator[None]:
     """While it is open, one looks, and so do ``more``; what was seen goes to ``keep``, or fails the run."""
     catching_up: dict[Subscription, int] = {}
-    reading: dict[Link, int] = {}
+    reading: dict[Peer, int] = {}
 
     async def read(self: Subscription, after: int, upto: int) -> tuple[list[Entry], int]:
         held = self._log.window.holds(after)
-        reading[self._link] = reading.get(self._link, 0) + 1
-        sample(AT_ONCE, reading[self._link], MOST_AT_ONCE)
+        reading[self._peer] = reading.get(self._peer, 0) + 1
+        sample(AT_ONCE, reading[self._peer], MOST_AT_ONCE)
         try:
             page, cursor = await real_read(self, after, upto)
         finally:
-            reading[self._link] -= 1
+            reading[self._peer] -= 1
         if held and cursor == upto:
             catching_up[self] = pages = catching_up.get(self, 0) + 1
             sample(CATCHING_UP, pages, MOST_PAGES)

@@ -21,7 +21,8 @@ from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION, Ping
-from chatnet.worker.door import Door
+from chatnet.worker.entrance import Entrance
+from chatnet.worker.fronts.amp import AmpLogin
 from chatnet.worker.hashing import Hashing
 from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
@@ -102,9 +103,7 @@ class Client:
         self._worker = worker
         self.hears = Hears()
         self.link = Link(self.hears, worker.outboxes)
-        self.server = Link(
-            Door(worker.sessions, worker.logins, worker.token), worker.outboxes, worker.pulse, worker.visitors
-        )
+        self.server = Link(AmpLogin(worker.entrance), worker.outboxes, worker.pulse, worker.visitors)
         self.wire = Loopback(self.link, self.server)
         self.keys = 0
 
@@ -197,6 +196,7 @@ class Worker:
         self.logins = Logins(
             self.log, self.sessions.logins, secrets, self.new_names, self._entropy, self.clock.seconds
         )
+        self.entrance = Entrance(self.sessions, self.logins, self.token)
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []
 
@@ -211,6 +211,10 @@ class Worker:
         if name is not None:
             client.login(name)
         return client
+
+    def pings(self) -> list[bytes]:
+        """The box that each client would be pinged by now."""
+        return [client.server.locator.ping() for client in self.clients]
 
     def work(self) -> None:
         """Let the threads do all that they are asked."""

@@ -12,7 +12,6 @@ from chatnet.names import is_name
 from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.window import Window
-from chatnet.wire import encode
 from chatnet.worker import session
 from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.session import Session
@@ -130,11 +129,10 @@ def window_off_by_one(put: Put) -> None:
 def ping_up_to_the_head(put: Put) -> None:
     """A session is told that there is nothing for it up to the head, though it has not been given all."""
 
-    def ping(self: Session) -> bytes:
-        box: bytes = real(self)
-        return box if self._subscription is None else encode.ping(self._sessions.log.window.cursor)
+    def cursor(self: Session) -> Cursor | None:
+        return None if self._subscription is None else self._sessions.log.window.cursor
 
-    real = put(Session, "ping", ping)
+    put(Session, "cursor", property(cursor))
 
 
 def leaving_is_not_followed(put: Put) -> None:
