@@ -17,6 +17,7 @@ failures    wrong passwords, and how long the next attempt must wait   (pure)
 new_names   how many names may be registered, and who gets the next place   (pure)
 peer        what a session asks of its connection: the port that each protocol fills
 session     one logged-in connection: the user's commands, in any protocol
+sessions    what all sessions of a worker share
 fronts/     the protocols that clients speak
 drafts      the ordered stream of one session's drafts, held beyond the user's rate
 rates       how fast each user may append, over all sessions and workers   (pure)

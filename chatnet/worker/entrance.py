@@ -18,7 +18,8 @@ from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import Logins
 from chatnet.worker.peer import Peer
 from chatnet.worker.router import LocalUser, Router
-from chatnet.worker.session import Session, Sessions
+from chatnet.worker.session import Session
+from chatnet.worker.sessions import Sessions
 
 
 class Entrance:

@@ -7,7 +7,8 @@ from itertools import islice
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.net.timer import Timer
-from chatnet.worker.session import Session, Sessions
+from chatnet.worker.session import Session
+from chatnet.worker.sessions import Sessions
 
 TICK = 0.1
 """How often some are told, in seconds."""

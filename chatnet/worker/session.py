@@ -2,85 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 
-from chatnet.auth import Token
 from chatnet.credentials import normalized
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
 from chatnet.form import check_text
 from chatnet.kinds import KindName
-from chatnet.lanes import Lane
-from chatnet.log import Log, Outcome, Refused
+from chatnet.log import Outcome, Refused
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
 from chatnet.store.verifying import verify
 from chatnet.worker.drafts import DraftStream
-from chatnet.worker.gathering import Gathering
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import refusal
 from chatnet.worker.peer import Peer
-from chatnet.worker.rates import Rates
 from chatnet.worker.reads import ReadQueue
-from chatnet.worker.router import LocalUser, Router
-from chatnet.worker.secrets import Secrets
+from chatnet.worker.router import LocalUser
+from chatnet.worker.sessions import Sessions
 from chatnet.worker.subscription import Subscription
-from chatnet.worker.users import Users
 
-MOST_READS = 32
-"""How many reads of a worker may be under way at the log for those who log in, and as many for sessions."""
 CLOSE_SECONDS = 5.0
 """How long the client of a session that was ended may take to read why, until it is cut off."""
 NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
 
 T = TypeVar("T")
-
-
-class Sessions:
-    """What all sessions of a worker share, and what they have done together.
-
-    ``open`` are those there are now, the oldest first; ``posts`` were taken; ``poison`` is how many drafts
-    were refused as such. ``rate`` is how many drafts a second a user may append in the long run; 0: no limit.
-    Reads of ``logins`` have a lane of their own beside the ``pages`` of sessions: whoever reads much keeps
-    nobody out.
-    """
-
-    def __init__(
-        self,
-        log: Log,
-        router: Router,
-        secrets: Secrets,
-        token: Token,
-        rate: int,
-        clock: IReactorTime,
-        monotonic: Callable[[], float],
-    ) -> None:
-        self.log = log
-        self.gathering = Gathering(log, clock)
-        self.router = router
-        self.secrets = secrets
-        self.rates = Rates(rate, monotonic)
-        self.clock = clock
-        self._token = token
-        self.users = Users()
-        self.logins, self.pages = Lane(MOST_READS), Lane(MOST_READS)
-        self.open: dict[Session, None] = {}
-        self.posts = 0
-        self.poison = 0
-
-    def apply(self, entries: list[Entry]) -> None:
-        """The window grew."""
-        self.users.apply(entries)
-        self.rates.apply(entries)
-
-    def ticket(self, user: str, secret_seq: int) -> bytes:
-        """By this ``user`` can come back."""
-        return self._token.ticket(self.log.log_id, user, secret_seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +43,14 @@ class StayChanged:
 
 @dataclass(frozen=True, slots=True)
 class SecretSet:
-    """A new secret is durable as the entry ``seq``; by the ``ticket`` whoever has set it can come back."""
+    """A new secret is durable as the entry ``seq``; whoever has set it can resume with the ``ticket``."""
 
     seq: int
     ticket: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class RoomsPage:
+class ListedRooms:
     """Rooms in order. ``joined`` are those of them that the user is in; is there ``more`` behind them?"""
 
     names: list[str]
@@ -171,7 +121,7 @@ class Session:
         return self._sessions.log.log_id
 
     def ticket(self) -> bytes:
-        """By this the user can come back, until there is a newer secret."""
+        """A ticket with which the user can resume, until there is a newer secret."""
         return self._sessions.ticket(self.user, self.by)
 
     # ---- drafts: one ordered stream ----
@@ -298,14 +248,14 @@ class Session:
 
     # ---- reads: one at a time ----
 
-    async def rooms(self, prefix: str, after: str) -> RoomsPage:
+    async def rooms(self, prefix: str, after: str) -> ListedRooms:
         """A page of the rooms that begin with ``prefix`` and come after ``after``."""
         async with self._turn():
             await self._own_drafts_followed()
             log, prefix, after = self._sessions.log, _beginning(fold_prefix(prefix)), _beginning(after)
             found = await self._turn().read(log.rooms, prefix, after)
         joined = [room for room in found.names if self._local_user.memberships.has(room)]
-        return RoomsPage(found.names, joined, found.more)
+        return ListedRooms(found.names, joined, found.more)
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         """A page of the posts of ``room`` before the seq ``before`` (the newest without it), oldest first."""

@@ -28,7 +28,7 @@ from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
-from chatnet.worker.session import Sessions
+from chatnet.worker.sessions import Sessions
 
 
 @pytest.fixture(autouse=True)
