@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.net.outbox import Outbox
+from chatnet.kinds import KindName
+
+Ear = Any
+"""What a channel knows a connection by, hashable: where it puts what this one hears."""
+Hearing = tuple[str, Collection[Ear]]
+"""A place, and the ears that are to hear something there."""
+
+
+class Channel(Protocol):
+    """What shares one encoding and one way out: the connections of a worker that speak one protocol."""
+
+    def shows(self, kind: KindName) -> bool:
+        """Are entries of this kind shown? Posts are heard at their places, joins and leaves in their room. Of
+        those that hold a credential this is never asked."""
+
+    def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
+        """Hand each ear ``entries``, which are of one kind and were heard at the same places.
+
+        An ear stands at one place alone, the first of those where it hears them. Called once for a run of
+        entries: encode them once. Put them, and send them after this call: no session may go live, or stop
+        being so, in the middle of it.
+        """
 
 
 class Peer(Protocol):
@@ -27,8 +48,12 @@ class Peer(Protocol):
         """Does the client not read what is sent? Then all that is sent now waits in our memory."""
 
     @property
-    def ear(self) -> Outbox:
-        """Where posts are put as they come."""
+    def channel(self) -> Channel:
+        """By what posts reach it as they come."""
+
+    @property
+    def ear(self) -> Ear:
+        """What that channel knows it by; always the same."""
 
     def hold(self) -> None:
         """Do none of the client's commands until as many calls of :meth:`release`: enough is under way."""

@@ -274,9 +274,7 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
 
     def serve(store: Store) -> Frontend:
         rate, names = options["post-rate"], options["new-names"]
-        return Frontend(
-            store, Router(outboxes), hashing, token, rate, names, reactor, monotonic, world.entropy
-        )
+        return Frontend(store, Router(), hashing, token, rate, names, reactor, monotonic, world.entropy)
 
     children = make_children(options, masters, world)
     opening = partial(open_store, world)

@@ -73,7 +73,10 @@ class Subscription:
             return feed.posts, feed.cursor
 
     def take(self, entries: list[Entry]) -> None:
-        posts = [entry for entry in entries if entry.kind in HEARD and self._may_see(entry)]
+        shows = self._peer.channel.shows
+        posts = [
+            entry for entry in entries if entry.kind in HEARD and shows(entry.kind) and self._may_see(entry)
+        ]
         if posts:
             self._router.deliveries += len(posts)
             # If the peer is full now, the reader stops here.
@@ -86,10 +89,10 @@ class Subscription:
         )
 
     def go_live(self) -> None:
-        self._router.go_live(self._local_user, self._peer.ear)
+        self._router.go_live(self._local_user, self._peer)
 
     def leave_live(self) -> None:
-        self._router.leave_live(self._local_user, self._peer.ear)
+        self._router.leave_live(self._local_user, self._peer)
 
     def failed(self, failure: Failure) -> None:
         if failure.check(Unreadable, TooSlow):

@@ -22,7 +22,7 @@ from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION, Ping
 from chatnet.worker.entrance import Entrance
-from chatnet.worker.fronts.amp import AmpLogin
+from chatnet.worker.fronts.amp import AmpChannel, AmpLogin
 from chatnet.worker.hashing import Hashing
 from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
@@ -103,7 +103,9 @@ class Client:
         self._worker = worker
         self.hears = Hears()
         self.link = Link(self.hears, worker.outboxes)
-        self.server = Link(AmpLogin(worker.entrance), worker.outboxes, worker.pulse, worker.visitors)
+        self.server = Link(
+            AmpLogin(worker.entrance, worker.channel), worker.outboxes, worker.pulse, worker.visitors
+        )
         self.wire = Loopback(self.link, self.server)
         self.keys = 0
 
@@ -180,10 +182,11 @@ class Worker:
         self.more = 0
         self.token = Token(b"t" * 32)
         self.outboxes = Outboxes(self.clock)
+        self.channel = AmpChannel(self.outboxes)
         self.visitors = Visitors(self.clock)
         self.log = MemoryLog(clock=self.clock.seconds)
         self.threads = Threads()
-        self.router = Router(self.outboxes)
+        self.router = Router()
         self.log.window.watch(self.router.apply)
         hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
         secrets = Secrets(hashing, self.clock, self.clock.seconds)

@@ -10,14 +10,40 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
+from chatnet.kinds import HEARD, KindName
 from chatnet.net.gate import check_version
 from chatnet.net.link import Link, Locator
-from chatnet.net.outbox import Outbox
+from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.wire import encode
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
 from chatnet.worker.entrance import Arrival, Entrance
+from chatnet.worker.peer import Hearing
 from chatnet.worker.session import SecretSet, Session, StayChanged
+
+
+class AmpChannel:
+    """Delivers to all AMP connections of a worker: a :class:`~chatnet.worker.peer.Channel` of outboxes."""
+
+    def __init__(self, outboxes: Outboxes) -> None:
+        self._outboxes = outboxes
+
+    def shows(self, kind: KindName) -> bool:
+        """All that is heard, and nobody's joins and leaves."""
+        return kind in HEARD
+
+    def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
+        """Put one chunk of bytes, the same for all, into each outbox."""
+        chunk = encode.deliver(entries)
+        outboxes = self._outboxes
+        dirty = outboxes.dirty
+        for _, ears in hearing:
+            for outbox in ears:
+                parts = outbox.parts
+                if not parts:
+                    dirty.append(outbox)
+                parts.append(chunk)
+        outboxes.schedule()
 
 
 class AmpLogin(Locator):
@@ -29,8 +55,9 @@ class AmpLogin(Locator):
     _front: AmpFront
     _arrival: Arrival
 
-    def __init__(self, entrance: Entrance) -> None:
+    def __init__(self, entrance: Entrance, channel: AmpChannel) -> None:
         self._entrance = entrance
+        self._channel = channel
 
     @property
     def is_idle(self) -> bool:
@@ -38,7 +65,7 @@ class AmpLogin(Locator):
 
     def connected(self, link: Link) -> None:
         super().connected(link)
-        self._front = AmpFront(link)
+        self._front = AmpFront(link, self._channel)
         self._arrival = self._entrance.arrival(self._front)
 
     def lost(self, reason: Failure) -> None:
@@ -73,8 +100,9 @@ class AmpFront(Locator):
 
     session: Session
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, channel: AmpChannel) -> None:
         self.link = link
+        self.channel = channel
 
     # ---- the client's commands ----
 
