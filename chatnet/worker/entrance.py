@@ -13,13 +13,15 @@ from chatnet.errors import BadTicket, ChatnetError, NotAllowed, WrongSecret
 from chatnet.lanes import Lane, Visitor
 from chatnet.log import Log, Snapshot
 from chatnet.names import fold_name
-from chatnet.net.gate import PROOF_SECONDS
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import Logins
 from chatnet.worker.peer import Peer
 from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.session import Session
 from chatnet.worker.sessions import Sessions
+
+LOGIN_SECONDS = 10.0
+"""How long a connection may stay on which nobody tries to log in."""
 
 
 class Entrance:
@@ -36,7 +38,7 @@ class Entrance:
 
 
 class Arrival:
-    """A connection that has not logged in; closed after ten seconds in which nobody tries.
+    """A connection that has not logged in; closed after :data:`LOGIN_SECONDS` in which nobody tries.
 
     One attempt at a time. When one succeeds, the connection is the session's, and this is done with.
     """
@@ -123,7 +125,7 @@ class Arrival:
         return Session(sessions, local_user, by, self._peer)
 
     def _wait(self) -> None:
-        self._deadline = self._entrance.sessions.clock.callLater(PROOF_SECONDS, self._peer.abort)
+        self._deadline = self._entrance.sessions.clock.callLater(LOGIN_SECONDS, self._peer.abort)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

@@ -197,13 +197,13 @@ class Worker:
         self.new_names = NewNames(names)
         self.log.window.watch(lambda entries: self.new_names.apply(self.clock.seconds(), entries))
         self.logins = Logins(
-            self.log, self.sessions.logins, secrets, self.new_names, self._entropy, self.clock.seconds
+            self.log, self.sessions.logins, secrets, self.new_names, self.entropy, self.clock.seconds
         )
         self.entrance = Entrance(self.sessions, self.logins, self.token)
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []
 
-    def _entropy(self, size: int) -> bytes:
+    def entropy(self, size: int) -> bytes:
         self.more += 1
         return b"%0*d" % (size, self.more)
 
