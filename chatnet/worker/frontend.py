@@ -29,7 +29,6 @@ class Frontend:
     def __init__(
         self,
         store: Store,
-        router: Router,
         hashing: Hashing,
         token: Token,
         rate: int,
@@ -39,14 +38,14 @@ class Frontend:
         entropy: Callable[[int], bytes],
     ) -> None:
         self.store = store
-        self._router = router
+        self._router = Router()
         secrets = Secrets(hashing, reactor, monotonic)
-        self._sessions = Sessions(store.log, router, secrets, token, rate, reactor, monotonic)
+        self._sessions = Sessions(store.log, self._router, secrets, token, rate, reactor, monotonic)
         new_names = NewNames(names)
         logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
         self.entrance = Entrance(self._sessions, logins, token)
         self._handoff = Handoff(self._sessions, reactor)
-        store.log.window.watch(router.apply)
+        store.log.window.watch(self._router.apply)
 
         def follow(entries: list[Entry]) -> None:
             self._sessions.apply(entries)
