@@ -39,7 +39,7 @@ SIZES = (
 )
 PAGE_BYTES = Size(
     "PAGE_BYTES",
-    ("chatnet.log", f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.master.log_server"),
+    ("chatnet.log", f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.wire.encode"),
     (10_000,),
 )
 WINDOWS = (4_000, 20_000, 60_000)

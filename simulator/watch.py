@@ -19,7 +19,7 @@ from chatnet.store.lease import Holder
 from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample
 from chatnet.worker import drafts
 from chatnet.worker import reads as turns
-from chatnet.worker.session import Session
+from chatnet.worker.fronts.amp import AmpFront
 from simulator.disk import Disk
 from simulator.host import HOME, Host
 from simulator.process import SimProcess
@@ -136,11 +136,12 @@ def _queues(link: Link) -> Iterator[tuple[str, int, int]]:
     locator, intake = link.locator, link._intake
     if intake is not None:
         yield "boxes that came on one connection and wait", len(intake), MOST_BOXES
-    if isinstance(locator, Session):
-        if locator._reads is not None:
-            yield "reads that wait for one session", len(locator._reads._waiting), turns.MOST_WAITING + 1
-        if locator._drafts is not None:
-            yield "drafts of one session", locator._drafts._outstanding, drafts.MOST_DRAFTS + 1
+    if isinstance(locator, AmpFront):
+        session = locator.session
+        if session._reads is not None:
+            yield "reads that wait for one session", len(session._reads._waiting), turns.MOST_WAITING + 1
+        if session._drafts is not None:
+            yield "drafts of one session", session._drafts._outstanding, drafts.MOST_DRAFTS + 1
     if isinstance(locator, LogServer):
         for lane in locator._lanes.values():
             yield "reads that wait for one worker", lane.waiting, log_server.MOST_WAITING

@@ -18,7 +18,7 @@ from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
 from chatnet.net.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
 from chatnet.net.intake import MOST_BOXES
-from chatnet.net.link import MOST_SAID, PING, Link, Locator
+from chatnet.net.link import MOST_SAID, Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.net.visitors import A_MINUTE, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
@@ -26,6 +26,7 @@ from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX
 from chatnet.wire.common import VERSION, Challenge, Ping
+from chatnet.wire.encode import PING
 from chatnet.wire.table import Speaker
 
 TOKEN = Token(b"t" * 32)

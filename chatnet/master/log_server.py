@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.protocols.amp import AmpBox
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import Unreadable
 from chatnet.lanes import Lane, Visitor
-from chatnet.log import PAGE_BYTES, Log, Outcome
+from chatnet.log import Log, Outcome
 from chatnet.net.link import Link, Locator
 from chatnet.reads import LaneName, Question
 from chatnet.store.reader import Reader
 from chatnet.store.verifying import cursor_at, verify
 from chatnet.store.window import Window
-from chatnet.wire.log import Append, Committed, Follow, Read
+from chatnet.wire import encode
+from chatnet.wire.log import Append, Follow, Read
 
 MOST_READS = 32
 """How many reads of one worker may be under way for those who log in, and as many for pages: as many as a
@@ -35,26 +34,12 @@ RUN_UP = 2_000
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_encoder = msgspec.msgpack.Encoder()
-
 
 class PrimaryLog(Log, Protocol):
     """The log as the primary has it: whole."""
 
     async def page(self, after: int, upto: int) -> list[Entry]:
         """The entries from behind ``after``, at most up to ``upto``, as many as one page holds."""
-
-
-def committed(epoch: int, entries: list[Entry]) -> Iterator[bytes]:
-    """The boxes of :class:`Committed` that push ``entries``: each holds what an AMP value can."""
-    blob = _encoder.encode(entries)
-    if len(blob) <= PAGE_BYTES or len(entries) == 1:
-        yield AmpBox(_command=Committed.commandName, epoch=b"%d" % epoch, entries=blob).serialize()
-        return
-    parts = len(blob) // PAGE_BYTES + 1
-    size = -(-len(entries) // parts)
-    for start in range(0, len(entries), size):
-        yield from committed(epoch, entries[start : start + size])
 
 
 class Broadcast:
@@ -78,7 +63,7 @@ class Broadcast:
 
     def _grown(self, entries: list[Entry]) -> None:
         if self._live:
-            for box in committed(self._epoch, entries):
+            for box in encode.committed(self._epoch, entries):
                 for link in self._live:
                     link.outbox.put(box)
 
@@ -171,7 +156,7 @@ class LogServer(Locator):
         return entries, entries[-1].seq if entries else upto
 
     def take(self, entries: list[Entry]) -> None:
-        for box in committed(self._epoch, entries):
+        for box in encode.committed(self._epoch, entries):
             self.link.outbox.put(box)
         # Now, and not at the end of this turn: a full transport has to stop the reader here.
         self.link.outbox.flush()

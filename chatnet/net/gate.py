@@ -16,7 +16,7 @@ from chatnet.net.link import Link, Locator
 from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Prove
 
 PROOF_SECONDS = 10.0
-"""How long an unproven connection may take to prove itself, or a client to log in."""
+"""How long an unproven connection may take to prove itself."""
 
 
 class NotPrimary(Exception):

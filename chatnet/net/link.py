@@ -25,10 +25,9 @@ from chatnet.net.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.text import legible
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed, serialize
 from chatnet.wire.common import Ping
+from chatnet.wire.encode import BARE_PING, PING
 from chatnet.wire.table import STRANGERS, Speaker
 
-BARE_PING: Box = {amp.COMMAND: b"Ping"}
-PING = serialize(BARE_PING)
 STRANGERS_READ = 4 * 1024
 """How many bytes of a stranger are read at once, and may wait to be sent before it is full. Twisted's own
 choice, for everybody else, is 64 KB."""

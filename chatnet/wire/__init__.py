@@ -1,6 +1,7 @@
 """The AMP vocabulary: what processes say to each other. One file per conversation; no logic but framing.
 
 boxes       the boxes in a stream of bytes
+encode      the boxes that are sent most often, made by hand             (pure)
 arguments   the types of the values, and Command, from which all commands descend
 common      every link: Ping; every cluster link: Challenge, Prove
 locate      client -> master: where is a worker?

@@ -9,13 +9,16 @@ primary_search  where to look for the primary next              (pure)
 stores      the log as a worker has it: over the link, or in a database
 frontend    what there is once the log is known
 children    the workers of this host that it keeps, as the primary says
-door        a connection before it has logged in
+entrance    from a new connection to a session, in any protocol
 logins      names and secrets, and names that are new
 secrets     checks secrets, and makes credentials of passwords
 hashing     password hashes in threads, for which users and addresses take turns
 failures    wrong passwords, and how long the next attempt must wait   (pure)
 new_names   how many names may be registered, and who gets the next place   (pure)
-session     one logged-in connection: the client's commands
+peer        what a session asks of its connection: the port that each protocol fills
+session     one logged-in connection: the user's commands, in any protocol
+sessions    what all sessions of a worker share
+fronts/     the protocols that clients speak
 drafts      the ordered stream of one session's drafts, held beyond the user's rate
 rates       how fast each user may append, over all sessions and workers   (pure)
 gathering   the drafts of one turn of the reactor, appended together

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Readable(Protocol):
-    """A connection whose reading can be held: see :class:`chatnet.net.link.Link`."""
+    """A connection whose reading can be held: see :class:`~chatnet.worker.peer.Peer`."""
 
     def hold(self) -> None:
         """Stop reading."""
@@ -58,9 +58,9 @@ class DraftStream:
         "_allowance",
         "_clock",
         "_gathering",
-        "_link",
         "_log",
         "_outstanding",
+        "_peer",
         "_queue",
         "_secret_out",
         "_stopped",
@@ -73,14 +73,14 @@ class DraftStream:
         self,
         log: Log,
         gathering: Gathering,
-        link: Readable,
+        peer: Readable,
         allowance: Allowance,
         clock: IReactorTime,
         by: int,
     ) -> None:
         self._log = log
         self._gathering = gathering
-        self._link = link
+        self._peer = peer
         self._allowance = allowance
         self._clock = clock
         self._queue: list[_Place] = []
@@ -125,7 +125,7 @@ class DraftStream:
             or self._log.waiting_bytes > MOST_WAITING
         ):
             self.holding = True
-            self._link.hold()
+            self._peer.hold()
 
     def _end(self) -> None:
         self._outstanding -= 1
@@ -134,7 +134,7 @@ class DraftStream:
             or (self._outstanding <= MOST_DRAFTS // 2 and self._log.waiting_bytes <= MOST_WAITING // 2)
         ):
             self.holding = False
-            self._link.release()
+            self._peer.release()
 
     def _append(self, draft: Draft) -> Deferred[Outcome]:
         if draft.kind == "secret":

@@ -9,19 +9,19 @@ from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.wire.cluster import Load
-from chatnet.worker.door import Door
+from chatnet.worker.entrance import Entrance
 from chatnet.worker.handoff import Handoff
 from chatnet.worker.hashing import Hashing
 from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
-from chatnet.worker.session import Sessions
+from chatnet.worker.sessions import Sessions
 from chatnet.worker.stores import Store
 
 
 class Frontend:
-    """Serves clients from the log of ``store``.
+    """Serves clients from the log of ``store``: they come in by the ``entrance``.
 
     A user may append ``rate`` drafts a second, and ``names`` names be registered in ten minutes; 0: no bound.
     """
@@ -29,7 +29,6 @@ class Frontend:
     def __init__(
         self,
         store: Store,
-        router: Router,
         hashing: Hashing,
         token: Token,
         rate: int,
@@ -39,14 +38,14 @@ class Frontend:
         entropy: Callable[[int], bytes],
     ) -> None:
         self.store = store
-        self._token = token
-        self._router = router
+        self._router = Router()
         secrets = Secrets(hashing, reactor, monotonic)
-        self._sessions = Sessions(store.log, router, secrets, token, rate, reactor, monotonic)
+        self._sessions = Sessions(store.log, self._router, secrets, token, rate, reactor, monotonic)
         new_names = NewNames(names)
-        self._logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
+        logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
+        self.entrance = Entrance(self._sessions, logins, token)
         self._handoff = Handoff(self._sessions, reactor)
-        store.log.window.watch(router.apply)
+        store.log.window.watch(self._router.apply)
 
         def follow(entries: list[Entry]) -> None:
             self._sessions.apply(entries)
@@ -60,10 +59,6 @@ class Frontend:
     def is_open(self) -> bool:
         """Can clients be let in?"""
         return self.store.log.is_ready
-
-    def door(self) -> Door:
-        """Who speaks to a new connection."""
-        return Door(self._sessions, self._logins, self._token)
 
     def load(self, full: bool) -> Load:
         """What is carried now; ``full``: there is no room for more sessions."""

@@ -7,7 +7,8 @@ from itertools import islice
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.net.timer import Timer
-from chatnet.worker.session import Session, Sessions
+from chatnet.worker.session import Session
+from chatnet.worker.sessions import Sessions
 
 TICK = 0.1
 """How often some are told, in seconds."""
@@ -58,7 +59,7 @@ class Handoff:
         stay = (session for session in self._sessions.open if session not in self._told)
         for session in list(islice(stay, min(PER_TICK, self._wanted))):
             self._told[session] = 0.0
-            session.move()
+            session.peer.moved()
             self._wanted -= 1
         if len(self._told) >= len(self._sessions.open):
             self._wanted = 0
@@ -73,6 +74,6 @@ class Handoff:
             if session not in self._hung_up:
                 if waited >= self._patience:
                     self._hung_up[session] = waited
-                    session.link.hang_up()
+                    session.peer.hang_up()
             elif waited >= self._hung_up[session] + CLOSE_SECONDS:
-                session.link.abort()
+                session.peer.abort()

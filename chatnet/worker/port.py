@@ -18,6 +18,7 @@ from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.net.visitors import Visitors, accept_in_turns, find_room
 from chatnet.worker.frontend import Frontend
+from chatnet.worker.fronts.amp import AmpChannel, AmpLogin
 
 BACKLOG = 1024
 """How many connections may wait to be accepted: after a worker's death, its clients come all at once."""
@@ -35,6 +36,7 @@ class Clients(Factory):
 
     def __init__(self, outboxes: Outboxes, pulse: Pulse, visitors: Visitors) -> None:
         self._outboxes = outboxes
+        self._channel = AmpChannel(outboxes)
         self._pulse = pulse
         self._visitors = visitors
         self.frontend: Frontend | None = None
@@ -42,7 +44,9 @@ class Clients(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Link | None:
         if self.frontend is None or not self.frontend.is_open or self.is_full:
             return None
-        link = Link(self.frontend.door(), self._outboxes, self._pulse, self._visitors)
+        link = Link(
+            AmpLogin(self.frontend.entrance, self._channel), self._outboxes, self._pulse, self._visitors
+        )
         self._visitors.came(link, getattr(addr, "host", ""))
         return link
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.lanes import Lane, Visitor
-from chatnet.net.link import Link
+from chatnet.worker.peer import Peer
 
 MOST_WAITING = 16
 """How many reads may wait before reading the connection stops."""
@@ -28,32 +28,32 @@ class ReadQueue:
     wait in our memory.
     """
 
-    __slots__ = ("_busy", "_clock", "_holding", "_lane", "_link", "_visitor", "_waiting")
+    __slots__ = ("_busy", "_clock", "_holding", "_lane", "_peer", "_visitor", "_waiting")
 
-    def __init__(self, link: Link, clock: IReactorTime, lane: Lane, user: str) -> None:
+    def __init__(self, peer: Peer, clock: IReactorTime, lane: Lane, user: str) -> None:
         self._lane = lane
         self._visitor = Visitor(user)
-        self._link = link
+        self._peer = peer
         self._clock = clock
         self._busy = False
         self._holding = False
         self._waiting: list[Deferred[None]] = []
 
     async def __aenter__(self) -> None:
-        if not (self._busy or self._waiting or self._link.full):
+        if not (self._busy or self._waiting or self._peer.full):
             self._busy = True
             return
         turn: Deferred[None] = Deferred()
         self._waiting.append(turn)
         if not self._holding and len(self._waiting) > MOST_WAITING:
             self._holding = True
-            self._link.hold()
+            self._peer.hold()
         await turn
 
     async def __aexit__(self, *_: object) -> None:
         self._busy = False
         if self._waiting:
-            # Not in this turn of the reactor: the answer must go out first, and may find the link full.
+            # Not in this turn of the reactor: the answer must go out first, and may find the peer full.
             self._clock.callLater(0, self.go_on)
 
     async def read(self, read: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -61,13 +61,13 @@ class ReadQueue:
         return await self._lane.run(self._visitor, read, *args, **kwargs)
 
     def go_on(self) -> None:
-        """The next may begin, if the link has room."""
-        if self._waiting and not self._busy and not self._link.full:
+        """The next may begin, if the peer has room."""
+        if self._waiting and not self._busy and not self._peer.full:
             self._busy = True
             turn = self._waiting.pop(0)
             if self._holding and len(self._waiting) <= MOST_WAITING // 2:
                 self._holding = False
-                self._link.release()
+                self._peer.release()
             turn.callback(None)
 
     def stop(self) -> None:

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from chatnet.entries import Entry, Memberships, places
 from chatnet.kinds import HEARD, STAYS
 
 if TYPE_CHECKING:
-    from chatnet.net.outbox import Outbox, Outboxes
     from chatnet.reads import Snapshot
+    from chatnet.worker.peer import Channel, Ear, Hearing, Peer
 
-_BEGINNING = b"\x00\x08_command\x00\x07Deliver\x00\x05entry"
-_END = b"\x00\x00"
-_encode = msgspec.msgpack.Encoder().encode
+FEW = 4
+"""Up to so many ears at a place are kept in a tuple, which takes a quarter of the memory of a dict: at most
+places listens one user alone."""
+
+Ears = tuple["Ear", ...] | dict["Ear", None]
 
 
 class LocalUser:
     """A user with sessions on this worker.
 
     ``memberships`` are complete behind the seq ``since``, and in step with the window's head; all sessions
-    of the user share them. ``live`` are those that hear posts as they come.
+    of the user share them. ``live`` are the peers of those that hear posts as they come.
     """
 
     __slots__ = ("live", "memberships", "sessions", "since", "user")
@@ -33,7 +33,7 @@ class LocalUser:
         self.memberships = memberships
         self.since = since
         self.sessions = 0
-        self.live: tuple[Outbox, ...] = ()
+        self.live: tuple[Peer, ...] = ()
 
     def places(self) -> list[str]:
         """Where this user listens now."""
@@ -41,14 +41,15 @@ class LocalUser:
 
 
 class Router:
-    """Hands each new post to the live sessions that may see it.
+    """Hands each new post to the live sessions that may see it, through their channels.
 
-    ``deliveries`` counts them. A live session's cursor is the window's head: there is none to move here.
+    Channels that show joins and leaves get those, too. ``deliveries`` counts what was handed over. A live
+    session's cursor is the window's head: there is none to move here.
     """
 
-    def __init__(self, outboxes: Outboxes) -> None:
-        self._outboxes = outboxes
-        self._ears: dict[str, dict[Outbox, None]] = {}
+    def __init__(self) -> None:
+        # By channel first: a dict for each place would take more memory than most of them have ears.
+        self._ears: dict[Channel, dict[str, Ears]] = {}
         self._local_users: dict[str, LocalUser] = {}
         self.deliveries = 0
 
@@ -74,82 +75,106 @@ class Router:
         if not local_user.sessions:
             del self._local_users[local_user.user]
 
-    def go_live(self, local_user: LocalUser, outbox: Outbox) -> None:
+    def go_live(self, local_user: LocalUser, peer: Peer) -> None:
         """Hand over what comes from now on."""
-        local_user.live += (outbox,)
+        local_user.live += (peer,)
         for place in local_user.places():
-            self._subscribe(place, outbox)
+            self._subscribe(place, peer)
 
-    def leave_live(self, local_user: LocalUser, outbox: Outbox) -> None:
+    def leave_live(self, local_user: LocalUser, peer: Peer) -> None:
         """Hand over nothing more."""
-        local_user.live = tuple(other for other in local_user.live if other is not outbox)
+        local_user.live = tuple(other for other in local_user.live if other is not peer)
         for place in local_user.places():
-            self._unsubscribe(place, outbox)
+            self._unsubscribe(place, peer)
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """The window grew: hand over posts, and follow the joins and leaves, in seq order.
 
-        Posts in a row that are heard at the same places travel as one chunk of bytes.
+        Entries of one kind in a row that are heard at the same places are handed over together.
         """
         run: list[Entry] = []
         where: tuple[str, ...] = ()
         for entry in entries:
             if entry.kind in HEARD:
                 at = places(entry.user, entry.text)
-                if at != where:
+                if at != where or (run and run[0].kind != entry.kind):
                     self._fan_out(where, run)
                     run, where = [], at
                 run.append(entry)
-            elif entry.kind in STAYS and entry.user in self._local_users:
-                self._fan_out(where, run)
-                run = []
-                self._move(self._local_users[entry.user], entry)
+            elif entry.kind in STAYS:
+                local_user = self._local_users.get(entry.user)
+                if local_user is not None or any(channel.shows(entry.kind) for channel in self._ears):
+                    self._fan_out(where, run)
+                    run = []
+                    self._stay(local_user, entry)
         self._fan_out(where, run)
 
     def _fan_out(self, where: tuple[str, ...], run: list[Entry]) -> None:
         if not run:
             return
-        ears = self._listening(where)
-        if not ears:
-            return
-        chunk = delivery(run)
-        outboxes = self._outboxes
-        dirty = outboxes.dirty
-        for outbox in ears:
-            parts = outbox.parts
-            if not parts:
-                dirty.append(outbox)
-            parts.append(chunk)
-        outboxes.schedule()
-        self.deliveries += len(ears) * len(run)
+        for channel, ears in self._ears.items():
+            hearing: list[Hearing] = [(place, ears[place]) for place in where if place in ears]
+            if hearing and channel.shows(run[0].kind):
+                if len(hearing) > 1:
+                    hearing = _each_once(hearing)
+                channel.fan(run, hearing)
+                for _, some in hearing:
+                    self.deliveries += len(run) * len(some)
 
-    def _listening(self, where: tuple[str, ...]) -> dict[Outbox, None]:
-        """Who listens at any of the places, each once."""
-        found = [self._ears[place] for place in where if place in self._ears]
-        if len(found) == 1:
-            return found[0]
-        return {outbox: None for ears in found for outbox in ears}
+    def _stay(self, local_user: LocalUser | None, entry: Entry) -> None:
+        """Who joins or leaves hears of it, too."""
+        if entry.kind == "leave":
+            self._fan_out((entry.room,), [entry])
+        if local_user is not None:
+            self._move(local_user, entry)
+        if entry.kind == "join":
+            self._fan_out((entry.room,), [entry])
 
     def _move(self, local_user: LocalUser, entry: Entry) -> None:
         if local_user.memberships.apply(entry):
             change = self._subscribe if entry.kind == "join" else self._unsubscribe
-            for outbox in local_user.live:
-                change(entry.room, outbox)
+            for peer in local_user.live:
+                change(entry.room, peer)
 
-    def _subscribe(self, place: str, outbox: Outbox) -> None:
-        self._ears.setdefault(place, {})[outbox] = None
+    def _subscribe(self, place: str, peer: Peer) -> None:
+        ears = self._ears.setdefault(peer.channel, {})
+        ears[place] = _with(ears.get(place, ()), peer.ear)
 
-    def _unsubscribe(self, place: str, outbox: Outbox) -> None:
-        ears = self._ears[place]
-        del ears[outbox]
+    def _unsubscribe(self, place: str, peer: Peer) -> None:
+        ears = self._ears[peer.channel]
+        rest = _without(ears[place], peer.ear)
+        if rest:
+            ears[place] = rest
+            return
+        del ears[place]
         if not ears:
-            del self._ears[place]
+            del self._ears[peer.channel]
 
 
-def delivery(posts: Iterable[Entry]) -> bytes:
-    """The boxes of ``Deliver`` for ``posts``, as AMP would serialize them, several times faster."""
-    parts: list[bytes] = []
-    for post in posts:
-        blob = _encode(post)
-        parts += (_BEGINNING, len(blob).to_bytes(2, "big"), blob, _END)
-    return b"".join(parts)
+def _with(ears: Ears, ear: Ear) -> Ears:
+    if isinstance(ears, tuple):
+        if len(ears) < FEW:
+            return (*ears, ear)
+        ears = dict.fromkeys(ears)
+    ears[ear] = None
+    return ears
+
+
+def _without(ears: Ears, ear: Ear) -> Ears:
+    if isinstance(ears, tuple):
+        at = ears.index(ear)
+        return ears[:at] + ears[at + 1 :]
+    del ears[ear]
+    return ears
+
+
+def _each_once(hearing: list[Hearing]) -> list[Hearing]:
+    """Who listens at several of the places stands at the first of them alone."""
+    heard = set(hearing[0][1])
+    once = hearing[:1]
+    for place, ears in hearing[1:]:
+        fresh = [ear for ear in ears if ear not in heard]
+        if fresh:
+            heard.update(fresh)
+            once.append((place, fresh))
+    return once

@@ -29,7 +29,6 @@ from chatnet.worker.children import Children, make_children
 from chatnet.worker.frontend import Frontend
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, listen
-from chatnet.worker.router import Router
 from chatnet.worker.stores import Store, open_store
 from chatnet.worker.uplink import Uplink
 from chatnet.world import World, stop_soon
@@ -274,9 +273,7 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
 
     def serve(store: Store) -> Frontend:
         rate, names = options["post-rate"], options["new-names"]
-        return Frontend(
-            store, Router(outboxes), hashing, token, rate, names, reactor, monotonic, world.entropy
-        )
+        return Frontend(store, hashing, token, rate, names, reactor, monotonic, world.entropy)
 
     children = make_children(options, masters, world)
     opening = partial(open_store, world)

@@ -1,42 +1,32 @@
-"""One logged-in connection of a client: its commands, and what it hears."""
+"""One logged-in connection of a user: its commands, and what it hears, in any protocol (see :mod:`.peer`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IDelayedCall
 
-from chatnet.auth import Token
 from chatnet.credentials import normalized
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
 from chatnet.form import check_text
 from chatnet.kinds import KindName
-from chatnet.lanes import Lane
-from chatnet.log import Log, Outcome, Refused
+from chatnet.log import Outcome, Refused
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
-from chatnet.net.link import PING, Locator
 from chatnet.reads import AccountOf, History, Newest, Rooms
 from chatnet.store.verifying import verify
-from chatnet.wire import session as wire
-from chatnet.wire.table import Speaker
 from chatnet.worker.drafts import DraftStream
-from chatnet.worker.gathering import Gathering
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import refusal
-from chatnet.worker.rates import Rates
+from chatnet.worker.peer import Peer
 from chatnet.worker.reads import ReadQueue
-from chatnet.worker.router import LocalUser, Router
-from chatnet.worker.secrets import Secrets
+from chatnet.worker.router import LocalUser
+from chatnet.worker.sessions import Sessions
 from chatnet.worker.subscription import Subscription
-from chatnet.worker.users import Users
 
-MOST_READS = 32
-"""How many reads of a worker may be under way at the log for those who log in, and as many for sessions."""
 CLOSE_SECONDS = 5.0
 """How long the client of a session that was ended may take to read why, until it is cut off."""
 NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
@@ -44,105 +34,131 @@ NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
 T = TypeVar("T")
 
 
-class Sessions:
-    """What all sessions of a worker share, and what they have done together.
+@dataclass(frozen=True, slots=True)
+class StayChanged:
+    """A join or leave is durable as the entry ``seq``. ``room`` is as the cluster spells it."""
 
-    ``open`` are those there are now, the oldest first; ``posts`` were taken; ``poison`` is how many drafts
-    were refused as such. ``rate`` is how many drafts a second a user may append in the long run; 0: no limit.
-    Reads of ``logins`` have a lane of their own beside the ``pages`` of sessions: whoever reads much keeps
-    nobody out.
+    seq: int
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSet:
+    """A new secret is durable as the entry ``seq``; whoever has set it can resume with the ``ticket``."""
+
+    seq: int
+    ticket: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRooms:
+    """Rooms in order. ``joined`` are those of them that the user is in; is there ``more`` behind them?"""
+
+    names: list[str]
+    joined: list[str]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChatBegun:
+    """``posts`` are what to show first, oldest first; all that follows ``cursor`` comes through the peer."""
+
+    posts: list[Entry]
+    cursor: Cursor
+
+
+class Session:
+    """What a user who is logged in may do, over one connection, which is ``peer``.
+
+    A command that is refused raises a :class:`~chatnet.errors.ChatnetError`, at once or through what it
+    answers. What is asked of a session that has ended, or whose connection is lost, is never answered. ``by``
+    is the seq of the secret that it goes by.
     """
 
-    def __init__(
-        self,
-        log: Log,
-        router: Router,
-        secrets: Secrets,
-        token: Token,
-        rate: int,
-        clock: IReactorTime,
-        monotonic: Callable[[], float],
-    ) -> None:
-        self.log = log
-        self.gathering = Gathering(log, clock)
-        self.router = router
-        self.secrets = secrets
-        self.rates = Rates(rate, monotonic)
-        self.clock = clock
-        self._token = token
-        self.users = Users()
-        self.logins, self.pages = Lane(MOST_READS), Lane(MOST_READS)
-        self.open: dict[Session, None] = {}
-        self.posts = 0
-        self.poison = 0
+    __slots__ = (
+        "_chats",
+        "_claimant",
+        "_cutting_off",
+        "_drafts",
+        "_local_user",
+        "_newest_own",
+        "_one_secret",
+        "_reads",
+        "_sessions",
+        "_setting",
+        "_subscription",
+        "by",
+        "peer",
+    )
 
-    def apply(self, entries: list[Entry]) -> None:
-        """The window grew."""
-        self.users.apply(entries)
-        self.rates.apply(entries)
-
-    def ticket(self, user: str, secret_seq: int) -> bytes:
-        """By this ``user`` can come back."""
-        return self._token.ticket(self.log.log_id, user, secret_seq)
-
-
-class Session(Locator):
-    """The commands of a user who is logged in."""
-
-    speaker = Speaker.USER
-    hint = "you are logged in, and docs/protocol.md names the commands"
-
-    _claimant: Claimant | None = None
-    _cutting_off: IDelayedCall | None = None
-    _drafts: DraftStream | None = None
-    _one_secret: DeferredLock | None = None
-    _setting: frozenset[bytes] | set[bytes] = frozenset()
-    _reads: ReadQueue | None = None
-    _subscription: Subscription | None = None
-    _chats = 0
-    _newest_own = 0
-
-    def __init__(self, sessions: Sessions, local_user: LocalUser, by: int) -> None:
+    def __init__(self, sessions: Sessions, local_user: LocalUser, by: int, peer: Peer) -> None:
         self._sessions = sessions
         self._local_user = local_user
         self.by = by
+        self.peer = peer
+        # Few sessions ever have all of this: each is made when it is first needed.
+        self._drafts: DraftStream | None = None
+        self._reads: ReadQueue | None = None
+        self._subscription: Subscription | None = None
+        self._claimant: Claimant | None = None
+        self._one_secret: DeferredLock | None = None
+        self._setting: tuple[bytes, ...] = ()
+        self._cutting_off: IDelayedCall | None = None
+        self._chats = self._newest_own = 0
         if local_user.memberships.registered > sessions.log.window.head:
             # Nothing is heard before this worker is behind it: mentions from before are not of this user.
             self._newest_own = local_user.memberships.registered
         sessions.open[self] = None
         sessions.users.arrive(local_user.user, self)
 
+    @property
+    def user(self) -> str:
+        """Whose it is."""
+        return self._local_user.user
+
+    @property
+    def log_id(self) -> str:
+        """Which log this is of."""
+        return self._sessions.log.log_id
+
+    def ticket(self) -> bytes:
+        """A ticket with which the user can resume, until there is a newer secret."""
+        return self._sessions.ticket(self.user, self.by)
+
     # ---- drafts: one ordered stream ----
 
-    @wire.Post.responder
-    def post(self, key: bytes, text: str) -> Deferred[dict[str, Any]]:
+    def post(self, key: bytes, text: str) -> Deferred[int]:
+        """Say ``text`` in the user's own room; fires with its seq, once it is durable."""
         draft = self._draft("post", self._local_user.user, check_text(text), key)
         return (self._drafts or self._stream()).send(draft).addCallback(self._posted)
 
-    @wire.Join.responder
-    def join(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
+    def join(self, key: bytes, room: str) -> Deferred[StayChanged]:
+        """Follow ``room``; fires once it is durable."""
         return self._move("join", fold_room(room), key)
 
-    @wire.Leave.responder
-    def leave(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
+    def leave(self, key: bytes, room: str) -> Deferred[StayChanged]:
+        """Stop following ``room``; fires once it is durable."""
         return self._move("leave", fold_room(room), key)
 
-    @wire.SetSecret.responder
-    def set_secret(self, key: bytes, old: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
+    def set_secret(self, key: bytes, old: bytes, secret: bytes) -> Deferred[SecretSet]:
+        """Replace the user's ``old`` secret by a password; fires once it is durable.
+
+        The user's other sessions end, and so do their older tickets.
+        """
         password = normalized(secret)
         if self._one_secret is None:
             self._one_secret = DeferredLock()
         # One after the other: the next one's old secret is this one.
         turn = self._one_secret.acquire()
         made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._new_secret(key, old, password)))
-        self._setting = {*self._setting, key}
+        self._setting = (*self._setting, key)
         answer = self._stream().send_when_made(made).addCallback(self._secret_set)
         return answer.addBoth(self._no_longer_setting, key)
 
     async def _new_secret(self, key: bytes, old: bytes, password: bytes) -> Draft:
         user, secrets = self._local_user.user, self._sessions.secrets
         if self._claimant is None:
-            self._claimant = Claimant(user, getattr(self.link.transport.getPeer(), "host", ""))
+            self._claimant = Claimant(user, self.peer.address)
         account = await self._turn().read(self._sessions.log.read, AccountOf(user))
         if account is None:
             raise NoSuchUser.of(name=user)
@@ -159,25 +175,25 @@ class Session(Locator):
     def _draft(self, kind: KindName, room: str, text: str, key: bytes) -> Draft:
         return Draft(kind, self._local_user.user, room, text, key, self.by)
 
-    def _move(self, kind: KindName, room: str, key: bytes) -> Deferred[dict[str, Any]]:
+    def _move(self, kind: KindName, room: str, key: bytes) -> Deferred[StayChanged]:
         sent = self._stream().send(self._draft(kind, room, "", key))
-        return sent.addCallback(self._moved, room)
+        return sent.addCallback(self._stay_changed, room)
 
     def _stream(self) -> DraftStream:
         if self._drafts is None:
             shared = self._sessions
             allowance = shared.rates.of(self._local_user.user)
             self._drafts = DraftStream(
-                shared.log, shared.gathering, self.link, allowance, shared.clock, self.by
+                shared.log, shared.gathering, self.peer, allowance, shared.clock, self.by
             )
         return self._drafts
 
-    def _moved(self, outcome: Outcome, room: str) -> dict[str, Any] | Deferred[dict[str, Any]]:
+    def _stay_changed(self, outcome: Outcome, room: str) -> StayChanged | Deferred[StayChanged]:
         if _is_over(outcome):
             return self._not_answered()
-        return {"seq": self._accepted(outcome), "room": room}
+        return StayChanged(self._accepted(outcome), room)
 
-    def _not_answered(self) -> Deferred[dict[str, Any]]:
+    def _not_answered(self) -> Deferred[Any]:
         """The log has taken a new secret from another session, of which the window will tell.
 
         What this one sent is not done, and not refused either: who shows the new secret may send it again.
@@ -193,22 +209,22 @@ class Session(Locator):
             self._newest_own = outcome
         return outcome
 
-    def _posted(self, outcome: Outcome) -> dict[str, Any] | Deferred[dict[str, Any]]:
+    def _posted(self, outcome: Outcome) -> int | Deferred[int]:
         if _is_over(outcome):
             return self._not_answered()
         seq = self._accepted(outcome)
         self._sessions.posts += 1
-        return {"seq": seq}
+        return seq
 
-    def _secret_set(self, outcome: Outcome) -> dict[str, Any]:
+    def _secret_set(self, outcome: Outcome) -> SecretSet:
         if _is_over(outcome):
             raise WrongSecret(NOT_YOUR_OLD_ONE)
         seq = self._accepted(outcome)
         self.goes_by(seq)
-        return {"ticket": self._sessions.ticket(self._local_user.user, seq), "seq": seq}
+        return SecretSet(seq, self._sessions.ticket(self._local_user.user, seq))
 
     def _no_longer_setting(self, outcome: T, key: bytes) -> T:
-        self._setting = self._setting - {key}
+        self._setting = tuple(other for other in self._setting if other != key)
         if self._one_secret is not None:
             self._one_secret.release()
         return outcome
@@ -227,30 +243,35 @@ class Session(Locator):
         """Tell the client that it is over; what it sent and was not answered never is."""
         if self._cutting_off is None:
             self._stop()
-            self.link.callRemote(wire.Ended, code=why.code.decode("ascii"), sentence=str(why))
-            self.link.hang_up()
-            self._cutting_off = self._sessions.clock.callLater(CLOSE_SECONDS, self.link.abort)
+            self.peer.ended(why.code.decode("ascii"), str(why))
+            self.peer.hang_up()
+            self._cutting_off = self._sessions.clock.callLater(CLOSE_SECONDS, self.peer.abort)
 
     # ---- reads: one at a time ----
 
-    @wire.List.responder
-    async def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
+    async def rooms(self, prefix: str, after: str) -> ListedRooms:
+        """A page of the rooms that begin with ``prefix`` and come after ``after``."""
         async with self._turn():
             await self._own_drafts_followed()
             log, prefix, after = self._sessions.log, _beginning(fold_prefix(prefix)), _beginning(after)
-            rooms = await self._turn().read(log.read, Rooms(prefix, after))
-        joined = [room for room in rooms.names if self._local_user.memberships.has(room)]
-        return {"rooms": rooms.names, "joined": joined, "more": int(rooms.more)}
+            found = await self._turn().read(log.read, Rooms(prefix, after))
+        joined = [room for room in found.names if self._local_user.memberships.has(room)]
+        return ListedRooms(found.names, joined, found.more)
 
-    @wire.History.responder
-    async def history(self, room: str, before: int | None) -> dict[str, Any]:
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        """A page of the posts of ``room`` before the seq ``before`` (the newest without it), oldest first."""
         room = fold_room(room)
         async with self._turn():
-            return {"posts": await self._turn().read(self._sessions.log.read, History(room, before))}
+            return await self._turn().read(self._sessions.log.read, History(room, before))
 
-    @wire.Chat.responder
-    async def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
-        start, posts = Cursor.received(cursor, check), []
+    async def chat(self, start: Cursor | None) -> ChatBegun:
+        """Begin to hear posts: from ``start``, or from now on, after the newest 20.
+
+        Nothing is heard before the reactor's next turn: tell the client in this one where it begins.
+
+        :raises CursorAhead: what was read at ``start`` is not in the log.
+        """
+        posts: list[Entry] = []
         self._listen_no_more()
         mine = self._chats
         log = self._sessions.log
@@ -264,19 +285,18 @@ class Session(Locator):
         # A later Chat or Unchat, and the connection's end, have the last word.
         if mine == self._chats:
             router, turns = self._sessions.router, self._turn()
-            self._subscription = Subscription(start.seq, log, router, self._local_user, self.link, turns)
+            self._subscription = Subscription(start.seq, log, router, self._local_user, self.peer, turns)
             self._subscription.start(self._sessions.clock)
-        return {"posts": posts, "cursor": start.seq, "check": start.check}
+        return ChatBegun(posts, start)
 
-    @wire.Unchat.responder
-    def unchat(self) -> dict[str, Any]:
+    def unchat(self) -> None:
+        """Hear nothing more; also if a :meth:`chat` is under way."""
         self._listen_no_more()
-        return {}
 
     def _turn(self) -> ReadQueue:
         if self._reads is None:
             shared = self._sessions
-            self._reads = ReadQueue(self.link, shared.clock, shared.pages, self._local_user.user)
+            self._reads = ReadQueue(self.peer, shared.clock, shared.pages, self._local_user.user)
         return self._reads
 
     async def _own_drafts_followed(self) -> None:
@@ -299,19 +319,33 @@ class Session(Locator):
             self._subscription.stop()
             self._subscription = None
 
-    # ---- the link ----
+    # ---- the connection ----
 
-    def move(self) -> None:
-        """Have the client go to another worker."""
-        self.link.callRemote(wire.Moved)
+    @property
+    def cursor(self) -> Cursor | None:
+        """All that is to be heard up to here was put. None: nothing is to be, or the client is far behind."""
+        return None if self._subscription is None else self._subscription.cursor
+
+    def filled(self) -> None:
+        """The peer is now full."""
+        if self._subscription is not None:
+            self._subscription.full()
+
+    def drained(self) -> None:
+        """The peer has room again."""
+        if self._subscription is not None:
+            self._subscription.drained()
+        if self._reads is not None:
+            self._reads.go_on()
 
     def rewound(self, to: Cursor) -> None:
         """The log was put back: whoever hears posts is told, and stops hearing them here."""
         if self._subscription is not None:
             self._listen_no_more()
-            self.link.callRemote(wire.Rewound, seq=to.seq, check=to.check)
+            self.peer.rewound(to)
 
-    def lost(self, reason: Failure) -> None:
+    def lost(self) -> None:
+        """The connection is gone."""
         self._stop()
         if self._cutting_off is not None and self._cutting_off.active():
             self._cutting_off.cancel()
@@ -331,20 +365,6 @@ class Session(Locator):
         if self._one_secret is not None:
             self._one_secret.waiting.clear()  # nobody waits for an answer
 
-    def filled(self) -> None:
-        if self._subscription is not None:
-            self._subscription.full()
-
-    def drained(self) -> None:
-        if self._subscription is not None:
-            self._subscription.drained()
-        if self._reads is not None:
-            self._reads.go_on()
-
-    def ping(self) -> bytes:
-        cursor = None if self._subscription is None else self._subscription.cursor
-        return PING if cursor is None else _ping_up_to(cursor)
-
 
 def _is_over(outcome: Outcome) -> bool:
     return isinstance(outcome, Refused) and outcome.code == SecretChanged.code
@@ -357,12 +377,3 @@ def _beginning(text: str) -> str:
     primary, which would close the link at each attempt.
     """
     return text[: MAX_TOPIC + 2]
-
-
-def _ping_up_to(cursor: Cursor) -> bytes:
-    digits = b"%d" % cursor.seq
-    return b"\0\x08_command\0\x04Ping\0\x03seq\0%c%b\0\x05check\0\x08%b\0\0" % (
-        len(digits),
-        digits,
-        cursor.check,
-    )

@@ -11,11 +11,11 @@ from chatnet.entries import Entry, visible
 from chatnet.errors import TooSlow, Unreadable
 from chatnet.kinds import HEARD
 from chatnet.log import Log
-from chatnet.net.link import Link
 from chatnet.reads import Feed
 from chatnet.store.reader import Reader
+from chatnet.worker.peer import Peer
 from chatnet.worker.reads import ReadQueue
-from chatnet.worker.router import LocalUser, Router, delivery
+from chatnet.worker.router import LocalUser, Router
 
 NEAR = 1000
 """How many entries of the window a session is handed in one turn, in order to go live."""
@@ -27,25 +27,25 @@ class Subscription:
     When the client does not read, nothing is queued: what it missed is read from the log once it does.
     """
 
-    __slots__ = ("_link", "_local_user", "_log", "_reader", "_reads", "_router")
+    __slots__ = ("_local_user", "_log", "_peer", "_reader", "_reads", "_router")
 
     _logger = Logger()
 
     def __init__(
-        self, cursor: int, log: Log, router: Router, local_user: LocalUser, link: Link, turns: ReadQueue
+        self, cursor: int, log: Log, router: Router, local_user: LocalUser, peer: Peer, turns: ReadQueue
     ) -> None:
         self._log = log
         self._router = router
         self._local_user = local_user
-        self._link = link
+        self._peer = peer
         self._reads = turns
         self._reader = Reader(cursor, log.window, self, NEAR)
-        if link.full:
+        if peer.full:
             self._reader.full()
 
     @property
     def cursor(self) -> Cursor | None:
-        """Everything visible up to here was put on the link; None while the window does not reach so far."""
+        """Everything visible up to here was put; None while the window does not reach so far."""
         return self._log.window.at(self._reader.cursor)
 
     def start(self, clock: IReactorTime) -> None:
@@ -53,11 +53,11 @@ class Subscription:
         clock.callLater(0, self._reader.start)
 
     def full(self) -> None:
-        """The link is full."""
+        """The peer is full."""
         self._reader.full()
 
     def drained(self) -> None:
-        """The link has room again."""
+        """The peer has room again."""
         self._reader.drained()
 
     def stop(self) -> None:
@@ -75,13 +75,14 @@ class Subscription:
             return page.posts, page.cursor
 
     def take(self, entries: list[Entry]) -> None:
-        posts = [entry for entry in entries if entry.kind in HEARD and self._may_see(entry)]
+        shows = self._peer.channel.shows
+        posts = [
+            entry for entry in entries if entry.kind in HEARD and shows(entry.kind) and self._may_see(entry)
+        ]
         if posts:
             self._router.deliveries += len(posts)
-            outbox = self._link.outbox
-            outbox.put(delivery(posts))
-            # Now, not at the end of the turn: the transport may be full, and then the reader must stop here.
-            outbox.flush()
+            # If the peer is full now, the reader stops here.
+            self._peer.put(posts)
 
     def _may_see(self, post: Entry) -> bool:
         # Only a page of the log reaches back so far, and the log has filtered it; the memberships do not.
@@ -90,10 +91,10 @@ class Subscription:
         )
 
     def go_live(self) -> None:
-        self._router.go_live(self._local_user, self._link.outbox)
+        self._router.go_live(self._local_user, self._peer)
 
     def leave_live(self) -> None:
-        self._router.leave_live(self._local_user, self._link.outbox)
+        self._router.leave_live(self._local_user, self._peer)
 
     def failed(self, failure: Failure) -> None:
         if failure.check(Unreadable, TooSlow):
@@ -103,4 +104,4 @@ class Subscription:
             self._logger.failure(
                 "Catching up for {user} failed; closing", failure, user=self._local_user.user
             )
-        self._link.abort()
+        self._peer.abort()

@@ -6,23 +6,20 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from master.in_memory import EPOCH, Master
 from twisted.internet.defer import Deferred
-from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, NoSuchRoom
 from chatnet.log import PAGE_BYTES, Refused
-from chatnet.master.log_server import MOST_READS, RUN_UP, committed
-from chatnet.net.link import PING
+from chatnet.master.log_server import MOST_READS, RUN_UP
 from chatnet.reads import AccountOf, CursorAt, Feed, Head, History, Newest, Question, Rooms, SnapshotOf
 from chatnet.testing.loopback import FULL
-from chatnet.wire.arguments import MAX_VALUE, Command, Packed
-from chatnet.wire.log import Append, Committed, Follow, Read, answer_to
+from chatnet.wire.arguments import Command, Packed
+from chatnet.wire.encode import PING
+from chatnet.wire.log import Append, Follow, Read, answer_to
 
 T = TypeVar("T")
 
@@ -54,27 +51,6 @@ def at(master: Master, seq: int) -> dict[str, Any]:
     log = master.log
     cursor = Cursor.at(log.log_id, log.entries[seq - 1]) if seq else Cursor.beginning(log.log_id)
     return {"cursor": cursor.seq, "check": cursor.check}
-
-
-def boxes(data: bytes) -> list[amp.AmpBox]:
-    return list(amp.parseString(data))
-
-
-@given(st.lists(st.text(max_size=2000), min_size=1, max_size=60))
-def test_every_push_fits_an_amp_value_and_all_of_them_hold_all(texts: list[str]) -> None:
-    """Whatever was committed: in order, each once, in blobs of no more than a page, with the epoch."""
-    texts = [text.encode("utf-8", "replace").decode() for text in texts]
-    entries = [
-        Entry(seq, 0, "post", "alice", "alice", text, key(seq)) for seq, text in enumerate(texts * 4, start=1)
-    ]
-    found: list[Entry] = []
-    for data in committed(EPOCH, entries):
-        (box,) = boxes(data)
-        assert len(box[b"entries"]) <= PAGE_BYTES <= MAX_VALUE
-        values: Any = Committed.parseArguments(box, None)
-        assert values["epoch"] == EPOCH
-        found += values["entries"]
-    assert found == entries
 
 
 def test_appends_are_answered_with_an_outcome_each(master: Master) -> None:

@@ -21,13 +21,14 @@ from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION, Ping
-from chatnet.worker.door import Door
+from chatnet.worker.entrance import Entrance
+from chatnet.worker.fronts.amp import AmpChannel, AmpLogin
 from chatnet.worker.hashing import Hashing
 from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
-from chatnet.worker.session import Sessions
+from chatnet.worker.sessions import Sessions
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +104,7 @@ class Client:
         self.hears = Hears()
         self.link = Link(self.hears, worker.outboxes)
         self.server = Link(
-            Door(worker.sessions, worker.logins, worker.token), worker.outboxes, worker.pulse, worker.visitors
+            AmpLogin(worker.entrance, worker.channel), worker.outboxes, worker.pulse, worker.visitors
         )
         self.wire = Loopback(self.link, self.server)
         self.keys = 0
@@ -181,10 +182,11 @@ class Worker:
         self.more = 0
         self.token = Token(b"t" * 32)
         self.outboxes = Outboxes(self.clock)
+        self.channel = AmpChannel(self.outboxes)
         self.visitors = Visitors(self.clock)
         self.log = MemoryLog(clock=self.clock.seconds)
         self.threads = Threads()
-        self.router = Router(self.outboxes)
+        self.router = Router()
         self.log.window.watch(self.router.apply)
         hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
         secrets = Secrets(hashing, self.clock, self.clock.seconds)
@@ -195,12 +197,13 @@ class Worker:
         self.new_names = NewNames(names)
         self.log.window.watch(lambda entries: self.new_names.apply(self.clock.seconds(), entries))
         self.logins = Logins(
-            self.log, self.sessions.logins, secrets, self.new_names, self._entropy, self.clock.seconds
+            self.log, self.sessions.logins, secrets, self.new_names, self.entropy, self.clock.seconds
         )
+        self.entrance = Entrance(self.sessions, self.logins, self.token)
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []
 
-    def _entropy(self, size: int) -> bytes:
+    def entropy(self, size: int) -> bytes:
         self.more += 1
         return b"%0*d" % (size, self.more)
 
@@ -211,6 +214,10 @@ class Worker:
         if name is not None:
             client.login(name)
         return client
+
+    def pings(self) -> list[bytes]:
+        """The box that each client would be pinged by now."""
+        return [client.server.locator.ping() for client in self.clients]
 
     def work(self) -> None:
         """Let the threads do all that they are asked."""

@@ -86,7 +86,7 @@ def test_who_does_not_read_is_cut_off(worker: Worker, shedding: Handoff) -> None
     """It has its cursor."""
     (client,) = crowd(worker, 1)
     session = next(iter(worker.sessions.open))
-    session.link.hang_up = lambda: None  # type: ignore[method-assign]
+    session.peer.link.hang_up = lambda: None  # type: ignore[attr-defined]
     shedding.shed(1)
     worker.pass_time(LEAVE_SECONDS + CLOSE_SECONDS - 1)
     assert client.connected

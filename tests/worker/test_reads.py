@@ -7,7 +7,7 @@ from typing import Any
 from chatnet.cursor import Cursor
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
-from chatnet.worker.session import MOST_READS
+from chatnet.worker.sessions import MOST_READS
 
 
 def talk(worker: Any, user: str, count: int) -> None:

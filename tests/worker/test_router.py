@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from chatnet.kinds import KindName
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.reads import Snapshot
 from chatnet.wire.session import Deliver
-from chatnet.worker.router import Router, delivery
+from chatnet.worker.fronts.amp import AmpChannel
+from chatnet.worker.peer import Hearing
+from chatnet.worker.router import FEW, Router
 
 USERS = ("alice", "bob", "carol")
 NOTHING = Snapshot(0, 0, 1, [])
@@ -47,33 +50,55 @@ class Written:
         return [Deliver.parseArguments(box, None)["entry"].seq for box in boxes]
 
 
+class Heard:
+    """A channel that keeps what it is given, by ear."""
+
+    def __init__(self, *shown: str) -> None:
+        self.shown = shown or ("post",)
+        self.runs: list[list[int]] = []
+        self.by_ear: dict[Any, list[tuple[int, str]]] = {}
+
+    def shows(self, kind: str) -> bool:
+        return kind in self.shown
+
+    def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
+        self.runs.append([one.seq for one in entries])
+        for place, ears in hearing:
+            for ear in ears:
+                self.by_ear.setdefault(ear, []).extend((one.seq, place) for one in entries)
+
+
+class Listener:
+    """What the router knows of a peer."""
+
+    def __init__(self, channel: Any, ear: Any) -> None:
+        self.channel, self.ear = channel, ear
+
+
 class Crowd:
-    """A router, and sessions of it."""
+    """A router, and sessions of it: over AMP, or in another channel."""
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.outboxes = Outboxes(self.clock)
-        self.router = Router(self.outboxes)
+        self.amp = AmpChannel(self.outboxes)
+        self.router = Router()
 
     def live(self, user: str) -> Written:
         transport = Written()
-        resident = self.router.arrive(user, NOTHING, 0, [])
-        self.router.go_live(resident, Outbox(transport, self.outboxes))
+        self.listens(user, self.amp, Outbox(transport, self.outboxes))
         return transport
+
+    def listens(self, user: str, channel: Any, ear: Any) -> Callable[[], None]:
+        """One more session of ``user`` is live in ``channel``, until what is answered is called."""
+        local_user = self.router.arrive(user, NOTHING, 0, [])
+        peer: Any = Listener(channel, ear)
+        self.router.go_live(local_user, peer)
+        return lambda: self.router.leave_live(local_user, peer)
 
     def apply(self, *entries: Entry) -> None:
         self.router.apply(entries)
         self.clock.advance(0)
-
-
-def test_a_delivery_is_the_box_that_amp_would_send() -> None:
-    """The encoding by hand is AMP's own, so that any client reads it."""
-    posts = [post(1, "alice"), post(2, "alice", "é" * 2000), post(3, "bob", "😀" * 2000)]
-    boxes = [
-        amp.AmpBox(_command=b"Deliver", entry=Deliver.makeArguments({"entry": one}, None)[b"entry"])
-        for one in posts
-    ]
-    assert delivery(posts) == b"".join(box.serialize() for box in boxes)
 
 
 def test_who_hears_a_post() -> None:
@@ -125,9 +150,10 @@ def test_who_left_hears_no_more() -> None:
     crowd = Crowd()
     resident = crowd.router.arrive("alice", NOTHING, 0, [])
     outbox = Outbox(Written(), crowd.outboxes)
-    crowd.router.go_live(resident, outbox)
+    peer: Any = Listener(crowd.amp, outbox)
+    crowd.router.go_live(resident, peer)
     crowd.apply(entry(1, "join", "alice", "bob"))
-    crowd.router.leave_live(resident, outbox)
+    crowd.router.leave_live(resident, peer)
     crowd.apply(post(2, "alice"), post(3, "bob"))
     assert outbox.parts == []
     crowd.router.depart(resident)
@@ -197,3 +223,89 @@ def test_a_place_nobody_listens_at_costs_nothing(user: str) -> None:
     assert crowd.router.deliveries == 0
     crowd.router.apply([post(2, user)])
     assert not crowd.clock.getDelayedCalls()
+
+
+# ---- channels ----
+
+
+def test_a_run_of_posts_is_encoded_once_for_each_channel() -> None:
+    """However many ears it has, and at however many places: a channel is called once for a run."""
+    crowd, one, other, deaf = Crowd(), Heard(), Heard(), Heard()
+    for number in range(10):
+        crowd.listens("alice", one, f"one {number}")
+        crowd.listens("bob", one, f"bob's {number}")
+    crowd.listens("alice", other, "other")
+    crowd.listens("carol", deaf, "carol's")
+    crowd.apply(post(1, "alice", "@bob"), post(2, "alice", "@bob"), post(3, "alice"))
+    assert (one.runs, other.runs, deaf.runs) == ([[1, 2], [3]], [[1, 2], [3]], [])
+    assert crowd.router.deliveries == 2 * 20 + 10 + 3
+
+
+def test_an_ear_hears_an_entry_once_at_the_first_of_its_places() -> None:
+    """Of the places of the entry, in the order of :func:`chatnet.entries.places`: where the ear listens."""
+    crowd, heard = Crowd(), Heard()
+    for user in USERS:
+        crowd.listens(user, heard, user)
+    crowd.apply(
+        entry(1, "join", "bob", "alice"),
+        entry(2, "join", "bob", "#x"),
+        entry(3, "join", "carol", "#x"),
+        post(4, "alice", "@carol @bob #x"),
+        post(5, "alice", "#y #x @carol"),
+    )
+    assert heard.by_ear == {
+        "alice": [(4, "alice"), (5, "alice")],
+        "bob": [(4, "alice"), (5, "alice")],
+        "carol": [(4, "@carol"), (5, "#x")],
+    }
+
+
+def test_a_channel_is_given_what_it_shows() -> None:
+    """One may show joins and leaves: to who is in the room, who comes or goes included, and in seq order.
+    No channel is given a credential."""
+    crowd, quiet, chatty = Crowd(), Heard(), Heard("post", "join", "leave", "register", "secret")
+    crowd.listens("alice", chatty, "alice")
+    crowd.listens("bob", chatty, "bob")
+    crowd.listens("alice", quiet, "quiet alice")
+    crowd.apply(
+        entry(1, "register", "dave", text="sha256:"),
+        post(2, "alice"),
+        entry(3, "join", "dave", "alice"),
+        post(4, "alice"),
+        entry(5, "join", "bob", "alice"),
+        entry(6, "leave", "bob", "alice"),
+        entry(7, "secret", "alice", text="sha256:"),
+        entry(8, "leave", "dave", "alice"),
+    )
+    assert heard_by(chatty, "alice") == [2, 3, 4, 5, 6, 8]
+    assert heard_by(chatty, "bob") == [5, 6]
+    assert heard_by(quiet, "quiet alice") == [2, 4]
+
+
+def heard_by(channel: Heard, ear: Any) -> list[int]:
+    return [seq for seq, _ in channel.by_ear[ear]]
+
+
+def test_stays_of_others_part_no_run_where_nobody_shows_them() -> None:
+    """Where all clients speak AMP, the posts around them are encoded together."""
+    crowd, heard = Crowd(), Heard()
+    crowd.listens("alice", heard, "alice")
+    crowd.apply(post(1, "alice"), entry(2, "join", "dave", "alice"), post(3, "alice"))
+    assert heard.runs == [[1, 3]]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_place_has_room_for_any_number_of_ears(newest_first: bool) -> None:
+    """Each that comes hears, each that goes hears no more, whichever goes first; then nothing is left."""
+    crowd, heard = Crowd(), Heard()
+    there = [(ear, crowd.listens("alice", heard, ear)) for ear in range(3 * FEW)]
+    if newest_first:
+        there.reverse()
+    for seq in range(1, 3 * FEW + 1):
+        crowd.apply(post(seq, "alice"))
+        assert {ear for ear in heard.by_ear if seq in heard_by(heard, ear)} == {ear for ear, _ in there}
+        leave = there.pop(0)[1]
+        leave()
+    crowd.apply(post(99, "alice"))
+    assert crowd.router.deliveries == sum(range(3 * FEW + 1))
+    assert not crowd.router._ears

@@ -29,9 +29,9 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
-from chatnet.net.link import PING
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
+from chatnet.wire.encode import PING
 
 # ---- logging in ----
 
@@ -712,7 +712,7 @@ def test_a_ping_while_catching_up_says_no_more_than_is_known(worker: Any) -> Non
     alice.begin(wire.Chat, cursor=2, check=worker.at(2).check)
     worker.log.answer_read()
     worker.settle()
-    assert [session.ping() for session in worker.sessions.open] == [PING]
+    assert worker.pings() == [PING]
 
 
 def test_a_check_is_made_once_for_each_head(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -725,7 +725,7 @@ def test_a_check_is_made_once_for_each_head(worker: Any, monkeypatch: pytest.Mon
         client.chat()
     clients[0].post("new")
     for _ in range(3):
-        assert len({session.ping() for session in worker.sessions.open}) == 1
+        assert len(set(worker.pings())) == 1
     assert made == [1, 2]
 
 
@@ -738,7 +738,7 @@ def test_who_chats_is_told_that_the_log_was_put_back(worker: Any) -> None:
     silent.post("after @alice")
     assert (chats.hears.rewound, silent.hears.rewound) == ([worker.at(1)], [])
     assert chats.heard() == []
-    assert {session.ping() for session in worker.sessions.open} == {PING}
+    assert worker.pings() == [PING, PING]
 
 
 def test_a_half_open_connection_is_noticed(worker: Any) -> None:

@@ -130,11 +130,10 @@ def window_off_by_one(put: Put) -> None:
 def ping_up_to_the_head(put: Put) -> None:
     """A session is told that there is nothing for it up to the head, though it has not been given all."""
 
-    def ping(self: Session) -> bytes:
-        box: bytes = real(self)
-        return box if self._subscription is None else session._ping_up_to(self._sessions.log.window.cursor)
+    def cursor(self: Session) -> Cursor | None:
+        return None if self._subscription is None else self._sessions.log.window.cursor
 
-    real = put(Session, "ping", ping)
+    put(Session, "cursor", property(cursor))
 
 
 def leaving_is_not_followed(put: Put) -> None:

@@ -14,7 +14,7 @@ def reads_wait_without_bound(put: Put) -> None:
     """A session's connection is read on, however many of its reads wait for their turn."""
 
     async def enter(self: ReadQueue) -> None:
-        if not (self._busy or self._waiting or self._link.full):
+        if not (self._busy or self._waiting or self._peer.full):
             self._busy = True
             return
         turn: Deferred[None] = Deferred()

@@ -1,77 +1,96 @@
-"""A client's connection before it has logged in."""
+"""The way in for clients of any protocol: from a new connection to a session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.python.failure import Failure
 
 from chatnet.auth import Token
 from chatnet.errors import BadTicket, ChatnetError, NotAllowed, WrongSecret
 from chatnet.lanes import Lane, Visitor
 from chatnet.log import Log
 from chatnet.names import fold_name
-from chatnet.net.gate import PROOF_SECONDS, check_version
-from chatnet.net.link import Link, Locator
 from chatnet.reads import Snapshot, SnapshotOf
-from chatnet.wire import session as wire
-from chatnet.wire.table import Speaker
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import Logins
+from chatnet.worker.peer import Peer
 from chatnet.worker.router import LocalUser, Router
-from chatnet.worker.session import Session, Sessions
+from chatnet.worker.session import Session
+from chatnet.worker.sessions import Sessions
+
+LOGIN_SECONDS = 10.0
+"""How long a connection may stay on which nobody tries to log in."""
 
 
-class Door(Locator):
-    """Lets in who logs in or resumes; closes after ten seconds in which nobody tries."""
+class Entrance:
+    """What the fronts of a worker need to let clients in."""
 
-    speaker = Speaker.VISITOR
-    hint = "log in first"
+    def __init__(self, sessions: Sessions, logins: Logins, token: Token) -> None:
+        self.sessions = sessions
+        self.logins = logins
+        self.token = token
+
+    def arrival(self, peer: Peer) -> Arrival:
+        """A client has connected."""
+        return Arrival(self, peer)
+
+
+class Arrival:
+    """A connection that has not logged in; closed after :data:`LOGIN_SECONDS` in which nobody tries.
+
+    One attempt at a time. When one succeeds, the connection is the session's, and this is done with.
+    """
 
     _deadline: IDelayedCall | None = None
     _gone = False
 
-    def __init__(self, sessions: Sessions, logins: Logins, token: Token) -> None:
-        self._sessions = sessions
-        self._logins = logins
-        self._token = token
+    def __init__(self, entrance: Entrance, peer: Peer) -> None:
+        self._entrance = entrance
+        self._peer = peer
         self._visitor = Visitor("")
+        self._wait()
 
     @property
     def is_idle(self) -> bool:
+        """Is no attempt under way?"""
         return self._deadline is not None
 
-    def connected(self, link: Link) -> None:
-        super().connected(link)
-        self._wait()
-
-    def lost(self, reason: Failure) -> None:
+    def lost(self) -> None:
+        """The connection is gone before it has logged in."""
         self._gone = True
         self._visitor.leave()
         self._stop_waiting()
 
-    @wire.Login.responder
-    async def login(self, version: int, name: str, secret: bytes, new: int) -> dict[str, Any]:
-        check_version(version)
+    async def login(self, name: str, secret: bytes, new: bool) -> Session:
+        """Log in by name and secret; a name that is free is registered, if it is to be ``new``.
+
+        Never answers, if the connection is lost meanwhile.
+
+        :raises BadName: it is none. :raises BadSecret: a name cannot be registered with it.
+        :raises NoSuchUser: the name is free, and not to be registered.
+        :raises WrongSecret: it is taken. :raises TryLater: too many attempts, or sessions of the user.
+        :raises NotAllowed: another attempt is under way.
+        """
         with self._attempt("Login"):
             user = fold_name(name)
-            self._visitor = claimant = Claimant(user, getattr(self.link.transport.getPeer(), "host", ""))
-            secret_seq = await self._logins.login(claimant, secret, bool(new))
-            await self._let_in(user, secret_seq, WrongSecret.of(name=user))
-            ticket = self._sessions.ticket(user, secret_seq)
-            return {"name": user, "ticket": ticket, "log": self._sessions.log.log_id}
+            self._visitor = claimant = Claimant(user, self._peer.address)
+            secret_seq = await self._entrance.logins.login(claimant, secret, new)
+            return await self._let_in(user, secret_seq, WrongSecret.of(name=user))
 
-    @wire.Resume.responder
-    async def resume(self, version: int, ticket: bytes) -> dict[str, Any]:
-        check_version(version)
+    async def resume(self, ticket: bytes) -> Session:
+        """Log in by a ticket of an earlier session. Never answers, if the connection is lost meanwhile.
+
+        :raises BadTicket: it is none, or there is a newer secret.
+        :raises TryLater: too many sessions of the user. :raises NotAllowed: another attempt is under way.
+        """
         with self._attempt("Resume"):
-            user, secret_seq = self._token.check_ticket(self._sessions.log.log_id, ticket)
+            entrance = self._entrance
+            user, secret_seq = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
             self._visitor = Visitor(user)
-            await self._let_in(user, secret_seq, BadTicket(BadTicket.sentence))
-            return {"name": user, "log": self._sessions.log.log_id}
+            return await self._let_in(user, secret_seq, BadTicket(BadTicket.sentence))
 
     @contextmanager
     def _attempt(self, command: str) -> Iterator[None]:
@@ -86,13 +105,13 @@ class Door(Locator):
                 self._wait()
             raise
 
-    async def _let_in(self, user: str, by: int, wrong: ChatnetError) -> None:
+    async def _let_in(self, user: str, by: int, wrong: ChatnetError) -> Session:
         """Who has shown the secret at ``by``.
 
         :raises ChatnetError: ``wrong``, if that is not the newest.
         :raises TryLater: the user has too many sessions here.
         """
-        sessions = self._sessions
+        sessions = self._entrance.sessions
         local_user, newest = await arrive(sessions.log, sessions.router, user, sessions.logins, self._visitor)
         try:
             if by != newest:
@@ -103,11 +122,11 @@ class Door(Locator):
             raise
         if self._gone:
             sessions.router.depart(local_user)
-        else:
-            self.link.become(Session(sessions, local_user, by))
+            await Deferred()  # for ever: there is nobody to answer
+        return Session(sessions, local_user, by, self._peer)
 
     def _wait(self) -> None:
-        self._deadline = self._sessions.clock.callLater(PROOF_SECONDS, self.link.abort)
+        self._deadline = self._entrance.sessions.clock.callLater(LOGIN_SECONDS, self._peer.abort)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

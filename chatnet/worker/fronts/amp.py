@@ -1,0 +1,209 @@
+"""Clients that speak AMP: a connection before and after the login. Its words: :mod:`chatnet.wire.session`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry
+from chatnet.kinds import HEARD, KindName
+from chatnet.net.gate import check_version
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outbox, Outboxes
+from chatnet.wire import encode
+from chatnet.wire import session as wire
+from chatnet.wire.table import Speaker
+from chatnet.worker.entrance import Arrival, Entrance
+from chatnet.worker.peer import Hearing
+from chatnet.worker.session import SecretSet, Session, StayChanged
+
+
+class AmpChannel:
+    """Delivers to all AMP connections of a worker: a :class:`~chatnet.worker.peer.Channel` of outboxes."""
+
+    def __init__(self, outboxes: Outboxes) -> None:
+        self._outboxes = outboxes
+
+    def shows(self, kind: KindName) -> bool:
+        """All that is heard, and nobody's joins and leaves."""
+        return kind in HEARD
+
+    def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
+        """Put one chunk of bytes, the same for all, into each outbox."""
+        chunk = encode.deliver(entries)
+        outboxes = self._outboxes
+        dirty = outboxes.dirty
+        for _, ears in hearing:
+            for outbox in ears:
+                parts = outbox.parts
+                if not parts:
+                    dirty.append(outbox)
+                parts.append(chunk)
+        outboxes.schedule()
+
+
+class AmpLogin(Locator):
+    """A connection that has not logged in."""
+
+    speaker = Speaker.VISITOR
+    hint = "log in first"
+
+    _front: AmpFront
+    _arrival: Arrival
+
+    def __init__(self, entrance: Entrance, channel: AmpChannel) -> None:
+        self._entrance = entrance
+        self._channel = channel
+
+    @property
+    def is_idle(self) -> bool:
+        return self._arrival.is_idle
+
+    def connected(self, link: Link) -> None:
+        super().connected(link)
+        self._front = AmpFront(link, self._channel)
+        self._arrival = self._entrance.arrival(self._front)
+
+    def lost(self, reason: Failure) -> None:
+        self._arrival.lost()
+
+    @wire.Login.responder
+    async def login(self, version: int, name: str, secret: bytes, new: int) -> dict[str, Any]:
+        check_version(version)
+        session = self._begin(await self._arrival.login(name, secret, bool(new)))
+        return {"name": session.user, "ticket": session.ticket(), "log": session.log_id}
+
+    @wire.Resume.responder
+    async def resume(self, version: int, ticket: bytes) -> dict[str, Any]:
+        check_version(version)
+        session = self._begin(await self._arrival.resume(ticket))
+        return {"name": session.user, "log": session.log_id}
+
+    def _begin(self, session: Session) -> Session:
+        self._front.session = session
+        self.link.become(self._front)
+        return session
+
+
+class AmpFront(Locator):
+    """The commands of a user who is logged in, and what the user's session says to the client.
+
+    It is a :class:`~chatnet.worker.peer.Peer`.
+    """
+
+    speaker = Speaker.USER
+    hint = "you are logged in, and docs/protocol.md names the commands"
+
+    session: Session
+
+    def __init__(self, link: Link, channel: AmpChannel) -> None:
+        self.link = link
+        self.channel = channel
+
+    # ---- the client's commands ----
+
+    @wire.Post.responder
+    def post(self, key: bytes, text: str) -> Deferred[dict[str, Any]]:
+        return self.session.post(key, text).addCallback(_seq)
+
+    @wire.Join.responder
+    def join(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
+        return self.session.join(key, room).addCallback(_stay_changed)
+
+    @wire.Leave.responder
+    def leave(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
+        return self.session.leave(key, room).addCallback(_stay_changed)
+
+    @wire.SetSecret.responder
+    def set_secret(self, key: bytes, old: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
+        return self.session.set_secret(key, old, secret).addCallback(_secret_set)
+
+    @wire.List.responder
+    async def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
+        found = await self.session.rooms(prefix, after)
+        return {"rooms": found.names, "joined": found.joined, "more": int(found.more)}
+
+    @wire.History.responder
+    async def history(self, room: str, before: int | None) -> dict[str, Any]:
+        return {"posts": await self.session.history(room, before)}
+
+    @wire.Chat.responder
+    async def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
+        begun = await self.session.chat(Cursor.received(cursor, check))
+        return {"posts": begun.posts, "cursor": begun.cursor.seq, "check": begun.cursor.check}
+
+    @wire.Unchat.responder
+    def unchat(self) -> dict[str, Any]:
+        self.session.unchat()
+        return {}
+
+    # ---- what the link says ----
+
+    def lost(self, reason: Failure) -> None:
+        self.session.lost()
+
+    def filled(self) -> None:
+        self.session.filled()
+
+    def drained(self) -> None:
+        self.session.drained()
+
+    def ping(self) -> bytes:
+        cursor = self.session.cursor
+        return encode.PING if cursor is None else encode.ping(cursor)
+
+    # ---- what the session says: see Peer ----
+
+    @property
+    def address(self) -> str:
+        return getattr(self.link.transport.getPeer(), "host", "")
+
+    @property
+    def full(self) -> bool:
+        return self.link.full
+
+    @property
+    def ear(self) -> Outbox:
+        return self.link.outbox
+
+    def hold(self) -> None:
+        self.link.hold()
+
+    def release(self) -> None:
+        self.link.release()
+
+    def put(self, posts: Sequence[Entry]) -> None:
+        outbox = self.link.outbox
+        outbox.put(encode.deliver(posts))
+        outbox.flush()
+
+    def moved(self) -> None:
+        self.link.callRemote(wire.Moved)
+
+    def rewound(self, to: Cursor) -> None:
+        self.link.callRemote(wire.Rewound, seq=to.seq, check=to.check)
+
+    def ended(self, code: str, sentence: str) -> None:
+        self.link.callRemote(wire.Ended, code=code, sentence=sentence)
+
+    def hang_up(self) -> None:
+        self.link.hang_up()
+
+    def abort(self) -> None:
+        self.link.abort()
+
+
+def _seq(seq: int) -> dict[str, Any]:
+    return {"seq": seq}
+
+
+def _stay_changed(change: StayChanged) -> dict[str, Any]:
+    return {"seq": change.seq, "room": change.room}
+
+
+def _secret_set(done: SecretSet) -> dict[str, Any]:
+    return {"ticket": done.ticket, "seq": done.seq}

@@ -1,0 +1,66 @@
+"""All sessions of a worker: what they share, and what they have done together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IReactorTime
+
+from chatnet.auth import Token
+from chatnet.entries import Entry
+from chatnet.lanes import Lane
+from chatnet.log import Log
+from chatnet.worker.gathering import Gathering
+from chatnet.worker.rates import Rates
+from chatnet.worker.router import Router
+from chatnet.worker.secrets import Secrets
+from chatnet.worker.users import Users
+
+if TYPE_CHECKING:
+    from chatnet.worker.session import Session
+
+MOST_READS = 32
+"""How many reads of a worker may be under way at the log for those who log in, and as many for sessions."""
+
+
+class Sessions:
+    """What all sessions of a worker share, and what they have done together.
+
+    ``open`` are those there are now, the oldest first; ``posts`` were taken; ``poison`` is how many drafts
+    were refused as such. ``rate`` is how many drafts a second a user may append in the long run; 0: no limit.
+    Reads of ``logins`` have a lane of their own beside the ``pages`` of sessions: whoever reads much keeps
+    nobody out.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        router: Router,
+        secrets: Secrets,
+        token: Token,
+        rate: int,
+        clock: IReactorTime,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.log = log
+        self.gathering = Gathering(log, clock)
+        self.router = router
+        self.secrets = secrets
+        self.rates = Rates(rate, monotonic)
+        self.clock = clock
+        self._token = token
+        self.users = Users()
+        self.logins, self.pages = Lane(MOST_READS), Lane(MOST_READS)
+        self.open: dict[Session, None] = {}
+        self.posts = 0
+        self.poison = 0
+
+    def apply(self, entries: list[Entry]) -> None:
+        """The window grew."""
+        self.users.apply(entries)
+        self.rates.apply(entries)
+
+    def ticket(self, user: str, secret_seq: int) -> bytes:
+        """A ticket with which ``user`` can resume."""
+        return self._token.ticket(self.log.log_id, user, secret_seq)

@@ -1,0 +1,246 @@
+"""A second protocol over the same core: a session knows neither, and whoever hears gets its own encoding."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from worker.conftest import Client, Worker
+from worker.toy import ToyChannel, ToyClient
+
+import chatnet.worker
+from chatnet.entries import Entry
+from chatnet.wire import encode
+from chatnet.worker.drafts import MOST_DRAFTS
+from chatnet.worker.entrance import LOGIN_SECONDS
+from chatnet.worker.handoff import LEAVE_SECONDS, Handoff
+
+CORE = (
+    *("drafts", "entrance", "gathering", "handoff", "hashing", "logins", "peer", "rates", "reads", "router"),
+    *("session", "sessions", "subscription", "users"),
+)
+"""The modules that serve every protocol."""
+PROTOCOLS = (
+    "chatnet.wire",
+    "chatnet.net.link",
+    "chatnet.net.gate",
+    "chatnet.worker.fronts",
+    "twisted.protocols",
+)
+
+
+@pytest.fixture
+def toy() -> ToyChannel:
+    return ToyChannel()
+
+
+def imported(path: Path) -> set[str]:
+    """What a module imports, for its types alone or to run."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+    return found
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_knows_no_protocol(module: str) -> None:
+    """Nothing of AMP, nor of any front, is imported: who adds a protocol need not touch it."""
+    names = imported(Path(chatnet.worker.__path__[0]) / f"{module}.py")
+    assert not [name for name in names if name.startswith(PROTOCOLS)]
+
+
+# ---- two protocols, one worker ----
+
+
+def acquainted(worker: Worker, toy: ToyChannel) -> tuple[Client, ToyClient]:
+    """Alice speaks AMP, Bob in lines; each follows the other, and both chat."""
+    alice, bob = worker.client("alice"), ToyClient(worker, toy, "bob")
+    alice.join("bob")
+    assert bob.ask("JOIN Alice").endswith(" alice")
+    alice.chat()
+    assert bob.ask("CHAT").startswith("OK ")
+    return alice, bob
+
+
+def test_users_of_two_protocols_hear_each_other(worker: Worker, toy: ToyChannel) -> None:
+    """All that both say, each post once, in the order of the log, each in the encoding of who hears it."""
+    alice, bob = acquainted(worker, toy)
+    first = worker.log.window.head + 1
+    said = [("alice", "hello"), ("bob", "well met"), ("bob", "again, @alice"), ("alice", "and @bob too")]
+    for user, text in said:
+        if user == "alice":
+            alice.post(text)
+        else:
+            assert bob.ask(f"POST {text}") == f"OK {worker.log.window.head}"
+    posts = [(seq, user, text) for seq, (user, text) in enumerate(said, first)]
+    assert [(post.seq, post.user, post.text) for post in alice.hears.posts] == posts
+    assert bob.heard() == [f"{user} {seq} post {user} {text}" for seq, user, text in posts]
+
+
+def test_a_run_is_encoded_once_for_each_encoding(
+    worker: Worker, toy: ToyChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the number of sessions; and not at all in an encoding that nobody listens to."""
+    boxes: list[list[int]] = []
+    deliver = encode.deliver
+
+    def counted(posts: list[Entry]) -> bytes:
+        boxes.append([post.seq for post in posts])
+        return deliver(posts)
+
+    alice, bob = acquainted(worker, toy)
+    for _ in range(6):
+        worker.client("alice").chat()
+        ToyClient(worker, toy, "bob").begin("CHAT")
+    monkeypatch.setattr(encode, "deliver", counted)
+    worker.commit(*(worker.said("alice", text) for text in ("one", "two")))
+    head = worker.log.window.head
+    assert boxes == [[head - 1, head]]
+    assert toy.runs == [("alice", [head - 1, head])]
+    bob.begin("UNCHAT")
+    alice.post("heard at two places, @bob")
+    assert toy.runs[1:] == [("alice", [head + 1])]
+    assert len(boxes) == 2
+
+
+def test_a_front_may_show_joins_and_leaves(worker: Worker, toy: ToyChannel) -> None:
+    """As its channel says. To clients of AMP nothing of the kind comes."""
+    alice, bob = acquainted(worker, toy)
+    seq = worker.log.window.head
+    carol = worker.client("carol")
+    carol.join("alice")
+    alice.post("welcome")
+    carol.leave("alice")
+    assert bob.heard() == [
+        f"alice {seq + 2} join carol ",
+        f"alice {seq + 3} post alice welcome",
+        f"alice {seq + 4} leave carol ",
+    ]
+    assert alice.heard() == ["welcome"]
+
+
+def test_who_comes_back_over_another_protocol_misses_nothing(worker: Worker, toy: ToyChannel) -> None:
+    """A cursor and a ticket are the log's, and no protocol's."""
+    alice, bob = acquainted(worker, toy)
+    read = worker.at(worker.log.window.head)
+    alice.post("one")
+    resumed = ToyClient(worker, toy)
+    ticket = worker.sessions.ticket("bob", 2)
+    assert resumed.ask(f"RESUME {ticket.hex()}") == "OK bob"
+    assert resumed.ask(f"CHAT {read.seq} {read.check.hex()}").startswith(f"OK {read.seq} ")
+    alice.post("two")
+    assert [line.split()[-1] for line in resumed.heard()] == ["one", "two"]
+    assert resumed.heard() == bob.heard()
+    by_amp = worker.client()
+    by_amp.resume(ticket)
+    by_amp.chat(read.seq)
+    assert by_amp.heard() == ["one", "two"]
+
+
+# ---- all that a session asks of its peer ----
+
+
+def test_errors_are_sentences_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
+    """Those of the login, those that are found at once, and those that the log finds."""
+    worker.client("bob")
+    client = ToyClient(worker, toy)
+    assert client.ask("POST hello") == "NO such command: POST"
+    assert client.ask(f"LOGIN bob {'x' * 32}").startswith("NO The name bob is taken")
+    assert client.ask(f"LOGIN bob {'s' * 32}").startswith("OK bob ")
+    assert client.ask("JOIN bob").startswith("NO ")
+    assert client.ask("JOIN nobody") == "NO No such room: nobody."
+    assert client.ask("HISTORY nobody") == "NO No such room: nobody."
+    assert client.ask(f"POST {'x' * 2001}").startswith("NO ")
+    assert client.ask("CHAT 99 0123456789abcdef").startswith("NO The log was put back")
+    assert client.ask("POST hello") == "OK 2"
+    assert client.ask("HISTORY bob") == "OK hello"
+    assert client.ask("ROOMS b") == "OK bob"
+
+
+def test_who_does_not_log_in_is_closed_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
+    """One attempt at a time, and ten seconds without any; one that is lost meanwhile leaves nothing."""
+    idle, trying, lost = (ToyClient(worker, toy) for _ in range(3))
+    worker.log.reads_held = True
+    for client in (trying, lost):
+        client.begin(f"LOGIN alice {'s' * 32}")
+    assert trying.ask(f"LOGIN bob {'s' * 32}").endswith("an attempt to log in is under way.")
+    lost.cut()
+    worker.pass_time(LOGIN_SECONDS + 1)
+    assert (idle.connected, trying.connected) == (False, True)
+    worker.log.let_go()
+    worker.settle()
+    assert trying.said()[-1].startswith("OK alice ")
+    assert len(worker.sessions.open) == 1
+    trying.cut()
+    assert not worker.router._local_users
+    assert not worker.clock.getDelayedCalls()
+
+
+def test_a_client_that_never_reads_costs_a_bounded_memory_in_any_protocol(
+    worker: Worker, toy: ToyChannel
+) -> None:
+    """It leaves live when its transport is full; nothing is queued, and all of it comes once it reads."""
+    alice, bob = acquainted(worker, toy)
+    bob.wire.client_transport.reading = False
+    for number in range(300):
+        alice.post(f"{number:01000}")
+    assert bob.server.full
+    assert len(bob.wire.server_transport.waiting) + sum(map(len, bob.server.ear.parts)) < 100_000
+    bob.begin("POST waits")
+    assert worker.log.entries[-1].user == "alice"
+    bob.wire.client_transport.reading = True
+    worker.settle()
+    assert [int(line.split()[-1]) for line in bob.heard()[:300]] == list(range(300))
+    assert bob.heard()[300].endswith("waits")
+
+
+def test_a_front_is_held_while_too_much_is_under_way(worker: Worker, toy: ToyChannel) -> None:
+    """Its session says so, and lets go; all is done in order."""
+    bob = ToyClient(worker, toy, "bob")
+    worker.log.held = True
+    for number in range(MOST_DRAFTS + 50):
+        bob.begin(f"POST {number}")
+    assert len(worker.log.waiting) == MOST_DRAFTS + 1
+    worker.log.let_go()
+    worker.settle()
+    texts = [entry.text for entry in worker.log.entries if entry.kind == "post"]
+    assert texts == [str(number) for number in range(MOST_DRAFTS + 50)]
+
+
+def test_an_ended_session_says_why_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
+    """A new secret, set over one protocol, ends the sessions over the other; the one that set it goes on."""
+    alice, thief = ToyClient(worker, toy, "alice"), worker.client("alice")
+    other = ToyClient(worker, toy, "alice")
+    alice.begin(f"SECRET {'s' * 32} a-good-password")
+    worker.work()
+    assert alice.said()[-1].startswith("OK ")
+    assert thief.hears.ended == ["SECRET_CHANGED"]
+    assert other.said()[-1].startswith("ENDED SECRET_CHANGED The secret of alice was changed elsewhere")
+    assert (alice.connected, thief.connected, other.connected) == (True, False, False)
+    assert alice.ask("POST still here").startswith("OK ")
+
+
+def test_a_session_moves_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
+    """It is told, and hung up on if it stays."""
+    bob = ToyClient(worker, toy, "bob")
+    handoff = Handoff(worker.sessions, worker.clock)
+    handoff.shed(1)
+    worker.settle()
+    assert bob.said()[-1] == "MOVED"
+    worker.pass_time(LEAVE_SECONDS + 1)
+    assert not bob.connected
+    assert handoff.moving == 0
+
+
+def test_who_chats_is_told_that_the_log_was_put_back_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
+    """And hears no more here."""
+    alice, bob = acquainted(worker, toy)
+    for session in worker.sessions.open:
+        session.rewound(worker.at(1))
+    alice.post("unheard")
+    assert bob.said()[-1] == "REWOUND 1"
+    assert bob.heard() == []
