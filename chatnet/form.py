@@ -6,12 +6,12 @@ A worker says so to its client at once; the store looks again, since a worker ma
 from __future__ import annotations
 
 import re
-from unicodedata import category
 
 from chatnet.entries import KEY_BYTES, Draft
 from chatnet.errors import BadName, BadRoom, BadText
 from chatnet.ignorable import bare
 from chatnet.kinds import KINDS, Text
+from chatnet.letters import MARKS
 from chatnet.names import MAX_MARKS, MAX_SPELLED, is_name, is_room, named, quoted, too_many_marks
 
 MAX_TEXT = MAX_SPELLED
@@ -21,9 +21,9 @@ MAX_PLACES = 20
 """Where a post is heard at most, beside its author's room."""
 MAX_CREDENTIAL = 1_000
 
-# What may be many marks in a row, and the letters that are not seen, which can stand between them.
-_FILLERS = "\u115f\u1160\u3164\uffa0"
-_PERHAPS_ODD = re.compile(rf"[^\w\s\x00-\u02ff]{{{MAX_MARKS + 1}}}|[{_FILLERS}]")
+# What is not seen and yet a letter, and what is seen.
+_FILLERS = re.compile("[\u115f\u1160\u3164\uffa0]")
+_SEEN = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f{MARKS}]")
 # Control characters but tab and line feed, halves of surrogate pairs (they have no encoding), and what breaks
 # lines beside the line feed.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -79,8 +79,8 @@ def _is_plain(text: str) -> bool:
         0 < len(text) <= MAX_TEXT
         and text.isprintable()
         and text[0].isalnum()
-        and text[0] not in _FILLERS
-        and (len(text) <= MAX_MARKS + 1 or not _PERHAPS_ODD.search(text))
+        and not _FILLERS.search(text)
+        and not too_many_marks(text)
     )
 
 
@@ -98,13 +98,8 @@ def _wrong_letters(text: str) -> str:
     if text.count("\n") > MAX_LINE_FEEDS:
         return f"A post has at most {MAX_LINE_FEEDS} line feeds."
     seen = bare(text).strip()
-    if not seen or not (seen.isascii() or any(map(_is_seen, seen))):
+    if not seen or not (seen.isascii() or _SEEN.search(seen)):
         return "There is nothing to be seen in this post."
     if not seen.isascii() and too_many_marks(seen):
         return f"A post has at most {MAX_MARKS} marks in a row."
     return ""
-
-
-def _is_seen(letter: str) -> bool:
-    kind = category(letter)
-    return kind[0] not in "MZ" and kind != "Cc"

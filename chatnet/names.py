@@ -7,12 +7,12 @@ fold alike are one room everywhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 from chatnet.errors import BadName, BadRoom
 from chatnet.ignorable import bare
+from chatnet.letters import MARKS, OTHER_NUMBERS
 
 MAX_NAME = 32
 MAX_TOPIC = 64
@@ -26,11 +26,22 @@ RESERVED = frozenset({"all", "here", "everyone", "channel", "admin", "root", "sy
 """What nobody is called: it would be taken for everybody, or for whoever runs the cluster."""
 
 _NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_NAME - 1}}}")
+# In each, a quick look at what most letters are comes first.
+_MARK = rf"(?:(?=[^\w\s\x00-\x7f])[{MARKS}])"
+_LETTER = rf"(?:(?=\w)(?![{OTHER_NUMBERS}])\w)"
+_BEGINS = rf"(?!_){_LETTER}"
+_GOES_ON = rf"(?:{_LETTER}|-|{_MARK})"
+_TOPIC_WORD = re.compile(rf"{_BEGINS}{_GOES_ON}{{0,{MAX_TOPIC - 1}}}")
+# Each word that a mark stands before, where that does not follow a word itself; the longest with a letter too
+# many.
 _ASCII_WORDS = re.compile(r"(?<![a-z0-9_@#&/])([@#])([a-z0-9][a-z0-9_-]*)")
-_MARK = re.compile("[@#]")
+_WORDS = re.compile(
+    rf"(?=[@#])(?<![@#&/])(?<!{_LETTER})(?<!{_MARK})([@#])({_BEGINS}{_GOES_ON}{{0,{MAX_TOPIC}}})"
+)
 _DOTTED = re.compile("i\u0307+")
-# No letter, digit, space or ASCII: marks are among them, and little else that stands in such a row.
-_PERHAPS_MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{MAX_MARKS + 1},}}")
+_ROWS_OF_MARKS = re.compile(rf"{_MARK}+")
+_MOST_BARE = 4 * MAX_TOPIC
+"""How many letters that are seen a name or room may have as it is typed: four at most become one."""
 
 
 def fold(word: str) -> str:
@@ -47,13 +58,8 @@ def fold(word: str) -> str:
 
 def too_many_marks(text: str) -> bool:
     """Are there more than :data:`MAX_MARKS` marks in a row, in a text that is :func:`~.ignorable.bare`?"""
-    for row in _PERHAPS_MARKS.findall(text):
-        marks = 0
-        for letter in row:
-            marks = marks + 1 if category(letter)[0] == "M" else 0
-            if marks > MAX_MARKS:
-                return True
-    return False
+    # All rows, each read once: to search for one that is too long would begin anew at each mark.
+    return any(len(row) > MAX_MARKS for row in _ROWS_OF_MARKS.findall(text))
 
 
 def is_name(word: str) -> bool:
@@ -103,10 +109,14 @@ def fold_prefix(prefix: str) -> str:
 
 def named(text: str) -> tuple[str, ...]:
     """The ``#topics`` and ``@names`` in a text, in their one spelling, each once."""
-    if "#" not in text and "@" not in text:
-        return ()
+    return _named(text) if "#" in text or "@" in text else ()
+
+
+@lru_cache(maxsize=2_048)
+def _named(text: str) -> tuple[str, ...]:
+    # Kept: a post is judged once for each reader who catches up with it.
     folded = fold(text)
-    words = _ASCII_WORDS.findall(folded) if folded.isascii() else _words(folded)
+    words = (_ASCII_WORDS if folded.isascii() else _WORDS).findall(folded)
     found = {
         mark + word: None
         for mark, word in words
@@ -122,32 +132,11 @@ def quoted(word: str) -> str:
 
 
 def _may_be_folded(word: str) -> bool:
-    return len(word) <= MAX_SPELLED and not too_many_marks(bare(word))
+    if len(word) > MAX_SPELLED:
+        return False
+    seen = bare(word)
+    return len(seen) <= _MOST_BARE and not too_many_marks(seen)
 
 
 def _is_topic_word(word: str) -> bool:
-    return 1 <= len(word) <= MAX_TOPIC and _begins_word(word[0]) and all(map(_is_of_word, word))
-
-
-def _words(folded: str) -> Iterator[tuple[str, str]]:
-    """Each word that a mark stands before, where that does not follow a word itself."""
-    for found in _MARK.finditer(folded):
-        at = found.end()
-        before = folded[at - 2 : at - 1]
-        if before and (before in "@#&/" or (before != "-" and _is_of_word(before))):
-            continue
-        end = at
-        while end < len(folded) and end - at <= MAX_TOPIC and _is_of_word(folded[end]):
-            end += 1
-        if end > at and _begins_word(folded[at]):
-            yield found[0], folded[at:end]
-
-
-def _is_of_word(letter: str) -> bool:
-    kind = category(letter)
-    return kind[0] in "LM" or kind == "Nd" or letter in "_-"
-
-
-def _begins_word(letter: str) -> bool:
-    kind = category(letter)
-    return kind[0] == "L" or kind == "Nd"
+    return _TOPIC_WORD.fullmatch(word) is not None
