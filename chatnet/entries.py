@@ -7,6 +7,7 @@ member of. The store's index, the router and the checkers of tests all go throug
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -79,6 +80,10 @@ def places(user: str, text: str) -> tuple[str, ...]:
     return (user, *named(text))
 
 
+def _joined(stay: Interval) -> int:
+    return stay.joined
+
+
 class Memberships:
     """One user's stays in rooms, kept in step by the entries of the log.
 
@@ -114,9 +119,15 @@ class Memberships:
 
     def covers(self, room: str, seq: int) -> bool:
         """Was the user a member of ``room`` at ``seq``?"""
-        return any(
-            stay.joined < seq and (stay.left is None or seq < stay.left) for stay in self._stays.get(room, ())
-        )
+        stays = self._stays.get(room)
+        if stays is None:
+            return False
+        # They follow each other: only the last that began before can hold it. There may be very many.
+        began = bisect_left(stays, seq, key=_joined)
+        if not began:
+            return False
+        left = stays[began - 1].left
+        return left is None or seq < left
 
     def has(self, room: str) -> bool:
         """Is the user a member of ``room`` now?"""

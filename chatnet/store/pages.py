@@ -11,6 +11,8 @@ from chatnet.reads import Account, Position, Snapshot
 PAGE_ENTRIES = 500
 """How many entries a page holds at most: what is small on the wire still takes time to make."""
 
+FEED_STAYS = 500
+"""How many stays of its reader may end within the range of a feed's page: each is a search of its own."""
 SNAPSHOT_INTERVALS = 200
 """How many intervals a page of a snapshot holds: at their longest, they fit an AMP value."""
 FIRST_STAY: Position = ((1 << 63) - 1, "\U0010ffff")

@@ -49,7 +49,7 @@ from chatnet.reads import (
     Snapshot,
     SnapshotOf,
 )
-from chatnet.store.pages import SNAPSHOT_INTERVALS
+from chatnet.store.pages import FEED_STAYS, SNAPSHOT_INTERVALS
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
@@ -271,6 +271,28 @@ def made(subject: Subject, topics: Sequence[str]) -> None:
 
 def post(user: str, text: str, number: int) -> Draft:
     return Draft("post", user, user, text, key(number))
+
+
+def test_a_feed_goes_over_any_number_of_stays(new_log: Callable[[], Subject]) -> None:
+    """Who joined and left a room a thousand times sees what was said there while they were in it."""
+    subject = new_log()
+    registered(subject, "alice", "bob")
+    turns = [
+        draft
+        for number in range(2 * FEED_STAYS + 7)
+        for draft in (
+            Draft("join", "bob", "#x", "", key(4 * number)),
+            *([post("alice", "#x in", 4 * number + 1)] if number % 50 == 7 else []),
+            Draft("leave", "bob", "#x", "", key(4 * number + 2)),
+            *([post("alice", "#x out", 4 * number + 3)] if number % 50 == 8 else []),
+        )
+    ]
+    assert all(isinstance(outcome, int) for outcome in subject.append(*turns))
+    head = subject.read(Head())
+    seen = whole_feed(subject, "bob", 0, head)
+    assert [entry.text for entry in seen] == ["#x in"] * 20
+    middle = seen[10].seq
+    assert [entry.seq for entry in whole_feed(subject, "bob", middle, head)] == [e.seq for e in seen[11:]]
 
 
 def test_a_used_key_answers_its_seq(new_log: Callable[[], Subject]) -> None:

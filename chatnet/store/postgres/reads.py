@@ -33,7 +33,14 @@ from chatnet.reads import (
     Snapshot,
     SnapshotOf,
 )
-from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
+from chatnet.store.pages import (
+    FEED_STAYS,
+    FIRST_STAY,
+    PAGE_ENTRIES,
+    SNAPSHOT_INTERVALS,
+    snapshot_page,
+    take_page,
+)
 from chatnet.store.postgres.append import OPEN
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 
@@ -110,6 +117,12 @@ NEWEST_POSTS = _as_page(
     "DESC",
 )
 # Of each place, one chunk. Where one is full, its end is the edge: behind it, more may be heard there.
+# Up to where one page looks: so far no more stays of the user ended than it looks into.
+FEED_END = f"""
+    SELECT "left" FROM membership WHERE "user" = %(user)s AND "left" > %(after)s AND "left" <= %(upto)s
+    ORDER BY "left" OFFSET {FEED_STAYS} LIMIT 1
+"""
+
 FEED_CHUNK = f"""
     WITH listened(name, after, before) AS (
         VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s::bigint + 1),
@@ -188,6 +201,8 @@ def newest(cursor: Any, asked: Newest) -> list[Entry]:
 
 def feed(cursor: Any, asked: Feed) -> FeedPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
+    last = cursor.execute(FEED_END, {"user": user, "after": asked.after, "upto": upto}).fetchone()
+    upto = upto if last is None else last[0]
     posts, is_full = take_page(_heard(cursor, user, asked.after, upto))
     return FeedPage(posts, posts[-1].seq if is_full else upto)
 

@@ -35,7 +35,14 @@ from chatnet.reads import (
     Snapshot,
     SnapshotOf,
 )
-from chatnet.store.pages import FIRST_STAY, PAGE_ENTRIES, SNAPSHOT_INTERVALS, snapshot_page, take_page
+from chatnet.store.pages import (
+    FEED_STAYS,
+    FIRST_STAY,
+    PAGE_ENTRIES,
+    SNAPSHOT_INTERVALS,
+    snapshot_page,
+    take_page,
+)
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 from chatnet.store.sqlite.schema import OPEN
 
@@ -116,6 +123,7 @@ def newest(connection: apsw.Connection, asked: Newest) -> list[Entry]:
 def feed(connection: apsw.Connection, asked: Feed) -> FeedPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     after = min(asked.after, upto)
+    upto = _few_stays(connection, user, after, upto)
     spans: list[Span] = [
         (user, after, upto + 1),
         ("@" + user, max(after, _registered(connection, user)), upto + 1),
@@ -183,6 +191,15 @@ def _stays(connection: apsw.Connection, user: str, after: int, upto: int) -> lis
             (user, after, upto),
         )
     )
+
+
+def _few_stays(connection: apsw.Connection, user: str, after: int, upto: int) -> int:
+    """The seq, ``upto`` at most, up to which no more stays of the user ended than one page looks into."""
+    ended = (
+        "SELECT left FROM membership WHERE user = ? AND left > ? AND left <= ? ORDER BY left LIMIT 1 OFFSET ?"
+    )
+    last: int | None = connection.execute(ended, (user, after, upto, FEED_STAYS)).get
+    return upto if last is None else last
 
 
 def _rising(connection: apsw.Connection, span: Span) -> Iterator[int]:
