@@ -18,13 +18,12 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
-from chatnet.master.conversations import PATIENCE
 from chatnet.master.store import Store
 from chatnet.net.dialer import Commanded, Unregistered
 from chatnet.net.gate import PROOF_SECONDS, NotPrimary, prove
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.net.timer import Timer
 from chatnet.store.lease import Holder
 from chatnet.text import legible
@@ -341,7 +340,7 @@ class Replica(ReconnectingClientFactory):
         if not self.continueTrying:
             return
         # As silent as one that hangs is one that another replica has just ended for that.
-        hung = link is not None and link.silent >= PATIENCE
+        hung = link is not None and link.silent >= CLUSTER_PULSE.patience
         if attached:
             self._lost(hung)
         if hung and self._holder is not None and (attached or self._holder.address):
@@ -352,7 +351,7 @@ class Replica(ReconnectingClientFactory):
             self.retry()
 
     def _lost(self, hung: bool) -> None:
-        self._since = self._monotonic() - (PATIENCE if hung else 0.0)
+        self._since = self._monotonic() - (CLUSTER_PULSE.patience if hung else 0.0)
         how = "fell silent" if hung else "was gone"
         if hung and self._is_here(self._holder):
             how += " and was killed"  # perhaps by another replica

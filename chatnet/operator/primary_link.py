@@ -20,7 +20,7 @@ from chatnet.net.dialer import CANNOT_CONNECT, Unregistered, why_not
 from chatnet.net.gate import NotPrimary, prove
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.options import STORE_VARIABLE, find_masters
 from chatnet.store.lease import FlockLease
 from chatnet.store.sqlite.moved import NAME
@@ -92,7 +92,7 @@ async def connect(master: Address, world: World) -> Link:
 
     :raises CANNOT_CONNECT: nobody is there.
     """
-    pulse = Pulse(world.reactor, world.monotonic, tick=0.25, every=1.0, patience=PATIENCE)
+    pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE._replace(patience=PATIENCE))
     factory = Factory.forProtocol(lambda: Link(Unregistered(), Outboxes(world.reactor), pulse))
     factory.noisy = False
     endpoint = TCP4ClientEndpoint(world.reactor, master.host, master.port, timeout=PATIENCE)

@@ -20,7 +20,7 @@ from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Rhythm
 from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters
 from chatnet.start import Start
@@ -36,9 +36,7 @@ from chatnet.world import World, stop_soon
 
 CLOSE_SECONDS = 1.0
 """How long clients may take to let go, when the worker begins afresh."""
-CLUSTER_PULSE = (0.25, 1.0, 3.0)
-CLIENT_PULSE = (5.0, 15.0, 45.0)
-"""Tick, every, patience, in seconds: see :class:`chatnet.net.pulse.Pulse`."""
+CLIENT_PULSE = Rhythm(tick=5.0, every=15.0, patience=45.0)
 
 
 @dataclass(frozen=True)
