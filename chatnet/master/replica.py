@@ -19,6 +19,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
 from chatnet.master.store import Store
+from chatnet.net.dial import connect
 from chatnet.net.dialer import Commanded, Unregistered
 from chatnet.net.gate import PROOF_SECONDS, NotPrimary, prove
 from chatnet.net.link import MOST_SAID, Link
@@ -221,9 +222,9 @@ class Replica(ReconnectingClientFactory):
         if where is None:
             self.retry()
             return
-        host, port = self._asked = where
+        self._asked = where
         self._dialing = True
-        self.connector = self._reactor.connectTCP(host, port, self, timeout=CONNECT_SECONDS)
+        self.connector = connect(self._reactor, where, self, CONNECT_SECONDS)
 
     def _where(self, holder: Holder | None) -> Address | None:
         """Where to ask for the primary; None if there is none to be asked just now."""
