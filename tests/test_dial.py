@@ -26,7 +26,7 @@ class Silent(MemoryReactorClock):
 
 
 def silent() -> Silent:
-    return Silent()  # type: ignore[no-untyped-call]
+    return Silent()
 
 
 @pytest.mark.parametrize("way", [dial, dial_any])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -28,9 +28,6 @@ STRANGERS_SHARE, USERS_SHARE = 16, 64
 """How many of them at most for one connection: of a stranger, of a user."""
 A_VISIT = 16
 """How many of one that waits are obeyed before it is another's turn."""
-ACCEPTED = 16
-"""How many connections are accepted in one turn of the reactor: one takes some 200 µs, and to be closed again
-as much. Twisted takes 100, and 20 more each time that there were as many."""
 
 RESERVE = 64
 """How many open files are never given to visitors.
@@ -62,20 +59,6 @@ def find_room(files: int) -> Room:
     free = max(files - RESERVE, files // 4)
     strangers = max(2, min(MOST_STRANGERS, free // 4))
     return Room(strangers, strangers // 2, free - strangers)
-
-
-def accept_in_turns(port: Any) -> None:
-    """Have ``port`` accept no more than :data:`ACCEPTED` connections in one turn; the others wait in its
-    backlog."""
-    accept = getattr(port, "doRead", None)
-    if accept is None:
-        return  # a port in memory
-
-    def accept_some() -> None:
-        port.numberAccepts = min(port.numberAccepts, ACCEPTED)
-        accept()
-
-    port.doRead = accept_some
 
 
 class Visitors:

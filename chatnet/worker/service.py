@@ -28,7 +28,7 @@ from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.worker.children import Children, make_children
 from chatnet.worker.frontend import Frontend
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
-from chatnet.worker.port import Clients, listen
+from chatnet.worker.port import Clients, open_port
 from chatnet.worker.router import Router
 from chatnet.worker.stores import Store, open_store
 from chatnet.worker.uplink import Uplink
@@ -225,7 +225,7 @@ class Worker(MultiService):
         with start.beginning():
             host, number = self._options["listen"]
             numbers = self._options["ports"] or (number,)
-            self._port = listen(self._world.reactor, self._clients, host, numbers)
+            self._port = open_port(self._world.reactor, self._clients, host, numbers)
         self._clients.make_room(self._world.processes.raise_file_limit())
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()
