@@ -41,17 +41,19 @@ class Authority:
         ends: datetime = TODAY + DAY,
         **more: Any,
     ) -> KeyPair:
-        """A pair for ``name``, which may be a literal; of ``key``, or a new one."""
+        """A pair for ``name``, which may be a literal, or empty; of ``key``, or a new one."""
         key = more.get("key") or new_key()
         return KeyPair(
             _certificate(name, key, self.pair, begins, ends, is_authority=False), key, more.get("chain", ())
         )
 
-    def appoint(self, name: str = "between") -> Authority:
+    def appoint(self, today: datetime = TODAY) -> Authority:
         """An authority for which this one vouches."""
         key = new_key()
-        begins, ends = TODAY - 10 * DAY, TODAY + 10 * DAY
-        return Authority(KeyPair(_certificate(name, key, self.pair, begins, ends, is_authority=True), key))
+        begins, ends = today - 10 * DAY, today + 10 * DAY
+        return Authority(
+            KeyPair(_certificate("between", key, self.pair, begins, ends, is_authority=True), key)
+        )
 
 
 def new_authority(begins: datetime = TODAY - 20 * DAY, ends: datetime = TODAY + 20 * DAY) -> Authority:
@@ -73,8 +75,8 @@ def key(pair: KeyPair, passphrase: bytes | None = None) -> bytes:
 def _certificate(
     name: str, key: Any, by: KeyPair | None, begins: datetime, ends: datetime, is_authority: bool
 ) -> x509.Certificate:
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    return (
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name or "nobody")])
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject if by is None else by.certificate.subject)
@@ -83,9 +85,10 @@ def _certificate(
         .not_valid_before(begins)
         .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([_named(name)]), critical=False)
-        .sign(key if by is None else by.key, hashes.SHA256())  # type: ignore[arg-type]
     )
+    if name:
+        builder = builder.add_extension(x509.SubjectAlternativeName([_named(name)]), critical=False)
+    return builder.sign(key if by is None else by.key, hashes.SHA256())  # type: ignore[arg-type]
 
 
 def _named(name: str) -> x509.GeneralName:
