@@ -28,7 +28,6 @@ class Someone:
         self.done = 0
         self.aborted = False
         self.is_idle = True
-        self.locator = self
 
     def abort(self) -> None:
         self.aborted = True

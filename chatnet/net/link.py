@@ -195,6 +195,11 @@ class Link(Protocol, amp.BoxDispatcher):
         )
         locator.connected(self)
 
+    @property
+    def is_idle(self) -> bool:
+        """Is a stranger not just about anything?"""
+        return self.locator.is_idle
+
     def hang_up(self) -> None:
         """Close, after what was put has been sent."""
         if self.transport is not None:
