@@ -6,7 +6,7 @@ intake      what came and is not obeyed yet · visitors  strangers and users at 
 timer       what is done again and again, in intervals
 pulse       signs of life, and who gives none
 dial        opens connections, and nobody else does · listen  opens ports, likewise
-tls         what ports present, and whom who dials trusts
+first_byte  what is spoken on a connection · tls  what ports present, and whom who dials trusts
 pair        a certificate and its key · certificates  an operator's, from two files
 gate        who comes proves the cluster's token · dialer  what who dials understands, and when
 """

@@ -188,9 +188,9 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def _speak_through(self, locator: Locator) -> None:
         self.locator = locator
-        transport = self.transport
-        usual = type(transport).bufferSize
-        self._boxes.most, transport.bufferSize = (
+        socket = getattr(self.transport, "transport", self.transport)  # TLS has one beneath it
+        usual = type(socket).bufferSize
+        self._boxes.most, socket.bufferSize = (
             (MAX_STRANGERS_BOX, STRANGERS_READ) if locator.is_stranger else (MAX_BOX, usual)
         )
         locator.connected(self)
