@@ -10,7 +10,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
+from twisted.internet.defer import TimeoutError as NotInTime
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -20,10 +20,10 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.net import first_byte
+from chatnet.net.dial import NotTrusted, dial, shake_hands
 from chatnet.net.first_byte import (
     A_TURN,
     AMP,
-    CLOSE_SECONDS,
     FIRST_SECONDS,
     MOST_OF_ONE_ADDRESS,
     TLS,
@@ -35,7 +35,7 @@ from chatnet.net.link import Link, Locator
 from chatnet.net.listen import listen
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pair import self_made
-from chatnet.net.tls import Presented, channel_binding, in_cluster, pinned
+from chatnet.net.tls import CLOSE_SECONDS, Presented, channel_binding, in_cluster, pinned, vouched_for
 from chatnet.net.visitors import Room, Visitors
 from chatnet.testing.loopback import Loopback
 
@@ -227,6 +227,14 @@ def test_a_handshake_may_come_in_any_pieces(port: Port) -> None:
     assert client.wrappedProtocol.heard == b"<LINE>"
 
 
+def test_what_only_begins_like_tls_is_closed(port: Port) -> None:
+    """At once, and nothing is logged: scanners come all day."""
+    client, _ = port.plain(b"\x16" + b"garbage" * 100)
+    assert client.lost is not None
+    assert port.visitors.strangers == 0
+    assert not port.clock.getDelayedCalls()
+
+
 def test_tls_is_always_spoken() -> None:
     """Nobody else can have its byte."""
     with pytest.raises(ValueError, match="TLS"):
@@ -242,7 +250,7 @@ def test_nothing_stays_between_a_protocol_and_its_transport(port: Port) -> None:
     assert plain.protocol is port.lines.speakers[0]
     assert plain.producer is None
     encrypted = come(port, data=HELLO)
-    assert type(encrypted.protocol).__name__ == "_Encrypted"
+    assert type(encrypted.protocol).__name__ == "Encrypted"
     assert encrypted.producer is None
 
 
@@ -273,7 +281,7 @@ def test_who_says_nothing_over_tls_goes_as_well(port: Port) -> None:
 
 def begun(*strangers: Hushed) -> int:
     """How many of them shake hands."""
-    return sum(type(stranger.protocol).__name__ == "_Encrypted" for stranger in strangers)
+    return sum(type(stranger.protocol).__name__ == "Encrypted" for stranger in strangers)
 
 
 def test_handshakes_are_begun_in_turns(port: Port) -> None:
@@ -387,28 +395,103 @@ class Kept(Factory):
         return self.links[-1]
 
 
+class RealPort:
+    """A port of this machine at which links prove the token, in plain and by TLS."""
+
+    def __init__(self) -> None:
+        self.outboxes = Outboxes(reactor)
+        self.kept = Kept(self.outboxes)
+        visitors = Visitors(reactor)
+        self.factory = FirstByte({AMP: self.kept}, Presented(OURS), Handshakes(reactor), visitors, reactor)
+        self._listening: Any = listen(reactor, Address("127.0.0.1", 0), self.factory)
+        self.address = Address("127.0.0.1", self._listening.getHost().port)
+
+    def make(self) -> Link:
+        return Link(Locator(), self.outboxes)
+
+    async def close(self, *links: Link) -> None:
+        """Hang up, and wait until everybody has noticed."""
+        lost = [link.when_lost() for link in (*links, *self.kept.links)]
+        for link in self.kept.links:
+            link.hang_up()
+        for deferred in lost:
+            await deferred
+        await self._listening.stopListening()
+
+
 @pytest_twisted.ensureDeferred
 async def test_links_speak_over_a_real_port_plain_and_encrypted() -> None:
     """The same commands, the same bytes; and over TLS both ends have what only that connection has."""
-    outboxes = Outboxes(reactor)
-    kept = Kept(outboxes)
-    port = FirstByte({AMP: kept}, Presented(OURS), Handshakes(reactor), Visitors(reactor), reactor)
-    listening = listen(reactor, Address("127.0.0.1", 0), port)
-    endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", listening.getHost().port)
-    dialling = Factory.forProtocol(lambda: Link(Locator(), outboxes))
-    dialling.noisy = False
-    links: list[Any] = [
-        await endpoint.connect(dialling),
-        await wrapClientTLS(pinned(OURS.fingerprint), endpoint).connect(dialling),
-        await wrapClientTLS(in_cluster(), endpoint).connect(dialling),
+    port = RealPort()
+    links = [
+        await dial(reactor, port.address, port.make, 5.0),
+        await shake_hands(reactor, port.address, port.make, 5.0, pinned(OURS.fingerprint)),
+        await shake_hands(reactor, port.address, port.make, 5.0, in_cluster()),
     ]
     for link in links:
         await prove(link, TOKEN, "worker", os.urandom)
-    assert channel_binding(links[2].transport) == channel_binding(kept.links[2].transport)
-    assert port.visitors.strangers == 0
-    lost: list[Deferred[None]] = [link.when_lost() for link in [*links, *kept.links]]
-    for link in kept.links:
-        link.hang_up()
-    for deferred in lost:
-        await deferred
+    assert channel_binding(links[2].transport) == channel_binding(port.kept.links[2].transport)
+    assert port.factory.visitors.strangers == 0
+    await port.close(*links)
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_link_is_made_to_somebody_else() -> None:
+    """So nothing can be said to him; and the sentence says who he is."""
+    port = RealPort()
+    made: list[Link] = []
+
+    def make() -> Link:
+        made.append(port.make())
+        return made[-1]
+
+    expected = self_made(Token(bytes(32))).fingerprint
+    with pytest.raises(NotTrusted, match=f"its key is {OURS.fingerprint}, and not {expected}"):
+        await shake_hands(reactor, port.address, make, 5.0, pinned(expected))
+    with pytest.raises(NotTrusted, match="no authority that is trusted here"):
+        await shake_hands(reactor, port.address, make, 5.0, vouched_for("localhost"))
+    assert (made, port.kept.links) == ([], [])
+    await port.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_does_not_shake_hands_is_not_waited_for() -> None:
+    """A port that is there and hangs; or one at which no TLS is spoken."""
+    outboxes = Outboxes(reactor)
+    hanging = Hanging()
+    silent = Factory.forProtocol(lambda: hanging)
+    silent.noisy = False
+    listening: Any = listen(reactor, Address("127.0.0.1", 0), silent)
+    address = Address("127.0.0.1", listening.getHost().port)
+    clock = Clock()
+    asking = Deferred.fromCoroutine(
+        shake_hands(_Timed(reactor, clock), address, lambda: Link(Locator(), outboxes), 3.0, in_cluster())
+    )
+    await hanging.heard
+    clock.advance(3.0)
+    with pytest.raises(NotInTime):
+        await asking
+    await hanging.gone
     await listening.stopListening()
+
+
+class Hanging(Protocol):
+    """Says nothing; says when it heard something, and when it was left."""
+
+    def __init__(self) -> None:
+        self.heard: Deferred[None] = Deferred()
+        self.gone: Deferred[None] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard.callback(None)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.gone.callback(None)
+
+
+class _Timed:
+    """The real reactor, by a clock of ours."""
+
+    def __init__(self, real: Any, clock: Clock) -> None:
+        self.connectTCP = real.connectTCP
+        self.callLater, self.seconds = clock.callLater, clock.seconds

@@ -3,6 +3,7 @@
 connect    for a factory of Twisted's, which is told how it ended
 dial       a link to the first address that a host has: between the cluster's processes, and operators
 dial_any   a link to whichever of a host's addresses answers: for clients, who may have only some of them
+shake_hands  the same by TLS; no program does so yet
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from twisted.internet.defer import TimeoutError as NotInTime
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError
 from twisted.internet.error import TimeoutError as NotConnectedInTime
-from twisted.internet.interfaces import IConnector, IStreamClientEndpoint
-from twisted.internet.protocol import ClientFactory, Factory
+from twisted.internet.interfaces import IConnector, IHandshakeListener, IStreamClientEndpoint
+from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from chatnet.addresses import Address
 from chatnet.net.link import Link
+from chatnet.net.tls import Creator, Encryption, why_not_trusted
 
 CANNOT_CONNECT = (ConnectError, OSError, UnicodeError)
 """How connecting fails: by Twisted's word, by the system's, and for a name that cannot be one."""
@@ -67,6 +70,31 @@ async def dial_any(reactor: Any, address: Address, make: Callable[[], Link], sec
     return cast(Link, await connecting.addTimeout(seconds, reactor, _timed_out))
 
 
+async def shake_hands(
+    reactor: Any, address: Address, make: Callable[[], Link], seconds: float, creator: Creator
+) -> Link:
+    """As :func:`dial_any`, by TLS: the link is made once the other end has shown to ``creator`` who it is.
+
+    So nothing is said to anybody else, and nothing obeyed.
+
+    :raises CANNOT_CONNECT: nobody is there.
+    :raises NotTrusted: it is somebody else, or does not speak TLS as we do; why, in words.
+    :raises ConnectionClosed: it closed the connection.
+    :raises ValueError: the host cannot be one.
+    :raises NotInTime: this took longer than ``seconds``.
+    """
+    shown: Deferred[Link] = Deferred()
+    factory = Encryption(creator, True, Factory.forProtocol(lambda: _Unknown(make, shown)), reactor)
+    connecting: Deferred[Any] = _cancelling(_endpoint(reactor, address, seconds).connect(factory))
+    connecting.addCallback(lambda encrypted: _when(shown, encrypted.abortConnection))
+    try:
+        return cast(Link, await connecting.addTimeout(seconds, reactor, _timed_out))
+    except Exception as error:
+        if why := why_not_trusted(error):
+            raise NotTrusted(why) from error
+        raise
+
+
 def why_not(error: Exception) -> str:
     """Why nobody could be connected to, as the end of a sentence without the full stop."""
     match error:
@@ -92,6 +120,45 @@ def notice_death(transport: Any) -> None:
     for name, value in _KERNEL_ASKS.items():
         if hasattr(socket, name):  # each system has some of them
             handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class NotTrusted(Exception):
+    """The other end is not who it should be; the text says why, as the end of a sentence."""
+
+
+@implementer(IHandshakeListener)
+class _Unknown(Protocol):
+    """Is there until the other end has shown who it is, and says nothing."""
+
+    transport: Any
+
+    def __init__(self, make: Callable[[], Link], shown: Deferred[Link]) -> None:
+        self._make = make
+        self._shown: Deferred[Link] | None = shown
+
+    def handshakeCompleted(self) -> None:
+        shown, self._shown = self._shown, None
+        link = self.transport.wrappedProtocol = self._make()
+        link.makeConnection(self.transport)
+        if shown is not None:
+            shown.callback(link)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        shown, self._shown = self._shown, None
+        if shown is not None:
+            shown.errback(reason)
+
+
+def _when(done: Deferred[T], give_up: Callable[[], None]) -> Deferred[T]:
+    """``done``; who cancels it gives up what it waits for, and hears no more of that."""
+    outer: Deferred[T] = Deferred(lambda _: give_up())
+
+    def tell(result: Any) -> None:
+        if not outer.called:
+            outer.callback(result)  # a failure, too
+
+    done.addBoth(tell)
+    return outer
 
 
 def _factory(make: Callable[[], Link]) -> Factory:

@@ -20,9 +20,9 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from chatnet.net.tls import Encryption
 from chatnet.net.visitors import Visitors, network
 
 AMP = 0x00
@@ -31,8 +31,6 @@ TLS = 0x16
 """That of a handshake, in TLS of any version."""
 FIRST_SECONDS = 10.0
 """How long it may take from when a connection is accepted until it is known what is spoken, over TLS too."""
-CLOSE_SECONDS = 5.0
-"""How long the other end of a TLS connection may take to agree that it is closed."""
 A_TURN = 16
 """How many handshakes are begun in one turn of the reactor."""
 MOST_WAITING, MOST_OF_ONE_ADDRESS = 1000, 10
@@ -105,7 +103,8 @@ class FirstByte(Factory):
         self.handshakes = handshakes
         self.visitors = visitors
         self.clock = clock
-        self.tls = _Encryption(presented, clock)
+        # Of the factory that it wraps nothing is asked: each connection brings its own protocol.
+        self.tls = Encryption(presented, False, Factory(), clock)
 
     def buildProtocol(self, addr: Any) -> Arrival:
         arrival = Arrival(self, addr)
@@ -183,7 +182,7 @@ class Arrival(Undecided):
         """Begin: it is this one's turn."""
         within = Undecided(self._port.spoken, self._addr, self.decided)
         first, self._first = self._first, b""
-        self.hand_over(self._port.tls.protocol(self._port.tls, within), first)
+        self.hand_over(self._port.tls.wrap(within), first)
 
     def decided(self) -> None:
         """It is known what is spoken; or it is gone."""
@@ -200,37 +199,3 @@ class Arrival(Undecided):
     def _too_late(self) -> None:
         self._deadline = None
         self.abort()
-
-
-class _Encrypted(TLSMemoryBIOProtocol):
-    """Twisted's TLS, which would wait for a stranger for ever when it is to be closed.
-
-    Not its BufferingTLSTransport: an outbox gathers already what is written in one turn of the reactor.
-    """
-
-    factory: _Encryption
-    _closing: IDelayedCall | None = None
-
-    def loseConnection(self) -> None:
-        super().loseConnection()
-        if self.connected and self._closing is None:
-            self._closing = self.factory.close_clock.callLater(CLOSE_SECONDS, self._closed_too_late)
-
-    def _closed_too_late(self) -> None:
-        self._closing = None
-        self.abortConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        closing, self._closing = self._closing, None
-        if closing is not None:
-            closing.cancel()
-        super().connectionLost(reason)
-
-
-class _Encryption(TLSMemoryBIOFactory):
-    protocol = _Encrypted
-
-    def __init__(self, presented: IOpenSSLServerConnectionCreator, clock: IReactorTime) -> None:
-        # Of the factory that it wraps nothing is asked: each connection brings its own protocol.
-        super().__init__(presented, isClient=False, wrappedFactory=Factory(), clock=clock)
-        self.close_clock = clock

@@ -5,9 +5,10 @@ pinned        who dials wants exactly this public key, whoever vouches for it or
 vouched_for   who dials wants a certificate for that name, from an authority
 in_cluster    who dials looks at no certificate: both ends prove the token, bound to ``channel_binding``
 
-Each of the last three is made for one connection after another, and wrapped around a factory by
-``TLSMemoryBIOFactory(creator, isClient, factory, clock=reactor)``: never by ``startTLS``, which takes the
-global reactor. A context that was used cannot be changed, so there is a new one for each new pair.
+Encryption    wraps the protocols of a factory, by one of these; never by ``startTLS``, which takes the global
+              reactor
+
+A context that was used cannot be changed, so there is a new one for each new pair.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
+    IProtocol,
+    IReactorTime,
 )
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.ssl import (
     AcceptableCiphers,
     Certificate,
@@ -34,6 +39,7 @@ from twisted.internet.ssl import (
     platformTrust,
     trustRootFromCertificates,
 )
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -42,6 +48,9 @@ from chatnet.net.pair import KeyPair, fingerprint
 CIPHERS = AcceptableCiphers.fromOpenSSLCipherString("ECDH+AESGCM:ECDH+CHACHA20:!aNULL")
 """Of TLS 1.2, only what TLS 1.3 has too: keys that nobody who steals the certificate's can find again, and
 data that nobody can change. Every client of the last ten years has one of them."""
+CLOSE_SECONDS = 5.0
+"""How long the other end may take to agree that a connection is closed."""
+Creator = IOpenSSLClientConnectionCreator | IOpenSSLServerConnectionCreator
 _BINDING, _BINDING_BYTES = b"EXPORTER-Channel-Binding", 32
 """RFC 9266."""
 
@@ -85,6 +94,45 @@ class Presented:
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
+
+
+class Encrypted(TLSMemoryBIOProtocol):
+    """Twisted's TLS, which would wait for the other end for ever when it is to be closed.
+
+    Not its BufferingTLSTransport: an outbox gathers already what is written in one turn of the reactor.
+    """
+
+    factory: Encryption
+    _closing: IDelayedCall | None = None
+
+    def loseConnection(self) -> None:
+        super().loseConnection()
+        if self.connected and self._closing is None:
+            self._closing = self.factory.close_clock.callLater(CLOSE_SECONDS, self._closed_too_late)
+
+    def _closed_too_late(self) -> None:
+        self._closing = None
+        self.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        closing, self._closing = self._closing, None
+        if closing is not None:
+            closing.cancel()
+        super().connectionLost(reason)
+
+
+class Encryption(TLSMemoryBIOFactory):
+    """TLS around the protocols of ``wrapped``, at the end that dials or the one that is dialled."""
+
+    protocol = Encrypted
+
+    def __init__(self, creator: Creator, is_client: bool, wrapped: Factory, clock: IReactorTime) -> None:
+        super().__init__(creator, is_client, wrapped, clock)
+        self.close_clock = clock
+
+    def wrap(self, protocol: IProtocol) -> Encrypted:
+        """TLS around one protocol, which another than ``wrapped`` has made."""
+        return self.protocol(self, protocol)
 
 
 def pinned(expected: str) -> IOpenSSLClientConnectionCreator:
