@@ -5,6 +5,7 @@ kinds       what kinds of entries there are, one row for each                   
 rules       who may append what, by what the log has so far                               pure
 cursor      how far somebody has read: a seq, and a check of what stands there                pure
 names       names, topics and rooms in their one spelling, and which of them a text names     pure
+letters     classes of letters that regular expressions lack                                 pure
 ignorable   what cannot be seen in a text                                                     pure
 form        what a text, and a draft, itself shows to be wrong                                pure
 text        what others say, made legible for logs, sentences and tables                      pure

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal, TypeGuard, get_args
 
 import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chatnet.errors import BadTicket, CannotStart
 from chatnet.rights import secure_token
@@ -45,6 +47,13 @@ class Token:
     def mark(self) -> str:
         """A public fingerprint of the token, from which nobody can guess it."""
         return hmac.digest(self._secret, b"chatnet mark", "sha256").hex()
+
+    def derive(self, purpose: str, size: int) -> bytes:
+        """``size`` bytes that whoever has the token can make for ``purpose``, and nobody else can guess.
+
+        HKDF-SHA256 (RFC 5869): what is made for one purpose says nothing of what is made for another.
+        """
+        return HKDF(hashes.SHA256(), size, salt=None, info=purpose.encode()).derive(self._secret)
 
     def ticket(self, log: str, user: str, secret_seq: int) -> bytes:
         """A ticket for ``user``, good in this cluster's log until the user's secret changes."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from twisted.internet.abstract import FileDescriptor
 
 from chatnet import credentials
+from chatnet.net.pulse import Rhythm
 from chatnet.store.window import Window
 from chatnet.worker import service
 
@@ -48,7 +49,7 @@ BUFFERS = (1_000, 4_000, 16_000)
 """What a kernel keeps for a socket in each direction, in bytes."""
 TRANSPORTS = (1_000, 8_000)
 """At how much unsent a transport says that it is full, in bytes."""
-CLIENT_PULSE = (1.0, 3.0, 45.0)
+CLIENT_PULSE = Rhythm(tick=1.0, every=3.0, patience=45.0)
 """How clients are pinged: what they read goes on by it."""
 OFTEN = 0.6
 """How often each size is small, in a run that has small ones at all; which is every second one."""
@@ -85,7 +86,7 @@ def small_sizes(chance: random.Random, network: Any) -> Iterator[dict[str, int]]
             put(FileDescriptor, "bufferSize", drawn["transport"])
             drawn["buffer"] = network.buffer = chance.choice(BUFFERS)
         if chance.random() < OFTEN:
-            drawn["ping every"] = int(CLIENT_PULSE[1])
+            drawn["ping every"] = int(CLIENT_PULSE.every)
             put(service, "CLIENT_PULSE", CLIENT_PULSE)
         if chance.random() < OFTEN:
             drawn["window"] = chance.choice(WINDOWS)

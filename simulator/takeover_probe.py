@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from chatnet.master import wiring
 from chatnet.master.cluster import Cluster
-from chatnet.master.conversations import PATIENCE
 from chatnet.master.lost_processes import RETURN_SECONDS, LostProcesses, ProcessId
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Registration
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import TELL_SECONDS
 from chatnet.net.link import Link
+from chatnet.net.pulse import CLUSTER_PULSE
 from chatnet.store.lease import Holder
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.replica import State
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Probe = tuple[Any, str, Any]
 """What is put into the real code: the owner, the name, and what stands in for the real one."""
 
-TOLD_SECONDS = PATIENCE + TELL_SECONDS + 1.0
+TOLD_SECONDS = CLUSTER_PULSE.patience + TELL_SECONDS + 1.0
 """So long before its end a primary may have been stopped, and tell nobody what it then saw."""
 DISTURBED_SECONDS = RETURN_SECONDS + 2.0
 """Who ran undisturbed for so long before it was killed did not hang."""

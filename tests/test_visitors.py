@@ -10,12 +10,10 @@ from twisted.internet.task import Clock
 from chatnet.net.visitors import (
     A_TURN,
     A_VISIT,
-    ACCEPTED,
     MOST_STRANGERS,
     RESERVE,
     Room,
     Visitors,
-    accept_in_turns,
     find_room,
     network,
 )
@@ -30,7 +28,6 @@ class Someone:
         self.done = 0
         self.aborted = False
         self.is_idle = True
-        self.locator = self
 
     def abort(self) -> None:
         self.aborted = True
@@ -185,24 +182,3 @@ def test_who_waits_alone_has_the_whole_turn() -> None:
     assert one.done == 2 * A_TURN
     clock.turn()
     assert not clock.calls
-
-
-class Backlog:
-    """A port at which many wait to be accepted; how many were, in each turn."""
-
-    def __init__(self) -> None:
-        self.numberAccepts = 100
-        self.accepted: list[int] = []
-
-    def doRead(self) -> None:
-        self.accepted.append(self.numberAccepts)
-        self.numberAccepts += 20  # as Twisted does if there were as many
-
-
-def test_who_comes_is_accepted_in_turns() -> None:
-    """However many wait, a turn of the reactor accepts a few."""
-    port = Backlog()
-    accept_in_turns(port)
-    for _ in range(3):
-        port.doRead()
-    assert port.accepted == [ACCEPTED] * 3

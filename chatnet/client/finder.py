@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Factory
-from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.client.race import NotYet, Race, Unreachable
 from chatnet.client.states import Found
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
-from chatnet.net.dialer import CANNOT_CONNECT, Unregistered, why_not
+from chatnet.net.dial import CANNOT_CONNECT, dial_any, notice_death, why_not
+from chatnet.net.dialer import Unregistered
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
@@ -28,19 +23,8 @@ from chatnet.wire.locate import Locate
 
 DIAL_SECONDS = 3.0
 """How long a master may take to answer, and a worker to be connected to."""
-ATTEMPT_SECONDS = 0.1
-"""After how long to try a host's next address beside the one before."""
 HOP_SECONDS = 1.5
 """How long to wait for the primary that a master names: it may just have died, and soon another be named."""
-DEAD_SECONDS = 3
-"""After so long without a sign of life from its machine's kernel, a worker is given up."""
-_KERNEL_ASKS = {
-    "TCP_KEEPIDLE": 1,
-    "TCP_KEEPINTVL": 1,
-    "TCP_KEEPCNT": DEAD_SECONDS - 1,
-    # While something was sent and not received nobody is asked: this counts then.
-    "TCP_USER_TIMEOUT": DEAD_SECONDS * 1000,
-}
 HOPS = 3
 """How many masters in a row to ask, each sent to by the one before."""
 
@@ -97,24 +81,17 @@ class Finder:
 
         :raises Unreachable: it cannot be reached.
         """
-        factory = Factory.forProtocol(lambda: Link(locator, self._outboxes, pulse))
-        factory.noisy = False
-        connecting = _cancelling(self._endpoint(*address).connect(factory))
+
+        def make() -> Link:
+            return Link(locator, self._outboxes, pulse)
+
         try:
-            link = await connecting.addTimeout(DIAL_SECONDS, self._reactor, _timed_out)
+            link = await dial_any(self._reactor, address, make, DIAL_SECONDS)
         except (*CANNOT_CONNECT, TimeoutError, ValueError) as error:
             raise Unreachable(why_not(error)) from error
         if pulse is not None:
-            notice_death(cast(Link, link).transport)
-        return cast(Link, link)
-
-    def _endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        # HostnameEndpoint tells of a failure only when its next attempt would be due.
-        if isIPAddress(host):
-            return TCP4ClientEndpoint(self._reactor, host, port, DIAL_SECONDS)
-        if isIPv6Address(host):
-            return TCP6ClientEndpoint(self._reactor, host, port, DIAL_SECONDS)
-        return HostnameEndpoint(self._reactor, host, port, DIAL_SECONDS, attemptDelay=ATTEMPT_SECONDS)
+            notice_death(link.transport)
+        return link
 
     async def within(self, seconds: float, work: Coroutine[Deferred[Any], Any, T]) -> T:
         """:raises Unreachable: ``work`` takes longer."""
@@ -155,21 +132,6 @@ class Finder:
             link.abort()
 
 
-def notice_death(transport: Any) -> None:
-    """Have our kernel ask that at the other end, and give the connection up when it does not answer.
-
-    A process that dies closes its connections; a machine does not. To ask costs no process anything, so it is
-    done each second, where the processes' own pings are rare.
-    """
-    handle = getattr(transport, "getHandle", lambda: None)()
-    if not isinstance(handle, socket.socket):
-        return
-    handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KERNEL_ASKS.items():
-        if hasattr(socket, name):  # each system has some of them
-            handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
 async def _locate(link: Link) -> dict[str, Any]:
     answer: dict[str, Any] = await link.callRemote(Locate, version=VERSION)
     return answer
@@ -177,26 +139,3 @@ async def _locate(link: Link) -> dict[str, Any]:
 
 def _address(text: str | None) -> Address | None:
     return None if text is None else Address.parse(text)
-
-
-def _cancelling(connecting: Deferred[T]) -> Deferred[T]:
-    """``connecting``, which fails with :class:`CancelledError` when it is cancelled.
-
-    An endpoint of its own fails with ConnectingCancelledError then; and while it looks a name up, as if there
-    were no such host: whoever tries again at that would never stop.
-    """
-    cancelled: list[bool] = []
-
-    def cancel(_: Deferred[T]) -> None:
-        cancelled.append(True)
-        connecting.cancel()
-
-    outer: Deferred[T] = Deferred(cancel)
-    connecting.addCallbacks(
-        outer.callback, lambda why: outer.errback(Failure(CancelledError()) if cancelled else why)
-    )
-    return outer
-
-
-def _timed_out(result: object, seconds: float) -> Failure:
-    return Failure(TimeoutError())

@@ -21,12 +21,12 @@ from chatnet.client.line import LineTerminal
 from chatnet.client.text import one_line
 from chatnet.errors import CannotStart
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import Pulse, Rhythm
 from chatnet.options import find_masters
 from chatnet.world import Processes, Stdio, World, stop_soon
 
-TICK, PING_EVERY, PATIENCE = 1.0, 15.0, 45.0
-"""In seconds; see :class:`~chatnet.net.pulse.Pulse`."""
+PULSE = Rhythm(tick=1.0, every=15.0, patience=45.0)
+"""How the worker is watched."""
 FLUSH_SECONDS = 1.0
 """How long a stopped client waits for its last lines to be read."""
 
@@ -162,7 +162,7 @@ def build(options: Any, world: World) -> Client:
     connection = Connection(
         Finder(reactor, Outboxes(reactor), masters),
         identities,
-        Pulse(reactor, world.monotonic, TICK, PING_EVERY, PATIENCE),
+        Pulse(reactor, world.monotonic, *PULSE),
         reactor,
         world.entropy,
         world.chance,

@@ -32,9 +32,6 @@ from chatnet.wire.operate import ClusterStatus, Drain, Status, StepDown, Stop
 from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
 
-PULSE_TICK, PING_EVERY, PATIENCE = 0.25, 1.0, 3.0
-"""How the links within the cluster are watched, in seconds; see :class:`~chatnet.net.pulse.Pulse`."""
-
 
 class Door(Gate):
     """A stranger: a client that asks for a worker, or a process that proves the token."""

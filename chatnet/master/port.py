@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -16,12 +15,11 @@ from twisted.logger import Logger
 from chatnet.errors import CannotStart
 from chatnet.master.links import Links
 from chatnet.master.settings import Settings
+from chatnet.net.listen import is_taken, listen, why_not_had
 from chatnet.net.outbox import Outboxes
-from chatnet.net.visitors import accept_in_turns, find_room
+from chatnet.net.visitors import find_room
 from chatnet.world import World
 
-BACKLOG = 1024
-"""How many connections may wait to be accepted: all clients come back at once."""
 PORT_SECONDS, PATIENT_ATTEMPTS = 0.02, 100
 """How often who takes over tries to get the port of who had it, and how many times before it says so."""
 
@@ -42,23 +40,19 @@ class MasterPort:
         return int(address.port)
 
 
-def listen(settings: Settings, world: World) -> MasterPort:
+def open_port(settings: Settings, world: World) -> MasterPort:
     """The port; nobody is answered there yet.
 
     :raises CannotStart: it cannot be had.
     """
     room = find_room(world.processes.raise_file_limit())
     links = Links(Outboxes(world.reactor), world.reactor, room)
-    host, port = settings.listen
     try:
-        listening = world.reactor.listenTCP(port, links, backlog=BACKLOG, interface=host)
+        return MasterPort(links, listen(world.reactor, settings.listen, links))
     except CannotListenError as error:
-        why = getattr(error.socketError, "strerror", None) or error.socketError
-        taken = getattr(error.socketError, "errno", None) == errno.EADDRINUSE
-        what = "stop what does, or choose another" if taken else "choose an address of this machine"
+        why = why_not_had(error)
+        what = "stop what does, or choose another" if is_taken(error) else "choose an address of this machine"
         raise CannotStart(f"Cannot listen on {settings.listen} ({why}): {what} by --listen.") from error
-    accept_in_turns(listening)
-    return MasterPort(links, listening)
 
 
 async def wait_for_port(settings: Settings, world: World, given_up: Callable[[], bool]) -> MasterPort:
@@ -71,7 +65,7 @@ async def wait_for_port(settings: Settings, world: World, given_up: Callable[[],
     """
     for attempt in count():
         try:
-            return listen(settings, world)
+            return open_port(settings, world)
         except CannotStart as error:
             if given_up():
                 raise

@@ -18,14 +18,14 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
-from chatnet.master.conversations import PATIENCE
 from chatnet.master.replica_states import Dialing, Doing, Proving, Seeking, Standing
 from chatnet.master.store import Store
+from chatnet.net.dial import connect
 from chatnet.net.dialer import Commanded, Unregistered
 from chatnet.net.gate import PROOF_SECONDS, NotPrimary, prove
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.net.timer import Timer
 from chatnet.store.lease import Holder
 from chatnet.text import legible
@@ -221,7 +221,7 @@ class Replica(ReconnectingClientFactory):
             self.retry()
             return
         self._doing = self._doing.dial(where)
-        self.connector = self._reactor.connectTCP(*where, self, timeout=CONNECT_SECONDS)
+        self.connector = connect(self._reactor, where, self, CONNECT_SECONDS)
 
     def _where(self, holder: Holder | None) -> Address | None:
         """Where to ask for the primary; None if there is none to be asked just now."""
@@ -339,7 +339,7 @@ class Replica(ReconnectingClientFactory):
         if not self.continueTrying:
             return
         # As silent as one that hangs is one that another replica has just ended for that.
-        hung = isinstance(before, Proving | Standing) and before.link.silent >= PATIENCE
+        hung = isinstance(before, Proving | Standing) and before.link.silent >= CLUSTER_PULSE.patience
         stood_by = isinstance(before, Standing)
         if stood_by:
             self._lost(hung)
@@ -351,7 +351,7 @@ class Replica(ReconnectingClientFactory):
             self.retry()
 
     def _lost(self, hung: bool) -> None:
-        self._since = self._monotonic() - (PATIENCE if hung else 0.0)
+        self._since = self._monotonic() - (CLUSTER_PULSE.patience if hung else 0.0)
         how = "fell silent" if hung else "was gone"
         if hung and self._is_here(self._holder):
             how += " and was killed"  # perhaps by another replica

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
-from chatnet.master.port import MasterPort, listen
+from chatnet.master.port import MasterPort, open_port
 from chatnet.master.primary import Primary
 from chatnet.master.redirecting_port import RedirectingPort, StandbyDoor
 from chatnet.master.replica import Inheritance, Replica
@@ -224,7 +224,7 @@ class EmbeddedMaster(MasterService):
                 self._refuse_another_machines()
             refuse_moved(self._world.files, data)
             self._token = find_primary_token(self._settings, self._world)
-            return listen(self._settings, self._world) if is_ours else None
+            return open_port(self._settings, self._world) if is_ours else None
         except OSError as error:
             raise CannotStart(
                 f"Cannot use {error.filename or data} ({error.strerror}): mend it, "
@@ -292,7 +292,7 @@ class SharedMaster(MasterService):
         def door() -> StandbyDoor:
             return StandbyDoor(primary, self._token, world.entropy, world.reactor)
 
-        self._redirecting = RedirectingPort(lambda: listen(settings, world), door, world.reactor)
+        self._redirecting = RedirectingPort(lambda: open_port(settings, world), door, world.reactor)
         self._redirecting.start()
         if self._redirecting.port is None and not self._stands_by:
             self._stands_by = (

@@ -12,9 +12,6 @@ from chatnet.auth import TOKEN_BYTES, Role, Token, find_token, make_token
 from chatnet.errors import CannotStart
 from chatnet.master.cluster import Cluster
 from chatnet.master.conversations import (
-    PATIENCE,
-    PING_EVERY,
-    PULSE_TICK,
     Door,
     FromFollower,
     FromNewReplica,
@@ -37,7 +34,7 @@ from chatnet.master.settings import Settings
 from chatnet.master.store import Leadership, Store
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.options import STORE_VARIABLE
 from chatnet.store.lease import Holder
 from chatnet.supervisor import Supervisor
@@ -121,7 +118,7 @@ def stand_by(
         token=token,
         usual=usual,
         outboxes=Outboxes(world.reactor),
-        pulse=Pulse(world.reactor, world.monotonic, PULSE_TICK, PING_EVERY, PATIENCE),
+        pulse=Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE),
         processes=world.processes,
         reactor=world.reactor,
         monotonic=world.monotonic,
@@ -175,7 +172,7 @@ def _command(
     registry: Registry[Link] = Registry()
     replicas = _make_replicas(settings, world, registry, journal, leadership, port.port)
     cluster = _make_cluster(settings, world, registry, journal, leadership.epoch, port.port)
-    pulse = Pulse(world.reactor, world.monotonic, PULSE_TICK, PING_EVERY, PATIENCE)
+    pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE)
     primary = Primary(
         host=world.hostname,
         pid=world.processes.own_pid(),

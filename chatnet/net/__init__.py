@@ -5,5 +5,8 @@ outbox      what is to be sent in this turn of the reactor, in one system call
 intake      what came and is not obeyed yet · visitors  strangers and users at a port, bounded
 timer       what is done again and again, in intervals
 pulse       signs of life, and who gives none
+dial        opens connections, and nobody else does · listen  opens ports, likewise
+first_byte  what is spoken on a connection · tls  what ports present, and whom who dials trusts
+pair        a certificate and its key · certificates  an operator's, from two files
 gate        who comes proves the cluster's token · dialer  what who dials understands, and when
 """

@@ -1,29 +1,10 @@
-"""Who dials within the cluster: what it understands, and when; and why it found nobody."""
+"""Who dials within the cluster: what it understands, and when."""
 
 from __future__ import annotations
-
-from twisted.internet.defer import TimeoutError as NotInTime
-from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError
-from twisted.internet.error import TimeoutError as NotConnectedInTime
 
 from chatnet.errors import StaleEpoch
 from chatnet.net.link import Locator
 from chatnet.wire.table import Speaker
-
-CANNOT_CONNECT = (ConnectError, OSError, UnicodeError)
-"""How connecting fails: by Twisted's word, by the system's, and for a name that cannot be one."""
-
-
-def why_not(error: Exception) -> str:
-    """Why nobody could be connected to, as the end of a sentence without the full stop."""
-    match error:
-        case ConnectionRefusedError():
-            return "nobody listens there"
-        case DNSLookupError() | UnicodeError():
-            return "there is no such host"
-        case NotInTime() | NotConnectedInTime():
-            return "no answer in time"
-    return str(error).rstrip(".") or "no answer in time"
 
 
 class Unregistered(Locator):

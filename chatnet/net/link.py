@@ -187,12 +187,17 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def _speak_through(self, locator: Locator) -> None:
         self.locator = locator
-        transport = self.transport
-        usual = type(transport).bufferSize
-        self._boxes.most, transport.bufferSize = (
+        socket = getattr(self.transport, "transport", self.transport)  # TLS has one beneath it
+        usual = type(socket).bufferSize
+        self._boxes.most, socket.bufferSize = (
             (MAX_STRANGERS_BOX, STRANGERS_READ) if locator.is_stranger else (MAX_BOX, usual)
         )
         locator.connected(self)
+
+    @property
+    def is_idle(self) -> bool:
+        """Is a stranger not just about anything?"""
+        return self.locator.is_idle
 
     def hang_up(self) -> None:
         """Close, after what was put has been sent."""

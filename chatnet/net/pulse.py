@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -13,12 +13,25 @@ if TYPE_CHECKING:
     from chatnet.net.link import Link
 
 
+class Rhythm(NamedTuple):
+    """How links are watched, in seconds: time is looked at every ``tick``, each link is pinged ``every`` so
+    often, and one that was silent for ``patience`` is aborted.
+    """
+
+    tick: float
+    every: float
+    patience: float
+
+
+CLUSTER_PULSE = Rhythm(tick=0.25, every=1.0, patience=3.0)
+"""Between the processes of the cluster."""
+
+
 class Pulse:
     """Pings a group of links, and notices those that fell silent.
 
-    ``tick``, ``every`` and ``patience`` are in seconds: time is looked at every ``tick``, each link is
-    pinged ``every`` so often, and one that was silent for ``patience`` is aborted. Silence is counted in
-    ticks of the monotonic clock. A process that was itself stopped (its own tick came a second late) starts
+    ``tick``, ``every`` and ``patience`` are those of :class:`Rhythm`. Silence is counted in ticks of the
+    monotonic clock. A process that was itself stopped (its own tick came a second late) starts
     counting anew: what the others said meanwhile still lies unread in its sockets.
     """
 

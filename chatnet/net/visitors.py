@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -28,9 +29,6 @@ STRANGERS_SHARE, USERS_SHARE = 16, 64
 """How many of them at most for one connection: of a stranger, of a user."""
 A_VISIT = 16
 """How many of one that waits are obeyed before it is another's turn."""
-ACCEPTED = 16
-"""How many connections are accepted in one turn of the reactor: one takes some 200 µs, and to be closed again
-as much. Twisted takes 100, and 20 more each time that there were as many."""
 
 RESERVE = 64
 """How many open files are never given to visitors.
@@ -64,18 +62,15 @@ def find_room(files: int) -> Room:
     return Room(strangers, strangers // 2, free - strangers)
 
 
-def accept_in_turns(port: Any) -> None:
-    """Have ``port`` accept no more than :data:`ACCEPTED` connections in one turn; the others wait in its
-    backlog."""
-    accept = getattr(port, "doRead", None)
-    if accept is None:
-        return  # a port in memory
+class Stranger(Protocol):
+    """One who came to a port, and of whom nothing is known yet."""
 
-    def accept_some() -> None:
-        port.numberAccepts = min(port.numberAccepts, ACCEPTED)
-        accept()
+    @property
+    def is_idle(self) -> bool:
+        """Is it not just about anything?"""
 
-    port.doRead = accept_some
+    def abort(self) -> None:
+        """Close the connection now."""
 
 
 class Visitors:
@@ -96,8 +91,8 @@ class Visitors:
         self._is_serving = False
         self._fresh: deque[Link] = deque()
         self._going_on: deque[Link] = deque()
-        self._strangers: dict[Link, str] = {}
-        self._addresses: dict[str, dict[Link, None]] = {}
+        self._strangers: dict[Stranger, str] = {}
+        self._addresses: dict[str, dict[Stranger, None]] = {}
 
     # ---- strangers ----
 
@@ -106,7 +101,7 @@ class Visitors:
         """How many there are."""
         return len(self._strangers)
 
-    def came(self, link: Link, host: str) -> None:
+    def came(self, link: Stranger, host: str) -> None:
         """A stranger came from ``host``; the oldest one goes, of the same address or of all, if it must."""
         address = network(host)
         same = self._addresses.get(address, {})
@@ -117,7 +112,7 @@ class Visitors:
         self._addresses.setdefault(address, {})[link] = None
         self._strangers[link] = address
 
-    def known(self, link: Link) -> None:
+    def known(self, link: Stranger) -> None:
         """The link is not a stranger's now: it has logged in, proven who it is, or is gone."""
         address = self._strangers.pop(link, None)
         if address is not None:
@@ -126,7 +121,7 @@ class Visitors:
             if not same:
                 del self._addresses[address]
 
-    def _send_away(self, link: Link) -> None:
+    def _send_away(self, link: Stranger) -> None:
         self.known(link)  # now: it is lost in the reactor's next turn, and meanwhile more may come
         link.abort()
 
@@ -192,9 +187,9 @@ class Visitors:
             waiting.popleft().go_on(share)
 
 
-def _oldest(links: dict[Link, str] | dict[Link, None]) -> Link:
+def _oldest(links: Iterable[Stranger]) -> Stranger:
     """The first that does nothing; if all are at something, the first of all: it has had the most time."""
-    return next((link for link in links if link.locator.is_idle), next(iter(links)))
+    return next((link for link in links if link.is_idle), next(iter(links)))
 
 
 def network(host: str) -> str:

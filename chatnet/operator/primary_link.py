@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as NotInTime
-from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.protocol import Factory
 from twisted.protocols.amp import RemoteAmpError
 
 from chatnet.addresses import Address, parse_masters
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, ChatnetError
-from chatnet.net.dialer import CANNOT_CONNECT, Unregistered, why_not
+from chatnet.net.dial import CANNOT_CONNECT, dial, why_not
+from chatnet.net.dialer import Unregistered
 from chatnet.net.gate import NotPrimary, prove
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.options import STORE_VARIABLE, find_masters
 from chatnet.store.lease import FlockLease
 from chatnet.store.sqlite.moved import NAME
@@ -92,15 +90,15 @@ async def connect(master: Address, world: World) -> Link:
 
     :raises CANNOT_CONNECT: nobody is there.
     """
-    pulse = Pulse(world.reactor, world.monotonic, tick=0.25, every=1.0, patience=PATIENCE)
-    factory = Factory.forProtocol(lambda: Link(Unregistered(), Outboxes(world.reactor), pulse))
-    factory.noisy = False
-    endpoint = TCP4ClientEndpoint(world.reactor, master.host, master.port, timeout=PATIENCE)
-    link: Any = await endpoint.connect(factory)
+    pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE._replace(patience=PATIENCE))
+
+    def make() -> Link:
+        return Link(Unregistered(), Outboxes(world.reactor), pulse)
+
+    link = await dial(world.reactor, master, make, PATIENCE)
     pulse.start()
     link.when_lost().addCallback(lambda _: pulse.stop())
-    connected: Link = link
-    return connected
+    return link
 
 
 def _why(error: Exception) -> str:

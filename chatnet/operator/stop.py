@@ -6,7 +6,7 @@ from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
-from chatnet.net.dialer import CANNOT_CONNECT
+from chatnet.net.dial import CANNOT_CONNECT
 from chatnet.net.link import Link
 from chatnet.operator.primary_link import connect
 from chatnet.wire.operate import Stop

@@ -19,7 +19,7 @@ from chatnet.client.feed import Beginning, Feed, Following
 from chatnet.client.finder import Finder
 from chatnet.client.identities import Identities
 from chatnet.client.identity import Identity, config_directory
-from chatnet.client.service import PATIENCE, PING_EVERY, TICK
+from chatnet.client.service import PULSE
 from chatnet.client.states import Over, State, Up
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
@@ -201,7 +201,7 @@ class User:
             record,
             Finder(reactor, Outboxes(reactor), masters),
             identities,
-            Pulse(reactor, world.monotonic, TICK, PING_EVERY, PATIENCE),
+            Pulse(reactor, world.monotonic, *PULSE),
             reactor,
             world.entropy,
             world.chance,

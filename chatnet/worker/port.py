@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,14 +12,13 @@ from twisted.internet.protocol import Factory
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
 from chatnet.net.link import Link
+from chatnet.net.listen import is_taken, listen, why_not_had
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
-from chatnet.net.visitors import Visitors, accept_in_turns, find_room
+from chatnet.net.visitors import Visitors, find_room
 from chatnet.worker.frontend import Frontend
 from chatnet.worker.fronts.amp import AmpChannel, AmpLogin
 
-BACKLOG = 1024
-"""How many connections may wait to be accepted: after a worker's death, its clients come all at once."""
 SEND_BUFFER = 128 * 1024
 """What the kernel keeps for a client that does not read, in bytes; its own choice would be megabytes."""
 
@@ -68,35 +65,23 @@ class Clients(Factory):
         return links
 
 
-def listen(reactor: Any, clients: Clients, host: str, numbers: Sequence[int]) -> Any:
+def open_port(reactor: Any, clients: Clients, host: str, numbers: Sequence[int]) -> Any:
     """The first free port of ``numbers``, listening on ``host`` for ``clients``.
 
     :raises CannotStart: none is free.
     """
     for number in numbers:
         try:
-            port = reactor.listenTCP(number, clients, BACKLOG, host)
+            return listen(reactor, Address(host, number), clients, SEND_BUFFER)
         except CannotListenError as error:
             why = error
-        else:
-            _limit_send_buffer(port)
-            accept_in_turns(port)
-            return port
     raise CannotStart(_cannot_listen(host, numbers, why))
-
-
-def _limit_send_buffer(port: Any) -> None:
-    listening = getattr(port, "socket", None)
-    if listening is not None:
-        # The connections that it accepts inherit it.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def _cannot_listen(host: str, numbers: Sequence[int], error: CannotListenError) -> str:
     first, last = Address(host, numbers[0]), numbers[-1]
     where = first if len(numbers) == 1 else f"{first} to {last}"
-    why = getattr(error.socketError, "strerror", None) or error.socketError
-    what = (
-        "another port" if getattr(error.socketError, "errno", None) == errno.EADDRINUSE else "an address here"
+    what = "another port" if is_taken(error) else "an address here"
+    return (
+        f"The worker cannot listen on {where} ({why_not_had(error)}): choose {what} with --listen or --ports."
     )
-    return f"The worker cannot listen on {where} ({why}): choose {what} with --listen or --ports."

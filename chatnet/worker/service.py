@@ -20,7 +20,7 @@ from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Rhythm
 from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters
 from chatnet.start import Start
@@ -28,16 +28,14 @@ from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.worker.children import Children, make_children
 from chatnet.worker.frontend import Frontend
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
-from chatnet.worker.port import Clients, listen
+from chatnet.worker.port import Clients, open_port
 from chatnet.worker.stores import Store, open_store
 from chatnet.worker.uplink import Uplink
 from chatnet.world import World, stop_soon
 
 CLOSE_SECONDS = 1.0
 """How long clients may take to let go, when the worker begins afresh."""
-CLUSTER_PULSE = (0.25, 1.0, 3.0)
-CLIENT_PULSE = (5.0, 15.0, 45.0)
-"""Tick, every, patience, in seconds: see :class:`chatnet.net.pulse.Pulse`."""
+CLIENT_PULSE = Rhythm(tick=5.0, every=15.0, patience=45.0)
 
 
 @dataclass(frozen=True)
@@ -226,7 +224,7 @@ class Worker(MultiService):
         with start.beginning():
             host, number = self._options["listen"]
             numbers = self._options["ports"] or (number,)
-            self._port = listen(self._world.reactor, self._clients, host, numbers)
+            self._port = open_port(self._world.reactor, self._clients, host, numbers)
         self._clients.make_room(self._world.processes.raise_file_limit())
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()

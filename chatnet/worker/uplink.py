@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.protocols.amp import RemoteAmpError
@@ -19,7 +17,8 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import ChatnetError, WrongToken, WrongVersion
-from chatnet.net.dialer import CANNOT_CONNECT, Unregistered
+from chatnet.net.dial import CANNOT_CONNECT, dial
+from chatnet.net.dialer import Unregistered
 from chatnet.net.gate import NotPrimary, prove
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.outbox import Outboxes
@@ -201,10 +200,10 @@ class Uplink(Service):
         await proving.addTimeout(CONNECT_SECONDS, self._reactor)
 
     async def _connect(self, master: Address) -> Link:
-        factory = Factory.forProtocol(lambda: Link(Unregistered(), self._outboxes, self._pulse))
-        factory.noisy = False
-        endpoint = TCP4ClientEndpoint(self._reactor, master.host, master.port, timeout=CONNECT_SECONDS)
-        return cast(Link, await endpoint.connect(factory))
+        def make() -> Link:
+            return Link(Unregistered(), self._outboxes, self._pulse)
+
+        return await dial(self._reactor, master, make, CONNECT_SECONDS)
 
     def _second(self) -> None:
         if self._link is not None:

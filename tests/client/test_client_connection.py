@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import socket
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, cast
 
 from client.person import MASTER, WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.client.connection import REWOUND
-from chatnet.client.finder import HOP_SECONDS, notice_death
+from chatnet.client.finder import HOP_SECONDS
 from chatnet.client.race import HEAD_START_SECONDS
 from chatnet.entries import Entry
 from chatnet.errors import InternalFailure, TryLater, WrongVersion
@@ -144,18 +142,6 @@ def test_a_dead_machine_is_not_waited_for_while_there_is_no_worker_yet(
         cluster.master(port, primary="d:64480")
     network.pass_time(3 * HEAD_START_SECONDS)
     assert person.seen() == ["Logged in as alice."]
-
-
-def test_the_kernel_is_asked_whether_the_workers_machine_lives() -> None:
-    """Each second; and what it does not take within three, it is not there to take."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        connection = socket.create_connection(server.getsockname())
-    with connection:
-        notice_death(SimpleNamespace(getHandle=lambda: connection))
-        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
-        options = {name: connection.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names}
-    assert options == {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 2, "TCP_USER_TIMEOUT": 3000}
 
 
 class HangingMaster(Locator):

@@ -15,9 +15,6 @@ from chatnet.entries import Entry
 from chatnet.errors import NoReplica
 from chatnet.master.cluster import ADOPTION_SECONDS, Cluster
 from chatnet.master.conversations import (
-    PATIENCE,
-    PING_EVERY,
-    PULSE_TICK,
     Door,
     FromFollower,
     FromNewReplica,
@@ -34,7 +31,7 @@ from chatnet.master.replicas import Replicas
 from chatnet.net.gate import prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.net.visitors import Visitors
 from chatnet.supervisor import Supervisor
 from chatnet.testing.children import SpawningClock
@@ -203,8 +200,8 @@ class Master:
         self.visitors = Visitors(self.reactor)
         self.log = WholeLog()
         self.token = Token(b"t" * 32)
-        self.pulse = Pulse(self.reactor, self.reactor.seconds, PULSE_TICK, PING_EVERY, PATIENCE)
-        self.far_pulse = Pulse(self.reactor, self.reactor.seconds, PULSE_TICK, PING_EVERY, 1e9)
+        self.pulse = Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE)
+        self.far_pulse = Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE._replace(patience=1e9))
         self.registry: Registry[Link] = Registry()
         self.journal = Journal(self.reactor.seconds)
         self.peers: list[Peer] = []
@@ -310,8 +307,8 @@ class Master:
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, in small steps."""
-        for _ in range(round(seconds / PULSE_TICK)):
-            self.reactor.advance(PULSE_TICK)
+        for _ in range(round(seconds / CLUSTER_PULSE.tick)):
+            self.reactor.advance(CLUSTER_PULSE.tick)
             self.settle()
 
     def adopted(self) -> None:

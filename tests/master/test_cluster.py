@@ -9,8 +9,8 @@ from master.in_memory import EPOCH, HOST, Master, Peer
 from twisted.internet.defer import Deferred
 
 from chatnet.master.cluster import LOOK_SECONDS
-from chatnet.master.conversations import PATIENCE
 from chatnet.master.lost_processes import RETURN_SECONDS
+from chatnet.net.pulse import CLUSTER_PULSE
 from chatnet.supervisor import TERM_SECONDS, UNLINKED_SECONDS
 from chatnet.wire.cluster import Register, WorkerIdentity
 
@@ -109,7 +109,7 @@ def test_an_adopted_worker_that_hangs_is_killed_at_once(master: Master) -> None:
     hung.prove("worker")
     hung.ask(Register, worker=WorkerIdentity("a", HOST, 50, "0.0.0.0:5", False, 99, 7), seen=0)
     master.far_pulse.discard(hung.link)
-    master.pass_time(PATIENCE + 0.5)
+    master.pass_time(CLUSTER_PULSE.patience + 0.5)
     assert master.processes.sent == [(50, signal.SIGKILL)]
     del master.processes.living[50]
     running = len(master.reactor.running)

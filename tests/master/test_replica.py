@@ -17,13 +17,12 @@ from chatnet import world
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import NotAllowed, StaleEpoch
-from chatnet.master.conversations import PATIENCE
 from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica
 from chatnet.master.store import BEAT_SECONDS, Store
 from chatnet.net.gate import PROOF_SECONDS, Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.store.lease import Holder
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import Shutdown
@@ -99,7 +98,7 @@ class Stage:
             token=TOKEN,
             usual=lambda state: Address("127.0.0.1", 64480),
             outboxes=self.outboxes,
-            pulse=Pulse(self.reactor, self.reactor.seconds, 0.25, 1.0, 3.0),
+            pulse=Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE),
             processes=cast(world.Processes, self.processes),  # what a replica asks of them
             reactor=self.reactor,
             monotonic=self.reactor.seconds,
@@ -338,7 +337,7 @@ def test_a_primary_that_falls_silent_is_killed_if_it_has_said_who_it_is(
     stage.store.is_shared = False
     stage.asked()
     stage.answer(Primary())
-    stage.replica._doing.link.silent = PATIENCE  # type: ignore[union-attr]
+    stage.replica._doing.link.silent = CLUSTER_PULSE.patience  # type: ignore[union-attr]
     stage.lose(stage.wire)
     assert stage.processes.killed == killed
     assert ("has not said who it is: end it by hand" in stage.replica._said) == (not killed)

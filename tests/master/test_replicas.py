@@ -10,8 +10,8 @@ import pytest
 from master.in_memory import Master, Peer
 from twisted.internet.defer import Deferred
 
-from chatnet.master.conversations import PATIENCE
 from chatnet.master.lost_processes import RETURN_SECONDS
+from chatnet.net.pulse import CLUSTER_PULSE
 from chatnet.supervisor import TERM_SECONDS
 from chatnet.wire.replica import Attach, MasterIdentity
 
@@ -69,7 +69,7 @@ def test_a_hung_child_is_killed_and_replaced(primary: Master) -> None:
     """Three seconds of silence."""
     primary.replica(100)
     primary.reactor.advance(0)
-    for _ in range(round((PATIENCE + 1) / 0.25)):
+    for _ in range(round((CLUSTER_PULSE.patience + 1) / 0.25)):
         primary.reactor.advance(0.25)  # and nothing is passed on
     primary.settle()
     assert primary.reactor.children[0].signals == ["KILL"]
@@ -79,7 +79,7 @@ def test_one_whose_link_breaks_before_patience_ends_does_not_hang(primary: Maste
     """Whoever reset it lives."""
     child = primary.replica(100)
     primary.reactor.advance(0)
-    for _ in range(round(PATIENCE / 0.25)):
+    for _ in range(round(CLUSTER_PULSE.patience / 0.25)):
         primary.reactor.advance(0.25)  # and nothing is passed on
     child.cut()
     primary.settle()

@@ -9,7 +9,7 @@ import pytest
 from simulation.mutants.planting import Put, planted
 from simulation.populated import Place
 
-from chatnet.client.service import PING_EVERY
+from chatnet.client.service import PULSE
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CursorAhead
@@ -123,7 +123,7 @@ class Restored:
     def _power_on(self) -> None:
         self._place.alpha.power_on()
         self._place.alpha.start("chat-master")
-        self._simulation.run(2 * PING_EVERY)  # by then everybody has noticed that the machine was gone
+        self._simulation.run(2 * PULSE.every)  # by then everybody has noticed that the machine was gone
 
 
 def the_check_is_not_looked_at(put: Put) -> None:

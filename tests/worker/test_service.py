@@ -21,12 +21,12 @@ from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.errors import CannotStart
 from chatnet.net.link import Link, Locator
+from chatnet.net.listen import BACKLOG
 from chatnet.net.outbox import Outboxes
 from chatnet.net.visitors import Room
 from chatnet.start import TERMINAL
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
-from chatnet.worker.port import BACKLOG, SEND_BUFFER, _limit_send_buffer
 from chatnet.worker.service import Worker, build
 from chatnet.worker.tap import Options
 from chatnet.world import FileStatus
@@ -472,17 +472,6 @@ def test_stopping_leaves_nothing() -> None:
     assert one.pool.calls == ["start", "stop"]
     assert not one.reactor.getDelayedCalls()
     Started().worker.stopService()
-
-
-def test_a_real_port_limits_what_the_kernel_keeps() -> None:
-    """Accepted connections inherit the send buffer of the listening socket."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        _limit_send_buffer(SimpleNamespace(socket=listening))
-        with socket.create_connection(listening.getsockname()):
-            accepted, _ = listening.accept()
-            with accepted:
-                kept = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-    assert kept == 2 * SEND_BUFFER  # the kernel doubles it for its own bookkeeping
 
 
 def test_the_real_world_fits() -> None:

@@ -23,7 +23,7 @@ from chatnet.master.lost_processes import LOOK_SECONDS, RETURN_SECONDS
 from chatnet.net.gate import Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.reads import Head, Question
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
@@ -196,7 +196,7 @@ class Up:
             TOKEN,
             self.worker,
             outboxes,
-            Pulse(self.reactor, self.reactor.seconds, 0.25, 1.0, 3.0),
+            Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE),
             self.reactor,
             chance or random.Random(1),
             lambda size: b"e" * size,

@@ -1,0 +1,201 @@
+"""What is spoken on a connection, by its first byte: so several protocols, and TLS, have one port.
+
+::
+
+    accepted ─▶ Arrival ── that of a protocol ───────────────────────────▶ the protocol's own
+                    │
+                    └────── that of TLS ─▶ in turn: the handshake ─▶ Within ── likewise
+
+TLS within TLS is refused, and what is not spoken here. What comes first is kept, and given to whom it is for.
+The transport is theirs then: nothing stays between. Nobody registers a producer before.
+
+A handshake costs as much as some fifty posts (0.8 ms). So only some are begun in one turn of the reactor, and
+whoever is not through with it in time goes, as does the oldest of too many: being busy is not being hung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from chatnet.net.tls import Encryption
+from chatnet.net.visitors import Visitors, network
+
+AMP = 0x00
+"""The first byte of each of AMP's boxes: a key's length is two bytes, and at most 255."""
+TLS = 0x16
+"""That of a handshake, in TLS of any version."""
+FIRST_SECONDS = 10.0
+"""How long it may take from when a connection is accepted until it is known what is spoken, over TLS too."""
+A_TURN = 16
+"""How many handshakes are begun in one turn of the reactor."""
+MOST_WAITING, MOST_OF_ONE_ADDRESS = 1000, 10
+"""How many may wait for their turn; who comes beyond that is hung up on."""
+
+
+class Handshakes:
+    """Who may begin to shake hands, and when: shared by the ports of a process."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._left = A_TURN
+        self._waiting: dict[Arrival, str] = {}
+        self._scheduled = False
+
+    def ask(self, arrival: Arrival) -> None:
+        """Have ``arrival`` begin now, or soon; or go, if too many wait already."""
+        if self._left and not self._waiting:
+            self._begin(arrival)
+            return
+        address = network(arrival.host)
+        of_this_address = sum(one == address for one in self._waiting.values())
+        if len(self._waiting) >= MOST_WAITING or of_this_address >= MOST_OF_ONE_ADDRESS:
+            arrival.abort()
+            return
+        arrival.transport.pauseProducing()
+        self._waiting[arrival] = address
+
+    def gone(self, arrival: Arrival) -> None:
+        """It waits no longer, if it did."""
+        self._waiting.pop(arrival, None)
+
+    def _begin(self, arrival: Arrival) -> None:
+        self._left -= 1
+        if not self._scheduled:
+            self._scheduled = True
+            self._clock.callLater(0, self._next_turn)
+        arrival.shake_hands()
+
+    def _next_turn(self) -> None:
+        self._scheduled = False
+        self._left = A_TURN
+        while self._left and self._waiting:
+            arrival = next(iter(self._waiting))
+            self.gone(arrival)
+            arrival.transport.resumeProducing()
+            self._begin(arrival)
+
+
+class FirstByte(Factory):
+    """A port at which a connection is whose its first byte is: see the module.
+
+    ``spoken`` says who speaks what begins with a byte. ``presented`` is for those who come by TLS.
+    ``visitors`` are those of the port: an arrival is a stranger among them.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        spoken: Mapping[int, Factory],
+        presented: IOpenSSLServerConnectionCreator,
+        handshakes: Handshakes,
+        visitors: Visitors,
+        clock: IReactorTime,
+    ) -> None:
+        if TLS in spoken:
+            raise ValueError("TLS is always spoken")
+        self.spoken = spoken
+        self.handshakes = handshakes
+        self.visitors = visitors
+        self.clock = clock
+        # Of the factory that it wraps nothing is asked: each connection brings its own protocol.
+        self.tls = Encryption(presented, False, Factory(), clock)
+
+    def buildProtocol(self, addr: Any) -> Arrival:
+        arrival = Arrival(self, addr)
+        self.visitors.came(arrival, arrival.host)
+        return arrival
+
+
+class Undecided(Protocol):
+    """A connection of which is not known yet what is spoken on it."""
+
+    def __init__(self, spoken: Mapping[int, Factory], addr: Any, decided: Callable[[], None]) -> None:
+        self._spoken = spoken
+        self._addr = addr
+        self._decided = decided
+        self._speaks: Any = None
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._speaks is not None:
+            self._speaks.dataReceived(data)  # the transport cannot be handed over: one in memory
+            return
+        factory = self._spoken.get(data[0])
+        protocol = None if factory is None else factory.buildProtocol(self._addr)
+        self._decided()
+        if protocol is None:
+            self._refuse()
+        else:
+            self.hand_over(protocol, data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._decided()
+        if self._speaks is not None:
+            self._speaks.connectionLost(reason)
+
+    def hand_over(self, protocol: Any, data: bytes) -> None:
+        """``protocol`` has the connection from here on, and hears what came first."""
+        self._speaks = protocol
+        for name in ("protocol", "wrappedProtocol"):  # of TCP, of TLS
+            if getattr(self.transport, name, None) is self:
+                setattr(self.transport, name, protocol)
+        protocol.makeConnection(self.transport)
+        protocol.dataReceived(data)
+
+    def _refuse(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
+class Arrival(Undecided):
+    """One that was just accepted, and is a stranger; it has :data:`FIRST_SECONDS`."""
+
+    is_idle = True
+    """Others may come in its place."""
+    transport: Any
+
+    def __init__(self, port: FirstByte, addr: Any) -> None:
+        super().__init__(port.spoken, addr, self.decided)
+        self._port = port
+        self._first = b""
+        self.host: str = getattr(addr, "host", "")
+        self._deadline: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        self._deadline = self._port.clock.callLater(FIRST_SECONDS, self._too_late)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._first:
+            self._first += data  # read before the transport was paused
+        elif self._speaks is None and data[0] == TLS:
+            self._first = data
+            self._port.handshakes.ask(self)
+        else:
+            super().dataReceived(data)
+
+    def shake_hands(self) -> None:
+        """Begin: it is this one's turn."""
+        within = Undecided(self._port.spoken, self._addr, self.decided)
+        first, self._first = self._first, b""
+        self.hand_over(self._port.tls.wrap(within), first)
+
+    def decided(self) -> None:
+        """It is known what is spoken; or it is gone."""
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()
+        self._port.handshakes.gone(self)
+        self._port.visitors.known(self)
+
+    def abort(self) -> None:
+        """Close now."""
+        self.transport.abortConnection()
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        self.abort()

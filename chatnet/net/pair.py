@@ -1,0 +1,169 @@
+"""A certificate and its key: made of the cluster's token, or read from an operator's files. Pure.
+
+self_made    what every process presents that was given no other
+fingerprint  how a public key is named, and pinned
+read_pair    what two files hold, or in one sentence what is wrong with them, and what to do
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+from chatnet.auth import Token
+from chatnet.errors import CannotStart
+
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of the group of P-256: a private key is a number from 1 to one below it."""
+_BORN, _DIES = datetime(2020, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""From when until when a self-made certificate is good. RFC 5280 has this end for those that have none."""
+
+_BLOCK = re.compile(
+    rb"^-----BEGIN (?P<label>[A-Z0-9 ]+)-----[ \t\r]*$.*?^-----END (?P=label)-----[ \t\r]*$",
+    re.MULTILINE | re.DOTALL,
+)
+"""One thing in a PEM file. What stands between them, a file may say in words (RFC 7468)."""
+_REST_OF_A_BLOCK = re.compile(rb"^-", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A certificate, its private key, and the certificates that lead from it to an authority, if any do."""
+
+    certificate: x509.Certificate
+    key: PrivateKeyTypes
+    chain: Sequence[x509.Certificate] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """That of its public key."""
+        return fingerprint(self.certificate.public_key())
+
+    @property
+    def expires(self) -> float:
+        """Until when the certificate is good, in seconds since 1970."""
+        return self.certificate.not_valid_after_utc.timestamp()
+
+
+class PairFiles(NamedTuple):
+    """Where an operator keeps a pair; both may be one file. ``certificate`` has the chain, too."""
+
+    certificate: Path
+    key: Path
+
+
+def fingerprint(key: PublicKeyTypes) -> str:
+    """``SHA256:`` and the SHA-256 of a public key, as SSH writes it: in base64, without padding.
+
+    What is hashed is the SubjectPublicKeyInfo: a certificate that is renewed with its old key is still known.
+    """
+    return f"SHA256:{b64encode(hashlib.sha256(_spki(key)).digest()).decode().rstrip('=')}"
+
+
+def self_made(token: Token) -> KeyPair:
+    """The pair of a cluster that was given none: its P-256 key follows from the ``token``.
+
+    It is the same, byte for byte, in every process and at every start: nothing is stored or copied, and a
+    takeover changes nothing. Name and serial number follow from the key: Firefox refuses two certificates
+    that have both in common, as those of two clusters on localhost would.
+    """
+    # 128 bits more than a key has, so that none is likelier than another (FIPS 186-5, A.2.1).
+    number = int.from_bytes(token.derive("chatnet TLS key", 48)) % (_ORDER - 1) + 1
+    key = ec.derive_private_key(number, ec.SECP256R1())
+    mark = hashlib.sha256(_spki(key.public_key())).digest()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"chatnet {mark[:8].hex()}")])
+    certificate = (
+        x509.CertificateBuilder()
+        .issuer_name(name)
+        .subject_name(name)
+        .public_key(key.public_key())
+        .serial_number(int.from_bytes(mark[:15]) + 1)
+        .not_valid_before(_BORN)
+        .not_valid_after(_DIES)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256(), ecdsa_deterministic=True)
+    )
+    return KeyPair(certificate, key)
+
+
+def read_pair(certificate: bytes, key: bytes, files: PairFiles, now: float) -> KeyPair:
+    """What stands in ``files``, whose contents the first two are; ``now`` is in seconds since 1970.
+
+    :raises CannotStart: it cannot be used.
+    """
+    first, *chain = _certificates(certificate, files.certificate)
+    its_key = _key(key, files.key)
+    if _spki(its_key.public_key()) != _spki(first.public_key()):
+        raise CannotStart(
+            f"{files.key} does not hold the key of the first certificate in {files.certificate}: "
+            "copy both again, from one renewal."
+        )
+    today = datetime.fromtimestamp(now, UTC)
+    begins, ends = first.not_valid_before_utc, first.not_valid_after_utc
+    if ends < today:
+        raise CannotStart(f"The certificate in {files.certificate} expired on {ends:%Y-%m-%d}: renew it.")
+    if begins > today:
+        raise CannotStart(
+            f"The certificate in {files.certificate} is not good before {begins:%Y-%m-%d %H:%M} UTC: "
+            "wait, or set this machine's clock right."
+        )
+    return KeyPair(first, its_key, chain)
+
+
+def _certificates(content: bytes, path: Path) -> list[x509.Certificate]:
+    blocks = [block for label, block in _blocks(content, path) if label.endswith("CERTIFICATE")]
+    if not blocks:
+        raise CannotStart(f"{path} holds no certificate: name the full chain, as PEM, by --tls-cert.")
+    try:
+        return [x509.load_pem_x509_certificate(block) for block in blocks]
+    except ValueError as error:
+        raise _damaged(path) from error
+
+
+def _key(content: bytes, path: Path) -> PrivateKeyTypes:
+    blocks = [block for label, block in _blocks(content, path) if label.endswith("PRIVATE KEY")]
+    if not blocks:
+        raise CannotStart(f"{path} holds no private key: name the certificate's key, as PEM, by --tls-key.")
+    try:
+        return serialization.load_pem_private_key(blocks[0], password=None)
+    except TypeError as error:
+        raise CannotStart(
+            f"The key in {path} is locked by a passphrase: write it without one, by “openssl pkey”, "
+            "for this user alone."
+        ) from error
+    except UnsupportedAlgorithm as error:
+        raise CannotStart(
+            f"The key in {path} is of no kind that TLS knows: make an EC or RSA key."
+        ) from error
+    except ValueError as error:
+        raise _damaged(path) from error
+
+
+def _blocks(content: bytes, path: Path) -> list[tuple[str, bytes]]:
+    """What is in a PEM file, each with what it says that it is.
+
+    :raises CannotStart: one of them is cut short.
+    """
+    if _REST_OF_A_BLOCK.search(_BLOCK.sub(b"", content)):
+        raise _damaged(path)
+    return [(found["label"].decode(), found[0]) for found in _BLOCK.finditer(content)]
+
+
+def _damaged(path: Path) -> CannotStart:
+    return CannotStart(f"{path} is cut short or damaged: copy it again, as PEM.")
+
+
+def _spki(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -1,0 +1,283 @@
+"""TLS as both ends want it: what a port presents, and how who dials knows whom it has reached.
+
+Presented     what a port presents; a renewed pair is for the connections that come after it
+pinned        who dials wants exactly this public key, whoever vouches for it or does not
+vouched_for   who dials wants a certificate for that name, from an authority
+in_cluster    who dials looks at no certificate: both ends prove the token, bound to ``channel_binding``
+
+Encryption    wraps the protocols of a factory, by one of these; never by ``startTLS``, which takes the global
+              reactor
+
+A context that was used cannot be changed, so there is a new one for each new pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+    IProtocol,
+    IReactorTime,
+)
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.ssl import (
+    AcceptableCiphers,
+    Certificate,
+    CertificateOptions,
+    TLSVersion,
+    platformTrust,
+    trustRootFromCertificates,
+)
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from chatnet.net.pair import KeyPair, fingerprint
+
+CIPHERS = AcceptableCiphers.fromOpenSSLCipherString("ECDH+AESGCM:ECDH+CHACHA20:!aNULL")
+"""Of TLS 1.2, only what TLS 1.3 has too: keys that nobody who steals the certificate's can find again, and
+data that nobody can change. Every client of the last ten years has one of them."""
+CLOSE_SECONDS = 5.0
+"""How long the other end may take to agree that a connection is closed."""
+Creator = IOpenSSLClientConnectionCreator | IOpenSSLServerConnectionCreator
+_BINDING, _BINDING_BYTES = b"EXPORTER-Channel-Binding", 32
+"""RFC 9266."""
+
+
+class WrongKey(Exception):
+    """The other end has another public key than the one that was expected."""
+
+    def __init__(self, theirs: str, expected: str) -> None:
+        super().__init__(f"its key is {theirs}, and not {expected}")
+        self.theirs = theirs
+
+
+class WrongName(Exception):
+    """An authority vouches for the other end, and not under the name by which it was dialled."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"its certificate is not for {host}")
+
+
+class TooOld(Exception):
+    """The other end speaks TLS 1.2 where 1.3 is needed, or no TLS."""
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Presented:
+    """The ``pair`` that a port presents, by TLS 1.2 or newer.
+
+    :raises SSL.Error: OpenSSL does not take it; its key may be too short.
+    """
+
+    def __init__(self, pair: KeyPair) -> None:
+        self.renew(pair)
+
+    def renew(self, pair: KeyPair) -> None:
+        """Present ``pair`` from now on; who is connected notices nothing. Keeps the old one if this raises.
+
+        :raises SSL.Error: as above.
+        """
+        self._context = _server_context(pair)
+        self.pair = pair
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        return SSL.Connection(self._context, None)
+
+
+class Encrypted(TLSMemoryBIOProtocol):
+    """Twisted's TLS, which would wait for the other end for ever when it is to be closed.
+
+    Not its BufferingTLSTransport: an outbox gathers already what is written in one turn of the reactor.
+    """
+
+    factory: Encryption
+    _closing: IDelayedCall | None = None
+
+    def loseConnection(self) -> None:
+        super().loseConnection()
+        if self.connected and self._closing is None:
+            self._closing = self.factory.close_clock.callLater(CLOSE_SECONDS, self._closed_too_late)
+
+    def _closed_too_late(self) -> None:
+        self._closing = None
+        self.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        closing, self._closing = self._closing, None
+        if closing is not None:
+            closing.cancel()
+        super().connectionLost(reason)
+
+
+class Encryption(TLSMemoryBIOFactory):
+    """TLS around the protocols of ``wrapped``, at the end that dials or the one that is dialled."""
+
+    protocol = Encrypted
+
+    def __init__(self, creator: Creator, is_client: bool, wrapped: Factory, clock: IReactorTime) -> None:
+        super().__init__(creator, is_client, wrapped, clock)
+        self.close_clock = clock
+
+    def wrap(self, protocol: IProtocol) -> Encrypted:
+        """TLS around one protocol, which another than ``wrapped`` has made."""
+        return self.protocol(self, protocol)
+
+
+def pinned(expected: str) -> IOpenSSLClientConnectionCreator:
+    """Whoever is dialled must prove the key with the fingerprint ``expected``.
+
+    Else the connection is lost by :class:`WrongKey`, before anything was said on it.
+    """
+    return _Pinned(expected)
+
+
+def vouched_for(
+    host: str, authorities: Sequence[x509.Certificate] | None = None
+) -> IOpenSSLClientConnectionCreator:
+    """Whoever is dialled must prove a certificate for ``host``, a name or a literal.
+
+    One of ``authorities`` vouches for it; if none are named, one of those that this machine trusts. Else the
+    connection is lost, before anything was said on it, by :class:`WrongName`, or by an :class:`SSL.Error` of
+    which :func:`why_not_trusted` makes words.
+    """
+    return _VouchedFor(host, authorities)
+
+
+def in_cluster() -> IOpenSSLClientConnectionCreator:
+    """Whoever is dialled may present what it likes, by TLS 1.3: see the module."""
+    return _InCluster()
+
+
+def channel_binding(transport: Any) -> bytes:
+    """32 bytes that only the two ends of this connection have; who stands between has two connections.
+
+    :raises TooOld: it is not TLS 1.3, where this is sure to be so.
+    """
+    connection = transport.getHandle()
+    if not isinstance(connection, SSL.Connection) or connection.get_protocol_version() < SSL.TLS1_3_VERSION:
+        raise TooOld("this link is not encrypted by TLS 1.3")
+    return connection.export_keying_material(_BINDING, _BINDING_BYTES, b"")
+
+
+def why_not_trusted(error: BaseException) -> str:
+    """Why a handshake failed, as the end of a sentence without the full stop; empty for any other error."""
+    match error:
+        case WrongKey() | WrongName():
+            return str(error)
+        case SSL.Error() if "certificate verify failed" in str(error):
+            return "no authority that is trusted here vouches for its certificate, or it has expired"
+        case SSL.Error():
+            return "it does not speak TLS as we do"
+    return ""
+
+
+def _server_context(pair: KeyPair) -> SSL.Context:
+    options = CertificateOptions(
+        # By their types they are pyOpenSSL's own; that wants cryptography's by now.
+        privateKey=pair.key,  # type: ignore[arg-type]
+        certificate=pair.certificate,  # type: ignore[arg-type]
+        extraCertChain=list(pair.chain),  # type: ignore[arg-type]
+        acceptableCiphers=CIPHERS,
+    )
+    context: SSL.Context = options.getContext()
+    return context
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Checking:
+    """Has OpenSSL ask about each certificate that the other end shows, in the middle of the handshake.
+
+    Its own comes last, at depth 0, and only that one's key is proven. If ``_verify`` raises, pyOpenSSL takes
+    that for a refusal.
+    """
+
+    def __init__(self, context: SSL.Context) -> None:
+        self._context = context
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        connection = SSL.Connection(self._context, None)
+        connection.set_verify(SSL.VERIFY_PEER, self._verify)
+        return connection
+
+    def _verify(self, connection: SSL.Connection, certificate: Any, error: int, depth: int, ok: int) -> bool:
+        raise NotImplementedError
+
+
+class _Pinned(_Checking):
+    def __init__(self, expected: str) -> None:
+        super().__init__(CertificateOptions(acceptableCiphers=CIPHERS).getContext())
+        self._expected = expected
+
+    def _verify(self, connection: SSL.Connection, certificate: Any, error: int, depth: int, ok: int) -> bool:
+        if depth:
+            return True
+        theirs = _fingerprint_of(certificate)
+        if theirs == self._expected:
+            return True
+        connection.get_app_data().failVerification(Failure(WrongKey(theirs, self._expected)))
+        return False
+
+
+class _VouchedFor(_Checking):
+    """Not Twisted's ``optionsForClientTLS``: a certificate that names nobody passes there for anybody, since
+    what ``service_identity`` raises about it is no ``VerificationError``, and only logged (26.10).
+    """
+
+    def __init__(self, host: str, authorities: Sequence[x509.Certificate] | None) -> None:
+        roots = platformTrust() if authorities is None else _trust(authorities)
+        super().__init__(CertificateOptions(trustRoot=roots, acceptableCiphers=CIPHERS).getContext())
+        self._is_literal = isIPAddress(host) or isIPv6Address(host)
+        self._host = host if self._is_literal else host.rstrip(".").encode("idna").decode()
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        connection = super().clientConnectionForTLS(tlsProtocol)
+        if not self._is_literal:
+            connection.set_tlsext_host_name(self._host.encode())
+        return connection
+
+    def _verify(self, connection: SSL.Connection, certificate: Any, error: int, depth: int, ok: int) -> bool:
+        if depth or not ok:
+            return bool(ok)
+        is_for = verify_certificate_ip_address if self._is_literal else verify_certificate_hostname
+        try:
+            is_for(certificate.to_cryptography(), self._host)
+        except (VerificationError, CertificateError, ValueError):
+            connection.get_app_data().failVerification(Failure(WrongName(self._host)))
+            return False
+        return True
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _InCluster:
+    def __init__(self) -> None:
+        options = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_3, acceptableCiphers=CIPHERS)
+        self._context = options.getContext()
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        return SSL.Connection(self._context, None)
+
+
+def _trust(authorities: Sequence[x509.Certificate]) -> Any:
+    return trustRootFromCertificates(
+        [Certificate.loadPEM(one.public_bytes(Encoding.PEM)) for one in authorities]
+    )
+
+
+def _fingerprint_of(certificate: Any) -> str:
+    """Of what a stranger presents, which may be anything."""
+    try:
+        return fingerprint(certificate.to_cryptography().public_key())
+    except (UnsupportedAlgorithm, ValueError, TypeError):
+        return "of a kind that is not known here"

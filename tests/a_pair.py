@@ -1,0 +1,98 @@
+"""Certificates for tests: of an authority of our own, for any name and any time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from chatnet.net.pair import KeyPair
+
+TODAY = datetime(2026, 6, 1, 12, tzinfo=UTC)
+NOW = TODAY.timestamp()
+DAY = timedelta(days=1)
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Vouches for others; ``pair`` is its own."""
+
+    pair: KeyPair
+
+    def vouch(
+        self,
+        name: str = "chat.example",
+        begins: datetime = TODAY - DAY,
+        ends: datetime = TODAY + DAY,
+        **more: Any,
+    ) -> KeyPair:
+        """A pair for ``name``, which may be a literal, or empty; of ``key``, or a new one."""
+        key = more.get("key") or new_key()
+        return KeyPair(
+            _certificate(name, key, self.pair, begins, ends, is_authority=False), key, more.get("chain", ())
+        )
+
+    def appoint(self, today: datetime = TODAY) -> Authority:
+        """An authority for which this one vouches."""
+        key = new_key()
+        begins, ends = today - 10 * DAY, today + 10 * DAY
+        return Authority(
+            KeyPair(_certificate("between", key, self.pair, begins, ends, is_authority=True), key)
+        )
+
+
+def new_authority(begins: datetime = TODAY - 20 * DAY, ends: datetime = TODAY + 20 * DAY) -> Authority:
+    key = new_key()
+    return Authority(KeyPair(_certificate("root", key, None, begins, ends, is_authority=True), key))
+
+
+def certificates(pair: KeyPair) -> bytes:
+    """The file for ``--tls-cert``."""
+    return b"".join(one.public_bytes(Encoding.PEM) for one in (pair.certificate, *pair.chain))
+
+
+def key(pair: KeyPair, passphrase: bytes | None = None) -> bytes:
+    """The file for ``--tls-key``."""
+    lock = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
+    return pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
+
+
+def _certificate(
+    name: str, key: Any, by: KeyPair | None, begins: datetime, ends: datetime, is_authority: bool
+) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name or "nobody")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if by is None else by.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(ends)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+    )
+    if name:
+        builder = builder.add_extension(x509.SubjectAlternativeName([_named(name)]), critical=False)
+    return builder.sign(key if by is None else by.key, hashes.SHA256())  # type: ignore[arg-type]
+
+
+def _named(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -1,0 +1,169 @@
+"""An operator's certificate: what a process begins with, and what becomes of it when the files change."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from a_pair import DAY, NOW, TODAY, certificates, key, new_authority
+from cryptography.hazmat.primitives.asymmetric import rsa
+from twisted.logger import capturedLogs, formatEvent
+
+from chatnet.errors import CannotStart
+from chatnet.net.certificates import Certificates
+from chatnet.net.pair import KeyPair, PairFiles
+from chatnet.world.real import real_world
+
+AUTHORITY = new_authority()
+OLD = AUTHORITY.vouch(ends=TODAY + DAY)
+NEW = AUTHORITY.vouch(ends=TODAY + 2 * DAY)
+
+
+class Directory:
+    """Where an operator's tool puts a pair; and a process that presents it."""
+
+    def __init__(self, path: Path) -> None:
+        self.paths = PairFiles(path / "fullchain.pem", path / "privkey.pem")
+        self.now = NOW
+        self.put(OLD)
+
+    def put(self, pair: KeyPair) -> None:
+        self.paths.certificate.write_bytes(certificates(pair))
+        self.paths.key.write_bytes(key(pair))
+
+    def open(self) -> Certificates:
+        return Certificates(real_world().files, self.paths, lambda: self.now)
+
+    def refusal(self) -> str:
+        with pytest.raises(CannotStart) as refused:
+            self.open()
+        return str(refused.value)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Directory:
+    return Directory(tmp_path)
+
+
+def look(presented: Certificates) -> list[str | None]:
+    """What is said about it."""
+    with capturedLogs() as said:
+        presented.look()
+    return [formatEvent(event) for event in said]
+
+
+def test_a_pair_is_there_from_the_start(directory: Directory) -> None:
+    """Or the program does not start."""
+    assert directory.open().presented.pair.fingerprint == OLD.fingerprint
+    directory.put(KeyPair(OLD.certificate, NEW.key))
+    assert "does not hold the key of the first certificate" in directory.refusal()
+
+
+@pytest.mark.parametrize(("which", "option"), [(0, "--tls-cert"), (1, "--tls-key")])
+def test_a_file_that_cannot_be_read_is_named(directory: Directory, which: int, option: str) -> None:
+    """With what the system says of it, and by which option to name another."""
+    path = directory.paths[which]
+    path.unlink()
+    assert directory.refusal() == (
+        f"{path} cannot be read (No such file or directory): let this user read it, or name another file by "
+        f"{option}."
+    )
+    path.mkdir()
+    assert directory.refusal().startswith(f"{path} cannot be read (Is a directory)")
+
+
+def test_a_key_that_openssl_refuses_is_refused_at_the_start(directory: Directory) -> None:
+    """And not at each handshake."""
+    directory.put(AUTHORITY.vouch(key=rsa.generate_private_key(65537, 1024)))
+    assert directory.refusal() == (
+        f"OpenSSL refuses the certificate in {directory.paths.certificate} (ee key too small): make another, "
+        "with an EC key or one of RSA with 2048 bits."
+    )
+
+
+def test_a_new_pair_is_taken_when_it_is_there(directory: Directory) -> None:
+    """And it is said, once; what has not changed is not taken again."""
+    opened = directory.open()
+    assert look(opened) == []
+    directory.put(NEW)
+    assert look(opened) == [
+        f"The certificate in {directory.paths.certificate} is presented from now on; "
+        "it is good until 2026-06-03"
+    ]
+    assert opened.presented.pair.fingerprint == NEW.fingerprint
+    assert opened.look() is False
+
+
+def test_a_link_that_leads_elsewhere_now_is_seen(directory: Directory, tmp_path: Path) -> None:
+    """As certbot has them: neither the time of the link changes, nor need that of the file be later."""
+    (tmp_path / "new").mkdir()
+    new = Directory(tmp_path / "new")
+    new.put(NEW)
+    opened = directory.open()
+    times = os.stat(directory.paths.certificate)
+    for here, there in zip(directory.paths, new.paths, strict=True):
+        os.utime(there, ns=(times.st_atime_ns, times.st_mtime_ns))
+        here.unlink()
+        here.symlink_to(there)
+    assert opened.look() is True
+    assert opened.presented.pair.fingerprint == NEW.fingerprint
+
+
+def test_while_it_is_written_the_old_pair_is_kept(directory: Directory) -> None:
+    """Wherever one looks at it: one file after the other, and each in pieces."""
+    opened = directory.open()
+    for path, content in zip(directory.paths, (certificates(NEW), key(NEW)), strict=True):
+        for end in range(0, len(content) - 1, 29):
+            path.write_bytes(content[:end])
+            assert opened.look() is False
+            assert opened.presented.pair.fingerprint == OLD.fingerprint
+        path.write_bytes(content)
+        assert opened.look() is (path == directory.paths.key)
+    assert opened.presented.pair.fingerprint == NEW.fingerprint
+
+
+def test_what_is_wrong_is_said_once(directory: Directory) -> None:
+    """And again if it becomes something else, or comes back after it was mended."""
+    opened = directory.open()
+    until = "Until then the certificate goes on being presented that is good until 2026-06-02"
+    directory.paths.key.write_bytes(key(NEW))
+    assert look(opened) == [
+        f"{directory.paths.key} does not hold the key of the first certificate in "
+        f"{directory.paths.certificate}: copy both again, from one renewal. {until}"
+    ]
+    assert look(opened) == []
+    directory.paths.key.unlink()
+    assert look(opened) == [
+        f"{directory.paths.key} cannot be read (No such file or directory): let this user read it, or name "
+        f"another file by --tls-key. {until}"
+    ]
+    directory.put(OLD)
+    assert look(opened) == []
+    directory.paths.key.unlink()
+    assert len(look(opened)) == 1
+
+
+def test_a_pair_that_is_not_good_yet_is_taken_when_it_is(directory: Directory) -> None:
+    """Though the files have not changed since: what was refused is looked at again."""
+    opened = directory.open()
+    directory.put(AUTHORITY.vouch(begins=TODAY + DAY / 2, ends=TODAY + 2 * DAY))
+    assert opened.look() is False
+    directory.now += DAY.total_seconds()
+    assert opened.look() is True
+
+
+def test_an_expired_pair_does_not_replace_a_good_one(directory: Directory) -> None:
+    """The wrong files were copied."""
+    opened = directory.open()
+    directory.put(AUTHORITY.vouch(begins=TODAY - 2 * DAY, ends=TODAY - DAY))
+    assert opened.look() is False
+    assert opened.presented.pair.fingerprint == OLD.fingerprint
+
+
+def test_a_pair_that_openssl_refuses_does_not_replace_a_good_one(directory: Directory) -> None:
+    """It would be presented to nobody."""
+    opened = directory.open()
+    directory.put(AUTHORITY.vouch(key=rsa.generate_private_key(65537, 1024)))
+    assert opened.look() is False
+    assert opened.presented.pair.fingerprint == OLD.fingerprint

@@ -1,0 +1,500 @@
+"""The first byte: several protocols on one port, handshakes in turns, and who is not through in time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as NotInTime
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from chatnet.addresses import Address
+from chatnet.auth import Token
+from chatnet.net import first_byte
+from chatnet.net.dial import NotTrusted, dial, shake_hands
+from chatnet.net.first_byte import (
+    A_TURN,
+    AMP,
+    FIRST_SECONDS,
+    MOST_OF_ONE_ADDRESS,
+    TLS,
+    FirstByte,
+    Handshakes,
+)
+from chatnet.net.gate import Gate, prove
+from chatnet.net.link import Link, Locator
+from chatnet.net.listen import listen
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pair import self_made
+from chatnet.net.tls import CLOSE_SECONDS, Presented, channel_binding, in_cluster, pinned, vouched_for
+from chatnet.net.visitors import Room, Visitors
+from chatnet.testing.loopback import Loopback
+
+TOKEN = Token(b"ours" * 8)
+OURS = self_made(TOKEN)
+LINES = ord("L")
+"""The first byte of a protocol of these tests."""
+HELLO = b"\x16\x03\x01"
+"""How TLS begins."""
+
+
+class Hearer(Protocol):
+    """Keeps what it hears."""
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self.lost: Failure | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard += data
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.lost = reason
+
+
+class Speaker(Hearer):
+    """Answers what it hears."""
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        self.transport.write(b"<" + data + b">")
+
+
+class Spoken(Factory):
+    """Whoever speaks one protocol."""
+
+    def __init__(self) -> None:
+        self.speakers: list[Speaker] = []
+        self.is_open = True
+
+    def buildProtocol(self, addr: Any) -> Speaker | None:
+        if not self.is_open:
+            return None
+        self.speakers.append(Speaker())
+        return self.speakers[-1]
+
+
+class Turns(Clock):
+    """A reactor of which one turn is one call."""
+
+    def turn(self) -> None:
+        for call in [call for call in self.calls if call.time <= self.seconds()]:
+            self.calls.remove(call)
+            call.called = True
+            call.func(*call.args, **call.kw)
+
+
+class Port:
+    """A port in memory at which AMP and lines are spoken."""
+
+    def __init__(self, room: Room | None = None) -> None:
+        self.clock = Turns()
+        self.amp, self.lines = Spoken(), Spoken()
+        self.visitors = Visitors(self.clock, room or Room())
+        self.handshakes = Handshakes(self.clock)
+        self.factory = FirstByte(
+            {AMP: self.amp, LINES: self.lines}, Presented(OURS), self.handshakes, self.visitors, self.clock
+        )
+
+    def accept(self, client: Any) -> Loopback:
+        return Loopback(client, self.factory.buildProtocol(None))
+
+    def plain(self, first: bytes) -> tuple[Hearer, Loopback]:
+        client = Hearer()
+        wire = self.accept(client)
+        wire.client_transport.write(first)
+        self.carry(wire)
+        return client, wire
+
+    def encrypted(self, first: bytes) -> tuple[Hearer, Loopback]:
+        client = Hearer()
+        wire = self.accept(self.wrap(client))
+        client.transport.write(first)
+        self.carry(wire)
+        return client, wire
+
+    def wrap(self, protocol: Protocol) -> Any:
+        dialling = TLSMemoryBIOFactory(
+            pinned(OURS.fingerprint), True, Factory.forProtocol(lambda: protocol), clock=self.clock
+        )
+        return dialling.buildProtocol(None)
+
+    def carry(self, wire: Loopback) -> None:
+        """Until nothing moves; without time passing."""
+        while True:
+            self.clock.advance(0)
+            if not wire.pump():
+                return
+
+
+@pytest.fixture
+def port() -> Port:
+    return Port()
+
+
+class Hushed(StringTransport):
+    """A transport that says whether it was closed, and never closes by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted = False
+        self.protocol: Any = None
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+    def lose(self) -> None:
+        self.protocol.connectionLost(Failure(ConnectionError()))
+
+
+def come(port: Port, host: str = "192.0.2.1", data: bytes = b"") -> Hushed:
+    """Somebody from ``host`` is accepted, and has said ``data``."""
+    transport = Hushed()
+    transport.protocol = port.factory.buildProtocol(Address(host, 1))
+    transport.protocol.makeConnection(transport)
+    if data:
+        transport.protocol.dataReceived(data)
+    return transport
+
+
+# ---- what is spoken ----
+
+
+@pytest.mark.parametrize("way", [Port.plain, Port.encrypted], ids=["plain", "encrypted"])
+def test_a_connection_is_whose_its_first_byte_is(port: Port, way: Callable[..., Any]) -> None:
+    """With that byte and all that came with it; and what follows goes there."""
+    one, one_wire = way(port, b"\x00\x05hello")
+    two, _ = way(port, b"LINE")
+    one.transport.write(b"more")
+    port.carry(one_wire)
+    assert [speaker.heard for speaker in port.amp.speakers] == [b"\x00\x05hellomore"]
+    assert [speaker.heard for speaker in port.lines.speakers] == [b"LINE"]
+    assert (one.heard, two.heard) == (b"<\x00\x05hello><more>", b"<LINE>")
+    assert port.visitors.strangers == 0
+    one_wire.cut()
+    assert port.amp.speakers[0].lost is not None
+
+
+@pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n\r\n", b"\x80\x2e\x01", b"\xff"])
+def test_what_is_not_spoken_here_is_refused(port: Port, first: bytes) -> None:
+    """In plain, or over TLS."""
+    for way in (Port.plain, Port.encrypted):
+        client, _ = way(port, first)
+        assert client.lost is not None
+        assert client.heard == b""
+    assert not port.clock.getDelayedCalls()
+
+
+def test_tls_within_tls_is_refused(port: Port) -> None:
+    """Each layer costs a stranger little, and us much."""
+    client, _ = port.encrypted(HELLO)
+    assert client.lost is not None
+    assert not port.clock.getDelayedCalls()
+
+
+@pytest.mark.parametrize("way", [Port.plain, Port.encrypted])
+def test_who_is_not_taken_is_closed(port: Port, way: Callable[..., Any]) -> None:
+    """A worker that has no room for sessions makes no protocol."""
+    port.lines.is_open = False
+    client, _ = way(port, b"LINE")
+    assert client.lost is not None
+    assert not port.clock.getDelayedCalls()
+    assert port.visitors.strangers == 0
+
+
+def test_a_handshake_may_come_in_any_pieces(port: Port) -> None:
+    """Byte for byte, from the first one on."""
+    client = port.wrap(Hearer())
+    wire = port.accept(client)
+    client.wrappedProtocol.transport.write(b"LINE")
+    arrival = wire.ends[1][0]
+    for _ in range(20):
+        port.clock.advance(0)
+        for byte in wire.client_transport.take():
+            arrival.dataReceived(bytes([byte]))
+        if data := wire.server_transport.take():
+            client.dataReceived(data)
+    assert port.lines.speakers[0].heard == b"LINE"
+    assert client.wrappedProtocol.heard == b"<LINE>"
+
+
+def test_what_only_begins_like_tls_is_closed(port: Port) -> None:
+    """At once, and nothing is logged: scanners come all day."""
+    client, _ = port.plain(b"\x16" + b"garbage" * 100)
+    assert client.lost is not None
+    assert port.visitors.strangers == 0
+    assert not port.clock.getDelayedCalls()
+
+
+def test_tls_is_always_spoken() -> None:
+    """Nobody else can have its byte."""
+    with pytest.raises(ValueError, match="TLS"):
+        FirstByte({TLS: Spoken()}, Presented(OURS), Handshakes(Clock()), Visitors(Clock()), Clock())
+
+
+# ---- the transport ----
+
+
+def test_nothing_stays_between_a_protocol_and_its_transport(port: Port) -> None:
+    """What there are thousands of shall cost nothing; and nobody was registered before."""
+    plain = come(port, data=b"LINE")
+    assert plain.protocol is port.lines.speakers[0]
+    assert plain.producer is None
+    encrypted = come(port, data=HELLO)
+    assert type(encrypted.protocol).__name__ == "Encrypted"
+    assert encrypted.producer is None
+
+
+# ---- time and turns ----
+
+
+@pytest.mark.parametrize("data", [b"", HELLO, b"\x16"])
+def test_who_is_not_through_in_time_goes(port: Port, data: bytes) -> None:
+    """Whether it says nothing, or stops in the middle of the handshake."""
+    stranger = come(port, data=data)
+    port.clock.advance(FIRST_SECONDS - 0.1)
+    assert not stranger.aborted
+    port.clock.advance(0.1)
+    assert stranger.aborted
+    stranger.lose()
+    assert port.visitors.strangers == 0
+    assert not port.clock.getDelayedCalls()
+
+
+def test_who_says_nothing_over_tls_goes_as_well(port: Port) -> None:
+    """The handshake alone does not make anybody known."""
+    client, wire = port.encrypted(b"")
+    assert port.visitors.strangers == 1
+    port.clock.advance(FIRST_SECONDS)
+    port.carry(wire)
+    assert client.lost is not None
+
+
+def begun(*strangers: Hushed) -> int:
+    """How many of them shake hands."""
+    return sum(type(stranger.protocol).__name__ == "Encrypted" for stranger in strangers)
+
+
+def test_handshakes_are_begun_in_turns(port: Port) -> None:
+    """However many come at once, a turn of the reactor begins a few, in the order in which they came."""
+    strangers = [come(port, f"192.0.2.{number}", HELLO) for number in range(2 * A_TURN + 3)]
+    assert begun(*strangers) == begun(*strangers[:A_TURN]) == A_TURN
+    assert [stranger.producerState for stranger in strangers[A_TURN:]] == ["paused"] * (A_TURN + 3)
+    port.clock.turn()
+    assert begun(*strangers) == begun(*strangers[: 2 * A_TURN]) == 2 * A_TURN
+    late = come(port, "192.0.2.200", HELLO)
+    assert begun(late) == 0
+    port.clock.turn()
+    assert begun(*strangers, late) == 2 * A_TURN + 4
+    assert {stranger.producerState for stranger in (*strangers, late)} == {"producing"}
+
+
+def test_who_waits_keeps_what_it_has_said(port: Port) -> None:
+    """And what had been read when its transport was told to read no more."""
+    for number in range(A_TURN):
+        come(port, f"192.0.2.{number}", HELLO)
+    client = Hearer()
+    wire = port.accept(port.wrap(client))
+    client.transport.write(b"LINE")
+    hello = wire.client_transport.take()
+    for piece in (hello[:100], hello[100:]):
+        wire.ends[1][0].dataReceived(piece)
+    port.carry(wire)
+    assert client.heard == b"<LINE>"
+
+
+def test_who_goes_while_it_waits_costs_nothing(port: Port) -> None:
+    """Its turn is the next one's."""
+    strangers = [come(port, f"192.0.2.{number}", HELLO) for number in range(A_TURN + 2)]
+    strangers[A_TURN].lose()
+    port.clock.turn()
+    assert begun(*strangers) == A_TURN + 1
+    assert begun(strangers[A_TURN]) == 0
+
+
+def test_of_one_address_only_some_wait(port: Port) -> None:
+    """So nobody alone can have all the turns; who comes beyond that tries again."""
+    for number in range(A_TURN):
+        come(port, f"192.0.2.{number}", HELLO)
+    greedy = [come(port, "198.51.100.1", HELLO) for _ in range(MOST_OF_ONE_ADDRESS + 2)]
+    assert [stranger.aborted for stranger in greedy] == [False] * MOST_OF_ONE_ADDRESS + [True] * 2
+    assert not come(port, "198.51.100.2", HELLO).aborted
+    port.clock.turn()
+    assert begun(*greedy) == MOST_OF_ONE_ADDRESS
+    assert not come(port, "198.51.100.1", HELLO).aborted
+
+
+def test_all_in_all_only_some_wait(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are begun within a second, so who is turned away soon has a place."""
+    monkeypatch.setattr(first_byte, "MOST_WAITING", 3)
+    strangers = [come(port, f"192.0.2.{number}", HELLO) for number in range(A_TURN + 5)]
+    assert [stranger.aborted for stranger in strangers[A_TURN:]] == [False] * 3 + [True] * 2
+
+
+def test_newcomers_are_strangers_of_the_port() -> None:
+    """Of too many, the oldest goes: whoever holds connections open keeps nobody out."""
+    port = Port(Room(strangers=3, one_address=2))
+    strangers = [come(port, f"192.0.2.{number}") for number in range(4)]
+    assert [stranger.aborted for stranger in strangers] == [True, False, False, False]
+    again = come(port, "192.0.2.3"), come(port, "192.0.2.3")
+    assert strangers[3].aborted
+    assert not any(stranger.aborted for stranger in again)
+
+
+# ---- closing ----
+
+
+def test_a_stranger_that_does_not_agree_to_close_is_cut_off(port: Port) -> None:
+    """Twisted alone would wait for its close_notify for ever."""
+    _, wire = port.encrypted(b"LINE")
+    wire.client_transport.reading = False
+    port.lines.speakers[0].transport.loseConnection()
+    port.carry(wire)
+    assert port.lines.speakers[0].lost is None
+    port.clock.advance(CLOSE_SECONDS)
+    port.carry(wire)
+    assert port.lines.speakers[0].lost is not None
+    assert not port.clock.getDelayedCalls()
+
+
+def test_who_agrees_is_closed_at_once(port: Port) -> None:
+    """With all that was written before."""
+    client, wire = port.encrypted(b"LINE")
+    port.lines.speakers[0].transport.write(b"bye")
+    port.lines.speakers[0].transport.loseConnection()
+    port.carry(wire)
+    assert client.heard == b"<LINE>bye"
+    assert port.lines.speakers[0].lost is not None
+    assert not port.clock.getDelayedCalls()
+
+
+# ---- a real port ----
+
+
+class Kept(Factory):
+    """Links, and those that there are."""
+
+    noisy = False
+
+    def __init__(self, outboxes: Outboxes) -> None:
+        self._outboxes = outboxes
+        self.links: list[Link] = []
+
+    def buildProtocol(self, addr: Any) -> Link:
+        gate = Gate(TOKEN, lambda role: Locator(), os.urandom, reactor)
+        self.links.append(Link(gate, self._outboxes))
+        return self.links[-1]
+
+
+class RealPort:
+    """A port of this machine at which links prove the token, in plain and by TLS."""
+
+    def __init__(self) -> None:
+        self.outboxes = Outboxes(reactor)
+        self.kept = Kept(self.outboxes)
+        visitors = Visitors(reactor)
+        self.factory = FirstByte({AMP: self.kept}, Presented(OURS), Handshakes(reactor), visitors, reactor)
+        listening: Any = listen(reactor, Address("127.0.0.1", 0), self.factory)
+        self._listening = listening
+        self.address = Address("127.0.0.1", listening.getHost().port)
+
+    def make(self) -> Link:
+        return Link(Locator(), self.outboxes)
+
+    async def close(self, *links: Link) -> None:
+        """Hang up, and wait until everybody has noticed."""
+        lost = [link.when_lost() for link in (*links, *self.kept.links)]
+        for link in self.kept.links:
+            link.hang_up()
+        for deferred in lost:
+            await deferred
+        await self._listening.stopListening()
+
+
+@pytest_twisted.ensureDeferred
+async def test_links_speak_over_a_real_port_plain_and_encrypted() -> None:
+    """The same commands, the same bytes; and over TLS both ends have what only that connection has."""
+    port = RealPort()
+    links = [
+        await dial(reactor, port.address, port.make, 5.0),
+        await shake_hands(reactor, port.address, port.make, 5.0, pinned(OURS.fingerprint)),
+        await shake_hands(reactor, port.address, port.make, 5.0, in_cluster()),
+    ]
+    for link in links:
+        await prove(link, TOKEN, "worker", os.urandom)
+    assert channel_binding(links[2].transport) == channel_binding(port.kept.links[2].transport)
+    assert port.factory.visitors.strangers == 0
+    await port.close(*links)
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_link_is_made_to_somebody_else() -> None:
+    """So nothing can be said to him; and the sentence says who he is."""
+    port = RealPort()
+    made: list[Link] = []
+
+    def make() -> Link:
+        made.append(port.make())
+        return made[-1]
+
+    expected = self_made(Token(bytes(32))).fingerprint
+    with pytest.raises(NotTrusted, match=f"its key is {OURS.fingerprint}, and not {expected}"):
+        await shake_hands(reactor, port.address, make, 5.0, pinned(expected))
+    with pytest.raises(NotTrusted, match="no authority that is trusted here"):
+        await shake_hands(reactor, port.address, make, 5.0, vouched_for("localhost"))
+    assert (made, port.kept.links) == ([], [])
+    await port.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_does_not_shake_hands_is_not_waited_for() -> None:
+    """A port that is there and hangs; or one at which no TLS is spoken."""
+    outboxes = Outboxes(reactor)
+    hanging = Hanging()
+    silent: Any = Factory.forProtocol(lambda: hanging)
+    silent.noisy = False
+    listening: Any = listen(reactor, Address("127.0.0.1", 0), silent)
+    address = Address("127.0.0.1", listening.getHost().port)
+    clock = Clock()
+    asking = Deferred.fromCoroutine(
+        shake_hands(_Timed(reactor, clock), address, lambda: Link(Locator(), outboxes), 3.0, in_cluster())
+    )
+    await hanging.heard
+    clock.advance(3.0)
+    with pytest.raises(NotInTime):
+        await asking
+    await hanging.gone
+    await listening.stopListening()
+
+
+class Hanging(Protocol):
+    """Says nothing; says when it heard something, and when it was left."""
+
+    def __init__(self) -> None:
+        self.heard: Deferred[None] = Deferred()
+        self.gone: Deferred[None] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard.callback(None)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.gone.callback(None)
+
+
+class _Timed:
+    """The real reactor, by a clock of ours."""
+
+    def __init__(self, real: Any, clock: Clock) -> None:
+        self.connectTCP = real.connectTCP
+        self.callLater, self.seconds = clock.callLater, clock.seconds

@@ -1,0 +1,95 @@
+"""Ports: who may open one, how many are accepted at once, and what the kernel keeps for each."""
+
+from __future__ import annotations
+
+import ast
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from twisted.internet.error import CannotListenError
+
+from chatnet.net.listen import ACCEPTED, accept_in_turns, is_taken, limit_send_buffer, why_not_had
+from chatnet.worker.port import SEND_BUFFER
+
+PACKAGE = Path(__file__).parents[1] / "chatnet"
+DOORS = {"net/dial.py", "net/listen.py"}
+OPENING = {"connectTCP", "listenTCP", "connectSSL", "listenSSL", "adoptStreamPort", "adoptStreamConnection"}
+"""What opens something by a reactor."""
+FOREIGN = ("twisted.internet.endpoints", "twisted.application.internet")
+"""What does so behind our back."""
+
+
+def opens(tree: ast.AST) -> Iterator[str]:
+    """What in a module opens connections or ports."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value, attr) if attr in OPENING and ast.unparse(value) != "super()":
+                yield attr
+            case ast.ImportFrom(module=module) if module in FOREIGN:
+                yield str(module)
+            case ast.ImportFrom(module="twisted.internet" | "twisted.application", names=names):
+                yield from (name.name for name in names if name.name in ("endpoints", "internet"))
+            case ast.Import(names=names):
+                yield from (name.name for name in names if name.name in FOREIGN)
+            case ast.Constant(value=str(text)) if text in OPENING:
+                yield text  # by getattr
+
+
+def test_connections_and_ports_are_opened_in_one_place_each() -> None:
+    """So what holds for all of them, as TLS, is written once."""
+    found = {
+        str(path.relative_to(PACKAGE)): sorted(opens(ast.parse(path.read_text())))
+        for path in PACKAGE.rglob("*.py")
+    }
+    assert found["net/dial.py"], "the scan is blind"
+    assert found["net/listen.py"], "the scan is blind"
+    assert {path: what for path, what in found.items() if what and path not in DOORS} == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "taken"),
+    [
+        (OSError(98, "Address already in use"), "Address already in use", True),
+        (OSError(99, "Cannot assign requested address"), "Cannot assign requested address", False),
+        ("no such host", "no such host", False),
+    ],
+)
+def test_why_a_port_cannot_be_had_is_the_systems_word(error: object, why: str, taken: bool) -> None:
+    """And whether somebody has it decides what is advised."""
+    refusal = CannotListenError("", 1, error)
+    assert (why_not_had(refusal), is_taken(refusal)) == (why, taken)
+
+
+class Backlog:
+    """A port at which many wait to be accepted; how many were, in each turn."""
+
+    def __init__(self) -> None:
+        self.numberAccepts = 100
+        self.accepted: list[int] = []
+
+    def doRead(self) -> None:
+        self.accepted.append(self.numberAccepts)
+        self.numberAccepts += 20  # as Twisted does if there were as many
+
+
+def test_who_comes_is_accepted_in_turns() -> None:
+    """However many wait, a turn of the reactor accepts a few."""
+    port = Backlog()
+    accept_in_turns(port)
+    for _ in range(3):
+        port.doRead()
+    assert port.accepted == [ACCEPTED] * 3
+
+
+def test_a_real_port_limits_what_the_kernel_keeps() -> None:
+    """Accepted connections inherit the send buffer of the listening socket."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        limit_send_buffer(SimpleNamespace(socket=listening), SEND_BUFFER)
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+            with accepted:
+                kept = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    assert kept == 2 * SEND_BUFFER  # the kernel doubles it for its own bookkeeping

@@ -1,0 +1,296 @@
+"""TLS: handshakes between two ends in memory, with right and wrong keys, names, authorities and versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from a_pair import DAY, new_authority
+from OpenSSL import SSL
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
+from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from chatnet.auth import Token
+from chatnet.net.pair import KeyPair, self_made
+from chatnet.net.tls import (
+    Presented,
+    TooOld,
+    WrongKey,
+    WrongName,
+    channel_binding,
+    in_cluster,
+    pinned,
+    vouched_for,
+    why_not_trusted,
+)
+from chatnet.testing.loopback import Loopback
+
+# OpenSSL goes by this machine's clock.
+TODAY = datetime.now(UTC)
+GOOD = {"begins": TODAY - DAY, "ends": TODAY + DAY}
+AUTHORITY = new_authority(TODAY - 20 * DAY, TODAY + 20 * DAY)
+ROOTS = [AUTHORITY.pair.certificate]
+OURS = self_made(Token(b"ours" * 8))
+THEIRS = self_made(Token(b"them" * 8))
+
+
+@implementer(IHandshakeListener)
+class End(Protocol):
+    """What came, and how it ended."""
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.is_trusted = False
+        self.lost: BaseException | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def handshakeCompleted(self) -> None:
+        self.is_trusted = True
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        assert reason is not None
+        self.lost = reason.value
+
+
+class Meeting:
+    """A client and a server that have met; the client said hello at once."""
+
+    def __init__(self, dialling: Any, presented: Any) -> None:
+        self._clock = Clock()
+        client, server = self._end(dialling, True), self._end(presented, False)
+        self._wire = Loopback(client, server)
+        self.client: End = client.wrappedProtocol
+        self.server: End = server.wrappedProtocol
+        self.client.transport.write(b"hello")
+        self.go_on()
+
+    def _end(self, creator: Any, is_client: bool) -> Any:
+        factory = TLSMemoryBIOFactory(creator, is_client, Factory.forProtocol(End), clock=self._clock)
+        return factory.buildProtocol(None)
+
+    def go_on(self) -> None:
+        """Carry what is to be carried."""
+        while True:
+            self._clock.advance(0)
+            if not self._wire.pump():
+                return
+
+    @property
+    def is_good(self) -> bool:
+        """Do they hear each other?"""
+        self.server.transport.write(b"welcome")
+        self.go_on()
+        return self.server.received == b"hello" and self.client.received.endswith(b"welcome")
+
+    @property
+    def why(self) -> BaseException:
+        """Why the client did not want it, who has then said nothing."""
+        assert self.client.lost is not None
+        assert not self.client.is_trusted
+        assert not self.server.received
+        assert not self.client.received
+        assert self.server.lost is not None
+        return self.client.lost
+
+
+def old_server(pair: KeyPair) -> Any:
+    """One that speaks TLS 1.2 at most."""
+    return CertificateOptions(
+        privateKey=pair.key,  # type: ignore[arg-type]
+        certificate=pair.certificate,  # type: ignore[arg-type]
+        lowerMaximumSecurityTo=TLSVersion.TLSv1_2,
+    )
+
+
+@pytest.fixture(params=[Presented, old_server], ids=["1.3", "1.2"])
+def server(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """What presents a pair, by either version."""
+    return request.param
+
+
+# ---- pins ----
+
+
+def test_who_has_the_pinned_key_is_trusted(server: Any) -> None:
+    """Though no authority vouches for it."""
+    assert Meeting(pinned(OURS.fingerprint), server(OURS)).is_good
+
+
+def test_who_has_another_key_is_told_nothing(server: Any) -> None:
+    """The sentence says which key it has: after a change of the token it may be right."""
+    why = Meeting(pinned(OURS.fingerprint), server(THEIRS)).why
+    assert isinstance(why, WrongKey)
+    assert why.theirs == THEIRS.fingerprint
+    assert why_not_trusted(why) == f"its key is {THEIRS.fingerprint}, and not {OURS.fingerprint}"
+
+
+def test_who_shows_the_pinned_certificate_behind_its_own_is_not_trusted() -> None:
+    """Anybody has our certificate: only the key of the first one is proven."""
+    impostor = KeyPair(THEIRS.certificate, THEIRS.key, [OURS.certificate])
+    assert isinstance(Meeting(pinned(OURS.fingerprint), Presented(impostor)).why, WrongKey)
+    signed = AUTHORITY.vouch(**GOOD, chain=ROOTS)  # type: ignore[arg-type]
+    assert isinstance(Meeting(pinned(AUTHORITY.pair.fingerprint), Presented(signed)).why, WrongKey)
+
+
+def test_who_copies_the_pinned_certificate_without_its_key_gets_nowhere() -> None:
+    """OpenSSL does not even begin with it."""
+    with pytest.raises(SSL.Error):
+        Presented(KeyPair(OURS.certificate, THEIRS.key))
+
+
+def test_a_pinned_key_is_good_whatever_stands_in_its_certificate(server: Any) -> None:
+    """It may be for any name, and expired: it is the key that is pinned, as by SSH."""
+    expired = AUTHORITY.vouch("another.example", TODAY - 3 * DAY, TODAY - 2 * DAY)
+    assert Meeting(pinned(expired.fingerprint), server(expired)).is_good
+
+
+def test_a_pinned_key_may_have_authorities_behind_it(server: Any) -> None:
+    """Theirs are other keys, of which nothing is asked."""
+    bought = AUTHORITY.vouch(**GOOD, chain=ROOTS)  # type: ignore[arg-type]
+    assert Meeting(pinned(bought.fingerprint), server(bought)).is_good
+
+
+# ---- authorities ----
+
+
+@pytest.mark.parametrize("name", ["chat.example", "192.0.2.1", "2001:db8::1"])
+def test_who_is_vouched_for_under_its_name_is_trusted(server: Any, name: str) -> None:
+    """A name, or a literal of either kind."""
+    pair = AUTHORITY.vouch(name, **GOOD)
+    assert Meeting(vouched_for(name, ROOTS), server(pair)).is_good
+
+
+def test_a_chain_leads_to_the_authority() -> None:
+    """As all that sell certificates have one between."""
+    between = AUTHORITY.appoint(TODAY)
+    pair = between.vouch(**GOOD, chain=[between.pair.certificate])  # type: ignore[arg-type]
+    assert Meeting(vouched_for("chat.example", ROOTS), Presented(pair)).is_good
+    alone = KeyPair(pair.certificate, pair.key)
+    assert isinstance(Meeting(vouched_for("chat.example", ROOTS), Presented(alone)).why, SSL.Error)
+
+
+@pytest.mark.parametrize(("asked", "has"), [("chat.example", "chat.evil"), ("192.0.2.1", "192.0.2.2")])
+def test_who_is_vouched_for_under_another_name_is_told_nothing(server: Any, asked: str, has: str) -> None:
+    """Anybody can have a certificate for a name of his own."""
+    why = Meeting(vouched_for(asked, ROOTS), server(AUTHORITY.vouch(has, **GOOD))).why
+    assert isinstance(why, WrongName)
+    assert why_not_trusted(why) == f"its certificate is not for {asked}"
+
+
+def test_a_certificate_that_names_nobody_is_nobodys(server: Any) -> None:
+    """An authority may have made it for something else; Twisted takes it for anybody's."""
+    why = Meeting(vouched_for("chat.example", ROOTS), server(AUTHORITY.vouch("", **GOOD))).why
+    assert isinstance(why, WrongName)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        AUTHORITY.vouch("chat.example", TODAY - 3 * DAY, TODAY - 2 * DAY),
+        new_authority(TODAY - 20 * DAY, TODAY + 20 * DAY).vouch("chat.example", **GOOD),
+        OURS,
+    ],
+    ids=["expired", "of a strange authority", "self-made"],
+)
+def test_who_is_not_vouched_for_is_told_nothing(server: Any, pair: KeyPair) -> None:
+    """Whatever name is on it."""
+    why = Meeting(vouched_for("chat.example", ROOTS), server(pair)).why
+    assert why_not_trusted(why) == (
+        "no authority that is trusted here vouches for its certificate, or it has expired"
+    )
+
+
+def test_without_authorities_those_of_this_machine_are_asked() -> None:
+    """And they do not know ours."""
+    why = Meeting(vouched_for("chat.example"), Presented(AUTHORITY.vouch(**cast(Any, GOOD)))).why
+    assert isinstance(why, SSL.Error)
+
+
+# ---- within the cluster ----
+
+
+def test_within_the_cluster_no_certificate_is_looked_at() -> None:
+    """It is the token that both ends prove."""
+    assert Meeting(in_cluster(), Presented(THEIRS)).is_good
+
+
+def test_within_the_cluster_only_tls_1_3_is_spoken() -> None:
+    """With an older one, what binds the proof to its connection may be the same on two."""
+    assert isinstance(Meeting(in_cluster(), old_server(OURS)).why, SSL.Error)
+
+
+def test_both_ends_have_what_nobody_else_has() -> None:
+    """Who stands between has two connections, with two of them: no proof serves on both."""
+    here, there = Meeting(in_cluster(), Presented(OURS)), Meeting(in_cluster(), Presented(OURS))
+    bindings = [
+        channel_binding(end.transport) for end in (here.client, here.server, there.client, there.server)
+    ]
+    assert bindings[0] == bindings[1] != bindings[2] == bindings[3]
+    assert {len(binding) for binding in bindings} == {32}
+
+
+def test_a_link_that_is_older_or_plain_has_no_binding() -> None:
+    """So it is refused before the proof begins."""
+    old = Meeting(pinned(OURS.fingerprint), old_server(OURS))
+    for transport in (old.client.transport, old.server.transport, _Plain()):
+        with pytest.raises(TooOld):
+            channel_binding(transport)
+
+
+class _Plain:
+    def getHandle(self) -> object:
+        """A socket."""
+        return object()
+
+
+# ---- ports ----
+
+
+def test_a_renewed_pair_is_for_those_who_come_after_it() -> None:
+    """Who is connected notices nothing."""
+    presented = Presented(OURS)
+    before = Meeting(pinned(OURS.fingerprint), presented)
+    presented.renew(THEIRS)
+    assert before.is_good
+    assert Meeting(pinned(THEIRS.fingerprint), presented).is_good
+    assert isinstance(Meeting(pinned(OURS.fingerprint), presented).why, WrongKey)
+
+
+def test_what_openssl_does_not_take_leaves_the_old_pair() -> None:
+    """The port goes on presenting that."""
+    presented = Presented(OURS)
+    with pytest.raises(SSL.Error):
+        presented.renew(KeyPair(THEIRS.certificate, OURS.key))
+    assert presented.pair is OURS
+    assert Meeting(pinned(OURS.fingerprint), presented).is_good
+
+
+def test_who_has_only_ciphers_of_old_is_refused() -> None:
+    """Without forward secrecy, whoever steals the key can read what was recorded years ago."""
+    client = CertificateOptions(
+        lowerMaximumSecurityTo=TLSVersion.TLSv1_2,
+        acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString("AES128-SHA:ECDHE-ECDSA-AES128-SHA"),
+    )
+    assert isinstance(Meeting(client, Presented(OURS)).why, SSL.Error)
+    modern = CertificateOptions(lowerMaximumSecurityTo=TLSVersion.TLSv1_2)
+    assert Meeting(modern, Presented(OURS)).is_good
+
+
+def test_who_does_not_speak_tls_is_said_to() -> None:
+    """And what is no failure of TLS is left to others to say."""
+    assert why_not_trusted(SSL.Error([("SSL routines", "", "wrong version number")])) == (
+        "it does not speak TLS as we do"
+    )
+    assert why_not_trusted(ConnectionClosed()) == ""
