@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
+from zope.interface import provider
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
@@ -73,6 +74,7 @@ def loud() -> Iterator[list[str]]:
     """What was said at the level of critical."""
     said: list[str] = []
 
+    @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
         if event["log_level"] is LogLevel.critical:
             said.append(event["log_format"].format(**event))

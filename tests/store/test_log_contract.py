@@ -588,8 +588,8 @@ def test_nobody_makes_too_many_topics(make: Callable[[Any], Subject], new_disk: 
         13,
     ]
     assert subject.append(post("alice", "without topics", 10)) == [14]
-    names = subject.read(Rooms("#new", "")).names
-    assert names == ["#new", "#newer", "#newest"]
+    found = subject.read(Rooms("#new", "")).names
+    assert found == ["#new", "#newer", "#newest"]
     assert "100" in TooManyTopics.sentence
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, cast
 
-from conftest import AtOnce, HandReactor
+from store.conftest import AtOnce, HandReactor
 from twisted.internet.defer import CancelledError, Deferred
 
 from chatnet.store.postgres.database import Database, Unavailable

@@ -17,8 +17,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
 
 from chatnet.entries import Draft
 from chatnet.errors import TooSlow
@@ -53,9 +54,10 @@ async def until(what: str, true: Callable[[], Any]) -> None:
     while not true():
         if time.monotonic() > end:
             raise NotInTime(what)
-        await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+        await deferLater(reactor, 0.01)
 
 
+@implementer(ILogObserver)
 class Said:
     """What was logged for the operator."""
 
@@ -160,7 +162,7 @@ async def test_killed_connections_cost_nothing(postgres: Server, open_log: Open)
     for start in range(1_000, 2_000, 10):
         appending.append(log.append(drafts[start : start + 10]))
         postgres.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
-        await deferLater(reactor, 0)  # type: ignore[arg-type]
+        await deferLater(reactor, 0)
     outcomes = await gatherResults(appending)
     await check_exactly_once(log, drafts, [outcome for batch in outcomes for outcome in batch])
 
@@ -243,7 +245,7 @@ async def test_a_database_that_takes_no_writes_is_waited_for(
             appending = [log.append([post(next(numbers))])]
             while not log.trouble:
                 appending.append(log.append([post(next(numbers))]))
-                await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+                await deferLater(reactor, 0.01)
             # The superuser's own session is as well, unless it says otherwise.
             postgres.ask("SET default_transaction_read_only = off")
     postgres.ask("ALTER SYSTEM RESET default_transaction_read_only")

@@ -179,7 +179,7 @@ def test_the_newest_cost_the_same_however_long_the_log(disk: Any, now: Callable[
     now(log.append([REGISTER, bob, Draft("join", "bob", "alice", "", b"j" * 16)]))
     steps: list[int] = []
     for reader in recorder.connections[1:]:
-        reader.set_progress_handler(lambda: steps.append(1) or False, 10)
+        reader.set_progress_handler(lambda: bool(steps.append(1)), 10)  # type: ignore[func-returns-value]
     costs = []
     for length in (200, 20_000):
         now(log.append([post(number) for number in range(length)]))

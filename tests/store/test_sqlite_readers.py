@@ -49,14 +49,16 @@ async def test_closing_does_not_keep_the_reactor(tmp_path: Path, released: threa
         tmp_path / "log.sqlite", RealFiles(), reactor, lambda size, name: ThreadPool(0, size, name),
         time.time, lambda size: next(keys).to_bytes(size, "big"), lambda failure: None,
     )  # fmt: skip
-    begun, ended = [], []
+    begun: list[int] = []
+    ended: list[Any] = []
 
     def slow(connection: apsw.Connection) -> None:
         begun.append(threading.get_ident())
         released.wait()
 
     for _ in range(50):
-        log._readers.read(log._pools["pages"], slow).addBoth(ended.append)
+        reading: Deferred[Any] = log._readers.read(log._pools["pages"], slow)
+        reading.addBoth(ended.append)
     closing = Deferred.fromCoroutine(log.close())
     assert not closing.called
     assert not released.is_set(), "the reactor was kept until the watchdog"
@@ -78,7 +80,7 @@ async def test_a_read_that_takes_long_is_broken_off(tmp_path: Path) -> None:
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
 
     def read(connection: apsw.Connection) -> Any:
-        reactor.callFromThread(begun.callback, None)
+        reactor.callFromThread(begun.callback, None)  # type: ignore[attr-defined]
         return connection.execute(endless).get
 
     log._readers.read(log._pools["pages"], read)

@@ -7,9 +7,10 @@ from typing import Any
 
 import apsw
 import pytest
-from test_log_contract import LOGS, Draft, Subject, key, post, registered
+from store.test_log_contract import LOGS, Subject, key, post, registered
 
 from chatnet import reads
+from chatnet.entries import Draft
 from chatnet.errors import BadRequest
 from chatnet.reads import OF_A_STORE, QUESTIONS, Answers, Question
 from chatnet.store.postgres import reads as postgres_reads
@@ -66,7 +67,7 @@ def crowd_in_memory(log: MemoryLog, asked: Crowd) -> list[str]:
 @pytest.fixture
 def crowds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy stands in the four files; what is made of the first, when it is imported, is made again."""
-    questions = (*QUESTIONS, Crowd)
+    questions: tuple[type[Question[Any]], ...] = (*QUESTIONS, Crowd)
     monkeypatch.setattr(reads, "QUESTIONS", questions)
     tables: list[tuple[Any, Callable[..., list[str]]]] = [
         (sqlite_reads, crowd),

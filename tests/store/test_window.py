@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,8 @@ def test_an_empty_window_begins_behind_its_head() -> None:
 
 def test_known_entries_are_dropped() -> None:
     """What is given again is dropped, and only what is new is answered and told."""
-    window, told = Window(), []
+    window = Window()
+    told: list[Any] = []
     window.watch(told.append)
     window.extend(entries(1, 3))
     assert window.extend(entries(2, 5)) == entries(4, 5)
@@ -46,7 +49,8 @@ def test_known_entries_are_dropped() -> None:
 )
 def test_a_hole_is_loud(given_seqs: list[int]) -> None:
     """Entries that do not continue the log raise, and nothing of them is taken or told."""
-    window, told = Window(), []
+    window = Window()
+    told: list[Any] = []
     window.extend(entries(1, 3))
     window.watch(told.append)
     with pytest.raises(Hole):
@@ -74,7 +78,8 @@ def test_watchers_are_told_in_the_order_of_their_coming() -> None:
 
 def test_a_restart_forgets() -> None:
     """After a restart only what follows the new head is there; watchers stay."""
-    window, told = Window(), []
+    window = Window()
+    told: list[Any] = []
     window.watch(told.append)
     window.extend(entries(1, 3))
     window.restart("log", at(40))
@@ -105,7 +110,8 @@ def test_memory_is_bounded() -> None:
 
 def test_an_entry_larger_than_the_limit_is_told_and_not_held() -> None:
     """Watchers get every entry, also one that does not fit."""
-    window, told = Window(limit=1_000), []
+    window = Window(limit=1_000)
+    told: list[Any] = []
     window.watch(told.append)
     window.extend([entry(1, 5_000)])
     assert (window.start, window.head, told) == (2, 1, [[entry(1, 5_000)]])

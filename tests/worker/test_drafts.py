@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from twisted.internet.task import Clock
 
 from chatnet.entries import Draft
 from chatnet.errors import BadSecret, TryLater
+from chatnet.log import Outcome
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
 from chatnet.worker.drafts import MOST_DRAFTS, MOST_WAITING, DraftStream
@@ -215,7 +217,12 @@ def test_what_comes_in_one_turn_is_appended_together() -> None:
     other = DraftStream(one.log, one.gathering, one.link, Allowance(0, float), one.clock, 0)
     batches: list[list[str]] = []
     append = one.log.append
-    one.log.append = lambda drafts: (batches.append([each.text for each in drafts]), append(drafts))[1]
+
+    def noted(drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
+        batches.append([each.text for each in drafts])
+        return append(drafts)
+
+    one.log.append = noted  # type: ignore[method-assign]
     answers: list[Any] = []
     for number in range(6):
         (one.stream if number % 2 else other).send(draft(number)).addCallback(answers.append)
@@ -228,13 +235,14 @@ def test_what_comes_in_one_turn_is_appended_together() -> None:
 def test_an_append_that_fails_fails_each_of_its_drafts() -> None:
     """None is left without an answer, and those of the next turn go on."""
     one = Stream(rate=0)
-    append, one.log.append = one.log.append, lambda drafts: fail(ZeroDivisionError())
+    append = one.log.append
+    one.log.append = lambda drafts: fail(ZeroDivisionError())  # type: ignore[method-assign]
     failures: list[Any] = []
     for number in range(2):
         one.stream.send(draft(number)).addErrback(failures.append)
     one.clock.advance(0)
     assert [failure.type for failure in failures] == [ZeroDivisionError] * 2
-    one.log.append = append
+    one.log.append = append  # type: ignore[method-assign]
     one.stream.send(draft(2))
     assert one.appended() == ["2"]
 

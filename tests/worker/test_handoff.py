@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Client, Worker
+from worker.conftest import Client, Worker
 
 from chatnet.worker.handoff import CLOSE_SECONDS, HOPELESS_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Handoff
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Worker
 from hypothesis import given
 from hypothesis import strategies as st
+from worker.conftest import Worker
 
 from chatnet.addresses import network
 from chatnet.entries import Entry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -30,8 +30,8 @@ class Reads:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.link: Any = Reading()
-        self.turns = ReadQueue(self.link, self.clock, Lane(1), "alice")
+        self.link = Reading()
+        self.turns = ReadQueue(cast(Any, self.link), self.clock, Lane(1), "alice")
         self.begun: list[int] = []
         self.under_way: list[Deferred[None]] = []
 

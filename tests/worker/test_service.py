@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -27,7 +27,7 @@ from chatnet.net.visitors import Room
 from chatnet.start import TERMINAL
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
-from chatnet.worker.service import Worker, build
+from chatnet.worker.service import build
 from chatnet.worker.tap import Options
 from chatnet.world import FileStatus
 from chatnet.world.real import real_world
@@ -50,7 +50,7 @@ class Reactor(MemoryReactorClock):
     """Some ports are taken."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.taken: list[int] = []
         self.why = OSError(98, "Address already in use")
         self.stopped = False
@@ -178,7 +178,7 @@ class Started:
             processes=self.processes,
             threads=lambda size, name: self.pool,
         )
-        self.worker: Worker = build(options, world)
+        self.worker: Any = build(options, world)
 
     def start(self) -> Started:
         self.worker.startService()
@@ -219,7 +219,7 @@ def test_two_services_in_one_directory_do_not_fight() -> None:
     """The pid and log files carry the program's name, unless the user chose others."""
     options = Options()
     parent: dict[str, Any] = {"pidfile": "twistd.pid", "logfile": None, "nodaemon": 0}
-    options.parent = parent
+    options.parent = cast(Any, parent)
     options.parseOptions([])
     os.close(parent.pop(TERMINAL))
     assert parent == {"pidfile": "chat-worker.pid", "logfile": "chat-worker.log", "nodaemon": 0}
@@ -297,7 +297,7 @@ def test_who_it_says_it_is() -> None:
 def test_clients_are_turned_away_until_the_log_is_there() -> None:
     """A worker that does not know the log yet closes: the client asks the master for another."""
     one = Started().start()
-    factory = one.reactor.tcpServers[0][1]
+    factory: Any = one.reactor.tcpServers[0][1]
     assert factory.buildProtocol(None) is None
     one.worker.registered(FarLink(), "the log", "")
     assert factory.buildProtocol(None) is None
@@ -312,7 +312,7 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
-    factory = one.reactor.tcpServers[0][1]
+    factory: Any = one.reactor.tcpServers[0][1]
     factory._visitors.room = Room(strangers=3, one_address=3, users=2)
     outboxes, links = Outboxes(one.reactor), []
     for number in range(3):
@@ -370,7 +370,7 @@ def test_a_log_that_was_put_back_is_opened_afresh() -> None:
     one.worker.registered(FarLink(), "the log", "")
     before = one.worker._state
     before.store.log.is_ready = True
-    factory = one.reactor.tcpServers[0][1]
+    factory: Any = one.reactor.tcpServers[0][1]
     wire = Loopback(Link(Locator(), Outboxes(one.reactor)), factory.buildProtocol(None))
     one.worker._rewound(Cursor(5, b"8 bytes."))
     one.worker._rewound(Cursor(4, b"8 bytes."))
@@ -463,7 +463,9 @@ def test_stopping_leaves_nothing() -> None:
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
-    wire = Loopback(Link(Locator(), Outboxes(one.reactor)), one.reactor.tcpServers[0][1].buildProtocol(None))
+    wire = Loopback(
+        Link(Locator(), Outboxes(one.reactor)), one.reactor.tcpServers[0][1].buildProtocol(cast(Any, None))
+    )
     stopped: list[Any] = []
     one.worker.stopService().addBoth(stopped.append)
     assert stopped == [None]

@@ -11,7 +11,7 @@ from twisted.protocols import amp
 
 from chatnet.credentials import random_credential
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft
+from chatnet.entries import Draft, Entry
 from chatnet.errors import (
     AlreadyJoined,
     BadName,
@@ -719,7 +719,12 @@ def test_a_check_is_made_once_for_each_head(worker: Any, monkeypatch: pytest.Mon
     """However many sessions are pinged."""
     made: list[int] = []
     make = Cursor.at
-    monkeypatch.setattr(Cursor, "at", lambda log, entry: made.append(entry.seq) or make(log, entry))
+
+    def at(log: str, entry: Entry) -> Cursor:
+        made.append(entry.seq)
+        return make(log, entry)
+
+    monkeypatch.setattr(Cursor, "at", at)
     clients = [worker.client("alice") for _ in range(5)]
     for client in clients:
         client.chat()

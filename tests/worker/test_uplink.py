@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError, DNSLookupError, TimeoutError
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import provider
 
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
@@ -92,7 +93,7 @@ class Reactor(MemoryReactorClock):
     """Connections are made when the test says so."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.wires: list[Loopback] = []
 
     def accept(self, primary: Primary, token: Token = TOKEN) -> Link:
@@ -111,7 +112,7 @@ class Reactor(MemoryReactorClock):
     def refuse(self, error: type[Exception] = ConnectionRefusedError) -> str:
         """Nobody is there; the host that was asked."""
         host, _, factory, *_ = self.tcpClients.pop()
-        factory.clientConnectionFailed(None, Failure(error()))
+        factory.clientConnectionFailed(cast(Any, None), Failure(error()))
         return str(host)
 
     def settle(self) -> None:
@@ -209,6 +210,7 @@ def said() -> Any:
     """The sentences that were logged."""
     sentences: list[str] = []
 
+    @provider(ILogObserver)
     def see(event: LogEvent) -> None:
         if "sentence" in event:
             sentences.append(event["sentence"])
