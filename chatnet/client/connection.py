@@ -34,7 +34,7 @@ from chatnet.client.pending import PendingRequests
 from chatnet.client.race import NotYet, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, fresh_key
+from chatnet.entries import Entry
 from chatnet.errors import (
     BadName,
     BadSecret,
@@ -110,7 +110,8 @@ class Listener(Protocol):
 
 
 class Connection:
-    """See the module. ``clock`` keeps time; ``chance`` spreads the retries of many clients."""
+    """See the module. ``clock`` keeps time; ``fresh_key`` makes a draft's key; ``chance`` spreads the retries
+    of many clients."""
 
     _logger = Logger()
 
@@ -120,7 +121,7 @@ class Connection:
         identities: Identities,
         pulse: Pulse,
         clock: IReactorTime,
-        entropy: Callable[[int], bytes],
+        fresh_key: Callable[[], bytes],
         chance: random.Random,
     ) -> None:
         self._finder = finder
@@ -130,7 +131,7 @@ class Connection:
         self._told_version = False
         self._pulse = pulse
         self._clock = clock
-        self._entropy = entropy
+        self._fresh_key = fresh_key
         self._chance = chance
         self._pending = PendingRequests()
         self._feed = Feed()
@@ -155,9 +156,6 @@ class Connection:
         key = self._fresh_key()
         self._feed.sent(key)
         return self.ask(Post, key=key, text=text)
-
-    def _fresh_key(self) -> bytes:
-        return fresh_key(self._clock.seconds(), self._entropy)
 
     @property
     def random_secret(self) -> bytes | None:

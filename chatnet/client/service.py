@@ -164,7 +164,7 @@ def build(options: Any, world: World) -> Client:
         identities,
         Pulse(reactor, world.monotonic, TICK, PING_EVERY, PATIENCE),
         reactor,
-        world.entropy,
+        world.fresh_key,
         world.chance,
     )
     return Client(

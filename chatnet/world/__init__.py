@@ -19,6 +19,7 @@ import apsw
 from twisted.internet.error import ReactorNotRunning
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.entries import fresh_key
 from chatnet.store.postgres.database import Databases
 
 
@@ -227,6 +228,10 @@ class World:
     threads: Callable[[int, str], ThreadPool]
     stdio: Stdio
     databases: Databases
+
+    def fresh_key(self) -> bytes:
+        """A key for a new draft, by ``wall``: the reactor's clock counts from when the machine came up."""
+        return fresh_key(self.wall(), self.entropy)
 
 
 def stop_soon(reactor: Any) -> None:

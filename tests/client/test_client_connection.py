@@ -8,7 +8,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from client.person import MASTER, WORKER, Person
+import pytest
+from client.person import MASTER, SINCE_1970, WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.client.connection import REWOUND
@@ -174,6 +175,15 @@ def test_it_is_said_once_when_it_is_lost_and_once_when_it_is_back(
     cluster.worker(WORKER)
     network.pass_time(3)
     assert alice.seen() == ["Connected again."]
+
+
+def test_a_key_begins_with_the_time_of_day(network: Network, cluster: FakeCluster, alice: Person) -> None:
+    """And not with how long the machine is up, by which the reactor counts."""
+    network.pass_time(5)
+    alice.type("CHAT", "hello")
+    [(_, asked)] = cluster.asked("Post")
+    made = int.from_bytes(asked["key"][:6], "big") / 1000
+    assert made == pytest.approx(SINCE_1970 + network.seconds(), abs=1)
 
 
 def test_all_unacknowledged_is_sent_again_in_order_before_anything_new(
