@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
+from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.form import check_text
@@ -194,17 +195,21 @@ class Interpreter:
         if old is None:
             self._terminal.show("First your present password, then the new one.")
             old = await self._ask_password()
-        new = password or (None if old is None else await self._ask_password())
+        # Whatever is wrong with the old one: a line that was meant as the new one is no command.
+        new = password or await self._ask_password()
         if old is None or new is None:
             self._terminal.show("The password was not changed.")
             return
-        await self._connection.set_password(_utf8(old), _utf8(new))
+        secret = old.encode("utf-8", "surrogatepass") if isinstance(old, str) else old
+        await self._connection.set_password(secret, as_typed(new))
         self._terminal.show("Password set. On another device, start with --password.")
 
     async def _ask_password(self) -> str | None:
         self._terminal.expect("password")
         line = await self._terminal.read()
         self._terminal.expect("command")
+        if isinstance(line, Unreadable):
+            self._terminal.show(line.sentence)
         return line if isinstance(line, str) else None
 
     async def _help(self, _: str) -> None:
@@ -269,10 +274,6 @@ class Interpreter:
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)
-
-
-def _utf8(secret: str | bytes) -> bytes:
-    return secret.encode("utf-8") if isinstance(secret, str) else secret
 
 
 def _sentence(error: object) -> str:

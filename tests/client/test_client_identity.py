@@ -149,6 +149,77 @@ def test_a_wrong_password_is_called_so(cluster: FakeCluster, new_person: Callabl
     assert person.exit_status() == 1
 
 
+@pytest.mark.parametrize("tty", [True, False])
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("x" * 5_000, "A password has at most 1,024 bytes."),
+        ("short", "A password has at least 8 characters."),
+        ("x" * 10 + "\udce4", "A password is text in UTF-8, and this is not."),
+    ],
+)
+def test_what_can_be_no_password_is_not_sent(
+    cluster: FakeCluster, new_person: Callable[..., Person], password: str, sentence: str, tty: bool
+) -> None:
+    """A worker that is sent more than a stranger needs closes, and says nothing."""
+    person = new_person(password=True, tty_password=password if tty else None)
+    if tty:
+        with pytest.raises(CannotStart, match=f"^{sentence}$"):
+            person.start()
+    else:
+        person.start()
+        person.type(password.encode("utf-8", "surrogateescape"))
+        assert person.exit_status() == 1
+    [said] = person.stdio.said
+    assert said == sentence or (not tty and said == "That line is not UTF-8; it was left out.")
+    assert not person.network.attempts
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (None, "No password was given."),
+        (b"\xff" * 10, "That line is not UTF-8; it was left out."),
+        (b"x" * 70_000, "That line is longer than 64 KB; it was left out."),
+    ],
+)
+def test_no_password_is_called_so(
+    cluster: FakeCluster, new_person: Callable[..., Person], line: bytes | None, sentence: str
+) -> None:
+    """Input that is at its end, or that cannot be read, is not an empty password."""
+    person = new_person(password=True).start()
+    if line is None:
+        person.end_input()
+    else:
+        person.type(line)
+    assert person.stdio.said == [sentence]
+    assert person.exit_status() == 1
+    assert not person.network.attempts
+
+
+@pytest.mark.parametrize("typed", [["PASSWORD " + "x" * 5_000], ["PASSWORD", "x" * 5_000]])
+def test_what_can_be_no_new_password_is_refused_here(
+    cluster: FakeCluster, alice: Person, typed: list[str]
+) -> None:
+    """In a sentence; the old one stays."""
+    alice.type(*typed)
+    assert alice.seen() == ["A password has at most 1,024 bytes."]
+    assert not cluster.asked("SetSecret")
+
+
+def test_after_an_unreadable_old_password_the_new_one_is_no_command(
+    cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """It would be shown, as a command that there is not."""
+    cluster.secrets["alice"] = b"correct horse"
+    person = new_person(password=True, tty_password="correct horse").start()
+    person.type("PASSWORD", b"\xff", "battery staple")
+    assert person.seen()[2:] == [
+        "That line is not UTF-8; it was left out.",
+        "The password was not changed.",
+    ]
+
+
 def test_a_password_does_not_register_a_name(
     cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
