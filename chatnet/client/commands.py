@@ -16,6 +16,7 @@ from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.form import check_text
+from chatnet.names import fold_prefix, fold_room
 from chatnet.text import meant
 from chatnet.wire.session import Join, Leave, List
 
@@ -155,6 +156,7 @@ class Interpreter:
         if not room:
             self._terminal.show("JOIN takes a room: JOIN NAME, or JOIN #TOPIC.")
             return
+        fold_room(room)  # what is no room is not sent
         answer = await self._connection.draft(Join, room=room)
         self._terminal.show(f"Joined {answer['room']}.")
 
@@ -162,12 +164,13 @@ class Interpreter:
         if not room:
             self._terminal.show("LEAVE takes a room: LEAVE NAME, or LEAVE #TOPIC.")
             return
+        fold_room(room)
         answer = await self._connection.draft(Leave, room=room)
         self._terminal.show(f"Left {answer['room']}.")
 
     async def _list(self, prefix: str) -> None:
         joined: list[str] = []
-        after, more = "", True
+        prefix, after, more = fold_prefix(prefix), "", True
         self._terminal.show("All rooms:")
         while more:
             page = await self._connection.ask(List, prefix=prefix, after=after)

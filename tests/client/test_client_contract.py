@@ -10,8 +10,10 @@ import pytest
 from client.person import Person
 
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
+from chatnet.client.pending import PendingRequests
 from chatnet.errors import CannotStart
 from chatnet.testing.fake_cluster import FakeCluster, Network
+from chatnet.wire.session import Join
 
 
 def test_join_and_leave(cluster: FakeCluster, alice: Person) -> None:
@@ -95,6 +97,33 @@ def test_bad_lines_get_one_sentence_and_harm_no_other(cluster: FakeCluster, alic
         "A post has no control characters; tabs and line feeds are fine.",
     ]
     assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["after"]
+
+
+@pytest.mark.parametrize("typed", ["JOIN ", "LEAVE ", "LIST ", "PASSWORD ", "CHATTER "])
+@pytest.mark.parametrize("end", ["x" * 65_600, "#" + "ä" * 40_000, "\udce4"])
+def test_what_cannot_be_sent_is_refused_in_a_sentence(
+    cluster: FakeCluster, alice: Person, typed: str, end: str
+) -> None:
+    """Whatever terminal lets it through; and the client goes on."""
+    alice.stdio.protocol._queue.put(typed + end)
+    alice.network.settle()
+    said = alice.seen()
+    assert said
+    assert all(len(line) < 300 for line in said)
+    assert not cluster.asked("Join", "Leave", "SetSecret")
+    alice.type("LIST al")
+    assert "\talice" in alice.seen()
+
+
+@pytest.mark.parametrize("asked", [{"room": "x" * 65_536}, {"room": "\udce4"}])
+def test_what_no_link_can_carry_is_refused_without_one(asked: dict[str, str]) -> None:
+    """And is not asked on any that comes."""
+    pending = PendingRequests()
+    refused: list[Any] = []
+    pending.ask(Join, key=b"k" * 16, **asked).addErrback(refused.append)
+    [failure] = refused
+    assert str(failure.value) == "This request cannot be read: it is too long, or no text."
+    assert not len(pending)
 
 
 def test_what_others_write_cannot_command_the_terminal(cluster: FakeCluster, alice: Person) -> None:
