@@ -12,16 +12,21 @@ from twisted.python.failure import Failure
 
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
+from chatnet.client.feed import Unbelievable
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.form import check_text
 from chatnet.names import fold_prefix, fold_room
+from chatnet.rules import MOST_ROOMS
 from chatnet.text import meant
 from chatnet.wire.session import Join, Leave, List
 
 PIPELINE = 1_000
 """How many posts to have under way before more are read."""
+
+MOST_PAGES = 5_000
+"""How many pages of rooms LIST asks for: of a million rooms."""
 
 DRAFTED = ("JOIN", "LEAVE", "PASSWORD")
 """The commands that are drafts, and counted as such until they are acknowledged."""
@@ -134,7 +139,7 @@ class Interpreter:
     async def _obey(self, line: str) -> None:
         try:
             await (self._say(line) if self._chatting else self._command(line))
-        except (ChatnetError, RemoteAmpError) as error:
+        except (ChatnetError, RemoteAmpError, Unbelievable) as error:
             self._terminal.show(_sentence(error))
         self._commanding = False
 
@@ -170,14 +175,20 @@ class Interpreter:
 
     async def _list(self, prefix: str) -> None:
         joined: list[str] = []
-        prefix, after, more = fold_prefix(prefix), "", True
+        prefix, after, more, pages = fold_prefix(prefix), "", True, 0
         self._terminal.show("All rooms:")
-        while more:
+        while more and pages < MOST_PAGES:
             page = await self._connection.ask(List, prefix=prefix, after=after)
-            self._show_rooms(page["rooms"])
+            rooms = page["rooms"]
+            self._show_rooms(rooms)
             joined += page["joined"]
-            more = bool(page["more"]) and bool(page["rooms"])
-            after = page["rooms"][-1] if page["rooms"] else ""
+            more = bool(page["more"]) and bool(rooms)
+            if len(joined) > MOST_ROOMS or (more and rooms[-1] <= after):
+                raise Unbelievable("a list of rooms that does not go on")
+            after = rooms[-1] if rooms else ""
+            pages += 1
+        if more:
+            self._terminal.show("There are more: LIST PREFIX shows those that begin with PREFIX.")
         self._terminal.show("Rooms you have joined:")
         self._show_rooms(joined)
 

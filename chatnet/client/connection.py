@@ -25,7 +25,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.client.feed import Feed
+from chatnet.client.feed import Feed, Unbelievable, check_post
 from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.identities import QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
@@ -170,10 +170,16 @@ class Connection:
             keep_ticket(self._identity, answer["ticket"], forget_secret=True)
 
     async def chat(self) -> None:
-        """Hear the newest posts, and then all that follow."""
+        """Hear the newest posts, and then all that follow.
+
+        :raises ChatnetError: the worker refuses.
+        :raises Unbelievable: its answer holds what is no post.
+        """
         beginning = self._feed.begin()
         try:
             answer = await self.ask(Chat)
+            for post in answer["posts"]:
+                check_post(post)
         except BaseException:
             if self._feed.state is beginning:
                 self._feed.end()
@@ -433,6 +439,7 @@ class FromWorker(Locator):
     """What a worker says to a client."""
 
     speaker = Speaker.SERVER
+    _logger = Logger()
 
     def __init__(
         self, feed: Feed, listener: Listener, move: Callable[[], None], end: Callable[[str], None]
@@ -444,8 +451,12 @@ class FromWorker(Locator):
 
     @Deliver.responder
     def deliver(self, entry: Entry) -> dict[str, Any]:
-        if self._feed.take(entry):
-            self._listener.heard(entry)
+        try:
+            if self._feed.take(entry):
+                self._listener.heard(entry)
+        except Unbelievable as error:
+            self._logger.warn("{peer} is given up: {why}", peer=self.link.peer(), why=str(error))
+            self.link.abort()
         return {}
 
     @Ping.responder

@@ -13,6 +13,9 @@ from chatnet.credentials import SECRET_BYTES
 from chatnet.errors import CannotStart
 from chatnet.world import Files
 
+MAX_TICKET = 1_024
+"""The longest ticket that is shown again, in bytes: a longer one is none, and no worker reads it."""
+
 
 class Credentials(msgspec.Struct, frozen=True):
     """``secret`` is None for a user who has set a password: that one is in their head.
@@ -47,8 +50,9 @@ class Identity:
 
     @property
     def ticket(self) -> bytes | None:
-        """What the last login gave."""
-        return self._credentials.ticket
+        """What the last login gave, if it is one."""
+        ticket = self._credentials.ticket
+        return None if ticket is not None and len(ticket) > MAX_TICKET else ticket
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from client.person import WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
-from chatnet.client.identity import Credentials, Identity, config_directory
+from chatnet.client.identity import MAX_TICKET, Credentials, Identity, config_directory
 from chatnet.errors import CannotStart
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.session import Login
@@ -97,6 +97,18 @@ def test_a_password_replaces_the_secret(
     network.cut()
     network.pass_time(1)
     assert "Connected again." in alice.seen()
+
+
+def test_a_ticket_that_no_worker_reads_is_none(
+    network: Network, cluster: FakeCluster, alice: Person, tmp_path: Path
+) -> None:
+    """Whoever gave it: a worker closes on what is longer than a stranger needs, and that for ever."""
+    [path] = (tmp_path / "chatnet" / "identities").glob("*/*")
+    for length, is_shown in ((MAX_TICKET, True), (MAX_TICKET + 1, False)):
+        path.write_bytes(msgspec.json.encode(Credentials(None, b"t" * length)))
+        again = Identity(RealFiles(), tmp_path / "chatnet", path.parent.name, "alice", bytes)
+        again.open(MASTER, make_secret=False)
+        assert (again.ticket is not None) is is_shown
 
 
 def test_a_password_whose_answer_was_lost_is_still_ours(
