@@ -47,6 +47,16 @@ def random_credential(secret: bytes) -> str:
     return _SHA256 + hashlib.sha256(secret).hexdigest()
 
 
+def as_typed(password: str) -> bytes:
+    """What a person has typed as a password, in UTF-8, as it is sent.
+
+    :raises BadSecret: it can be no password: see :func:`normalized`.
+    """
+    typed = password.encode("utf-8", "surrogatepass")  # half of a pair is no text, and refused as such
+    normalized(typed)
+    return typed
+
+
 def normalized(password: bytes) -> bytes:
     """A password as it is hashed, however it was typed: RFC 8265's OpaqueString.
 

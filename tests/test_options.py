@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from twisted.python import usage
 
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.errors import CannotStart
-from chatnet.options import ProgramOptions, a_count, find_masters, port_range
+from chatnet.options import ProgramOptions, a_count, a_process_count, find_masters, port_range
 from chatnet.world import World
 from chatnet.world.real import real_world
 
@@ -39,6 +41,31 @@ def test_a_bad_address_names_where_it_stands(tmp_path: Path) -> None:
         find_masters(None, world(tmp_path, CHATNET_MASTER="x:y"))
     path.write_text("  \n")
     assert find_masters(None, world(tmp_path)) == [Address("localhost", MASTER_PORT)]
+
+
+def test_a_byte_order_mark_is_no_part_of_an_address(tmp_path: Path) -> None:
+    """Some editors put one before every text."""
+    (tmp_path / "default_master_address").write_text("here:1\n", "utf-8-sig")
+    assert find_masters(None, world(tmp_path)) == [("here", 1)]
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda path: path.write_text("here:1\n", "utf-16"), "Not text in UTF-8"),
+        (lambda path: path.write_bytes(b"x" * 70_000), "File too large"),
+        (os.mkfifo, "Not a regular file"),
+        (os.mkdir, "Is a directory"),
+    ],
+)
+def test_a_file_that_is_no_text_names_no_master(
+    tmp_path: Path, make: Callable[[Path], object], why: str
+) -> None:
+    """It is said, and no other place is looked at; unless a nearer word names one."""
+    make(tmp_path / "default_master_address")
+    with pytest.raises(CannotStart, match=rf"/default_master_address names no master \({why}\): write"):
+        find_masters(None, world(tmp_path))
+    assert find_masters(None, world(tmp_path, CHATNET_MASTER="there:1")) == [("there", 1)]
 
 
 class Twistd(usage.Options):
@@ -78,9 +105,17 @@ def test_numbers_and_ranges() -> None:
     for parse, bad in (
         (a_count, "-1"),
         (a_count, "x"),
+        (a_count, str(2**63)),
+        (a_count, "9" * 400),
+        (a_count, "9" * 5_000),
+        (a_count, "0" * 5_000),
+        (a_process_count, "9" * 400),
         (port_range, "7-5"),
         (port_range, "5"),
+        (port_range, "5-²"),
+        (port_range, "5-" + "9" * 5_000),
         (port_range, "0-9"),
     ):
-        with pytest.raises(ValueError, match=r"\.$"):
+        with pytest.raises(ValueError, match=r"^.{,110}\.$"):
             parse(bad)
+    assert a_count(str(2**63 - 1)) == 2**63 - 1

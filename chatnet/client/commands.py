@@ -12,14 +12,21 @@ from twisted.python.failure import Failure
 
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
+from chatnet.client.feed import Unbelievable
+from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.form import check_text
+from chatnet.names import fold_prefix, fold_room
+from chatnet.rules import MOST_ROOMS
 from chatnet.text import meant
 from chatnet.wire.session import Join, Leave, List
 
 PIPELINE = 1_000
 """How many posts to have under way before more are read."""
+
+MOST_PAGES = 5_000
+"""How many pages of rooms LIST asks for: of a million rooms."""
 
 DRAFTED = ("JOIN", "LEAVE", "PASSWORD")
 """The commands that are drafts, and counted as such until they are acknowledged."""
@@ -132,7 +139,7 @@ class Interpreter:
     async def _obey(self, line: str) -> None:
         try:
             await (self._say(line) if self._chatting else self._command(line))
-        except (ChatnetError, RemoteAmpError) as error:
+        except (ChatnetError, RemoteAmpError, Unbelievable) as error:
             self._terminal.show(_sentence(error))
         self._commanding = False
 
@@ -154,6 +161,7 @@ class Interpreter:
         if not room:
             self._terminal.show("JOIN takes a room: JOIN NAME, or JOIN #TOPIC.")
             return
+        fold_room(room)  # what is no room is not sent
         answer = await self._connection.draft(Join, room=room)
         self._terminal.show(f"Joined {answer['room']}.")
 
@@ -161,19 +169,26 @@ class Interpreter:
         if not room:
             self._terminal.show("LEAVE takes a room: LEAVE NAME, or LEAVE #TOPIC.")
             return
+        fold_room(room)
         answer = await self._connection.draft(Leave, room=room)
         self._terminal.show(f"Left {answer['room']}.")
 
     async def _list(self, prefix: str) -> None:
         joined: list[str] = []
-        after, more = "", True
+        prefix, after, more, pages = fold_prefix(prefix), "", True, 0
         self._terminal.show("All rooms:")
-        while more:
+        while more and pages < MOST_PAGES:
             page = await self._connection.ask(List, prefix=prefix, after=after)
-            self._show_rooms(page["rooms"])
+            rooms = page["rooms"]
+            self._show_rooms(rooms)
             joined += page["joined"]
-            more = bool(page["more"]) and bool(page["rooms"])
-            after = page["rooms"][-1] if page["rooms"] else ""
+            more = bool(page["more"]) and bool(rooms)
+            if len(joined) > MOST_ROOMS or (more and rooms[-1] <= after):
+                raise Unbelievable("a list of rooms that does not go on")
+            after = rooms[-1] if rooms else ""
+            pages += 1
+        if more:
+            self._terminal.show("There are more: LIST PREFIX shows those that begin with PREFIX.")
         self._terminal.show("Rooms you have joined:")
         self._show_rooms(joined)
 
@@ -194,17 +209,21 @@ class Interpreter:
         if old is None:
             self._terminal.show("First your present password, then the new one.")
             old = await self._ask_password()
-        new = password or (None if old is None else await self._ask_password())
+        # Whatever is wrong with the old one: a line that was meant as the new one is no command.
+        new = password or await self._ask_password()
         if old is None or new is None:
             self._terminal.show("The password was not changed.")
             return
-        await self._connection.set_password(_utf8(old), _utf8(new))
+        secret = old.encode("utf-8", "surrogatepass") if isinstance(old, str) else old
+        await self._connection.set_password(secret, as_typed(new))
         self._terminal.show("Password set. On another device, start with --password.")
 
     async def _ask_password(self) -> str | None:
         self._terminal.expect("password")
         line = await self._terminal.read()
         self._terminal.expect("command")
+        if isinstance(line, Unreadable):
+            self._terminal.show(line.sentence)
         return line if isinstance(line, str) else None
 
     async def _help(self, _: str) -> None:
@@ -269,10 +288,6 @@ class Interpreter:
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)
-
-
-def _utf8(secret: str | bytes) -> bytes:
-    return secret.encode("utf-8") if isinstance(secret, str) else secret
 
 
 def _sentence(error: object) -> str:

@@ -25,7 +25,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.client.feed import Feed
+from chatnet.client.feed import Feed, Unbelievable, check_post
 from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.identities import QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
@@ -34,7 +34,7 @@ from chatnet.client.pending import PendingRequests
 from chatnet.client.race import NotYet, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, fresh_key
+from chatnet.entries import Entry
 from chatnet.errors import (
     BadName,
     BadSecret,
@@ -110,7 +110,8 @@ class Listener(Protocol):
 
 
 class Connection:
-    """See the module. ``clock`` keeps time; ``chance`` spreads the retries of many clients."""
+    """See the module. ``clock`` keeps time; ``fresh_key`` makes a draft's key; ``chance`` spreads the retries
+    of many clients."""
 
     _logger = Logger()
 
@@ -120,7 +121,7 @@ class Connection:
         identities: Identities,
         pulse: Pulse,
         clock: IReactorTime,
-        entropy: Callable[[int], bytes],
+        fresh_key: Callable[[], bytes],
         chance: random.Random,
     ) -> None:
         self._finder = finder
@@ -130,7 +131,7 @@ class Connection:
         self._told_version = False
         self._pulse = pulse
         self._clock = clock
-        self._entropy = entropy
+        self._fresh_key = fresh_key
         self._chance = chance
         self._pending = PendingRequests()
         self._feed = Feed()
@@ -156,9 +157,6 @@ class Connection:
         self._feed.sent(key)
         return self.ask(Post, key=key, text=text)
 
-    def _fresh_key(self) -> bytes:
-        return fresh_key(self._clock.seconds(), self._entropy)
-
     @property
     def random_secret(self) -> bytes | None:
         """The one in the identity's file; None if it was replaced by a password, which a person knows."""
@@ -172,10 +170,16 @@ class Connection:
             keep_ticket(self._identity, answer["ticket"], forget_secret=True)
 
     async def chat(self) -> None:
-        """Hear the newest posts, and then all that follow."""
+        """Hear the newest posts, and then all that follow.
+
+        :raises ChatnetError: the worker refuses.
+        :raises Unbelievable: its answer holds what is no post.
+        """
         beginning = self._feed.begin()
         try:
             answer = await self.ask(Chat)
+            for post in answer["posts"]:
+                check_post(post)
         except BaseException:
             if self._feed.state is beginning:
                 self._feed.end()
@@ -435,6 +439,7 @@ class FromWorker(Locator):
     """What a worker says to a client."""
 
     speaker = Speaker.SERVER
+    _logger = Logger()
 
     def __init__(
         self, feed: Feed, listener: Listener, move: Callable[[], None], end: Callable[[str], None]
@@ -446,8 +451,12 @@ class FromWorker(Locator):
 
     @Deliver.responder
     def deliver(self, entry: Entry) -> dict[str, Any]:
-        if self._feed.take(entry):
-            self._listener.heard(entry)
+        try:
+            if self._feed.take(entry):
+                self._listener.heard(entry)
+        except Unbelievable as error:
+            self._logger.warn("{peer} is given up: {why}", peer=self.link.peer(), why=str(error))
+            self.link.abort()
         return {}
 
     @Ping.responder

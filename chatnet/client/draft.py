@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from chatnet.client.cells import UNSEEN, Cell, Row, can_be_said, cells, columns, painted, wrapped
+from chatnet.form import MAX_TEXT
 
 PROMPTS = {"command": "> ", "post": "say: ", "password": "New password: ", "answer": "y or n: "}
 MAX_BEFORE = 500
 """How many lines to remember."""
+MAX_DRAFT = 2 * MAX_TEXT
+"""The longest line that can be typed, in characters. All of it is laid out at each key; and there is room to
+cut a post that is too long."""
+TOO_LONG = f"A line has at most {MAX_DRAFT:,} characters here; what does not fit was left out."
+OVERLONG = "overlong paste"
+"""A key: more was pasted than anybody looks at."""
 
 
 class Pasted(str):
@@ -20,10 +27,13 @@ class Pasted(str):
 
 
 class Draft:
-    """``enter`` is called with each line; ``end`` on Ctrl-D."""
+    """``enter`` is called with each line; ``end`` on Ctrl-D; ``tell`` with what the person should know."""
 
-    def __init__(self, enter: Callable[[str], None], end: Callable[[], None]) -> None:
-        self._enter, self._end = enter, end
+    def __init__(
+        self, enter: Callable[[str], None], end: Callable[[], None], tell: Callable[[str], None]
+    ) -> None:
+        self._enter, self._end, self._tell = enter, end, tell
+        self._has_told = False  # that this line is full
         self._what = "command"
         self._before: list[str] = []
         self._at = 0
@@ -46,9 +56,9 @@ class Draft:
         if isinstance(key, Pasted):
             self._paste(key)
         elif len(key) == 1:
-            self._insert(key)
+            self._type(key)
         elif key.startswith("<") and key.endswith(">"):
-            self._insert("\N{REPLACEMENT CHARACTER}")  # a byte that is no character: not lost without a trace
+            self._type("\N{REPLACEMENT CHARACTER}")  # a byte that is no character: not lost without a trace
         elif (act := self._acts().get(key)) is not None:
             act()
         else:
@@ -81,7 +91,8 @@ class Draft:
 
         return {
             "enter": self._submit,
-            "tab": lambda: self._insert("\t"),
+            "tab": lambda: self._type("\t"),
+            OVERLONG: lambda: self._tell(TOO_LONG),
             "up": lambda: self._recall(-1),
             "down": lambda: self._recall(1),
             "left": lambda: self._move(-1),
@@ -99,19 +110,27 @@ class Draft:
         }
 
     def _become(self, text: str, cursor: int | None = None) -> None:
-        self.text = text
+        self.text, self._has_told = text, False
         self._cursor = len(text) if cursor is None else max(0, cursor)
+
+    def _type(self, letter: str) -> None:
+        if len(self.text) < MAX_DRAFT:
+            self._insert(letter)
+        elif not self._has_told:
+            self._has_told = True
+            self._tell(TOO_LONG)
 
     def _insert(self, text: str) -> None:
         at = self._cursor
         self._become(self.text[:at] + text + self.text[at:], at + len(text))
 
     def _paste(self, text: str) -> None:
-        """Into a post with its line breaks; elsewhere each of its lines is entered."""
-        *lines, last = text.split("\n")
-        if self._what == "post":
-            self._insert(text.removesuffix("\n"))
+        """Into a post with its line breaks; elsewhere each of its lines is entered. All of it, or nothing."""
+        first, *others = [text.removesuffix("\n")] if self._what == "post" else text.split("\n")
+        if max(len(self.text) + len(first), *map(len, others), 0) > MAX_DRAFT:
+            self._tell(TOO_LONG)
             return
+        *lines, last = first, *others
         for line in lines:
             self._insert(line)
             self._submit()

@@ -9,10 +9,38 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.entries import KEY_BYTES, Entry
+from chatnet.form import MAX_TEXT
+from chatnet.names import MAX_NAME
 
 OWN_KEYS = 10_000
 """How many keys of one's own posts to remember."""
+MOST_HELD = 5_000
+"""How many posts are held until it is known where they begin. Of a worker that is one, only those that were
+on their way when we asked anew come so early."""
+
+
+class Unbelievable(Exception):
+    """A worker says what no worker says; the sentence tells what.
+
+    To take it would cost memory without bound, or leave a cursor that no other worker reads.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The worker says what no worker says: {what}.")
+
+
+def check_post(post: Entry) -> None:
+    """Look whether this can be a post of some log; not whether its text could be posted today.
+
+    :raises Unbelievable: it cannot.
+    """
+    if not (0 < post.seq < 1 << 63 and 0 <= post.time < 1 << 63 and post.kind == "post"):
+        raise Unbelievable("what it delivers is no post")
+    if len(post.user) > MAX_NAME or len(post.room) > MAX_NAME or len(post.text) > MAX_TEXT:
+        raise Unbelievable("a post longer than any")
+    if len(post.key) != KEY_BYTES:
+        raise Unbelievable("a post whose key is none")
 
 
 @dataclass(frozen=True)
@@ -79,9 +107,15 @@ class Feed:
         return [entry for entry in held if self.take(entry)]
 
     def take(self, entry: Entry) -> bool:
-        """One delivered post; is it to be shown now?"""
+        """One delivered post; is it to be shown now?
+
+        :raises Unbelievable: it is no post, or there are too many before the answer to Chat.
+        """
+        check_post(entry)
         match self.state:
             case Beginning(held):
+                if len(held) == MOST_HELD:
+                    raise Unbelievable("more and more posts, but not where they begin")
                 held.append(entry)
             case Following(cursor) if entry.seq > cursor.seq:
                 self.state = Following(Cursor.at(self.log_id, entry))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from chatnet.addresses import Address
 from chatnet.credentials import SECRET_BYTES
 from chatnet.errors import CannotStart
 from chatnet.world import Files
+
+MAX_TICKET = 1_024
+"""The longest ticket that is shown again, in bytes: a longer one is none, and no worker reads it."""
+
+
+_NO_FILE = (errno.EINVAL, errno.EISDIR, errno.EFBIG)
+"""What is there is no file, or none of ours."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -47,8 +55,9 @@ class Identity:
 
     @property
     def ticket(self) -> bytes | None:
-        """What the last login gave."""
-        return self._credentials.ticket
+        """What the last login gave, if it is one."""
+        ticket = self._credentials.ticket
+        return None if ticket is not None and len(ticket) > MAX_TICKET else ticket
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -129,14 +138,21 @@ class Identity:
             content = self._files.read(self.path)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                raise self._holds_none(error.strerror) from error
+            raise
         try:
             self._credentials = msgspec.json.decode(content, type=Credentials)
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise CannotStart(
-                f"{self.path} does not hold an identity ({error}): put it right, or move it away and log in "
-                "with --password."
-            ) from error
+            raise self._holds_none(error) from error
         return True
+
+    def _holds_none(self, why: object) -> CannotStart:
+        return CannotStart(
+            f"{self.path} does not hold an identity ({why}): put it right, or move it away and log in with "
+            "--password."
+        )
 
 
 def config_directory(environ: Mapping[str, str]) -> Path:

@@ -20,6 +20,7 @@ from chatnet.errors import (
     Unreadable,
     WrongSecret,
 )
+from chatnet.names import is_name
 from chatnet.net.link import Link
 from chatnet.wire.common import VERSION
 from chatnet.wire.session import Login, Resume
@@ -33,7 +34,7 @@ async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> 
     ``passwords`` are tried before the identity's random secret, by which alone a free name is registered.
     The worker must be of the identity's log.
 
-    :raises Unreachable: it is of another one, as when the cluster is being replaced.
+    :raises Unreachable: it is of another one, as when the cluster is being replaced; or it is no worker.
     :raises WrongSecret: none of them is right.
     :raises NoSuchUser: there is nobody of this name, and nothing to register it with.
     :raises BadTicket: there is nothing left to log in with; the sentence says what to do.
@@ -108,4 +109,6 @@ def _name(answer: dict[str, Any], identity: Identity) -> str:
     if answer["log"] != identity.log_id:
         raise Unreachable("the worker is of another cluster than the master that named it")
     name: str = answer["name"]
+    if not is_name(name):
+        raise Unreachable("the worker answers strangely")
     return name

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from chatnet.client.draft import Pasted
+from chatnet.client.draft import OVERLONG, Pasted
 
 MAX_PASTE = 2**20
-"""How many bytes of a paste are gathered before they are taken for all of it."""
+"""How many bytes of a paste are gathered; one that has more is left out."""
 _EDGE = re.compile(rb"\x1b\[20([01])~")
 _BEGIN, _END = "begin paste", "end paste"
 
@@ -19,6 +19,7 @@ class Pastes:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._pasted: bytes | None = None  # while one is under way
+        self._is_overlong = False
 
     def take(self, keys: Sequence[str], raw: bytes) -> list[str]:
         """``keys``, which a terminal sent as ``raw``: those of a paste are one, once it is whole."""
@@ -31,18 +32,23 @@ class Pastes:
             taken += self._part(typed, part)
             if edge == _BEGIN:
                 self._pasted = self._pasted or b""
-            if edge == _END or len(self._pasted or b"") > MAX_PASTE:
+            if edge == _END:
                 taken += self._whole()
         return taken
 
     def _part(self, typed: list[str], raw: bytes) -> list[str]:
         if self._pasted is None:
             return typed
-        self._pasted += raw
-        return [key for key in typed if key == "window resize"]
+        taken = [key for key in typed if key == "window resize"]
+        if not self._is_overlong:
+            self._pasted += raw
+            if len(self._pasted) > MAX_PASTE:
+                self._pasted, self._is_overlong = b"", True
+                taken.append(OVERLONG)
+        return taken
 
     def _whole(self) -> list[str]:
-        pasted, self._pasted = self._pasted, None
+        pasted, self._pasted, self._is_overlong = self._pasted, None, False
         if not pasted:
             return []
         text = pasted.decode(self._encoding, "replace")

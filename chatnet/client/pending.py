@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionClosed
 from twisted.protocols import amp
 from twisted.python.failure import Failure
 
+from chatnet.errors import BadRequest
 from chatnet.net.link import Link
+from chatnet.wire.boxes import serialize
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,14 @@ class PendingRequests:
         return len(self._open)
 
     def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
-        """Fires with the answer or the refusal, however many links it takes."""
+        """Fires with the answer or the refusal, however many links it takes.
+
+        What no link could carry is refused at once.
+        """
+        try:
+            serialize(command.makeArguments(arguments, None))
+        except (OverflowError, UnicodeEncodeError):
+            return fail(BadRequest.of(why="it is too long, or no text."))
         self._made += 1
         ask = self._open[self._made] = Ask(self._made, command, arguments)
         if self._link is not None:

@@ -168,7 +168,7 @@ class ScreenTerminal:
         self._loop: Loop | None = None
         self._drawing: Any = None
         self._scroll = Scroll()
-        self._draft = Draft(self._entered, self.end)
+        self._draft = Draft(self._entered, self.end, self.show)
         self.layout = Layout(self._scroll, self._draft, self._stand)
         self._stand()
 

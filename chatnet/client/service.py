@@ -12,14 +12,15 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.client.chattest import Ladder
-from chatnet.client.commands import Interpreter, Terminal
+from chatnet.client.commands import Interpreter, Terminal, Unreadable
 from chatnet.client.connection import Connection
 from chatnet.client.finder import Finder
 from chatnet.client.identities import Identities
 from chatnet.client.identity import config_directory
 from chatnet.client.line import LineTerminal
 from chatnet.client.text import one_line
-from chatnet.errors import CannotStart
+from chatnet.credentials import as_typed
+from chatnet.errors import BadSecret, CannotStart
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse, Rhythm
 from chatnet.options import find_masters
@@ -29,6 +30,9 @@ PULSE = Rhythm(tick=1.0, every=15.0, patience=45.0)
 """How the worker is watched."""
 FLUSH_SECONDS = 1.0
 """How long a stopped client waits for its last lines to be read."""
+
+
+NO_PASSWORD = "No password was given."
 
 
 class OpenTerminal(Terminal, Protocol):
@@ -100,19 +104,24 @@ class Client(Service):
         self._stdio.restore()
         await self._connection.stop()
 
-    def _ask_password(self) -> str:
+    def _ask_password(self) -> bytes:
         try:
-            return self._stdio.ask_password(f"Password of {self._name}: ")
+            return as_typed(self._stdio.ask_password(f"Password of {self._name}: "))
+        except BadSecret as error:
+            raise CannotStart(str(error)) from error
         except (EOFError, KeyboardInterrupt) as error:
-            raise CannotStart("No password was given.") from error
+            raise CannotStart(NO_PASSWORD) from error
         except (OSError, UnicodeError) as error:
             raise CannotStart(f"The password cannot be read ({error}).") from error
 
-    async def _talk(self, password: str | None) -> None:
+    async def _talk(self, password: bytes | None) -> None:
         if self._with_password and password is None:
-            line = await self._terminal.read()
-            password = line if isinstance(line, str) else ""
-        self._connection.start(self._interpreter, None if password is None else password.encode("utf-8"))
+            try:
+                password = _password(await self._terminal.read())
+            except BadSecret as error:
+                self._ended(str(error))
+                return
+        self._connection.start(self._interpreter, password)
         await self._interpreter.run()
 
     def _failed(self, failure: Failure) -> None:
@@ -136,6 +145,13 @@ class Client(Service):
             self._reactor.addSystemEventTrigger("after", "shutdown", self._processes.exit, 1)
         if self.running:
             stop_soon(self._reactor)
+
+
+def _password(line: str | Unreadable | None) -> bytes:
+    """:raises BadSecret: there is none in this line."""
+    if isinstance(line, str):
+        return as_typed(line)
+    raise BadSecret(NO_PASSWORD if line is None else line.sentence)
 
 
 def _not_done(count: int) -> str:
@@ -164,7 +180,7 @@ def build(options: Any, world: World) -> Client:
         identities,
         Pulse(reactor, world.monotonic, *PULSE),
         reactor,
-        world.entropy,
+        world.fresh_key,
         world.chance,
     )
     return Client(

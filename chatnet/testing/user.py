@@ -203,7 +203,7 @@ class User:
             identities,
             Pulse(reactor, world.monotonic, *PULSE),
             reactor,
-            world.entropy,
+            world.fresh_key,
             world.chance,
         )
         self._is_held = False

@@ -8,6 +8,7 @@ real    this machine's files and processes · stdio  its standard streams
 
 from __future__ import annotations
 
+import errno
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,6 +20,7 @@ import apsw
 from twisted.internet.error import ReactorNotRunning
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.entries import fresh_key
 from chatnet.store.postgres.database import Databases
 
 
@@ -72,7 +74,7 @@ class Files(Protocol):
         """Make ``path`` and its parents, private to the user; harmless if it exists."""
 
     def read(self, path: Path) -> bytes:
-        """The content of a file."""
+        """The content of a regular file of at most 64 KB; anything else is an error."""
 
     def write(self, path: Path, content: bytes) -> None:
         """Replace a file atomically and durably, readable by its owner alone."""
@@ -227,6 +229,21 @@ class World:
     threads: Callable[[int, str], ThreadPool]
     stdio: Stdio
     databases: Databases
+
+    def fresh_key(self) -> bytes:
+        """A key for a new draft, by ``wall``: the reactor's clock counts from when the machine came up."""
+        return fresh_key(self.wall(), self.entropy)
+
+
+def read_text(files: Files, path: Path) -> str:
+    """What somebody has written into a small file, without the byte order mark that some editors begin with.
+
+    :raises OSError: it cannot be read, or is no text in UTF-8.
+    """
+    try:
+        return files.read(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OSError(errno.EILSEQ, "Not text in UTF-8", str(path)) from error
 
 
 def stop_soon(reactor: Any) -> None:

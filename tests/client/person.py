@@ -15,6 +15,8 @@ from chatnet.world import Processes, Stdio, World
 from chatnet.world.real import RealFiles
 
 MASTER, WORKER = 64480, 2001
+SINCE_1970 = 1_800_000_000.0
+"""What the wall clock shows when the reactor's, which counts from elsewhere, shows 0; in seconds."""
 
 
 class PipedTerminal(StringTransport):
@@ -104,7 +106,7 @@ class Person:
             reactor=network,
             entropy=chance.randbytes,
             chance=chance,
-            wall=network.seconds,
+            wall=lambda: SINCE_1970 + network.seconds(),
             monotonic=network.seconds,
             environ={"XDG_CONFIG_HOME": str(directory)},
             hostname="here",

@@ -6,10 +6,14 @@ import itertools
 from collections.abc import Callable
 from typing import Any, cast
 
-from client.person import MASTER, WORKER, Person
+import msgspec
+import pytest
+from client.person import MASTER, SINCE_1970, WORKER, Person
 from twisted.internet.defer import Deferred
 
+from chatnet.client.commands import HELP
 from chatnet.client.connection import REWOUND
+from chatnet.client.feed import MOST_HELD
 from chatnet.client.finder import HOP_SECONDS
 from chatnet.client.race import HEAD_START_SECONDS
 from chatnet.entries import Entry
@@ -17,7 +21,7 @@ from chatnet.errors import InternalFailure, TryLater, WrongVersion
 from chatnet.net.link import Link, Locator
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.locate import Locate
-from chatnet.wire.session import Chat
+from chatnet.wire.session import Chat, Deliver, Login
 
 
 def test_nobody_there_is_said_after_ten_seconds(network: Network, new_person: Callable[..., Person]) -> None:
@@ -160,6 +164,96 @@ def test_it_is_said_once_when_it_is_lost_and_once_when_it_is_back(
     cluster.worker(WORKER)
     network.pass_time(3)
     assert alice.seen() == ["Connected again."]
+
+
+NO_POST = Entry((1 << 64) - 1, 0, "post", "bob", "bob", "hi", b"k" * 16)
+
+
+def test_a_worker_that_delivers_what_is_no_post_is_given_up(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """And the client goes on from where it was."""
+    alice.type("CHAT")
+    cluster.say("bob", "one")
+    network.settle()
+    cluster.sessions[-1].link.callRemote(Deliver, entry=NO_POST)
+    cluster.sessions[-1].link.callRemote(Deliver, entry=NO_POST)
+    network.settle()
+    assert alice.seen() == ["bob: one", "Connection lost; what you type is kept and sent when it is back."]
+    cluster.say("bob", "two")
+    network.pass_time(1)
+    assert alice.seen() == ["Connected again.", "bob: two"]
+    assert [asked["cursor"] for _, asked in cluster.asked("Chat")] == [None, 1]
+
+
+def test_posts_without_end_before_the_answer_to_chat_cost_the_worker_its_link(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """Whatever it goes on to send is not kept."""
+
+    class Liar(FakeSession):
+        @Chat.responder
+        def chat(self, cursor: int | None, check: bytes | None) -> Any:
+            return Deferred()
+
+    network.listeners[WORKER] = lambda: Liar(cluster)
+    network.cut()
+    network.pass_time(1)
+    alice.seen()
+    alice.type("CHAT")
+    for seq in range(1, MOST_HELD + 2):
+        assert alice.seen() == []
+        post = msgspec.structs.replace(NO_POST, seq=seq)
+        cluster.sessions[-1].link.callRemote(Deliver, entry=post)
+        network.settle()
+    assert alice.seen() == ["Connection lost; what you type is kept and sent when it is back."]
+
+
+def test_an_answer_to_chat_that_holds_no_post_begins_no_chat(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """It is said, and none of it is shown."""
+
+    class Liar(FakeSession):
+        @Chat.responder
+        def chat(self, cursor: int | None, check: bytes | None) -> Any:
+            return {"posts": [NO_POST], "cursor": 1, "check": b"c" * 8}
+
+    network.listeners[WORKER] = lambda: Liar(cluster)
+    network.cut()
+    network.pass_time(1)
+    alice.seen()
+    alice.type("CHAT", "HELP")
+    assert alice.seen()[:2] == [
+        "The worker says what no worker says: what it delivers is no post.",
+        HELP.splitlines()[0],
+    ]
+
+
+@pytest.mark.parametrize("answer", [{"name": "x" * 60_000}, {"name": "a\nb"}])
+def test_a_worker_that_calls_us_by_no_name_is_none(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person], answer: dict[str, str]
+) -> None:
+    """It would stand in the line that says how one stands, and before each of one's own posts."""
+
+    class Liar(FakeSession):
+        @Login.responder
+        def login(self, version: int, name: str, secret: bytes, new: int) -> Any:
+            return {"ticket": b"t", "log": cluster.log_id, **answer}
+
+    network.listeners[WORKER] = lambda: Liar(cluster)
+    person = new_person().start()
+    assert person.seen() == []
+    assert not person.has_left()
+
+
+def test_a_key_begins_with_the_time_of_day(network: Network, cluster: FakeCluster, alice: Person) -> None:
+    """And not with how long the machine is up, by which the reactor counts."""
+    network.pass_time(5)
+    alice.type("CHAT", "hello")
+    [(_, asked)] = cluster.asked("Post")
+    made = int.from_bytes(asked["key"][:6], "big") / 1000
+    assert made == pytest.approx(SINCE_1970 + network.seconds(), abs=1)
 
 
 def test_all_unacknowledged_is_sent_again_in_order_before_anything_new(

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client.person import Person
+from client.person import WORKER, Person
 
+from chatnet.client import commands
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
+from chatnet.client.pending import PendingRequests
 from chatnet.errors import CannotStart
-from chatnet.testing.fake_cluster import FakeCluster, Network
+from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
+from chatnet.wire.session import Join, List
 
 
 def test_join_and_leave(cluster: FakeCluster, alice: Person) -> None:
@@ -38,6 +41,42 @@ def test_list_pages_through_everything(cluster: FakeCluster, alice: Person) -> N
     ]  # fmt: skip
     alice.type("list nobody")
     assert alice.seen() == ["All rooms:", "Rooms you have joined:"]
+
+
+@pytest.mark.parametrize("answer", [{}, {"joined": ["r"] * 201, "is_growing": True}])
+def test_a_list_that_does_not_go_on_is_ended(
+    network: Network, cluster: FakeCluster, new_person: Callable[..., Person], answer: dict[str, Any]
+) -> None:
+    """The same page again and again, or more rooms joined than anybody may."""
+    pages = iter(range(1_000_000, 2_000_000))
+
+    class Liar(FakeSession):
+        @List.responder
+        def list_rooms(self, prefix: str, after: str) -> Any:
+            self._note("List")
+            number = next(pages) if "is_growing" in answer else 0
+            return {"rooms": [f"r{number}"], "joined": answer.get("joined", []), "more": 1}
+
+    network.listeners[WORKER] = lambda: Liar(cluster)
+    person = new_person().start()
+    person.type("LIST")
+    assert person.seen()[-1] == "The worker says what no worker says: a list of rooms that does not go on."
+    assert len(cluster.asked("List")) in (2, 10)
+
+
+def test_a_list_without_end_is_ended(
+    network: Network, cluster: FakeCluster, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is said that there is more."""
+    monkeypatch.setattr(commands, "MOST_PAGES", 2)
+    for name in ("bob", "carol", "dave", "eve"):
+        cluster.secrets[name] = b""
+    alice.type("LIST")
+    assert alice.seen()[4:] == [
+        "\tdave",
+        "There are more: LIST PREFIX shows those that begin with PREFIX.",
+        "Rooms you have joined:",
+    ]
 
 
 def test_chat_begins_with_the_newest_and_goes_on_live(cluster: FakeCluster, alice: Person) -> None:
@@ -95,6 +134,33 @@ def test_bad_lines_get_one_sentence_and_harm_no_other(cluster: FakeCluster, alic
         "A post has no control characters; tabs and line feeds are fine.",
     ]
     assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["after"]
+
+
+@pytest.mark.parametrize("typed", ["JOIN ", "LEAVE ", "LIST ", "PASSWORD ", "CHATTER "])
+@pytest.mark.parametrize("end", ["x" * 65_600, "#" + "ä" * 40_000, "\udce4"])
+def test_what_cannot_be_sent_is_refused_in_a_sentence(
+    cluster: FakeCluster, alice: Person, typed: str, end: str
+) -> None:
+    """Whatever terminal lets it through; and the client goes on."""
+    alice.stdio.protocol._queue.put(typed + end)
+    alice.network.settle()
+    said = alice.seen()
+    assert said
+    assert all(len(line) < 300 for line in said)
+    assert not cluster.asked("Join", "Leave", "SetSecret")
+    alice.type("LIST al")
+    assert "\talice" in alice.seen()
+
+
+@pytest.mark.parametrize("asked", [{"room": "x" * 65_536}, {"room": "\udce4"}])
+def test_what_no_link_can_carry_is_refused_without_one(asked: dict[str, str]) -> None:
+    """And is not asked on any that comes."""
+    pending = PendingRequests()
+    refused: list[Any] = []
+    pending.ask(Join, key=b"k" * 16, **asked).addErrback(refused.append)
+    [failure] = refused
+    assert str(failure.value) == "This request cannot be read: it is too long, or no text."
+    assert not len(pending)
 
 
 def test_what_others_write_cannot_command_the_terminal(cluster: FakeCluster, alice: Person) -> None:

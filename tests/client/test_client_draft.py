@@ -9,7 +9,7 @@ import urwid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.client.draft import Draft, Pasted
+from chatnet.client.draft import MAX_DRAFT, OVERLONG, TOO_LONG, Draft, Pasted
 from chatnet.client.pastes import Pastes
 
 urwid.set_encoding("utf-8")
@@ -21,7 +21,8 @@ class Typing:
 
     def __init__(self, what: str = "post") -> None:
         self.entered: list[str] = []
-        self.draft = Draft(self.entered.append, lambda: self.entered.append("the end"))
+        self.told: list[str] = []
+        self.draft = Draft(self.entered.append, lambda: self.entered.append("the end"), self.told.append)
         self.draft.expect(what)
 
     def press(self, *keys: str) -> Typing:
@@ -55,6 +56,30 @@ def test_a_pasted_password_is_not_shown() -> None:
     """Nor what is behind it."""
     typing = Typing("password").press(Pasted("geheim"))
     assert typing.sees(40)[0] == ["New password: ******"]
+
+
+@pytest.mark.parametrize("what", ["post", "command", "password", "answer"])
+def test_a_paste_far_over_the_longest_post_is_left_out(what: str) -> None:
+    """It is said, and what was typed before stays: it is not entered without what was to follow it."""
+    for pasted in ("x" * MAX_DRAFT, "x" * MAX_DRAFT + "\nlist\n", "list\n" + "x" * (MAX_DRAFT + 1)):
+        typing = Typing(what).press(*"join ", Pasted(pasted))
+        assert typing.told == [TOO_LONG]
+        assert typing.entered == []
+        assert typing.draft.text == "join "
+        assert typing.press(Pasted("x" * (MAX_DRAFT - 5)), "enter").entered == [
+            "join " + "x" * (MAX_DRAFT - 5)
+        ]
+
+
+def test_a_line_that_is_full_takes_no_more_keys() -> None:
+    """As many lines of a terminal that does not mark its pastes; it is said once, until there is room."""
+    typing = Typing().press(*"x" * (MAX_DRAFT + 1_000), "tab", "<255>")
+    assert len(typing.draft.text) == MAX_DRAFT
+    assert typing.told == [TOO_LONG]
+    typing.press("backspace", "y", "z")
+    assert typing.draft.text.endswith("xy")
+    assert typing.told == [TOO_LONG] * 2
+    assert typing.press(OVERLONG).told == [TOO_LONG] * 3
 
 
 def test_a_tab_is_typed() -> None:
@@ -174,9 +199,11 @@ def test_a_resize_is_noticed_while_one_pastes() -> None:
     assert pastes.take(["b", "end paste"], b"b" + END) == ["ab"]
 
 
-def test_an_end_that_never_comes_is_not_waited_for_without_bound() -> None:
-    """A megabyte is taken for all of it."""
+def test_an_overlong_paste_is_left_out_to_its_end() -> None:
+    """What is behind a megabyte of it is not typed: each of its lines would be entered. It is said once."""
     pastes = Pastes("utf-8")
-    pastes.take(["begin paste"], BEGIN)
-    found = [key for _ in range(20) for key in pastes.take(["x"] * 65_536, b"x" * 65_536)]
-    assert len(found[0]) == 17 * 65_536
+    assert pastes.take(["begin paste"], BEGIN) == []
+    found = [key for _ in range(40) for key in pastes.take([*"x\n"] * 32_768, b"x\n" * 32_768)]
+    assert found == [OVERLONG]
+    assert pastes.take([*"xy", "end paste", "z"], b"xy" + END + b"z") == ["z"]
+    assert taken(BEGIN + b"a" + END) == ["a"]

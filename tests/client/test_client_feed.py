@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.client.feed import OWN_KEYS, Feed
+from chatnet.client.feed import MOST_HELD, OWN_KEYS, Feed, Following, Unbelievable
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 
@@ -56,6 +60,47 @@ def test_own_posts_move_the_cursor_unseen() -> None:
     for number in range(OWN_KEYS):
         feed.sent(b"%d" % number)
     assert feed.take(post(2))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seq": 1 << 63},
+        {"seq": 0},
+        {"seq": -5},
+        {"time": -1},
+        {"kind": "secret"},
+        {"user": "x" * 33},
+        {"room": "x" * 33},
+        {"text": "x" * 2_001},
+        {"key": b""},
+        {"key": b"k" * 60_000},
+    ],
+)
+@pytest.mark.parametrize("is_following", [True, False])
+def test_what_is_no_post_is_not_believed(wrong: dict[str, Any], is_following: bool) -> None:
+    """Nor kept, nor is the cursor made of it: no worker would read that."""
+    feed = Feed()
+    beginning = feed.begin()
+    if is_following:
+        feed.began(at(5))
+    with pytest.raises(Unbelievable, match=r"\.$"):
+        feed.take(msgspec.structs.replace(post(6), **wrong))
+    assert feed.state == (Following(at(5)) if is_following else beginning)
+    assert not beginning.held
+
+
+def test_what_is_held_is_bounded() -> None:
+    """An answer that never comes does not fill our memory; nor does a new link after it."""
+    feed = Feed()
+    for _ in range(2):
+        beginning = feed.begin()
+        for seq in range(1, MOST_HELD + 1):
+            feed.take(post(seq))
+        with pytest.raises(Unbelievable):
+            feed.take(post(MOST_HELD + 1))
+        assert len(beginning.held) == MOST_HELD
+        feed.detached()
 
 
 def test_silence_takes_nothing() -> None:

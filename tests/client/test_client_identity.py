@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from client.person import WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
-from chatnet.client.identity import Credentials, Identity, config_directory
+from chatnet.client.identity import MAX_TICKET, Credentials, Identity, config_directory
 from chatnet.errors import CannotStart
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.session import Login
@@ -99,6 +100,18 @@ def test_a_password_replaces_the_secret(
     assert "Connected again." in alice.seen()
 
 
+def test_a_ticket_that_no_worker_reads_is_none(
+    network: Network, cluster: FakeCluster, alice: Person, tmp_path: Path
+) -> None:
+    """Whoever gave it: a worker closes on what is longer than a stranger needs, and that for ever."""
+    [path] = (tmp_path / "chatnet" / "identities").glob("*/*")
+    for length, is_shown in ((MAX_TICKET, True), (MAX_TICKET + 1, False)):
+        path.write_bytes(msgspec.json.encode(Credentials(None, b"t" * length)))
+        again = Identity(RealFiles(), tmp_path / "chatnet", path.parent.name, "alice", bytes)
+        again.open(MASTER, make_secret=False)
+        assert (again.ticket is not None) is is_shown
+
+
 def test_a_password_whose_answer_was_lost_is_still_ours(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
@@ -147,6 +160,77 @@ def test_a_wrong_password_is_called_so(cluster: FakeCluster, new_person: Callabl
     person = new_person(password=True, tty_password="wrong horse").start()
     assert person.stdio.said == ["That is not the password of alice: try again."]
     assert person.exit_status() == 1
+
+
+@pytest.mark.parametrize("tty", [True, False])
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("x" * 5_000, "A password has at most 1,024 bytes."),
+        ("short", "A password has at least 8 characters."),
+        ("x" * 10 + "\udce4", "A password is text in UTF-8, and this is not."),
+    ],
+)
+def test_what_can_be_no_password_is_not_sent(
+    cluster: FakeCluster, new_person: Callable[..., Person], password: str, sentence: str, tty: bool
+) -> None:
+    """A worker that is sent more than a stranger needs closes, and says nothing."""
+    person = new_person(password=True, tty_password=password if tty else None)
+    if tty:
+        with pytest.raises(CannotStart, match=f"^{sentence}$"):
+            person.start()
+    else:
+        person.start()
+        person.type(password.encode("utf-8", "surrogateescape"))
+        assert person.exit_status() == 1
+    [said] = person.stdio.said
+    assert said == sentence or (not tty and said == "That line is not UTF-8; it was left out.")
+    assert not person.network.attempts
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (None, "No password was given."),
+        (b"\xff" * 10, "That line is not UTF-8; it was left out."),
+        (b"x" * 70_000, "That line is longer than 64 KB; it was left out."),
+    ],
+)
+def test_no_password_is_called_so(
+    cluster: FakeCluster, new_person: Callable[..., Person], line: bytes | None, sentence: str
+) -> None:
+    """Input that is at its end, or that cannot be read, is not an empty password."""
+    person = new_person(password=True).start()
+    if line is None:
+        person.end_input()
+    else:
+        person.type(line)
+    assert person.stdio.said == [sentence]
+    assert person.exit_status() == 1
+    assert not person.network.attempts
+
+
+@pytest.mark.parametrize("typed", [["PASSWORD " + "x" * 5_000], ["PASSWORD", "x" * 5_000]])
+def test_what_can_be_no_new_password_is_refused_here(
+    cluster: FakeCluster, alice: Person, typed: list[str]
+) -> None:
+    """In a sentence; the old one stays."""
+    alice.type(*typed)
+    assert alice.seen() == ["A password has at most 1,024 bytes."]
+    assert not cluster.asked("SetSecret")
+
+
+def test_after_an_unreadable_old_password_the_new_one_is_no_command(
+    cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """It would be shown, as a command that there is not."""
+    cluster.secrets["alice"] = b"correct horse"
+    person = new_person(password=True, tty_password="correct horse").start()
+    person.type("PASSWORD", b"\xff", "battery staple")
+    assert person.seen()[2:] == [
+        "That line is not UTF-8; it was left out.",
+        "The password was not changed.",
+    ]
 
 
 def test_a_password_does_not_register_a_name(
@@ -285,13 +369,35 @@ def test_a_damaged_or_unwritable_place_is_named(tmp_path: Path) -> None:
     """One sentence says where and what to do."""
     first = identity(tmp_path)
     first.open(MASTER, make_secret=True)
-    for damage in (b"{", b"[" * 100_000, b'{"secret": 7}'):
+    for damage in (b"{", b"[" * 60_000, b'{"secret": 7}', b" " * 70_000):
         first.path.write_bytes(damage)
         with pytest.raises(CannotStart, match="does not hold an identity"):
             identity(tmp_path).open(MASTER, make_secret=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotStart, match="XDG_CONFIG_HOME"):
         identity(tmp_path / "file").open(MASTER, make_secret=True)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(path)],
+)
+def test_what_is_no_file_is_said_and_the_client_ends(
+    cluster: FakeCluster,
+    new_person: Callable[..., Person],
+    alice: Person,
+    tmp_path: Path,
+    make: Callable[[Path], None],
+) -> None:
+    """It is not waited for: no signal would be heard. Nor read without end."""
+    alice.stop()
+    (path,) = (tmp_path / "chatnet" / "identities").glob("*/*")
+    path.unlink()
+    make(path)
+    person = new_person().start()
+    [said] = person.stdio.said
+    assert str(path) in said
+    assert person.exit_status() == 1
 
 
 def test_a_damaged_file_is_said_and_the_client_ends(

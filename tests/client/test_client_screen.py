@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 
+from chatnet.client.draft import TOO_LONG, Pasted
 from chatnet.client.screen import HUNG_UP, ScreenTerminal
 from chatnet.client.scroll import MAX_LINES
 from chatnet.world import Stdio
@@ -144,6 +145,13 @@ def test_lines_typed_before_come_back(person: Person) -> None:
     assert person.sees()[-1] == "> help"
     person.keys("down")
     assert person.sees()[-1] == ">"
+
+
+def test_a_paste_that_is_left_out_is_said_in_the_feed(person: Person) -> None:
+    """And what was typed before it is still there."""
+    person.keys(*"join ", Pasted("x" * 70_000))
+    assert " ".join(" ".join(person.sees()[:2]).split()) == TOO_LONG
+    assert person.sees()[-1] == "> join"
 
 
 def test_a_password_is_shown_nowhere(person: Person) -> None:

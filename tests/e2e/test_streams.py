@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ POSTS = "printf 'CHAT\\n%s\\n'"
 
 
 class Shell:
-    """Runs lines of a shell beside a cluster: ``$client`` and ``$chatnet`` are its programs."""
+    """Runs lines of a shell beside a cluster: its programs are ``$client`` and ``$chatnet``."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._root = cluster.root
@@ -34,6 +35,7 @@ class Shell:
             name: mark,
             "client": f"{BIN}/twistd -n chat-client {where}",
             "chatnet": f"{BIN}/chatnet {where} --data {cluster.data}",
+            "data": str(cluster.data),
         }
 
     def __call__(self, line: str, **environ: str) -> tuple[int, str, str]:
@@ -69,6 +71,16 @@ def test_a_client_does_its_work_without_streams(shell: Shell) -> None:
     assert shell("$client alice <&-") == (0, "Logged in as alice.\n", "")
     assert shell("$client alice <&- >&- 2>&-") == (0, "", "")
     assert shell.posts() == ["0", "1", "2", "3", "4"]
+
+
+def test_the_key_of_a_draft_begins_with_the_time_of_day(shell: Shell) -> None:
+    """By the wall clock of the client's machine; its reactor counts from when the machine came up."""
+    before = time.time()
+    assert shell(f"{POSTS % 'hi'} | $client alice")[0] == 0
+    status, shown, _ = shell(f"{BIN}/chatnet log $data")
+    assert status == 0
+    key = bytes.fromhex(shown.splitlines()[-1].split("\t")[5])
+    assert before - 1 < int.from_bytes(key[:6], "big") / 1000 < time.time() + 1
 
 
 def test_a_client_says_that_nobody_reads_it(shell: Shell) -> None:
