@@ -192,7 +192,7 @@ class Replicas:
             replica.link.callRemote(Registry, state=self._known())
 
     def _known(self) -> State:
-        return self._state([replica.identity for replica in self._replicas.values()])
+        return self._state([replica.identity for replica in self._replicas.values()]).fitted()
 
     # ---- how many there are ----
 

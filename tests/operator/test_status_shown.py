@@ -92,3 +92,12 @@ def test_what_the_operator_should_know_stands_at_the_top() -> None:
     shown = json.loads(as_json(told))
     assert (shown["trouble"], shown["warnings"]) == ("The disk is full.", told.warnings)
     assert not {"trouble", "warnings"} & json.loads(as_json(status())).keys()
+
+
+def test_those_that_do_not_fit_are_counted() -> None:
+    """Below the table, and for programs; only while there are any."""
+    told = msgspec.structs.replace(status(), left_out=1_234)
+    assert "… and 1,234 more, which there is no room for here." in as_table(told).splitlines()
+    assert json.loads(as_json(told))["left_out"] == 1_234
+    assert "more" not in as_table(status())
+    assert "left_out" not in json.loads(as_json(status()))
