@@ -10,7 +10,7 @@ from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.operator.derived import Derived, difference
 from chatnet.operator.progress import Progress
-from chatnet.operator.source import Source, open_source, read
+from chatnet.operator.source import Source, head_of, open_source, read
 from chatnet.store.sqlite.opening import is_decoded
 from chatnet.world import World
 
@@ -54,7 +54,7 @@ def _judged(source: Source, derived: Derived, progress: Progress) -> list[str]:
 
 def _differences(source: Source, derived: Derived, progress: Progress) -> Iterator[str]:
     yield from source.flaws()
-    head = _head(source)
+    head = head_of(source)
     if head is None:
         yield "what it says of itself, its id and its head, is not as it was written"
         return
@@ -67,7 +67,7 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
             break  # there is a gap up to the end
         progress.show("read", derived.head)
     with source.moment():
-        head = _head(source)
+        head = head_of(source)
         while True:
             before = derived.head
             yield from _take(source, derived)
@@ -76,12 +76,6 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
         if derived.head != head:
             yield f"the log's head is {head or 0:,}, and its newest entry {derived.head:,}"
         yield from _compare(source, derived)
-
-
-def _head(source: Source) -> int | None:
-    """None if that is no number."""
-    heads = [head for (head,) in source.ask("SELECT head FROM log")]
-    return heads[0] if len(heads) == 1 and isinstance(heads[0], int) else None
 
 
 def _take(source: Source, derived: Derived) -> Iterator[str]:

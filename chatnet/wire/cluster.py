@@ -16,8 +16,9 @@ mistake, or meant to bring the host down."""
 
 # What a process says of itself is bounded where it comes in: a bug in one must not take the cluster down.
 Id = Annotated[str, Meta(min_length=1, max_length=40)]
-Host = Annotated[str, Meta(max_length=253)]
-"""A name of a host, which is not longer in the DNS either."""
+MAX_HOST = 253
+"""The longest name of a host, in characters: it is not longer in the DNS either."""
+Host = Annotated[str, Meta(max_length=MAX_HOST)]
 Place = Annotated[str, Meta(max_length=260)]
 """HOST:PORT."""
 Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
 from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept, NoSuchHost, OnlyHost, PrimaryThere
@@ -11,6 +14,10 @@ from chatnet.wire.arguments import Command, Number, Packed, Text, declared, fitt
 
 MASTER_BYTES = EVENT_BYTES = 20_000
 """How much masters, and events, take at most of what tells of the whole cluster. The rest is the workers'."""
+
+
+MOST_SECONDS = 250_000_000_000
+"""A time behind that, in seconds since 1970, has no date."""
 
 
 class MasterStatus(msgspec.Struct, frozen=True):
@@ -40,7 +47,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True):
     """Something that happened to the cluster, for the operator. ``time`` is in seconds since 1970."""
 
-    time: float
+    time: Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
     what: str
 
 

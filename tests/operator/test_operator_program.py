@@ -48,6 +48,8 @@ def test_what_is_mistyped_names_the_nearest(typed: list[str], near: str) -> None
         ["--master"],
         ["drain"],
         ["drain", "one", "--data", "x", "two"],
+        ["drain", "a\udcff"],
+        ["drain", "a" * 70_000],
     ],
 )
 def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
