@@ -28,7 +28,7 @@ from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
 from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_count, a_store, as_sentence, sort_out
 from chatnet.output import printing, shown
-from chatnet.text import is_text, legible, meant
+from chatnet.text import harmless, is_text, legible, meant
 from chatnet.wire.cluster import MAX_HOST
 from chatnet.world import World
 from chatnet.world.real import real_world
@@ -267,7 +267,7 @@ def _ended_in_a_sentence(world: World, broken_off: str = "Broken off.") -> Itera
     try:
         yield
     except CannotStart as cannot:
-        world.stdio.error(str(cannot))
+        world.stdio.error(harmless(str(cannot)))
         raise SystemExit(1) from cannot
     except KeyboardInterrupt:
         world.stdio.error(broken_off)

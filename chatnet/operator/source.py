@@ -97,7 +97,7 @@ def _file(path: Path, world: World) -> Source:
         if found.lost_its_wal(connection):
             yield "it was copied, or left, without its -wal file: its newest entries are missing"
         said = chain.from_iterable(connection.execute("PRAGMA integrity_check"))
-        yield from (str(line) for line in said if line != "ok")
+        yield from chain.from_iterable(str(lines).splitlines() for lines in said if lines != "ok")
         try:
             refuse_nonsense(connection)
         except apsw.CorruptError as nonsense:

@@ -62,6 +62,15 @@ def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
     assert "\n" not in ended.value.code
 
 
+@pytest.mark.parametrize("command", ["check", "log"])
+def test_no_terminal_obeys_what_a_sentence_names(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """A file has any name, and a damaged store tells SQLite anything."""
+    with pytest.raises(SystemExit) as ended:
+        main([command, "no\x1b[2Jsuch\udcff"])
+    assert ended.value.code == 1
+    assert capfd.readouterr().err == "There is no store at no\\x1b[2Jsuch\\udcff.\n"
+
+
 @pytest.mark.parametrize(
     ("typed", "explained"),
     [([], ["status", "stop", "drain", "stepdown"]), (["status"], ["--json", "--watch", "--master"])],
