@@ -15,6 +15,8 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 
 def legible(said: str | bytes, most: int = LONGEST) -> str:
     """``said``: at most ``most`` characters, on one line, and nothing that a terminal would obey.
@@ -26,6 +28,11 @@ def legible(said: str | bytes, most: int = LONGEST) -> str:
     cut = text[:most]
     shown = cut if cut.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in cut)
     return f"{shown[:most]}…" if max(len(text), len(shown)) > most else shown
+
+
+def is_text(said: str) -> bool:
+    """Can it be encoded? What a command line holds that is no UTF-8 cannot."""
+    return not _HALF.search(said)
 
 
 def meant(word: str, known: Iterable[str]) -> str:

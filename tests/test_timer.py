@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from twisted.internet.task import Clock
 
 from chatnet.net.timer import Timer
@@ -38,12 +40,33 @@ def test_it_can_be_stopped_whenever() -> None:
     timer.stop()
 
 
-def test_a_failure_is_heard(logged_failures: Any) -> None:
-    """It ends the timer; what has ended by it is said."""
-    clock = Clock()
-    timer = Timer(clock, 1.0, lambda: 1 // 0, "Nothing is counted from now on")
+def fails_until(clock: Clock, seconds: float) -> None:
+    if clock.seconds() < seconds:
+        raise ZeroDivisionError
+
+
+async def fails_later(clock: Clock, seconds: float) -> None:
+    fails_until(clock, seconds)
+
+
+@pytest.mark.parametrize("call", [fails_until, fails_later])
+def test_a_failure_is_heard_and_not_the_end(call: Callable[..., object], logged_failures: Any) -> None:
+    """What is done is needed, so it is tried again; and said once until it succeeds, not each time."""
+    clock, calls = Clock(), list[float]()
+
+    def tick() -> object:
+        calls.append(clock.seconds())
+        return call(clock, good_from)
+
+    good_from = 4.0
+    timer = Timer(clock, 1.0, tick, "Cannot count")
     timer.start()
-    clock.advance(1)
-    assert not timer.is_running
-    assert "Nothing is counted from now on" in logged_failures.text()
+    clock.pump([1.0] * 5)
+    assert (calls, timer.is_running) == ([1, 2, 3, 4, 5], True)
+    assert "Cannot count; trying again every 1 s" in logged_failures.text()
     assert len(logged_failures.flush(ZeroDivisionError)) == 1
+    good_from = 7.0
+    clock.advance(1)
+    assert len(logged_failures.flush(ZeroDivisionError)) == 1
+    timer.stop()
+    assert clock.getDelayedCalls() == []

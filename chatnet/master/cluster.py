@@ -68,7 +68,7 @@ class Cluster:
         self._adopting: IDelayedCall | None = None
         self._missing = LostProcesses(processes, clock, self._gone)
         self._looking = Timer(
-            clock, LOOK_SECONDS, self._look_after_children, "The children are no longer looked after"
+            clock, LOOK_SECONDS, self._look_after_children, "Cannot look after the children"
         )
         self._remote_hosts = RemoteHosts(
             self._commands, host, wanted, registry, clock, journal, self._shut_down

@@ -217,7 +217,7 @@ class FromOperator(Locator):
 
     @Status.responder
     def status(self) -> dict[str, Any]:
-        return {"status": self._status(reached_host(self.link))}
+        return {"status": self._status(reached_host(self.link)).fitted()}
 
     @Stop.responder
     def stop(self) -> dict[str, Any]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.errors import Unreadable
+from chatnet.errors import BadRequest, Unreadable
 from chatnet.lanes import Lane, Visitor
-from chatnet.log import Log, Outcome
+from chatnet.log import Log
 from chatnet.net.link import Link, Locator
 from chatnet.reads import LaneName, Question
 from chatnet.store.reader import Reader
@@ -80,15 +79,20 @@ class LogServer(Locator):
         self._clock = clock
         self._reader: Reader | None = None
         self._follows = 0
+        self._is_appending = False
         self._visitor = Visitor("")
         self._lanes: dict[LaneName, Lane] = {"logins": Lane(MOST_READS), "pages": Lane(MOST_READS)}
 
     @Append.responder
-    def append(self, drafts: list[Draft]) -> Deferred[dict[str, Any]]:
-        def answer(outcomes: list[Outcome]) -> dict[str, Any]:
-            return {"outcomes": outcomes}
-
-        return self._store.append(drafts).addCallback(answer)
+    async def append(self, drafts: list[Draft]) -> dict[str, Any]:
+        if self._is_appending:
+            self._close_greedy()
+            raise BadRequest.of(why="the batch before it is not answered yet.")
+        self._is_appending = True
+        try:
+            return {"outcomes": await self._store.append(drafts)}
+        finally:
+            self._is_appending = False
 
     @Follow.responder
     async def follow(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
@@ -122,9 +126,12 @@ class LogServer(Locator):
     ) -> T:
         lane = self._lanes[name]
         if lane.waiting >= MOST_WAITING:
-            self._logger.error("{peer} asks for more than a worker may; closing", peer=self.link.peer())
-            self.link.abort()
+            self._close_greedy()
         return await lane.run(self._visitor, read, *args, **kwargs)
+
+    def _close_greedy(self) -> None:
+        self._logger.error("{peer} asks for more than a worker may; closing", peer=self.link.peer())
+        self.link.abort()
 
     # ---- the link ----
 

@@ -45,9 +45,7 @@ class LostProcesses:
         self._processes = processes
         self._gone = gone
         self._missed: dict[object, _Missed] = {}
-        self._looking = Timer(
-            clock, LOOK_SECONDS, self._look, "The missing processes are no longer looked for"
-        )
+        self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot look for the missing processes")
 
     def __len__(self) -> int:
         return len(self._missed)

@@ -41,7 +41,7 @@ class Rebalancer:
         self._balance = Balance(monotonic())
         self._cut_off: dict[Registration[Link], float] = {}
         self._emptied: set[Registration[Link]] = set()
-        self._looking = Timer(clock, LOOK_SECONDS, self._look, "The sessions are no longer rebalanced")
+        self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot rebalance the sessions")
 
     def start(self) -> None:
         """Look from now on."""

@@ -54,7 +54,7 @@ class RedirectingPort:
     ) -> None:
         self._listen = listen
         self._door = door
-        self._trying = Timer(clock, TRY_SECONDS, self._try, "This replica no longer tries to listen")
+        self._trying = Timer(clock, TRY_SECONDS, self._try, "Cannot try to listen")
         self.port: MasterPort | None = None
 
     def start(self) -> None:

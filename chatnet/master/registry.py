@@ -41,7 +41,7 @@ class Registration(Generic[L]):
     @property
     def staying(self) -> int:
         """How many sessions it has that were not told to move."""
-        return self.load.sessions - self.load.moving
+        return max(0, self.load.sessions - self.load.moving)
 
     def report(self, load: Load, now: float) -> None:
         """It carries ``load`` at ``now``, in seconds of a clock that does not step."""

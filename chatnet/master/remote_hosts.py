@@ -43,7 +43,7 @@ class RemoteHosts:
         self._hosts: dict[str, OtherHost[Link]] = {}
         self._kept: dict[Registration[Link], int] = {}
         self._emptied: dict[Registration[Link], float | None] = {}
-        self._looking = Timer(clock, LOOK_SECONDS, self._look, "The other hosts are no longer looked after")
+        self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot look after the other hosts")
 
     def start(self) -> None:
         """Look from now on."""

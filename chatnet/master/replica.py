@@ -159,7 +159,7 @@ class Replica(ReconnectingClientFactory):
         self._how = ""
         self._alone = self._unheard = 0
         self._said = ""
-        self._seconds = Timer(reactor, 1.0, self._second, "This replica no longer looks for the primary")
+        self._seconds = Timer(reactor, 1.0, self._second, "Cannot look for the primary")
 
     def start(self) -> None:
         """Begin to look for the primary."""

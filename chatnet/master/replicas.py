@@ -89,7 +89,7 @@ class Replicas:
         self._told: State | None = None
         self._soon = False
         self._telling = Timer(
-            clock, TELL_SECONDS, self._each_second, "The replicas are no longer told anything"
+            clock, TELL_SECONDS, self._each_second, "Cannot tell the replicas what they must know"
         )
         self._stopping = False
         self._coming: IDelayedCall | None = None
@@ -192,7 +192,7 @@ class Replicas:
             replica.link.callRemote(Registry, state=self._known())
 
     def _known(self) -> State:
-        return self._state([replica.identity for replica in self._replicas.values()])
+        return self._state([replica.identity for replica in self._replicas.values()]).fitted()
 
     # ---- how many there are ----
 

@@ -132,9 +132,7 @@ class EmbeddedStore:
         self.lease = FlockLease(world.files, data)
         self._me: Holder | None = None
         self._said_unwritten = False
-        self._beating = Timer(
-            world.reactor, BEAT_SECONDS, self._beat, "This master no longer says that it lives"
-        )
+        self._beating = Timer(world.reactor, BEAT_SECONDS, self._beat, "Cannot say that this master lives")
 
     async def open(self) -> None:
         """It is there."""

@@ -42,7 +42,7 @@ from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.world import World, stop_soon
 
 MIRRORED = 200
-"""How many workers, and other replicas, a replica is told of: it has to fit an AMP value."""
+"""How many workers, and other replicas, a replica is told of at most."""
 
 _logger = Logger()
 

@@ -45,7 +45,7 @@ class Pulse:
         self._links: dict[Link, None] = {}
         self._since_ping = 0.0
         self._last = 0.0
-        self._loop = Timer(clock, self._tick, self._beat, "The pulse died")
+        self._loop = Timer(clock, self._tick, self._beat, "Cannot look who is silent")
 
     def start(self) -> None:
         """Begin to beat."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -13,33 +14,45 @@ from twisted.python.failure import Failure
 class Timer:
     """Calls ``call`` every so many ``seconds`` of ``clock``, from :meth:`start` until :meth:`stop`.
 
-    It fails only on a bug of ours. Then it ends, and ``ended`` is logged with the failure: better heard than
-    dead silently.
+    It fails only on a bug of ours, or by what a peer says. Then ``failed`` is logged with the failure, once
+    until it succeeds, and it is called again at the next interval: what it does is needed, and what it failed
+    of may pass.
     """
 
-    __slots__ = ("_ended", "_loop", "_seconds")
+    __slots__ = ("_call", "_failed", "_is_failing", "_loop", "_seconds")
 
     _logger = Logger()
 
-    def __init__(self, clock: IReactorTime, seconds: float, call: Callable[[], object], ended: str) -> None:
-        self._loop = LoopingCall(call)
+    def __init__(self, clock: IReactorTime, seconds: float, call: Callable[[], object], failed: str) -> None:
+        self._loop = LoopingCall(self._tick)
         self._loop.clock = clock
-        self._seconds, self._ended = seconds, ended
+        self._seconds, self._call, self._failed = seconds, call, failed
+        self._is_failing = False
 
     @property
     def is_running(self) -> bool:
-        """Has it been started, and neither been stopped nor failed?"""
+        """Has it been started, and not been stopped?"""
         return self._loop.running
 
     def start(self, now: bool = False) -> None:
         """Call from now on, at once if ``now`` and else after an interval; harmless if it runs already."""
         if not self._loop.running:
-            self._loop.start(self._seconds, now).addErrback(self._failed)
+            self._loop.start(self._seconds, now)
 
     def stop(self) -> None:
         """Stop calling; harmless if it does not run."""
         if self._loop.running:
             self._loop.stop()
 
-    def _failed(self, why: Failure) -> None:
-        self._logger.failure("{ended}", why, ended=self._ended)
+    def _tick(self) -> Deferred[None]:
+        return maybeDeferred(self._call).addCallbacks(self._succeeded, self._went_wrong)
+
+    def _succeeded(self, _: object) -> None:
+        self._is_failing = False
+
+    def _went_wrong(self, why: Failure) -> None:
+        if not self._is_failing:
+            self._is_failing = True
+            self._logger.failure(
+                "{failed}; trying again every {seconds:g} s", why, failed=self._failed, seconds=self._seconds
+            )

@@ -11,13 +11,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import react
+from twisted.protocols.amp import RemoteAmpError
 from twisted.python import usage
 
-from chatnet.auth import find_token
-from chatnet.errors import CannotStart
+from chatnet.addresses import Address
+from chatnet.auth import Token, find_token
+from chatnet.errors import CannotStart, ChatnetError
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
-from chatnet.operator.log import LogReader, Wanted, line
+from chatnet.operator.log import LogReader, Wanted
 from chatnet.operator.migrate import migrate
 from chatnet.operator.primary_link import find_cluster, reach
 from chatnet.operator.status import as_json, as_table, ask_status
@@ -26,7 +28,8 @@ from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
 from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_count, a_store, as_sentence, sort_out
 from chatnet.output import printing, shown
-from chatnet.text import legible, meant
+from chatnet.text import harmless, is_text, legible, meant
+from chatnet.wire.cluster import MAX_HOST
 from chatnet.world import World
 from chatnet.world.real import real_world
 
@@ -84,6 +87,8 @@ class DrainOptions(CommandOptions):
     def parseArgs(self, *hosts: str) -> None:
         if len(hosts) != 1:
             raise usage.UsageError("drain takes one host, as chatnet status calls it: chatnet drain HOST.")
+        if not (is_text(hosts[0]) and len(hosts[0]) <= MAX_HOST):
+            raise usage.UsageError(f"{legible(hosts[0], 40)} is no host's name.")
         self["host"] = hosts[0]
 
 
@@ -202,9 +207,18 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
     """
     masters = find_cluster(options["master"], Path(options["data"]), world)
     token = find_token(world.files, world.environ, options["token-file"], Path(options["data"]))
-    if command == "status" and options["watch"]:
-        await watch(masters, token, world)
-        return
+    try:
+        if command == "status" and options["watch"]:
+            await watch(masters, token, world)
+        else:
+            await _ask(command, options, masters, token, world)
+    except (ChatnetError, RemoteAmpError) as refused:
+        raise CannotStart(f"The primary cannot do this: {refused}") from refused
+
+
+async def _ask(
+    command: str, options: CommandOptions, masters: Sequence[Address], token: Token, world: World
+) -> None:
     master, link = await reach(masters, token, world)
     try:
         if command == "status":
@@ -253,7 +267,7 @@ def _ended_in_a_sentence(world: World, broken_off: str = "Broken off.") -> Itera
     try:
         yield
     except CannotStart as cannot:
-        world.stdio.error(str(cannot))
+        world.stdio.error(harmless(str(cannot)))
         raise SystemExit(1) from cannot
     except KeyboardInterrupt:
         world.stdio.error(broken_off)
@@ -286,8 +300,9 @@ def _log(options: Any, world: World) -> None:
         found = log.newest(options["newest"], head)
         if not (found or options["follow"]):
             raise CannotStart("No entry of the log is as you asked.")
-        for entry in found:
-            world.stdio.say(line(entry))
+        log.show(found)
+        if not (log.is_whole or options["follow"]):
+            raise CannotStart("What cannot be read is left out; “chatnet check” says more.")
     if options["follow"]:
         react(lambda _: Deferred.fromCoroutine(_attempt(log.follow(head), world)), ())
 

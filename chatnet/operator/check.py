@@ -7,19 +7,24 @@ from itertools import islice
 from pathlib import Path
 
 from chatnet.entries import Entry
-from chatnet.errors import CannotStart
+from chatnet.errors import REFUSALS, CannotStart, NoSuchUser
 from chatnet.operator.derived import Derived, difference
 from chatnet.operator.progress import Progress
-from chatnet.operator.source import Source, open_source, read
+from chatnet.operator.source import Source, head_of, open_source, read
 from chatnet.store.sqlite.opening import is_decoded
+from chatnet.text import legible
 from chatnet.world import World
 
 BATCH = 10_000
 """How many entries are read in one transaction."""
 SHOWN = 10
 """How many differences are said."""
+MOST_SAID = 1_000
+"""How long each may be, in characters: it may hold what stands in the store."""
 
 _ENTRIES = 'SELECT seq, time, kind, "user", room, text, key FROM entry WHERE seq > %s ORDER BY seq LIMIT %s'
+_ACCOUNTS = 'SELECT "user", credential, secret_seq, registered, rooms, day, topics FROM account'
+_REFUSALS = 'SELECT DISTINCT "user", code FROM refusal'
 _DOUBLE = 'SELECT "user", min(seq), max(seq) FROM entry GROUP BY key, "user" HAVING count(*) > 1'
 
 
@@ -41,7 +46,8 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     finally:
         progress.end()
     if found:
-        raise CannotStart("\n".join([f"{source.name} is damaged:", *found]))
+        shown = (legible(each, MOST_SAID) for each in found)
+        raise CannotStart("\n".join([f"{source.name} is damaged:", *shown]))
     return f"{source.name}: {derived.head:,} entries, and all that follows from them, are whole."
 
 
@@ -54,7 +60,7 @@ def _judged(source: Source, derived: Derived, progress: Progress) -> list[str]:
 
 def _differences(source: Source, derived: Derived, progress: Progress) -> Iterator[str]:
     yield from source.flaws()
-    head = _head(source)
+    head = head_of(source)
     if head is None:
         yield "what it says of itself, its id and its head, is not as it was written"
         return
@@ -67,7 +73,7 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
             break  # there is a gap up to the end
         progress.show("read", derived.head)
     with source.moment():
-        head = _head(source)
+        head = head_of(source)
         while True:
             before = derived.head
             yield from _take(source, derived)
@@ -76,12 +82,6 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
         if derived.head != head:
             yield f"the log's head is {head or 0:,}, and its newest entry {derived.head:,}"
         yield from _compare(source, derived)
-
-
-def _head(source: Source) -> int | None:
-    """None if that is no number."""
-    heads = [head for (head,) in source.ask("SELECT head FROM log")]
-    return heads[0] if len(heads) == 1 and isinstance(heads[0], int) else None
 
 
 def _take(source: Source, derived: Derived) -> Iterator[str]:
@@ -104,9 +104,14 @@ def _compare(source: Source, derived: Derived) -> Iterator[str]:
     for user, first, last in source.ask(_DOUBLE):
         yield f"a key of {user} stands twice, at seq {first:,} and {last:,}"
     for what, should, query in (
-        ("account", derived.accounts(), 'SELECT "user", credential, secret_seq, registered FROM account'),
+        ("account", derived.accounts(), _ACCOUNTS),
         ("membership", derived.memberships(), 'SELECT "user", "left", room, joined FROM membership'),
         ("room", derived.rooms(), "SELECT name FROM room"),
     ):
         if wrong := difference(what, should, source.ask(query)):
             yield wrong
+    for user, code in source.ask(_REFUSALS):
+        if str(code).encode() not in REFUSALS:
+            yield f"a refusal of {user} has a code that there is not: {code}"
+        elif not derived.has(user) and code != NoSuchUser.code.decode():
+            yield f"a refusal is of {user}, and there is no such user"

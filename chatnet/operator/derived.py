@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from chatnet.entries import Entry, places
-from chatnet.kinds import HEARD
+from chatnet.form import MAX_CREDENTIAL, MAX_TEXT
+from chatnet.kinds import HEARD, KINDS, Text
 from chatnet.names import is_topic
+from chatnet.rules import DAY_MS
 from chatnet.store.sqlite.schema import OPEN
 
 Row = tuple[Any, ...]
+
+_LONGEST = {Text.POST: MAX_TEXT, Text.CREDENTIAL: MAX_CREDENTIAL, Text.NOTHING: 0}
+
+
+@dataclass(slots=True)
+class _Account:
+    """Of a user, what the columns of that table say."""
+
+    credential: str
+    secret_seq: int
+    registered: int
+    rooms: int = 0
+    day: int = 0
+    topics: int = 0
 
 
 class Derived:
@@ -19,7 +36,7 @@ class Derived:
     def __init__(self) -> None:
         self.head = self.places = 0
         self._time = 0
-        self._accounts: dict[str, tuple[str, int, int]] = {}
+        self._accounts: dict[str, _Account] = {}
         self._open: dict[tuple[str, str], int] = {}
         self._ended: list[tuple[str, int, str, int]] = []
         self._rooms: set[str] = set()
@@ -32,19 +49,28 @@ class Derived:
             yield f"the time of seq {entry.seq:,} is before that of the one before it"
         self.head, self._time = entry.seq, entry.time
         why = self._apply(entry)
+        if _is_too_long(entry):
+            yield f"the text of seq {entry.seq:,} has {len(entry.text):,} characters, more than there may be"
         if why:
             yield f"seq {entry.seq:,}, a {entry.kind} of {entry.user}, cannot be: {why}"
 
     def heard_at(self, entry: Entry) -> list[str]:
-        """Where it must stand in the index of places."""
-        found = list(places(entry.user, entry.text)) if entry.kind in HEARD else []
+        """Where it must stand in the index of places. To look for them in a text takes long if that is."""
+        if entry.kind not in HEARD or _is_too_long(entry):
+            return []
+        found = list(places(entry.user, entry.text))
         self.places += len(found)
-        self._rooms.update(place for place in found if is_topic(place))
+        self._use(entry, found)
         return found
 
+    def has(self, user: str) -> bool:
+        """Is there such a user?"""
+        return user in self._accounts
+
     def accounts(self) -> set[Row]:
-        """User, credential, seq of that, seq of the registration."""
-        return {(user, *account) for user, account in self._accounts.items()}
+        """User, credential, seq of that, seq of the registration, how many rooms they are in; the day on
+        which they last made a topic, and how many on it."""
+        return {(user, *astuple(account)) for user, account in self._accounts.items()}
 
     def memberships(self) -> set[Row]:
         """User, left, room, joined."""
@@ -55,38 +81,55 @@ class Derived:
         """Each name."""
         return {(room,) for room in self._rooms}
 
+    def _use(self, entry: Entry, rooms: Iterable[str]) -> None:
+        """Those of ``rooms`` that are topics are there from now on; who wrote ``entry`` made the new ones."""
+        topics = {room for room in rooms if is_topic(room)} - self._rooms
+        author = self._accounts.get(entry.user)
+        if topics and author is not None:
+            day = entry.time // DAY_MS
+            author.topics = len(topics) + (author.topics if author.day == day else 0)
+            author.day = day
+        self._rooms |= topics
+
     def _apply(self, entry: Entry) -> str:
-        user, room, seq = entry.user, entry.room, entry.seq
+        user, seq = entry.user, entry.seq
+        account = self._accounts.get(user)
         if entry.kind == "register":
-            taken = user in self._accounts
-            self._accounts[user] = entry.text, seq, seq
+            self._accounts[user] = _Account(entry.text, seq, seq)
             self._rooms.add(user)
-            return "the name is taken" if taken else ""
-        if user not in self._accounts:
+            return "the name is taken" if account else ""
+        if account is None:
             return "there is no such user"
         if entry.kind == "secret":
-            self._accounts[user] = entry.text, seq, self._accounts[user][2]
+            account.credential, account.secret_seq = entry.text, seq
         elif entry.kind == "join":
-            return self._join(user, room, seq)
+            return self._join(entry, account)
         elif entry.kind == "leave":
-            return self._leave(user, room, seq)
+            return self._leave(entry, account)
         return "" if entry.kind in ("secret", "post") else "there is no such kind"
 
-    def _join(self, user: str, room: str, seq: int) -> str:
+    def _join(self, entry: Entry, account: _Account) -> str:
+        user, room = entry.user, entry.room
         joined = (user, room) in self._open
-        self._open[user, room] = seq
-        if is_topic(room):
-            self._rooms.add(room)
-        elif room not in self._accounts:
+        self._open[user, room] = entry.seq
+        account.rooms += not joined
+        self._use(entry, [room])
+        if not is_topic(room) and room not in self._accounts:
             return f"there is no room {room}"
         return f"they are in {room} already" if joined else ""
 
-    def _leave(self, user: str, room: str, seq: int) -> str:
-        joined = self._open.pop((user, room), None)
+    def _leave(self, entry: Entry, account: _Account) -> str:
+        joined = self._open.pop((entry.user, entry.room), None)
         if joined is None:
-            return f"they are not in {room}"
-        self._ended.append((user, seq, room, joined))
+            return f"they are not in {entry.room}"
+        account.rooms -= 1
+        self._ended.append((entry.user, entry.seq, entry.room, joined))
         return ""
+
+
+def _is_too_long(entry: Entry) -> bool:
+    kind = KINDS.get(entry.kind)
+    return len(entry.text) > (MAX_TEXT if kind is None else _LONGEST[kind.text])
 
 
 def difference(what: str, should: set[Row], there: Iterable[Row]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +13,9 @@ from twisted.internet.task import deferLater
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import CannotStart
 from chatnet.kinds import KINDS, Text
-from chatnet.operator.source import Source, open_source, read
-from chatnet.text import legible
+from chatnet.operator.source import Row, Source, head_of, open_source, read
+from chatnet.store.sqlite.opening import is_decoded
+from chatnet.text import is_text, legible
 from chatnet.world import World
 
 LOOK_SECONDS = 1.0
@@ -22,14 +23,27 @@ LOOK_SECONDS = 1.0
 PAGE = 1_000
 """How many entries are read at a time."""
 
-_SELECT = 'SELECT seq, time, kind, "user", room, text, key FROM entry WHERE '
+MOST = (1 << 63) - 1
+"""No seq, and no number that a store is asked for, is greater."""
+
+# The first and the last millisecond that has a date.
+_FIRST_TIME, _LAST_TIME = -62_135_596_800_000, 253_402_300_799_999
+
+_COLUMNS = 'seq, time, kind, "user", room, text, key'
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """An entry that is not as it was written."""
+
+    seq: int
 
 
 @dataclass(frozen=True)
 class Wanted:
     """Which entries: those of which all that is given is true. ``key`` is in hexadecimal digits.
 
-    :raises CannotStart: there is no such kind, or no such key.
+    :raises CannotStart: there is no such kind, no such key, or the user is no text.
     """
 
     seq: int | None = None
@@ -41,6 +55,8 @@ class Wanted:
         for kind in self.kinds:
             if kind not in KINDS:
                 raise CannotStart(f"“{legible(kind, 40)}” is no kind of entry: there are {', '.join(KINDS)}.")
+        if self.user is not None and not is_text(self.user):
+            raise CannotStart(f"“{legible(self.user, 40)}” is no text: it is not in UTF-8.")
         if self.key is not None:
             try:
                 whole = len(bytes.fromhex(self.key)) == KEY_BYTES
@@ -52,7 +68,7 @@ class Wanted:
     def conditions(self) -> Iterator[tuple[str, Sequence[object]]]:
         """Each in SQL, with its values."""
         if self.seq is not None:
-            yield "seq = %s", [self.seq]
+            yield "seq = %s", [min(self.seq, MOST)]
         if self.key is not None:
             yield "key = %s", [bytes.fromhex(self.key)]
         if self.user is not None:
@@ -64,10 +80,13 @@ class Wanted:
 class LogReader:
     """The entries of a store that are ``wanted``. Where it is: see :func:`.source.open_source`. Blocks.
 
+    ``is_whole``: all that was read so far is as it was written.
+
     :raises CannotStart: by all methods, when the store cannot be read.
     """
 
     def __init__(self, wanted: Wanted, target: str | None, data: Path, url: str, world: World) -> None:
+        self.is_whole = True
         self._wanted = wanted
         self._target, self._data, self._url, self._world = target, data, url, world
 
@@ -75,44 +94,79 @@ class LogReader:
         """The seq of the newest entry there is, wanted or not."""
         source = self._open()
         with read(source):
-            [(head,)] = source.ask("SELECT head FROM log")
-            return int(head)
+            head = head_of(source)
+            if head is None:
+                self._say_damaged("What the log says of its head")
+                [(head,)] = source.ask("SELECT coalesce(max(seq), 0) FROM entry")
+        return head
 
-    def newest(self, count: int, upto: int) -> list[Entry]:
+    def newest(self, count: int, upto: int) -> list[Entry | Damaged]:
         """The newest ``count`` up to this seq, oldest first."""
-        return list(self._ask("seq <= %s", upto, f"DESC LIMIT {count}"))[::-1]
+        return self._ask("seq <= %s", upto, f"DESC LIMIT {min(count, MOST)}")[::-1]
+
+    def show(self, entries: Iterable[Entry | Damaged]) -> None:
+        """Print each, or say that it cannot be read."""
+        for entry in entries:
+            if isinstance(entry, Entry):
+                self._world.stdio.say(line(entry))
+            else:
+                self._say_damaged(f"Seq {entry.seq:,}")
 
     async def follow(self, behind: int) -> NoReturn:
         """Print each that comes behind this seq, until the process is ended."""
         while True:
-            page = list(self._ask("seq > %s", behind, f"LIMIT {PAGE}"))
-            for entry in page:
-                self._world.stdio.say(line(entry))
-                behind = entry.seq
+            page = self._ask("seq > %s", behind, f"LIMIT {PAGE}")
+            self.show(page)
+            if page:
+                behind = page[-1].seq
             if len(page) < PAGE:
                 await deferLater(self._world.reactor, LOOK_SECONDS)
 
-    def _ask(self, bound: str, seq: int, order: str) -> Iterator[Entry]:
+    def _say_damaged(self, what: str) -> None:
+        self.is_whole = False
+        self._world.stdio.error(f"{what} is not as it was written.")
+
+    def _ask(self, bound: str, seq: int, order: str) -> list[Entry | Damaged]:
         conditions = [(bound, [seq]), *self._wanted.conditions()]
         where = " AND ".join(sql for sql, _ in conditions)
         values = [value for _, some in conditions for value in some]
+        asked = f"FROM entry WHERE {where} ORDER BY seq {order}"
         source = self._open()
         with read(source):
-            for row in source.ask(f"{_SELECT}{where} ORDER BY seq {order}", *values):
-                yield Entry(*row)
+            try:
+                return [_entry(row) for row in source.ask(f"SELECT {_COLUMNS} {asked}", *values)]
+            except UnicodeDecodeError:
+                seqs = list(source.ask(f"SELECT seq {asked}", *values))
+                return [_read_alone(source, seq) for (seq,) in seqs]
 
     def _open(self) -> Source:
         # Each time: a file that nobody has open is read as one that does not change.
         return open_source(self._target, self._data, self._url, self._world)
 
 
+def _entry(row: Row) -> Entry | Damaged:
+    entry = Entry(*row)
+    return entry if is_decoded(entry) and _FIRST_TIME <= entry.time <= _LAST_TIME else Damaged(entry.seq)
+
+
+def _read_alone(source: Source, seq: int) -> Entry | Damaged:
+    """One of several of which some cannot be read."""
+    try:
+        [row] = source.ask(f"SELECT {_COLUMNS} FROM entry WHERE seq = %s", seq)
+    except UnicodeDecodeError:
+        return Damaged(seq)
+    return _entry(row)
+
+
 def line(entry: Entry) -> str:
     """One line, in columns with tabs between them: seq, time in UTC, kind, user, room, key, text.
 
-    A credential is nobody's business; in a text, what a terminal would obey is escaped.
+    A credential is nobody's business; whatever a terminal would obey is escaped.
     """
     at = datetime.fromtimestamp(entry.time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     kind = KINDS.get(entry.kind)
-    is_shown = kind is not None and kind.text is Text.POST
-    text = legible(entry.text, 10 * len(entry.text) + 1) if is_shown else ""
-    return "\t".join([str(entry.seq), at, entry.kind, entry.user, entry.room, entry.key.hex(), text])
+    text = entry.text if kind is not None and kind.text is Text.POST else ""
+    kind_name, user, room, text = (
+        legible(said, 10 * len(said) + 1) for said in (entry.kind, entry.user, entry.room, text)
+    )
+    return "\t".join([str(entry.seq), at, kind_name, user, room, entry.key.hex(), text])

@@ -63,6 +63,15 @@ def read(source: Source) -> Iterator[None]:
         source.close()
 
 
+def head_of(source: Source) -> int | None:
+    """What it says of its head; None if that is no number."""
+    try:
+        heads = [head for (head,) in source.ask("SELECT head FROM log")]
+    except UnicodeDecodeError:
+        return None
+    return heads[0] if len(heads) == 1 and isinstance(heads[0], int) else None
+
+
 def _file(path: Path, world: World) -> Source:
     try:
         if path.is_dir():
@@ -71,7 +80,7 @@ def _file(path: Path, world: World) -> Source:
         if found.is_missing:
             raise CannotStart(f"There is no store at {path}.")
         connection = _reading(path, found)
-        connection.execute("SELECT head FROM log").fetchall()
+        connection.execute("SELECT count(head) FROM log").fetchall()
     except OSError as error:
         raise CannotStart(f"There is no store at {path} ({error.strerror}).") from error
     except apsw.Error as error:
@@ -88,7 +97,7 @@ def _file(path: Path, world: World) -> Source:
         if found.lost_its_wal(connection):
             yield "it was copied, or left, without its -wal file: its newest entries are missing"
         said = chain.from_iterable(connection.execute("PRAGMA integrity_check"))
-        yield from (str(line) for line in said if line != "ok")
+        yield from chain.from_iterable(str(lines).splitlines() for lines in said if lines != "ok")
         try:
             refuse_nonsense(connection)
         except apsw.CorruptError as nonsense:

@@ -25,7 +25,7 @@ async def ask_status(link: Link) -> ClusterStatus:
 
 
 def as_json(status: ClusterStatus) -> str:
-    """For programs. ``trouble`` and ``warnings`` are there only while there is any."""
+    """For programs. ``trouble``, ``warnings`` and ``left_out`` are there only while there is any."""
     shown: dict[str, Any] = {
         "epoch": status.epoch,
         "head": status.head,
@@ -33,9 +33,8 @@ def as_json(status: ClusterStatus) -> str:
         "workers": status.workers,
         "events": status.events,
     }
-    shown |= {
-        name: said for name, said in (("trouble", status.trouble), ("warnings", status.warnings)) if said
-    }
+    perhaps = ("trouble", "warnings", "left_out")
+    shown |= {name: said for name in perhaps if (said := getattr(status, name))}
     return msgspec.json.format(msgspec.json.encode(shown)).decode()
 
 
@@ -60,6 +59,8 @@ def as_table(status: ClusterStatus) -> str:
     lines = [f"Epoch {status.epoch}; the log's head is {status.head:,}."]
     lines += [legible(sentence, 1000) for sentence in (status.trouble, *status.warnings) if sentence]
     lines += ["", *_columns([[legible(cell, 64) for cell in row] for row in rows])]
+    if status.left_out:
+        lines += ["", f"… and {status.left_out:,} more, which there is no room for here."]
     if any(not w.spawned for w in status.workers):
         lines += ["", "* started by hand"]
     if status.events:

@@ -18,11 +18,7 @@ from chatnet.reads import Head, Question
 from chatnet.store.appender import Appender
 from chatnet.store.window import Window
 from chatnet.wire.arguments import Command
-from chatnet.wire.log import Append, Follow, Read, answer_to
-
-MAX_DRAFTS = 200
-"""How many drafts a batch holds at most: even if each is refused at length, the outcomes fit an AMP value."""
-
+from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read, answer_to
 
 T = TypeVar("T")
 

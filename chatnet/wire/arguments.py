@@ -101,6 +101,22 @@ class Packed(Value, Generic[T]):
         return self._encoder.encode(inObject)
 
 
+def packed_bytes(value: object) -> int:
+    """How long ``value`` is as it travels in a :class:`Packed`."""
+    return len(Packed._encoder.encode(value))
+
+
+def fitting(items: Iterable[T], room: int) -> list[T]:
+    """The first of ``items``: as many as take at most ``room`` bytes together, :class:`Packed`."""
+    fit: list[T] = []
+    for item in items:
+        room -= packed_bytes(item)
+        if room < 0:
+            break
+        fit.append(item)
+    return fit
+
+
 def declared(*errors: type[ChatnetError]) -> dict[type[Exception], bytes]:
     """The ``errors`` of a command: those given, and those that every command may answer."""
     every: list[type[ChatnetError]] = [*errors, BadRequest, NotAllowed, InternalFailure, Unreadable, TooSlow]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from chatnet.errors import StaleEpoch
 from chatnet.wire.arguments import Command, Number, Packed, Text, declared
@@ -10,6 +13,18 @@ from chatnet.wire.arguments import Command, Number, Packed, Text, declared
 MOST_PROCESSES = 1_000
 """How many workers, or replicas, are kept on one host at most: a thousand take 50 GB. A greater number is a
 mistake, or meant to bring the host down."""
+
+# What a process says of itself is bounded where it comes in: a bug in one must not take the cluster down.
+Id = Annotated[str, Meta(min_length=1, max_length=40)]
+MAX_HOST = 253
+"""The longest name of a host, in characters: it is not longer in the DNS either."""
+Host = Annotated[str, Meta(max_length=MAX_HOST)]
+Place = Annotated[str, Meta(max_length=260)]
+"""HOST:PORT."""
+Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+SessionCount = Annotated[int, Meta(ge=0, le=1_000_000)]
+"""No process has so many descriptors."""
 
 
 class WorkerIdentity(msgspec.Struct, frozen=True):
@@ -22,13 +37,13 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     cannot be told.
     """
 
-    id: str
-    host: str
-    pid: int
-    address: str
+    id: Id
+    host: Host
+    pid: Pid
+    address: Place
     advertise: bool
-    supervisor: int
-    started: int = 0
+    supervisor: Count
+    started: Count = 0
 
     @property
     def spawned(self) -> bool:
@@ -43,12 +58,12 @@ class Load(msgspec.Struct, frozen=True):
     store, or that is away, it takes no clients; nor while it is ``full``.
     """
 
-    sessions: int = 0
-    posts: int = 0
-    deliveries: int = 0
-    cursor: int = 0
-    poison: int = 0
-    moving: int = 0
+    sessions: SessionCount = 0
+    posts: Count = 0
+    deliveries: Count = 0
+    cursor: Count = 0
+    poison: Count = 0
+    moving: SessionCount = 0
     opening: bool = False
     full: bool = False
 

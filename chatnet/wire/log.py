@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, reduce
 from operator import or_
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import msgspec
+from msgspec import Meta
 
 from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import Draft, Entry
@@ -16,13 +17,19 @@ from chatnet.log import Outcome
 from chatnet.reads import QUESTIONS, Question
 from chatnet.wire.arguments import Bytes, Command, Number, Packed, declared
 
+MAX_DRAFTS = 200
+"""How many drafts a batch holds at most: even if each is refused at length, the outcomes fit an AMP value."""
+
 T = TypeVar("T")
 
 
 class Append(Command):
-    """Append drafts in this order. One outcome for each, once all are durable."""
+    """Append at most :data:`MAX_DRAFTS` drafts in this order. One outcome for each, once all are durable.
 
-    arguments = [(b"drafts", Packed[list[Draft]](list[Draft]))]
+    One batch at a time: the next is sent when the last was answered.
+    """
+
+    arguments = [(b"drafts", Packed[list[Draft]](Annotated[list[Draft], Meta(max_length=MAX_DRAFTS)]))]
     response = [(b"outcomes", Packed[list[Outcome]](list[Outcome]))]
 
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
 
 from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept, NoSuchHost, OnlyHost, PrimaryThere
-from chatnet.wire.arguments import Command, Number, Packed, Text, declared
+from chatnet.log import PAGE_BYTES
+from chatnet.wire.arguments import Command, Number, Packed, Text, declared, fitting, packed_bytes
+
+MASTER_BYTES = EVENT_BYTES = 20_000
+"""How much masters, and events, take at most of what tells of the whole cluster. The rest is the workers'."""
+
+
+MOST_SECONDS = 250_000_000_000
+"""A time behind that, in seconds since 1970, has no date."""
 
 
 class MasterStatus(msgspec.Struct, frozen=True):
@@ -35,13 +47,20 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True):
     """Something that happened to the cluster, for the operator. ``time`` is in seconds since 1970."""
 
-    time: float
+    time: Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
     what: str
+
+
+def newest_fitting(events: list[Event]) -> list[Event]:
+    """The newest of ``events``: as many as :data:`EVENT_BYTES` hold."""
+    return fitting(reversed(events), EVENT_BYTES)[::-1]
 
 
 class ClusterStatus(msgspec.Struct, frozen=True):
     """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty.
-    ``warnings`` are others, of what does not hold it up, and should not stay so."""
+    ``warnings`` are others, of what does not hold it up, and should not stay so.
+
+    ``left_out`` is how many masters and workers there are besides, which did not fit an AMP value."""
 
     log: str
     epoch: int
@@ -51,6 +70,15 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     workers: list[WorkerStatus]
     events: list[Event]
     warnings: list[str] = []
+    left_out: int = 0
+
+    def fitted(self) -> ClusterStatus:
+        """As much of it as fits an AMP value."""
+        masters = fitting(self.masters, MASTER_BYTES)
+        rest = replace(self, masters=masters, workers=[], events=newest_fitting(self.events))
+        workers = fitting(self.workers, PAGE_BYTES - packed_bytes(rest))
+        left_out = len(self.masters) - len(masters) + len(self.workers) - len(workers)
+        return replace(rest, workers=workers, left_out=left_out)
 
 
 class Status(Command):

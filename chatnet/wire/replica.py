@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from chatnet.errors import StaleEpoch
-from chatnet.wire.arguments import Command, Number, Packed, declared
-from chatnet.wire.cluster import WorkerIdentity
-from chatnet.wire.operate import Event
+from chatnet.log import PAGE_BYTES
+from chatnet.wire.arguments import Command, Number, Packed, declared, fitting, packed_bytes
+from chatnet.wire.cluster import Count, Host, Pid, Place, SessionCount, WorkerIdentity
+from chatnet.wire.operate import MASTER_BYTES, Event, newest_fitting
 
 
 class MasterIdentity(msgspec.Struct, frozen=True):
@@ -16,11 +18,11 @@ class MasterIdentity(msgspec.Struct, frozen=True):
     ``address`` is where a replica listens, HOST:PORT; empty if it does not.
     """
 
-    host: str
-    pid: int
-    started: int
+    host: Host
+    pid: Pid
+    started: Count
     spawned: bool
-    address: str = ""
+    address: Place = ""
 
     def is_same(self, other: MasterIdentity) -> bool:
         """Are both the same process? It may have begun to listen meanwhile."""
@@ -31,7 +33,7 @@ class Carried(msgspec.Struct, frozen=True):
     """A worker, and how many sessions it has."""
 
     worker: WorkerIdentity
-    sessions: int
+    sessions: SessionCount
 
 
 class State(msgspec.Struct, frozen=True):
@@ -40,12 +42,18 @@ class State(msgspec.Struct, frozen=True):
     """
 
     log: str
-    epoch: int
-    head: int
-    listen: str
+    epoch: Count
+    head: Count
+    listen: Place
     workers: list[Carried]
     replicas: list[MasterIdentity]
     events: list[Event]
+
+    def fitted(self) -> State:
+        """As much of it as fits an AMP value."""
+        replicas = fitting(self.replicas, MASTER_BYTES)
+        rest = replace(self, workers=[], replicas=replicas, events=newest_fitting(self.events))
+        return replace(rest, workers=fitting(self.workers, PAGE_BYTES - packed_bytes(rest)))
 
 
 class Attach(Command):

@@ -74,10 +74,10 @@ RULES = (
         cluster.Register,
         (Speaker.NEW_WORKER,),
         "once",
-        "128 KB",
+        "a host of 253 letters, numbers",
         "a row of status; a read if the epoch differs",
     ),
-    Rule(cluster.Report, (Speaker.WORKER, Speaker.FOLLOWER), "every second", "128 KB", "nothing"),
+    Rule(cluster.Report, (Speaker.WORKER, Speaker.FOLLOWER), "every second", "numbers", "nothing"),
     Rule(log.Append, _FOLLOWERS, "one batch at a time", "200 drafts, 60 KB", "a commit"),
     Rule(
         log.Follow,
@@ -91,7 +91,7 @@ RULES = (
         replica.Attach,
         (Speaker.NEW_REPLICA,),
         "once",
-        "128 KB",
+        "a host of 253 letters, numbers",
         "a row of status; a read if the epoch differs",
     ),
     # ---- operators ----
@@ -115,7 +115,7 @@ RULES = (
         replica.Registry,
         (Speaker.PRIMARY_OF_REPLICA,),
         _ORDER,
-        "200 workers, 200 replicas",
+        "200 workers, 200 replicas, 60 KB",
         "what it says is kept",
     ),
     # ---- clients, to a worker ----

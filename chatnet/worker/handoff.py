@@ -31,7 +31,7 @@ class Handoff:
         self._patience = LEAVE_SECONDS
         self._told: dict[Session, float] = {}
         self._hung_up: dict[Session, float] = {}
-        self._ticking = Timer(clock, TICK, self._tick, "Sessions are no longer moved")
+        self._ticking = Timer(clock, TICK, self._tick, "Cannot move sessions")
 
     @property
     def moving(self) -> int:

@@ -73,7 +73,7 @@ class Uplink(Service):
         self._sent_on = False
         self._link: Link | None = None
         self._running: Deferred[None] | None = None
-        self._seconds = Timer(reactor, 1.0, self._second, "The reports to the primary ended")
+        self._seconds = Timer(reactor, 1.0, self._second, "Cannot report to the primary")
         self._alone = 0
         self._longest = 2 * SHORTEST_DELAY
         self._said: dict[Address, str] = {}

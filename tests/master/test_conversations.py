@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, NotAllowed, NoWorkers, StaleEpoch, WrongToken, WrongVersion
+from chatnet.master.replicas import TELL_SECONDS
 from chatnet.net.dialer import Unregistered
 from chatnet.net.gate import PROOF_SECONDS
 from chatnet.net.intake import MOST_BOXES
@@ -303,3 +304,69 @@ def test_an_operator_sees_the_cluster_and_stops_it(master: Master) -> None:
     assert status.events[-1].what == "worker a on here (pid 1) joined"
     assert operator.ask(Stop) == {}
     assert master.stops == 1
+
+
+LONGEST = "\N{GRINNING FACE}" * 253
+"""A host's name that takes as many bytes as one may."""
+
+
+def test_a_cluster_that_is_large_is_told_as_far_as_it_fits(master: Master) -> None:
+    """To operators, who are told how many more there are, and to replicas; whatever processes are called."""
+    replica = master.replica(7)
+    for number in range(100):
+        master.worker(f"{number}", host=LONGEST)
+    operator = Peer(master)
+    operator.prove("operator")
+    status = operator.ask(Status)["status"]
+    assert len(status.workers) > 20
+    assert len(status.workers) + status.left_out == 100
+    assert status.events[-1].what.startswith("worker 99 ")
+    master.pass_time(TELL_SECONDS)
+    assert len(replica.hears.states[-1].workers) > 20
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"host": "h" * 254},
+        {"id": "i" * 41},
+        {"id": ""},
+        {"address": f"{'a' * 260}:1"},
+        {"pid": -1},
+        {"supervisor": -1},
+        {"started": 1 << 63},
+    ],
+)
+def test_who_says_of_itself_what_cannot_be_is_refused(master: Master, wrong: dict[str, Any]) -> None:
+    """A worker, and a replica: it would be told to everybody."""
+    peer = Peer(master)
+    peer.prove("worker")
+    with pytest.raises(BadRequest):
+        peer.ask(Register, worker=msgspec.structs.replace(WORKER, **wrong), seen=0)
+    assert len(master.registry) == 0
+    me = MasterIdentity("here", 1, 1, True)
+    wrong = {name: value for name, value in wrong.items() if hasattr(me, name)}
+    replica = Peer(master)
+    replica.prove("replica")
+    if wrong:
+        with pytest.raises(BadRequest):
+            replica.ask(Attach, master=msgspec.structs.replace(me, **wrong), seen=0)
+
+
+@pytest.mark.parametrize(
+    "load",
+    [{"sessions": -(1 << 62)}, {"sessions": 10**7}, {"posts": 1 << 63}, {"cursor": -1}, {"moving": -1}],
+)
+def test_a_load_that_cannot_be_is_passed_over(master: Master, load: dict[str, int]) -> None:
+    """It would draw all clients, or none; the worker counts as it last reported."""
+    worker = master.worker("a")
+    worker.report(sessions=3)
+    worker.report(**load)
+    assert master.registry.workers()[0].load == Load(sessions=3)
+
+
+def test_no_worker_has_fewer_sessions_than_none(master: Master) -> None:
+    """Whatever it says that is moving: else every client went there."""
+    worker = master.worker("a")
+    worker.report(sessions=3, moving=1_000)
+    assert master.registry.workers()[0].staying == 0

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 from master.in_memory import EPOCH, Master
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
@@ -19,7 +19,7 @@ from chatnet.reads import AccountOf, CursorAt, Feed, Head, History, Newest, Ques
 from chatnet.testing.loopback import FULL
 from chatnet.wire.arguments import Command, Packed
 from chatnet.wire.encode import PING
-from chatnet.wire.log import Append, Follow, Read, answer_to
+from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read, answer_to
 
 T = TypeVar("T")
 
@@ -74,6 +74,50 @@ def test_an_append_is_answered_only_once_it_is_durable(master: Master) -> None:
     master.log.let_go()
     master.settle()
     assert found == [{"outcomes": [1]}]
+
+
+def test_a_worker_appends_one_batch_at_a_time(master: Master) -> None:
+    """Who sends the next before the answer has a bug, which must not fill our memory: its link is closed.
+
+    What it has under way is appended all the same, and others go on.
+    """
+    worker, other = master.worker("a"), master.worker("b")
+    master.log.held = True
+    register = [Draft("register", "alice", "alice", "sha256:00", key(1))]
+    worker.begin(Append, drafts=register)
+    other.begin(Append, drafts=register)
+    assert worker.connected
+    worker.begin(Append, drafts=[Draft("post", "alice", "alice", "hello", key(2))])
+    assert not worker.connected
+    master.log.let_go()
+    master.settle()
+    assert other.ask(Append, drafts=register) == {"outcomes": [1]}
+    assert len(master.log.entries) == 1
+
+
+def test_a_batch_that_failed_is_answered_and_the_next_is_taken(master: Master, logged_failures: Any) -> None:
+    """As after any other answer."""
+
+    def append(drafts: Any) -> Deferred[Any]:
+        return fail(ZeroDivisionError())
+
+    worker, good = master.worker("a"), master.log.append
+    master.log.append = append  # type: ignore[method-assign]
+    draft = Draft("register", "alice", "alice", "sha256:00", key(1))
+    (failure,) = worker.begin(Append, drafts=[draft])
+    assert failure.check(InternalFailure)
+    assert logged_failures.flush(ZeroDivisionError)
+    master.log.append = good  # type: ignore[method-assign]
+    assert worker.ask(Append, drafts=[draft]) == {"outcomes": [1]}
+
+
+def test_a_batch_holds_no_more_than_its_answer_can(master: Master) -> None:
+    """A larger one is refused before anything of it is done."""
+    drafts = [Draft("leave", "alice", "#tea", "", key(number)) for number in range(MAX_DRAFTS + 1)]
+    worker = master.worker("a")
+    assert len(worker.ask(Append, drafts=drafts[:-1])["outcomes"]) == MAX_DRAFTS
+    (failure,) = worker.begin(Append, drafts=drafts)
+    assert failure.check(BadRequest)
 
 
 def test_a_follower_gets_everything_behind_its_cursor_once_and_in_order(master: Master) -> None:

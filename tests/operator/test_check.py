@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -100,6 +100,22 @@ DAMAGES = [
     ("UPDATE entry SET kind = 'leave' WHERE seq = 8", "a leave of alice, cannot be: they are not in bob"),
     ("UPDATE entry SET room = 'nobody' WHERE seq = 8", "a join of alice, cannot be: there is no room nobody"),
     ("UPDATE entry SET kind = 'join' WHERE seq = 5", "a join of bob, cannot be: they are in #tea already"),
+    ("UPDATE account SET rooms = 7", "account has a row that follows from no entry"),
+    ("UPDATE account SET day = 7", "account has a row that follows from no entry"),
+    ("UPDATE account SET topics = 0", "account has a row that follows from no entry"),
+    (
+        f"UPDATE entry SET text = '{'x' * 2_001}' WHERE seq = 60",
+        "the text of seq 60 has 2,001 characters, more than there may be",
+    ),
+    ("UPDATE entry SET text = 'x' WHERE seq = 3", "the text of seq 3 has 1 characters"),
+    (
+        "INSERT INTO refusal SELECT 'bob', key, key, 'NO_CODE' FROM entry WHERE seq = 9",
+        "a refusal of bob has a code that there is not: NO_CODE",
+    ),
+    (
+        "INSERT INTO refusal SELECT 'zoe', key, key, 'NOT_JOINED' FROM entry WHERE seq = 9",
+        "a refusal is of zoe, and there is no such user",
+    ),
 ]
 
 
@@ -110,6 +126,52 @@ def test_each_damage_is_found(data: Path, damage: str, says: str) -> None:
     with pytest.raises(CannotStart) as found:
         check(None, data, "", real_world())
     assert says in str(found.value)
+
+
+DAY = 86_400_000
+
+
+def test_a_users_rooms_and_topics_are_counted_anew(tmp_path: Path) -> None:
+    """By each join and leave; and by the day of the log's time, whoever used a topic first, and by what."""
+    path = tmp_path / "log.sqlite"
+    numbers = iter(range(100, 200))
+
+    def draft(kind: Any, user: str, room: str, text: str = "") -> Draft:
+        return Draft(kind, user, room, text, next(numbers).to_bytes(16, "big"))
+
+    make_store(path, [draft("register", name, name, "sha256:1") for name in ("alice", "bob")])
+    with closing(apsw.Connection(str(path))) as connection:
+        store = Writer(connection, 0)
+        store.commit([draft("join", "alice", "#a"), draft("post", "alice", "alice", "#b #c #b #a")], DAY)
+        store.commit([draft("join", "bob", "#a"), draft("leave", "bob", "#c")], DAY + 1)
+        store.commit([draft("post", "bob", "bob", "#a #d"), draft("leave", "alice", "#a")], 2 * DAY)
+        store.commit([draft("post", "alice", "alice", "#e"), draft("join", "alice", "#e")], 2 * DAY)
+        store.commit([draft("join", "zoe", "alice")], 2 * DAY)
+        counted = 'SELECT "user", rooms, day, topics FROM account'
+        assert list(connection.execute(counted)) == [("alice", 1, 2, 1), ("bob", 1, 2, 1)]
+        codes = set(connection.execute("SELECT user, code FROM refusal"))
+        assert codes == {("bob", "NOT_JOINED"), ("zoe", "NO_SUCH_USER")}
+    assert "are whole" in check(str(path), tmp_path, "", real_world())
+
+
+def test_nothing_of_a_finding_is_obeyed_by_a_terminal(data: Path) -> None:
+    """Nor does it forge another, or fill the screen, whatever stands in the store."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        hostile = ("\x1b[2J", "\x1b]0;me\x07\nseq 1 is well" + "x" * 9_000)
+        store.execute("UPDATE entry SET kind = ?, user = ? WHERE seq = 8", hostile)
+    with pytest.raises(CannotStart) as found:
+        check(None, data, "", real_world())
+    lines = str(found.value).splitlines()
+    assert all(line.isprintable() and len(line) < 1_100 for line in lines)
+    assert lines[1].startswith("seq 8, a \\x1b[2J of \\x1b]0;me\\x07\\nseq 1 is well")
+
+
+def test_a_text_of_marks_alone_takes_no_time(data: Path) -> None:
+    """To put 200,000 of them in order takes minutes; it is found by its length."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        store.execute("UPDATE entry SET text = ? WHERE seq = 9", ("#a" + "\u0301\u0316" * 100_000,))
+    with pytest.raises(CannotStart, match="the text of seq 9 has 200,002 characters"):
+        check(None, data, "", real_world())
 
 
 def test_each_damage_is_found_in_a_database(data: Path, url: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from chatnet.operator.__main__ import main
@@ -30,6 +32,7 @@ def where(request: pytest.FixtureRequest, data: Path) -> list[str]:
         (["--kinds", "join,leave"], [3, 4, 5, 6, 8]),
         (["--kinds", "join", "--user", "bob"], [3, 4, 6]),
         (["--newest", "3"], [5007, 5008, 5009]),
+        (["--newest", "9" * 20, "--user", "alice"], [1, 7, 8, 9]),
         ([], list(range(4990, 5010))),
     ],
 )
@@ -61,6 +64,9 @@ def test_a_credential_is_not_printed(where: list[str], capfd: pytest.CaptureFixt
         (["--key", "x" * 32], "A key has 32 hexadecimal digits."),
         (["--kinds", "post,redakt"], "“redakt” is no kind of entry: there are register, "),
         (["--data", "nowhere"], "There is no store at nowhere"),
+        (["--seq", "9" * 20], "No entry of the log is as you asked."),
+        (["--newest", "9" * 20, "--user", "nobody"], "No entry of the log is as you asked."),
+        (["--user", "a\udcff"], "“a\\udcff” is no text: it is not in UTF-8."),
     ],
 )
 def test_what_cannot_be_printed_is_said(
@@ -71,6 +77,58 @@ def test_what_cannot_be_printed_is_said(
         main(["log", "--data", str(data), *asked])
     assert ended.value.code == 1
     assert capfd.readouterr().err.startswith(why)
+
+
+def test_nothing_of_an_entry_is_obeyed_by_a_terminal(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nor does it forge a line or a column, whatever stands in the store of somebody else."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        hostile = ("po\x1b[2Jst", "\x1b]0;me\x07al\tice", "r\n9\tforged")
+        store.execute("UPDATE entry SET kind = ?, user = ?, room = ? WHERE seq = 9", hostile)
+    main(["log", "--data", str(data), "--seq", "9"])
+    (shown,) = capfd.readouterr().out.splitlines()
+    assert shown.split("\t")[2:5] == ["po\\x1b[2Jst", "\\x1b]0;me\\x07al\\tice", "r\\n9\\tforged"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        f"time = {1 << 62}",
+        f"time = {-(1 << 62)}",
+        "time = 'noon'",
+        "key = 'text'",
+        "kind = x'00'",
+        "text = cast(x'ff' AS text)",
+        "user = cast(x'ff' AS text)",
+    ],
+)
+def test_what_cannot_be_read_is_left_out_and_said(
+    data: Path, damage: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With its seq, and with status 1 at the end; the rest is printed."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        store.execute(f"UPDATE entry SET {damage} WHERE seq = 5007")
+    with pytest.raises(SystemExit) as ended:
+        main(["log", "--data", str(data), "--newest", "4"])
+    assert ended.value.code == 1
+    shown = capfd.readouterr()
+    assert [line.partition("\t")[0] for line in shown.out.splitlines()] == ["5006", "5008", "5009"]
+    assert shown.err.splitlines() == [
+        "Seq 5,007 is not as it was written.",
+        "What cannot be read is left out; “chatnet check” says more.",
+    ]
+
+
+@pytest.mark.parametrize("head", ["'x'", "cast(x'ff' AS text)"])
+def test_a_head_that_is_no_number_is_said(data: Path, head: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """The entries are there all the same."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        store.execute(f"UPDATE log SET head = {head}")
+    with pytest.raises(SystemExit) as ended:
+        main(["log", "--data", str(data), "--newest", "1"])
+    assert ended.value.code == 1
+    shown = capfd.readouterr()
+    assert shown.out.startswith("5009\t")
+    assert shown.err.startswith("What the log says of its head is not as it was written.\n")
 
 
 def test_new_entries_are_followed(tmp_path: Path) -> None:

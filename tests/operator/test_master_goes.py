@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_twisted
 from twisted.internet.protocol import Factory
 
 from chatnet.auth import Role, Token
-from chatnet.errors import CannotStart
+from chatnet.errors import CannotStart, InternalFailure
 from chatnet.net.gate import Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -35,26 +38,54 @@ class Going(Locator):
         return {}
 
 
-@pytest.mark.parametrize("command", ["status", "stop"])
-@pytest_twisted.ensureDeferred
-async def test_a_master_that_goes_before_it_answers_is_said(command: str, tmp_path: Any) -> None:
-    """One sentence, for the exit status 1, and no word that the cluster has stopped."""
+class Refusing(Locator):
+    """A primary of another version, which has a bug; and says, at length, what a terminal would obey."""
+
+    @Status.responder
+    def status(self) -> dict[str, Any]:
+        raise InternalFailure(f"\x1b[2J\n{'x' * 2_000}")
+
+
+@contextmanager
+def asked(primary: type[Locator], tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The options that name such a primary."""
     world = real_world()
     (tmp_path / "token").write_text(TOKEN)
-    listening = world.reactor.listenTCP(0, _Primary(world), interface="127.0.0.1")
-    master = f"127.0.0.1:{listening.getHost().port}"
-    options: Any = {
-        "master": master,
-        "token-file": str(tmp_path / "token"),
-        "data": "",
-        "json": 0,
-        "watch": 0,
-    }
+    listening = world.reactor.listenTCP(0, _Primary(world, primary), interface="127.0.0.1")
     try:
-        with pytest.raises(CannotStart, match=f"The master at {master} went away"):
-            await run(command, options, world)
+        yield {
+            "master": f"127.0.0.1:{listening.getHost().port}",
+            "token-file": str(tmp_path / "token"),
+            "data": "",
+            "host": "there",
+            "json": 0,
+            "watch": 0,
+        }
     finally:
-        await listening.stopListening()
+        listening.loseConnection()
+
+
+@pytest.mark.parametrize("command", ["status", "stop"])
+@pytest_twisted.ensureDeferred
+async def test_a_master_that_goes_before_it_answers_is_said(command: str, tmp_path: Path) -> None:
+    """One sentence, for the exit status 1, and no word that the cluster has stopped."""
+    with asked(Going, tmp_path) as options, pytest.raises(CannotStart) as cannot:
+        await run(command, cast(Any, options), real_world())
+    assert str(cannot.value).startswith(f"The master at {options['master']} went away")
+
+
+@pytest.mark.parametrize("command", ["status", "watch", "stop", "stepdown", "drain"])
+@pytest_twisted.ensureDeferred
+async def test_what_a_master_refuses_is_said(command: str, tmp_path: Path) -> None:
+    """Whatever it is, also what this version knows nothing of: one sentence, and no traceback."""
+    with asked(Refusing, tmp_path) as options:
+        if command == "watch":
+            command, options["watch"] = "status", 1
+        with pytest.raises(CannotStart) as cannot:
+            await run(command, cast(Any, options), real_world())
+    assert str(cannot.value).startswith("The primary cannot do this: ")
+    assert str(cannot.value).isprintable()
+    assert len(str(cannot.value)) < 1_100
 
 
 class _Primary(Factory):
@@ -62,12 +93,12 @@ class _Primary(Factory):
 
     noisy = False
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, primary: type[Locator]) -> None:
+        self._world, self._primary = world, primary
 
     def buildProtocol(self, addr: object) -> Link:
         def admit(role: Role) -> Locator:
-            return Going()
+            return self._primary()
 
         gate = Gate(Token(bytes.fromhex(TOKEN)), admit, self._world.entropy, self._world.reactor)
         return Link(gate, Outboxes(self._world.reactor))

@@ -48,6 +48,8 @@ def test_what_is_mistyped_names_the_nearest(typed: list[str], near: str) -> None
         ["--master"],
         ["drain"],
         ["drain", "one", "--data", "x", "two"],
+        ["drain", "a\udcff"],
+        ["drain", "a" * 70_000],
     ],
 )
 def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
@@ -58,6 +60,15 @@ def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
     assert ended.value.code.startswith("chatnet: ")
     assert ended.value.code.endswith("See chatnet --help.")
     assert "\n" not in ended.value.code
+
+
+@pytest.mark.parametrize("command", ["check", "log"])
+def test_no_terminal_obeys_what_a_sentence_names(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """A file has any name, and a damaged store tells SQLite anything."""
+    with pytest.raises(SystemExit) as ended:
+        main([command, "no\x1b[2Jsuch\udcff"])
+    assert ended.value.code == 1
+    assert capfd.readouterr().err == "There is no store at no\\x1b[2Jsuch\\udcff.\n"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import re
 from datetime import datetime
 
 import msgspec
+import pytest
 
 from chatnet.operator.status import SHOWN_EVENTS, as_json, as_table
-from chatnet.wire.operate import ClusterStatus, Event, MasterStatus, WorkerStatus
+from chatnet.wire.operate import MOST_SECONDS, ClusterStatus, Event, MasterStatus, WorkerStatus
 
 
 def worker(id: str = "ab12", spawned: bool = True) -> WorkerStatus:
@@ -92,3 +93,21 @@ def test_what_the_operator_should_know_stands_at_the_top() -> None:
     shown = json.loads(as_json(told))
     assert (shown["trouble"], shown["warnings"]) == ("The disk is full.", told.warnings)
     assert not {"trouble", "warnings"} & json.loads(as_json(status())).keys()
+
+
+def test_those_that_do_not_fit_are_counted() -> None:
+    """Below the table, and for programs; only while there are any."""
+    told = msgspec.structs.replace(status(), left_out=1_234)
+    assert "… and 1,234 more, which there is no room for here." in as_table(told).splitlines()
+    assert json.loads(as_json(told))["left_out"] == 1_234
+    assert "more" not in as_table(status())
+    assert "left_out" not in json.loads(as_json(status()))
+
+
+@pytest.mark.parametrize("time", [-1.0, 1e300, float("inf")])
+def test_no_time_of_an_event_is_none_that_can_be_shown(time: float) -> None:
+    """It may come from another primary, by way of a replica: it is refused where it comes in."""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(msgspec.msgpack.encode(Event(time, "it")), type=Event)
+    latest = status(events=1)
+    assert as_table(msgspec.structs.replace(latest, events=[Event(MOST_SECONDS, "it")]))

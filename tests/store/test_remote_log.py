@@ -14,8 +14,8 @@ from chatnet.entries import Draft, Entry, Interval
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, Poison
 from chatnet.log import Outcome, Refused
 from chatnet.reads import Account, AccountOf, Feed, Head, Snapshot, SnapshotOf
-from chatnet.store.remote import MAX_DRAFTS, RemoteLog
-from chatnet.wire.log import Append, Follow, Read
+from chatnet.store.remote import RemoteLog
+from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read
 
 
 def draft(number: int) -> Draft:

@@ -71,10 +71,10 @@ class DatabaseLease:
         self._asking: set[Deferred[Any]] = set()
         self.epoch = 0
         self._loops = [
-            Timer(reactor, RENEW_SECONDS, self._renew, "The lease is no longer renewed"),
-            Timer(reactor, CHECK_SECONDS, self._check, "The lease's clock is no longer looked at"),
+            Timer(reactor, RENEW_SECONDS, self._renew, "Cannot renew the lease"),
+            Timer(reactor, CHECK_SECONDS, self._check, "Cannot look at the lease's clock"),
         ]
-        self._watching = Timer(reactor, LOOK_SECONDS, self._watch, "The lease is no longer watched")
+        self._watching = Timer(reactor, LOOK_SECONDS, self._watch, "Cannot watch the lease")
         self._expired: Callable[[], None] | None = None
 
     def start(self) -> None:

@@ -82,7 +82,7 @@ class SqliteLog:
         self._until_back: list[Deferred[None]] = []
         self._closed = False
         self._appender = Appender(self._commit, _MAX_DRAFTS, _MAX_BYTES)
-        self._looking = Timer(reactor, LOOK_SECONDS, self._look, "The store's files are no longer looked for")
+        self._looking = Timer(reactor, LOOK_SECONDS, self._look, "Cannot look for the store's files")
         self._looking.start()
 
     @classmethod
