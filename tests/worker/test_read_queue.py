@@ -31,7 +31,7 @@ class Reads:
     def __init__(self) -> None:
         self.clock = Clock()
         self.link: Any = Reading()
-        self.turns = ReadQueue(self.link, self.clock, Lane(1), "alice")
+        self.turns = ReadQueue(self.link, self.clock, Lane(1, 1), "alice")
         self.begun: list[int] = []
         self.under_way: list[Deferred[None]] = []
 
