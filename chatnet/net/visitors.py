@@ -7,12 +7,13 @@ together in what is done for them in one turn of the reactor: who floods us make
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+
+from chatnet.addresses import network
 
 if TYPE_CHECKING:
     from chatnet.net.link import Link
@@ -195,14 +196,3 @@ class Visitors:
 def _oldest(links: dict[Link, str] | dict[Link, None]) -> Link:
     """The first that does nothing; if all are at something, the first of all: it has had the most time."""
     return next((link for link in links if link.locator.is_idle), next(iter(links)))
-
-
-def network(host: str) -> str:
-    """What counts as one address: of IPv6, 64 bits, for whoever has one of those has them all."""
-    if ":" not in host:
-        return host
-    try:
-        address = ipaddress.IPv6Address(host)
-    except ValueError:
-        return host
-    return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address) >> 64 << 64))
