@@ -310,19 +310,20 @@ class Link(Protocol, amp.BoxDispatcher):
         if visitors is not None:
             usual = STRANGERS_SHARE if self.locator.is_stranger else USERS_SHARE
             share = min(share, usual, visitors.left)
+            visitors.begin()
         left = share
-        if left:
+        if left > 0:
             for box in boxes:
                 try:
                     self.ampBoxReceived(box)
                 except (amp.NoEmptyBoxes, KeyError):
                     self._malformed("a box is neither a command nor an answer to one")
-                left -= 1
-                if not left or self._holds or self._aborted:
+                left -= 1 if visitors is None else visitors.price()
+                if left <= 0 or self._holds or self._aborted:
                     break
         if visitors is not None:
             visitors.spend(share - left)
-            if not left:
+            if left <= 0:
                 self._go_on_soon()
 
     def _keep(self, boxes: Generator[Box, None, None]) -> None:

@@ -23,6 +23,11 @@ A_TURN = 256
 
 One takes 10 to 60 µs: a turn takes a few milliseconds, and a post behind a flood, four or five turns.
 """
+A_TURN_SECONDS = 0.005
+"""How long so many boxes may take together: one that takes longer than its part of this counts as several.
+
+To refuse a text of many marks took 1 ms, and 256 of those kept all others waiting for a quarter of a second.
+"""
 A_MASTERS_TURN = 64
 """Likewise at a master, where all who are bounded are strangers, and whose own work is everybody's."""
 STRANGERS_SHARE, USERS_SHARE = 16, 64
@@ -82,7 +87,7 @@ def accept_in_turns(port: Any) -> None:
 class Visitors:
     """The visitors of one port. Each link tells when it is made, known and lost.
 
-    ``left`` is how many boxes may still be obeyed in this turn of the reactor.
+    ``left`` is how many boxes may still be obeyed in this turn of the reactor: none, if it is 0 or less.
     """
 
     _logger = Logger()
@@ -90,6 +95,8 @@ class Visitors:
     def __init__(self, clock: IReactorTime, room: Room = ENOUGH, a_turn: int = A_TURN) -> None:
         self.room = room
         self.left = self._a_turn = a_turn
+        self._a_box = A_TURN_SECONDS / a_turn
+        self._begun = 0.0
         self._clock = clock
         self._lines: Counter[str] = Counter()
         self._minute = clock.seconds()
@@ -152,6 +159,15 @@ class Visitors:
                 self._logger.info("… and {more} more like “{line}” in the last minute", more=more, line=line)
 
     # ---- turns of the reactor ----
+
+    def begin(self) -> None:
+        """A box is obeyed from now on."""
+        self._begun = self._clock.seconds()
+
+    def price(self) -> int:
+        """It is done, and the next one begins. For how many does it count? One, unless it took long."""
+        begun, self._begun = self._begun, self._clock.seconds()
+        return max(1, int((self._begun - begun) / self._a_box))
 
     def spend(self, boxes: int) -> None:
         """So many were obeyed in this turn of the reactor; in the next, all is there again."""
