@@ -17,7 +17,15 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed
+from chatnet.errors import (
+    BadName,
+    BadRequest,
+    BadRoom,
+    BadSecret,
+    ChatnetError,
+    InternalFailure,
+    NotAllowed,
+)
 from chatnet.net.intake import Intake
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.net.pulse import Pulse
@@ -33,8 +41,10 @@ STRANGERS_READ = 4 * 1024
 choice, for everybody else, is 64 KB."""
 MOST_SAID = 1000
 """How much of the sentence with which the other end refuses is looked at, in characters."""
+NONSENSE = (BadRequest, NotAllowed, BadName, BadRoom, BadSecret)
+"""The errors of who asks for what there is not, or cannot be: no client does, for it looks before it asks."""
 MOST_NONSENSE = 2
-"""How often a stranger may ask for what there is not, or cannot be read, before it is hung up on."""
+"""How often a stranger may ask for such before it is hung up on."""
 
 
 class Locator(amp.CommandLocator):
@@ -411,7 +421,7 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def _count_nonsense(self, error: ChatnetError) -> None:
         """A stranger that asks for what there is not is no client: it gets its answer, and goes."""
-        if self.locator.is_stranger and isinstance(error, (BadRequest, NotAllowed)):
+        if self.locator.is_stranger and isinstance(error, NONSENSE):
             self._nonsense += 1
             if self._nonsense == MOST_NONSENSE:
                 self._aborted = True
