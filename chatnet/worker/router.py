@@ -173,6 +173,8 @@ def _each_once(hearing: list[Hearing]) -> list[Hearing]:
     heard = set(hearing[0][1])
     once = hearing[:1]
     for place, ears in hearing[1:]:
+        if heard.issuperset(ears):
+            continue  # where the same people follow twenty topics: several times faster than the loop
         fresh = [ear for ear in ears if ear not in heard]
         if fresh:
             heard.update(fresh)
