@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -28,7 +29,16 @@ class Rota(Generic[T]):
 
     def take(self) -> T:
         """The next one, which waits no longer. There must be one."""
-        whose = next(iter(self._lines))
+        return self._take_of(next(iter(self._lines)))
+
+    def take_if(self, is_ready: Callable[[Hashable, T], bool]) -> tuple[Hashable, T] | None:
+        """Likewise, of those whose oldest ``is_ready``, and whose it is; None if there is none."""
+        for whose, line in self._lines.items():
+            if is_ready(whose, next(iter(line))):
+                return whose, self._take_of(whose)
+        return None
+
+    def _take_of(self, whose: Hashable) -> T:
         line = self._lines.pop(whose)
         item = next(iter(line))
         del line[item]
@@ -36,16 +46,6 @@ class Rota(Generic[T]):
             self._lines[whose] = line  # behind all others
         self._count -= 1
         return item
-
-    def take_if(self, is_ready: Callable[[Hashable, T], bool]) -> tuple[Hashable, T] | None:
-        """Likewise, of those whose oldest ``is_ready``, and whose it is; None if there is none."""
-        for whose, line in self._lines.items():
-            item = next(iter(line))
-            if is_ready(whose, item):
-                del self._lines[whose]
-                self._lines = {whose: line, **self._lines}
-                return whose, self.take()
-        return None
 
     def of(self, whose: Hashable) -> int:
         """How much of theirs waits."""
@@ -90,11 +90,16 @@ class Visitor:
 
 
 class Lane:
-    """At most ``most`` pieces of work at a time. A visitor asks for one after the other."""
+    """At most ``most`` pieces of work at a time, and ``of_one`` for one of those whose they are.
 
-    def __init__(self, most: int) -> None:
+    Who waits because as much of theirs is under way keeps nobody else waiting. A visitor asks for one after
+    the other.
+    """
+
+    def __init__(self, most: int, of_one: int) -> None:
         self._most = most
-        self._under_way = 0
+        self._of_one = of_one
+        self._under_way: Counter[Hashable] = Counter()
         self._is_held = False
         self._waiting: Rota[Deferred[None]] = Rota()
 
@@ -109,17 +114,15 @@ class Lane:
         """What ``work`` gives, done in ``visitor``'s turn; never, if they leave before it is begun."""
         if visitor.has_left:
             await Deferred()
-        if self._waiting or not self._has_room:
-            turn: Deferred[None] = Deferred()
-            visitor.wait(self._waiting, turn)
-            await turn
-            visitor.called()
-        else:
-            self._under_way += 1
+        turn: Deferred[None] = Deferred()
+        visitor.wait(self._waiting, turn)
+        self._go_on()
+        await turn
+        visitor.called()
         try:
             return await work(*args, **kwargs)
         finally:
-            self._under_way -= 1
+            self._end(visitor.whose)
             self._go_on()
 
     def hold(self) -> None:
@@ -131,11 +134,19 @@ class Lane:
         self._is_held = False
         self._go_on()
 
-    @property
-    def _has_room(self) -> bool:
-        return not self._is_held and self._under_way < self._most
-
     def _go_on(self) -> None:
-        while self._waiting and self._has_room:
-            self._under_way += 1
-            self._waiting.take().callback(None)
+        while not self._is_held and self._under_way.total() < self._most:
+            found = self._waiting.take_if(self._has_room)
+            if found is None:
+                break
+            whose, turn = found
+            self._under_way[whose] += 1
+            turn.callback(None)
+
+    def _has_room(self, whose: Hashable, _: Deferred[None]) -> bool:
+        return self._under_way[whose] < self._of_one
+
+    def _end(self, whose: Hashable) -> None:
+        self._under_way[whose] -= 1
+        if not self._under_way[whose]:
+            del self._under_way[whose]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.addresses import MASTER_PORT, Address, parse_masters
+from chatnet.addresses import MASTER_PORT, Address, network, parse_masters
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,20 @@ def test_several_masters() -> None:
     assert parse_masters("a, b:1\nc\n") == [("a", MASTER_PORT), ("b", 1), ("c", MASTER_PORT)]
     with pytest.raises(ValueError, match="No master"):
         parse_masters(" ,\n")
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("what:ever", "what:ever"),
+        ("", ""),
+    ],
+)
+def test_of_ipv6_half_an_address_counts(host: str, address: str) -> None:
+    """Whoever has one of those 64 bits has them all."""
+    assert network(host) == address

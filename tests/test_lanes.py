@@ -34,8 +34,8 @@ def test_what_does_not_wait_any_more_leaves_nothing() -> None:
 class Work:
     """Work that ends when the test says so."""
 
-    def __init__(self, most: int) -> None:
-        self.lane = Lane(most)
+    def __init__(self, most: int, of_one: int = 1) -> None:
+        self.lane = Lane(most, of_one)
         self.begun: list[str] = []
         self.done: list[str] = []
         self.under_way: list[Deferred[None]] = []
@@ -49,6 +49,11 @@ class Work:
 
         asking = Deferred.fromCoroutine(self.lane.run(visitor, work, what))
         asking.addCallbacks(self.done.append, lambda why: why.trap(ZeroDivisionError))
+
+    def finish(self) -> None:
+        """All that is under way ends, and all that waits for it."""
+        while self.under_way:
+            self.under_way.pop(0).callback(None)
 
 
 def test_so_much_is_under_way_and_the_rest_waits() -> None:
@@ -89,3 +94,48 @@ def test_a_held_lane_begins_nothing() -> None:
     assert not work.begun
     work.lane.release()
     assert work.begun == ["0", "1"]
+
+
+def test_one_has_a_part_of_a_lane() -> None:
+    """However many of theirs ask at once, others who come later are not kept waiting by what waits."""
+    work = Work(4, 2)
+    for number in range(40):
+        work.ask(Visitor("mallory"), f"m{number}")
+    assert work.begun == ["m0", "m1"]
+    for name in ("alice", "bob", "carol"):
+        work.ask(Visitor(name), name)
+    assert work.begun == ["m0", "m1", "alice", "bob"]
+    work.under_way.pop(2).callback(None)
+    assert work.begun[4:] == ["carol"]
+    work.under_way.pop(0).callback(None)
+    assert work.begun[5:] == ["m2"]
+    assert work.lane.waiting == 37
+    work.finish()
+    assert len(work.done) == 43
+
+
+def test_of_who_has_nothing_under_way_nothing_is_kept() -> None:
+    """Whoever comes by: there may be any number of them."""
+    work = Work(2)
+    for number in range(10):
+        work.ask(Visitor(number), str(number))
+    work.finish()
+    assert len(work.done) == 10
+    assert not work.lane._under_way
+
+
+def test_taking_costs_the_same_however_many_wait() -> None:
+    """Only those are looked at who have their share already: a thousand who come back wait in no square."""
+    rota: Rota[int] = Rota()
+    looked: list[object] = []
+
+    def is_ready(whose: object, item: int) -> bool:
+        looked.append(whose)
+        return whose != 0
+
+    for number in range(1000):
+        rota.put(number, number)
+    lines = rota._lines
+    assert [rota.take_if(is_ready) for _ in range(3)] == [(1, 1), (2, 2), (3, 3)]
+    assert looked == [0, 1, 0, 2, 0, 3]
+    assert rota._lines is lines  # not copied

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from chatnet.net.intake import MOST_BOXES
 from chatnet.net.link import MOST_SAID, Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
-from chatnet.net.visitors import A_MINUTE, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
+from chatnet.net.visitors import A_MINUTE, A_TURN_SECONDS, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX
@@ -67,6 +68,15 @@ class StrangeDoubler(Doubler):
     speaker = Speaker.VISITOR
 
 
+def turn(clock: Clock) -> None:
+    """One turn of the reactor: what was begun before it is done, and no more."""
+    for call in list(clock.getDelayedCalls()):
+        do: Any = call
+        func, arguments = do.func, do.args
+        call.cancel()
+        func(*arguments)
+
+
 class Pair:
     """A client link and a server link over a loop-back, with a clock of their own."""
 
@@ -79,12 +89,7 @@ class Pair:
         self.wire = Loopback(self.client, self.server)
 
     def turn(self) -> None:
-        """One turn of the reactor: what was begun before it is done, and no more."""
-        for call in list(self.clock.getDelayedCalls()):
-            do: Any = call
-            func, arguments = do.func, do.args
-            call.cancel()
-            func(*arguments)
+        turn(self.clock)
 
     def flush(self) -> None:
         """Let everything that waits arrive."""
@@ -683,13 +688,47 @@ def test_a_visitor_is_obeyed_so_often_in_one_turn(locator: type[Recorder], share
     server = locator()
     pair = Pair(server, bounded=True)
     pair.server.dataReceived(doubles(*range(1, 200)))
-    for turn in range(1, 4):
-        assert server.numbers == list(range(1, 1 + share * turn))
+    for turns in range(1, 4):
+        assert server.numbers == list(range(1, 1 + share * turns))
         assert not pair.wire.server_transport.reading
         pair.turn()
     pair.flush()
     assert server.numbers == list(range(1, 200))
     assert pair.wire.server_transport.reading
+
+
+class Slow(Recorder):
+    """Each number takes so many milliseconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    @Double.responder
+    def double(self, number: int, **_: Any) -> dict[str, Any]:
+        self.clock.rightNow += number / 1000
+        self.numbers.append(number)
+        return {"number": number}
+
+
+def test_a_turn_ends_by_time_as_well() -> None:
+    """However few boxes that is, of all visitors together; and each gets its turn."""
+    clock = Clock()
+    outboxes, visitors = Outboxes(clock), Visitors(clock)
+    floods = [Slow(clock) for _ in range(3)]
+    for locator in floods:
+        link = Link(locator, outboxes, visitors=visitors)
+        Loopback(Link(Locator(), outboxes), link)
+        link.dataReceived(doubles(*[1] * 30))
+    done = [[len(locator.numbers) for locator in floods]]
+    for _ in range(9):
+        turn(clock)
+        done.append([len(locator.numbers) for locator in floods])
+    in_turns = [sum(after) - sum(before) for before, after in pairwise([[0], *done])]
+    most = A_TURN_SECONDS * 1000 + 1  # the last one that is begun
+    assert all(count <= most for count in in_turns)
+    assert sum(in_turns) >= 10 * A_TURN_SECONDS * 1000
+    assert max(done[-1]) - min(done[-1]) <= most
 
 
 def test_the_clusters_own_links_are_not_bounded() -> None:

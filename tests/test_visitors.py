@@ -15,7 +15,6 @@ from chatnet.net.visitors import (
     Room,
     Visitors,
     find_room,
-    network,
 )
 
 
@@ -95,23 +94,6 @@ def test_who_is_known_is_no_stranger() -> None:
         assert not link.aborted
     assert visitors.strangers == 0
     assert not visitors._addresses
-
-
-@pytest.mark.parametrize(
-    ("host", "address"),
-    [
-        ("10.0.0.1", "10.0.0.1"),
-        ("::ffff:10.0.0.1", "10.0.0.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("::1", "::"),
-        ("fe80::1%eth0", "fe80::"),
-        ("what:ever", "what:ever"),
-        ("", ""),
-    ],
-)
-def test_of_ipv6_half_an_address_counts(host: str, address: str) -> None:
-    """Whoever has one of those 64 bits has them all."""
-    assert network(host) == address
 
 
 @pytest.mark.parametrize("files", [16, 64, 256, 1024, 65_536, 1 << 62])

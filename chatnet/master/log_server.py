@@ -80,8 +80,11 @@ class LogServer(Locator):
         self._reader: Reader | None = None
         self._follows = 0
         self._is_appending = False
-        self._visitor = Visitor("")
-        self._lanes: dict[LaneName, Lane] = {"logins": Lane(MOST_READS), "pages": Lane(MOST_READS)}
+        # How much of it may be one user's, the worker bounds.
+        self._lanes: dict[LaneName, Lane] = {
+            "logins": Lane(MOST_READS, MOST_READS),
+            "pages": Lane(MOST_READS, MOST_READS),
+        }
 
     @Append.responder
     async def append(self, drafts: list[Draft]) -> dict[str, Any]:
@@ -110,24 +113,31 @@ class LogServer(Locator):
 
     async def _start(self, cursor: Cursor | None) -> Cursor:
         if cursor is not None:
-            await self._read("logins", verify, self._store, cursor)
+            await self._read("logins", Visitor(""), verify, self._store, cursor)
             return cursor
         # The beginning is there in any case.
         seq = max(0, self._store.window.head - RUN_UP)
-        start = await self._read("logins", cursor_at, self._store, seq)
+        start = await self._read("logins", Visitor(""), cursor_at, self._store, seq)
         return start or Cursor.beginning(self._store.log_id)
 
     @Read.responder
     async def asked(self, question: Question[Any]) -> dict[str, Any]:
-        return {"answer": await self._read(question.lane, self._store.read, question)}
+        # Users take turns; a question that names none has a turn of its own.
+        visitor = Visitor(getattr(question, "user", object()))
+        return {"answer": await self._read(question.lane, visitor, self._store.read, question)}
 
     async def _read(
-        self, name: LaneName, read: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self,
+        name: LaneName,
+        visitor: Visitor,
+        read: Callable[P, Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         lane = self._lanes[name]
         if lane.waiting >= MOST_WAITING:
             self._close_greedy()
-        return await lane.run(self._visitor, read, *args, **kwargs)
+        return await lane.run(visitor, read, *args, **kwargs)
 
     def _close_greedy(self) -> None:
         self._logger.error("{peer} asks for more than a worker may; closing", peer=self.link.peer())
@@ -136,7 +146,8 @@ class LogServer(Locator):
     # ---- the link ----
 
     def lost(self, reason: Failure) -> None:
-        self._visitor.leave()
+        for lane in self._lanes.values():
+            lane.hold()  # for ever: nothing more is read for it
         self._stop_reading()
 
     def filled(self) -> None:

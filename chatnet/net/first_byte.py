@@ -22,8 +22,9 @@ from twisted.internet.interfaces import IDelayedCall, IOpenSSLServerConnectionCr
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from chatnet.addresses import network
 from chatnet.net.tls import Encryption
-from chatnet.net.visitors import Visitors, network
+from chatnet.net.visitors import Visitors
 
 AMP = 0x00
 """The first byte of each of AMP's boxes: a key's length is two bytes, and at most 255."""

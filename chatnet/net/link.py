@@ -17,7 +17,15 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed
+from chatnet.errors import (
+    BadName,
+    BadRequest,
+    BadRoom,
+    BadSecret,
+    ChatnetError,
+    InternalFailure,
+    NotAllowed,
+)
 from chatnet.net.intake import Intake
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.net.pulse import Pulse
@@ -33,8 +41,10 @@ STRANGERS_READ = 4 * 1024
 choice, for everybody else, is 64 KB."""
 MOST_SAID = 1000
 """How much of the sentence with which the other end refuses is looked at, in characters."""
+NONSENSE = (BadRequest, NotAllowed, BadName, BadRoom, BadSecret)
+"""The errors of who asks for what there is not, or cannot be: no client does, for it looks before it asks."""
 MOST_NONSENSE = 2
-"""How often a stranger may ask for what there is not, or cannot be read, before it is hung up on."""
+"""How often a stranger may ask for such before it is hung up on."""
 
 
 class Locator(amp.CommandLocator):
@@ -315,19 +325,20 @@ class Link(Protocol, amp.BoxDispatcher):
         if visitors is not None:
             usual = STRANGERS_SHARE if self.locator.is_stranger else USERS_SHARE
             share = min(share, usual, visitors.left)
+            visitors.begin()
         left = share
-        if left:
+        if left > 0:
             for box in boxes:
                 try:
                     self.ampBoxReceived(box)
                 except (amp.NoEmptyBoxes, KeyError):
                     self._malformed("a box is neither a command nor an answer to one")
-                left -= 1
-                if not left or self._holds or self._aborted:
+                left -= 1 if visitors is None else visitors.price()
+                if left <= 0 or self._holds or self._aborted:
                     break
         if visitors is not None:
             visitors.spend(share - left)
-            if not left:
+            if left <= 0:
                 self._go_on_soon()
 
     def _keep(self, boxes: Generator[Box, None, None]) -> None:
@@ -415,7 +426,7 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def _count_nonsense(self, error: ChatnetError) -> None:
         """A stranger that asks for what there is not is no client: it gets its answer, and goes."""
-        if self.locator.is_stranger and isinstance(error, (BadRequest, NotAllowed)):
+        if self.locator.is_stranger and isinstance(error, NONSENSE):
             self._nonsense += 1
             if self._nonsense == MOST_NONSENSE:
                 self._aborted = True

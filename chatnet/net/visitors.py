@@ -7,13 +7,14 @@ together in what is done for them in one turn of the reactor: who floods us make
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter, deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+
+from chatnet.addresses import network
 
 if TYPE_CHECKING:
     from chatnet.net.link import Link
@@ -22,6 +23,11 @@ A_TURN = 256
 """How many boxes are obeyed in one turn of the reactor, for all visitors of a port together.
 
 One takes 10 to 60 µs: a turn takes a few milliseconds, and a post behind a flood, four or five turns.
+"""
+A_TURN_SECONDS = 0.005
+"""How long so many boxes may take together: one that takes longer than its part of this counts as several.
+
+To refuse a text of many marks took 1 ms, and 256 of those kept all others waiting for a quarter of a second.
 """
 A_MASTERS_TURN = 64
 """Likewise at a master, where all who are bounded are strangers, and whose own work is everybody's."""
@@ -76,7 +82,7 @@ class Stranger(Protocol):
 class Visitors:
     """The visitors of one port. Each link tells when it is made, known and lost.
 
-    ``left`` is how many boxes may still be obeyed in this turn of the reactor.
+    ``left`` is how many boxes may still be obeyed in this turn of the reactor: none, if it is 0 or less.
     """
 
     _logger = Logger()
@@ -84,6 +90,8 @@ class Visitors:
     def __init__(self, clock: IReactorTime, room: Room = ENOUGH, a_turn: int = A_TURN) -> None:
         self.room = room
         self.left = self._a_turn = a_turn
+        self._a_box = A_TURN_SECONDS / a_turn
+        self._begun = 0.0
         self._clock = clock
         self._lines: Counter[str] = Counter()
         self._minute = clock.seconds()
@@ -147,6 +155,15 @@ class Visitors:
 
     # ---- turns of the reactor ----
 
+    def begin(self) -> None:
+        """A box is obeyed from now on."""
+        self._begun = self._clock.seconds()
+
+    def price(self) -> int:
+        """It is done, and the next one begins. For how many does it count? One, unless it took long."""
+        begun, self._begun = self._begun, self._clock.seconds()
+        return max(1, int((self._begun - begun) / self._a_box))
+
     def spend(self, boxes: int) -> None:
         """So many were obeyed in this turn of the reactor; in the next, all is there again."""
         if boxes:
@@ -190,14 +207,3 @@ class Visitors:
 def _oldest(links: Iterable[Stranger]) -> Stranger:
     """The first that does nothing; if all are at something, the first of all: it has had the most time."""
     return next((link for link in links if link.is_idle), next(iter(links)))
-
-
-def network(host: str) -> str:
-    """What counts as one address: of IPv6, 64 bits, for whoever has one of those has them all."""
-    if ":" not in host:
-        return host
-    try:
-        address = ipaddress.IPv6Address(host)
-    except ValueError:
-        return host
-    return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address) >> 64 << 64))

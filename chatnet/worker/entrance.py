@@ -23,6 +23,10 @@ from chatnet.worker.sessions import Sessions
 
 LOGIN_SECONDS = 10.0
 """How long a connection may stay on which nobody tries to log in."""
+ALL_SECONDS = 60.0
+"""How long one may stay on which all attempts are refused; one that is under way by then is answered."""
+ANSWER_SECONDS = 1.0
+"""How long that answer may take to be sent."""
 
 
 class Entrance:
@@ -41,7 +45,8 @@ class Entrance:
 class Arrival:
     """A connection that has not logged in; closed after :data:`LOGIN_SECONDS` in which nobody tries.
 
-    One attempt at a time. When one succeeds, the connection is the session's, and this is done with.
+    And after :data:`ALL_SECONDS` in any case, but for an attempt that is under way. One attempt at a time.
+    When one succeeds, the connection is the session's, and this is done with.
     """
 
     _deadline: IDelayedCall | None = None
@@ -51,6 +56,8 @@ class Arrival:
         self._entrance = entrance
         self._peer = peer
         self._visitor = Visitor("")
+        self._clock = entrance.sessions.clock
+        self._until = self._clock.seconds() + ALL_SECONDS
         self._wait()
 
     @property
@@ -97,6 +104,8 @@ class Arrival:
         """While an attempt is under way, the connection stays, and there is no other."""
         if self._deadline is None:
             raise NotAllowed.of(command=command, hint="an attempt to log in is under way")
+        if self._clock.seconds() >= self._until:
+            raise NotAllowed.of(command=command, hint="too much was tried on this connection: make another")
         self._stop_waiting()
         try:
             yield
@@ -126,7 +135,8 @@ class Arrival:
         return Session(sessions, local_user, by, self._peer)
 
     def _wait(self) -> None:
-        self._deadline = self._entrance.sessions.clock.callLater(LOGIN_SECONDS, self._peer.abort)
+        left = max(ANSWER_SECONDS, self._until - self._clock.seconds())
+        self._deadline = self._clock.callLater(min(LOGIN_SECONDS, left), self._peer.abort)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

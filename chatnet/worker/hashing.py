@@ -24,17 +24,18 @@ _Turn = tuple[str, Deferred[None]]
 
 
 class Claimant(Visitor):
-    """Who says that they are ``user``, from an ``address``.
+    """Who says that they are ``user``, from an address.
 
-    Addresses take turns. Those on this machine itself are all of one: there, names do.
+    ``network`` is what counts of that: see :func:`chatnet.addresses.network`. It is empty on this machine
+    itself, whose addresses are all of one. Networks take turns; where there is none, names do.
     """
 
-    __slots__ = ("address", "user")
+    __slots__ = ("network", "user")
 
     def __init__(self, user: str, address: str) -> None:
-        super().__init__(user if not address or is_loopback(address) else network(address))
         self.user = user
-        self.address = address
+        self.network = "" if is_loopback(address) else network(address)
+        super().__init__(self.network or user)
 
 
 class Hashing:

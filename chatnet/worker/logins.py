@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chatnet.addresses import is_loopback, network
 from chatnet.credentials import random_credential
 from chatnet.entries import KEY_BYTES, Draft
 from chatnet.errors import REFUSALS, NameTaken, NoSuchUser, Refusal, WrongSecret
@@ -55,9 +54,9 @@ class Logins:
         return account.secret_seq
 
     async def _register(self, claimant: Claimant, secret: bytes) -> Account:
-        user, address = claimant.user, claimant.address
+        user = claimant.user
         credential, key = random_credential(secret), self._entropy(KEY_BYTES)
-        self._new_names.take(self._monotonic(), "" if is_loopback(address) else network(address), key)
+        self._new_names.take(self._monotonic(), claimant.network, key)
         [outcome] = await self._log.append((Draft("register", user, user, credential, key),))
         if not isinstance(outcome, Refused):
             return Account(credential, outcome, outcome)

@@ -25,9 +25,9 @@ class Channel(Protocol):
     def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
         """Hand each ear ``entries``, which are of one kind and were heard at the same places.
 
-        An ear stands at one place alone, the first of those where it hears them. Called once for a run of
-        entries: encode them once. Put them, and send them after this call: no session may go live, or stop
-        being so, in the middle of it.
+        An ear stands at one place alone, the first of those where it hears them, in the order in which the
+        first entry names them. Called once for a run of entries: encode them once. Put them, and send them
+        after this call: no session may go live, or stop being so, in the middle of it.
         """
 
 

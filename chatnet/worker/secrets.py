@@ -32,7 +32,7 @@ class Secrets:
             return matches(credential, secret)
         if not may_match(credential, secret):
             return False
-        who = claimant.user, claimant.address
+        who = claimant.user, claimant.network
         if wait := self._failures.wait(self._monotonic(), *who):
             await deferLater(self._clock, wait)
         is_right = await self._hashing.run(claimant, is_login, matches, credential, secret)

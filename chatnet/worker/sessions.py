@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 MOST_READS = 32
 """How many reads of a worker may be under way at the log for those who log in, and as many for sessions."""
+PAGES_OF_ONE = 2
+"""How many of them are pages of one user: a read of each of two sessions, however many they open."""
+LOGINS_OF_ONE = 8
+"""How many of them are logins of one user, or from one address: behind one there may be a whole school."""
 
 
 class Sessions:
@@ -51,7 +55,7 @@ class Sessions:
         self.clock = clock
         self._token = token
         self.users = Users()
-        self.logins, self.pages = Lane(MOST_READS), Lane(MOST_READS)
+        self.logins, self.pages = Lane(MOST_READS, LOGINS_OF_ONE), Lane(MOST_READS, PAGES_OF_ONE)
         self.open: dict[Session, None] = {}
         self.posts = 0
         self.poison = 0

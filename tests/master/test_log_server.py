@@ -329,6 +329,46 @@ def test_pages_keep_no_login_waiting(master: Master) -> None:
     assert all(found and not isinstance(found[0], Failure) for found in (*pages, *logins))
 
 
+def test_users_take_turns(master: Master) -> None:
+    """Who has many reads waiting delays another user by one; what names none has a turn of its own."""
+    fill(master, 3)
+    worker = master.worker("a")
+    master.log.reads_held = True
+    asked: list[Question[Any]] = []
+    read = master.log.read
+
+    async def noted(question: Question[T]) -> T:
+        asked.append(question)
+        return await read(question)
+
+    master.log.read = noted  # type: ignore[method-assign]
+    for _ in range(MOST_READS + 20):
+        worker.begin(Read, question=Newest("mallory", 3))
+    others: list[Question[Any]] = [Newest("alice", 3), History("bob"), History("bob")]
+    for question in others:
+        worker.begin(Read, question=question)
+    for _ in range(4):
+        master.log.answer_read()
+        master.settle()
+    assert asked[MOST_READS:] == [Newest("mallory", 3), *others]
+
+
+def test_nothing_is_read_for_a_lost_link(master: Master) -> None:
+    """However many waited: what is under way is the last of it."""
+    fill(master, 3)
+    worker = master.worker("a")
+    master.log.reads_held = True
+    for _ in range(MOST_READS + 20):
+        worker.begin(Read, question=Newest("mallory", 3))
+    worker.cut()
+    reads = 0
+    while master.log._reading:
+        master.log.answer_read()
+        master.settle()
+        reads += 1
+    assert reads == MOST_READS
+
+
 def test_an_answer_to_something_else_is_none(master: Master) -> None:
     """It is another release's, and said to who asked."""
     with pytest.raises(BadRequest, match="the answer to “AccountOf” is wrong"):

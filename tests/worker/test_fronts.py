@@ -13,7 +13,7 @@ import chatnet.worker
 from chatnet.entries import Entry
 from chatnet.wire import encode
 from chatnet.worker.drafts import MOST_DRAFTS
-from chatnet.worker.entrance import LOGIN_SECONDS
+from chatnet.worker.entrance import ALL_SECONDS, ANSWER_SECONDS, LOGIN_SECONDS
 from chatnet.worker.handoff import LEAVE_SECONDS, Handoff
 
 CORE = (
@@ -177,6 +177,28 @@ def test_who_does_not_log_in_is_closed_in_any_protocol(worker: Worker, toy: ToyC
     assert len(worker.sessions.open) == 1
     trying.cut()
     assert not worker.router._local_users
+    assert not worker.clock.getDelayedCalls()
+
+
+def test_who_is_refused_again_and_again_is_closed_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
+    """A minute after it came, however often it tries; an attempt that is under way by then is answered."""
+    worker.client("alice")
+    trying, slow = (ToyClient(worker, toy) for _ in range(2))
+    wrong = f"LOGIN alice {'x' * 32}"
+    for _ in range(7):
+        assert trying.ask(wrong).startswith("NO The name alice is taken")
+        slow.ask(wrong)
+        worker.pass_time(LOGIN_SECONDS - 2)
+    worker.log.reads_held = True
+    slow.begin(wrong)
+    worker.pass_time(ALL_SECONDS)
+    assert (trying.connected, slow.connected) == (False, True)
+    worker.log.let_go()
+    worker.settle()
+    assert slow.said()[-1].startswith("NO The name alice is taken")
+    assert slow.ask(wrong).endswith("too much was tried on this connection: make another.")
+    worker.pass_time(ANSWER_SECONDS + 0.1)
+    assert not slow.connected
     assert not worker.clock.getDelayedCalls()
 
 

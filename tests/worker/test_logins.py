@@ -73,6 +73,21 @@ def test_a_stranger_locks_out_neither_the_owner_nor_a_neighbour(worker: Any) -> 
     assert neighbour == [4]
 
 
+@pytest.mark.parametrize(("first", "second"), [("2001:db8::1", "2001:db8::f:2"), ("127.0.0.1", "127.0.0.2")])
+def test_who_has_many_addresses_is_slowed_down_at_all_of_them(worker: Any, first: str, second: str) -> None:
+    """Whoever has one of IPv6 has 2**64, and whoever is on this machine has all of its own."""
+    with_password(worker, "alice")
+    wrong = login(worker, first, secret=b"a bad password")
+    worker.work()
+    assert wrong[0].check(WrongSecret)
+    right = login(worker, second)
+    worker.work()
+    assert not right
+    worker.pass_time(0.6)
+    worker.work()
+    assert right == [2]
+
+
 def test_guesses_through_a_session_are_slowed_down_as_well(worker: Any) -> None:
     """Who has taken a session over does not find the password by SetSecret."""
     with_password(worker, "alice")

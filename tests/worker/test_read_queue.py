@@ -31,7 +31,7 @@ class Reads:
     def __init__(self) -> None:
         self.clock = Clock()
         self.link = Reading()
-        self.turns = ReadQueue(cast(Any, self.link), self.clock, Lane(1), "alice")
+        self.turns = ReadQueue(cast(Any, self.link), self.clock, Lane(1, 1), "alice")
         self.begun: list[int] = []
         self.under_way: list[Deferred[None]] = []
 

@@ -7,7 +7,7 @@ from typing import Any
 from chatnet.cursor import Cursor
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
-from chatnet.worker.sessions import MOST_READS
+from chatnet.worker.sessions import LOGINS_OF_ONE, MOST_READS, PAGES_OF_ONE
 
 
 def talk(worker: Any, user: str, count: int) -> None:
@@ -73,19 +73,50 @@ def test_catching_up_takes_its_turn_and_is_not_begun_for_nothing(worker: Any) ->
 
 
 def test_the_reads_of_a_worker_are_bounded_and_users_take_turns(worker: Any) -> None:
-    """Who has many sessions that read delays another user by one read."""
+    """Users who have many sessions that read delay another user by one read each."""
     talk(worker, "bob", 100)
-    many = [worker.client("mallory") for _ in range(MOST_READS + 20)]
+    count = MOST_READS // PAGES_OF_ONE
+    many = [worker.client(f"mallory{number}") for number in range(count) for _ in range(PAGES_OF_ONE + 1)]
     alice = worker.client("alice")
     worker.log.reads_held = True
     for client in many:
         client.begin(wire.History, room="bob", before=None)
     assert len(worker.log._reading) == MOST_READS
     found = alice.begin(wire.History, room="bob", before=None)
-    for _ in range(MOST_READS + 2):
+    for _ in range(MOST_READS + count + 1):
         worker.log.answer_read()
         worker.settle()
     assert found
+
+
+def test_one_user_has_a_part_of_the_reads_of_a_worker(worker: Any) -> None:
+    """However many sessions they open: another's read is begun at once."""
+    talk(worker, "bob", 100)
+    many = [worker.client("mallory") for _ in range(MOST_READS + 20)]
+    alice = worker.client("alice")
+    worker.log.reads_held = True
+    for client in many:
+        client.begin(wire.History, room="bob", before=None)
+    assert len(worker.log._reading) == PAGES_OF_ONE
+    alice.begin(wire.History, room="bob", before=None)
+    assert len(worker.log._reading) == PAGES_OF_ONE + 1
+    worker.log.let_go()
+    worker.settle()
+    assert worker.sessions.pages.waiting == 0
+
+
+def test_the_logins_of_one_user_or_address_leave_others_room(worker: Any) -> None:
+    """Who resumes fifty sessions at once has a quarter of the places."""
+    tickets = {name: worker.client().login(name)["ticket"] for name in ("mallory", "alice")}
+    worker.log.reads_held = True
+    for _ in range(MOST_READS):
+        worker.client().begin(wire.Resume, version=VERSION, ticket=tickets["mallory"])
+    assert len(worker.log._reading) == LOGINS_OF_ONE
+    worker.client().begin(wire.Resume, version=VERSION, ticket=tickets["alice"])
+    assert len(worker.log._reading) == LOGINS_OF_ONE + 1
+    worker.log.let_go()
+    worker.settle()
+    assert worker.sessions.logins.waiting == 0
 
 
 def test_what_waits_for_who_has_gone_is_not_read(worker: Any) -> None:

@@ -260,6 +260,21 @@ def test_an_ear_hears_an_entry_once_at_the_first_of_its_places() -> None:
     }
 
 
+def test_the_order_of_the_places_parts_no_run() -> None:
+    """Who names the same topics in another order each time makes a worker look at the ears once."""
+    crowd, heard = Crowd(), Heard()
+    crowd.listens("bob", heard, "bob")
+    crowd.apply(
+        entry(1, "join", "bob", "#x"),
+        entry(2, "join", "bob", "#y"),
+        post(3, "alice", "#x #y"),
+        post(4, "alice", "#y #x"),
+        post(5, "alice", "#y"),
+    )
+    assert heard.runs == [[3, 4], [5]]
+    assert heard.by_ear == {"bob": [(3, "#x"), (4, "#x"), (5, "#y")]}
+
+
 def test_a_channel_is_given_what_it_shows() -> None:
     """One may show joins and leaves: to who is in the room, who comes or goes included, and in seq order.
     No channel is given a credential."""

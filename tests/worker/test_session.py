@@ -101,6 +101,22 @@ def test_a_bad_name_or_secret_is_refused(
     client.login()
 
 
+@pytest.mark.parametrize(("name", "secret"), [("#", b"s" * 32), ("alice", b"s" * 31)])
+def test_who_repeats_what_no_client_sends_is_closed(worker: Any, name: str, secret: bytes) -> None:
+    """Its second answer is its last; whoever has logged in may go on."""
+    stranger, alice = worker.client(), worker.client("bob")
+    answers = []
+    for _ in range(2):
+        assert stranger.connected
+        answers += stranger.begin(wire.Login, version=VERSION, name=name, secret=secret, new=1)
+    assert [answer.check(BadName, BadSecret) is not None for answer in answers] == [True, True]
+    assert not stranger.connected
+    for _ in range(3):
+        with pytest.raises(BadRoom):
+            alice.join("# #")
+    assert alice.connected
+
+
 def test_another_version_is_told_so(worker: Any) -> None:
     """Both ways of logging in check the version first."""
     client = worker.client()
