@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chatnet.world.real import LEAST_PRIORITY, RealFiles, RealProcesses
+from chatnet.world.real import LEAST_PRIORITY, MAX_FILE, RealFiles, RealProcesses
 
 
 def test_directories_are_private_with_their_parents(tmp_path: Path) -> None:
@@ -34,6 +34,34 @@ def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         RealFiles().make_directory(tmp_path / "file" / "data")
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    """A pipe that nobody writes into would be waited for, and no signal be heard meanwhile."""
+    pipe, device, directory, link = (tmp_path / name for name in ("pipe", "device", "directory", "link"))
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    directory.mkdir()
+    for path in (pipe, device, directory):
+        with pytest.raises(OSError, match=r"Not a regular file|Is a directory") as caught:
+            RealFiles().read(path)
+        assert caught.value.filename == str(path)
+        assert RealFiles().tail(path, 5) == []
+    (tmp_path / "file").write_text("a\nb")
+    link.symlink_to(tmp_path / "file")
+    assert RealFiles().read(link) == b"a\nb"
+    assert RealFiles().tail(link, 1) == ["b"]
+
+
+def test_only_small_files_are_read_whole(tmp_path: Path) -> None:
+    """A large one is none of ours, and does not fill our memory; of one that grows, the end is read."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * MAX_FILE)
+    assert RealFiles().read(path) == b"x" * MAX_FILE
+    with path.open("ab") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(OSError, match="too large"):
+        RealFiles().read(path)
 
 
 def test_a_settled_process_looks_for_garbage_rarely_and_not_in_what_it_had() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from chatnet.world import Files
 
 MAX_TICKET = 1_024
 """The longest ticket that is shown again, in bytes: a longer one is none, and no worker reads it."""
+
+
+_NO_FILE = (errno.EINVAL, errno.EFBIG)
+"""What is there is no file, or too large to be ours."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -133,14 +138,21 @@ class Identity:
             content = self._files.read(self.path)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                raise self._holds_none(error.strerror) from error
+            raise
         try:
             self._credentials = msgspec.json.decode(content, type=Credentials)
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise CannotStart(
-                f"{self.path} does not hold an identity ({error}): put it right, or move it away and log in "
-                "with --password."
-            ) from error
+            raise self._holds_none(error) from error
         return True
+
+    def _holds_none(self, why: object) -> CannotStart:
+        return CannotStart(
+            f"{self.path} does not hold an identity ({why}): put it right, or move it away and log in with "
+            "--password."
+        )
 
 
 def config_directory(environ: Mapping[str, str]) -> Path:

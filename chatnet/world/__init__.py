@@ -73,7 +73,7 @@ class Files(Protocol):
         """Make ``path`` and its parents, private to the user; harmless if it exists."""
 
     def read(self, path: Path) -> bytes:
-        """The content of a file."""
+        """The content of a regular file of at most 64 KB; anything else is an error."""
 
     def write(self, path: Path, content: bytes) -> None:
         """Replace a file atomically and durably, readable by its owner alone."""

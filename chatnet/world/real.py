@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gc
 import os
 import random
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import apsw
 from twisted.logger import Logger
@@ -63,6 +65,10 @@ class RealLock:
             self._descriptor = None
 
 
+MAX_FILE = 64 * 1024
+"""How long a file may be that is read whole, in bytes: all of them are small."""
+
+
 class RealFiles:
     """The disk of this machine."""
 
@@ -96,7 +102,11 @@ class RealFiles:
             directory.mkdir(mode=0o700, exist_ok=True)
 
     def read(self, path: Path) -> bytes:
-        return path.read_bytes()
+        with _opened(path) as file:
+            content = file.read(MAX_FILE + 1)
+        if len(content) > MAX_FILE:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return content
 
     def write(self, path: Path, content: bytes) -> None:
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
@@ -153,7 +163,7 @@ class RealFiles:
 
     def tail(self, path: Path, lines: int) -> list[str]:
         try:
-            with path.open("rb") as file:
+            with _opened(path) as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
                 return file.read().decode("utf-8", "replace").splitlines()[-lines:]
         except OSError:
@@ -181,6 +191,22 @@ class RealFiles:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The regular file at ``path``, to be read: what else there is may never come to an end, or to begin.
+
+    :raises OSError: it cannot be opened, or is another thing.
+    """
+    # To open a pipe would wait for somebody who writes into it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return open(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "Not a regular file", str(path))
 
 
 def _has_open(pid: int, status: os.stat_result) -> bool:

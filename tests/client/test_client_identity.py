@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -368,13 +369,35 @@ def test_a_damaged_or_unwritable_place_is_named(tmp_path: Path) -> None:
     """One sentence says where and what to do."""
     first = identity(tmp_path)
     first.open(MASTER, make_secret=True)
-    for damage in (b"{", b"[" * 100_000, b'{"secret": 7}'):
+    for damage in (b"{", b"[" * 60_000, b'{"secret": 7}', b" " * 70_000):
         first.path.write_bytes(damage)
         with pytest.raises(CannotStart, match="does not hold an identity"):
             identity(tmp_path).open(MASTER, make_secret=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotStart, match="XDG_CONFIG_HOME"):
         identity(tmp_path / "file").open(MASTER, make_secret=True)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(path)],
+)
+def test_what_is_no_file_is_said_and_the_client_ends(
+    cluster: FakeCluster,
+    new_person: Callable[..., Person],
+    alice: Person,
+    tmp_path: Path,
+    make: Callable[[Path], None],
+) -> None:
+    """It is not waited for: no signal would be heard. Nor read without end."""
+    alice.stop()
+    (path,) = (tmp_path / "chatnet" / "identities").glob("*/*")
+    path.unlink()
+    make(path)
+    person = new_person().start()
+    [said] = person.stdio.said
+    assert str(path) in said
+    assert person.exit_status() == 1
 
 
 def test_a_damaged_file_is_said_and_the_client_ends(
