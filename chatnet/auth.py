@@ -15,7 +15,7 @@ import msgspec
 
 from chatnet.errors import BadTicket, CannotStart
 from chatnet.rights import secure_token
-from chatnet.world import Files
+from chatnet.world import Files, read_text
 
 TOKEN_BYTES = 32
 
@@ -73,10 +73,10 @@ def make_token(files: Files, path: Path, fresh: bytes) -> Token:
     """
     secure_token(files, path)
     try:
-        text = files.read(path)
+        text = read_text(files, path)
     except FileNotFoundError:
         files.create(path, fresh.hex().encode() + b"\n")
-        text = files.read(path)
+        text = read_text(files, path)
     return _parse_token(text, str(path))
 
 
@@ -86,11 +86,11 @@ def find_token(files: Files, environ: Mapping[str, str], option: str | None, dat
     :raises CannotStart: none was, or it cannot be read, or others may; the sentence says what to do.
     """
     if option is None and environ.get("CHATNET_TOKEN"):
-        return _parse_token(environ["CHATNET_TOKEN"].encode(), "CHATNET_TOKEN")
+        return _parse_token(environ["CHATNET_TOKEN"], "CHATNET_TOKEN")
     path = Path(option) if option is not None else data / "cluster.token"
     try:
         secure_token(files, path)
-        return _parse_token(files.read(path), str(path))
+        return _parse_token(read_text(files, path), str(path))
     except OSError as error:
         raise CannotStart(
             f"There is no cluster token at {path} ({error.strerror}): copy DATA/cluster.token from the "
@@ -98,9 +98,9 @@ def find_token(files: Files, environ: Mapping[str, str], option: str | None, dat
         ) from error
 
 
-def _parse_token(text: bytes, source: str) -> Token:
+def _parse_token(text: str, source: str) -> Token:
     try:
-        secret = bytes.fromhex(text.decode("ascii").strip())
+        secret = bytes.fromhex(text.strip())
     except ValueError:
         secret = b""
     if len(secret) != TOKEN_BYTES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getopt
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from chatnet.output import printing, shown
 from chatnet.start import TERMINAL
 from chatnet.text import meant
 from chatnet.wire.cluster import MOST_PROCESSES
-from chatnet.world import Files, World
+from chatnet.world import Files, World, read_text
 from chatnet.world.real import real_world
 
 MASTER_HELP = (
@@ -187,15 +187,20 @@ def find_masters(option: str | None, world: World) -> list[Address]:
 
 def _named_masters(
     option: str | None, environ: Mapping[str, str], files: Files, directory: Path
-) -> list[tuple[str, str]]:
-    named = [("--master", option), ("CHATNET_MASTER", environ.get("CHATNET_MASTER"))]
+) -> Iterator[tuple[str, str]]:
+    for source, text in (("--master", option), ("CHATNET_MASTER", environ.get("CHATNET_MASTER"))):
+        if text is not None and text.strip():
+            yield source, text
     for path in (
         directory / "default_master_address",
         Path(sys.prefix) / "share" / "chatnet" / "default_master_address",
         Path(__file__).parent.parent / "default_master_address",
     ):
         try:
-            named.append((str(path), files.read(path).decode("utf-8", "replace")))
-        except OSError:
+            text = read_text(files, path)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             continue
-    return [(source, text) for source, text in named if text is not None and text.strip()]
+        except OSError as error:
+            raise CannotStart(f"{path} names no master ({error.strerror}): write HOST[:PORT].") from error
+        if text.strip():
+            yield str(path), text

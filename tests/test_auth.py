@@ -64,6 +64,17 @@ def test_the_first_master_makes_the_token_and_all_others_read_it(tmp_path: Path)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_token_is_read_whatever_editor_wrote_it(tmp_path: Path) -> None:
+    """With a byte order mark; what is no text is no token, and that is said."""
+    path = tmp_path / "cluster.token"
+    path.write_text("ab" * 32 + "\r\n", "utf-8-sig")
+    found = auth.find_token(RealFiles(), {}, None, tmp_path)
+    assert found.ticket("log", "alice", 1) == auth.Token(b"\xab" * 32).ticket("log", "alice", 1)
+    path.write_text("ab" * 32, "utf-16")
+    with pytest.raises(CannotStart, match="Not text in UTF-8"):
+        auth.find_token(RealFiles(), {}, None, tmp_path)
+
+
 def test_a_missing_or_torn_token_gets_a_sentence(tmp_path: Path) -> None:
     """Without a token a process says where to copy it from, and exits with status 1."""
     with pytest.raises(CannotStart, match=r"copy DATA/cluster\.token"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +41,31 @@ def test_a_bad_address_names_where_it_stands(tmp_path: Path) -> None:
         find_masters(None, world(tmp_path, CHATNET_MASTER="x:y"))
     path.write_text("  \n")
     assert find_masters(None, world(tmp_path)) == [Address("localhost", MASTER_PORT)]
+
+
+def test_a_byte_order_mark_is_no_part_of_an_address(tmp_path: Path) -> None:
+    """Some editors put one before every text."""
+    (tmp_path / "default_master_address").write_text("here:1\n", "utf-8-sig")
+    assert find_masters(None, world(tmp_path)) == [("here", 1)]
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda path: path.write_text("here:1\n", "utf-16"), "Not text in UTF-8"),
+        (lambda path: path.write_bytes(b"x" * 70_000), "File too large"),
+        (os.mkfifo, "Not a regular file"),
+        (os.mkdir, "Is a directory"),
+    ],
+)
+def test_a_file_that_is_no_text_names_no_master(
+    tmp_path: Path, make: Callable[[Path], object], why: str
+) -> None:
+    """It is said, and no other place is looked at; unless a nearer word names one."""
+    make(tmp_path / "default_master_address")
+    with pytest.raises(CannotStart, match=rf"/default_master_address names no master \({why}\): write"):
+        find_masters(None, world(tmp_path))
+    assert find_masters(None, world(tmp_path, CHATNET_MASTER="there:1")) == [("there", 1)]
 
 
 class Twistd(usage.Options):

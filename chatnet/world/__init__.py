@@ -8,6 +8,7 @@ real    this machine's files and processes · stdio  its standard streams
 
 from __future__ import annotations
 
+import errno
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -232,6 +233,17 @@ class World:
     def fresh_key(self) -> bytes:
         """A key for a new draft, by ``wall``: the reactor's clock counts from when the machine came up."""
         return fresh_key(self.wall(), self.entropy)
+
+
+def read_text(files: Files, path: Path) -> str:
+    """What somebody has written into a small file, without the byte order mark that some editors begin with.
+
+    :raises OSError: it cannot be read, or is no text in UTF-8.
+    """
+    try:
+        return files.read(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OSError(errno.EILSEQ, "Not text in UTF-8", str(path)) from error
 
 
 def stop_soon(reactor: Any) -> None:
