@@ -47,7 +47,7 @@ class Address(NamedTuple):
             if default_port is None:
                 raise ValueError(f"“{text}” has no port: write HOST:PORT.")
             return cls(host, default_port)
-        if not (port.isascii() and port.isdigit() and int(port) < 65536):
+        if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65536):
             raise ValueError(f"“{port}” is not a port: a port is a number from 0 to 65535.")
         return cls(host, int(port))
 

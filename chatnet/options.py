@@ -14,6 +14,7 @@ from twisted.python import usage
 
 from chatnet.addresses import Address, parse_masters
 from chatnet.errors import CannotStart
+from chatnet.names import quoted
 from chatnet.output import printing, shown
 from chatnet.start import TERMINAL
 from chatnet.text import meant
@@ -29,6 +30,10 @@ MASTER_HELP = (
 
 STORE_VARIABLE = "CHATNET_STORE"
 """The environment's name for the store's URL, which may hold a password."""
+
+
+MAX_COUNT = 2**63 - 1
+"""The largest number that stores, boxes and clocks take."""
 
 
 class ProgramOptions(usage.Options):
@@ -150,9 +155,11 @@ def a_store(text: str) -> str:
 
 
 def a_count(text: str) -> int:
-    """For ``optParameters``: a whole number, at least 0."""
+    """For ``optParameters``: a whole number, at least 0, that has a place in 63 bits."""
     if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"“{text}” is not a whole number.")
+        raise ValueError(f"{quoted(text)} is not a whole number.")
+    if len(text) > len(str(MAX_COUNT)) or int(text) > MAX_COUNT:
+        raise ValueError(f"{quoted(text)} is too large a number: {MAX_COUNT:,} is the largest.")
     return int(text)
 
 
@@ -160,15 +167,16 @@ def a_process_count(text: str) -> int:
     """For ``optParameters``: how many processes to keep on this machine."""
     count = a_count(text)
     if count > MOST_PROCESSES:
-        raise ValueError(f"{text} processes are too many: at most {MOST_PROCESSES} are kept.")
+        raise ValueError(f"{count} processes are too many: at most {MOST_PROCESSES} are kept.")
     return count
 
 
 def port_range(text: str) -> range:
     """For ``optParameters``: A-B, both included."""
     first, dash, last = text.partition("-")
-    if not (dash and first.isdigit() and last.isdigit() and 0 < int(first) <= int(last) < 65536):
-        raise ValueError(f"“{text}” is not a range of ports: write A-B.")
+    are_ports = dash and all(end.isascii() and end.isdigit() and len(end) <= 5 for end in (first, last))
+    if not (are_ports and 0 < int(first) <= int(last) < 65536):
+        raise ValueError(f"{quoted(text)} is not a range of ports: write A-B.")
     return range(int(first), int(last) + 1)
 
 

@@ -63,6 +63,7 @@ def test_what_may_be_two_places_is_two(one: str, other: str) -> None:
         ":80",
         "a:b",
         "a:65536",
+        "a:" + "9" * 5_000,
         "a:-1",
         "[::1",
         "[::1]80",

@@ -12,7 +12,7 @@ from twisted.python import usage
 
 from chatnet.addresses import MASTER_PORT, Address
 from chatnet.errors import CannotStart
-from chatnet.options import ProgramOptions, a_count, find_masters, port_range
+from chatnet.options import ProgramOptions, a_count, a_process_count, find_masters, port_range
 from chatnet.world import World
 from chatnet.world.real import real_world
 
@@ -105,9 +105,17 @@ def test_numbers_and_ranges() -> None:
     for parse, bad in (
         (a_count, "-1"),
         (a_count, "x"),
+        (a_count, str(2**63)),
+        (a_count, "9" * 400),
+        (a_count, "9" * 5_000),
+        (a_count, "0" * 5_000),
+        (a_process_count, "9" * 400),
         (port_range, "7-5"),
         (port_range, "5"),
+        (port_range, "5-²"),
+        (port_range, "5-" + "9" * 5_000),
         (port_range, "0-9"),
     ):
-        with pytest.raises(ValueError, match=r"\.$"):
+        with pytest.raises(ValueError, match=r"^.{,110}\.$"):
             parse(bad)
+    assert a_count(str(2**63 - 1)) == 2**63 - 1
