@@ -53,6 +53,16 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     assert RealFiles().tail(link, 1) == ["b"]
 
 
+def test_a_pipe_that_nobody_reads_is_no_log(tmp_path: Path) -> None:
+    """It is not waited for; whoever gets a log to write into may wait at it as ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such device"):
+        RealFiles().append_to(tmp_path / "pipe")
+    log = RealFiles().append_to(tmp_path / "log")
+    assert os.get_blocking(log)
+    RealFiles().close(log)
+
+
 def test_only_small_files_are_read_whole(tmp_path: Path) -> None:
     """A large one is none of ours, and does not fill our memory; of one that grows, the end is read."""
     path = tmp_path / "file"

@@ -18,8 +18,8 @@ MAX_TICKET = 1_024
 """The longest ticket that is shown again, in bytes: a longer one is none, and no worker reads it."""
 
 
-_NO_FILE = (errno.EINVAL, errno.EISDIR, errno.EFBIG)
-"""What is there is no file, or none of ours."""
+_NO_FILE = (errno.EINVAL, errno.EFBIG)
+"""What is there is no file, or too large to be ours."""
 
 
 class Credentials(msgspec.Struct, frozen=True):

@@ -156,7 +156,11 @@ class RealFiles:
         return None
 
     def append_to(self, path: Path) -> int:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # To open a pipe that nobody reads would wait for somebody who does.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        os.set_blocking(descriptor, True)
+        return descriptor
 
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
