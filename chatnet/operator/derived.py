@@ -49,14 +49,14 @@ class Derived:
             yield f"the time of seq {entry.seq:,} is before that of the one before it"
         self.head, self._time = entry.seq, entry.time
         why = self._apply(entry)
-        if _is_too_long(entry):
+        if is_too_long(entry):
             yield f"the text of seq {entry.seq:,} has {len(entry.text):,} characters, more than there may be"
         if why:
             yield f"seq {entry.seq:,}, a {entry.kind} of {entry.user}, cannot be: {why}"
 
     def heard_at(self, entry: Entry) -> list[str]:
         """Where it must stand in the index of places. To look for them in a text takes long if that is."""
-        if entry.kind not in HEARD or _is_too_long(entry):
+        if entry.kind not in HEARD or is_too_long(entry):
             return []
         found = list(places(entry.user, entry.text))
         self.places += len(found)
@@ -127,7 +127,8 @@ class Derived:
         return ""
 
 
-def _is_too_long(entry: Entry) -> bool:
+def is_too_long(entry: Entry) -> bool:
+    """Is its text longer than the rules allow?"""
     kind = KINDS.get(entry.kind)
     return len(entry.text) > (MAX_TEXT if kind is None else _LONGEST[kind.text])
 

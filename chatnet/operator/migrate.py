@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 
-from chatnet.entries import places
+from chatnet.entries import Entry, places
 from chatnet.errors import CannotStart
 from chatnet.kinds import HEARD
+from chatnet.operator.derived import is_too_long
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import open_database
 from chatnet.store.lease import FlockLease
@@ -20,6 +22,7 @@ from chatnet.store.postgres.connection import reason
 from chatnet.store.postgres.schema import migrate as make_tables
 from chatnet.store.sqlite import schema as sqlite_schema
 from chatnet.store.sqlite.moved import mark
+from chatnet.store.sqlite.opening import is_decoded
 from chatnet.world import World
 
 BATCH = 10_000
@@ -111,6 +114,8 @@ class _Copy:
             ) from error
         except apsw.Error as error:
             raise CannotStart(f"The log cannot be read ({error}): {_RESTORE}.") from error
+        except UnicodeDecodeError as error:
+            raise CannotStart(f"The log holds what is no text: {_RESTORE}.") from error
         finally:
             self._progress.end()
             self._target.close()
@@ -187,6 +192,9 @@ class _Copy:
             )
             if not rows or rows[-1][0] != copied + len(rows):
                 raise CannotStart(f"The log lacks entries behind {copied:,}: {_RESTORE}.")
+            for entry in starmap(Entry, rows):
+                if not is_decoded(entry) or is_too_long(entry):
+                    raise CannotStart(f"Seq {entry.seq:,} is not as it was written: {_RESTORE}.")
             copied, time = rows[-1][0], rows[-1][1]
             with self._target.transaction():
                 self._write("entry", f"({_ENTRY})", rows)

@@ -417,6 +417,24 @@ def test_a_log_with_holes_is_not_copied(source: Source, url: str, world: World, 
         opened(url)
 
 
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("key = 'text'", "Seq 3 is not as it was written: "),
+        ("time = 'noon'", "Seq 3 is not as it was written: "),
+        (f"text = '{'x' * 2_001}'", "Seq 3 is not as it was written: "),
+        ("text = cast(x'ff' AS text)", "The log holds what is no text: "),
+    ],
+)
+def test_an_entry_that_is_damaged_is_not_copied(
+    source: Source, url: str, world: World, damage: str, says: str
+) -> None:
+    """It is said, before places are looked for in a text without end."""
+    change(source, f"UPDATE entry SET {damage} WHERE seq = 3")
+    with pytest.raises(CannotStart, match=says):
+        migrate(source.data, url, world)
+
+
 def test_a_log_that_cannot_be_read_is_said(source: Source, url: str, world: World) -> None:
     """In one sentence, as all else."""
     change(source, "DROP TABLE entry")
