@@ -32,7 +32,7 @@ def where(request: pytest.FixtureRequest, data: Path) -> list[str]:
         (["--kinds", "join,leave"], [3, 4, 5, 6, 8]),
         (["--kinds", "join", "--user", "bob"], [3, 4, 6]),
         (["--newest", "3"], [5007, 5008, 5009]),
-        (["--newest", "9" * 20, "--user", "alice"], [1, 7, 8, 9]),
+        (["--newest", str(2**63 - 1), "--user", "alice"], [1, 7, 8, 9]),
         ([], list(range(4990, 5010))),
     ],
 )
@@ -64,8 +64,8 @@ def test_a_credential_is_not_printed(where: list[str], capfd: pytest.CaptureFixt
         (["--key", "x" * 32], "A key has 32 hexadecimal digits."),
         (["--kinds", "post,redakt"], "“redakt” is no kind of entry: there are register, "),
         (["--data", "nowhere"], "There is no store at nowhere"),
-        (["--seq", "9" * 20], "No entry of the log is as you asked."),
-        (["--newest", "9" * 20, "--user", "nobody"], "No entry of the log is as you asked."),
+        (["--seq", str(2**63 - 1)], "No entry of the log is as you asked."),
+        (["--newest", str(2**63 - 1), "--user", "nobody"], "No entry of the log is as you asked."),
         (["--user", "a\udcff"], "“a\\udcff” is no text: it is not in UTF-8."),
     ],
 )
@@ -77,6 +77,13 @@ def test_what_cannot_be_printed_is_said(
         main(["log", "--data", str(data), *asked])
     assert ended.value.code == 1
     assert capfd.readouterr().err.startswith(why)
+
+
+@pytest.mark.parametrize("option", ["--seq", "--newest"])
+def test_a_number_that_no_seq_can_be_is_refused(data: Path, option: str) -> None:
+    """As such, and not as if the store were broken."""
+    with pytest.raises(SystemExit, match="is too large a number"):
+        main(["log", "--data", str(data), option, str(2**63)])
 
 
 def test_nothing_of_an_entry_is_obeyed_by_a_terminal(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
