@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -96,6 +97,16 @@ def test_nothing_of_an_entry_is_obeyed_by_a_terminal(data: Path, capfd: pytest.C
     assert shown.split("\t")[2:5] == ["po\\x1b[2Jst", "\\x1b]0;me\\x07al\\tice", "r\\n9\\tforged"]
 
 
+def shown_of_damaged(data: Path, damage: str, newest: int, capfd: pytest.CaptureFixture[str]) -> Any:
+    """What is printed of a store's ``newest`` after this ``damage``; the exit status is 1."""
+    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
+        store.execute(damage)
+    with pytest.raises(SystemExit) as ended:
+        main(["log", "--data", str(data), "--newest", str(newest)])
+    assert ended.value.code == 1
+    return capfd.readouterr()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -112,12 +123,7 @@ def test_what_cannot_be_read_is_left_out_and_said(
     data: Path, damage: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """With its seq, and with status 1 at the end; the rest is printed."""
-    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
-        store.execute(f"UPDATE entry SET {damage} WHERE seq = 5007")
-    with pytest.raises(SystemExit) as ended:
-        main(["log", "--data", str(data), "--newest", "4"])
-    assert ended.value.code == 1
-    shown = capfd.readouterr()
+    shown = shown_of_damaged(data, f"UPDATE entry SET {damage} WHERE seq = 5007", 4, capfd)
     assert [line.partition("\t")[0] for line in shown.out.splitlines()] == ["5006", "5008", "5009"]
     assert shown.err.splitlines() == [
         "Seq 5,007 is not as it was written.",
@@ -128,12 +134,7 @@ def test_what_cannot_be_read_is_left_out_and_said(
 @pytest.mark.parametrize("head", ["'x'", "cast(x'ff' AS text)"])
 def test_a_head_that_is_no_number_is_said(data: Path, head: str, capfd: pytest.CaptureFixture[str]) -> None:
     """The entries are there all the same."""
-    with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
-        store.execute(f"UPDATE log SET head = {head}")
-    with pytest.raises(SystemExit) as ended:
-        main(["log", "--data", str(data), "--newest", "1"])
-    assert ended.value.code == 1
-    shown = capfd.readouterr()
+    shown = shown_of_damaged(data, f"UPDATE log SET head = {head}", 1, capfd)
     assert shown.out.startswith("5009\t")
     assert shown.err.startswith("What the log says of its head is not as it was written.\n")
 
