@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred
 
 from chatnet.entries import Draft
+from chatnet.errors import Refusal
 from chatnet.reads import Question
 from chatnet.store.window import Window
 
@@ -23,6 +24,11 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     code: bytes
     sentence: str
+
+    @classmethod
+    def of(cls, no: Refusal) -> Self:
+        """As the log tells it."""
+        return cls(no.code, str(no))
 
 
 Outcome = int | Refused

@@ -133,7 +133,7 @@ class SnapshotOf(Question[Snapshot], frozen=True):
 class Newest(Question[list[Entry]], frozen=True):
     """The newest 20 posts of the rooms that the user is in at ``upto``, their own, and mentions of them.
 
-    Posts from before the join are among them. Oldest first; fewer than 20, if no more fit a page.
+    Posts from before the join are included. Oldest first; fewer than 20 if a page holds only so many.
     """
 
     costs = "20 posts, looked for in each room of a user"

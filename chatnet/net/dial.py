@@ -150,7 +150,7 @@ class _Unknown(Protocol):
 
 
 def _when(done: Deferred[T], give_up: Callable[[], None]) -> Deferred[T]:
-    """``done``; who cancels it gives up what it waits for, and hears no more of that."""
+    """What ``done`` fires with. To cancel it calls ``give_up``; then ``done`` is not heard any longer."""
     outer: Deferred[T] = Deferred(lambda _: give_up())
 
     def tell(result: Any) -> None:

@@ -11,6 +11,10 @@ from chatnet.reads import Account, Position, Snapshot
 PAGE_ENTRIES = 500
 """How many entries a page holds at most: what is small on the wire still takes time to make."""
 
+PAGE_ROOMS = 200
+"""How many names a page of rooms holds."""
+FIRST_CHUNK, LAST_CHUNK = 20, 640
+"""How many seqs are read of one place at a time: few at first, for there may be many places."""
 FEED_STAYS = 500
 """How many stays of its reader may end within the range of a feed's page: each is a search of its own."""
 SNAPSHOT_INTERVALS = 200

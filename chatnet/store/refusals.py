@@ -29,5 +29,4 @@ def content(draft: Draft) -> bytes:
 
 def refused(draft: Draft, code: str) -> Refused:
     """The refusal of this code, as it is told."""
-    refusal = REFUSALS[code.encode()]
-    return Refused(refusal.code, str(refusal.of(name=draft.user, room=draft.room)))
+    return Refused.of(REFUSALS[code.encode()].of(name=draft.user, room=draft.room))

@@ -166,7 +166,7 @@ class RemoteLog:
                 return [outcome for draft in drafts for outcome in await self._commit([draft])]
             what = drafts[0].described()
             self._logger.failure("A draft could not be passed on and was refused: {what}", what=what)
-            return [Refused(Poison.code, Poison.sentence)]
+            return [Refused.of(Poison.of())]
         return outcomes
 
     # ---- reading ----

@@ -122,7 +122,7 @@ class MemoryLog:
         try:
             check_form(draft)
         except Refusal as no:
-            return Refused(no.code, str(no))
+            return Refused.of(no)
         old = self._keys.get((draft.user, draft.key))
         kept = is_kept(draft)
         before, refused = self._refused.get((draft.user, draft.key), (draft, None))
@@ -137,11 +137,11 @@ class MemoryLog:
                     raise KeyReused(KeyReused.sentence)
                 return old.seq
         except Refusal as no:
-            return Refused(no.code, str(no))
+            return Refused.of(no)
         try:
             topics = judge(draft, self, int(self._clock() * 1000))
         except Refusal as why:
-            refused = Refused(why.code, str(why))
+            refused = Refused.of(why)
             if kept and not isinstance(why, SecretChanged):
                 self._refused[draft.user, draft.key] = (draft, refused)
             return refused

@@ -98,7 +98,8 @@ class Router:
         for entry in entries:
             if entry.kind in HEARD:
                 at = places(entry.user, entry.text)
-                is_same = at == where or set(at) == set(where)
+                # Each place is named once: most posts have but one, and need no sets.
+                is_same = at == where or (len(at) == len(where) > 1 and set(at) == set(where))
                 if not is_same or (run and run[0].kind != entry.kind):
                     self._fan_out(where, run)
                     run, where = [], at

@@ -35,20 +35,17 @@ from chatnet.reads import (
 )
 from chatnet.store.pages import (
     FEED_STAYS,
+    FIRST_CHUNK,
     FIRST_STAY,
+    LAST_CHUNK,
     PAGE_ENTRIES,
+    PAGE_ROOMS,
     SNAPSHOT_INTERVALS,
     snapshot_page,
     take_page,
 )
 from chatnet.store.postgres.append import OPEN
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
-
-_ROOMS = 200
-"""How many names a page of rooms holds."""
-
-_FIRST_CHUNK, _LAST_CHUNK = 20, 640
-"""How many seqs are read of one place at a time: few at first, for there may be many places."""
 
 _MOST = PAGE_ENTRIES + 1
 """How many entries are read for a page: one more shows that it is full."""
@@ -96,7 +93,7 @@ HISTORY = _as_page(
 )
 ROOMS = f"""
     SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
-    ORDER BY name LIMIT {_ROOMS + 1}
+    ORDER BY name LIMIT {PAGE_ROOMS + 1}
 """
 NEWEST_POSTS = _as_page(
     f"""
@@ -116,13 +113,13 @@ NEWEST_POSTS = _as_page(
     """,
     "DESC",
 )
-# Of each place, one chunk. Where one is full, its end is the edge: behind it, more may be heard there.
-# Up to where one page looks: so far no more stays of the user ended than it looks into.
+# How far one page looks: up to where the last of the stays ended that it may look into.
 FEED_END = f"""
     SELECT "left" FROM membership WHERE "user" = %(user)s AND "left" > %(after)s AND "left" <= %(upto)s
     ORDER BY "left" OFFSET {FEED_STAYS} LIMIT 1
 """
 
+# Of each place, one chunk. Where one is full, its end is the edge: behind it, more may be heard there.
 FEED_CHUNK = f"""
     WITH listened(name, after, before) AS (
         VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s::bigint + 1),
@@ -221,7 +218,7 @@ def rooms(cursor: Any, asked: Rooms) -> RoomPage:
         return RoomPage([], False)
     bounds = dict(zip(("prefix", "after", "end"), between, strict=True))
     names = [name for (name,) in cursor.execute(ROOMS, bounds)]
-    return RoomPage(names[:_ROOMS], len(names) > _ROOMS)
+    return RoomPage(names[:PAGE_ROOMS], len(names) > PAGE_ROOMS)
 
 
 ANSWERS: Answers[Any] = {
@@ -245,7 +242,7 @@ def _account(cursor: Any, user: str) -> Account | None:
 
 def _heard(cursor: Any, user: str, after: int, upto: int) -> Iterator[Entry]:
     """The posts behind ``after`` that the user may see, in order; read as far as they are drawn."""
-    chunk = _FIRST_CHUNK
+    chunk = FIRST_CHUNK
     while after < upto:
         rows = cursor.execute(
             FEED_CHUNK, {"user": user, "after": after, "upto": upto, "chunk": chunk}
@@ -254,4 +251,4 @@ def _heard(cursor: Any, user: str, after: int, upto: int) -> Iterator[Entry]:
         yield from entries
         # A page cut short by its bytes is never drawn to its end; one that is full goes on at its last.
         after = entries[-1].seq if len(entries) == _MOST else rows[0][0]
-        chunk = min(2 * chunk, _LAST_CHUNK)
+        chunk = min(2 * chunk, LAST_CHUNK)

@@ -84,7 +84,7 @@ class PostgresDatabase:
             raise
         except Exception as error:
             if len(drafts) == 1:
-                return [Refused(Poison.code, Poison.sentence)], [(drafts[0], error)]
+                return [Refused.of(Poison.of())], [(drafts[0], error)]
         # One of them is poison. Find out which, by halves: its neighbours must not suffer.
         half = len(drafts) // 2
         outcomes, poisoned = self.append(drafts[:half], now)
@@ -265,7 +265,7 @@ def _wrong_form(draft: Draft) -> Refused | None:
     try:
         check_form(draft)
     except Refusal as no:
-        return Refused(no.code, str(no))
+        return Refused.of(no)
     return None
 
 

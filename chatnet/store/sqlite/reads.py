@@ -37,20 +37,17 @@ from chatnet.reads import (
 )
 from chatnet.store.pages import (
     FEED_STAYS,
+    FIRST_CHUNK,
     FIRST_STAY,
+    LAST_CHUNK,
     PAGE_ENTRIES,
+    PAGE_ROOMS,
     SNAPSHOT_INTERVALS,
     snapshot_page,
     take_page,
 )
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 from chatnet.store.sqlite.schema import OPEN
-
-_ROOMS = 200
-"""How many names a page of rooms holds."""
-
-_FIRST_CHUNK, _LAST_CHUNK = 20, 640
-"""How many seqs are read of one place at a time: few at first, for there may be many places."""
 
 T = TypeVar("T")
 Span = tuple[str, int, int]
@@ -149,10 +146,10 @@ def rooms(connection: apsw.Connection, asked: Rooms) -> RoomPage:
         return RoomPage([], False)
     rows = connection.execute(
         "SELECT name FROM room WHERE name >= ? AND name > ? AND name < ? ORDER BY name LIMIT ?",
-        (*between, _ROOMS + 1),
+        (*between, PAGE_ROOMS + 1),
     )
     names = [name for (name,) in rows]
-    return RoomPage(names[:_ROOMS], len(names) > _ROOMS)
+    return RoomPage(names[:PAGE_ROOMS], len(names) > PAGE_ROOMS)
 
 
 ANSWERS: Answers[apsw.Connection] = {
@@ -194,7 +191,7 @@ def _stays(connection: apsw.Connection, user: str, after: int, upto: int) -> lis
 
 
 def _few_stays(connection: apsw.Connection, user: str, after: int, upto: int) -> int:
-    """The seq, ``upto`` at most, up to which no more stays of the user ended than one page looks into."""
+    """How far one page looks, ``upto`` at most: up to where the last stay ended that it may look into."""
     ended = (
         "SELECT left FROM membership WHERE user = ? AND left > ? AND left <= ? ORDER BY left LIMIT 1 OFFSET ?"
     )
@@ -205,18 +202,18 @@ def _few_stays(connection: apsw.Connection, user: str, after: int, upto: int) ->
 def _rising(connection: apsw.Connection, span: Span) -> Iterator[int]:
     name, after, before = span
     sql = "SELECT seq FROM place WHERE name = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?"
-    chunk = _FIRST_CHUNK
+    chunk = FIRST_CHUNK
     while seqs := _column(connection, sql, name, after, before, chunk):
         yield from seqs
-        after, chunk = seqs[-1], min(2 * chunk, _LAST_CHUNK)
+        after, chunk = seqs[-1], min(2 * chunk, LAST_CHUNK)
 
 
 def _falling(connection: apsw.Connection, name: str, last: int, after: int = 0) -> Iterator[int]:
     sql = "SELECT seq FROM place WHERE name = ? AND seq <= ? AND seq > ? ORDER BY seq DESC LIMIT ?"
-    chunk = _FIRST_CHUNK
+    chunk = FIRST_CHUNK
     while seqs := _column(connection, sql, name, last, after, chunk):
         yield from seqs
-        last, chunk = seqs[-1] - 1, min(2 * chunk, _LAST_CHUNK)
+        last, chunk = seqs[-1] - 1, min(2 * chunk, LAST_CHUNK)
 
 
 def _column(connection: apsw.Connection, sql: str, *values: str | int) -> list[Any]:

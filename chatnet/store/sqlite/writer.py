@@ -145,7 +145,7 @@ class Writer:
         except Exception as error:
             self._execute("ROLLBACK TO draft")
             batch.poisoned.append((draft, error))
-            batch.outcomes.append(Refused(Poison.code, Poison.sentence))
+            batch.outcomes.append(Refused.of(Poison.of()))
         self._execute("RELEASE draft")
 
     def _apply(self, draft: Draft, now: int, batch: Batch) -> None:
@@ -154,7 +154,7 @@ class Writer:
         try:
             check_form(draft)
         except Refusal as no:
-            batch.outcomes.append(Refused(no.code, str(no)))
+            batch.outcomes.append(Refused.of(no))
             return
         if is_kept(draft) and (before := self._refused(draft)):
             batch.outcomes.append(before)
@@ -189,7 +189,7 @@ class Writer:
         )
         if content == [draft.kind, draft.room, draft.text]:
             return int(seq)
-        return Refused(KeyReused.code, KeyReused.sentence)
+        return Refused.of(KeyReused.of())
 
     def _refuse(self, draft: Draft, no: Refusal) -> Refused:
         """Refuse it for ever: see :mod:`chatnet.store.refusals`."""
@@ -198,7 +198,7 @@ class Writer:
                 "INSERT INTO refusal VALUES (?, ?, ?, ?)",
                 (draft.user, draft.key, content(draft), no.code.decode()),
             )
-        return Refused(no.code, str(no))
+        return Refused.of(no)
 
     def _refused(self, draft: Draft) -> Refused | None:
         found = self._execute(
