@@ -30,7 +30,7 @@ PREFILL = 10_000
 
 
 @dataclass(frozen=True)
-class Rewound:
+class Divergence:
     """The log is not the one that was followed. ``common`` is the newest cursor known to be of both, the new
     one's beginning if none is; to go on from ``base``."""
 
@@ -111,7 +111,7 @@ class Follower:
     async def _read_on(self) -> None:
         while not self._closed:
             found = await self._asker.ask(self._next)
-            if isinstance(found, Rewound):
+            if isinstance(found, Divergence):
                 self._rewind(found)
             elif found:
                 self._extend(found)
@@ -124,20 +124,20 @@ class Follower:
         self.window.extend(entries)
         self._known = self.window.cursor
 
-    def _rewind(self, rewound: Rewound) -> None:
+    def _rewind(self, divergence: Divergence) -> None:
         self._logger.critical(
             "The log was put back: it was read up to {cursor}, and is the same only up to {common} (it is "
             "log {new} with {head} entries, and was {old}). What was behind is lost; all begin afresh",
             cursor=self.window.head,
-            common=rewound.common.seq,
-            head=rewound.head,
-            new=rewound.log_id,
+            common=divergence.common.seq,
+            head=divergence.head,
+            new=divergence.log_id,
             old=self.log_id,
         )
-        self.log_id = rewound.log_id
-        self.window.restart(rewound.log_id, rewound.base)
-        self._known = rewound.base
-        self._on_rewound(rewound.common)
+        self.log_id = divergence.log_id
+        self.window.restart(divergence.log_id, divergence.base)
+        self._known = divergence.base
+        self._on_rewound(divergence.common)
 
     def _cannot_go_on(self, error: BaseException) -> None:
         self._trouble.away(self, f"The log cannot be followed ({error}): nothing new is seen.")
@@ -188,22 +188,22 @@ class Follower:
         newest = database.read(Last(PREFILL))
         return _there(database, newest[0].seq - 1 if newest else 0), newest
 
-    def _next(self, database: Database) -> list[Entry] | Rewound:
+    def _next(self, database: Database) -> list[Entry] | Divergence:
         if database is not self._checked:
-            rewound = self._check(database)
+            divergence = self._check(database)
             self._checked = database
-            if rewound is not None:
-                return rewound
+            if divergence is not None:
+                return divergence
         return database.read(PageOf(self.window.head))
 
-    def _check(self, database: Database) -> Rewound | None:
+    def _check(self, database: Database) -> Divergence | None:
         """Is it, on this new connection, still the log that we followed?"""
         opened = database.open(self._entropy(16).hex())
         if self._is_common(database, self.window.head):
             return None
         common = self._common(database)
         base = common if common.seq else _there(database, max(0, opened.head - PREFILL))
-        return Rewound(opened.log_id, opened.head, common, base)
+        return Divergence(opened.log_id, opened.head, common, base)
 
     def _common(self, database: Database) -> Cursor:
         """The newest cursor of the window that is the database's too; its beginning if there is none."""
