@@ -44,7 +44,7 @@ class Token:
         return hmac.digest(self._secret, b"|".join(parts), "sha256")
 
     @property
-    def mark(self) -> str:
+    def fingerprint(self) -> str:
         """A public fingerprint of the token, from which nobody can guess it."""
         return hmac.digest(self._secret, b"chatnet mark", "sha256").hex()
 

@@ -273,8 +273,8 @@ class SimDatabase:
     def release_lease(self, epoch: int) -> None:
         self._ask("release_lease", epoch)
 
-    def token_mark(self, mark: str) -> str:
-        return self._ask("token_mark", mark)
+    def token_fingerprint(self, fingerprint: str) -> str:
+        return self._ask("token_fingerprint", fingerprint)
 
     def close(self) -> None:
         self._line.rung = self._line.lost = None

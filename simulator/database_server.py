@@ -49,7 +49,7 @@ LEASE = """
         token TEXT NOT NULL);
     INSERT INTO lease SELECT 0, 0, '', '' WHERE NOT EXISTS (SELECT 1 FROM lease);
 """
-_WRITES = ("open", "append", "take_lease", "renew_lease", "release_lease", "token_mark")
+_WRITES = ("open", "append", "take_lease", "renew_lease", "release_lease", "token_fingerprint")
 
 
 class Tables:
@@ -104,8 +104,8 @@ class Tables:
         if row.epoch == epoch:
             self._put(row, LeaseRow(row.counter + 1, epoch, ""))
 
-    def token_mark(self, mark: str) -> str:
-        self._connection.execute("UPDATE lease SET token = ? WHERE token = ''", (mark,))
+    def token_fingerprint(self, fingerprint: str) -> str:
+        self._connection.execute("UPDATE lease SET token = ? WHERE token = ''", (fingerprint,))
         token: str = next(self._connection.execute("SELECT token FROM lease"))[0]
         return token
 

@@ -143,7 +143,9 @@ def test_a_link_is_not_followed_to_close_what_it_leads_to(files: Seen, data: Pat
 def test_a_token_is_read_by_whom_it_is_meant_for(files: Seen, data: Path) -> None:
     """As ssh has it with keys, but that ours is mended; root may give a group one, and read everybody's."""
     path = data / "cluster.token"
-    assert find_token(files, {}, str(path), data).mark == Token(bytes.fromhex(TOKEN.decode())).mark
+    assert (
+        find_token(files, {}, str(path), data).fingerprint == Token(bytes.fromhex(TOKEN.decode())).fingerprint
+    )
     assert mode(path) == 0o600
     for owner, its_mode, says in (
         (0, 0o640, ""),

@@ -306,7 +306,8 @@ class SharedStore:
 
     async def is_of(self, token: Token) -> bool:
         """Is that the token of this store's cluster? The first that is asked about is."""
-        return await self._until_it_answers(lambda: self._lease.token_mark(token.mark)) == token.mark
+        ours = token.fingerprint
+        return await self._until_it_answers(lambda: self._lease.token_fingerprint(ours)) == ours
 
     async def _until_it_answers(self, ask: Callable[[], Awaitable[T]]) -> T:
         said = ""

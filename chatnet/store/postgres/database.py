@@ -109,8 +109,8 @@ class Database(Protocol):
     def release_lease(self, epoch: int) -> None:
         """Let go of it, if it is still that of ``epoch``: the next need not wait."""
 
-    def token_mark(self, mark: str) -> str:
-        """By what the cluster's token is known; by ``mark`` from now on if nobody said before."""
+    def token_fingerprint(self, fingerprint: str) -> str:
+        """The fingerprint of the cluster's token: ``fingerprint`` from now on if none was kept before."""
 
     def close(self) -> None:
         """Close it; harmless if it is closed. Does not block, and is allowed from any thread."""

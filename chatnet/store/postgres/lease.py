@@ -99,12 +99,12 @@ class DatabaseLease:
         await self._asker.close()
         self._pool.stop()
 
-    async def token_mark(self, mark: str) -> str:
-        """By what the cluster's token is known; by ``mark`` from now on if nobody said before.
+    async def token_fingerprint(self, fingerprint: str) -> str:
+        """The fingerprint of the cluster's token: ``fingerprint`` from now on if none was kept before.
 
         :raises Unavailable: the database cannot be had.
         """
-        return await self._ask(lambda database: database.token_mark(mark))
+        return await self._ask(lambda database: database.token_fingerprint(fingerprint))
 
     # ---- contending ----
 

@@ -159,9 +159,9 @@ class PostgresDatabase:
                 "UPDATE lease SET counter = counter + 1, holder = '' WHERE epoch = %s", (epoch,)
             )
 
-    def token_mark(self, mark: str) -> str:
+    def token_fingerprint(self, fingerprint: str) -> str:
         with self._asking():
-            self._connection.execute("UPDATE lease SET token = %s WHERE token = ''", (mark,))
+            self._connection.execute("UPDATE lease SET token = %s WHERE token = ''", (fingerprint,))
             return str(self._one("SELECT token FROM lease")[0])
 
     # ---- asking ----
