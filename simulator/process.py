@@ -317,5 +317,5 @@ class SimProcesses:
     def give_way(self) -> None:
         """A thread here takes no time."""
 
-    def settle(self) -> None:
+    def freeze_heap(self) -> None:
         """The garbage is that of the process that simulates."""

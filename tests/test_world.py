@@ -74,10 +74,10 @@ def test_only_small_files_are_read_whole(tmp_path: Path) -> None:
         RealFiles().read(path)
 
 
-def test_a_settled_process_looks_for_garbage_rarely_and_not_in_what_it_had() -> None:
+def test_a_process_whose_heap_is_frozen_looks_for_garbage_rarely_and_not_in_what_it_had() -> None:
     """All that was there is frozen, and the thresholds are ours."""
     program = (
-        "import gc; from chatnet.world.real import RARELY, RealProcesses; RealProcesses().settle(); "
+        "import gc; from chatnet.world.real import RARELY, RealProcesses; RealProcesses().freeze_heap(); "
         "assert gc.get_freeze_count() > 10_000; assert gc.get_threshold() == RARELY"
     )
     # In a process of its own: what this one has frozen is to stay so.

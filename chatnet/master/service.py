@@ -167,7 +167,7 @@ class MasterService(Service):
         address = settings.reached_at(self.store.seen_as, primary.port)
         me = claim(identify(settings, world), str(address))
         await self.store.publish(replace_epoch(me, primary.epoch))
-        world.processes.settle()
+        world.processes.freeze_heap()
         self._up()
 
     async def _stop(self) -> None:

@@ -231,7 +231,7 @@ class Worker(MultiService):
         self._pool.start()
         self._pulse.start()
         super().startService()
-        self._world.processes.settle()
+        self._world.processes.freeze_heap()
         start.up()
 
     def stopService(self) -> Deferred[None]:

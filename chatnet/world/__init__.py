@@ -146,8 +146,8 @@ class Processes(Protocol):
         A signal that is ignored stays so.
         """
 
-    def settle(self) -> None:
-        """Freeze what is in memory now, and look for garbage in the rest seldom."""
+    def freeze_heap(self) -> None:
+        """Look for garbage rarely from now on, and never in what is in memory now."""
 
     def give_way(self) -> None:
         """Have the thread that calls run only while nobody else on the machine wants to."""

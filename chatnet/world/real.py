@@ -227,7 +227,8 @@ def _has_open(pid: int, status: os.stat_result) -> bool:
 
 
 RARELY = (50_000, 2, 2)
-"""When a settled process looks for garbage, as ``gc.set_threshold`` has it (Python's own: 700, 10, 10).
+"""When a process whose heap is frozen looks for garbage, as ``gc.set_threshold`` has it. Python's own are
+700, 10, 10.
 
 The objects of the posts in flight are more than 10,000, and no garbage: each look at them is wasted. But
 sessions that ended are, so the look at everything must not be put off as well: some hundred thousand objects
@@ -309,7 +310,7 @@ class RealProcesses:
         # To Linux each thread has a priority of its own, by its own id.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
 
-    def settle(self) -> None:
+    def freeze_heap(self) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*RARELY)

@@ -137,8 +137,8 @@ class Processes:
     def give_way(self) -> None:
         """Not the tests' own thread."""
 
-    def settle(self) -> None:
-        self.calls.append("settle")
+    def freeze_heap(self) -> None:
+        self.calls.append("freeze_heap")
 
     def exit(self, status: int) -> None:
         self.calls.append(f"exit {status}")
@@ -255,7 +255,7 @@ def test_it_listens_and_looks_for_the_master() -> None:
     port, _, backlog, interface = one.reactor.tcpServers[0]
     assert (port, backlog, interface) == (5000, BACKLOG, "127.0.0.1")
     assert one.reactor.tcpClients[0][:2] == ("there", 1234)
-    assert one.processes.calls == ["raise", "settle"]
+    assert one.processes.calls == ["raise", "freeze_heap"]
     assert one.pool.calls == ["start"]
 
 
