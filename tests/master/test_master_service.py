@@ -60,7 +60,7 @@ class Processes:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self.exited: Deferred[int] = Deferred()
-        self.settled = 0
+        self.frozen = 0
 
     def own_pid(self) -> int:
         return os.getpid()
@@ -80,8 +80,8 @@ class Processes:
     def raise_file_limit(self) -> int:
         return 1024
 
-    def settle(self) -> None:
-        self.settled += 1
+    def freeze_heap(self) -> None:
+        self.frozen += 1
 
 
 class Reactor:
@@ -181,7 +181,7 @@ async def test_a_master_comes_up_and_says_how_to_chat(masters: Masters) -> None:
     assert (holder.pid, holder.epoch) == (os.getpid(), 1)
     assert (masters.data / "cluster.token").stat().st_mode & 0o777 == 0o600
     assert masters.data.stat().st_mode & 0o777 == 0o700
-    assert masters.processes.settled == 1
+    assert masters.processes.frozen == 1
 
 
 @pytest_twisted.ensureDeferred
