@@ -11,7 +11,7 @@ from twisted.application.service import IService
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from chatnet.world import World
+from chatnet.world import ProcessId, World
 from simulator.database import SimDatabases
 from simulator.files import SimFiles
 from simulator.programs import parse
@@ -289,11 +289,11 @@ class SimProcesses:
         process = self._process.host.processes.get(pid)
         return None if process is None else process.started
 
-    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
-        process = self._process.host.processes.get(pid)
-        if process is None or not is_it():
+    def signal(self, process: ProcessId, number: int) -> bool:
+        found = self._process.host.processes.get(process.pid)
+        if found is None or found.started != process.started:
             return False
-        process.kill(number)
+        found.kill(number)
         return True
 
     def exit(self, status: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatnet.master import wiring
 from chatnet.master.cluster import Cluster
-from chatnet.master.lost_processes import RETURN_SECONDS, LostProcesses, ProcessId
+from chatnet.master.lost_processes import RETURN_SECONDS, LostProcesses
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Registration
 from chatnet.master.replica import Inheritance, Replica
@@ -19,7 +19,7 @@ from chatnet.net.pulse import CLUSTER_PULSE
 from chatnet.store.lease import Holder
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.replica import State
-from chatnet.world import World
+from chatnet.world import ProcessId, World
 
 if TYPE_CHECKING:
     from simulator.process import SimProcess

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chatnet.store.lease import Holder
 from chatnet.world.real import LEAST_PRIORITY, MAX_FILE, RealFiles, RealProcesses
 
 
@@ -91,25 +92,26 @@ def test_a_process_is_known_by_its_pid_and_when_it_was_started() -> None:
         started = processes.started(child.pid)
         assert started is not None
         assert started >= (processes.started(os.getpid()) or 0) > 0
-        assert not processes.send(
-            child.pid, signal.SIGKILL, lambda: processes.started(child.pid) == started + 1
-        )
+        assert not processes.signal(Holder(child.pid, started=started + 1), signal.SIGKILL)
+        assert not processes.signal(Holder(child.pid, started=0), signal.SIGKILL)
         assert child.poll() is None
-        assert processes.send(child.pid, signal.SIGKILL, lambda: processes.started(child.pid) == started)
+        assert processes.signal(Holder(child.pid, started=started), signal.SIGKILL)
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert processes.started(child.pid) is None
         assert child.wait() == -signal.SIGKILL
-    assert not processes.send(child.pid, signal.SIGKILL, lambda: True)
+    assert not processes.signal(Holder(child.pid, started=started), signal.SIGKILL)
 
 
 NOT_OURS = """
 import os, sys
 from twisted.logger import globalLogPublisher, formatEvent
+from chatnet.store.lease import Holder
 from chatnet.world.real import RealProcesses
 globalLogPublisher.addObserver(lambda event: print(formatEvent(event)))
 if os.geteuid() == 0:
     os.setuid(65534)
-print(RealProcesses().send(1, 0, lambda: True))
+processes = RealProcesses()
+print(processes.signal(Holder(1, started=processes.started(1)), 0))
 """
 
 
@@ -124,7 +126,7 @@ def test_what_is_no_pid_is_nobodys(pid: int) -> None:
     """It may come from another process: it is neither a failure of ours, nor another process's."""
     processes = RealProcesses()
     assert processes.started(pid) is None
-    assert not processes.send(pid, 0, lambda: True)
+    assert not processes.signal(Holder(pid, started=1), 0)
 
 
 @pytest.mark.parametrize("first", ["stop_soon(reactor)", "reactor.stop()"])

@@ -5,26 +5,16 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.net.timer import Timer
-from chatnet.world import Processes
+from chatnet.world import Processes, ProcessId
 
 RETURN_SECONDS = 3.0
 """How long one may take to come back."""
 LOOK_SECONDS = 0.25
 """How often its process is looked at."""
-
-
-class ProcessId(Protocol):
-    """A worker's identity, or a master's."""
-
-    @property
-    def pid(self) -> int: ...
-    @property
-    def started(self) -> int: ...
 
 
 @dataclass
@@ -94,8 +84,4 @@ class LostProcesses:
 
     def send(self, kin: ProcessId, number: int) -> bool:
         """Send ``kin`` the signal ``number``; False, and nothing, if it is dead, or that cannot be told."""
-
-        def is_it() -> bool:
-            return kin.started != 0 and not self._is_dead(kin)
-
-        return self._processes.send(kin.pid, number, is_it)
+        return self._processes.signal(kin, number)

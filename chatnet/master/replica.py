@@ -265,11 +265,8 @@ class Replica(ReconnectingClientFactory):
         if not holder.started:
             self._say(f"The primary (pid {holder.pid}) hangs, and has not said who it is: end it by hand")
             return
-
-        def is_it() -> bool:
-            return self._store.is_held_by(holder) and self._processes.started(holder.pid) == holder.started
-
-        if self._processes.send(holder.pid, signal.SIGKILL, is_it):
+        # If it held the lease a moment ago, and this is that process still, it is who hangs.
+        if self._store.is_held_by(holder) and self._processes.signal(holder, signal.SIGKILL):
             self._logger.warn("The primary (pid {pid}) hangs; it is killed", pid=holder.pid)
 
     # ---- the link: ReconnectingClientFactory's ----

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 
@@ -14,6 +14,11 @@ from chatnet.errors import CannotStart
 from chatnet.rights import secure_data
 from chatnet.supervisor import Supervisor, twistd
 from chatnet.world import Files, Processes, World
+
+
+class _Neighbour(NamedTuple):
+    pid: int
+    started: int
 
 
 class Children:
@@ -48,11 +53,7 @@ class Children:
 
     def kill(self, pid: int, started: int) -> None:
         """Kill the process ``pid`` of this host, if it is the one that was started at ``started``."""
-
-        def is_it() -> bool:
-            return started != 0 and self._processes.started(pid) == started
-
-        if self._processes.send(pid, signal.SIGKILL, is_it):
+        if self._processes.signal(_Neighbour(pid, started), signal.SIGKILL):
             self._logger.warn("Worker (pid {pid}) hangs, says the primary; killed it", pid=pid)
 
     async def stop(self) -> None:

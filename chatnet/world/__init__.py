@@ -107,6 +107,18 @@ class Files(Protocol):
         """Open an SQLite database; made, private to the user, if it is not there."""
 
 
+class ProcessId(Protocol):
+    """One process of a host, told from all others that had its pid, or will have it.
+
+    ``started`` is when it was started, in clock ticks since the machine came up; 0 if that is not known.
+    """
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def started(self) -> int: ...
+
+
 class Processes(Protocol):
     """One host's processes."""
 
@@ -119,10 +131,10 @@ class Processes(Protocol):
     def started(self, pid: int) -> int | None:
         """When a process was started, in clock ticks since the machine came up; None if it is gone."""
 
-    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
-        """Send a signal to a process if ``is_it()``, asked when its pid can pass to no other unnoticed.
+    def signal(self, process: ProcessId, number: int) -> bool:
+        """Send a signal to that very process, and never to another one that got its pid since.
 
-        False if it is gone, or another; or not ours to end, which is logged.
+        False if it is gone, or when it was started is not known; or not ours to end, which is logged.
         """
 
     def exit(self, status: int) -> None:

@@ -13,7 +13,6 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.store.postgres.real import PostgresDatabases
-from chatnet.world import FileStatus, Lock, World
+from chatnet.world import FileStatus, Lock, ProcessId, World
 from chatnet.world.stdio import RealStdio
 
 
@@ -257,11 +256,14 @@ class RealProcesses:
             return None
         return None if state in "ZX" else int(fields[18])
 
-    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
+    def signal(self, process: ProcessId, number: int) -> bool:
+        if not process.started:
+            return False
         try:
-            descriptor = os.pidfd_open(pid)
+            descriptor = os.pidfd_open(process.pid)
             try:
-                if not is_it():
+                # From here on its pid can pass to no other unnoticed.
+                if self.started(process.pid) != process.started:
                     return False
                 signal.pidfd_send_signal(descriptor, number)
             finally:
@@ -271,7 +273,7 @@ class RealProcesses:
         except OSError as error:
             self._logger.error(
                 "Process {pid} cannot be sent signal {number} ({why})",
-                pid=pid,
+                pid=process.pid,
                 number=number,
                 why=error.strerror,
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,7 +50,7 @@ from chatnet.wire.log import Committed
 from chatnet.wire.operate import ClusterStatus
 from chatnet.wire.replica import Attach, Carried, MasterIdentity, State
 from chatnet.wire.replica import Registry as Told
-from chatnet.world import Processes
+from chatnet.world import Processes, ProcessId
 from chatnet.world.real import RealFiles
 
 EPOCH = 7
@@ -131,10 +130,10 @@ class OtherProcesses:
     def started(self, pid: int) -> int | None:
         return self.living.get(pid)
 
-    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
-        if pid not in self.living or not is_it():
+    def signal(self, process: ProcessId, number: int) -> bool:
+        if not process.started or self.living.get(process.pid) != process.started:
             return False
-        self.sent.append((pid, number))
+        self.sent.append((process.pid, number))
         return True
 
 

@@ -28,6 +28,7 @@ from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import Shutdown
 from chatnet.wire.common import Challenge
 from chatnet.wire.replica import Attach, MasterIdentity, Registry, State
+from chatnet.world import ProcessId
 
 TOKEN = Token(b"t" * 32)
 ME = MasterIdentity("here", 42, 7, False, "here:64480")
@@ -74,10 +75,10 @@ class Processes:
     def started(self, pid: int) -> int | None:
         return self.living.get(pid)
 
-    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
-        if pid not in self.living or not is_it():
+    def signal(self, process: ProcessId, number: int) -> bool:
+        if self.living.get(process.pid) != process.started:
             return False
-        self.killed.append(pid)
+        self.killed.append(process.pid)
         return True
 
 

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -29,7 +28,7 @@ from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.worker.service import build
 from chatnet.worker.tap import Options
-from chatnet.world import FileStatus
+from chatnet.world import FileStatus, ProcessId
 from chatnet.world.real import real_world
 
 
@@ -110,10 +109,11 @@ class Processes:
         self.calls: list[str] = []
         self.sent: list[tuple[int, int]] = []
 
-    def send(self, pid: int, number: int, is_it: Callable[[], bool]) -> bool:
-        if is_it():
-            self.sent.append((pid, number))
-        return is_it()
+    def signal(self, process: ProcessId, number: int) -> bool:
+        is_it = bool(process.started) and self.started(process.pid) == process.started
+        if is_it:
+            self.sent.append((process.pid, number))
+        return is_it
 
     def own_pid(self) -> int:
         return 42

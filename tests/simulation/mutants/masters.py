@@ -135,7 +135,8 @@ def fencing_without_looking(put: Put) -> None:
     """A pid that held the lease when the replica came is killed, whatever it holds, or is, by now."""
 
     def fence(self: Replica, holder: Holder) -> None:
-        self._processes.send(holder.pid, signal.SIGKILL, lambda: True)
+        anybody = msgspec.structs.replace(holder, started=self._processes.started(holder.pid) or 0)
+        self._processes.signal(anybody, signal.SIGKILL)
 
     put(Replica, "_fence", fence)
 
