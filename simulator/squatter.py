@@ -25,7 +25,7 @@ from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import Kill, Shed, Shutdown, SpawnWorkers
 from chatnet.wire.common import NONCE_BYTES, PROOF_BYTES, VERSION, Challenge, Prove
 from chatnet.wire.locate import Locate
-from chatnet.wire.replica import Registry, State
+from chatnet.wire.replica import Mirror, State
 from chatnet.wire.table import Speaker
 from chatnet.world import World
 
@@ -131,7 +131,7 @@ class Squatting(Locator):
         self._order(Shed, count=GREATEST, soon=1)
         self._order(SpawnWorkers, count=2)
         self._order(Kill, pid=pid, started=started)
-        link.callRemote(Registry, state=State("", GREATEST, 0, "0.0.0.0:9", [], [], []))
+        link.callRemote(Mirror, state=State("", GREATEST, 0, "0.0.0.0:9", [], [], []))
         self._order(Shutdown)
         self._live()
 

@@ -30,7 +30,7 @@ from chatnet.net.timer import Timer
 from chatnet.store.lease import Holder
 from chatnet.text import legible
 from chatnet.wire.cluster import Shutdown
-from chatnet.wire.replica import Attach, MasterIdentity, Registry, State
+from chatnet.wire.replica import Attach, MasterIdentity, Mirror, State
 from chatnet.wire.table import Speaker
 from chatnet.world import Processes
 
@@ -81,8 +81,8 @@ class FromPrimary(Commanded):
         super().__init__(epoch)
         self._replica = replica
 
-    @Registry.responder
-    def registry(self, state: State) -> dict[str, Any]:
+    @Mirror.responder
+    def mirror(self, state: State) -> dict[str, Any]:
         self.check(state.epoch)
         if Address.read(state.listen) is None:
             raise BadRequest.of(why="what it says about where it listens is no HOST:PORT.")

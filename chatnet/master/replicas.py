@@ -18,7 +18,7 @@ from chatnet.net.timer import Timer
 from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.text import legible
 from chatnet.wire.operate import MasterStatus
-from chatnet.wire.replica import MasterIdentity, Registry, State
+from chatnet.wire.replica import MasterIdentity, Mirror, State
 from chatnet.world import Processes
 
 TELL_SECONDS = 1.0
@@ -189,7 +189,7 @@ class Replicas:
     def _tell(self, replica: AttachedReplica) -> None:
         replica.behind = replica.link.full
         if not replica.behind:
-            replica.link.callRemote(Registry, state=self._known())
+            replica.link.callRemote(Mirror, state=self._known())
 
     def _known(self) -> State:
         return self._state([replica.identity for replica in self._replicas.values()]).fitted()

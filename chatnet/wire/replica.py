@@ -64,7 +64,7 @@ class Attach(Command):
     errors = declared(StaleEpoch)
 
 
-class Registry(Command):
+class Mirror(Command):
     """Primary -> replica, when something has changed, at most each second. No answer."""
 
     arguments = [(b"state", Packed[State](State))]

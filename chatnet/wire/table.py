@@ -112,7 +112,7 @@ RULES = (
     Rule(cluster.SpawnWorkers, (Speaker.PRIMARY,), _ORDER, "at most 1,000", "so many processes"),
     Rule(cluster.Kill, (Speaker.PRIMARY,), _ORDER, "a pid and its start", "that process, if it is that one"),
     Rule(
-        replica.Registry,
+        replica.Mirror,
         (Speaker.PRIMARY_OF_REPLICA,),
         _ORDER,
         "200 workers, 200 replicas, 60 KB",

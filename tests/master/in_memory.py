@@ -48,8 +48,7 @@ from chatnet.wire.cluster import (
 )
 from chatnet.wire.log import Committed
 from chatnet.wire.operate import ClusterStatus
-from chatnet.wire.replica import Attach, Carried, MasterIdentity, State
-from chatnet.wire.replica import Registry as Told
+from chatnet.wire.replica import Attach, Carried, MasterIdentity, Mirror, State
 from chatnet.world import Processes, ProcessId
 from chatnet.world.real import RealFiles
 
@@ -91,7 +90,7 @@ class Hears(Locator):
         self.killed.append((pid, started))
         return {}
 
-    @Told.responder
+    @Mirror.responder
     def told(self, state: State) -> dict[str, Any]:
         self.states.append(state)
         return {}

@@ -27,7 +27,7 @@ from chatnet.store.lease import Holder
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import Shutdown
 from chatnet.wire.common import Challenge
-from chatnet.wire.replica import Attach, MasterIdentity, Registry, State
+from chatnet.wire.replica import Attach, MasterIdentity, Mirror, State
 from chatnet.world import ProcessId
 
 TOKEN = Token(b"t" * 32)
@@ -224,7 +224,7 @@ def test_who_has_proven_nothing_tells_it_nothing(epoch: int) -> None:
     stage = Stage()
     stage.asked()
     stage.accept(Stranger())
-    stage.says(Registry, state=state(epoch))
+    stage.says(Mirror, state=state(epoch))
     assert stage.says(Shutdown, epoch=epoch).check(NotAllowed)
     assert not stage.stopped
     stage.store.is_free = True
@@ -240,9 +240,9 @@ def test_only_the_epoch_to_which_it_is_attached_commands(epoch: int) -> None:
     stage.asked()
     stage.answer(Primary())
     assert stage.says(Shutdown, epoch=epoch).check(StaleEpoch)
-    stage.says(Registry, state=state(5))
-    stage.says(Registry, state=state(epoch))
-    stage.says(Registry, state=state(5, "nowhere"))
+    stage.says(Mirror, state=state(5))
+    stage.says(Mirror, state=state(epoch))
+    stage.says(Mirror, state=state(5, "nowhere"))
     assert stage.says(Shutdown, epoch=5) == {}
     assert len(stage.stopped) == 1
     stage.store.is_free = True
@@ -257,7 +257,7 @@ def test_what_it_was_told_last_it_knows_when_it_leads() -> None:
     stage.asked()
     stage.answer(Primary())
     for told in (state(5), state(4), state(6), state(5, "nowhere")):
-        stage.says(Registry, state=told)
+        stage.says(Mirror, state=told)
     stage.store.is_free = True
     stage.lose(stage.wire)
     assert [inheritance.state for inheritance in stage.won] == [state(5)]

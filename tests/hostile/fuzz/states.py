@@ -171,7 +171,7 @@ STATES = (
     State("challenged", "master", challenged, GATE, ()),
     State("refused", "master", refused, GATE, ()),
     State("a worker", "master", proven("worker"), LOG, COMMAND, BELONG, weight=3),
-    State("a replica", "master", proven("replica"), (*BELONG, "Registry", *LOG), COMMAND, BELONG),
+    State("a replica", "master", proven("replica"), (*BELONG, "Mirror", *LOG), COMMAND, BELONG),
     State("an operator", "master", proven("operator"), OPERATE, COMMAND),
     State("a stranger at a worker", "worker", at_once, DOOR, weight=4),
     State("logging in", "worker", logging_in, (*DOOR, *TALK), weight=2),
