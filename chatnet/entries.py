@@ -7,7 +7,7 @@ member of. The store's index, the router and the checkers of tests all go throug
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -84,20 +84,26 @@ def _joined(stay: Interval) -> int:
     return stay.joined
 
 
+def _left(stay: Interval) -> int:
+    return stay.left or 0  # of those that have ended
+
+
 class Memberships:
     """One user's stays in rooms, kept in step by the entries of the log.
 
     ``registered`` is the seq since which the name is theirs; 0: it is nobody's.
     """
 
-    __slots__ = ("_stays", "registered")
+    __slots__ = ("_ended", "_stays", "registered")
 
     def __init__(self, intervals: Iterable[Interval] = (), registered: int = 0) -> None:
         self.registered = registered
         self._stays: dict[str, list[Interval]] = {}
         # Pages of a snapshot have those that last before those that ended.
-        for interval in sorted(intervals, key=lambda stay: stay.joined):
+        for interval in sorted(intervals, key=_joined):
             self._stays.setdefault(interval.room, []).append(interval)
+        ended = [stay for stay in self.intervals() if stay.left is not None]
+        self._ended = sorted(ended, key=_left)
 
     def apply(self, entry: Entry) -> bool:
         """Take an entry of this user's; True if it changed who they are following now."""
@@ -112,10 +118,30 @@ class Memberships:
             return True
         if entry.kind == "leave" and open_now:
             stays[-1] = Interval(entry.room, stays[-1].joined, entry.seq)
+            # At the end, unless a snapshot had one that ended while it was read.
+            insort(self._ended, stays[-1], key=_left)
             return True
         if not stays:
             del self._stays[entry.room]
         return False
+
+    @property
+    def has_ended(self) -> bool:
+        """Is any stay kept that has ended?"""
+        return bool(self._ended)
+
+    def forget(self, upto: int) -> None:
+        """Drop the stays that had ended by ``upto``: what they cover is not asked any more."""
+        if not self._ended or _left(self._ended[0]) > upto:
+            return
+        gone = bisect_right(self._ended, upto, key=_left)
+        for room, last in {stay.room: stay for stay in self._ended[:gone]}.items():
+            # The stays in a room follow each other: those before it ended before it.
+            stays = self._stays[room]
+            del stays[: bisect_right(stays, last.joined, key=_joined)]
+            if not stays:
+                del self._stays[room]
+        del self._ended[:gone]
 
     def covers(self, room: str, seq: int) -> bool:
         """Was the user a member of ``room`` at ``seq``?"""

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.entries import KEY_BYTES, Entry, Memberships, fresh_key, places, visible
+from chatnet.entries import KEY_BYTES, Entry, Interval, Memberships, fresh_key, places, visible
 from chatnet.names import fold_name, fold_room, is_name
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True).filter(is_name)
@@ -85,3 +85,42 @@ def test_membership_at_a_seq_is_the_state_after_the_steps_before_it(
     again = Memberships(chance.sample(stays, len(stays)))
     assert set(again.intervals()) == set(stays)
     assert sorted(again.rooms()) == sorted(memberships.rooms())
+
+
+@given(steps, st.integers(0, 40), st.integers(0, 40), st.lists(st.integers(0, 40), max_size=3))
+def test_who_forgets_ended_stays_still_knows_what_comes_after(
+    given_steps: list[tuple[str, str]], arrived: int, upto: int, before: list[int]
+) -> None:
+    """Behind ``upto`` nothing changes, whatever was forgotten before and wherever the stays come from; of
+    what had ended by then, nothing is kept."""
+    whole, forgetful = Memberships(), Memberships()
+    for number, (kind, room) in enumerate(given_steps, 1):
+        whole.apply(step(number, kind, room))
+        forgetful.apply(step(number, kind, room))
+        if number == arrived:
+            forgetful = Memberships(forgetful.intervals())
+        if number in before and number <= upto:
+            forgetful.forget(number)
+    forgetful.forget(upto)
+    assert all(stay.left is None or stay.left > upto for stay in forgetful.intervals())
+    assert set(forgetful.intervals()) == {
+        stay for stay in whole.intervals() if stay.left is None or stay.left > upto
+    }
+    assert forgetful.has_ended == any(stay.left is not None for stay in forgetful.intervals())
+    for room in ("alice", "#t"):
+        assert forgetful.has(room) == whole.has(room)
+        for seq in range(upto + 1, 42):
+            assert forgetful.covers(room, seq) == whole.covers(room, seq)
+
+
+def test_a_snapshot_may_have_stays_that_ended_while_it_was_read() -> None:
+    """Then they have ended later than what comes next, and may come as lasting, too: none is forgotten early,
+    and none stays behind."""
+    stays = [Interval("alice", 2, None), Interval("#t", 3, None), Interval("alice", 2, 9)]
+    memberships = Memberships(stays)
+    memberships.apply(step(7, "leave", "#t"))
+    memberships.forget(8)
+    assert memberships.covers("alice", 9 - 1)
+    assert not memberships.covers("#t", 6)
+    memberships.forget(9)
+    assert memberships.intervals() == []

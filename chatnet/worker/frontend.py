@@ -48,6 +48,7 @@ class Frontend:
         store.log.window.watch(self._router.apply)
 
         def follow(entries: list[Entry]) -> None:
+            self._router.forget(store.log.window.start - 1)
             self._sessions.apply(entries)
             new_names.apply(monotonic(), entries)
 

@@ -39,6 +39,12 @@ class LocalUser:
         """Where this user listens now."""
         return [self.user, "@" + self.user, *self.memberships.rooms()]
 
+    def forget(self, upto: int) -> None:
+        """Be complete behind ``upto`` alone, if that is later."""
+        if upto > self.since:
+            self.since = upto
+            self.memberships.forget(upto)
+
 
 class Router:
     """Hands each new post to the live sessions that may see it, through their channels.
@@ -51,6 +57,9 @@ class Router:
         # By channel first: a dict for each place would take more memory than most of them have ears.
         self._ears: dict[Channel, dict[str, Ears]] = {}
         self._local_users: dict[str, LocalUser] = {}
+        # Of whom stays are kept that have ended.
+        self._leavers: dict[LocalUser, None] = {}
+        self._forgotten = 0
         self.deliveries = 0
 
     def arrive(self, user: str, snapshot: Snapshot, since: int, behind: Iterable[Entry]) -> LocalUser:
@@ -66,6 +75,7 @@ class Router:
                 if entry.user == user and entry.kind in STAYS:
                     memberships.apply(entry)
             local_user = self._local_users[user] = LocalUser(user, memberships, since)
+            self._keep_in_mind(local_user)
         local_user.sessions += 1
         return local_user
 
@@ -74,6 +84,24 @@ class Router:
         local_user.sessions -= 1
         if not local_user.sessions:
             del self._local_users[local_user.user]
+            self._leavers.pop(local_user, None)
+
+    def forget(self, upto: int) -> None:
+        """Sessions read what was said up to ``upto`` from the log, which knows who was where: forget it.
+
+        Else who joins and leaves all day would take more memory with each time.
+        """
+        if upto == self._forgotten:
+            return
+        self._forgotten = upto
+        for local_user in list(self._leavers):
+            local_user.forget(upto)
+            if not local_user.memberships.has_ended:
+                del self._leavers[local_user]
+
+    def _keep_in_mind(self, local_user: LocalUser) -> None:
+        if local_user.memberships.has_ended:
+            self._leavers[local_user] = None
 
     def go_live(self, local_user: LocalUser, peer: Peer) -> None:
         """Hand over what comes from now on."""
@@ -135,6 +163,7 @@ class Router:
 
     def _move(self, local_user: LocalUser, entry: Entry) -> None:
         if local_user.memberships.apply(entry):
+            self._keep_in_mind(local_user)
             change = self._subscribe if entry.kind == "join" else self._unsubscribe
             for peer in local_user.live:
                 change(entry.room, peer)

@@ -188,6 +188,7 @@ class Worker:
         self.threads = Threads()
         self.router = Router()
         self.log.window.watch(self.router.apply)
+        self.log.window.watch(lambda _: self.router.forget(self.log.window.start - 1))
         hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
         secrets = Secrets(hashing, self.clock, self.clock.seconds)
         self.sessions = Sessions(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.protocols import amp
 
-from chatnet.entries import Entry, Memberships, visible
+from chatnet.entries import Entry, Interval, Memberships, visible
 from chatnet.kinds import KindName
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.reads import Snapshot
@@ -175,6 +175,28 @@ def test_arriving_takes_what_the_window_holds_behind_the_snapshot() -> None:
     behind = [entry(5, "join", "alice", "bob"), entry(6, "join", "carol", "#x"), post(7, "bob")]
     resident = crowd.router.arrive("alice", NOTHING, 0, behind)
     assert resident.memberships.rooms() == ["bob"]
+
+
+def test_stays_that_ended_long_ago_are_forgotten() -> None:
+    """Of whoever joins and leaves, however often, what ended after ``upto`` is kept and no more: of who came
+    with it, of who has ended it here, and of who rejoined. Who has gone is not looked at."""
+    crowd = Crowd()
+    old = Snapshot(10, 0, 1, [Interval("#old", 2, 5), Interval("#late", 3, 9), Interval("#now", 4, None)])
+    guest = crowd.router.arrive("alice", old, 0, [])
+    gone = crowd.router.arrive("carol", Snapshot(10, 0, 1, [Interval("#old", 2, 9)]), 0, [])
+    crowd.router.depart(gone)
+    mover = crowd.router.arrive("bob", NOTHING, 0, [])
+    for seq in range(11, 1011, 2):
+        crowd.apply(entry(seq, "join", "bob", "#x"), entry(seq + 1, "leave", "bob", "#x"))
+        crowd.router.forget(seq - 5)
+        assert len(mover.memberships.intervals()) <= 4
+    assert [stay.room for stay in guest.memberships.intervals()] == ["#now"]
+    assert guest.since == 10
+    crowd.apply(entry(1011, "join", "bob", "#x"))
+    crowd.router.forget(1011)
+    assert mover.memberships.intervals() == [Interval("#x", 1011, None)]
+    assert not crowd.router._leavers
+    assert gone.since == 0
 
 
 entries = st.lists(

@@ -523,6 +523,27 @@ def test_memberships_older_than_the_window_are_the_logs_business(worker: Any) ->
     assert again.heard() == ["heard"]
 
 
+def test_a_session_that_stays_while_its_stays_are_forgotten_misses_nothing(worker: Any) -> None:
+    """What it was told lies before the window is read from the log, which knows who was where; also when the
+    window had it as it began to read, and has it no longer."""
+    bob, alice = worker.client("bob"), worker.client("alice")
+    cursor = worker.log.window.head
+    alice.join("bob")
+    bob.post("heard")
+    alice.leave("bob")
+    bob.post("not heard")
+    worker.log.forget()
+    alice.join("bob")
+    alice.leave("bob")
+    (local_user,) = worker.router._leavers
+    assert len(local_user.memberships.intervals()) == 1
+    bob.post("nor this")
+    alice.chat(cursor)
+    alice.join("bob")
+    bob.post("but this")
+    assert alice.heard() == ["heard", "but this"]
+
+
 def test_a_cursor_ahead_of_the_log_is_refused(worker: Any) -> None:
     """The log was put back: the sentence says so, and the session goes on without it."""
     alice = worker.client("alice")

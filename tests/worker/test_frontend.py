@@ -1,0 +1,45 @@
+"""What a worker keeps once it knows its log."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from chatnet.auth import Token
+from chatnet.entries import Draft, Interval
+from chatnet.reads import Snapshot
+from chatnet.store.window import Window
+from chatnet.testing.memory_log import MemoryLog
+from chatnet.worker.frontend import Frontend
+
+NOBODY: Any = None
+
+
+def test_no_more_is_kept_of_who_joins_and_leaves_than_the_window_holds() -> None:
+    """A stay that ended before the window began is dropped, while the session lasts."""
+    clock = Clock()
+    log = MemoryLog(clock=clock.seconds)
+    log.window = Window(log.log_id, limit=10_000)
+    store: Any = SimpleNamespace(log=log)
+    frontend = Frontend(store, NOBODY, Token(b"t" * 32), 0, 0, clock, clock.seconds, lambda size: b"e" * size)
+    alice = frontend.entrance.sessions.router.arrive("alice", Snapshot(0, 0, 1, []), 0, [])
+    key = 0
+
+    def move(kind: Any) -> None:
+        nonlocal key
+        key += 1
+        log.append([Draft(kind, "alice", "bob", "", b"%016d" % key)])
+
+    log.append(
+        [Draft("register", name, name, "sha256:", name.encode().zfill(16)) for name in ("alice", "bob")]
+    )
+    for _ in range(200):
+        move("join")
+        move("leave")
+    kept = alice.memberships.intervals()
+    assert 0 < len(kept) < 20
+    assert all(stay.left is not None and stay.left >= log.window.start for stay in kept)
+    move("join")
+    assert alice.memberships.intervals()[-1] == Interval("bob", log.window.head, None)
