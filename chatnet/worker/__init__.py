@@ -26,5 +26,6 @@ handoff     sessions that are to move to other workers
 reads       a session's reads, one at a time
 subscription  a session that hears posts: from catching up to live
 users       who has sessions here, and what ends them    (pure)
-router      places -> live sessions, kept in step by the log    (pure)
+router      hands posts to live sessions, kept in step by the log    (pure)
+audience    who listens where   (pure)
 """

@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry, Memberships, places
 from chatnet.kinds import HEARD, STAYS
+from chatnet.worker.audience import Audience
 
 if TYPE_CHECKING:
     from chatnet.reads import Snapshot
-    from chatnet.worker.peer import Channel, Ear, Hearing, Peer
-
-FEW = 4
-"""Up to so many ears at a place are kept in a tuple, which takes a quarter of the memory of a dict: at most
-places listens one user alone."""
-
-Ears = tuple["Ear", ...] | dict["Ear", None]
+    from chatnet.worker.peer import Channel, Peer
 
 
 class LocalUser:
@@ -55,7 +50,7 @@ class Router:
 
     def __init__(self) -> None:
         # By channel first: a dict for each place would take more memory than most of them have ears.
-        self._ears: dict[Channel, dict[str, Ears]] = {}
+        self._audiences: dict[Channel, Audience] = {}
         self._local_users: dict[str, LocalUser] = {}
         # Of whom stays are kept that have ended.
         self._leavers: dict[LocalUser, None] = {}
@@ -106,14 +101,20 @@ class Router:
     def go_live(self, local_user: LocalUser, peer: Peer) -> None:
         """Hand over what comes from now on."""
         local_user.live += (peer,)
+        audience = self._audiences.setdefault(peer.channel, Audience())
+        audience.enter(peer.ear)
         for place in local_user.places():
-            self._subscribe(place, peer)
+            audience.listen(place, peer.ear)
 
     def leave_live(self, local_user: LocalUser, peer: Peer) -> None:
         """Hand over nothing more."""
         local_user.live = tuple(other for other in local_user.live if other is not peer)
+        audience = self._audiences[peer.channel]
         for place in local_user.places():
-            self._unsubscribe(place, peer)
+            audience.turn_away(place, peer.ear)
+        audience.leave(peer.ear)
+        if not audience:
+            del self._audiences[peer.channel]
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """The window grew: hand over posts, and follow the joins and leaves, in seq order.
@@ -134,7 +135,7 @@ class Router:
                 run.append(entry)
             elif entry.kind in STAYS:
                 local_user = self._local_users.get(entry.user)
-                if local_user is not None or any(channel.shows(entry.kind) for channel in self._ears):
+                if local_user is not None or any(channel.shows(entry.kind) for channel in self._audiences):
                     self._fan_out(where, run)
                     run = []
                     self._stay(local_user, entry)
@@ -143,14 +144,13 @@ class Router:
     def _fan_out(self, where: tuple[str, ...], run: list[Entry]) -> None:
         if not run:
             return
-        for channel, ears in self._ears.items():
-            hearing: list[Hearing] = [(place, ears[place]) for place in where if place in ears]
-            if hearing and channel.shows(run[0].kind):
-                if len(hearing) > 1:
-                    hearing = _each_once(hearing)
-                channel.fan(run, hearing)
-                for _, some in hearing:
-                    self.deliveries += len(run) * len(some)
+        for channel, audience in self._audiences.items():
+            if channel.shows(run[0].kind):
+                hearing = audience.hearing(where)
+                if hearing:
+                    channel.fan(run, hearing)
+                for _, ears in hearing:
+                    self.deliveries += len(run) * len(ears)
 
     def _stay(self, local_user: LocalUser | None, entry: Entry) -> None:
         """Who joins or leaves hears of it, too."""
@@ -164,51 +164,7 @@ class Router:
     def _move(self, local_user: LocalUser, entry: Entry) -> None:
         if local_user.memberships.apply(entry):
             self._keep_in_mind(local_user)
-            change = self._subscribe if entry.kind == "join" else self._unsubscribe
             for peer in local_user.live:
-                change(entry.room, peer)
-
-    def _subscribe(self, place: str, peer: Peer) -> None:
-        ears = self._ears.setdefault(peer.channel, {})
-        ears[place] = _with(ears.get(place, ()), peer.ear)
-
-    def _unsubscribe(self, place: str, peer: Peer) -> None:
-        ears = self._ears[peer.channel]
-        rest = _without(ears[place], peer.ear)
-        if rest:
-            ears[place] = rest
-            return
-        del ears[place]
-        if not ears:
-            del self._ears[peer.channel]
-
-
-def _with(ears: Ears, ear: Ear) -> Ears:
-    if isinstance(ears, tuple):
-        if len(ears) < FEW:
-            return (*ears, ear)
-        ears = dict.fromkeys(ears)
-    ears[ear] = None
-    return ears
-
-
-def _without(ears: Ears, ear: Ear) -> Ears:
-    if isinstance(ears, tuple):
-        at = ears.index(ear)
-        return ears[:at] + ears[at + 1 :]
-    del ears[ear]
-    return ears
-
-
-def _each_once(hearing: list[Hearing]) -> list[Hearing]:
-    """Who listens at several of the places stands at the first of them alone."""
-    heard = set(hearing[0][1])
-    once = hearing[:1]
-    for place, ears in hearing[1:]:
-        if heard.issuperset(ears):
-            continue  # where the same people follow twenty topics: several times faster than the loop
-        fresh = [ear for ear in ears if ear not in heard]
-        if fresh:
-            heard.update(fresh)
-            once.append((place, fresh))
-    return once
+                audience = self._audiences[peer.channel]
+                change = audience.listen if entry.kind == "join" else audience.turn_away
+                change(entry.room, peer.ear)

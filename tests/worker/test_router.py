@@ -16,9 +16,10 @@ from chatnet.kinds import KindName
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.reads import Snapshot
 from chatnet.wire.session import Deliver
+from chatnet.worker.audience import FEW
 from chatnet.worker.fronts.amp import AmpChannel
 from chatnet.worker.peer import Hearing
-from chatnet.worker.router import FEW, Router
+from chatnet.worker.router import Router
 
 USERS = ("alice", "bob", "carol")
 NOTHING = Snapshot(0, 0, 1, [])
@@ -157,7 +158,7 @@ def test_who_left_hears_no_more() -> None:
     crowd.apply(post(2, "alice"), post(3, "bob"))
     assert outbox.parts == []
     crowd.router.depart(resident)
-    assert not crowd.router._ears
+    assert not crowd.router._audiences
     assert not crowd.router._local_users
 
 
@@ -345,4 +346,4 @@ def test_a_place_has_room_for_any_number_of_ears(newest_first: bool) -> None:
         leave()
     crowd.apply(post(99, "alice"))
     assert crowd.router.deliveries == sum(range(3 * FEW + 1))
-    assert not crowd.router._ears
+    assert not crowd.router._audiences

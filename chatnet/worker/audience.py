@@ -1,0 +1,159 @@
+"""Who listens where: the ears of one channel, by place. Pure.
+
+A post with twenty topics may be heard at each by thousands, and mostly by the same people. To look at each
+ear for each place takes ten times as long as to deliver it. So all ears are numbered, and of a place where
+many listen a row of flags is kept, a byte for each number: such rows are compared as whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import compress
+
+from chatnet.worker.peer import Ear, Hearing
+
+FEW = 4
+"""Up to so many ears at a place are kept in a tuple, which takes a quarter of the memory of a dict: at most
+places listens one user alone."""
+MANY = 256
+"""Where more listen, flags are kept, if these are not too small a part of all: see :data:`A_PART`."""
+A_PART = 16
+"""The least part of all ears whose flags are worth it: one in so many."""
+
+Ears = tuple[Ear, ...] | dict[Ear, None]
+
+
+class Audience:
+    """The ears of a channel, each from :meth:`enter` until :meth:`leave`, and the places where they listen.
+
+    To find who hears a post costs less than to deliver it to them, whatever it names.
+    """
+
+    __slots__ = ("_ears", "_flags", "_free", "_numbers", "_places", "_rows")
+
+    def __init__(self) -> None:
+        self._numbers: dict[Ear, int] = {}
+        self._ears: list[Ear] = []
+        self._free: list[int] = []
+        self._places: dict[str, Ears] = {}
+        self._flags: dict[str, bytearray] = {}
+        self._rows: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        """How many ears there are."""
+        return len(self._numbers)
+
+    def enter(self, ear: Ear) -> None:
+        """One ear more, which listens nowhere yet."""
+        if self._free:
+            number = self._free.pop()
+            self._ears[number] = ear
+        else:
+            number = len(self._ears)
+            self._ears.append(ear)
+        self._numbers[ear] = number
+
+    def leave(self, ear: Ear) -> None:
+        """One less, which listens nowhere by now."""
+        number = self._numbers.pop(ear)
+        self._ears[number] = None
+        self._free.append(number)
+
+    def listen(self, place: str, ear: Ear) -> None:
+        """From now on ``ear`` hears what is said at ``place``."""
+        ears = self._places[place] = _with(self._places.get(place, ()), ear)
+        if place in self._flags:
+            self._flag(self._flags[place], ear)
+            self._rows.pop(place, None)
+        elif self._are_many(ears):
+            self._flags[place] = self._flagging(ears)
+
+    def turn_away(self, place: str, ear: Ear) -> None:
+        """From now on it does not."""
+        ears = _without(self._places[place], ear)
+        if ears:
+            self._places[place] = ears
+        else:
+            del self._places[place]
+        if place in self._flags:
+            self._flags[place][self._numbers[ear]] = 0
+            self._rows.pop(place, None)
+            if not self._are_many(ears):
+                del self._flags[place]
+
+    def hearing(self, where: Sequence[str]) -> list[Hearing]:
+        """Who listens at some of the places ``where``: each ear at the first of those where it does."""
+        places, flags = self._places, self._flags
+        hearing: list[Hearing] = [(place, places[place]) for place in where if place in places]
+        if len(hearing) > 1:
+            each_once = self._by_flags if any(place in flags for place, _ in hearing) else _by_sets
+            hearing = [(place, ears) for place, ears in each_once(hearing) if ears]
+        return hearing
+
+    def _by_flags(self, hearing: Iterable[Hearing]) -> Iterator[Hearing]:
+        heard = 0
+        for place, ears in hearing:
+            there = self._row(place, ears)
+            fresh = there & ~heard
+            heard |= there
+            yield place, ears if fresh == there else self._flagged(fresh)
+
+    def _row(self, place: str, ears: Collection[Ear]) -> int:
+        """The flags of the ears at a place, as one number; kept until another begins or ends to listen."""
+        row = self._rows.get(place)
+        if row is None:
+            row = int.from_bytes(self._flags.get(place) or self._flagging(ears), "little")
+            if place in self._flags:
+                self._rows[place] = row
+        return row
+
+    def _flagged(self, row: int) -> list[Ear]:
+        size, count = len(self._ears), row.bit_count()
+        flags = row.to_bytes(size, "little")
+        if count * A_PART > size:
+            return list(compress(self._ears, flags))
+        at, found = -1, []
+        for _ in range(count):
+            at = flags.index(1, at + 1)
+            found.append(self._ears[at])
+        return found
+
+    def _are_many(self, ears: Ears) -> bool:
+        return len(ears) > MANY and len(ears) * A_PART >= len(self._ears)
+
+    def _flagging(self, ears: Collection[Ear]) -> bytearray:
+        flags = bytearray(len(self._ears))
+        for ear in ears:
+            flags[self._numbers[ear]] = 1
+        return flags
+
+    def _flag(self, flags: bytearray, ear: Ear) -> None:
+        number = self._numbers[ear]
+        if number >= len(flags):
+            flags.extend(bytes(len(self._ears) - len(flags)))
+        flags[number] = 1
+
+
+def _by_sets(hearing: Iterable[Hearing]) -> Iterator[Hearing]:
+    heard: set[Ear] = set()
+    for place, ears in hearing:
+        fresh = [ear for ear in ears if ear not in heard]
+        heard.update(fresh)
+        yield place, fresh
+
+
+def _with(ears: Ears, ear: Ear) -> Ears:
+    if isinstance(ears, tuple):
+        if len(ears) < FEW:
+            return (*ears, ear)
+        ears = dict.fromkeys(ears)
+    ears[ear] = None
+    return ears
+
+
+def _without(ears: Ears, ear: Ear) -> Ears:
+    if isinstance(ears, tuple):
+        at = ears.index(ear)
+        return ears[:at] + ears[at + 1 :]
+    del ears[ear]
+    return ears
