@@ -19,6 +19,7 @@ from simulator.reactor import SimReactor
 from simulator.sockets import SimSocket
 from simulator.terminal import SimStdio, Terminal
 from simulator.threads import SimThreadPool
+from simulator.tls import SimTls
 
 if TYPE_CHECKING:
     from simulator.host import Host
@@ -105,6 +106,7 @@ class SimProcess:
             threads=lambda size, name: cast(ThreadPool, self.new_pool(size, name)),
             stdio=SimStdio(self.terminal, self),
             databases=SimDatabases(self),
+            tls=SimTls(),
         )
 
     def __str__(self) -> str:

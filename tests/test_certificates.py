@@ -33,7 +33,8 @@ class Directory:
         self.paths.key.write_bytes(key(pair))
 
     def open(self) -> Certificates:
-        return Certificates(real_world().files, self.paths, lambda: self.now)
+        world = real_world()
+        return Certificates(world.files, self.paths, lambda: self.now, world.tls)
 
     def refusal(self) -> str:
         with pytest.raises(CannotStart) as refused:

@@ -13,8 +13,7 @@ from twisted.logger import Logger
 
 from chatnet.errors import CannotStart
 from chatnet.net.pair import KeyPair, PairFiles, read_pair
-from chatnet.net.tls import Presented
-from chatnet.world import Files
+from chatnet.world import Files, Tls
 
 Contents = tuple[bytes, bytes]
 """Of the certificate's file, and the key's."""
@@ -33,13 +32,13 @@ class Certificates:
 
     _logger = Logger()
 
-    def __init__(self, files: Files, paths: PairFiles, wall: Callable[[], float]) -> None:
+    def __init__(self, files: Files, paths: PairFiles, wall: Callable[[], float], tls: Tls) -> None:
         self._files = files
         self._paths = paths
         self._wall = wall
         self._said = ""
         contents = self._read()
-        self.presented = self._used(contents, Presented)
+        self.presented = self._used(contents, tls.presented)
         self._known = _mark(contents)
 
     def look(self) -> bool:

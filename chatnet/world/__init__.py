@@ -1,4 +1,4 @@
-"""Everything outside the program: the reactor, chance, clocks, environment, processes, files, terminal.
+"""Everything outside the program: reactor, chance, clocks, environment, processes, files, terminal, TLS.
 
 A tap builds its service from :func:`.real.real_world`; the simulator passes a world of its own. Nothing else
 in chatnet names the global reactor, a wall clock, ``random`` or the operating system's files and processes.
@@ -10,18 +10,24 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TextIO
 
 import apsw
+from cryptography import x509
 from twisted.internet.error import ReactorNotRunning
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import fresh_key
 from chatnet.store.postgres.database import Databases
+
+if TYPE_CHECKING:
+    from chatnet.net.pair import KeyPair
+    from chatnet.net.tls import Presented
 
 
 class Lock(Protocol):
@@ -219,6 +225,27 @@ class Stdio(Protocol):
         """
 
 
+class Tls(Protocol):
+    """Who makes the connections of TLS, under Twisted's own layer; see :mod:`chatnet.net.tls`."""
+
+    def presented(self, pair: KeyPair) -> Presented:
+        """The ``pair`` that ports present.
+
+        :raises SSL.Error: it is not taken; its key may be too short.
+        """
+
+    def pinned(self, expected: str) -> IOpenSSLClientConnectionCreator:
+        """For who dials and wants the public key with the fingerprint ``expected``."""
+
+    def vouched_for(
+        self, host: str, authorities: Sequence[x509.Certificate] | None = None
+    ) -> IOpenSSLClientConnectionCreator:
+        """For who dials ``host``; one of ``authorities``, or of those trusted here, is to vouch for it."""
+
+    def in_cluster(self) -> IOpenSSLClientConnectionCreator:
+        """For who dials by TLS 1.3, and looks at no certificate."""
+
+
 @dataclass(frozen=True)
 class World:
     """What ``build`` functions unpack, passing on only what each object needs.
@@ -241,6 +268,7 @@ class World:
     threads: Callable[[int, str], ThreadPool]
     stdio: Stdio
     databases: Databases
+    tls: Tls
 
     def fresh_key(self) -> bytes:
         """A key for a new draft, by ``wall``: the reactor's clock counts from when the machine came up."""

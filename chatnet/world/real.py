@@ -1,4 +1,4 @@
-"""The world as it is: this machine's files, processes and streams."""
+"""The world as it is: this machine's files, processes and streams, and OpenSSL."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import apsw
+from cryptography import x509
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.net import tls
+from chatnet.net.pair import KeyPair
 from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.world import FileStatus, Lock, ProcessId, World
 from chatnet.world.stdio import RealStdio
@@ -49,6 +54,7 @@ def real_world() -> World:
         threads=lambda size, name: ThreadPool(0, size, name),
         stdio=RealStdio(),
         databases=PostgresDatabases(),
+        tls=RealTls(),
     )
 
 
@@ -316,3 +322,21 @@ class RealProcesses:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*RARELY)
+
+
+class RealTls:
+    """OpenSSL's."""
+
+    def presented(self, pair: KeyPair) -> tls.Presented:
+        return tls.Presented(pair)
+
+    def pinned(self, expected: str) -> IOpenSSLClientConnectionCreator:
+        return tls.pinned(expected)
+
+    def vouched_for(
+        self, host: str, authorities: Sequence[x509.Certificate] | None = None
+    ) -> IOpenSSLClientConnectionCreator:
+        return tls.vouched_for(host, authorities)
+
+    def in_cluster(self) -> IOpenSSLClientConnectionCreator:
+        return tls.in_cluster()

@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from chatnet.client.service import Client, build
 from chatnet.testing.fake_cluster import Network
 from chatnet.world import Processes, Stdio, World
-from chatnet.world.real import RealFiles
+from chatnet.world.real import RealFiles, RealTls
 
 MASTER, WORKER = 64480, 2001
 SINCE_1970 = 1_800_000_000.0
@@ -117,6 +117,7 @@ class Person:
             threads=cast(Any, None),
             stdio=cast(Stdio, self.stdio),
             databases=cast(Any, None),
+            tls=RealTls(),
         )
         given = {
             "name": "alice",
