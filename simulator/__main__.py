@@ -50,16 +50,17 @@ class Tally:
             print(f"{self._count:,} of {self._seeds:,} seeds, {self._rate():.1f} a second", flush=True)
 
     def _rate(self) -> float:
-        return self._count / (time.monotonic() - self._began)
+        return self._count / max(time.monotonic() - self._began, time.get_clock_info("monotonic").resolution)
 
     def __str__(self) -> str:
+        an_event = self._real / self._events * 1e6 if self._events else 0.0  # a run may fail before its first
         faults = ", ".join(
             f"{count:,} {kind.replace('_', ' ')}" for kind, count in self._faults.most_common()
         )
         return (
             f"{self._count:,} seeds in {time.monotonic() - self._began:,.0f} s: {self._rate():.1f} a second; "
             f"{self._virtual / 3600:,.1f} virtual hours, {self._entries:,} entries, {self._events:,} events "
-            f"of {self._real / self._events * 1e6:.0f} µs.\n"
+            f"of {an_event:.0f} µs.\n"
             f"Whole again after {median(self._whole_after):.1f} s in the median, and "
             f"{max(self._whole_after):.1f} s at most.\n"
             f"{self._faults.total():,} faults: {faults or 'none'}."

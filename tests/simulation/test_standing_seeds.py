@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from simulator.__main__ import main
-from simulator.run import Scale, run
+from simulator.__main__ import Tally, main
+from simulator.run import Scale, Verdict, run
 from simulator.vfs import SimFile
 
 STANDING = range(24)
@@ -84,3 +84,10 @@ def test_many_seeds_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert "virtual hours" in said
     assert "faults: " in said
     assert "No promise was broken." in said
+
+
+def test_runs_that_fail_before_their_first_event_are_counted() -> None:
+    """As one with an error in the simulator itself does: what it says is the violation, not another."""
+    tally = Tally(1)
+    tally.add(Verdict(0, ["it failed"], events=0, entries=0, virtual=0.0, real=0.1, whole_after=0.0))
+    assert "0 entries, 0 events of 0 µs" in str(tally)
