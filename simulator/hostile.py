@@ -158,7 +158,7 @@ class Hostile(Service):
         return link
 
     async def _ticket(self, link: Link) -> bytes:
-        answer = await link.callRemote(Login, version=VERSION, name=NAME, secret=SECRET, new=1)
+        answer = await link.callRemote(Login, version=VERSION, name=NAME, secret=SECRET, new=True)
         self._log_id = answer["log"]
         ticket: bytes = answer["ticket"]
         return ticket

@@ -128,7 +128,7 @@ class Squatting(Locator):
         super().connected(link)
         pid = self._squatter.world.processes.own_pid()
         started = self._squatter.world.processes.started(pid) or 0
-        self._order(Shed, count=GREATEST, soon=1)
+        self._order(Shed, count=GREATEST, soon=True)
         self._order(SpawnWorkers, count=2)
         self._order(Kill, pid=pid, started=started)
         link.callRemote(Mirror, state=State("", GREATEST, 0, "0.0.0.0:9", [], [], []))

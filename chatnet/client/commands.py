@@ -182,7 +182,7 @@ class Interpreter:
             rooms = page["rooms"]
             self._show_rooms(rooms)
             joined += page["joined"]
-            more = bool(page["more"]) and bool(rooms)
+            more = page["more"] and bool(rooms)
             if len(joined) > MOST_ROOMS or (more and rooms[-1] <= after):
                 raise Unbelievable("a list of rooms that does not go on")
             after = rooms[-1] if rooms else ""

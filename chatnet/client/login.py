@@ -89,7 +89,7 @@ async def _by_secret(link: Link, identity: Identity, secret: bytes) -> str:
     is_random = secret == identity.secret
     try:
         answer = await link.callRemote(
-            Login, version=VERSION, name=identity.name, secret=secret, new=int(is_random)
+            Login, version=VERSION, name=identity.name, secret=secret, new=is_random
         )
     except (TryLater, InternalFailure, TooSlow, Unreadable):
         raise  # it says nothing of the secret

@@ -43,7 +43,7 @@ class Commands:
 
     def shed(self, worker: Subordinate, count: int, soon: bool = False) -> Deferred[bool]:
         """Have ``count`` sessions move to other workers, and no others; ``soon`` hurries them."""
-        return self._give(worker, Shed, count=count, soon=int(soon))
+        return self._give(worker, Shed, count=count, soon=soon)
 
     def spawn_workers(self, worker: Subordinate, count: int) -> Deferred[bool]:
         """Keep ``count`` workers running beside yourself, as your children."""

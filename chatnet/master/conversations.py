@@ -225,8 +225,8 @@ class FromOperator(Locator):
         return {}
 
     @StepDown.responder
-    def step_down(self, away: int) -> dict[str, Any]:
-        self._step_down(bool(away))
+    def step_down(self, away: bool) -> dict[str, Any]:
+        self._step_down(away)
         return {}
 
     @Drain.responder

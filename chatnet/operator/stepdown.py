@@ -34,7 +34,7 @@ async def step_down(
     deadline = began + HANDOVER_SECONDS
     try:
         before = (await ask_status(link)).epoch
-        await link.callRemote(StepDown, away=int(away))
+        await link.callRemote(StepDown, away=away)
     except (NoReplica, NoReplicaKept, NoReplicaElsewhere) as error:
         raise CannotStart(str(error)) from error
     except ConnectionClosed as error:

@@ -209,7 +209,7 @@ class FakeSession(Locator):
         self.cluster.requests.append((command, arguments))
 
     @wire.Login.responder
-    def login(self, version: int, name: str, secret: bytes, new: int) -> dict[str, Any]:
+    def login(self, version: int, name: str, secret: bytes, new: bool) -> dict[str, Any]:
         self._note("Login", name=name, secret=secret, new=new)
         if not new and name not in self.cluster.secrets:
             raise NoSuchUser.of(name=name)
@@ -280,7 +280,7 @@ class FakeSession(Locator):
         self._note("List", prefix=prefix, after=after)
         names = sorted(name for name in self.cluster.secrets if name.startswith(prefix) and name > after)
         joined = [name for name in names[:2] if name in self.cluster.joined]
-        return {"rooms": names[:2], "joined": joined, "more": int(len(names) > 2)}
+        return {"rooms": names[:2], "joined": joined, "more": len(names) > 2}
 
     @wire.History.responder
     def history(self, room: str, before: int | None) -> dict[str, Any]:

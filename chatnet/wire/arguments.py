@@ -69,6 +69,18 @@ class Number(Value):
         return b"%d" % inObject
 
 
+class Flag(Value):
+    """Yes or no, as ``1`` or ``0``."""
+
+    def fromString(self, inString: bytes) -> bool:
+        if inString not in (b"0", b"1"):
+            raise ValueError("neither 1 nor 0")
+        return inString == b"1"
+
+    def toString(self, inObject: bool) -> bytes:
+        return b"1" if inObject else b"0"
+
+
 class Bytes(Value):
     """Raw bytes: of exactly ``size``, if given."""
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from chatnet.errors import StaleEpoch
-from chatnet.wire.arguments import Command, Number, Packed, Text, declared
+from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared
 
 MOST_PROCESSES = 1_000
 """How many workers, or replicas, are kept on one host at most: a thousand take 50 GB. A greater number is a
@@ -100,11 +100,11 @@ class Shutdown(Command):
 class Shed(Command):
     """Primary -> worker: have ``count`` sessions move to other workers, a few at a time.
 
-    It replaces what was asked for before. ``soon`` is 1 if nobody is to wait for answers, for the worker
-    cannot give any; else 0.
+    It replaces what was asked for before. With ``soon`` nobody is to wait for answers: the worker cannot give
+    any.
     """
 
-    arguments = [(b"epoch", Number()), (b"count", Number()), (b"soon", Number())]
+    arguments = [(b"epoch", Number()), (b"count", Number()), (b"soon", Flag())]
     errors = declared(StaleEpoch)
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept, NoSuchHost, OnlyHost, PrimaryThere
 from chatnet.log import PAGE_BYTES
-from chatnet.wire.arguments import Command, Number, Packed, Text, declared, fitting, packed_bytes
+from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared, fitting, packed_bytes
 
 MASTER_BYTES = EVENT_BYTES = 20_000
 """How much masters, and events, take at most of what tells of the whole cluster. The rest is the workers'."""
@@ -90,12 +90,12 @@ class Stop(Command):
 
 
 class StepDown(Command):
-    """Hand over to a replica; if ``away`` is 1, to one on another host. Answered at once.
+    """Hand over to a replica; ``away``: to one on another host. Answered at once.
 
     The link closes when the lease is let go.
     """
 
-    arguments = [(b"away", Number())]
+    arguments = [(b"away", Flag())]
     errors = declared(NoReplica, NoReplicaKept, NoReplicaElsewhere)
 
 

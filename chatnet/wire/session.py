@@ -24,7 +24,7 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
-from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declared
+from chatnet.wire.arguments import Bytes, Command, Flag, Number, Packed, Text, declared
 
 # ---- client -> worker ----
 
@@ -32,10 +32,10 @@ from chatnet.wire.arguments import Bytes, Command, Number, Packed, Text, declare
 class Login(Command):
     """Log in by name and secret. ``name`` comes back as the cluster spells it, ``log`` says which log it is.
 
-    ``new`` is 1 if the name, if it is free, is to be registered with this secret; else 0.
+    ``new``: if the name is free, register it with this secret.
     """
 
-    arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes()), (b"new", Number())]
+    arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes()), (b"new", Flag())]
     response = [(b"name", Text()), (b"ticket", Bytes()), (b"log", Text())]
     errors = declared(WrongVersion, BadName, BadSecret, NoSuchUser, WrongSecret, TryLater)
 
@@ -69,14 +69,14 @@ class Leave(Command):
 class List(Command):
     """A page of rooms in order: those that begin with ``prefix`` and come after ``after``.
 
-    ``joined`` are those of them that the user has joined; ``more`` is 1 if another page follows.
+    ``joined`` are those of them that the user has joined; ``more``: another page follows.
     """
 
     arguments = [(b"prefix", Text()), (b"after", Text())]
     response = [
         (b"rooms", Packed[list[str]](list[str])),
         (b"joined", Packed[list[str]](list[str])),
-        (b"more", Number()),
+        (b"more", Flag()),
     ]
 
 

@@ -94,7 +94,7 @@ class FromPrimary(Commanded):
         return {}
 
     @Shed.responder
-    def shed(self, epoch: int, count: int, soon: int) -> dict[str, Any]:
+    def shed(self, epoch: int, count: int, soon: bool) -> dict[str, Any]:
         self.check(epoch)
         self._worker.shed(count, bool(soon))
         return {}

@@ -238,7 +238,7 @@ def test_a_worker_that_calls_us_by_no_name_is_none(
 
     class Liar(FakeSession):
         @Login.responder
-        def login(self, version: int, name: str, secret: bytes, new: int) -> Any:
+        def login(self, version: int, name: str, secret: bytes, new: bool) -> Any:
             return {"ticket": b"t", "log": cluster.log_id, **answer}
 
     network.listeners[WORKER] = lambda: Liar(cluster)

@@ -55,7 +55,7 @@ def test_a_list_that_does_not_go_on_is_ended(
         def list_rooms(self, prefix: str, after: str) -> Any:
             self._note("List")
             number = next(pages) if "is_growing" in answer else 0
-            return {"rooms": [f"r{number}"], "joined": answer.get("joined", []), "more": 1}
+            return {"rooms": [f"r{number}"], "joined": answer.get("joined", []), "more": True}
 
     network.listeners[WORKER] = lambda: Liar(cluster)
     person = new_person().start()

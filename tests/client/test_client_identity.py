@@ -44,7 +44,7 @@ def test_the_secret_is_on_disk_before_the_first_login(
 
     class Unanswering(FakeSession):
         @Login.responder
-        def login(self, version: int, name: str, secret: bytes, new: int) -> Any:
+        def login(self, version: int, name: str, secret: bytes, new: bool) -> Any:
             assert kept(tmp_path).secret == secret
             self._note("Login")
             return Deferred()
@@ -65,7 +65,7 @@ def test_the_first_login_is_by_secret_and_the_next_by_ticket(
 ) -> None:
     """In this process and in the next one; nobody logs in again."""
     secret = kept(tmp_path).secret
-    assert cluster.asked("Login", "Resume") == [("Login", {"name": "alice", "secret": secret, "new": 1})]
+    assert cluster.asked("Login", "Resume") == [("Login", {"name": "alice", "secret": secret, "new": True})]
     network.cut()
     network.pass_time(1)
     alice.stop()

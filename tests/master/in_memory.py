@@ -108,7 +108,7 @@ class Hears(Locator):
         return {}
 
     @Shed.responder
-    def shed_some(self, epoch: int, count: int, soon: int) -> dict[str, Any]:
+    def shed_some(self, epoch: int, count: int, soon: bool) -> dict[str, Any]:
         self.epochs.append(epoch)
         self.shed.append(count)
         return {}

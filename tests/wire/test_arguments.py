@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from chatnet.entries import Draft, Entry
 from chatnet.errors import BadRequest
-from chatnet.wire.arguments import Bytes, Number, Packed, Text, Value
+from chatnet.wire.arguments import Bytes, Flag, Number, Packed, Text, Value
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.replica import State
 
 VALUES = [
     Text(),
     Number(),
+    Flag(),
     Bytes(16),
     Packed[list[Draft]](list[Draft]),
     Packed[Entry](Entry),
@@ -60,3 +61,21 @@ def test_no_bytes_do(value: Value, said: bytes, seed: int) -> None:
     good = bytearray(b"\x91\x97\x01\x02\xa4post\xa1a\xa1a\xa5hello\xc4\x10" + bytes(16))
     good[chance.randrange(len(good))] ^= 1 << chance.randrange(8)
     read(value, bytes(good))
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_flag_is_a_digit(said: bool) -> None:
+    """So a peer of any language can say it, and one reads it in a dump."""
+    box: dict[bytes, bytes] = {}
+    Flag().toBox(b"key", box, {"key": said}, None)
+    assert box == {b"key": b"1" if said else b"0"}
+    objects: dict[str, object] = {}
+    Flag().fromBox(b"key", box, objects, None)
+    assert objects == {"key": said}
+
+
+@pytest.mark.parametrize("said", [b"2", b"", b"01", b"true", b"\xff"])
+def test_nothing_else_is_a_flag(said: bytes) -> None:
+    """What is meant by it is not guessed."""
+    with pytest.raises(BadRequest, match="neither 1 nor 0"):
+        Flag().fromBox(b"key", {b"key": said}, {}, None)

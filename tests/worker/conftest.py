@@ -121,7 +121,7 @@ class Client:
         """The answer, or its error raised."""
         return answered(self.begin(command, **arguments))
 
-    def login(self, name: str = "alice", secret: bytes = b"s" * 32, new: int = 1) -> Any:
+    def login(self, name: str = "alice", secret: bytes = b"s" * 32, new: bool = True) -> Any:
         return self.ask(wire.Login, version=VERSION, name=name, secret=secret, new=new)
 
     def resume(self, ticket: bytes) -> Any:

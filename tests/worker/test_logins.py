@@ -165,7 +165,7 @@ def test_who_has_gone_is_not_hashed_for(worker: Any) -> None:
     with_password(worker, "alice")
     clients = [worker.client() for _ in range(5)]
     for client in clients:
-        client.begin(wire.Login, version=VERSION, name="alice", secret=PASSWORD, new=0)
+        client.begin(wire.Login, version=VERSION, name="alice", secret=PASSWORD, new=False)
     for client in clients:
         client.cut()
     assert len(worker.threads.waiting) == 1
@@ -182,8 +182,12 @@ def test_a_password_is_checked_in_a_thread(worker: Any) -> None:
     worker.threads.work()
     worker.settle()
     assert found[0]["ticket"]
-    wrong = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=b"a bad password", new=1)
-    right = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=b"a good password", new=1)
+    wrong = worker.client().begin(
+        wire.Login, version=VERSION, name="alice", secret=b"a bad password", new=True
+    )
+    right = worker.client().begin(
+        wire.Login, version=VERSION, name="alice", secret=b"a good password", new=True
+    )
     assert alice.post("nobody waits")
     worker.threads.work()
     worker.threads.work()

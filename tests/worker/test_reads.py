@@ -141,7 +141,7 @@ def test_pages_keep_nobody_from_logging_in(worker: Any) -> None:
     worker.log.reads_held = True
     for client in many:
         client.begin(wire.History, room="bob", before=None)
-    found = worker.client().begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=0)
+    found = worker.client().begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=False)
     for _ in range(2):  # the account, and the memberships
         worker.log._reading.pop().callback(None)
         worker.settle()
@@ -154,7 +154,7 @@ def test_a_login_ends_with_its_connection(worker: Any) -> None:
     worker.log.reads_held = True
     for step in range(2):
         client = worker.client()
-        client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=0)
+        client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=False)
         for _ in range(step):
             worker.log.answer_read()
             worker.settle()
@@ -172,7 +172,7 @@ def test_logins_that_wait_and_go_leave_nothing(worker: Any) -> None:
     worker.log.reads_held = True
     for _ in range(3 * MOST_READS):
         client = worker.client()
-        client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=0)
+        client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=False)
         client.cut()
     assert len(worker.log._reading) <= MOST_READS
     assert worker.sessions.logins.waiting == 0

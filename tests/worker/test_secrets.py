@@ -38,7 +38,7 @@ def set_elsewhere(worker: Any, key: bytes = b"k" * 16) -> None:
 def test_a_password_never_registers_a_name(worker: Any, secret: bytes) -> None:
     """Of whatever length: who mistypes their name is told that there is no such user."""
     with pytest.raises(NoSuchUser, match="There is no user alic"):
-        worker.client().login("alic", secret, new=0)
+        worker.client().login("alic", secret, new=False)
     assert not worker.log.entries
 
 
@@ -46,7 +46,7 @@ def test_a_name_is_registered_only_by_random_bytes(worker: Any) -> None:
     """Even by who means it to be new."""
     for size in (0, 8, 31, 33):
         with pytest.raises(BadSecret, match="32 random bytes"):
-            worker.client().login("alice", b"x" * size, new=1)
+            worker.client().login("alice", b"x" * size, new=True)
     assert not worker.log.entries
 
 
@@ -175,7 +175,7 @@ def test_a_login_by_the_old_secret_does_not_slip_through(worker: Any) -> None:
 
     worker.log.read = slow_snapshot
     resumed = worker.client().begin(wire.Resume, version=VERSION, ticket=ticket)
-    logged_in = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=OLD, new=0)
+    logged_in = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=OLD, new=False)
     set_elsewhere(worker)
     on_its_way.callback(None)
     worker.work()

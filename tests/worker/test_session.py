@@ -50,7 +50,7 @@ def test_a_taken_name_with_a_wrong_secret_is_refused(worker: Any) -> None:
     client = worker.client()
     with pytest.raises(WrongSecret, match="The name alice is taken"):
         client.login("alice", b"x" * 32)
-    found = client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=1)
+    found = client.begin(wire.Login, version=VERSION, name="bob", secret=b"s" * 32, new=True)
     worker.pass_time(1)
     assert found[0]["name"] == "bob"
 
@@ -61,7 +61,7 @@ def test_a_lost_race_for_a_name_is_settled_by_the_secret(worker: Any) -> None:
         name = f"user{right}".lower()
         worker.log.held = True
         client = worker.client()
-        found = client.begin(wire.Login, version=VERSION, name=name, secret=secret, new=1)
+        found = client.begin(wire.Login, version=VERSION, name=name, secret=secret, new=True)
         worker.log._waiting.insert(
             0, ([Draft("register", name, name, random_credential(b"s" * 32), b"o" * 16)], _ignored())
         )
@@ -108,7 +108,7 @@ def test_who_repeats_what_no_client_sends_is_closed(worker: Any, name: str, secr
     answers = []
     for _ in range(2):
         assert stranger.connected
-        answers += stranger.begin(wire.Login, version=VERSION, name=name, secret=secret, new=1)
+        answers += stranger.begin(wire.Login, version=VERSION, name=name, secret=secret, new=True)
     assert [answer.check(BadName, BadSecret) is not None for answer in answers] == [True, True]
     assert not stranger.connected
     for _ in range(3):
@@ -121,7 +121,7 @@ def test_another_version_is_told_so(worker: Any) -> None:
     """Both ways of logging in check the version first."""
     client = worker.client()
     with pytest.raises(WrongVersion, match="update the older one"):
-        client.ask(wire.Login, version=VERSION + 1, name="alice", secret=b"s" * 32, new=1)
+        client.ask(wire.Login, version=VERSION + 1, name="alice", secret=b"s" * 32, new=True)
     with pytest.raises(WrongVersion):
         client.ask(wire.Resume, version=VERSION + 1, ticket=b"")
 
@@ -151,7 +151,7 @@ def test_one_attempt_at_a_time(worker: Any) -> None:
     """While a login is under way, a second on the same connection is refused."""
     worker.log.reads_held = True
     client = worker.client()
-    first = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
+    first = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=True)
     with pytest.raises(NotAllowed, match="an attempt to log in is under way"):
         client.login("bob")
     worker.log.let_go()
@@ -163,7 +163,7 @@ def test_who_does_not_log_in_is_closed(worker: Any) -> None:
     """After ten seconds in which nobody tries; not while an attempt is under way, however long it takes."""
     idle, trying = worker.client(), worker.client()
     worker.log.reads_held = True
-    found = trying.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
+    found = trying.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=True)
     worker.pass_time(9.8)
     assert idle.connected
     worker.pass_time(0.4)
@@ -191,7 +191,7 @@ def test_who_hangs_up_during_the_login_leaves_nothing(worker: Any) -> None:
     """No session is counted, nobody stays with the router, no timer stays with the clock."""
     worker.log.reads_held = True
     client = worker.client()
-    client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
+    client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=True)
     client.cut()
     worker.log.let_go()
     worker.settle()
@@ -281,10 +281,10 @@ def test_list_pages_say_what_is_joined(worker: Any) -> None:
     alice = worker.client("alice")
     alice.join("bob")
     assert alice.ask(wire.List, prefix="", after="") == {
-        "rooms": ["alice", "bea"], "joined": [], "more": 1
+        "rooms": ["alice", "bea"], "joined": [], "more": True
     }  # fmt: skip
     assert alice.ask(wire.List, prefix="", after="bea") == {
-        "rooms": ["bob", "carol"], "joined": ["bob"], "more": 0
+        "rooms": ["bob", "carol"], "joined": ["bob"], "more": False
     }  # fmt: skip
     assert alice.ask(wire.List, prefix="B", after="")["rooms"] == ["bea", "bob"]
 
@@ -304,7 +304,7 @@ MARKS = "\u0301\u0316" * 16_380
         (wire.Post, {"text": "#x" + MARKS, "key": b"k" * 16}, BadText),
         (
             wire.Login,
-            {"name": "x" + MARKS[:1500], "version": VERSION, "secret": b"s" * 32, "new": 1},
+            {"name": "x" + MARKS[:1500], "version": VERSION, "secret": b"s" * 32, "new": True},
             BadName,
         ),
     ],
@@ -651,7 +651,7 @@ def _arriving(worker: Any) -> tuple[Any, list[Any]]:
     """A client of alice's whose login waits for the snapshot of her memberships."""
     worker.log.reads_held = True
     client = worker.client()
-    found = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=1)
+    found = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=True)
     worker.log.answer_read()  # of her account
     assert not found
     return client, found

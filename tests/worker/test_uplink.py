@@ -375,7 +375,7 @@ def test_a_primary_that_serves_it_is_obeyed_in_its_epoch() -> None:
     up.reactor.pass_time(0.2)
     second, third = Primary(epoch=4), Primary(epoch=5)
     server = up.reactor.accept(second)
-    server.callRemote(Shed, epoch=4, count=3, soon=0)
+    server.callRemote(Shed, epoch=4, count=3, soon=False)
     up.reactor.settle()
     assert up.worker.shed_counts == [3]
     up.reactor.wires.pop().cut()
@@ -549,7 +549,7 @@ def test_a_primary_of_this_host_is_found_before_it_misses_this_worker() -> None:
 
 @pytest.mark.parametrize(
     ("command", "arguments"),
-    [(Shed, {"count": 3, "soon": 0}), (SpawnWorkers, {"count": 2}), (Kill, {"pid": 5, "started": 6})],
+    [(Shed, {"count": 3, "soon": False}), (SpawnWorkers, {"count": 2}), (Kill, {"pid": 5, "started": 6})],
 )
 def test_only_the_epoch_of_the_registration_commands(command: Any, arguments: dict[str, int]) -> None:
     """Neither one that is over, nor one that is yet to come: that has a link of its own."""
@@ -571,7 +571,7 @@ def asked(up: Up, server: Link, command: Any, **arguments: Any) -> Any:
 
 
 ORDERS: list[tuple[Any, dict[str, Any]]] = [
-    (Shed, {"count": 3, "soon": 0}),
+    (Shed, {"count": 3, "soon": False}),
     (SpawnWorkers, {"count": 2}),
     (Kill, {"pid": 5, "started": 6}),
     (Shutdown, {}),
@@ -607,7 +607,7 @@ def test_an_order_that_comes_with_the_answer_is_obeyed() -> None:
     primary.hesitates = Deferred()
     server = up.reactor.accept(primary)
     primary.hesitates.callback(None)
-    assert asked(up, server, Shed, epoch=5, count=3, soon=0) == {}
+    assert asked(up, server, Shed, epoch=5, count=3, soon=False) == {}
     assert up.worker.did == [3]
 
 

@@ -72,7 +72,7 @@ class AmpLogin(Locator):
         self._arrival.lost()
 
     @wire.Login.responder
-    async def login(self, version: int, name: str, secret: bytes, new: int) -> dict[str, Any]:
+    async def login(self, version: int, name: str, secret: bytes, new: bool) -> dict[str, Any]:
         check_version(version)
         session = self._begin(await self._arrival.login(name, secret, bool(new)))
         return {"name": session.user, "ticket": session.ticket(), "log": session.log_id}
@@ -125,7 +125,7 @@ class AmpFront(Locator):
     @wire.List.responder
     async def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
         found = await self.session.rooms(prefix, after)
-        return {"rooms": found.names, "joined": found.joined, "more": int(found.more)}
+        return {"rooms": found.names, "joined": found.joined, "more": found.more}
 
     @wire.History.responder
     async def history(self, room: str, before: int | None) -> dict[str, Any]:

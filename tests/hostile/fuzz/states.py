@@ -119,7 +119,7 @@ async def logged_in(mouth: Mouth, visitor: Visitor) -> None:
     guise = visitor.guise
     for secret in guise.secrets:
         try:
-            answer = await mouth.callRemote(Login, version=VERSION, name=guise.name, secret=secret, new=1)
+            answer = await mouth.callRemote(Login, version=VERSION, name=guise.name, secret=secret, new=True)
         except ChatnetError:
             if secret is guise.secrets[-1]:
                 raise

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import inspect
 from twisted.protocols import amp
 
-from chatnet.wire.arguments import MAX_VALUE, Bytes, Number, Packed, Text
+from chatnet.wire.arguments import MAX_VALUE, Bytes, Flag, Number, Packed, Text
 
 Known = Mapping[str, Sequence[bytes]]
 """Usual values, by the name of the argument or field."""
@@ -91,6 +91,8 @@ def usual(name: str, argument: amp.Argument, chance: random.Random, known: Known
     match argument:
         case Number():
             return b"%d" % chance.choice(EDGES)
+        case Flag():
+            return chance.choice((b"0", b"1"))
         case Bytes():
             return chance.randbytes(argument.size if argument.size is not None else chance.choice(SIZES[:12]))
         case Packed():
@@ -102,6 +104,7 @@ def usual(name: str, argument: amp.Argument, chance: random.Random, known: Known
 def _hostile(argument: amp.Argument, chance: random.Random) -> bytes:
     hostile: dict[type, Callable[[random.Random], bytes]] = {
         Number: number,
+        Flag: number,
         Bytes: blob,
         Packed: packed,
         Text: text,
