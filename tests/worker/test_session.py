@@ -804,7 +804,7 @@ def test_a_lost_session_leaves_nothing(worker: Any) -> None:
     alice.cut()
     assert len(worker.sessions.open) == 0
     assert not worker.router._local_users
-    assert not worker.router._ears
+    assert not worker.router._audiences
     worker.settle()
     assert not worker.clock.getDelayedCalls()
     worker.commit(worker.said("alice", "to nobody"))
