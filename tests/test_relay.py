@@ -17,8 +17,7 @@ from twisted.protocols.portforward import ProxyFactory
 
 from chatnet.auth import Role, Token
 from chatnet.errors import WrongToken
-from chatnet.net.dialer import Unregistered
-from chatnet.net.gate import Gate, prove
+from chatnet.net.gate import Gate, Unregistered, prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback

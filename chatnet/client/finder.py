@@ -14,7 +14,7 @@ from chatnet.client.race import NotYet, Race, Unreachable
 from chatnet.client.states import Found
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
 from chatnet.net.dial import CANNOT_CONNECT, dial_any, notice_death, why_not
-from chatnet.net.dialer import Unregistered
+from chatnet.net.gate import Unregistered
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse

@@ -21,8 +21,7 @@ from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
 from chatnet.master.replica_states import Dialing, Doing, Proving, Seeking, Standing
 from chatnet.master.store import Store
 from chatnet.net.dial import connect
-from chatnet.net.dialer import Commanded, Unregistered
-from chatnet.net.gate import PROOF_SECONDS, NotPrimary, prove
+from chatnet.net.gate import PROOF_SECONDS, Commanded, NotPrimary, Unregistered, prove
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse

@@ -8,5 +8,5 @@ pulse       signs of life, and who gives none
 dial        opens connections, and nobody else does · listen  opens ports, likewise
 first_byte  what is spoken on a connection · tls  what ports present, and whom who dials trusts
 pair        a certificate and its key · certificates  an operator's, from two files
-gate        who comes proves the cluster's token · dialer  what who dials understands, and when
+gate        how a link between processes begins: the proof, and who obeys whom from then on
 """

@@ -1,4 +1,9 @@
-"""The proof of the token by which a link between processes begins, at both of its ends."""
+"""How a link between processes begins, at both of its ends: the proof of the token, and who obeys whom then.
+
+Gate          who is dialled understands only the proof, until that was given
+Unregistered  who dials understands nothing, until the other end has proven itself and answered
+Commanded     from then on who dials obeys the other end, in its epoch alone
+"""
 
 from __future__ import annotations
 
@@ -11,9 +16,10 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address, is_loopback, plain
 from chatnet.auth import Role, Token, is_role
-from chatnet.errors import NotAllowed, WrongToken, WrongVersion
+from chatnet.errors import NotAllowed, StaleEpoch, WrongToken, WrongVersion
 from chatnet.net.link import Link, Locator
 from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Prove
+from chatnet.wire.table import Speaker
 
 PROOF_SECONDS = 10.0
 """How long an unproven connection may take to prove itself."""
@@ -91,6 +97,31 @@ class Gate(Locator):
         else:
             primary = admitted
         return {"proof": self._token.proof("answers", role, *bound), "primary": primary}
+
+
+class Unregistered(Locator):
+    """The other end may be anybody: only that it is alive is understood.
+
+    This lasts until it has proven the token and answered the registration; to an operator, until the end.
+    """
+
+    speaker = Speaker.DIALLED
+    hint = "whoever dials takes no orders before the proof and the registration"
+
+
+class Commanded(Locator):
+    """The other end has proven that it is the primary of ``epoch``, and answered the registration.
+
+    The link is that epoch's: an order with another epoch comes from somebody else.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def check(self, epoch: int) -> None:
+        """:raises StaleEpoch: the order is one of another epoch."""
+        if epoch != self._epoch:
+            raise StaleEpoch.of(theirs=epoch, ours=self._epoch)
 
 
 async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], bytes]) -> None:

@@ -14,8 +14,7 @@ from chatnet.addresses import Address, parse_masters
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.net.dial import CANNOT_CONNECT, dial, why_not
-from chatnet.net.dialer import Unregistered
-from chatnet.net.gate import NotPrimary, prove
+from chatnet.net.gate import NotPrimary, Unregistered, prove
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse

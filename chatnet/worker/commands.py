@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from chatnet.addresses import Address
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, StaleEpoch
-from chatnet.net.dialer import Commanded
+from chatnet.net.gate import Commanded
 from chatnet.net.link import Link
 from chatnet.wire.cluster import (
     MOST_PROCESSES,

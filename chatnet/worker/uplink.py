@@ -18,8 +18,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import ChatnetError, WrongToken, WrongVersion
 from chatnet.net.dial import CANNOT_CONNECT, dial
-from chatnet.net.dialer import Unregistered
-from chatnet.net.gate import NotPrimary, prove
+from chatnet.net.gate import NotPrimary, Unregistered, prove
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse

@@ -12,8 +12,7 @@ from twisted.internet.defer import Deferred
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, NotAllowed, NoWorkers, StaleEpoch, WrongToken, WrongVersion
 from chatnet.master.replicas import TELL_SECONDS
-from chatnet.net.dialer import Unregistered
-from chatnet.net.gate import PROOF_SECONDS
+from chatnet.net.gate import PROOF_SECONDS, Unregistered
 from chatnet.net.intake import MOST_BOXES
 from chatnet.reads import AccountOf, Head, History, SnapshotOf
 from chatnet.testing.loopback import FULL

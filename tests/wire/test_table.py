@@ -23,8 +23,7 @@ from chatnet.client.connection import FromWorker
 from chatnet.errors import NotAllowed
 from chatnet.master import replica
 from chatnet.master.redirecting_port import StandbyDoor
-from chatnet.net.dialer import Unregistered
-from chatnet.net.gate import prove
+from chatnet.net.gate import Unregistered, prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback

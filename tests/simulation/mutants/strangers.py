@@ -8,7 +8,7 @@ from simulation.mutants.planting import Mutant, Put
 
 from chatnet.errors import NotAllowed
 from chatnet.master.epoch import Epoch
-from chatnet.net.dialer import Unregistered
+from chatnet.net.gate import Unregistered
 from chatnet.net.link import Link
 from chatnet.wire.cluster import Shed
 from chatnet.worker import uplink
