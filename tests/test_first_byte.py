@@ -203,6 +203,16 @@ def test_tls_within_tls_is_refused(port: Port) -> None:
     assert not port.clock.getDelayedCalls()
 
 
+def test_tls_is_refused_where_there_is_nothing_to_present(port: Port) -> None:
+    """And so before any handshake is begun."""
+    port.factory = FirstByte({AMP: port.amp}, None, port.handshakes, port.visitors, port.clock)
+    for data in (HELLO, b"LINE"):
+        assert come(port, data=data).aborted
+    assert not port.clock.getDelayedCalls()
+    assert not come(port, data=b"\0\5hello").aborted
+    assert [speaker.heard for speaker in port.amp.speakers] == [b"\0\5hello"]
+
+
 @pytest.mark.parametrize("way", [Port.plain, Port.encrypted])
 def test_who_is_not_taken_is_closed(port: Port, way: Callable[..., Any]) -> None:
     """A worker that has no room for sessions makes no protocol."""

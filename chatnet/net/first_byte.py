@@ -84,7 +84,8 @@ class Handshakes:
 class FirstByte(Factory):
     """A port at which a connection is whose its first byte is: see the module.
 
-    ``spoken`` says who speaks what begins with a byte. ``presented`` is for those who come by TLS.
+    ``spoken`` says who speaks what begins with a byte. ``presented`` is for those who come by TLS; None: who
+    does is refused.
     ``visitors`` are those of the port: an arrival is a stranger among them.
     """
 
@@ -93,7 +94,7 @@ class FirstByte(Factory):
     def __init__(
         self,
         spoken: Mapping[int, Factory],
-        presented: IOpenSSLServerConnectionCreator,
+        presented: IOpenSSLServerConnectionCreator | None,
         handshakes: Handshakes,
         visitors: Visitors,
         clock: IReactorTime,
@@ -105,7 +106,7 @@ class FirstByte(Factory):
         self.visitors = visitors
         self.clock = clock
         # Of the factory that it wraps nothing is asked: each connection brings its own protocol.
-        self.tls = Encryption(presented, False, Factory(), clock)
+        self.tls = None if presented is None else Encryption(presented, False, Factory(), clock)
 
     def buildProtocol(self, addr: Any) -> Arrival:
         arrival = Arrival(self, addr)
@@ -173,7 +174,7 @@ class Arrival(Undecided):
     def dataReceived(self, data: bytes) -> None:
         if self._first:
             self._first += data  # read before the transport was paused
-        elif self._speaks is None and data[0] == TLS:
+        elif self._speaks is None and data[0] == TLS and self._port.tls is not None:
             self._first = data
             self._port.handshakes.ask(self)
         else:
@@ -181,6 +182,7 @@ class Arrival(Undecided):
 
     def shake_hands(self) -> None:
         """Begin: it is this one's turn."""
+        assert self._port.tls is not None
         within = Undecided(self._port.spoken, self._addr, self.decided)
         first, self._first = self._first, b""
         self.hand_over(self._port.tls.wrap(within), first)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.net.timer import Timer
-
-if TYPE_CHECKING:
-    from chatnet.net.link import Link
 
 
 class Rhythm(NamedTuple):
@@ -21,6 +19,30 @@ class Rhythm(NamedTuple):
     tick: float
     every: float
     patience: float
+
+
+class Watched(Protocol):
+    """A connection that is watched, whatever protocol it speaks; a link is one.
+
+    It sets ``silent``, in seconds, to 0 when something comes. ``is_paused``: it is not read, and so its
+    silence says nothing. Its ``transport`` is None once it is lost.
+    """
+
+    silent: float
+    is_paused: bool
+    transport: Any
+
+    def ping(self) -> None:
+        """Say that we are alive."""
+
+    def fell_silent(self) -> None:
+        """Nothing came for too long: give it up."""
+
+    def hang_up(self) -> None:
+        """Close, after what was put has been sent."""
+
+    def when_lost(self) -> Deferred[None]:
+        """Fires once the connection is gone."""
 
 
 CLUSTER_PULSE = Rhythm(tick=0.25, every=1.0, patience=3.0)
@@ -42,7 +64,7 @@ class Pulse:
     ) -> None:
         self._monotonic = monotonic
         self._tick, self._every, self._patience = tick, every, patience
-        self._links: dict[Link, None] = {}
+        self._links: dict[Watched, None] = {}
         self._since_ping = 0.0
         self._last = 0.0
         self._loop = Timer(clock, self._tick, self._beat, "Cannot look who is silent")
@@ -56,12 +78,12 @@ class Pulse:
         """Stop beating."""
         self._loop.stop()
 
-    def add(self, link: Link) -> None:
+    def add(self, link: Watched) -> None:
         """Watch ``link`` from now on."""
         link.silent = 0.0
         self._links[link] = None
 
-    def discard(self, link: Link) -> None:
+    def discard(self, link: Watched) -> None:
         """Stop watching ``link``."""
         self._links.pop(link, None)
 
@@ -69,7 +91,7 @@ class Pulse:
         """How many are watched."""
         return len(self._links)
 
-    def links(self) -> list[Link]:
+    def links(self) -> list[Watched]:
         """Those that are watched."""
         return list(self._links)
 

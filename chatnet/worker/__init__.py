@@ -15,6 +15,7 @@ secrets     checks secrets, and makes credentials of passwords
 hashing     password hashes in threads, for which users and addresses take turns
 failures    wrong passwords, and how long the next attempt must wait   (pure)
 new_names   how many names may be registered, and who gets the next place   (pure)
+front       what the port for clients asks of a protocol
 peer        what a session asks of its connection: the port that each protocol fills
 session     one logged-in connection: the user's commands, in any protocol
 sessions    what all sessions of a worker share

@@ -6,46 +6,48 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
-from chatnet.net.link import Link
+from chatnet.net.first_byte import FirstByte, Handshakes
 from chatnet.net.listen import is_taken, listen, why_not_had
-from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
-from chatnet.net.visitors import Visitors, find_room
+from chatnet.net.pulse import Watched
+from chatnet.net.visitors import find_room
+from chatnet.worker.front import Front, Offer, Shared
 from chatnet.worker.frontend import Frontend
-from chatnet.worker.fronts.amp import AmpChannel, AmpLogin
 
 SEND_BUFFER = 128 * 1024
 """What the kernel keeps for a client that does not read, in bytes; its own choice would be megabytes."""
 
 
-class Clients(Factory):
+class Clients:
     """Takes clients' connections while the worker is ``serving`` and has room for their sessions.
 
-    Otherwise closes them, and they ask the master again.
+    Otherwise closes them, and they ask the master again. What they may speak is in ``offers``.
     """
 
-    noisy = False
-
-    def __init__(self, outboxes: Outboxes, pulse: Pulse, visitors: Visitors) -> None:
-        self._outboxes = outboxes
-        self._channel = AmpChannel(outboxes)
-        self._pulse = pulse
-        self._visitors = visitors
+    def __init__(self, offers: Sequence[Offer], shared: Shared) -> None:
+        self._fronts = [offer(shared) for offer in offers]
+        self._pulse = shared.pulse
+        self._visitors = shared.visitors
         self.frontend: Frontend | None = None
 
-    def buildProtocol(self, addr: IAddress | None) -> Link | None:
+    def port(self, clock: IReactorTime) -> Factory:
+        """What answers at the port: where several protocols are spoken, by the first byte."""
+        spoken = {byte: _Speaking(self, front) for front in self._fronts for byte in front.begins}
+        if len(self._fronts) == 1:
+            return next(iter(spoken.values()))
+        return FirstByte(spoken, None, Handshakes(clock), self._visitors, clock)
+
+    def connection(self, front: Front, host: str) -> Any:
+        """One more client, who speaks that, and comes from ``host``; None if there is no room."""
         if self.frontend is None or not self.frontend.is_open or self.is_full:
             return None
-        link = Link(
-            AmpLogin(self.frontend.entrance, self._channel), self._outboxes, self._pulse, self._visitors
-        )
-        self._visitors.came(link, getattr(addr, "host", ""))
-        return link
+        connection = front.connection(self.frontend.entrance)
+        self._visitors.came(connection, host)
+        return connection
 
     def make_room(self, files: int) -> None:
         """So many files may be open."""
@@ -56,7 +58,7 @@ class Clients(Factory):
         """Are there as many sessions as the limit of open files leaves room for?"""
         return len(self._pulse) - self._visitors.strangers >= self._visitors.room.users
 
-    def hang_up(self) -> list[Link]:
+    def hang_up(self) -> list[Watched]:
         """Stop taking connections, and hang up on those there are."""
         self.frontend = None
         links = self._pulse.links()
@@ -65,14 +67,28 @@ class Clients(Factory):
         return links
 
 
+class _Speaking(Factory):
+    """Those who speak one protocol."""
+
+    noisy = False
+
+    def __init__(self, clients: Clients, front: Front) -> None:
+        self._clients = clients
+        self._front = front
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        return self._clients.connection(self._front, getattr(addr, "host", ""))
+
+
 def open_port(reactor: Any, clients: Clients, host: str, numbers: Sequence[int]) -> Any:
     """The first free port of ``numbers``, listening on ``host`` for ``clients``.
 
     :raises CannotStart: none is free.
     """
+    factory = clients.port(reactor)
     for number in numbers:
         try:
-            return listen(reactor, Address(host, number), clients, SEND_BUFFER)
+            return listen(reactor, Address(host, number), factory, SEND_BUFFER)
         except CannotListenError as error:
             why = error
     raise CannotStart(_cannot_listen(host, numbers, why))

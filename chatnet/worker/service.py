@@ -20,13 +20,15 @@ from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Rhythm
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Rhythm, Watched
 from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters
 from chatnet.start import Start
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.worker.children import Children, make_children
+from chatnet.worker.front import Offer, Shared
 from chatnet.worker.frontend import Frontend
+from chatnet.worker.fronts import FRONTS
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, open_port
 from chatnet.worker.stores import Store, open_store
@@ -206,7 +208,7 @@ class Worker(MultiService):
             closing = Deferred.fromCoroutine(self._close(frontend, self._clients.hang_up()))
             self._closing = closing.addCallbacks(lambda _: self._open(url), self._cannot_open)
 
-    async def _close(self, frontend: Frontend, links: Sequence[Link]) -> None:
+    async def _close(self, frontend: Frontend, links: Sequence[Watched]) -> None:
         gone = DeferredList([link.when_lost() for link in links])
         await gone.addTimeout(CLOSE_SECONDS, self._world.reactor, lambda *_: None)
         frontend.stop()
@@ -255,8 +257,8 @@ class Worker(MultiService):
         await self._children.stop()
 
 
-def build(options: Mapping[str, Any], world: World) -> Worker:
-    """A worker, ready to be started.
+def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FRONTS) -> Worker:
+    """A worker, ready to be started; clients speak what it ``offers``.
 
     :raises CannotStart: there is no token, or what names the master is no address.
     """
@@ -275,7 +277,7 @@ def build(options: Mapping[str, Any], world: World) -> Worker:
 
     children = make_children(options, masters, world)
     opening = partial(open_store, world)
-    clients = Clients(outboxes, pulse, Visitors(reactor))
+    clients = Clients(offers, Shared(outboxes, pulse, Visitors(reactor)))
     worker = Worker(options, clients, pulse, pool, children, world, serve, opening)
     worker.uplink = Uplink(
         masters,

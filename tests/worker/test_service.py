@@ -313,10 +313,11 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
     one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
     factory: Any = one.reactor.tcpServers[0][1]
-    factory._visitors.room = Room(strangers=3, one_address=3, users=2)
+    clients = one.worker._clients
+    clients._visitors.room = Room(strangers=3, one_address=3, users=2)
     outboxes, links = Outboxes(one.reactor), []
     for number in range(3):
-        assert (one.worker.load().full, factory.is_full) == (False, False)
+        assert (one.worker.load().full, clients.is_full) == (False, False)
         links.append(factory.buildProtocol(None))
         Loopback(Link(Locator(), outboxes), links[-1])
         if number:

@@ -2,3 +2,9 @@
 
 amp         AMP: a connection before and after it has logged in
 """
+
+from chatnet.worker.front import Offer
+from chatnet.worker.fronts.amp import Amp
+
+FRONTS: tuple[Offer, ...] = (Amp,)
+"""Those that every worker offers."""

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.kinds import HEARD, KindName
+from chatnet.net.first_byte import AMP
 from chatnet.net.gate import check_version
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outbox, Outboxes
@@ -18,8 +19,23 @@ from chatnet.wire import encode
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
 from chatnet.worker.entrance import Arrival, Entrance
+from chatnet.worker.front import Shared
 from chatnet.worker.peer import Hearing
 from chatnet.worker.session import SecretSet, Session, StayChanged
+
+
+class Amp:
+    """What a worker's port offers to who speaks AMP: a :class:`~chatnet.worker.front.Front`."""
+
+    begins = (AMP,)
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._channel = AmpChannel(shared.outboxes)
+
+    def connection(self, entrance: Entrance) -> Link:
+        shared = self._shared
+        return Link(AmpLogin(entrance, self._channel), shared.outboxes, shared.pulse, shared.visitors)
 
 
 class AmpChannel:
