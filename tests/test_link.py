@@ -20,7 +20,7 @@ from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, W
 from chatnet.net.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
 from chatnet.net.intake import MOST_BOXES
 from chatnet.net.link import MOST_SAID, Link, Locator
-from chatnet.net.outbox import Outboxes
+from chatnet.net.outbox import CLOSE_SECONDS, Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.net.visitors import A_MINUTE, A_TURN_SECONDS, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.testing.loopback import Loopback
@@ -815,6 +815,33 @@ def test_hanging_up_sends_what_was_put() -> None:
     pair.flush()
     assert received == [b"bye"]
     assert pair.wire.server_transport.lost is not None
+    assert not pair.clock.getDelayedCalls()
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_who_does_not_read_is_cut_off_after_we_hang_up(is_held: bool) -> None:
+    """Five seconds later, however often we hang up, and though we have stopped reading it meanwhile, when no
+    silence is counted. Of one that lets go nothing is left that waits."""
+    clock = Clock()
+    pulse = Pulse(clock, clock.seconds, tick=0.25, every=1, patience=3)
+    pair = Pair(Doubler(), pulse, bounded=True)
+    pulse.start()
+    pair.wire.client_transport.reading = False
+    if is_held:
+        pair.server.hold()
+        pair.raw(doubles(*range(2 * MOST_BOXES)))
+        assert pair.server.is_paused
+    pair.server.outbox.put(b"bye")
+    pair.server.hang_up()
+    pair.clock.advance(CLOSE_SECONDS - 1)
+    pair.server.hang_up()
+    pair.flush()
+    assert pair.server.transport is not None
+    pair.clock.advance(1)
+    pair.flush()
+    assert pair.server.transport is None
+    pair.server.hang_up()
+    assert not pair.clock.getDelayedCalls()
 
 
 def test_when_lost_fires_before_and_after() -> None:

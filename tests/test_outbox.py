@@ -11,9 +11,10 @@ import pytest_twisted
 from twisted.internet import reactor as real_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
+from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
 
-from chatnet.net.outbox import Outbox, Outboxes
+from chatnet.net.outbox import CLOSE_SECONDS, Outbox, Outboxes
 
 reactor: Any = real_reactor
 
@@ -115,3 +116,37 @@ async def test_a_lost_connection_swallows_quietly(connected: Connected) -> None:
     outbox.put(b"x")
     outboxes.flush()
     await connected.receiver.closed
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_does_not_read_is_cut_off_after_the_close(connected: Connected) -> None:
+    """A closing transport waits for the kernel to take the rest, which it never does; not so the outbox."""
+    transport: Any = connected.sender.transport
+    connected.receiver.transport.pauseProducing()  # type: ignore[union-attr]
+    clock, lost = Clock(), Deferred[None]()
+    outbox = Outbox(transport, Outboxes(clock))
+
+    def gone(reason: Any) -> None:
+        outbox.lost()
+        lost.callback(None)
+
+    connected.sender.connectionLost = gone  # type: ignore[method-assign, assignment]
+    transport.registerProducer(Pausing(), True)
+    outbox.put(b"x" * 30_000_000)
+    outbox.close()
+    clock.advance(CLOSE_SECONDS - 1)
+    outbox.close()
+    assert transport.connected
+    clock.advance(1)
+    await lost
+    connected.receiver.transport.resumeProducing()  # type: ignore[union-attr]
+    await connected.receiver.closed
+    assert not clock.getDelayedCalls()
+
+
+class Pausing:
+    """A producer that has nothing more to say."""
+
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+    def stopProducing(self) -> None: ...

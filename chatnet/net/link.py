@@ -163,6 +163,7 @@ class Link(Protocol, amp.BoxDispatcher):
             self.pulse.discard(self)
         if self.visitors is not None:
             self.visitors.known(self)
+        self.outbox.lost()
         self.stopReceivingBoxes(reason)
         self.transport = None
         self._intake = None
@@ -210,12 +211,9 @@ class Link(Protocol, amp.BoxDispatcher):
         return self.locator.is_idle
 
     def hang_up(self) -> None:
-        """Close, after what was put has been sent."""
+        """Close, after what was put has been sent; a few seconds later in any case: see the outbox."""
         if self.transport is not None:
-            self.outbox.flush()
-            # A transport with a producer waits for it before it closes; we have nothing more to produce.
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
+            self.outbox.close()
 
     def abort(self) -> None:
         """Close now; what was not sent is dropped, and what came is not obeyed."""

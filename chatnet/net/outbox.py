@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.tcp import Connection
+
+CLOSE_SECONDS = 5.0
+"""How long the other end of a connection that is closed may take to read what it was sent, until it is cut
+off."""
 
 
 class Outboxes:
@@ -32,6 +36,10 @@ class Outboxes:
         """Call ``do`` in the reactor's next turn."""
         self._clock.callLater(0, do)
 
+    def later(self, seconds: float, do: Callable[[], object]) -> IDelayedCall:
+        """Call ``do`` in so many seconds."""
+        return self._clock.callLater(seconds, do)
+
     def flush(self) -> None:
         """Send everything that is waiting, now."""
         self._scheduled = False
@@ -43,13 +51,32 @@ class Outboxes:
 class Outbox:
     """One connection's unsent bytes. Fan-out appends to ``parts`` itself, for speed; see the router."""
 
-    __slots__ = ("_outboxes", "_plain", "_transport", "parts")
+    __slots__ = ("_cutting_off", "_outboxes", "_plain", "_transport", "parts")
 
     def __init__(self, transport: Any, outboxes: Outboxes) -> None:
         self._transport = transport
         self._outboxes = outboxes
         self._plain = isinstance(transport, Connection)
+        self._cutting_off: IDelayedCall | None = None
         self.parts: list[bytes] = []
+
+    def close(self) -> None:
+        """Close the connection, after what was put has been sent; in any case after :data:`CLOSE_SECONDS`.
+
+        Who does not read would keep it open for ever: a transport reads nothing either while it waits to
+        close, and so hears nothing of the other end's death.
+        """
+        if self._cutting_off is None:
+            self._cutting_off = self._outboxes.later(CLOSE_SECONDS, self._transport.abortConnection)
+            self.flush()
+            # A transport with a producer waits for it before it closes; we have nothing more to produce.
+            self._transport.unregisterProducer()
+            self._transport.loseConnection()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        if self._cutting_off is not None and self._cutting_off.active():
+            self._cutting_off.cancel()
 
     def put(self, data: bytes) -> None:
         """Send ``data`` after everything put before it, at the end of this turn."""

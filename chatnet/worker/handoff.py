@@ -18,8 +18,6 @@ LEAVE_SECONDS = 10.0
 """How long one that was told may stay, until it is hung up on: it leaves once its drafts are answered."""
 HOPELESS_SECONDS = 1.0
 """Likewise where nobody answers drafts, for the store is away from here. They are sent again elsewhere."""
-CLOSE_SECONDS = 5.0
-"""How long it may then take to read what it was sent, until it is cut off. It resumes by its cursor."""
 
 
 class Handoff:
@@ -30,7 +28,7 @@ class Handoff:
         self._wanted = 0
         self._patience = LEAVE_SECONDS
         self._told: dict[Session, float] = {}
-        self._hung_up: dict[Session, float] = {}
+        self._hung_up: set[Session] = set()
         self._ticking = Timer(clock, TICK, self._tick, "Cannot move sessions")
 
     @property
@@ -68,12 +66,9 @@ class Handoff:
         for session in list(self._told):
             if session not in self._sessions.open:
                 del self._told[session]
-                self._hung_up.pop(session, None)
+                self._hung_up.discard(session)
                 continue
-            waited = self._told[session] = self._told[session] + TICK
-            if session not in self._hung_up:
-                if waited >= self._patience:
-                    self._hung_up[session] = waited
-                    session.peer.hang_up()
-            elif waited >= self._hung_up[session] + CLOSE_SECONDS:
-                session.peer.abort()
+            self._told[session] += TICK
+            if self._told[session] >= self._patience and session not in self._hung_up:
+                self._hung_up.add(session)
+                session.peer.hang_up()

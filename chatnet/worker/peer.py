@@ -74,7 +74,8 @@ class Peer(Protocol):
         """Tell the client that its session is over, by an error's code and sentence."""
 
     def hang_up(self) -> None:
-        """Close, after what was put has been sent."""
+        """Close, after what was put has been sent; a few seconds later in any case, as
+        :meth:`chatnet.net.outbox.Outbox.close` does. Called again, it does nothing."""
 
     def abort(self) -> None:
         """Close now; what was not sent is dropped, and what came is not done."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IDelayedCall
 
 from chatnet.credentials import normalized
 from chatnet.cursor import Cursor
@@ -27,8 +26,6 @@ from chatnet.worker.router import LocalUser
 from chatnet.worker.sessions import Sessions
 from chatnet.worker.subscription import Subscription
 
-CLOSE_SECONDS = 5.0
-"""How long the client of a session that was ended may take to read why, until it is cut off."""
 NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
 
 T = TypeVar("T")
@@ -78,8 +75,8 @@ class Session:
     __slots__ = (
         "_chats",
         "_claimant",
-        "_cutting_off",
         "_drafts",
+        "_has_ended",
         "_local_user",
         "_newest_own",
         "_one_secret",
@@ -103,7 +100,7 @@ class Session:
         self._claimant: Claimant | None = None
         self._one_secret: DeferredLock | None = None
         self._setting: tuple[bytes, ...] = ()
-        self._cutting_off: IDelayedCall | None = None
+        self._has_ended = False
         self._chats = self._newest_own = 0
         if local_user.memberships.registered > sessions.log.window.head:
             # Nothing is heard before this worker is behind it: mentions from before are not of this user.
@@ -241,11 +238,11 @@ class Session:
 
     def end(self, why: ChatnetError) -> None:
         """Tell the client that it is over; what it sent and was not answered never is."""
-        if self._cutting_off is None:
+        if not self._has_ended:
+            self._has_ended = True
             self._stop()
             self.peer.ended(why.code.decode("ascii"), str(why))
             self.peer.hang_up()
-            self._cutting_off = self._sessions.clock.callLater(CLOSE_SECONDS, self.peer.abort)
 
     # ---- reads: one at a time ----
 
@@ -347,8 +344,6 @@ class Session:
     def lost(self) -> None:
         """The connection is gone."""
         self._stop()
-        if self._cutting_off is not None and self._cutting_off.active():
-            self._cutting_off.cancel()
         self._sessions.router.depart(self._local_user)
         self._sessions.users.depart(self._local_user.user, self)
         del self._sessions.open[self]

@@ -11,6 +11,7 @@ from worker.toy import ToyChannel, ToyClient
 
 import chatnet.worker
 from chatnet.entries import Entry
+from chatnet.net.outbox import CLOSE_SECONDS
 from chatnet.wire import encode
 from chatnet.worker.drafts import MOST_DRAFTS
 from chatnet.worker.entrance import ALL_SECONDS, ANSWER_SECONDS, LOGIN_SECONDS
@@ -256,6 +257,20 @@ def test_a_session_moves_in_any_protocol(worker: Worker, toy: ToyChannel) -> Non
     worker.pass_time(LEAVE_SECONDS + 1)
     assert not bob.connected
     assert handoff.moving == 0
+
+
+def test_who_does_not_read_that_it_moves_is_cut_off_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
+    """Five seconds after we have hung up. Nothing waits for it any more."""
+    clients: list[Client | ToyClient] = [worker.client("alice"), ToyClient(worker, toy, "bob")]
+    for client in clients:
+        client.wire.client_transport.reading = False
+    handoff = Handoff(worker.sessions, worker.clock)
+    handoff.shed(2)
+    worker.pass_time(LEAVE_SECONDS + CLOSE_SECONDS - 1)
+    assert len(worker.sessions.open) == 2
+    worker.pass_time(1.5)
+    assert not worker.sessions.open
+    assert not worker.clock.getDelayedCalls()
 
 
 def test_who_chats_is_told_that_the_log_was_put_back_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from worker.conftest import Client, Worker
 
-from chatnet.worker.handoff import CLOSE_SECONDS, HOPELESS_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Handoff
+from chatnet.net.outbox import CLOSE_SECONDS
+from chatnet.worker.handoff import HOPELESS_SECONDS, LEAVE_SECONDS, PER_TICK, TICK, Handoff
 
 
 @pytest.fixture
@@ -85,8 +86,7 @@ def test_who_would_wait_for_answers_in_vain_is_hung_up_on_soon(worker: Worker, s
 def test_who_does_not_read_is_cut_off(worker: Worker, shedding: Handoff) -> None:
     """It has its cursor."""
     (client,) = crowd(worker, 1)
-    session = next(iter(worker.sessions.open))
-    session.peer.link.hang_up = lambda: None  # type: ignore[attr-defined]
+    client.wire.client_transport.reading = False
     shedding.shed(1)
     worker.pass_time(LEAVE_SECONDS + CLOSE_SECONDS - 1)
     assert client.connected

@@ -81,6 +81,7 @@ class ToyFront(LineOnlyReceiver):
         self._arrival = self._entrance.arrival(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.ear.lost()
         (self._arrival if self.session is None else self.session).lost()
 
     def pauseProducing(self) -> None:
@@ -206,9 +207,7 @@ class ToyFront(LineOnlyReceiver):
         self.ear.put(f"ENDED {code} {sentence}\n".encode())
 
     def hang_up(self) -> None:
-        self.ear.flush()
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        self.ear.close()
 
     def abort(self) -> None:
         self.transport.abortConnection()
