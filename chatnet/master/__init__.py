@@ -10,9 +10,8 @@ store           the log and the lease that a master uses: embedded, or shared
 primary         what runs while the lease is held: the log, the port, the workers
 clock           whether the log's time is ahead of it                                        pure
 epoch           that of a primary, and what is true of a peer's word that it is over
-links           all connections to it
 cluster         the workers, as the primary commands them
-port            the master's port · redirecting_port  a replica's, which sends on to the primary
+port            a master's port and all connections there; a replica's sends on to the primary
 journal         what happens, as the operator is told
 remote_hosts    the workers of other hosts, kept by workers there
 host_plan       how many of them there are, and what is to be done about it                  pure

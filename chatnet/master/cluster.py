@@ -13,9 +13,9 @@ from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import has_parent
 from chatnet.master.journal import Journal
-from chatnet.master.links import all_gone
 from chatnet.master.lost_processes import LostProcesses
 from chatnet.master.placement import Placement, address_for_clients
+from chatnet.master.port import all_gone
 from chatnet.master.rebalancer import Rebalancer
 from chatnet.master.registry import Registration, Registry, name_of
 from chatnet.master.remote_hosts import RemoteHosts

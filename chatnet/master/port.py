@@ -1,29 +1,86 @@
-"""Where a master is found: its port, and who may come."""
+"""The port of a master, all connections there, and who speaks to them.
+
+Links            all connections; how they end
+MasterPort       where a primary is found
+RedirectingPort  where a replica sends on to the primary, by StandbyDoor
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IReactorTime
+from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from chatnet.errors import CannotStart
-from chatnet.master.links import Links
+from chatnet.auth import Token
+from chatnet.errors import CannotStart, NoWorkers
 from chatnet.master.settings import Settings
+from chatnet.net.gate import Gate, check_version
+from chatnet.net.link import Link, Locator
 from chatnet.net.listen import is_taken, listen, why_not_had
 from chatnet.net.outbox import Outboxes
-from chatnet.net.visitors import find_room
+from chatnet.net.timer import Timer
+from chatnet.net.visitors import A_MASTERS_TURN, ENOUGH, Room, Visitors, find_room
+from chatnet.wire.locate import Locate
+from chatnet.wire.table import Speaker
 from chatnet.world import World
 
+CLOSE_SECONDS = 1.0
+"""How long the other ends may take to let go, when the master hangs up."""
+TRY_SECONDS = 0.25
+"""How often a port is tried that another master of this host has: when that is gone, it is needed at once."""
 PORT_SECONDS, PATIENT_ATTEMPTS = 0.02, 100
 """How often who takes over tries to get the port of who had it, and how many times before it says so."""
 
 _logger = Logger()
+
+
+class Links(Factory):
+    """All connections to this master. Until it is opened there is nobody to talk to: they are closed."""
+
+    noisy = False
+
+    def __init__(self, outboxes: Outboxes, clock: IReactorTime, room: Room = ENOUGH) -> None:
+        self._outboxes = outboxes
+        self._clock = clock
+        self._visitors = Visitors(clock, room, A_MASTERS_TURN)
+        self._door: Callable[[], Locator] | None = None
+        self._links: dict[Link, None] = {}
+
+    def open(self, door: Callable[[], Locator]) -> None:
+        """From now on, ``door()`` is who speaks to a new connection."""
+        self._door = door
+
+    def buildProtocol(self, addr: Any) -> Link | None:
+        if self._door is None:
+            return None
+        link = Link(self._door(), self._outboxes, visitors=self._visitors)
+        self._visitors.came(link, getattr(addr, "host", ""))
+        self._links[link] = None
+        link.when_lost().addCallback(lambda _: self._links.pop(link))
+        return link
+
+    async def close(self) -> None:
+        """Hang up on everybody, and cut off those who do not let go."""
+        links = list(self._links)
+        for link in links:
+            link.hang_up()
+        if not await all_gone(links, CLOSE_SECONDS, self._clock):
+            for link in links:
+                link.abort()
+
+
+async def all_gone(links: Iterable[Link], seconds: float, clock: IReactorTime) -> bool:
+    """Wait until all ``links`` are lost; False if they were not after ``seconds``."""
+    gone = DeferredList([link.when_lost() for link in links], consumeErrors=True)
+    return all(lost for lost, _ in await gone.addTimeout(seconds, clock))
 
 
 @dataclass(frozen=True)
@@ -73,3 +130,71 @@ async def wait_for_port(settings: Settings, world: World, given_up: Callable[[],
                 _logger.critical("{sentence} Trying on", sentence=error)
         await deferLater(world.reactor, PORT_SECONDS)
     raise AssertionError("not reached")
+
+
+class StandbyDoor(Gate):
+    """A stranger, at a replica. ``primary()`` is the primary's address, or empty."""
+
+    speaker = Speaker.STRANGER
+
+    def __init__(
+        self,
+        primary: Callable[[], str],
+        token: Token,
+        entropy: Callable[[int], bytes],
+        clock: IReactorTime,
+    ) -> None:
+        super().__init__(token, lambda role: primary(), entropy, clock)
+        self._where = primary
+
+    @Locate.responder
+    def locate(self, version: int) -> dict[str, Any]:
+        check_version(version)
+        if not self._where():
+            raise NoWorkers(NoWorkers.sentence)
+        return {"worker": None, "primary": self._where(), "log": "", "epoch": 0}
+
+
+class RedirectingPort:
+    """Listens as soon as the port is free, and answers by ``door``. Of several masters on a host one can:
+    that one goes for the lease.
+    """
+
+    def __init__(
+        self, listen: Callable[[], MasterPort], door: Callable[[], Locator], clock: IReactorTime
+    ) -> None:
+        self._listen = listen
+        self._door = door
+        self._trying = Timer(clock, TRY_SECONDS, self._try, "Cannot try to listen")
+        self.port: MasterPort | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._trying.start(now=True)
+
+    def give(self) -> MasterPort:
+        """The port, to one who leads from here on; it must be had."""
+        self._end()
+        port, self.port = self.port, None
+        if port is None:
+            raise ValueError("The port is not ours to give")
+        return port
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        self._end()
+        port, self.port = self.port, None
+        if port is not None:
+            await maybeDeferred(port.listening.stopListening)
+            await port.links.close()
+
+    def _try(self) -> None:
+        try:
+            self.port = self._listen()
+        except CannotStart:
+            return  # another master of this host has it
+        self.port.links.open(self._door)
+        self._trying.stop()
+
+    def _end(self) -> None:
+        self._trying.stop()

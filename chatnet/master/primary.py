@@ -13,7 +13,7 @@ from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept
 from chatnet.master.clock import ahead_of
 from chatnet.master.cluster import Cluster
 from chatnet.master.journal import Journal
-from chatnet.master.links import Links
+from chatnet.master.port import Links
 from chatnet.master.replicas import Replicas
 from chatnet.master.store import Log
 from chatnet.net.pulse import Pulse

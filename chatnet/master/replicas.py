@@ -11,8 +11,8 @@ from twisted.logger import Logger
 
 from chatnet.master.commands import Commands
 from chatnet.master.journal import Journal
-from chatnet.master.links import all_gone
 from chatnet.master.lost_processes import LostProcesses
+from chatnet.master.port import all_gone
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
 from chatnet.supervisor import TERM_SECONDS, Supervisor

@@ -15,9 +15,8 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
-from chatnet.master.port import MasterPort, open_port
+from chatnet.master.port import MasterPort, RedirectingPort, StandbyDoor, open_port
 from chatnet.master.primary import Primary
-from chatnet.master.redirecting_port import RedirectingPort, StandbyDoor
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.settings import Settings
 from chatnet.master.store import EmbeddedStore, SharedStore

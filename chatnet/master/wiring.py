@@ -24,9 +24,8 @@ from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
-from chatnet.master.port import MasterPort, wait_for_port
+from chatnet.master.port import MasterPort, RedirectingPort, wait_for_port
 from chatnet.master.primary import Primary
-from chatnet.master.redirecting_port import RedirectingPort
 from chatnet.master.registry import Registration, Registry
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replicas

@@ -23,7 +23,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Token, make_token
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
-from chatnet.master.links import Links
+from chatnet.master.port import Links
 from chatnet.master.service import MasterService, build
 from chatnet.master.tap import Options
 from chatnet.net.gate import Gate, prove

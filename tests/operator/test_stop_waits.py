@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
 from chatnet.master.conversations import FromOperator
-from chatnet.master.links import Links
+from chatnet.master.port import Links
 from chatnet.net.link import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.operator.primary_link import connect

@@ -13,7 +13,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import CannotStart
 from chatnet.master.conversations import FromOperator
-from chatnet.master.links import Links
+from chatnet.master.port import Links
 from chatnet.net.gate import Gate
 from chatnet.net.link import Locator
 from chatnet.net.outbox import Outboxes

@@ -22,7 +22,7 @@ from chatnet.auth import Token
 from chatnet.client.connection import FromWorker
 from chatnet.errors import NotAllowed
 from chatnet.master import replica
-from chatnet.master.redirecting_port import StandbyDoor
+from chatnet.master.port import StandbyDoor
 from chatnet.net.gate import Unregistered, prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes

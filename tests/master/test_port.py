@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from chatnet.master.links import CLOSE_SECONDS, Links
+from chatnet.master.port import CLOSE_SECONDS, Links
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback
