@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import NamedTuple
 
+from chatnet.names import quoted
+
 MASTER_PORT = 64480
 """Where a master listens, unless told otherwise."""
 
@@ -35,20 +37,20 @@ class Address(NamedTuple):
             host, closed, rest = text[1:].partition("]")
             port = rest[1:] if rest.startswith(":") else None
             if not closed or (rest and port is None):
-                raise ValueError(f"“{text}” is not an address: write [HOST]:PORT.")
+                raise ValueError(f"{quoted(text)} is not an address: write [HOST]:PORT.")
         elif text.count(":") > 1:
             host, port = text, None
         else:
             host, colon, after = text.partition(":")
             port = after if colon else None
         if not host or any(letter.isspace() or letter in ",/" for letter in host) or not _is_name(host):
-            raise ValueError(f"“{text}” is not an address: write HOST:PORT.")
+            raise ValueError(f"{quoted(text)} is not an address: write HOST:PORT.")
         if port is None:
             if default_port is None:
-                raise ValueError(f"“{text}” has no port: write HOST:PORT.")
+                raise ValueError(f"{quoted(text)} has no port: write HOST:PORT.")
             return cls(host, default_port)
         if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65536):
-            raise ValueError(f"“{port}” is not a port: a port is a number from 0 to 65535.")
+            raise ValueError(f"{quoted(port)} is not a port: a port is a number from 0 to 65535.")
         return cls(host, int(port))
 
     @classmethod

@@ -129,8 +129,8 @@ def _spelt(options: Known, name: str, value: str) -> str:
 
 
 def as_sentence(error: usage.UsageError) -> str:
-    """What is wrong with the arguments; getopt's own words have no end."""
-    said = str(error)
+    """What is wrong with the arguments: getopt's own words have no end, and Twisted's no beginning."""
+    said = str(error).removeprefix("Parameter type enforcement failed: ")
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
@@ -143,7 +143,7 @@ def a_host(text: str) -> str:
     """For ``optParameters``: a host without a port."""
     address = Address.parse(text, default_port=-1)
     if address.port != -1:
-        raise ValueError(f"“{text}” has a port: write HOST alone.")
+        raise ValueError(f"{quoted(text)} has a port: write HOST alone.")
     return address.host
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twisted.python import usage
+from twisted.python.reflect import accumulateClassList
 
 from chatnet.addresses import MASTER_PORT, Address
+from chatnet.client.tap import Options as ClientOptions
 from chatnet.errors import CannotStart
-from chatnet.options import ProgramOptions, a_count, a_process_count, find_masters, port_range
+from chatnet.master.tap import Options as MasterOptions
+from chatnet.operator.__main__ import COMMANDS
+from chatnet.options import ProgramOptions, a_count, a_process_count, as_sentence, find_masters, port_range
+from chatnet.worker.tap import Options as WorkerOptions
 from chatnet.world import World
 from chatnet.world.real import real_world
 
@@ -80,6 +87,13 @@ class Prog(ProgramOptions):
     program = "prog"
 
 
+def accumulated(program: Any) -> list[list[Any]]:
+    """The parameters of a program, those of its bases too."""
+    parameters: list[list[Any]] = []
+    accumulateClassList(program, "optParameters", parameters)
+    return parameters
+
+
 @pytest.mark.parametrize(
     ("arguments", "pidfile", "logfile"),
     [
@@ -96,6 +110,54 @@ def test_programs_name_their_own_pid_and_log_files(
     options = Twistd()
     options.parseOptions(arguments)
     assert (options["pidfile"], options["logfile"]) == (pidfile, logfile)
+
+
+def said_of(make: Callable[[], usage.Options], arguments: list[str]) -> str:
+    """What a program or a command says of ``arguments``; empty if it takes them."""
+    options = make()
+    try:
+        options.parseOptions(arguments)
+    except CannotStart as error:
+        return str(error)
+    except usage.UsageError as error:
+        return as_sentence(error)
+    return ""
+
+
+PROGRAMS: list[tuple[Callable[[], usage.Options], list[str]]] = [
+    (MasterOptions, []),
+    (WorkerOptions, []),
+    (ClientOptions, ["alice"]),
+    *((kind, ["host"] if name == "drain" else []) for name, _, kind, _ in COMMANDS),
+]
+CHECKED = [
+    (program, name, others)
+    for program, others in PROGRAMS
+    for name, _, _, _, *check in accumulated(program)
+    if check
+]
+
+
+@pytest.mark.parametrize(("program", "name", "others"), CHECKED)
+@pytest.mark.parametrize("digits", ["9" * 5_000, "0" * 5_000, "9" * 19, "²", "-1", "x", "1e3", " "])
+def test_what_an_option_does_not_take_is_said_in_a_sentence(
+    program: Callable[[], usage.Options], name: str, others: list[str], digits: str
+) -> None:
+    """In ours, of every option of every program and command whose value is looked at, and without repeating
+    five thousand digits."""
+    said = said_of(program, [f"--{name}={digits}", *others])
+    assert len(said) < 200
+    assert not said or re.match(
+        r"(chat-\w+: )?(“|The store is a URL: ).*[^.]\.( See twistd \S+ --help\.)?$", said
+    )
+    if len(digits) > 1_000:
+        assert said
+
+
+def test_options_that_take_numbers_are_checked() -> None:
+    """All that there are; the list grows with them."""
+    numbers = {name for _, name, _ in CHECKED}
+    assert numbers >= {"workers", "replicas", "post-rate", "new-names", "spawned", "seq", "newest", "ports"}
 
 
 def test_numbers_and_ranges() -> None:
