@@ -65,6 +65,16 @@ class WrongVersion(ChatnetError):
     sentence = "This end speaks version {ours} of the protocol and yours {theirs}: update the older one."
 
 
+class TlsRequired(ChatnetError):
+    """It was asked in plain from elsewhere; or, within the cluster, by an older TLS than 1.3."""
+
+    code = b"TLS_REQUIRED"
+    sentence = (
+        "From another machine one speaks TLS here, and as a process of the cluster TLS 1.3: update what "
+        "connects, or start this end with --insecure."
+    )
+
+
 class WrongToken(ChatnetError):
     code = b"WRONG_TOKEN"
     sentence = (

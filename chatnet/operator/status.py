@@ -63,9 +63,26 @@ def as_table(status: ClusterStatus) -> str:
         lines += ["", f"… and {status.left_out:,} more, which there is no room for here."]
     if any(not w.spawned for w in status.workers):
         lines += ["", "* started by hand"]
+    if keys := _keys(status):
+        lines += ["", *keys]
     if status.events:
         lines += ["", *(_as_line(event) for event in status.events[-SHOWN_EVENTS:])]
     return "\n".join(lines)
+
+
+def _keys(status: ClusterStatus) -> list[str]:
+    """Which public keys are presented, and, if there are several, by whom."""
+    hosts: dict[str, dict[str, None]] = {}
+    presented = [(process.key, process.host) for process in status.masters]
+    presented += [(process.key, process.host) for process in status.workers]
+    for key, host in presented:
+        if key:
+            hosts.setdefault(key, {})[host] = None
+    if len(hosts) == 1:
+        return [f"Public key, by which clients know the cluster: {legible(key, 64)}" for key in hosts]
+    return [
+        f"Public key on {legible(', '.join(names), 200)}: {legible(key, 64)}" for key, names in hosts.items()
+    ]
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -16,8 +16,9 @@ from chatnet.world import Files, Lock
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who holds a lease. ``started`` is in clock ticks since the machine came up, as the kernel has it: a
     process that got the pid of a dead one has another. ``host`` is where it runs. Until it listens it has no
-    ``address``, ``epoch`` is that of the last holder, and ``beat`` rises for as long as it lives. Of one that
-    has not published itself only the pid can be told: it is never killed."""
+    ``address``, ``epoch`` is that of the last holder, and ``beat`` rises for as long as it lives. ``key`` is
+    the fingerprint of the public key that it presents at its address. Of one that has not published itself
+    only the pid can be told: it is never killed."""
 
     pid: int
     address: str = ""
@@ -25,6 +26,7 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     epoch: int = 0
     host: str = ""
     beat: int = 0
+    key: str = ""
 
     def is_same(self, other: Holder | None) -> bool:
         """Are they the same process, whatever they say of themselves?"""

@@ -12,7 +12,15 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 from twisted.protocols import amp
 
-from chatnet.errors import BadRequest, ChatnetError, InternalFailure, NotAllowed, TooSlow, Unreadable
+from chatnet.errors import (
+    BadRequest,
+    ChatnetError,
+    InternalFailure,
+    NotAllowed,
+    TlsRequired,
+    TooSlow,
+    Unreadable,
+)
 from chatnet.wire.boxes import Box
 
 MAX_VALUE = 65_535
@@ -129,9 +137,12 @@ def fitting(items: Iterable[T], room: int) -> list[T]:
     return fit
 
 
+_TO_ANY_COMMAND = (BadRequest, NotAllowed, InternalFailure, Unreadable, TooSlow, TlsRequired)
+
+
 def declared(*errors: type[ChatnetError]) -> dict[type[Exception], bytes]:
     """The ``errors`` of a command: those given, and those that every command may answer."""
-    every: list[type[ChatnetError]] = [*errors, BadRequest, NotAllowed, InternalFailure, Unreadable, TooSlow]
+    every: list[type[ChatnetError]] = [*errors, *_TO_ANY_COMMAND]
     return {error: error.code for error in every}
 
 

@@ -21,6 +21,8 @@ MAX_HOST = 253
 Host = Annotated[str, Meta(max_length=MAX_HOST)]
 Place = Annotated[str, Meta(max_length=260)]
 """HOST:PORT."""
+Key = Annotated[str, Meta(max_length=60)]
+"""The fingerprint of the public key that a process presents, ``SHA256:…``; empty if it is not known."""
 Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 SessionCount = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -34,7 +36,7 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     host for clients; without it, clients are sent to the address under which they reached the primary or,
     from another machine, the one that the worker's link comes from. ``supervisor`` is the pid of the process
     that started it, 0 if a person did. ``started`` is when, in clock ticks since its machine came up; 0 if it
-    cannot be told.
+    cannot be told. ``key`` is the fingerprint of the public key that it presents.
     """
 
     id: Id
@@ -44,6 +46,7 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     advertise: bool
     supervisor: Count
     started: Count = 0
+    key: Key = ""
 
     @property
     def spawned(self) -> bool:
@@ -55,7 +58,8 @@ class Load(msgspec.Struct, frozen=True):
     """What a worker carries: sessions now; posts taken and deliveries made since its start; its cursor.
 
     ``moving`` are those of its sessions that were told to go to another worker. While it is ``opening`` its
-    store, or that is away, it takes no clients; nor while it is ``full``.
+    store, or that is away, it takes no clients; nor while it is ``full``. ``key`` is that of its identity, or
+    of the certificate that it presents since then.
     """
 
     sessions: SessionCount = 0
@@ -66,6 +70,7 @@ class Load(msgspec.Struct, frozen=True):
     moving: SessionCount = 0
     opening: bool = False
     full: bool = False
+    key: Key = ""
 
 
 class Register(Command):

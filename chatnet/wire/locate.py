@@ -9,13 +9,17 @@ from chatnet.wire.arguments import Command, Number, Text, declared
 class Locate(Command):
     """Which worker should I talk to? ``worker`` is HOST:PORT, and ``log`` names the log that it follows.
 
-    A master that is not primary says who is, and leaves the log empty.
+    A master that is not primary says who is, and leaves the log empty. ``worker_key`` and ``primary_key`` are
+    the fingerprints of the public keys that are presented there (see :func:`chatnet.net.pair.fingerprint`);
+    one is missing only while it is not known.
     """
 
     arguments = [(b"version", Number())]
     response = [
         (b"worker", Text(optional=True)),
+        (b"worker_key", Text(optional=True)),
         (b"primary", Text(optional=True)),
+        (b"primary_key", Text(optional=True)),
         (b"log", Text()),
         (b"epoch", Number()),
     ]

@@ -21,16 +21,23 @@ MOST_SECONDS = 250_000_000_000
 
 
 class MasterStatus(msgspec.Struct, frozen=True):
-    """One master. A replica has no ``address`` if it listens nowhere until it is primary."""
+    """One master. A replica has no ``address`` if it listens nowhere until it is primary.
+
+    ``key`` is the fingerprint of the public key that it presents.
+    """
 
     role: str
     host: str
     pid: int
     address: str
+    key: str = ""
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
-    """One worker: ``posts`` and ``deliveries`` are per second; ``lag`` is how many entries it is behind."""
+    """One worker: ``posts`` and ``deliveries`` are per second; ``lag`` is how many entries it is behind.
+
+    ``key`` is as a master's.
+    """
 
     id: str
     host: str
@@ -42,6 +49,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     deliveries: float
     lag: int
     poison: int
+    key: str = ""
 
 
 class Event(msgspec.Struct, frozen=True):

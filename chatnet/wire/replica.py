@@ -8,14 +8,15 @@ from msgspec.structs import replace
 from chatnet.errors import StaleEpoch
 from chatnet.log import PAGE_BYTES
 from chatnet.wire.arguments import Command, Number, Packed, declared, fitting, packed_bytes
-from chatnet.wire.cluster import Count, Host, Pid, Place, SessionCount, WorkerIdentity
+from chatnet.wire.cluster import Count, Host, Key, Pid, Place, SessionCount, WorkerIdentity
 from chatnet.wire.operate import MASTER_BYTES, Event, newest_fitting
 
 
 class MasterIdentity(msgspec.Struct, frozen=True):
     """Who a master is, for as long as its process lives; ``spawned`` and ``started`` are as a worker's.
 
-    ``address`` is where a replica listens, HOST:PORT; empty if it does not.
+    ``address`` is where a replica listens, HOST:PORT; empty if it does not. ``key`` is the fingerprint of the
+    public key that it presents.
     """
 
     host: Host
@@ -23,6 +24,7 @@ class MasterIdentity(msgspec.Struct, frozen=True):
     started: Count
     spawned: bool
     address: Place = ""
+    key: Key = ""
 
     def is_same(self, other: MasterIdentity) -> bool:
         """Are both the same process? It may have begun to listen meanwhile."""
@@ -38,7 +40,7 @@ class Carried(msgspec.Struct, frozen=True):
 
 class State(msgspec.Struct, frozen=True):
     """What the primary of ``epoch`` knows. Its successor takes over ``listen``, its address, HOST:PORT, and a
-    log that has reached ``head``.
+    log that has reached ``head``. ``key`` is the fingerprint of the public key that it presents.
     """
 
     log: str
@@ -48,6 +50,7 @@ class State(msgspec.Struct, frozen=True):
     workers: list[Carried]
     replicas: list[MasterIdentity]
     events: list[Event]
+    key: Key = ""
 
     def fitted(self) -> State:
         """As much of it as fits an AMP value."""

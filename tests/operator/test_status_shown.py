@@ -79,8 +79,10 @@ def test_the_json_has_the_promised_keys() -> None:
     """Those of the manual, in its order."""
     shown = json.loads(as_json(status(events=1)))
     assert list(shown) == ["epoch", "head", "masters", "workers", "events"]
-    assert shown["masters"] == [{"role": "primary", "host": "vm", "pid": 123, "address": "127.0.0.1:64480"}]
-    assert {"id", "host", "pid", "address", "sessions"} < set(shown["workers"][0])
+    assert shown["masters"] == [
+        {"role": "primary", "host": "vm", "pid": 123, "address": "127.0.0.1:64480", "key": ""}
+    ]
+    assert {"id", "host", "pid", "address", "sessions", "key"} < set(shown["workers"][0])
     assert shown["events"] == [{"time": 1_700_000_000.0, "what": "event 0"}]
 
 
@@ -93,6 +95,20 @@ def test_what_the_operator_should_know_stands_at_the_top() -> None:
     shown = json.loads(as_json(told))
     assert (shown["trouble"], shown["warnings"]) == ("The disk is full.", told.warnings)
     assert not {"trouble", "warnings"} & json.loads(as_json(status())).keys()
+
+
+def test_the_public_key_is_shown_once() -> None:
+    """If all present the same one, as they do without a certificate; else it is said which host's."""
+
+    def told(master: str, worker_: str) -> list[str]:
+        shown = status()
+        masters = [msgspec.structs.replace(each, key=master) for each in shown.masters]
+        workers = [msgspec.structs.replace(each, key=worker_, host="w") for each in shown.workers]
+        return as_table(msgspec.structs.replace(shown, masters=masters, workers=workers)).splitlines()[5:]
+
+    assert told("SHA256:a", "SHA256:a") == ["", "Public key, by which clients know the cluster: SHA256:a"]
+    assert told("SHA256:a", "SHA256:b") == ["", "Public key on vm: SHA256:a", "Public key on w: SHA256:b"]
+    assert told("", "") == []
 
 
 def test_those_that_do_not_fit_are_counted() -> None:
