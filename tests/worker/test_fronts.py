@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from worker.conftest import Client, Worker
-from worker.toy import ToyChannel, ToyClient
+from worker.toy import ToyClient
 
 import chatnet.worker
 from chatnet.entries import Entry
 from chatnet.net.outbox import CLOSE_SECONDS
+from chatnet.testing.toy_front import ToyChannel, entry_words, read_entry
 from chatnet.wire import encode
 from chatnet.worker.drafts import MOST_DRAFTS
 from chatnet.worker.entrance import ALL_SECONDS, ANSWER_SECONDS, LOGIN_SECONDS
@@ -131,7 +132,7 @@ def test_who_comes_back_over_another_protocol_misses_nothing(worker: Worker, toy
     alice.post("one")
     resumed = ToyClient(worker, toy)
     ticket = worker.sessions.ticket("bob", 2)
-    assert resumed.ask(f"RESUME {ticket.hex()}") == "OK bob"
+    assert resumed.ask(f"RESUME {ticket.hex()}") == "OK memory"
     assert resumed.ask(f"CHAT {read.seq} {read.check.hex()}").startswith(f"OK {read.seq} ")
     alice.post("two")
     assert [line.split()[-1] for line in resumed.heard()] == ["one", "two"]
@@ -140,6 +141,14 @@ def test_who_comes_back_over_another_protocol_misses_nothing(worker: Worker, toy
     by_amp.resume(ticket)
     by_amp.chat(read.seq)
     assert by_amp.heard() == ["one", "two"]
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\\n", "\\\n\\\\", "\r\n", "", " two  words "])
+def test_an_entry_survives_a_line(text: str) -> None:
+    """Whatever its text has."""
+    one = Entry(3, 5, "post", "bob", "bob", text, b"k" * 16)
+    assert "\n" not in entry_words(one)
+    assert read_entry(entry_words(one)) == one
 
 
 # ---- all that a session asks of its peer ----
@@ -151,14 +160,15 @@ def test_errors_are_sentences_in_any_protocol(worker: Worker, toy: ToyChannel) -
     client = ToyClient(worker, toy)
     assert client.ask("POST hello") == "NO such command: POST"
     assert client.ask(f"LOGIN bob {'x' * 32}").startswith("NO The name bob is taken")
-    assert client.ask(f"LOGIN bob {'s' * 32}").startswith("OK bob ")
+    assert client.ask(f"LOGIN bob {'s' * 32}").startswith("OK memory ")
     assert client.ask("JOIN bob").startswith("NO ")
     assert client.ask("JOIN nobody") == "NO No such room: nobody."
     assert client.ask("HISTORY nobody") == "NO No such room: nobody."
     assert client.ask(f"POST {'x' * 2001}").startswith("NO ")
     assert client.ask("CHAT 99 0123456789abcdef").startswith("NO The log was put back")
     assert client.ask("POST hello") == "OK 2"
-    assert client.ask("HISTORY bob") == "OK hello"
+    assert client.ask("HISTORY bob") == "OK"
+    assert client.had() == ["hello"]
     assert client.ask("ROOMS b") == "OK bob"
 
 
@@ -174,7 +184,7 @@ def test_who_does_not_log_in_is_closed_in_any_protocol(worker: Worker, toy: ToyC
     assert (idle.connected, trying.connected) == (False, True)
     worker.log.let_go()
     worker.settle()
-    assert trying.said()[-1].startswith("OK alice ")
+    assert trying.said()[-1].startswith("OK memory ")
     assert len(worker.sessions.open) == 1
     trying.cut()
     assert not worker.router._local_users
@@ -279,5 +289,5 @@ def test_who_chats_is_told_that_the_log_was_put_back_in_any_protocol(worker: Wor
     for session in worker.sessions.open:
         session.rewound(worker.at(1))
     alice.post("unheard")
-    assert bob.said()[-1] == "REWOUND 1"
+    assert bob.said()[-1].startswith("REWOUND 1 ")
     assert bob.heard() == []
