@@ -23,6 +23,7 @@ registry        the workers that are registered, and what they report           
 rebalancer      has sessions move to other workers
 balance         which workers have sessions too many                                         pure
 placement       which worker a client is sent to, and under which address                    pure
+signposts       tells each worker where else its clients can go
 conversations   what strangers, workers, replicas and operators may say to the primary
 log_server      the log, served to a worker: appends, reads, and pushes of what was committed
 """

@@ -19,6 +19,7 @@ from chatnet.master.port import all_gone
 from chatnet.master.rebalancer import Rebalancer
 from chatnet.master.registry import Registration, Registry, name_of
 from chatnet.master.remote_hosts import RemoteHosts
+from chatnet.master.signposts import Signposts
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
 from chatnet.supervisor import TERM_SECONDS, Supervisor
@@ -74,6 +75,7 @@ class Cluster:
             self._commands, host, wanted, registry, clock, journal, self._shut_down
         )
         self._rebalancer = Rebalancer(self._commands, registry, clock, monotonic, journal)
+        self._signposts = Signposts(self._commands, host, registry, clock)
         self._settled = self._stopping = False
         self._left: list[WorkerIdentity] = []
 
@@ -93,6 +95,7 @@ class Cluster:
         self._looking.start()
         self._remote_hosts.start()
         self._rebalancer.start()
+        self._signposts.start()
 
     # ---- clients ----
 
@@ -211,6 +214,7 @@ class Cluster:
         """Tell all workers to stop, wherever they are and whoever started them; none is replaced."""
         self._stopping = True
         self._remote_hosts.stop()
+        self._signposts.stop()
         workers = self._registry.workers()
         for worker in workers:
             # Children are stopped by who started them: twice would be an error in their log.
@@ -245,6 +249,7 @@ class Cluster:
         self._stopping = True
         self._looking.stop()
         self._rebalancer.stop()
+        self._signposts.stop()
         self._remote_hosts.stop()
         if self._adopting is not None and self._adopting.active():
             self._adopting.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -10,7 +11,7 @@ from twisted.python.failure import Failure
 
 from chatnet.net.link import Link
 from chatnet.wire.arguments import Command
-from chatnet.wire.cluster import Kill, Shed, Shutdown, SpawnWorkers, WorkerIdentity
+from chatnet.wire.cluster import Kill, OtherWorker, OtherWorkers, Shed, Shutdown, SpawnWorkers, WorkerIdentity
 
 
 class Subordinate(Protocol):
@@ -44,6 +45,12 @@ class Commands:
     def shed(self, worker: Subordinate, count: int, soon: bool = False) -> Deferred[bool]:
         """Have ``count`` sessions move to other workers, and no others; ``soon`` hurries them."""
         return self._give(worker, Shed, count=count, soon=soon)
+
+    def tell_others(
+        self, worker: Subordinate, others: Sequence[OtherWorker], emptied: bool
+    ) -> Deferred[bool]:
+        """Know that ``others`` take clients; ``emptied``: and that you are to take none."""
+        return self._give(worker, OtherWorkers, workers=others, emptied=emptied)
 
     def spawn_workers(self, worker: Subordinate, count: int) -> Deferred[bool]:
         """Keep ``count`` workers running beside yourself, as your children."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from chatnet.addresses import Address, is_loopback, plain
-from chatnet.wire.cluster import WorkerIdentity
+from chatnet.wire.cluster import OtherWorker, WorkerIdentity
 
 RECENT = 2.0
 """For how long a client that was sent to a worker is counted beside the sessions reported, in seconds."""
@@ -52,6 +52,27 @@ def address_for_clients(identity: WorkerIdentity, peer: str, here: str, reached:
     address = Address.parse(identity.address)
     if identity.advertise:
         return address
-    if identity.host == here or is_loopback(peer):
+    if _is_here(identity, peer, here):
         return Address(plain(reached), address.port)
     return Address(plain(peer), address.port)
+
+
+def address_beside(
+    beside: WorkerIdentity, beside_peer: str, other: WorkerIdentity, other_peer: str, here: str, reached: str
+) -> OtherWorker:
+    """Where the clients of the worker ``beside``, whose link comes from ``beside_peer``, find the ``other``.
+
+    As in :func:`address_for_clients`; but where the two are on one host, it is where they have found the
+    first. What is on the primary's host, ``here``, is found by the clients of another where that one
+    ``reached`` the primary.
+    """
+    if not other.advertise and (
+        other.host == beside.host
+        or (_is_here(other, other_peer, here) and _is_here(beside, beside_peer, here))
+    ):
+        return OtherWorker("", Address.parse(other.address).port)
+    return OtherWorker(*address_for_clients(other, other_peer, here, reached))
+
+
+def _is_here(worker: WorkerIdentity, peer: str, here: str) -> bool:
+    return worker.host == here or is_loopback(peer)

@@ -27,6 +27,10 @@ Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 SessionCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 """No process has so many descriptors."""
+Fingerprint = Annotated[str, Meta(max_length=64)]
+"""Of the public key that a process presents: see :func:`chatnet.net.pair.fingerprint`. Empty: not known."""
+MOST_TOLD = 64
+"""Of how many other workers a worker is told."""
 
 
 class WorkerIdentity(msgspec.Struct, frozen=True):
@@ -73,6 +77,17 @@ class Load(msgspec.Struct, frozen=True):
     key: Key = ""
 
 
+class OtherWorker(msgspec.Struct, frozen=True):
+    """Where the clients of a worker find another one, and the key that it presents there.
+
+    ``host`` is empty if that is where they have found the first one.
+    """
+
+    host: Host
+    port: Annotated[int, Meta(ge=0, lt=1 << 16)]
+    key: Fingerprint = ""
+
+
 class Register(Command):
     """Worker -> primary: here I am. The answer says which log it is, where it is kept, and the epoch.
 
@@ -110,6 +125,24 @@ class Shed(Command):
     """
 
     arguments = [(b"epoch", Number()), (b"count", Number()), (b"soon", Flag())]
+    errors = declared(StaleEpoch)
+
+
+class OtherWorkers(Command):
+    """Primary -> worker: these take clients beside you; tell yours, for when you are gone.
+
+    It replaces what was said before. ``emptied``: nobody is to come to you, since your sessions move to others
+    or you are to stop.
+    """
+
+    arguments = [
+        (b"epoch", Number()),
+        (
+            b"workers",
+            Packed[list[OtherWorker]](Annotated[list[OtherWorker], Meta(max_length=MOST_TOLD)]),
+        ),
+        (b"emptied", Flag()),
+    ]
     errors = declared(StaleEpoch)
 
 

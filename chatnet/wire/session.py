@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
@@ -25,6 +27,20 @@ from chatnet.errors import (
     WrongVersion,
 )
 from chatnet.wire.arguments import Bytes, Command, Flag, Number, Packed, Text, declared
+from chatnet.wire.cluster import Fingerprint, Place
+
+MOST_OTHERS = 8
+"""How many other workers a client is told of."""
+
+
+class Elsewhere(msgspec.Struct, frozen=True, array_like=True):
+    """Another worker, where one can resume when one's own is gone: HOST:PORT, and the key presented there."""
+
+    address: Place
+    key: Fingerprint = ""
+
+
+_OTHERS = (b"workers", Packed[list[Elsewhere]](list[Elsewhere], optional=True))
 
 # ---- client -> worker ----
 
@@ -32,19 +48,20 @@ from chatnet.wire.arguments import Bytes, Command, Flag, Number, Packed, Text, d
 class Login(Command):
     """Log in by name and secret. ``name`` comes back as the cluster spells it, ``log`` says which log it is.
 
-    ``new``: if the name is free, register it with this secret.
+    ``new``: if the name is free, register it with this secret. ``workers`` are up to eight others, where one
+    can resume once this one is gone.
     """
 
     arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes()), (b"new", Flag())]
-    response = [(b"name", Text()), (b"ticket", Bytes()), (b"log", Text())]
+    response = [(b"name", Text()), (b"ticket", Bytes()), (b"log", Text()), _OTHERS]
     errors = declared(WrongVersion, BadName, BadSecret, NoSuchUser, WrongSecret, TryLater)
 
 
 class Resume(Command):
-    """Log in by a ticket of an earlier session."""
+    """Log in by a ticket of an earlier session. ``workers``: see :class:`Login`."""
 
     arguments = [(b"version", Number()), (b"ticket", Bytes())]
-    response = [(b"name", Text()), (b"log", Text())]
+    response = [(b"name", Text()), (b"log", Text()), _OTHERS]
     errors = declared(WrongVersion, BadTicket, TryLater)
 
 

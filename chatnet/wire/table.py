@@ -109,6 +109,13 @@ RULES = (
         "the process",
     ),
     Rule(cluster.Shed, (Speaker.PRIMARY,), _ORDER, "numbers", "50 sessions a second move"),
+    Rule(
+        cluster.OtherWorkers,
+        (Speaker.PRIMARY,),
+        "when it changes, at most each second; with the epoch of the registration",
+        "64 workers",
+        "what it says is kept",
+    ),
     Rule(cluster.SpawnWorkers, (Speaker.PRIMARY,), _ORDER, "at most 1,000", "so many processes"),
     Rule(cluster.Kill, (Speaker.PRIMARY,), _ORDER, "a pid and its start", "that process, if it is that one"),
     Rule(

@@ -3,6 +3,7 @@
 tap         the options of ``twistd chat-worker``
 service     the wiring, and the process's life: from before it knows the log to after it
 port        where clients connect, and who is let in
+elsewhere   the other workers, for when this one is gone        (pure)
 uplink      the link to the primary: find it, prove, register, report
 commands    what the primary says to a worker, once that is registered
 primary_search  where to look for the primary next              (pure)

@@ -16,6 +16,8 @@ from chatnet.wire.cluster import (
     MOST_PROCESSES,
     Kill,
     Load,
+    OtherWorker,
+    OtherWorkers,
     Shed,
     Shutdown,
     SpawnWorkers,
@@ -51,6 +53,9 @@ class Linked(Protocol):
 
     def shed(self, count: int, soon: bool) -> None:
         """Have so many sessions move; ``soon``, without waiting for answers."""
+
+    def beside(self, others: Sequence[OtherWorker], emptied: bool) -> None:
+        """These workers take clients; ``emptied``: this one is to take none."""
 
     def spawn(self, count: int) -> None:
         """Keep so many children."""
@@ -97,6 +102,12 @@ class FromPrimary(Commanded):
     def shed(self, epoch: int, count: int, soon: bool) -> dict[str, Any]:
         self.check(epoch)
         self._worker.shed(count, bool(soon))
+        return {}
+
+    @OtherWorkers.responder
+    def other_workers(self, epoch: int, workers: list[OtherWorker], emptied: bool) -> dict[str, Any]:
+        self.check(epoch)
+        self._worker.beside(workers, emptied)
         return {}
 
     @SpawnWorkers.responder

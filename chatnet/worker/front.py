@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.net.visitors import Visitors
+from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.entrance import Entrance
 
 
@@ -18,12 +19,13 @@ class Shared:
 
     A connection is in the ``pulse`` from when it is connected until it is lost: so it is counted, pinged, and
     hung up on when the worker stops. The port adds it to the ``visitors``, as a stranger; it tells them when
-    it has logged in, or is gone.
+    it has logged in, or is gone. ``others`` are the workers where a client can resume when this one is gone.
     """
 
     outboxes: Outboxes
     pulse: Pulse
     visitors: Visitors
+    others: OtherPlaces
 
 
 class Front(Protocol):

@@ -59,7 +59,7 @@ class Frontend:
     @property
     def is_open(self) -> bool:
         """Can clients be let in?"""
-        return self.store.log.is_ready
+        return self.store.log.is_ready and not self.store.is_away
 
     def load(self, full: bool) -> Load:
         """What is carried now; ``full``: there is no room for more sessions."""

@@ -23,15 +23,17 @@ SEND_BUFFER = 128 * 1024
 
 
 class Clients:
-    """Takes clients' connections while the worker is ``serving`` and has room for their sessions.
+    """Takes clients' connections while the worker serves, is not being emptied, and has room for sessions.
 
-    Otherwise closes them, and they ask the master again. What they may speak is in ``offers``.
+    Otherwise closes them: they go to another of the workers that they know, or ask a master again. What they
+    may speak is in ``offers``.
     """
 
     def __init__(self, offers: Sequence[Offer], shared: Shared) -> None:
         self._fronts = [offer(shared) for offer in offers]
         self._pulse = shared.pulse
         self._visitors = shared.visitors
+        self.others = shared.others
         self.frontend: Frontend | None = None
 
     def port(self, clock: IReactorTime) -> Factory:
@@ -43,7 +45,7 @@ class Clients:
 
     def connection(self, front: Front, host: str) -> Any:
         """One more client, who speaks that, and comes from ``host``; None if there is no room."""
-        if self.frontend is None or not self.frontend.is_open or self.is_full:
+        if self.frontend is None or not self.frontend.is_open or self.is_full or self.others.is_emptied:
             return None
         connection = front.connection(self.frontend.entrance)
         self._visitors.came(connection, host)

@@ -24,8 +24,9 @@ from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Rhythm, Watched
 from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters
 from chatnet.start import Start
-from chatnet.wire.cluster import Load, WorkerIdentity
+from chatnet.wire.cluster import Load, OtherWorker, WorkerIdentity
 from chatnet.worker.children import Children, make_children
+from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.front import Offer, Shared
 from chatnet.worker.frontend import Frontend
 from chatnet.worker.fronts import FRONTS
@@ -134,9 +135,10 @@ class Worker(MultiService):
 
     def detached(self) -> None:
         self._attachment = None
+        self._clients.others.is_emptied = False  # the next primary may want otherwise
         if isinstance(self._state, Frontend):
             self._state.store.detached()
-            self._state.shed(0, soon=False)  # the next primary may want otherwise
+            self._state.shed(0, soon=False)
 
     def committed(self, entries: Sequence[Entry]) -> None:
         if isinstance(self._state, Frontend):
@@ -151,6 +153,9 @@ class Worker(MultiService):
     def shed(self, count: int, soon: bool) -> None:
         if isinstance(self._state, Frontend):
             self._state.shed(count, soon)
+
+    def beside(self, others: Sequence[OtherWorker], emptied: bool) -> None:
+        self._clients.others.told(others, emptied)
 
     def spawn(self, count: int) -> None:
         if self.running:
@@ -277,7 +282,7 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
 
     children = make_children(options, masters, world)
     opening = partial(open_store, world)
-    clients = Clients(offers, Shared(outboxes, pulse, Visitors(reactor)))
+    clients = Clients(offers, Shared(outboxes, pulse, Visitors(reactor), OtherPlaces(world.chance)))
     worker = Worker(options, clients, pulse, pool, children, world, serve, opening)
     worker.uplink = Uplink(
         masters,

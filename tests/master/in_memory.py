@@ -39,6 +39,8 @@ from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire.cluster import (
     Kill,
     Load,
+    OtherWorker,
+    OtherWorkers,
     Register,
     Report,
     Shed,
@@ -77,6 +79,7 @@ class Hears(Locator):
         self.states: list[State] = []
         self.kept: list[int] = []
         self.killed: list[tuple[int, int]] = []
+        self.others: list[tuple[list[OtherWorker], bool]] = []
 
     @SpawnWorkers.responder
     def keep_children(self, epoch: int, count: int) -> dict[str, Any]:
@@ -88,6 +91,12 @@ class Hears(Locator):
     def kill_one(self, epoch: int, pid: int, started: int) -> dict[str, Any]:
         self.epochs.append(epoch)
         self.killed.append((pid, started))
+        return {}
+
+    @OtherWorkers.responder
+    def told_others(self, epoch: int, workers: list[OtherWorker], emptied: bool) -> dict[str, Any]:
+        assert epoch == EPOCH
+        self.others.append((workers, emptied))
         return {}
 
     @Mirror.responder

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.addresses import is_loopback
-from chatnet.master.placement import RECENT, Placement, address_for_clients
+from chatnet.master.placement import RECENT, Placement, address_beside, address_for_clients
 from chatnet.wire.cluster import WorkerIdentity
 
 LOADS = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 50), min_size=1)
@@ -74,6 +74,29 @@ def test_the_address_is_one_by_which_the_client_gets_there(
     """The operator's choice; else, on the primary's host, the one the client reached; else the link's."""
     identity = WorkerIdentity("w", host, 1, listens, advertise, 99)
     assert str(address_for_clients(identity, peer, "here", reached)) == found
+
+
+@pytest.mark.parametrize(
+    ("beside", "peer", "host", "other_peer", "advertise", "found"),
+    [
+        ("here", "127.0.0.1", "here", "127.0.0.1", False, ("", 7)),
+        ("there", "10.0.0.2", "there", "10.0.0.2", False, ("", 7)),
+        ("there", "10.0.0.2", "there", "10.0.0.2", True, ("chat.example", 7)),
+        ("here", "127.0.0.1", "same machine, other name", "127.0.0.1", False, ("", 7)),
+        ("here", "127.0.0.1", "there", "::ffff:10.0.0.2", False, ("10.0.0.2", 7)),
+        ("there", "10.0.0.2", "here", "127.0.0.1", False, ("10.0.0.1", 7)),
+        ("there", "10.0.0.2", "third", "10.0.0.3", False, ("10.0.0.3", 7)),
+    ],
+)
+def test_another_worker_is_found_as_the_client_gets_there(
+    beside: str, peer: str, host: str, other_peer: str, advertise: bool, found: tuple[str, int]
+) -> None:
+    """On one host, where it has found the first; the primary's, where the first has reached that; else by the
+    link. The operator's choice comes before all."""
+    first = WorkerIdentity("1", beside, 1, "0.0.0.0:6", False, 99)
+    other = WorkerIdentity("2", host, 2, "chat.example:7" if advertise else "0.0.0.0:7", advertise, 99)
+    where = address_beside(first, peer, other, other_peer, "here", "::ffff:10.0.0.1")
+    assert (where.host, where.port) == found
 
 
 def test_loopback_has_several_names() -> None:

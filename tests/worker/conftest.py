@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION, Ping
+from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.fronts.amp import AmpChannel, AmpLogin
 from chatnet.worker.hashing import Hashing
@@ -104,7 +106,10 @@ class Client:
         self.hears = Hears()
         self.link = Link(self.hears, worker.outboxes)
         self.server = Link(
-            AmpLogin(worker.entrance, worker.channel), worker.outboxes, worker.pulse, worker.visitors
+            AmpLogin(worker.entrance, worker.channel, worker.others),
+            worker.outboxes,
+            worker.pulse,
+            worker.visitors,
         )
         self.wire = Loopback(self.link, self.server)
         self.keys = 0
@@ -201,6 +206,7 @@ class Worker:
             self.log, self.sessions.logins, secrets, self.new_names, self.entropy, self.clock.seconds
         )
         self.entrance = Entrance(self.sessions, self.logins, self.token)
+        self.others = OtherPlaces(random.Random(1))
         self.pulse = Pulse(self.clock, self.clock.seconds, 5, 15, 45)
         self.clients: list[Client] = []
 

@@ -26,6 +26,8 @@ from chatnet.net.visitors import Room
 from chatnet.start import TERMINAL
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
+from chatnet.wire.cluster import OtherWorker
+from chatnet.wire.session import Elsewhere
 from chatnet.worker.service import build
 from chatnet.worker.tap import Options
 from chatnet.world import FileStatus, ProcessId
@@ -327,6 +329,28 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
     links[-1].connectionLost()
     assert not one.worker.load().full
     assert factory.buildProtocol(None) is not None
+
+
+def test_who_is_to_be_empty_takes_no_clients() -> None:
+    """They may know it from before. The next primary may want otherwise."""
+    one = Started().start()
+    one.worker.registered(FarLink(), "the log", "")
+    one.worker._state.store.log.is_ready = True
+    factory: Any = one.reactor.tcpServers[0][1]
+    one.worker.beside([OtherWorker("there", 5)], True)
+    assert factory.buildProtocol(None) is None
+    one.worker.detached()
+    assert factory.buildProtocol(None) is not None
+    assert factory.others.some("here") == [Elsewhere("there:5")], "it is needed most without a primary"
+
+
+def test_who_cannot_reach_the_store_takes_no_clients() -> None:
+    """They would not be answered; others may reach it."""
+    one = Started().start()
+    one.worker.registered(FarLink(), "the log", "")
+    one.worker._state.store.log.is_ready = True
+    one.worker._state.store.is_away = True
+    assert one.reactor.tcpServers[0][1].buildProtocol(cast(Any, None)) is None
 
 
 def test_what_a_primary_ordered_is_over_with_its_link() -> None:

@@ -32,6 +32,8 @@ from chatnet.wire.cluster import (
     MOST_PROCESSES,
     Kill,
     Load,
+    OtherWorker,
+    OtherWorkers,
     Register,
     Report,
     Shed,
@@ -140,6 +142,7 @@ class Worker:
         self.shed_counts: list[int] = []
         self.kept: list[int] = []
         self.killed: list[tuple[int, int]] = []
+        self.others: list[tuple[Sequence[OtherWorker], bool]] = []
         self.has_store = False
         self.leads: Address | Deferred[Address | None] | None = None
 
@@ -166,10 +169,13 @@ class Worker:
 
     @property
     def did(self) -> list[Any]:
-        return self.shed_counts + self.kept + self.killed + self.stopped
+        return self.shed_counts + self.kept + self.killed + self.stopped + self.others
 
     def shed(self, count: int, soon: bool) -> None:
         self.shed_counts.append(count)
+
+    def beside(self, others: Sequence[OtherWorker], emptied: bool) -> None:
+        self.others.append((others, emptied))
 
     def spawn(self, count: int) -> None:
         self.kept.append(count)
@@ -549,9 +555,14 @@ def test_a_primary_of_this_host_is_found_before_it_misses_this_worker() -> None:
 
 @pytest.mark.parametrize(
     ("command", "arguments"),
-    [(Shed, {"count": 3, "soon": False}), (SpawnWorkers, {"count": 2}), (Kill, {"pid": 5, "started": 6})],
+    [
+        (Shed, {"count": 3, "soon": False}),
+        (OtherWorkers, {"workers": [OtherWorker("there", 4)], "emptied": True}),
+        (SpawnWorkers, {"count": 2}),
+        (Kill, {"pid": 5, "started": 6}),
+    ],
 )
-def test_only_the_epoch_of_the_registration_commands(command: Any, arguments: dict[str, int]) -> None:
+def test_only_the_epoch_of_the_registration_commands(command: Any, arguments: dict[str, Any]) -> None:
     """Neither one that is over, nor one that is yet to come: that has a link of its own."""
     up = Up()
     server = up.reactor.accept(Primary(epoch=5))
@@ -559,7 +570,7 @@ def test_only_the_epoch_of_the_registration_commands(command: Any, arguments: di
         assert asked(up, server, command, epoch=epoch, **arguments).check(StaleEpoch)
     assert not up.worker.did
     assert asked(up, server, command, epoch=5, **arguments) == {}
-    assert up.worker.did in ([3], [2], [(5, 6)])
+    assert up.worker.did in ([3], [([OtherWorker("there", 4)], True)], [2], [(5, 6)])
 
 
 def asked(up: Up, server: Link, command: Any, **arguments: Any) -> Any:
@@ -572,6 +583,7 @@ def asked(up: Up, server: Link, command: Any, **arguments: Any) -> Any:
 
 ORDERS: list[tuple[Any, dict[str, Any]]] = [
     (Shed, {"count": 3, "soon": False}),
+    (OtherWorkers, {"workers": [], "emptied": False}),
     (SpawnWorkers, {"count": 2}),
     (Kill, {"pid": 5, "started": 6}),
     (Shutdown, {}),

@@ -18,6 +18,7 @@ from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.wire import encode
 from chatnet.wire import session as wire
 from chatnet.wire.table import Speaker
+from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.entrance import Arrival, Entrance
 from chatnet.worker.front import Shared
 from chatnet.worker.peer import Hearing
@@ -35,7 +36,8 @@ class Amp:
 
     def connection(self, entrance: Entrance) -> Link:
         shared = self._shared
-        return Link(AmpLogin(entrance, self._channel), shared.outboxes, shared.pulse, shared.visitors)
+        login = AmpLogin(entrance, self._channel, shared.others)
+        return Link(login, shared.outboxes, shared.pulse, shared.visitors)
 
 
 class AmpChannel:
@@ -71,9 +73,10 @@ class AmpLogin(Locator):
     _front: AmpFront
     _arrival: Arrival
 
-    def __init__(self, entrance: Entrance, channel: AmpChannel) -> None:
+    def __init__(self, entrance: Entrance, channel: AmpChannel, others: OtherPlaces) -> None:
         self._entrance = entrance
         self._channel = channel
+        self._others = others
 
     @property
     def is_idle(self) -> bool:
@@ -91,13 +94,16 @@ class AmpLogin(Locator):
     async def login(self, version: int, name: str, secret: bytes, new: bool) -> dict[str, Any]:
         check_version(version)
         session = self._begin(await self._arrival.login(name, secret, bool(new)))
-        return {"name": session.user, "ticket": session.ticket(), "log": session.log_id}
+        return {"ticket": session.ticket(), **self._welcome(session)}
 
     @wire.Resume.responder
     async def resume(self, version: int, ticket: bytes) -> dict[str, Any]:
         check_version(version)
-        session = self._begin(await self._arrival.resume(ticket))
-        return {"name": session.user, "log": session.log_id}
+        return self._welcome(self._begin(await self._arrival.resume(ticket)))
+
+    def _welcome(self, session: Session) -> dict[str, Any]:
+        others = self._others.some(getattr(self.link.transport.getHost(), "host", ""))
+        return {"name": session.user, "log": session.log_id, "workers": others or None}
 
     def _begin(self, session: Session) -> Session:
         self._front.session = session

@@ -1,0 +1,80 @@
+"""Tells each worker where else its clients can go when it is gone: so they need not ask a master."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Sequence
+
+from twisted.internet.interfaces import IReactorTime
+
+from chatnet.master.commands import Commands
+from chatnet.master.placement import address_beside
+from chatnet.master.registry import Registration, Registry
+from chatnet.net.link import Link
+from chatnet.net.timer import Timer
+from chatnet.wire.cluster import MOST_TOLD, OtherWorker
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether there is news for a worker: as often as they report."""
+
+Known = tuple[Sequence[Registration[Link]], bool]
+"""Which others a worker knows of, and whether it is to take no clients."""
+
+
+class Signposts:
+    """Those of all workers in ``registry``. ``here`` is the primary's host."""
+
+    def __init__(self, commands: Commands, here: str, registry: Registry[Link], clock: IReactorTime) -> None:
+        self._commands = commands
+        self._here = here
+        self._registry = registry
+        self._told: dict[Registration[Link], Known] = {}
+        self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot tell the workers of each other")
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._looking.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._looking.stop()
+
+    def _look(self) -> None:
+        ring = sorted(self._registry.open().values(), key=_id)
+        before, self._told = self._told, {}
+        for worker in self._registry.workers():
+            if worker.reported is None:
+                continue
+            known = neighbours(worker, ring), worker.draining or worker.leaving
+            self._told[worker] = known
+            if known != before.get(worker, ((), False)):
+                others, is_emptied = known
+                self._commands.tell_others(
+                    worker, [self._beside(worker, other) for other in others], is_emptied
+                )
+
+    def _beside(self, worker: Registration[Link], other: Registration[Link]) -> OtherWorker:
+        ours, theirs = worker.link.transport, other.link.transport
+        return address_beside(
+            worker.identity,
+            ours.getPeer().host,
+            other.identity,
+            theirs.getPeer().host,
+            self._here,
+            ours.getHost().host,
+        )
+
+
+def neighbours(
+    worker: Registration[Link], ring: Sequence[Registration[Link]]
+) -> Sequence[Registration[Link]]:
+    """Those of ``ring``, which is sorted by id, that follow ``worker`` there: as many as it is told of.
+
+    Ids are random, so each is told of by as many others; and few are news when one comes or goes.
+    """
+    at = bisect(ring, worker.identity.id, key=_id)
+    return tuple(other for other in [*ring[at:], *ring[:at]] if other is not worker)[:MOST_TOLD]
+
+
+def _id(worker: Registration[Link]) -> str:
+    return worker.identity.id
