@@ -1,9 +1,13 @@
 """A client's connection to the cluster: it finds a worker, logs in, and comes back for as long as it lives.
 
     Locating ──▶ Connecting ──▶ LoggingIn ──▶ Up
-       ▲             │              │          │
+       ▲          ▲  │              │          │
+       │          │  ▼              │          │
        ├───────── Waiting ◀─────────┼──────────┤
        └─────────────────────────── │ ◀───── Moving     and each of them to Over
+
+Who has lost a worker goes from Waiting to Connecting, to the others that it has named; to Locating when none
+of them takes it, or when it was told to move: who has room for that, a master knows.
 
 What was asked and not answered is asked again after each reconnect, in order, before anything new. Drafts
 go with their keys, so that the log takes each once.
@@ -12,7 +16,7 @@ go with their keys, so that the log takes each once.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -29,9 +33,10 @@ from chatnet.client.feed import Feed, Unbelievable, check_post
 from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.identities import QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
-from chatnet.client.login import keep, keep_ticket, log_in
+from chatnet.client.login import Welcome, keep, keep_ticket, log_in, resume
+from chatnet.client.others import Others
 from chatnet.client.pending import PendingRequests
-from chatnet.client.race import NotYet, Unreachable
+from chatnet.client.race import NotYet, Silent, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
@@ -57,6 +62,9 @@ FIRST_SECONDS = 10.0
 """How long the first connect may take, before the user is told that nobody is there."""
 LOGIN_SECONDS = 10.0
 """How long a worker may take to answer a login."""
+OTHER_SECONDS = 1.5
+"""How long another worker may take to be connected to, and again to answer: we may know a dead one, and there
+are more."""
 CLOSE_SECONDS = 1.0
 """How long a worker may take to let us go."""
 MIN_DELAY, MAX_DELAY = 0.05, 1.0
@@ -76,6 +84,9 @@ OTHER = (
 
 STILL = "Going on to look for one that does not."
 """What the user is told, once, of a master that speaks another version than the one we had."""
+
+FAILURES = (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError)
+"""What an attempt fails of, to be followed by another."""
 
 FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser)
 """The answers to a login that no further attempt would change."""
@@ -127,7 +138,8 @@ class Connection:
         self._finder = finder
         self._identities = identities
         self._identity: Identity | None = None
-        self._others: set[str] = set()
+        self._others = Others(chance)
+        self._strange: set[str] = set()
         self._told_version = False
         self._pulse = pulse
         self._clock = clock
@@ -249,25 +261,26 @@ class Connection:
             await state.link.when_lost().addTimeout(CLOSE_SECONDS, self._clock, lambda *_: state.link.abort())
 
     async def _run(self) -> None:
-        failures = 0
+        failures, is_moved = 0, False
         while True:
             if self._held is not None:
                 await self._held
             try:
-                link = await self._attach()
-                failures = 0
+                link = await self._attach() if is_moved else await self._attach_elsewhere()
+                failures, is_moved = 0, False
                 await link.when_lost()
                 self._pending.detached()
                 self._feed.detached()
                 if isinstance(self._state, Moving):
+                    is_moved = True
                     continue
             except (*FINAL, CannotStart) as error:
                 self._end(self._ended_why or str(error))
                 return
-            except (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError) as error:
+            except FAILURES as error:
                 self._note(error)
             self._say_lost()
-            failures += 1
+            failures, is_moved = failures + 1, False
             self._state = Waiting()
             await self._pause(failures)
 
@@ -277,24 +290,70 @@ class Connection:
             self._seems_up = False
             self._listener.lost()
 
+    async def _attach_elsewhere(self) -> Link:
+        """At one of the other workers that the last one has named; if none takes us, where a master says.
+
+        There is no hurry to be right: whatever one of them says, a master knows better.
+        """
+        identity = self._identity
+        while identity is not None and identity.ticket is not None and (other := self._others.draw()):
+            try:
+                return await self._go_in(other.address, self._resume(identity), OTHER_SECONDS, OTHER_SECONDS)
+            except FAILURES as error:
+                self._logger.info(
+                    "The worker at {worker} does not take us ({why})",
+                    worker=other.address,
+                    why=str(error) or "it closed the connection",
+                )
+                if isinstance(error, Silent):
+                    self._others.is_silent(other.address.host)
+        return await self._attach()
+
+    def _resume(self, identity: Identity) -> Callable[[Link], Coroutine[Any, Any, Welcome]]:
+        """Only by ticket: who has taken a dead worker's place gets nothing that is good for ever."""
+
+        async def work(link: Link) -> Welcome:
+            welcome = await resume(link, identity)
+            if welcome is None:
+                self._others.forget()
+                raise Unreachable("our ticket is not good there")
+            return welcome
+
+        return work
+
     async def _attach(self) -> Link:
         self._state = Locating()
         found = await self._find()
         identity = await self._identify(found)
-        self._state = Connecting(found.worker)
         self._trouble = f"the worker at {found.worker} does not answer"
-        link = await self._finder.dial(
-            found.worker, FromWorker(self._feed, self._listener, self._move, self._ended), self._pulse
-        )
+
+        async def work(link: Link) -> Welcome:
+            welcome = await log_in(link, identity, self._passwords())
+            keep(identity, partial(identity.used_at, found.master))
+            self._identity, self._feed.log_id = identity, identity.log_id
+            return welcome
+
+        return await self._go_in(found.worker, work, DIAL_SECONDS, LOGIN_SECONDS)
+
+    async def _go_in(
+        self,
+        worker: Address,
+        log_in: Callable[[Link], Coroutine[Any, Any, Welcome]],
+        dial_seconds: float,
+        login_seconds: float,
+    ) -> Link:
+        """The link to ``worker``, logged in."""
+        self._state = Connecting(worker)
+        hears = FromWorker(self._feed, self._listener, self._move, self._ended)
+        link = await self._finder.dial(worker, hears, self._pulse, dial_seconds)
         self._state = LoggingIn(link)
         try:
-            name = await self._finder.within(LOGIN_SECONDS, log_in(link, identity, self._passwords()))
+            welcome = await self._finder.within(login_seconds, log_in(link))
         except BaseException:
             link.abort()
             raise
-        keep(identity, partial(identity.used_at, found.master))
-        self._identity, self._feed.log_id = identity, identity.log_id
-        self._came_up(link, name)
+        self._others.named(welcome.others)
+        self._came_up(link, welcome.name)
         return link
 
     async def _identify(self, found: Found) -> Identity:
@@ -327,8 +386,8 @@ class Connection:
         """Is it the cluster where this process has logged in, if it has?"""
         if self._identity is None or self._identity.log_id == found.log_id:
             return True
-        if found.log_id not in self._others:
-            self._others.add(found.log_id)
+        if found.log_id not in self._strange:
+            self._strange.add(found.log_id)
             self._listener.told(OTHER.format(master=found.master))
         return False
 
@@ -347,6 +406,7 @@ class Connection:
     def _ended(self, sentence: str) -> None:
         """The worker hangs up. Whoever has a newer ticket or password comes back; else this is why not."""
         self._ended_why = sentence
+        self._others.forget()
 
     def _came_up(self, link: Link, name: str) -> None:
         self._state = Up(link)

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectionClosed
+from twisted.internet.error import TimeoutError as NotConnectedInTime
 
 from chatnet.addresses import Address
-from chatnet.client.race import NotYet, Race, Unreachable
+from chatnet.client.race import NotYet, Race, Silent, Unreachable
 from chatnet.client.states import Found
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
 from chatnet.net.dial import CANNOT_CONNECT, dial_any, notice_death, why_not
@@ -76,18 +77,22 @@ class Finder:
 
         return await Race(self._masters, ask, self._reactor).run()
 
-    async def dial(self, address: Address, locator: Locator, pulse: Pulse | None) -> Link:
+    async def dial(
+        self, address: Address, locator: Locator, pulse: Pulse | None, seconds: float = DIAL_SECONDS
+    ) -> Link:
         """Connect to ``address``; at that end, ``locator`` is what it finds here.
 
-        :raises Unreachable: it cannot be reached.
+        :raises Unreachable: it cannot be reached; :class:`Silent`: not within ``seconds``.
         """
 
         def make() -> Link:
             return Link(locator, self._outboxes, pulse)
 
         try:
-            link = await dial_any(self._reactor, address, make, DIAL_SECONDS)
-        except (*CANNOT_CONNECT, TimeoutError, ValueError) as error:
+            link = await dial_any(self._reactor, address, make, seconds)
+        except (TimeoutError, NotConnectedInTime) as error:
+            raise Silent(why_not(error)) from error
+        except (*CANNOT_CONNECT, ValueError) as error:
             raise Unreachable(why_not(error)) from error
         if pulse is not None:
             notice_death(link.transport)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 
@@ -23,13 +23,20 @@ from chatnet.errors import (
 from chatnet.names import is_name
 from chatnet.net.link import Link
 from chatnet.wire.common import VERSION
-from chatnet.wire.session import Login, Resume
+from chatnet.wire.session import Elsewhere, Login, Resume
 
 _logger = Logger()
 
 
-async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> str:
-    """Log in on a fresh link; the name comes back as the cluster spells it, the ticket is kept.
+class Welcome(NamedTuple):
+    """Logged in: one's ``name`` as the cluster spells it, and the ``others`` where one can resume."""
+
+    name: str
+    others: Sequence[Elsewhere]
+
+
+async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> Welcome:
+    """Log in on a fresh link; the ticket is kept.
 
     ``passwords`` are tried before the identity's random secret, by which alone a free name is registered.
     The worker must be of the identity's log.
@@ -39,9 +46,9 @@ async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> 
     :raises NoSuchUser: there is nobody of this name, and nothing to register it with.
     :raises BadTicket: there is nothing left to log in with; the sentence says what to do.
     """
-    name = await _resume(link, identity)
-    if name is not None:
-        return name
+    welcome = await resume(link, identity)
+    if welcome is not None:
+        return welcome
     passwords = list(passwords)
     secrets = passwords if identity.secret is None else [*passwords, identity.secret]
     if not secrets:
@@ -70,14 +77,18 @@ def keep(identity: Identity, keeping: Callable[[], None]) -> None:
         _logger.failure("The identity could not be written to {path}; going on", path=identity.path)
 
 
-async def _resume(link: Link, identity: Identity) -> str | None:
-    """By ticket; then by the one that another client of this user may have got since."""
+async def resume(link: Link, identity: Identity) -> Welcome | None:
+    """By ticket; then by the one that another client of this user may have got since. None: there is none, or
+    it is not good any longer.
+
+    :raises Unreachable: the worker is of another log, or is none.
+    """
     for _ in range(2):
         ticket = identity.ticket
         if ticket is None:
             return None
         try:
-            return _name(await link.callRemote(Resume, version=VERSION, ticket=ticket), identity)
+            return _welcome(await link.callRemote(Resume, version=VERSION, ticket=ticket), identity)
         except BadTicket:
             identity.reread()
             if identity.ticket == ticket:
@@ -85,7 +96,7 @@ async def _resume(link: Link, identity: Identity) -> str | None:
     return None
 
 
-async def _by_secret(link: Link, identity: Identity, secret: bytes) -> str:
+async def _by_secret(link: Link, identity: Identity, secret: bytes) -> Welcome:
     is_random = secret == identity.secret
     try:
         answer = await link.callRemote(
@@ -100,15 +111,15 @@ async def _by_secret(link: Link, identity: Identity, secret: bytes) -> str:
             # The cluster's own sentence is for who has none, and tells them how to set one.
             raise WrongSecret(f"That is not the password of {identity.name}: try again.") from error
         raise
-    name = _name(answer, identity)
+    welcome = _welcome(answer, identity)
     keep_ticket(identity, answer["ticket"], forget_secret=not is_random)
-    return name
+    return welcome
 
 
-def _name(answer: dict[str, Any], identity: Identity) -> str:
+def _welcome(answer: dict[str, Any], identity: Identity) -> Welcome:
     if answer["log"] != identity.log_id:
         raise Unreachable("the worker is of another cluster than the master that named it")
     name: str = answer["name"]
     if not is_name(name):
         raise Unreachable("the worker answers strangely")
-    return name
+    return Welcome(name, answer["workers"] or ())

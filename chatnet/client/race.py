@@ -21,6 +21,10 @@ class Unreachable(Exception):
     """An attempt failed; its text says why, as the end of a sentence without the full stop."""
 
 
+class Silent(Unreachable):
+    """Likewise; the machine itself says nothing."""
+
+
 class NotYet(Unreachable):
     """Likewise; but a master answered, and will have a worker for us before long."""
 

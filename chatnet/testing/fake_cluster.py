@@ -38,12 +38,16 @@ STEP = 0.01
 
 
 class Network(MemoryReactorClock):
-    """A reactor whose connections lead to listeners in memory. Hosts are all the same; ports differ."""
+    """A reactor whose connections lead to listeners in memory. Hosts are all the same; ports differ.
+
+    At ``silent`` ports nobody answers, and nobody refuses.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.outboxes = Outboxes(self)
         self.listeners: dict[int, Callable[[], Locator]] = {}
+        self.silent: set[int] = set()
         self.attempts: list[tuple[float, int]] = []
         self.open: list[Loopback] = []
 
@@ -56,6 +60,8 @@ class Network(MemoryReactorClock):
         return connector
 
     def _connect(self, port: int, factory: Any, connector: Any) -> None:
+        if port in self.silent:
+            return
         if port in self.listeners:
             server = Link(self.listeners[port](), self.outboxes)
             self.open.append(Loopback(factory.buildProtocol(None), server))
@@ -88,8 +94,9 @@ class Network(MemoryReactorClock):
 class FakeCluster:
     """What the fake masters and workers share. Everybody sees every post.
 
-    ``requests`` is all that workers were asked, in order: the command's name and its arguments. While
-    ``mute``, drafts are taken but not acknowledged; while ``deaf``, they are lost on the way.
+    ``requests`` is all that workers were asked, in order: the command's name and its arguments. ``others``
+    are the workers that they name to those who log in. While ``mute``, drafts are taken but not acknowledged;
+    while ``deaf``, they are lost on the way.
     """
 
     log_id = "fake"
@@ -102,6 +109,7 @@ class FakeCluster:
         self.joined: dict[str, None] = {}
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.sessions: list[FakeSession] = []
+        self.others: list[wire.Elsewhere] = []
         self.mute = self.deaf = False
 
     @property
@@ -215,7 +223,7 @@ class FakeSession(Locator):
             raise NoSuchUser.of(name=name)
         if self.cluster.secrets.setdefault(name, secret) != secret:
             raise WrongSecret.of(name=name)
-        return {"name": name, "ticket": self._enter(name), "log": self.cluster.log_id}
+        return {"ticket": self._enter(name), **self._welcome()}
 
     @wire.Resume.responder
     def resume(self, version: int, ticket: bytes) -> dict[str, Any]:
@@ -223,7 +231,10 @@ class FakeSession(Locator):
         if ticket not in self.cluster.tickets:
             raise BadTicket(BadTicket.sentence)
         self._enter(self.cluster.tickets[ticket])
-        return {"name": self.user, "log": self.cluster.log_id}
+        return self._welcome()
+
+    def _welcome(self) -> dict[str, Any]:
+        return {"name": self.user, "log": self.cluster.log_id, "workers": self.cluster.others or None}
 
     def _enter(self, name: str) -> bytes:
         self.user = name

@@ -131,8 +131,8 @@ class Shed(Command):
 class OtherWorkers(Command):
     """Primary -> worker: these take clients beside you; tell yours, for when you are gone.
 
-    It replaces what was said before. ``emptied``: nobody is to come to you, since your sessions move to others
-    or you are to stop.
+    It replaces what was said before. ``emptied``: nobody is to come to you, since your sessions move to
+    others, or you are to stop.
     """
 
     arguments = [

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
+from chatnet.wire.boxes import Boxes, serialize
+from chatnet.wire.common import VERSION
 from rigs.chaos import TRACEBACK
 from rigs.conversation import Conversation
 from rigs.impact import Felt
 from rigs.postgres import Server, running, whole_log
-from rigs.processes import Cluster, NotInTime, runs, send, wait_until
+from rigs.processes import DEADLINE, Cluster, NotInTime, runs, send, wait_until
 
 USERS = 9
 BUSY_SECONDS = 4.0
@@ -151,3 +156,45 @@ def test_a_stopped_worker_holds_up_nobody_else(shared: Cluster) -> None:
         assert felt.away > 0, "nobody was at the worker that was stopped"
         assert felt.by_the_undisturbed < ELSEWHERE_SECONDS
     judge(shared, conversation)
+
+
+def named_by(worker: str) -> list[Any]:
+    """The others that the worker at this address names to who logs in."""
+    host, _, port = worker.rpartition(":")
+    login = {b"_command": b"Login", b"_ask": b"1", b"version": b"%d" % VERSION, b"name": b"probe"}
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as connection:
+        connection.sendall(serialize({**login, b"secret": b"s" * 32, b"new": b"1"}))
+        boxes = Boxes()
+        while True:
+            for box in boxes.feed(connection.recv(65_536)):
+                if b"_answer" in box:
+                    others: list[Any] = msgspec.msgpack.decode(box.get(b"workers", b"\x90"))
+                    return others
+
+
+def test_a_killed_workers_clients_go_on_without_a_master(shared: Cluster) -> None:
+    """No master answers anything, and the worker is not replaced: its clients resume at the others, of which
+    they have heard when they logged in, and talk on."""
+    masters = shared.masters()
+    workers = shared.workers(3)
+    wait_until("each knows the others", lambda: all(len(named_by(w["address"])) == 2 for w in workers))
+    people = {name: shared.terminal(name) for name in ("alice", "bob", "carol")}
+    for name, terminal in people.items():
+        for other in people:
+            if other != name:
+                terminal.type(f"JOIN {other}")
+                terminal.expect(f"Joined {other}.")
+        terminal.type("CHAT")
+    victim = wait_until("workers with sessions", lambda: in_use(shared))[0]
+    for master in masters:
+        send(master["pid"], signal.SIGSTOP)
+    send(victim, signal.SIGKILL)
+    for name, terminal in people.items():
+        terminal.type(f"{name} is here")
+    for name, terminal in people.items():
+        for _ in range(len(people) - 1):
+            terminal.lines.find(r".*: .* is here")
+        for other in people:
+            assert terminal.lines.seen.count(f"{other}: {other} is here") == (other != name)
+    moved = [terminal for terminal in people.values() if "Connected again." in terminal.lines.seen]
+    assert 0 < len(moved) < len(people)

@@ -197,5 +197,5 @@ def _leaf(kind: inspect.Type, chance: random.Random, known: Known, name: str) ->
         case inspect.NoneType():
             return None
     if known.get(name) and chance.random() < 0.7:
-        return chance.choice(known[name]).decode()
+        return chance.choice(known[name]).decode("utf-8", "replace")
     return chance.choice(WORDS)

@@ -1,0 +1,42 @@
+"""The workers beside a client's own: where it goes when that is lost, before it asks a master. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chatnet.addresses import Address
+from chatnet.wire.session import MOST_OTHERS, Elsewhere
+
+
+class Other(NamedTuple):
+    """Where a worker is, and the fingerprint of the key that it presents there; that may be empty."""
+
+    address: Address
+    key: str
+
+
+class Others:
+    """Those that the last worker has named; each is given out once."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._left: list[Other] = []
+
+    def named(self, by_worker: Sequence[Elsewhere]) -> None:
+        """These there are now; of the old ones nothing is known any more. What is no address is left out."""
+        found = ((Address.read(one.address), one.key) for one in by_worker[:MOST_OTHERS])
+        self._left = [Other(address, key) for address, key in found if address is not None]
+
+    def draw(self) -> Other | None:
+        """One that was not tried yet, at random; None if there is none."""
+        return self._left.pop(self._chance.randrange(len(self._left))) if self._left else None
+
+    def is_silent(self, host: str) -> None:
+        """Nobody answers there: the machine may be dead, and who is on it is not tried."""
+        self._left = [other for other in self._left if other.address.host != host]
+
+    def forget(self) -> None:
+        """They would answer as the last one did."""
+        self._left = []
