@@ -18,6 +18,7 @@ host_plan       how many of them there are, and what is to be done about it     
 draining        emptying a host
 commands        what workers and replicas are told to do, each with the epoch
 replicas        the replicas, as the primary keeps them
+population      of workers, or replicas, on the primary's own host: how many are wanted, who is here
 lost_processes  processes of this host that are not our children, and have lost their link
 registry        the workers that are registered, and what they report                        pure
 rebalancer      has sessions move to other workers

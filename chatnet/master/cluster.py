@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from chatnet.addresses import Address
@@ -13,19 +12,17 @@ from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import has_parent
 from chatnet.master.journal import Journal
-from chatnet.master.lost_processes import LostProcesses
 from chatnet.master.placement import Placement, address_for_clients
-from chatnet.master.port import all_gone
+from chatnet.master.population import Population
 from chatnet.master.rebalancer import Rebalancer
-from chatnet.master.registry import Registration, Registry, name_of
+from chatnet.master.registry import Registration, Registry
 from chatnet.master.remote_hosts import RemoteHosts
 from chatnet.master.signposts import Signposts
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
-from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.wire.operate import WorkerStatus
-from chatnet.world import Processes
+from chatnet.world import Clocks
 
 ADOPTION_SECONDS = 1.0
 """How long a new primary waits for workers that still live, before it starts others."""
@@ -34,7 +31,7 @@ LOOK_SECONDS = 5.0
 
 
 class Cluster:
-    """Keeps ``wanted`` workers on this host, named ``host``: adopted ones, and children of the supervisor.
+    """Keeps as many workers as the ``population`` of this host wants: adopted ones, and children.
 
     Workers started by hand are neither counted nor touched here. Those of other hosts are kept by workers
     there. ``up`` is called once, when as many workers as wanted have registered.
@@ -44,40 +41,31 @@ class Cluster:
 
     def __init__(
         self,
-        epoch: int,
-        host: str,
-        wanted: int,
+        commands: Commands,
+        population: Population[WorkerIdentity],
         registry: Registry[Link],
         placement: Placement,
-        supervisor: Supervisor,
-        processes: Processes,
-        clock: IReactorTime,
-        monotonic: Callable[[], float],
+        clocks: Clocks,
         journal: Journal,
         up: Callable[[], None],
     ) -> None:
-        self._commands = Commands(epoch)
-        self._host = host
-        self._wanted = wanted
+        self._commands = commands
+        self._population = population
+        self._host = population.here
         self._registry = registry
         self._placement = placement
-        self._supervisor = supervisor
-        self._clock = clock
-        self._monotonic = monotonic
+        self._clock = clock = clocks.reactor
+        self._monotonic = clocks.monotonic
         self._journal = journal
         self._up: Callable[[], None] | None = up
-        self._adopting: IDelayedCall | None = None
-        self._missing = LostProcesses(processes, clock, self._gone)
         self._looking = Timer(
             clock, LOOK_SECONDS, self._look_after_children, "Cannot look after the children"
         )
         self._remote_hosts = RemoteHosts(
-            self._commands, host, wanted, registry, clock, journal, self._shut_down
+            commands, population.here, population.wanted, registry, clock, journal, self._shut_down
         )
-        self._rebalancer = Rebalancer(self._commands, registry, clock, monotonic, journal)
-        self._signposts = Signposts(self._commands, host, registry, clock)
-        self._settled = self._stopping = False
-        self._left: list[WorkerIdentity] = []
+        self._rebalancer = Rebalancer(commands, registry, clock, clocks.monotonic, journal)
+        self._signposts = Signposts(commands, population.here, registry, clock)
 
     def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
         """Those that are ``expected`` may take a while to come back; the others are started.
@@ -85,13 +73,7 @@ class Cluster:
         Who is expected is known from the primary before us. If nobody is, wait a moment for workers that
         still live, and then fill up.
         """
-        for worker in expected:
-            if worker.spawned and worker.host == self._host:
-                self._miss(worker)
-        if expected:
-            self._settle()
-        else:
-            self._adopting = self._clock.callLater(ADOPTION_SECONDS, self._settle)
+        self._population.start(expected, 0.0 if expected else ADOPTION_SECONDS, self._settle)
         self._looking.start()
         self._remote_hosts.start()
         self._rebalancer.start()
@@ -124,7 +106,7 @@ class Cluster:
         worker, before = self._registry.register(identity, link)
         if before is not None:
             before.link.abort()
-        elif self._missing.back(identity.id):
+        elif self._population.is_back(identity):
             self._journal.note(f"{worker.name} came back")
         else:
             self._journal.note(f"{worker.name} joined")
@@ -133,12 +115,12 @@ class Cluster:
         return worker
 
     def _registered(self, worker: Registration[Link]) -> None:
-        if self._stopping or worker not in self._registry.workers():
+        if self._population.is_ending or worker not in self._registry.workers():
             return
         if worker.identity.host == self._host:
             disowned = self._disown()
-            if self._settled and (disowned or self._is_adopted(worker)):
-                self._settle()
+            if disowned or self._population.is_adopted(worker.identity):
+                self._population.settle()
         self._look_whether_up()
 
     def _disown(self) -> bool:
@@ -155,26 +137,25 @@ class Cluster:
         """What ``worker`` carries now."""
         is_news = worker.reported is None
         worker.report(load, self._monotonic())
-        if is_news and self._settled and self._is_adopted(worker):
-            self._settle()
+        if is_news and self._population.is_adopted(worker.identity):
+            self._population.settle()
 
     def lost(self, worker: Registration[Link], hung: bool) -> None:
         """The link of ``worker`` is gone; ``hung`` if that was for its silence."""
-        if not self._registry.unregister(worker) or self._stopping:
+        if not self._registry.unregister(worker) or self._population.is_ending:
             return
         self._remote_hosts.lost(worker, hung)
-        if self._is_child(worker):
+        if self._population.is_child(worker.identity):
             if hung:
                 self._journal.note(f"{worker.name} hangs; it is killed")
-                self._supervisor.kill(worker.identity.pid)
+                self._population.kill(worker.identity)
             return
         self._journal.note(f"{worker.name} {'fell silent' if hung else 'lost its link'}")
-        if worker.identity.spawned and worker.identity.host == self._host and not worker.leaving:
+        if self._population.is_adopted(worker.identity) and not worker.leaving:
             if hung:
-                self._missing.kill(worker.identity)
-            self._miss(worker.identity)
-            if self._settled:
-                self._settle()
+                self._population.kill(worker.identity)
+            self._population.miss(worker.identity)
+            self._population.settle()
 
     def workers(self, reached: str, head: int) -> list[WorkerStatus]:
         """The workers, for the operator who reached us at ``reached``; the log ends at ``head``."""
@@ -212,47 +193,39 @@ class Cluster:
 
     def shut_down_all(self) -> None:
         """Tell all workers to stop, wherever they are and whoever started them; none is replaced."""
-        self._stopping = True
+        self._population.retire()
         self._remote_hosts.stop()
         self._signposts.stop()
         workers = self._registry.workers()
         for worker in workers:
             # Children are stopped by who started them: twice would be an error in their log.
-            if not (self._is_child(worker) or has_parent(worker, workers)):
+            if not (self._population.is_child(worker.identity) or has_parent(worker, workers)):
                 self._shut_down(worker)
 
     async def stop(self) -> None:
         """Stop this host's spawned workers; wait for them and for all others that were told to stop."""
         self._end()
-        self._missing.let_go(signal.SIGTERM)
+        self._population.end(signal.SIGTERM)
         for worker in self._adopted():
             self._shut_down(worker)
         leaving = [worker.link for worker in self._registry.workers() if worker.leaving]
-        await self._supervisor.stop()
-        if not await all_gone(leaving, TERM_SECONDS, self._clock):
+        if not await self._population.stop(leaving):
             self._logger.warn("Some workers that were told to stop are still here; leaving them")
 
     def leave(self) -> None:
         """Stop commanding; all workers live on, for the next primary."""
-        self._left = [worker.identity for worker in self._adopted()]
         self._end()
-        self._missing.let_go()
-        self._supervisor.leave()
+        self._population.leave([worker.identity for worker in self._adopted()])
 
     async def end_left(self) -> None:
         """Stop those of this host's spawned workers that were left, by signals: others command them now."""
-        for worker in self._left:
-            self._missing.send(worker, signal.SIGTERM)
-        await self._supervisor.stop()
+        await self._population.stop_left()
 
     def _end(self) -> None:
-        self._stopping = True
         self._looking.stop()
         self._rebalancer.stop()
         self._signposts.stop()
         self._remote_hosts.stop()
-        if self._adopting is not None and self._adopting.active():
-            self._adopting.cancel()
 
     def _shut_down(self, worker: Registration[Link]) -> None:
         worker.leaving = True
@@ -260,25 +233,13 @@ class Cluster:
 
     # ---- how many there are ----
 
-    def _miss(self, worker: WorkerIdentity) -> None:
-        if not self._missing.miss(worker.id, worker, name_of(worker)):
-            self._journal.note(f"{name_of(worker)} is dead")
-
-    def _gone(self, sentence: str) -> None:
-        self._journal.note(sentence)
-        if self._settled:
-            self._settle()
-
     def _settle(self) -> None:
         """Start as many as are missing, and stop as many adopted ones as there are too many."""
-        if self._stopping:
-            return
-        self._settled = True
         adopted = self._adopted()
-        self._supervisor.keep(self._wanted - len(adopted) - len(self._missing))
+        self._population.fill(len(adopted))
         # Those stay who have the most clients; of equals, who came first. Who has just come may have many.
         adopted.sort(key=lambda worker: -worker.load.sessions)
-        for worker in adopted[max(0, self._wanted - self._supervisor.count) :]:
+        for worker in adopted[max(0, self._population.wanted - self._population.children) :]:
             if worker.reported is None:
                 continue
             self._journal.note(f"{worker.name} is one too many; it is stopped")
@@ -286,20 +247,13 @@ class Cluster:
         self._look_whether_up()
 
     def _look_after_children(self) -> None:
-        linked = {worker.identity.pid for worker in self._registry.workers() if self._is_child(worker)}
-        self._supervisor.look_after(linked, LOOK_SECONDS)
+        self._population.look_after((each.identity for each in self._registry.workers()), LOOK_SECONDS)
 
     def _adopted(self) -> list[Registration[Link]]:
-        return [worker for worker in self._registry.staying() if self._is_adopted(worker)]
-
-    def _is_adopted(self, worker: Registration[Link]) -> bool:
-        identity = worker.identity
-        return identity.spawned and identity.host == self._host and not self._is_child(worker)
-
-    def _is_child(self, worker: Registration[Link]) -> bool:
-        return worker.identity.host == self._host and self._supervisor.owns(worker.identity.pid)
+        return [worker for worker in self._registry.staying() if self._population.is_adopted(worker.identity)]
 
     def _look_whether_up(self) -> None:
-        if self._up is not None and self._settled and len(self._registry) >= self._wanted:
+        population = self._population
+        if self._up is not None and population.is_settling and len(self._registry) >= population.wanted:
             up, self._up = self._up, None
             up()

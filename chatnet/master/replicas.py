@@ -6,20 +6,17 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from chatnet.master.commands import Commands
 from chatnet.master.journal import Journal
-from chatnet.master.lost_processes import LostProcesses
-from chatnet.master.port import all_gone
+from chatnet.master.population import Population
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
-from chatnet.supervisor import TERM_SECONDS, Supervisor
 from chatnet.text import legible
 from chatnet.wire.operate import MasterStatus
 from chatnet.wire.replica import MasterIdentity, Mirror, State
-from chatnet.world import Processes
 
 TELL_SECONDS = 1.0
 """How often they are told what has changed."""
@@ -52,13 +49,8 @@ def name_of(master: MasterIdentity) -> str:
     return f"replica (pid {master.pid}) on {legible(master.host, 64)}"
 
 
-def _key(master: MasterIdentity) -> tuple[str, int, int]:
-    """Another host may have a process with the same pid."""
-    return master.host, master.pid, master.started
-
-
 class Replicas:
-    """Keeps ``wanted`` replicas standing by for the primary of ``epoch`` on ``host``.
+    """Keeps as many replicas standing by as the ``population`` of this host wants.
 
     All that are linked are counted, whoever started them, but only spawned ones are ever stopped for being
     too many. ``state(replicas)`` is what they must know.
@@ -68,41 +60,29 @@ class Replicas:
 
     def __init__(
         self,
-        epoch: int,
-        host: str,
-        wanted: int,
+        commands: Commands,
+        population: Population[MasterIdentity],
         state: Callable[[list[MasterIdentity]], State],
-        supervisor: Supervisor,
-        processes: Processes,
         clock: IReactorTime,
         journal: Journal,
     ) -> None:
-        self._commands = Commands(epoch)
-        self._host = host
-        self._wanted = wanted
+        self._commands = commands
+        self._population = population
+        self._host = population.here
         self._state = state
-        self._supervisor = supervisor
         self._clock = clock
         self._journal = journal
         self._replicas: dict[Link, AttachedReplica] = {}
-        self._missing = LostProcesses(processes, clock, self._gone)
         self._told: State | None = None
         self._soon = False
         self._telling = Timer(
             clock, TELL_SECONDS, self._each_second, "Cannot tell the replicas what they must know"
         )
-        self._stopping = False
-        self._coming: IDelayedCall | None = None
 
     def start(self, expected: Sequence[MasterIdentity] = ()) -> None:
         """Those that are ``expected`` may take a while to come back; the others are started."""
-        for master in expected:
-            if master.spawned and master.host == self._host:
-                self._miss(master)
-        if any(master.host != self._host for master in expected):
-            self._coming = self._clock.callLater(COME_SECONDS, self._all_came)
-        else:
-            self._settle()
+        elsewhere = any(master.host != self._host for master in expected)
+        self._population.start(expected, COME_SECONDS if elsewhere else 0.0, self._settle)
         self._telling.start()
 
     # ---- who is here ----
@@ -114,37 +94,37 @@ class Replicas:
         """
         replica = self._replicas[link] = AttachedReplica(identity, link)
         self._journal.note(
-            f"{replica.name} {'came back' if self._missing.back(_key(identity)) else 'stands by'}"
+            f"{replica.name} {'came back' if self._population.is_back(identity) else 'stands by'}"
         )
         self._clock.callLater(0, self._attached, replica)
         return replica
 
     def _attached(self, replica: AttachedReplica) -> None:
-        if self._stopping or replica.link not in self._replicas:
+        if self._population.is_ending or replica.link not in self._replicas:
             return
-        self._settle()
+        self._population.settle()
         self._tell(replica)
         self.changed()
 
     def lost(self, replica: AttachedReplica, hung: bool) -> None:
         """The link of ``replica`` is gone; ``hung`` if that was for its silence."""
         del self._replicas[replica.link]
-        if self._stopping:
+        if self._population.is_ending:
             return
         identity = replica.identity
         self._journal.note(f"{replica.name} {'fell silent' if hung else 'lost its link'}")
-        if self._is_child(replica):
+        if self._population.is_child(identity):
             if hung:
-                self._supervisor.kill(identity.pid)
+                self._population.kill(identity)
             return
-        if self._is_adopted(replica) and not replica.leaving:
-            self._miss(identity)
-        self._settle()
+        if self._population.is_adopted(identity) and not replica.leaving:
+            self._population.miss(identity)
+        self._population.settle()
 
     @property
     def are_kept(self) -> bool:
         """Will there be one, if there is none?"""
-        return self._wanted > 0
+        return self._population.wanted > 0
 
     def __len__(self) -> int:
         return len(self._replicas)
@@ -164,14 +144,13 @@ class Replicas:
 
     def changed(self) -> None:
         """What they must know has changed: they are told as soon as this turn of the reactor is over."""
-        if not self._soon and not self._stopping:
+        if not self._soon and not self._population.is_ending:
             self._soon = True
             self._clock.callLater(0, self._tell_all)
 
     def _each_second(self) -> None:
         self._tell_all()
-        linked = {replica.identity.pid for replica in self._replicas.values() if self._is_child(replica)}
-        self._supervisor.look_after(linked, TELL_SECONDS)
+        self._population.look_after((each.identity for each in self._replicas.values()), TELL_SECONDS)
 
     def _tell_all(self) -> None:
         self._soon = False
@@ -196,46 +175,25 @@ class Replicas:
 
     # ---- how many there are ----
 
-    def _all_came(self) -> None:
-        self._coming = None
-        self._settle()
-
-    def _miss(self, master: MasterIdentity) -> None:
-        if not self._missing.miss(_key(master), master, name_of(master)):
-            self._journal.note(f"{name_of(master)} is dead")
-
-    def _gone(self, sentence: str) -> None:
-        self._journal.note(sentence)
-        self._settle()
-
     def _settle(self) -> None:
         """Start as many as are missing, and stop as many spawned ones as there are too many."""
-        if self._stopping or self._coming is not None:
-            return
-        others = [r for r in self._replicas.values() if not self._is_child(r) and not r.leaving]
-        children = max(0, self._wanted - len(others) - len(self._missing))
-        self._supervisor.keep(children)
-        while self._supervisor.count > children and not len(self._missing):
+        population = self._population
+        others = [r for r in self._replicas.values() if not population.is_child(r.identity) and not r.leaving]
+        children = population.fill(len(others))
+        while population.children > children and not population.lost:
             self._journal.note("a replica is one too many; it is stopped")
-            self._supervisor.drop()
-        for replica in [r for r in others if r.identity.spawned][: max(0, len(others) - self._wanted)]:
+            population.drop()
+        for replica in [r for r in others if r.identity.spawned][: max(0, len(others) - population.wanted)]:
             self._journal.note(f"{replica.name} is one too many; it is stopped")
             self._shut_down(replica)
-
-    def _is_adopted(self, replica: AttachedReplica) -> bool:
-        identity = replica.identity
-        return identity.spawned and identity.host == self._host and not self._is_child(replica)
-
-    def _is_child(self, replica: AttachedReplica) -> bool:
-        return replica.identity.host == self._host and self._supervisor.owns(replica.identity.pid)
 
     # ---- stopping ----
 
     def shut_down_all(self) -> None:
         """Tell all of them to stop, wherever they are and whoever started them."""
-        self._stopping = True
+        self._population.retire()
         for replica in self._replicas.values():
-            if not self._is_child(replica):
+            if not self._population.is_child(replica.identity):
                 self._shut_down(replica)
 
     def shut_down_on(self, host: str) -> int:
@@ -244,7 +202,7 @@ class Replicas:
         for replica in there:
             self._shut_down(replica)
         if there:
-            self._settle()
+            self._population.settle()
         return len(there)
 
     async def stop(self) -> None:
@@ -252,35 +210,27 @@ class Replicas:
 
         Before anything else is stopped: none of them may take over.
         """
-        self._end(signal.SIGTERM)
-        adopted = [replica for replica in self._replicas.values() if self._is_adopted(replica)]
+        self._telling.stop()
+        self._population.end(signal.SIGTERM)
+        adopted = [each for each in self._replicas.values() if self._population.is_adopted(each.identity)]
         for replica in adopted:
             self._shut_down(replica)
         leaving = [replica.link for replica in self._replicas.values() if replica.leaving]
-        await self._supervisor.stop()
-        if not await all_gone(leaving, TERM_SECONDS, self._clock):
+        if not await self._population.stop(leaving):
             self._logger.warn("Some replicas that were told to stop are still here; those adopted are killed")
         for replica in adopted:
             # Who has lost its link before it heard would go for the lease.
             if replica.link in self._replicas or replica.link.hung or not replica.obeys:
-                self._missing.kill(replica.identity)
+                self._population.kill(replica.identity)
 
     def leave(self) -> None:
         """Stop keeping them; all of them live on, and one takes over."""
-        self._end(None)
-        self._supervisor.leave()
+        self._telling.stop()
+        self._population.leave()
 
     async def end_left(self) -> None:
         """Stop those children that were left."""
-        await self._supervisor.stop()
-
-    def _end(self, number: int | None) -> None:
-        self._stopping = True
-        self._missing.let_go(number)
-        if self._coming is not None:
-            self._coming.cancel()
-            self._coming = None
-        self._telling.stop()
+        await self._population.stop_left()
 
     def _shut_down(self, replica: AttachedReplica) -> None:
         if not replica.leaving:

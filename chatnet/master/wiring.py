@@ -11,6 +11,7 @@ from chatnet.addresses import Address
 from chatnet.auth import TOKEN_BYTES, Role, Token, find_token, make_token
 from chatnet.errors import CannotStart
 from chatnet.master.cluster import Cluster
+from chatnet.master.commands import Commands
 from chatnet.master.conversations import (
     Door,
     FromFollower,
@@ -24,11 +25,14 @@ from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
+from chatnet.master.population import Population
 from chatnet.master.port import MasterPort, RedirectingPort, wait_for_port
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Registration, Registry
+from chatnet.master.registry import name_of as workers_name
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.replicas import Replicas
+from chatnet.master.replicas import name_of as replicas_name
 from chatnet.master.settings import Settings
 from chatnet.master.store import Leadership, Store
 from chatnet.net.link import Link, Locator
@@ -251,16 +255,10 @@ def _make_replicas(
         return settings.replica_command(world.executable, port, world.processes.own_pid())
 
     supervisor = _make_supervisor("replica", command, settings, world, journal, leadership.url)
-    replicas = Replicas(
-        epoch=leadership.epoch,
-        host=world.hostname,
-        wanted=settings.replicas,
-        state=state,
-        supervisor=supervisor,
-        processes=world.processes,
-        clock=world.reactor,
-        journal=journal,
+    population = Population(
+        settings.replicas, world.hostname, supervisor, world.processes, world.reactor, journal, replicas_name
     )
+    replicas = Replicas(Commands(leadership.epoch), population, state, world.reactor, journal)
     journal.watch(replicas.changed)
     return replicas
 
@@ -277,16 +275,15 @@ def _make_cluster(
         return settings.worker_command(world.executable, port, world.processes.own_pid())
 
     supervisor = _make_supervisor("worker", command, settings, world, journal)
+    population = Population(
+        settings.workers, world.hostname, supervisor, world.processes, world.reactor, journal, workers_name
+    )
     return Cluster(
-        epoch=epoch,
-        host=world.hostname,
-        wanted=settings.workers,
+        commands=Commands(epoch),
+        population=population,
         registry=registry,
         placement=Placement(world.chance),
-        supervisor=supervisor,
-        processes=world.processes,
-        clock=world.reactor,
-        monotonic=world.monotonic,
+        clocks=world.clocks,
         journal=journal,
         up=lambda: world.stdio.say(settings.invitation(world.executable, world.directory, port)),
     )

@@ -53,6 +53,11 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     key: Key = ""
 
     @property
+    def key(self) -> str:
+        """What tells it from all others."""
+        return self.id
+
+    @property
     def spawned(self) -> bool:
         """Did a process start it, and not a person?"""
         return self.supervisor != 0

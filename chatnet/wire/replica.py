@@ -26,9 +26,14 @@ class MasterIdentity(msgspec.Struct, frozen=True):
     address: Place = ""
     key: Key = ""
 
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What tells it from all others: another host may have a process with the same pid."""
+        return self.host, self.pid, self.started
+
     def is_same(self, other: MasterIdentity) -> bool:
         """Are both the same process? It may have begun to listen meanwhile."""
-        return (self.host, self.pid, self.started) == (other.host, other.pid, other.started)
+        return self.key == other.key
 
 
 class Carried(msgspec.Struct, frozen=True):

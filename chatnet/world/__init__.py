@@ -247,6 +247,15 @@ class Tls(Protocol):
 
 
 @dataclass(frozen=True)
+class Clocks:
+    """What of a process tells the time. ``reactor`` has its timers; the others are as in :class:`World`."""
+
+    reactor: Any
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+
+
+@dataclass(frozen=True)
 class World:
     """What ``build`` functions unpack, passing on only what each object needs.
 
@@ -269,6 +278,11 @@ class World:
     stdio: Stdio
     databases: Databases
     tls: Tls
+
+    @property
+    def clocks(self) -> Clocks:
+        """All that tells the time."""
+        return Clocks(self.reactor, self.monotonic, self.wall)
 
     def fresh_key(self) -> bytes:
         """A key for a new draft, by ``wall``: the reactor's clock counts from when the machine came up."""

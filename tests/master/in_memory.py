@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,9 @@ from twisted.python.failure import Failure
 from chatnet.auth import Role, Token
 from chatnet.entries import Entry
 from chatnet.errors import NoReplica
+from chatnet.master import registry
 from chatnet.master.cluster import ADOPTION_SECONDS, Cluster
+from chatnet.master.commands import Commands
 from chatnet.master.conversations import (
     Door,
     FromFollower,
@@ -25,8 +28,9 @@ from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
+from chatnet.master.population import I, Population
 from chatnet.master.registry import Registration, Registry
-from chatnet.master.replicas import Replicas
+from chatnet.master.replicas import Replicas, name_of
 from chatnet.net.gate import prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -51,7 +55,7 @@ from chatnet.wire.cluster import (
 from chatnet.wire.log import Committed
 from chatnet.wire.operate import ClusterStatus
 from chatnet.wire.replica import Attach, Carried, MasterIdentity, Mirror, State
-from chatnet.world import Processes, ProcessId
+from chatnet.world import Clocks, Processes, ProcessId
 from chatnet.world.real import RealFiles
 
 EPOCH = 7
@@ -220,26 +224,19 @@ class Master:
         self.processes = OtherProcesses()
         self.supervisor = self._supervise("worker", logs)
         self.cluster = Cluster(
-            epoch=EPOCH,
-            host=HOST,
-            wanted=workers,
+            commands=Commands(EPOCH),
+            population=self._populate(workers, self.supervisor, registry.name_of),
             registry=self.registry,
             placement=Placement(random.Random(1)),
-            supervisor=self.supervisor,
-            processes=cast(Processes, self.processes),
-            clock=self.reactor,
-            monotonic=self.reactor.seconds,
+            clocks=Clocks(self.reactor, self.reactor.seconds, self.reactor.seconds),
             journal=self.journal,
             up=self._up,
         )
         self.replica_supervisor = self._supervise("replica", logs)
         self.replicas = Replicas(
-            epoch=EPOCH,
-            host=HOST,
-            wanted=replicas,
+            commands=Commands(EPOCH),
+            population=self._populate(replicas, self.replica_supervisor, name_of),
             state=self._state,
-            supervisor=self.replica_supervisor,
-            processes=cast(Processes, self.processes),
             clock=self.reactor,
             journal=self.journal,
         )
@@ -250,6 +247,10 @@ class Master:
         self.far_pulse.start()
         self.replicas.start()
         self.cluster.start()
+
+    def _populate(self, wanted: int, supervisor: Supervisor, name_of: Callable[[I], str]) -> Population[I]:
+        processes = cast(Processes, self.processes)
+        return Population(wanted, HOST, supervisor, processes, self.reactor, self.journal, name_of)
 
     def _supervise(self, kind: str, logs: Path) -> Supervisor:
         return Supervisor(

@@ -87,7 +87,7 @@ def adopted_workers_are_not_watched(put: Put) -> None:
     """An adopted worker that dies is taken out of the registry, and that is all."""
 
     def lost(self: Cluster, worker: Registration[Link], hung: bool) -> None:
-        if self._is_child(worker):
+        if self._population.is_child(worker.identity):
             real(self, worker, hung)
         else:
             self._registry.unregister(worker)
@@ -109,7 +109,7 @@ def lost_replicas_are_not_replaced(put: Put) -> None:
     """How many replicas there should be is looked at when one comes, and not when one goes."""
 
     def lost(self: Replicas, replica: AttachedReplica, hung: bool) -> None:
-        if self._is_child(replica):
+        if self._population.is_child(replica.identity):
             real(self, replica, hung)
         else:
             del self._replicas[replica.link]
@@ -122,7 +122,7 @@ def a_winner_wants_no_replica(put: Put) -> None:
 
     def start(self: Replicas, expected: tuple[MasterIdentity, ...] = ()) -> None:
         if self._commands.epoch > 1:
-            self._wanted = 0
+            self._population.wanted = 0
         real(self, expected)
 
     real = put(Replicas, "start", start)
