@@ -15,6 +15,7 @@ from statistics import median
 
 from simulator import nemesis, outages
 from simulator.run import Scale, Verdict, hush, run
+from simulator.users.offers import speakers
 
 RUNS_PER_PROCESS = 100
 """After so many runs a real process is replaced: what they leave in memory is of no interest."""
@@ -70,7 +71,7 @@ class Tally:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 1 if a run broke a promise."""
     options = _parse(arguments)
-    scale = Scale(only=options.faults, kinds=options.kinds)
+    scale = Scale(only=options.faults, kinds=options.kinds, spoken=options.speak)
     if options.trace:
         one = _of(options.first, scale, options.store)
         verdict = run(options.first, one, detailed=options.bytes, story=True)
@@ -108,6 +109,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=("mixed", "sqlite", "postgresql"),
         default="mixed",
         help="one machine with the embedded store, many with a database, or each fourth seed so [mixed]",
+    )
+    parser.add_argument(
+        "--speak", choices=sorted(speakers()), default="", help="what all users speak [drawn]"
     )
     parser.add_argument("--trace", action="store_true", help="tell the story of the first seed")
     parser.add_argument(
@@ -170,7 +174,8 @@ def _shortest(seed: int, scale: Scale) -> str:
             needed = fewer
     faults = ",".join(map(str, needed))
     kinds = f" --kinds {','.join(scale.kinds)}" if scale.kinds else ""
-    return f"python -m simulator --first {seed} --store {scale.store}{kinds} --faults={faults}"
+    speak = f" --speak {scale.spoken}" if scale.spoken else ""
+    return f"python -m simulator --first {seed} --store {scale.store}{kinds}{speak} --faults={faults}"
 
 
 if __name__ == "__main__":

@@ -17,15 +17,16 @@ from chatnet.operator.__main__ import Options, run
 from chatnet.world import World
 from simulator.hostile import Hostile
 from simulator.squatter import SQUATTER, Squatter
+from simulator.users.offers import offers
 
 Program = Callable[[Sequence[str], World], IService]
 """Makes a process's service from its arguments and its world."""
 
 
-def plugin(module: str, *always: str) -> Program:
+def plugin(module: str, *always: str, more: Callable[[], Sequence[Any]] = tuple) -> Program:
     """The twistd program whose ``Options`` and ``build`` are in ``module``, as twistd would make it.
 
-    Options that it is given ``always`` stand before its arguments.
+    Options that it is given ``always`` stand before its arguments; ``build`` takes ``more`` behind its own.
     """
 
     def make(arguments: Sequence[str], world: World) -> IService:
@@ -35,7 +36,7 @@ def plugin(module: str, *always: str) -> Program:
             options.parseOptions([*always, *arguments])
         except usage.UsageError as error:
             raise SystemExit(str(error)) from error
-        service: IService = tap.build(options, world)
+        service: IService = tap.build(options, world, *more())
         return service
 
     return make
@@ -73,7 +74,7 @@ def operate(arguments: Sequence[str], world: World) -> IService:
 PROGRAMS = {
     "chatnet": operate,
     "chat-master": plugin("chatnet.master.tap", "--new-names", "0"),
-    "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0"),
+    "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0", more=lambda: [offers()]),
     "chat-client": plugin("chatnet.client.tap"),
     "hostile": Hostile,
     SQUATTER: Squatter,

@@ -22,6 +22,7 @@ from simulator.probes import probes
 from simulator.process import SimProcess
 from simulator.simulation import NotInTime, Simulation
 from simulator.sizes import small_sizes
+from simulator.users import offers
 from simulator.watch import Vitals
 from simulator.workload import Crowd, Person, Step
 
@@ -54,6 +55,7 @@ class Scale:
 
     ``store`` is "sqlite", for a cluster on one machine, or "postgresql", for one on many. ``kinds`` are those
     of the faults, all by default; ``only`` are the numbers of those that do strike, None for all of them.
+    ``spoken`` is the protocol that all users speak; drawn, if none is named.
     """
 
     users: int = 20
@@ -64,6 +66,7 @@ class Scale:
     kinds: tuple[str, ...] = ()
     only: tuple[int, ...] | None = None
     store: str = "sqlite"
+    spoken: str = ""
 
     @property
     def all_kinds(self) -> tuple[str, ...]:
@@ -131,11 +134,13 @@ class Run:
     def _start(self) -> None:
         users = workload.names(self._scale.users)
         devices = workload.devices(self._simulation.chance("devices"), users)
+        spoken = offers.drawn(self._simulation.chance("spoken"), devices, self._scale.spoken)
         self.cluster.start()
         for at, laptop in enumerate(self._laptops):
             owners = users[at :: len(self._laptops)]
             here = [device for device in devices if workload.owner(device) in owners]
-            self._crowds |= dict.fromkeys(here, laptop.start("users", self.cluster.masters_at, *here))
+            told = (offers.told(device, spoken[device]) for device in here)
+            self._crowds |= dict.fromkeys(here, laptop.start("users", self.cluster.masters_at, *told))
         self._simulation.run_until(UP_SECONDS)
         self._simulation.run_while(lambda: list(self.cluster.lacking()), UP_SECONDS)
 

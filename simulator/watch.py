@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.tcp import Connection
+from twisted.protocols.policies import ProtocolWrapper
 
 from chatnet import log
 from chatnet.master import log_server
@@ -19,7 +20,7 @@ from chatnet.store.lease import Holder
 from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample
 from chatnet.worker import drafts
 from chatnet.worker import reads as turns
-from chatnet.worker.fronts.amp import AmpFront
+from chatnet.worker.session import Session
 from simulator.disk import Disk
 from simulator.host import HOME, Host
 from simulator.process import SimProcess
@@ -88,8 +89,8 @@ class Vitals:
         """Look at all of them."""
         for process in self.living():
             self._see(process, "unsent bytes on one connection", _most_unsent(process), self._most_unsent())
-            for link in _links(process):
-                for measure, value, most in _queues(link):
+            for spoken in map(_spoken, _connections(process)):
+                for measure, value, most in _queues(spoken):
                     self._see(process, measure, value, most)
 
     def living(self) -> list[SimProcess]:
@@ -126,18 +127,20 @@ def _connections(process: SimProcess) -> list[Any]:
     return [descriptor for descriptor in found if isinstance(descriptor, Connection)]
 
 
-def _links(process: SimProcess) -> Iterator[Link]:
-    protocols = (connection.protocol for connection in _connections(process))
-    return (protocol for protocol in protocols if isinstance(protocol, Link))
+def _spoken(connection: Any) -> Any:
+    """What is spoken on a connection; where it is encrypted, within that."""
+    protocol = connection.protocol
+    return protocol.wrappedProtocol if isinstance(protocol, ProtocolWrapper) else protocol
 
 
-def _queues(link: Link) -> Iterator[tuple[str, int, int]]:
+def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
     """What waits for one connection, how much of it, and how much may: one more than has it held."""
-    locator, intake = link.locator, link._intake
-    if intake is not None:
-        yield "boxes that came on one connection and wait", len(intake), MOST_BOXES
-    if isinstance(locator, AmpFront):
-        session = locator.session
+    locator = spoken.locator if isinstance(spoken, Link) else None
+    if isinstance(spoken, Link) and spoken._intake is not None:
+        yield "boxes that came on one connection and wait", len(spoken._intake), MOST_BOXES
+    # Whatever protocol it is, there is a session behind it.
+    session = getattr(locator or spoken, "session", None)
+    if isinstance(session, Session):
         if session._reads is not None:
             yield "reads that wait for one session", len(session._reads._waiting), turns.MOST_WAITING + 1
         if session._drafts is not None:
@@ -152,6 +155,7 @@ def _most_unsent(process: SimProcess) -> int:
 
 
 def _unsent(transport: Any) -> int:
-    outbox = getattr(transport.protocol, "outbox", None)
+    spoken = _spoken(transport)
+    outbox = getattr(spoken, "outbox", getattr(spoken, "ear", None))
     waiting = sum(map(len, outbox.parts)) if outbox is not None else 0
     return len(transport.dataBuffer) - transport.offset + int(transport._tempDataLen) + waiting

@@ -16,8 +16,10 @@ from chatnet.form import MAX_TEXT
 from chatnet.testing import history
 from chatnet.testing.history import Event
 from chatnet.testing.rules import HIDDEN
-from chatnet.testing.user import Recorder, User
+from chatnet.testing.user import Recorder
 from chatnet.world import World
+from simulator.users import offers
+from simulator.users.port import MakeUser, User
 
 NAMES = (
     "alice", "bob", "carol", "dan", "erin", "frank", "grace", "heidi", "ivan", "judy", "ken", "liz",
@@ -215,7 +217,7 @@ def _odd_texts(devices: Sequence[str]) -> tuple[str, ...]:
 
 
 class Person:
-    """A user at one device, who has one client at a time there.
+    """A user at one device, who has one client at a time there, as ``make`` makes it.
 
     A client whose connection ends for good is started again.
     """
@@ -228,7 +230,9 @@ class Person:
         keep: Callable[[Event], object],
         now: Callable[[], float],
         passwords: dict[str, str],
+        make: MakeUser,
     ) -> None:
+        self._make = make
         self._passwords = passwords
         self.name, self._device = owner(device), device
         self._masters = masters
@@ -261,7 +265,7 @@ class Person:
             return
         self._clients += 1
         record = Recorder(f"{self._device}/{self._clients}", self._keep, self._now)
-        self.user = User(self.name, self._masters, self._world, record)
+        self.user = self._make(self.name, self._masters, self._world, record)
         self.user.start(self._passwords.get(self.name))
 
     def begin_anew(self, seconds: float) -> None:
@@ -334,7 +338,10 @@ class Person:
 
 
 class Crowd(Service):
-    """The program of one host's users. Its arguments are the masters and the devices."""
+    """The program of one host's users. Its arguments are the masters and the devices.
+
+    Behind a device there may be ``:``, and what is spoken there.
+    """
 
     _logger = Logger()
 
@@ -354,7 +361,10 @@ def crowd(keep: Callable[[Event], object], now: Callable[[], float]) -> Callable
 
     def make(arguments: Sequence[str], world: World) -> Crowd:
         masters = parse_masters(arguments[0])
-        people = {name: Person(name, masters, world, keep, now, passwords) for name in arguments[1:]}
+        people: dict[str, Person] = {}
+        for argument in arguments[1:]:
+            device, make_user = offers.heard(argument)
+            people[device] = Person(device, masters, world, keep, now, passwords, make_user)
         return Crowd(people)
 
     return make

@@ -4,6 +4,7 @@ planting   how a bug is put into place, and taken out again
 log        what is committed, acknowledged and read
 delivery   from the log to those who read
 clients    what a client sends again, and how far it has read
+toys       the same, by the code of one that speaks in lines
 cluster    who is taken for dead, and who is counted
 masters    who commands, what a winner knows, whom it keeps, whom it kills
 hostile    what hostile clients have wait
@@ -12,7 +13,7 @@ database   a store that many hosts share, hunted on many machines
 hunt       how many seeds it takes until one is caught, and by which check
 """
 
-from simulation.mutants import clients, cluster, database, delivery, hostile, log, masters, strangers
+from simulation.mutants import clients, cluster, database, delivery, hostile, log, masters, strangers, toys
 from simulation.mutants.planting import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -59,5 +60,6 @@ MUTANTS: tuple[Mutant, ...] = (
     masters.the_store_is_closed_under_a_batch,
     *hostile.MUTANTS,
     *strangers.MUTANTS,
+    *toys.MUTANTS,
     *database.MUTANTS,
 )

@@ -1,0 +1,548 @@
+"""Users who speak the toy protocol of :mod:`chatnet.testing.toy_front`: a second client, of few lines.
+
+It finds workers, keeps identities and follows its feed by the real client's parts. The connection, what is
+sent again on the next one, and where the feed goes on, are its own::
+
+    seeking ──▶ logging in ──▶ up ──▶ lost ──▶ seeking, after a pause
+                                └──▶ moving ──▶ seeking, once what was sent is answered
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as NotInTime
+from twisted.internet.error import ConnectionClosed
+from twisted.internet.protocol import connectionDone
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from chatnet.addresses import Address
+from chatnet.client.connection import FINAL, LOGIN_SECONDS, MAX_DELAY, MIN_DELAY
+from chatnet.client.feed import Beginning, Following
+from chatnet.client.finder import DIAL_SECONDS, Finder
+from chatnet.client.identities import Identities
+from chatnet.client.identity import config_directory
+from chatnet.client.login import keep, keep_ticket, log_in
+from chatnet.client.race import Unreachable
+from chatnet.client.service import PULSE
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry
+from chatnet.errors import CannotStart, ChatnetError, CursorAhead
+from chatnet.kinds import KindName
+from chatnet.net.dial import CANNOT_CONNECT, dial_any, notice_death, why_not
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
+from chatnet.testing import history
+from chatnet.testing.toy_front import Toy, escaped, read_entry
+from chatnet.testing.user import RecordedFeed, RecordedIdentity, Recorder
+from chatnet.wire.session import Login
+from chatnet.world import World
+from simulator.users.port import MakeUser
+
+FRONT = Toy
+"""What workers must offer to these users."""
+
+
+class Answer:
+    """The words after ``OK``, and the entries that came before it."""
+
+    def __init__(self, words: list[str], entries: list[Entry]) -> None:
+        self.words, self.entries = words, entries
+
+
+class Line(LineOnlyReceiver):
+    """One connection: questions under tags, and answers; ``hears`` gets what is said without a tag.
+
+    It is :class:`~chatnet.net.pulse.Watched`.
+    """
+
+    delimiter = b"\n"
+    transport: Any
+
+    def __init__(self, hears: Callable[[str, str], object], pulse: Pulse) -> None:
+        self.silent = 0.0
+        self.is_paused = False
+        self._hears = hears
+        self._pulse = pulse
+        self._asked = 0
+        self._open: dict[str, Deferred[Answer]] = {}
+        self._entries: dict[str, list[Entry]] = {}
+        self._when_lost: list[Deferred[None]] = []
+
+    def connectionMade(self) -> None:
+        self._pulse.add(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._pulse.discard(self)
+        self.transport = None
+        unanswered, self._open = self._open, {}
+        for answer in unanswered.values():
+            answer.errback(reason)
+        for lost in self._when_lost:
+            lost.callback(None)
+
+    def when_lost(self) -> Deferred[None]:
+        lost: Deferred[None] = Deferred()
+        self._when_lost.append(lost)
+        return lost
+
+    # ---- what is said ----
+
+    def ask(self, command: str) -> Deferred[Answer]:
+        """Fires with the answer; fails with the error, or when the connection is lost."""
+        self._asked += 1
+        tag = str(self._asked)
+        answer = self._open[tag] = Deferred()
+        self._say(f"{tag} {command}")
+        return answer
+
+    async def callRemote(self, command: type[Any], **arguments: Any) -> dict[str, Any]:
+        """As the real client's login asks, by secret or by ticket."""
+        if command is Login:
+            said = await self.ask(f"LOGIN {arguments['name']} {arguments['secret'].hex()}")
+            ticket = bytes.fromhex(said.words[1])
+        else:
+            said = await self.ask(f"RESUME {arguments['ticket'].hex()}")
+            ticket = b""
+        name = arguments.get("name", "resumed")
+        return {"name": name, "log": said.words[0], "ticket": ticket, "workers": []}
+
+    def ping(self) -> None:
+        self._say("ALIVE")
+
+    def fell_silent(self) -> None:
+        self.abort()
+
+    def hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def pause(self, is_paused: bool) -> None:
+        """Read nothing, or read on."""
+        if self.transport is not None and is_paused != self.is_paused:
+            self.is_paused = is_paused
+            (self.transport.pauseProducing if is_paused else self.transport.resumeProducing)()
+
+    @property
+    def address(self) -> str:
+        """The worker's, HOST:PORT."""
+        peer = self.transport.getPeer()
+        return f"{peer.host}:{peer.port}"
+
+    def _say(self, line: str) -> None:
+        if self.transport is not None:
+            self.transport.write(f"{line}\n".encode())
+
+    # ---- what is heard ----
+
+    def dataReceived(self, data: bytes) -> None:
+        self.silent = 0.0
+        super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        if self.transport is None:
+            return
+        word, _, rest = line.decode().partition(" ")
+        if not word.isdigit():
+            self._hears(word, rest)
+            return
+        how, _, said = rest.partition(" ")
+        if how == "HAS":
+            self._entries.setdefault(word, []).append(read_entry(said))
+            return
+        entries = self._entries.pop(word, [])
+        answer = self._open.pop(word)
+        if how == "OK":
+            answer.callback(Answer(said.split(" "), entries))
+        else:
+            code, _, sentence = said.partition(" ")
+            answer.errback(Failure(ERRORS[code](sentence)))
+
+
+def _errors(root: type[ChatnetError]) -> dict[str, type[ChatnetError]]:
+    found = {root.code.decode(): root}
+    for kind in root.__subclasses__():
+        found = {**_errors(kind), **found}
+    return found
+
+
+ERRORS = _errors(ChatnetError)
+"""By their codes."""
+
+
+class Question:
+    """What was asked, from when it is made until it is answered: ``line`` is what is said each time."""
+
+    def __init__(self, line: str, secret: str = "") -> None:
+        self.line, self.secret = line, secret
+        self.answer: Deferred[Answer] = Deferred()
+
+
+class Unanswered:
+    """The questions under way, over all the connections of a client's life, in the order of their making."""
+
+    def __init__(self) -> None:
+        self._questions: dict[Question, None] = {}
+        self._line: Line | None = None
+        self._left: Deferred[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    def secrets(self) -> list[bytes]:
+        """Those that may have been set though we were not told so."""
+        return [question.secret.encode() for question in self._questions if question.secret]
+
+    def ask(self, question: Question) -> Deferred[Answer]:
+        """Fires with the answer or the refusal, however many connections it takes."""
+        self._questions[question] = None
+        if self._line is not None:
+            self.send(question, self._line)
+        return question.answer
+
+    def attached(self, line: Line) -> None:
+        """``line`` is logged in: ask everything again, before anything new."""
+        self._line = line
+        for question in list(self._questions):
+            self.send(question, line)
+
+    def detached(self) -> None:
+        """The connection is gone."""
+        self._line = self._left = None
+
+    def leave(self) -> Deferred[None]:
+        """Ask nothing new on this connection; fires when all that was asked on it is answered."""
+        self._line, self._left = None, Deferred()
+        left, self._leaving = self._left, set(self._questions)
+        self._look_whether_left()
+        return left
+
+    def send(self, question: Question, line: Line) -> None:
+        """Ask it on ``line``; once more, if that is not the first."""
+        line.ask(question.line).addBoth(self._answered, question)
+
+    def _answered(self, answer: Answer | Failure, question: Question) -> None:
+        if isinstance(answer, Failure) and answer.check(ConnectionClosed):
+            return
+        del self._questions[question]
+        self._look_whether_left()
+        (question.answer.errback if isinstance(answer, Failure) else question.answer.callback)(answer)  # type: ignore[arg-type]
+
+    def _look_whether_left(self) -> None:
+        if self._left is not None and not self._leaving & set(self._questions):
+            left, self._left = self._left, None
+            left.callback(None)
+
+
+class ToyUser:
+    """One client of ``name``: a :class:`~simulator.users.port.User`."""
+
+    _logger = Logger()
+
+    def __init__(self, name: str, masters: Sequence[Address], world: World, record: Recorder) -> None:
+        self.name = name
+        self._record = record
+        self._reactor: Any = world.reactor
+        self._chance: random.Random = world.chance
+        self._fresh_key = world.fresh_key
+        self._finder = Finder(world.reactor, Outboxes(world.reactor), masters)
+        directory = config_directory(world.environ)
+        self._identities = Identities(
+            world.files, directory, masters, name, world.entropy, kind=RecordedIdentity
+        )
+        self._pulse = Pulse(world.reactor, world.monotonic, *PULSE)
+        self._feed = RecordedFeed(record)
+        self._unanswered = Unanswered()
+        self._identity: RecordedIdentity | None = None
+        self._password: bytes | None = None
+        self._line: Line | None = None
+        self._running: Deferred[None] | None = None
+        self._held: Deferred[None] | None = None
+        self._ended = ""
+        self._is_moving = self._seems_up = False
+
+    # ---- its life ----
+
+    def start(self, password: str | None = None) -> None:
+        self._record(history.Started)
+        self._password = None if password is None else password.encode()
+        self._pulse.start()
+        self._running = Deferred.fromCoroutine(self._run()).addErrback(self._failed)
+
+    def stop(self) -> Deferred[None]:
+        self._record(history.Stopped)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        line = self._over()
+        if line is not None:
+            line.hang_up()
+            await line.when_lost().addTimeout(1.0, self._reactor, lambda *_: line.abort())
+
+    def _over(self) -> Line | None:
+        self._pulse.stop()
+        if self._running is not None:
+            self._running.cancel()
+        line, self._line = self._line, None
+        return line
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            if self._held is not None:
+                await self._held
+            try:
+                line = await self._attach()
+                failures = 0
+                await line.when_lost()
+                self._detached()
+                if self._is_moving:
+                    self._is_moving = False
+                    continue
+            except (*FINAL, CannotStart) as error:
+                self._over()
+                self._record(history.Ended, sentence=self._ended or str(error))
+                return
+            except (Unreachable, ConnectionClosed, ChatnetError) as error:
+                self._logger.info("Not connected ({why}); trying again", why=str(error))
+            self._say_lost()
+            failures += 1
+            longest = min(MAX_DELAY, MIN_DELAY * 2.0 ** min(failures, 10))
+            await deferLater(self._reactor, self._chance.uniform(MIN_DELAY, longest))
+
+    async def _attach(self) -> Line:
+        found = await self._finder.within(3 * DIAL_SECONDS, self._finder.find(self._is_ours))
+        identity = self._identity or cast(RecordedIdentity, self._identities.of(found.log_id, found.master))
+        line = await self._dial(found.worker)
+        try:
+            await self._finder.within(LOGIN_SECONDS, log_in(cast(Any, line), identity, self._secrets()))
+        except BaseException:
+            line.abort()
+            raise
+        keep(identity, partial(identity.used_at, found.master))
+        self._identity, self._feed.log_id = identity, identity.log_id
+        self._came_up(line, identity)
+        return line
+
+    async def _dial(self, address: Address) -> Line:
+        try:
+            make = cast(Any, lambda: Line(self._hears, self._pulse))
+            line = cast(Any, await dial_any(self._reactor, address, make, DIAL_SECONDS))
+        except (*CANNOT_CONNECT, NotInTime, ValueError) as error:
+            raise Unreachable(why_not(error)) from error
+        notice_death(line.transport)
+        return cast(Line, line)
+
+    def _is_ours(self, found: Any) -> bool:
+        return self._identity is None or self._identity.log_id == found.log_id
+
+    def _secrets(self) -> list[bytes]:
+        unanswered = self._unanswered.secrets()
+        return unanswered if self._password is None else [*unanswered, self._password]
+
+    def _came_up(self, line: Line, identity: RecordedIdentity) -> None:
+        self._line, self._ended = line, ""
+        line.pause(self._held is not None)
+        if not self._seems_up:
+            self._record(history.LoggedIn, how=identity.how())
+        self._seems_up = True
+        if self._feed.cursor is not None:
+            Deferred.fromCoroutine(self._go_on(line, self._feed.cursor)).addErrback(self._failed)
+        self._unanswered.attached(line)
+
+    async def _go_on(self, line: Line, cursor: Cursor) -> None:
+        """Hear what was missed; a log that was put back is begun anew."""
+        try:
+            await line.ask(f"CHAT {cursor.seq} {cursor.check.hex()}")
+        except CursorAhead as error:
+            if self._feed.cursor is not None:
+                self._record(history.Told, sentence=str(error))
+                await self._chat()
+        except (ConnectionClosed, ChatnetError):
+            line.abort()
+
+    def _detached(self) -> None:
+        self._line = None
+        self._unanswered.detached()
+        self._feed.detached()
+
+    def _say_lost(self) -> None:
+        if self._seems_up:
+            self._seems_up = False
+            self._record(history.Lost)
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._logger.failure("The toy client failed", failure)
+
+    # ---- what one sees of it ----
+
+    @property
+    def is_connected(self) -> bool:
+        return self._line is not None
+
+    @property
+    def worker(self) -> str:
+        return "" if self._line is None or self._line.transport is None else self._line.address
+
+    @property
+    def waiting(self) -> int:
+        return len(self._unanswered)
+
+    @property
+    def is_away(self) -> bool:
+        return self._held is not None
+
+    @property
+    def is_chatting(self) -> bool:
+        return isinstance(self._feed.state, Beginning | Following)
+
+    @property
+    def cursor(self) -> int | None:
+        return None if self._feed.cursor is None else self._feed.cursor.seq
+
+    # ---- what it can be told ----
+
+    def post(self, text: str) -> None:
+        key = self._fresh_key()
+        self._feed.sent(key)
+        self._draft("post", key, f"POST {key.hex()} {escaped(text)}", text=text)
+
+    def join(self, room: str) -> None:
+        key = self._fresh_key()
+        self._draft("join", key, f"JOIN {key.hex()} {room}", room=room)
+
+    def leave(self, room: str) -> None:
+        key = self._fresh_key()
+        self._draft("leave", key, f"LEAVE {key.hex()} {room}", room=room)
+
+    def set_password(self, old: str | None, password: str) -> None:
+        secret = None if self._identity is None else self._identity.secret
+        if secret is None and old is not None:
+            secret = old.encode()
+        if secret is not None:
+            key = self._fresh_key()
+            said = f"SECRET {key.hex()} {secret.hex()} {password.encode().hex()}"
+            self._draft("secret", key, said, secret=password)
+
+    def chat(self) -> None:
+        self._own(Deferred.fromCoroutine(self._chat()))
+
+    def unchat(self) -> None:
+        self._feed.end()
+        self._own(self._unanswered.ask(Question("UNCHAT")))
+
+    def look_back(self, room: str, pages: int) -> None:
+        self._own(Deferred.fromCoroutine(self._look_back(room, pages)))
+
+    def list_rooms(self, prefix: str) -> None:
+        self._own(self._unanswered.ask(Question(f"ROOMS {prefix}")))
+
+    def stop_reading(self) -> None:
+        if self._held is None:
+            self._held = Deferred()
+            if self._line is not None:
+                self._line.pause(True)
+
+    def hang_up(self) -> None:
+        self.stop_reading()
+        if self._line is not None:
+            self._line.abort()
+
+    def read_on(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            if self._line is not None:
+                self._line.pause(False)
+            held.callback(None)
+
+    def _draft(
+        self, kind: KindName, key: bytes, line: str, text: str = "", room: str = "", secret: str = ""
+    ) -> None:
+        self._record(history.Sent, key=key, kind=kind, room=room, text=text)
+        asked = self._unanswered.ask(Question(line, secret))
+        self._own(asked.addCallbacks(self.acknowledged, self._refused, (key, secret), {}, (key,)))
+
+    def acknowledged(self, answer: Answer, key: bytes, secret: str) -> None:
+        """A draft is durable. That says nothing of what others posted before it: no cursor moves."""
+        seq, *ticket = answer.words
+        self._record(history.Acknowledged, key=key, seq=int(seq))
+        if secret:
+            self._password = secret.encode()
+            if self._identity is not None:
+                keep_ticket(self._identity, bytes.fromhex(ticket[0]), forget_secret=True)
+
+    def _refused(self, failure: Failure, key: bytes) -> Failure:
+        error = failure.value
+        code = error.code.decode() if isinstance(error, ChatnetError) else type(error).__name__
+        self._record(history.Refused, key=key, code=code)
+        return failure
+
+    async def _chat(self) -> None:
+        beginning = self._feed.begin()
+        try:
+            answer = await self._unanswered.ask(Question("CHAT"))
+        except BaseException:
+            if self._feed.state is beginning:
+                self._feed.end()
+            raise
+        if self._feed.state is beginning:
+            self._feed.newest = answer.entries
+            self._feed.began(_cursor(answer.words))
+
+    async def _look_back(self, room: str, pages: int) -> None:
+        before = None
+        for _ in range(pages):
+            asked = f"HISTORY {room}" if before is None else f"HISTORY {room} {before}"
+            posts = (await self._unanswered.ask(Question(asked))).entries
+            self._record(history.PageRead, room=room, before=before, posts=posts)
+            if not posts:
+                return
+            before = posts[0].seq
+
+    def _own(self, doing: Deferred[Any]) -> None:
+        doing.addErrback(lambda why: why.trap(ChatnetError, CancelledError))
+        doing.addErrback(lambda why: self._logger.failure("{user} could not do that", why, user=self.name))
+
+    # ---- what it hears ----
+
+    def _hears(self, word: str, rest: str) -> None:
+        match word:
+            case "HEAR":
+                self._feed.take(read_entry(rest.partition(" ")[2]))
+            case "AT":
+                self._feed.nothing_up_to(_cursor(rest.split(" ")))
+            case "REWOUND":
+                if self._feed.rewound(_cursor(rest.split(" "))):
+                    self._record(history.Told, sentence=f"The log was put back: {rest}")
+            case "MOVED":
+                self._move()
+            case "ENDED":
+                self._ended = rest.partition(" ")[2]
+
+    def _move(self) -> None:
+        """Go to another worker, once what was sent is answered."""
+        line = self._line
+        if line is not None and not self._is_moving:
+            self._is_moving = True
+            self._record(history.Moved)
+            self._unanswered.leave().addCallback(lambda _: line.hang_up())
+
+
+def _cursor(words: Sequence[str]) -> Cursor:
+    seq, check = words
+    return Cursor(int(seq), bytes.fromhex(check))
+
+
+make: MakeUser = ToyUser

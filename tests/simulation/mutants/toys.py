@@ -1,0 +1,38 @@
+"""Bugs of a client that speaks in lines: it sends again, and goes on reading, by code of its own."""
+
+from __future__ import annotations
+
+from simulation.mutants.planting import Mutant, Put
+
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry
+from simulator.users.toy import Answer, Line, Question, ToyUser, Unanswered
+
+
+def a_line_gets_a_new_key_when_sent_again(put: Put) -> None:
+    """What was sent on a connection that was lost is sent again as if it were another draft."""
+    sent: set[Question] = set()
+
+    def send(self: Unanswered, question: Question, line: Line) -> None:
+        command, _, rest = question.line.partition(" ")
+        if question in sent and command == "POST":
+            key, _, text = rest.partition(" ")
+            question.line = f"POST {bytes(byte ^ 255 for byte in bytes.fromhex(key)).hex()} {text}"
+        sent.add(question)
+        real(self, question, line)
+
+    real = put(Unanswered, "send", send)
+
+
+def a_lines_cursor_by_acknowledgement(put: Put) -> None:
+    """An acknowledged line moves the cursor past posts of others that were not heard yet."""
+
+    def acknowledged(self: ToyUser, answer: Answer, key: bytes, secret: str) -> None:
+        mine = Entry(int(answer.words[0]), 0, "post", self.name, self.name, "", key)
+        self._feed.nothing_up_to(Cursor.at(self._feed.log_id, mine))
+        real(self, answer, key, secret)
+
+    real = put(ToyUser, "acknowledged", acknowledged)
+
+
+MUTANTS: tuple[Mutant, ...] = (a_line_gets_a_new_key_when_sent_again, a_lines_cursor_by_acknowledgement)

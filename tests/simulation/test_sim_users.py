@@ -1,0 +1,72 @@
+"""Users of all protocols are held to the same promises, by the same checker, on the same workers."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from chatnet.testing.checker import check
+from chatnet.testing.evidence import Evidence
+from chatnet.testing.history import (
+    Acknowledged,
+    ChatBegun,
+    CursorMoved,
+    LoggedIn,
+    Lost,
+    Moved,
+    PageRead,
+    Refused,
+    Took,
+)
+from chatnet.worker.fronts import FRONTS
+from simulator import Simulation
+from simulator.run import Run, Scale, run
+from simulator.users.offers import OTHERS, USUAL, drawn, heard, offers, speakers, told
+
+DEVICES = [f"user{number}" for number in range(40)]
+
+
+def test_in_some_runs_some_users_speak_something_else() -> None:
+    """In others none do; so what is found can be told from what only they find."""
+    runs = [set(drawn(random.Random(seed), DEVICES).values()) for seed in range(100)]
+    assert set().union(*runs) == set(speakers())
+    assert 50 * OTHERS < sum(spoken != {USUAL} for spoken in runs) < 150 * OTHERS
+    assert set(drawn(random.Random(1), DEVICES, "toy").values()) == {"toy"}
+
+
+def test_what_is_said_of_a_device_is_understood() -> None:
+    """Nothing but its name, if it speaks what is usual."""
+    assert told("ann+", USUAL) == "ann+"
+    for spoken, make in speakers().items():
+        assert heard(told("ann+", spoken)) == ("ann+", make)
+
+
+def test_workers_offer_what_is_spoken_beside_what_they_always_do() -> None:
+    """So real fronts are there in every run, and a protocol for users of simulations alone is no more than
+    one module here."""
+    assert offers()[: len(FRONTS)] == FRONTS
+    assert len(offers()) > len(FRONTS)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("spoken", sorted(speakers()))
+def test_promises_are_kept_to_all(spoken: str, store: str) -> None:
+    """Whatever all of them speak, and whatever strikes."""
+    scale = Scale(users=10, posts=120, faults=8, seconds=12.0, store=store, spoken=spoken)
+    for seed in range(2):
+        assert run(seed, scale).violations == []
+
+
+def test_a_run_over_lines_has_all_that_users_do() -> None:
+    """They are refused, read, look back, are moved, lose their connection and come back by their ticket."""
+    with Simulation(7) as simulation:
+        kinds = ("kill_worker", "reset_connection")
+        scale = Scale(posts=150, faults=8, seconds=15.0, spoken="toy", kinds=kinds)
+        it = Run(simulation, scale)
+        it.go()
+        assert it.violations + simulation.verdict() == []
+        assert check(Evidence(it.history, it.log)) == []
+        happened = {type(event) for event in it.history}
+        assert {Acknowledged, Refused, ChatBegun, Took, CursorMoved, PageRead, Lost, Moved} <= happened
+        assert {event.how for event in it.history if isinstance(event, LoggedIn)} == {"first", "resumed"}
