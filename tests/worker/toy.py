@@ -38,7 +38,10 @@ class ToyClient:
         self._worker = worker
         self._end = _Lines()
         self.server = ToyFront(
-            worker.entrance, channel, worker.outboxes, Shared(worker.outboxes, worker.pulse, worker.visitors)
+            worker.entrance,
+            channel,
+            worker.outboxes,
+            Shared(worker.outboxes, worker.pulse, worker.visitors, worker.others),
         )
         worker.visitors.came(self.server, "")
         self.wire = Loopback(self._end, self.server)
