@@ -21,7 +21,7 @@ class Identity(Protocol):
     """A worker, or a replica, for as long as its process lives."""
 
     @property
-    def key(self) -> Hashable: ...
+    def process(self) -> Hashable: ...
     @property
     def host(self) -> str: ...
     @property
@@ -136,12 +136,12 @@ class Population(Generic[I]):
     def miss(self, identity: I) -> None:
         """An adopted one has lost its link. It counts until it is clear that it will not come back."""
         name = self._name_of(identity)
-        if not self._lost.miss(identity.key, identity, name):
+        if not self._lost.miss(identity.process, identity, name):
             self._journal.note(f"{name} is dead")
 
     def is_back(self, identity: I) -> bool:
         """It is linked. Was it lost?"""
-        return self._lost.back(identity.key)
+        return self._lost.back(identity.process)
 
     def kill(self, identity: I) -> None:
         """End one of ours, which hangs."""

@@ -53,8 +53,8 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     key: Key = ""
 
     @property
-    def key(self) -> str:
-        """What tells it from all others."""
+    def process(self) -> str:
+        """Which process it is."""
         return self.id
 
     @property

@@ -27,13 +27,13 @@ class MasterIdentity(msgspec.Struct, frozen=True):
     key: Key = ""
 
     @property
-    def key(self) -> tuple[str, int, int]:
-        """What tells it from all others: another host may have a process with the same pid."""
+    def process(self) -> tuple[str, int, int]:
+        """Which process it is: another host may have a process with the same pid."""
         return self.host, self.pid, self.started
 
     def is_same(self, other: MasterIdentity) -> bool:
         """Are both the same process? It may have begun to listen meanwhile."""
-        return self.key == other.key
+        return self.process == other.process
 
 
 class Carried(msgspec.Struct, frozen=True):

@@ -341,7 +341,9 @@ def test_who_is_to_be_empty_takes_no_clients() -> None:
     assert factory.buildProtocol(None) is None
     one.worker.detached()
     assert factory.buildProtocol(None) is not None
-    assert one.worker._clients.others.some("here") == [Elsewhere("there:5")], "it is needed most without a primary"
+    assert one.worker._clients.others.some("here") == [Elsewhere("there:5")], (
+        "it is needed most without a primary"
+    )
 
 
 def test_who_cannot_reach_the_store_takes_no_clients() -> None:
