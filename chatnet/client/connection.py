@@ -69,6 +69,9 @@ CLOSE_SECONDS = 1.0
 """How long a worker may take to let us go."""
 MIN_DELAY, MAX_DELAY = 0.05, 1.0
 """Between two attempts, in seconds."""
+STEADY_SECONDS = 1.0
+"""How long a connection has to last for the next pause to be short again. A worker that lets us in and then
+hangs up is as good as one that does not let us in."""
 
 REWOUND = (
     "The log was put back to {seq} by the database's fail-over: what you read behind it is gone; going on "
@@ -267,8 +270,10 @@ class Connection:
                 await self._held
             try:
                 link = await self._attach() if is_moved else await self._attach_elsewhere()
-                failures, is_moved = 0, False
+                is_moved, since = False, self._clock.seconds()
                 await link.when_lost()
+                if self._clock.seconds() - since >= STEADY_SECONDS:
+                    failures = 0
                 self._pending.detached()
                 self._feed.detached()
                 if isinstance(self._state, Moving):

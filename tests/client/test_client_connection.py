@@ -460,6 +460,37 @@ def test_a_worker_of_another_log_is_left(
     assert person.exit_status() == 1
 
 
+class Fickle(FakeSession):
+    """Lets everybody in, and hangs up after a moment."""
+
+    def __init__(self, cluster: FakeCluster, network: Network) -> None:
+        super().__init__(cluster)
+        self._network = network
+
+    def _enter(self, name: str) -> bytes:
+        self._network.callLater(0.1, self.link.abort)
+        return super()._enter(name)
+
+
+def test_a_worker_that_lets_us_in_and_hangs_up_is_not_run_down(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """The pauses grow as after any failure, to half a second in the mean. After a connection that has lasted
+    the next is short again."""
+    network.listeners[WORKER] = lambda: Fickle(cluster, network)
+    network.cut()
+    network.pass_time(10)
+    before = len(cluster.asked("Resume"))
+    network.pass_time(60)
+    assert 30 < len(cluster.asked("Resume")) - before < 160
+    network.listeners[WORKER] = lambda: FakeSession(cluster)
+    network.pass_time(5)
+    before = len(cluster.asked("Resume"))
+    network.cut()
+    network.pass_time(0.15)
+    assert len(cluster.asked("Resume")) == before + 1
+
+
 def test_a_worker_that_falls_silent_is_left(network: Network, cluster: FakeCluster, alice: Person) -> None:
     """No byte in 45 seconds: the link is dead, whatever TCP says."""
     network.open[-1].server_transport.reading = False
