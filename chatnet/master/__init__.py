@@ -7,7 +7,7 @@ replica         standing by: follows the primary, and goes for the lease when th
 replica_states  what a replica is about, and what leads from one to the next                 pure
 wiring          puts a primary together
 store           the log and the lease that a master uses: embedded, or shared
-primary         what runs while the lease is held: the log, the port, the workers
+primary         what runs while the lease is held: status, stop, step down and drain, side by side
 clock           whether the log's time is ahead of it                                        pure
 epoch           that of a primary, and what is true of a peer's word that it is over
 cluster         the workers, as the primary commands them
@@ -15,7 +15,6 @@ port            a master's port and all connections there; a replica's sends on 
 journal         what happens, as the operator is told
 remote_hosts    the workers of other hosts, kept by workers there
 host_plan       how many of them there are, and what is to be done about it                  pure
-draining        emptying a host
 commands        what workers and replicas are told to do, each with the epoch
 replicas        the replicas, as the primary keeps them
 population      of workers, or replicas, on the primary's own host: how many are wanted, who is here

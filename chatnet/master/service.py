@@ -163,7 +163,7 @@ class MasterService(Service):
             await self.store.release()
             raise
         self._primary = primary
-        address = settings.reached_at(self.store.seen_as, primary.port)
+        address = settings.reached_at(self.store.seen_as, primary.port.port)
         me = claim(identify(settings, world), str(address))
         await self.store.publish(replace_epoch(me, primary.epoch))
         world.processes.freeze_heap()

@@ -20,7 +20,6 @@ from chatnet.master.conversations import (
     FromOperator,
     FromWorker,
 )
-from chatnet.master.draining import Draining
 from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
 from chatnet.master.log_server import Broadcast
@@ -176,34 +175,19 @@ def _command(
     replicas = _make_replicas(settings, world, registry, journal, leadership, port.port)
     cluster = _make_cluster(settings, world, registry, journal, leadership.epoch, port.port)
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE)
-    primary = Primary(
-        host=world.hostname,
-        pid=world.processes.own_pid(),
-        epoch=leadership.epoch,
-        log=leadership.log,
-        links=port.links,
-        port=port.port,
-        listening=port.listening,
-        pulse=pulse,
-        cluster=cluster,
-        replicas=replicas,
-        journal=journal,
-        stop_process=lambda: stop_soon(world.reactor),
-        monotonic=world.monotonic,
-        wall=world.wall,
-    )
+    me = identify(settings, world)
+    primary = Primary(me, leadership, port, pulse, cluster, replicas, journal, world.clocks)
     port.links.open(_make_door(world, token, leadership, cluster, replicas, pulse, primary))
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since
-        me = f"primary (pid {world.processes.own_pid()}) on {world.hostname}"
-        journal.note(f"{me} took over {seconds:.2f} s after {inheritance.how}")
+        who = f"primary (pid {me.pid}) on {me.host}"
+        journal.note(f"{who} took over {seconds:.2f} s after {inheritance.how}")
     if state is None:
         primary.start()
     else:
-        mine = identify(settings, world)
         primary.start(
             [carried.worker for carried in state.workers],
-            [replica for replica in state.replicas if not replica.is_same(mine)],
+            [replica for replica in state.replicas if not replica.is_same(me)],
         )
     return primary
 
@@ -299,7 +283,6 @@ def _make_door(
     primary: Primary,
 ) -> Callable[[], Locator]:
     served = leadership.served
-    draining = Draining(cluster, replicas)
     broadcast = None if served is None else Broadcast(served.window, leadership.epoch)
     epoch = Epoch(leadership.epoch, leadership.newest_epoch, lambda newest: _over(world, newest))
 
@@ -313,7 +296,7 @@ def _make_door(
             return FromNewWorker(cluster, epoch, leadership.log.log_id, leadership.url, registered)
         if role == "replica":
             return FromNewReplica(replicas, epoch)
-        return FromOperator(primary.status, primary.stop_cluster, primary.step_down, draining.drain)
+        return FromOperator(primary.status, primary.stop_cluster, primary.step_down, primary.drain)
 
     # A database that was put back may hold another log than when we began.
     return lambda: Door(

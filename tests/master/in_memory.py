@@ -23,14 +23,16 @@ from chatnet.master.conversations import (
     FromNewWorker,
     FromOperator,
 )
-from chatnet.master.draining import Draining
 from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.population import I, Population
+from chatnet.master.port import Links, MasterPort
+from chatnet.master.primary import Primary
 from chatnet.master.registry import Registration, Registry
 from chatnet.master.replicas import Replicas, name_of
+from chatnet.master.store import Leadership
 from chatnet.net.gate import prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -207,6 +209,7 @@ class Master:
 
     def __init__(self, logs: Path, workers: int, replicas: int = 0) -> None:
         self.reactor = SpawningClock()
+        self.clocks = Clocks(self.reactor, self.reactor.seconds, self.reactor.seconds)
         self.outboxes = Outboxes(self.reactor)
         self.visitors = Visitors(self.reactor)
         self.log = WholeLog()
@@ -228,7 +231,7 @@ class Master:
             population=self._populate(workers, self.supervisor, registry.name_of),
             registry=self.registry,
             placement=Placement(random.Random(1)),
-            clocks=Clocks(self.reactor, self.reactor.seconds, self.reactor.seconds),
+            clocks=self.clocks,
             journal=self.journal,
             up=self._up,
         )
@@ -241,7 +244,16 @@ class Master:
             journal=self.journal,
         )
         self.journal.watch(self.replicas.changed)
-        self.draining = Draining(self.cluster, self.replicas)
+        self.primary = Primary(
+            MasterIdentity(HOST, SUPERVISOR, 0, spawned=False),
+            Leadership(cast(Any, self.log), EPOCH, "", self.log, self._newest),
+            MasterPort(Links(self.outboxes, self.reactor), cast(Any, None)),
+            self.pulse,
+            self.cluster,
+            self.replicas,
+            self.journal,
+            self.clocks,
+        )
         self.broadcast = Broadcast(self.log.window, EPOCH)
         self.pulse.start()
         self.far_pulse.start()
@@ -294,7 +306,7 @@ class Master:
             return FromNewWorker(self.cluster, self.epoch, "memory", "", self._registered)
         if role == "replica":
             return FromNewReplica(self.replicas, self.epoch)
-        return FromOperator(self.status, self._stop, self._step_down, self.draining.drain)
+        return FromOperator(self.status, self._stop, self._step_down, self.primary.drain)
 
     def _registered(self, worker: Registration[Link]) -> Locator:
         return FromFollower(self.cluster, worker, self.log, EPOCH, self.broadcast, self.reactor)

@@ -170,9 +170,9 @@ def handing_over_in_the_middle_of_a_batch(put: Put) -> None:
 
     async def stop(self: Primary, release: Callable[[], Awaitable[None]]) -> None:
         if self._handing_over:
-            await maybeDeferred(self._listening.stopListening)
+            await maybeDeferred(self.port.listening.stopListening)
             await release()
-            await self._links.close()
+            await self.port.links.close()
         await real(self, release)
 
     real = put(Primary, "stop", stop)
