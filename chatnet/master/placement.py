@@ -58,20 +58,26 @@ def address_for_clients(identity: WorkerIdentity, peer: str, here: str, reached:
 
 
 def address_beside(
-    beside: WorkerIdentity, beside_peer: str, other: WorkerIdentity, other_peer: str, here: str, reached: str
+    beside: WorkerIdentity,
+    beside_peer: str,
+    other: WorkerIdentity,
+    other_peer: str,
+    here: str,
+    reached: str,
+    key: str,
 ) -> OtherWorker:
     """Where the clients of the worker ``beside``, whose link comes from ``beside_peer``, find the ``other``.
 
     As in :func:`address_for_clients`; but where the two are on one host, it is where they have found the
     first. What is on the primary's host, ``here``, is found by the clients of another where that one
-    ``reached`` the primary.
+    ``reached`` the primary. ``key`` is what the other presents.
     """
     if not other.advertise and (
         other.host == beside.host
         or (_is_here(other, other_peer, here) and _is_here(beside, beside_peer, here))
     ):
-        return OtherWorker("", Address.parse(other.address).port)
-    return OtherWorker(*address_for_clients(other, other_peer, here, reached))
+        return OtherWorker("", Address.parse(other.address).port, key)
+    return OtherWorker(*address_for_clients(other, other_peer, here, reached), key)
 
 
 def _is_here(worker: WorkerIdentity, peer: str, here: str) -> bool:

@@ -34,6 +34,11 @@ class Registration(Generic[L]):
         return name_of(self.identity)
 
     @property
+    def key(self) -> str:
+        """The fingerprint of the public key that it presents."""
+        return self.load.key or self.identity.key
+
+    @property
     def takes_clients(self) -> bool:
         """Can clients be sent to it?"""
         return not (self.leaving or self.draining or self.load.opening or self.load.full)

@@ -17,8 +17,8 @@ from chatnet.wire.cluster import MOST_TOLD, OtherWorker
 LOOK_SECONDS = 1.0
 """How often it is looked whether there is news for a worker: as often as they report."""
 
-Known = tuple[Sequence[Registration[Link]], bool]
-"""Which others a worker knows of, and whether it is to take no clients."""
+Known = tuple[Sequence[tuple[Registration[Link], str]], bool]
+"""Which others a worker knows of, with their keys, and whether it is to take no clients."""
 
 
 class Signposts:
@@ -45,13 +45,11 @@ class Signposts:
         for worker in self._registry.workers():
             if worker.reported is None:
                 continue
-            known = neighbours(worker, ring), worker.draining or worker.leaving
+            others = neighbours(worker, ring)
+            known = [(other, other.key) for other in others], worker.draining or worker.leaving
             self._told[worker] = known
-            if known != before.get(worker, ((), False)):
-                others, is_emptied = known
-                self._commands.tell_others(
-                    worker, [self._beside(worker, other) for other in others], is_emptied
-                )
+            if known != before.get(worker, ([], False)):
+                self._commands.tell_others(worker, [self._beside(worker, one) for one in others], known[1])
 
     def _beside(self, worker: Registration[Link], other: Registration[Link]) -> OtherWorker:
         ours, theirs = worker.link.transport, other.link.transport
@@ -62,6 +60,7 @@ class Signposts:
             theirs.getPeer().host,
             self._here,
             ours.getHost().host,
+            other.key,
         )
 
 

@@ -27,8 +27,6 @@ Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 SessionCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 """No process has so many descriptors."""
-Fingerprint = Annotated[str, Meta(max_length=64)]
-"""Of the public key that a process presents: see :func:`chatnet.net.pair.fingerprint`. Empty: not known."""
 MOST_TOLD = 64
 """Of how many other workers a worker is told."""
 
@@ -90,7 +88,7 @@ class OtherWorker(msgspec.Struct, frozen=True):
 
     host: Host
     port: Annotated[int, Meta(ge=0, lt=1 << 16)]
-    key: Fingerprint = ""
+    key: Key = ""
 
 
 class Register(Command):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chatnet.addresses import is_loopback
 from chatnet.master.placement import RECENT, Placement, address_beside, address_for_clients
-from chatnet.wire.cluster import WorkerIdentity
+from chatnet.wire.cluster import OtherWorker, WorkerIdentity
 
 LOADS = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 50), min_size=1)
 
@@ -95,8 +95,8 @@ def test_another_worker_is_found_as_the_client_gets_there(
     link. The operator's choice comes before all."""
     first = WorkerIdentity("1", beside, 1, "0.0.0.0:6", False, 99)
     other = WorkerIdentity("2", host, 2, "chat.example:7" if advertise else "0.0.0.0:7", advertise, 99)
-    where = address_beside(first, peer, other, other_peer, "here", "::ffff:10.0.0.1")
-    assert (where.host, where.port) == found
+    where = address_beside(first, peer, other, other_peer, "here", "::ffff:10.0.0.1", "a key")
+    assert where == OtherWorker(*found, "a key")
 
 
 def test_loopback_has_several_names() -> None:

@@ -32,6 +32,18 @@ def test_workers_hear_of_each_other_when_something_changes(master: Master) -> No
     assert one.hears.others[1:] == [([], False)]
 
 
+def test_a_new_key_is_news(master: Master) -> None:
+    """A certificate was renewed with another one: clients demand exactly the key that they were told."""
+    one, two = master.worker("1", 1), master.worker("2", 2)
+    for key in ("", "a key", "another"):
+        one.report(sessions=3)
+        two.report(sessions=3, key=key)
+        master.pass_time(2)
+    assert [others for others, _ in one.hears.others] == [
+        [OtherWorker("", 5, key)] for key in ("", "a key", "another")
+    ]
+
+
 def test_who_takes_no_clients_is_not_named(master: Master) -> None:
     """It may be full, or away from the store; it hears of the others all the same."""
     one, two = master.worker("1", 1), master.worker("2", 2)
