@@ -11,7 +11,7 @@ process     a process: its life, its signals, its world
 reactor     Twisted's interfaces for one process
 transports  Twisted's own TCP transports on simulated sockets · sockets  a kernel's TCP sockets
 network     links, their delays and cuts; the streams that cross them
-tls         encrypted connections: none yet
+tls         a stand-in for OpenSSL's connections, under Twisted's own layer
 threads     pools whose results arrive later
 spawned     a child process as its parent sees it
 disk        small files, and databases that a loss of power takes back to what was synced

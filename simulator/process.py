@@ -106,7 +106,7 @@ class SimProcess:
             threads=lambda size, name: cast(ThreadPool, self.new_pool(size, name)),
             stdio=SimStdio(self.terminal, self),
             databases=SimDatabases(self),
-            tls=SimTls(),
+            tls=SimTls(self.simulation.chance(f"tls {self.name}").randbytes),
         )
 
     def __str__(self) -> str:

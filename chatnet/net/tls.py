@@ -13,7 +13,7 @@ A context that was used cannot be changed, so there is a new one for each new pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cryptography import x509
@@ -51,6 +51,10 @@ data that nobody can change. Every client of the last ten years has one of them.
 CLOSE_SECONDS = 5.0
 """How long the other end may take to agree that a connection is closed."""
 Creator = IOpenSSLClientConnectionCreator | IOpenSSLServerConnectionCreator
+Verify = Callable[[Any, Any, int, int, int], bool]
+"""Whether to go on, asked in the handshake about each certificate that the other end shows: of the
+connection, the certificate, an error of OpenSSL or 0, how far behind its own it is, whether OpenSSL finds it
+good. Its own comes last, at depth 0, and only that one's key is proven. What raises, refuses."""
 _BINDING, _BINDING_BYTES = b"EXPORTER-Channel-Binding", 32
 """RFC 9266."""
 
@@ -140,7 +144,7 @@ def pinned(expected: str) -> IOpenSSLClientConnectionCreator:
 
     Else the connection is lost by :class:`WrongKey`, before anything was said on it.
     """
-    return _Pinned(expected)
+    return _Checking(CertificateOptions(acceptableCiphers=CIPHERS), key_check(expected))
 
 
 def vouched_for(
@@ -165,13 +169,19 @@ def channel_binding(transport: Any) -> bytes:
 
     :raises TooOld: it is not TLS 1.3, where this is sure to be so.
     """
-    connection = transport.getHandle()
-    if not isinstance(connection, SSL.Connection) or connection.get_protocol_version() < SSL.TLS1_3_VERSION:
+    connection: Any = transport.getHandle() if is_encrypted(transport) else None
+    if connection is None or connection.get_protocol_version() < SSL.TLS1_3_VERSION:
         raise TooOld("this link is not encrypted by TLS 1.3")
-    return connection.export_keying_material(_BINDING, _BINDING_BYTES, b"")
+    binding: bytes = connection.export_keying_material(_BINDING, _BINDING_BYTES, b"")
+    return binding
 
 
-def why_not_trusted(error: BaseException) -> str:
+def is_encrypted(transport: Any) -> bool:
+    """Is this transport TLS's?"""
+    return isinstance(transport, TLSMemoryBIOProtocol)
+
+
+def why_not_trusted(error: BaseException | None) -> str:
     """Why a handshake failed, as the end of a sentence without the full stop; empty for any other error."""
     match error:
         case WrongKey() | WrongName():
@@ -195,39 +205,51 @@ def _server_context(pair: KeyPair) -> SSL.Context:
     return context
 
 
+def key_check(expected: str) -> Verify:
+    """Has it the key with the fingerprint ``expected``? Else the connection is lost by :class:`WrongKey`."""
+
+    def verify(connection: Any, certificate: Any, error: int, depth: int, ok: int) -> bool:
+        if depth:
+            return True
+        theirs = _fingerprint_of(certificate)
+        if theirs == expected:
+            return True
+        connection.get_app_data().failVerification(Failure(WrongKey(theirs, expected)))
+        return False
+
+    return verify
+
+
+def name_check(host: str) -> Verify:
+    """Is it good, and for ``host``? If it is for another, the connection is lost by :class:`WrongName`."""
+    is_literal = isIPAddress(host) or isIPv6Address(host)
+    is_for = verify_certificate_ip_address if is_literal else verify_certificate_hostname
+
+    def verify(connection: Any, certificate: Any, error: int, depth: int, ok: int) -> bool:
+        if depth or not ok:
+            return bool(ok)
+        try:
+            is_for(certificate.to_cryptography(), host)
+        except (VerificationError, CertificateError, ValueError):
+            connection.get_app_data().failVerification(Failure(WrongName(host)))
+            return False
+        return True
+
+    return verify
+
+
 @implementer(IOpenSSLClientConnectionCreator)
 class _Checking:
-    """Has OpenSSL ask about each certificate that the other end shows, in the middle of the handshake.
+    """Has ``verify`` asked about each certificate that the other end shows."""
 
-    Its own comes last, at depth 0, and only that one's key is proven. If ``_verify`` raises, pyOpenSSL takes
-    that for a refusal.
-    """
-
-    def __init__(self, context: SSL.Context) -> None:
-        self._context = context
+    def __init__(self, options: CertificateOptions, verify: Verify) -> None:
+        self._context = options.getContext()
+        self._verify = verify
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
         connection.set_verify(SSL.VERIFY_PEER, self._verify)
         return connection
-
-    def _verify(self, connection: SSL.Connection, certificate: Any, error: int, depth: int, ok: int) -> bool:
-        raise NotImplementedError
-
-
-class _Pinned(_Checking):
-    def __init__(self, expected: str) -> None:
-        super().__init__(CertificateOptions(acceptableCiphers=CIPHERS).getContext())
-        self._expected = expected
-
-    def _verify(self, connection: SSL.Connection, certificate: Any, error: int, depth: int, ok: int) -> bool:
-        if depth:
-            return True
-        theirs = _fingerprint_of(certificate)
-        if theirs == self._expected:
-            return True
-        connection.get_app_data().failVerification(Failure(WrongKey(theirs, self._expected)))
-        return False
 
 
 class _VouchedFor(_Checking):
@@ -237,26 +259,16 @@ class _VouchedFor(_Checking):
 
     def __init__(self, host: str, authorities: Sequence[x509.Certificate] | None) -> None:
         roots = platformTrust() if authorities is None else _trust(authorities)
-        super().__init__(CertificateOptions(trustRoot=roots, acceptableCiphers=CIPHERS).getContext())
         self._is_literal = isIPAddress(host) or isIPv6Address(host)
         self._host = host if self._is_literal else host.rstrip(".").encode("idna").decode()
+        options = CertificateOptions(trustRoot=roots, acceptableCiphers=CIPHERS)
+        super().__init__(options, name_check(self._host))
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         connection = super().clientConnectionForTLS(tlsProtocol)
         if not self._is_literal:
             connection.set_tlsext_host_name(self._host.encode())
         return connection
-
-    def _verify(self, connection: SSL.Connection, certificate: Any, error: int, depth: int, ok: int) -> bool:
-        if depth or not ok:
-            return bool(ok)
-        is_for = verify_certificate_ip_address if self._is_literal else verify_certificate_hostname
-        try:
-            is_for(certificate.to_cryptography(), self._host)
-        except (VerificationError, CertificateError, ValueError):
-            connection.get_app_data().failVerification(Failure(WrongName(self._host)))
-            return False
-        return True
 
 
 @implementer(IOpenSSLClientConnectionCreator)
