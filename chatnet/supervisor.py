@@ -16,6 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.telemetry import ChildDied, ChildUnlinked, Tell
 from chatnet.text import legible
 from chatnet.world import Files
 
@@ -94,8 +95,8 @@ class Slot:
 class Supervisor:
     """Keeps a number of children of one kind running; their names are ``kind``-1, ``kind``-2…
 
-    ``command()`` is what to run. Output goes to ``logs/NAME.log``; ``logs`` exists. ``tell`` gets a sentence
-    for the operator each time that a child has died.
+    ``command()`` is what to run. Output goes to ``logs/NAME.log``; ``logs`` exists. ``tell`` is told
+    of each child that died.
     """
 
     _logger = Logger()
@@ -109,7 +110,7 @@ class Supervisor:
         monotonic: Callable[[], float],
         files: Files,
         environ: Mapping[str, str],
-        tell: Callable[[str], None],
+        tell: Tell,
     ) -> None:
         self._kind = kind
         self._command = command
@@ -153,7 +154,7 @@ class Supervisor:
         }
         for pid, unlinked in self._unlinked.items():
             if unlinked > UNLINKED_SECONDS:
-                self._tell(f"process {pid} has had no link for {unlinked:.0f} s; it is killed")
+                self._tell(ChildUnlinked(pid, unlinked))
                 self.kill(pid)
 
     def leave(self) -> None:
@@ -234,7 +235,7 @@ class Supervisor:
     def _start_again(self, slot: Slot, what: str, lived: float) -> None:
         restart = slot.policy.died(lived)
         slot.waiting = self._reactor.callLater(restart.seconds, self._start, slot)
-        self._tell(f"{what}; another one is started")
+        self._tell(ChildDied(what))
         if restart.step:
             self._logger.warn(
                 "{what} after {lived:.1f} s; starting another in {seconds} s. {log} ends with:\n{lines}",

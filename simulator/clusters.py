@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from chatnet import telemetry
 from chatnet.auth import TOKEN_BYTES
 from chatnet.entries import Entry
 from chatnet.testing.history import Event
@@ -19,7 +20,6 @@ from simulator.lease_probe import Reigns
 from simulator.nemesis import Nemesis, Operator
 from simulator.outages import Outages
 from simulator.process import SimProcess
-from simulator.takeover_probe import Probe
 from simulator.watch import WatchedDisk
 
 if TYPE_CHECKING:
@@ -88,9 +88,8 @@ class Cluster:
             if not len(living) == len(running) == wanted:
                 yield f"there are {len(living)} of {program}, and {len(running)} run: not {wanted}"
 
-    def probes(self) -> list[Probe]:
-        """What to put into the real code, to see who commands."""
-        return []
+    def told(self, process: SimProcess, event: telemetry.Event) -> None:
+        """A listener to what happens in processes."""
 
     def log(self) -> list[Entry]:
         """All that is committed."""
@@ -218,8 +217,8 @@ class ManyMachines(Cluster):
         if self._reigns.is_vacant:
             yield "nobody commands"
 
-    def probes(self) -> list[Probe]:
-        return self._reigns.probes()
+    def told(self, process: SimProcess, event: telemetry.Event) -> None:
+        self._reigns.told(process, event)
 
     def log(self) -> list[Entry]:
         return read_log(self._postgres.host.disk, PATH)

@@ -39,6 +39,7 @@ class Host:
         self.clock = Clock(lambda: simulation.now, 1000.0 * number, self._clock_stepped)
         self.disk = Disk(simulation, name)
         self.processes: dict[int, SimProcess] = {}
+        self.ended: dict[int, SimProcess] = {}
         self.slow_start = 1.0
         self.is_up = True
         self.is_asleep = False
@@ -95,7 +96,7 @@ class Host:
 
     def gone(self, process: SimProcess) -> None:
         """A process has ended: its place is free again."""
-        del self.processes[process.pid]
+        self.ended[process.pid] = self.processes.pop(process.pid)
         self.simulation.graveyard.append(process)
 
     # ---- faults ----

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from chatnet import telemetry
 from chatnet.store.lease import Holder
 from chatnet.store.postgres.database import LeaseRow
-from chatnet.store.postgres.lease import CHECK_SECONDS, DatabaseLease
+from chatnet.store.postgres.lease import CHECK_SECONDS
 from chatnet.testing.history import EpochBegun, EpochEnded, Event, LeaseExpired, LeaseLost, LeaseTaken
 from simulator.database_server import Postgres
 from simulator.process import SimProcess
-from simulator.takeover_probe import Probe
 
 if TYPE_CHECKING:
     from simulator.simulation import Simulation
@@ -33,37 +33,35 @@ class Reigns:
     def __init__(self, simulation: Simulation, postgres: Postgres, keep: Callable[[Event], object]) -> None:
         self._simulation = simulation
         self._keep = keep
-        self._commands: dict[DatabaseLease, SimProcess] = {}
+        # What each believes, and which of them, as far as we know, command by that.
+        self._believes: dict[SimProcess, int] = {}
+        self._commands: dict[SimProcess, int] = {}
         self.holder: SimProcess | None = None
         postgres.on_lease = self._changed
 
     @property
     def is_vacant(self) -> bool:
         """Does nobody command who also holds the lease?"""
-        return self.holder is None or self.holder.is_dead or self.holder not in self._commands.values()
+        return self.holder is None or self.holder.is_dead or self.holder not in self._commands
 
-    def probes(self) -> list[Probe]:
-        """What to put into the real code."""
-        real_take, real_end = DatabaseLease.take, DatabaseLease._end
+    def told(self, process: SimProcess, event: telemetry.Event) -> None:
+        """A listener to what happens in processes."""
+        match event:
+            case telemetry.LeaseTaken(epoch):
+                self._believes[process] = epoch
+                self._begun(process, epoch)
+            case telemetry.LeaseEnded():
+                self._believes.pop(process, None)
+                self._ended(process)
 
-        async def take(lease: DatabaseLease, me: Holder) -> bool:
-            taken = await real_take(lease, me)
-            process = self._simulation.running
-            if taken and process is not None:
-                self._commands[lease] = process
-                self._keep(EpochBegun(time=self._simulation.now, client=process.name, epoch=lease.epoch))
-            return taken
+    def _begun(self, process: SimProcess, epoch: int) -> None:
+        self._commands[process] = epoch
+        self._keep(EpochBegun(time=self._simulation.now, client=process.name, epoch=epoch))
 
-        def end(lease: DatabaseLease) -> None:
-            self._ended(lease)
-            real_end(lease)
-
-        return [(DatabaseLease, "take", take), (DatabaseLease, "_end", end)]
-
-    def _ended(self, lease: DatabaseLease) -> None:
-        process = self._commands.pop(lease, None)
-        if process is not None:
-            self._keep(EpochEnded(time=self._simulation.now, client=process.name, epoch=lease.epoch))
+    def _ended(self, process: SimProcess) -> None:
+        epoch = self._commands.pop(process, None)
+        if epoch is not None:
+            self._keep(EpochEnded(time=self._simulation.now, client=process.name, epoch=epoch))
 
     # ---- the row ----
 
@@ -78,24 +76,24 @@ class Reigns:
         self.holder = self._process(after)
 
     def _expired(self, name: str) -> None:
-        for lease, process in list(self._commands.items()):
+        for process, epoch in list(self._commands.items()):
             if process.name == name and not self._runs(process):
-                self._ended(lease)
-                self._look_again(lease, process, lease.epoch)
+                self._ended(process)
+                self._look_again(process, epoch)
         self._keep(LeaseExpired(time=self._simulation.now, client=name))
 
     def _runs(self, process: SimProcess) -> bool:
         """Has it run for long enough to know what time it is?"""
         return process.runs and self._simulation.now - process.runs_since > NOTICED_SECONDS
 
-    def _look_again(self, lease: DatabaseLease, process: SimProcess, epoch: int) -> None:
+    def _look_again(self, process: SimProcess, epoch: int) -> None:
         """Once it goes on, it must find out."""
-        if process.is_dead or lease._me is None or lease.epoch != epoch:
+        if process.is_dead or self._believes.get(process) != epoch:
             return
         if self._runs(process):
             self._keep(EpochBegun(time=self._simulation.now, client=process.name, epoch=epoch))
         else:
-            self._simulation.later(NOTICED_SECONDS, self._look_again, lease, process, epoch)
+            self._simulation.later(NOTICED_SECONDS, self._look_again, process, epoch)
 
     def _process(self, row: LeaseRow) -> SimProcess | None:
         if not row.holder:

@@ -1,19 +1,18 @@
-"""What is looked at inside the real code while it runs: who is taken for dead, and how readers catch up."""
+"""What is listened for while the real code runs: who is taken for dead, and how readers catch up."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from chatnet.entries import Entry
-from chatnet.net.link import Link
+from chatnet.addresses import Address
+from chatnet.net.pulse import Pulse
+from chatnet.telemetry import CatchUpBegun, FeedRead, FellSilent, Left, ReadBegun, ReadEnded, WentLive
+from chatnet.telemetry import Event as Happened
 from chatnet.testing.history import Event, Sample
-from chatnet.worker.reads import ReadQueue
-from chatnet.worker.subscription import Subscription
+from simulator.process import SimProcess
 from simulator.squatter import SQUATTER
-from simulator.takeover_probe import Probe, Successions
 
 if TYPE_CHECKING:
     from simulator.simulation import Simulation
@@ -29,95 +28,82 @@ MOST_AT_ONCE = 2
 CATCHING_UP = "pages read by one session that the window held"
 AT_ONCE = "reads at once for one session"
 
-LATE = 1.0
+LATE = Pulse.LATE
 """Who stood still for so many seconds more than between two looks must not judge, but begin anew to count."""
 
-
-@contextmanager
-def probes(
-    simulation: Simulation, keep: Callable[[Event], object], more: Sequence[Probe] = ()
-) -> Iterator[None]:
-    """While it is open, one looks, and so do ``more``; what was seen goes to ``keep``, or fails the run."""
-    catching_up: dict[Subscription, int] = {}
-    reading: Counter[ReadQueue] = Counter()
-
-    async def read_in_turn(self: ReadQueue, *arguments: Any) -> Any:
-        reading[self] += 1
-        sample(AT_ONCE, reading[self], MOST_AT_ONCE)
-        try:
-            return await real_read_in_turn(self, *arguments)
-        finally:
-            reading[self] -= 1
-
-    async def read(self: Subscription, after: int, upto: int) -> tuple[list[Entry], int]:
-        held = self._log.window.holds(after)
-        page, cursor = await real_read(self, after, upto)
-        if held and cursor == upto:
-            catching_up[self] = pages = catching_up.get(self, 0) + 1
-            sample(CATCHING_UP, pages, MOST_PAGES)
-        return page, cursor
-
-    def sample(measure: str, value: int, most: int) -> None:
-        if value > most and simulation.running is not None:
-            who = simulation.running.name
-            keep(Sample(time=simulation.now, client=who, measure=measure, value=value, most=most))
-
-    def go_live(self: Subscription) -> None:
-        catching_up.pop(self, None)
-        real_go_live(self)
-
-    def fell_silent(self: Link) -> None:
-        if self.transport is not None and (why := _lives(simulation, self)):
-            simulation.fail(why)
-        real_fell_silent(self)
-
-    real_read, real_go_live, real_fell_silent = Subscription.read, Subscription.go_live, Link.fell_silent
-    real_read_in_turn = ReadQueue.read
-    put: list[Probe] = [
-        (ReadQueue, "read", read_in_turn),
-        (Subscription, "read", read),
-        (Subscription, "go_live", go_live),
-        (Link, "fell_silent", fell_silent),
-        *more,
-    ]
-    with _put(put), _put(Successions(simulation).probes()):
-        yield
+Connection = tuple[SimProcess, str, str]
+"""Of a worker: the user's, from HOST:PORT."""
 
 
-@contextmanager
-def _put(probes: list[Probe]) -> Iterator[None]:
-    real = [(owner, name, getattr(owner, name)) for owner, name, _ in probes]
-    for owner, name, probe in probes:
-        setattr(owner, name, probe)
-    try:
-        yield
-    finally:
-        for owner, name, before in real:
-            setattr(owner, name, before)
+class Sessions:
+    """How sessions read the log. What is seen goes to ``keep``."""
+
+    def __init__(self, simulation: Simulation, keep: Callable[[Event], object]) -> None:
+        self._simulation = simulation
+        self._keep = keep
+        self._pages: Counter[Connection] = Counter()
+        self._reads: Counter[Connection] = Counter()
+
+    def told(self, process: SimProcess, event: Happened) -> None:
+        match event:
+            case ReadBegun(user, peer):
+                self._reads[process, user, peer] += 1
+                self._sample(process, AT_ONCE, self._reads[process, user, peer], MOST_AT_ONCE)
+            case ReadEnded(user, peer) if (process, user, peer) in self._reads:
+                self._reads[process, user, peer] -= 1
+            case FeedRead(user, peer, _, cursor, upto, True) if cursor == upto:
+                self._pages[process, user, peer] += 1
+                self._sample(process, CATCHING_UP, self._pages[process, user, peer], MOST_PAGES)
+            case CatchUpBegun(user, peer) | WentLive(user, peer):
+                del self._pages[process, user, peer]
+            case Left(user, peer):
+                del self._pages[process, user, peer]
+                del self._reads[process, user, peer]
+
+    def _sample(self, process: SimProcess, measure: str, value: int, most: int) -> None:
+        if value > most:
+            now = self._simulation.now
+            self._keep(Sample(time=now, client=process.name, measure=measure, value=value, most=most))
 
 
-def _lives(simulation: Simulation, link: Link) -> str:
-    """Why the other end of ``link`` must not be taken for dead; empty if there is no reason."""
-    ours: SimSocket = link.transport.socket
-    if ours.connection is None or link.pulse is None:
-        return ""
-    ends = (ours.connection.client, ours.connection.server)
-    theirs = ends[1] if ours is ends[0] else ends[0]
-    pulse, now = link.pulse, simulation.now
-    # Between two pings passes some time, and a process that was stopped skips one.
-    since = now - pulse._patience - pulse._every - 1.0
-    ways = [simulation.network.link(theirs.host, ours.host), simulation.network.link(ours.host, theirs.host)]
-    if (
-        theirs.is_closed
-        or any(end.inbound is None or end.inbound.is_lost for end in ends)
-        or any(way.cut or way.open_since > since for way in ways)
-    ):
-        return ""
-    judge = ours.process
-    if judge.stood_still > pulse._tick + LATE and judge.runs_since > now - pulse._patience + pulse._tick:
-        return f"{theirs.owner} was taken for dead by one who had not run itself"
-    if not theirs.process.runs or theirs.process.runs_since > since:
-        return ""
-    if theirs.process.program == SQUATTER:
-        return ""  # it may well be silent
-    return f"{theirs.owner} was taken for dead, and lives"
+class Silence:
+    """Who is taken for dead: one who lives fails the run."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    def told(self, process: SimProcess, event: Happened) -> None:
+        if isinstance(event, FellSilent) and (why := self._lives(process, event)):
+            self._simulation.fail(why)
+
+    def _lives(self, judge: SimProcess, event: FellSilent) -> str:
+        """Why the other end must not be taken for dead; empty if there is no reason."""
+        ours = socket_of(judge, event.here, event.peer)
+        if ours is None or ours.connection is None:
+            return ""
+        ends = (ours.connection.client, ours.connection.server)
+        theirs = ends[1] if ours is ends[0] else ends[0]
+        rhythm, network, now = event.rhythm, self._simulation.network, self._simulation.now
+        # Between two pings passes some time, and a process that was stopped skips one.
+        since = now - rhythm.patience - rhythm.every - 1.0
+        ways = [network.link(theirs.host, ours.host), network.link(ours.host, theirs.host)]
+        if (
+            theirs.is_closed
+            or any(end.inbound is None or end.inbound.is_lost for end in ends)
+            or any(way.cut or way.open_since > since for way in ways)
+        ):
+            return ""
+        slept = judge.stood_still > rhythm.tick + LATE
+        if slept and judge.runs_since > now - rhythm.patience + rhythm.tick:
+            return f"{theirs.owner} was taken for dead by one who had not run itself"
+        if not theirs.process.runs or theirs.process.runs_since > since:
+            return ""
+        if theirs.process.program == SQUATTER:
+            return ""  # it may well be silent
+        return f"{theirs.owner} was taken for dead, and lives"
+
+
+def socket_of(process: SimProcess, here: Address, peer: Address) -> SimSocket | None:
+    """The socket of ``process`` between these."""
+    ends = tuple(here), tuple(peer)
+    return next((one for one in process.sockets.values() if (one.local, one.peer) == ends), None)

@@ -46,7 +46,8 @@ class Status(NamedTuple):
 
 class SimProcess:
     """A process of ``host``. ``runs`` is whether its code runs now, and ``runs_since`` since when it does,
-    after it had stood still for ``stood_still`` seconds; ``status`` is None while it lives.
+    after it had stood still for ``stood_still`` seconds; ``status`` is None while it lives. When it ended,
+    did its code run (``ran_to_the_end``), and did it hold the lease of its host's disk (``led_to_the_end``)?
 
     What it prints is appended to the file ``output``.
     """
@@ -76,6 +77,7 @@ class SimProcess:
         self.started = int(self.simulation.now * 100) + 1
         self.is_dead = False
         self.status: Status | None = None
+        self.ran_to_the_end = self.led_to_the_end = False
         self.sockets: dict[int, SimSocket] = {}
         self.pools: list[SimThreadPool] = []
         self.files = SimFiles(self)
@@ -107,6 +109,8 @@ class SimProcess:
             stdio=SimStdio(self.terminal, self),
             databases=SimDatabases(self),
             tls=SimTls(self.simulation.chance(f"tls {self.name}").randbytes),
+            tls=SimTls(),
+            tell=lambda event: self.simulation.told(self, event),
         )
 
     def __str__(self) -> str:
@@ -246,6 +250,8 @@ class SimProcess:
             socket.vanish()
 
     def _bury(self, status: Status) -> None:
+        self.ran_to_the_end = self.runs and self.reactor.running
+        self.led_to_the_end = self in self.host.disk.locks.values()
         self.is_dead, self.runs, self.status = True, False, status
         if status.signal is not None and not self.simulation.is_over:
             for pool in self.pools:

@@ -18,10 +18,11 @@ from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Event, Moved
 from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
-from simulator.probes import probes
+from simulator.probes import Sessions, Silence
 from simulator.process import SimProcess
 from simulator.simulation import NotInTime, Simulation
 from simulator.sizes import small_sizes
+from simulator.takeover_probe import Successions
 from simulator.users import offers
 from simulator.watch import Vitals
 from simulator.workload import Crowd, Person, Step
@@ -110,6 +111,9 @@ class Run:
         self._laptops = self.cluster.laptops
         self._vitals = Vitals(simulation, self.cluster.hosts, keep)
         self._crowds: dict[str, SimProcess] = {}
+        successions = Successions(simulation, scale.store == "postgresql")
+        listeners = Sessions(simulation, keep), Silence(simulation), successions, self.cluster
+        simulation.listeners += (listener.told for listener in listeners)
 
     def go(self) -> None:
         """All of it.
@@ -269,7 +273,7 @@ def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bo
         it = Run(simulation, scale or Scale())
         try:
             small = small_sizes(simulation.chance("sizes"), simulation.network)
-            with small as sizes, probes(simulation, it.history.append, it.cluster.probes()):
+            with small as sizes:
                 simulation.note("the world", "sizes: {}", str(sizes))
                 it.go()
         except NotInTime as late:

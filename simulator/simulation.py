@@ -7,6 +7,7 @@ import random
 import shutil
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
+from chatnet.telemetry import Event
 from simulator.guard import Guard
 from simulator.host import Host
 from simulator.network import Network
@@ -41,7 +43,7 @@ class Simulation:
     timers that had been cancelled, or came to a process that is dead or stopped. ``failures`` is what no run
     may have: an unhandled error in a simulated process, or a use of the real world. ``running`` is the
     process whose code is running; ``threads`` are those that stand still; ``parcels`` is what messages of
-    databases say, by their numbers.
+    databases say, by their numbers. ``listeners`` are told what happens in its processes, and in which.
     """
 
     def __init__(self, seed: int, detailed: bool = False) -> None:
@@ -58,6 +60,7 @@ class Simulation:
         self.graveyard: list[Any] = []
         self.threads: dict[SimThread, None] = {}
         self.parcels: list[Any] = []
+        self.listeners: list[Callable[[SimProcess, Event], None]] = []
         self._events: list[tuple[float, int, SimProcess | None, Callable[..., object], tuple[Any, ...]]] = []
         self._counter = count()
         self._guard = Guard(self)
@@ -207,6 +210,17 @@ class Simulation:
         who = self.running.name if self.running else "the world"
         self.failures.append(f"{self.now:.6f} {who}: {what}")
         self.note(who, "FAILURE {}", without_addresses(what.splitlines()[0]))
+
+    def told(self, process: SimProcess, event: Event) -> None:
+        """``event`` has happened in ``process``: a line of the trace, and whoever listens hears of it."""
+        if process.is_dead or self.is_over:
+            return
+        self.note(process.name, "tells: {}", event)
+        for listener in self.listeners:
+            try:
+                listener(process, event)
+            except Exception:
+                self.fail(f"a listener failed: {traceback.format_exc()}")
 
     def _logged(self, event: LogEvent) -> None:
         process = self.running

@@ -21,7 +21,7 @@ from chatnet.net.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
 from chatnet.net.intake import MOST_BOXES
 from chatnet.net.link import MOST_SAID, Link, Locator
 from chatnet.net.outbox import CLOSE_SECONDS, Outboxes
-from chatnet.net.pulse import Pulse
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.net.visitors import A_MINUTE, A_TURN_SECONDS, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
@@ -505,7 +505,7 @@ def test_no_proof_within_ten_seconds_closes() -> None:
 
 
 def make_pulse(clock: Clock, **options: float) -> Pulse:
-    pulse = Pulse(clock, clock.seconds, **{"tick": 0.25, "every": 1.0, "patience": 3.0, **options})
+    pulse = Pulse(clock, clock.seconds, *CLUSTER_PULSE._replace(**options))
     pulse.start()
     return pulse
 

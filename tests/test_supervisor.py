@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import implementer
 
+from chatnet.master.journal import sentence
 from chatnet.supervisor import FIRST_DELAY, GOOD_LIFE, LONGEST_DELAY, TERM_SECONDS, RestartPolicy, Supervisor
 from chatnet.testing.children import SpawningClock
 from chatnet.world.real import RealFiles
@@ -49,7 +50,7 @@ class Nursery:
             monotonic=self.reactor.seconds,
             files=self.files,
             environ={"PATH": "/bin"},
-            tell=self.told.append,
+            tell=lambda event: self.told.append(sentence(event)),
         )
 
     def stop(self) -> list[Any]:

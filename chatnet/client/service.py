@@ -178,7 +178,7 @@ def build(options: Any, world: World) -> Client:
     connection = Connection(
         Finder(reactor, Outboxes(reactor), masters),
         identities,
-        Pulse(reactor, world.monotonic, *PULSE),
+        Pulse(reactor, world.monotonic, *PULSE, world.tell),
         reactor,
         world.fresh_key,
         world.chance,

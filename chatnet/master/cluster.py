@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from twisted.logger import Logger
 
@@ -11,7 +12,6 @@ from chatnet.addresses import Address
 from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import has_parent
-from chatnet.master.journal import Journal
 from chatnet.master.placement import Placement, address_for_clients
 from chatnet.master.population import Population
 from chatnet.master.rebalancer import Rebalancer
@@ -20,6 +20,7 @@ from chatnet.master.remote_hosts import RemoteHosts
 from chatnet.master.signposts import Signposts
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
+from chatnet.telemetry import Tell, WorkerLost, WorkerRegistered, WorkerSurplus
 from chatnet.wire.cluster import Load, WorkerIdentity
 from chatnet.wire.operate import WorkerStatus
 from chatnet.world import Clocks
@@ -46,7 +47,7 @@ class Cluster:
         registry: Registry[Link],
         placement: Placement,
         clocks: Clocks,
-        journal: Journal,
+        tell: Tell,
         up: Callable[[], None],
     ) -> None:
         self._commands = commands
@@ -56,15 +57,15 @@ class Cluster:
         self._placement = placement
         self._clock = clock = clocks.reactor
         self._monotonic = clocks.monotonic
-        self._journal = journal
+        self._tell = tell
         self._up: Callable[[], None] | None = up
         self._looking = Timer(
             clock, LOOK_SECONDS, self._look_after_children, "Cannot look after the children"
         )
         self._remote_hosts = RemoteHosts(
-            commands, population.here, population.wanted, registry, clock, journal, self._shut_down
+            commands, population.here, population.wanted, registry, clock, tell, self._shut_down
         )
-        self._rebalancer = Rebalancer(commands, registry, clock, clocks.monotonic, journal)
+        self._rebalancer = Rebalancer(commands, registry, clock, clocks.monotonic, tell)
         self._signposts = Signposts(commands, population.here, registry, clock)
 
     def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
@@ -106,10 +107,10 @@ class Cluster:
         worker, before = self._registry.register(identity, link)
         if before is not None:
             before.link.abort()
-        elif self._population.is_back(identity):
-            self._journal.note(f"{worker.name} came back")
+            self._tell(WorkerRegistered(self._commands.epoch, identity, "again"))
         else:
-            self._journal.note(f"{worker.name} joined")
+            how: Literal["back", "new"] = "back" if self._population.is_back(identity) else "new"
+            self._tell(WorkerRegistered(self._commands.epoch, identity, how))
         self._remote_hosts.registered(worker)
         self._clock.callLater(0, self._registered, worker)
         return worker
@@ -142,20 +143,23 @@ class Cluster:
 
     def lost(self, worker: Registration[Link], hung: bool) -> None:
         """The link of ``worker`` is gone; ``hung`` if that was for its silence."""
-        if not self._registry.unregister(worker) or self._population.is_ending:
+        if not self._registry.unregister(worker):
+            return
+        identity, population = worker.identity, self._population
+        is_child, is_ending = population.is_child(identity), population.is_ending
+        self._tell(WorkerLost(self._commands.epoch, identity, hung, is_child, is_ending))
+        if is_ending:
             return
         self._remote_hosts.lost(worker, hung)
-        if self._population.is_child(worker.identity):
+        if is_child:
             if hung:
-                self._journal.note(f"{worker.name} hangs; it is killed")
-                self._population.kill(worker.identity)
+                population.kill(identity)
             return
-        self._journal.note(f"{worker.name} {'fell silent' if hung else 'lost its link'}")
-        if self._population.is_adopted(worker.identity) and not worker.leaving:
+        if population.is_adopted(identity) and not worker.leaving:
             if hung:
-                self._population.kill(worker.identity)
-            self._population.miss(worker.identity)
-            self._population.settle()
+                population.kill(identity)
+            population.miss(identity)
+            population.settle()
 
     def workers(self, reached: str, head: int) -> list[WorkerStatus]:
         """The workers, for the operator who reached us at ``reached``; the log ends at ``head``."""
@@ -242,7 +246,7 @@ class Cluster:
         for worker in adopted[max(0, self._population.wanted - self._population.children) :]:
             if worker.reported is None:
                 continue
-            self._journal.note(f"{worker.name} is one too many; it is stopped")
+            self._tell(WorkerSurplus(worker.identity))
             self._shut_down(worker)
         self._look_whether_up()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.net.timer import Timer
+from chatnet.telemetry import Killed, ProcessGone, Tell
 from chatnet.world import Processes, ProcessId
 
 RETURN_SECONDS = 3.0
@@ -25,14 +26,17 @@ class _Missed:
 
 
 class LostProcesses:
-    """Those that are missed, by a key of each. ``gone(sentence)`` is called when one will not come back.
+    """Those that are missed, by a key of each. ``gone()`` is called when one will not come back.
 
     One that is dead is gone at once; one that lives after three seconds hangs, and is killed. Time is counted
     in looks: if we were stopped ourselves, nobody has missed anything.
     """
 
-    def __init__(self, processes: Processes, clock: IReactorTime, gone: Callable[[str], None]) -> None:
+    def __init__(
+        self, processes: Processes, clock: IReactorTime, tell: Tell, gone: Callable[[], None]
+    ) -> None:
         self._processes = processes
+        self._tell = tell
         self._gone = gone
         self._missed: dict[object, _Missed] = {}
         self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot look for the missing processes")
@@ -67,15 +71,15 @@ class LostProcesses:
     def _look(self) -> None:
         for key, missed in list(self._missed.items()):
             missed.seconds += LOOK_SECONDS
-            if self._is_dead(missed.kin):
-                how = "is dead"
+            if is_dead := self._is_dead(missed.kin):
+                killed = False
             elif missed.seconds >= RETURN_SECONDS:
                 killed = self.send(missed.kin, signal.SIGKILL)
-                how = "did not come back" + ("; it is killed" if killed else "")
             else:
                 continue
             del self._missed[key]
-            self._gone(f"{missed.name} {how}")
+            self._tell(ProcessGone(missed.name, is_dead, killed))
+            self._gone()
         if not self._missed:
             self._looking.stop()
 
@@ -84,4 +88,7 @@ class LostProcesses:
 
     def send(self, kin: ProcessId, number: int) -> bool:
         """Send ``kin`` the signal ``number``; False, and nothing, if it is dead, or that cannot be told."""
-        return self._processes.signal(kin, number)
+        sent = self._processes.signal(kin, number)
+        if sent and number == signal.SIGKILL:
+            self._tell(Killed(kin.pid, "missed"))
+        return sent

@@ -9,11 +9,11 @@ from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from chatnet.master.journal import Journal
 from chatnet.master.lost_processes import LostProcesses
 from chatnet.master.port import all_gone
 from chatnet.net.link import Link
 from chatnet.supervisor import TERM_SECONDS, Supervisor
+from chatnet.telemetry import ProcessGone, Tell
 from chatnet.world import Processes
 
 
@@ -50,7 +50,7 @@ class Population(Generic[I]):
         supervisor: Supervisor,
         processes: Processes,
         clock: IReactorTime,
-        journal: Journal,
+        tell: Tell,
         name_of: Callable[[I], str],
     ) -> None:
         self.wanted = wanted
@@ -58,9 +58,9 @@ class Population(Generic[I]):
         self._is_ending = False
         self._supervisor = supervisor
         self._clock = clock
-        self._journal = journal
+        self._tell = tell
         self._name_of = name_of
-        self._lost = LostProcesses(processes, clock, self._gone)
+        self._lost = LostProcesses(processes, clock, tell, self.settle)
         self._settle: Callable[[], None] | None = None
         self._waiting: IDelayedCall | None = None
         self._left: Sequence[I] = ()
@@ -137,7 +137,7 @@ class Population(Generic[I]):
         """An adopted one has lost its link. It counts until it is clear that it will not come back."""
         name = self._name_of(identity)
         if not self._lost.miss(identity.process, identity, name):
-            self._journal.note(f"{name} is dead")
+            self._tell(ProcessGone(name, is_dead=True))
 
     def is_back(self, identity: I) -> bool:
         """It is linked. Was it lost?"""
@@ -149,10 +149,6 @@ class Population(Generic[I]):
             self._supervisor.kill(identity.pid)
         else:
             self._lost.kill(identity)
-
-    def _gone(self, sentence: str) -> None:
-        self._journal.note(sentence)
-        self.settle()
 
     # ---- the end ----
 

@@ -18,6 +18,7 @@ from chatnet.master.port import MasterPort
 from chatnet.master.replicas import Replicas
 from chatnet.master.store import Leadership
 from chatnet.net.pulse import Pulse
+from chatnet.telemetry import EpochBegun, EpochEnded, HandoverAsked, Tell
 from chatnet.wire.cluster import WorkerIdentity
 from chatnet.wire.operate import ClusterStatus, MasterStatus
 from chatnet.wire.replica import MasterIdentity
@@ -37,6 +38,7 @@ class Primary:
     cluster: Cluster
     replicas: Replicas
     journal: Journal
+    tell: Tell
     clocks: Clocks
     _stopping: bool = field(init=False, default=False)
     _handing_over: bool = field(init=False, default=False)
@@ -50,7 +52,7 @@ class Primary:
 
     def start(self, workers: Sequence[WorkerIdentity] = (), replicas: Sequence[MasterIdentity] = ()) -> None:
         """Begin to command; these are expected to come back from the primary before us."""
-        self._say("begins: this master commands")
+        self.tell(EpochBegun(self.epoch, self.clocks.monotonic()))
         self.pulse.start()
         self.replicas.start(replicas)
         self.cluster.start(workers)
@@ -73,14 +75,14 @@ class Primary:
             await self.end_left()
         else:
             await self.cluster.stop()
-            self._say("ends: this master no longer commands")
+            self.tell(EpochEnded(self.epoch, self.clocks.monotonic()))
             await self._close(release)
 
     async def abdicate(self, release: Callable[[], Awaitable[None]]) -> None:
         """Stop commanding at once, and close everything; all others live on."""
         self.replicas.leave()
         self.cluster.leave()
-        self._say("ends: this master no longer commands")
+        self.tell(EpochEnded(self.epoch, self.clocks.monotonic()))
         await maybeDeferred(self.port.listening.stopListening)
         await self._close(release)
 
@@ -94,11 +96,6 @@ class Primary:
         self.pulse.stop()
         await release()
         await self.port.links.close()
-
-    def _say(self, what: str) -> None:
-        # All processes of a machine share this clock, and nobody sets it: it tells who commanded when.
-        line = "Epoch {epoch} {what} (at {now:.3f} s of this machine's monotonic clock)"
-        self._logger.info(line, epoch=self.epoch, what=what, now=self.clocks.monotonic())
 
     def stop_cluster(self) -> None:
         """Tell all replicas and workers everywhere to stop, and then stop this process."""
@@ -125,7 +122,7 @@ class Primary:
         if not self._stopping:
             self._stopping = self._handing_over = True
             self._away = away
-            self.journal.note(f"primary (pid {self.me.pid}) on {self.me.host} is told to hand over")
+            self.tell(HandoverAsked(self.me.host, self.me.pid))
             stop_soon(self.clocks.reactor)
 
     def drain(self, host: str) -> tuple[int, int]:

@@ -8,10 +8,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatnet.master.balance import Balance
 from chatnet.master.commands import Commands
-from chatnet.master.journal import Journal
 from chatnet.master.registry import Registration, Registry
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
+from chatnet.telemetry import SessionsUneven, Tell, WorkerCutOff
 
 LOOK_SECONDS = 1.0
 """How often it is looked where the sessions are: as often as workers report."""
@@ -32,12 +32,12 @@ class Rebalancer:
         registry: Registry[Link],
         clock: IReactorTime,
         monotonic: Callable[[], float],
-        journal: Journal,
+        tell: Tell,
     ) -> None:
         self._commands = commands
         self._registry = registry
         self._monotonic = monotonic
-        self._journal = journal
+        self._tell = tell
         self._balance = Balance(monotonic())
         self._cut_off: dict[Registration[Link], float] = {}
         self._emptied: set[Registration[Link]] = set()
@@ -61,7 +61,7 @@ class Rebalancer:
             return
         sessions = {id: worker.staying for id, worker in open.items()}
         for id, count in self._balance.orders(sessions, self._monotonic()).items():
-            self._journal.note(f"{open[id].name} is to move {count} of its {sessions[id]} sessions to others")
+            self._tell(SessionsUneven(open[id].identity, count, sessions[id]))
             self._commands.shed(open[id], count)
 
     def _empty_those_cut_off(self) -> None:
@@ -82,7 +82,5 @@ class Rebalancer:
         for worker, since in self._cut_off.items():
             if now - since >= PATIENCE_SECONDS and worker.staying and worker not in self._emptied:
                 self._emptied.add(worker)
-                self._journal.note(
-                    f"{worker.name} cannot reach the store: its {worker.staying} sessions are to move"
-                )
+                self._tell(WorkerCutOff(worker.identity, worker.staying))
                 self._commands.shed(worker, worker.staying, soon=True)

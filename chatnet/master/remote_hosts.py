@@ -8,10 +8,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import Kill, OtherHost, Shed, Shutdown, SpawnWorkers, Step, children_of
-from chatnet.master.journal import Journal
-from chatnet.master.registry import Registration, Registry, name_of
+from chatnet.master.registry import Registration, Registry
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
+from chatnet.telemetry import DrainBegun, KillAsked, Tell, WorkerToldTo
 
 LOOK_SECONDS = 0.25
 """How often it is looked how many workers there are."""
@@ -31,14 +31,14 @@ class RemoteHosts:
         wanted: int,
         registry: Registry[Link],
         clock: IReactorTime,
-        journal: Journal,
+        tell: Tell,
         shut_down: Callable[[Registration[Link]], None],
     ) -> None:
         self._commands = commands
         self._here = here
         self._wanted = wanted
         self._registry = registry
-        self._journal = journal
+        self._tell = tell
         self._shut_down = shut_down
         self._hosts: dict[str, OtherHost[Link]] = {}
         self._kept: dict[Registration[Link], int] = {}
@@ -76,7 +76,7 @@ class RemoteHosts:
         if (host := self._hosts.get(name)) is None:
             return
         if not host.is_draining:
-            self._journal.note(f"{name} is to be drained: its sessions move elsewhere, then its workers stop")
+            self._tell(DrainBegun(name))
         host.drain()
         for worker in self._on(name):
             worker.draining = True
@@ -117,10 +117,10 @@ class RemoteHosts:
                 case Shed(worker, count):
                     self._empty(worker, count)
                 case Shutdown(worker, why):
-                    self._journal.note(f"{worker.name} {why}")
+                    self._tell(WorkerToldTo(worker.identity, why))
                     self._shut_down(worker)
                 case Kill(by, hung):
-                    self._journal.note(f"{name_of(hung)} hangs; {by.name} is asked to kill it")
+                    self._tell(KillAsked(hung, by.identity))
                     self._commands.kill(by, hung)
 
     def _spawn_workers(self, step: SpawnWorkers[Link]) -> None:
@@ -128,7 +128,7 @@ class RemoteHosts:
         if self._kept.get(parent) == count:
             return  # it does already
         self._kept[parent] = count
-        self._journal.note(f"{parent.name} {step.why}")
+        self._tell(WorkerToldTo(parent.identity, step.why))
         self._commands.spawn_workers(parent, count)
 
     def _empty(self, worker: Registration[Link], count: int) -> None:

@@ -27,6 +27,7 @@ from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.net.timer import Timer
 from chatnet.store.lease import Holder
+from chatnet.telemetry import Killed, Tell
 from chatnet.text import legible
 from chatnet.wire.cluster import Shutdown
 from chatnet.wire.replica import Attach, MasterIdentity, Mirror, State
@@ -127,6 +128,7 @@ class Replica(ReconnectingClientFactory):
         monotonic: Callable[[], float],
         chance: random.Random,
         entropy: Callable[[int], bytes],
+        tell: Tell,
         won: Callable[[Inheritance], None],
         answered: Callable[[str], None],
         stop_process: Callable[[], None],
@@ -144,6 +146,7 @@ class Replica(ReconnectingClientFactory):
         self._monotonic = monotonic
         self._chance = chance
         self._entropy = entropy
+        self._tell = tell
         self._won = won
         self._answered = answered
         self._stop_process = stop_process
@@ -266,6 +269,7 @@ class Replica(ReconnectingClientFactory):
             return
         # If it held the lease a moment ago, and this is that process still, it is who hangs.
         if self._store.is_held_by(holder) and self._processes.signal(holder, signal.SIGKILL):
+            self._tell(Killed(holder.pid, "the primary hung"))
             self._logger.warn("The primary (pid {pid}) hangs; it is killed", pid=holder.pid)
 
     # ---- the link: ReconnectingClientFactory's ----

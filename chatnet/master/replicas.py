@@ -10,10 +10,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from chatnet.master.commands import Commands
-from chatnet.master.journal import Journal
 from chatnet.master.population import Population
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
+from chatnet.telemetry import ReplicaAttached, ReplicaLost, ReplicaSurplus, Tell
 from chatnet.text import legible
 from chatnet.wire.operate import MasterStatus
 from chatnet.wire.replica import MasterIdentity, Mirror, State
@@ -64,14 +64,14 @@ class Replicas:
         population: Population[MasterIdentity],
         state: Callable[[list[MasterIdentity]], State],
         clock: IReactorTime,
-        journal: Journal,
+        tell: Tell,
     ) -> None:
         self._commands = commands
         self._population = population
         self._host = population.here
         self._state = state
         self._clock = clock
-        self._journal = journal
+        self._tell_of = tell
         self._replicas: dict[Link, AttachedReplica] = {}
         self._told: State | None = None
         self._soon = False
@@ -93,9 +93,7 @@ class Replicas:
         It obeys nobody before it has the answer: what is to be said to it comes in the reactor's next turn.
         """
         replica = self._replicas[link] = AttachedReplica(identity, link)
-        self._journal.note(
-            f"{replica.name} {'came back' if self._population.is_back(identity) else 'stands by'}"
-        )
+        self._tell_of(ReplicaAttached(identity, self._population.is_back(identity)))
         self._clock.callLater(0, self._attached, replica)
         return replica
 
@@ -112,7 +110,7 @@ class Replicas:
         if self._population.is_ending:
             return
         identity = replica.identity
-        self._journal.note(f"{replica.name} {'fell silent' if hung else 'lost its link'}")
+        self._tell_of(ReplicaLost(identity, hung))
         if self._population.is_child(identity):
             if hung:
                 self._population.kill(identity)
@@ -181,10 +179,10 @@ class Replicas:
         others = [r for r in self._replicas.values() if not population.is_child(r.identity) and not r.leaving]
         children = population.fill(len(others))
         while population.children > children and not population.lost:
-            self._journal.note("a replica is one too many; it is stopped")
+            self._tell_of(ReplicaSurplus(None))
             population.drop()
         for replica in [r for r in others if r.identity.spawned][: max(0, len(others) - population.wanted)]:
-            self._journal.note(f"{replica.name} is one too many; it is stopped")
+            self._tell_of(ReplicaSurplus(replica.identity))
             self._shut_down(replica)
 
     # ---- stopping ----

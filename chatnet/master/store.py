@@ -294,7 +294,14 @@ class SharedStore:
         self._world = world
         self._waits = waits
         self._lease = DatabaseLease(
-            url, world.databases, world.reactor, world.threads, world.monotonic, world.chance, lost
+            url,
+            world.databases,
+            world.reactor,
+            world.threads,
+            world.monotonic,
+            world.chance,
+            world.tell,
+            lost,
         )
         self.epoch = 0
         self.seen_as = ""

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from chatnet.addresses import Address
 from chatnet.auth import TOKEN_BYTES, Role, Token, find_token, make_token
 from chatnet.errors import CannotStart
+from chatnet.listeners import tell_all
 from chatnet.master.cluster import Cluster
 from chatnet.master.commands import Commands
 from chatnet.master.conversations import (
@@ -40,6 +41,7 @@ from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.options import STORE_VARIABLE
 from chatnet.store.lease import Holder
 from chatnet.supervisor import Supervisor
+from chatnet.telemetry import Tell, TookOver
 from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.world import World, stop_soon
 
@@ -120,12 +122,13 @@ def stand_by(
         token=token,
         usual=usual,
         outboxes=Outboxes(world.reactor),
-        pulse=Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE),
+        pulse=Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell),
         processes=world.processes,
         reactor=world.reactor,
         monotonic=world.monotonic,
         chance=world.chance,
         entropy=world.entropy,
+        tell=world.tell,
         won=won,
         answered=answered,
         stop_process=lambda: stop_soon(world.reactor),
@@ -172,16 +175,16 @@ def _command(
     state = inheritance.state
     journal = Journal(world.wall, () if state is None else state.events)
     registry: Registry[Link] = Registry()
-    replicas = _make_replicas(settings, world, registry, journal, leadership, port.port)
-    cluster = _make_cluster(settings, world, registry, journal, leadership.epoch, port.port)
-    pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE)
+    tell = tell_all(world.tell, journal.told)
+    replicas = _make_replicas(settings, world, registry, journal, tell, leadership, port.port)
+    cluster = _make_cluster(settings, world, registry, tell, leadership.epoch, port.port)
+    pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
     me = identify(settings, world)
-    primary = Primary(me, leadership, port, pulse, cluster, replicas, journal, world.clocks)
+    primary = Primary(me, leadership, port, pulse, cluster, replicas, journal, tell, world.clocks)
     port.links.open(_make_door(world, token, leadership, cluster, replicas, pulse, primary))
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since
-        who = f"primary (pid {me.pid}) on {me.host}"
-        journal.note(f"{who} took over {seconds:.2f} s after {inheritance.how}")
+        tell(TookOver(me.host, me.pid, state, seconds, inheritance.how))
     if state is None:
         primary.start()
     else:
@@ -197,7 +200,7 @@ def _make_supervisor(
     command: Callable[[], list[str]],
     settings: Settings,
     world: World,
-    journal: Journal,
+    tell: Tell,
     url: str = "",
 ) -> Supervisor:
     # What is secret in a URL must not stand in anybody's list of processes.
@@ -210,7 +213,7 @@ def _make_supervisor(
         monotonic=world.monotonic,
         files=world.files,
         environ=environ,
-        tell=journal.keep,
+        tell=tell,
     )
 
 
@@ -219,6 +222,7 @@ def _make_replicas(
     world: World,
     registry: Registry[Link],
     journal: Journal,
+    tell: Tell,
     leadership: Leadership,
     port: int,
 ) -> Replicas:
@@ -238,11 +242,11 @@ def _make_replicas(
     def command() -> list[str]:
         return settings.replica_command(world.executable, port, world.processes.own_pid())
 
-    supervisor = _make_supervisor("replica", command, settings, world, journal, leadership.url)
+    supervisor = _make_supervisor("replica", command, settings, world, tell, leadership.url)
     population = Population(
-        settings.replicas, world.hostname, supervisor, world.processes, world.reactor, journal, replicas_name
+        settings.replicas, world.hostname, supervisor, world.processes, world.reactor, tell, replicas_name
     )
-    replicas = Replicas(Commands(leadership.epoch), population, state, world.reactor, journal)
+    replicas = Replicas(Commands(leadership.epoch), population, state, world.reactor, tell)
     journal.watch(replicas.changed)
     return replicas
 
@@ -251,16 +255,16 @@ def _make_cluster(
     settings: Settings,
     world: World,
     registry: Registry[Link],
-    journal: Journal,
+    tell: Tell,
     epoch: int,
     port: int,
 ) -> Cluster:
     def command() -> list[str]:
         return settings.worker_command(world.executable, port, world.processes.own_pid())
 
-    supervisor = _make_supervisor("worker", command, settings, world, journal)
+    supervisor = _make_supervisor("worker", command, settings, world, tell)
     population = Population(
-        settings.workers, world.hostname, supervisor, world.processes, world.reactor, journal, workers_name
+        settings.workers, world.hostname, supervisor, world.processes, world.reactor, tell, workers_name
     )
     return Cluster(
         commands=Commands(epoch),
@@ -268,7 +272,7 @@ def _make_cluster(
         registry=registry,
         placement=Placement(world.chance),
         clocks=world.clocks,
-        journal=journal,
+        tell=tell,
         up=lambda: world.stdio.say(settings.invitation(world.executable, world.directory, port)),
     )
 

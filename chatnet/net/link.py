@@ -124,6 +124,7 @@ class Link(Protocol, amp.BoxDispatcher):
     _due = False
     _nonsense = 0
     _said_unasked = False
+    _was_at = ""
 
     def __init__(
         self,
@@ -164,6 +165,7 @@ class Link(Protocol, amp.BoxDispatcher):
         if self.visitors is not None:
             self.visitors.known(self)
         self.outbox.lost()
+        self._was_at = self.peer()
         self.stopReceivingBoxes(reason)
         self.transport = None
         self._intake = None
@@ -222,9 +224,9 @@ class Link(Protocol, amp.BoxDispatcher):
             self.transport.abortConnection()
 
     def peer(self) -> str:
-        """The other end's address, for the log."""
+        """The other end's address, for the log; also of a connection that was lost."""
         if self.transport is None:
-            return "a lost connection"
+            return self._was_at
         address = self.transport.getPeer()
         return f"{getattr(address, 'host', address)}:{getattr(address, 'port', '')}"
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from chatnet.addresses import Address
 from chatnet.net.timer import Timer
+from chatnet.telemetry import FellSilent, Tell, unheard
 
 
 class Rhythm(NamedTuple):
@@ -60,10 +62,17 @@ class Pulse:
     LATE = 1.0
 
     def __init__(
-        self, clock: IReactorTime, monotonic: Callable[[], float], tick: float, every: float, patience: float
+        self,
+        clock: IReactorTime,
+        monotonic: Callable[[], float],
+        tick: float,
+        every: float,
+        patience: float,
+        tell: Tell = unheard,
     ) -> None:
         self._monotonic = monotonic
         self._tick, self._every, self._patience = tick, every, patience
+        self._tell = tell
         self._links: dict[Watched, None] = {}
         self._since_ping = 0.0
         self._last = 0.0
@@ -108,8 +117,17 @@ class Pulse:
             self._since_ping = 0.0
         for link in list(self._links):
             if link.silent >= self._patience:
+                self._tell_of(link)
                 link.fell_silent()
                 continue
             link.silent = 0.0 if link.is_paused else link.silent + self._tick
             if pings:
                 link.ping()
+
+    def _tell_of(self, link: Watched) -> None:
+        if link.transport is not None:
+            here, peer = (
+                Address(getattr(end, "host", str(end)), getattr(end, "port", 0))
+                for end in (link.transport.getHost(), link.transport.getPeer())
+            )
+            self._tell(FellSilent(here, peer, Rhythm(self._tick, self._every, self._patience)))

@@ -26,6 +26,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, NotAllowed
@@ -132,7 +133,10 @@ class ToyFront(LineOnlyReceiver):
         self._known()
         if self._shared is not None:
             self._shared.pulse.discard(self)
-        (self._arrival if self.session is None else self.session).lost()
+        if self.session is None:
+            self._arrival.lost()
+        else:
+            self.session.lost("it was closed")
         self.transport = None
         self._lines.clear()
         lost, self._when_lost = self._when_lost, []
@@ -289,6 +293,10 @@ class ToyFront(LineOnlyReceiver):
     @property
     def address(self) -> str:
         return getattr(self.transport.getPeer(), "host", "")
+
+    @property
+    def name(self) -> str:
+        return str(Address(self.address, getattr(self.transport.getPeer(), "port", 0)))
 
     def hold(self) -> None:
         self._holds += 1

@@ -201,7 +201,7 @@ class User:
             record,
             Finder(reactor, Outboxes(reactor), masters),
             identities,
-            Pulse(reactor, world.monotonic, *PULSE),
+            Pulse(reactor, world.monotonic, *PULSE, world.tell),
             reactor,
             world.fresh_key,
             world.chance,

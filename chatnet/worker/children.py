@@ -11,8 +11,10 @@ from twisted.logger import Logger
 
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
+from chatnet.listeners import tell_all
 from chatnet.rights import secure_data
 from chatnet.supervisor import Supervisor, twistd
+from chatnet.telemetry import ChildDied, Event
 from chatnet.world import Files, Processes, World
 
 
@@ -64,6 +66,11 @@ class Children:
 def make_children(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> Children:
     """None yet."""
     logs = world.directory / options["data"] / "log"
+
+    def said(event: Event) -> None:
+        if isinstance(event, ChildDied):
+            log.info("{what}; another one is started", what=event.what)
+
     log = Logger(namespace=__name__)
     supervisor = Supervisor(
         "worker",
@@ -73,7 +80,7 @@ def make_children(options: Mapping[str, Any], masters: Sequence[Address], world:
         monotonic=world.monotonic,
         files=world.files,
         environ=world.environ,
-        tell=lambda what: log.info("{what}", what=what),
+        tell=tell_all(world.tell, said),
     )
     return Children(supervisor, logs, world.files, world.processes)
 

@@ -14,6 +14,7 @@ from chatnet.lanes import Lane, Visitor
 from chatnet.log import Log
 from chatnet.names import fold_name
 from chatnet.reads import Snapshot, SnapshotOf
+from chatnet.telemetry import LoggedIn, Resumed
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import Logins
 from chatnet.worker.peer import Peer
@@ -85,7 +86,9 @@ class Arrival:
             user = fold_name(name)
             self._visitor = claimant = Claimant(user, self._peer.address)
             secret_seq = await self._entrance.logins.login(claimant, secret, new)
-            return await self._let_in(user, secret_seq, WrongSecret.of(name=user))
+            session = await self._let_in(user, secret_seq, WrongSecret.of(name=user))
+            self._entrance.sessions.tell(LoggedIn(user, self._peer.name))
+            return session
 
     async def resume(self, ticket: bytes) -> Session:
         """Log in by a ticket of an earlier session. Never answers, if the connection is lost meanwhile.
@@ -97,7 +100,9 @@ class Arrival:
             entrance = self._entrance
             user, secret_seq = entrance.token.check_ticket(entrance.sessions.log.log_id, ticket)
             self._visitor = Visitor(user)
-            return await self._let_in(user, secret_seq, BadTicket(BadTicket.sentence))
+            session = await self._let_in(user, secret_seq, BadTicket(BadTicket.sentence))
+            entrance.sessions.tell(Resumed(user, self._peer.name))
+            return session
 
     @contextmanager
     def _attempt(self, command: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ from typing import Any
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
+from chatnet.telemetry import Tell
 from chatnet.wire.cluster import Load
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.handoff import Handoff
@@ -24,6 +25,7 @@ class Frontend:
     """Serves clients from the log of ``store``: they come in by the ``entrance``.
 
     A user may append ``rate`` drafts a second, and ``names`` names be registered in ten minutes; 0: no bound.
+    ``tell`` is told what sessions do.
     """
 
     def __init__(
@@ -36,11 +38,12 @@ class Frontend:
         reactor: Any,
         monotonic: Callable[[], float],
         entropy: Callable[[int], bytes],
+        tell: Tell,
     ) -> None:
         self.store = store
-        self._router = Router()
+        self._router = Router(tell)
         secrets = Secrets(hashing, reactor, monotonic)
-        self._sessions = Sessions(store.log, self._router, secrets, token, rate, reactor, monotonic)
+        self._sessions = Sessions(store.log, self._router, secrets, token, rate, reactor, monotonic, tell)
         new_names = NewNames(names)
         logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
         self.entrance = Entrance(self._sessions, logins, token)

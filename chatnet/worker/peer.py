@@ -44,6 +44,10 @@ class Peer(Protocol):
         """The host that the client comes from; empty if that is not known."""
 
     @property
+    def name(self) -> str:
+        """HOST:PORT of the client's end, for the log; still told when the connection has just been lost."""
+
+    @property
     def full(self) -> bool:
         """Does the client not read what is sent? Then all that is sent now waits in our memory."""
 

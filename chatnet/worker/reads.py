@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.lanes import Lane, Visitor
+from chatnet.telemetry import ReadBegun, ReadEnded, Tell, unheard
 from chatnet.worker.peer import Peer
 
 MOST_WAITING = 16
@@ -18,23 +20,30 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class SharedReads:
+    """What the reads of all sessions share: the ``lane`` to the log, in which users take turns."""
+
+    clock: IReactorTime
+    lane: Lane
+    tell: Tell = unheard
+
+
 class ReadQueue:
     """``async with turns:`` around a read: reads take turns, in the order in which they came.
 
-    In its turn each goes to the log by :meth:`read`, through the ``lane`` of all sessions, where users take
-    turns.
+    In its turn each goes to the log by :meth:`read`, through the lane of all sessions.
 
     None begins while the client does not read the answers to those before it, for then this one's would
     wait in our memory.
     """
 
-    __slots__ = ("_busy", "_clock", "_holding", "_lane", "_peer", "_visitor", "_waiting")
+    __slots__ = ("_busy", "_holding", "_peer", "_shared", "_visitor", "_waiting")
 
-    def __init__(self, peer: Peer, clock: IReactorTime, lane: Lane, user: str) -> None:
-        self._lane = lane
+    def __init__(self, peer: Peer, shared: SharedReads, user: str) -> None:
+        self._shared = shared
         self._visitor = Visitor(user)
         self._peer = peer
-        self._clock = clock
         self._busy = False
         self._holding = False
         self._waiting: list[Deferred[None]] = []
@@ -54,11 +63,19 @@ class ReadQueue:
         self._busy = False
         if self._waiting:
             # Not in this turn of the reactor: the answer must go out first, and may find the peer full.
-            self._clock.callLater(0, self.go_on)
+            self._shared.clock.callLater(0, self.go_on)
 
     async def read(self, read: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the log answers; never, if the session is gone before it is asked."""
-        return await self._lane.run(self._visitor, read, *args, **kwargs)
+        shared, user, name = self._shared, str(self._visitor.whose), self._peer.name
+        shared.tell(ReadBegun(user, name))
+        try:
+            found = await shared.lane.run(self._visitor, read, *args, **kwargs)
+        except Exception:  # and not when it is dropped, which may be in any thread
+            shared.tell(ReadEnded(user, name))
+            raise
+        shared.tell(ReadEnded(user, name))
+        return found
 
     def go_on(self) -> None:
         """The next may begin, if the peer has room."""

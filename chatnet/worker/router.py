@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry, Memberships, places
 from chatnet.kinds import HEARD, STAYS
+from chatnet.telemetry import Tell, unheard
 from chatnet.worker.audience import Audience
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ class Router:
     """Hands each new post to the live sessions that may see it, through their channels.
 
     Channels that show joins and leaves get those, too. ``deliveries`` counts what was handed over. A live
-    session's cursor is the window's head: there is none to move here.
+    session's cursor is the window's head: there is none to move here. ``tell`` is told who begins to be live.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell = unheard) -> None:
+        self.tell = tell
         # By channel first: a dict for each place would take more memory than most of them have ears.
         self._audiences: dict[Channel, Audience] = {}
         self._local_users: dict[str, LocalUser] = {}

@@ -18,6 +18,7 @@ from chatnet.auth import find_token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
+from chatnet.listeners import tell_all
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Rhythm, Watched
@@ -271,14 +272,15 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
     token = find_token(world.files, world.environ, options["token-file"], world.directory / options["data"])
     masters = find_masters(options["master"], world)
     reactor, monotonic = world.reactor, world.monotonic
+    tell = tell_all(world.tell)
     outboxes = Outboxes(reactor)
     pool = world.threads(HASHING_THREADS, "hashing")
     hashing = Hashing(reactor, pool, world.processes.give_way)
-    pulse = Pulse(reactor, monotonic, *CLIENT_PULSE)
+    pulse = Pulse(reactor, monotonic, *CLIENT_PULSE, world.tell)
 
     def serve(store: Store) -> Frontend:
         rate, names = options["post-rate"], options["new-names"]
-        return Frontend(store, hashing, token, rate, names, reactor, monotonic, world.entropy)
+        return Frontend(store, hashing, token, rate, names, reactor, monotonic, world.entropy, tell)
 
     children = make_children(options, masters, world)
     opening = partial(open_store, world)
@@ -289,7 +291,7 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
         token,
         worker,
         outboxes,
-        Pulse(reactor, monotonic, *CLUSTER_PULSE),
+        Pulse(reactor, monotonic, *CLUSTER_PULSE, world.tell),
         reactor,
         world.chance,
         world.entropy,

@@ -17,6 +17,7 @@ from chatnet.log import Outcome, Refused
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
 from chatnet.reads import AccountOf, History, Newest, Rooms
 from chatnet.store.verifying import verify
+from chatnet.telemetry import CatchUpBegun, Left
 from chatnet.worker.drafts import DraftStream
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import refusal
@@ -282,6 +283,7 @@ class Session:
         # A later Chat or Unchat, and the connection's end, have the last word.
         if mine == self._chats:
             router, turns = self._sessions.router, self._turn()
+            self._sessions.tell(CatchUpBegun(self.user, self.peer.name, start.seq))
             self._subscription = Subscription(start.seq, log, router, self._local_user, self.peer, turns)
             self._subscription.start(self._sessions.clock)
         return ChatBegun(posts, start)
@@ -293,7 +295,7 @@ class Session:
     def _turn(self) -> ReadQueue:
         if self._reads is None:
             shared = self._sessions
-            self._reads = ReadQueue(self.peer, shared.clock, shared.pages, self._local_user.user)
+            self._reads = ReadQueue(self.peer, shared.reads, self._local_user.user)
         return self._reads
 
     async def _own_drafts_followed(self) -> None:
@@ -341,8 +343,11 @@ class Session:
             self._listen_no_more()
             self.peer.rewound(to)
 
-    def lost(self) -> None:
-        """The connection is gone."""
+    def lost(self, why: str) -> None:
+        """The connection is gone; ``why`` is a phrase for the log, without a full stop."""
+        if self._has_ended:
+            why = "there is a newer secret"
+        self._sessions.tell(Left(self.user, self.peer.name, why))
         self._stop()
         self._sessions.router.depart(self._local_user)
         self._sessions.users.depart(self._local_user.user, self)

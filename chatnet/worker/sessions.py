@@ -11,8 +11,10 @@ from chatnet.auth import Token
 from chatnet.entries import Entry
 from chatnet.lanes import Lane
 from chatnet.log import Log
+from chatnet.telemetry import Tell, unheard
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.rates import Rates
+from chatnet.worker.reads import SharedReads
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.users import Users
@@ -33,8 +35,8 @@ class Sessions:
 
     ``open`` are those there are now, the oldest first; ``posts`` were taken; ``poison`` is how many drafts
     were refused as such. ``rate`` is how many drafts a second a user may append in the long run; 0: no limit.
-    Reads of ``logins`` have a lane of their own beside the ``pages`` of sessions: whoever reads much keeps
-    nobody out.
+    Reads of ``logins`` have a lane of their own beside the ``reads`` of sessions: whoever reads much keeps
+    nobody out. ``tell`` is told what sessions do.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Sessions:
         rate: int,
         clock: IReactorTime,
         monotonic: Callable[[], float],
+        tell: Tell = unheard,
     ) -> None:
         self.log = log
         self.gathering = Gathering(log, clock)
@@ -55,7 +58,9 @@ class Sessions:
         self.clock = clock
         self._token = token
         self.users = Users()
-        self.logins, self.pages = Lane(MOST_READS, LOGINS_OF_ONE), Lane(MOST_READS, PAGES_OF_ONE)
+        self.tell = tell
+        self.logins = Lane(MOST_READS, LOGINS_OF_ONE)
+        self.reads = SharedReads(clock, Lane(MOST_READS, PAGES_OF_ONE), tell)
         self.open: dict[Session, None] = {}
         self.posts = 0
         self.poison = 0

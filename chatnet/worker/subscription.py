@@ -13,6 +13,7 @@ from chatnet.kinds import HEARD
 from chatnet.log import Log
 from chatnet.reads import Feed
 from chatnet.store.reader import Reader
+from chatnet.telemetry import FeedRead, WentLive
 from chatnet.worker.peer import Peer
 from chatnet.worker.reads import ReadQueue
 from chatnet.worker.router import LocalUser, Router
@@ -70,8 +71,9 @@ class Subscription:
         async with self._reads:
             if not self._reader.is_behind:  # by now, nobody wants it
                 return [], upto
-            feed = Feed(self._local_user.user, after, upto)
+            feed, in_window = Feed(self._local_user.user, after, upto), self._log.window.holds(after)
             page = await self._reads.read(self._log.read, feed)
+            self._router.tell(FeedRead(feed.user, self._peer.name, after, page.cursor, upto, in_window))
             return page.posts, page.cursor
 
     def take(self, entries: list[Entry]) -> None:
@@ -91,6 +93,8 @@ class Subscription:
         )
 
     def go_live(self) -> None:
+        head = self._log.window.head
+        self._router.tell(WentLive(self._local_user.user, self._peer.name, head))
         self._router.go_live(self._local_user, self._peer)
 
     def leave_live(self) -> None:

@@ -24,6 +24,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import fresh_key
 from chatnet.store.postgres.database import Databases
+from chatnet.telemetry import Tell
 
 if TYPE_CHECKING:
     from chatnet.net.pair import KeyPair
@@ -260,7 +261,7 @@ class World:
     """What ``build`` functions unpack, passing on only what each object needs.
 
     ``wall`` is in seconds since 1970, and may step; ``monotonic`` in seconds, and does not. ``threads``
-    makes a pool of the given size, not yet started, its threads named as said.
+    makes a pool of the given size, not yet started, its threads named as said. ``tell`` is told what happens.
     """
 
     reactor: Any
@@ -278,6 +279,7 @@ class World:
     stdio: Stdio
     databases: Databases
     tls: Tls
+    tell: Tell
 
     @property
     def clocks(self) -> Clocks:

@@ -27,6 +27,7 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.net import tls
 from chatnet.net.pair import KeyPair
 from chatnet.store.postgres.real import PostgresDatabases
+from chatnet.telemetry import unheard
 from chatnet.world import FileStatus, Lock, ProcessId, World
 from chatnet.world.stdio import RealStdio
 
@@ -55,6 +56,7 @@ def real_world() -> World:
         stdio=RealStdio(),
         databases=PostgresDatabases(),
         tls=RealTls(),
+        tell=unheard,
     )
 
 

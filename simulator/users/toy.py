@@ -261,7 +261,7 @@ class ToyUser:
         self._identities = Identities(
             world.files, directory, masters, name, world.entropy, kind=RecordedIdentity
         )
-        self._pulse = Pulse(world.reactor, world.monotonic, *PULSE)
+        self._pulse = Pulse(world.reactor, world.monotonic, *PULSE, world.tell)
         self._feed = RecordedFeed(record)
         self._unanswered = Unanswered()
         self._identity: RecordedIdentity | None = None

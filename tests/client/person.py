@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
 from chatnet.client.service import Client, build
+from chatnet.telemetry import unheard
 from chatnet.testing.fake_cluster import Network
 from chatnet.world import Processes, Stdio, World
 from chatnet.world.real import RealFiles, RealTls
@@ -118,6 +119,7 @@ class Person:
             stdio=cast(Stdio, self.stdio),
             databases=cast(Any, None),
             tls=RealTls(),
+            tell=unheard,
         )
         given = {
             "name": "alice",

@@ -232,7 +232,7 @@ class Master:
             registry=self.registry,
             placement=Placement(random.Random(1)),
             clocks=self.clocks,
-            journal=self.journal,
+            tell=self.journal.told,
             up=self._up,
         )
         self.replica_supervisor = self._supervise("replica", logs)
@@ -241,7 +241,7 @@ class Master:
             population=self._populate(replicas, self.replica_supervisor, name_of),
             state=self._state,
             clock=self.reactor,
-            journal=self.journal,
+            tell=self.journal.told,
         )
         self.journal.watch(self.replicas.changed)
         self.primary = Primary(
@@ -252,6 +252,7 @@ class Master:
             self.cluster,
             self.replicas,
             self.journal,
+            self.journal.told,
             self.clocks,
         )
         self.broadcast = Broadcast(self.log.window, EPOCH)
@@ -262,7 +263,7 @@ class Master:
 
     def _populate(self, wanted: int, supervisor: Supervisor, name_of: Callable[[I], str]) -> Population[I]:
         processes = cast(Processes, self.processes)
-        return Population(wanted, HOST, supervisor, processes, self.reactor, self.journal, name_of)
+        return Population(wanted, HOST, supervisor, processes, self.reactor, self.journal.told, name_of)
 
     def _supervise(self, kind: str, logs: Path) -> Supervisor:
         return Supervisor(
@@ -273,7 +274,7 @@ class Master:
             monotonic=self.reactor.seconds,
             files=RealFiles(),
             environ={},
-            tell=self.journal.keep,
+            tell=self.journal.told,
         )
 
     def _state(self, replicas: list[MasterIdentity]) -> State:

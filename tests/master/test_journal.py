@@ -5,6 +5,18 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 
 from chatnet.master.journal import KEPT_EVENTS, MOST_TOLD, Journal
+from chatnet.telemetry import (
+    ChildDied,
+    DrainBegun,
+    EpochBegun,
+    Killed,
+    LoggedIn,
+    ProcessGone,
+    ReplicaAttached,
+)
+from chatnet.wire.replica import MasterIdentity
+
+REPLICA = MasterIdentity("alpha", 7, 1, True)
 
 
 def test_only_the_newest_events_are_kept() -> None:
@@ -12,22 +24,22 @@ def test_only_the_newest_events_are_kept() -> None:
     clock = Clock()
     journal = Journal(clock.seconds)
     for number in range(KEPT_EVENTS + 5):
-        journal.note(f"event {number}")
+        journal.told(ProcessGone(f"process {number}", is_dead=True))
         clock.advance(1)
     events = journal.events()
     assert len(events) == KEPT_EVENTS
-    assert (events[0].what, events[-1].time) == ("event 5", KEPT_EVENTS + 4)
+    assert (events[0].what, events[-1].time) == ("process 5 is dead", KEPT_EVENTS + 4)
 
 
 def test_it_goes_on_where_the_primary_before_ended() -> None:
     """Its events were told to the replica that took over."""
     before = Journal(lambda: 1.0)
-    before.note("worker a joined")
+    before.told(ReplicaAttached(REPLICA, back=False))
     after = Journal(lambda: 2.0, before.events())
-    after.note("worker a came back")
+    after.told(ReplicaAttached(REPLICA, back=True))
     assert [(event.time, event.what) for event in after.events()] == [
-        (1.0, "worker a joined"),
-        (2.0, "worker a came back"),
+        (1.0, "replica (pid 7) on alpha stands by"),
+        (2.0, "replica (pid 7) on alpha came back"),
     ]
 
 
@@ -36,15 +48,23 @@ def test_who_watches_is_told_of_each_event() -> None:
     journal = Journal(lambda: 0.0)
     told: list[str] = []
     journal.watch(lambda: told.append(journal.events()[-1].what))
-    journal.note("one")
-    journal.keep("two")
-    assert told == ["one", "two"]
+    journal.told(DrainBegun("one"))
+    journal.told(ChildDied("two is dead"))
+    assert [what.partition(" ")[0] for what in told] == ["one", "two"]
+
+
+def test_what_is_not_the_operators_affair_is_not_kept() -> None:
+    """Users come and go, and who commands in which epoch is logged alone."""
+    journal = Journal(lambda: 0.0)
+    for event in (LoggedIn("alice", "a:1"), EpochBegun(3, 12.5), Killed(7, "missed")):
+        journal.told(event)
+    assert journal.events() == []
 
 
 def test_what_others_say_of_themselves_is_cut() -> None:
     """A name may be as long as a box, and hold what moves a terminal's cursor."""
     journal = Journal(lambda: 0.0)
-    journal.note("\x1b[2J" + "x" * 10 * MOST_TOLD)
+    journal.told(ProcessGone("\x1b[2J" + "x" * 10 * MOST_TOLD, is_dead=True))
     [event] = journal.events()
     assert len(event.what) <= MOST_TOLD + 10
     assert "\x1b" not in event.what

@@ -45,10 +45,10 @@ class Stage:
             monotonic=self.clock.seconds,
             files=RealFiles(),
             environ={},
-            tell=self.journal.keep,
+            tell=self.journal.told,
         )
         processes = cast(Processes, self.processes)
-        self.population = Population(2, HOST, supervisor, processes, self.clock, self.journal, name_of)
+        self.population = Population(2, HOST, supervisor, processes, self.clock, self.journal.told, name_of)
 
     def settle(self) -> None:
         self.looks += 1

@@ -24,6 +24,7 @@ from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.store.lease import Holder
+from chatnet.telemetry import unheard
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import Shutdown
 from chatnet.wire.common import Challenge
@@ -105,6 +106,7 @@ class Stage:
             monotonic=self.reactor.seconds,
             chance=random.Random(1),
             entropy=lambda size: b"e" * size,
+            tell=unheard,
             answered=lambda refusal: None,
             won=self.won.append,
             stop_process=lambda: self.stopped.append(None),

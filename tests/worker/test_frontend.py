@@ -11,6 +11,7 @@ from chatnet.auth import Token
 from chatnet.entries import Draft, Interval
 from chatnet.reads import Snapshot
 from chatnet.store.window import Window
+from chatnet.telemetry import unheard
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.worker.frontend import Frontend
 
@@ -23,7 +24,8 @@ def test_no_more_is_kept_of_who_joins_and_leaves_than_the_window_holds() -> None
     log = MemoryLog(clock=clock.seconds)
     log.window = Window(log.log_id, limit=10_000)
     store: Any = SimpleNamespace(log=log)
-    frontend = Frontend(store, NOBODY, Token(b"t" * 32), 0, 0, clock, clock.seconds, lambda size: b"e" * size)
+    token, entropy = Token(b"t" * 32), lambda size: b"e" * size
+    frontend = Frontend(store, NOBODY, token, 0, 0, clock, clock.seconds, entropy, unheard)
     alice = frontend.entrance.sessions.router.arrive("alice", Snapshot(0, 0, 1, []), 0, [])
     key = 0
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from chatnet.lanes import Lane
-from chatnet.worker.reads import MOST_WAITING, ReadQueue
+from chatnet.worker.reads import MOST_WAITING, ReadQueue, SharedReads
 
 
 class Reading:
@@ -31,7 +31,7 @@ class Reads:
     def __init__(self) -> None:
         self.clock = Clock()
         self.link = Reading()
-        self.turns = ReadQueue(cast(Any, self.link), self.clock, Lane(1, 1), "alice")
+        self.turns = ReadQueue(cast(Any, self.link), SharedReads(self.clock, Lane(1, 1)), "alice")
         self.begun: list[int] = []
         self.under_way: list[Deferred[None]] = []
 

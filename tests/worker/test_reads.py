@@ -102,7 +102,7 @@ def test_one_user_has_a_part_of_the_reads_of_a_worker(worker: Any) -> None:
     assert len(worker.log._reading) == PAGES_OF_ONE + 1
     worker.log.let_go()
     worker.settle()
-    assert worker.sessions.pages.waiting == 0
+    assert worker.sessions.reads.lane.waiting == 0
 
 
 def test_the_logins_of_one_user_or_address_leave_others_room(worker: Any) -> None:
@@ -128,7 +128,7 @@ def test_what_waits_for_who_has_gone_is_not_read(worker: Any) -> None:
         client.begin(wire.History, room="bob", before=None)
     for client in many:
         client.cut()
-    assert worker.sessions.pages.waiting == 0
+    assert worker.sessions.reads.lane.waiting == 0
     for _ in range(MOST_READS):
         worker.log.answer_read()
     assert not worker.log._reading

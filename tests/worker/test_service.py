@@ -24,6 +24,7 @@ from chatnet.net.listen import BACKLOG
 from chatnet.net.outbox import Outboxes
 from chatnet.net.visitors import Room
 from chatnet.start import TERMINAL
+from chatnet.telemetry import unheard
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import OtherWorker
@@ -179,6 +180,7 @@ class Started:
             executable="python",
             processes=self.processes,
             threads=lambda size, name: self.pool,
+            tell=unheard,
         )
         self.worker: Any = build(options, world)
 

@@ -20,6 +20,7 @@ from chatnet.net.timer import Timer
 from chatnet.store.lease import Holder, parse_holder
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres.pool import Outage, Pool
+from chatnet.telemetry import LeaseEnded, LeaseTaken, Tell
 
 RENEW_SECONDS = 1.0
 """How often the holder raises the counter."""
@@ -55,10 +56,12 @@ class DatabaseLease:
         threads: Callable[[int, str], ThreadPool],
         monotonic: Callable[[], float],
         chance: random.Random,
+        tell: Tell,
         lost: Callable[[], None],
     ) -> None:
         self._reactor = reactor
         self._monotonic = monotonic
+        self._tell = tell
         self._lost = lost
         # One that hangs must not keep the next from being tried.
         self._pool = threads(3, "lease")
@@ -92,7 +95,7 @@ class DatabaseLease:
 
     async def close(self) -> None:
         """Stop looking. A lease that is held runs out."""
-        self._end()
+        self._end(was_lost=False)
         self.unwatch()
         for asking in list(self._asking):
             asking.cancel()
@@ -154,6 +157,7 @@ class DatabaseLease:
         self.unwatch()
         for loop in self._loops:
             loop.start()
+        self._tell(LeaseTaken(epoch))
         return True
 
     def watch(self, expired: Callable[[], None]) -> None:
@@ -193,7 +197,7 @@ class DatabaseLease:
         """Let it go: the next need not wait. Harmless if it is not held."""
         if self._me is None:
             return
-        self._end()
+        self._end(was_lost=False)
         epoch = self.epoch
         try:
             await self._ask(lambda database: database.release_lease(epoch))
@@ -226,10 +230,12 @@ class DatabaseLease:
 
     def _lose(self, why: str) -> None:
         self._logger.critical("The lease of epoch {epoch} is over: {why}", epoch=self.epoch, why=why)
-        self._end()
+        self._end(was_lost=True)
         self._lost()
 
-    def _end(self) -> None:
+    def _end(self, was_lost: bool) -> None:
+        if self._me is not None:
+            self._tell(LeaseEnded(self.epoch, was_lost))
         self._me = None
         for loop in self._loops:
             loop.stop()

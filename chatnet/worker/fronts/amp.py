@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
@@ -166,7 +167,7 @@ class AmpFront(Locator):
     # ---- what the link says ----
 
     def lost(self, reason: Failure) -> None:
-        self.session.lost()
+        self.session.lost("it was silent" if self.link.hung else _phrase(reason))
 
     def filled(self) -> None:
         self.session.filled()
@@ -183,6 +184,10 @@ class AmpFront(Locator):
     @property
     def address(self) -> str:
         return getattr(self.link.transport.getPeer(), "host", "")
+
+    @property
+    def name(self) -> str:
+        return self.link.peer()
 
     @property
     def full(self) -> bool:
@@ -217,6 +222,11 @@ class AmpFront(Locator):
 
     def abort(self) -> None:
         self.link.abort()
+
+
+def _phrase(reason: Failure) -> str:
+    """Why a connection was lost."""
+    return "it was closed" if reason.check(ConnectionDone) else reason.getErrorMessage().rstrip(".")
 
 
 def _seq(seq: int) -> dict[str, Any]:

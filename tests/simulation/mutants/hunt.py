@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from simulation.mutants import database
 from simulation.mutants.planting import Mutant, planted
 
 from simulator.run import Scale, run
@@ -27,7 +28,7 @@ class Catch(NamedTuple):
 
 def hunt(mutant: Mutant, first: int = 0, seeds: int = SEEDS) -> Catch:
     """Run seed after seed with ``mutant`` planted, until one breaks a promise that is kept without it."""
-    scale = Scale(store="postgresql" if mutant.__module__ == "mutants.database" else "sqlite")
+    scale = Scale(store="postgresql" if mutant.__module__ == database.__name__ else "sqlite")
     seconds = 0.0
     for seed in range(first, first + seeds):
         with planted(mutant):

@@ -21,6 +21,7 @@ from chatnet.net.link import Link
 from chatnet.store.lease import Holder
 from chatnet.store.sqlite import opening as sqlite_opening
 from chatnet.store.sqlite.log import SqliteLog
+from chatnet.telemetry import Killed
 from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.worker.uplink import Uplink
 
@@ -136,7 +137,8 @@ def fencing_without_looking(put: Put) -> None:
 
     def fence(self: Replica, holder: Holder) -> None:
         anybody = msgspec.structs.replace(holder, started=self._processes.started(holder.pid) or 0)
-        self._processes.signal(anybody, signal.SIGKILL)
+        if self._processes.signal(anybody, signal.SIGKILL):
+            self._tell(Killed(holder.pid, "the primary hung"))
 
     put(Replica, "_fence", fence)
 

@@ -1,0 +1,342 @@
+"""What happens in a process of the cluster, as events: told where it happens, to whoever listens. Pure.
+
+:attr:`.World.tell` takes every event. Telling returns nothing and never raises, and nobody acts on it: the
+operator's journal, the workers' log lines and the simulator listen. An event happens at most once for each
+connection, batch or turn of the reactor; what happens for each post or delivery is an int in the object that
+does it, read once a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from chatnet.addresses import Address
+
+if TYPE_CHECKING:
+    from chatnet.net.pulse import Rhythm
+    from chatnet.wire.cluster import WorkerIdentity
+    from chatnet.wire.replica import MasterIdentity, State
+
+# ---- links ----
+
+
+@dataclass(frozen=True, slots=True)
+class FellSilent:
+    """Nothing came from ``peer`` for as long as ``rhythm`` has patience: its link to ``here`` is given up."""
+
+    here: Address
+    peer: Address
+    rhythm: Rhythm
+
+
+# ---- users' connections; ``peer`` is HOST:PORT of the client's end ----
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """``user`` has logged in by their secret."""
+
+    user: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """``user`` has logged in by a ticket of an earlier connection."""
+
+    user: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUpBegun:
+    """``user`` is to hear every post behind the seq ``cursor``."""
+
+    user: str
+    peer: str
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRead:
+    """A page of what ``user`` hears behind ``after`` was read: it is complete up to ``cursor``, of ``upto``.
+
+    ``in_window``: this process had all that is behind ``after`` in memory.
+    """
+
+    user: str
+    peer: str
+    after: int
+    cursor: int
+    upto: int
+    in_window: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WentLive:
+    """``user`` was handed all that is to be heard up to ``cursor``, and hears what comes as it comes."""
+
+    user: str
+    peer: str
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBegun:
+    """A read of the log is asked for by a session."""
+
+    user: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEnded:
+    """It was answered. If the session ends meanwhile, it need not be."""
+
+    user: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The connection is gone; ``why`` is a phrase without a full stop."""
+
+    user: str
+    peer: str
+    why: str
+
+
+# ---- the lease, and who commands ----
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTaken:
+    """This master has taken a lease that lasts for a time: from now on it may command in ``epoch``."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEnded:
+    """It may no longer: the lease was let go, or, if it ``was_lost``, another may have it."""
+
+    epoch: int
+    was_lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EpochBegun:
+    """This master commands in ``epoch``, from ``at`` on, in seconds of its machine's monotonic clock."""
+
+    epoch: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """It no longer does."""
+
+    epoch: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TookOver:
+    """The master ``pid`` on ``host`` leads, ``seconds`` after ``how`` the primary before it ended.
+
+    It was told ``state`` by that one, if it was told anything.
+    """
+
+    host: str
+    pid: int
+    state: State | None
+    seconds: float
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverAsked:
+    """An operator has the primary ``pid`` on ``host`` hand over."""
+
+    host: str
+    pid: int
+
+
+# ---- the workers, as their primary sees them ----
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRegistered:
+    """The primary of ``epoch`` has a link to ``worker``: a new one, one that came ``back`` after it was
+    missed, or one that is linked ``again`` before its last link was missed."""
+
+    epoch: int
+    worker: WorkerIdentity
+    how: Literal["new", "back", "again"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """It has none any more; ``hung``: for its silence. A child that hung is killed.
+
+    ``stopping``: the primary stops commanding, and does nothing about it.
+    """
+
+    epoch: int
+    worker: WorkerIdentity
+    hung: bool
+    is_child: bool
+    stopping: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSurplus:
+    """``worker`` is one too many, and is stopped."""
+
+    worker: WorkerIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerToldTo:
+    """``worker`` is told to do something about the workers of its host; ``what`` says what, and why."""
+
+    worker: WorkerIdentity
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class KillAsked:
+    """``by`` is asked to kill ``hung``, a worker of its host."""
+
+    hung: WorkerIdentity
+    by: WorkerIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class DrainBegun:
+    """The sessions of ``host`` are to move elsewhere, and then its workers stop."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsUneven:
+    """``worker`` is to move ``count`` of its ``sessions`` to others."""
+
+    worker: WorkerIdentity
+    count: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCutOff:
+    """``worker`` cannot reach the store, though others do: its ``sessions`` are to move."""
+
+    worker: WorkerIdentity
+    sessions: int
+
+
+# ---- the replicas, likewise ----
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaAttached:
+    """``replica`` stands by; ``back``: it was missed."""
+
+    replica: MasterIdentity
+    back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaLost:
+    """Its link is gone; ``hung``: for its silence."""
+
+    replica: MasterIdentity
+    hung: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSurplus:
+    """``replica`` is one too many, and is stopped; None: a child that may not stand by yet."""
+
+    replica: MasterIdentity | None
+
+
+# ---- processes ----
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """This process has sent SIGKILL to ``pid`` of its host: a primary that hung, or one that was missed."""
+
+    pid: int
+    why: Literal["the primary hung", "missed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessGone:
+    """The process called ``name``, which was missed, will not come back: it is dead, or did not in time.
+
+    ``was_killed``: in the latter case.
+    """
+
+    name: str
+    is_dead: bool
+    was_killed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChildDied:
+    """``what`` says which, and how; another one is started."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildUnlinked:
+    """The child ``pid`` has had no link for so many ``seconds``, and is killed."""
+
+    pid: int
+    seconds: float
+
+
+Event = (
+    FellSilent
+    | LoggedIn
+    | Resumed
+    | CatchUpBegun
+    | FeedRead
+    | WentLive
+    | ReadBegun
+    | ReadEnded
+    | Left
+    | LeaseTaken
+    | LeaseEnded
+    | EpochBegun
+    | EpochEnded
+    | TookOver
+    | HandoverAsked
+    | WorkerRegistered
+    | WorkerLost
+    | WorkerSurplus
+    | WorkerToldTo
+    | KillAsked
+    | DrainBegun
+    | SessionsUneven
+    | WorkerCutOff
+    | ReplicaAttached
+    | ReplicaLost
+    | ReplicaSurplus
+    | Killed
+    | ProcessGone
+    | ChildDied
+    | ChildUnlinked
+)
+Tell = Callable[[Event], None]
+"""Takes an event. It returns nothing and never raises; whoever tells goes on as if nobody had listened."""
+
+
+def unheard(event: Event) -> None:
+    """Nobody listens."""
