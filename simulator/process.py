@@ -109,7 +109,6 @@ class SimProcess:
             stdio=SimStdio(self.terminal, self),
             databases=SimDatabases(self),
             tls=SimTls(self.simulation.chance(f"tls {self.name}").randbytes),
-            tls=SimTls(),
             tell=lambda event: self.simulation.told(self, event),
         )
 
