@@ -16,15 +16,13 @@ from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.auth import Token
 from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
 from chatnet.master.replica_states import Dialing, Doing, Proving, Seeking, Standing
 from chatnet.master.store import Store
 from chatnet.net.dial import connect
-from chatnet.net.gate import PROOF_SECONDS, Commanded, NotPrimary, Unregistered, prove
+from chatnet.net.gate import PROOF_SECONDS, Caller, Commanded, NotPrimary, Unregistered
 from chatnet.net.link import MOST_SAID, Link
-from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import CLUSTER_PULSE, Pulse
+from chatnet.net.pulse import CLUSTER_PULSE
 from chatnet.net.timer import Timer
 from chatnet.store.lease import Holder
 from chatnet.telemetry import Killed, Tell
@@ -32,7 +30,7 @@ from chatnet.text import legible
 from chatnet.wire.cluster import Shutdown
 from chatnet.wire.replica import Attach, MasterIdentity, Mirror, State
 from chatnet.wire.table import Speaker
-from chatnet.world import Processes
+from chatnet.world import Clocks, Processes
 
 CONNECT_SECONDS = 1.0
 """How long a master may take to accept a connection; and one of another host to prove the token."""
@@ -59,6 +57,28 @@ class Inheritance:
     state: State | None = None
     since: float | None = None
     how: str = ""
+
+
+@dataclass(frozen=True)
+class Standby:
+    """The process that stands by: who it is, and what it is told.
+
+    me            who it is now
+    claim         what it says of itself when it goes for the lease; None if it could not lead just now
+    usual         where the primary is, if the lease's text does not say it; given what was last told
+    won           it has the lease
+    answered      the primary takes this replica, with an empty text; or refuses it, with why
+    stop          the primary says that it is to end
+    abandoned     each second from when no primary was reached for a minute
+    """
+
+    me: Callable[[], MasterIdentity]
+    claim: Callable[[], Holder | None]
+    usual: Callable[[State | None], Address]
+    won: Callable[[Inheritance], None]
+    answered: Callable[[str], None]
+    stop: Callable[[], None]
+    abandoned: Callable[[], None]
 
 
 class Unattached(Unregistered):
@@ -97,13 +117,9 @@ class FromPrimary(Commanded):
 
 
 class Replica(ReconnectingClientFactory):
-    """Stands by from :meth:`start` until it holds the lease, then calls ``won``; or until :meth:`stop`.
+    """Stands by from :meth:`start` until it holds the lease, then tells so by ``won``; or until :meth:`stop`.
 
-    ``claim()`` is what it says of itself when it goes for the lease; None if it could not lead just now. The
-    primary is where the lease's text says; without one, at ``usual``, given what was last told.
-    ``answered`` is called when the primary takes this replica, with an empty text, or refuses it, with why.
-    ``stop_process`` is called when the primary says so; ``abandoned`` each second from when no primary was
-    reached for a minute.
+    ``process`` is the process that stands by, and ``caller`` how it introduces itself to the primary.
     """
 
     noisy = False
@@ -116,41 +132,22 @@ class Replica(ReconnectingClientFactory):
 
     def __init__(
         self,
-        me: Callable[[], MasterIdentity],
+        process: Standby,
         store: Store,
-        claim: Callable[[], Holder | None],
-        token: Token,
-        usual: Callable[[State | None], Address],
-        outboxes: Outboxes,
-        pulse: Pulse,
+        caller: Caller,
         processes: Processes,
-        reactor: Any,
-        monotonic: Callable[[], float],
+        clocks: Clocks,
         chance: random.Random,
-        entropy: Callable[[int], bytes],
         tell: Tell,
-        won: Callable[[Inheritance], None],
-        answered: Callable[[str], None],
-        stop_process: Callable[[], None],
-        abandoned: Callable[[], None],
     ) -> None:
-        self._me = me
+        self._process = process
         self._store = store
-        self._claim = claim
-        self._token = token
-        self._usual = usual
-        self._outboxes = outboxes
-        self._pulse = pulse
+        self._caller = caller
         self._processes = processes
-        self._reactor = self.clock = reactor
-        self._monotonic = monotonic
+        self._reactor = self.clock = clocks.reactor
+        self._monotonic = clocks.monotonic
         self._chance = chance
-        self._entropy = entropy
         self._tell = tell
-        self._won = won
-        self._answered = answered
-        self._stop_process = stop_process
-        self._abandoned = abandoned
         self._doing: Doing[Link] = Seeking()
         self._state: State | None = None
         self._epoch = 0
@@ -161,12 +158,12 @@ class Replica(ReconnectingClientFactory):
         self._how = ""
         self._alone = self._unheard = 0
         self._said = ""
-        self._seconds = Timer(reactor, 1.0, self._second, "Cannot look for the primary")
+        self._seconds = Timer(clocks.reactor, 1.0, self._second, "Cannot look for the primary")
 
     def start(self) -> None:
         """Begin to look for the primary."""
         self.resetDelay()
-        self._pulse.start()
+        self._caller.pulse.start()
         self._seconds.start()
         self._store.watch(self._seek)
         self._seek()
@@ -177,7 +174,7 @@ class Replica(ReconnectingClientFactory):
             return
         self.stopTrying()
         self._seconds.stop()
-        self._pulse.stop()
+        self._caller.pulse.stop()
         if isinstance(self._doing, Proving | Standing):
             self._doing.link.abort()
 
@@ -231,21 +228,21 @@ class Replica(ReconnectingClientFactory):
             # Somebody has just let it go; or the database is away from us, but perhaps not from the master
             # that has this host's port.
             return self._sent_on or (
-                self._usual(None) if self._store.is_shared and not self._claim() else None
+                self._process.usual(None) if self._store.is_shared and not self._process.claim() else None
             )
-        if self._store.is_shared and holder.is_same(self._claim()):
+        if self._store.is_shared and holder.is_same(self._process.claim()):
             return None  # we have lost it, and it still names us
-        return Address.read(holder.address) or self._usual(self._state)
+        return Address.read(holder.address) or self._process.usual(self._state)
 
     async def _take(self) -> bool:
-        claim = self._claim()
+        claim = self._process.claim()
         if not self.continueTrying or claim is None or not await self._store.take(claim):
             return False
         if not self.continueTrying:  # it was stopped meanwhile
             await self._store.release()
             return False
         self.stop()
-        self._won(Inheritance(self._state, self._since, self._how))
+        self._process.won(Inheritance(self._state, self._since, self._how))
         return True
 
     async def _take_if_free(self) -> None:
@@ -275,7 +272,7 @@ class Replica(ReconnectingClientFactory):
     # ---- the link: ReconnectingClientFactory's ----
 
     def buildProtocol(self, addr: Any) -> Link:
-        return Link(Unattached(self._connected), self._outboxes, self._pulse)
+        return self._caller.link(Unattached(self._connected))
 
     def _connected(self, link: Link) -> None:
         if not isinstance(self._doing, Dialing):
@@ -287,7 +284,7 @@ class Replica(ReconnectingClientFactory):
     async def _attach(self, proving: Proving[Link]) -> None:
         link = proving.link
         await self._prove(link)
-        answer = await link.callRemote(Attach, master=self._me(), seen=self._epoch)
+        answer = await link.callRemote(Attach, master=self._process.me(), seen=self._epoch)
         # No await from here on: what the primary says next may have come with that answer. Its epoch may be
         # below one that we have seen: it has looked into its store, where there is none above its own.
         self._epoch = answer["epoch"]
@@ -298,10 +295,10 @@ class Replica(ReconnectingClientFactory):
         self._since, self._how = None, ""
         self.resetDelay()
         self._say(f"Standing by for the primary at {link.peer()}, epoch {self._epoch}")
-        self._answered("")
+        self._process.answered("")
 
     async def _prove(self, link: Link) -> None:
-        proving = Deferred.fromCoroutine(prove(link, self._token, "replica", self._entropy))
+        proving = Deferred.fromCoroutine(self._caller.prove(link))
         # One of another host that hangs is not ours to end; and another may lead meanwhile, and miss us. One
         # of this host is noticed by its silence: who only talks on is a stranger that has its port.
         elsewhere = self._store.is_shared and not self._is_here(self._holder)
@@ -310,7 +307,7 @@ class Replica(ReconnectingClientFactory):
 
     def _is_here(self, holder: Holder | None) -> bool:
         """Is that a process of this host?"""
-        return holder is not None and holder.host in ("", self._me().host)
+        return holder is not None and holder.host in ("", self._process.me().host)
 
     def _cannot_attach(self, failure: Failure, link: Link) -> None:
         if isinstance(failure.value, NotPrimary):
@@ -327,7 +324,7 @@ class Replica(ReconnectingClientFactory):
             link.abort()
             if failure.check(WrongToken, WrongVersion) and not self._epoch:
                 self.delay = REFUSED_DELAY
-                self._answered(refusal)
+                self._process.answered(refusal)
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         self._doing = Seeking()
@@ -379,7 +376,7 @@ class Replica(ReconnectingClientFactory):
         """The primary stops its cluster."""
         self._logger.info("The primary has this replica stop")
         self.stopTrying()
-        self._stop_process()
+        self._process.stop()
 
     def _second(self) -> None:
         if isinstance(self._doing, Standing):
@@ -393,7 +390,7 @@ class Replica(ReconnectingClientFactory):
         if holder is not None and self._unheard >= OPENING_SECONDS:
             self._fence(holder)
         if self._alone >= ABANDONED_SECONDS:
-            self._abandoned()
+            self._process.abandoned()
 
     def _say(self, sentence: str) -> None:
         """Tell the operator, once, what has changed."""

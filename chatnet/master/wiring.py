@@ -30,11 +30,12 @@ from chatnet.master.port import MasterPort, RedirectingPort, wait_for_port
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Registration, Registry
 from chatnet.master.registry import name_of as workers_name
-from chatnet.master.replica import Inheritance, Replica
+from chatnet.master.replica import Inheritance, Replica, Standby
 from chatnet.master.replicas import Replicas
 from chatnet.master.replicas import name_of as replicas_name
 from chatnet.master.settings import Settings
 from chatnet.master.store import Leadership, Store
+from chatnet.net.gate import Caller
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
@@ -100,7 +101,10 @@ def stand_by(
     answered: Callable[[str], None],
     abandoned: Callable[[], None],
 ) -> Replica:
-    """A replica, not yet started. With ``standby``, it leads only where that listens."""
+    """A replica, not yet started. With ``standby``, it leads only where that listens.
+
+    The last three are as in :class:`~chatnet.master.replica.Standby`.
+    """
 
     def usual(state: State | None) -> Address:
         last = settings if state is None else replace(settings, listen=Address.parse(state.listen))
@@ -115,25 +119,18 @@ def stand_by(
             return None
         return claim(identify(settings, world), address())
 
-    return Replica(
+    process = Standby(
         me=lambda: identify(settings, world, address()),
-        store=store,
         claim=ours,
-        token=token,
         usual=usual,
-        outboxes=Outboxes(world.reactor),
-        pulse=Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell),
-        processes=world.processes,
-        reactor=world.reactor,
-        monotonic=world.monotonic,
-        chance=world.chance,
-        entropy=world.entropy,
-        tell=world.tell,
         won=won,
         answered=answered,
-        stop_process=lambda: stop_soon(world.reactor),
+        stop=lambda: stop_soon(world.reactor),
         abandoned=abandoned,
     )
+    pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
+    caller = Caller("replica", token, world.entropy, Outboxes(world.reactor), pulse)
+    return Replica(process, store, caller, world.processes, world.clocks, world.chance, world.tell)
 
 
 async def lead(

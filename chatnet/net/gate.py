@@ -1,6 +1,7 @@
 """How a link between processes begins, at both of its ends: the proof of the token, and who obeys whom then.
 
 Gate          who is dialled understands only the proof, until that was given
+Caller        who dials, and proves itself
 Unregistered  who dials understands nothing, until the other end has proven itself and answered
 Commanded     from then on who dials obeys the other end, in its epoch alone
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -18,6 +20,8 @@ from chatnet.addresses import Address, is_loopback, plain
 from chatnet.auth import Role, Token, is_role
 from chatnet.errors import NotAllowed, StaleEpoch, WrongToken, WrongVersion
 from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pulse import Pulse
 from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Prove
 from chatnet.wire.table import Speaker
 
@@ -97,6 +101,25 @@ class Gate(Locator):
         else:
             primary = admitted
         return {"proof": self._token.proof("answers", role, *bound), "primary": primary}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A process of the cluster that dials the primary, in its ``role``; and what all its links share."""
+
+    role: Role
+    token: Token
+    entropy: Callable[[int], bytes]
+    outboxes: Outboxes
+    pulse: Pulse
+
+    def link(self, locator: Locator) -> Link:
+        """A link that is not connected yet; ``locator`` understands what is said on it."""
+        return Link(locator, self.outboxes, self.pulse)
+
+    async def prove(self, link: Link) -> None:
+        """Prove the token on a fresh link: see :func:`prove`."""
+        await prove(link, self.token, self.role, self.entropy)
 
 
 class Unregistered(Locator):

@@ -19,6 +19,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.listeners import tell_all
+from chatnet.net.gate import Caller
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Rhythm, Watched
@@ -286,15 +287,13 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
     opening = partial(open_store, world)
     clients = Clients(offers, Shared(outboxes, pulse, Visitors(reactor), OtherPlaces(world.chance)))
     worker = Worker(options, clients, pulse, pool, children, world, serve, opening)
+    up_pulse = Pulse(reactor, monotonic, *CLUSTER_PULSE, world.tell)
     worker.uplink = Uplink(
         masters,
-        token,
         worker,
-        outboxes,
-        Pulse(reactor, monotonic, *CLUSTER_PULSE, world.tell),
+        Caller("worker", token, world.entropy, outboxes, up_pulse),
         reactor,
         world.chance,
-        world.entropy,
     )
     worker.uplink.setServiceParent(worker)
     return worker

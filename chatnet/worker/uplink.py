@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -15,13 +15,10 @@ from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.auth import Token
 from chatnet.errors import ChatnetError, WrongToken, WrongVersion
 from chatnet.net.dial import CANNOT_CONNECT, dial
-from chatnet.net.gate import NotPrimary, Unregistered, prove
+from chatnet.net.gate import Caller, NotPrimary, Unregistered
 from chatnet.net.link import MOST_SAID, Link
-from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse
 from chatnet.net.timer import Timer
 from chatnet.text import legible
 from chatnet.wire.cluster import Register, Report
@@ -45,30 +42,27 @@ ABANDONED_SECONDS = 60
 
 
 class Uplink(Service):
-    """Keeps ``worker`` linked to the primary, at one of ``masters`` or where one hears that it is."""
+    """Keeps ``worker`` linked to the primary, at one of ``masters`` or where one hears that it is.
+
+    ``caller`` is how it introduces itself.
+    """
 
     _logger = Logger()
 
     def __init__(
         self,
         masters: Sequence[Address],
-        token: Token,
         worker: Linked,
-        outboxes: Outboxes,
-        pulse: Pulse,
+        caller: Caller,
         reactor: Any,
         chance: random.Random,
-        entropy: Callable[[int], bytes],
     ) -> None:
         self._search = PrimarySearch(masters)
-        self._token = token
         self._worker = worker
         self._seen = 0
-        self._outboxes = outboxes
-        self._pulse = pulse
+        self._caller = caller
         self._reactor = reactor
         self._chance = chance
-        self._entropy = entropy
         self._sent_on = False
         self._link: Link | None = None
         self._running: Deferred[None] | None = None
@@ -79,7 +73,7 @@ class Uplink(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._pulse.start()
+        self._caller.pulse.start()
         self._seconds.start()
         self._running = Deferred.fromCoroutine(self._keep_linked())
         self._running.addErrback(self._ended)
@@ -90,7 +84,7 @@ class Uplink(Service):
         if running is not None:
             running.cancel()
             self._seconds.stop()
-            self._pulse.stop()
+            self._caller.pulse.stop()
         return running
 
     def report(self) -> None:
@@ -195,14 +189,11 @@ class Uplink(Service):
 
     async def _prove(self, link: Link) -> None:
         # One that hangs must not keep us from the primary, which misses us, for as long as silence is borne.
-        proving = Deferred.fromCoroutine(prove(link, self._token, "worker", self._entropy))
+        proving = Deferred.fromCoroutine(self._caller.prove(link))
         await proving.addTimeout(CONNECT_SECONDS, self._reactor)
 
     async def _connect(self, master: Address) -> Link:
-        def make() -> Link:
-            return Link(Unregistered(), self._outboxes, self._pulse)
-
-        return await dial(self._reactor, master, make, CONNECT_SECONDS)
+        return await dial(self._reactor, master, lambda: self._caller.link(Unregistered()), CONNECT_SECONDS)
 
     def _second(self) -> None:
         if self._link is not None:

@@ -17,9 +17,9 @@ from chatnet import world
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import NotAllowed, StaleEpoch
-from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica
+from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica, Standby
 from chatnet.master.store import BEAT_SECONDS, Store
-from chatnet.net.gate import PROOF_SECONDS, Gate
+from chatnet.net.gate import PROOF_SECONDS, Caller, Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
@@ -93,24 +93,24 @@ class Stage:
         self.processes = Processes()
         self.store = SharedStore(names)
         self.outboxes = Outboxes(self.reactor)
+        seconds = self.reactor.seconds
+        pulse = Pulse(self.reactor, seconds, *CLUSTER_PULSE)
         self.replica = Replica(
-            me=lambda: ME,
-            store=cast(Store, self.store),  # what a replica asks of one
-            claim=lambda: Holder(ME.pid, ME.address, ME.started, 0, ME.host),
-            token=TOKEN,
-            usual=lambda state: Address("127.0.0.1", 64480),
-            outboxes=self.outboxes,
-            pulse=Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE),
-            processes=cast(world.Processes, self.processes),  # what a replica asks of them
-            reactor=self.reactor,
-            monotonic=self.reactor.seconds,
-            chance=random.Random(1),
-            entropy=lambda size: b"e" * size,
-            tell=unheard,
-            answered=lambda refusal: None,
-            won=self.won.append,
-            stop_process=lambda: self.stopped.append(None),
-            abandoned=lambda: pytest.fail("it gave up"),
+            Standby(
+                me=lambda: ME,
+                claim=lambda: Holder(ME.pid, ME.address, ME.started, 0, ME.host),
+                usual=lambda state: Address("127.0.0.1", 64480),
+                won=self.won.append,
+                answered=lambda refusal: None,
+                stop=lambda: self.stopped.append(None),
+                abandoned=lambda: pytest.fail("it gave up"),
+            ),
+            cast(Store, self.store),  # what a replica asks of one
+            Caller("replica", TOKEN, lambda size: b"e" * size, self.outboxes, pulse),
+            cast(world.Processes, self.processes),  # what a replica asks of them
+            world.Clocks(self.reactor, seconds, seconds),
+            random.Random(1),
+            unheard,
         )
         self.replica.start()
 

@@ -21,7 +21,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, NotAllowed, StaleEpoch, WrongSecret
 from chatnet.master.lost_processes import LOOK_SECONDS, RETURN_SECONDS
-from chatnet.net.gate import Gate
+from chatnet.net.gate import Caller, Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
@@ -198,15 +198,13 @@ class Up:
         self.worker = Worker()
         self.log, self.stopped = self.worker.log, self.worker.stopped
         outboxes = Outboxes(self.reactor)
+        pulse = Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE)
         self.uplink = Uplink(
             [Address(host, 64480) for host in masters or ("one",)],
-            TOKEN,
             self.worker,
-            outboxes,
-            Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE),
+            Caller("worker", TOKEN, lambda size: b"e" * size, outboxes, pulse),
             self.reactor,
             chance or random.Random(1),
-            lambda size: b"e" * size,
         )
         self.uplink.startService()
 

@@ -36,7 +36,7 @@ def a_replica_commands_without_the_lease(put: Put) -> None:
         if taken or self._since is None or not self.continueTrying:
             return taken
         self.stop()
-        self._won(Inheritance(self._state, self._since, self._how))
+        self._process.won(Inheritance(self._state, self._since, self._how))
         return True
 
     real = put(Replica, "_take", take)
