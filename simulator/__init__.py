@@ -26,6 +26,7 @@ clusters    one machine with the embedded store, or many with a database
 workload    what users do · users/  the protocols that they speak
 nemesis     faults of every kind · outages  those of machines and databases
 hostile     a client that does all the harm it can
+relay       a hostile host between two others
 squatter    a stranger that has the masters' port when a primary dies
 
 What is looked at:

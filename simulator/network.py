@@ -157,6 +157,7 @@ class Network:
         self.stalled: dict[Stream, None] = {}
         self._links: dict[tuple[Host, Host], Link] = {}
         self._connections: dict[Connection, None] = {}
+        self._diverted: dict[tuple[Host, Host], tuple[Host, int]] = {}
         self._made = 0
 
     def link(self, source: Host, target: Host) -> Link:
@@ -189,6 +190,7 @@ class Network:
         self.stalled.clear()
         self._links.clear()
         self._connections.clear()
+        self._diverted.clear()
 
     # ---- faults ----
 
@@ -213,6 +215,22 @@ class Network:
                 for target in (host for other in members[at + 1 :] for host in other):
                     self.cut(source, target)
 
+    def divert(self, source: Host, target: Host, to: Host, port: int) -> None:
+        """Have whoever on ``source`` dials ``target`` reach a ``port`` of ``to`` instead, and not notice.
+
+        There a connection has the address that was dialled. Those that are there are reset.
+        """
+        self._diverted[source, target] = to, port
+        self.simulation.note("network", "who dials {} on {} reaches {}", target.name, source.name, to.name)
+        for connection in self.connections():
+            if (connection.client.host, connection.server.host) == (source, target):
+                connection.reset()
+
+    def divert_no_more(self, source: Host, target: Host) -> None:
+        """Have them reach each other again."""
+        del self._diverted[source, target]
+        self.simulation.note("network", "who dials {} on {} reaches it again", target.name, source.name)
+
     def heal_all(self) -> None:
         """No link is cut or slow from now on."""
         for link in self._links.values():
@@ -236,15 +254,16 @@ class Network:
 
     def knock(self, client: SimSocket, target: Host, port: int) -> None:
         """Ask ``target`` to accept ``client`` at ``port``."""
-        link = self.link(client.host, target)
-        self.simulation.later(link.delay(), self._knocked, client, link, port)
+        reached, at = self._diverted.get((client.host, target), (target, port))
+        link = self.link(client.host, reached)
+        self.simulation.later(link.delay(), self._knocked, client, link, at, target)
 
-    def _knocked(self, client: SimSocket, link: Link, port: int) -> None:
+    def _knocked(self, client: SimSocket, link: Link, port: int, target: Host) -> None:
         if client.is_closed:
             return
         listener = link.target.listener(port, client.peer[0]) if link.is_open else None
         if not link.is_open or (listener is not None and listener.is_crowded):
-            self.simulation.later(SYN_SECONDS, self.knock, client, link.target, port)
+            self.simulation.later(SYN_SECONDS, self.knock, client, target, client.peer[1])
         elif listener is None:
             back = Stream(self, self.link(link.target, link.source), client)
             back.send(_refused)

@@ -16,6 +16,7 @@ from chatnet.errors import CannotStart
 from chatnet.operator.__main__ import Options, run
 from chatnet.world import World
 from simulator.hostile import Hostile
+from simulator.relay import RELAY, Relay
 from simulator.squatter import SQUATTER, Squatter
 from simulator.users.offers import offers
 
@@ -78,6 +79,7 @@ PROGRAMS = {
     "chat-client": plugin("chatnet.client.tap"),
     "hostile": Hostile,
     SQUATTER: Squatter,
+    RELAY: Relay,
 }
 
 

@@ -99,7 +99,7 @@ class SimSocket:
     def offered(self, client: SimSocket) -> SimSocket:
         """A client asks to be accepted: the socket that it will talk to."""
         server = SimSocket(self.process, -1)
-        server.local, server.peer = (client.peer[0], self.local[1]), client.local
+        server.local, server.peer = client.peer, client.local
         server._state = "connected"
         server._options = dict(self._options)
         self._offered.append(server)

@@ -1,0 +1,113 @@
+"""A relay stands between two hosts; whoever looks at the other end's key tells it nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from simulation.test_sim_network import Dial, Echo, End, Ends
+from test_tls import OURS
+
+from chatnet.net.tls import Encryption, WrongKey
+from chatnet.world import World
+from simulator import SimProcess
+from simulator.relay import PORT, RELAY
+from simulator.toys import Toys
+
+WORKER_PORT = 7000
+
+
+class Between:
+    """A server on beta; who dials it on alpha reaches a relay on gamma."""
+
+    def __init__(self, simulation: Toys) -> None:
+        self.simulation = simulation
+        self.here, self.there, between = (simulation.host(name) for name in ("alpha", "beta", "gamma"))
+        self.relay = between.start(RELAY)
+        simulation.run(1)
+        simulation.network.divert(self.here, self.there, between, PORT)
+
+    def serve(self, port: int, factory: Any, encrypted: bool = True) -> None:
+        def serve(world: World) -> None:
+            tls = Encryption(world.tls.presented(OURS), False, factory, world.reactor)
+            world.reactor.listenTCP(port, tls if encrypted else factory)
+
+        self.simulation.start(serve, host="beta")
+
+    def dial(self, port: int, factory: Any, how: str, *arguments: Any) -> SimProcess:
+        def dial(world: World) -> None:
+            to = factory
+            if how:
+                to = Encryption(getattr(world.tls, how)(*arguments), True, factory, world.reactor)
+            world.reactor.connectTCP("beta", port, to)
+
+        process = self.simulation.start(dial)
+        self.simulation.run(1)
+        return process
+
+    def failures(self) -> list[str]:
+        """What the relay has learned; it fails no run then."""
+        found, self.simulation.failures = self.simulation.failures, []
+        return found
+
+
+@pytest.fixture
+def between(simulation: Toys) -> Between:
+    return Between(simulation)
+
+
+def test_who_is_diverted_notices_nothing_in_plain(between: Between) -> None:
+    """All is passed on, and it believes to have reached whom it dialled; until it is not diverted."""
+    served, dialled = Ends(Echo), Dial()
+    between.serve(WORKER_PORT, served, encrypted=False)
+    client = between.dial(WORKER_PORT, dialled, "")
+    dialled.made[0].transport.write(b"hello")
+    between.simulation.run(1)
+    assert dialled.made[0].received == b"hello"
+    assert dialled.made[0].transport.getPeer().host == between.there.address
+    assert served.made[0].transport.getPeer().host == between.simulation.host("gamma").address
+    between.simulation.network.divert_no_more(between.here, between.there)
+    between.dial(WORKER_PORT, Dial(), "")
+    assert served.made[1].transport.getPeer().host == between.here.address
+    client.soon(dialled.made[0].transport.loseConnection)
+    between.simulation.run(1)
+    assert served.made[0].lost is not None
+    assert not between.failures()
+
+
+def test_connections_that_are_there_are_reset(simulation: Toys) -> None:
+    """So whoever keeps them comes to the relay, too."""
+    served, dialled = Ends(), Dial()
+    simulation.start(lambda world: world.reactor.listenTCP(WORKER_PORT, served), host="beta", name="serve")
+    simulation.start(lambda world: world.reactor.connectTCP("beta", WORKER_PORT, dialled), name="dial")
+    simulation.run(1)
+    alpha, beta, gamma = (simulation.host(name) for name in ("alpha", "beta", "gamma"))
+    simulation.network.divert(alpha, beta, gamma, PORT)
+    simulation.run(1)
+    assert dialled.made[0].lost is not None
+    assert served.made[0].lost is not None
+
+
+def test_who_looks_at_the_key_tells_it_nothing(between: Between) -> None:
+    """Not even that it wanted to log in."""
+    dialled = Dial()
+    between.serve(WORKER_PORT, Ends())
+    between.dial(WORKER_PORT, dialled, "pinned", OURS.fingerprint)
+    assert isinstance(dialled.made[0].lost, WrongKey)
+    assert not between.failures()
+
+
+def test_it_knows_when_somebody_takes_it_for_a_worker(between: Between) -> None:
+    """As whoever looks at no key does."""
+
+    class Trusting(End):
+        def connectionMade(self) -> None:
+            self.transport.write(b"1 LOGIN ann secret\n")
+
+    served, dialled = Ends(), Dial(Trusting)
+    between.serve(WORKER_PORT, served)
+    between.dial(WORKER_PORT, dialled, "in_cluster")
+    assert served.made[0].received == b"1 LOGIN ann secret\n"
+    assert ["a client spoke to it, and not to the worker" in failure for failure in between.failures()] == [
+        True
+    ]
