@@ -10,6 +10,7 @@ What a class has no responder for is not allowed in that state. There is no way 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -128,41 +129,62 @@ class FromNewWorker(Newcomer):
         return {"log": self._log_id, "store": self._url, "epoch": self._epoch.number}
 
 
+@dataclass(frozen=True)
+class RegisteredWorker:
+    """A registration with the cluster, as the end of its link tells of it."""
+
+    cluster: Cluster
+    worker: Registration[Link]
+
+    def report(self, load: Load) -> dict[str, Any]:
+        """The worker reports its load; the answer."""
+        self.cluster.report(self.worker, load)
+        return {}
+
+    def lost(self, link: Link) -> None:
+        """Its link is gone."""
+        self.cluster.lost(self.worker, hung=link.hung)
+
+
 class FromWorker(Locator):
     """A registered worker, which has the log by itself."""
 
     speaker = Speaker.WORKER
 
-    def __init__(self, cluster: Cluster, worker: Registration[Link]) -> None:
-        self._cluster = cluster
-        self._worker = worker
+    def __init__(self, registered: RegisteredWorker) -> None:
+        self._registered = registered
 
     @Report.responder
     def report(self, load: Load) -> dict[str, Any]:
-        self._cluster.report(self._worker, load)
-        return {}
+        return self._registered.report(load)
 
     def lost(self, reason: Failure) -> None:
-        super().lost(reason)
-        self._cluster.lost(self._worker, hung=self.link.hung)
+        self._registered.lost(self.link)
 
 
-class FromFollower(FromWorker, LogServer):
+class FromFollower(LogServer):
     """A registered worker that has the log through us: the embedded store is the primary's alone."""
 
     speaker = Speaker.FOLLOWER
 
     def __init__(
         self,
-        cluster: Cluster,
-        worker: Registration[Link],
+        registered: RegisteredWorker,
         log: PrimaryLog,
         epoch: int,
         broadcast: Broadcast,
         clock: IReactorTime,
     ) -> None:
-        FromWorker.__init__(self, cluster, worker)
-        LogServer.__init__(self, log, epoch, broadcast, clock)
+        super().__init__(log, epoch, broadcast, clock)
+        self._registered = registered
+
+    @Report.responder
+    def report(self, load: Load) -> dict[str, Any]:
+        return self._registered.report(load)
+
+    def lost(self, reason: Failure) -> None:
+        super().lost(reason)
+        self._registered.lost(self.link)
 
 
 class FromNewReplica(Newcomer):

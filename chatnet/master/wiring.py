@@ -20,6 +20,7 @@ from chatnet.master.conversations import (
     FromNewWorker,
     FromOperator,
     FromWorker,
+    RegisteredWorker,
 )
 from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
@@ -288,9 +289,10 @@ def _make_door(
     epoch = Epoch(leadership.epoch, leadership.newest_epoch, lambda newest: _over(world, newest))
 
     def registered(worker: Registration[Link]) -> Locator:
+        member = RegisteredWorker(cluster, worker)
         if served is None or broadcast is None:
-            return FromWorker(cluster, worker)
-        return FromFollower(cluster, worker, served, leadership.epoch, broadcast, world.reactor)
+            return FromWorker(member)
+        return FromFollower(member, served, leadership.epoch, broadcast, world.reactor)
 
     def admit(role: Role) -> Locator:
         if role == "worker":

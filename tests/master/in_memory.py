@@ -22,6 +22,7 @@ from chatnet.master.conversations import (
     FromNewReplica,
     FromNewWorker,
     FromOperator,
+    RegisteredWorker,
 )
 from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
@@ -310,7 +311,8 @@ class Master:
         return FromOperator(self.status, self._stop, self._step_down, self.primary.drain)
 
     def _registered(self, worker: Registration[Link]) -> Locator:
-        return FromFollower(self.cluster, worker, self.log, EPOCH, self.broadcast, self.reactor)
+        registered = RegisteredWorker(self.cluster, worker)
+        return FromFollower(registered, self.log, EPOCH, self.broadcast, self.reactor)
 
     async def _newest(self) -> int:
         return await self.looked if self.looked is not None else self.newest
