@@ -19,10 +19,11 @@ from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
 from chatnet.net.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
 from chatnet.net.intake import MOST_BOXES
+from chatnet.net.line_limit import A_MINUTE
 from chatnet.net.link import MOST_SAID, Link, Locator
 from chatnet.net.outbox import CLOSE_SECONDS, Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
-from chatnet.net.visitors import A_MINUTE, A_TURN_SECONDS, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
+from chatnet.net.visitors import A_TURN_SECONDS, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX

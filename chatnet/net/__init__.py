@@ -3,6 +3,7 @@
 link        one connection that speaks AMP
 outbox      what is to be sent in this turn of the reactor, in one system call
 intake      what came and is not obeyed yet · visitors  strangers and users at a port, bounded
+line_limit  lines of the log that others can cause: so many of a kind in a minute
 timer       what is done again and again, in intervals
 pulse       signs of life, and who gives none
 dial        opens connections, and nobody else does · listen  opens ports, likewise

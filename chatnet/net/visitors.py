@@ -7,14 +7,14 @@ together in what is done for them in one turn of the reactor: who floods us make
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from chatnet.addresses import network
+from chatnet.net.line_limit import LineLimit
 
 if TYPE_CHECKING:
     from chatnet.net.link import Link
@@ -45,7 +45,6 @@ MOST_STRANGERS = 2000
 """How many strangers a port has at most, whatever the limit of open files."""
 
 
-A_MINUTE = 60.0
 LINES = 20
 """How many lines of one kind are logged about visitors in a minute; the others are counted."""
 
@@ -85,16 +84,13 @@ class Visitors:
     ``left`` is how many boxes may still be obeyed in this turn of the reactor: none, if it is 0 or less.
     """
 
-    _logger = Logger()
-
     def __init__(self, clock: IReactorTime, room: Room = ENOUGH, a_turn: int = A_TURN) -> None:
         self.room = room
         self.left = self._a_turn = a_turn
         self._a_box = A_TURN_SECONDS / a_turn
         self._begun = 0.0
         self._clock = clock
-        self._lines: Counter[str] = Counter()
-        self._minute = clock.seconds()
+        self._lines = LineLimit(clock, LINES)
         self._scheduled = False
         self._is_serving = False
         self._fresh: deque[Link] = deque()
@@ -137,21 +133,7 @@ class Visitors:
 
     def may_be_logged(self, line: str) -> bool:
         """One more ``line`` of this kind is to be logged: may it? Else it is counted, and the number said."""
-        now = self._clock.seconds()
-        if now - self._minute >= A_MINUTE:
-            self._begin_minute()
-        self._lines[line] += 1
-        if self._lines[line] == LINES + 1:
-            self._clock.callLater(self._minute + A_MINUTE - now, self._begin_minute)
-        return self._lines[line] <= LINES
-
-    def _begin_minute(self) -> None:
-        self._minute = self._clock.seconds()
-        lines, self._lines = self._lines, Counter()
-        for line, count in lines.items():
-            if count > LINES:
-                more = count - LINES
-                self._logger.info("… and {more} more like “{line}” in the last minute", more=more, line=line)
+        return self._lines.may_be_logged(line)
 
     # ---- turns of the reactor ----
 

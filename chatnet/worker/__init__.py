@@ -20,6 +20,7 @@ front       what the port for clients asks of a protocol
 peer        what a session asks of its connection: the port that each protocol fills
 session     one logged-in connection: the user's commands, in any protocol
 sessions    what all sessions of a worker share
+session_lines  who came, from where on they hear posts, who left: for the log
 fronts/     the protocols that clients speak
 drafts      the ordered stream of one session's drafts, held beyond the user's rate
 rates       how fast each user may append, over all sessions and workers   (pure)

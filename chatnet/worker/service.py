@@ -34,6 +34,7 @@ from chatnet.worker.frontend import Frontend
 from chatnet.worker.fronts import FRONTS
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, open_port
+from chatnet.worker.session_lines import SessionLines
 from chatnet.worker.stores import Store, open_store
 from chatnet.worker.uplink import Uplink
 from chatnet.world import World, stop_soon
@@ -273,7 +274,7 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
     token = find_token(world.files, world.environ, options["token-file"], world.directory / options["data"])
     masters = find_masters(options["master"], world)
     reactor, monotonic = world.reactor, world.monotonic
-    tell = tell_all(world.tell)
+    tell = tell_all(world.tell, SessionLines(reactor).told)
     outboxes = Outboxes(reactor)
     pool = world.threads(HASHING_THREADS, "hashing")
     hashing = Hashing(reactor, pool, world.processes.give_way)

@@ -14,10 +14,12 @@ from chatnet import credentials
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
+from chatnet.listeners import tell_all
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.net.visitors import Visitors
+from chatnet.telemetry import Event
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
@@ -30,6 +32,7 @@ from chatnet.worker.logins import Logins
 from chatnet.worker.new_names import NewNames
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
+from chatnet.worker.session_lines import SessionLines
 from chatnet.worker.sessions import Sessions
 
 
@@ -191,13 +194,15 @@ class Worker:
         self.visitors = Visitors(self.clock)
         self.log = MemoryLog(clock=self.clock.seconds)
         self.threads = Threads()
-        self.router = Router()
+        self.told: list[Event] = []
+        tell = tell_all(self.told.append, SessionLines(self.clock).told)
+        self.router = Router(tell)
         self.log.window.watch(self.router.apply)
         self.log.window.watch(lambda _: self.router.forget(self.log.window.start - 1))
         hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
         secrets = Secrets(hashing, self.clock, self.clock.seconds)
         self.sessions = Sessions(
-            self.log, self.router, secrets, self.token, rate, self.clock, self.clock.seconds
+            self.log, self.router, secrets, self.token, rate, self.clock, self.clock.seconds, tell
         )
         self.log.window.watch(self.sessions.apply)
         self.new_names = NewNames(names)
