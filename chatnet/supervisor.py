@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from chatnet.telemetry import ChildDied, ChildUnlinked, Tell
 from chatnet.text import legible
-from chatnet.world import Files
+from chatnet.world import Clocks, Files
 
 FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0
 """How long to wait before a child is started again, in seconds: doubled each time that it dies young."""
@@ -106,8 +106,7 @@ class Supervisor:
         kind: str,
         command: Callable[[], list[str]],
         logs: Path,
-        reactor: Any,
-        monotonic: Callable[[], float],
+        clocks: Clocks,
         files: Files,
         environ: Mapping[str, str],
         tell: Tell,
@@ -115,8 +114,8 @@ class Supervisor:
         self._kind = kind
         self._command = command
         self._logs = logs
-        self._reactor = reactor
-        self._monotonic = monotonic
+        self._reactor = clocks.reactor
+        self._monotonic = clocks.monotonic
         self._files = files
         self._environ = environ
         self._tell = tell

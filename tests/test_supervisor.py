@@ -16,6 +16,7 @@ from zope.interface import implementer
 from chatnet.master.journal import sentence
 from chatnet.supervisor import FIRST_DELAY, GOOD_LIFE, LONGEST_DELAY, TERM_SECONDS, RestartPolicy, Supervisor
 from chatnet.testing.children import SpawningClock
+from chatnet.world import Clocks
 from chatnet.world.real import RealFiles
 
 
@@ -46,8 +47,7 @@ class Nursery:
             "worker",
             command=lambda: ["python", "-c", "run()"],
             logs=logs,
-            reactor=self.reactor,
-            monotonic=self.reactor.seconds,
+            clocks=Clocks(self.reactor, self.reactor.seconds, self.reactor.seconds),
             files=self.files,
             environ={"PATH": "/bin"},
             tell=lambda event: self.told.append(sentence(event)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
@@ -19,12 +19,24 @@ from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.sessions import Sessions
 from chatnet.worker.stores import Store
+from chatnet.world import Clocks
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How much the users of a cluster may do; 0 is no bound.
+
+    A user may append ``rate`` drafts a second in the long run; ``names`` new names are registered in ten
+    minutes, in all.
+    """
+
+    rate: int = 0
+    names: int = 0
 
 
 class Frontend:
     """Serves clients from the log of ``store``: they come in by the ``entrance``.
 
-    A user may append ``rate`` drafts a second, and ``names`` names be registered in ten minutes; 0: no bound.
     ``tell`` is told what sessions do.
     """
 
@@ -33,21 +45,20 @@ class Frontend:
         store: Store,
         hashing: Hashing,
         token: Token,
-        rate: int,
-        names: int,
-        reactor: Any,
-        monotonic: Callable[[], float],
+        allowed: Allowance,
+        clocks: Clocks,
         entropy: Callable[[int], bytes],
         tell: Tell,
     ) -> None:
         self.store = store
+        monotonic = clocks.monotonic
         self._router = Router(tell)
-        secrets = Secrets(hashing, reactor, monotonic)
-        self._sessions = Sessions(store.log, self._router, secrets, token, rate, reactor, monotonic, tell)
-        new_names = NewNames(names)
+        secrets = Secrets(hashing, clocks.reactor, monotonic)
+        self._sessions = Sessions(store.log, self._router, secrets, token, allowed.rate, clocks, tell)
+        new_names = NewNames(allowed.names)
         logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
         self.entrance = Entrance(self._sessions, logins, token)
-        self._handoff = Handoff(self._sessions, reactor)
+        self._handoff = Handoff(self._sessions, clocks.reactor)
         store.log.window.watch(self._router.apply)
 
         def follow(entries: list[Entry]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
@@ -18,6 +17,7 @@ from chatnet.worker.reads import SharedReads
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.users import Users
+from chatnet.world import Clocks
 
 if TYPE_CHECKING:
     from chatnet.worker.session import Session
@@ -46,15 +46,15 @@ class Sessions:
         secrets: Secrets,
         token: Token,
         rate: int,
-        clock: IReactorTime,
-        monotonic: Callable[[], float],
+        clocks: Clocks,
         tell: Tell = unheard,
     ) -> None:
+        clock: IReactorTime = clocks.reactor
         self.log = log
         self.gathering = Gathering(log, clock)
         self.router = router
         self.secrets = secrets
-        self.rates = Rates(rate, monotonic)
+        self.rates = Rates(rate, clocks.monotonic)
         self.clock = clock
         self._token = token
         self.users = Users()

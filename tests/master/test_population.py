@@ -17,7 +17,7 @@ from chatnet.master.replicas import name_of
 from chatnet.supervisor import TERM_SECONDS, UNLINKED_SECONDS, Supervisor
 from chatnet.testing.children import SpawningClock
 from chatnet.wire.replica import MasterIdentity
-from chatnet.world import Processes
+from chatnet.world import Clocks, Processes
 from chatnet.world.real import RealFiles
 
 LIVING = 50
@@ -41,8 +41,7 @@ class Stage:
             "kind",
             command=lambda: ["kind"],
             logs=logs,
-            reactor=self.clock,
-            monotonic=self.clock.seconds,
+            clocks=Clocks(self.clock, self.clock.seconds, self.clock.seconds),
             files=RealFiles(),
             environ={},
             tell=self.journal.told,

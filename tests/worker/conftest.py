@@ -34,6 +34,7 @@ from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
 from chatnet.worker.session_lines import SessionLines
 from chatnet.worker.sessions import Sessions
+from chatnet.world import Clocks
 
 
 @pytest.fixture(autouse=True)
@@ -201,9 +202,8 @@ class Worker:
         self.log.window.watch(lambda _: self.router.forget(self.log.window.start - 1))
         hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
         secrets = Secrets(hashing, self.clock, self.clock.seconds)
-        self.sessions = Sessions(
-            self.log, self.router, secrets, self.token, rate, self.clock, self.clock.seconds, tell
-        )
+        clocks = Clocks(self.clock, self.clock.seconds, self.clock.seconds)
+        self.sessions = Sessions(self.log, self.router, secrets, self.token, rate, clocks, tell)
         self.log.window.watch(self.sessions.apply)
         self.new_names = NewNames(names)
         self.log.window.watch(lambda entries: self.new_names.apply(self.clock.seconds(), entries))

@@ -13,7 +13,8 @@ from chatnet.reads import Snapshot
 from chatnet.store.window import Window
 from chatnet.telemetry import unheard
 from chatnet.testing.memory_log import MemoryLog
-from chatnet.worker.frontend import Frontend
+from chatnet.worker.frontend import Allowance, Frontend
+from chatnet.world import Clocks
 
 NOBODY: Any = None
 
@@ -25,7 +26,8 @@ def test_no_more_is_kept_of_who_joins_and_leaves_than_the_window_holds() -> None
     log.window = Window(log.log_id, limit=10_000)
     store: Any = SimpleNamespace(log=log)
     token, entropy = Token(b"t" * 32), lambda size: b"e" * size
-    frontend = Frontend(store, NOBODY, token, 0, 0, clock, clock.seconds, entropy, unheard)
+    clocks = Clocks(clock, clock.seconds, clock.seconds)
+    frontend = Frontend(store, NOBODY, token, Allowance(), clocks, entropy, unheard)
     alice = frontend.entrance.sessions.router.arrive("alice", Snapshot(0, 0, 1, []), 0, [])
     key = 0
 

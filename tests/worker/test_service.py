@@ -31,7 +31,7 @@ from chatnet.wire.cluster import OtherWorker
 from chatnet.wire.session import Elsewhere
 from chatnet.worker.service import build
 from chatnet.worker.tap import Options
-from chatnet.world import FileStatus, ProcessId
+from chatnet.world import Clocks, FileStatus, ProcessId
 from chatnet.world.real import real_world
 
 
@@ -173,6 +173,7 @@ class Started:
             entropy=lambda size: b"\x01" * size,
             chance=random.Random(1),
             monotonic=self.reactor.seconds,
+            clocks=Clocks(self.reactor, self.reactor.seconds, self.reactor.seconds),
             environ={},
             hostname="here",
             directory=Path("/here"),
