@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from simulation.mutants import MUTANTS, clients, delivery, hostile, log, masters
-from simulation.mutants.hunt import hunt
+from simulation.mutants import MUTANTS, clients, database, delivery, hostile, log, masters
+from simulation.mutants.hunt import hunt, scale_of
 from simulation.mutants.planting import Mutant, Put, bug, name, planted
 
 SEEDS = 25
@@ -30,6 +30,12 @@ SOON_CAUGHT = (
 def test_a_planted_bug_is_caught(mutant: Mutant) -> None:
     """A promise is broken that the same seed keeps without it."""
     assert hunt(mutant, seeds=SEEDS).seed is not None
+
+
+def test_a_bug_is_hunted_where_it_can_be_found() -> None:
+    """One of a store that hosts share, among such hosts."""
+    assert {scale_of(mutant).store for mutant in database.MUTANTS} == {"postgresql"}
+    assert scale_of(log.no_fsync).store == "sqlite"
 
 
 def test_every_mutant_says_what_it_breaks() -> None:

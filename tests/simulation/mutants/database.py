@@ -17,6 +17,9 @@ from chatnet.store.postgres.lease import DatabaseLease
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.window import Window
 from simulator.database_server import Tables
+from simulator.run import Scale
+
+SCALE = Scale(store="postgresql")
 
 
 def a_lost_bell_is_not_missed(put: Put) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
-from simulation.mutants import database
 from simulation.mutants.planting import Mutant, planted
 
 from simulator.run import Scale, run
@@ -26,9 +26,15 @@ class Catch(NamedTuple):
         return self.violation.partition(":")[0]
 
 
+def scale_of(mutant: Mutant) -> Scale:
+    """What it is hunted in: the SCALE of its module, if that has one; else one machine."""
+    scale: Scale = getattr(sys.modules[mutant.__module__], "SCALE", Scale())
+    return scale
+
+
 def hunt(mutant: Mutant, first: int = 0, seeds: int = SEEDS) -> Catch:
     """Run seed after seed with ``mutant`` planted, until one breaks a promise that is kept without it."""
-    scale = Scale(store="postgresql" if mutant.__module__ == database.__name__ else "sqlite")
+    scale = scale_of(mutant)
     seconds = 0.0
     for seed in range(first, first + seeds):
         with planted(mutant):
