@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,7 +81,10 @@ class Visitor:
             rota.discard(self.whose, item)
 
     def wait(self, rota: Rota[T], item: T) -> None:
-        """Wait in ``rota``: ``item`` is theirs."""
+        """Wait in ``rota``: ``item`` is theirs, and what they waited for before is dropped."""
+        if self._waiting is not None:
+            before, other = self._waiting
+            before.discard(self.whose, other)
         self._waiting = rota, item
         rota.put(self.whose, item)
 
@@ -150,3 +154,47 @@ class Lane:
         self._under_way[whose] -= 1
         if not self._under_way[whose]:
             del self._under_way[whose]
+
+
+class Pace:
+    """Work that is done at once when its turn comes: in one turn of the reactor so much that what it costs is
+    not more than ``most``, and a last piece.
+
+    What it costs is said when it is done. A visitor has one piece that waits.
+    """
+
+    def __init__(self, clock: IReactorTime, most: int) -> None:
+        self._clock = clock
+        self._left = self._most = most
+        self._waiting: Rota[Deferred[None]] = Rota()
+        self._is_scheduled = False
+
+    async def wait(self, visitor: Visitor) -> None:
+        """Wait for ``visitor``'s turn, which may be now; never ends, if they leave before."""
+        if visitor.has_left:
+            await Deferred()
+        if self._left > 0 and not self._waiting:
+            return
+        turn: Deferred[None] = Deferred()
+        visitor.wait(self._waiting, turn)
+        self._schedule()
+        await turn
+        visitor.called()
+
+    def spend(self, cost: int) -> None:
+        """So much was done in this turn of the reactor; in the next, all is there again."""
+        self._left -= cost
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._clock.callLater(0, self._begin_turn)
+
+    def _begin_turn(self) -> None:
+        self._is_scheduled = False
+        self._left = self._most
+        while self._left > 0 and self._waiting:
+            self._waiting.take().callback(None)
+        if self._waiting:
+            self._schedule()

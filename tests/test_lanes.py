@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from turns import turn
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
-from chatnet.lanes import Lane, Rota, Visitor
+from chatnet.lanes import Lane, Pace, Rota, Visitor
 
 
 def test_whose_it_is_takes_turns() -> None:
@@ -139,3 +141,55 @@ def test_taking_costs_the_same_however_many_wait() -> None:
     assert [rota.take_if(is_ready) for _ in range(3)] == [(1, 1), (2, 2), (3, 3)]
     assert looked == [0, 1, 0, 2, 0, 3]
     assert rota._lines is lines  # not copied
+
+
+# ---- work that is done at once ----
+
+
+class Paced:
+    """Pieces of work at a pace of ten a turn, each of which costs so much; who did one, turn by turn."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.pace = Pace(self.clock, 10)
+        self.turns: list[list[str]] = [[]]
+
+    def ask(self, visitor: Visitor, name: str, cost: int) -> None:
+        async def work() -> None:
+            await self.pace.wait(visitor)
+            self.turns[-1].append(name)
+            self.pace.spend(cost)
+
+        Deferred.fromCoroutine(work())
+
+    def finish(self) -> list[list[str]]:
+        while self.clock.getDelayedCalls():
+            self.turns.append([])
+            turn(self.clock)
+        return self.turns
+
+
+def test_in_a_turn_no_more_is_done_than_is_good_and_users_take_turns() -> None:
+    """What there is room for is done at once; what is more waits for the next turns, each a piece of another
+    user. A piece that costs more than a turn is one turn's, and nothing is left that ticks."""
+    paced = Paced()
+    for number in range(4):
+        paced.ask(Visitor("mallory"), f"m{number}", 6)
+    paced.ask(Visitor("alice"), "alice", 25)
+    paced.ask(Visitor("bob"), "bob", 1)
+    assert paced.finish() == [["m0", "m1"], ["m2", "alice"], ["bob", "m3"], []]
+    paced.ask(Visitor("carol"), "carol", 1)
+    assert paced.turns[-1] == ["carol"]
+
+
+def test_who_leaves_or_asks_again_waits_once_or_not_at_all() -> None:
+    """Of a visitor one piece waits, the last; of one who has left, none."""
+    paced = Paced()
+    alice, bob = Visitor("alice"), Visitor("bob")
+    paced.pace.spend(10)
+    for name in ("first", "second"):
+        paced.ask(alice, name, 1)
+    paced.ask(bob, "bob", 1)
+    bob.leave()
+    paced.ask(bob, "bob again", 1)
+    assert [name for done in paced.finish() for name in done] == ["second"]

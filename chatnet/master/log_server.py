@@ -173,6 +173,9 @@ class LogServer(Locator):
         entries = await self._store.page(after, upto)
         return entries, entries[-1].seq if entries else upto
 
+    async def turn(self) -> None:
+        """At once: followers are few."""
+
     def take(self, entries: list[Entry]) -> None:
         for box in encode.committed(self._epoch, entries):
             self.link.outbox.put(box)

@@ -34,6 +34,9 @@ class Sink(Protocol):
         Waits for what is transient: a read that fails is a bug, and ends the reader.
         """
 
+    async def turn(self) -> None:
+        """Wait until the rest of the window may be taken: many readers may want that at once."""
+
     def take(self, entries: list[Entry]) -> None:
         """Here are the next entries: a page, or a slice of the window."""
 
@@ -140,7 +143,9 @@ class Reader:
                 self._state = Ahead()
                 self._window.watch(self._grown)
             elif self._is_near():
-                self._take_window(behind)
+                await self._sink.turn()
+                if self._state is behind and self._is_near():
+                    self._take_window(behind)
             else:
                 await self._take_page(behind)
 

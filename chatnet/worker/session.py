@@ -282,9 +282,11 @@ class Session:
                 await self._turn().read(verify, log, start)
         # A later Chat or Unchat, and the connection's end, have the last word.
         if mine == self._chats:
-            router, turns = self._sessions.router, self._turn()
+            router, turns, pace = self._sessions.router, self._turn(), self._sessions.pace
             self._sessions.tell(CatchUpBegun(self.user, self.peer.name, start.seq))
-            self._subscription = Subscription(start.seq, log, router, self._local_user, self.peer, turns)
+            self._subscription = Subscription(
+                start.seq, log, router, self._local_user, self.peer, turns, pace
+            )
             self._subscription.start(self._sessions.clock)
         return ChatBegun(posts, start)
 

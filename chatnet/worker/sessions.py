@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatnet.auth import Token
 from chatnet.entries import Entry
-from chatnet.lanes import Lane
+from chatnet.lanes import Lane, Pace
 from chatnet.log import Log
 from chatnet.telemetry import Tell, unheard
 from chatnet.worker.gathering import Gathering
@@ -16,6 +16,7 @@ from chatnet.worker.rates import Rates
 from chatnet.worker.reads import SharedReads
 from chatnet.worker.router import Router
 from chatnet.worker.secrets import Secrets
+from chatnet.worker.subscription import A_TURN
 from chatnet.worker.users import Users
 from chatnet.world import Clocks
 
@@ -61,6 +62,7 @@ class Sessions:
         self.tell = tell
         self.logins = Lane(MOST_READS, LOGINS_OF_ONE)
         self.reads = SharedReads(clock, Lane(MOST_READS, PAGES_OF_ONE), tell)
+        self.pace = Pace(clock, A_TURN)
         self.open: dict[Session, None] = {}
         self.posts = 0
         self.poison = 0

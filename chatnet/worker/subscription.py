@@ -10,6 +10,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry, visible
 from chatnet.errors import TooSlow, Unreadable
 from chatnet.kinds import HEARD
+from chatnet.lanes import Pace, Visitor
 from chatnet.log import Log
 from chatnet.reads import Feed
 from chatnet.store.reader import Reader
@@ -20,6 +21,11 @@ from chatnet.worker.router import LocalUser, Router
 
 NEAR = 1000
 """How many entries of the window a session is handed in one turn, in order to go live."""
+A_TURN = 1000
+"""How many entries the sessions of a worker are handed together in one turn of the reactor, until others wait
+for the next one; it takes 1 to 5 ms."""
+LIVE_COST, STAYS_COST = 10, 0.5
+"""What it costs to go live, in entries: so many, and so many for each room."""
 
 
 class Subscription:
@@ -28,18 +34,26 @@ class Subscription:
     When the client does not read, nothing is queued: what it missed is read from the log once it does.
     """
 
-    __slots__ = ("_local_user", "_log", "_peer", "_reader", "_reads", "_router")
+    __slots__ = ("_local_user", "_log", "_pace", "_peer", "_reader", "_reads", "_router", "_visitor")
 
     _logger = Logger()
 
     def __init__(
-        self, cursor: int, log: Log, router: Router, local_user: LocalUser, peer: Peer, turns: ReadQueue
+        self,
+        cursor: int,
+        log: Log,
+        router: Router,
+        local_user: LocalUser,
+        peer: Peer,
+        turns: ReadQueue,
+        pace: Pace,
     ) -> None:
         self._log = log
         self._router = router
         self._local_user = local_user
         self._peer = peer
         self._reads = turns
+        self._pace, self._visitor = pace, Visitor(local_user.user)
         self._reader = Reader(cursor, log.window, self, NEAR)
         if peer.full:
             self._reader.full()
@@ -64,6 +78,7 @@ class Subscription:
     def stop(self) -> None:
         """Deliver nothing more."""
         self._reader.stop()
+        self._visitor.leave()
 
     # ---- the reader's sink ----
 
@@ -76,7 +91,11 @@ class Subscription:
             self._router.tell(FeedRead(feed.user, self._peer.name, after, page.cursor, upto, in_window))
             return page.posts, page.cursor
 
+    async def turn(self) -> None:
+        await self._pace.wait(self._visitor)
+
     def take(self, entries: list[Entry]) -> None:
+        self._pace.spend(len(entries))
         shows = self._peer.channel.shows
         posts = [
             entry for entry in entries if entry.kind in HEARD and shows(entry.kind) and self._may_see(entry)
@@ -93,6 +112,7 @@ class Subscription:
         )
 
     def go_live(self) -> None:
+        self._pace.spend(LIVE_COST + int(STAYS_COST * self._local_user.memberships.room_count))
         head = self._log.window.head
         self._router.tell(WentLive(self._local_user.user, self._peer.name, head))
         self._router.go_live(self._local_user, self._peer)

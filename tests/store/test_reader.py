@@ -30,6 +30,7 @@ class Listener:
         self.live = False
         self.failures: list[Failure] = []
         self.room = fills
+        self.turns: list[Deferred[None]] | None = None
         window.watch(self.fan_out)
 
     def listen(self, cursor: int, near: int | None = None) -> Reader:
@@ -46,6 +47,11 @@ class Listener:
         after, upto, answer = self.reads.pop(0)
         cursor = min(after + self.page, upto)
         answer.callback((self.log[after:cursor], cursor))
+
+    async def turn(self) -> None:
+        if self.turns is not None:
+            self.turns.append(Deferred())
+            await self.turns[-1]
 
     def take(self, new: list[Entry]) -> None:
         self.heard += [one.seq for one in new]
@@ -128,6 +134,31 @@ def test_a_rest_that_is_not_near_is_read_in_pages() -> None:
         listener.answer()
         assert listener.heard[:heard] == list(range(1, heard + 1))
     assert (listener.heard, listener.reader.live) == (list(range(1, 26)), True)
+
+
+def test_a_reader_waits_for_its_turn_before_it_takes_the_rest() -> None:
+    """It takes what the window then holds; if that is not near by then, it goes on by pages, and if the
+    reader is full or stopped, not at all."""
+    listener = Listener(Window(), page=10)
+    listener.turns = []
+    listener.grow(5)
+    listener.listen(0, near=6)
+    listener.grow(1)
+    assert (listener.heard, listener.reader.live) == ([], False)
+    listener.turns.pop().callback(None)
+    assert (listener.heard, listener.reader.live) == ([1, 2, 3, 4, 5, 6], True)
+    listener.reader.full()
+    listener.reader.drained()
+    listener.grow(9)
+    listener.turns.pop().callback(None)
+    assert [(after, upto) for after, upto, _ in listener.reads] == [(6, 15)]
+    listener.answer()
+    listener.reader.full()
+    listener.turns.pop().callback(None)
+    listener.reader.drained()
+    listener.reader.stop()
+    listener.turns.pop().callback(None)
+    assert (listener.heard, listener.reader.live) == (list(range(1, 16)), False)
 
 
 def test_a_reader_gets_live_however_fast_the_log_grows() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from turns import turn
 from twisted.internet.task import deferLater
 from twisted.protocols import amp
 
@@ -32,6 +34,7 @@ from chatnet.errors import (
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.wire.encode import PING
+from chatnet.worker.subscription import A_TURN
 
 # ---- logging in ----
 
@@ -543,6 +546,42 @@ def test_a_session_that_stays_while_its_stays_are_forgotten_misses_nothing(worke
     alice.join("bob")
     bob.post("but this")
     assert alice.heard() == ["heard", "but this"]
+
+
+@pytest.mark.parametrize("how", ["asked again", "drained"])
+def test_many_who_catch_up_at_once_do_so_in_turns(worker: Any, how: str) -> None:
+    """Sessions that resume in the window, or have room again, are handed some thousand entries in one turn of
+    the reactor, together; users take turns, so who has many sessions keeps nobody waiting."""
+    posts = 600
+    crowd = [worker.client("alice") for _ in range(12)]
+    bob = worker.client("bob")
+    bob.join("alice")
+    start = worker.log.window.head
+    clients = [*crowd, bob]
+    if how == "drained":
+        for client in clients:
+            client.chat()
+            client.server.pauseProducing()
+    worker.commit(*(worker.said("alice", str(number)) for number in range(posts)))
+    for client in clients:
+        if how == "drained":
+            client.server.resumeProducing()
+        else:
+            client.link.callRemote(wire.Chat, cursor=start, check=worker.at(start).check)
+            worker.outboxes.flush()
+            client.wire.pump()
+    handed = [worker.router.deliveries]
+    heard_by_bob = 0
+    while handed[-1] < posts * len(clients):
+        turn(worker.clock)
+        handed.append(worker.router.deliveries)
+        bob.wire.pump()
+        if bob.heard() and not heard_by_bob:
+            heard_by_bob = handed[-1]
+    assert max(later - earlier for earlier, later in pairwise(handed)) <= A_TURN + posts
+    assert heard_by_bob <= 4 * posts
+    worker.settle()
+    assert all(client.heard() == [str(number) for number in range(posts)] for client in clients)
 
 
 def test_a_cursor_ahead_of_the_log_is_refused(worker: Any) -> None:
