@@ -22,7 +22,7 @@ class Address(NamedTuple):
 
     @property
     def place(self) -> Address:
-        """Equal for two addresses that are surely one: all names of a machine's own loopback are one host."""
+        """Equal for two addresses that are surely the same: all names of the loopback count as one host."""
         host = self.host.lower().rstrip(".")
         return Address("localhost" if is_loopback(host) else plain(host), self.port)
 
@@ -55,7 +55,7 @@ class Address(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Address | None:
-        """That which others say; None if it is empty or no address."""
+        """The address that another process sent; None if it is empty or no address."""
         try:
             return cls.parse(text)
         except ValueError:
@@ -88,7 +88,7 @@ def is_loopback(host: str) -> bool:
 
 
 def network(host: str) -> str:
-    """What one stranger has of addresses: an IPv4 address is one, of IPv6 whoever has one has 2**64."""
+    """The addresses that one stranger can have: one of IPv4, and the 2**64 of a /64 of IPv6."""
     literal = _literal(host)
     if isinstance(literal, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((literal, 64), strict=False))

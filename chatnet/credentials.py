@@ -96,7 +96,7 @@ def password_credential(password: bytes, key: bytes) -> str:
 
 
 def is_password(credential: str) -> bool:
-    """Is it a password's? Then to check it takes a hash, and so a thread."""
+    """Is it a password's? Checking one takes a hash, and so a thread."""
     return not credential.startswith(_SHA256)
 
 
@@ -113,7 +113,7 @@ def matches(credential: str, secret: bytes) -> bool:
 
 
 def may_match(credential: str, secret: bytes) -> bool:
-    """Is it worth a look? What can be no password at all is not a password's secret: no hash is wasted."""
+    """Can ``secret`` match at all? No hash is wasted on what cannot be a password."""
     if not is_password(credential):
         return True
     try:

@@ -24,9 +24,8 @@ _TIME_BYTES = 6
 def fresh_key(seconds: float, entropy: Callable[[int], bytes]) -> bytes:
     """A key for a new draft, made at ``seconds`` since 1970: its milliseconds, then 80 random bits.
 
-    The time is for the stores alone: keys of one time stand together in their index. Of chance alone, each
-    would be on another page of it, and most of what a store writes be such pages. A clock that is wrong does
-    no harm.
+    Only the stores need the time: keys of one time stand together in their index. Random keys would each be
+    on another page of it, and most of what a store writes would be those pages. A wrong clock does no harm.
     """
     made = max(0, int(seconds * 1000)) % (1 << 8 * _TIME_BYTES)
     return made.to_bytes(_TIME_BYTES, "big") + entropy(KEY_BYTES - _TIME_BYTES)
@@ -36,7 +35,7 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An entry not yet committed.
 
     ``room`` is the room joined or left, and the author's own room otherwise; ``text`` is a post's text, or
-    the credential of a ``register`` or ``secret``; ``key`` is unique per user, for ever.
+    the credential of a ``register`` or ``secret``; ``key`` is never used twice by a user.
 
     ``by`` is no part of the entry: the seq of the secret that its author has shown. The log takes nothing new
     of who shows an older one than the newest. 0: it is not looked at.
@@ -106,7 +105,7 @@ class Memberships:
         self._ended = sorted(ended, key=_left)
 
     def apply(self, entry: Entry) -> bool:
-        """Take an entry of this user's; True if it changed who they are following now."""
+        """Apply an entry of this user's. True if it changed whom they follow now."""
         if entry.kind == "register":
             self.registered = entry.seq
         if entry.kind not in STAYS:
@@ -131,7 +130,7 @@ class Memberships:
         return bool(self._ended)
 
     def forget(self, upto: int) -> None:
-        """Drop the stays that had ended by ``upto``: what they cover is not asked any more."""
+        """Drop the stays that had ended by ``upto``: nobody asks any longer what they cover."""
         if not self._ended or _left(self._ended[0]) > upto:
             return
         gone = bisect_right(self._ended, upto, key=_left)

@@ -54,7 +54,7 @@ class Unreadable(ChatnetError):
 
 
 class TooSlow(ChatnetError):
-    """The database gave this read up again and again, for it took too long; everything else goes on."""
+    """The database gave up this read several times because it took too long; everything else goes on."""
 
     code = b"TOO_SLOW"
     sentence = "The log takes too long to answer this; ask again later."
@@ -85,7 +85,7 @@ class WrongToken(ChatnetError):
 
 
 class StaleEpoch(ChatnetError):
-    """The sender was primary once, and is no longer; or its order is of no epoch."""
+    """The sender is no longer the primary; or its order has no epoch."""
 
     code = b"STALE_EPOCH"
     sentence = "Epoch {theirs} does not command here; epoch {ours} does."
@@ -251,7 +251,7 @@ class TooManyTopics(Refusal):
 
 
 class Poison(Refusal):
-    """Our own code raised on this draft; it was logged whole, and it takes nothing else down."""
+    """Our own code raised on this draft. The draft was logged; nothing else is affected."""
 
     code = b"POISON"
     sentence = "The server could not store this one; its log says why. Nothing else is affected."

@@ -43,7 +43,7 @@ def check_form(draft: Draft) -> None:
     """Look whether a draft can be in the log, whatever else is there: its user, its room and its text.
 
     :raises Refusal: it cannot.
-    :raises ValueError: likewise, and no worker makes such a draft.
+    :raises ValueError: it cannot, and no worker makes a draft like this.
     """
     kind, user = KINDS.get(draft.kind), draft.user
     if kind is None:
@@ -74,7 +74,7 @@ def _check_letters(text: str) -> None:
 
 
 def _is_plain(text: str) -> bool:
-    """Is this one line of many alphabets' letters, without marks to speak of?"""
+    """Is this one line of letters of any alphabet, without combining marks?"""
     return (
         0 < len(text) <= MAX_TEXT
         and text.isprintable()

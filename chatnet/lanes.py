@@ -24,12 +24,12 @@ class Rota(Generic[T]):
         return self._count
 
     def put(self, whose: Hashable, item: T) -> None:
-        """``item`` waits as well."""
+        """Have ``item`` wait, too."""
         self._lines.setdefault(whose, {})[item] = None
         self._count += 1
 
     def take(self) -> T:
-        """The next one, which waits no longer. There must be one."""
+        """Take out the next one. There must be one."""
         return self._take_of(next(iter(self._lines)))
 
     def take_if(self, is_ready: Callable[[Hashable, T], bool]) -> tuple[Hashable, T] | None:
@@ -53,7 +53,7 @@ class Rota(Generic[T]):
         return len(self._lines.get(whose, ()))
 
     def discard(self, whose: Hashable, item: T) -> None:
-        """It waits no longer; harmless if it does not."""
+        """Take it out; harmless if it is not there."""
         line = self._lines.get(whose, {})
         if item in line:
             del line[item]
@@ -73,7 +73,7 @@ class Visitor:
         self._waiting: tuple[Rota[Any], Any] | None = None
 
     def leave(self) -> None:
-        """They are gone: what waits for them is dropped, and what is under way is the last of it."""
+        """They are gone: drop what waits for them. What is under way is finished."""
         self.has_left = True
         if self._waiting is not None:
             rota, item = self._waiting
@@ -130,7 +130,7 @@ class Lane:
             self._go_on()
 
     def hold(self) -> None:
-        """Begin nothing more for now."""
+        """Begin nothing until :meth:`release`."""
         self._is_held = True
 
     def release(self) -> None:

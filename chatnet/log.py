@@ -38,7 +38,7 @@ Outcome = int | Refused
 class Log(Protocol):
     """All entries in one total order.
 
-    Every read takes an ``upto``: nothing behind that seq is looked at. A reader passes the head of its own
+    Every read takes an ``upto``: it looks at nothing behind that seq. A reader passes the head of its own
     window, so that an answer never runs ahead of what it follows.
     """
 
@@ -47,7 +47,7 @@ class Log(Protocol):
 
     @property
     def log_id(self) -> str:
-        """Which log this is, for ever; tickets are of one log."""
+        """Which log this is. It never changes; tickets are good in one log."""
 
     @property
     def waiting_bytes(self) -> int:
@@ -56,8 +56,8 @@ class Log(Protocol):
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
         """Append ``drafts`` in this order, after all that was passed before.
 
-        Fires with one outcome a draft, once all that was accepted is on disk. What is transient (a full
-        disk, a lost primary) is waited for, without limit; only the caller bounds what it has under way.
+        Fires with one outcome a draft, once all that was accepted is on disk. It waits without limit for what
+        passes (a full disk, a lost primary): the caller bounds what it has under way.
         """
 
     async def read(self, question: Question[T]) -> T:

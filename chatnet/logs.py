@@ -40,7 +40,7 @@ A_MINUTE = 60.0
 def logged(service: IService, options: Any) -> IService:
     """``service``, of a program with these ``options`` below twistd's, and its log as it should be.
 
-    Who has chosen another by ``--logger`` or ``--syslog`` has that.
+    With ``--logger`` or ``--syslog`` it stays as chosen.
     """
     twistd: Any = {} if options.parent is None else options.parent
     if twistd.get("syslog"):
@@ -51,7 +51,7 @@ def logged(service: IService, options: Any) -> IService:
 
 
 class Program(MultiService):
-    """What twistd runs. It asks its application for the log's observer, when there is one."""
+    """What twistd runs; it asks its application for the observer of the log."""
 
     def __init__(self, observer: Callable[[], ILogObserver]) -> None:
         super().__init__()
@@ -91,8 +91,8 @@ def _rotate_on_signal(file: LogFile) -> None:
 class Output:
     """The standard output of a child, which is a file that its supervisor opened to append to.
 
-    Who writes it keeps it in bounds: its supervisor may be dead, and it the primary. Others hold descriptors
-    of the file as well, so it is copied, and emptied.
+    The process that writes it keeps it in bounds: its supervisor may be dead, and it may be the primary now.
+    Others hold descriptors of the file as well, so it is copied and emptied.
     """
 
     def __init__(self, stream: TextIO, most: int = MOST_BYTES) -> None:
@@ -130,9 +130,9 @@ class Output:
 
 @implementer(ILogObserver)
 class Refusals:
-    """Passes everything on to ``observer``, but Twisted's lines about connections that it cannot accept.
+    """Passes everything on to ``observer`` except Twisted's lines about connections that it cannot accept.
 
-    There are several for each: one is said in a minute, with the number. ``monotonic`` is in seconds.
+    Twisted logs several for each; this logs one a minute, with the number. ``monotonic`` is in seconds.
     """
 
     def __init__(self, observer: Callable[[LogEvent], None], monotonic: Callable[[], float]) -> None:

@@ -38,7 +38,7 @@ def twistd(python: str, program: str, *options: str) -> list[str]:
 
 
 class Restart(NamedTuple):
-    """Start again after ``seconds``; ``step`` is false if it was the same the last time, in a crash loop."""
+    """Start again after ``seconds``. ``step`` is false if the delay did not grow: a known crash loop."""
 
     seconds: float
     step: bool

@@ -33,7 +33,7 @@ DRAFTED = ("JOIN", "LEAVE", "PASSWORD")
 
 HELP = """\
 JOIN NAME      follow NAME's room, or a topic: JOIN #python
-LEAVE NAME     follow it no more
+LEAVE NAME     stop following it
 LIST [PREFIX]  all rooms, and those you have joined
 CHAT           the newest posts, then live ones; each line you type is posted; /quit goes back
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates

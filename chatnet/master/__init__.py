@@ -21,7 +21,7 @@ population      of workers, or replicas, on the primary's own host: how many are
 lost_processes  processes of this host that are not our children, and have lost their link
 registry        the workers that are registered, and what they report                        pure
 rebalancer      has sessions move to other workers
-balance         which workers have sessions too many                                         pure
+balance         which workers have too many sessions                                         pure
 placement       which worker a client is sent to, and under which address                    pure
 signposts       tells each worker where else its clients can go
 conversations   what strangers, workers, replicas and operators may say to the primary

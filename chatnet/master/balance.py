@@ -1,4 +1,4 @@
-"""Which workers have sessions too many, and when to have them move. Pure."""
+"""Which workers have too many sessions, and when to have them move. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ GAP, SHARE = 5, 0.2
 PER_SECOND = 50
 """How many sessions a worker moves a second: see :mod:`chatnet.worker.handoff`."""
 ORDER_SECONDS = 5.0
-"""At most as many are asked for at once as are moved within so many seconds; then one looks again."""
+"""One order moves at most what is moved within so many seconds; then the loads are looked at again."""
 REST_SECONDS = 3.0
-"""After an order is carried out, one waits until all workers have reported where the sessions are now."""
+"""How long to wait after an order is carried out, until all workers have reported their sessions."""
 
 
 def surplus(sessions: Mapping[str, int]) -> dict[str, int]:
     """How many sessions each worker is to give away, if loads are uneven.
 
-    All are to have the mean: those that have most now, if it is no whole number, one session more than the
-    others. So what is moved is just what is missing elsewhere, and never moved back.
+    All get the mean. If that is no whole number, those with most now keep one session more than the others.
+    So only what is missing elsewhere is moved, and nothing is moved back.
     """
     if not sessions:
         return {}
@@ -32,10 +32,10 @@ def surplus(sessions: Mapping[str, int]) -> dict[str, int]:
 
 
 def lasts(seen: Sequence[Mapping[str, int]]) -> bool:
-    """Are the loads that were ``seen`` last uneven for any other reason than that all of them grow or shrink?
+    """Are the loads that were ``seen`` last uneven, and not only because all of them grow or shrink?
 
-    While many arrive or leave, even loads seem uneven: each is as of its worker's last report. So what lies
-    above the mean is taken for the least that was seen, and what lies below for the most.
+    While many arrive or leave, even loads seem uneven: each is as of its worker's last report. So a load
+    above the mean counts as the least that was seen of it, and one below as the most.
     """
     last = seen[-1]
     mean = sum(last.values()) / max(1, len(last))
@@ -50,7 +50,7 @@ def _differ(most: int, fewest: int) -> bool:
 
 
 class Balance:
-    """When to move how many: one order, and the next one when its effect can be seen.
+    """When to move how many sessions: the next order comes when the effect of the last one can be seen.
 
     ``now`` is in seconds of a clock that does not step; the first order comes no sooner than after a rest.
     """

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 MOST_AHEAD = 60.0
-"""By so many seconds the log may be ahead before it is said: the clocks of hosts differ."""
+"""The log may be so many seconds ahead before that is said: the clocks of hosts differ."""
 
 
 def ahead_of(wall: float, newest: int) -> str:
-    """What the operator should know if the log's ``newest`` entry, in milliseconds, is of after ``wall``.
+    """A sentence for the operator if the log's ``newest`` entry, in milliseconds, is later than ``wall``.
 
-    A log's time never goes back: one batch under a clock that was a year ahead, and a year long all that is
-    posted has the same time.
+    A log's time never goes back: after one batch under a clock that was a year ahead, all posts of that year
+    have the same time.
     """
     seconds = newest / 1000 - wall
     if seconds <= MOST_AHEAD:

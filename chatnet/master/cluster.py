@@ -28,7 +28,7 @@ from chatnet.world import Clocks
 ADOPTION_SECONDS = 1.0
 """How long a new primary waits for workers that still live, before it starts others."""
 LOOK_SECONDS = 5.0
-"""How often it is looked whether children have links."""
+"""How often to look whether children have links."""
 
 
 class Cluster:
@@ -69,10 +69,10 @@ class Cluster:
         self._signposts = Signposts(commands, population.here, registry, clock)
 
     def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
-        """Those that are ``expected`` may take a while to come back; the others are started.
+        """Begin to keep them. Those that are ``expected`` may take a while to come back; start the others.
 
-        Who is expected is known from the primary before us. If nobody is, wait a moment for workers that
-        still live, and then fill up.
+        They are known from the primary before us. If there are none, wait a moment for workers that still
+        live, and then fill up.
         """
         self._population.start(expected, 0.0 if expected else ADOPTION_SECONDS, self._settle)
         self._looking.start()
@@ -100,9 +100,9 @@ class Cluster:
     # ---- workers ----
 
     def register(self, identity: WorkerIdentity, link: Link) -> Registration[Link]:
-        """A worker is here; its registration, until :meth:`lost`.
+        """Register a worker, until :meth:`lost`.
 
-        It obeys nobody before it has the answer: what is to be ordered comes in the reactor's next turn.
+        It obeys nobody before it has the answer, so commands follow in the reactor's next turn.
         """
         worker, before = self._registry.register(identity, link)
         if before is not None:
@@ -125,9 +125,9 @@ class Cluster:
         self._look_whether_up()
 
     def _disown(self) -> bool:
-        """Workers that others of this host keep, from when it was not the primary's, are replaced by ours.
+        """Replace the workers that other workers of this host keep, from when the primary was elsewhere.
 
-        Were there any?
+        True if there were any.
         """
         disowned = self._remote_hosts.disown()
         for worker in disowned:
@@ -196,7 +196,7 @@ class Cluster:
     # ---- stopping ----
 
     def shut_down_all(self) -> None:
-        """Tell all workers to stop, wherever they are and whoever started them; none is replaced."""
+        """Tell all workers on all hosts to stop, whoever started them; none is replaced."""
         self._population.retire()
         self._remote_hosts.stop()
         self._signposts.stop()

@@ -1,4 +1,4 @@
-"""What workers and replicas are told to do, each order with its epoch: if that is over, nobody obeys."""
+"""What workers and replicas are told to do. Each order has its epoch: once that is over, nobody obeys."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Subordinate(Protocol):
 class Commands:
     """Gives the orders of the primary of ``epoch``.
 
-    Each fires with whether it is known to be obeyed. If not, it was refused, or its link was lost: that is
-    logged, and nothing else is done. What became of it shows in who is linked, and what they report.
+    Each fires with whether it is known to be obeyed. If not, it was refused, or the link was lost: that is
+    only logged. The effect shows in who is linked, and in what they report.
     """
 
     _logger = Logger()

@@ -70,7 +70,7 @@ class Door(Gate):
 
 
 def belong(link: Link, pulse: Pulse) -> None:
-    """The link is one within the cluster now: watched, and not bounded."""
+    """Treat ``link`` as one within the cluster from now on: watched for silence, and not bounded."""
     link.pulse = pulse
     pulse.add(link)
     link.trust()
@@ -91,7 +91,7 @@ class Newcomer(Locator):
         self._epoch = epoch
 
     async def _hold(self, seen: int) -> None:
-        """:raises StaleEpoch: ours is over. :raises NotAllowed: the link was lost or registered meanwhile."""
+        """:raises StaleEpoch: ours is over. :raises NotAllowed: the link is lost, or registered by now."""
         link = self.link
         await self._epoch.hold(seen, link.peer())
         if link.transport is None or link.locator is not self:

@@ -1,7 +1,7 @@
 """How many workers other hosts have, and what is to be done about it. Pure.
 
 Only who is there can start a process: a worker is told to keep so many children of its own. Commands say how
-many in all, not how many more: given twice, or while a child takes long to start, they do no harm.
+many in all, not how many more: given twice, or while a child is still starting, they do no harm.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def drain(workers: Sequence[Registration[L]], may_stop: bool) -> list[Step[L]]:
     if not may_stop or full or any(worker.load.sessions for worker in workers):
         return full
     return [
-        Shutdown(worker, "has no sessions any more; it is stopped")
+        Shutdown(worker, "has no sessions left; it is stopped")
         for worker in workers
         if not (worker.leaving or has_parent(worker, workers))
     ]

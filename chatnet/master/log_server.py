@@ -24,7 +24,7 @@ from chatnet.wire.log import Append, Follow, Read
 
 MOST_READS = 32
 """How many reads of one worker may be under way for those who log in, and as many for pages: as many as a
-worker asks for. What is more waits."""
+worker asks for. Others wait."""
 MOST_WAITING = 1_000
 """How many may wait. A worker that asks for more is wrong, and its link is closed."""
 RUN_UP = 2_000
@@ -44,7 +44,7 @@ class PrimaryLog(Log, Protocol):
 class Broadcast:
     """Pushes what is committed to all live workers, encoded once for all of them.
 
-    It watches the window from its making on: before any reader, so that none gets an entry twice.
+    It watches the window from the start, before any reader does, so that no worker gets an entry twice.
     """
 
     def __init__(self, window: Window, epoch: int) -> None:
@@ -80,7 +80,7 @@ class LogServer(Locator):
         self._reader: Reader | None = None
         self._follows = 0
         self._is_appending = False
-        # How much of it may be one user's, the worker bounds.
+        # The worker bounds how much of it may be one user's.
         self._lanes: dict[LaneName, Lane] = {
             "logins": Lane(MOST_READS, MOST_READS),
             "pages": Lane(MOST_READS, MOST_READS),
@@ -147,7 +147,7 @@ class LogServer(Locator):
 
     def lost(self, reason: Failure) -> None:
         for lane in self._lanes.values():
-            lane.hold()  # for ever: nothing more is read for it
+            lane.hold()  # and never release it: nothing is read for it from now on
         self._stop_reading()
 
     def filled(self) -> None:

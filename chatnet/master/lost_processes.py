@@ -1,4 +1,4 @@
-"""Processes of this host that we did not start, whose link is gone: they come back, or are dead, or hang."""
+"""Processes of this host that lost their link and are no children: they come back, are dead, or hang."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LostProcesses:
     """Those that are missed, by a key of each. ``gone()`` is called when one will not come back.
 
     One that is dead is gone at once; one that lives after three seconds hangs, and is killed. Time is counted
-    in looks: if we were stopped ourselves, nobody has missed anything.
+    in looks, so that the time in which this process itself was stopped does not count.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class LostProcesses:
         return True
 
     def kill(self, kin: ProcessId) -> None:
-        """End ``kin``, which was silent for so long that it hangs: nobody need wait for it as well."""
+        """Kill ``kin`` at once: it was silent for so long that it hangs."""
         self.send(kin, signal.SIGKILL)
 
     def back(self, key: object) -> bool:

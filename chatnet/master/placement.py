@@ -47,7 +47,7 @@ def address_for_clients(identity: WorkerIdentity, peer: str, here: str, reached:
 
     The operator's own choice comes first. A worker on the primary's host, ``here``, is found where the
     client ``reached`` the primary; one elsewhere where its link comes from, ``peer``. The port is always
-    the worker's. An IPv4 address is named as such, though a socket that takes both kinds has it as IPv6.
+    the worker's. An IPv4 address is named as IPv4, even if a socket for both kinds has it as IPv6.
     """
     address = Address.parse(identity.address)
     if identity.advertise:

@@ -51,7 +51,7 @@ class Primary:
         return self.leadership.epoch
 
     def start(self, workers: Sequence[WorkerIdentity] = (), replicas: Sequence[MasterIdentity] = ()) -> None:
-        """Begin to command; these are expected to come back from the primary before us."""
+        """Begin to command. These are expected back: they are known from the primary before us."""
         self.tell(EpochBegun(self.epoch, self.clocks.monotonic()))
         self.pulse.start()
         self.replicas.start(replicas)

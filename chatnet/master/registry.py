@@ -78,7 +78,7 @@ class Registry(Generic[L]):
         return worker, before
 
     def unregister(self, worker: Registration[L]) -> bool:
-        """Forget ``worker``; False if it is no longer registered, or by another link."""
+        """Forget ``worker``. False if it is no longer registered, or registered by another link."""
         if self._workers.get(worker.identity.id) is not worker:
             return False
         del self._workers[worker.identity.id]

@@ -40,8 +40,8 @@ REFUSED_DELAY = 10.0
 """A primary that knows another token, or speaks another protocol, is asked again after so many seconds; but
 not if one took ours before: then somebody else has its port, and it will come back."""
 OPENING_SECONDS = 30
-"""Who holds the lease, and after so long neither listens nor has said where, hangs; opening the store takes
-moments."""
+"""Whoever holds the lease hangs if after so many seconds it has not said where it listens: opening the store
+takes moments."""
 ABANDONED_SECONDS = 60
 """After so long without a primary, a replica whose parent is dead has nothing to wait for."""
 
@@ -225,8 +225,8 @@ class Replica(ReconnectingClientFactory):
     def _where(self, holder: Holder | None) -> Address | None:
         """Where to ask for the primary; None if there is none to be asked just now."""
         if holder is None:
-            # Somebody has just let it go; or the database is away from us, but perhaps not from the master
-            # that has this host's port.
+            # It was just released; or we cannot reach the database, but perhaps the master that has this
+            # host's port can.
             return self._sent_on or (
                 self._process.usual(None) if self._store.is_shared and not self._process.claim() else None
             )
@@ -253,14 +253,14 @@ class Replica(ReconnectingClientFactory):
             self.retry()
 
     async def _fence_and_wait(self, holder: Holder) -> None:
-        # As it stands now: of a shared store, another may have taken it since we last looked.
+        # Look again: in a shared store, another master may have taken it since.
         now = await self._store.holder()
         if now is not None and now.pid == holder.pid:
             self._fence(now)
         self.retry()
 
     def _fence(self, holder: Holder) -> None:
-        """End a primary that hangs, and still holds the lease; nobody who has not said that it does."""
+        """Kill a primary that hangs and still holds the lease, if it has said that it holds it."""
         if not holder.started:
             self._say(f"The primary (pid {holder.pid}) hangs, and has not said who it is: end it by hand")
             return
@@ -299,8 +299,8 @@ class Replica(ReconnectingClientFactory):
 
     async def _prove(self, link: Link) -> None:
         proving = Deferred.fromCoroutine(self._caller.prove(link))
-        # One of another host that hangs is not ours to end; and another may lead meanwhile, and miss us. One
-        # of this host is noticed by its silence: who only talks on is a stranger that has its port.
+        # If a master of another host hangs, we cannot end it, and another may lead by then and miss us. One
+        # of this host is noticed by its silence: if it goes on talking, a stranger has its port.
         elsewhere = self._store.is_shared and not self._is_here(self._holder)
         await proving.addTimeout(CONNECT_SECONDS if elsewhere else PROOF_SECONDS, self._reactor)
         self._unheard = 0
@@ -335,7 +335,7 @@ class Replica(ReconnectingClientFactory):
         before, self._doing = self._doing, Seeking()
         if not self.continueTrying:
             return
-        # As silent as one that hangs is one that another replica has just ended for that.
+        # One that another replica has just killed for hanging was as silent.
         hung = isinstance(before, Proving | Standing) and before.link.silent >= CLUSTER_PULSE.patience
         stood_by = isinstance(before, Standing)
         if stood_by:
@@ -383,7 +383,7 @@ class Replica(ReconnectingClientFactory):
             return
         self._alone += 1
         if not self._store.is_shared:
-            # Whoever has the port now, and holds us up, shall not keep us from the lease.
+            # A stranger that has the port now, and holds us up, must not keep us from the lease.
             self._go(self._take_if_free())
         holder = self._holder
         self._unheard = self._unheard + 1 if holder is not None and not holder.address else 0

@@ -80,7 +80,7 @@ class Replicas:
         )
 
     def start(self, expected: Sequence[MasterIdentity] = ()) -> None:
-        """Those that are ``expected`` may take a while to come back; the others are started."""
+        """Begin to keep them. Those that are ``expected`` may take a while to come back; start the others."""
         elsewhere = any(master.host != self._host for master in expected)
         self._population.start(expected, COME_SECONDS if elsewhere else 0.0, self._settle)
         self._telling.start()
@@ -88,9 +88,9 @@ class Replicas:
     # ---- who is here ----
 
     def attach(self, identity: MasterIdentity, link: Link) -> AttachedReplica:
-        """A replica stands by; until :meth:`lost`.
+        """Attach a replica that stands by, until :meth:`lost`.
 
-        It obeys nobody before it has the answer: what is to be said to it comes in the reactor's next turn.
+        It obeys nobody before it has the answer, so what it must know follows in the reactor's next turn.
         """
         replica = self._replicas[link] = AttachedReplica(identity, link)
         self._tell_of(ReplicaAttached(identity, self._population.is_back(identity)))
@@ -121,7 +121,7 @@ class Replicas:
 
     @property
     def are_kept(self) -> bool:
-        """Will there be one, if there is none?"""
+        """Are any kept? Then there will be one again, if there is none now."""
         return self._population.wanted > 0
 
     def __len__(self) -> int:
@@ -141,7 +141,7 @@ class Replicas:
     # ---- what they know ----
 
     def changed(self) -> None:
-        """What they must know has changed: they are told as soon as this turn of the reactor is over."""
+        """Tell them what they must know, which has changed, after this turn of the reactor."""
         if not self._soon and not self._population.is_ending:
             self._soon = True
             self._clock.callLater(0, self._tell_all)
@@ -188,14 +188,14 @@ class Replicas:
     # ---- stopping ----
 
     def shut_down_all(self) -> None:
-        """Tell all of them to stop, wherever they are and whoever started them."""
+        """Tell all of them on all hosts to stop, whoever started them."""
         self._population.retire()
         for replica in self._replicas.values():
             if not self._population.is_child(replica.identity):
                 self._shut_down(replica)
 
     def shut_down_on(self, host: str) -> int:
-        """Tell those on ``host`` to stop, whoever started them: so many are there."""
+        """Tell those on ``host`` to stop, whoever started them; how many there are."""
         there = [replica for replica in self._replicas.values() if replica.identity.host == host]
         for replica in there:
             self._shut_down(replica)
@@ -206,7 +206,7 @@ class Replicas:
     async def stop(self) -> None:
         """Stop this host's spawned replicas; wait for them and for all others that were told to stop.
 
-        Before anything else is stopped: none of them may take over.
+        To be done before anything else is stopped: none of them may take over.
         """
         self._telling.stop()
         self._population.end(signal.SIGTERM)

@@ -79,7 +79,7 @@ class MasterService(Service):
             processes.ignore_interrupts()
 
     def _do(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
-        """Its failure ends the process; until it is done it is kept, so that stopping waits for it."""
+        """Run ``work``. Its failure ends the process, and stopping waits until it is done."""
         self._doing = Deferred.fromCoroutine(work).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
@@ -137,7 +137,7 @@ class MasterService(Service):
             self._patience.cancel()
 
     def _waits(self, sentence: str) -> None:
-        """For what keeps it from commanding, and passes; who waits for its start need not wait for that."""
+        """It waits for something that will pass, ``sentence`` says what: the start counts as done."""
         self._up(f"{sentence} This master waits for that.")
 
     def _abandoned(self) -> None:
@@ -253,7 +253,7 @@ class SharedMaster(MasterService):
         self._opening: Deferred[None] | None = None
 
     def startService(self) -> None:
-        """What is wrong with the store is said once it is known."""
+        """Begin to open the store; what is wrong with it is said later."""
         with self._start.beginning():
             self._started()
         self._do(self._begin())

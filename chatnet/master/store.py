@@ -232,7 +232,7 @@ class EmbeddedStore:
         """:raises CannotStart: the directory is not the one that we locked: another may command there."""
         now = self._world.files.status(self._data)
         if now is None or locked is None or now.identity != locked.identity:
-            raise CannotStart(f"{self._data} was replaced by another one; this master waits no more.")
+            raise CannotStart(f"{self._data} was replaced by another one; this master stops waiting.")
 
     async def publish(self, me: Holder) -> None:
         self._me = me
@@ -273,7 +273,7 @@ class EmbeddedStore:
                 "{why}: another master has taken the lease. This one exits", why=failure.value
             )
         else:
-            self._logger.failure("The log cannot be written any more; this master exits", failure)
+            self._logger.failure("The log can no longer be written; this master exits", failure)
         self._world.processes.exit(1)
 
 

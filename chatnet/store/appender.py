@@ -65,7 +65,7 @@ class Appender:
         if not self._working:
             self._working = True
             Deferred.fromCoroutine(self._work()).addErrback(
-                lambda why: self._logger.failure("The appender broke: no draft is taken any more", why)
+                lambda why: self._logger.failure("The appender broke: from now on no draft is taken", why)
             )
         return call.deferred
 

@@ -1,6 +1,6 @@
 """The boxes in a stream of bytes: AMP's framing, read in one loop. Pure.
 
-Twisted's own reader, a state machine upon another, each called for each string, takes seven times as long.
+Twisted's own reader is two state machines, both called for each string, and takes seven times as long.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ class OtherWorkers(Command):
 class SpawnWorkers(Command):
     """Primary -> worker: *keep* ``count`` children of your own running, on your host.
 
-    Not so many more: told twice, it is done once. 0 stops those that there are. More than
+    That is the number in all, so an order that comes twice does no harm. 0 stops all of them. More than
     :data:`MOST_PROCESSES` are refused.
     """
 

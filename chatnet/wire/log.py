@@ -34,7 +34,8 @@ class Append(Command):
 
 
 class Follow(Command):
-    """Push every entry after this cursor by Committed, for ever; without it, from shortly before the head.
+    """Push every entry after this cursor by Committed, until the link ends; without it, begin shortly before
+    the head.
 
     The answer's cursor is where the pushes begin.
     """

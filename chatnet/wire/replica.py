@@ -32,7 +32,7 @@ class MasterIdentity(msgspec.Struct, frozen=True):
         return self.host, self.pid, self.started
 
     def is_same(self, other: MasterIdentity) -> bool:
-        """Are both the same process? It may have begun to listen meanwhile."""
+        """Are both the same process? Its address may be new: it may have begun to listen."""
         return self.process == other.process
 
 
@@ -73,7 +73,7 @@ class Attach(Command):
 
 
 class Mirror(Command):
-    """Primary -> replica, when something has changed, at most each second. No answer."""
+    """Primary -> replica, when something has changed: the cluster as the primary knows it. No answer."""
 
     arguments = [(b"state", Packed[State](State))]
     requiresAnswer = False

@@ -64,7 +64,7 @@ class Children:
 
 
 def make_children(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> Children:
-    """None yet."""
+    """A keeper of local workers that has none so far."""
     logs = world.directory / options["data"] / "log"
 
     def said(event: Event) -> None:

@@ -44,7 +44,7 @@ class Allowance:
         return True
 
     def wait(self) -> float:
-        """In how many seconds the next may be, if none was charged meanwhile."""
+        """In how many seconds the next one may come, if none is charged until then."""
         return (1 - self._tokens) / self._rate
 
     def answered(self, key: bytes, outcome: Outcome | None, head: int) -> None:

@@ -238,7 +238,7 @@ class Session:
             self._drafts.by = self.by
 
     def end(self, why: ChatnetError) -> None:
-        """Tell the client that it is over; what it sent and was not answered never is."""
+        """Tell the client that it is over. What was not answered until now is never answered."""
         if not self._has_ended:
             self._has_ended = True
             self._stop()
@@ -291,7 +291,7 @@ class Session:
         return ChatBegun(posts, start)
 
     def unchat(self) -> None:
-        """Hear nothing more; also if a :meth:`chat` is under way."""
+        """Stop hearing posts, even if a :meth:`chat` is under way."""
         self._listen_no_more()
 
     def _turn(self) -> ReadQueue:
@@ -324,7 +324,7 @@ class Session:
 
     @property
     def cursor(self) -> Cursor | None:
-        """All that is to be heard up to here was put. None: nothing is to be, or the client is far behind."""
+        """Everything to be heard up to here was put. None: it hears nothing, or the client is far behind."""
         return None if self._subscription is None else self._subscription.cursor
 
     def filled(self) -> None:
@@ -356,7 +356,7 @@ class Session:
         del self._sessions.open[self]
 
     def _stop(self) -> None:
-        """Do nothing more for it."""
+        """Stop all that is done for it."""
         self._listen_no_more()
         if self._drafts is not None:
             self._drafts.stop()
@@ -373,9 +373,9 @@ def _is_over(outcome: Outcome) -> bool:
 
 
 def _beginning(text: str) -> str:
-    """What of ``text`` can make a difference: no room's name is longer.
+    """As much of ``text`` as can matter: no room's name is longer.
 
-    The rest must not go on to the primary. Two values that just fit a client's box do not fit ours to the
-    primary, which would close the link at each attempt.
+    The rest must not go on to the primary. Two values that just fit into a client's box would not fit
+    into ours to the primary, which would close the link at each attempt.
     """
     return text[: MAX_TOPIC + 2]

@@ -34,21 +34,21 @@ class Store(Protocol):
     def log(self) -> FollowedLog: ...
 
     def attached(self, link: Link, log_id: str) -> None:
-        """There is a registered link to the primary, whose log is ``log_id``."""
+        """The link to the primary is registered; its log is ``log_id``."""
 
     def detached(self) -> None:
-        """It is lost."""
+        """The link is lost."""
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        """The primary pushes entries."""
+        """The primary has pushed ``entries``."""
 
     @property
     def is_reached(self) -> bool:
-        """Does it answer, though there be no primary?"""
+        """Does it answer, even if there is no primary?"""
 
     @property
     def is_away(self) -> bool:
-        """Does it not answer, though there be a primary?"""
+        """Does it fail to answer, even if there is a primary?"""
 
     async def leader(self) -> Address | None:
         """Where it says that the primary is; None if it does not."""
@@ -79,7 +79,7 @@ class PrimarysStore:
         return None
 
     async def close(self) -> None:
-        """What is asked of it waits for ever."""
+        """Nothing to close. Pending requests are never answered."""
 
 
 class DatabaseStore:
@@ -103,10 +103,10 @@ class DatabaseStore:
             self._on_replaced()
 
     def detached(self) -> None:
-        """It is not needed for anything here."""
+        """Nothing to do: the primary is not needed for the log."""
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        """This primary serves a log that is not ours: it will be noticed when it says which."""
+        """Nothing to do: this primary serves another log, which is noticed when it says which."""
 
     async def leader(self) -> Address | None:
         try:

@@ -42,7 +42,7 @@ ABANDONED_SECONDS = 60
 
 
 class Uplink(Service):
-    """Keeps ``worker`` linked to the primary, at one of ``masters`` or where one hears that it is.
+    """Keeps ``worker`` linked to the primary, at one of ``masters``, or where one of them says that it is.
 
     ``caller`` is how it introduces itself.
     """
@@ -94,7 +94,7 @@ class Uplink(Service):
 
     def _ended(self, why: Failure) -> None:
         if self.running:  # and was not cancelled by our stopping
-            self._logger.failure("The uplink ended; this worker is of no use any more", why)
+            self._logger.failure("The uplink ended; this worker serves nobody from now on", why)
 
     async def _keep_linked(self) -> None:
         while self.running:
@@ -179,8 +179,8 @@ class Uplink(Service):
     def _registered(self, link: Link, epoch: int) -> None:
         """From here on the primary of ``epoch`` is obeyed on ``link``.
 
-        Though we may have seen a later one: it has looked into its store, where there is none. An older copy
-        of that was put back, or somebody told us of an epoch that never was.
+        We may have seen a later epoch: but the primary has looked into its store, and there is none. So an
+        older copy of the store was put back, or we were told of an epoch that never was.
         """
         self._seen = epoch
         link.become(FromPrimary(self._worker, epoch))
@@ -188,7 +188,7 @@ class Uplink(Service):
         self._alone = 0
 
     async def _prove(self, link: Link) -> None:
-        # One that hangs must not keep us from the primary, which misses us, for as long as silence is borne.
+        # One that hangs must not keep us from the primary for as long as we would bear its silence.
         proving = Deferred.fromCoroutine(self._caller.prove(link))
         await proving.addTimeout(CONNECT_SECONDS, self._reactor)
 

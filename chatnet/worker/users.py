@@ -24,7 +24,7 @@ class UsersSession(Protocol):
         """Was this session asked to set the secret by the draft with this key, and not answered yet?"""
 
     def goes_by(self, seq: int) -> None:
-        """The secret that it has set is at ``seq``: from now on this counts as shown."""
+        """Its new secret is at ``seq``, and counts as shown from now on."""
 
     def end(self, why: SecretChanged) -> None:
         """Tell the client, and hang up."""
@@ -46,11 +46,11 @@ class Users:
             )
 
     def arrive(self, user: str, session: UsersSession) -> None:
-        """One more session of ``user``."""
+        """Count one more session of ``user``."""
         self._sessions[user] = (*self._sessions.get(user, ()), session)
 
     def depart(self, user: str, session: UsersSession) -> None:
-        """One less."""
+        """Count one less."""
         others = tuple(other for other in self._sessions[user] if other is not session)
         if others:
             self._sessions[user] = others

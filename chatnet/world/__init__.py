@@ -148,13 +148,13 @@ class Processes(Protocol):
         """End this process at once, after its output is flushed."""
 
     def end_by(self, number: int) -> None:
-        """End this process as a signal does of itself, so that who waits for it sees that."""
+        """End this process by the signal ``number``, so that whoever waits for it sees that."""
 
     def keep_private(self) -> None:
         """From now on, what this process and its children make is for its user alone."""
 
     def raise_file_limit(self) -> int:
-        """As many open files as the system lets this process have; how many."""
+        """Let this process open as many files as the system allows; how many."""
 
     def ignore_interrupts(self) -> None:
         """Let Ctrl-C in the terminal reach only the process that started this one."""
@@ -191,7 +191,7 @@ class Stdio(Protocol):
         """Does standard output go to a file or a device, which has no reader who could close it?"""
 
     def unread(self) -> bytes:
-        """Input that is there and that nobody has read, up to 1 MB of it; it is read by this."""
+        """Read the input that is there and that nobody has read, at most 1 MB."""
 
     def attach(self, reactor: Any, protocol: Any) -> None:
         """Connect ``protocol`` to standard input and output, as a transport.

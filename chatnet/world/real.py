@@ -205,7 +205,7 @@ class RealFiles:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """The regular file at ``path``, to be read: what else there is may never come to an end, or to begin.
+    """Open the regular file at ``path`` to read it. Reading anything else may never begin, or never end.
 
     :raises OSError: it cannot be opened, or is another thing.
     """
@@ -221,13 +221,13 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _has_open(pid: int, status: os.stat_result) -> bool:
-    """Has the process ``pid`` this very file open? No, if one may not look."""
+    """Does the process ``pid`` have this very file open? No, if we may not look."""
     try:
         descriptors = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return False
     for descriptor in descriptors:
-        with suppress(OSError):  # it was closed meanwhile
+        with suppress(OSError):  # it was closed since
             if os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"), status):
                 return True
     return False

@@ -144,7 +144,7 @@ class Follower:
         self._checked = None
 
     def _broke(self, failure: Failure) -> None:
-        self._logger.failure("The follower broke: nothing new is seen any more", failure)
+        self._logger.failure("The follower broke: from now on nothing new is seen", failure)
 
     async def _wait(self) -> None:
         self._waiting = Deferred()
