@@ -23,6 +23,7 @@ from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.error import ConnectionClosed, ConnectionLost
 from twisted.internet.interfaces import (
     IDelayedCall,
     IOpenSSLClientConnectionCreator,
@@ -122,6 +123,10 @@ class Encrypted(TLSMemoryBIOProtocol):
         closing, self._closing = self._closing, None
         if closing is not None:
             closing.cancel()
+        if self._handshakeDone and self._reason is not None and not self._reason.check(ConnectionClosed):
+            # An error of OpenSSL's: we wrote behind our own closing, or what came was changed on its way. To
+            # those above that is a lost connection like any other, on which nothing was refused.
+            self._reason = Failure(ConnectionLost(str(self._reason.value)))
         super().connectionLost(reason)
 
 

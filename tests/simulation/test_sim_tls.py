@@ -10,7 +10,7 @@ import pytest
 from a_pair import new_authority
 from OpenSSL import SSL
 from test_tls import GOOD, OURS, THEIRS, TODAY, End
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionClosed, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
@@ -212,3 +212,34 @@ def test_who_does_not_read_fills_the_other_end(tls: Tls) -> None:
     meeting.go_on()
     assert told == ["full", "room"]
     assert len(meeting.client.received) == 160_000
+
+
+@pytest.mark.parametrize("how", ["abortConnection", "loseConnection"])
+def test_who_writes_on_a_connection_that_it_closes_loses_it_as_any_other(tls: Tls, how: str) -> None:
+    """With a producer, as links have one. By an error of OpenSSL's instead, what was asked on it would be
+    taken for refused, and not be asked again on the next."""
+
+    class Producer:
+        def pauseProducing(self) -> None: ...
+        def resumeProducing(self) -> None: ...
+        def stopProducing(self) -> None: ...
+
+    meeting = Meeting(tls.in_cluster(), tls.presented(OURS))
+    meeting.say(b"hello")
+    meeting.client.transport.registerProducer(Producer(), True)
+    getattr(meeting.client.transport, how)()
+    if how == "loseConnection":
+        meeting.client.transport.unregisterProducer()
+        meeting.client.transport.registerProducer(Producer(), True)
+    meeting.say(b"and more")
+    assert isinstance(meeting.client.lost, ConnectionClosed)
+    assert meeting.server.received == b"hello"
+
+
+def test_who_is_sent_what_was_changed_on_its_way_loses_the_connection(tls: Tls) -> None:
+    """As if it had been cut."""
+    meeting = Meeting(tls.in_cluster(), tls.presented(OURS))
+    meeting.say(b"hello")
+    meeting.wire.server_transport.write(b"nonsense")
+    meeting.go_on()
+    assert isinstance(meeting.client.lost, ConnectionClosed)
