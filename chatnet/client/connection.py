@@ -38,6 +38,7 @@ from chatnet.client.others import Others
 from chatnet.client.pending import PendingRequests
 from chatnet.client.race import NotYet, Silent, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
+from chatnet.client.trust import Distrusted
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import (
@@ -48,6 +49,7 @@ from chatnet.errors import (
     ChatnetError,
     CursorAhead,
     NoSuchUser,
+    TlsRequired,
     TryLater,
     WrongSecret,
     WrongVersion,
@@ -87,6 +89,9 @@ OTHER = (
 
 STILL = "Going on to look for one that does not."
 """What the user is told, once, of a master that speaks another version than the one we had."""
+
+DOUBTED = "Until then others are looked for; what you type is kept."
+"""What the user is told, once, of a master that is not the one that it was."""
 
 FAILURES = (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError)
 """What an attempt fails of, to be followed by another."""
@@ -143,6 +148,8 @@ class Connection:
         self._identity: Identity | None = None
         self._others = Others(chance)
         self._strange: set[str] = set()
+        self._doubts: set[str] = set()
+        self._encrypted = False
         self._told_version = False
         self._pulse = pulse
         self._clock = clock
@@ -279,7 +286,7 @@ class Connection:
                 if isinstance(self._state, Moving):
                     is_moved = True
                     continue
-            except (*FINAL, CannotStart) as error:
+            except (*FINAL, CannotStart, Distrusted) as error:
                 self._end(self._ended_why or str(error))
                 return
             except FAILURES as error:
@@ -303,7 +310,14 @@ class Connection:
         identity = self._identity
         while identity is not None and identity.ticket is not None and (other := self._others.draw()):
             try:
-                return await self._go_in(other.address, self._resume(identity), OTHER_SECONDS, OTHER_SECONDS)
+                return await self._go_in(
+                    other.address,
+                    other.key,
+                    self._encrypted,
+                    self._resume(identity),
+                    OTHER_SECONDS,
+                    OTHER_SECONDS,
+                )
             except FAILURES as error:
                 self._logger.info(
                     "The worker at {worker} does not take us ({why})",
@@ -338,26 +352,31 @@ class Connection:
             self._identity, self._feed.log_id = identity, identity.log_id
             return welcome
 
-        return await self._go_in(found.worker, work, DIAL_SECONDS, LOGIN_SECONDS)
+        return await self._go_in(found.worker, found.key, found.encrypted, work, DIAL_SECONDS, LOGIN_SECONDS)
 
     async def _go_in(
         self,
         worker: Address,
+        key: str,
+        encrypted: bool,
         log_in: Callable[[Link], Coroutine[Any, Any, Welcome]],
         dial_seconds: float,
         login_seconds: float,
     ) -> Link:
-        """The link to ``worker``, logged in."""
+        """The link to ``worker``, logged in. It presents ``key``; ``encrypted``: that was said by TLS."""
         self._state = Connecting(worker)
         hears = FromWorker(self._feed, self._listener, self._move, self._ended)
-        link = await self._finder.dial(worker, hears, self._pulse, dial_seconds)
+        link = await self._finder.reach(worker, key, encrypted, hears, self._pulse, dial_seconds)
         self._state = LoggingIn(link)
         try:
             welcome = await self._finder.within(login_seconds, log_in(link))
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, TlsRequired):
+                self._finder.demands_tls(worker)
             link.abort()
             raise
         self._others.named(welcome.others)
+        self._encrypted = self._finder.encrypts(worker, encrypted)
         self._came_up(link, welcome.name)
         return link
 
@@ -375,10 +394,12 @@ class Connection:
 
     async def _find(self) -> Found:
         """:raises WrongVersion: the first master that we meet is of another version.
+        :raises Distrusted: likewise, it is not what it was. :raises CannotStart: nor can it be looked up.
         :raises Unreachable: there is none, or later one of another version: perhaps a stranger has its port.
         """
         try:
-            return await self._finder.within(3 * DIAL_SECONDS, self._finder.find(self._is_ours))
+            finding = self._finder.find(self._is_ours, self._listener.told, self._doubt)
+            return await self._finder.within(3 * DIAL_SECONDS, finding)
         except WrongVersion as error:
             if self._identity is None:
                 raise
@@ -386,6 +407,14 @@ class Connection:
                 self._listener.told(f"{error} {STILL}")
             self._told_version = True
             raise Unreachable(str(error)) from error
+
+    def _doubt(self, error: BaseException) -> None:
+        """A master is not what it was. Once we have logged in, others are looked for, and it is told once."""
+        if self._identity is None:
+            raise error
+        if str(error) not in self._doubts:
+            self._doubts.add(str(error))
+            self._listener.told(f"{error} {DOUBTED}")
 
     def _is_ours(self, found: Found) -> bool:
         """Is it the cluster where this process has logged in, if it has?"""

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple, TypeVar
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.error import TimeoutError as NotConnectedInTime
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
-from chatnet.addresses import Address
+from chatnet.addresses import Address, is_loopback
 from chatnet.client.race import NotYet, Race, Silent, Unreachable
 from chatnet.client.states import Found
-from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
-from chatnet.net.dial import CANNOT_CONNECT, dial_any, notice_death, why_not
+from chatnet.client.trust import Distrusted, Trust, is_local
+from chatnet.errors import CannotStart, ChatnetError, NoWorkers, TlsRequired, WrongVersion
+from chatnet.net.dial import CANNOT_CONNECT, NotTrusted, dial_any, notice_death, shake_hands, why_not
 from chatnet.net.gate import Unregistered
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -35,65 +37,148 @@ _LOG_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 T = TypeVar("T")
 
 
+def _nobody(sentence: str) -> None:
+    """There is nobody to tell."""
+
+
+def _fail(error: BaseException) -> None:
+    raise error
+
+
 class _Answer(NamedTuple):
     """A master's: a worker of the log ``log_id``, or who knows one, or neither."""
 
     worker: Address | None
     primary: Address | None
     log_id: str
+    worker_key: str
+    primary_key: str
 
     @classmethod
     def read(cls, answer: dict[str, Any]) -> _Answer:
         """:raises ValueError: it makes no sense."""
-        found = cls(_address(answer["worker"]), _address(answer["primary"]), answer["log"])
+        found = cls(
+            _address(answer["worker"]),
+            _address(answer["primary"]),
+            answer["log"],
+            answer["worker_key"] or "",
+            answer["primary_key"] or "",
+        )
         if found.worker is not None and not _LOG_ID.fullmatch(found.log_id):
             raise ValueError("it names no log")
         return found
 
 
 class Finder:
-    """Connects to masters and workers. ``reactor`` connects and keeps time."""
+    """Connects to masters and workers. ``reactor`` connects and keeps time.
 
-    def __init__(self, reactor: Any, outboxes: Outboxes, masters: Sequence[Address]) -> None:
+    To what is not on this machine, by TLS alone: masters that the user named are believed as ``trust`` says,
+    all others for the keys that these have told. Without ``trust``, plainly.
+    """
+
+    def __init__(
+        self, reactor: Any, outboxes: Outboxes, masters: Sequence[Address], trust: Trust | None = None
+    ) -> None:
         self._reactor = reactor
         self._outboxes = outboxes
         self._masters = list(masters)
+        self._trust = trust
+        self._demanding: set[Address] = set()
 
     def __str__(self) -> str:
         return ", ".join(map(str, self._masters))
 
-    async def find(self, is_ours: Callable[[Found], bool]) -> Found:
+    async def find(
+        self,
+        is_ours: Callable[[Found], bool],
+        tell: Callable[[str], None] = _nobody,
+        doubt: Callable[[BaseException], None] = _fail,
+    ) -> Found:
         """A worker: the first of ours that a master says. The one that answered last is asked first.
+
+        ``tell`` tells the user what is new of a master. ``doubt`` is asked about one that is not what it was,
+        or that could not be looked up among those known: may it be passed over? If not, it raises.
 
         :raises Unreachable: none of them knows one.
         :raises WrongVersion: one of them speaks another version.
         """
 
         async def ask(master: Address) -> Found:
-            found = await self._follow(master)
+            try:
+                found = await self._follow(master, tell)
+            except (Distrusted, CannotStart) as error:
+                doubt(error)
+                raise Unreachable(str(error)) from error
             if not is_ours(found):
                 raise Unreachable("another cluster is there")
             return found
 
         return await Race(self._masters, ask, self._reactor).run()
 
-    async def dial(
-        self, address: Address, locator: Locator, pulse: Pulse | None, seconds: float = DIAL_SECONDS
+    def encrypts(self, address: Address, encrypted: bool) -> bool:
+        """Is TLS spoken there? ``encrypted``: it was by TLS that the address was told, if it was told."""
+        if self._trust is None:
+            return False
+        return encrypted or not is_local(address.host) or address in self._demanding
+
+    def demands_tls(self, address: Address) -> None:
+        """Who is there says so."""
+        self._demanding.add(address)
+
+    async def reach(
+        self,
+        address: Address,
+        key: str,
+        encrypted: bool,
+        locator: Locator,
+        pulse: Pulse | None,
+        seconds: float = DIAL_SECONDS,
     ) -> Link:
-        """Connect to ``address``; at that end, ``locator`` is what it finds here.
+        """Connect to who was told to be at ``address``, with this ``key``; ``encrypted``: by TLS.
+
+        :raises Unreachable: it cannot be reached, or is somebody else.
+        :raises Silent: not within ``seconds``.
+        """
+        if self._trust is None or not self.encrypts(address, encrypted):
+            return await self.dial(address, locator, pulse, seconds)
+        if not key:
+            raise Unreachable("nobody has told its key")
+        try:
+            return await self.dial(address, locator, pulse, seconds, self._trust.pinned(key))
+        except NotTrusted as error:
+            raise Unreachable(str(error)) from error
+
+    async def dial(
+        self,
+        address: Address,
+        locator: Locator,
+        pulse: Pulse | None,
+        seconds: float = DIAL_SECONDS,
+        creator: IOpenSSLClientConnectionCreator | None = None,
+    ) -> Link:
+        """Connect to ``address``; at that end, ``locator`` is what it finds here. By TLS, with a ``creator``.
 
         :raises Unreachable: it cannot be reached; :class:`Silent`: not within ``seconds``.
+        :raises NotTrusted: it is somebody else, or speaks no TLS.
         """
 
         def make() -> Link:
             return Link(locator, self._outboxes, pulse)
 
         try:
-            link = await dial_any(self._reactor, address, make, seconds)
+            if creator is None:
+                link = await dial_any(self._reactor, address, make, seconds)
+            else:
+                link = await shake_hands(self._reactor, address, make, seconds, creator)
         except (TimeoutError, NotConnectedInTime) as error:
             raise Silent(why_not(error)) from error
+        except ConnectionClosed as error:
+            raise Unreachable("it closed the connection") from error
         except (*CANNOT_CONNECT, ValueError) as error:
             raise Unreachable(why_not(error)) from error
+        if creator is None and self._trust is not None and not is_loopback(link.transport.getPeer().host):
+            link.abort()
+            raise Unreachable("that name leads to another machine")
         if pulse is not None:
             notice_death(link.transport)
         return link
@@ -105,30 +190,58 @@ class Finder:
         except TimeoutError as error:
             raise Unreachable("no answer in time") from error
 
-    async def _follow(self, master: Address) -> Found:
-        asked = master
-        for hop in range(HOPS):
-            try:
-                answer = await (self.within(HOP_SECONDS, self._ask(asked)) if hop else self._ask(asked))
-            except Unreachable as error:
-                if hop:
-                    raise NotYet(f"it names {asked} as the primary: {error}") from error
-                raise
-            if answer.worker is not None:
-                return Found(master, answer.worker, answer.log_id)
-            if answer.primary is None:
+    async def _follow(self, master: Address, tell: Callable[[str], None]) -> Found:
+        answer = await self._ask_named(master, tell)
+        encrypted = self.encrypts(master, False)
+        for _ in range(HOPS - 1):
+            if answer.worker is not None or answer.primary is None:
                 break
-            asked = answer.primary
-        raise NotYet("it knows of no primary at the moment")
+            primary, key = answer.primary, answer.primary_key
+            try:
+                answer = await self.within(HOP_SECONDS, self._ask_told(primary, key, encrypted))
+            except Unreachable as error:
+                raise NotYet(f"it names {primary} as the primary: {error}") from error
+            encrypted = self.encrypts(primary, encrypted)
+        if answer.worker is None:
+            raise NotYet("it knows of no primary at the moment")
+        return Found(master, answer.worker, answer.log_id, answer.worker_key, encrypted)
 
-    async def _ask(self, master: Address) -> _Answer:
-        link = await self.dial(master, Unregistered(), None)
+    async def _ask_named(self, master: Address, tell: Callable[[str], None]) -> _Answer:
+        """What a master says that the user has named: in plain only on this machine, and if it takes that."""
+        if self._trust is not None and not self.encrypts(master, False):
+            try:
+                return await self._ask(await self.dial(master, Unregistered(), None))
+            except TlsRequired:
+                self.demands_tls(master)
+        return await self._ask(await self._verified(master, tell))
+
+    async def _verified(self, master: Address, tell: Callable[[str], None]) -> Link:
+        async def shake(creator: IOpenSSLClientConnectionCreator) -> Link:
+            return await self.dial(master, Unregistered(), None, creator=creator)
+
+        if self._trust is None:
+            return await self.dial(master, Unregistered(), None)
+        return await self._trust.verified(master, shake, tell)
+
+    async def _ask_told(self, master: Address, key: str, encrypted: bool) -> _Answer:
+        try:
+            return await self._ask(await self.reach(master, key, encrypted, Unregistered(), None))
+        except TlsRequired as error:
+            self.demands_tls(master)
+            raise Unreachable("it wants TLS") from error
+
+    async def _ask(self, link: Link) -> _Answer:
+        """:raises TlsRequired: it takes nothing in plain, and we may speak TLS."""
         try:
             return _Answer.read(await self.within(DIAL_SECONDS, _locate(link)))
         except ConnectionClosed as error:
             raise Unreachable("it closed the connection; is it a master?") from error
         except NoWorkers as error:
             raise NotYet("no worker is up at the moment") from error
+        except TlsRequired as error:
+            if self._trust is None:
+                raise Unreachable("it takes nothing in plain: leave --insecure out") from error
+            raise
         except WrongVersion:
             raise
         except (ChatnetError, ValueError) as error:

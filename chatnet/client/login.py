@@ -15,6 +15,7 @@ from chatnet.errors import (
     ChatnetError,
     InternalFailure,
     NoSuchUser,
+    TlsRequired,
     TooSlow,
     TryLater,
     Unreadable,
@@ -102,7 +103,7 @@ async def _by_secret(link: Link, identity: Identity, secret: bytes) -> Welcome:
         answer = await link.callRemote(
             Login, version=VERSION, name=identity.name, secret=secret, new=is_random
         )
-    except (TryLater, InternalFailure, TooSlow, Unreadable):
+    except (TryLater, InternalFailure, TooSlow, Unreadable, TlsRequired):
         raise  # it says nothing of the secret
     except ChatnetError as error:
         if is_random:

@@ -17,8 +17,10 @@ from chatnet.client.connection import Connection
 from chatnet.client.finder import Finder
 from chatnet.client.identities import Identities
 from chatnet.client.identity import config_directory
+from chatnet.client.known_masters import KnownMasters
 from chatnet.client.line import LineTerminal
 from chatnet.client.text import one_line
+from chatnet.client.trust import Trust
 from chatnet.credentials import as_typed
 from chatnet.errors import BadSecret, CannotStart
 from chatnet.net.outbox import Outboxes
@@ -175,8 +177,9 @@ def build(options: Any, world: World) -> Client:
         makes_secret=not with_password,
         same_cluster=bool(options["same-cluster"]),
     )
+    trust = None if options["insecure"] else Trust(world.tls, KnownMasters(world.files, directory))
     connection = Connection(
-        Finder(reactor, Outboxes(reactor), masters),
+        Finder(reactor, Outboxes(reactor), masters, trust),
         identities,
         Pulse(reactor, world.monotonic, *PULSE, world.tell),
         reactor,

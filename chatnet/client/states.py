@@ -10,11 +10,16 @@ from chatnet.net.link import Link
 
 @dataclass(frozen=True)
 class Found:
-    """A ``worker`` to go to, its log, and the ``master``, as the user named it, that said so."""
+    """A ``worker`` to go to, its log, and the ``master``, as the user named it, that said so.
+
+    ``key`` is the fingerprint of what the worker presents. ``encrypted``: that was said by TLS.
+    """
 
     master: Address
     worker: Address
     log_id: str
+    key: str = ""
+    encrypted: bool = False
 
 
 @dataclass(frozen=True)

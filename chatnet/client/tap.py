@@ -29,6 +29,11 @@ class Options(ProgramOptions):
     optFlags = [
         ["password", None, "Log in by the password you set with PASSWORD elsewhere; it is asked for."],
         ["plain", None, "Plain lines, even on a terminal."],
+        [
+            "insecure",
+            None,
+            "Speak plainly, to other machines, too: whoever is on the way can read it.",
+        ],
         ["same-cluster", None, "The master is of the cluster that you know, at an address that you do not."],
     ]
 

@@ -3,7 +3,7 @@
 connect    for a factory of Twisted's, which is told how it ended
 dial       a link to the first address that a host has: between the cluster's processes, and operators
 dial_any   a link to whichever of a host's addresses answers: for clients, who may have only some of them
-shake_hands  the same by TLS; no program does so yet
+shake_hands  the same by TLS
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ def notice_death(transport: Any) -> None:
     A process that dies closes its connections; a machine does not. To ask costs no process anything, so it is
     done each second, where the processes' own pings are rare.
     """
-    handle = getattr(transport, "getHandle", lambda: None)()
+    socket_transport = getattr(transport, "transport", transport)  # TLS has one beneath it
+    handle = getattr(socket_transport, "getHandle", lambda: None)()
     if not isinstance(handle, socket.socket):
         return
     handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

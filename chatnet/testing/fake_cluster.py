@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
@@ -26,8 +27,10 @@ from chatnet.errors import (
     WrongSecret,
 )
 from chatnet.kinds import KindName
+from chatnet.net.first_byte import TLS
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
+from chatnet.net.tls import Encrypted, Encryption, Presented
 from chatnet.testing.loopback import Loopback
 from chatnet.wire import session as wire
 from chatnet.wire.common import Ping
@@ -40,7 +43,7 @@ STEP = 0.01
 class Network(MemoryReactorClock):
     """A reactor whose connections lead to listeners in memory. Hosts are all the same; ports differ.
 
-    At ``silent`` ports nobody answers, and nobody refuses.
+    At ``silent`` ports nobody answers, and nobody refuses. Those that ``present`` something take TLS as well.
     """
 
     def __init__(self) -> None:
@@ -48,6 +51,7 @@ class Network(MemoryReactorClock):
         self.outboxes = Outboxes(self)
         self.listeners: dict[int, Callable[[], Locator]] = {}
         self.silent: set[int] = set()
+        self.present: dict[int, Presented] = {}
         self.attempts: list[tuple[float, int]] = []
         self.open: list[Loopback] = []
 
@@ -63,7 +67,10 @@ class Network(MemoryReactorClock):
         if port in self.silent:
             return
         if port in self.listeners:
-            server = Link(self.listeners[port](), self.outboxes)
+            listener = self.listeners[port]
+            server: Any = Link(listener(), self.outboxes)
+            if port in self.present:
+                server = Either(server, Encryption(self.present[port], False, Factory(), self).wrap(server))
             self.open.append(Loopback(factory.buildProtocol(None), server))
         else:
             factory.clientConnectionFailed(connector, Failure(ConnectionRefusedError()))
@@ -89,6 +96,24 @@ class Network(MemoryReactorClock):
         for connection in connections:
             connection.cut()
         self.settle()
+
+
+class Either(Protocol):
+    """Is ``plain``, or ``encrypted``, by the first byte."""
+
+    def __init__(self, plain: Link, encrypted: Encrypted) -> None:
+        self._plain, self._encrypted = plain, encrypted
+        self._chosen: Any = None
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._chosen is None:
+            self._chosen = self._encrypted if data[0] == TLS else self._plain
+            self._chosen.makeConnection(self.transport)
+        self._chosen.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._chosen is not None:
+            self._chosen.connectionLost(reason)
 
 
 class FakeCluster:
@@ -117,9 +142,12 @@ class FakeCluster:
         """The newest seq."""
         return len(self.entries)
 
-    def master(self, port: int, worker: str | None = None, primary: str | None = None) -> None:
-        """A master that names ``worker`` or ``primary``; without either, it knows of no workers."""
-        self.network.listeners[port] = lambda: FakeMaster(self.log_id, worker, primary)
+    def master(
+        self, port: int, worker: str | None = None, primary: str | None = None, key: str | None = None
+    ) -> None:
+        """A master that names ``worker`` or ``primary``, and its ``key``; without either, it knows of no
+        workers."""
+        self.network.listeners[port] = lambda: FakeMaster(self.log_id, worker, primary, key)
 
     def worker(self, port: int) -> None:
         """A worker."""
@@ -154,15 +182,22 @@ class FakeCluster:
 class FakeMaster(Locator):
     """Knows what it was told."""
 
-    def __init__(self, log_id: str, worker: str | None, primary: str | None) -> None:
+    def __init__(self, log_id: str, worker: str | None, primary: str | None, key: str | None = None) -> None:
         self._log_id = log_id
-        self._worker, self._primary = worker, primary
+        self._worker, self._primary, self._key = worker, primary, key
 
     @Locate.responder
     def locate(self, version: int) -> dict[str, Any]:
         if self._worker is None and self._primary is None:
             raise NoWorkers(NoWorkers.sentence)
-        return {"worker": self._worker, "primary": self._primary, "log": self._log_id, "epoch": 1}
+        return {
+            "worker": self._worker,
+            "worker_key": self._key,
+            "primary": self._primary,
+            "primary_key": self._key,
+            "log": self._log_id,
+            "epoch": 1,
+        }
 
 
 class FakeSession(Locator):

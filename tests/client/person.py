@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from cryptography import x509
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.testing import StringTransport
 
 from chatnet.client.service import Client, build
@@ -77,6 +80,18 @@ class PipedTerminal(StringTransport):
         self.protocol.writeConnectionLost()
 
 
+class TrustingTls(RealTls):
+    """Trusts these authorities, where it is to trust those of this machine."""
+
+    def __init__(self, authorities: Sequence[x509.Certificate]) -> None:
+        self._authorities = authorities
+
+    def vouched_for(
+        self, host: str, authorities: Sequence[x509.Certificate] | None = None
+    ) -> IOpenSSLClientConnectionCreator:
+        return super().vouched_for(host, self._authorities)
+
+
 class Exits:
     """Notes the exit status."""
 
@@ -96,6 +111,7 @@ class Person:
         *,
         tty_password: str | None = None,
         seed: int = 1,
+        authorities: Sequence[x509.Certificate] = (),
         **options: Any,
     ) -> None:
         self.network = network
@@ -118,7 +134,7 @@ class Person:
             threads=cast(Any, None),
             stdio=cast(Stdio, self.stdio),
             databases=cast(Any, None),
-            tls=RealTls(),
+            tls=TrustingTls(authorities),
             tell=unheard,
         )
         given = {
@@ -127,6 +143,7 @@ class Person:
             "password": False,
             "plain": True,
             "same-cluster": False,
+            "insecure": True,
             **options,
         }
         self.client: Client = build(given, world)

@@ -1,0 +1,128 @@
+"""Whom a client believes to be a master: who an authority vouches for, or who has the key that it had before.
+
+On loopback there is nobody in between. Elsewhere who dials a master for the first time keeps its public key,
+as SSH does; and of whoever a master names it demands exactly the key that the master said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+
+from chatnet.addresses import Address, is_loopback
+from chatnet.client.known_masters import BY_AUTHORITY, KnownMasters
+from chatnet.client.race import Unreachable
+from chatnet.net.dial import NotTrusted
+from chatnet.net.link import Link
+from chatnet.net.tls import WrongKey
+from chatnet.world import Tls
+
+NEW = (
+    "{master} was not known here. Its public key is {key}, by which it is known from now on; who runs it "
+    "sees by “chatnet status” whether that is right."
+)
+"""What the user is told of a master at the first time."""
+VOUCHED = "An authority vouches for {master} now, and from now on one has to."
+"""What the user is told, once, where a key was kept before."""
+CHANGED = (
+    "The public key of {master} is {key}, and not {kept} as before: somebody may stand in between. Ask who "
+    "runs the cluster. If they have changed it, take line {line} out of {path}, and start again."
+)
+UNVOUCHED = (
+    "No authority vouches for {master} any longer ({why}): somebody may stand in between. Ask who runs the "
+    "cluster. If they have changed that, take line {line} out of {path}, and start again."
+)
+
+Shake = Callable[[IOpenSSLClientConnectionCreator], Awaitable[Link]]
+"""Dials a master, and has it show by TLS who it is; raises :class:`NotTrusted` if it is somebody else."""
+
+
+class Distrusted(Exception):
+    """A master is not the one that it was; the text tells the user what to do."""
+
+
+class Trust:
+    """What is ``known`` of masters, and how to know new ones."""
+
+    def __init__(self, tls: Tls, known: KnownMasters) -> None:
+        self._tls = tls
+        self._known = known
+
+    def pinned(self, key: str) -> IOpenSSLClientConnectionCreator:
+        """For who dials somebody who is to have exactly this key."""
+        return self._tls.pinned(key)
+
+    async def verified(self, master: Address, shake: Shake, tell: Callable[[str], None]) -> Link:
+        """A link to ``master``, which has shown that it is the one; what is new of it is told to the user.
+
+        :raises Distrusted: it is not the one that it was.
+        :raises Unreachable: it cannot be reached, or speaks no TLS.
+        :raises CannotStart: what is known is not readable, or cannot be kept.
+        """
+        kept = self._known.of(master)
+        try:
+            if kept is None:
+                return await self._new(master, shake, tell)
+            if kept == BY_AUTHORITY:
+                return await self._still_vouched_for(master, shake)
+            return await self._still_the_same(master, kept, shake, tell)
+        except NotTrusted as error:
+            raise Unreachable(str(error)) from error
+
+    async def _new(self, master: Address, shake: Shake, tell: Callable[[str], None]) -> Link:
+        try:
+            link = await shake(self._tls.vouched_for(master.host))
+            self._known.keep(master, BY_AUTHORITY)
+        except NotTrusted:
+            key = await self._key_there(shake)
+            link = await shake(self._tls.pinned(key))
+            self._known.keep(master, key)
+            tell(NEW.format(master=master, key=key))
+        return link
+
+    async def _still_vouched_for(self, master: Address, shake: Shake) -> Link:
+        try:
+            return await shake(self._tls.vouched_for(master.host))
+        except NotTrusted as why:
+            where = self._where(master)
+            raise Distrusted(UNVOUCHED.format(master=master, why=why, **where)) from why
+
+    async def _still_the_same(
+        self, master: Address, kept: str, shake: Shake, tell: Callable[[str], None]
+    ) -> Link:
+        try:
+            return await shake(self._tls.pinned(kept))
+        except NotTrusted as error:
+            if not isinstance(error.__cause__, WrongKey):
+                raise
+            key = error.__cause__.theirs
+        try:
+            link = await shake(self._tls.vouched_for(master.host))
+        except NotTrusted as why:
+            where = self._where(master)
+            raise Distrusted(CHANGED.format(master=master, key=key, kept=kept, **where)) from why
+        self._known.keep(master, BY_AUTHORITY)
+        tell(VOUCHED.format(master=master))
+        return link
+
+    async def _key_there(self, shake: Shake) -> str:
+        """Which one is presented there. It is not proven yet."""
+        try:
+            (await shake(self._tls.pinned(""))).abort()
+        except NotTrusted as error:
+            if isinstance(error.__cause__, WrongKey) and error.__cause__.theirs.startswith("SHA256:"):
+                return error.__cause__.theirs
+            raise
+        raise Unreachable("it shows no key")
+
+    def _where(self, master: Address) -> dict[str, object]:
+        return {"line": self._known.line(master), "path": self._known.path}
+
+
+def is_local(host: str) -> bool:
+    """Is that surely this machine, so that nobody stands in between?
+
+    The name “localhost” is, if what it leads to is: see RFC 6761, 6.3.
+    """
+    return is_loopback(host) or host.lower().rstrip(".") == "localhost"

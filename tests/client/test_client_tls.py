@@ -1,0 +1,380 @@
+"""Whom a client speaks to, and how: by TLS off its machine, to who is known, or vouched for, or was named."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from a_pair import DAY, Authority, new_authority
+from client.person import MASTER, WORKER, Person
+from twisted.internet.address import IPv4Address
+
+from chatnet.auth import Token
+from chatnet.client.known_masters import KnownMasters
+from chatnet.errors import TlsRequired
+from chatnet.net.link import Link, Locator
+from chatnet.net.pair import KeyPair, self_made
+from chatnet.net.tls import Presented
+from chatnet.testing.fake_cluster import FakeCluster, FakeMaster, FakeSession, Network
+from chatnet.testing.loopback import LoopbackTransport
+from chatnet.wire.locate import Locate
+from chatnet.wire.session import Elsewhere, Login
+
+OTHER = 3001
+NOW = datetime.now(UTC)
+OURS, THEIRS = self_made(Token(b"t" * 32)), self_made(Token(b"u" * 32))
+KEY, OTHER_KEY = OURS.fingerprint, THEIRS.fingerprint
+LOST = "Connection lost; what you type is kept and sent when it is back."
+BACK = "Connected again."
+
+
+def authority() -> Authority:
+    return new_authority(NOW - DAY, NOW + DAY)
+
+
+class Stage:
+    """A cluster that presents a pair at its ports, and what is plainly said to it."""
+
+    def __init__(self, network: Network, new_person: Callable[..., Person], directory: Path) -> None:
+        self.network = network
+        self.cluster = FakeCluster(network)
+        self._new_person = new_person
+        self.path = directory / "chatnet" / "known_masters"
+        self.cluster.worker(WORKER)
+        self.cluster.worker(OTHER)
+        self.cluster.others = [Elsewhere(f"w:{OTHER}", KEY)]
+        self.names(KEY)
+        for port in (MASTER, WORKER, OTHER):
+            self.presents(port, OURS)
+
+    def names(self, key: str | None, worker: str = f"w:{WORKER}") -> None:
+        """The master says this of its worker."""
+        self.cluster.master(MASTER, worker=worker, key=key)
+
+    def presents(self, port: int, pair: KeyPair) -> None:
+        self.network.present[port] = Presented(pair)
+
+    def person(self, **options: Any) -> Person:
+        """Who starts now, and has ten seconds."""
+        person = self._new_person(**{"insecure": False, **options}).start()
+        self.network.pass_time(0.5)
+        return person
+
+    def known(self) -> str:
+        return self.path.read_text() if self.path.exists() else ""
+
+    def knows(self, by: str) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(f"m:{MASTER} {by}\n")
+
+
+@pytest.fixture
+def stage(network: Network, new_person: Callable[..., Person], tmp_path: Path) -> Stage:
+    return Stage(network, new_person, tmp_path)
+
+
+def refused(person: Person) -> str:
+    """The sentence with which it has ended; it has never spoken to anybody."""
+    (sentence,) = person.stdio.said
+    assert person.seen() == []
+    assert person.exit_status() == 1
+    return sentence
+
+
+def test_a_new_masters_key_is_kept_and_shown_once(stage: Stage) -> None:
+    """In a private file, a line each; the second time nothing is said."""
+    seen = stage.person().seen()
+    assert seen[0].startswith(f"m:{MASTER} was not known here. Its public key is {KEY}, by which it is known")
+    assert seen[1:] == ["Logged in as alice."]
+    assert stage.known() == f"m:{MASTER} {KEY}\n"
+    assert stat.S_IMODE(stage.path.stat().st_mode) == 0o600
+    assert stage.person().seen() == ["Logged in as alice."]
+
+
+def test_one_that_is_vouched_for_is_known_by_that(stage: Stage) -> None:
+    """Under the name by which it was dialled; nothing is said."""
+    root = authority()
+    stage.presents(MASTER, root.vouch("m", NOW - DAY, NOW + DAY))
+    assert stage.person(authorities=[root.pair.certificate]).seen() == ["Logged in as alice."]
+    assert stage.known() == f"m:{MASTER} authority\n"
+    stage.presents(MASTER, root.vouch("m", NOW - DAY, NOW + DAY))
+    assert stage.person(authorities=[root.pair.certificate]).seen() == ["Logged in as alice."]
+
+
+def test_a_key_that_has_changed_is_refused(stage: Stage) -> None:
+    """The sentence says both, whom to ask, and what to do; done so, it is as a new one."""
+    stage.person()
+    stage.presents(MASTER, THEIRS)
+    sentence = refused(stage.person())
+    assert sentence == (
+        f"The public key of m:{MASTER} is {OTHER_KEY}, and not {KEY} as before: somebody may stand in "
+        "between. Ask who runs the cluster. If they have changed it, take line 1 out of "
+        f"{stage.path}, and start again."
+    )
+    assert len(stage.cluster.requests) == 1
+    stage.path.write_text("")
+    assert stage.person().seen()[-1] == "Logged in as alice."
+
+
+def test_a_known_one_may_come_to_be_vouched_for(stage: Stage) -> None:
+    """That is said once; a key alone is good no longer."""
+    stage.person()
+    root = authority()
+    stage.presents(MASTER, root.vouch("m", NOW - DAY, NOW + DAY))
+    seen = stage.person(authorities=[root.pair.certificate]).seen()
+    assert seen == [
+        f"An authority vouches for m:{MASTER} now, and from now on one has to.",
+        "Logged in as alice.",
+    ]
+    assert stage.known() == f"m:{MASTER} authority\n"
+    stage.presents(MASTER, OURS)
+    assert refused(stage.person()).startswith(f"No authority vouches for m:{MASTER} any longer (no authority")
+    assert stage.known() == f"m:{MASTER} authority\n"
+
+
+@pytest.mark.parametrize("name", ["n", ""])
+def test_who_is_vouched_for_under_another_name_is_not(stage: Stage, name: str) -> None:
+    """A key that was known is not passed over by that, nor by an authority that is not trusted."""
+    root = authority()
+    stage.knows(KEY)
+    stage.presents(MASTER, root.vouch(name, NOW - DAY, NOW + DAY))
+    assert "somebody may stand in between" in refused(stage.person(authorities=[root.pair.certificate]))
+    stage.presents(MASTER, authority().vouch("m", NOW - DAY, NOW + DAY))
+    assert "somebody may stand in between" in refused(stage.person(authorities=[root.pair.certificate]))
+
+
+def test_a_key_that_changes_later_is_told_once_and_others_are_asked(stage: Stage) -> None:
+    """Nothing that was typed is lost; who is not who it was is shown nothing."""
+    stage.cluster.others = []
+    alice = stage.person(master=f"m:{MASTER},other:{MASTER + 1}")
+    alice.seen()
+    stage.presents(MASTER, THEIRS)
+    stage.network.listeners.pop(WORKER)
+    stage.network.cut()
+    alice.type("CHAT", "kept")
+    stage.network.pass_time(20)
+    seen = alice.seen()
+    assert seen[0] == LOST
+    assert [line for line in seen if "somebody may stand in between" in line] == [seen[1]]
+    assert seen[1].endswith("Until then others are looked for; what you type is kept.")
+    assert not alice.has_left()
+    stage.cluster.master(MASTER + 1, worker=f"w:{OTHER}", key=KEY)
+    stage.presents(MASTER + 1, OURS)
+    stage.network.pass_time(3)
+    assert BACK in alice.seen()
+    assert [entry.text for entry in stage.cluster.entries] == ["kept"]
+
+
+@pytest.mark.parametrize("key", [OTHER_KEY, None, "nonsense"])
+def test_a_worker_must_have_the_key_that_the_master_said(stage: Stage, key: str | None) -> None:
+    """Exactly that, and it must be said: no secret is shown to anybody else."""
+    stage.names(key)
+    person = stage.person()
+    stage.network.pass_time(10)
+    assert stage.cluster.requests == []
+    (sentence,) = person.stdio.said
+    assert ("its key is" in sentence) == (key is not None)
+    assert ("nobody has told its key" in sentence) == (key is None)
+
+
+def test_another_worker_must_have_the_key_that_was_told(stage: Stage) -> None:
+    """It resumes there by that; at one with another key it says nothing, and a master is asked."""
+    alice = stage.person()
+    stage.cluster.others = [Elsewhere(f"w:{WORKER}", OTHER_KEY)]
+    stage.network.listeners.pop(WORKER)
+    stage.network.cut()
+    stage.network.pass_time(1)
+    assert alice.seen()[-2:] == [LOST, BACK]
+    assert [port for _, port in stage.network.attempts][-1] == OTHER
+    assert [name for name, _ in stage.cluster.requests] == ["Login", "Resume"]
+    stage.cluster.worker(WORKER)
+    stage.network.cut()
+    stage.network.pass_time(2)
+    assert alice.seen()[-2:] == [LOST, BACK]
+    assert [port for _, port in stage.network.attempts][-3:] == [WORKER, MASTER, WORKER]
+
+
+def test_a_further_master_must_have_the_key_that_was_told(stage: Stage) -> None:
+    """Nothing is kept of it: the user has not named it."""
+    stage.cluster.master(2, primary=f"p:{MASTER}", key=KEY)
+    stage.presents(2, OURS)
+    assert stage.person(master="m:2").seen()[-1] == "Logged in as alice."
+    assert stage.known() == f"m:2 {KEY}\n"
+    stage.presents(MASTER, THEIRS)
+    person = stage.person(master="m:2")
+    stage.network.pass_time(10.5)
+    assert any("p:64480 as the primary: its key is" in line for line in person.seen() + person.stdio.said)
+
+
+def test_nothing_is_said_in_plain_to_another_machine(stage: Stage) -> None:
+    """Not even a question."""
+    plain: list[int] = []
+
+    class Ears(Locator):
+        def connected(self, link: Link) -> None:
+            plain.append(1)
+            link.abort()
+
+    stage.network.listeners[MASTER] = Ears
+    stage.network.present.clear()
+
+    class Eager(FakeMaster):
+        @Locate.responder
+        def locate(self, version: int) -> dict[str, Any]:
+            plain.append(2)
+            raise AssertionError
+
+    stage.network.listeners[MASTER + 1] = lambda: Eager("fake", None, None)
+    person = stage.person(master=f"m:{MASTER},m:{MASTER + 1}")
+    stage.network.pass_time(10)
+    assert set(plain) == {1}
+    assert "No cluster was found" in person.stdio.said[0]
+    assert stage.known() == ""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_on_its_own_machine_it_speaks_plainly(stage: Stage, host: str) -> None:
+    """Nobody stands in between; nothing is kept, and no key is needed."""
+    stage.network.present.clear()
+    stage.names(None, worker=f"127.0.0.1:{WORKER}")
+    assert stage.person(master=f"{host}:{MASTER}").seen() == ["Logged in as alice."]
+    assert stage.known() == ""
+
+
+def test_where_tls_is_wanted_it_is_spoken_on_its_own_machine_too(stage: Stage) -> None:
+    """A port may lead elsewhere; then of the worker the key is demanded as well."""
+
+    class Strict(FakeMaster):
+        @Locate.responder
+        def locate(self, version: int) -> dict[str, Any]:
+            if not hasattr(self.link.transport, "transport"):
+                raise TlsRequired(TlsRequired.sentence)
+            return {"worker": f"127.0.0.1:{WORKER}", "worker_key": KEY, "log": "fake", "epoch": 1}
+
+    stage.network.listeners[MASTER] = lambda: Strict("fake", None, None)
+    seen = stage.person(master=f"127.0.0.1:{MASTER}").seen()
+    assert seen[-1] == "Logged in as alice."
+    assert stage.known() == f"localhost:{MASTER} {KEY}\n"
+    stage.presents(WORKER, THEIRS)
+    stage.network.cut()
+    stage.network.listeners.pop(OTHER)
+    before = len(stage.cluster.requests)
+    stage.network.pass_time(3)
+    assert len(stage.cluster.requests) == before
+
+
+def test_a_worker_that_wants_tls_gets_it(stage: Stage) -> None:
+    """Its refusal says nothing of the secret, which is kept."""
+    shown: set[bytes] = set()
+
+    class Strict(FakeSession):
+        @Login.responder
+        def login(self, version: int, name: str, secret: bytes, new: bool) -> dict[str, Any]:
+            shown.add(secret)
+            if not hasattr(self.link.transport, "transport"):
+                raise TlsRequired(TlsRequired.sentence)
+            return FakeSession.login(self, version, name, secret, new)
+
+    stage.network.listeners[WORKER] = lambda: Strict(stage.cluster)
+    stage.names(KEY, worker=f"127.0.0.1:{WORKER}")
+    assert stage.person(master=f"127.0.0.1:{MASTER}").seen() == ["Logged in as alice."]
+    assert len(shown) == 1
+
+
+def test_a_localhost_that_is_elsewhere_is_told_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is what the system makes of it."""
+    asked: list[int] = []
+
+    class Asked(FakeMaster):
+        @Locate.responder
+        def locate(self, version: int) -> dict[str, Any]:
+            asked.append(version)
+            raise AssertionError
+
+    monkeypatch.setattr(LoopbackTransport, "getPeer", lambda _: IPv4Address("TCP", "10.0.0.1", 1))
+    stage.network.listeners[MASTER] = lambda: Asked("fake", None, None)
+    person = stage.person(master=f"localhost:{MASTER}")
+    stage.network.pass_time(10)
+    assert "that name leads to another machine" in person.stdio.said[0]
+    assert not asked
+
+
+def test_insecure_speaks_plainly_to_everybody(stage: Stage) -> None:
+    """The user has said so. Where plain is refused, the sentence says what to do."""
+    stage.network.present.clear()
+    assert stage.person(insecure=True).seen() == ["Logged in as alice."]
+
+    class Strict(FakeMaster):
+        @Locate.responder
+        def locate(self, version: int) -> dict[str, Any]:
+            raise TlsRequired(TlsRequired.sentence)
+
+    stage.network.listeners[MASTER] = lambda: Strict("fake", None, None)
+    person = stage.person(insecure=True)
+    stage.network.pass_time(10)
+    assert "it takes nothing in plain: leave --insecure out" in person.stdio.said[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"nonsense",
+        b"m:1",
+        b"m:1 SHA256:short\n",
+        b"m:1 authority\n\nm:2 authority\n",
+        b"m:1 authority\nm:1 authority\n",
+        b"\xff\x00 authority\x1b[2J",
+        b"m:1 authority" * 10_000,
+    ],
+)
+def test_what_is_no_list_of_masters_is_said(stage: Stage, content: bytes) -> None:
+    """In one sentence that names the file; nobody is dialled by it."""
+    stage.knows("")
+    stage.path.write_bytes(content)
+    sentence = refused(stage.person())
+    assert str(stage.path) in sentence
+    assert "\x1b" not in sentence
+    assert stage.path.read_bytes() == content
+    assert not stage.network.attempts
+
+
+def test_a_list_that_is_spoilt_later_ends_no_chat(stage: Stage) -> None:
+    """It is told, once; when it is right again, all goes on."""
+    stage.cluster.others = []
+    alice = stage.person()
+    alice.seen()
+    kept = stage.known()
+    stage.path.write_text("nonsense\n")
+    stage.network.cut()
+    stage.network.pass_time(10)
+    seen = alice.seen()
+    assert seen[0] == LOST
+    assert len(seen) == 2
+    assert "Line 1 of" in seen[1]
+    stage.path.write_text(kept)
+    stage.network.pass_time(3)
+    assert alice.seen() == [BACK]
+
+
+def test_where_nothing_can_be_kept_nobody_is_believed(stage: Stage) -> None:
+    """One sentence says where, and what to do."""
+    stage.path.mkdir(parents=True)
+    assert str(stage.path) in refused(stage.person())
+
+
+def test_clients_of_one_user_keep_what_the_others_have_kept(tmp_path: Path) -> None:
+    """Each line is another's; which line it is, is said."""
+    from chatnet.addresses import Address
+    from chatnet.world.real import RealFiles
+
+    one, other = KnownMasters(RealFiles(), tmp_path), KnownMasters(RealFiles(), tmp_path)
+    first, second = Address("m", 1), Address("::1", 2)
+    one.keep(first, KEY)
+    other.keep(second, "authority")
+    one.keep(first, OTHER_KEY)
+    assert (one.of(first), one.of(second), one.of(Address("M.", 1))) == (OTHER_KEY, "authority", OTHER_KEY)
+    assert (one.line(first), one.line(second)) == (1, 2)
