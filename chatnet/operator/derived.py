@@ -11,7 +11,7 @@ from chatnet.form import MAX_CREDENTIAL, MAX_TEXT
 from chatnet.kinds import HEARD, KINDS, Text
 from chatnet.names import is_topic
 from chatnet.rules import DAY_MS
-from chatnet.store.sqlite.schema import OPEN
+from chatnet.store.pages import OPEN
 
 Row = tuple[Any, ...]
 

@@ -19,7 +19,9 @@ FEED_STAYS = 500
 """How many stays of its reader may end within the range of a feed's page: each is a search of its own."""
 SNAPSHOT_INTERVALS = 200
 """How many intervals a page of a snapshot holds: at their longest, they fit an AMP value."""
-FIRST_STAY: Position = ((1 << 63) - 1, "\U0010ffff")
+OPEN = (1 << 63) - 1
+"""``membership.left`` of a stay that lasts, in every store; and a seq that no log reaches."""
+FIRST_STAY: Position = (OPEN, "\U0010ffff")
 """No stay comes before: where the first page begins."""
 
 # msgpack's headers, the longest kind, the key, and the numbers at their longest.

@@ -36,13 +36,12 @@ from chatnet.reads import (
     SnapshotOf,
 )
 from chatnet.rules import DAY_MS, judge
-from chatnet.store.pages import FIRST_STAY, SNAPSHOT_INTERVALS, snapshot_page
+from chatnet.store.pages import FIRST_STAY, OPEN, SNAPSHOT_INTERVALS, snapshot_page
 from chatnet.store.questions import known_name, known_seq
 from chatnet.store.refusals import is_kept
 from chatnet.store.window import Window
 
 T = TypeVar("T")
-OPEN = (1 << 63) - 1
 
 
 class MemoryLog:

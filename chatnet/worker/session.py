@@ -128,7 +128,7 @@ class Session:
     def post(self, key: bytes, text: str) -> Deferred[int]:
         """Say ``text`` in the user's own room; fires with its seq, once it is durable."""
         draft = self._draft("post", self._local_user.user, check_text(text), key)
-        return (self._drafts or self._stream()).send(draft).addCallback(self._posted)
+        return self._stream().send(draft).addCallback(self._posted)
 
     def join(self, key: bytes, room: str) -> Deferred[StayChanged]:
         """Follow ``room``; fires once it is durable."""
@@ -201,7 +201,8 @@ class Session:
 
     def _accepted(self, outcome: Outcome) -> int:
         if isinstance(outcome, Refused):
-            self._sessions.poison += outcome.code == Poison.code
+            if outcome.code == Poison.code:
+                self._sessions.poison += 1
             raise refusal(outcome)
         if outcome > self._newest_own:
             self._newest_own = outcome

@@ -19,9 +19,7 @@ import hashlib
 import re
 
 from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS
-
-OPEN = (1 << 63) - 1
-"""``membership."left"`` of a stay that lasts."""
+from chatnet.store.pages import OPEN
 
 _TEXT = f"""
 CREATE FUNCTION chatnet_append(

@@ -38,13 +38,13 @@ from chatnet.store.pages import (
     FIRST_CHUNK,
     FIRST_STAY,
     LAST_CHUNK,
+    OPEN,
     PAGE_ENTRIES,
     PAGE_ROOMS,
     SNAPSHOT_INTERVALS,
     snapshot_page,
     take_page,
 )
-from chatnet.store.postgres.append import OPEN
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 
 _MOST = PAGE_ENTRIES + 1

@@ -40,6 +40,7 @@ from chatnet.store.pages import (
     FIRST_CHUNK,
     FIRST_STAY,
     LAST_CHUNK,
+    OPEN,
     PAGE_ENTRIES,
     PAGE_ROOMS,
     SNAPSHOT_INTERVALS,
@@ -47,7 +48,6 @@ from chatnet.store.pages import (
     take_page,
 )
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
-from chatnet.store.sqlite.schema import OPEN
 
 T = TypeVar("T")
 Span = tuple[str, int, int]

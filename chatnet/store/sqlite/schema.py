@@ -6,9 +6,6 @@ import apsw
 
 from chatnet.errors import CannotStart
 
-OPEN = (1 << 63) - 1
-"""``membership.left`` of a stay that lasts."""
-
 STEPS = (
     """
     CREATE TABLE log (

@@ -22,8 +22,8 @@ from chatnet.errors import (
 from chatnet.form import check_form
 from chatnet.log import Outcome, Refused
 from chatnet.rules import DAY_MS, judge
+from chatnet.store.pages import OPEN
 from chatnet.store.refusals import content, is_kept, refused
-from chatnet.store.sqlite.schema import OPEN
 
 _KNOWN_USERS = 100_000
 """Of how many users the newest secret's seq is remembered; beyond it, forget them and look up again."""
