@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chatnet.names import quoted
 
@@ -85,6 +85,12 @@ def is_loopback(host: str) -> bool:
     """Is this literal address one of a machine's own?"""
     literal = _literal(host)
     return literal is not None and literal.is_loopback
+
+
+def both_on_loopback(transport: Any) -> bool:
+    """Are both ends of this connection on its machine's loopback, as this end sees them?"""
+    ends = transport.getHost(), transport.getPeer()
+    return all(is_loopback(getattr(end, "host", "")) for end in ends)
 
 
 def network(host: str) -> str:

@@ -15,6 +15,7 @@ from twisted.python import usage
 from chatnet.addresses import Address, parse_masters
 from chatnet.errors import CannotStart
 from chatnet.names import quoted
+from chatnet.net.pair import PairFiles
 from chatnet.output import printing, shown
 from chatnet.start import TERMINAL
 from chatnet.text import meant
@@ -30,6 +31,21 @@ MASTER_HELP = (
 
 STORE_VARIABLE = "CHATNET_STORE"
 """The environment's name for the store's URL, which may hold a password."""
+
+
+TLS_OPTIONS = [
+    [
+        "tls-cert",
+        None,
+        None,
+        "A certificate with its chain, as PEM, to be presented at all ports; read again each minute and at "
+        "SIGHUP. Without it: a self-made one.",
+    ],
+    ["tls-key", None, None, "The key of that certificate, as PEM."],
+]
+"""For ``optParameters``: what is presented at the ports."""
+INSECURE = ["insecure", None, "Speak plain to other machines, too: whoever is on the way can read all of it."]
+"""For ``optFlags``."""
 
 
 MAX_COUNT = 2**63 - 1
@@ -169,6 +185,23 @@ def a_process_count(text: str) -> int:
     if count > MOST_PROCESSES:
         raise ValueError(f"{count} processes are too many: at most {MOST_PROCESSES} are kept.")
     return count
+
+
+def find_pair(options: Mapping[str, Any], directory: Path) -> PairFiles | None:
+    """The files of the operator's certificate and key; None if none were named.
+
+    :raises CannotStart: only one was.
+    """
+    certificate, key = options["tls-cert"], options["tls-key"]
+    if bool(certificate) != bool(key):
+        raise CannotStart("--tls-cert and --tls-key go together: name both files, or neither.")
+    return PairFiles(directory / certificate, directory / key) if certificate else None
+
+
+def tls_words(pair: PairFiles | None, insecure: bool) -> list[str]:
+    """The same options, for a child."""
+    words = [] if pair is None else ["--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)]
+    return [*words, "--insecure"] if insecure else words
 
 
 def port_range(text: str) -> range:

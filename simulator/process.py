@@ -315,6 +315,9 @@ class SimProcesses:
     def ignore_interrupts(self) -> None:
         self._process.ignores_interrupts = True
 
+    def at_hangup(self, reactor: Any, call: Callable[[], object]) -> None:
+        """Nobody hangs up in a simulation."""
+
     def end_in_order(self, reactor: Any) -> None:
         """It does."""
 

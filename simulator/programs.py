@@ -68,14 +68,14 @@ class Operating(Service):
 def operate(arguments: Sequence[str], world: World) -> IService:
     """The program ``chatnet``."""
     options = Options()
-    options.parseOptions(list(arguments))
+    options.parseOptions([*arguments, "--insecure"])
     return Operating(options, world)
 
 
 PROGRAMS = {
     "chatnet": operate,
-    "chat-master": plugin("chatnet.master.tap", "--new-names", "0"),
-    "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0", more=lambda: [offers()]),
+    "chat-master": plugin("chatnet.master.tap", "--new-names", "0", "--insecure"),
+    "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0", "--insecure", more=lambda: [offers()]),
     "chat-client": plugin("chatnet.client.tap"),
     "hostile": Hostile,
     SQUATTER: Squatter,

@@ -82,8 +82,8 @@ class Cluster:
 
     # ---- clients ----
 
-    def locate(self, reached: str) -> Address:
-        """The worker for the next client, which reached us at the host ``reached``.
+    def locate(self, reached: str) -> tuple[Address, str]:
+        """The worker for the next client, which reached us at the host ``reached``; and that worker's key.
 
         :raises NoWorkers: there is none.
         """
@@ -91,7 +91,8 @@ class Cluster:
         if not open:
             raise NoWorkers(NoWorkers.sentence)
         sessions = {id: worker.staying for id, worker in open.items()}
-        return self._address(open[self._placement.choose(sessions, self._monotonic())], reached)
+        worker = open[self._placement.choose(sessions, self._monotonic())]
+        return self._address(worker, reached), worker.key
 
     def _address(self, worker: Registration[Link], reached: str) -> Address:
         peer = worker.link.transport.getPeer().host
@@ -175,6 +176,7 @@ class Cluster:
                 deliveries=round(worker.deliveries, 1),
                 lag=max(0, head - worker.load.cursor),
                 poison=worker.load.poison,
+                key=worker.key,
             )
             for worker in self._registry.workers()
         ]

@@ -60,8 +60,9 @@ class Door(Gate):
     @Locate.responder
     def locate(self, version: int) -> dict[str, Any]:
         check_version(version)
-        worker = self._cluster.locate(reached_host(self.link))
-        return {"worker": str(worker), "primary": None, "log": self._log_id, "epoch": self._epoch}
+        worker, key = self._cluster.locate(reached_host(self.link))
+        found = {"worker": str(worker), "worker_key": key or None}
+        return {**found, "log": self._log_id, "epoch": self._epoch}
 
     def _let_in(self, role: Role) -> Locator:
         locator = self._conversation(role)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -22,10 +22,12 @@ from twisted.logger import Logger
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoWorkers
 from chatnet.master.settings import Settings
+from chatnet.net.first_byte import AMP
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Link, Locator
 from chatnet.net.listen import is_taken, listen, why_not_had
 from chatnet.net.outbox import Outboxes
+from chatnet.net.security import Security
 from chatnet.net.timer import Timer
 from chatnet.net.visitors import A_MASTERS_TURN, ENOUGH, Room, Visitors, find_room
 from chatnet.wire.locate import Locate
@@ -48,9 +50,9 @@ class Links(Factory):
     noisy = False
 
     def __init__(self, outboxes: Outboxes, clock: IReactorTime, room: Room = ENOUGH) -> None:
-        self._outboxes = outboxes
+        self.outboxes = outboxes
         self._clock = clock
-        self._visitors = Visitors(clock, room, A_MASTERS_TURN)
+        self.visitors = Visitors(clock, room, A_MASTERS_TURN)
         self._door: Callable[[], Locator] | None = None
         self._links: dict[Link, None] = {}
 
@@ -58,11 +60,16 @@ class Links(Factory):
         """From now on, ``door()`` is who speaks to a new connection."""
         self._door = door
 
+    @property
+    def is_open(self) -> bool:
+        """Is there somebody to talk to?"""
+        return self._door is not None
+
     def buildProtocol(self, addr: Any) -> Link | None:
         if self._door is None:
             return None
-        link = Link(self._door(), self._outboxes, visitors=self._visitors)
-        self._visitors.came(link, getattr(addr, "host", ""))
+        link = Link(self._door(), self.outboxes, visitors=self.visitors)
+        self.visitors.came(link, getattr(addr, "host", ""))
         self._links[link] = None
         link.when_lost().addCallback(lambda _: self._links.pop(link))
         return link
@@ -89,6 +96,12 @@ class MasterPort:
 
     links: Links
     listening: IListeningPort
+    security: Security
+
+    @property
+    def key(self) -> str:
+        """The fingerprint of the public key that is presented there."""
+        return self.security.key
 
     @property
     def port(self) -> int:
@@ -97,22 +110,25 @@ class MasterPort:
         return int(address.port)
 
 
-def open_port(settings: Settings, world: World) -> MasterPort:
+def open_port(settings: Settings, world: World, security: Security) -> MasterPort:
     """The port; nobody is answered there yet.
 
     :raises CannotStart: it cannot be had.
     """
     room = find_room(world.processes.raise_file_limit())
     links = Links(Outboxes(world.reactor), world.reactor, room)
+    answering = security.port({AMP: links}, links.outboxes, links.visitors, lambda: links.is_open)
     try:
-        return MasterPort(links, listen(world.reactor, settings.listen, links))
+        return MasterPort(links, listen(world.reactor, settings.listen, answering), security)
     except CannotListenError as error:
         why = why_not_had(error)
         what = "stop what does, or choose another" if is_taken(error) else "choose an address of this machine"
         raise CannotStart(f"Cannot listen on {settings.listen} ({why}): {what} by --listen.") from error
 
 
-async def wait_for_port(settings: Settings, world: World, given_up: Callable[[], bool]) -> MasterPort:
+async def wait_for_port(
+    settings: Settings, world: World, security: Security, given_up: Callable[[], bool]
+) -> MasterPort:
     """Likewise, but wait for it: the kernel may still be clearing up after who had it before.
 
     Or a stranger has it. Then there is no end to it: whoever takes over next would wait as well, until no
@@ -122,7 +138,7 @@ async def wait_for_port(settings: Settings, world: World, given_up: Callable[[],
     """
     for attempt in count():
         try:
-            return open_port(settings, world)
+            return open_port(settings, world, security)
         except CannotStart as error:
             if given_up():
                 raise
@@ -132,27 +148,35 @@ async def wait_for_port(settings: Settings, world: World, given_up: Callable[[],
     raise AssertionError("not reached")
 
 
+class KnownPrimary(NamedTuple):
+    """Where a replica knows the primary, and the fingerprint of the key that is presented there; or empty."""
+
+    address: str = ""
+    key: str = ""
+
+
 class StandbyDoor(Gate):
-    """A stranger, at a replica. ``primary()`` is the primary's address, or empty."""
+    """A stranger, at a replica; ``primary()`` is what that knows."""
 
     speaker = Speaker.STRANGER
 
     def __init__(
         self,
-        primary: Callable[[], str],
+        primary: Callable[[], KnownPrimary],
         token: Token,
         entropy: Callable[[int], bytes],
         clock: IReactorTime,
     ) -> None:
-        super().__init__(token, lambda role: primary(), entropy, clock)
+        super().__init__(token, lambda role: primary().address, entropy, clock)
         self._where = primary
 
     @Locate.responder
     def locate(self, version: int) -> dict[str, Any]:
         check_version(version)
-        if not self._where():
+        primary = self._where()
+        if not primary.address:
             raise NoWorkers(NoWorkers.sentence)
-        return {"worker": None, "primary": self._where(), "log": "", "epoch": 0}
+        return {"primary": primary.address, "primary_key": primary.key or None, "log": "", "epoch": 0}
 
 
 class RedirectingPort:

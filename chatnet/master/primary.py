@@ -149,7 +149,7 @@ class Primary:
             head=head,
             trouble=self.leadership.log.trouble,
             masters=[
-                MasterStatus("primary", self.me.host, self.me.pid, str(address)),
+                MasterStatus("primary", self.me.host, self.me.pid, str(address), self.port.key),
                 *self.replicas.statuses(),
             ],
             workers=self.cluster.workers(reached, head),

@@ -35,7 +35,7 @@ class Registration(Generic[L]):
 
     @property
     def key(self) -> str:
-        """The fingerprint of the public key that it presents."""
+        """The fingerprint of the public key that it presents now."""
         return self.load.key or self.identity.key
 
     @property

@@ -16,14 +16,17 @@ from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.errors import BadRequest, ChatnetError, WrongToken, WrongVersion
+from chatnet.errors import BadRequest, ChatnetError, TlsRequired, WrongToken, WrongVersion
+from chatnet.master.port import KnownPrimary
 from chatnet.master.replica_states import Dialing, Doing, Proving, Seeking, Standing
 from chatnet.master.store import Store
+from chatnet.net.approach import Approach
 from chatnet.net.dial import connect
-from chatnet.net.gate import PROOF_SECONDS, Caller, Commanded, NotPrimary, Unregistered
+from chatnet.net.gate import PROOF_SECONDS, Commanded, NotPrimary, Unregistered
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.pulse import CLUSTER_PULSE
 from chatnet.net.timer import Timer
+from chatnet.net.tls import Encryption, is_encrypted, why_not_trusted
 from chatnet.store.lease import Holder
 from chatnet.telemetry import Killed, Tell
 from chatnet.text import legible
@@ -119,7 +122,7 @@ class FromPrimary(Commanded):
 class Replica(ReconnectingClientFactory):
     """Stands by from :meth:`start` until it holds the lease, then tells so by ``won``; or until :meth:`stop`.
 
-    ``process`` is the process that stands by, and ``caller`` how it introduces itself to the primary.
+    ``process`` is the process that stands by, and ``approach`` how it gets to the primary.
     """
 
     noisy = False
@@ -134,7 +137,7 @@ class Replica(ReconnectingClientFactory):
         self,
         process: Standby,
         store: Store,
-        caller: Caller,
+        approach: Approach,
         processes: Processes,
         clocks: Clocks,
         chance: random.Random,
@@ -142,7 +145,9 @@ class Replica(ReconnectingClientFactory):
     ) -> None:
         self._process = process
         self._store = store
-        self._caller = caller
+        self._approach = approach
+        self._caller = approach.caller
+        self._wants_tls: Address | None = None
         self._processes = processes
         self._reactor = self.clock = clocks.reactor
         self._monotonic = clocks.monotonic
@@ -181,11 +186,15 @@ class Replica(ReconnectingClientFactory):
     # ---- the lease ----
 
     @property
-    def primary(self) -> str:
-        """Where the primary is, as far as is known; else empty."""
+    def primary(self) -> KnownPrimary:
+        """Where the primary is, and the key that is presented there, as far as is known."""
+        key = "" if self._holder is None else self._holder.key
         if isinstance(self._doing, Standing):
-            return str(self._doing.to)  # where the store could not name it, another replica has
-        return "" if self._holder is None else self._holder.address
+            # Where the store could not name it, another replica has; and the key may be a renewed one.
+            state = self._state
+            told = state.key if state is not None and state.epoch == self._doing.epoch else key
+            return KnownPrimary(str(self._doing.to), told)
+        return KnownPrimary("" if self._holder is None else self._holder.address, key)
 
     def _seek(self) -> None:
         """Take the lease if it is free; else go to who holds it, unless we are there."""
@@ -220,7 +229,9 @@ class Replica(ReconnectingClientFactory):
             self.retry()
             return
         self._doing = self._doing.dial(where)
-        self.connector = connect(self._reactor, where, self, CONNECT_SECONDS)
+        encrypts = where == self._wants_tls or self._approach.encrypts(where)
+        factory: Any = Encryption(self._approach.creator(), True, self, self._reactor) if encrypts else self
+        self.connector = connect(self._reactor, where, factory, CONNECT_SECONDS)
 
     def _where(self, holder: Holder | None) -> Address | None:
         """Where to ask for the primary; None if there is none to be asked just now."""
@@ -315,6 +326,11 @@ class Replica(ReconnectingClientFactory):
             link.abort()
         elif failure.check(TimeoutError):
             link.abort()
+        elif failure.check(TlsRequired) and not is_encrypted(link.transport):
+            self._wants_tls = self._doing.to if isinstance(self._doing, Proving) else None
+            link.abort()
+        elif why := why_not_trusted(failure.value):
+            self._say(f"No primary is where one should be: {why}")
         elif not failure.check(ConnectionClosed):
             refusal = f"The primary at {link.peer()} refuses this replica: {failure.value}"
             if failure.check(ChatnetError, RemoteAmpError):

@@ -136,7 +136,9 @@ class Replicas:
     def statuses(self) -> list[MasterStatus]:
         """The replicas, for the operator."""
         masters = [replica.identity for replica in self._replicas.values()]
-        return [MasterStatus("replica", master.host, master.pid, master.address) for master in masters]
+        return [
+            MasterStatus("replica", master.host, master.pid, master.address, master.key) for master in masters
+        ]
 
     # ---- what they know ----
 

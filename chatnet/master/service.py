@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall
@@ -15,7 +16,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
-from chatnet.master.port import MasterPort, RedirectingPort, StandbyDoor, open_port
+from chatnet.master.port import KnownPrimary, MasterPort, RedirectingPort, StandbyDoor, open_port
 from chatnet.master.primary import Primary
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.settings import Settings
@@ -28,6 +29,7 @@ from chatnet.master.wiring import (
     lead,
     stand_by,
 )
+from chatnet.net.security import Renewal, Security, find_certificates
 from chatnet.options import find_masters
 from chatnet.rights import secure_data
 from chatnet.start import Start
@@ -42,10 +44,11 @@ ATTACH_SECONDS = 5.0
 def build(options: Any, world: World) -> MasterService:
     """The service of one master process, not yet started.
 
-    :raises CannotStart: what names the master is no address, or what names the store no URL.
+    :raises CannotStart: what names the master is no address, what names the store no URL, a certificate is no
+        good.
     """
     world.processes.keep_private()
-    settings = Settings.of(options, world.environ, find_masters(None, world)[0].port)
+    settings = Settings.of(options, world.environ, find_masters(None, world)[0].port, world.directory)
     if settings.store:
         return SharedMaster(options, settings, world)
     return EmbeddedMaster(options, settings, world)
@@ -60,7 +63,11 @@ class MasterService(Service):
     def __init__(self, options: Any, settings: Settings, world: World) -> None:
         self._settings = settings
         self._world = world
+        self._certificates = find_certificates(settings.pair, world)
+        self._renewal = Renewal(self._certificates, self._presents_another, world)
         self._token: Token
+        self._security: Security
+        self._leads_at: Address
         self._replica: Replica | None = None
         self._doing: Deferred[Any] | None = None
         self._primary: Primary | None = None
@@ -74,9 +81,19 @@ class MasterService(Service):
 
     def _started(self) -> None:
         super().startService()
+        self._renewal.start()
         processes = self._world.processes
         if self._settings.spawned:
             processes.ignore_interrupts()
+
+    def _has_token(self, token: Token) -> None:
+        self._token = token
+        self._security = Security(self._certificates, token, self._settings.insecure, self._world)
+
+    def _presents_another(self) -> None:
+        """The certificate was renewed: who asks a replica for the primary is to be told of the new key."""
+        if self._primary is not None:
+            self._do(self._publish(self._primary))
 
     def _do(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         """Run ``work``. Its failure ends the process, and stopping waits until it is done."""
@@ -113,6 +130,7 @@ class MasterService(Service):
             self._settings,
             self._world,
             self._token,
+            self._security,
             self.store,
             standby,
             won,
@@ -154,7 +172,14 @@ class MasterService(Service):
             settings = replace(settings, listen=Address.parse(state.listen))
         try:
             primary = await lead(
-                settings, world, self._token, self.store, port, inheritance, lambda: not self.running
+                settings,
+                world,
+                self._token,
+                self._security,
+                self.store,
+                port,
+                inheritance,
+                lambda: not self.running,
             )
         except CannotStart:
             # Before it is said: whoever hears it may start another one at once.
@@ -163,13 +188,18 @@ class MasterService(Service):
             await self.store.release()
             raise
         self._primary = primary
-        address = settings.reached_at(self.store.seen_as, primary.port.port)
-        me = claim(identify(settings, world), str(address))
-        await self.store.publish(replace_epoch(me, primary.epoch))
+        self._leads_at = settings.reached_at(self.store.seen_as, primary.port.port)
+        await self._publish(primary)
         world.processes.freeze_heap()
         self._up()
 
+    async def _publish(self, primary: Primary) -> None:
+        """Say in the lease where the primary is, and which key is presented there."""
+        me = identify(self._settings, self._world, key=self._security.key)
+        await self.store.publish(replace_epoch(claim(me, str(self._leads_at)), primary.epoch))
+
     async def _stop(self) -> None:
+        self._renewal.stop()
         if self._patience is not None and self._patience.active():
             self._patience.cancel()
         if self._replica is not None:
@@ -184,7 +214,7 @@ class MasterService(Service):
 
 def replace_epoch(me: Holder, epoch: int) -> Holder:
     """``me``, commanding in ``epoch``."""
-    return Holder(me.pid, me.address, me.started, epoch, me.host)
+    return msgspec.structs.replace(me, epoch=epoch)
 
 
 class EmbeddedMaster(MasterService):
@@ -222,8 +252,8 @@ class EmbeddedMaster(MasterService):
             if not (is_ours or self._settings.spawned or self.store.lease.holder()):
                 self._refuse_another_machines()
             refuse_moved(self._world.files, data)
-            self._token = find_primary_token(self._settings, self._world)
-            return open_port(self._settings, self._world) if is_ours else None
+            self._has_token(find_primary_token(self._settings, self._world))
+            return open_port(self._settings, self._world, self._security) if is_ours else None
         except OSError as error:
             raise CannotStart(
                 f"Cannot use {error.filename or data} ({error.strerror}): mend it, "
@@ -273,7 +303,7 @@ class SharedMaster(MasterService):
     async def _open(self) -> None:
         settings = self._settings
         await self.store.open()
-        self._token = find_shared_token(settings, self._world, is_first=self.store.epoch == 0)
+        self._has_token(find_shared_token(settings, self._world, is_first=self.store.epoch == 0))
         if not await self.store.is_of(self._token):
             # With the lease it would be obeyed by nobody, and with its own tickets nobody could resume.
             where = "CHATNET_TOKEN" if settings.token_by_environ else settings.token_file
@@ -285,13 +315,15 @@ class SharedMaster(MasterService):
     def _stand_by_again(self, holder: Holder | None) -> None:
         settings, world = self._settings, self._world
 
-        def primary() -> str:
-            return "" if self._replica is None else self._replica.primary
+        def primary() -> KnownPrimary:
+            return KnownPrimary() if self._replica is None else self._replica.primary
 
         def door() -> StandbyDoor:
             return StandbyDoor(primary, self._token, world.entropy, world.reactor)
 
-        self._redirecting = RedirectingPort(lambda: open_port(settings, world), door, world.reactor)
+        self._redirecting = RedirectingPort(
+            lambda: open_port(settings, world, self._security), door, world.reactor
+        )
         self._redirecting.start()
         if self._redirecting.port is None and not self._stands_by:
             self._stands_by = (

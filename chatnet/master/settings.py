@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from chatnet.addresses import MASTER_PORT, Address
-from chatnet.options import STORE_VARIABLE
+from chatnet.net.pair import PairFiles
+from chatnet.options import STORE_VARIABLE, find_pair, tls_words
 from chatnet.supervisor import twistd
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -20,7 +21,8 @@ class Settings:
 
     ``spawned`` is the pid of the primary that started this process; None if a person did. ``store`` is the
     URL of a store that other hosts share; empty for the one in the data directory. With ``token_by_environ``
-    the token is in the environment, which children have, too; else it is in ``token_file``.
+    the token is in the environment, which children have, too; else it is in ``token_file``. ``pair`` is the
+    operator's certificate and key, if there are any.
     """
 
     data: Path
@@ -36,12 +38,21 @@ class Settings:
     store: str = ""
     token_by_environ: bool = False
     usual_port: int = MASTER_PORT
+    pair: PairFiles | None = None
+    insecure: bool = False
 
     @classmethod
     def of(
-        cls, options: Mapping[str, Any], environ: Mapping[str, str], usual_port: int = MASTER_PORT
+        cls,
+        options: Mapping[str, Any],
+        environ: Mapping[str, str],
+        usual_port: int = MASTER_PORT,
+        directory: Path = Path(),
     ) -> Settings:
-        """The settings that twistd's options say, and the environment of the store's URL."""
+        """The settings that twistd's options say, and the environment of the store's URL.
+
+        :raises CannotStart: of a certificate and its key, only one is named.
+        """
         data = Path(options["data"])
         store = options["store"] or environ.get(STORE_VARIABLE, "")
         return cls(
@@ -59,6 +70,8 @@ class Settings:
             # The token of an embedded store is its master's own, and always in a file.
             token_by_environ=bool(store and not options["token-file"] and environ.get("CHATNET_TOKEN")),
             usual_port=usual_port,
+            pair=find_pair(options, directory),
+            insecure=bool(options["insecure"]),
         )
 
     def local_address(self, port: int) -> Address:
@@ -93,6 +106,7 @@ class Settings:
         command += ["--post-rate", str(self.post_rate), "--new-names", str(self.new_names)]
         if self.ports is not None:
             command += ["--ports", f"{self.ports.start}-{self.ports.stop - 1}"]
+        command += tls_words(self.pair, self.insecure)
         if self.advertise is not None:
             command += ["--advertise", self.advertise]
         return command

@@ -8,6 +8,8 @@ from chatnet.addresses import MASTER_PORT
 from chatnet.logs import logged
 from chatnet.master.service import build
 from chatnet.options import (
+    INSECURE,
+    TLS_OPTIONS,
     ProgramOptions,
     a_count,
     a_host,
@@ -29,6 +31,7 @@ class Options(ProgramOptions):
         "watches the workers, and replicas, of which one takes over when it dies. Then chat with: "
         "twistd -n chat-client NAME. On the data of a cluster that runs it becomes a replica."
     )
+    optFlags = [INSECURE]
     optParameters = [
         ["data", None, "chatnet-data", "The directory of the log, the token and the workers' output."],
         [
@@ -61,6 +64,7 @@ class Options(ProgramOptions):
             "0: no bound, for addresses neither.",
             a_count,
         ],
+        *TLS_OPTIONS,
         ["spawned", None, None, "The pid of the primary that starts this replica; not for people.", a_count],
     ]  # fmt: skip
 

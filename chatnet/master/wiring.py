@@ -36,10 +36,12 @@ from chatnet.master.replicas import Replicas
 from chatnet.master.replicas import name_of as replicas_name
 from chatnet.master.settings import Settings
 from chatnet.master.store import Leadership, Store
+from chatnet.net.approach import Approach
 from chatnet.net.gate import Caller
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
+from chatnet.net.security import Security
 from chatnet.options import STORE_VARIABLE
 from chatnet.store.lease import Holder
 from chatnet.supervisor import Supervisor
@@ -80,22 +82,23 @@ def find_shared_token(settings: Settings, world: World, is_first: bool) -> Token
         raise CannotStart(f"Cannot make {settings.token_file} ({error.strerror}).") from error
 
 
-def identify(settings: Settings, world: World, address: str = "") -> MasterIdentity:
-    """Who this process is; a replica that listens does so at ``address``."""
+def identify(settings: Settings, world: World, address: str = "", key: str = "") -> MasterIdentity:
+    """Who this process is; a replica that listens does so at ``address``, and presents the public ``key``."""
     pid = world.processes.own_pid()
     started = world.processes.started(pid) or 0
-    return MasterIdentity(world.hostname, pid, started, bool(settings.spawned), address)
+    return MasterIdentity(world.hostname, pid, started, bool(settings.spawned), address, key)
 
 
 def claim(me: MasterIdentity, address: str = "") -> Holder:
     """What a master says of itself as the lease's holder."""
-    return Holder(me.pid, address, me.started, 0, me.host)
+    return Holder(me.pid, address, me.started, 0, me.host, key=me.key)
 
 
 def stand_by(
     settings: Settings,
     world: World,
     token: Token,
+    security: Security,
     store: Store,
     standby: RedirectingPort | None,
     won: Callable[[Inheritance], None],
@@ -118,10 +121,10 @@ def stand_by(
     def ours() -> Holder | None:
         if standby is not None and standby.port is None:
             return None
-        return claim(identify(settings, world), address())
+        return claim(identify(settings, world, key=security.key), address())
 
     process = Standby(
-        me=lambda: identify(settings, world, address()),
+        me=lambda: identify(settings, world, address(), security.key),
         claim=ours,
         usual=usual,
         won=won,
@@ -131,13 +134,15 @@ def stand_by(
     )
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
     caller = Caller("replica", token, world.entropy, Outboxes(world.reactor), pulse)
-    return Replica(process, store, caller, world.processes, world.clocks, world.chance, world.tell)
+    approach = Approach(caller, security.is_insecure, world.tls, world.reactor)
+    return Replica(process, store, approach, world.processes, world.clocks, world.chance, world.tell)
 
 
 async def lead(
     settings: Settings,
     world: World,
     token: Token,
+    security: Security,
     store: Store,
     port: MasterPort | None,
     inheritance: Inheritance,
@@ -154,18 +159,18 @@ async def lead(
             raise CannotStart(f"The log in {settings.data} is not the cluster's: was the directory replaced?")
         if port is None:
             # Only now: one before us that has the port still, and not the lease, is over with our epoch.
-            port = await wait_for_port(settings, world, given_up)
+            port = await wait_for_port(settings, world, security, given_up)
     except CannotStart:
         await leadership.log.close()
         raise
-    return _command(settings, world, token, store, port, leadership, inheritance)
+    return _command(settings, world, token, security, port, leadership, inheritance)
 
 
 def _command(
     settings: Settings,
     world: World,
     token: Token,
-    store: Store,
+    security: Security,
     port: MasterPort,
     leadership: Leadership,
     inheritance: Inheritance,
@@ -174,7 +179,7 @@ def _command(
     journal = Journal(world.wall, () if state is None else state.events)
     registry: Registry[Link] = Registry()
     tell = tell_all(world.tell, journal.told)
-    replicas = _make_replicas(settings, world, registry, journal, tell, leadership, port.port)
+    replicas = _make_replicas(settings, world, security, registry, journal, tell, leadership, port.port)
     cluster = _make_cluster(settings, world, registry, tell, leadership.epoch, port.port)
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
     me = identify(settings, world)
@@ -217,6 +222,7 @@ def _make_supervisor(
 def _make_replicas(
     settings: Settings,
     world: World,
+    security: Security,
     registry: Registry[Link],
     journal: Journal,
     tell: Tell,
@@ -234,6 +240,7 @@ def _make_replicas(
             ],
             replicas=replicas[:MIRRORED],
             events=journal.events(),
+            key=security.key,
         )
 
     def command() -> list[str]:

@@ -9,5 +9,7 @@ pulse       signs of life, and who gives none
 dial        opens connections, and nobody else does · listen  opens ports, likewise
 first_byte  what is spoken on a connection · tls  what ports present, and whom who dials trusts
 pair        a certificate and its key · certificates  an operator's, from two files
+security    what a process presents at its ports, and where it speaks plain
+approach    how the cluster's processes and operators get to a master: by TLS unless on loopback, and proven
 gate        how a link between processes begins: the proof, and who obeys whom from then on
 """

@@ -22,7 +22,8 @@ from twisted.internet.interfaces import IDelayedCall, IOpenSSLServerConnectionCr
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from chatnet.addresses import network
+from chatnet.addresses import both_on_loopback, network
+from chatnet.net.link import STRANGERS_READ
 from chatnet.net.tls import Encryption
 from chatnet.net.visitors import Visitors
 
@@ -84,9 +85,10 @@ class Handshakes:
 class FirstByte(Factory):
     """A port at which a connection is whose its first byte is: see the module.
 
-    ``spoken`` says who speaks what begins with a byte. ``presented`` is for those who come by TLS; None: who
-    does is refused.
-    ``visitors`` are those of the port: an arrival is a stranger among them.
+    ``spoken`` says who speaks what begins with a byte, and ``plain``, if it is another, who does so in plain
+    to another machine. ``presented`` is for those who come by TLS; None: who does is refused.
+    ``visitors`` are those of the port: an arrival is a stranger among them. While it ``takes`` nobody, who
+    comes is hung up on.
     """
 
     noisy = False
@@ -98,20 +100,44 @@ class FirstByte(Factory):
         handshakes: Handshakes,
         visitors: Visitors,
         clock: IReactorTime,
+        takes: Callable[[], bool] = lambda: True,
+        plain: Mapping[int, Factory] | None = None,
     ) -> None:
         if TLS in spoken:
             raise ValueError("TLS is always spoken")
         self.spoken = spoken
+        self.plain = spoken if plain is None else plain
+        self.takes = takes
+        self._arrivals: dict[Arrival, None] = {}
         self.handshakes = handshakes
         self.visitors = visitors
         self.clock = clock
         # Of the factory that it wraps nothing is asked: each connection brings its own protocol.
         self.tls = None if presented is None else Encryption(presented, False, Factory(), clock)
 
-    def buildProtocol(self, addr: Any) -> Arrival:
+    def buildProtocol(self, addr: Any) -> Arrival | None:
+        if not self.takes():
+            return None
         arrival = Arrival(self, addr)
+        self._arrivals[arrival] = None
         self.visitors.came(arrival, arrival.host)
         return arrival
+
+    @property
+    def undecided(self) -> int:
+        """How many of its visitors have not said what they speak."""
+        return len(self._arrivals)
+
+    def decided(self, arrival: Arrival) -> None:
+        """It is known what is spoken on it; or it is gone."""
+        self._arrivals.pop(arrival, None)
+        self.handshakes.gone(arrival)
+        self.visitors.known(arrival)
+
+    def stopFactory(self) -> None:
+        """The port is closed: who has not said what is spoken shall not wait."""
+        for arrival in list(self._arrivals):
+            arrival.abort()
 
 
 class Undecided(Protocol):
@@ -128,8 +154,8 @@ class Undecided(Protocol):
             self._speaks.dataReceived(data)  # the transport cannot be handed over: one in memory
             return
         factory = self._spoken.get(data[0])
+        self._decided()  # first: this one must not be counted beside itself
         protocol = None if factory is None else factory.buildProtocol(self._addr)
-        self._decided()
         if protocol is None:
             self._refuse()
         else:
@@ -169,6 +195,10 @@ class Arrival(Undecided):
         self._deadline: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
+        self._usual = getattr(self.transport, "bufferSize", STRANGERS_READ)
+        self.transport.bufferSize = STRANGERS_READ
+        if not both_on_loopback(self.transport):
+            self._spoken = self._port.plain
         self._deadline = self._port.clock.callLater(FIRST_SECONDS, self._too_late)
 
     def dataReceived(self, data: bytes) -> None:
@@ -192,8 +222,8 @@ class Arrival(Undecided):
         deadline, self._deadline = self._deadline, None
         if deadline is not None:
             deadline.cancel()
-        self._port.handshakes.gone(self)
-        self._port.visitors.known(self)
+        self.transport.bufferSize = self._usual
+        self._port.decided(self)
 
     def abort(self) -> None:
         """Close now."""

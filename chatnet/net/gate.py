@@ -13,15 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address, is_loopback, plain
 from chatnet.auth import Role, Token, is_role
-from chatnet.errors import NotAllowed, StaleEpoch, WrongToken, WrongVersion
+from chatnet.errors import NotAllowed, StaleEpoch, TlsRequired, WrongToken, WrongVersion
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
+from chatnet.net.tls import TooOld, channel_binding, is_encrypted
 from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Prove
 from chatnet.wire.table import Speaker
 
@@ -76,6 +78,7 @@ class Gate(Locator):
     @Challenge.responder
     def challenge(self, version: int, nonce: bytes) -> dict[str, Any]:
         check_version(version)
+        _bound_to(self.link, is_asker=False)  # or refuse
         ours = self._entropy(NONCE_BYTES)
         self._nonces = (nonce, ours)
         return {"nonce": ours}
@@ -88,10 +91,7 @@ class Gate(Locator):
         nonces, self._nonces = self._nonces, None
         if nonces is None:
             raise WrongToken(WrongToken.sentence)
-        bound = (
-            *nonces,
-            binding(asker=self.link.transport.getPeer(), answerer=self.link.transport.getHost()),
-        )
+        bound = *nonces, _bound_to(self.link, is_asker=False)
         if not hmac.compare_digest(proof, self._token.proof("asks", role, *bound)):
             raise WrongToken(WrongToken.sentence)
         admitted, primary = self._admit(role), None
@@ -152,11 +152,12 @@ async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], b
 
     :raises WrongToken: either end has another one, or they are not the two ends of one connection.
     :raises WrongVersion: the other end speaks another version.
+    :raises TlsRequired: the link is to be encrypted, by TLS 1.3.
     :raises NotPrimary: it is a replica; it can say where the primary is.
     """
     ours = entropy(NONCE_BYTES)
     theirs = (await link.callRemote(Challenge, version=VERSION, nonce=ours))["nonce"]
-    bound = ours, theirs, binding(asker=link.transport.getHost(), answerer=link.transport.getPeer())
+    bound = ours, theirs, _bound_to(link, is_asker=True)
     answer = await link.callRemote(Prove, role=role, proof=token.proof("asks", role, *bound))
     if not hmac.compare_digest(answer["proof"], token.proof("answers", role, *bound)):
         raise WrongToken(WrongToken.sentence)
@@ -164,12 +165,29 @@ async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], b
         raise NotPrimary(Address.read(primary))
 
 
+def _bound_to(link: Link, is_asker: bool) -> bytes:
+    """What only this link has: over TLS its channel binding, and else what :func:`binding` says.
+
+    :raises TlsRequired: it is encrypted by an older TLS than 1.3, where that is not sure.
+    """
+    transport = link.transport
+    if transport is None:
+        raise ConnectionLost()
+    if is_encrypted(transport):
+        try:
+            return channel_binding(transport)
+        except TooOld as error:
+            raise TlsRequired(TlsRequired.sentence) from error
+    here, there = transport.getHost(), transport.getPeer()
+    return binding(asker=here, answerer=there) if is_asker else binding(asker=there, answerer=here)
+
+
 def binding(asker: Any, answerer: Any) -> bytes:
     """What only this connection has: the addresses of its two ends, if both are on loopback. Pure.
 
     Who stands between two processes has two connections, and one proof does not serve both. Elsewhere it is
-    empty: there an address may be another at the other end, and who stands between could have any. What
-    protects a link there is TLS, once there is any.
+    empty: there an address may be another at the other end, and who stands between could have any. Only with
+    ``--insecure`` are there such links; all others are encrypted.
     """
     if not (is_loopback(asker.host) and is_loopback(answerer.host)):
         return b""

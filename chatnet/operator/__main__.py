@@ -15,18 +15,19 @@ from twisted.protocols.amp import RemoteAmpError
 from twisted.python import usage
 
 from chatnet.addresses import Address
-from chatnet.auth import Token, find_token
+from chatnet.auth import find_token
 from chatnet.errors import CannotStart, ChatnetError
+from chatnet.net.approach import Approach
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
 from chatnet.operator.log import LogReader, Wanted
 from chatnet.operator.migrate import migrate
-from chatnet.operator.primary_link import find_cluster, reach
+from chatnet.operator.primary_link import find_cluster, operators_approach, reach
 from chatnet.operator.status import as_json, as_table, ask_status
 from chatnet.operator.stepdown import step_down
 from chatnet.operator.stop import stop
 from chatnet.operator.watch import watch
-from chatnet.options import MASTER_HELP, STORE_VARIABLE, a_count, a_store, as_sentence, sort_out
+from chatnet.options import INSECURE, MASTER_HELP, STORE_VARIABLE, a_count, a_store, as_sentence, sort_out
 from chatnet.output import printing, shown
 from chatnet.text import harmless, is_text, legible, meant
 from chatnet.wire.cluster import MAX_HOST
@@ -37,6 +38,7 @@ from chatnet.world.real import real_world
 class CommandOptions(usage.Options):
     """What all commands are told: where the cluster is, and its token."""
 
+    optFlags = [INSECURE]
     optParameters = [
         ["master", None, None, MASTER_HELP],
         ["token-file", None, None, "The cluster's token. [default: CHATNET_TOKEN, DATA/cluster.token]"],
@@ -207,28 +209,29 @@ async def run(command: str, options: CommandOptions, world: World) -> None:
     """
     masters = find_cluster(options["master"], Path(options["data"]), world)
     token = find_token(world.files, world.environ, options["token-file"], Path(options["data"]))
+    approach = operators_approach(token, bool(options["insecure"]), world)
     try:
         if command == "status" and options["watch"]:
-            await watch(masters, token, world)
+            await watch(masters, approach, world)
         else:
-            await _ask(command, options, masters, token, world)
+            await _ask(command, options, masters, approach, world)
     except (ChatnetError, RemoteAmpError) as refused:
         raise CannotStart(f"The primary cannot do this: {refused}") from refused
 
 
 async def _ask(
-    command: str, options: CommandOptions, masters: Sequence[Address], token: Token, world: World
+    command: str, options: CommandOptions, masters: Sequence[Address], approach: Approach, world: World
 ) -> None:
-    master, link = await reach(masters, token, world)
+    master, link = await reach(masters, approach, world)
     try:
         if command == "status":
             status = await ask_status(link)
             world.stdio.say(as_json(status) if options["json"] else as_table(status))
             link.abort()
         elif command == "drain":
-            world.stdio.say(await drain(options["host"], masters, token, link, world))
+            world.stdio.say(await drain(options["host"], masters, approach, link, world))
         elif command == "stepdown":
-            world.stdio.say(await step_down(masters, token, link, world))
+            world.stdio.say(await step_down(masters, approach, link, world))
         else:
             await stop(master, link, world)
             world.stdio.say("The cluster has stopped.")

@@ -8,8 +8,8 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
-from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoSuchHost, OnlyHost, PrimaryThere
+from chatnet.net.approach import Approach
 from chatnet.net.link import Link
 from chatnet.operator.primary_link import reach
 from chatnet.operator.stepdown import step_down
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 60.0
 """How long nothing may change; it takes a client half of that to be moved, at most."""
 
 
-async def drain(host: str, masters: Sequence[Address], token: Token, link: Link, world: World) -> str:
+async def drain(host: str, masters: Sequence[Address], approach: Approach, link: Link, world: World) -> str:
     """Have the primary at the other end of ``link``, or the next one, empty ``host``; a sentence once it is.
 
     :raises CannotStart: it cannot be emptied, or nothing changes.
@@ -34,11 +34,11 @@ async def drain(host: str, masters: Sequence[Address], token: Token, link: Link,
         except (NoSuchHost, OnlyHost) as error:
             raise CannotStart(str(error)) from error
         except PrimaryThere:
-            world.stdio.say(await step_down(masters, token, link, world, away=True))
-            link = await _find_again(masters, token, link, world)
+            world.stdio.say(await step_down(masters, approach, link, world, away=True))
+            link = await _find_again(masters, approach, link, world)
             continue
         except ConnectionClosed:
-            link = await _find_again(masters, token, link, world)
+            link = await _find_again(masters, approach, link, world)
             continue
         left = answer["workers"], answer["sessions"]
         if not left[0]:
@@ -53,11 +53,11 @@ async def drain(host: str, masters: Sequence[Address], token: Token, link: Link,
     )
 
 
-async def _find_again(masters: Sequence[Address], token: Token, link: Link, world: World) -> Link:
+async def _find_again(masters: Sequence[Address], approach: Approach, link: Link, world: World) -> Link:
     """A link to whoever is primary now; the old one while there is none."""
     await deferLater(world.reactor, ASK_EVERY)
     try:
-        return (await reach(masters, token, world))[1]
+        return (await reach(masters, approach, world))[1]
     except CannotStart:
         return link
 

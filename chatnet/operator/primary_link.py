@@ -13,8 +13,9 @@ from twisted.protocols.amp import RemoteAmpError
 from chatnet.addresses import Address, parse_masters
 from chatnet.auth import Token
 from chatnet.errors import CannotStart, ChatnetError
-from chatnet.net.dial import CANNOT_CONNECT, dial, why_not
-from chatnet.net.gate import NotPrimary, Unregistered, prove
+from chatnet.net.approach import Approach
+from chatnet.net.dial import CANNOT_CONNECT, NotTrusted, dial, why_not
+from chatnet.net.gate import Caller, NotPrimary, Unregistered
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
@@ -53,7 +54,16 @@ def _has_moved(data: Path, world: World) -> bool:
         return False
 
 
-async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple[Address, Link]:
+def operators_approach(token: Token, insecure: bool, world: World) -> Approach:
+    """How an operator gets to the primary: encrypted on loopback, too, unless ``insecure``.
+
+    So a tunnel may be between them, whose ends have other addresses.
+    """
+    caller = Caller("operator", token, world.entropy, Outboxes(world.reactor), _pulse(world))
+    return Approach(caller, insecure, world.tls, world.reactor)
+
+
+async def reach(masters: Sequence[Address], approach: Approach, world: World) -> tuple[Address, Link]:
     """A link, proven, to the primary that the first of ``masters`` that answers is or names, and where it is.
 
     :raises CannotStart: nobody answers, or has our token, or knows the primary; one sentence says which.
@@ -64,9 +74,9 @@ async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple
     while places:
         master = places.pop(0)
         try:
-            proven = Deferred.fromCoroutine(_reach(master, token, world))
+            proven = Deferred.fromCoroutine(_reach(master, approach))
             return master, await proven.addTimeout(PATIENCE, world.reactor)
-        except (ConnectionClosed, *CANNOT_CONNECT, NotInTime) as error:
+        except (ConnectionClosed, NotTrusted, *CANNOT_CONNECT, NotInTime) as error:
             silent.append(f"{master} ({_why(error)})")
         except NotPrimary as replica:
             replicas += 1
@@ -85,11 +95,11 @@ async def reach(masters: Sequence[Address], token: Token, world: World) -> tuple
 
 
 async def connect(master: Address, world: World) -> Link:
-    """A link to ``master``, not proven.
+    """A link to ``master``, plain and not proven.
 
     :raises CANNOT_CONNECT: nobody is there.
     """
-    pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE._replace(patience=PATIENCE))
+    pulse = _pulse(world)
 
     def make() -> Link:
         return Link(Unregistered(), Outboxes(world.reactor), pulse)
@@ -100,15 +110,26 @@ async def connect(master: Address, world: World) -> Link:
     return link
 
 
+def _pulse(world: World) -> Pulse:
+    return Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE._replace(patience=PATIENCE))
+
+
 def _why(error: Exception) -> str:
     return "it closed the connection" if isinstance(error, ConnectionClosed) else why_not(error)
 
 
-async def _reach(master: Address, token: Token, world: World) -> Link:
-    link = await connect(master, world)
+async def _reach(master: Address, approach: Approach) -> Link:
+    pulse = approach.caller.pulse
+
+    def stop() -> None:
+        if not len(pulse):
+            pulse.stop()
+
+    pulse.start()
     try:
-        await prove(link, token, "operator", world.entropy)
+        link = await approach.link(master, PATIENCE, PATIENCE)
     except BaseException:
-        link.abort()
+        stop()
         raise
+    link.when_lost().addCallback(lambda _: stop())
     return link

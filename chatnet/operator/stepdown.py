@@ -8,8 +8,8 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
-from chatnet.auth import Token
 from chatnet.errors import CannotStart, NoReplica, NoReplicaElsewhere, NoReplicaKept
+from chatnet.net.approach import Approach
 from chatnet.net.link import Link
 from chatnet.operator.primary_link import reach
 from chatnet.operator.status import ask_status
@@ -22,7 +22,7 @@ ASK_EVERY = 0.1
 
 
 async def step_down(
-    masters: Sequence[Address], token: Token, link: Link, world: World, away: bool = False
+    masters: Sequence[Address], approach: Approach, link: Link, world: World, away: bool = False
 ) -> str:
     """Have the primary at the other end of ``link`` hand over; a sentence that says who is primary now.
 
@@ -42,7 +42,7 @@ async def step_down(
     await link.when_lost().addTimeout(HANDOVER_SECONDS, world.reactor, lambda *_: None)
     while world.monotonic() < deadline:
         try:
-            _, link = await reach(masters, token, world)
+            _, link = await reach(masters, approach, world)
             status = await ask_status(link)
             link.abort()
         except (CannotStart, ConnectionClosed):

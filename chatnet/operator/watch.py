@@ -10,8 +10,8 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import deferLater
 
 from chatnet.addresses import Address
-from chatnet.auth import Token
 from chatnet.errors import CannotStart
+from chatnet.net.approach import Approach
 from chatnet.net.link import Link
 from chatnet.operator.primary_link import reach
 from chatnet.operator.status import as_table, ask_status
@@ -27,22 +27,22 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 _CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
 
 
-async def watch(masters: Sequence[Address], token: Token, world: World) -> None:
+async def watch(masters: Sequence[Address], approach: Approach, world: World) -> None:
     """Show the status until the process is ended.
 
     :raises CannotStart: nobody answers at first. Later, a primary that is gone is waited for.
     :raises BrokenPipeError: nobody reads what it shows.
     """
-    _, link = await reach(masters, token, world)
-    await Watch(masters, token, world).go_on(link)
+    _, link = await reach(masters, approach, world)
+    await Watch(masters, approach, world).go_on(link)
 
 
 class Watch:
     """What is shown, and what of it is news."""
 
-    def __init__(self, masters: Sequence[Address], token: Token, world: World) -> None:
+    def __init__(self, masters: Sequence[Address], approach: Approach, world: World) -> None:
         self._masters = masters
-        self._token = token
+        self._approach = approach
         self._world = world
         self._status: ClusterStatus | None = None
         self._news = ""
@@ -74,7 +74,7 @@ class Watch:
         """A link to who is primary now, however long that takes."""
         while True:
             try:
-                return (await reach(self._masters, self._token, self._world))[1]
+                return (await reach(self._masters, self._approach, self._world))[1]
             except CannotStart:
                 await deferLater(self._world.reactor, SEEK_EVERY)
 

@@ -26,6 +26,7 @@ class Speaker(Enum):
     REPLICA = "an attached replica"
     OPERATOR = "an operator who has proven the token"
     VISITOR = "anybody, to a worker"
+    IN_PLAIN = "anybody from another machine who speaks plain, and may not"
     USER = "a user who is logged in"
     DIALLED = "whoever was dialled, before the proof and the registration"
     PRIMARY = "the primary, to a worker that it has registered"
@@ -33,7 +34,7 @@ class Speaker(Enum):
     SERVER = "a worker, to its client"
 
 
-STRANGERS = frozenset({Speaker.STRANGER, Speaker.VISITOR})
+STRANGERS = frozenset({Speaker.STRANGER, Speaker.VISITOR, Speaker.IN_PLAIN})
 """Those who have neither logged in nor proven anything."""
 
 

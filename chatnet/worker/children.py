@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
 from chatnet.listeners import tell_all
+from chatnet.options import find_pair, tls_words
 from chatnet.rights import secure_data
 from chatnet.supervisor import Supervisor, twistd
 from chatnet.telemetry import ChildDied, Event
@@ -94,6 +95,7 @@ def _command(options: Mapping[str, Any], masters: Sequence[Address], world: Worl
         command += ["--token-file", options["token-file"]]
     if (ports := options["ports"]) is not None:
         command += ["--ports", f"{ports.start}-{ports.stop - 1}"]
+    command += tls_words(find_pair(options, world.directory), bool(options["insecure"]))
     if options["advertise"]:
         command += ["--advertise", options["advertise"]]
     return command

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
-from chatnet.net.first_byte import FirstByte, Handshakes
+from chatnet.net.first_byte import FirstByte
 from chatnet.net.listen import is_taken, listen, why_not_had
 from chatnet.net.pulse import Watched
+from chatnet.net.security import Security
 from chatnet.net.visitors import find_room
 from chatnet.worker.front import Front, Offer, Shared
 from chatnet.worker.frontend import Frontend
@@ -34,18 +35,24 @@ class Clients:
         self._pulse = shared.pulse
         self._visitors = shared.visitors
         self.others = shared.others
+        self._outboxes = shared.outboxes
+        self._port: FirstByte | None = None
         self.frontend: Frontend | None = None
 
-    def port(self, clock: IReactorTime) -> Factory:
-        """What answers at the port: where several protocols are spoken, by the first byte."""
+    def port(self, security: Security) -> Factory:
+        """What answers at the port: what is spoken on a connection, its first byte says."""
         spoken = {byte: _Speaking(self, front) for front in self._fronts for byte in front.begins}
-        if len(self._fronts) == 1:
-            return next(iter(spoken.values()))
-        return FirstByte(spoken, None, Handshakes(clock), self._visitors, clock)
+        self._port = security.port(spoken, self._outboxes, self._visitors, lambda: self._takes, self._pulse)
+        return self._port
+
+    @property
+    def _takes(self) -> bool:
+        is_open = self.frontend is not None and self.frontend.is_open
+        return is_open and not self.is_full and not self.others.is_emptied
 
     def connection(self, front: Front, host: str) -> Any:
         """One more client, who speaks that, and comes from ``host``; None if there is no room."""
-        if self.frontend is None or not self.frontend.is_open or self.is_full or self.others.is_emptied:
+        if self.frontend is None or not self._takes:
             return None
         connection = front.connection(self.frontend.entrance)
         self._visitors.came(connection, host)
@@ -58,7 +65,9 @@ class Clients:
     @property
     def is_full(self) -> bool:
         """Are there as many sessions as the limit of open files leaves room for?"""
-        return len(self._pulse) - self._visitors.strangers >= self._visitors.room.users
+        undecided = 0 if self._port is None else self._port.undecided
+        strangers = self._visitors.strangers - undecided  # of those in the pulse
+        return len(self._pulse) - strangers >= self._visitors.room.users
 
     def hang_up(self) -> list[Watched]:
         """Stop taking connections, and hang up on those there are."""
@@ -82,12 +91,12 @@ class _Speaking(Factory):
         return self._clients.connection(self._front, getattr(addr, "host", ""))
 
 
-def open_port(reactor: Any, clients: Clients, host: str, numbers: Sequence[int]) -> Any:
+def open_port(reactor: Any, clients: Clients, security: Security, host: str, numbers: Sequence[int]) -> Any:
     """The first free port of ``numbers``, listening on ``host`` for ``clients``.
 
     :raises CannotStart: none is free.
     """
-    factory = clients.port(reactor)
+    factory = clients.port(security)
     for number in numbers:
         try:
             return listen(reactor, Address(host, number), factory, SEND_BUFFER)

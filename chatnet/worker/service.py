@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
@@ -19,12 +20,15 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.listeners import tell_all
+from chatnet.net.approach import Approach
+from chatnet.net.certificates import Certificates
 from chatnet.net.gate import Caller
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Rhythm, Watched
+from chatnet.net.security import Renewal, Security, find_certificates
 from chatnet.net.visitors import Visitors
-from chatnet.options import find_masters
+from chatnet.options import find_masters, find_pair
 from chatnet.start import Start
 from chatnet.wire.cluster import Load, OtherWorker, WorkerIdentity
 from chatnet.worker.children import Children, make_children
@@ -80,6 +84,8 @@ class Worker(MultiService):
         pulse: Pulse,
         pool: ThreadPool,
         children: Children,
+        security: Security,
+        certificates: Certificates | None,
         world: World,
         serve: Callable[[Store], Frontend],
         open_store: Callable[[str, Callable[[], None], Callable[[Cursor], None]], Coroutine[Any, Any, Store]],
@@ -90,6 +96,8 @@ class Worker(MultiService):
         self._pulse = pulse
         self._pool = pool
         self._children = children
+        self._security = security
+        self._renewal = Renewal(certificates, self._presents_another, world)
         self._world = world
         self._serve = serve
         self._open_store = open_store
@@ -115,13 +123,18 @@ class Worker(MultiService):
             advertise=bool(self._options["advertise"]),
             supervisor=self._options["spawned"] or 0,
             started=self._world.processes.started(pid) or 0,
+            key=self._security.key,
         )
 
     def load(self) -> Load:
         match self._state:
             case Frontend() as frontend:
-                return frontend.load(self._clients.is_full)
-        return Load(opening=True)
+                return replace(frontend.load(self._clients.is_full), key=self._security.key)
+        return Load(opening=True, key=self._security.key)
+
+    def _presents_another(self) -> None:
+        """Its certificate was renewed: clients are to be told of the new key at once."""
+        self.uplink.report()
 
     def registered(self, link: Link, log_id: str, store: str) -> None:
         self._attachment = Attachment(link, log_id)
@@ -234,12 +247,13 @@ class Worker(MultiService):
         with start.beginning():
             host, number = self._options["listen"]
             numbers = self._options["ports"] or (number,)
-            self._port = open_port(self._world.reactor, self._clients, host, numbers)
+            self._port = open_port(self._world.reactor, self._clients, self._security, host, numbers)
         self._clients.make_room(self._world.processes.raise_file_limit())
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()
         self._pool.start()
         self._pulse.start()
+        self._renewal.start()
         super().startService()
         self._world.processes.freeze_heap()
         start.up()
@@ -253,6 +267,7 @@ class Worker(MultiService):
         await maybeDeferred(self._port.stopListening)
         self._clients.hang_up()
         self._pulse.stop()
+        self._renewal.stop()
         await super().stopService()
         if self._closing is not None:
             await self._closing
@@ -268,7 +283,7 @@ class Worker(MultiService):
 def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FRONTS) -> Worker:
     """A worker, ready to be started; clients speak what it ``offers``.
 
-    :raises CannotStart: there is no token, or what names the master is no address.
+    :raises CannotStart: there is no token, what names the master is no address, a certificate is no good.
     """
     world.processes.keep_private()
     token = find_token(world.files, world.environ, options["token-file"], world.directory / options["data"])
@@ -287,12 +302,15 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
     children = make_children(options, masters, world)
     opening = partial(open_store, world)
     clients = Clients(offers, Shared(outboxes, pulse, Visitors(reactor), OtherPlaces(world.chance)))
-    worker = Worker(options, clients, pulse, pool, children, world, serve, opening)
+    certificates = find_certificates(find_pair(options, world.directory), world)
+    security = Security(certificates, token, bool(options["insecure"]), world)
+    worker = Worker(options, clients, pulse, pool, children, security, certificates, world, serve, opening)
     up_pulse = Pulse(reactor, monotonic, *CLUSTER_PULSE, world.tell)
+    caller = Caller("worker", token, world.entropy, outboxes, up_pulse)
     worker.uplink = Uplink(
         masters,
         worker,
-        Caller("worker", token, world.entropy, outboxes, up_pulse),
+        Approach(caller, security.is_insecure, world.tls, reactor),
         reactor,
         world.chance,
     )

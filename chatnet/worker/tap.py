@@ -6,7 +6,16 @@ from twisted.application.service import IService
 
 from chatnet.addresses import Address
 from chatnet.logs import logged
-from chatnet.options import MASTER_HELP, ProgramOptions, a_count, a_host, an_address, port_range
+from chatnet.options import (
+    INSECURE,
+    MASTER_HELP,
+    TLS_OPTIONS,
+    ProgramOptions,
+    a_count,
+    a_host,
+    an_address,
+    port_range,
+)
 from chatnet.worker.service import build
 from chatnet.world.real import real_world
 
@@ -16,6 +25,7 @@ class Options(ProgramOptions):
     synopsis = "[options]"
     longdesc = "Add a worker to a chatnet cluster: it holds clients' sessions."
 
+    optFlags = [INSECURE]
     optParameters = [
         ["data", None, "chatnet-data", "The directory in which the cluster's token is looked for."],
         [
@@ -58,6 +68,7 @@ class Options(ProgramOptions):
             "0: no bound, for addresses neither.",
             a_count,
         ],
+        *TLS_OPTIONS,
         [
             "spawned",
             None,

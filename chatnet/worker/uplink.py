@@ -16,8 +16,9 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.errors import ChatnetError, WrongToken, WrongVersion
-from chatnet.net.dial import CANNOT_CONNECT, dial
-from chatnet.net.gate import Caller, NotPrimary, Unregistered
+from chatnet.net.approach import Approach
+from chatnet.net.dial import CANNOT_CONNECT, NotTrusted
+from chatnet.net.gate import NotPrimary
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.timer import Timer
 from chatnet.text import legible
@@ -44,7 +45,7 @@ ABANDONED_SECONDS = 60
 class Uplink(Service):
     """Keeps ``worker`` linked to the primary, at one of ``masters``, or where one of them says that it is.
 
-    ``caller`` is how it introduces itself.
+    ``approach`` is how it gets there.
     """
 
     _logger = Logger()
@@ -53,14 +54,14 @@ class Uplink(Service):
         self,
         masters: Sequence[Address],
         worker: Linked,
-        caller: Caller,
+        approach: Approach,
         reactor: Any,
         chance: random.Random,
     ) -> None:
         self._search = PrimarySearch(masters)
         self._worker = worker
         self._seen = 0
-        self._caller = caller
+        self._approach = approach
         self._reactor = reactor
         self._chance = chance
         self._sent_on = False
@@ -73,7 +74,7 @@ class Uplink(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._caller.pulse.start()
+        self._approach.caller.pulse.start()
         self._seconds.start()
         self._running = Deferred.fromCoroutine(self._keep_linked())
         self._running.addErrback(self._ended)
@@ -84,7 +85,7 @@ class Uplink(Service):
         if running is not None:
             running.cancel()
             self._seconds.stop()
-            self._caller.pulse.stop()
+            self._approach.caller.pulse.stop()
         return running
 
     def report(self) -> None:
@@ -124,7 +125,7 @@ class Uplink(Service):
             await self._serve(master)
             self._longest = 2 * SHORTEST_DELAY
             return self._chance.uniform(SHORTEST_DELAY, self._longest)
-        except (ConnectionClosed, *CANNOT_CONNECT) as error:
+        except (ConnectionClosed, NotTrusted, *CANNOT_CONNECT) as error:
             self._say(master, f"No primary at {master} ({error}); trying on")
             return self._longer()
         except TimeoutError:
@@ -160,7 +161,6 @@ class Uplink(Service):
         link = await self._connect(master)
         lost = link.when_lost()
         try:
-            await self._prove(link)
             answer = await link.callRemote(Register, worker=self._worker.identity(), seen=self._seen)
             # No await from here on: what the primary says next may have come with that answer.
             self._registered(link, answer["epoch"])
@@ -187,13 +187,9 @@ class Uplink(Service):
         self._link = link
         self._alone = 0
 
-    async def _prove(self, link: Link) -> None:
-        # One that hangs must not keep us from the primary for as long as we would bear its silence.
-        proving = Deferred.fromCoroutine(self._caller.prove(link))
-        await proving.addTimeout(CONNECT_SECONDS, self._reactor)
-
     async def _connect(self, master: Address) -> Link:
-        return await dial(self._reactor, master, lambda: self._caller.link(Unregistered()), CONNECT_SECONDS)
+        # One that hangs must not keep us from the primary, which misses us, for as long as silence is borne.
+        return await self._approach.link(master, CONNECT_SECONDS, CONNECT_SECONDS)
 
     def _second(self) -> None:
         if self._link is not None:

@@ -165,6 +165,9 @@ class Processes(Protocol):
         A signal that is ignored stays so.
         """
 
+    def at_hangup(self, reactor: Any, call: Callable[[], object]) -> None:
+        """At SIGHUP, do ``call`` in the reactor's thread, and live on. A signal that is ignored stays so."""
+
     def freeze_heap(self) -> None:
         """Look for garbage rarely from now on, and never in what is in memory now."""
 

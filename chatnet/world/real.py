@@ -13,7 +13,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -319,6 +319,10 @@ class RealProcesses:
     def give_way(self) -> None:
         # To Linux each thread has a priority of its own, by its own id.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
+
+    def at_hangup(self, reactor: Any, call: Callable[[], object]) -> None:
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(call))
 
     def freeze_heap(self) -> None:
         gc.collect()

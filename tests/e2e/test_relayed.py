@@ -34,14 +34,12 @@ def relay(cluster: Cluster) -> Iterator[str]:
     process.wait()
 
 
-def test_an_operator_is_refused_through_a_relay(cluster: Cluster, relay: str) -> None:
-    """In a sentence; nothing was stopped."""
-    before = [worker["pid"] for worker in cluster.workers(3)]
-    for command in ("status", "stop"):
-        status, said = cluster.run("chatnet", command, "--master", relay, "--data", str(cluster.data))
-        assert status == 1
-        assert f"The master at {relay} refuses: The cluster's token is not the one given" in said
-    assert [worker["pid"] for worker in cluster.workers(3)] == before
+def test_an_operator_comes_through_a_tunnel(cluster: Cluster, relay: str) -> None:
+    """Who only passes on what is encrypted is one, and can neither read it nor change it: ssh -L is such."""
+    workers = cluster.workers(3)
+    status, said = cluster.run("chatnet", "status", "--master", relay, "--data", str(cluster.data))
+    assert status == 0
+    assert all(worker["id"] in said for worker in workers)
 
 
 def test_a_worker_is_refused_through_a_relay(cluster: Cluster, relay: str) -> None:

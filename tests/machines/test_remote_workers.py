@@ -38,9 +38,9 @@ class Cluster:
 
     def start(self) -> None:
         """All but the users; until all workers are there."""
-        self.launch(self.alpha, "chat-master", "--data", str(self.root / "data"))
+        self.launch(self.alpha, "chat-master", "--data", str(self.root / "data"), "--insecure")
         wait_until("a token", lambda: (self.root / "data" / "cluster.token").exists())
-        self.launch(self.beta, "chat-worker", *self.at)
+        self.launch(self.beta, "chat-worker", *self.at, "--insecure")
         wait_until("four workers", lambda: len(self.workers()) == 4)
 
     def launch(self, host: Host, program: str, *options: str) -> None:

@@ -248,7 +248,7 @@ class Master:
         self.primary = Primary(
             MasterIdentity(HOST, SUPERVISOR, 0, spawned=False),
             Leadership(cast(Any, self.log), EPOCH, "", self.log, self._newest),
-            MasterPort(Links(self.outboxes, self.reactor), cast(Any, None)),
+            MasterPort(Links(self.outboxes, self.reactor), cast(Any, None), cast(Any, None)),
             self.pulse,
             self.cluster,
             self.replicas,

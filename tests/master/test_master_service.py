@@ -26,8 +26,10 @@ from chatnet.errors import CannotStart
 from chatnet.master.port import Links
 from chatnet.master.service import MasterService, build
 from chatnet.master.tap import Options
+from chatnet.net.first_byte import AMP
 from chatnet.net.gate import Gate, prove
 from chatnet.net.outbox import Outboxes
+from chatnet.net.security import Security
 from chatnet.operator.__main__ import StatusOptions, run
 from chatnet.operator.primary_link import connect
 from chatnet.store.lease import FlockLease, Holder
@@ -422,9 +424,11 @@ async def test_of_several_masters_one_that_refuses_is_passed_over(masters: Maste
     masters.start()
     await masters.stdio.up
     stranger = Links(Outboxes(masters.world.reactor), masters.world.reactor)
-    gate = partial(Gate, Token(b"x" * 32), lambda role: "", os.urandom, masters.world.reactor)
-    stranger.open(gate)
-    port = masters.world.reactor.listenTCP(0, stranger, interface="127.0.0.1")
+    token = Token(b"x" * 32)
+    stranger.open(partial(Gate, token, lambda role: "", os.urandom, masters.world.reactor))
+    security = Security(None, token, False, masters.world)
+    answering = security.port({AMP: stranger}, stranger.outboxes, stranger.visitors, lambda: True)
+    port = masters.world.reactor.listenTCP(0, answering, interface="127.0.0.1")
     address = f"127.0.0.1:{port.getHost().port}"
     try:
         assert await masters.ask("status", "--master", f"{address},{masters.address}")

@@ -19,6 +19,7 @@ from chatnet.auth import Role, Token
 from chatnet.errors import NotAllowed, StaleEpoch
 from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica, Standby
 from chatnet.master.store import BEAT_SECONDS, Store
+from chatnet.net.approach import Approach
 from chatnet.net.gate import PROOF_SECONDS, Caller, Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -30,6 +31,7 @@ from chatnet.wire.cluster import Shutdown
 from chatnet.wire.common import Challenge
 from chatnet.wire.replica import Attach, MasterIdentity, Mirror, State
 from chatnet.world import ProcessId
+from chatnet.world.real import RealTls
 
 TOKEN = Token(b"t" * 32)
 ME = MasterIdentity("here", 42, 7, False, "here:64480")
@@ -95,6 +97,7 @@ class Stage:
         self.outboxes = Outboxes(self.reactor)
         seconds = self.reactor.seconds
         pulse = Pulse(self.reactor, seconds, *CLUSTER_PULSE)
+        caller = Caller("replica", TOKEN, lambda size: b"e" * size, self.outboxes, pulse)
         self.replica = Replica(
             Standby(
                 me=lambda: ME,
@@ -106,7 +109,7 @@ class Stage:
                 abandoned=lambda: pytest.fail("it gave up"),
             ),
             cast(Store, self.store),  # what a replica asks of one
-            Caller("replica", TOKEN, lambda size: b"e" * size, self.outboxes, pulse),
+            Approach(caller, True, RealTls(), self.reactor),
             cast(world.Processes, self.processes),  # what a replica asks of them
             world.Clocks(self.reactor, seconds, seconds),
             random.Random(1),
@@ -189,22 +192,22 @@ def sent_on() -> Stage:
 def test_it_says_who_holds_the_lease() -> None:
     """Before it stands by as well as then."""
     stage = Stage()
-    assert stage.asked() == stage.replica.primary == "alpha:64480"
+    assert stage.asked() == stage.replica.primary.address == "alpha:64480"
     stage.answer(Primary())
-    assert stage.replica.primary == "alpha:64480"
+    assert stage.replica.primary.address == "alpha:64480"
 
 
 def test_one_that_was_sent_on_while_the_store_was_away_says_where_it_stands_by(sent_on: Stage) -> None:
     """Or whoever knows no other master, as workers that were started on this host, would look for ever."""
-    assert sent_on.replica.primary == ""
+    assert sent_on.replica.primary.address == ""
     sent_on.answer(Primary())
-    assert sent_on.replica.primary == "beta:64480"
+    assert sent_on.replica.primary.address == "beta:64480"
 
 
 def test_when_that_is_lost_it_does_not_say_so_any_more(sent_on: Stage) -> None:
     """Who asks then is not sent to the dead."""
     sent_on.lose(sent_on.answer(Primary()))
-    assert sent_on.replica.primary == ""
+    assert sent_on.replica.primary.address == ""
 
 
 class Stranger(Locator):

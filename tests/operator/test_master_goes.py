@@ -60,6 +60,7 @@ def asked(primary: type[Locator], tmp_path: Path) -> Iterator[dict[str, Any]]:
             "host": "there",
             "json": 0,
             "watch": 0,
+            "insecure": 1,
         }
     finally:
         listening.loseConnection()

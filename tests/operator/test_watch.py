@@ -17,6 +17,7 @@ from chatnet.master.port import Links
 from chatnet.net.gate import Gate
 from chatnet.net.link import Locator
 from chatnet.net.outbox import Outboxes
+from chatnet.operator.primary_link import operators_approach
 from chatnet.operator.watch import redrawn, watch
 from chatnet.wire.operate import ClusterStatus, MasterStatus
 from chatnet.world import World
@@ -89,7 +90,8 @@ class Looking:
 
     def begin(self) -> Deferred[None]:
         where = [Address("127.0.0.1", self.primary.port)]
-        return Deferred.fromCoroutine(watch(where, TOKEN, self.world))
+        approach = operators_approach(TOKEN, True, self.world)
+        return Deferred.fromCoroutine(watch(where, approach, self.world))
 
     async def end(self, watching: Deferred[None]) -> None:
         watching.addErrback(lambda why: why.trap(CancelledError))

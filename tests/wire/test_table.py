@@ -20,12 +20,13 @@ from worker.conftest import Client, Worker
 import chatnet
 from chatnet.auth import Token
 from chatnet.client.connection import FromWorker
-from chatnet.errors import NotAllowed
+from chatnet.errors import NotAllowed, TlsRequired
 from chatnet.master import replica
-from chatnet.master.port import StandbyDoor
+from chatnet.master.port import KnownPrimary, StandbyDoor
 from chatnet.net.gate import Unregistered, prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
+from chatnet.net.security import InPlain
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import Register, WorkerIdentity
@@ -37,6 +38,7 @@ from chatnet.worker import commands as orders
 COMMANDS = sorted(commands(), key=lambda command: command.__name__)
 
 
+REFUSED = (NotAllowed.code, TlsRequired.code)
 TOKEN = Token(b"t" * 32)
 
 
@@ -65,7 +67,7 @@ class Stage:
         self.settle()
         if not found:
             return True  # it is being done
-        return not (isinstance(found[0], Failure) and _code(found[0]) == NotAllowed.code)
+        return not (isinstance(found[0], Failure) and _code(found[0]) in REFUSED)
 
 
 def _code(failure: Failure) -> bytes:
@@ -120,7 +122,7 @@ def alone(hears: Locator) -> Stage:
 
 
 def at_standby() -> Stage:
-    return alone(StandbyDoor(lambda: "", TOKEN, lambda size: b"e" * size, Clock()))
+    return alone(StandbyDoor(KnownPrimary, TOKEN, lambda size: b"e" * size, Clock()))
 
 
 nobody = cast(Any, Nobody())
@@ -134,6 +136,7 @@ STAGES: dict[str, tuple[Speaker, Callable[[Path], Stage]]] = {
     "proven as operator": (Speaker.OPERATOR, lambda path: to_primary(path, a_proven("operator"))),
     "stranger, to a worker": (Speaker.VISITOR, lambda _: to_worker(lambda client: None)),
     "user": (Speaker.USER, lambda _: to_worker(lambda client: client.login("alice"))),
+    "in plain": (Speaker.IN_PLAIN, lambda _: alone(InPlain(Clock()))),
     "dialled": (Speaker.DIALLED, lambda _: alone(Unregistered())),
     "primary, to its worker": (Speaker.PRIMARY, lambda _: alone(orders.FromPrimary(nobody, 7))),
     "primary, to its replica": (
@@ -147,7 +150,7 @@ STAGES: dict[str, tuple[Speaker, Callable[[Path], Stage]]] = {
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_speaker_may_say_what_the_table_says(stage: str, tmp_path: Path) -> None:
     """Every command is said in every state, before and after the proof, in the right role and in wrong ones:
-    it is understood if the table has it there, and else answered by NOT_ALLOWED."""
+    it is understood if the table has it there, and else answered by NOT_ALLOWED, or TLS_REQUIRED."""
     speaker, make = STAGES[stage]
     heard = {command for command in COMMANDS if make(tmp_path).is_understood(command)}
     assert heard == understood(speaker)

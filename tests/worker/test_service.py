@@ -28,11 +28,12 @@ from chatnet.telemetry import unheard
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import OtherWorker
+from chatnet.wire.encode import PING
 from chatnet.wire.session import Elsewhere
 from chatnet.worker.service import build
 from chatnet.worker.tap import Options
 from chatnet.world import Clocks, FileStatus, ProcessId
-from chatnet.world.real import real_world
+from chatnet.world.real import RealTls, real_world
 
 
 class Pool:
@@ -182,12 +183,21 @@ class Started:
             processes=self.processes,
             threads=lambda size, name: self.pool,
             tell=unheard,
+            tls=RealTls(),
         )
         self.worker: Any = build(options, world)
 
     def start(self) -> Started:
         self.worker.startService()
         return self
+
+    def client(self) -> tuple[Any, Loopback]:
+        """One who has connected, and said what it speaks: the worker's end of the link; and the wire."""
+        arrival: Any = self.reactor.tcpServers[0][1].buildProtocol(cast(Any, None))
+        wire = Loopback(Link(Locator(), Outboxes(self.reactor)), arrival)
+        arrival.dataReceived(PING)
+        self.reactor.advance(0)
+        return arrival._speaks, wire
 
 
 @pytest.mark.parametrize(
@@ -256,10 +266,10 @@ def test_nothing_happens_before_the_start() -> None:
 
 def test_it_listens_and_looks_for_the_master() -> None:
     """With a backlog for reconnect storms, and as many files as the system allows."""
-    one = Started("--listen", "127.0.0.1:5000", "--master", "there:1234").start()
+    one = Started("--listen", "127.0.0.1:5000", "--master", "192.0.2.1:1234").start()
     port, _, backlog, interface = one.reactor.tcpServers[0]
     assert (port, backlog, interface) == (5000, BACKLOG, "127.0.0.1")
-    assert one.reactor.tcpClients[0][:2] == ("there", 1234)
+    assert one.reactor.tcpClients[0][:2] == ("192.0.2.1", 1234)
     assert one.processes.calls == ["raise", "freeze_heap"]
     assert one.pool.calls == ["start"]
 
@@ -307,7 +317,7 @@ def test_clients_are_turned_away_until_the_log_is_there() -> None:
     one.worker.registered(FarLink(), "the log", "")
     assert factory.buildProtocol(None) is None
     one.worker._state.store.log.is_ready = True
-    link = factory.buildProtocol(None)
+    link, _ = one.client()
     assert isinstance(link, Link)
     assert link.visitors is not None  # a stranger that does not read us is not read
 
@@ -320,11 +330,10 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
     factory: Any = one.reactor.tcpServers[0][1]
     clients = one.worker._clients
     clients._visitors.room = Room(strangers=3, one_address=3, users=2)
-    outboxes, links = Outboxes(one.reactor), []
+    links: list[Any] = []
     for number in range(3):
         assert (one.worker.load().full, clients.is_full) == (False, False)
-        links.append(factory.buildProtocol(None))
-        Loopback(Link(Locator(), outboxes), links[-1])
+        links.append(one.client()[0])
         if number:
             links[-1].become(Locator())  # it has logged in
     assert one.worker.load().full
@@ -401,7 +410,7 @@ def test_a_log_that_was_put_back_is_opened_afresh() -> None:
     before = one.worker._state
     before.store.log.is_ready = True
     factory: Any = one.reactor.tcpServers[0][1]
-    wire = Loopback(Link(Locator(), Outboxes(one.reactor)), factory.buildProtocol(None))
+    _, wire = one.client()
     one.worker._rewound(Cursor(5, b"8 bytes."))
     one.worker._rewound(Cursor(4, b"8 bytes."))
     assert one.worker.load().opening
@@ -493,9 +502,7 @@ def test_stopping_leaves_nothing() -> None:
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
-    wire = Loopback(
-        Link(Locator(), Outboxes(one.reactor)), one.reactor.tcpServers[0][1].buildProtocol(cast(Any, None))
-    )
+    _, wire = one.client()
     stopped: list[Any] = []
     one.worker.stopService().addBoth(stopped.append)
     assert stopped == [None]

@@ -21,6 +21,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, NotAllowed, StaleEpoch, WrongSecret
 from chatnet.master.lost_processes import LOOK_SECONDS, RETURN_SECONDS
+from chatnet.net.approach import Approach
 from chatnet.net.gate import Caller, Gate
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -52,6 +53,7 @@ from chatnet.worker.uplink import (
     SHORTEST_DELAY,
     Uplink,
 )
+from chatnet.world.real import RealTls
 
 TOKEN = Token(b"t" * 32)
 WORKER = WorkerIdentity("w1", "here", 42, "0.0.0.0:5000", False, 7)
@@ -199,10 +201,11 @@ class Up:
         self.log, self.stopped = self.worker.log, self.worker.stopped
         outboxes = Outboxes(self.reactor)
         pulse = Pulse(self.reactor, self.reactor.seconds, *CLUSTER_PULSE)
+        caller = Caller("worker", TOKEN, lambda size: b"e" * size, outboxes, pulse)
         self.uplink = Uplink(
             [Address(host, 64480) for host in masters or ("one",)],
             self.worker,
-            Caller("worker", TOKEN, lambda size: b"e" * size, outboxes, pulse),
+            Approach(caller, True, RealTls(), self.reactor),
             self.reactor,
             chance or random.Random(1),
         )

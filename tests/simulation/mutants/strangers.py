@@ -8,11 +8,12 @@ from simulation.mutants.planting import Mutant, Put
 
 from chatnet.errors import NotAllowed
 from chatnet.master.epoch import Epoch
+from chatnet.net import approach
+from chatnet.net.approach import Approach
 from chatnet.net.gate import Unregistered
 from chatnet.net.link import Link
 from chatnet.wire.cluster import Shed
-from chatnet.worker import uplink
-from chatnet.worker.commands import FromPrimary
+from chatnet.worker.commands import FromPrimary, Linked
 from chatnet.worker.uplink import Uplink
 
 
@@ -23,11 +24,18 @@ def orders_before_the_proof(put: Put) -> None:
         def check(self, epoch: int) -> None:
             """Any will do."""
 
-    async def prove(self: Uplink, link: Link) -> None:
-        link.become(Obeying(self._worker, 0))
-        await real(self, link)
+    async def connect(self: Uplink, master: Any) -> Link:
+        workers[id(self._approach)] = self._worker
+        return await really_connect(self, master)
 
-    real = put(Uplink, "_prove", prove)
+    async def proven(self: Approach, link: Link, seconds: float) -> Link:
+        if id(self) in workers:
+            link.become(Obeying(workers[id(self)], 0))
+        return await really_prove(self, link, seconds)
+
+    workers: dict[int, Linked] = {}
+    really_connect = put(Uplink, "_connect", connect)
+    really_prove = put(Approach, "_proven", proven)
 
 
 def a_believed_epoch(put: Put) -> None:
@@ -48,7 +56,7 @@ def a_believed_epoch(put: Put) -> None:
             self._over(seen)
 
     heard: list[int] = []
-    put(uplink, "Unregistered", Hearing)
+    put(approach, "Unregistered", Hearing)
     real = put(Uplink, "_serve", serve)
     put(Epoch, "hold", hold)
 

@@ -1,0 +1,166 @@
+"""What a process presents at its ports, and where it speaks plain: one answer for all that it does.
+
+Security     what follows from a pair, self-made or the operator's, and from ``--insecure``
+Renewal      looks each minute, and when the operator says so, whether the operator's pair is another
+InPlain      who speaks AMP in plain, and must not
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols import amp
+from twisted.python.failure import Failure
+
+from chatnet.auth import Token
+from chatnet.errors import TlsRequired
+from chatnet.net.certificates import Certificates
+from chatnet.net.first_byte import AMP, FIRST_SECONDS, FirstByte, Handshakes
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
+from chatnet.net.pair import PairFiles, self_made
+from chatnet.net.pulse import Pulse
+from chatnet.net.timer import Timer
+from chatnet.net.visitors import Visitors
+from chatnet.wire.common import Ping
+from chatnet.wire.table import Speaker
+from chatnet.world import World
+
+LOOK_SECONDS = 60.0
+"""How often it is looked whether the operator's pair is another."""
+
+
+class Security:
+    """What all ports of one process present, and whether they speak plain to other machines.
+
+    ``certificates`` are the operator's; without them the pair is made of the ``token``.
+    """
+
+    _logger = Logger()
+
+    def __init__(self, certificates: Certificates | None, token: Token, insecure: bool, world: World) -> None:
+        self._presented = (
+            world.tls.presented(self_made(token)) if certificates is None else certificates.presented
+        )
+        self.is_insecure = insecure
+        self._handshakes = Handshakes(world.reactor)
+        self._clock: IReactorTime = world.reactor
+        self._logger.info("The public key that is presented here is {key}: clients pin this", key=self.key)
+        if insecure:
+            self._logger.warn("As --insecure says, other machines may speak plain: all can be read there")
+
+    @property
+    def key(self) -> str:
+        """The fingerprint of the public key that is presented now."""
+        return self._presented.pair.fingerprint
+
+    def port(
+        self,
+        spoken: Mapping[int, Factory],
+        outboxes: Outboxes,
+        visitors: Visitors,
+        takes: Callable[[], bool],
+        pulse: Pulse | None = None,
+    ) -> FirstByte:
+        """What answers at a port where ``spoken`` is spoken, and which has these ``visitors``.
+
+        While it ``takes`` nobody, who comes is hung up on. ``pulse`` is where all are who have said what they
+        speak, if it is to have them.
+        """
+        refused = {AMP: _InPlainAlone(outboxes, pulse, visitors, self._clock)} if AMP in spoken else {}
+        return FirstByte(
+            spoken,
+            self._presented,
+            self._handshakes,
+            visitors,
+            self._clock,
+            takes,
+            plain=spoken if self.is_insecure else refused,
+        )
+
+
+class Renewal:
+    """Has an operator's ``certificates`` looked at, from :meth:`start` until :meth:`stop`; if there are any.
+
+    ``changed`` is called when another pair is presented.
+    """
+
+    def __init__(
+        self, certificates: Certificates | None, changed: Callable[[], object], world: World
+    ) -> None:
+        self._certificates = certificates
+        self._changed = changed
+        self._world = world
+        self._looking = Timer(world.reactor, LOOK_SECONDS, self._look, "Cannot look at the certificate")
+
+    def start(self) -> None:
+        """Look from now on; SIGHUP then means this."""
+        if self._certificates is not None:
+            self._looking.start()
+            self._world.processes.at_hangup(self._world.reactor, self._look)
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._looking.stop()
+
+    def _look(self) -> None:
+        if self._certificates is not None and self._looking.is_running and self._certificates.look():
+            self._changed()
+
+
+def find_certificates(paths: PairFiles | None, world: World) -> Certificates | None:
+    """The operator's pair; none, if none was named.
+
+    :raises CannotStart: it cannot be used.
+    """
+    return None if paths is None else Certificates(world.files, paths, world.wall, world.tls)
+
+
+class InPlain(Locator):
+    """Who speaks plain from another machine: is told to speak TLS, whatever it asks, and hung up on."""
+
+    speaker = Speaker.IN_PLAIN
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._is_told = False
+        self._deadline: IDelayedCall
+
+    def connected(self, link: Link) -> None:
+        super().connected(link)
+        self._deadline = self._clock.callLater(FIRST_SECONDS, link.abort)
+
+    def lost(self, reason: Failure) -> None:
+        if self._deadline.active():
+            self._deadline.cancel()
+
+    def responder(self, name: bytes) -> tuple[type[amp.Command], Callable[..., Any]]:
+        if name == Ping.commandName:
+            return super().responder(name)
+        if not self._is_told:
+            self._is_told = True
+            self.link.outboxes.next_turn(self.link.hang_up)
+        raise TlsRequired(TlsRequired.sentence)
+
+
+class _InPlainAlone(Factory):
+    """Those who may not speak plain, and do."""
+
+    noisy = False
+
+    def __init__(
+        self, outboxes: Outboxes, pulse: Pulse | None, visitors: Visitors, clock: IReactorTime
+    ) -> None:
+        self._outboxes = outboxes
+        self._pulse = pulse
+        self._visitors = visitors
+        self._clock = clock
+
+    def buildProtocol(self, addr: IAddress | None) -> Link:
+        link = Link(InPlain(self._clock), self._outboxes, self._pulse, self._visitors)
+        self._visitors.came(link, getattr(addr, "host", ""))
+        return link
