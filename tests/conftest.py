@@ -10,7 +10,11 @@ from twisted.logger import ILogObserver, LogEvent, formatEventAsClassicLogText, 
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-gc.freeze()
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: to look through it for garbage after each test takes longer than most do."""
+    gc.collect()
+    gc.freeze()
 
 
 @implementer(ILogObserver)
