@@ -1,8 +1,9 @@
 """What strangers, workers, replicas and operators may say to the primary. One class for each state of a link:
 
-    Door ── proof as worker ───▶ FromNewWorker ── Register ──▶ FromFollower, or FromWorker on a shared store
-       ├─── proof as replica ──▶ FromNewReplica ─ Attach ────▶ FromReplica
-       └─── proof as operator ─▶ FromOperator
+    Unproven ── proof as worker ───▶ FromNewWorker ── Register ──▶ FromFollower, or FromWorker on a shared
+       │                                                           store
+       ├─────── proof as replica ──▶ FromNewReplica ─ Attach ────▶ FromReplica
+       └─────── proof as operator ─▶ FromOperator
 
 What a class has no responder for is not allowed in that state. There is no way back.
 """
@@ -34,7 +35,7 @@ from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
 
 
-class Door(Gate):
+class Unproven(Gate):
     """A stranger: a client that asks for a worker, or a process that proves the token."""
 
     speaker = Speaker.STRANGER

@@ -2,7 +2,7 @@
 
 Links            all connections; how they end
 MasterPort       where a primary is found
-RedirectingPort  where a replica sends on to the primary, by StandbyDoor
+RedirectingPort  where a replica sends on to the primary, by Redirect
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class KnownPrimary(NamedTuple):
     key: str = ""
 
 
-class StandbyDoor(Gate):
+class Redirect(Gate):
     """A stranger, at a replica; ``primary()`` is what that knows."""
 
     speaker = Speaker.STRANGER

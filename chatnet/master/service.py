@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
-from chatnet.master.port import KnownPrimary, MasterPort, RedirectingPort, StandbyDoor, open_port
+from chatnet.master.port import KnownPrimary, MasterPort, Redirect, RedirectingPort, open_port
 from chatnet.master.primary import Primary
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.settings import Settings
@@ -318,8 +318,8 @@ class SharedMaster(MasterService):
         def primary() -> KnownPrimary:
             return KnownPrimary() if self._replica is None else self._replica.primary
 
-        def door() -> StandbyDoor:
-            return StandbyDoor(primary, self._token, world.entropy, world.reactor)
+        def door() -> Redirect:
+            return Redirect(primary, self._token, world.entropy, world.reactor)
 
         self._redirecting = RedirectingPort(
             lambda: open_port(settings, world, self._security), door, world.reactor

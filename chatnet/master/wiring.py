@@ -14,13 +14,13 @@ from chatnet.listeners import tell_all
 from chatnet.master.cluster import Cluster
 from chatnet.master.commands import Commands
 from chatnet.master.conversations import (
-    Door,
     FromFollower,
     FromNewReplica,
     FromNewWorker,
     FromOperator,
     FromWorker,
     RegisteredWorker,
+    Unproven,
 )
 from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
@@ -308,7 +308,7 @@ def _make_door(
         return FromOperator(primary.status, primary.stop_cluster, primary.step_down, primary.drain)
 
     # A database that was put back may hold another log than when we began.
-    return lambda: Door(
+    return lambda: Unproven(
         cluster, leadership.log.log_id, leadership.epoch, token, admit, pulse, world.entropy, world.reactor
     )
 

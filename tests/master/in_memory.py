@@ -17,12 +17,12 @@ from chatnet.master import registry
 from chatnet.master.cluster import ADOPTION_SECONDS, Cluster
 from chatnet.master.commands import Commands
 from chatnet.master.conversations import (
-    Door,
     FromFollower,
     FromNewReplica,
     FromNewWorker,
     FromOperator,
     RegisteredWorker,
+    Unproven,
 )
 from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
@@ -290,8 +290,8 @@ class Master:
     def _step_down(self, away: bool) -> None:
         raise NoReplica(NoReplica.sentence)
 
-    def door(self) -> Door:
-        return Door(
+    def door(self) -> Unproven:
+        return Unproven(
             self.cluster,
             self.log.log_id,
             EPOCH,

@@ -22,7 +22,7 @@ from chatnet.auth import Token
 from chatnet.client.connection import FromWorker
 from chatnet.errors import NotAllowed, TlsRequired
 from chatnet.master import replica
-from chatnet.master.port import KnownPrimary, StandbyDoor
+from chatnet.master.port import KnownPrimary, Redirect
 from chatnet.net.gate import Unregistered, prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -122,7 +122,7 @@ def alone(hears: Locator) -> Stage:
 
 
 def at_standby() -> Stage:
-    return alone(StandbyDoor(KnownPrimary, TOKEN, lambda size: b"e" * size, Clock()))
+    return alone(Redirect(KnownPrimary, TOKEN, lambda size: b"e" * size, Clock()))
 
 
 nobody = cast(Any, Nobody())
