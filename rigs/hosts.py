@@ -62,10 +62,8 @@ class Hosts:
     def start_on(self, name: str) -> None:
         """A master and a worker on a host that has just been booted."""
         data = str(self.root / name)
-        self._launch(self.network[name], "chat-master", "--data", data, "--new-names", "0", "--insecure")
-        self._launch(
-            self.network[name], "chat-worker", "--data", data, "--new-names", "0", "--insecure", *self.at
-        )
+        self._launch(self.network[name], "chat-master", "--data", data, "--new-names", "0")
+        self._launch(self.network[name], "chat-worker", "--data", data, "--new-names", "0", *self.at)
 
     def close(self) -> None:
         """The network ends all that runs on it."""

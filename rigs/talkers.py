@@ -24,6 +24,9 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address, parse_masters
+from chatnet.client.identity import config_directory
+from chatnet.client.known_masters import KnownMasters
+from chatnet.client.trust import Trust
 from chatnet.testing import history
 from chatnet.testing.history import Acknowledged, Event, Sent
 from chatnet.testing.user import Recorder, User
@@ -58,6 +61,8 @@ class Talkers:
         say: Callable[[str], object],
     ) -> None:
         self._world = world
+        directory = config_directory(world.environ)
+        self._trust = Trust(world.tls, KnownMasters(world.files, directory))
         self._rate = rate
         self._follow = follow
         self._masters = masters
@@ -139,7 +144,7 @@ class Talkers:
 
     def _user(self, name: str, run: int = 1, keeps_ticket: bool = True) -> User:
         record = Recorder(f"{name}/{run}", self._kept, self._world.monotonic)
-        return User(name, self._masters, self._world, record, keeps_ticket)
+        return User(name, self._masters, self._world, record, keeps_ticket, self._trust)
 
     def _next(self, place: int, step: int) -> User:
         return self.users[(place + step) % len(self.users)]

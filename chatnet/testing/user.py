@@ -21,6 +21,7 @@ from chatnet.client.identities import Identities
 from chatnet.client.identity import Identity, config_directory
 from chatnet.client.service import PULSE
 from chatnet.client.states import Over, State, Up
+from chatnet.client.trust import Trust
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
@@ -178,7 +179,7 @@ class RecordedConnection(Connection):
 class User:
     """One client of ``name``, who is played. What it is told to do goes on until it is done.
 
-    Without ``keeps_ticket`` it logs in by its secret each time.
+    Without ``keeps_ticket`` it logs in by its secret each time, and without ``trust`` it speaks plain.
     """
 
     _logger = Logger()
@@ -190,6 +191,7 @@ class User:
         world: World,
         record: Recorder,
         keeps_ticket: bool = True,
+        trust: Trust | None = None,
     ) -> None:
         reactor = world.reactor
         self.name = name
@@ -199,7 +201,7 @@ class User:
         identities = Identities(world.files, directory, masters, name, world.entropy, kind=kind)
         self._connection = RecordedConnection(
             record,
-            Finder(reactor, Outboxes(reactor), masters),
+            Finder(reactor, Outboxes(reactor), masters, trust),
             identities,
             Pulse(reactor, world.monotonic, *PULSE, world.tell),
             reactor,
