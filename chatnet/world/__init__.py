@@ -23,12 +23,12 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import fresh_key
-from chatnet.store.postgres.database import Databases
 from chatnet.telemetry import Tell
 
 if TYPE_CHECKING:
     from chatnet.net.pair import KeyPair
     from chatnet.net.tls import Presented
+    from chatnet.store.postgres.database import Databases
 
 
 class Lock(Protocol):
