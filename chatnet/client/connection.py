@@ -150,6 +150,9 @@ class Connection:
         self._strange: set[str] = set()
         self._doubts: set[str] = set()
         self._encrypted = False
+        # States of a feed: silent since a chat was refused; and since one that has to be begun anew.
+        self._silenced: object = None
+        self._begins_anew: object = None
         self._told_version = False
         self._pulse = pulse
         self._clock = clock
@@ -205,6 +208,7 @@ class Connection:
         except BaseException:
             if self._feed.state is beginning:
                 self._feed.end()
+                self._silenced = self._feed.state
             raise
         # Who left and began again meanwhile is not to go on from the first answer's cursor, behind which
         # nothing comes, but from the last one's.
@@ -284,7 +288,10 @@ class Connection:
                 self._pending.detached()
                 self._feed.detached()
                 if isinstance(self._state, Moving):
-                    is_moved = True
+                    is_moved, failures = True, failures + 1
+                    if failures > 1:  # one worker after the other does not want us
+                        self._state = Waiting()
+                        await self._pause(failures)
                     continue
             except (*FINAL, CannotStart, Distrusted) as error:
                 self._end(self._ended_why or str(error))
@@ -456,6 +463,8 @@ class Connection:
         self._seems_up = True
         if self._feed.cursor is not None:
             Deferred.fromCoroutine(self._go_on(link, self._feed.cursor)).addErrback(self._failed)
+        elif self._feed.state is self._begins_anew:
+            Deferred.fromCoroutine(self._begin_anew()).addErrback(self._failed)
         self._pending.attached(link)
 
     def _move(self) -> None:
@@ -472,10 +481,21 @@ class Connection:
         except CursorAhead as error:
             if self._feed.cursor is not None:
                 self._listener.told(str(error))
-                await self.chat()
+                await self._begin_anew()
         except (ConnectionClosed, ChatnetError, amp.RemoteAmpError) as error:
             self._note(error)
             link.abort()
+
+    async def _begin_anew(self) -> None:
+        """Chat afresh. If that is refused, again on the next link: the user has not asked for it."""
+        try:
+            await self.chat()
+        except (*FAILURES, Unbelievable) as error:
+            if self._feed.state is self._silenced:
+                self._begins_anew = self._silenced
+            self._note(error)
+            if isinstance(self._state, Up):
+                self._state.link.abort()
 
     async def _pause(self, failures: int) -> None:
         longest = min(MAX_DELAY, MIN_DELAY * 2.0 ** min(failures, 10))

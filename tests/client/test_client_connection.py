@@ -17,7 +17,7 @@ from chatnet.client.feed import MOST_HELD
 from chatnet.client.finder import HOP_SECONDS
 from chatnet.client.race import HEAD_START_SECONDS
 from chatnet.entries import Entry
-from chatnet.errors import InternalFailure, TryLater, WrongVersion
+from chatnet.errors import InternalFailure, TooSlow, TryLater, WrongVersion
 from chatnet.net.link import Link, Locator
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.locate import Locate
@@ -445,6 +445,95 @@ def test_a_log_that_was_put_back_is_said_and_begun_afresh(
         seen = alice.seen()
         assert "The log was put back: what you read at" in seen[2]
         assert seen[3:] == ["bob: one", *(f"carol: {text}" for text in others), "bob: other"]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_chat_that_is_begun_anew_and_refused_is_begun_on_the_next_link(
+    network: Network, cluster: FakeCluster, alice: Person, times: int
+) -> None:
+    """The log is slow, or damaged there: nobody fails for it, and what is told is told once."""
+    cluster.say("bob", "one", "two")
+    alice.type("CHAT")
+    refusals = [TooSlow(TooSlow.sentence)] * times
+
+    class Slow(FakeSession):
+        @Chat.responder
+        def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
+            if cursor is None and refusals:
+                raise refusals.pop()
+            return FakeSession.chat(self, cursor, check)
+
+    network.listeners[WORKER] = lambda: Slow(cluster)
+    network.cut()
+    del cluster.entries[1:]
+    network.pass_time(5)
+    cluster.say("bob", "other")
+    network.settle()
+    seen = alice.seen()
+    assert not alice.stdio.said
+    assert len([line for line in seen if "The log was put back" in line]) == 1
+    assert seen[-1] == "bob: other"
+    assert not refusals
+
+
+def test_who_stops_chatting_meanwhile_is_not_made_to(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """A refused chat that was to begin anew is begun for nobody who has left it, or whom it was refused."""
+    cluster.say("bob", "one", "two")
+    alice.type("CHAT")
+
+    class Damaged(FakeSession):
+        @Chat.responder
+        def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
+            if cursor is None:
+                raise TooSlow(TooSlow.sentence)
+            return FakeSession.chat(self, cursor, check)
+
+    network.listeners[WORKER] = lambda: Damaged(cluster)
+    network.cut()
+    del cluster.entries[1:]
+    network.pass_time(5)
+    alice.type("/quit")
+    network.pass_time(5)
+    cluster.worker(WORKER)
+    network.cut()
+    network.pass_time(3)
+    before = len(cluster.asked("Chat"))
+    assert alice.seen()[-1] == "Connected again."
+    network.listeners[WORKER] = lambda: Damaged(cluster)
+    network.cut()
+    network.pass_time(3)
+    alice.type("CHAT")
+    assert alice.seen()[-1] == TooSlow.sentence
+    cluster.worker(WORKER)
+    network.cut()
+    network.pass_time(3)
+    assert len(cluster.asked("Chat")) == before
+
+
+def test_who_is_moved_by_each_worker_pauses(network: Network, cluster: FakeCluster, alice: Person) -> None:
+    """The first move is followed at once, as ever; and after one that has lasted, the next."""
+
+    class Moving(FakeSession):
+        def _enter(self, name: str) -> bytes:
+            network.callLater(0, self.move)
+            return super()._enter(name)
+
+    network.listeners[WORKER] = lambda: Moving(cluster)
+    cluster.sessions[0].move()
+    network.pass_time(10)
+    before = len(cluster.asked("Resume"))
+    network.pass_time(60)
+    assert 30 < len(cluster.asked("Resume")) - before < 160
+    cluster.worker(WORKER)
+    network.pass_time(3)
+    before = len(cluster.asked("Resume"))
+    cluster.sessions[0].move()
+    network.settle()
+    network.pass_time(0.02)
+    assert len(cluster.asked("Resume")) == before + 1
+    assert alice.seen() == []
 
 
 def test_a_worker_of_another_log_is_left(
