@@ -25,8 +25,8 @@ class Text(Enum):
 class Kind:
     """A kind of entry.
 
-    ``is_of_room``: its room is one that it names; else it is its author's own. ``is_heard``: at its places,
-    by who listens there. ``changes_stays``: who hears what is another from then on.
+    ``is_of_room``: it names its room; otherwise that is its author's own. ``is_heard``: who listens at its
+    places hears it. ``changes_stays``: from then on it is different who hears what.
     """
 
     name: KindName

@@ -1,4 +1,4 @@
-"""Work of which only so much is done at a time: what is more waits, and those whose it is take turns."""
+"""Work of which only so much is done at a time: the rest waits, and those who want it done take turns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Rota(Generic[T]):
-    """What waits, by whose it is; each in turn gives its oldest, and so delays only themselves. Pure."""
+    """What waits, by owner. Owners take turns, each with their oldest: they delay only themselves. Pure."""
 
     def __init__(self) -> None:
         self._lines: dict[Hashable, dict[T, None]] = {}
@@ -49,7 +49,7 @@ class Rota(Generic[T]):
         return item
 
     def of(self, whose: Hashable) -> int:
-        """How much of theirs waits."""
+        """How much waits for that owner."""
         return len(self._lines.get(whose, ()))
 
     def discard(self, whose: Hashable, item: T) -> None:
@@ -63,7 +63,7 @@ class Rota(Generic[T]):
 
 
 class Visitor:
-    """Who wants work done: one of ``whose``. Once they have left, nothing more is begun for them."""
+    """Somebody who wants work done, for the owner ``whose``. Once they have left, no work begins for them."""
 
     __slots__ = ("_waiting", "has_left", "whose")
 
@@ -94,9 +94,9 @@ class Visitor:
 
 
 class Lane:
-    """At most ``most`` pieces of work at a time, and ``of_one`` for one of those whose they are.
+    """At most ``most`` pieces of work at a time, and ``of_one`` for one owner.
 
-    Who waits because as much of theirs is under way keeps nobody else waiting. A visitor asks for one after
+    An owner who waits for their own work keeps nobody else waiting. A visitor asks for one after
     the other.
     """
 

@@ -1,7 +1,7 @@
 """Classes of characters that Python's regular expressions lack, to be written between brackets. Pure.
 
-A text is looked at by one search that is compiled, and not letter by letter: it may have been written so that
-each letter counts, and many processes look at it.
+A text is searched by one compiled expression, and not letter by letter: it may have been written so that each
+letter costs much, and many processes look at it.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ MAX_NAME = 32
 MAX_TOPIC = 64
 """The longest name and topic, in characters of their one spelling."""
 MAX_SPELLED = 2_000
-"""The longest that either may be as it was typed, in characters; that is looked at before all else."""
+"""The longest that either may be as typed, in characters; that is checked first."""
 MAX_MARKS = 30
-"""How many marks may stand in a row. To put more of them in order takes the square of their number."""
+"""How many marks may stand in a row: to sort them takes the square of their number."""
 
 RESERVED = frozenset({"all", "here", "everyone", "channel", "admin", "root", "system", "chatnet", "mods"})
-"""What nobody is called: it would be taken for everybody, or for whoever runs the cluster."""
+"""Names that nobody may have: they would be taken for everybody, or for whoever runs the cluster."""
 
 _NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_NAME - 1}}}")
 # In each, a quick look at what most letters are comes first.
@@ -102,7 +102,7 @@ def fold_room(room: str) -> str:
 
 
 def fold_prefix(prefix: str) -> str:
-    """That with which the rooms begin that are looked for."""
+    """The beginning of the rooms that are looked for, in its one spelling."""
     # A room is not longer, and this is little enough to be folded whatever it is.
     return fold(prefix[: 4 * MAX_TOPIC]).strip()
 

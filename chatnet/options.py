@@ -71,7 +71,7 @@ class ProgramOptions(usage.Options):
             super().opt_version()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Options may stand behind what is no option.
+        """Also take options that follow an argument.
 
         :raises CannotStart: below twistd, which would bury the sentence under all of its options.
         """
@@ -145,7 +145,7 @@ def _spelt(options: Known, name: str, value: str) -> str:
 
 
 def as_sentence(error: usage.UsageError) -> str:
-    """What is wrong with the arguments: getopt's own words have no end, and Twisted's no beginning."""
+    """A whole sentence about what is wrong with the arguments; getopt's and Twisted's own are half ones."""
     said = str(error).removeprefix("Parameter type enforcement failed: ")
     return said if said.endswith((".", "!", "?")) else f"{said}."
 

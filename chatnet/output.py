@@ -1,4 +1,4 @@
-"""How a program ends that has something to say, and cannot."""
+"""How a program ends that has something to say and cannot say it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chatnet.world.stdio import OutputLost
 
 @contextmanager
 def shown(world: World) -> Iterator[None]:
-    """What is said within is to be written: a program whose reader has gone ends, as all do, by SIGPIPE.
+    """See to it that what is said within is written. If its reader has gone, end by SIGPIPE, as programs do.
 
     :raises SystemExit: it cannot be written, for another reason; that is said.
     """

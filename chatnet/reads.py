@@ -30,7 +30,7 @@ Source = TypeVar("Source")
 
 
 class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A user's credential (see :mod:`chatnet.auth`), and the seqs of what set it and made them."""
+    """A user's credential (see :mod:`chatnet.auth`), and the seqs of what set it and registered them."""
 
     credential: str
     secret_seq: int
@@ -117,8 +117,8 @@ class AccountOf(Question[Account | None], frozen=True):
 class SnapshotOf(Question[Snapshot], frozen=True):
     """The user's stays that matter behind ``after``: those open at ``upto`` or left behind ``after``.
 
-    The first page of them, or that which begins ``behind`` the one before. A stay that ends while one
-    goes through the pages may come twice, and never not at all.
+    The first page of them, or the one that begins ``behind`` the last. A stay that ends while the pages are
+    read may come twice; none is left out.
     """
 
     lane = "logins"

@@ -1,7 +1,7 @@
 """The data directory and the token are this user's alone: what is open to others is mended, or refused.
 
-Who may read them may post in everybody's name; who may lock the directory keeps every master from leading;
-who made it may have put a token of his choice there.
+Whoever can read them can post in everybody's name; whoever can lock the directory keeps every master from
+leading; whoever made it may have put a token of their choice there.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def secure_data(files: Files, data: Path) -> None:
 
 
 def secure_token(files: Files, path: Path) -> None:
-    """Before it is read: have the token at ``path`` be readable by nobody for whom it is not meant.
+    """Make the token at ``path`` readable only by those for whom it is meant, before it is read.
 
     One of root's, for a group, is as good as one of ours; and root reads the token of any user.
 
@@ -85,7 +85,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _refuse_others_things(files: Files, data: Path) -> None:
-    """Somebody's home, or /tmp, is not for us to close.
+    """Refuse to close a directory that may be somebody's home, or /tmp.
 
     :raises CannotStart: it is not chatnet's alone.
     """
@@ -98,7 +98,7 @@ def _refuse_others_things(files: Files, data: Path) -> None:
 
 
 def _secure(files: Files, path: Path) -> bool:
-    """Was it open to others, and is private now?"""
+    """Make it private. True if it was open to others."""
     found = files.status(path)
     if found is None:
         return False  # it has just gone

@@ -25,7 +25,7 @@ from chatnet.kinds import KINDS
 from chatnet.names import is_topic, named
 
 MOST_ROOMS = 2_000
-"""How many rooms a user may be in at a time: all are read at each login, and searched for each page."""
+"""How many rooms a user may be in at a time: each login reads all of them, and each page searches them."""
 MOST_TOPICS = 100
 """How many topics a user may make on a day."""
 DAY_MS = 86_400_000
@@ -45,7 +45,7 @@ class Facts(Protocol):
         """How many rooms the user is in."""
 
     def has_topic(self, topic: str) -> bool:
-        """Was it ever used?"""
+        """Was this topic ever used?"""
 
     def topics_made(self, user: str, day: int) -> int:
         """How many topics the user has made on that ``day``, counted from 1970."""

@@ -30,12 +30,12 @@ class Start:
 
     @property
     def is_awaited(self) -> bool:
-        """Does another process wait for it still?"""
+        """Is another process still waiting for it?"""
         return self._pipe is not None and not self.is_over
 
     @contextmanager
     def beginning(self) -> Iterator[None]:
-        """Around ``startService``: what it raises is told, and else nothing is, until :meth:`up` or
+        """Around ``startService``: tell what it raises. Otherwise nothing is told until :meth:`up` or
         :meth:`failed`.
         """
         try:
@@ -47,11 +47,11 @@ class Start:
         self._take_pipe()
 
     def up(self, sentence: str = "") -> None:
-        """It works; or it goes on trying, as the ``sentence`` says. Only the first time it is told."""
+        """Tell that it works, or goes on trying, as the ``sentence`` says. Only the first call counts."""
         self._tell(sentence, b"0")
 
     def failed(self, sentence: str) -> None:
-        """It does not, and the process ends now; it leaves no pid file."""
+        """Tell that it failed: the process ends now, and leaves no pid file."""
         if pidfile := self._twistd.get("pidfile"):
             with suppress(OSError):
                 Path(pidfile).unlink(missing_ok=True)

@@ -27,7 +27,7 @@ GOOD_LIFE = 30.0
 TERM_SECONDS = 10.0
 """How long children may take to stop by themselves; then they are killed."""
 UNLINKED_SECONDS = 30.0
-"""A child that has had no link for so long hangs, or has lost its way: it is killed."""
+"""A child that has had no link for so many seconds hangs, or looks in the wrong place: it is killed."""
 LAST_LINES = 5
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 
@@ -147,7 +147,7 @@ class Supervisor:
             slot.child.signal("TERM")
 
     def look_after(self, linked: Collection[int], seconds: float) -> None:
-        """``seconds`` after the last look, ``linked`` have a link; who has none for long is killed."""
+        """``seconds`` after the last look, ``linked`` have a link; kill those that have none for long."""
         self._unlinked = {
             pid: self._unlinked.get(pid, 0.0) + seconds for pid in self.pids() if pid not in linked
         }

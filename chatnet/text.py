@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 LONGEST = 300
-"""How much of it is shown, in characters, unless less is asked for: none of our own texts is longer."""
+"""How much of it is shown, in characters, unless less is asked for. None of our own texts is longer."""
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -31,12 +31,12 @@ def legible(said: str | bytes, most: int = LONGEST) -> str:
 
 
 def is_text(said: str) -> bool:
-    """Can it be encoded? What a command line holds that is no UTF-8 cannot."""
+    """Can it be encoded? Not if it comes from a command line that is not UTF-8."""
     return not _HALF.search(said)
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """Behind a sentence about a mistyped ``word``: the nearest of those there are; empty if none is near."""
+    """To follow a sentence about a mistyped ``word``: names the nearest known one; empty if none is near."""
     near = get_close_matches(word[:40], list(known), 1, 0.6)
     return f" Did you mean {near[0]}?" if near else ""
 

@@ -12,9 +12,9 @@ Box = dict[bytes, bytes]
 _END = b"\0\0"
 
 MAX_BOX = 128 * 1024
-"""A box of which the keys and values are longer together, in bytes, is not read."""
+"""The longest box that is read: its keys and values together, in bytes."""
 MAX_STRANGERS_BOX = 4 * 1024
-"""Likewise, of who has not logged in or proven anything: that is enough to do so."""
+"""Likewise for those who have not logged in or proven anything: it is enough to do so."""
 MAX_KEY = 255
 """The longest key that AMP allows, in bytes."""
 MAX_KEYS = 32
@@ -40,8 +40,8 @@ def serialize(box: Mapping[bytes, bytes]) -> bytes:
 class Boxes:
     """Reads boxes from a stream that comes in pieces, cut anywhere.
 
-    What it keeps of a box that is not yet complete is never more than ``most`` bytes; to be changed at will,
-    for the boxes that follow.
+    What it keeps of a box that is not yet complete is never more than ``most`` bytes; it may be
+    changed at any time, for the boxes that follow.
     """
 
     __slots__ = ("_box", "_keys", "_rest", "_room", "most")

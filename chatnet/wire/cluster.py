@@ -28,7 +28,7 @@ Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 SessionCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 """No process has so many descriptors."""
 MOST_TOLD = 64
-"""Of how many other workers a worker is told."""
+"""How many other workers a worker is told of."""
 
 
 class WorkerIdentity(msgspec.Struct, frozen=True):

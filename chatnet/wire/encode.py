@@ -13,7 +13,7 @@ from chatnet.wire.boxes import Box, serialize
 
 BARE_PING: Box = {b"_command": b"Ping"}
 PING = serialize(BARE_PING)
-"""The box of a ``Ping`` that says nothing but that we are alive."""
+"""The box of a ``Ping`` that only says that we are alive."""
 _DELIVER = b"\0\x08_command\0\x07Deliver\0\x05entry"
 _END = b"\0\0"
 _encode = msgspec.msgpack.Encoder().encode

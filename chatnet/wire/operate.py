@@ -17,7 +17,7 @@ MASTER_BYTES = EVENT_BYTES = 20_000
 
 
 MOST_SECONDS = 250_000_000_000
-"""A time behind that, in seconds since 1970, has no date."""
+"""The latest time that is shown as a date, in seconds since 1970."""
 
 
 class MasterStatus(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ def newest_fitting(events: list[Event]) -> list[Event]:
 
 class ClusterStatus(msgspec.Struct, frozen=True):
     """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty.
-    ``warnings`` are others, of what does not hold it up, and should not stay so.
+    ``warnings`` are sentences about what does not hold it up, but should be mended.
 
     ``left_out`` is how many masters and workers there are besides, which did not fit an AMP value."""
 

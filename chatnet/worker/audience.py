@@ -44,7 +44,7 @@ class Audience:
         return len(self._numbers)
 
     def enter(self, ear: Ear) -> None:
-        """One ear more, which listens nowhere yet."""
+        """Add an ear, which listens nowhere yet."""
         if self._free:
             number = self._free.pop()
             self._ears[number] = ear
@@ -54,7 +54,7 @@ class Audience:
         self._numbers[ear] = number
 
     def leave(self, ear: Ear) -> None:
-        """One less, which listens nowhere by now."""
+        """Remove an ear, which no longer listens anywhere."""
         number = self._numbers.pop(ear)
         self._ears[number] = None
         self._free.append(number)
@@ -69,7 +69,7 @@ class Audience:
             self._flags[place] = self._flagging(ears)
 
     def turn_away(self, place: str, ear: Ear) -> None:
-        """From now on it does not."""
+        """From now on ``ear`` no longer hears it."""
         ears = _without(self._places[place], ear)
         if ears:
             self._places[place] = ears

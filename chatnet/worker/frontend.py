@@ -23,7 +23,7 @@ from chatnet.world import Clocks
 
 
 @dataclass(frozen=True)
-class Allowance:
+class Quotas:
     """How much the users of a cluster may do; 0 is no bound.
 
     A user may append ``rate`` drafts a second in the long run; ``names`` new names are registered in ten
@@ -45,7 +45,7 @@ class Frontend:
         store: Store,
         hashing: Hashing,
         token: Token,
-        allowed: Allowance,
+        allowed: Quotas,
         clocks: Clocks,
         entropy: Callable[[int], bytes],
         tell: Tell,

@@ -19,7 +19,7 @@ class Gathering:
     """Appends to ``log``, once per turn of the reactor.
 
     A client that sends several drafts at once has them in one segment. Passed on one by one, the first would
-    be committed alone, and the rest wait for it: two commits and two rounds of fan-out instead of one.
+    be committed alone, and the rest would wait for it: two commits and two fan-outs instead of one.
     """
 
     def __init__(self, log: Log, clock: IReactorTime) -> None:

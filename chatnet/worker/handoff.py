@@ -13,11 +13,11 @@ from chatnet.worker.sessions import Sessions
 TICK = 0.1
 """How often some are told, in seconds."""
 PER_TICK = 5
-"""How many of them: all who move ask the primary for a worker, and resume there."""
+"""How many are told at a time: each of them has to find another worker, and resumes there."""
 LEAVE_SECONDS = 10.0
 """How long one that was told may stay, until it is hung up on: it leaves once its drafts are answered."""
 HOPELESS_SECONDS = 1.0
-"""Likewise where nobody answers drafts, for the store is away from here. They are sent again elsewhere."""
+"""Likewise where the store is away and no draft is answered: clients send them again elsewhere."""
 
 
 class Handoff:
@@ -37,7 +37,7 @@ class Handoff:
         return sum(session in self._sessions.open for session in self._told)
 
     def shed(self, count: int, soon: bool = False) -> None:
-        """Have ``count`` sessions move, beside those that were told already; ``soon``, without waiting for
+        """Have ``count`` sessions move besides those that were told already; ``soon``, without waiting for
         answers."""
         self._wanted = count
         self._patience = HOPELESS_SECONDS if soon else LEAVE_SECONDS

@@ -1,4 +1,4 @@
-"""Password hashes, in threads: in turn, so that nobody who wants many keeps others waiting."""
+"""Password hashes, in threads. Users take turns, so that nobody who wants many keeps others waiting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_WAITING, MOST_OF_ONE = 64, 8
 
 T = TypeVar("T")
 _Turn = tuple[str, Deferred[None]]
-"""For whom, and who is called."""
+"""Whom a hash is for, and who is called with it."""
 
 
 class Claimant(Visitor):

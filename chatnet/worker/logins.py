@@ -35,7 +35,7 @@ class Logins:
         self._monotonic = monotonic
 
     async def login(self, claimant: Claimant, secret: bytes, new: bool) -> int:
-        """The seq of the entry that set the secret of the user whom they claim to be, which is this one.
+        """Check the secret of the user whom they claim to be; the seq of the entry that set it.
 
         A name that is free is registered if it is to be ``new``.
 
@@ -69,5 +69,5 @@ class Logins:
 
 
 def refusal(refused: Refused) -> Refusal:
-    """The log's no, as the error that it is."""
+    """The error by which the log refused a draft."""
     return REFUSALS.get(refused.code, Refusal)(refused.sentence)

@@ -16,11 +16,11 @@ from chatnet.entries import Entry
 from chatnet.errors import TryLater
 
 ALL_SECONDS = 600.0
-"""For so long a new name counts among all."""
+"""How long a new name counts, in seconds."""
 ADDRESS_MOST, ADDRESS_SECONDS = 5, 3600.0
-"""So many names may come from one address in so many seconds."""
+"""How many names may come from one address, and in how many seconds."""
 BACK_SECONDS = 30.0
-"""An address that was told when to come again keeps its place in the line for so long beyond that."""
+"""How long beyond the time at which it was told to come again an address keeps its place, in seconds."""
 MOST_ADDRESSES = 10_000
 """Of how many addresses it is kept what they have registered, and how many may wait. The oldest give way; who
 comes while so many wait is told to come later, and does not wait in the line."""
@@ -60,7 +60,7 @@ class NewNames:
         self._under_way[key] = address
 
     def refused(self, key: bytes) -> None:
-        """It came to nothing: its place is free."""
+        """The name was not registered: its place is free."""
         self._under_way.pop(key, None)
 
     def apply(self, now: float, entries: Sequence[Entry]) -> None:
@@ -102,7 +102,7 @@ class NewNames:
             del self._of_addresses[next(iter(self._of_addresses))]
 
     def _ahead(self, address: str) -> int:
-        """How many addresses have asked longer; of those that matter."""
+        """How many addresses have waited longer, of those that matter."""
         for place, other in enumerate(islice(self._line, self._most)):
             if other == address:
                 return place

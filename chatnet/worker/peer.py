@@ -19,8 +19,8 @@ class Channel(Protocol):
     """What shares one encoding and one way out: the connections of a worker that speak one protocol."""
 
     def shows(self, kind: KindName) -> bool:
-        """Are entries of this kind shown? Posts are heard at their places, joins and leaves in their room. Of
-        those that hold a credential this is never asked."""
+        """Are entries of this kind shown? Posts are heard at their places, joins and leaves in their room.
+        It is never asked of kinds that hold a credential."""
 
     def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
         """Hand each ear ``entries``, which are of one kind and were heard at the same places.
@@ -49,18 +49,18 @@ class Peer(Protocol):
 
     @property
     def full(self) -> bool:
-        """Does the client not read what is sent? Then all that is sent now waits in our memory."""
+        """True while the client does not read what is sent: then all that is sent waits in our memory."""
 
     @property
     def channel(self) -> Channel:
-        """By what posts reach it as they come."""
+        """The channel by which new posts reach it."""
 
     @property
     def ear(self) -> Ear:
-        """What that channel knows it by; always the same."""
+        """What that channel knows it by; never changes."""
 
     def hold(self) -> None:
-        """Do none of the client's commands until as many calls of :meth:`release`: enough is under way."""
+        """Do no command of the client until :meth:`release` was called as often: enough is under way."""
 
     def release(self) -> None:
         """Undo one :meth:`hold`."""
@@ -72,7 +72,7 @@ class Peer(Protocol):
         """Tell the client to go to another worker."""
 
     def rewound(self, to: Cursor) -> None:
-        """Tell the client that the log was put back to ``to``, and that it hears nothing more here."""
+        """Tell the client that the log was put back to ``to``, and that it no longer hears posts here."""
 
     def ended(self, code: str, sentence: str) -> None:
         """Tell the client that its session is over, by an error's code and sentence."""

@@ -40,7 +40,7 @@ class Clients:
         self.frontend: Frontend | None = None
 
     def port(self, security: Security) -> Factory:
-        """What answers at the port: what is spoken on a connection, its first byte says."""
+        """The factory for the port. The first byte of a connection says which protocol it speaks."""
         spoken = {byte: _Speaking(self, front) for front in self._fronts for byte in front.begins}
         self._port = security.port(spoken, self._outboxes, self._visitors, lambda: self._takes, self._pulse)
         return self._port
@@ -51,7 +51,7 @@ class Clients:
         return is_open and not self.is_full and not self.others.is_emptied
 
     def connection(self, front: Front, host: str) -> Any:
-        """One more client, who speaks that, and comes from ``host``; None if there is no room."""
+        """A connection for one more client, which comes from ``host``; None if there is no room."""
         if self.frontend is None or not self._takes:
             return None
         connection = front.connection(self.frontend.entrance)
@@ -59,7 +59,7 @@ class Clients:
         return connection
 
     def make_room(self, files: int) -> None:
-        """So many files may be open."""
+        """Make room for as many sessions as ``files`` that may be open allow."""
         self._visitors.room = find_room(files)
 
     @property

@@ -10,7 +10,7 @@ from chatnet.addresses import Address
 class PrimarySearch:
     """Where the primary may be, gone through in rounds: where it was, then the ``masters`` that were named.
 
-    Who is told of another place looks there next, but nowhere twice in a round: replicas that name each other
+    A place that somebody names comes next, but none comes twice in a round: so replicas that name each other
     hold nobody up.
     """
 
@@ -36,7 +36,7 @@ class PrimarySearch:
         return place
 
     def told(self, place: Address) -> bool:
-        """Somebody says that it is at ``place``: is that where to look now?"""
+        """Somebody says that it is at ``place``. True if that is where to look now."""
         if self.begins:
             self._last = place
         elif place not in self._tried:
@@ -46,6 +46,6 @@ class PrimarySearch:
         return True
 
     def found(self, place: Address) -> None:
-        """It was at ``place``: a search begins there, once it is lost."""
+        """It was at ``place``: once it is lost, a search begins there."""
         self._last = place
         self._left.clear()

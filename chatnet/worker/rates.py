@@ -33,7 +33,7 @@ class Allowance:
         self.held = 0
 
     def take(self, key: bytes) -> bool:
-        """May the draft with this key be appended now? Then it is charged."""
+        """Charge the draft with this key, if it may be appended now; False if it may not."""
         if not self._rate:
             return True
         self._refill()
@@ -62,7 +62,7 @@ class Allowance:
 
     @property
     def is_whole(self) -> bool:
-        """Is it as a new one would be?"""
+        """Is it the same as a new one?"""
         self._refill()
         return self._tokens >= self._full and not self._under_way
 

@@ -34,8 +34,7 @@ class ReadQueue:
 
     In its turn each goes to the log by :meth:`read`, through the lane of all sessions.
 
-    None begins while the client does not read the answers to those before it, for then this one's would
-    wait in our memory.
+    None begins while the client does not read earlier answers: this one's would wait in our memory.
     """
 
     __slots__ = ("_busy", "_holding", "_peer", "_shared", "_visitor", "_waiting")
@@ -78,7 +77,7 @@ class ReadQueue:
         return found
 
     def go_on(self) -> None:
-        """The next may begin, if the peer has room."""
+        """Begin the next one, if the peer has room."""
         if self._waiting and not self._busy and not self._peer.full:
             self._busy = True
             turn = self._waiting.pop(0)
@@ -88,6 +87,6 @@ class ReadQueue:
             turn.callback(None)
 
     def stop(self) -> None:
-        """The session is gone: nobody waits for an answer."""
+        """Begin none any longer: the session is gone."""
         self._waiting.clear()
         self._visitor.leave()

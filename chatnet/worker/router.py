@@ -36,7 +36,7 @@ class LocalUser:
         return [self.user, "@" + self.user, *self.memberships.rooms()]
 
     def forget(self, upto: int) -> None:
-        """Be complete behind ``upto`` alone, if that is later."""
+        """Keep only what is needed behind ``upto``, if that is later than ``since``."""
         if upto > self.since:
             self.since = upto
             self.memberships.forget(upto)
@@ -60,7 +60,7 @@ class Router:
         self.deliveries = 0
 
     def arrive(self, user: str, snapshot: Snapshot, since: int, behind: Iterable[Entry]) -> LocalUser:
-        """One more session of ``user``.
+        """Add a session of ``user``.
 
         ``snapshot`` has the stays that matter behind ``since``; ``behind`` are the entries from it to the
         window's head.
@@ -77,16 +77,16 @@ class Router:
         return local_user
 
     def depart(self, local_user: LocalUser) -> None:
-        """One session less, which must no longer be live."""
+        """Remove a session, which must no longer be live."""
         local_user.sessions -= 1
         if not local_user.sessions:
             del self._local_users[local_user.user]
             self._leavers.pop(local_user, None)
 
     def forget(self, upto: int) -> None:
-        """Sessions read what was said up to ``upto`` from the log, which knows who was where: forget it.
+        """Forget who was where up to ``upto``: what was said until then, sessions read from the log.
 
-        Else who joins and leaves all day would take more memory with each time.
+        Otherwise a user who joins and leaves all day would take more and more memory.
         """
         if upto == self._forgotten:
             return
@@ -101,7 +101,7 @@ class Router:
             self._leavers[local_user] = None
 
     def go_live(self, local_user: LocalUser, peer: Peer) -> None:
-        """Hand over what comes from now on."""
+        """Hand over new posts to this session from now on."""
         local_user.live += (peer,)
         audience = self._audiences.setdefault(peer.channel, Audience())
         audience.enter(peer.ear)
@@ -109,7 +109,7 @@ class Router:
             audience.listen(place, peer.ear)
 
     def leave_live(self, local_user: LocalUser, peer: Peer) -> None:
-        """Hand over nothing more."""
+        """Stop handing over new posts to this session."""
         local_user.live = tuple(other for other in local_user.live if other is not peer)
         audience = self._audiences[peer.channel]
         for place in local_user.places():
@@ -155,7 +155,7 @@ class Router:
                     self.deliveries += len(run) * len(ears)
 
     def _stay(self, local_user: LocalUser | None, entry: Entry) -> None:
-        """Who joins or leaves hears of it, too."""
+        """Hand over a join or leave; its user hears of it, too."""
         if entry.kind == "leave":
             self._fan_out((entry.room,), [entry])
         if local_user is not None:

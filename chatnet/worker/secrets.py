@@ -1,4 +1,4 @@
-"""Is this the secret? Passwords are hashed, in turn, and who guesses is slowed down."""
+"""Checks secrets. Passwords are hashed, in turn, and whoever guesses is slowed down."""
 
 from __future__ import annotations
 

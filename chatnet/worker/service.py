@@ -34,7 +34,7 @@ from chatnet.wire.cluster import Load, OtherWorker, WorkerIdentity
 from chatnet.worker.children import Children, make_children
 from chatnet.worker.elsewhere import OtherPlaces
 from chatnet.worker.front import Offer, Shared
-from chatnet.worker.frontend import Allowance, Frontend
+from chatnet.worker.frontend import Frontend, Quotas
 from chatnet.worker.fronts import FRONTS
 from chatnet.worker.hashing import HASHING_THREADS, Hashing
 from chatnet.worker.port import Clients, open_port
@@ -296,7 +296,7 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
     pulse = Pulse(reactor, monotonic, *CLIENT_PULSE, world.tell)
 
     def serve(store: Store) -> Frontend:
-        allowed = Allowance(options["post-rate"], options["new-names"])
+        allowed = Quotas(options["post-rate"], options["new-names"])
         return Frontend(store, hashing, token, allowed, world.clocks, world.entropy, tell)
 
     children = make_children(options, masters, world)

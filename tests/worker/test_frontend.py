@@ -13,7 +13,7 @@ from chatnet.reads import Snapshot
 from chatnet.store.window import Window
 from chatnet.telemetry import unheard
 from chatnet.testing.memory_log import MemoryLog
-from chatnet.worker.frontend import Allowance, Frontend
+from chatnet.worker.frontend import Frontend, Quotas
 from chatnet.world import Clocks
 
 NOBODY: Any = None
@@ -27,7 +27,7 @@ def test_no_more_is_kept_of_who_joins_and_leaves_than_the_window_holds() -> None
     store: Any = SimpleNamespace(log=log)
     token, entropy = Token(b"t" * 32), lambda size: b"e" * size
     clocks = Clocks(clock, clock.seconds, clock.seconds)
-    frontend = Frontend(store, NOBODY, token, Allowance(), clocks, entropy, unheard)
+    frontend = Frontend(store, NOBODY, token, Quotas(), clocks, entropy, unheard)
     alice = frontend.entrance.sessions.router.arrive("alice", Snapshot(0, 0, 1, []), 0, [])
     key = 0
 
