@@ -114,9 +114,9 @@ def test_the_version_is_described() -> None:
     assert f"The version is **{VERSION}**" in TEXT
 
 
-@pytest.mark.parametrize("bound", [b"127.0.0.1:40000|127.0.0.1:64480", b""])
+@pytest.mark.parametrize("bound", [b"127.0.0.1:40000|127.0.0.1:64480", b"\xcc" * 32])
 def test_the_proofs_in_the_document_are_right(bound: bytes) -> None:
-    """Those of the example, on loopback and between machines."""
+    """Those of the example, on loopback and over TLS."""
     token, nonces = Token(bytes(range(32))), (b"\xaa" * 32, b"\xbb" * 32)
     asks, answers = (
         token.proof("asks", "operator", *nonces, bound).hex(),
