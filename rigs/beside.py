@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from chatnet.entries import Entry
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
+from chatnet.worker.session_lines import LINES
 from rigs import impact as felt
 from rigs.conversation import Conversation
 from rigs.impact import Wait
@@ -39,8 +40,9 @@ QUIET_MOST = 0.1
 """How many seconds are allowed at most for what the quiet showed."""
 GROWN_BYTES, GROWN_DESCRIPTORS, GROWN_THREADS = 32 * 1024 * 1024, 8, 12
 """By how much a process may have grown after an attack. Pools start their threads as they are needed."""
-LOG_BYTES, LOG_RATE = 64 * 1024, 2 * 1024
-"""By how many bytes all logs together may grow by an attack, and by how many more a second."""
+LOG_BYTES, LOG_RATE = 64 * 1024 + 3 * 5 * LINES * 200, 2 * 1024
+"""By how many bytes all logs together may grow by an attack, and by how many more a second. Most of it is
+what three workers say of sessions in a minute, in lines of five kinds."""
 REST_SECONDS = 30.0
 """How long the cluster may take to let go of an attack's connections."""
 

@@ -201,6 +201,17 @@ def many_sessions(beside: Beside) -> None:
         again(come, SECONDS)
 
 
+def passing_users(beside: Beside) -> None:
+    """Log in, begin to hear posts and go, on and on."""
+    mallory, ports = Mallory(f"mallory{next(numbers)}"), beside.workers()
+
+    def pass_by(number: int) -> None:
+        with closing([mallory.log_in(ports[number % len(ports)])]) as [line]:
+            line.ask("Chat")
+
+    again(pass_by, SECONDS)
+
+
 def costly_texts(beside: Beside) -> None:
     """What takes long to fold, match or compose."""
     [line] = sessions(beside, 1)
@@ -244,12 +255,16 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "sessions of a user": many_sessions,
     "texts, names, topics": costly_texts,
     "lines of the log about strangers": junk,
+    "lines of the log about sessions": passing_users,
     "new names": new_names,
 }
 """By the first cell of the bound's row."""
 
 
-NO_STORES = {"commands of strangers in one turn", "commands of users in one turn", "a box"}
+NO_STORES = {
+    *("commands of strangers in one turn", "commands of users in one turn", "a box"),
+    "lines of the log about sessions",
+}
 """What no store has to do with is pushed on beside one of them."""
 CASES = [("sqlite", what) for what in ATTACKS]
 CASES += [("postgresql", what) for what in ATTACKS if what not in NO_STORES]
