@@ -25,6 +25,7 @@ start       what becomes of a program's start, told to whoever waits for it
 supervisor  the processes that we start: when to start them again
 output      how a program ends that has something to say, and cannot
 logs        where a program's log goes: harmless to read, and bounded on the disk
+limits      sizes and seconds that the simulator makes small                                pure
 telemetry   what happens, as events, and who is told                                       pure
 listeners   several who listen to the same events, as one
 world/      the reactor, chance, clocks, files, processes, streams: everything outside the program

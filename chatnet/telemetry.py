@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from chatnet.addresses import Address
 
 if TYPE_CHECKING:
-    from chatnet.net.pulse import Rhythm
+    from chatnet.limits import Rhythm
     from chatnet.wire.cluster import WorkerIdentity
     from chatnet.wire.replica import MasterIdentity, State
 

@@ -110,6 +110,7 @@ class SimProcess:
             databases=SimDatabases(self),
             tls=SimTls(self.simulation.chance(f"tls {self.name}").randbytes),
             tell=lambda event: self.simulation.told(self, event),
+            limits=self.simulation.limits,
         )
 
     def __str__(self) -> str:

@@ -272,7 +272,7 @@ def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bo
     with Simulation(seed, detailed) as simulation:
         it = Run(simulation, scale or Scale())
         try:
-            small = small_sizes(simulation.chance("sizes"), simulation.network)
+            small = small_sizes(simulation)
             with small as sizes:
                 simulation.note("the world", "sizes: {}", str(sizes))
                 it.go()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
+from chatnet.limits import LIMITS
 from chatnet.telemetry import Event
 from simulator.guard import Guard
 from simulator.host import Host
@@ -44,6 +45,7 @@ class Simulation:
     may have: an unhandled error in a simulated process, or a use of the real world. ``running`` is the
     process whose code is running; ``threads`` are those that stand still; ``parcels`` is what messages of
     databases say, by their numbers. ``listeners`` are told what happens in its processes, and in which.
+    ``limits`` are those of processes that are started from now on.
     """
 
     def __init__(self, seed: int, detailed: bool = False) -> None:
@@ -60,6 +62,7 @@ class Simulation:
         self.graveyard: list[Any] = []
         self.threads: dict[SimThread, None] = {}
         self.parcels: list[Any] = []
+        self.limits = LIMITS
         self.listeners: list[Callable[[SimProcess, Event], None]] = []
         self._events: list[tuple[float, int, SimProcess | None, Callable[..., object], tuple[Any, ...]]] = []
         self._counter = count()

@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from twisted.internet.abstract import FileDescriptor
 
 from chatnet import credentials
-from chatnet.net.pulse import Rhythm
-from chatnet.store.window import Window
-from chatnet.worker import service
+from chatnet.limits import Rhythm
+from simulator.simulation import Simulation
 
 
 class Size(NamedTuple):
-    """A number of ``choices``, and the modules that know it by ``name``."""
+    """A number of ``choices``: one of :class:`~chatnet.limits.Limits`, or what ``modules`` know by this name.
+
+    Those of pages are constants: what cuts a page knows nothing but the connection of a store.
+    """
 
     name: str
-    modules: tuple[str, ...]
     choices: tuple[int, ...]
+    modules: tuple[str, ...] = ()
 
 
 _STORE = "chatnet.store"
 SIZES = (
-    Size("NEAR", ("chatnet.worker.subscription",), (1, 4, 20)),
-    Size("SLICE", (f"{_STORE}.reader",), (1, 3, 10)),
-    Size("PAGE_ENTRIES", (f"{_STORE}.pages", f"{_STORE}.sqlite.log", f"{_STORE}.sqlite.reads"), (20, 30)),
-    Size("SNAPSHOT_INTERVALS", (f"{_STORE}.pages", f"{_STORE}.sqlite.reads"), (1, 3)),
-    Size("MAX_DRAFTS", (f"{_STORE}.remote",), (1, 3, 10)),
-    Size("_MAX_DRAFTS", (f"{_STORE}.sqlite.log",), (1, 3, 10)),
-    Size("PREFILL", (f"{_STORE}.sqlite.opening",), (1, 20, 100)),
-    Size("CHECKPOINT_PAGES", (f"{_STORE}.sqlite.file",), (10, 100)),
-    Size("RUN_UP", ("chatnet.master.log_server",), (1, 10, 50)),
-    Size("MOST_DRAFTS", ("chatnet.worker.drafts",), (2, 5)),
-    Size("MOST_WAITING", ("chatnet.worker.reads",), (2, 4)),
+    Size("near", (1, 4, 20)),
+    Size("slice", (1, 3, 10)),
+    Size("PAGE_ENTRIES", (20, 30), (f"{_STORE}.pages", f"{_STORE}.sqlite.log", f"{_STORE}.sqlite.reads")),
+    Size("SNAPSHOT_INTERVALS", (1, 3), (f"{_STORE}.pages", f"{_STORE}.sqlite.reads")),
+    Size("worker_drafts", (1, 3, 10)),
+    Size("batch_drafts", (1, 3, 10)),
+    Size("prefill", (1, 20, 100)),
+    Size("checkpoint_pages", (10, 100)),
+    Size("run_up", (1, 10, 50)),
+    Size("drafts", (2, 5)),
+    Size("reads", (2, 4)),
 )
 PAGE_BYTES = Size(
     "PAGE_BYTES",
-    ("chatnet.log", f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.wire.encode"),
     (10_000,),
+    ("chatnet.log", f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.wire.encode"),
 )
 WINDOWS = (4_000, 20_000, 60_000)
 """How much a window holds, in bytes."""
@@ -56,12 +58,14 @@ OFTEN = 0.6
 
 
 @contextmanager
-def small_sizes(chance: random.Random, network: Any) -> Iterator[dict[str, int]]:
-    """While it is open, sizes are as the seed says; what they are is yielded."""
+def small_sizes(simulation: Simulation) -> Iterator[dict[str, Any]]:
+    """While it is open, sizes are as the seed says for each process that starts; these are yielded."""
+    chance = simulation.chance("sizes")
     # Whoever was imported while a size is small would keep it for ever.
     for module in ("chatnet.master.tap", "chatnet.worker.tap"):
         import_module(module)
-    drawn: dict[str, int] = {}
+    drawn: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
     before: list[tuple[Any, str, Any]] = []
 
     def put(owner: Any, name: str, value: Any) -> None:
@@ -70,6 +74,8 @@ def small_sizes(chance: random.Random, network: Any) -> Iterator[dict[str, int]]
 
     def draw(size: Size) -> None:
         drawn[size.name] = chance.choice(size.choices)
+        if not size.modules:
+            limits[size.name] = drawn[size.name]
         for module in size.modules:
             put(import_module(module), size.name, drawn[size.name])
 
@@ -84,13 +90,12 @@ def small_sizes(chance: random.Random, network: Any) -> Iterator[dict[str, int]]
             draw(PAGE_BYTES)
             drawn["transport"] = chance.choice(TRANSPORTS)
             put(FileDescriptor, "bufferSize", drawn["transport"])
-            drawn["buffer"] = network.buffer = chance.choice(BUFFERS)
+            drawn["buffer"] = simulation.network.buffer = chance.choice(BUFFERS)
         if chance.random() < OFTEN:
-            drawn["ping every"] = int(CLIENT_PULSE.every)
-            put(service, "CLIENT_PULSE", CLIENT_PULSE)
+            drawn["client_pulse"] = limits["client_pulse"] = CLIENT_PULSE
         if chance.random() < OFTEN:
-            drawn["window"] = chance.choice(WINDOWS)
-            put(Window.__init__, "__defaults__", ("", None, drawn["window"]))
+            drawn["window_bytes"] = limits["window_bytes"] = chance.choice(WINDOWS)
+    simulation.limits = replace(simulation.limits, **limits)
     try:
         yield drawn
     finally:

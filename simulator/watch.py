@@ -18,8 +18,6 @@ from chatnet.net.intake import MOST_BOXES
 from chatnet.net.link import Link
 from chatnet.store.lease import Holder
 from chatnet.testing.history import EpochBegun, Event, LeaseLost, LeaseTaken, Sample
-from chatnet.worker import drafts
-from chatnet.worker import reads as turns
 from chatnet.worker.session import Session
 from simulator.disk import Disk
 from simulator.host import HOME, Host
@@ -142,9 +140,13 @@ def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
     session = getattr(locator or spoken, "session", None)
     if isinstance(session, Session):
         if session._reads is not None:
-            yield "reads that wait for one session", len(session._reads._waiting), turns.MOST_WAITING + 1
+            yield (
+                "reads that wait for one session",
+                len(session._reads._waiting),
+                session._reads._shared.most + 1,
+            )
         if session._drafts is not None:
-            yield "drafts of one session", session._drafts._outstanding, drafts.MOST_DRAFTS + 1
+            yield "drafts of one session", session._drafts._outstanding, session._drafts._shared.most + 1
     if isinstance(locator, LogServer):
         for lane in locator._lanes.values():
             yield "reads that wait for one worker", lane.waiting, log_server.MOST_WAITING

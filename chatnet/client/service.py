@@ -23,8 +23,9 @@ from chatnet.client.text import one_line
 from chatnet.client.trust import Trust
 from chatnet.credentials import as_typed
 from chatnet.errors import BadSecret, CannotStart
+from chatnet.limits import Rhythm
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import Pulse, Rhythm
+from chatnet.net.pulse import Pulse
 from chatnet.options import find_masters
 from chatnet.world import Processes, Stdio, World, stop_soon
 

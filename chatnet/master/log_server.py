@@ -27,8 +27,6 @@ MOST_READS = 32
 worker asks for. Others wait."""
 MOST_WAITING = 1_000
 """How many may wait. A worker that asks for more is wrong, and its link is closed."""
-RUN_UP = 2_000
-"""How many entries before the head a fresh worker is given: its window takes the reconnects of clients."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -116,7 +114,7 @@ class LogServer(Locator):
             await self._read("logins", Visitor(""), verify, self._store, cursor)
             return cursor
         # The beginning is there in any case.
-        seq = max(0, self._store.window.head - RUN_UP)
+        seq = max(0, self._store.window.head - self._store.window.limits.run_up)
         start = await self._read("logins", Visitor(""), cursor_at, self._store, seq)
         return start or Cursor.beginning(self._store.log_id)
 

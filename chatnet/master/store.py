@@ -214,6 +214,7 @@ class EmbeddedStore:
                     entropy=world.entropy,
                     on_fatal=self._fatal,
                     known=known,
+                    limits=world.limits,
                 )
             except DiskRefuses as refusal:
                 why, sentence = f" ({refusal})", f"{refusal.why}: the master commands when {refusal.until}."
@@ -362,6 +363,7 @@ class SharedStore:
             chance=world.chance,
             entropy=world.entropy,
             on_rewound=self._rewound,
+            limits=world.limits,
         )
         return Leadership(log, self._lease.epoch, self._url, None, self._newest_epoch)
 

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.addresses import Address
+from chatnet.limits import Rhythm
 from chatnet.net.timer import Timer
 from chatnet.telemetry import FellSilent, Tell, unheard
-
-
-class Rhythm(NamedTuple):
-    """How links are watched, in seconds: time is looked at every ``tick``, each link is pinged ``every`` so
-    often, and one that was silent for ``patience`` is aborted.
-    """
-
-    tick: float
-    every: float
-    patience: float
 
 
 class Watched(Protocol):

@@ -20,10 +20,6 @@ from chatnet.entries import Entry
 from chatnet.store.pages import take_page
 from chatnet.store.window import Window
 
-SLICE = 500
-"""How many entries of the window are handed over, at most, before looking whether the transport is full; and
-at most as many bytes as a page holds."""
-
 
 class Sink(Protocol):
     """Who reads. It filters what it wants by its own rule."""
@@ -156,7 +152,8 @@ class Reader:
     def _take_window(self, behind: Behind) -> None:
         """Take the window's rest and go live, all in this turn of the reactor: nothing comes between."""
         while self._state is behind:
-            part, _ = take_page(self._window.after(self._cursor, SLICE))
+            # Then it is looked whether the transport is full: also after as many bytes as a page holds.
+            part, _ = take_page(self._window.after(self._cursor, self._window.limits.slice))
             if part:
                 self._hand_over(part, part[-1].seq)
             else:

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, Hole, Poison
+from chatnet.limits import LIMITS, Limits
 from chatnet.log import PAGE_BYTES, Outcome, Refused
 from chatnet.reads import Head, Question
 from chatnet.store.appender import Appender
@@ -43,9 +44,9 @@ class RemoteLog:
 
     _logger = Logger()
 
-    def __init__(self, on_replaced: Callable[[], None]) -> None:
+    def __init__(self, on_replaced: Callable[[], None], limits: Limits = LIMITS) -> None:
         self._on_replaced = on_replaced
-        self.window = Window()
+        self.window = Window(limits=limits)
         self.log_id = ""
         self.is_ready = False
         self._attached: Peer | None = None
@@ -54,7 +55,7 @@ class RemoteLog:
         self._is_placed = False
         self._early: list[Entry] | None = None
         self._ready_at = 0
-        self._appender = Appender(self._commit, MAX_DRAFTS, PAGE_BYTES)
+        self._appender = Appender(self._commit, min(MAX_DRAFTS, limits.worker_drafts), PAGE_BYTES)
 
     # ---- the link ----
 

@@ -8,9 +8,7 @@ from sys import getsizeof
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import Hole
-
-LIMIT = 16 * 1024 * 1024
-"""How much memory a window may take, in bytes."""
+from chatnet.limits import LIMITS, Limits
 
 _BESIDES_TEXT = 320
 """An entry's memory besides its text, in bytes: the struct, its numbers, names and key."""
@@ -22,14 +20,16 @@ Watcher = Callable[[list[Entry]], None]
 
 
 class Window:
-    """The entries from ``start`` to ``head``, without a hole; the oldest go when ``limit`` bytes are full.
+    """The entries from ``start`` to ``head``, without a hole; the oldest go when its bytes are full.
 
     ``start`` is the seq of the first entry held: ``head + 1`` when it is empty. They are of the log
-    ``log_id``, and stand behind the cursor ``base``, without which its beginning is meant.
+    ``log_id``, and stand behind the cursor ``base``, without which its beginning is meant. ``limits`` say how
+    much it holds, and how much of it its readers are handed at once.
     """
 
-    def __init__(self, log_id: str = "", base: Cursor | None = None, limit: int = LIMIT) -> None:
-        self._limit = limit
+    def __init__(self, log_id: str = "", base: Cursor | None = None, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+        self._limit = limits.window_bytes
         self._watchers: dict[Watcher, None] = {}
         self.restart(log_id, base or Cursor.beginning(log_id))
 

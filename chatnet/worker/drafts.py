@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -10,14 +11,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from chatnet.entries import Draft
+from chatnet.limits import LIMITS
 from chatnet.log import Log, Outcome
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.rates import Allowance
 
-MOST_DRAFTS = 200
-"""How many drafts of a session may be outstanding before its connection is read no further; and how many of
-all sessions of a user here may be held. A session that is held is not seen to go: whoever came back again and
-again would have as many wait each time."""
 MOST_WAITING = 64 * 1024 * 1024
 """How much may wait in the log's appender, in bytes, before connections that add to it are not read."""
 
@@ -47,6 +45,16 @@ class _Place:
         self.outcome: Deferred[Outcome] = Deferred()
 
 
+@dataclass(frozen=True, slots=True)
+class SharedDrafts:
+    """What the drafts of all sessions share. ``most`` is as ``drafts`` of :class:`~chatnet.limits.Limits`."""
+
+    log: Log
+    gathering: Gathering
+    clock: IReactorTime
+    most: int = LIMITS.drafts
+
+
 class DraftStream:
     """Appends one session's drafts in the order in which they came.
 
@@ -56,33 +64,21 @@ class DraftStream:
 
     __slots__ = (
         "_allowance",
-        "_clock",
-        "_gathering",
-        "_log",
         "_outstanding",
         "_peer",
         "_queue",
         "_secret_out",
+        "_shared",
         "_stopped",
         "_timer",
         "by",
         "holding",
     )
 
-    def __init__(
-        self,
-        log: Log,
-        gathering: Gathering,
-        peer: Readable,
-        allowance: Allowance,
-        clock: IReactorTime,
-        by: int,
-    ) -> None:
-        self._log = log
-        self._gathering = gathering
+    def __init__(self, shared: SharedDrafts, peer: Readable, allowance: Allowance, by: int) -> None:
+        self._shared = shared
         self._peer = peer
         self._allowance = allowance
-        self._clock = clock
         self._queue: list[_Place] = []
         self._outstanding = 0
         self._timer: Any = None
@@ -120,9 +116,9 @@ class DraftStream:
     def _begin(self) -> None:
         self._outstanding += 1
         if not self.holding and (
-            self._outstanding > MOST_DRAFTS
-            or self._allowance.held > MOST_DRAFTS
-            or self._log.waiting_bytes > MOST_WAITING
+            self._outstanding > self._shared.most
+            or self._allowance.held > self._shared.most
+            or self._shared.log.waiting_bytes > MOST_WAITING
         ):
             self.holding = True
             self._peer.hold()
@@ -131,7 +127,10 @@ class DraftStream:
         self._outstanding -= 1
         if self.holding and (
             not self._outstanding
-            or (self._outstanding <= MOST_DRAFTS // 2 and self._log.waiting_bytes <= MOST_WAITING // 2)
+            or (
+                self._outstanding <= self._shared.most // 2
+                and self._shared.log.waiting_bytes <= MOST_WAITING // 2
+            )
         ):
             self.holding = False
             self._peer.release()
@@ -141,18 +140,18 @@ class DraftStream:
             self._secret_out = True
         elif draft.by < self.by:
             draft = msgspec.structs.replace(draft, by=self.by)
-        return self._gathering.append(draft, self._told)
+        return self._shared.gathering.append(draft, self._told)
 
     def _told(self, draft: Draft, outcome: Outcome | Failure) -> None:
         came = None if isinstance(outcome, Failure) else outcome
-        self._allowance.answered(draft.key, came, self._log.window.head)
+        self._allowance.answered(draft.key, came, self._shared.log.window.head)
         self._end()
         if draft.kind == "secret":
             self._secret_out = False
             if isinstance(outcome, int):
                 self.by = max(self.by, outcome)
             # In the next turn: first this one's answer.
-            self._clock.callLater(0, self._pump)
+            self._shared.clock.callLater(0, self._pump)
 
     def _enqueue(self, place: _Place) -> Deferred[Outcome]:
         if not self._stopped:
@@ -170,7 +169,7 @@ class DraftStream:
                 self._allowance.held -= 1
                 self._append(draft).chainDeferred(place.outcome)
             else:
-                self._timer = self._clock.callLater(self._allowance.wait(), self._waited)
+                self._timer = self._shared.clock.callLater(self._allowance.wait(), self._waited)
 
     def _waited(self) -> None:
         self._timer = None

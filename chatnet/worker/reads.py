@@ -10,11 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.lanes import Lane, Visitor
+from chatnet.limits import LIMITS
 from chatnet.telemetry import ReadBegun, ReadEnded, Tell, unheard
 from chatnet.worker.peer import Peer
-
-MOST_WAITING = 16
-"""How many reads may wait before reading the connection stops."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,10 +20,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SharedReads:
-    """What the reads of all sessions share: the ``lane`` to the log, in which users take turns."""
+    """What the reads of all sessions share: the ``lane`` to the log, in which users take turns.
+
+    ``most`` of a session may wait before its connection is read no further.
+    """
 
     clock: IReactorTime
     lane: Lane
+    most: int = LIMITS.reads
     tell: Tell = unheard
 
 
@@ -53,7 +55,7 @@ class ReadQueue:
             return
         turn: Deferred[None] = Deferred()
         self._waiting.append(turn)
-        if not self._holding and len(self._waiting) > MOST_WAITING:
+        if not self._holding and len(self._waiting) > self._shared.most:
             self._holding = True
             self._peer.hold()
         await turn
@@ -81,7 +83,7 @@ class ReadQueue:
         if self._waiting and not self._busy and not self._peer.full:
             self._busy = True
             turn = self._waiting.pop(0)
-            if self._holding and len(self._waiting) <= MOST_WAITING // 2:
+            if self._holding and len(self._waiting) <= self._shared.most // 2:
                 self._holding = False
                 self._peer.release()
             turn.callback(None)

@@ -25,7 +25,7 @@ from chatnet.net.certificates import Certificates
 from chatnet.net.gate import Caller
 from chatnet.net.link import Link
 from chatnet.net.outbox import Outboxes
-from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Rhythm, Watched
+from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Watched
 from chatnet.net.security import Renewal, Security, find_certificates
 from chatnet.net.visitors import Visitors
 from chatnet.options import find_masters, find_pair
@@ -45,7 +45,6 @@ from chatnet.world import World, stop_soon
 
 CLOSE_SECONDS = 1.0
 """How long clients may take to let go, when the worker begins afresh."""
-CLIENT_PULSE = Rhythm(tick=5.0, every=15.0, patience=45.0)
 
 
 @dataclass(frozen=True)
@@ -293,7 +292,7 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
     outboxes = Outboxes(reactor)
     pool = world.threads(HASHING_THREADS, "hashing")
     hashing = Hashing(reactor, pool, world.processes.give_way)
-    pulse = Pulse(reactor, monotonic, *CLIENT_PULSE, world.tell)
+    pulse = Pulse(reactor, monotonic, *world.limits.client_pulse, world.tell)
 
     def serve(store: Store) -> Frontend:
         allowed = Quotas(options["post-rate"], options["new-names"])

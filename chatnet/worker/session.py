@@ -181,9 +181,7 @@ class Session:
         if self._drafts is None:
             shared = self._sessions
             allowance = shared.rates.of(self._local_user.user)
-            self._drafts = DraftStream(
-                shared.log, shared.gathering, self.peer, allowance, shared.clock, self.by
-            )
+            self._drafts = DraftStream(shared.drafts, self.peer, allowance, self.by)
         return self._drafts
 
     def _stay_changed(self, outcome: Outcome, room: str) -> StayChanged | Deferred[StayChanged]:

@@ -11,6 +11,7 @@ from chatnet.entries import Entry
 from chatnet.lanes import Lane, Pace
 from chatnet.log import Log
 from chatnet.telemetry import Tell, unheard
+from chatnet.worker.drafts import SharedDrafts
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.rates import Rates
 from chatnet.worker.reads import SharedReads
@@ -52,7 +53,8 @@ class Sessions:
     ) -> None:
         clock: IReactorTime = clocks.reactor
         self.log = log
-        self.gathering = Gathering(log, clock)
+        limits = log.window.limits
+        self.drafts = SharedDrafts(log, Gathering(log, clock), clock, limits.drafts)
         self.router = router
         self.secrets = secrets
         self.rates = Rates(rate, clocks.monotonic)
@@ -61,7 +63,7 @@ class Sessions:
         self.users = Users()
         self.tell = tell
         self.logins = Lane(MOST_READS, LOGINS_OF_ONE)
-        self.reads = SharedReads(clock, Lane(MOST_READS, PAGES_OF_ONE), tell)
+        self.reads = SharedReads(clock, Lane(MOST_READS, PAGES_OF_ONE), limits.reads, tell)
         self.pace = Pace(clock, A_TURN)
         self.open: dict[Session, None] = {}
         self.posts = 0

@@ -8,6 +8,7 @@ from typing import Protocol
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
+from chatnet.limits import LIMITS, Limits
 from chatnet.log import Log
 from chatnet.net.link import Link
 from chatnet.store.lease import parse_holder
@@ -63,8 +64,8 @@ class PrimarysStore:
     url = ""
     is_reached = is_away = False
 
-    def __init__(self, on_replaced: Callable[[], None]) -> None:
-        self.log = RemoteLog(on_replaced)
+    def __init__(self, on_replaced: Callable[[], None], limits: Limits = LIMITS) -> None:
+        self.log = RemoteLog(on_replaced, limits)
 
     def attached(self, link: Link, log_id: str) -> None:
         self.log.attached(link, log_id)
@@ -127,7 +128,7 @@ async def open_store(
     :raises CannotStart: it can never be opened.
     """
     if not url:
-        return PrimarysStore(on_replaced)
+        return PrimarysStore(on_replaced, world.limits)
     log = await PostgresLog.open(
         url=url,
         databases=world.databases,
@@ -137,5 +138,6 @@ async def open_store(
         chance=world.chance,
         entropy=world.entropy,
         on_rewound=on_rewound,
+        limits=world.limits,
     )
     return DatabaseStore(url, log, on_replaced)

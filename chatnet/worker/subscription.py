@@ -19,8 +19,6 @@ from chatnet.worker.peer import Peer
 from chatnet.worker.reads import ReadQueue
 from chatnet.worker.router import LocalUser, Router
 
-NEAR = 1000
-"""How many entries of the window a session is handed in one turn, in order to go live."""
 A_TURN = 1000
 """How many entries the sessions of a worker are handed together in one turn of the reactor, until others wait
 for the next one; it takes 1 to 5 ms."""
@@ -54,7 +52,7 @@ class Subscription:
         self._peer = peer
         self._reads = turns
         self._pace, self._visitor = pace, Visitor(local_user.user)
-        self._reader = Reader(cursor, log.window, self, NEAR)
+        self._reader = Reader(cursor, log.window, self, log.window.limits.near)
         if peer.full:
             self._reader.full()
 

@@ -23,6 +23,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import fresh_key
+from chatnet.limits import Limits
 from chatnet.telemetry import Tell
 
 if TYPE_CHECKING:
@@ -283,6 +284,7 @@ class World:
     databases: Databases
     tls: Tls
     tell: Tell
+    limits: Limits
 
     @property
     def clocks(self) -> Clocks:

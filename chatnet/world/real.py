@@ -24,6 +24,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.limits import LIMITS
 from chatnet.net import tls
 from chatnet.net.pair import KeyPair
 from chatnet.store.postgres.real import PostgresDatabases
@@ -57,6 +58,7 @@ def real_world() -> World:
         databases=PostgresDatabases(),
         tls=RealTls(),
         tell=unheard,
+        limits=LIMITS,
     )
 
 

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.testing import StringTransport
 
 from chatnet.client.service import Client, build
+from chatnet.limits import LIMITS
 from chatnet.telemetry import unheard
 from chatnet.testing.fake_cluster import Network
 from chatnet.world import Processes, Stdio, World
@@ -136,6 +137,7 @@ class Person:
             databases=cast(Any, None),
             tls=TrustingTls(authorities),
             tell=unheard,
+            limits=LIMITS,
         )
         given = {
             "name": "alice",

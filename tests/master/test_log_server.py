@@ -13,8 +13,9 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, NoSuchRoom
+from chatnet.limits import LIMITS
 from chatnet.log import PAGE_BYTES, Refused
-from chatnet.master.log_server import MOST_READS, RUN_UP
+from chatnet.master.log_server import MOST_READS
 from chatnet.reads import AccountOf, CursorAt, Feed, Head, History, Newest, Question, Rooms, SnapshotOf
 from chatnet.testing.loopback import FULL
 from chatnet.wire.arguments import Command, Packed
@@ -141,10 +142,10 @@ def test_a_fresh_follower_begins_shortly_before_the_head(master: Master) -> None
     """So that its window takes the reconnects of clients; at the beginning, if the log is short."""
     fill(master, 5)
     assert master.worker("a").ask(Follow) == at(master, 0)
-    fill(master, RUN_UP)
+    fill(master, LIMITS.run_up)
     worker = master.worker("b")
     assert worker.ask(Follow) == at(master, 5)
-    assert worker.hears.seqs == list(range(6, RUN_UP + 6))
+    assert worker.hears.seqs == list(range(6, LIMITS.run_up + 6))
 
 
 def test_a_cursor_ahead_of_the_log_is_refused(master: Master) -> None:

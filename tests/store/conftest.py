@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
+from chatnet.limits import LIMITS, Limits
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.store.sqlite.log import SqliteLog
@@ -89,7 +90,7 @@ class Disk:
         self._keys += 1
         return self._keys.to_bytes(size, "big")
 
-    def open(self, known: Known | None = None) -> SqliteLog:
+    def open(self, known: Known | None = None, limits: Limits = LIMITS) -> SqliteLog:
         """Open the log, in its next epoch; it must hold what is ``known``."""
         log: SqliteLog = now(
             SqliteLog.open(
@@ -101,6 +102,7 @@ class Disk:
                 self.entropy,
                 self.fatal.append,
                 known,
+                limits,
             )
         )
         self._opened.append(log)

@@ -6,8 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
+from chatnet.limits import LIMITS, Limits
 from chatnet.log import PAGE_BYTES
-from chatnet.store.reader import SLICE, Reader
+from chatnet.store.reader import Reader
 from chatnet.store.window import Window
 
 
@@ -87,7 +88,7 @@ class Listener:
 
 def small_window() -> Window:
     """A window with room for about five entries."""
-    return Window(limit=2_000)
+    return Window(limits=Limits(window_bytes=2_000))
 
 
 def test_a_reader_in_the_window_is_live_at_once() -> None:
@@ -202,15 +203,15 @@ def test_a_full_reader_leaves_live_and_queues_nothing() -> None:
 def test_a_reader_stops_within_the_slice_that_fills_its_transport() -> None:
     """full() called within take() ends the handing over there; nothing of it comes again."""
     listener = Listener(Window(), fills=1)
-    listener.grow(2 * SLICE + 5)
+    listener.grow(2 * LIMITS.slice + 5)
     reader = listener.listen(0)
-    assert (len(listener.heard), reader.cursor, reader.live) == (SLICE, SLICE, False)
+    assert (len(listener.heard), reader.cursor, reader.live) == (LIMITS.slice, LIMITS.slice, False)
     listener.drain()
-    assert (len(listener.heard), reader.live) == (2 * SLICE, False)
+    assert (len(listener.heard), reader.live) == (2 * LIMITS.slice, False)
     listener.fills = None
     listener.drain()
     assert reader.live
-    assert listener.heard == list(range(1, 2 * SLICE + 6))
+    assert listener.heard == list(range(1, 2 * LIMITS.slice + 6))
 
 
 def test_the_window_is_handed_over_in_pages() -> None:

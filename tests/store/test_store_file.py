@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
-from chatnet.store.sqlite import file as store_file
+from chatnet.limits import Limits
 from chatnet.store.sqlite.log import LOOK_SECONDS, SqliteLog
 from chatnet.store.sqlite.opening import Known, LogMissing
 from chatnet.store.sqlite.writer import DiskReadOnly
@@ -189,12 +189,9 @@ def test_a_checkpoint_by_another_program_does_no_harm(
     assert (now(log.append([post(1)])), log.trouble) == ([2], "")
 
 
-def test_our_own_checkpoints_are_no_trouble(
-    disk: Any, data: Path, now: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_our_own_checkpoints_are_no_trouble(disk: Any, data: Path, now: Callable[[Any], Any]) -> None:
     """However many there are."""
-    monkeypatch.setattr(store_file, "CHECKPOINT_PAGES", 10)
-    log = disk.open()
+    log = disk.open(limits=Limits(checkpoint_pages=10))
     now(log.append([REGISTER]))
     for number in range(300):
         now(log.append([post(number, "x" * 500)]))
@@ -256,12 +253,9 @@ def reopened(disk: Any, path: Path) -> SqliteLog:
 
 
 @pytest.mark.parametrize("pages", [40, 100_000])
-def test_a_copy_without_its_wal_is_said(
-    disk: Any, data: Path, now: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch, pages: int
-) -> None:
+def test_a_copy_without_its_wal_is_said(disk: Any, data: Path, now: Callable[[Any], Any], pages: int) -> None:
     """Whether the WAL was ever written back or not; until the next epoch, for then it may have been seen."""
-    monkeypatch.setattr(store_file, "CHECKPOINT_PAGES", pages)
-    log = disk.open()
+    log = disk.open(limits=Limits(checkpoint_pages=pages))
     now(log.append([REGISTER]))
     for number in range(31):
         now(log.append([post(number)]))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import Hole
+from chatnet.limits import Limits
 from chatnet.store.window import Window
 
 
@@ -99,7 +100,7 @@ def test_asking_for_what_is_gone_is_loud() -> None:
 
 def test_memory_is_bounded() -> None:
     """However much comes, what is held stays under the limit, and most of the limit is used."""
-    window = Window(limit=100_000)
+    window = Window(limits=Limits(window_bytes=100_000))
     for seq in range(1, 2_000):
         window.extend([entry(seq, 100)])
         held = window.after(window.start - 1)
@@ -110,7 +111,7 @@ def test_memory_is_bounded() -> None:
 
 def test_an_entry_larger_than_the_limit_is_told_and_not_held() -> None:
     """Watchers get every entry, also one that does not fit."""
-    window = Window(limit=1_000)
+    window = Window(limits=Limits(window_bytes=1_000))
     told: list[Any] = []
     window.watch(told.append)
     window.extend([entry(1, 5_000)])
@@ -127,7 +128,10 @@ def test_a_window_is_the_end_of_the_log(head: int, batches: list[tuple[int, int]
 
     It knows the check at each of them, also at its edge, whose entry it holds no more or never did.
     """
-    window, log = Window("log", at(head), limit), [entry(seq) for seq in range(1, head + 1)]
+    window, log = (
+        Window("log", at(head), Limits(window_bytes=limit)),
+        [entry(seq) for seq in range(1, head + 1)],
+    )
     for shift, length in batches:
         batch = entries(max(1, len(log) + 1 + shift), max(0, len(log) + shift + length))
         fresh = [new for new in batch if new.seq > len(log)]

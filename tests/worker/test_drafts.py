@@ -14,10 +14,11 @@ from twisted.internet.task import Clock
 
 from chatnet.entries import Draft
 from chatnet.errors import BadSecret, TryLater
+from chatnet.limits import LIMITS
 from chatnet.log import Outcome
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import session as wire
-from chatnet.worker.drafts import MOST_DRAFTS, MOST_WAITING, DraftStream
+from chatnet.worker.drafts import MOST_WAITING, DraftStream, SharedDrafts
 from chatnet.worker.gathering import Gathering
 from chatnet.worker.hashing import HASHING_THREADS
 from chatnet.worker.hashing import MOST_WAITING as MOST_HASHES_WAITING
@@ -53,7 +54,8 @@ class Stream:
         self.log.append([Draft("register", "alice", "alice", "secret", b"r" * 16)])
         self.gathering = Gathering(self.log, self.clock)
         self.allowance = Allowance(rate, self.clock.seconds)
-        self.stream = DraftStream(self.log, self.gathering, self.link, self.allowance, self.clock, 0)
+        self.shared = SharedDrafts(self.log, self.gathering, self.clock)
+        self.stream = DraftStream(self.shared, self.link, self.allowance, 0)
 
     def appended(self) -> list[str]:
         self.clock.advance(0)
@@ -101,7 +103,7 @@ def test_too_many_outstanding_hold_the_connection() -> None:
     for number in range(50):
         one.stream.send(draft(number))
     one.clock.advance(0)
-    for number in range(MOST_DRAFTS):
+    for number in range(LIMITS.drafts):
         one.stream.send(draft(50 + number))
     assert one.link.holds == 0
     one.stream.send(draft(1000))
@@ -119,10 +121,10 @@ def test_too_much_held_for_a_user_holds_each_of_their_connections() -> None:
     is answered, and what a session that is gone held counts no longer."""
     one = Stream(rate=1)
     others = [Reading() for _ in range(3)]
-    streams = [DraftStream(one.log, one.gathering, link, one.allowance, one.clock, 0) for link in others]
-    for number in range(MOST_DRAFTS + BURST_SECONDS + 1):
+    streams = [DraftStream(one.shared, link, one.allowance, 0) for link in others]
+    for number in range(LIMITS.drafts + BURST_SECONDS + 1):
         one.stream.send(draft(number))
-    assert one.allowance.held == MOST_DRAFTS + 1
+    assert one.allowance.held == LIMITS.drafts + 1
     for place, stream in enumerate(streams):
         stream.send(draft(1_000 + place))
     assert [link.holds for link in others] == [1, 1, 1]
@@ -214,7 +216,7 @@ def test_order_is_kept_whatever_happens(steps: list[Any]) -> None:
 def test_what_comes_in_one_turn_is_appended_together() -> None:
     """Of all sessions, in the order of arrival: one commit, not one for the first and one for the rest."""
     one = Stream(rate=0)
-    other = DraftStream(one.log, one.gathering, one.link, Allowance(0, float), one.clock, 0)
+    other = DraftStream(one.shared, one.link, Allowance(0, float), 0)
     batches: list[list[str]] = []
     append = one.log.append
 

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from chatnet.auth import Token
 from chatnet.entries import Draft, Interval
+from chatnet.limits import Limits
 from chatnet.reads import Snapshot
 from chatnet.store.window import Window
 from chatnet.telemetry import unheard
@@ -23,7 +24,7 @@ def test_no_more_is_kept_of_who_joins_and_leaves_than_the_window_holds() -> None
     """A stay that ended before the window began is dropped, while the session lasts."""
     clock = Clock()
     log = MemoryLog(clock=clock.seconds)
-    log.window = Window(log.log_id, limit=10_000)
+    log.window = Window(log.log_id, limits=Limits(window_bytes=10_000))
     store: Any = SimpleNamespace(log=log)
     token, entropy = Token(b"t" * 32), lambda size: b"e" * size
     clocks = Clocks(clock, clock.seconds, clock.seconds)

@@ -11,10 +11,10 @@ from worker.toy import ToyClient
 
 import chatnet.worker
 from chatnet.entries import Entry
+from chatnet.limits import LIMITS
 from chatnet.net.outbox import CLOSE_SECONDS
 from chatnet.testing.toy_front import ToyChannel, entry_words, read_entry
 from chatnet.wire import encode
-from chatnet.worker.drafts import MOST_DRAFTS
 from chatnet.worker.entrance import ALL_SECONDS, ANSWER_SECONDS, LOGIN_SECONDS
 from chatnet.worker.handoff import LEAVE_SECONDS, Handoff
 
@@ -235,13 +235,13 @@ def test_a_front_is_held_while_too_much_is_under_way(worker: Worker, toy: ToyCha
     """Its session says so, and lets go; all is done in order."""
     bob = ToyClient(worker, toy, "bob")
     worker.log.held = True
-    for number in range(MOST_DRAFTS + 50):
+    for number in range(LIMITS.drafts + 50):
         bob.begin(f"POST {number}")
-    assert len(worker.log.waiting) == MOST_DRAFTS + 1
+    assert len(worker.log.waiting) == LIMITS.drafts + 1
     worker.log.let_go()
     worker.settle()
     texts = [entry.text for entry in worker.log.entries if entry.kind == "post"]
-    assert texts == [str(number) for number in range(MOST_DRAFTS + 50)]
+    assert texts == [str(number) for number in range(LIMITS.drafts + 50)]
 
 
 def test_an_ended_session_says_why_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:

@@ -8,7 +8,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from chatnet.lanes import Lane
-from chatnet.worker.reads import MOST_WAITING, ReadQueue, SharedReads
+from chatnet.limits import LIMITS
+from chatnet.worker.reads import ReadQueue, SharedReads
 
 
 class Reading:
@@ -98,12 +99,12 @@ def test_none_begins_on_a_full_link() -> None:
 def test_too_many_hold_the_connection() -> None:
     """Until half of them have had their turn."""
     reads = Reads()
-    for number in range(1 + MOST_WAITING):
+    for number in range(1 + LIMITS.reads):
         reads.read(number)
     assert reads.link.holds == 0
     reads.read(99)
     assert reads.link.holds == 1
-    for _ in range(MOST_WAITING // 2):
+    for _ in range(LIMITS.reads // 2):
         reads.finish()
     assert reads.link.holds == 1
     reads.finish()

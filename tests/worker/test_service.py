@@ -19,6 +19,7 @@ from twisted.python.usage import UsageError
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.errors import CannotStart
+from chatnet.limits import LIMITS
 from chatnet.net.link import Link, Locator
 from chatnet.net.listen import BACKLOG
 from chatnet.net.outbox import Outboxes
@@ -184,6 +185,7 @@ class Started:
             threads=lambda size, name: self.pool,
             tell=unheard,
             tls=RealTls(),
+            limits=LIMITS,
         )
         self.worker: Any = build(options, world)
 

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Hole
+from chatnet.limits import Limits
 from chatnet.reads import CursorAt, Last, PageOf
 from chatnet.store.postgres.database import Database, Unavailable
 from chatnet.store.postgres.pool import Outage, Pool
@@ -24,9 +25,6 @@ from chatnet.store.window import Window
 
 LOOK_SECONDS = 1.0
 """How often it looks without being rung."""
-
-PREFILL = 10_000
-"""How many entries the window begins with: sessions that come back find what they miss in memory."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +55,11 @@ class Follower:
         trouble: Outage,
         entropy: Callable[[int], bytes],
         on_rewound: Callable[[Cursor], None],
+        limits: Limits,
     ) -> None:
         self._reactor, self._asker, self._trouble = reactor, asker, trouble
         self._entropy, self._on_rewound = entropy, on_rewound
-        self.window = Window()
+        self.window = Window(limits=limits)
         self.log_id = ""
         self.is_ready = False
         self.warning = ""
@@ -185,7 +184,7 @@ class Follower:
         opened = database.open(self._entropy(16).hex())
         self.log_id, self.warning = opened.log_id, opened.warning
         self._checked = database
-        newest = database.read(Last(PREFILL))
+        newest = database.read(Last(self.window.limits.prefill))
         return _there(database, newest[0].seq - 1 if newest else 0), newest
 
     def _next(self, database: Database) -> list[Entry] | Divergence:
@@ -202,7 +201,7 @@ class Follower:
         if self._is_common(database, self.window.head):
             return None
         common = self._common(database)
-        base = common if common.seq else _there(database, max(0, opened.head - PREFILL))
+        base = common if common.seq else _there(database, max(0, opened.head - self.window.limits.prefill))
         return Divergence(opened.log_id, opened.head, common, base)
 
     def _common(self, database: Database) -> Cursor:

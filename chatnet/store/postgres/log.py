@@ -13,6 +13,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft
+from chatnet.limits import LIMITS, Limits
 from chatnet.log import Outcome
 from chatnet.reads import CursorAt, Head, LaneName, Question
 from chatnet.store.appender import Appender
@@ -76,6 +77,7 @@ class PostgresLog:
         chance: random.Random,
         entropy: Callable[[int], bytes],
         on_rewound: Callable[[Cursor], None],
+        limits: Limits = LIMITS,
     ) -> Self:
         """Open the log at ``url``, made if it is not there; waits while the database is away.
 
@@ -117,7 +119,7 @@ class PostgresLog:
                 strict=True,
             )
         )
-        follower = Follower(reactor, looker, trouble, entropy, on_rewound)
+        follower = Follower(reactor, looker, trouble, entropy, on_rewound, limits)
         log = cls(wall, pools, (writer, logins, pages, looker), follower, trouble)
         try:
             await follower.open()

@@ -17,7 +17,6 @@ import apsw
 from twisted.logger import Logger
 
 from chatnet.entries import Draft
-from chatnet.store.sqlite.schema import CHECKPOINT_PAGES
 from chatnet.store.sqlite.writer import Batch, DiskReadOnly, Writer
 from chatnet.world import Files, FileStatus
 
@@ -66,16 +65,18 @@ def wal_of(path: Path) -> Path:
 class StoreFile:
     """The files of an open store at ``path``; ``connection`` is its writer's.
 
-    ``is_cut``: the main file is shorter than it was written.
+    ``is_cut``: the main file is shorter than it was written. Its WAL is written back when it has grown by
+    ``checkpoint_pages``.
     """
 
     _logger = Logger()
 
-    def __init__(self, path: Path, files: Files, connection: apsw.Connection) -> None:
+    def __init__(self, path: Path, files: Files, connection: apsw.Connection, checkpoint_pages: int) -> None:
         self._path, self._wal_path = path, wal_of(path)
         self._files = files
         self._connection = connection
         self._page_bytes: int = connection.execute("PRAGMA page_size").get
+        self._most_pages = checkpoint_pages
         self._pages = 0
         self._has_to_unmark = self._is_written_back = False
         self._spoiled: FileStatus | None = None
@@ -101,7 +102,7 @@ class StoreFile:
             if self._files.is_read_only(self._path.parent):
                 raise DiskReadOnly(str(error)) from error
             raise
-        if self._pages >= CHECKPOINT_PAGES or self._has_to_unmark:
+        if self._pages >= self._most_pages or self._has_to_unmark:
             self.checkpoint()
         return Committed(batch, self.gone())
 

@@ -19,6 +19,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
+from chatnet.limits import LIMITS, Limits
 from chatnet.log import Outcome
 from chatnet.net.timer import Timer
 from chatnet.reads import Head, LaneName, PageOf, Question
@@ -37,7 +38,7 @@ RETRY_SECONDS = 1.0
 LOOK_SECONDS = 1.0
 """How often one looks whether the store's files are where they were, though nobody posts."""
 
-_MAX_DRAFTS, _MAX_BYTES = 2_000, 4 * 1024 * 1024
+_MAX_BYTES = 4 * 1024 * 1024
 
 _SAVED = "This master has saved the"
 _WHOLE = "whole: put it in place as “When the store's file is gone” in docs/operations.md says"
@@ -65,6 +66,7 @@ class SqliteLog:
         writer: ThreadPool,
         readers: tuple[ThreadPool, ThreadPool],
         opened: Opened,
+        limits: Limits,
     ) -> None:
         self._reactor, self._wall, self._on_fatal = reactor, wall, on_fatal
         self._writer = writer
@@ -72,7 +74,7 @@ class SqliteLog:
         self._pools: dict[LaneName, ThreadPool] = dict(zip(("logins", "pages"), readers, strict=True))
         self._store, self._file = opened.store, opened.file
         self.log_id, self.epoch = opened.log_id, opened.epoch
-        self.window = Window(opened.log_id, opened.base)
+        self.window = Window(opened.log_id, opened.base, limits)
         self.window.extend(opened.newest)
         self._found = opened.warning
         self.poisoned = 0
@@ -81,7 +83,7 @@ class SqliteLog:
         self._gone = self._saved = ""
         self._until_back: list[Deferred[None]] = []
         self._closed = False
-        self._appender = Appender(self._commit, _MAX_DRAFTS, _MAX_BYTES)
+        self._appender = Appender(self._commit, limits.batch_drafts, _MAX_BYTES)
         self._looking = Timer(reactor, LOOK_SECONDS, self._look, "Cannot look for the store's files")
         self._looking.start()
 
@@ -96,6 +98,7 @@ class SqliteLog:
         entropy: Callable[[int], bytes],
         on_fatal: Callable[[Failure], None],
         known: Known | None = None,
+        limits: Limits = LIMITS,
     ) -> Self:
         """Open the store at ``path``, in a new epoch. Hold the lease before.
 
@@ -114,7 +117,7 @@ class SqliteLog:
             pool.start()
         try:
             opened = await deferToThreadPool(
-                reactor, writer, open_store, path, files, entropy(16).hex(), known
+                reactor, writer, open_store, path, files, entropy(16).hex(), known, limits
             )
         except BaseException as error:
             for pool in (writer, *readers):
@@ -128,7 +131,7 @@ class SqliteLog:
             raise
         if opened.warning:
             cls._logger.critical("{warning}", warning=opened.warning)
-        return cls(reactor, wall, on_fatal, writer, readers, opened)
+        return cls(reactor, wall, on_fatal, writer, readers, opened, limits)
 
     async def close(self) -> None:
         """Close once the batch under way is committed; drafts behind it, and reads, are never answered."""

@@ -15,6 +15,7 @@ import apsw
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
+from chatnet.limits import LIMITS, Limits
 from chatnet.reads import CursorAt, Last
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.file import Found, StoreFile
@@ -27,8 +28,6 @@ LOGIN_READERS, PAGE_READERS = 2, 2
 
 Each has its own, so that nobody who reads much keeps others out.
 """
-PREFILL = 10_000
-"""How many entries the window begins with: workers that come back find what they miss in memory."""
 
 RESTORE = "restore a backup (“Backup and restore” in docs/operations.md), or see what “chatnet check” finds"
 
@@ -60,7 +59,9 @@ class Opened:
     warning: str
 
 
-def open_store(path: Path, files: Files, fresh_id: str, known: Known | None) -> Opened:
+def open_store(
+    path: Path, files: Files, fresh_id: str, known: Known | None, limits: Limits = LIMITS
+) -> Opened:
     """Open the store, in a new epoch; a new one is made only if nothing is ``known`` of an old one.
 
     :raises DiskRefuses: there is no room even for that, or nothing can be written. Transient.
@@ -80,9 +81,9 @@ def open_store(path: Path, files: Files, fresh_id: str, known: Known | None) -> 
         set_up_writer(connection)
         migrate(connection, fresh_id)
         warning = _LOST_WAL.format(path=path) if found.lost_its_wal(connection) else ""
-        newest = _newest(connection, path)
+        newest = _newest(connection, path, limits.prefill)
         log_id, epoch = take_epoch(connection)
-        file = StoreFile(path, files, connection)
+        file = StoreFile(path, files, connection, limits.checkpoint_pages)
         if file.is_cut:
             raise CannotStart(f"The store {path} is damaged: its end is missing. Then {RESTORE}.")
         connections = [connect() for _ in range(LOGIN_READERS + PAGE_READERS)]
@@ -117,7 +118,7 @@ def _recognize(connection: apsw.Connection, known: Known, path: Path) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
 
 
-def _newest(connection: apsw.Connection, path: Path) -> list[Entry]:
+def _newest(connection: apsw.Connection, path: Path, most: int) -> list[Entry]:
     """The newest entries.
 
     :raises CannotStart: they are not what they should be.
@@ -125,10 +126,10 @@ def _newest(connection: apsw.Connection, path: Path) -> list[Entry]:
     head: int = connection.execute("SELECT head FROM log").get
     last: int = connection.execute("SELECT max(seq) FROM entry").get or 0
     try:
-        newest = sqlite_reads.answer(connection, Last(PREFILL))
+        newest = sqlite_reads.answer(connection, Last(most))
     except UnicodeDecodeError:
         newest = []
-    count = min(head, PREFILL)
+    count = min(head, most)
     dense = [entry.seq for entry in newest] == list(range(head - count + 1, head + 1))
     if last != head or not dense or not all(map(is_decoded, newest)):
         raise CannotStart(

@@ -1,0 +1,60 @@
+"""Sizes and seconds that a run of the simulator, or a test, makes small; given by ``World.limits``. Pure.
+
+So a short run gets where only a long one would: to windows that are left behind, and queues that are full.
+What nobody varies is a constant of the module that uses it. Sessions, of which there are many, have these by
+what they share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Rhythm(NamedTuple):
+    """How links are watched, in seconds: time is looked at every ``tick``, each link is pinged ``every`` so
+    often, and one that was silent for ``patience`` is aborted.
+    """
+
+    tick: float
+    every: float
+    patience: float
+
+
+CLIENT_PULSE = Rhythm(tick=5.0, every=15.0, patience=45.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at most, in entries, drafts or reads; bytes where it says so.
+
+    Of the log as a process follows it: ``window_bytes`` of memory are for the newest entries; readers are
+    handed a ``slice`` of those before it is looked whether their transport is full, and a session no more
+    than are ``near`` in one turn, in order to go live. A worker that begins to follow is given a ``run_up``
+    of so many before the head: its window takes the reconnects of clients.
+
+    Of a session: ``drafts`` may be unanswered before its connection is read no further, and as many of all
+    sessions of its user here may be held: one that is held is not seen to go, and whoever came back again and
+    again would have as many wait each time. ``reads`` may wait, likewise. ``client_pulse`` is how clients are
+    watched.
+
+    Of a store: a worker passes on ``worker_drafts`` at a time, at most those that the wire takes, and the
+    embedded store commits ``batch_drafts``. A log is opened with ``prefill`` entries in its window. SQLite's
+    WAL is written back when it has ``checkpoint_pages``.
+    """
+
+    window_bytes: int = 16 * 1024 * 1024
+    slice: int = 500
+    near: int = 1_000
+    run_up: int = 2_000
+    drafts: int = 200
+    reads: int = 16
+    client_pulse: Rhythm = CLIENT_PULSE
+    worker_drafts: int = 200
+    batch_drafts: int = 2_000
+    prefill: int = 10_000
+    checkpoint_pages: int = 4_000
+
+
+LIMITS = Limits()
+"""Those of every real process."""
