@@ -1,0 +1,124 @@
+"""An operator's certificate, presented by real processes; and a database that is spoken to by TLS."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from a_pair import DAY, Authority, certificates, key, new_authority
+
+from chatnet.net.pair import KeyPair
+from chatnet.store.postgres.connection import connect
+from rigs.postgres import Server
+from rigs.processes import Cluster, wait_until
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def authority() -> Authority:
+    return new_authority(NOW - 20 * DAY, NOW + 20 * DAY)
+
+
+def put(pair: KeyPair, directory: Path) -> tuple[str, ...]:
+    """Write a pair; the options that name it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    cert, private = directory / "cert.pem", directory / "key.pem"
+    cert.write_bytes(certificates(pair))
+    private.write_bytes(key(pair))
+    return "--tls-cert", str(cert), "--tls-key", str(private)
+
+
+def good(authority: Authority) -> KeyPair:
+    return authority.vouch("127.0.0.1", NOW - DAY, NOW + 2 * DAY)
+
+
+@pytest.mark.parametrize("program", ["chat-master", "chat-worker"])
+@pytest.mark.parametrize("wrong", ["expired", "another's key", "unreadable", "no key"])
+def test_a_bad_pair_is_said_at_the_start(
+    program: str, wrong: str, authority: Authority, new_cluster: Callable[..., Cluster]
+) -> None:
+    """In one sentence, with exit status 1; nothing runs."""
+    cluster = new_cluster()
+    pair = good(authority)
+    if wrong == "expired":
+        pair = authority.vouch("127.0.0.1", NOW - 3 * DAY, NOW - DAY)
+    options = put(pair, cluster.root)
+    if wrong == "another's key":
+        Path(options[3]).write_bytes(key(good(authority)))
+    elif wrong == "unreadable":
+        options = (*options[:3], str(cluster.root / "gone.pem"))
+    elif wrong == "no key":
+        options = options[:2]
+    token = {"CHATNET_TOKEN": "ab" * 32}
+    status, said = cluster.run("twistd", "-n", "--pidfile=", program, *options, environ=token)
+    assert status == 1
+    assert "Traceback" not in said
+    expected = {
+        "expired": "expired on",
+        "another's key": "does not hold the key of the first certificate",
+        "unreadable": "gone.pem cannot be read (No such file or directory)",
+        "no key": "--tls-cert and --tls-key go together",
+    }[wrong]
+    assert said.count(expected) == 1
+
+
+def keys(cluster: Cluster) -> set[str]:
+    """Those that the primary and its workers present."""
+    status: dict[str, Any] = cluster.status()
+    return {process["key"] for process in (status["masters"][0], *status["workers"])}
+
+
+def test_a_renewed_certificate_is_presented_without_a_restart(
+    authority: Authority, new_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    """At SIGHUP, by the master and its workers, who go on as they are."""
+    old, new = good(authority), good(authority)
+    cluster = new_cluster(*put(old, tmp_path / "pair"))
+    cluster.start()
+    assert keys(cluster) == {old.fingerprint}
+    workers = sorted(worker["pid"] for worker in cluster.workers(3))
+    put(new, tmp_path / "pair")
+    assert cluster.master is not None
+    for pid in (cluster.master.pid, *workers):
+        os.kill(pid, signal.SIGHUP)
+    wait_until("all present it", lambda: keys(cluster) == {new.fingerprint})
+    assert sorted(worker["pid"] for worker in cluster.workers(3)) == workers
+    holder = cluster.lease.published()
+    assert holder is not None
+    assert holder.key == new.fingerprint
+
+
+def test_a_database_is_spoken_to_by_tls_and_has_to_show_who_it_is(
+    authority: Authority, new_cluster: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    """As the store's URL demands: all that masters and workers say to it is encrypted."""
+    server = Server(
+        None, "-c", "fsync=off", "-c", "ssl=on", "-c", "ssl_cert_file=cert.pem", "-c", "ssl_key_file=key.pem"
+    )
+    try:
+        for word in put(good(authority), server.directory / "db")[1::2]:
+            os.chmod(word, 0o600)
+            os.chown(word, *(((owner := os.stat(server.directory / "db")).st_uid), owner.st_gid))
+        server.start()
+        root = tmp_path / "authority.pem"
+        root.write_bytes(certificates(authority.pair))
+        cluster = new_cluster()
+        cluster.environ = {
+            "CHATNET_STORE": f"{server.url()}&sslmode=verify-full&sslrootcert={root}",
+            "CHATNET_TOKEN": "ab" * 32,
+        }
+        cluster.start()
+        with connect(server.socket_url) as admin:
+            rows = admin.execute(
+                "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL"
+            ).fetchall()
+        assert {encrypted for (encrypted,) in rows} == {True}
+        cluster.close()
+    finally:
+        server.remove()
