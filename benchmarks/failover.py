@@ -142,7 +142,7 @@ class Run:
     def whole(self, gone: Sequence[int] = (), users: int = USERS) -> ClusterStatus:
         """Wait until there are as many as there should be, with all ``users`` on the workers.
 
-        All are alive, and none is one of those that shall be ``gone``: a signal takes a moment to kill.
+        All are alive, and none is one of those that must be ``gone``: a signal takes a moment to kill.
 
         :raises NotInTime: not within a minute.
         """

@@ -40,7 +40,7 @@ _STYLE = """
 
 @dataclass(frozen=True)
 class Strip:
-    """The values of one figure, in seconds; ``aim`` is what p99 shall stay below.
+    """The values of one figure, in seconds; ``aim`` is what p99 is to stay below.
 
     Strips in a row with the same ``group`` stand together under it. ``name`` is a class of the style, too.
     """
@@ -77,7 +77,7 @@ def svg(title: str, subtitle: str, strips: Sequence[Strip]) -> str:
 
 
 class Scale:
-    """From seconds to pixels, such that all ``values`` fit between two ticks."""
+    """From seconds to pixels, so that all ``values`` fit between two ticks."""
 
     def __init__(self, values: Sequence[float]) -> None:
         first = max((tick for tick in TICKS if tick <= min(values)), default=TICKS[0])

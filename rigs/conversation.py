@@ -19,7 +19,7 @@ class Conversation:
     """Users who talk, from now on; what they record is under ``root``.
 
     ``start`` starts a program, with a pipe for its input and one for its output. ``options`` are those of
-    talkers; if nobody is to be killed with them, their mark is of no use, and left out.
+    talkers; their mark is left out if nobody is to be killed with them.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The epoch of a primary, and what is true of a peer's word that it is over."""
+"""The epoch of a primary, and whether a peer that says that it is over is right."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatnet.errors import StaleEpoch
 
 
 class Epoch:
-    """That in which this primary commands: ``number``.
+    """The epoch in which this primary commands, ``number``.
 
     ``newest()`` is the latest that has begun, by the store itself; ``over(newest)`` ends this process.
     """

@@ -1,7 +1,7 @@
 """How many workers other hosts have, and what is to be done about it. Pure.
 
-Only who is there can start a process: a worker is told to keep so many children of its own. Commands say how
-many in all, not how many more: given twice, or while a child is still starting, they do no harm.
+Only a process of a host can start another one there: so a worker is told how many children of its own to
+keep. That is their number in all: a command that comes twice, or before a child is up, does no harm.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Step = SpawnWorkers[L] | Shed[L] | Shutdown[L] | Kill[L]
 
 
 def is_child(worker: WorkerIdentity, parent: WorkerIdentity) -> bool:
-    """Was ``worker`` started by ``parent``? By one that has the pid now, it was not, if it is older."""
+    """Was ``worker`` started by ``parent``? Not if it is older: another process had that pid then."""
     return (worker.host, worker.supervisor) == (parent.host, parent.pid) and worker.started >= parent.started
 
 
@@ -76,7 +76,7 @@ def has_parent(worker: Registration[L], workers: Sequence[Registration[L]]) -> b
 def fill(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
     """What brings the ``workers`` of a host up to ``wanted``.
 
-    Always the same one is chosen to start others: who has most children, and of those the oldest.
+    The same worker is always chosen to start others: the one with most children, of equals the oldest.
     """
 
     def fitness(worker: Registration[L]) -> tuple[int, int, str]:
@@ -91,7 +91,7 @@ def fill(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
 def thin(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
     """What brings the ``workers`` of a host down to ``wanted``; those that a person started are left.
 
-    First those go that nobody would start again: the fewest sessions first.
+    Those go first that nobody would start again; of those, the ones with the fewest sessions.
     """
     surplus = len(workers) - wanted
     orphans = [
@@ -134,8 +134,8 @@ class _Silent:
 
 
 class OtherHost(Generic[L]):
-    """A host that has workers, and not the primary. Time is counted in looks: whoever did not look for a
-    while, because it was stopped itself, has missed nobody."""
+    """A host that has workers, and not the primary. Time is counted in looks, so that the time
+    in which this process itself was stopped does not count."""
 
     def __init__(self) -> None:
         self._short = 0.0
@@ -143,7 +143,7 @@ class OtherHost(Generic[L]):
         self._silent: dict[str, _Silent] = {}
 
     def fell_silent(self, worker: WorkerIdentity) -> None:
-        """It was lost for its silence, and may hang."""
+        """``worker`` was lost for its silence, and may hang."""
         self._silent[worker.id] = _Silent(worker)
 
     def is_back(self, worker: WorkerIdentity) -> None:

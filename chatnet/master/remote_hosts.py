@@ -20,7 +20,7 @@ LOOK_SECONDS = 0.25
 class RemoteHosts:
     """Keeps ``wanted`` workers on each host but ``here``.
 
-    A host counts from its first worker to its last: with that, nobody is left there who could start one.
+    A host counts from its first worker to its last: without one, nobody is left there who could start others.
     ``shut_down`` stops a worker.
     """
 
@@ -71,7 +71,7 @@ class RemoteHosts:
     def drain(self, name: str) -> None:
         """Have the host called ``name``, which is not ours, emptied, and then its workers stopped.
 
-        It is forgotten with the last of them; a worker that is started there later is as any other.
+        That is forgotten with the last of them: a worker that is started there later is like any other.
         """
         if (host := self._hosts.get(name)) is None:
             return

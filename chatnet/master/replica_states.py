@@ -37,7 +37,7 @@ class Dialing:
     to: Address
 
     def connected(self, link: L) -> Proving[L]:
-        """It is made: both ends now prove that they have the token."""
+        """The connection is made: both ends now prove that they have the token."""
         return Proving(self.to, link)
 
 

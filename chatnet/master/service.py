@@ -159,7 +159,7 @@ class MasterService(Service):
         self._up(f"{sentence} This master waits for that.")
 
     def _abandoned(self) -> None:
-        """No primary was reached for a minute: a replica whose parent is dead as well ends."""
+        """No primary was reached for a minute. End this replica if its parent is dead as well."""
         parent = self._settings.spawned
         if parent and self._world.processes.parent_pid() != parent:
             self._logger.error("My parent is dead, and no primary was reached for a minute: stopping")
@@ -196,7 +196,7 @@ class MasterService(Service):
     async def _publish(self, primary: Primary) -> None:
         """Say in the lease where the primary is, and which key is presented there."""
         me = identify(self._settings, self._world, key=self._security.key)
-        await self.store.publish(replace_epoch(claim(me, str(self._leads_at)), primary.epoch))
+        await self.store.publish(msgspec.structs.replace(claim(me, str(self._leads_at)), epoch=primary.epoch))
 
     async def _stop(self) -> None:
         self._renewal.stop()
@@ -210,11 +210,6 @@ class MasterService(Service):
         if primary is not None:
             await primary.stop(self.store.release)
         await self.store.close()
-
-
-def replace_epoch(me: Holder, epoch: int) -> Holder:
-    """``me``, commanding in ``epoch``."""
-    return msgspec.structs.replace(me, epoch=epoch)
 
 
 class EmbeddedMaster(MasterService):

@@ -1,4 +1,4 @@
-"""Tells each worker where else its clients can go when it is gone: so they need not ask a master."""
+"""Tells each worker where its clients can go when it is gone, so that they do not have to ask a master."""
 
 from __future__ import annotations
 
