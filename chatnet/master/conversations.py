@@ -25,6 +25,7 @@ from chatnet.master.epoch import Epoch
 from chatnet.master.log_server import Broadcast, LogServer, PrimaryLog
 from chatnet.master.registry import Registration
 from chatnet.master.replicas import AttachedReplica, Replicas
+from chatnet.master.store import Leadership
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Link, Locator
 from chatnet.net.pulse import Pulse
@@ -43,8 +44,7 @@ class Unproven(Gate):
     def __init__(
         self,
         cluster: Cluster,
-        log_id: str,
-        epoch: int,
+        leadership: Leadership,
         token: Token,
         admit: Callable[[Role], Locator],
         pulse: Pulse,
@@ -53,8 +53,7 @@ class Unproven(Gate):
     ) -> None:
         super().__init__(token, self._let_in, entropy, clock)
         self._cluster = cluster
-        self._log_id = log_id
-        self._epoch = epoch
+        self._leadership = leadership
         self._conversation = admit
         self._pulse = pulse
 
@@ -63,7 +62,8 @@ class Unproven(Gate):
         check_version(version)
         worker, key = self._cluster.locate(reached_host(self.link))
         found = {"worker": str(worker), "worker_key": key or None}
-        return {**found, "log": self._log_id, "epoch": self._epoch}
+        # A database that was put back may hold another log than when we began.
+        return {**found, "log": self._leadership.log.log_id, "epoch": self._leadership.epoch}
 
     def _let_in(self, role: Role) -> Locator:
         locator = self._conversation(role)

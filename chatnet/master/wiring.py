@@ -307,10 +307,7 @@ def _make_door(
             return FromNewReplica(replicas, epoch)
         return FromOperator(primary.status, primary.stop_cluster, primary.step_down, primary.drain)
 
-    # A database that was put back may hold another log than when we began.
-    return lambda: Unproven(
-        cluster, leadership.log.log_id, leadership.epoch, token, admit, pulse, world.entropy, world.reactor
-    )
+    return lambda: Unproven(cluster, leadership, token, admit, pulse, world.entropy, world.reactor)
 
 
 def _over(world: World, newest: int) -> None:

@@ -245,9 +245,10 @@ class Master:
             tell=self.journal.told,
         )
         self.journal.watch(self.replicas.changed)
+        self.leadership = Leadership(cast(Any, self.log), EPOCH, "", self.log, self._newest)
         self.primary = Primary(
             MasterIdentity(HOST, SUPERVISOR, 0, spawned=False),
-            Leadership(cast(Any, self.log), EPOCH, "", self.log, self._newest),
+            self.leadership,
             MasterPort(Links(self.outboxes, self.reactor), cast(Any, None), cast(Any, None)),
             self.pulse,
             self.cluster,
@@ -293,8 +294,7 @@ class Master:
     def door(self) -> Unproven:
         return Unproven(
             self.cluster,
-            self.log.log_id,
-            EPOCH,
+            self.leadership,
             self.token,
             self._admit,
             self.pulse,
