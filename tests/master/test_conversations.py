@@ -55,6 +55,14 @@ def test_a_client_of_another_version_is_told_so(master: Master) -> None:
         Peer(master).ask(Locate, version=VERSION + 1)
 
 
+def test_a_client_is_told_the_log_that_there_is_now(master: Master) -> None:
+    """A database that was put back may hold another one than when the connection was made."""
+    master.worker("w1")
+    client = Peer(master)
+    master.log.log_id = "another"
+    assert client.ask(Locate, version=VERSION)["log"] == "another"
+
+
 def test_clients_are_spread_over_the_workers(master: Master) -> None:
     """Those with the fewest sessions come first, also among clients that come at once."""
     for id, port, sessions in (("a", 1, 4), ("b", 2, 0), ("c", 3, 2)):
