@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from chatnet.kinds import STAYS, KindName
+from chatnet.kinds import KindName, Stay, stay_of
 from chatnet.names import named
 from chatnet.text import legible
 
@@ -55,7 +55,10 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One record of the log. ``seq`` is dense from 1; ``time`` is the log's, in milliseconds since 1970."""
+    """One record of the log. ``seq`` is dense from 1; ``time`` is the log's, in milliseconds since 1970.
+
+    ``kind`` may be one that this program does not know: see :meth:`chatnet.store.window.Window.extend`.
+    """
 
     seq: int
     time: int
@@ -108,14 +111,15 @@ class Memberships:
         """Apply an entry of this user's. True if it changed whom they follow now."""
         if entry.kind == "register":
             self.registered = entry.seq
-        if entry.kind not in STAYS:
+        stay = stay_of(entry.kind)
+        if stay is None:
             return False
         stays = self._stays.setdefault(entry.room, [])
         open_now = bool(stays) and stays[-1].left is None
-        if entry.kind == "join" and not open_now:
+        if stay is Stay.BEGINS and not open_now:
             stays.append(Interval(entry.room, entry.seq, None))
             return True
-        if entry.kind == "leave" and open_now:
+        if stay is Stay.ENDS and open_now:
             stays[-1] = Interval(entry.room, stays[-1].joined, entry.seq)
             # At the end, unless a snapshot had one that ended while it was read.
             insort(self._ended, stays[-1], key=_left)

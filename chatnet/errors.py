@@ -91,6 +91,26 @@ class StaleEpoch(ChatnetError):
     sentence = "Epoch {theirs} does not command here; epoch {ours} does."
 
 
+class LevelTooLow(ChatnetError):
+    """The log is above what a process understands. It can take no part in the cluster, and ends."""
+
+    code = b"LEVEL_TOO_LOW"
+    sentence = (
+        "The log is at level {level}, and this chatnet understands level {own}: update chatnet on this "
+        "machine, and start it again."
+    )
+
+
+class HeldBack(ChatnetError):
+    """Not all processes of the cluster understand the next level."""
+
+    code = b"HELD_BACK"
+    sentence = (
+        "The log stays at level {level}, for level {next} is not understood by {who}: update chatnet there, "
+        "and start it again."
+    )
+
+
 class NoWorkers(ChatnetError):
     code = b"NO_WORKERS"
     sentence = "No worker is up at the moment; try again in a second."
@@ -250,6 +270,23 @@ class TooManyTopics(Refusal):
     )
 
 
+class NotYet(Refusal):
+    """Its kind is above the log's level, or no kind that this program knows."""
+
+    code = b"NOT_YET"
+    sentence = (
+        "The cluster does not do this yet: once all of it runs the newer chatnet, its operator says “chatnet "
+        "level up”."
+    )
+
+
+class LevelReached(Refusal):
+    """A log's level only rises."""
+
+    code = b"LEVEL_REACHED"
+    sentence = "The log has reached that level already."
+
+
 class Poison(Refusal):
     """Our own code raised on this draft. The draft was logged; nothing else is affected."""
 
@@ -274,6 +311,8 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         TooManyRooms,
         TooManyTopics,
         SecretChanged,
+        NotYet,
+        LevelReached,
         Poison,
     )
 }
@@ -286,6 +325,27 @@ class CannotStart(SystemExit):
     A :class:`SystemExit`, so that ``twistd -n`` prints the sentence without a traceback and exits with
     status 1, and a daemonizing twistd reports it to the terminal that started it.
     """
+
+
+class Outgrown(CannotStart):
+    """The log holds what this program does not understand, or may hold it from now on.
+
+    Whoever meets it serves nothing more, and ends: to pass over such an entry would be to go on delivering to
+    somebody who was removed by it.
+    """
+
+    @classmethod
+    def at(cls, level: int, own: int) -> Self:
+        """The log is at ``level``, and this program understands ``own``."""
+        return cls(LevelTooLow.sentence.format(level=level, own=own))
+
+    @classmethod
+    def by(cls, kind: str, own: int) -> Self:
+        """An entry of ``kind`` stands in the log, and this program understands the level ``own``."""
+        return cls(
+            f"In the log stands a “{legible(kind, 16)}”, which this chatnet, of level {own}, does not "
+            "understand: update chatnet on this machine, and start it again."
+        )
 
 
 class EpochLost(Exception):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 from chatnet.entries import KEY_BYTES, Draft
-from chatnet.errors import BadName, BadRoom, BadText
+from chatnet.errors import BadName, BadRoom, BadText, NotYet
 from chatnet.ignorable import bare
-from chatnet.kinds import KINDS, Text
+from chatnet.kinds import CLUSTER, KINDS, Kind, Text, is_level
 from chatnet.letters import MARKS
 from chatnet.names import MAX_MARKS, MAX_SPELLED, is_name, is_room, named, quoted, too_many_marks
 
@@ -46,13 +46,16 @@ def check_form(draft: Draft) -> None:
     :raises ValueError: it cannot, and no worker makes a draft like this.
     """
     kind, user = KINDS.get(draft.kind), draft.user
-    if kind is None:
-        raise ValueError("There is no such kind of entry")
+    if kind is None:  # a newer worker's
+        raise NotYet.of()
     if len(draft.key) != KEY_BYTES:
         raise ValueError(f"A key has {KEY_BYTES} bytes, and this one {len(draft.key)}")
     if not 0 <= draft.by < 1 << 63:
         raise ValueError(f"{draft.by} is no seq")
-    if not is_name(user):
+    if kind.is_the_clusters:
+        if user != CLUSTER:
+            raise ValueError(f"A {draft.kind} is nobody's")
+    elif not is_name(user):
         raise BadName.of(name=quoted(user))
     if kind.is_of_room:
         if not is_room(draft.room):
@@ -61,11 +64,16 @@ def check_form(draft: Draft) -> None:
         raise ValueError(f"The room of a {draft.kind} is its author's")
     if kind.text is Text.POST:
         check_text(draft.text)
-    elif kind.text is Text.NOTHING:
-        if draft.text:
-            raise ValueError(f"A {draft.kind} has no text")
-    elif not (0 < len(draft.text) <= MAX_CREDENTIAL and draft.text.isascii() and draft.text.isprintable()):
-        raise ValueError("That is no credential")
+    elif not _is_text_of(kind, draft.text):
+        raise ValueError(f"That is no text of a {draft.kind}: it has to be {kind.text.value}")
+
+
+def _is_text_of(kind: Kind, text: str) -> bool:
+    if kind.text is Text.NOTHING:
+        return not text
+    if kind.text is Text.LEVEL:
+        return is_level(text)
+    return 0 < len(text) <= MAX_CREDENTIAL and text.isascii() and text.isprintable()
 
 
 def _check_letters(text: str) -> None:

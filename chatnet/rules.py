@@ -12,10 +12,12 @@ from typing import Protocol
 from chatnet.entries import Draft
 from chatnet.errors import (
     AlreadyJoined,
+    LevelReached,
     NameTaken,
     NoSuchRoom,
     NoSuchUser,
     NotJoined,
+    NotYet,
     OwnRoom,
     SecretChanged,
     TooManyRooms,
@@ -34,6 +36,14 @@ DAY_MS = 86_400_000
 
 class Facts(Protocol):
     """What the log has so far. Each is looked up when a rule asks for it."""
+
+    @property
+    def level(self) -> int:
+        """The log's level."""
+
+    @property
+    def own_level(self) -> int:
+        """The level that the program understands that appends."""
 
     def secret_seq(self, user: str) -> int | None:
         """The seq of the user's newest secret; None if there is no such user."""
@@ -58,17 +68,31 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
 
     :raises Refusal: it may not.
     """
-    newest = facts.secret_seq(draft.user)
-    if draft.kind == "register":
-        if newest is not None:
-            raise NameTaken.of(name=draft.user)
-        return ()
-    if newest is None:
-        raise NoSuchUser.of(name=draft.user)
-    if 0 < draft.by < newest:
-        raise SecretChanged.of(name=draft.user)
-    rule = _RULES.get(draft.kind)
+    kind = KINDS.get(draft.kind)
+    if kind is None or kind.level > facts.level:
+        raise NotYet.of()
+    if not kind.is_the_clusters and draft.kind != "register":
+        newest = facts.secret_seq(draft.user)
+        if newest is None:
+            raise NoSuchUser.of(name=draft.user)
+        if 0 < draft.by < newest:
+            raise SecretChanged.of(name=draft.user)
+    rule = RULES.get(draft.kind)
     return () if rule is None else rule(draft, facts, now)
+
+
+def _register(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+    if facts.secret_seq(draft.user) is not None:
+        raise NameTaken.of(name=draft.user)
+    return ()
+
+
+def _level(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+    if int(draft.text) <= facts.level:
+        raise LevelReached.of()
+    if int(draft.text) > facts.own_level:
+        raise NotYet.of()
+    return ()
 
 
 def _post(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
@@ -103,10 +127,15 @@ def _made(user: str, rooms: Sequence[str], facts: Facts, now: int) -> Sequence[s
     return topics
 
 
-_RULES: dict[str, Callable[[Draft, Facts, int], Sequence[str]]] = {
+Rule = Callable[[Draft, Facts, int], Sequence[str]]
+
+RULES: dict[str, Rule] = {
+    "register": _register,
     "post": _post,
     "join": _join,
     "leave": _leave,
+    "level": _level,
 }
-if not set(_RULES) <= set(KINDS):
+"""The rules by kind, beside those of all kinds; a kind without one is taken from every user."""
+if not set(RULES) <= set(KINDS):
     raise TypeError("there is a rule for what is no kind")

@@ -164,6 +164,13 @@ class HandoverAsked:
     pid: int
 
 
+@dataclass(frozen=True, slots=True)
+class LevelRaised:
+    """An operator has had the log raised to ``level``."""
+
+    level: int
+
+
 # ---- the workers, as their primary sees them ----
 
 
@@ -318,6 +325,7 @@ Event = (
     | EpochEnded
     | TookOver
     | HandoverAsked
+    | LevelRaised
     | WorkerRegistered
     | WorkerLost
     | WorkerSurplus

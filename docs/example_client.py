@@ -163,8 +163,9 @@ class Client:
             self.cursor = {"cursor": box["cursor"], "check": box["check"]}
 
     def show(self, entry):
-        seq, _time, _kind, user, _room, text, key = entry
-        print(f"{user}: {text}", flush=True)
+        seq, _time, kind, user, _room, text, key = entry[:7]
+        if kind == "post":  # what a newer cluster has besides is passed over
+            print(f"{user}: {text}", flush=True)
         check = hashlib.sha256(f"{self.log}|{seq}|{user}|".encode() + key).digest()[:8]
         self.cursor = {"cursor": seq, "check": check}
 

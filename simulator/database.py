@@ -95,7 +95,7 @@ class SimDatabases:
         address = self._process.host.network.resolve(name)
         if address is None:
             raise Unavailable(f"could not translate host name {name}")
-        return SimDatabase(Line(self._process, (address, PORT)))
+        return SimDatabase(Line(self._process, (address, PORT)), self._process.level)
 
 
 class Line:
@@ -240,14 +240,17 @@ class Line:
 class SimDatabase:
     """One connection: see :class:`chatnet.store.postgres.database.Database`."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, line: Line, level: int) -> None:
+        self._line, self._level = line, level
 
     def open(self, fresh_id: str) -> Opened:
-        return self._ask("open", fresh_id)
+        return self._ask("open", fresh_id, self._level)
 
     def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
-        return self._ask("append", drafts, now)
+        return self._ask("append", drafts, now, self._level)
+
+    def outdate(self, level: int) -> None:
+        """It has no functions."""
 
     def read(self, question: Question[T]) -> T:
         found: T = self._ask("read", question)
@@ -265,7 +268,7 @@ class SimDatabase:
         return self._ask("lease")
 
     def take_lease(self, seen: int, holder: str) -> int | None:
-        return self._ask("take_lease", seen, holder)
+        return self._ask("take_lease", seen, holder, self._level)
 
     def renew_lease(self, epoch: int, holder: str) -> bool:
         return self._ask("renew_lease", epoch, holder)

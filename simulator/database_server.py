@@ -24,7 +24,7 @@ from chatnet.log import Outcome
 from chatnet.reads import Head, Question
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from chatnet.store.sqlite import reads as sqlite_reads
-from chatnet.store.sqlite.schema import migrate, set_up_writer
+from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_writer
 from chatnet.store.sqlite.writer import DiskFull, Writer
 from chatnet.world import World
 from simulator.database import PORT, Answer, Message, Query, Rung, Unpacking, packed
@@ -63,17 +63,22 @@ class Tables:
         self._on_lease = on_lease
         self._store: Writer | None = None
 
-    def open(self, fresh_id: str, seen_as: str) -> Opened:
+    def open(self, seen_as: str, fresh_id: str, own_level: int) -> Opened:
         migrate(self._connection, fresh_id)
+        level = refuse_level(self._connection, own_level)
         for sql in LEASE.split(";"):
             self._connection.execute(sql)
         log_id, head = next(self._connection.execute("SELECT id, head FROM log"))
-        return Opened(log_id, head, seen_as=seen_as)
+        return Opened(log_id, head, seen_as=seen_as, level=level)
 
-    def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
+    def append(
+        self, drafts: list[Draft], now: int, own_level: int
+    ) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
+        refuse_level(self._connection, own_level)
         if self._store is None:
             # The epoch in the tables of the log stays as it was made: the lease's stands in its own.
-            self._store = Writer(self._connection, 0)
+            self._store = Writer(self._connection, 0, own_level)
+        self._store.own_level = own_level
         batch = self._store.commit(drafts, now)
         return batch.outcomes, batch.poisoned
 
@@ -85,7 +90,8 @@ class Tables:
     def lease(self) -> LeaseRow:
         return LeaseRow(*next(self._connection.execute("SELECT counter, epoch, holder FROM lease")))
 
-    def take_lease(self, seen: int, holder: str) -> int | None:
+    def take_lease(self, seen: int, holder: str, own_level: int) -> int | None:
+        refuse_level(self._connection, own_level)
         row = self.lease()
         if row.counter != seen:
             return None
@@ -239,8 +245,7 @@ class Server(Service):
                 session.is_listening = True
                 return None
             case "open":
-                (fresh_id,) = question.arguments
-                return self.tables.open(fresh_id, session.seen_as)
+                return self.tables.open(session.seen_as, *question.arguments)
             case "append":
                 return self._append(*question.arguments)
             case method:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chatnet.kinds import own_level
 from simulator.clocks import Clock
 from simulator.disk import Disk
 from simulator.network import LOOPBACK, Network
@@ -28,7 +29,8 @@ HOME = Path("/home/user")
 class Host:
     """A machine of the simulation; ``number`` makes its address.
 
-    ``slow_start`` multiplies the time that processes take to start.
+    ``slow_start`` multiplies the time that processes take to start. ``level`` is what the program understands
+    that is installed here: that of a process is that of its start.
     """
 
     def __init__(self, simulation: Simulation, name: str, number: int) -> None:
@@ -41,6 +43,7 @@ class Host:
         self.processes: dict[int, SimProcess] = {}
         self.ended: dict[int, SimProcess] = {}
         self.slow_start = 1.0
+        self.level = own_level()
         self.is_up = True
         self.is_asleep = False
         self._pids = 1000 * number

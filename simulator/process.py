@@ -49,7 +49,7 @@ class SimProcess:
     after it had stood still for ``stood_still`` seconds; ``status`` is None while it lives. When it ended,
     did its code run (``ran_to_the_end``), and did it hold the lease of its host's disk (``led_to_the_end``)?
 
-    What it prints is appended to the file ``output``.
+    What it prints is appended to the file ``output``. ``level`` is what its program understands.
     """
 
     _logger = Logger()
@@ -84,6 +84,7 @@ class SimProcess:
         self.reactor = SimReactor(self)
         self.when_ended: list[Callable[[Status], None]] = []
         self.ignores_interrupts = False
+        self.level = host.level
         self._descriptors = 2
         self._is_stopped = False
         self._missed: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
@@ -111,6 +112,7 @@ class SimProcess:
             tls=SimTls(self.simulation.chance(f"tls {self.name}").randbytes),
             tell=lambda event: self.simulation.told(self, event),
             limits=self.simulation.limits,
+            level=self.level,
         )
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ def post(user: str, text: str, seq: int = 10) -> Entry:
 
 
 def step(seq: int, kind: str, room: str) -> Entry:
-    return Entry(seq, 0, kind, "reader", room, "", b"")  # type: ignore[arg-type]
+    return Entry(seq, 0, kind, "reader", room, "", b"")
 
 
 @given(st.floats(-1e12, 1e15), st.floats(-1e12, 1e15))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.entries import Draft
-from chatnet.errors import BadName, BadRoom, BadText
+from chatnet.errors import BadName, BadRoom, BadText, NotYet
 from chatnet.form import check_form, check_text
 
 
@@ -119,7 +119,10 @@ def test_a_draft_is_judged_like_what_a_client_asks(draft: Draft, error: type[Exc
         Draft("secret", "alice", "alice", "sha256:\n", KEY),
         Draft("secret", "alice", "alice", "x" * 10_000, KEY),
         Draft("post", "alice", "alice", "hi", b"short"),
-        Draft("dance", "alice", "alice", "hi", KEY),  # type: ignore[arg-type]
+        Draft("level", "chatnet", "chatnet", "1", KEY),
+        Draft("level", "chatnet", "chatnet", "02", KEY),
+        Draft("level", "chatnet", "chatnet", f"{1 << 63}", KEY),
+        Draft("level", "alice", "alice", "2", KEY),
     ],
 )
 def test_what_no_worker_makes_is_a_bug(draft: Draft) -> None:
@@ -128,10 +131,17 @@ def test_what_no_worker_makes_is_a_bug(draft: Draft) -> None:
         check_form(draft)
 
 
+def test_a_kind_that_is_not_known_is_refused() -> None:
+    """It is a newer worker's, under a primary that is older."""
+    with pytest.raises(NotYet, match="level up"):
+        check_form(Draft("dance", "alice", "alice", "hi", KEY))
+
+
 def test_what_is_in_form_is_not_refused() -> None:
     """Of each kind, one."""
     for draft in (
         Draft("register", "alice", "alice", "sha256:0", KEY),
+        Draft("level", "chatnet", "chatnet", f"{(1 << 63) - 1}", KEY),
         Draft("secret", "alice", "alice", "sha256:0", KEY),
         Draft("join", "alice", "#grösse", "", KEY),
         Draft("leave", "alice", "bob", "", KEY),

@@ -22,6 +22,8 @@ class Known:
     topics: set[str] = field(default_factory=lambda: {"#tea"})
     made: int = 0
     asked: list[str] = field(default_factory=list)
+    level: int = 1
+    own_level: int = 1
 
     def secret_seq(self, user: str) -> int | None:
         return self.secrets.get(user)

@@ -29,7 +29,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.client.feed import Feed, Unbelievable, check_post
+from chatnet.client.feed import Feed, Unbelievable, check_entry, is_shown
 from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.identities import QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
@@ -204,7 +204,7 @@ class Connection:
         try:
             answer = await self.ask(Chat)
             for post in answer["posts"]:
-                check_post(post)
+                check_entry(post)
         except BaseException:
             if self._feed.state is beginning:
                 self._feed.end()
@@ -213,7 +213,7 @@ class Connection:
         # Who left and began again meanwhile is not to go on from the first answer's cursor, behind which
         # nothing comes, but from the last one's.
         if self._feed.state is beginning:
-            self._listener.newest(answer["posts"])
+            self._listener.newest([post for post in answer["posts"] if is_shown(post)])
             for post in self._feed.began(Cursor(answer["cursor"], answer["check"])):
                 self._listener.heard(post)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.form import MAX_TEXT
+from chatnet.kinds import HEARD, KINDS
 from chatnet.names import MAX_NAME
 
 OWN_KEYS = 10_000
@@ -18,6 +19,9 @@ OWN_KEYS = 10_000
 MOST_HELD = 5_000
 """How many posts are held until it is known where they begin. Of a worker that is one, only those that were
 on their way when we asked anew come so early."""
+
+
+_NEVER_SHOWN = frozenset(KINDS) - HEARD
 
 
 class Unbelievable(Exception):
@@ -30,17 +34,23 @@ class Unbelievable(Exception):
         super().__init__(f"The worker says what no worker says: {what}.")
 
 
-def check_post(post: Entry) -> None:
-    """Look whether this can be a post of some log; not whether its text could be posted today.
+def check_entry(post: Entry) -> None:
+    """Look whether this can be an entry of some log that clients are shown; not whether it could be appended
+    today. It may be of a kind that a newer program knows.
 
     :raises Unbelievable: it cannot.
     """
-    if not (0 < post.seq < 1 << 63 and 0 <= post.time < 1 << 63 and post.kind == "post"):
+    if not (0 < post.seq < 1 << 63 and 0 <= post.time < 1 << 63 and post.kind not in _NEVER_SHOWN):
         raise Unbelievable("what it delivers is no post")
     if len(post.user) > MAX_NAME or len(post.room) > MAX_NAME or len(post.text) > MAX_TEXT:
         raise Unbelievable("a post longer than any")
     if len(post.key) != KEY_BYTES:
         raise Unbelievable("a post whose key is none")
+
+
+def is_shown(entry: Entry) -> bool:
+    """Is it of a kind that this program knows, and shows?"""
+    return entry.kind in HEARD
 
 
 @dataclass(frozen=True)
@@ -107,11 +117,11 @@ class Feed:
         return [entry for entry in held if self.take(entry)]
 
     def take(self, entry: Entry) -> bool:
-        """One delivered post; is it to be shown now?
+        """One delivered entry; is it a post to be shown now? What only a newer program knows is passed over.
 
         :raises Unbelievable: it is no post, or there are too many before the answer to Chat.
         """
-        check_post(entry)
+        check_entry(entry)
         match self.state:
             case Beginning(held):
                 if len(held) == MOST_HELD:
@@ -119,7 +129,7 @@ class Feed:
                 held.append(entry)
             case Following(cursor) if entry.seq > cursor.seq:
                 self.state = Following(Cursor.at(self.log_id, entry))
-                return entry.key not in self._own
+                return is_shown(entry) and entry.key not in self._own
         return False
 
     def nothing_up_to(self, cursor: Cursor) -> None:

@@ -19,6 +19,7 @@ commands        what workers and replicas are told to do, each with the epoch
 replicas        the replicas, as the primary keeps them
 population      of workers, or replicas, on the primary's own host: how many are wanted, who is here
 lost_processes  processes of this host that are not our children, and have lost their link
+levels          the log's level: who is too old to be linked, and when it rises
 registry        the workers that are registered, and what they report                        pure
 rebalancer      has sessions move to other workers
 balance         which workers have too many sessions                                         pure

@@ -177,6 +177,7 @@ class Cluster:
                 lag=max(0, head - worker.load.cursor),
                 poison=worker.load.poison,
                 key=worker.key,
+                level=worker.identity.level,
             )
             for worker in self._registry.workers()
         ]

@@ -10,7 +10,7 @@ What a class has no responder for is not allowed in that state. There is no way 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, NotAllowed
 from chatnet.master.cluster import Cluster
 from chatnet.master.epoch import Epoch
+from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast, LogServer, PrimaryLog
 from chatnet.master.registry import Registration
 from chatnet.master.replicas import AttachedReplica, Replicas
@@ -31,7 +32,7 @@ from chatnet.net.link import Link, Locator
 from chatnet.net.pulse import Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
-from chatnet.wire.operate import ClusterStatus, Drain, Status, StepDown, Stop
+from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Status, StepDown, Stop
 from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
 
@@ -89,13 +90,19 @@ class Newcomer(Locator):
 
     hint = "say first who you are, by Register or Attach"
 
-    def __init__(self, epoch: Epoch) -> None:
+    def __init__(self, epoch: Epoch, levels: Levels) -> None:
         self._epoch = epoch
+        self._levels = levels
 
-    async def _hold(self, seen: int) -> None:
-        """:raises StaleEpoch: ours is over. :raises NotAllowed: the link is lost, or registered by now."""
+    async def _hold(self, seen: int, level: int) -> None:
+        """Look whether a process that understands ``level`` can be taken.
+
+        :raises StaleEpoch: our epoch is over. :raises NotAllowed: the link was lost or registered meanwhile.
+        :raises LevelTooLow: the log is above that level.
+        """
         link = self.link
         await self._epoch.hold(seen, link.peer())
+        self._levels.check(level)
         if link.transport is None or link.locator is not self:
             raise NotAllowed.of(command="Register or Attach", hint="this link has said who it is")
 
@@ -112,11 +119,12 @@ class FromNewWorker(Newcomer):
         self,
         cluster: Cluster,
         epoch: Epoch,
+        levels: Levels,
         log_id: str,
         store: str,
         registered: Callable[[Registration[Link]], Locator],
     ) -> None:
-        super().__init__(epoch)
+        super().__init__(epoch, levels)
         self._cluster = cluster
         self._log_id = log_id
         self._url = store
@@ -126,7 +134,7 @@ class FromNewWorker(Newcomer):
     async def register(self, worker: WorkerIdentity, seen: int) -> dict[str, Any]:
         if Address.read(worker.address) is None:
             raise BadRequest.of(why="the worker's address is no HOST:PORT.")
-        await self._hold(seen)
+        await self._hold(seen, worker.level)
         self.link.become(self._registered(self._cluster.register(worker, self.link)))
         return {"log": self._log_id, "store": self._url, "epoch": self._epoch.number}
 
@@ -194,13 +202,13 @@ class FromNewReplica(Newcomer):
 
     speaker = Speaker.NEW_REPLICA
 
-    def __init__(self, replicas: Replicas, epoch: Epoch) -> None:
-        super().__init__(epoch)
+    def __init__(self, replicas: Replicas, epoch: Epoch, levels: Levels) -> None:
+        super().__init__(epoch, levels)
         self._replicas = replicas
 
     @Attach.responder
     async def attach(self, master: MasterIdentity, seen: int) -> dict[str, Any]:
-        await self._hold(seen)
+        await self._hold(seen, master.level)
         self.link.become(FromReplica(self._replicas, self._replicas.attach(master, self.link)))
         return {"epoch": self._epoch.number}
 
@@ -233,8 +241,10 @@ class FromOperator(Locator):
         stop: Callable[[], None],
         step_down: Callable[[bool], None],
         drain: Callable[[str], tuple[int, int]],
+        level_up: Callable[[], Coroutine[Any, Any, int]],
     ) -> None:
         self._drain = drain
+        self._level_up = level_up
         self._status = status
         self._stop = stop
         self._step_down = step_down
@@ -252,6 +262,10 @@ class FromOperator(Locator):
     def step_down(self, away: bool) -> dict[str, Any]:
         self._step_down(away)
         return {}
+
+    @LevelUp.responder
+    async def level_up(self) -> dict[str, Any]:
+        return {"level": await self._level_up()}
 
     @Drain.responder
     def drain(self, host: str) -> dict[str, Any]:

@@ -71,6 +71,8 @@ def sentence(event: telemetry.Event) -> str:
             return f"primary (pid {pid}) on {host} took over {seconds:.2f} s after {how}"
         case telemetry.HandoverAsked(host, pid):
             return f"primary (pid {pid}) on {host} is told to hand over"
+        case telemetry.LevelRaised(level):
+            return f"the log is at level {level}"
         case telemetry.DrainBegun(host):
             return f"{host} is to be drained: its sessions move elsewhere, then its workers stop"
         case telemetry.ReplicaAttached(replica, back):

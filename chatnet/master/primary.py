@@ -149,10 +149,13 @@ class Primary:
             head=head,
             trouble=self.leadership.log.trouble,
             masters=[
-                MasterStatus("primary", self.me.host, self.me.pid, str(address), self.port.key),
+                MasterStatus(
+                    "primary", self.me.host, self.me.pid, str(address), self.port.key, self.me.level
+                ),
                 *self.replicas.statuses(),
             ],
             workers=self.cluster.workers(reached, head),
             events=self.journal.events(),
             warnings=[said for said in (self.leadership.log.warning, early) if said],
+            level=self.leadership.log.window.level,
         )

@@ -16,7 +16,15 @@ from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.errors import BadRequest, ChatnetError, TlsRequired, WrongToken, WrongVersion
+from chatnet.errors import (
+    BadRequest,
+    ChatnetError,
+    LevelTooLow,
+    Outgrown,
+    TlsRequired,
+    WrongToken,
+    WrongVersion,
+)
 from chatnet.master.port import KnownPrimary
 from chatnet.master.replica_states import Dialing, Doing, Proving, Seeking, Standing
 from chatnet.master.store import Store
@@ -73,6 +81,7 @@ class Standby:
     answered      the primary takes this replica, with an empty text; or refuses it, with why
     stop          the primary says that it is to end
     abandoned     each second from when no primary was reached for a minute
+    outgrown      the log is above what it understands, with a sentence: it can neither stand by nor lead
     """
 
     me: Callable[[], MasterIdentity]
@@ -82,6 +91,7 @@ class Standby:
     answered: Callable[[str], None]
     stop: Callable[[], None]
     abandoned: Callable[[], None]
+    outgrown: Callable[[str], None]
 
 
 class Unattached(Unregistered):
@@ -183,6 +193,11 @@ class Replica(ReconnectingClientFactory):
         if isinstance(self._doing, Proving | Standing):
             self._doing.link.abort()
 
+    def _end(self, sentence: str) -> None:
+        """We are too old for this log, whoever leads."""
+        self.stop()
+        self._process.outgrown(sentence)
+
     # ---- the lease ----
 
     @property
@@ -209,7 +224,9 @@ class Replica(ReconnectingClientFactory):
 
         def gone(result: Any) -> None:
             self._going = None
-            if isinstance(result, Failure):
+            if isinstance(result, Failure) and result.check(Outgrown):
+                self._end(str(result.value))
+            elif isinstance(result, Failure):
                 self._logger.failure("Cannot look for the lease; trying on", result)
                 self.retry()
 
@@ -329,6 +346,8 @@ class Replica(ReconnectingClientFactory):
         elif failure.check(TlsRequired) and not is_encrypted(link.transport):
             self._wants_tls = self._doing.to if isinstance(self._doing, Proving) else None
             link.abort()
+        elif failure.check(LevelTooLow):
+            self._end(str(failure.value))
         elif why := why_not_trusted(failure.value):
             self._say(f"No primary is where one should be: {why}")
         elif not failure.check(ConnectionClosed):

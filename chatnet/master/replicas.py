@@ -119,6 +119,10 @@ class Replicas:
             self._population.miss(identity)
         self._population.settle()
 
+    def attached(self) -> list[AttachedReplica]:
+        """All that are linked."""
+        return list(self._replicas.values())
+
     @property
     def are_kept(self) -> bool:
         """Are any kept? Then there will be one again, if there is none now."""
@@ -137,7 +141,7 @@ class Replicas:
         """The replicas, for the operator."""
         masters = [replica.identity for replica in self._replicas.values()]
         return [
-            MasterStatus("replica", master.host, master.pid, master.address, master.key) for master in masters
+            MasterStatus("replica", one.host, one.pid, one.address, one.key, one.level) for one in masters
         ]
 
     # ---- what they know ----

@@ -102,7 +102,7 @@ class MasterService(Service):
     def _failed(self, failure: Failure) -> None:
         if not self.running:
             return
-        if failure.check(CannotStart):
+        if isinstance(failure.value, CannotStart):
             self._cannot(str(failure.value))
         else:
             self._logger.failure("This master failed", failure)
@@ -136,6 +136,7 @@ class MasterService(Service):
             won,
             self._answered,
             self._abandoned,
+            self._cannot,
         )
         self._replica.start()
         if self._start.is_awaited:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
+from chatnet.entries import Draft
 from chatnet.errors import CannotStart, EpochLost
+from chatnet.log import Outcome
 from chatnet.master.log_server import PrimaryLog
 from chatnet.net.timer import Timer
 from chatnet.store.lease import FlockLease, Holder
@@ -50,6 +53,8 @@ class Log(Protocol):
     def trouble(self) -> str: ...
     @property
     def warning(self) -> str: ...
+    def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]: ...
+    async def outdate(self, level: int) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -215,6 +220,7 @@ class EmbeddedStore:
                     on_fatal=self._fatal,
                     known=known,
                     limits=world.limits,
+                    own_level=world.level,
                 )
             except DiskRefuses as refusal:
                 why, sentence = f" ({refusal})", f"{refusal.why}: the master commands when {refusal.until}."
@@ -364,6 +370,8 @@ class SharedStore:
             entropy=world.entropy,
             on_rewound=self._rewound,
             limits=world.limits,
+            on_outgrown=self._outgrown,
+            own_level=world.level,
         )
         return Leadership(log, self._lease.epoch, self._url, None, self._newest_epoch)
 
@@ -382,6 +390,12 @@ class SharedStore:
     async def close(self) -> None:
         await self._lease.release()
         await self._lease.close()
+
+    def _outgrown(self, sentence: str) -> None:
+        """Another primary has raised the log above us."""
+        self._logger.critical("{sentence}", sentence=sentence)
+        self._world.stdio.error(sentence)
+        self._world.processes.exit(1)
 
     def _rewound(self, common: Cursor) -> None:
         """Nothing of what a primary keeps is derived from the log; its workers begin afresh by themselves."""

@@ -24,6 +24,7 @@ from chatnet.master.conversations import (
 )
 from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
+from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.population import Population
@@ -86,7 +87,8 @@ def identify(settings: Settings, world: World, address: str = "", key: str = "")
     """Who this process is; a replica that listens does so at ``address``, and presents the public ``key``."""
     pid = world.processes.own_pid()
     started = world.processes.started(pid) or 0
-    return MasterIdentity(world.hostname, pid, started, bool(settings.spawned), address, key)
+    spawned = bool(settings.spawned)
+    return MasterIdentity(world.hostname, pid, started, spawned, address, key, world.level)
 
 
 def claim(me: MasterIdentity, address: str = "") -> Holder:
@@ -104,6 +106,7 @@ def stand_by(
     won: Callable[[Inheritance], None],
     answered: Callable[[str], None],
     abandoned: Callable[[], None],
+    outgrown: Callable[[str], None],
 ) -> Replica:
     """A replica, not yet started. With ``standby``, it leads only where that listens.
 
@@ -131,6 +134,7 @@ def stand_by(
         answered=answered,
         stop=lambda: stop_soon(world.reactor),
         abandoned=abandoned,
+        outgrown=outgrown,
     )
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
     caller = Caller("replica", token, world.entropy, Outboxes(world.reactor), pulse)
@@ -183,8 +187,9 @@ def _command(
     cluster = _make_cluster(settings, world, registry, tell, leadership.epoch, port.port)
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
     me = identify(settings, world)
+    levels = Levels(leadership.log, me, registry, replicas, world.fresh_key, tell)
     primary = Primary(me, leadership, port, pulse, cluster, replicas, journal, tell, world.clocks)
-    port.links.open(_make_door(world, token, leadership, cluster, replicas, pulse, primary))
+    port.links.open(_make_door(world, token, leadership, cluster, replicas, levels, pulse, primary))
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since
         tell(TookOver(me.host, me.pid, state, seconds, inheritance.how))
@@ -287,6 +292,7 @@ def _make_door(
     leadership: Leadership,
     cluster: Cluster,
     replicas: Replicas,
+    levels: Levels,
     pulse: Pulse,
     primary: Primary,
 ) -> Callable[[], Locator]:
@@ -302,10 +308,11 @@ def _make_door(
 
     def admit(role: Role) -> Locator:
         if role == "worker":
-            return FromNewWorker(cluster, epoch, leadership.log.log_id, leadership.url, registered)
+            log_id, url = leadership.log.log_id, leadership.url
+            return FromNewWorker(cluster, epoch, levels, log_id, url, registered)
         if role == "replica":
-            return FromNewReplica(replicas, epoch)
-        return FromOperator(primary.status, primary.stop_cluster, primary.step_down, primary.drain)
+            return FromNewReplica(replicas, epoch, levels)
+        return FromOperator(primary.status, primary.stop_cluster, primary.step_down, primary.drain, levels.up)
 
     return lambda: Unproven(cluster, leadership, token, admit, pulse, world.entropy, world.reactor)
 

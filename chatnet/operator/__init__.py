@@ -4,6 +4,7 @@ primary_link  find the primary, and prove the token
 status      what the cluster is doing, as a table or as JSON
 watch       that table again each second, through takeovers
 stop        stop the whole cluster
+level       what all processes understand, and raising the log to it
 drain       empty a host, and wait until nothing is left there
 stepdown    have the primary hand over to a replica
 migrate     copy an embedded store into PostgreSQL

@@ -20,6 +20,7 @@ from chatnet.errors import CannotStart, ChatnetError
 from chatnet.net.approach import Approach
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
+from chatnet.operator.level import raise_level, show_level
 from chatnet.operator.log import LogReader, Wanted
 from chatnet.operator.migrate import migrate
 from chatnet.operator.primary_link import find_cluster, operators_approach, reach
@@ -76,6 +77,24 @@ class StepDownOptions(CommandOptions):
     """What ``stepdown`` is told."""
 
     longdesc = "Has the primary hand over to a replica and exit; workers and clients go on."
+
+
+class LevelOptions(CommandOptions):
+    """What ``level`` is told."""
+
+    synopsis = "[options] [up]"
+    longdesc = (
+        "Shows the level of the log and of each process, and who holds the log back. With “up” it is raised "
+        "to what all understand; from then on, older programs can no longer take part."
+    )
+
+    def parseArgs(self, *where: str) -> None:
+        if where not in ((), ("up",)):
+            raise usage.UsageError(
+                f"“{legible(' '.join(where), 40)}” is no way for a level: it only goes up, as far as all "
+                "understand, by chatnet level up."
+            )
+        self["up"] = bool(where)
 
 
 class DrainOptions(CommandOptions):
@@ -162,6 +181,7 @@ COMMANDS: list[list[Any]] = [
     ["status", None, StatusOptions, "Show what the cluster is doing."],
     ["stop", None, StopOptions, "Stop the whole cluster."],
     ["drain", None, DrainOptions, "Empty a host, so that it can be taken away."],
+    ["level", None, LevelOptions, "Show what all processes understand, or raise the log to that."],
     ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
     ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
     ["check", None, CheckOptions, "Look whether the log is whole."],
@@ -230,6 +250,9 @@ async def _ask(
             link.abort()
         elif command == "drain":
             world.stdio.say(await drain(options["host"], masters, approach, link, world))
+        elif command == "level":
+            world.stdio.say(await (raise_level(link) if options["up"] else show_level(link)))
+            link.abort()
         elif command == "stepdown":
             world.stdio.say(await step_down(masters, approach, link, world))
         else:

@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from chatnet.entries import Entry
-from chatnet.errors import REFUSALS, CannotStart, NoSuchUser
+from chatnet.errors import REFUSALS, CannotStart, NoSuchUser, Outgrown
+from chatnet.kinds import own_level
 from chatnet.operator.derived import Derived, difference
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import Source, head_of, open_source, read
@@ -64,6 +65,8 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
     if head is None:
         yield "what it says of itself, its id and its head, is not as it was written"
         return
+    if (level := _level_of(source)) > own_level():
+        raise Outgrown.at(level, own_level())
     progress.begin(0, max(1, head))
     while derived.head + BATCH < head:
         with source.moment():
@@ -81,7 +84,15 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
                 break
         if derived.head != head:
             yield f"the log's head is {head or 0:,}, and its newest entry {derived.head:,}"
+        if _level_of(source) != derived.level:
+            yield f"its level is {_level_of(source)}, and {derived.level} follows from its entries"
         yield from _compare(source, derived)
+
+
+def _level_of(source: Source) -> int:
+    """What it says of its level; 0 if that is none."""
+    levels = [level for (level,) in source.ask("SELECT level FROM log")]
+    return levels[0] if len(levels) == 1 and isinstance(levels[0], int) else 0
 
 
 def _take(source: Source, derived: Derived) -> Iterator[str]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass
 from typing import Any
 
 from chatnet.entries import Entry, places
 from chatnet.form import MAX_CREDENTIAL, MAX_TEXT
-from chatnet.kinds import HEARD, KINDS, Text
+from chatnet.kinds import FIRST_LEVEL, HEARD, KINDS, MOST_LEVEL, Text, is_level
 from chatnet.names import is_topic
 from chatnet.rules import DAY_MS
 from chatnet.store.pages import OPEN
 
 Row = tuple[Any, ...]
 
-_LONGEST = {Text.POST: MAX_TEXT, Text.CREDENTIAL: MAX_CREDENTIAL, Text.NOTHING: 0}
+_LONGEST = {
+    Text.POST: MAX_TEXT,
+    Text.CREDENTIAL: MAX_CREDENTIAL,
+    Text.LEVEL: len(str(MOST_LEVEL)),
+    Text.NOTHING: 0,
+}
 
 
 @dataclass(slots=True)
-class _Account:
+class Account:
     """Of a user, what the columns of that table say."""
 
     credential: str
@@ -35,8 +40,9 @@ class Derived:
 
     def __init__(self) -> None:
         self.head = self.places = 0
+        self.level = FIRST_LEVEL
         self._time = 0
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, Account] = {}
         self._open: dict[tuple[str, str], int] = {}
         self._ended: list[tuple[str, int, str, int]] = []
         self._rooms: set[str] = set()
@@ -92,23 +98,35 @@ class Derived:
         self._rooms |= topics
 
     def _apply(self, entry: Entry) -> str:
-        user, seq = entry.user, entry.seq
-        account = self._accounts.get(user)
+        kind = KINDS.get(entry.kind)
+        if kind is None:
+            return "there is no such kind"
+        account = self._accounts.get(entry.user)
         if entry.kind == "register":
-            self._accounts[user] = _Account(entry.text, seq, seq)
-            self._rooms.add(user)
+            self._accounts[entry.user] = Account(entry.text, entry.seq, entry.seq)
+            self._rooms.add(entry.user)
             return "the name is taken" if account else ""
+        if kind.is_the_clusters:
+            account = Account("", 0, 0)
         if account is None:
             return "there is no such user"
-        if entry.kind == "secret":
-            account.credential, account.secret_seq = entry.text, seq
-        elif entry.kind == "join":
-            return self._join(entry, account)
-        elif entry.kind == "leave":
-            return self._leave(entry, account)
-        return "" if entry.kind in ("secret", "post") else "there is no such kind"
+        why = FOLLOWS[entry.kind](self, entry, account)
+        return f"the log is at level {self.level} there" if kind.level > self.level else why
 
-    def _join(self, entry: Entry, account: _Account) -> str:
+    def _secret(self, entry: Entry, account: Account) -> str:
+        account.credential, account.secret_seq = entry.text, entry.seq
+        return ""
+
+    def _post(self, entry: Entry, account: Account) -> str:
+        return ""
+
+    def _raise(self, entry: Entry, account: Account) -> str:
+        if not is_level(entry.text) or int(entry.text) <= self.level:
+            return "that is no higher level"
+        self.level = int(entry.text)
+        return ""
+
+    def _join(self, entry: Entry, account: Account) -> str:
         user, room = entry.user, entry.room
         joined = (user, room) in self._open
         self._open[user, room] = entry.seq
@@ -118,13 +136,23 @@ class Derived:
             return f"there is no room {room}"
         return f"they are in {room} already" if joined else ""
 
-    def _leave(self, entry: Entry, account: _Account) -> str:
+    def _leave(self, entry: Entry, account: Account) -> str:
         joined = self._open.pop((entry.user, entry.room), None)
         if joined is None:
             return f"they are not in {entry.room}"
         account.rooms -= 1
         self._ended.append((entry.user, entry.seq, entry.room, joined))
         return ""
+
+
+FOLLOWS: dict[str, Callable[[Derived, Entry, Account], str]] = {
+    "secret": Derived._secret,
+    "join": Derived._join,
+    "leave": Derived._leave,
+    "post": Derived._post,
+    "level": Derived._raise,
+}
+"""What follows from an entry of a user's account, by its kind, and why it cannot be."""
 
 
 def is_too_long(entry: Entry) -> bool:

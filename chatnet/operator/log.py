@@ -165,7 +165,7 @@ def line(entry: Entry) -> str:
     """
     at = datetime.fromtimestamp(entry.time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     kind = KINDS.get(entry.kind)
-    text = entry.text if kind is not None and kind.text is Text.POST else ""
+    text = entry.text if kind is not None and kind.text in (Text.POST, Text.LEVEL) else ""
     kind_name, user, room, text = (
         legible(said, 10 * len(said) + 1) for said in (entry.kind, entry.user, entry.room, text)
     )

@@ -79,6 +79,7 @@ def _open_source(data: Path, world: World) -> apsw.Connection:
         source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         sqlite_schema.set_up_writer(source)
         sqlite_schema.migrate(source, world.entropy(16).hex())
+        sqlite_schema.refuse_level(source, world.level)
     except apsw.Error as error:
         raise CannotStart(f"The store {path} cannot be opened: {error}.") from error
     return source
@@ -93,7 +94,9 @@ class _Copy:
         self._target = target
         self._world = world
         self._progress = Progress(world)
-        self._id, self._epoch, self._head = next(source.execute("SELECT id, epoch, head FROM log"))
+        self._id, self._epoch, self._head, self._level = next(
+            source.execute("SELECT id, epoch, head, level FROM log")
+        )
 
     def whole(self) -> str:
         import psycopg
@@ -106,6 +109,7 @@ class _Copy:
             self._mark_source()
             with self._target.transaction():
                 # Epochs go on rising, and a store that was commanded makes no token anew.
+                self._target.execute("UPDATE log SET level = %s", (self._level,))
                 self._target.execute("UPDATE lease SET epoch = greatest(epoch, %s)", (self._epoch,))
                 self._target.execute("DELETE FROM copying")
         except psycopg.Error as error:
@@ -137,7 +141,7 @@ class _Copy:
 
         :raises CannotStart: it holds another log, or one that is used already.
         """
-        make_tables(self._target, self._id)
+        make_tables(self._target, self._id, self._world.level)
         self._keep_others_out()
         with self._target.transaction():
             self._target.execute("LOCK TABLE lease IN EXCLUSIVE MODE")

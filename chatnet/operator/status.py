@@ -16,6 +16,7 @@ SHOWN_EVENTS = 10
 """How many of the newest events the table ends with."""
 
 _HEADINGS = ("ROLE", "HOST", "PID", "ADDRESS", "SESSIONS", "POSTS/S", "DELIVERIES/S", "LAG", "ID")
+_NUMBERS = ("PID", "SESSIONS", "POSTS/S", "DELIVERIES/S", "LAG")
 
 
 async def ask_status(link: Link) -> ClusterStatus:
@@ -29,6 +30,7 @@ def as_json(status: ClusterStatus) -> str:
     shown: dict[str, Any] = {
         "epoch": status.epoch,
         "head": status.head,
+        "level": status.level,
         "masters": status.masters,
         "workers": status.workers,
         "events": status.events,
@@ -58,7 +60,7 @@ def as_table(status: ClusterStatus) -> str:
     ]
     lines = [f"Epoch {status.epoch}; the log's head is {status.head:,}."]
     lines += [legible(sentence, 1000) for sentence in (status.trouble, *status.warnings) if sentence]
-    lines += ["", *_columns([[legible(cell, 64) for cell in row] for row in rows])]
+    lines += ["", *aligned([[legible(cell, 64) for cell in row] for row in rows], _NUMBERS)]
     if status.left_out:
         lines += ["", f"… and {status.left_out:,} more, which there is no room for here."]
     if any(not w.spawned for w in status.workers):
@@ -85,13 +87,13 @@ def _keys(status: ClusterStatus) -> list[str]:
     ]
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows, their columns aligned: numbers to the right, names to the left."""
+def aligned(rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> list[str]:
+    """The ``rows`` as lines. The first has the headings; the columns of ``numbers`` stand to the right."""
+    right = {rows[0].index(name) for name in numbers}
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    numbers = {_HEADINGS.index(name) for name in ("PID", "SESSIONS", "POSTS/S", "DELIVERIES/S", "LAG")}
     return [
         "  ".join(
-            cell.rjust(width) if column in numbers else cell.ljust(width)
+            cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

@@ -25,7 +25,7 @@ FIRST_STAY: Position = (OPEN, "\U0010ffff")
 """No stay comes before: where the first page begins."""
 
 # msgpack's headers, the longest kind, the key, and the numbers at their longest.
-_DRAFT_BYTES = 49
+_DRAFT_BYTES = 57
 _ENTRY_BYTES = _DRAFT_BYTES + 9
 
 

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.errors import CursorAhead, Hole, Poison
+from chatnet.errors import CursorAhead, Hole, Outgrown, Poison
 from chatnet.limits import LIMITS, Limits
 from chatnet.log import PAGE_BYTES, Outcome, Refused
 from chatnet.reads import Head, Question
@@ -40,13 +40,23 @@ class RemoteLog:
     ``is_ready`` becomes true, for good, once the window has reached the head that the primary had when it was
     first attached; then ``log_id`` is known. ``on_replaced`` is called when the primary's log is not the one
     that was followed, or was put back to an earlier state: all that stands on it must begin afresh.
+
+    ``on_outgrown`` is called with a sentence when the log holds, or may hold from now on, what this process,
+    that understands ``own_level``, does not. It must serve nothing more, and end.
     """
 
     _logger = Logger()
 
-    def __init__(self, on_replaced: Callable[[], None], limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        on_replaced: Callable[[], None],
+        on_outgrown: Callable[[str], None],
+        own_level: int | None = None,
+        limits: Limits = LIMITS,
+    ) -> None:
         self._on_replaced = on_replaced
-        self.window = Window(limits=limits)
+        self._on_outgrown = on_outgrown
+        self.window = Window(limits=limits, own=own_level)
         self.log_id = ""
         self.is_ready = False
         self._attached: Peer | None = None
@@ -110,6 +120,9 @@ class RemoteLog:
         except Hole as hole:
             self._logger.critical("The primary skipped entries: {hole}; following it afresh", hole=hole)
             self._give_up(link)
+        except Outgrown as outgrown:
+            self._give_up(link)
+            self._on_outgrown(str(outgrown))
         else:
             self.is_ready = self.is_ready or self.window.head >= self._ready_at
 

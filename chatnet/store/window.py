@@ -7,7 +7,8 @@ from sys import getsizeof
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.errors import Hole
+from chatnet.errors import Hole, Outgrown
+from chatnet.kinds import FIRST_LEVEL, own_level, understood
 from chatnet.limits import LIMITS, Limits
 
 _BESIDES_TEXT = 320
@@ -25,11 +26,24 @@ class Window:
     ``start`` is the seq of the first entry held: ``head + 1`` when it is empty. They are of the log
     ``log_id``, and stand behind the cursor ``base``, without which its beginning is meant. ``limits`` say how
     much it holds, and how much of it its readers are handed at once.
+
+    ``own`` is the level that this process understands: its program's, if none is given. ``level`` is the
+    log's, as far as it is followed: whoever opened it puts there what it was then.
     """
 
-    def __init__(self, log_id: str = "", base: Cursor | None = None, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        log_id: str = "",
+        base: Cursor | None = None,
+        limits: Limits = LIMITS,
+        own: int | None = None,
+    ) -> None:
         self.limits = limits
         self._limit = limits.window_bytes
+        self._own_level = own_level() if own is None else own
+        self._understood = understood(self._own_level)
+        self._plain = self._understood - {"level"}
+        self.level = FIRST_LEVEL
         self._watchers: dict[Watcher, None] = {}
         self.restart(log_id, base or Cursor.beginning(log_id))
 
@@ -54,23 +68,35 @@ class Window:
         nothing twice.
 
         :raises Hole: the entries do not continue at ``head + 1``; nothing was taken.
+        :raises Outgrown: this process does not understand one of them, or what may come behind it; likewise.
         """
-        known = self.head
+        known, level = self.head, self.level
         fresh = [entry for entry in entries if entry.seq > known]
         size = 0
         for seq, entry in enumerate(fresh, known + 1):
             if entry.seq != seq:
                 raise Hole(f"The log goes on at {seq}, and was given {entry.seq}")
+            if entry.kind not in self._plain:
+                level = self._look(entry)
             size += _BESIDES_TEXT + getsizeof(entry.text)
         if fresh:
             self._entries += fresh
             self._bytes += size
-            self.head = fresh[-1].seq
+            self.head, self.level = fresh[-1].seq, level
             if self._bytes > self._limit:
                 self._evict()
             for watcher in list(self._watchers):
                 watcher(fresh)
         return fresh
+
+    def _look(self, entry: Entry) -> int:
+        """The level of the log behind an ``entry`` that is of no usual kind."""
+        if entry.kind not in self._understood:
+            raise Outgrown.by(entry.kind, self._own_level)
+        level = int(entry.text)
+        if level > self._own_level:
+            raise Outgrown.at(level, self._own_level)
+        return level
 
     def holds(self, cursor: int) -> bool:
         """Is everything behind ``cursor`` here? Not if the cursor is ahead of the head."""

@@ -16,7 +16,7 @@ from chatnet.errors import (
     SecretChanged,
 )
 from chatnet.form import check_form
-from chatnet.kinds import HEARD
+from chatnet.kinds import FIRST_LEVEL, HEARD, own_level
 from chatnet.log import Outcome, Refused
 from chatnet.reads import (
     NEWEST,
@@ -58,6 +58,8 @@ class MemoryLog:
         self, window: Window | None = None, clock: Callable[[], float] = float, page: int = 500
     ) -> None:
         self.window = window or Window(self.log_id)
+        self.level = FIRST_LEVEL
+        self.own_level = own_level()
         self.entries: list[Entry] = []
         self.waiting_bytes = 0
         self.held = self.reads_held = self.lagging = False
@@ -162,16 +164,28 @@ class MemoryLog:
     def _take(self, entry: Entry) -> None:
         self.entries.append(entry)
         self._keys[entry.user, entry.key] = entry
-        if entry.kind == "register":
-            self._memberships[entry.user] = Memberships()
-        memberships = self._memberships[entry.user]
+        FOLLOWS[entry.kind](self, entry)
+        heard = places(entry.user, entry.text) if entry.kind in HEARD else ()
+        self._use(*(place for place in heard if not place.startswith("@")))
+
+    def _use(self, *rooms: str) -> None:
+        self._rooms.update(dict.fromkeys(rooms))
+
+    def _follow_account(self, entry: Entry) -> None:
+        memberships = self._memberships.setdefault(entry.user, Memberships())
         memberships.apply(entry)
-        if entry.kind in ("register", "secret"):
-            self._accounts[entry.user] = Account(entry.text, entry.seq, memberships.registered)
-        heard = places(entry.user, entry.text) if entry.kind in HEARD else (entry.room,)
-        for place in heard:
-            if not place.startswith("@"):
-                self._rooms[place] = None
+        self._accounts[entry.user] = Account(entry.text, entry.seq, memberships.registered)
+        self._use(entry.user)
+
+    def _follow_stay(self, entry: Entry) -> None:
+        self._memberships[entry.user].apply(entry)
+        self._use(entry.room)
+
+    def _follow_post(self, entry: Entry) -> None:
+        """Where it is heard is all."""
+
+    def _follow_level(self, entry: Entry) -> None:
+        self.level = int(entry.text)
 
     # ---- the facts by which drafts are judged: see chatnet.rules.Facts ----
 
@@ -278,6 +292,16 @@ class MemoryLog:
         )
         return Memberships(stays, memberships.registered)
 
+
+FOLLOWS: dict[str, Callable[[MemoryLog, Entry], None]] = {
+    "register": MemoryLog._follow_account,
+    "secret": MemoryLog._follow_account,
+    "join": MemoryLog._follow_stay,
+    "leave": MemoryLog._follow_stay,
+    "post": MemoryLog._follow_post,
+    "level": MemoryLog._follow_level,
+}
+"""What follows from an entry, by its kind."""
 
 ANSWERS: Answers[MemoryLog] = {
     Head: MemoryLog._head,

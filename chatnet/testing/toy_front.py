@@ -60,7 +60,7 @@ def entry_words(one: Entry) -> str:
 def read_entry(words: str) -> Entry:
     """The entry that was said."""
     seq, kind, user, room, time, key, text = words.split(" ", 6)
-    return Entry(int(seq), int(time), kind, user, room, unescaped(text), bytes.fromhex(key))  # type: ignore[arg-type]
+    return Entry(int(seq), int(time), kind, user, room, unescaped(text), bytes.fromhex(key))
 
 
 class Toy:

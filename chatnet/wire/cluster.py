@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chatnet.errors import StaleEpoch
+from chatnet.errors import LevelTooLow, StaleEpoch
+from chatnet.kinds import FIRST_LEVEL, MOST_LEVEL
 from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared
 
 MOST_PROCESSES = 1_000
@@ -25,6 +26,7 @@ Key = Annotated[str, Meta(max_length=60)]
 """The fingerprint of the public key that a process presents, ``SHA256:…``; empty if it is not known."""
 Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Level = Annotated[int, Meta(ge=FIRST_LEVEL, le=MOST_LEVEL)]
 SessionCount = Annotated[int, Meta(ge=0, le=1_000_000)]
 """No process has so many descriptors."""
 MOST_TOLD = 64
@@ -38,7 +40,8 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     host for clients; without it, clients are sent to the address under which they reached the primary or,
     from another machine, the one that the worker's link comes from. ``supervisor`` is the pid of the process
     that started it, 0 if a person did. ``started`` is when, in clock ticks since its machine came up; 0 if it
-    cannot be told. ``key`` is the fingerprint of the public key that it presents.
+    cannot be told. ``key`` is the fingerprint of the public key that it presents. ``level`` is what it
+    understands: see :mod:`chatnet.kinds`.
     """
 
     id: Id
@@ -49,6 +52,7 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     supervisor: Count
     started: Count = 0
     key: Key = ""
+    level: Level = FIRST_LEVEL
 
     @property
     def process(self) -> str:
@@ -103,7 +107,7 @@ class Register(Command):
 
     arguments = [(b"worker", Packed[WorkerIdentity](WorkerIdentity)), (b"seen", Number())]
     response = [(b"log", Text()), (b"store", Text()), (b"epoch", Number())]
-    errors = declared(StaleEpoch)
+    errors = declared(StaleEpoch, LevelTooLow)
 
 
 class Report(Command):

@@ -8,7 +8,16 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from chatnet.errors import NoReplica, NoReplicaElsewhere, NoReplicaKept, NoSuchHost, OnlyHost, PrimaryThere
+from chatnet.errors import (
+    HeldBack,
+    NoReplica,
+    NoReplicaElsewhere,
+    NoReplicaKept,
+    NoSuchHost,
+    OnlyHost,
+    PrimaryThere,
+)
+from chatnet.kinds import FIRST_LEVEL
 from chatnet.log import PAGE_BYTES
 from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared, fitting, packed_bytes
 
@@ -23,7 +32,7 @@ MOST_SECONDS = 250_000_000_000
 class MasterStatus(msgspec.Struct, frozen=True):
     """One master. A replica has no ``address`` if it listens nowhere until it is primary.
 
-    ``key`` is the fingerprint of the public key that it presents.
+    ``key`` is the fingerprint of the public key that it presents, and ``level`` what it understands.
     """
 
     role: str
@@ -31,12 +40,13 @@ class MasterStatus(msgspec.Struct, frozen=True):
     pid: int
     address: str
     key: str = ""
+    level: int = FIRST_LEVEL
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
     """One worker: ``posts`` and ``deliveries`` are per second; ``lag`` is how many entries it is behind.
 
-    ``key`` is as a master's.
+    ``key`` and ``level`` are as a master's.
     """
 
     id: str
@@ -50,6 +60,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     lag: int
     poison: int
     key: str = ""
+    level: int = FIRST_LEVEL
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -68,7 +79,8 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty.
     ``warnings`` are sentences about what does not hold it up, but should be mended.
 
-    ``left_out`` is how many masters and workers there are besides, which did not fit an AMP value."""
+    ``left_out`` is how many masters and workers there are besides, which did not fit an AMP value. ``level``
+    is the log's."""
 
     log: str
     epoch: int
@@ -79,6 +91,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     events: list[Event]
     warnings: list[str] = []
     left_out: int = 0
+    level: int = FIRST_LEVEL
 
     def fitted(self) -> ClusterStatus:
         """As much of it as fits an AMP value."""
@@ -105,6 +118,16 @@ class StepDown(Command):
 
     arguments = [(b"away", Flag())]
     errors = declared(NoReplica, NoReplicaKept, NoReplicaElsewhere)
+
+
+class LevelUp(Command):
+    """Raise the log to the highest level that any process of the cluster understands, if all understand it.
+
+    Answered with the log's level, once that is on disk; it may be there already.
+    """
+
+    response = [(b"level", Number())]
+    errors = declared(HeldBack)
 
 
 class Drain(Command):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from chatnet.errors import StaleEpoch
+from chatnet.errors import LevelTooLow, StaleEpoch
+from chatnet.kinds import FIRST_LEVEL
 from chatnet.log import PAGE_BYTES
 from chatnet.wire.arguments import Command, Number, Packed, declared, fitting, packed_bytes
-from chatnet.wire.cluster import Count, Host, Key, Pid, Place, SessionCount, WorkerIdentity
+from chatnet.wire.cluster import Count, Host, Key, Level, Pid, Place, SessionCount, WorkerIdentity
 from chatnet.wire.operate import MASTER_BYTES, Event, newest_fitting
 
 
 class MasterIdentity(msgspec.Struct, frozen=True):
-    """Who a master is, for as long as its process lives; ``spawned`` and ``started`` are as a worker's.
+    """Who a master is, for as long as its process lives; ``spawned``, ``started`` and ``level`` are as a
+    worker's.
 
     ``address`` is where a replica listens, HOST:PORT; empty if it does not. ``key`` is the fingerprint of the
     public key that it presents.
@@ -25,6 +27,7 @@ class MasterIdentity(msgspec.Struct, frozen=True):
     spawned: bool
     address: Place = ""
     key: Key = ""
+    level: Level = FIRST_LEVEL
 
     @property
     def process(self) -> tuple[str, int, int]:
@@ -69,7 +72,7 @@ class Attach(Command):
 
     arguments = [(b"master", Packed[MasterIdentity](MasterIdentity)), (b"seen", Number())]
     response = [(b"epoch", Number())]
-    errors = declared(StaleEpoch)
+    errors = declared(StaleEpoch, LevelTooLow)
 
 
 class Mirror(Command):

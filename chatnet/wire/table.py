@@ -99,6 +99,7 @@ RULES = (
     Rule(operate.Status, (Speaker.OPERATOR,), "unbounded", "nothing", "the answer, up to 60 KB"),
     Rule(operate.Stop, (Speaker.OPERATOR,), "once", "nothing", "the cluster"),
     Rule(operate.StepDown, (Speaker.OPERATOR,), "once", "a number", "a takeover"),
+    Rule(operate.LevelUp, (Speaker.OPERATOR,), "unbounded", "nothing", "an entry, once for each level"),
     Rule(operate.Drain, (Speaker.OPERATOR,), "unbounded", "a host", "moves that host's sessions"),
     # ---- the primary, to workers and replicas ----
     Rule(log.Committed, (Speaker.PRIMARY,), _ORDER, "60 KB, or one entry", "the fan-out"),

@@ -66,6 +66,9 @@ class Linked(Protocol):
     def stop(self) -> None:
         """End this process."""
 
+    def outgrown(self, sentence: str) -> None:
+        """The log is above what this program understands: serve nothing more, and end."""
+
     def abandoned(self) -> None:
         """Each second from when nobody was reached for a minute."""
 

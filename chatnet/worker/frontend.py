@@ -92,6 +92,12 @@ class Frontend:
         """Have ``count`` sessions move to other workers; ``soon``, without waiting for answers."""
         self._handoff.shed(count, soon)
 
+    def send_on(self) -> bool:
+        """Tell all sessions at once to move to other workers; False if there are none."""
+        for session in self._sessions.open:
+            session.peer.moved()
+        return bool(self._sessions.open)
+
     def rewound(self, to: Cursor) -> None:
         """The log was put back: tell all that hear posts, and stop their hearing."""
         for session in self._sessions.open:

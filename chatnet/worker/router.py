@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from chatnet.entries import Entry, Memberships, places
-from chatnet.kinds import HEARD, STAYS
+from chatnet.kinds import HEARD, STAYS, Stay, stay_of
 from chatnet.telemetry import Tell, unheard
 from chatnet.worker.audience import Audience
 
@@ -155,12 +155,13 @@ class Router:
                     self.deliveries += len(run) * len(ears)
 
     def _stay(self, local_user: LocalUser | None, entry: Entry) -> None:
-        """Hand over a join or leave; its user hears of it, too."""
-        if entry.kind == "leave":
+        """Hand over what begins or ends a stay; its user hears of it, too."""
+        stay = stay_of(entry.kind)
+        if stay is Stay.ENDS:
             self._fan_out((entry.room,), [entry])
         if local_user is not None:
             self._move(local_user, entry)
-        if entry.kind == "join":
+        if stay is Stay.BEGINS:
             self._fan_out((entry.room,), [entry])
 
     def _move(self, local_user: LocalUser, entry: Entry) -> None:
@@ -168,5 +169,6 @@ class Router:
             self._keep_in_mind(local_user)
             for peer in local_user.live:
                 audience = self._audiences[peer.channel]
-                change = audience.listen if entry.kind == "join" else audience.turn_away
+                begins = stay_of(entry.kind) is Stay.BEGINS
+                change = audience.listen if begins else audience.turn_away
                 change(entry.room, peer.ear)

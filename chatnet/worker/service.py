@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from chatnet import errors
 from chatnet.addresses import Address
 from chatnet.auth import find_token
 from chatnet.cursor import Cursor
@@ -45,6 +46,8 @@ from chatnet.world import World, stop_soon
 
 CLOSE_SECONDS = 1.0
 """How long clients may take to let go, when the worker begins afresh."""
+LEAVE_SECONDS = 1.0
+"""How long clients may take to go elsewhere, when the worker is too old to serve them."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Opening:
 
 
 @dataclass(frozen=True)
+class Outgrown:
+    """The log is above what this program understands: nothing is served, and the process is about to end."""
+
+
+@dataclass(frozen=True)
 class Attachment:
     """A registered link to a primary, and what it said."""
 
@@ -67,11 +75,16 @@ class Attachment:
     log_id: str
 
 
+OpenStore = Callable[
+    [str, Callable[[], None], Callable[[Cursor], None], Callable[[str], None]], Coroutine[Any, Any, Store]
+]
+
+
 class Worker(MultiService):
     """One worker, from the opening of its port to its end. Its services start once it listens.
 
     ``serve`` makes what serves clients from a store; ``open_store`` opens the one at a URL, and calls with
-    the cursor to which its log was put back, if ever it is.
+    the cursor to which its log was put back, if ever it is, or with why its log cannot be understood.
     """
 
     _logger = Logger()
@@ -87,7 +100,7 @@ class Worker(MultiService):
         certificates: Certificates | None,
         world: World,
         serve: Callable[[Store], Frontend],
-        open_store: Callable[[str, Callable[[], None], Callable[[Cursor], None]], Coroutine[Any, Any, Store]],
+        open_store: OpenStore,
     ) -> None:
         super().__init__()
         self._options = options
@@ -102,7 +115,7 @@ class Worker(MultiService):
         self._open_store = open_store
         self._port: Any = None
         self._id = world.entropy(4).hex()
-        self._state: Unserving | Opening | Frontend = Unserving()
+        self._state: Unserving | Opening | Frontend | Outgrown = Unserving()
         self._opening: Deferred[None] | None = None
         self._closing: Deferred[None] | None = None
         self._attachment: Attachment | None = None
@@ -123,6 +136,7 @@ class Worker(MultiService):
             supervisor=self._options["spawned"] or 0,
             started=self._world.processes.started(pid) or 0,
             key=self._security.key,
+            level=self._world.level,
         )
 
     def load(self) -> Load:
@@ -141,6 +155,8 @@ class Worker(MultiService):
             case Unserving():
                 self._state = Opening(store)
                 self._open(store)
+            case Outgrown():
+                pass
             case Opening(url) if url == store:
                 pass
             case Frontend() as frontend if frontend.store.url == store:
@@ -183,6 +199,25 @@ class Worker(MultiService):
         """End this process in good order, once what was put on its links has gone."""
         stop_soon(self._world.reactor)
 
+    def outgrown(self, sentence: str) -> None:
+        """Serve nothing from this turn on, send all sessions to other workers, and end.
+
+        To pass over what is not understood would be to go on delivering to somebody who was removed by it.
+        """
+        before, self._state = self._state, Outgrown()
+        if isinstance(before, Outgrown):
+            return
+        self._logger.critical("{sentence}", sentence=sentence)
+        self._world.stdio.error(sentence)
+        self._clients.frontend = None
+        leave = 0.0
+        if isinstance(before, Frontend):
+            before.stop()
+            # Drafts and reads that are under way are never answered: clients ask again elsewhere.
+            self._closing = Deferred.fromCoroutine(before.store.close())
+            leave = LEAVE_SECONDS if before.send_on() else 0.0
+        self._world.reactor.callLater(leave, self._world.processes.exit, 1)
+
     def abandoned(self) -> None:
         """Nobody was reached for a minute: a worker whose supervisor is dead as well ends."""
         supervisor = self._options["spawned"]
@@ -198,7 +233,10 @@ class Worker(MultiService):
             self._opening = Deferred.fromCoroutine(self._begin(url)).addErrback(self._cannot_open)
 
     async def _begin(self, url: str) -> None:
-        store = await self._open_store(url, self._replaced, self._rewound)
+        store = await self._open_store(url, self._replaced, self._rewound, self.outgrown)
+        if isinstance(self._state, Outgrown):
+            await store.close()
+            return
         self._state = self._clients.frontend = self._serve(store)
         if self._attachment is not None:
             store.attached(self._attachment.link, self._attachment.log_id)
@@ -207,7 +245,9 @@ class Worker(MultiService):
     def _cannot_open(self, failure: Failure) -> None:
         if not self.running:
             return  # it was cancelled
-        if failure.check(CannotStart):
+        if failure.check(errors.Outgrown):
+            self.outgrown(str(failure.value))
+        elif failure.check(CannotStart):
             self._begin_afresh(str(failure.value))
         else:
             self._logger.failure("The store could not be opened", failure)

@@ -64,8 +64,14 @@ class PrimarysStore:
     url = ""
     is_reached = is_away = False
 
-    def __init__(self, on_replaced: Callable[[], None], limits: Limits = LIMITS) -> None:
-        self.log = RemoteLog(on_replaced, limits)
+    def __init__(
+        self,
+        on_replaced: Callable[[], None],
+        on_outgrown: Callable[[str], None],
+        own_level: int,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.log = RemoteLog(on_replaced, on_outgrown, own_level, limits)
 
     def attached(self, link: Link, log_id: str) -> None:
         self.log.attached(link, log_id)
@@ -121,14 +127,20 @@ class DatabaseStore:
 
 
 async def open_store(
-    world: World, url: str, on_replaced: Callable[[], None], on_rewound: Callable[[Cursor], None]
+    world: World,
+    url: str,
+    on_replaced: Callable[[], None],
+    on_rewound: Callable[[Cursor], None],
+    on_outgrown: Callable[[str], None],
 ) -> Store:
     """The store at ``url``; the primary's for an empty one. Waits while the database is away.
+
+    ``on_outgrown`` is called with a sentence when its log is above what this program understands.
 
     :raises CannotStart: it can never be opened.
     """
     if not url:
-        return PrimarysStore(on_replaced, world.limits)
+        return PrimarysStore(on_replaced, on_outgrown, world.level, world.limits)
     log = await PostgresLog.open(
         url=url,
         databases=world.databases,
@@ -139,5 +151,7 @@ async def open_store(
         entropy=world.entropy,
         on_rewound=on_rewound,
         limits=world.limits,
+        on_outgrown=on_outgrown,
+        own_level=world.level,
     )
     return DatabaseStore(url, log, on_replaced)

@@ -15,7 +15,7 @@ from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.errors import ChatnetError, WrongToken, WrongVersion
+from chatnet.errors import ChatnetError, LevelTooLow, WrongToken, WrongVersion
 from chatnet.net.approach import Approach
 from chatnet.net.dial import CANNOT_CONNECT, NotTrusted
 from chatnet.net.gate import NotPrimary
@@ -138,6 +138,8 @@ class Uplink(Service):
             return self._longer()
         except (ChatnetError, RemoteAmpError) as error:
             self._say(master, f"The master at {master} refuses this worker: {error}")
+            if isinstance(error, LevelTooLow):
+                self._worker.outgrown(str(error))
             if isinstance(error, WrongToken | WrongVersion) and not self._seen:
                 return REFUSED_DELAY
         except Exception:

@@ -266,6 +266,7 @@ class World:
 
     ``wall`` is in seconds since 1970, and may step; ``monotonic`` in seconds, and does not. ``threads``
     makes a pool of the given size, not yet started, its threads named as said. ``tell`` is told what happens.
+    ``level`` is what the program understands: see :mod:`chatnet.kinds`.
     """
 
     reactor: Any
@@ -285,6 +286,7 @@ class World:
     tls: Tls
     tell: Tell
     limits: Limits
+    level: int
 
     @property
     def clocks(self) -> Clocks:

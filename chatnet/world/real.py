@@ -24,6 +24,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from chatnet.kinds import own_level
 from chatnet.limits import LIMITS
 from chatnet.net import tls
 from chatnet.net.pair import KeyPair
@@ -38,6 +39,7 @@ def real_world() -> World:
     from twisted.internet import reactor
 
     it: Any = reactor
+    level = own_level()
     if not it.running:
         # Twisted's timers go by the wall clock: set back by an hour, it would stop them all for an hour.
         it.seconds = time.monotonic
@@ -55,10 +57,11 @@ def real_world() -> World:
         processes=RealProcesses(),
         threads=lambda size, name: ThreadPool(0, size, name),
         stdio=RealStdio(),
-        databases=PostgresDatabases(),
+        databases=PostgresDatabases(level),
         tls=RealTls(),
         tell=unheard,
         limits=LIMITS,
+        level=level,
     )
 
 

@@ -138,6 +138,7 @@ class Person:
             tls=TrustingTls(authorities),
             tell=unheard,
             limits=LIMITS,
+            level=1,
         )
         given = {
             "name": "alice",

@@ -37,6 +37,22 @@ def test_only_what_lies_behind_the_cursor_is_shown_each_once_and_rising(
     assert feed.cursor == at(max([cursor, *early, *late]))
 
 
+def test_what_only_a_newer_program_knows_is_passed_over() -> None:
+    """The cursor moves on, before the answer and after it; what clients are never sent stays unbelievable."""
+    feed = Feed()
+    feed.begin()
+    dances = [msgspec.structs.replace(post(seq), kind="dance") for seq in (6, 7)]
+    assert not feed.take(dances[0])
+    assert feed.began(at(5)) == []
+    assert feed.cursor == at(6)
+    assert not feed.take(dances[1])
+    assert feed.cursor == at(7)
+    assert feed.take(post(8))
+    for kind in ("join", "secret", "level"):
+        with pytest.raises(Unbelievable):
+            feed.take(msgspec.structs.replace(post(9), kind=kind))
+
+
 def test_the_cursor_never_goes_back() -> None:
     """A ping may be older than what was delivered."""
     feed = Feed()

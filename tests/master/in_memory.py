@@ -26,6 +26,7 @@ from chatnet.master.conversations import (
 )
 from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
+from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast
 from chatnet.master.placement import Placement
 from chatnet.master.population import I, Population
@@ -33,7 +34,7 @@ from chatnet.master.port import Links, MasterPort
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Registration, Registry
 from chatnet.master.replicas import Replicas, name_of
-from chatnet.master.store import Leadership
+from chatnet.master.store import Leadership, Log
 from chatnet.net.gate import prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.outbox import Outboxes
@@ -73,6 +74,9 @@ class WholeLog(MemoryLog):
     async def page(self, after: int, upto: int) -> list[Entry]:
         await self._turn()
         return self.entries[after : min(upto, after + self._page)]
+
+    async def outdate(self, level: int) -> None:
+        """It has nothing of old programs."""
 
 
 class Hears(Locator):
@@ -258,6 +262,14 @@ class Master:
             self.clocks,
         )
         self.broadcast = Broadcast(self.log.window, EPOCH)
+        self.levels = Levels(
+            cast(Log, self.log),  # what levels ask of one
+            self.primary.me,
+            self.registry,
+            self.replicas,
+            lambda: b"l" * 16,
+            self.journal.told,
+        )
         self.pulse.start()
         self.far_pulse.start()
         self.replicas.start()
@@ -304,10 +316,10 @@ class Master:
 
     def _admit(self, role: Role) -> Locator:
         if role == "worker":
-            return FromNewWorker(self.cluster, self.epoch, "memory", "", self._registered)
+            return FromNewWorker(self.cluster, self.epoch, self.levels, "memory", "", self._registered)
         if role == "replica":
-            return FromNewReplica(self.replicas, self.epoch)
-        return FromOperator(self.status, self._stop, self._step_down, self.primary.drain)
+            return FromNewReplica(self.replicas, self.epoch, self.levels)
+        return FromOperator(self.status, self._stop, self._step_down, self.primary.drain, self.levels.up)
 
     def _registered(self, worker: Registration[Link]) -> Locator:
         registered = RegisteredWorker(self.cluster, worker)

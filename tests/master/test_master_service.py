@@ -214,7 +214,7 @@ async def test_a_second_master_is_a_replica(masters: Masters) -> None:
     while len(shown := json.loads((await masters.ask("status", "--json"))[0])["masters"]) < 2:
         pass
     me = {"host": shown[0]["host"], "pid": os.getpid()}
-    assert shown[1] == {"role": "replica", **me, "address": "", "key": shown[0]["key"]}
+    assert shown[1] == {"role": "replica", **me, "address": "", "key": shown[0]["key"], "level": 1}
     await first.stopService()
     masters.started.remove(first)
     while len(masters.stdio.said) < 3:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from chatnet import world
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
-from chatnet.errors import NotAllowed, StaleEpoch
+from chatnet.errors import LevelTooLow, NotAllowed, Outgrown, StaleEpoch
 from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica, Standby
 from chatnet.master.store import BEAT_SECONDS, Store
 from chatnet.net.approach import Approach
@@ -46,6 +46,14 @@ class Primary(Locator):
         return {"epoch": 5}
 
 
+class Newer(Locator):
+    """The end of a primary whose log is above what the replica understands."""
+
+    @Attach.responder
+    def attach(self, master: MasterIdentity, seen: int) -> dict[str, Any]:
+        raise LevelTooLow.of(level=2, own=1)
+
+
 class SharedStore:
     """A database that others use, too. ``names`` is the lease's holder; None while it cannot be asked."""
 
@@ -54,8 +62,11 @@ class SharedStore:
     def __init__(self, names: Holder | None) -> None:
         self.names = names
         self.is_free = False
+        self.outgrown: Outgrown | None = None
 
     async def take(self, me: Holder) -> bool:
+        if self.outgrown is not None:
+            raise self.outgrown
         return self.is_free
 
     async def holder(self) -> Holder | None:
@@ -92,6 +103,7 @@ class Stage:
         self.reactor = MemoryReactorClock()
         self.won: list[Inheritance] = []
         self.stopped: list[None] = []
+        self.outgrown: list[str] = []
         self.processes = Processes()
         self.store = SharedStore(names)
         self.outboxes = Outboxes(self.reactor)
@@ -107,6 +119,7 @@ class Stage:
                 answered=lambda refusal: None,
                 stop=lambda: self.stopped.append(None),
                 abandoned=lambda: pytest.fail("it gave up"),
+                outgrown=self.outgrown.append,
             ),
             cast(Store, self.store),  # what a replica asks of one
             Approach(caller, True, RealTls(), self.reactor),
@@ -187,6 +200,26 @@ def sent_on() -> Stage:
     stage.answer("beta:64480")
     assert stage.asked() == "beta:64480"
     return stage
+
+
+def test_one_that_is_too_old_ends() -> None:
+    """The primary says so when it attaches: it neither stands by nor goes for the lease."""
+    stage = Stage()
+    stage.asked()
+    stage.answer(Newer())
+    stage.store.is_free = True
+    stage.reactor.advance(10)
+    assert stage.outgrown == [str(LevelTooLow.of(level=2, own=1))]
+    assert (stage.won, stage.reactor.tcpClients) == ([], [])
+
+
+def test_one_that_is_too_old_does_not_take_the_lease() -> None:
+    """The database says so, though nobody leads."""
+    stage = Stage(None)
+    stage.store.outgrown = Outgrown.at(2, 1)
+    stage.reactor.advance(10)
+    assert stage.outgrown == [str(stage.store.outgrown)]
+    assert stage.won == []
 
 
 def test_it_says_who_holds_the_lease() -> None:

@@ -221,7 +221,7 @@ def overwritten(store: bytes) -> Iterator[bytes]:
 
 def open_it(path: Path) -> None:
     """As a master does."""
-    opened = open_store(path, real_world().files, "another", None)
+    opened = open_store(path, real_world().files, "another", None, 1)
     for connection in opened.connections:
         connection.close()
     opened.store.close()

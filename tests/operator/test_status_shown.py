@@ -78,9 +78,9 @@ def test_trouble_is_said_at_the_top() -> None:
 def test_the_json_has_the_promised_keys() -> None:
     """Those of the manual, in its order."""
     shown = json.loads(as_json(status(events=1)))
-    assert list(shown) == ["epoch", "head", "masters", "workers", "events"]
+    assert list(shown) == ["epoch", "head", "level", "masters", "workers", "events"]
     assert shown["masters"] == [
-        {"role": "primary", "host": "vm", "pid": 123, "address": "127.0.0.1:64480", "key": ""}
+        {"role": "primary", "host": "vm", "pid": 123, "address": "127.0.0.1:64480", "key": "", "level": 1}
     ]
     assert {"id", "host", "pid", "address", "sessions", "key"} < set(shown["workers"][0])
     assert shown["events"] == [{"time": 1_700_000_000.0, "what": "event 0"}]

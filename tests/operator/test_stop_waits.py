@@ -34,7 +34,12 @@ class Port:
         self.callers += 1
         if self.callers == 4:
             self.fourth.callback(None)
-        return FromOperator(self._status, self._stop, lambda away: self._stop(), lambda host: (0, 0))
+        return FromOperator(
+            self._status, self._stop, lambda away: self._stop(), lambda host: (0, 0), self._level_up
+        )
+
+    async def _level_up(self) -> int:
+        raise NotImplementedError
 
     def _status(self, reached: str) -> ClusterStatus:
         raise NotImplementedError

@@ -64,7 +64,12 @@ class Primary:
         self.port: int = self._listening.getHost().port
 
     def _admit(self, role: Role) -> Locator:
-        return FromOperator(self._status, lambda: None, lambda away: None, lambda host: (0, 0))
+        return FromOperator(
+            self._status, lambda: None, lambda away: None, lambda host: (0, 0), self._level_up
+        )
+
+    async def _level_up(self) -> int:
+        raise NotImplementedError
 
     def _status(self, reached: str) -> ClusterStatus:
         masters = [MasterStatus("primary", "vm", self._pid, f"{reached}:{self.port}")]

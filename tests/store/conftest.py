@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
+from chatnet.kinds import own_level
 from chatnet.limits import LIMITS, Limits
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.postgres.real import PostgresDatabases
@@ -70,12 +71,18 @@ class AtOnce(ThreadPool):
 
 
 class Disk:
-    """A disk with one store on it, opened as often as wished. ``fatal`` is what the logs died of."""
+    """A disk with one store on it, opened as often as wished: by programs of ``level``, if one is given.
+
+    ``fatal`` is what the logs died of, and ``outgrown`` what they said when they were.
+    """
 
     def __init__(self, path: Path, new_url: Callable[[], str] | None = None) -> None:
         self.path = path
         self._new_url = new_url
         self.rewound: list[Cursor] = []
+        self.outgrown: list[str] = []
+        self.level: int | None = None
+        self.url = ""
         self.reactor = HandReactor()
         self.reactor.advance(1_000_000)
         self.wall: Callable[[], float] = self.reactor.seconds
@@ -103,6 +110,7 @@ class Disk:
                 self.fatal.append,
                 known,
                 limits,
+                self.level,
             )
         )
         self._opened.append(log)
@@ -111,16 +119,19 @@ class Disk:
     def open_postgres(self, url: str = "") -> PostgresLog:
         """Open the log in a database of its own, or at ``url``."""
         assert self._new_url is not None
+        self.url = url or self._new_url()
         log: PostgresLog = now(
             PostgresLog.open(
-                url or self._new_url(),
-                PostgresDatabases(),
+                self.url,
+                PostgresDatabases(self.level),
                 self.reactor,
                 AtOnce,
                 lambda: self.wall(),
                 random.Random(1),
                 self.entropy,
                 self.rewound.append,
+                self.outgrown.append,
+                self.level or own_level(),
             )
         )
         self._opened.append(log)
@@ -143,6 +154,8 @@ class Disk:
                 world.chance,
                 world.entropy,
                 self.rewound.append,
+                self.outgrown.append,
+                world.level,
             )
             Deferred.fromCoroutine(log).addCallback(opened.append)
 

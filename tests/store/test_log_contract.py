@@ -73,7 +73,7 @@ class Model:
         """The seq, or the refusal's code and sentence."""
         if draft.kind == "post" and not draft.text:
             return said(BadText.of(why="A post has at least one character."))
-        kept = draft.kind in ("join", "leave") or (draft.kind == "post" and "#" in draft.text)
+        kept = self._is_kept(draft)
         if kept and (draft.user, draft.key) in self._refused:
             before, refusal = self._refused[draft.user, draft.key]
             same = (before.kind, before.room, before.text) == (draft.kind, draft.room, draft.text)
@@ -90,6 +90,9 @@ class Model:
         seq = len(self.entries) + 1
         self.entries.append(Entry(seq, 0, draft.kind, draft.user, draft.room, draft.text, draft.key))
         return seq
+
+    def _is_kept(self, draft: Draft) -> bool:
+        return draft.kind in ("join", "leave") or (draft.kind == "post" and "#" in draft.text)
 
     def _refusal(self, draft: Draft) -> Refusal | None:
         is_user = self.account(draft.user) is not None
@@ -196,7 +199,7 @@ def over_amp(disk: Any) -> Subject:
     primary, reactor = disk.open(), disk.reactor
     outboxes = Outboxes(reactor)
     broadcast = Broadcast(primary.window, primary.epoch)
-    worker = RemoteLog(on_replaced=lambda: pytest.fail("the log was replaced"))
+    worker = RemoteLog(lambda: pytest.fail("the log was replaced"), pytest.fail)
     client = Link(Follower(worker), outboxes)
     wire = Loopback(client, Link(LogServer(primary, primary.epoch, broadcast, reactor), outboxes))
 

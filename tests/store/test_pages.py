@@ -30,8 +30,8 @@ def test_the_estimates_are_upper_bounds(
     kind: str, user: str, room: str, text: str, seq: int, time: int
 ) -> None:
     """What is cut by the estimates fits, and they are not far off."""
-    draft = Draft(kind, user, room, text, b"k" * 16)  # type: ignore[arg-type]
-    entry = Entry(seq, time, kind, user, room, text, b"k" * 16)  # type: ignore[arg-type]
+    draft = Draft(kind, user, room, text, b"k" * 16)
+    entry = Entry(seq, time, kind, user, room, text, b"k" * 16)
     assert 0 <= draft_bytes(draft) - len(msgspec.msgpack.encode(draft)) < 32
     assert 0 <= entry_bytes(entry) - len(msgspec.msgpack.encode(entry)) < 64
 

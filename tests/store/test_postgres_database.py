@@ -96,21 +96,32 @@ def test_the_tables_of_a_newer_chatnet_are_left_alone(url: str, open_at: Open) -
     """A store that a newer version wrote is not opened, and the sentence says what to do."""
     open_at(url)
     with connect(url) as connection:
-        connection.execute("UPDATE schema_version SET version = 99")
+        connection.execute("UPDATE schema_version SET version = 99, works_from = 99")
     with pytest.raises(CannotStart, match=r"newer chatnet \(schema 99.*update chatnet"):
         open_at(url)
+
+
+def test_tables_that_a_newer_chatnet_has_only_added_to_can_be_used(url: str, open_at: Open) -> None:
+    """What it added has a default, and is left as it is: old and new run side by side until all are new."""
+    open_at(url)
+    with connect(url) as connection:
+        connection.execute("ALTER TABLE entry ADD COLUMN more bytea")
+        connection.execute("ALTER TABLE account ADD COLUMN more integer NOT NULL DEFAULT 0")
+        connection.execute("UPDATE schema_version SET version = 99, works_from = %s", (len(STEPS),))
+    assert open_at(url).append([register("alice"), post(1)], 1) == ([1, 2], [])
+    assert asked(url, "SELECT version, works_from FROM schema_version") == [(99, len(STEPS))]
 
 
 @pytest.mark.parametrize("version", range(1, len(STEPS) + 1))
 def test_each_version_is_brought_up_to_date(url: str, open_at: Open, version: int) -> None:
     """With what it holds, whatever functions were made by the release that left it."""
     with connect(url) as connection:
+        connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
         for step in STEPS[:version]:
             connection.execute(step, prepare=False)
         connection.execute("CREATE FUNCTION chatnet_append_of_old() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-        connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
-        connection.execute("INSERT INTO schema_version VALUES (%s)", (version,))
-        connection.execute("INSERT INTO log VALUES ('the log', 0, 0)")
+        connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (version,))
+        connection.execute("INSERT INTO log (id, head, time) VALUES ('the log', 0, 0)")
     for _ in range(2):
         assert open_at(url).open("another").log_id == "the log"
     assert open_at(url).append([Draft("register", "alice", "alice", "sha256:1", b"r" * 16)], 1) == ([1], [])
@@ -121,16 +132,17 @@ def test_functions_of_another_text_are_made_beside_those_there(
     url: str, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Processes of two releases may append at the same time: each calls its own."""
-    newer = append.FUNCTIONS.replace(append.MARK, "newer")
-    monkeypatch.setattr(schema, "FUNCTIONS", newer)
-    monkeypatch.setattr(schema, "APPEND", "chatnet_append_newer")
+    ours = append.functions(1)
+    mark = ours.append.removeprefix("chatnet_append_")
+    newer = append.Functions("chatnet_append_newer", ours.statements.replace(mark, "newer"))
+    monkeypatch.setattr(schema, "functions", lambda level: newer)
     with connect(url) as connection:
         for _ in range(2):
-            schema.migrate(connection, "another")
+            schema.migrate(connection, "another", 1)
     names = {
         name for (name,) in asked(url, "SELECT proname FROM pg_proc WHERE proname LIKE 'chatnet_append_%'")
     }
-    assert {append.APPEND, "chatnet_append_newer"} <= names
+    assert {ours.append, "chatnet_append_newer"} <= names
     assert database.append([Draft("register", "alice", "alice", "sha256:1", b"r" * 16)], 1) == ([1], [])
 
 
@@ -311,7 +323,7 @@ def test_only_the_poison_is_refused(database: PostgresDatabase) -> None:
     bad = [
         Draft("post", "alice", "bob", "in the room of another", b"p" * 16),
         Draft("post", "alice", "alice", "the key is none", b"short"),
-        Draft("nonsense", "alice", "alice", "", b"n" * 16),  # type: ignore[arg-type]
+        Draft("leave", "alice", "alice", "a leave has no text", b"n" * 16),
     ]
     drafts[5:5], drafts[9:9], drafts[-1:] = bad[:1], bad[1:2], bad[2:]
     outcomes, poisoned = database.append(drafts, 1)

@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from chatnet.entries import Draft
 from chatnet.errors import TooSlow
+from chatnet.kinds import own_level
 from chatnet.log import Outcome, Refused
 from chatnet.reads import AccountOf, Feed, History, Newest
 from chatnet.store.postgres import connection as postgres_connection
@@ -92,6 +93,8 @@ async def open_log() -> AsyncIterator[Open]:
             random.Random(1),
             os.urandom,
             lambda common: pytest.fail("the log was put back"),
+            pytest.fail,
+            own_level(),
         )
         logs.append(log)
         return log
@@ -112,6 +115,7 @@ class AnswersLost(PostgresDatabases):
     """Databases that commit a batch and are cut off before they answer, ``losing`` times."""
 
     def __init__(self, losing: int) -> None:
+        super().__init__()
         self.losing = losing
 
     def connect(self, url: str) -> PostgresDatabase:

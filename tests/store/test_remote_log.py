@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -80,7 +81,8 @@ class Worker:
 
     def __init__(self, head: int = 0) -> None:
         self.replaced = 0
-        self.log = RemoteLog(on_replaced=self._on_replaced)
+        self.outgrown: list[str] = []
+        self.log = RemoteLog(self._on_replaced, self.outgrown.append, own_level=1)
         self.primary = self.attach()
         self.primary.take(Follow)[1].callback(at(head))
         self.primary.take(Read)[1].callback(answered(head))
@@ -108,9 +110,25 @@ def results(question: Any) -> list[Any]:
     return found
 
 
+@pytest.mark.parametrize(("kind", "text"), [("level", "2"), ("unheard", "")])
+def test_what_is_not_understood_is_the_end(kind: str, text: str) -> None:
+    """Nothing of what comes with it is passed on, and its link is given up."""
+    worker = Worker(head=1)
+    told: list[list[Entry]] = []
+    worker.log.window.watch(told.append)
+    before = Entry(2, 1, "post", "alice", "alice", "hi", b"k" * 16)
+    worker.log.committed([before, Entry(3, 1, kind, "chatnet", "chatnet", text, b"l" * 16)])
+    assert (told, worker.log.window.head, worker.replaced) == ([], 1, 0)
+    assert worker.primary.aborted
+    [sentence] = worker.outgrown
+    assert sentence.endswith("update chatnet on this machine, and start it again.")
+    worker.log.committed([before])
+    assert told == []
+
+
 def test_a_fresh_worker_is_ready_when_it_has_reached_the_head() -> None:
     """The window begins where the primary says; pushes that come before the head is known are not lost."""
-    log, primary = RemoteLog(on_replaced=lambda: None), Primary()
+    log, primary = RemoteLog(lambda: None, pytest.fail), Primary()
     assert not log.is_ready
     log.attached(primary, "log")
     arguments, answer = primary.take(Follow)

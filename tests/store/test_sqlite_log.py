@@ -23,6 +23,7 @@ from chatnet.log import Refused
 from chatnet.reads import AccountOf, CursorAt, Feed, History, Newest, Rooms, SnapshotOf
 from chatnet.store.sqlite.log import RETRY_SECONDS, SqliteLog
 from chatnet.store.sqlite.schema import STEPS
+from chatnet.store.sqlite.writer import FOLLOWS, Writer
 from chatnet.store.window import Window
 from chatnet.world.real import RealFiles
 
@@ -104,10 +105,10 @@ def test_commits_are_durable(disk: Any, now: Callable[[Any], Any]) -> None:
 def test_each_version_is_brought_up_to_date(disk: Any, now: Callable[[Any], Any], version: int) -> None:
     """With what it holds."""
     with closing(apsw.Connection(str(disk.path))) as old:
+        old.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
         for step in STEPS[:version]:
             old.execute(step)
-        old.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
-        old.execute("INSERT INTO schema_version VALUES (?)", (version,))
+        old.execute("INSERT INTO schema_version (version) VALUES (?)", (version,))
         old.execute("INSERT INTO log (id, epoch, head) VALUES ('the log', 0, 1)")
         old.execute(
             "INSERT INTO entry VALUES (1, 1, 'register', 'alice', 'alice', 'sha256:1', ?)", (b"r" * 16,)
@@ -264,8 +265,8 @@ def test_a_poison_draft_is_refused_and_its_neighbours_are_not(
     suffers."""
     log = disk.open()
     poison = Draft("post", "alice", "alice", "the key is none", b"short")
-    unheard_of = Draft("dance", "alice", "alice", "", b"d" * 16)  # type: ignore[arg-type]
-    outcomes = now(log.append([REGISTER, post(1), poison, post(3), unheard_of, post(1), post(4)]))
+    talkative = Draft("leave", "alice", "alice", "a leave has no text", b"d" * 16)
+    outcomes = now(log.append([REGISTER, post(1), poison, post(3), talkative, post(1), post(4)]))
     refused = Refused(Poison.code, Poison.sentence)
     assert outcomes == [1, 2, refused, 3, refused, 2, 4]
     assert (log.poisoned, log.window.head, disk.fatal) == (2, 4, [])
@@ -278,15 +279,18 @@ def test_a_poison_draft_is_refused_and_its_neighbours_are_not(
     assert disk.open().window.after(0) == entries
 
 
-def test_a_poison_register_leaves_no_user(disk: Any, now: Callable[[Any], Any], logged_failures: Any) -> None:
+def test_a_poison_register_leaves_no_user(
+    disk: Any, now: Callable[[Any], Any], logged_failures: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a poison draft wrote before our code raised is undone, and so is what was remembered of it."""
     log = disk.open()
 
-    def buggy(entry: Entry) -> None:
-        log._store._register(entry)
+    def buggy(store: Writer, entry: Entry) -> None:
+        register(store, entry)
         raise ArithmeticError("a bug of ours")
 
-    log._store._derive["register"] = buggy
+    register = FOLLOWS["register"]
+    monkeypatch.setitem(FOLLOWS, "register", buggy)
     poison = Draft("register", "zoe", "zoe", "sha256:1", b"z" * 16)
     posting = Draft("post", "zoe", "zoe", "hi", b"p" * 16)
     outcomes = now(log.append([poison, posting]))
@@ -331,10 +335,27 @@ def test_what_is_no_store_is_said_in_a_sentence(disk: Any) -> None:
     disk.open()
     disk.close()
     connection = RealFiles().database(disk.path)
-    connection.execute("UPDATE schema_version SET version = 99")
+    connection.execute("UPDATE schema_version SET version = 99, works_from = 99")
     connection.close()
     with pytest.raises(CannotStart, match=r"newer chatnet \(schema 99"):
         disk.open()
+
+
+def test_a_store_that_a_newer_program_has_only_added_to_can_be_used(
+    disk: Any, now: Callable[[Any], Any]
+) -> None:
+    """What it added has a default, and is left as it is: old and new run side by side until all are new."""
+    disk.open()
+    disk.close()
+    with closing(RealFiles().database(disk.path)) as connection:
+        connection.execute("ALTER TABLE entry ADD COLUMN more BLOB")
+        connection.execute("ALTER TABLE account ADD COLUMN more INTEGER NOT NULL DEFAULT 0")
+        connection.execute(f"UPDATE schema_version SET version = 99, works_from = {len(STEPS)}")
+    log = disk.open()
+    assert now(log.append([REGISTER, post(1)])) == [1, 2]
+    disk.close()
+    with closing(RealFiles().database(disk.path)) as connection:
+        assert list(connection.execute("SELECT * FROM schema_version")) == [(99, len(STEPS))]
 
 
 @pytest.fixture

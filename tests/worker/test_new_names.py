@@ -125,7 +125,7 @@ def test_a_worker_that_begins_counts_what_the_log_has() -> None:
     kinds = [(0, "register"), (500, "register"), (900, "register"), (1_000, "post")]
     new_names.apply(
         5_000,
-        [Entry(seq, at * 1000, kind, "x", "x", "", b"") for seq, (at, kind) in enumerate(kinds, 1)],  # type: ignore[arg-type]
+        [Entry(seq, at * 1000, kind, "x", "x", "", b"") for seq, (at, kind) in enumerate(kinds, 1)],
     )
     with pytest.raises(TryLater, match="try again in 100 s"):
         new_names.take(5_000, "", b"k")

@@ -18,6 +18,7 @@ from twisted.python.usage import UsageError
 
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
+from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS
 from chatnet.net.link import Link, Locator
@@ -162,6 +163,13 @@ class FarLink:
         self.aborted = True
 
 
+class OpenSession:
+    """One whose client is told to go elsewhere: then its name is in ``moved``."""
+
+    def __init__(self, name: str, moved: list[str]) -> None:
+        self.peer = SimpleNamespace(moved=lambda: moved.append(name))
+
+
 class Started:
     """A worker that is built, with its world."""
 
@@ -170,6 +178,7 @@ class Started:
         options.parseOptions(arguments)
         self.reactor, self.processes, self.pool = Reactor(), Processes(), Pool()
         self.files = files or Files()
+        self.said: list[str] = []
         world: Any = SimpleNamespace(
             reactor=self.reactor,
             entropy=lambda size: b"\x01" * size,
@@ -186,6 +195,8 @@ class Started:
             tell=unheard,
             tls=RealTls(),
             limits=LIMITS,
+            stdio=SimpleNamespace(error=self.said.append),
+            level=1,
         )
         self.worker: Any = build(options, world)
 
@@ -426,6 +437,49 @@ def test_a_log_that_was_put_back_is_opened_afresh() -> None:
     one.worker._state.store.log.is_ready = True
     assert factory.buildProtocol(None) is not None
     assert not [call for call in one.processes.calls if call.startswith("exit")]
+
+
+@pytest.mark.parametrize("kind", ["level", "unheard"])
+def test_what_is_not_understood_is_the_end(kind: str) -> None:
+    """In that turn it serves nothing more, whether that is a level or a kind; it takes no clients, has those
+    that it has go elsewhere, and ends a second later, with status 1 and one sentence."""
+    one = Started().start()
+    link = FarLink()
+    one.worker.registered(link, "the log", "")
+    frontend = one.worker._state
+    frontend.store.log.is_ready = True
+    frontend.store.log._link = link
+    factory: Any = one.reactor.tcpServers[0][1]
+    moved: list[str] = []
+    for name in ("alice", "bob"):
+        frontend._sessions.open[OpenSession(name, moved)] = None
+    handed: list[object] = []
+    frontend._router.apply = handed.append
+    entries = [
+        Entry(1, 1, "post", "alice", "alice", "before it", b"k" * 16),
+        Entry(2, 1, kind, "chatnet", "chatnet", "2", b"l" * 16),
+    ]
+    one.worker.committed(entries)
+    assert moved == ["alice", "bob"]
+    assert (handed, link.aborted, frontend.store.log.window.head) == ([], True, 0)
+    assert factory.buildProtocol(None) is None
+    assert one.worker.load().opening
+    one.worker.committed(entries)
+    one.worker.registered(link, "the log", "")
+    one.worker.outgrown("again")
+    assert "exit 1" not in one.processes.calls
+    one.reactor.advance(1.0)
+    assert one.processes.calls.count("exit 1") == 1
+    assert len(one.said) == 1
+    assert "this chatnet" in one.said[0]
+
+
+def test_who_is_too_old_ends_at_once_if_it_has_no_clients() -> None:
+    """As the primary says when it registers."""
+    one = Started().start()
+    one.worker.outgrown("The log is at level 2.")
+    one.reactor.advance(0)
+    assert (one.processes.calls[-1], one.said) == ("exit 1", ["The log is at level 2."])
 
 
 def test_a_spawned_worker_leaves_ctrl_c_to_its_parent() -> None:

@@ -19,7 +19,7 @@ from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.errors import BadRequest, NotAllowed, StaleEpoch, WrongSecret
+from chatnet.errors import BadRequest, LevelTooLow, NotAllowed, StaleEpoch, WrongSecret
 from chatnet.master.lost_processes import LOOK_SECONDS, RETURN_SECONDS
 from chatnet.net.approach import Approach
 from chatnet.net.gate import Caller, Gate
@@ -65,6 +65,7 @@ class Primary(Locator):
     def __init__(self, epoch: int = 1) -> None:
         self.epoch = epoch
         self.is_over = False
+        self.refuses: LevelTooLow | None = None
         self.hesitates: Deferred[None] | None = None
         self.registered: list[tuple[WorkerIdentity, int]] = []
         self.loads: list[Load] = []
@@ -72,6 +73,8 @@ class Primary(Locator):
 
     @Register.responder
     def register(self, worker: WorkerIdentity, seen: int) -> Any:
+        if self.refuses is not None:
+            raise self.refuses
         if self.is_over:
             raise StaleEpoch.of(theirs=self.epoch, ours=seen)
         self.registered.append((worker, seen))
@@ -139,7 +142,7 @@ class Worker:
     """A worker on the primary's log, and what it was told."""
 
     def __init__(self) -> None:
-        self.log = RemoteLog(lambda: None)
+        self.log = RemoteLog(lambda: None, pytest.fail)
         self.stopped: list[str] = []
         self.shed_counts: list[int] = []
         self.kept: list[int] = []
@@ -190,6 +193,9 @@ class Worker:
 
     def abandoned(self) -> None:
         self.stopped.append("abandoned")
+
+    def outgrown(self, sentence: str) -> None:
+        self.stopped.append(sentence)
 
 
 class Up:
@@ -369,6 +375,15 @@ def test_an_old_primary_is_refused(said: list[str]) -> None:
     up.reactor.accept(stale)
     assert not stale.registered
     assert "Epoch 4 does not command here; epoch 5 does" in said[-1]
+
+
+def test_a_worker_that_is_too_old_ends() -> None:
+    """The primary says so when it registers; whoever leads, it would be the same."""
+    up, primary = Up(), Primary()
+    primary.refuses = LevelTooLow.of(level=2, own=1)
+    up.reactor.accept(primary)
+    assert up.stopped == [str(primary.refuses)]
+    assert not primary.registered
 
 
 def test_a_primary_that_serves_it_is_obeyed_in_its_epoch() -> None:

@@ -8,6 +8,9 @@ of a transaction of its own would hold up everybody; and a single statement coul
 would be older than the lock. Within the function each statement has a snapshot of its own, since the
 transaction is at "read committed".
 
+A program's functions know the kinds of its level, refuse what is above the log's, and do nothing for their
+caller once the log is above their own.
+
 A batch of new posts by known users, which is what almost all are, takes a few statements for all its drafts
 together. Any other goes draft by draft. Both lock the head row, which makes even a batch that adds nothing
 wait for the standbys: an old key is answered only once its entry is as safe as a new one.
@@ -17,11 +20,111 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
 
+from chatnet.kinds import KINDS, Kind
 from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS
 from chatnet.store.pages import OPEN
 
-_TEXT = f"""
+OUTGROWN = "CN001"
+"""The SQLSTATE of the functions' refusal to work above their level; its message is the log's level."""
+
+
+class Sql(NamedTuple):
+    """A kind in plpgsql: the ``rule`` is an expression, why a draft is refused or NULL, beside what holds of
+    all kinds; what ``follows`` from its entry are statements.
+
+    Of the draft they know ``its_kind``, ``its_user``, ``its_room``, ``its_text``, ``its_topics`` and
+    ``today``; the rule knows the log's level as ``its_level`` and the program's as ``own_level``, and what
+    follows the entry's ``its_seq``.
+    """
+
+    rule: str
+    follows: str
+
+
+SQL: dict[str, Sql] = {
+    "register": Sql(
+        """CASE WHEN EXISTS (SELECT FROM account WHERE "user" = its_user) THEN 'NAME_TAKEN' END""",
+        """
+        INSERT INTO account ("user", credential, secret_seq, registered)
+            VALUES (its_user, its_text, its_seq, its_seq);
+        INSERT INTO room (name) VALUES (its_user);""",
+    ),
+    "secret": Sql(
+        "NULL",
+        """UPDATE account SET credential = its_text, secret_seq = its_seq WHERE "user" = its_user;""",
+    ),
+    "join": Sql(
+        "chatnet_join(its_user, its_room, its_topics, today)",
+        f"""
+        INSERT INTO membership ("user", "left", room, joined) VALUES (its_user, {OPEN}, its_room, its_seq);
+        UPDATE account SET rooms = rooms + 1 WHERE "user" = its_user;""",
+    ),
+    "leave": Sql(
+        "CASE WHEN NOT chatnet_is_member(its_user, its_room) THEN 'NOT_JOINED' END",
+        f"""
+        UPDATE account SET rooms = rooms - 1 WHERE "user" = its_user;
+        UPDATE membership SET "left" = its_seq
+            WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room;""",
+    ),
+    "post": Sql("chatnet_too_many_topics(its_user, its_topics, today)", "NULL;"),
+    "level": Sql(
+        """CASE WHEN its_text::bigint <= its_level THEN 'LEVEL_REACHED'
+            WHEN its_text::bigint > own_level THEN 'NOT_YET' END""",
+        "UPDATE log SET level = its_text::bigint;",
+    ),
+}
+"""The kinds as the functions judge them and keep the tables in step."""
+
+
+class Functions(NamedTuple):
+    """The functions of one program: the name of the one ``append``, and the ``statements`` that make all."""
+
+    append: str
+    statements: str
+
+
+def functions(level: int) -> Functions:
+    """Those of a program that understands ``level``, which stands in their names, and so does their text."""
+    kinds = tuple(kind for kind in KINDS.values() if kind.level <= level)
+    return _functions(level, kinds, tuple(SQL[kind.name] for kind in kinds))
+
+
+@cache
+def _functions(level: int, kinds: tuple[Kind, ...], sql: tuple[Sql, ...]) -> Functions:
+    text = _text(level, kinds)
+    mark = f"{level}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return Functions(f"chatnet_append_{mark}", re.sub(r"\bchatnet_(\w+)", rf"chatnet_\1_{mark}", text))
+
+
+OLD = r"""
+    SELECT oid::regprocedure::text FROM pg_proc
+    WHERE pronamespace = current_schema()::regnamespace
+        AND substring(proname FROM '^chatnet_\w+_(\d{1,19})_[0-9a-f]{8}$')::numeric < %s
+"""
+"""The functions of programs below a level."""
+
+
+def _kept(kinds: Iterable[Kind], kind: str, text: str) -> str:
+    """Is a refusal kept? See :func:`chatnet.store.refusals.is_kept`."""
+    stays = _names(one for one in kinds if one.stay is not None)
+    heard = _names(one for one in kinds if one.is_heard)
+    return f"{kind} IN ({stays}) OR {kind} IN ({heard}) AND {text} LIKE '%#%'"
+
+
+def _names(kinds: Iterable[Kind]) -> str:
+    return ", ".join(f"'{kind.name}'" for kind in kinds)
+
+
+def _whens(cases: Iterable[str]) -> str:
+    return "\n    ".join(f"WHEN {case}" for case in cases)
+
+
+def _text(level: int, kinds: tuple[Kind, ...]) -> str:
+    return f"""
 CREATE FUNCTION chatnet_append(
     -- shown_seqs: the seq of the secret that the author has shown; 0 is not looked at.
     -- topics: those that the draft names, or joins, with a space between them; empty if none does.
@@ -35,9 +138,13 @@ CREATE FUNCTION chatnet_append(
 DECLARE
     first bigint;
     moment bigint;
+    its_level bigint;
     fresh bigint[];  -- the seq of each draft that was accepted now, else NULL
 BEGIN
-    SELECT head, greatest(time, at_ms) INTO STRICT first, moment FROM log FOR UPDATE;
+    SELECT head, greatest(time, at_ms), level INTO STRICT first, moment, its_level FROM log FOR UPDATE;
+    IF its_level > {level} THEN
+        RAISE EXCEPTION '%', its_level USING ERRCODE = '{OUTGROWN}';
+    END IF;
     IF chatnet_is_plain(kinds, users, texts, keys, shown_seqs, topics) THEN
         INSERT INTO entry
             SELECT first + number, moment, 'post', u.name, u.room, u.text, u.key
@@ -125,7 +232,7 @@ BEGIN
     LOOP
         SELECT * INTO old, code FROM chatnet_answered(d.kind, d.name, d.room, d.text, d.key);
         IF old IS NULL AND code IS NULL THEN
-            code := chatnet_refusal(d.kind, d.name, d.room, d.shown, d.topics, moment / {DAY_MS});
+            code := chatnet_refusal(d.kind, d.name, d.room, d.text, d.shown, d.topics, moment / {DAY_MS});
             IF code IS NULL THEN
                 INSERT INTO entry VALUES (next, moment, d.kind, d.name, d.room, d.text, d.key);
                 PERFORM chatnet_derive(d.kind, d.name, d.room, d.text, next, d.topics, moment / {DAY_MS});
@@ -134,7 +241,7 @@ BEGIN
                 codes := codes || NULL::text;
                 next := next + 1;
                 CONTINUE;
-            ELSIF (d.kind IN ('join', 'leave') OR d.kind = 'post' AND d.text LIKE '%#%')
+            ELSIF ({_kept(kinds, "d.kind", "d.text")})
                 AND code <> 'SECRET_CHANGED'
             THEN
                 INSERT INTO refusal VALUES (d.name, d.key, chatnet_content(d.kind, d.room, d.text), code);
@@ -153,7 +260,7 @@ CREATE FUNCTION chatnet_answered(
 ) LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
-    IF its_kind IN ('join', 'leave') OR its_kind = 'post' AND its_text LIKE '%#%' THEN
+    IF {_kept(kinds, "its_kind", "its_text")} THEN
         SELECT CASE WHEN content = chatnet_content(its_kind, its_room, its_text) THEN refusal.code
                 ELSE 'KEY_REUSED' END INTO code
             FROM refusal WHERE "user" = its_user AND key = its_key;
@@ -168,35 +275,49 @@ $function$;
 
 -- Why a new draft is refused; NULL if it is not.
 CREATE FUNCTION chatnet_refusal(
-    its_kind text, its_user text, its_room text, shown bigint, its_topics text, today bigint)
+    its_kind text, its_user text, its_room text, its_text text, shown bigint, its_topics text, today bigint)
 RETURNS text LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
-    newest bigint := (SELECT secret_seq FROM account WHERE "user" = its_user);
-    is_user boolean := newest IS NOT NULL;
-    is_member boolean;
+    newest bigint;
+    its_level bigint := (SELECT level FROM log);
+    own_level CONSTANT bigint := {level};
 BEGIN
-    IF its_kind = 'register' THEN
-        RETURN CASE WHEN is_user THEN 'NAME_TAKEN' END;
-    ELSIF NOT is_user THEN
-        RETURN 'NO_SUCH_USER';
-    ELSIF shown > 0 AND shown < newest THEN
-        RETURN 'SECRET_CHANGED';
-    ELSIF its_kind = 'post' THEN
-        RETURN chatnet_too_many_topics(its_user, its_topics, today);
-    ELSIF its_kind NOT IN ('join', 'leave') THEN
-        RETURN NULL;
+    IF (CASE its_kind {_whens(f"'{kind.name}' THEN {kind.level}" for kind in kinds)} END) > its_level THEN
+        RETURN 'NOT_YET';
     END IF;
-    is_member := EXISTS (
-        SELECT FROM membership WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room);
-    IF its_kind = 'leave' THEN
-        RETURN CASE WHEN NOT is_member THEN 'NOT_JOINED' END;
-    ELSIF its_room = its_user THEN
+    IF its_kind NOT IN ({_names(kind for kind in kinds if kind.is_the_clusters)}, 'register') THEN
+        newest := (SELECT secret_seq FROM account WHERE "user" = its_user);
+        IF newest IS NULL THEN
+            RETURN 'NO_SUCH_USER';
+        ELSIF shown > 0 AND shown < newest THEN
+            RETURN 'SECRET_CHANGED';
+        END IF;
+    END IF;
+    RETURN CASE its_kind
+        {_whens(f"'{kind.name}' THEN {SQL[kind.name].rule}" for kind in kinds)}
+    END;
+END
+$function$;
+
+CREATE FUNCTION chatnet_is_member(its_user text, its_room text) RETURNS boolean LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN EXISTS (SELECT FROM membership WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room);
+END
+$function$;
+
+-- Why the user may not join the room.
+CREATE FUNCTION chatnet_join(its_user text, its_room text, its_topics text, today bigint) RETURNS text
+LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+BEGIN
+    IF its_room = its_user THEN
         RETURN 'OWN_ROOM';
     ELSIF its_room NOT LIKE '#%' AND NOT EXISTS (SELECT FROM account WHERE "user" = its_room) THEN
         RETURN 'NO_SUCH_ROOM';
     END IF;
-    RETURN CASE WHEN is_member THEN 'ALREADY_JOINED'
+    RETURN CASE WHEN chatnet_is_member(its_user, its_room) THEN 'ALREADY_JOINED'
         WHEN (SELECT rooms FROM account WHERE "user" = its_user) >= {MOST_ROOMS} THEN 'TOO_MANY_ROOMS'
         ELSE chatnet_too_many_topics(its_user, its_topics, today) END;
 END
@@ -229,29 +350,8 @@ BEGIN
             ON CONFLICT DO NOTHING;
     END IF;
     CASE its_kind
-    WHEN 'register' THEN
-        INSERT INTO account ("user", credential, secret_seq, registered)
-            VALUES (its_user, its_text, its_seq, its_seq);
-        INSERT INTO room VALUES (its_user);
-    WHEN 'secret' THEN
-        UPDATE account SET credential = its_text, secret_seq = its_seq WHERE "user" = its_user;
-    WHEN 'join' THEN
-        INSERT INTO membership VALUES (its_user, {OPEN}, its_room, its_seq);
-        UPDATE account SET rooms = rooms + 1 WHERE "user" = its_user;
-    WHEN 'leave' THEN
-        UPDATE account SET rooms = rooms - 1 WHERE "user" = its_user;
-        UPDATE membership SET "left" = its_seq
-            WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room;
-    WHEN 'post' THEN
-        NULL;
+    {_whens(f"'{kind.name}' THEN {SQL[kind.name].follows}" for kind in kinds)}
     END CASE;
 END
 $function$;
 """
-
-MARK = hashlib.sha256(_TEXT.encode()).hexdigest()[:8]
-"""What the names of the functions end with."""
-APPEND = f"chatnet_append_{MARK}"
-"""The name of the function by which a batch is appended."""
-FUNCTIONS = re.sub(r"\bchatnet_(\w+)", rf"chatnet_\1_{MARK}", _TEXT)
-"""The statements that make all of them."""

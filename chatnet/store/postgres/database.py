@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from chatnet.entries import Draft
+from chatnet.kinds import FIRST_LEVEL
 from chatnet.log import Outcome
 from chatnet.reads import Question
 
@@ -41,13 +42,14 @@ class Opened(msgspec.Struct, frozen=True):
     """The log as it stands: which it is, its newest seq, and what the operator should know of the database.
 
     ``warning`` is a sentence, such as that no standby is synchronous; else empty. ``seen_as`` is the address
-    from which the database sees this connection; empty if it can be no other host's.
+    from which the database sees this connection; empty if it can be no other host's. ``level`` is the log's.
     """
 
     log_id: str
     head: int
     warning: str = ""
     seen_as: str = ""
+    level: int = FIRST_LEVEL
 
 
 class LeaseRow(msgspec.Struct, frozen=True):
@@ -70,6 +72,7 @@ class Database(Protocol):
     def open(self, fresh_id: str) -> Opened:
         """Bring the tables to this version, many at once if need be; a new log gets the id ``fresh_id``.
 
+        :raises Outgrown: the log is above the level that this process understands.
         :raises CannotStart: a newer chatnet made them, or they cannot be made.
         """
 
@@ -79,7 +82,12 @@ class Database(Protocol):
         And those that were refused because the database failed on them, with why: they are poison. A key
         that is there already answers what it answered. Others that append at the same time come before or
         after, never between.
+
+        :raises Outgrown: the log is above the level that this process understands. Nothing was appended.
         """
+
+    def outdate(self, level: int) -> None:
+        """Remove what programs have left that understand less than ``level``, which is the log's."""
 
     def read(self, question: Question[T]) -> T:
         """What the log answers, of all questions that a store does (:data:`chatnet.reads.OF_A_STORE`).
@@ -101,7 +109,10 @@ class Database(Protocol):
         """The lease as it stands."""
 
     def take_lease(self, seen: int, holder: str) -> int | None:
-        """Take the lease if its counter is still ``seen``: our epoch; None if somebody was faster."""
+        """Take the lease if its counter is still ``seen``: our epoch; None if somebody was faster.
+
+        :raises Outgrown: the log is above the level that this process understands.
+        """
 
     def renew_lease(self, epoch: int, holder: str) -> bool:
         """Say that the holder of ``epoch`` lives, and what it says of itself; False if it is over."""

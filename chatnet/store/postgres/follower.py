@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.errors import CannotStart, Hole
+from chatnet.errors import CannotStart, Hole, Outgrown
 from chatnet.limits import Limits
 from chatnet.reads import CursorAt, Last, PageOf
 from chatnet.store.postgres.database import Database, Unavailable
@@ -30,12 +30,13 @@ LOOK_SECONDS = 1.0
 @dataclass(frozen=True)
 class Divergence:
     """The log is not the one that was followed. ``common`` is the newest cursor known to be of both, the new
-    one's beginning if none is; to go on from ``base``."""
+    one's beginning if none is; to go on from ``base``. It is at ``level``."""
 
     log_id: str
     head: int
     common: Cursor
     base: Cursor
+    level: int
 
 
 class Follower:
@@ -44,6 +45,9 @@ class Follower:
     ``on_rewound`` is called with the newest cursor that is still common, the beginning if no other is known,
     when the database was put back to an earlier state or is another one (then ``log_id`` is another): the
     window has begun anew, and all that stands on it must.
+
+    ``on_outgrown`` is called with a sentence when the log holds, or may hold from now on, what this process,
+    that understands ``own_level``, does not. Nothing is followed from then on.
     """
 
     _logger = Logger()
@@ -55,11 +59,14 @@ class Follower:
         trouble: Outage,
         entropy: Callable[[int], bytes],
         on_rewound: Callable[[Cursor], None],
+        on_outgrown: Callable[[str], None],
+        own_level: int,
         limits: Limits,
     ) -> None:
+        self._on_outgrown = on_outgrown
         self._reactor, self._asker, self._trouble = reactor, asker, trouble
         self._entropy, self._on_rewound = entropy, on_rewound
-        self.window = Window(limits=limits)
+        self.window = Window(limits=limits, own=own_level)
         self.log_id = ""
         self.is_ready = False
         self.warning = ""
@@ -75,8 +82,9 @@ class Follower:
 
         :raises CannotStart: the database cannot be used; the sentence says why.
         """
-        base, newest = await self._asker.ask(self._open)
+        base, newest, level = await self._asker.ask(self._open)
         self.window.restart(self.log_id, base)
+        self.window.level = level
         self._extend(newest)
         Deferred.fromCoroutine(self._follow()).addErrback(self._broke)
 
@@ -102,6 +110,10 @@ class Follower:
             self._rung = False
             try:
                 await self._read_on()
+            except Outgrown as outgrown:
+                self._closed = True
+                self._on_outgrown(str(outgrown))
+                return
             except (Hole, CannotStart) as error:
                 self._cannot_go_on(error)
             if not self._rung:
@@ -135,6 +147,7 @@ class Follower:
         )
         self.log_id = divergence.log_id
         self.window.restart(divergence.log_id, divergence.base)
+        self.window.level = divergence.level
         self._known = divergence.base
         self._on_rewound(divergence.common)
 
@@ -180,12 +193,12 @@ class Follower:
 
     # ---- in a thread, while the coroutine waits: nobody else changes what is read here ----
 
-    def _open(self, database: Database) -> tuple[Cursor, list[Entry]]:
+    def _open(self, database: Database) -> tuple[Cursor, list[Entry], int]:
         opened = database.open(self._entropy(16).hex())
         self.log_id, self.warning = opened.log_id, opened.warning
         self._checked = database
         newest = database.read(Last(self.window.limits.prefill))
-        return _there(database, newest[0].seq - 1 if newest else 0), newest
+        return _there(database, newest[0].seq - 1 if newest else 0), newest, opened.level
 
     def _next(self, database: Database) -> list[Entry] | Divergence:
         if database is not self._checked:
@@ -202,7 +215,7 @@ class Follower:
             return None
         common = self._common(database)
         base = common if common.seq else _there(database, max(0, opened.head - self.window.limits.prefill))
-        return Divergence(opened.log_id, opened.head, common, base)
+        return Divergence(opened.log_id, opened.head, common, base, opened.level)
 
     def _common(self, database: Database) -> Cursor:
         """The newest cursor of the window that is the database's too; its beginning if there is none."""

@@ -13,6 +13,7 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft
+from chatnet.errors import Outgrown
 from chatnet.limits import LIMITS, Limits
 from chatnet.log import Outcome
 from chatnet.reads import CursorAt, Head, LaneName, Question
@@ -57,7 +58,9 @@ class PostgresLog:
         askers: tuple[Pool, Pool, Pool, Pool],
         follower: Follower,
         trouble: Outage,
+        on_outgrown: Callable[[str], None],
     ) -> None:
+        self._on_outgrown = on_outgrown
         self._wall, self._pools, self._follower, self._trouble = wall, pools, follower, trouble
         self._askers = askers
         self._writer, logins, pages, _ = askers
@@ -77,6 +80,8 @@ class PostgresLog:
         chance: random.Random,
         entropy: Callable[[int], bytes],
         on_rewound: Callable[[Cursor], None],
+        on_outgrown: Callable[[str], None],
+        own_level: int,
         limits: Limits = LIMITS,
     ) -> Self:
         """Open the log at ``url``, made if it is not there; waits while the database is away.
@@ -85,6 +90,11 @@ class PostgresLog:
         newest cursor that is still good (its beginning, if no other is known). The window has begun anew by
         then: whoever reads from it must begin afresh, and whoever stands on ``log_id`` as well.
 
+        ``on_outgrown`` is called with a sentence, perhaps several times, when the log is above ``own_level``,
+        which this process understands, or holds what it does not know: it must serve nothing more, and end.
+        Nothing is followed from then on, and no draft is answered.
+
+        :raises Outgrown: it is so already.
         :raises CannotStart: the database can never be used; the sentence says why.
         """
 
@@ -119,8 +129,8 @@ class PostgresLog:
                 strict=True,
             )
         )
-        follower = Follower(reactor, looker, trouble, entropy, on_rewound, limits)
-        log = cls(wall, pools, (writer, logins, pages, looker), follower, trouble)
+        follower = Follower(reactor, looker, trouble, entropy, on_rewound, on_outgrown, own_level, limits)
+        log = cls(wall, pools, (writer, logins, pages, looker), follower, trouble, on_outgrown)
         try:
             await follower.open()
         except BaseException:
@@ -169,7 +179,11 @@ class PostgresLog:
     async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
         now = int(self._wall() * 1000)
         # Asked again with the same keys when it is not known what became of it: they answer what they did.
-        outcomes, poisoned = await self._writer.ask(lambda database: database.append(drafts, now))
+        try:
+            outcomes, poisoned = await self._writer.ask(lambda database: database.append(drafts, now))
+        except Outgrown as outgrown:
+            self._on_outgrown(str(outgrown))
+            return await Deferred()  # who sent these sends them again elsewhere
         self._follower.ring()
         for draft, error in poisoned:
             self.poisoned += 1
@@ -177,6 +191,16 @@ class PostgresLog:
                 "A draft could not be stored and was refused: {what}", Failure(error), what=draft.described()
             )
         return outcomes
+
+    async def outdate(self, level: int) -> None:
+        """Remove from the database what programs have left that understand less than ``level``.
+
+        What is left if it is away does no harm: it refuses to work.
+        """
+        try:
+            await self._readers["logins"].ask_once(lambda database: database.outdate(level))
+        except Unavailable as away:
+            self._logger.info("Functions of older programs are left in the database ({why})", why=str(away))
 
     async def lease(self) -> LeaseRow:
         """The cluster's lease, as it stands.

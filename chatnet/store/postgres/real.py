@@ -13,14 +13,14 @@ from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
 from chatnet.entries import Draft, places
-from chatnet.errors import CannotStart, Poison, Refusal
+from chatnet.errors import CannotStart, Outgrown, Poison, Refusal
 from chatnet.form import check_form
-from chatnet.kinds import HEARD
+from chatnet.kinds import HEARD, Stay, own_level, stay_of
 from chatnet.log import Outcome, Refused
 from chatnet.names import is_topic
 from chatnet.reads import Question
 from chatnet.store.postgres import reads as postgres_reads
-from chatnet.store.postgres.append import APPEND
+from chatnet.store.postgres.append import OLD, OUTGROWN, functions
 from chatnet.store.postgres.connection import connect, is_poison, reason
 from chatnet.store.postgres.database import GivenUp, LeaseRow, Opened, Unavailable
 from chatnet.store.postgres.schema import migrate
@@ -28,8 +28,8 @@ from chatnet.store.refusals import refused
 
 T = TypeVar("T")
 
-_APPEND = f"""
-    SELECT seqs, codes FROM {APPEND}(
+_APPEND = """
+    SELECT seqs, codes FROM {append}(
         %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[], %b::integer[],
         %b::text[], %b)
 """
@@ -45,17 +45,24 @@ _ABOUT = """
 
 
 class PostgresDatabases:
-    """The databases that can be reached from here."""
+    """The databases that can be reached from here, by a process that understands ``level``: its program's, if
+    none is given.
+    """
+
+    def __init__(self, level: int | None = None) -> None:
+        self._level = own_level() if level is None else level
 
     def connect(self, url: str) -> PostgresDatabase:
         """A new connection to ``url``: see :class:`chatnet.store.postgres.database.Databases`."""
-        return PostgresDatabase(connect(url))
+        return PostgresDatabase(connect(url), self._level)
 
 
 class PostgresDatabase:
     """One connection. Its calls come one at a time, but for :meth:`close`, which may come in the midst."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, level: int | None = None) -> None:
+        self._level = own_level() if level is None else level
+        self._append_sql = _APPEND.format(append=functions(self._level).append)
         self._connection = connection
         self._cursor = connection.cursor(binary=True)
         # A socket object of our own on it: libpq closes its own whenever it likes.
@@ -66,14 +73,14 @@ class PostgresDatabase:
 
     def open(self, fresh_id: str) -> Opened:
         with self._asking():
-            migrate(self._connection, fresh_id)
+            level = migrate(self._connection, fresh_id, self._level)
             log_id, head, is_alone, is_unsafe, seen_as, is_copied_to = self._one(_ABOUT)
             if is_copied_to:
                 raise CannotStart(
                     "A log is being copied into this database; if that was broken off, run chatnet migrate "
                     "again."
                 )
-        return Opened(log_id, head, _warning(is_alone, is_unsafe), seen_as)
+        return Opened(log_id, head, _warning(is_alone, is_unsafe), seen_as, level)
 
     # ---- appending ----
 
@@ -105,13 +112,18 @@ class PostgresDatabase:
     def _append_formed(self, drafts: list[Draft], now: int) -> list[Outcome]:
         columns = _columns(drafts)
         with self._asking():
-            seqs, codes = self._one(_APPEND, (*columns, now))
+            seqs, codes = self._one(self._append_sql, (*columns, now))
         if codes is None:
             return list(seqs)
         return [
             seq if code is None else refused(draft, code)
             for draft, seq, code in zip(drafts, seqs, codes, strict=True)
         ]
+
+    def outdate(self, level: int) -> None:
+        with self._asking():
+            for (old,) in self._connection.execute(OLD, (level,)).fetchall():
+                self._connection.execute(f"DROP FUNCTION IF EXISTS {old}")
 
     def read(self, question: Question[T]) -> T:
         with self._asking():
@@ -137,9 +149,13 @@ class PostgresDatabase:
         with self._asking():
             row = self._any(
                 "UPDATE lease SET counter = counter + 1, epoch = epoch + 1, holder = %s WHERE counter = %s"
-                " AND NOT EXISTS (SELECT FROM copying) RETURNING epoch",
-                (holder, seen),
+                " AND NOT EXISTS (SELECT FROM copying) AND (SELECT level FROM log) <= %s RETURNING epoch",
+                (holder, seen, self._level),
             )
+            if row is None:
+                (level,) = self._one("SELECT level FROM log")
+                if level > self._level:
+                    raise Outgrown.at(level, self._level)
         return None if row is None else int(row[0])
 
     def renew_lease(self, epoch: int, holder: str) -> bool:
@@ -186,6 +202,8 @@ class PostgresDatabase:
                     raise Unavailable("the connection is closed")
                 yield
         except psycopg.Error as error:
+            if error.sqlstate == OUTGROWN:
+                raise Outgrown.at(int(error.diag.message_primary or 0), self._level) from error
             if is_poison(error):
                 # What PostgreSQL says may quote the row, which is a post or a credential: it is logged.
                 error.args = (f"SQLSTATE {error.sqlstate}, {error.diag.constraint_name or 'no constraint'}",)
@@ -270,7 +288,7 @@ def _wrong_form(draft: Draft) -> Refused | None:
 
 
 def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
-    """The arguments of :data:`~.append.APPEND`: the drafts by column, then where the posts are heard."""
+    """The arguments of the function that appends: the drafts by column, then where the posts are heard."""
     heard: list[tuple[int, str]] = []
     topics: list[str] = []
     for number, draft in enumerate(drafts, 1):
@@ -279,7 +297,7 @@ def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
             heard += [(number, place) for place in at]
             named = at[1:]  # the author's own room is no topic
         else:
-            named = (draft.room,) if draft.kind == "join" else ()
+            named = (draft.room,) if stay_of(draft.kind) is Stay.BEGINS else ()
         topics.append(" ".join([place for place in named if is_topic(place)]) if named else "")
     return (
         [draft.kind for draft in drafts],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatnet.errors import CannotStart
-from chatnet.store.postgres.append import APPEND, FUNCTIONS
+from chatnet.errors import CannotStart, Outgrown
+from chatnet.store.postgres.append import Functions, functions
 
 # Names sort by code point, as they do everywhere else in chatnet: hence COLLATE "C".
 _TABLES = """
@@ -85,16 +85,30 @@ DROP INDEX entry_key;
 CREATE UNIQUE INDEX entry_key ON entry (key, "user");
 """
 
-STEPS = (_TABLES, _TOKEN, _KEYS)
+_LEVEL = """
+-- Which kinds of entries may stand in it: see chatnet.kinds.
+ALTER TABLE log ADD COLUMN level bigint NOT NULL DEFAULT 1;
+-- How many of these steps a program has to know, at least, to work with the tables.
+ALTER TABLE schema_version ADD COLUMN works_from integer NOT NULL DEFAULT 4;
+"""
+
+STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL)
 """Each step brings a store from one schema version to the next. Never change one that was released.
 
 Functions are in none: see :mod:`.append`.
 """
+WORKS_FROM = 4
+"""A program that knows so many steps can still work with the tables: see the embedded store's schema."""
 
 _ADVISORY_LOCK = 0x636861746E6574
 """Held by who migrates: "chatnet" as a number."""
 
 _IS_THERE = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_version'"
+
+_WORKS_FROM = """
+    SELECT 1 FROM pg_attribute
+    WHERE attrelid = 'schema_version'::regclass AND attname = 'works_from' AND NOT attisdropped
+"""
 
 _HAS_FUNCTIONS = """
     SELECT 1 FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
@@ -102,39 +116,70 @@ _HAS_FUNCTIONS = """
 """
 
 
-def migrate(connection: Any, fresh_id: str) -> None:
-    """Bring tables and functions to this version; a new store gets the log's id. Others may do so meanwhile.
+def migrate(connection: Any, fresh_id: str, own_level: int) -> int:
+    """Bring the tables to this version, unless they are ahead of it, and make this program's functions.
 
-    :raises CannotStart: a newer chatnet made them, or the database cannot hold all text.
+    A new store gets the log's id. Others may do so meanwhile. The log's level is returned, with which this
+    program, that understands ``own_level``, can work.
+
+    :raises Outgrown: it is above that. No functions were made.
+    :raises CannotStart: a newer chatnet made the tables, and this one does not know enough of them; or the
+        database cannot hold all text.
     """
     if connection.execute("SHOW server_encoding").fetchone() != ("UTF8",):
         raise CannotStart("The database must have the encoding UTF8: createdb --encoding UTF8.")
-    if _version(connection) == len(STEPS) and _has_functions(connection):
-        return
+    ours = functions(own_level)
+    if _version(connection) == len(STEPS) and _has(connection, ours):
+        return _level(connection, own_level)
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = 0")
         connection.execute("SET LOCAL lock_timeout = 0")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_LOCK,))
-        version = _version(connection)
-        if version > len(STEPS):
+        _migrate_tables(connection, fresh_id)
+        level = _level(connection, own_level)
+        if not _has(connection, ours):
+            connection.execute(ours.statements, prepare=False)
+    return level
+
+
+def _migrate_tables(connection: Any, fresh_id: str) -> None:
+    version = _version(connection)
+    if version > len(STEPS):
+        if _works_from(connection, version) > len(STEPS):
             raise CannotStart(
                 f"The store was written by a newer chatnet (schema {version}; this one knows {len(STEPS)}): "
                 "update chatnet."
             )
-        for step in STEPS[version:]:
-            connection.execute(step, prepare=False)  # of several statements
-        if version == 0:
-            connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
-            connection.execute("INSERT INTO schema_version VALUES (0)")
-            connection.execute("INSERT INTO log VALUES (%s, 0, 0)", (fresh_id,))
-        connection.execute("UPDATE schema_version SET version = %s", (len(STEPS),))
-        if not _has_functions(connection):
-            connection.execute(FUNCTIONS, prepare=False)
+        return
+    if version == 0:
+        connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
+        connection.execute("INSERT INTO schema_version VALUES (0)")
+    for step in STEPS[version:]:
+        connection.execute(step, prepare=False)  # of several statements
+    if version == 0:
+        connection.execute("INSERT INTO log (id, head, time) VALUES (%s, 0, 0)", (fresh_id,))
+    connection.execute("UPDATE schema_version SET version = %s, works_from = %s", (len(STEPS), WORKS_FROM))
 
 
-def _has_functions(connection: Any) -> bool:
+def _level(connection: Any, own: int) -> int:
+    row = connection.execute("SELECT level FROM log").fetchone()
+    level = 0 if row is None else int(row[0])  # without a row, the next read says so
+    if level > own:
+        raise Outgrown.at(level, own)
+    return level
+
+
+def _has(connection: Any, ours: Functions) -> bool:
     """Are those of this very text there?"""
-    return connection.execute(_HAS_FUNCTIONS, (APPEND,)).fetchone() is not None
+    return connection.execute(_HAS_FUNCTIONS, (ours.append,)).fetchone() is not None
+
+
+def _works_from(connection: Any, version: int) -> int:
+    row = connection.execute(_WORKS_FROM).fetchone()
+    if row is None:
+        return version
+    works_from: int = connection.execute("SELECT works_from FROM schema_version").fetchone()[0]
+    return works_from
 
 
 def _version(connection: Any) -> int:

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from chatnet import kinds
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS, Limits
@@ -67,6 +68,7 @@ class SqliteLog:
         readers: tuple[ThreadPool, ThreadPool],
         opened: Opened,
         limits: Limits,
+        own_level: int,
     ) -> None:
         self._reactor, self._wall, self._on_fatal = reactor, wall, on_fatal
         self._writer = writer
@@ -74,7 +76,8 @@ class SqliteLog:
         self._pools: dict[LaneName, ThreadPool] = dict(zip(("logins", "pages"), readers, strict=True))
         self._store, self._file = opened.store, opened.file
         self.log_id, self.epoch = opened.log_id, opened.epoch
-        self.window = Window(opened.log_id, opened.base, limits)
+        self.window = Window(opened.log_id, opened.base, limits, own_level)
+        self.window.level = opened.store.level
         self.window.extend(opened.newest)
         self._found = opened.warning
         self.poisoned = 0
@@ -99,10 +102,12 @@ class SqliteLog:
         on_fatal: Callable[[Failure], None],
         known: Known | None = None,
         limits: Limits = LIMITS,
+        own_level: int | None = None,
     ) -> Self:
         """Open the store at ``path``, in a new epoch. Hold the lease before.
 
-        It is made if it is not there; but a log that is ``known`` must be there, and hold what is known.
+        It is made if it is not there; but a log that is ``known`` must be there, and hold what is known. This
+        process understands ``own_level``: its program's, if none is given.
 
         When a commit fails for what is neither a draft's fault nor a full disk, or the epoch is lost,
         ``on_fatal`` is called with it: the process must exit. Nothing is appended after that.
@@ -111,13 +116,14 @@ class SqliteLog:
         :raises DiskRefuses: likewise, until the disk takes something.
         :raises LogMissing: likewise, until it is put back.
         """
+        level = kinds.own_level() if own_level is None else own_level
         writer = threads(1, "log writer")
         readers = threads(LOGIN_READERS, "log reader"), threads(PAGE_READERS, "page reader")
         for pool in (writer, *readers):
             pool.start()
         try:
             opened = await deferToThreadPool(
-                reactor, writer, open_store, path, files, entropy(16).hex(), known, limits
+                reactor, writer, open_store, path, files, entropy(16).hex(), known, level, limits
             )
         except BaseException as error:
             for pool in (writer, *readers):
@@ -131,7 +137,7 @@ class SqliteLog:
             raise
         if opened.warning:
             cls._logger.critical("{warning}", warning=opened.warning)
-        return cls(reactor, wall, on_fatal, writer, readers, opened, limits)
+        return cls(reactor, wall, on_fatal, writer, readers, opened, limits, level)
 
     async def close(self) -> None:
         """Close once the batch under way is committed; drafts behind it, and reads, are never answered."""
@@ -163,6 +169,9 @@ class SqliteLog:
     def waiting_bytes(self) -> int:
         """How much was passed to :meth:`append` and is not committed yet."""
         return self._appender.waiting_bytes
+
+    async def outdate(self, level: int) -> None:
+        """Nothing here is left of programs that understood less than ``level``."""
 
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
         return self._appender.append(drafts)

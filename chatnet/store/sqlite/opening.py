@@ -19,7 +19,7 @@ from chatnet.limits import LIMITS, Limits
 from chatnet.reads import CursorAt, Last
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.file import Found, StoreFile
-from chatnet.store.sqlite.schema import migrate, set_up_reader, set_up_writer, take_epoch
+from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_reader, set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import DiskFull, DiskReadOnly, Writer, is_disk_full
 from chatnet.world import Files
 
@@ -60,12 +60,20 @@ class Opened:
 
 
 def open_store(
-    path: Path, files: Files, fresh_id: str, known: Known | None, limits: Limits = LIMITS
+    path: Path,
+    files: Files,
+    fresh_id: str,
+    known: Known | None,
+    own_level: int,
+    limits: Limits = LIMITS,
 ) -> Opened:
     """Open the store, in a new epoch; a new one is made only if nothing is ``known`` of an old one.
 
+    ``own_level`` is the level that this process understands.
+
     :raises DiskRefuses: there is no room even for that, or nothing can be written. Transient.
     :raises LogMissing: what is known is not there. Nothing was changed.
+    :raises Outgrown: the log is above that level. Nothing was changed.
     :raises CannotStart: it is another log, of a newer version, or damaged.
     """
     found = Found.at(path, files)
@@ -80,6 +88,7 @@ def open_store(
             _recognize(connection, known, path)
         set_up_writer(connection)
         migrate(connection, fresh_id)
+        refuse_level(connection, own_level)
         warning = _LOST_WAL.format(path=path) if found.lost_its_wal(connection) else ""
         newest = _newest(connection, path, limits.prefill)
         log_id, epoch = take_epoch(connection)
@@ -89,7 +98,7 @@ def open_store(
         connections = [connect() for _ in range(LOGIN_READERS + PAGE_READERS)]
         for reader in connections:
             set_up_reader(reader)
-        store = Writer(connection, epoch)
+        store = Writer(connection, epoch, own_level)
         base = sqlite_reads.answer(connection, CursorAt(store.head - len(newest)))
         return Opened(log_id, epoch, store, file, connections, base, newest, warning)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import apsw
 
-from chatnet.errors import CannotStart
+from chatnet.errors import CannotStart, Outgrown
+from chatnet.kinds import FIRST_LEVEL
 
 STEPS = (
     """
@@ -69,8 +70,20 @@ STEPS = (
     DROP INDEX entry_key;
     CREATE UNIQUE INDEX entry_key ON entry (key, user);
     """,
+    """
+    -- Which kinds of entries may stand in it: see chatnet.kinds.
+    ALTER TABLE log ADD COLUMN level INTEGER NOT NULL DEFAULT 1;
+    -- How many of these steps a program has to know, at least, to work with the tables.
+    ALTER TABLE schema_version ADD COLUMN works_from INTEGER NOT NULL DEFAULT 4;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change one that was released."""
+WORKS_FROM = 4
+"""A program that knows so many steps can still work with the tables as the last step leaves them.
+
+A step that only adds what others need not know leaves that as it is: old and new run side by side, until all
+are new. What nobody needs then is taken away one release later, by a step that raises it.
+"""
 
 _WRITER_CACHE_KIB = 64 * 1024
 _READER_CACHE_KIB = 8 * 1024
@@ -96,27 +109,51 @@ def set_up_reader(connection: apsw.Connection) -> None:
 
 
 def migrate(connection: apsw.Connection, fresh_id: str) -> None:
-    """Bring the tables to this version; a new store gets the log's id.
+    """Bring the tables to this version, unless they are ahead of it; a new store gets the log's id.
 
-    :raises CannotStart: a newer chatnet made them.
+    :raises CannotStart: a newer chatnet made them, and this one does not know enough of them.
     """
     with connection:
         connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
         version = connection.execute("SELECT version FROM schema_version").get or 0
         if not isinstance(version, int):
             raise apsw.CorruptError(_NO_VERSION)
-        if version > len(STEPS):
+        if version > len(STEPS) and _works_from(connection, version) > len(STEPS):
             raise CannotStart(
                 f"The store was written by a newer chatnet (schema {version}; this one knows {len(STEPS)}): "
                 "update chatnet."
             )
         for step in STEPS[version:]:
             connection.execute(step)
-        connection.execute("DELETE FROM schema_version")
-        connection.execute("INSERT INTO schema_version VALUES (?)", (len(STEPS),))
+        if version < len(STEPS):
+            connection.execute("DELETE FROM schema_version")
+            values = len(STEPS), WORKS_FROM
+            connection.execute("INSERT INTO schema_version (version, works_from) VALUES (?, ?)", values)
         if connection.execute("SELECT count(*) FROM log").get == 0:
             connection.execute("INSERT INTO log (id, epoch, head) VALUES (?, 0, 0)", (fresh_id,))
     refuse_nonsense(connection)
+
+
+def _works_from(connection: apsw.Connection, version: int) -> int:
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(schema_version)")]
+    if "works_from" not in columns:
+        return version
+    found = connection.execute("SELECT works_from FROM schema_version").get
+    return found if isinstance(found, int) else version
+
+
+def refuse_level(connection: apsw.Connection, own: int) -> int:
+    """The log's level, which a program that understands ``own`` is to work with.
+
+    :raises Outgrown: it is above that.
+    :raises CorruptError: it is not as it was written.
+    """
+    level = connection.execute("SELECT level FROM log").get
+    if not isinstance(level, int) or level < FIRST_LEVEL:
+        raise apsw.CorruptError("its level is not as it was written")
+    if level > own:
+        raise Outgrown.at(level, own)
+    return level
 
 
 _NO_VERSION = "the version of its tables is not as it was written"

@@ -20,6 +20,7 @@ from chatnet.errors import (
     SecretChanged,
 )
 from chatnet.form import check_form
+from chatnet.kinds import own_level
 from chatnet.log import Outcome, Refused
 from chatnet.rules import DAY_MS, judge
 from chatnet.store.pages import OPEN
@@ -68,22 +69,21 @@ class Batch:
 
 
 class Writer:
-    """The writer's side of the store in one ``epoch``. ``time`` is the newest entry's, ``head`` its seq."""
+    """The writer's side of the store in one ``epoch``.
 
-    def __init__(self, connection: apsw.Connection, epoch: int) -> None:
+    ``time`` is the newest entry's, ``head`` its seq, and ``level`` the log's. The process that appends
+    understands ``own_level``: its program's, if none is given.
+    """
+
+    def __init__(self, connection: apsw.Connection, epoch: int, own: int | None = None) -> None:
+        self.own_level = own_level() if own is None else own
         self._connection = connection
         self._execute = connection.cursor().execute
         self._epoch = epoch
         self.head: int = self._execute("SELECT head FROM log").get
         self.time: int = self._execute("SELECT time FROM entry WHERE seq = ?", (self.head,)).get or 0
+        self.level: int = self._execute("SELECT level FROM log").get
         self._users: dict[str, int] = {}
-        self._derive: dict[str, Callable[[Entry], None]] = {
-            "register": self._register,
-            "secret": self._secret,
-            "join": self._join,
-            "leave": self._leave,
-            "post": self._post,
-        }
 
     def commit(self, drafts: list[Draft], now: int) -> Batch:
         """Append ``drafts`` durably, at ``now`` or later: in milliseconds since 1970, never going back.
@@ -122,7 +122,7 @@ class Writer:
     def _run(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
         execute = self._execute
         execute("BEGIN IMMEDIATE")
-        epoch, head = next(execute("SELECT epoch, head FROM log"))
+        epoch, head, self.level = next(execute("SELECT epoch, head, level FROM log"))
         if epoch != self._epoch:
             raise EpochLost(f"Epoch {epoch} has begun; ours was {self._epoch}")
         batch = Batch()
@@ -144,6 +144,7 @@ class Writer:
             raise
         except Exception as error:
             self._execute("ROLLBACK TO draft")
+            self.level = self._execute("SELECT level FROM log").get
             batch.poisoned.append((draft, error))
             batch.outcomes.append(Refused.of(Poison.of()))
         self._execute("RELEASE draft")
@@ -161,7 +162,8 @@ class Writer:
             return
         seq = self._next
         self._execute(
-            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, user) DO NOTHING",
+            "INSERT INTO entry (seq, time, kind, user, room, text, key) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (key, user) DO NOTHING",
             (seq, now, kind, user, room, text, key),
         )
         if not self._connection.changes():
@@ -176,7 +178,7 @@ class Writer:
         entry = Entry(seq, now, kind, user, room, text, key)
         if topics:
             self._make_topics(entry, topics)
-        self._derive[kind](entry)
+        FOLLOWS[kind](self, entry)
         batch.outcomes.append(seq)
         batch.entries.append(entry)
         self._next = seq + 1
@@ -195,7 +197,7 @@ class Writer:
         """Refuse it for ever: see :mod:`chatnet.store.refusals`."""
         if is_kept(draft) and not isinstance(no, SecretChanged):
             self._execute(
-                "INSERT INTO refusal VALUES (?, ?, ?, ?)",
+                "INSERT INTO refusal (user, key, content, code) VALUES (?, ?, ?, ?)",
                 (draft.user, draft.key, content(draft), no.code.decode()),
             )
         return Refused.of(no)
@@ -216,7 +218,7 @@ class Writer:
             "INSERT INTO account (user, credential, secret_seq, registered) VALUES (?, ?, ?, ?)",
             (entry.user, entry.text, entry.seq, entry.seq),
         )
-        self._execute("INSERT INTO room VALUES (?)", (entry.user,))
+        self._execute("INSERT INTO room (name) VALUES (?)", (entry.user,))
 
     def _secret(self, entry: Entry) -> None:
         self._users[entry.user] = entry.seq
@@ -226,7 +228,10 @@ class Writer:
         )
 
     def _join(self, entry: Entry) -> None:
-        self._execute("INSERT INTO membership VALUES (?, ?, ?, ?)", (entry.user, OPEN, entry.room, entry.seq))
+        self._execute(
+            "INSERT INTO membership (user, left, room, joined) VALUES (?, ?, ?, ?)",
+            (entry.user, OPEN, entry.room, entry.seq),
+        )
         self._execute("UPDATE account SET rooms = rooms + 1 WHERE user = ?", (entry.user,))
 
     def _leave(self, entry: Entry) -> None:
@@ -238,14 +243,18 @@ class Writer:
 
     def _post(self, entry: Entry) -> None:
         for place in places(entry.user, entry.text):
-            self._execute("INSERT INTO place VALUES (?, ?)", (place, entry.seq))
+            self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, entry.seq))
+
+    def _level(self, entry: Entry) -> None:
+        self.level = int(entry.text)
+        self._execute("UPDATE log SET level = ?", (self.level,))
 
     def _make_topics(self, entry: Entry, topics: Sequence[str]) -> None:
         day = entry.time // DAY_MS
         made = self.topics_made(entry.user, day) + len(topics)
         self._execute("UPDATE account SET day = ?, topics = ? WHERE user = ?", (day, made, entry.user))
         for topic in topics:
-            self._execute("INSERT INTO room VALUES (?)", (topic,))
+            self._execute("INSERT INTO room (name) VALUES (?)", (topic,))
 
     # ---- the facts by which drafts are judged: see chatnet.rules.Facts ----
 
@@ -274,6 +283,17 @@ class Writer:
     def topics_made(self, user: str, day: int) -> int:
         its_day, made = next(self._execute("SELECT day, topics FROM account WHERE user = ?", (user,)))
         return int(made) if its_day == day else 0
+
+
+FOLLOWS: dict[str, Callable[[Writer, Entry], None]] = {
+    "register": Writer._register,
+    "secret": Writer._secret,
+    "join": Writer._join,
+    "leave": Writer._leave,
+    "post": Writer._post,
+    "level": Writer._level,
+}
+"""What follows from an entry, by its kind: how the tables beside the entries are kept in step."""
 
 
 def is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:

@@ -10,6 +10,7 @@ masters    who commands, what a winner knows, whom it keeps, whom it kills
 hostile    what hostile clients have wait
 strangers  who is obeyed and believed that has the port of a primary
 database   a store that many hosts share, hunted on many machines
+levels     of programs of several levels: caught where there are some, by test_sim_levels
 hunt       how many seeds it takes until one is caught, and by which check
 """
 

@@ -1,0 +1,98 @@
+"""The log's level, as the primary sees to it: who is too old to be linked, and when it rises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.logger import Logger
+
+from chatnet.entries import Draft, Entry
+from chatnet.errors import HeldBack, LevelReached, LevelTooLow
+from chatnet.kinds import CLUSTER
+from chatnet.log import Refused
+from chatnet.master.registry import Registration, Registry
+from chatnet.master.replicas import AttachedReplica, Replicas
+from chatnet.master.store import Log
+from chatnet.net.link import Link
+from chatnet.telemetry import LevelRaised, Tell
+from chatnet.wire.replica import MasterIdentity
+
+NAMED = 3
+"""How many of those are named that hold the level back."""
+
+
+class Levels:
+    """``me`` is the primary."""
+
+    _logger = Logger()
+
+    def __init__(
+        self,
+        log: Log,
+        me: MasterIdentity,
+        registry: Registry[Link],
+        replicas: Replicas,
+        fresh_key: Callable[[], bytes],
+        tell: Tell,
+    ) -> None:
+        self._log_kept = log
+        self._me = me
+        self._registry = registry
+        self._replicas = replicas
+        self._fresh_key = fresh_key
+        self._tell = tell
+        log.window.watch(self._grown)
+
+    @property
+    def level(self) -> int:
+        """The log's."""
+        return self._log_kept.window.level
+
+    def check(self, level: int) -> None:
+        """:raises LevelTooLow: the log is above ``level``, which is what a process understands."""
+        if level < self.level:
+            raise LevelTooLow.of(level=self.level, own=level)
+
+    async def up(self) -> int:
+        """Raise the log to the highest level that anybody here understands; the level that it is at then.
+
+        :raises HeldBack: not everybody understands it.
+        """
+        next = self._highest()
+        if next > self.level:
+            await self._append(next)
+        await self._log_kept.outdate(next)
+        return next
+
+    async def _append(self, next: int) -> None:
+        if behind := self._below(next):
+            raise HeldBack.of(level=self.level, next=next, who=_enumerated(behind))
+        draft = Draft("level", CLUSTER, CLUSTER, str(next), self._fresh_key())
+        [outcome] = await self._log_kept.append([draft])
+        if isinstance(outcome, Refused) and outcome.code != LevelReached.code:
+            raise HeldBack(outcome.sentence)
+        self._tell(LevelRaised(next))
+
+    def _linked(self) -> list[Registration[Link] | AttachedReplica]:
+        return [*self._registry.workers(), *self._replicas.attached()]
+
+    def _highest(self) -> int:
+        return max(self._me.level, *(each.identity.level for each in self._linked()), self.level)
+
+    def _below(self, level: int) -> list[str]:
+        names = [each.name for each in self._linked() if each.identity.level < level]
+        return (
+            [f"primary (pid {self._me.pid}) on {self._me.host}", *names] if self._me.level < level else names
+        )
+
+    def _grown(self, entries: Sequence[Entry]) -> None:
+        if any(entry.kind == "level" for entry in entries):
+            # They are told why when they register again; until then they get nothing.
+            for each in (one for one in self._linked() if one.identity.level < self.level):
+                self._logger.warn("{name} does not understand the log from now on", name=each.name)
+                each.link.abort()
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    shown, rest = names[:NAMED], len(names) - NAMED
+    return ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")

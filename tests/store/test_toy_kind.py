@@ -1,0 +1,234 @@
+"""A kind is added in six places, and then each log takes it, from its level on: a toy is, in just those."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import toy_kind
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from store.test_log_contract import LOGS, Model, Subject, key, post, registered, said, whole_feed
+
+from chatnet.entries import Draft, Entry, Interval, Memberships
+from chatnet.errors import LevelReached, NoSuchRoom, NotJoined, NotYet, Outgrown, Refusal
+from chatnet.kinds import CLUSTER
+from chatnet.names import is_topic
+from chatnet.operator.check import check
+from chatnet.reads import Head, SnapshotOf
+from chatnet.store.window import Window
+from chatnet.world.real import real_world
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _toy() -> Iterator[None]:
+    with toy_kind.there():
+        yield
+
+
+@pytest.fixture(params=LOGS, ids=lambda make: make.__name__)
+def subject(request: pytest.FixtureRequest, new_disk: Callable[[], Any]) -> Subject:
+    made: Subject = request.param(new_disk())
+    return made
+
+
+def quit(user: str, room: str, number: int) -> Draft:
+    return Draft("quit", user, room, "", key(number))
+
+
+def level(text: object, number: int = 1) -> Draft:
+    return Draft("level", CLUSTER, CLUSTER, str(text), key(1_000_000 + number))
+
+
+def join(user: str, room: str, number: int) -> Draft:
+    return Draft("join", user, room, "", key(number))
+
+
+NOT_YET = said(NotYet.of())
+
+
+def test_what_is_above_the_level_is_refused(subject: Subject) -> None:
+    """For ever, though the level rises meanwhile; and what no program knows at all, at any level."""
+    registered(subject, "alice")
+    dance = Draft("dance", "alice", "alice", "", key(4))
+    asked = [join("alice", "#x", 1), quit("alice", "#x", 2), level(2), quit("alice", "#x", 3), dance]
+    assert subject.append(*asked) == [2, NOT_YET, 3, 4, NOT_YET]
+    assert subject.append(*asked[:-1]) == [2, NOT_YET, 3, 4]
+    assert subject.append(level(2, 2), level(3, 3), level((1 << 63) - 1, 4)) == [
+        *(said(LevelReached.of()), NOT_YET, NOT_YET)
+    ]
+    assert subject.log.window.level == 2
+
+
+def test_its_rule_and_what_follows_from_it(subject: Subject) -> None:
+    """A rule of its own, and the stay ends: nothing that is said later is seen."""
+    registered(subject, "alice", "bob")
+    assert subject.append(level(2), join("bob", "#x", 1), join("bob", "alice", 2)) == [3, 4, 5]
+    assert subject.append(quit("bob", "alice", 3), quit("alice", "#x", 3)) == [
+        said(NoSuchRoom.of(room="alice")),
+        said(NotJoined.of(room="#x")),
+    ]
+    said_before, said_later = post("alice", "see #x, before", 4), post("bob", "#x", 5)
+    assert subject.append(said_before, quit("bob", "#x", 6), said_later) == [6, 7, 8]
+    assert subject.append(post("alice", "see #x, later", 7), Draft("leave", "bob", "alice", "", key(8))) == [
+        9,
+        10,
+    ]
+    head = subject.read(Head())
+    assert [entry.seq for entry in whole_feed(subject, "bob", 0, head)] == [6, 8, 9]
+    assert subject.append(post("alice", "not followed, but #x", 9)) == [11]
+    assert [entry.seq for entry in whole_feed(subject, "bob", 9, 11)] == []
+    assert sorted(subject.read(SnapshotOf("bob", 0, 11)).intervals, key=lambda stay: stay.joined) == [
+        Interval("#x", 4, 7),
+        Interval("alice", 5, 10),
+    ]
+
+
+class ToyModel(Model):
+    """The rules with the toy's, and the levels'."""
+
+    level = 1
+
+    def append(self, draft: Draft) -> tuple[int, str] | int:
+        outcome = super().append(draft)
+        if draft.kind == "level" and isinstance(outcome, int):
+            self.level = max(self.level, int(draft.text))
+        return outcome
+
+    def _is_kept(self, draft: Draft) -> bool:
+        return draft.kind == "quit" or super()._is_kept(draft)
+
+    def _refusal(self, draft: Draft) -> Refusal | None:
+        if draft.kind == "level":
+            return (
+                LevelReached.of()
+                if int(draft.text) <= self.level
+                else NotYet.of()
+                if draft.text > "2"
+                else None
+            )
+        if draft.kind != "quit":
+            return super()._refusal(draft)
+        if self.level < 2:
+            return NotYet.of()
+        if refusal := super()._refusal(Draft("post", draft.user, draft.user, "", draft.key, draft.by)):
+            return refusal
+        if not is_topic(draft.room):
+            return NoSuchRoom.of(room=draft.room)
+        joined = self.memberships(draft.user, len(self.entries)).has(draft.room)
+        return None if joined else NotJoined.of(room=draft.room)
+
+    def memberships(self, user: str, upto: int) -> Memberships:
+        memberships = Memberships()
+        for entry in self.entries[:upto]:
+            if entry.user == user and entry.kind != "post":
+                memberships.apply(replace(entry, kind="leave") if entry.kind == "quit" else entry)
+        return memberships
+
+
+USERS, ROOMS = st.sampled_from(["alice", "bob"]), st.sampled_from(["#x", "#y", "alice"])
+NUMBERS = st.integers(1, 40)
+DRAFTS = st.one_of(
+    st.builds(lambda user, number: Draft("register", user, user, "sha256:1", key(number)), USERS, NUMBERS),
+    st.builds(join, USERS, ROOMS, NUMBERS),
+    st.builds(lambda *what: Draft("leave", what[0], what[1], "", key(what[2])), USERS, ROOMS, NUMBERS),
+    st.builds(quit, USERS, ROOMS, NUMBERS),
+    st.builds(post, USERS, st.sampled_from(["hi", "see #x"]), NUMBERS),
+    st.builds(level, st.integers(2, 4), NUMBERS),
+)
+
+
+@given(history=st.lists(st.lists(DRAFTS, min_size=1, max_size=8), max_size=6))
+@settings(max_examples=20, deadline=None)
+def test_all_logs_are_the_model(new_disk: Callable[[], Any], history: list[list[Draft]]) -> None:
+    """Whatever is sent, at whatever level, in batches of any kinds."""
+    for make in LOGS:
+        subject, model = make(new_disk()), ToyModel()
+        for batch in history:
+            assert subject.append(*batch) == [model.append(draft) for draft in batch]
+        assert subject.log.window.level == model.level
+
+
+@pytest.mark.parametrize("entries", [["level"], ["post", "quit"], ["post", "level", "quit", "post"]])
+def test_a_window_takes_nothing_that_is_not_understood(entries: list[str]) -> None:
+    """And tells nobody of what comes with it."""
+    window, told = Window(own=1), list[list[Entry]]()
+    window.watch(told.append)
+    window.extend([Entry(1, 0, "post", "alice", "alice", "hi", key(1))])
+    news = [
+        Entry(seq, 0, kind, "alice", "#x", "2" if kind == "level" else "", key(seq))
+        for seq, kind in enumerate(entries, 2)
+    ]
+    with pytest.raises(Outgrown, match="update chatnet on this machine"):
+        window.extend(news)
+    assert (window.head, window.level, len(told)) == (1, 1, 1)
+    newer = Window(own=2)
+    newer.extend([Entry(1, 0, "post", "alice", "alice", "hi", key(1)), *news])
+    assert (newer.head, newer.level) == (len(news) + 1, 2 if "level" in entries else 1)
+
+
+def test_an_old_program_cannot_open_a_newer_log(disk: Any) -> None:
+    """Of an embedded store. It says why, and the epoch is not raised; a new one goes on."""
+    log = disk.open()
+    Subject(log, lambda: None).append(level(2))
+    disk.close()
+    disk.level = 1
+    with pytest.raises(Outgrown, match="The log is at level 2, and this chatnet understands level 1: update"):
+        disk.open()
+    disk.level = 2
+    again = disk.open()
+    assert (again.epoch, again.window.level) == (log.epoch + 1, 2)
+
+
+def test_an_old_process_of_a_shared_log_ends(disk: Any) -> None:
+    """When it appends it is told so, under the lock of the head, and nothing of that is stored."""
+    new = disk.open_postgres()
+    url = disk.url
+    disk.level = 1
+    old = disk.open_postgres(url)
+    follows = Subject(new, lambda: disk.reactor.advance(0))
+    registered(follows, "alice")
+    disk.reactor.advance(1)
+    assert old.window.head == 1
+    old._follower.close()  # so that it is the append by which it finds out
+    assert follows.append(level(2), join("alice", "#x", 1), quit("alice", "#x", 2)) == [2, 3, 4]
+    answered: list[object] = []
+    old.append([post("alice", "I am old", 3)]).addBoth(answered.append)
+    disk.reactor.advance(1)
+    sentence = "The log is at level 2, and this chatnet understands level 1"
+    assert (answered, len(disk.outgrown)) == ([], 1)
+    assert disk.outgrown[0].startswith(sentence)
+    assert follows.read(Head()) == 4
+    with pytest.raises(Outgrown, match=sentence):
+        disk.open_postgres(url)
+
+
+def test_an_old_follower_of_a_shared_log_ends(disk: Any) -> None:
+    """It hears nothing of the batch with the level, nor anything later."""
+    new = disk.open_postgres()
+    disk.level = 1
+    old = disk.open_postgres(disk.url)
+    subject = Subject(new, lambda: disk.reactor.advance(0))
+    registered(subject, "alice")
+    disk.reactor.advance(1)
+    told: list[list[Entry]] = []
+    old.window.watch(told.append)
+    subject.append(level(2), join("alice", "#x", 1), quit("alice", "#x", 2), post("alice", "hi", 3))
+    disk.reactor.advance(1)
+    assert (told, old.window.head) == ([], 1)
+    assert disk.outgrown
+    disk.reactor.advance(10)
+    assert (told, old.window.head) == ([], 1)
+
+
+def test_a_whole_log_of_a_newer_level_is_found_whole(disk: Any) -> None:
+    """By a program of that level. The old one says that it cannot tell."""
+    subject = Subject(disk.open(), lambda: None)
+    registered(subject, "alice")
+    subject.append(level(2), join("alice", "#x", 1), quit("alice", "#x", 2))
+    disk.close()
+    assert "4 entries, and all that follows from them, are whole" in check(
+        str(disk.path), disk.path, "", real_world()
+    )
