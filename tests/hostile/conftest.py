@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hostile.opening import Opening
+from hostile.opening import Opening, a_place
 
 from chatnet.entries import Entry
 from rigs.beside import Beside
 from rigs.chaos import final_log
 from rigs.postgres import Server, running, whole_log
 from rigs.processes import Cluster
-
-MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(scope="session")
@@ -28,15 +24,10 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """Where a cluster may write. In memory, where there is such a place: else the disk, which other programs
-    use as well, would be among what is measured."""
-    if not MEMORY.is_dir():
-        yield tmp_path / "cluster"
-        return
-    directory = Path(tempfile.mkdtemp(prefix="chatnet-hostile-", dir=MEMORY))
-    yield directory
-    shutil.rmtree(directory)
+def place() -> Iterator[Path]:
+    """Such a place, for one test alone."""
+    with a_place() as place:
+        yield place
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +53,9 @@ def opening(request: pytest.FixtureRequest) -> Opening:
     return opened
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def beside(request: pytest.FixtureRequest, place: Path, opening: Opening) -> Iterator[Beside]:
-    """Honest users of a cluster for one test alone."""
-    with opening(request.param, place) as users:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def beside(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Beside]:
+    """Honest users of a cluster, which the tests of a module have in common: a cluster and its users take
+    longer to come and go than most attacks."""
+    with a_place() as place, opening(request.param, place) as users:
         yield users

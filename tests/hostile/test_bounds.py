@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from hostile.attacker import Line, Mallory, again, box, closing, flood
-from hostile.opening import Opening
+from hostile.opening import Opening, a_place
 
 from chatnet.wire.common import VERSION
 from rigs.beside import Beside
@@ -271,9 +271,22 @@ CASES += [("postgresql", what) for what in ATTACKS if what not in NO_STORES]
 
 
 @pytest.fixture
-def besieged(request: pytest.FixtureRequest, place: Path, opening: Opening) -> Iterator[Beside]:
-    """Honest users of a cluster of its own for each attack: what one leaves is not felt beside the next."""
-    with opening(request.param, place, "--new-names", NAMES) as users:
+def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Beside]:
+    """Honest users of a cluster: of its own for each attack, so that what one leaves is not felt beside the
+    next; and on PostgreSQL of one that bears them all, one after the other."""
+    if request.param == "postgresql":
+        users = request.getfixturevalue("bears_all")
+        yield users
+        if users.violations:
+            users.forget()  # they were said
+        return
+    with a_place() as place, opening(request.param, place, "--new-names", NAMES) as users:
+        yield users
+
+
+@pytest.fixture(scope="module")
+def bears_all(opening: Opening) -> Iterator[Beside]:
+    with a_place() as place, opening("postgresql", place, "--new-names", NAMES) as users:
         yield users
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from hostile.opening import a_place
 from twisted.protocols.amp import AmpBox
 
 from chatnet.credentials import random_credential
@@ -71,9 +72,14 @@ def fill_database(url: str) -> None:
     database.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def beside(request: pytest.FixtureRequest, place: Path) -> Iterator[Beside]:
-    """Honest users of a cluster whose log is long."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def beside(request: pytest.FixtureRequest) -> Iterator[Beside]:
+    """Honest users of a cluster whose log is long, which takes long to make: the tests have it in common."""
+    with a_place() as place:
+        yield from users_of_a_long_log(request, place)
+
+
+def users_of_a_long_log(request: pytest.FixtureRequest, place: Path) -> Iterator[Beside]:
     url = request.getfixturevalue("server").fresh() if request.param == "postgresql" else ""
     cluster = Cluster(place, environ={"CHATNET_STORE": url} if url else {})
     if url:
