@@ -71,7 +71,8 @@ class Tally:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 1 if a run broke a promise."""
     options = _parse(arguments)
-    scale = Scale(only=options.faults, kinds=options.kinds, spoken=options.speak)
+    encrypted = None if options.tls == "drawn" else options.tls == "on"
+    scale = Scale(only=options.faults, kinds=options.kinds, spoken=options.speak, encrypted=encrypted)
     if options.trace:
         one = _of(options.first, scale, options.store)
         verdict = run(options.first, one, detailed=options.bytes, story=True)
@@ -112,6 +113,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--speak", choices=sorted(speakers()), default="", help="what all users speak [drawn]"
+    )
+    parser.add_argument(
+        "--tls", choices=("drawn", "on", "off"), default="drawn", help="whether hosts speak it [drawn]"
     )
     parser.add_argument("--trace", action="store_true", help="tell the story of the first seed")
     parser.add_argument(
@@ -175,7 +179,8 @@ def _shortest(seed: int, scale: Scale) -> str:
     faults = ",".join(map(str, needed))
     kinds = f" --kinds {','.join(scale.kinds)}" if scale.kinds else ""
     speak = f" --speak {scale.spoken}" if scale.spoken else ""
-    return f"python -m simulator --first {seed} --store {scale.store}{kinds}{speak} --faults={faults}"
+    tls = "" if scale.encrypted is None else f" --tls {'on' if scale.encrypted else 'off'}"
+    return f"python -m simulator --first {seed} --store {scale.store}{kinds}{speak}{tls} --faults={faults}"
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from chatnet import telemetry
-from chatnet.auth import TOKEN_BYTES
+from chatnet.addresses import MASTER_PORT, Address
+from chatnet.auth import TOKEN_BYTES, Token
+from chatnet.client.identity import config_directory
 from chatnet.entries import Entry
+from chatnet.net.pair import self_made
 from chatnet.testing.history import Event
 from simulator.database_server import PATH, Postgres
 from simulator.disk import Disk
@@ -113,6 +116,10 @@ class OneMachine(Cluster):
         self._server.disk = WatchedDisk(simulation, self._server, keep)
         self.laptops = _laptops(simulation, laptops)
         self._master = Operator(self._server, "chat-master")
+        if simulation.is_encrypted:
+            token = simulation.chance("token").randbytes(TOKEN_BYTES).hex()
+            self._has_token(token)
+            _know(self.laptops, ["server"], token)
         self._annex = self._with_annex(simulation, simulation.chance("annex"))
         self.operators = [self._master, self._annex] if self._annex else [self._master]
         self.hosts = [operator.host for operator in self.operators]
@@ -124,10 +131,15 @@ class OneMachine(Cluster):
             return None
         # The token would be copied; it has to be known before it is made.
         token = chance.randbytes(TOKEN_BYTES).hex()
-        self._server.disk.make_directory(STORE.parent)
-        self._server.disk.write(STORE.parent / "cluster.token", f"{token}\n".encode())
+        self._has_token(token)
+        if simulation.is_encrypted:
+            _know(self.laptops, ["server"], token)
         environ = {"HOME": str(HOME), "CHATNET_TOKEN": token}
         return Operator(simulation.host("annex"), "chat-worker", "--master", "server", environ=environ)
+
+    def _has_token(self, token: str) -> None:
+        self._server.disk.make_directory(STORE.parent)
+        self._server.disk.write(STORE.parent / "cluster.token", f"{token}\n".encode())
 
     @property
     def workers(self) -> int:
@@ -162,6 +174,8 @@ class ManyMachines(Cluster):
         masters = self.hosts[: chance.choice((2, 3))]
         self.masters_at = ",".join(host.name for host in masters)
         token = {"HOME": str(HOME), "CHATNET_TOKEN": chance.randbytes(TOKEN_BYTES).hex()}
+        if simulation.is_encrypted:
+            _know(self.laptops, [host.name for host in masters], token["CHATNET_TOKEN"])
         environ = {**token, "CHATNET_STORE": self._postgres.url}
         self.operators = [Operator(host, "chat-master", environ=environ) for host in masters]
         self.operators += (
@@ -231,6 +245,16 @@ def _by_hand(processes: Iterable[SimProcess]) -> int:
 
 def _laptops(simulation: Simulation, count: int) -> list[Host]:
     return [simulation.host(f"laptop-{at}") for at in range(1, count + 1)]
+
+
+def _know(laptops: Iterable[Host], masters: Iterable[str], token: str) -> None:
+    """Users have been told the key of the masters, as they should be: who stands between finds nobody new."""
+    key = self_made(Token(bytes.fromhex(token))).fingerprint
+    lines = "".join(f"{Address(master, MASTER_PORT).place} {key}\n" for master in masters)
+    for laptop in laptops:
+        directory = config_directory({"HOME": str(HOME)})
+        laptop.disk.make_directory(directory)
+        laptop.disk.write(directory / "known_masters", lines.encode())
 
 
 def read_log(disk: Disk, path: Path = STORE) -> list[Entry]:

@@ -15,7 +15,10 @@ from twisted.protocols.amp import AmpBox
 
 from chatnet.addresses import parse_masters
 from chatnet.client.finder import Finder
+from chatnet.client.identity import config_directory
+from chatnet.client.known_masters import KnownMasters
 from chatnet.client.race import Unreachable
+from chatnet.client.trust import Trust
 from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError
 from chatnet.net.link import Link, Locator
@@ -39,12 +42,15 @@ class Hostile(Service):
     _logger = Logger()
     _log_id = ""
 
-    def __init__(self, arguments: Sequence[str], world: World) -> None:
+    def __init__(self, arguments: Sequence[str], world: World, encrypted: bool = False) -> None:
         masters, self._tactic, seconds = arguments
         self._masters = parse_masters(masters)
         self._seconds = float(seconds)
         self._world = world
-        self._finder = Finder(world.reactor, Outboxes(world.reactor), self._masters)
+        self._is_encrypted = encrypted
+        directory = config_directory(world.environ)
+        trust = Trust(world.tls, KnownMasters(world.files, directory)) if encrypted else None
+        self._finder = Finder(world.reactor, Outboxes(world.reactor), self._masters, trust)
         self._links: list[Link] = []
 
     def startService(self) -> None:
@@ -164,8 +170,12 @@ class Hostile(Service):
         return ticket
 
     async def _dial(self, to_master: bool) -> Link:
-        address = self._masters[0] if to_master else (await self._finder.find(lambda found: True)).worker
-        link = await self._finder.dial(address, Locator(), None)
+        if to_master:
+            creator = self._world.tls.in_cluster() if self._is_encrypted else None
+            link = await self._finder.dial(self._masters[0], Locator(), None, creator=creator)
+        else:
+            found = await self._finder.find(lambda found: True)
+            link = await self._finder.reach(found.worker, found.key, found.encrypted, Locator(), None)
         self._links.append(link)
         return link
 

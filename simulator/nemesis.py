@@ -12,6 +12,7 @@ from simulator import squatter
 from simulator.host import Host
 from simulator.hostile import TACTICS
 from simulator.process import SimProcess
+from simulator.relay import PORT, RELAY
 
 if TYPE_CHECKING:
     from simulator.simulation import Simulation
@@ -27,7 +28,9 @@ SLOWEST = 25.0
 STOP_SECONDS = (1.0, 5.0)
 """How long a process is stopped: between these. After three, others take it for dead."""
 STRANGER = "stranger"
-"""The machine of a hostile client."""
+"""The machine of a hostile client, and of a relay."""
+RELAY_SECONDS = 0.5
+"""How long it takes until a relay is ready."""
 LONGEST_STEP = 3.0
 """How far a wall clock steps at most, in seconds."""
 
@@ -327,6 +330,22 @@ class Nemesis:
         self._after(squatter.LURK_SECONDS / 2, lambda: self._signal(primary, signal.SIGKILL))
         return self._after(squatter.LURK_SECONDS + seconds, lambda: None)
 
+    def relay(self) -> bool:
+        """Somebody stands for a while between two machines, whose links are encrypted: who dials the one from
+        the other reaches them, and through them the other end. All connections of that kind are reset."""
+        stranger = self._simulation.host(STRANGER)
+        if not self._simulation.is_encrypted or stranger.living(RELAY):
+            return False
+        target, source = self._server, self._chance.choice(self._others)
+        network, process = self._simulation.network, stranger.start(RELAY)
+
+        def heal() -> None:
+            network.divert_no_more(source, target)
+            process.kill(signal.SIGKILL)
+
+        self._after(RELAY_SECONDS, lambda: network.divert(source, target, stranger, PORT))
+        return self._after(RELAY_SECONDS + min(LONGEST_FAULT, self._chance.expovariate(0.3)), heal)
+
     # ---- how ----
 
     def _primary(self) -> SimProcess | None:
@@ -400,6 +419,7 @@ KINDS = (
     "suspend_machine",
     "hostile_client",
     "squat",
+    "relay",
 )
 """All faults there are."""
 

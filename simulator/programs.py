@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -65,22 +66,29 @@ class Operating(Service):
         self._world.processes.exit(0)
 
 
-def operate(arguments: Sequence[str], world: World) -> IService:
-    """The program ``chatnet``."""
-    options = Options()
-    options.parseOptions([*arguments, "--insecure"])
-    return Operating(options, world)
+def operator(*always: str) -> Program:
+    """The program ``chatnet``, which is ``always`` given these options."""
+
+    def operate(arguments: Sequence[str], world: World) -> IService:
+        options = Options()
+        options.parseOptions([*arguments, *always])
+        return Operating(options, world)
+
+    return operate
 
 
-PROGRAMS = {
-    "chatnet": operate,
-    "chat-master": plugin("chatnet.master.tap", "--new-names", "0", "--insecure"),
-    "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0", "--insecure", more=lambda: [offers()]),
-    "chat-client": plugin("chatnet.client.tap"),
-    "hostile": Hostile,
-    SQUATTER: Squatter,
-    RELAY: Relay,
-}
+def programs(encrypted: bool) -> dict[str, Program]:
+    """All that a host has by default; ``encrypted``: they speak TLS to other hosts, else plain."""
+    how = () if encrypted else ("--insecure",)
+    return {
+        "chatnet": operator(*how),
+        "chat-master": plugin("chatnet.master.tap", "--new-names", "0", *how),
+        "chat-worker": plugin("chatnet.worker.tap", "--new-names", "0", *how, more=lambda: [offers()]),
+        "chat-client": plugin("chatnet.client.tap", *how),
+        "hostile": partial(Hostile, encrypted=encrypted),
+        SQUATTER: Squatter,
+        RELAY: Relay,
+    }
 
 
 def parse(argv: Sequence[str], programs: dict[str, Program]) -> tuple[str, Sequence[str]]:

@@ -46,6 +46,8 @@ LOOKS = 25
 """How many more for each process that looks at a database."""
 STOP_SECONDS = 20.0
 """How long a cluster may take to stop."""
+ENCRYPTED = 0.5
+"""How often hosts speak TLS to each other."""
 LOOK_SECONDS = 0.25
 """How often one looks."""
 
@@ -56,7 +58,8 @@ class Scale:
 
     ``store`` is "sqlite", for a cluster on one machine, or "postgresql", for one on many. ``kinds`` are those
     of the faults, all by default; ``only`` are the numbers of those that do strike, None for all of them.
-    ``spoken`` is the protocol that all users speak; drawn, if none is named.
+    ``spoken`` is the protocol that all users speak; drawn, if none is named. ``encrypted`` is whether hosts
+    speak TLS to each other; drawn, if it is None.
     """
 
     users: int = 20
@@ -68,6 +71,7 @@ class Scale:
     only: tuple[int, ...] | None = None
     store: str = "sqlite"
     spoken: str = ""
+    encrypted: bool | None = None
 
     @property
     def all_kinds(self) -> tuple[str, ...]:
@@ -105,7 +109,12 @@ class Run:
         self.log: list[Entry] = []
         self.whole_after = 0.0
         keep = self.history.append
-        simulation.programs["users"] = cast(Any, workload.crowd(keep, lambda: simulation.now))
+        drawn = simulation.chance("encrypted").random() < ENCRYPTED
+        if drawn if scale.encrypted is None else scale.encrypted:
+            simulation.encrypt()
+        simulation.programs["users"] = cast(
+            Any, workload.crowd(keep, lambda: simulation.now, simulation.is_encrypted)
+        )
         self.cluster = cluster(simulation, scale.laptops, scale.store, keep)
         self.nemesis = self.cluster.nemesis
         self._laptops = self.cluster.laptops
@@ -132,6 +141,17 @@ class Run:
             self._at_rest(before)
             self._stop()
         self.log = self.cluster.log()
+
+    def evidence(self) -> Evidence:
+        """What it has left behind."""
+        struck = self.nemesis.counted
+        return Evidence(
+            self.history,
+            self.log,
+            settled=not self.violations,
+            alone="hostile_client" not in struck,
+            relayed="relay" in struck,
+        )
 
     # ---- the cluster and its users ----
 
@@ -282,7 +302,10 @@ def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bo
             it.violations.append(f"the simulator failed: {traceback.format_exc()}")
         violations = it.violations + simulation.verdict()
         alone = "hostile_client" not in it.nemesis.counted
-        violations += check(Evidence(it.history, it.log, settled=not it.violations, alone=alone))
+        relayed = "relay" in it.nemesis.counted
+        violations += check(
+            Evidence(it.history, it.log, settled=not it.violations, alone=alone, relayed=relayed)
+        )
         return Verdict(
             seed=seed,
             violations=violations,

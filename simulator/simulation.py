@@ -22,7 +22,7 @@ from chatnet.telemetry import Event
 from simulator.guard import Guard
 from simulator.host import Host
 from simulator.network import Network
-from simulator.programs import PROGRAMS, Program
+from simulator.programs import Program, programs
 from simulator.trace import Trace, without_addresses
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Simulation:
     process whose code is running; ``threads`` are those that stand still; ``parcels`` is what messages of
     databases say, by their numbers. ``listeners`` are told what happens in its processes, and in which.
     ``limits`` are those of processes that are started from now on.
+    ``is_encrypted``: do hosts speak TLS to each other?
     """
 
     def __init__(self, seed: int, detailed: bool = False) -> None:
@@ -55,12 +56,13 @@ class Simulation:
         self.trace = Trace(detailed)
         self.failures: list[str] = []
         self.running: SimProcess | None = None
-        self.programs: dict[str, Program] = dict(PROGRAMS)
+        self.programs: dict[str, Program] = programs(encrypted=False)
         self.hosts: dict[str, Host] = {}
         self.network = Network(self)
         # What dead processes leave is kept to the end: its finalizers must not run in the middle of others.
         self.graveyard: list[Any] = []
         self.threads: dict[SimThread, None] = {}
+        self.is_encrypted = False
         self.parcels: list[Any] = []
         self.limits = LIMITS
         self.listeners: list[Callable[[SimProcess, Event], None]] = []
@@ -126,6 +128,11 @@ class Simulation:
             parent = shared if shared.is_dir() else None
             self._directory = Path(tempfile.mkdtemp(prefix="chatnet-", dir=parent))
         return self._directory
+
+    def encrypt(self) -> None:
+        """Have hosts speak TLS to each other from now on."""
+        self.is_encrypted = True
+        self.programs |= programs(encrypted=True)
 
     # ---- chance ----
 

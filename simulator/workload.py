@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
@@ -12,6 +13,9 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 from chatnet.addresses import Address, parse_masters
+from chatnet.client.identity import config_directory
+from chatnet.client.known_masters import KnownMasters
+from chatnet.client.trust import Trust
 from chatnet.form import MAX_TEXT
 from chatnet.testing import history
 from chatnet.testing.history import Event
@@ -19,7 +23,7 @@ from chatnet.testing.rules import HIDDEN
 from chatnet.testing.user import Recorder
 from chatnet.world import World
 from simulator.users import offers
-from simulator.users.port import MakeUser, User
+from simulator.users.port import User
 
 NAMES = (
     "alice", "bob", "carol", "dan", "erin", "frank", "grace", "heidi", "ivan", "judy", "ken", "liz",
@@ -230,7 +234,7 @@ class Person:
         keep: Callable[[Event], object],
         now: Callable[[], float],
         passwords: dict[str, str],
-        make: MakeUser,
+        make: Callable[..., User],
     ) -> None:
         self._make = make
         self._passwords = passwords
@@ -354,16 +358,21 @@ class Crowd(Service):
         getattr(self.people[step.device], step.does)(*step.arguments)
 
 
-def crowd(keep: Callable[[Event], object], now: Callable[[], float]) -> Callable[..., Crowd]:
-    """The program ``users``, whose history goes to ``keep``."""
+def crowd(
+    keep: Callable[[Event], object], now: Callable[[], float], encrypted: bool = False
+) -> Callable[..., Crowd]:
+    """The program ``users``, whose history goes to ``keep``; ``encrypted``: by TLS."""
 
     passwords: dict[str, str] = {}  # what is in people's heads, wherever they are
 
     def make(arguments: Sequence[str], world: World) -> Crowd:
         masters = parse_masters(arguments[0])
+        known = KnownMasters(world.files, config_directory(world.environ))
+        trust = Trust(world.tls, known) if encrypted else None
         people: dict[str, Person] = {}
         for argument in arguments[1:]:
             device, make_user = offers.heard(argument)
+            make_user = partial(make_user, trust=trust)
             people[device] = Person(device, masters, world, keep, now, passwords, make_user)
         return Crowd(people)
 

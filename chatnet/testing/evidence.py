@@ -56,15 +56,22 @@ class Evidence:
 
     ``settled``: the run ended in peace, with everybody connected and all that they sent answered.
     ``alone``: nobody used the cluster but them; else there are entries of others, who recorded nothing.
+    ``relayed``: somebody stood between them and it for a while, with a key of their own.
     """
 
     def __init__(
-        self, events: Sequence[Event], log: Sequence[Entry], settled: bool = True, alone: bool = True
+        self,
+        events: Sequence[Event],
+        log: Sequence[Entry],
+        settled: bool = True,
+        alone: bool = True,
+        relayed: bool = False,
     ) -> None:
         self.events = events
         self.log = log
         self.settled = settled
         self.alone = alone
+        self.relayed = relayed
 
     def entry(self, seq: int) -> Entry | None:
         """What the log has at ``seq``."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from chatnet.addresses import Address
+from chatnet.client.trust import Trust
 from chatnet.testing.user import Recorder
 from chatnet.world import World
 
@@ -89,6 +90,8 @@ class User(Protocol):
 
 
 class MakeUser(Protocol):
-    """Makes a client of the user ``name``, who knows where ``masters`` are."""
+    """Makes a client of the user ``name``, who knows the ``masters``; it speaks plain without ``trust``."""
 
-    def __call__(self, name: str, masters: Sequence[Address], world: World, record: Recorder) -> User: ...
+    def __call__(
+        self, name: str, masters: Sequence[Address], world: World, record: Recorder, *, trust: Trust | None
+    ) -> User: ...

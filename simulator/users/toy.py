@@ -32,11 +32,13 @@ from chatnet.client.identity import config_directory
 from chatnet.client.login import keep, keep_ticket, log_in
 from chatnet.client.race import Unreachable
 from chatnet.client.service import PULSE
+from chatnet.client.states import Found
+from chatnet.client.trust import Distrusted, Trust
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, ChatnetError, CursorAhead
 from chatnet.kinds import KindName
-from chatnet.net.dial import CANNOT_CONNECT, dial_any, notice_death, why_not
+from chatnet.net.dial import CANNOT_CONNECT, NotTrusted, dial_any, notice_death, shake_hands
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
@@ -250,14 +252,22 @@ class ToyUser:
 
     _logger = Logger()
 
-    def __init__(self, name: str, masters: Sequence[Address], world: World, record: Recorder) -> None:
+    def __init__(
+        self,
+        name: str,
+        masters: Sequence[Address],
+        world: World,
+        record: Recorder,
+        trust: Trust | None = None,
+    ) -> None:
         self.name = name
         self._record = record
         self._reactor: Any = world.reactor
         self._chance: random.Random = world.chance
         self._fresh_key = world.fresh_key
-        self._finder = Finder(world.reactor, Outboxes(world.reactor), masters)
         directory = config_directory(world.environ)
+        self._trust = trust
+        self._finder = Finder(world.reactor, Outboxes(world.reactor), masters, self._trust)
         self._identities = Identities(
             world.files, directory, masters, name, world.entropy, kind=RecordedIdentity
         )
@@ -310,7 +320,7 @@ class ToyUser:
                 if self._is_moving:
                     self._is_moving = False
                     continue
-            except (*FINAL, CannotStart) as error:
+            except (*FINAL, CannotStart, Distrusted) as error:
                 self._over()
                 self._record(history.Ended, sentence=self._ended or str(error))
                 return
@@ -322,9 +332,10 @@ class ToyUser:
             await deferLater(self._reactor, self._chance.uniform(MIN_DELAY, longest))
 
     async def _attach(self) -> Line:
-        found = await self._finder.within(3 * DIAL_SECONDS, self._finder.find(self._is_ours))
+        finding = self._finder.find(self._is_ours, self._told, self._doubt)
+        found = await self._finder.within(3 * DIAL_SECONDS, finding)
         identity = self._identity or cast(RecordedIdentity, self._identities.of(found.log_id, found.master))
-        line = await self._dial(found.worker)
+        line = await self._dial(found)
         try:
             await self._finder.within(LOGIN_SECONDS, log_in(cast(Any, line), identity, self._secrets()))
         except BaseException:
@@ -335,14 +346,29 @@ class ToyUser:
         self._came_up(line, identity)
         return line
 
-    async def _dial(self, address: Address) -> Line:
+    async def _dial(self, found: Found) -> Line:
+        def make() -> Line:
+            return Line(self._hears, self._pulse)
+
+        # As the finder reaches workers; but what it makes are links.
         try:
-            make = cast(Any, lambda: Line(self._hears, self._pulse))
-            line = cast(Any, await dial_any(self._reactor, address, make, DIAL_SECONDS))
-        except (*CANNOT_CONNECT, NotInTime, ValueError) as error:
-            raise Unreachable(why_not(error)) from error
+            if self._trust is None or not self._finder.encrypts(found.worker, found.encrypted):
+                line = await dial_any(self._reactor, found.worker, cast(Any, make), DIAL_SECONDS)
+            else:
+                pinned = self._trust.pinned(found.key)
+                line = await shake_hands(self._reactor, found.worker, cast(Any, make), DIAL_SECONDS, pinned)
+        except (*CANNOT_CONNECT, NotInTime, NotTrusted, ValueError) as error:
+            raise Unreachable(str(error)) from error
         notice_death(line.transport)
-        return cast(Line, line)
+        return cast(Line, cast(Any, line))
+
+    def _told(self, sentence: str) -> None:
+        self._record(history.Told, sentence=sentence)
+
+    def _doubt(self, error: BaseException) -> None:
+        """A master is not what it was: once we have logged in, others are looked for."""
+        if self._identity is None:
+            raise error
 
     def _is_ours(self, found: Any) -> bool:
         return self._identity is None or self._identity.log_id == found.log_id

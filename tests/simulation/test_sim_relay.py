@@ -1,4 +1,5 @@
-"""A relay stands between two hosts; whoever looks at the other end's key tells it nothing."""
+"""A relay stands between two hosts; whoever looks at the other end's key, or binds a proof to the connection,
+tells it nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +8,15 @@ from typing import Any
 import pytest
 from simulation.test_sim_network import Dial, Echo, End, Ends
 from test_tls import OURS
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ClientFactory, Factory
 
+from chatnet.addresses import MASTER_PORT
+from chatnet.auth import Token
+from chatnet.errors import ChatnetError
+from chatnet.net.gate import Gate, prove
+from chatnet.net.link import Link, Locator
+from chatnet.net.outbox import Outboxes
 from chatnet.net.tls import Encryption, WrongKey
 from chatnet.world import World
 from simulator import SimProcess
@@ -15,6 +24,7 @@ from simulator.relay import PORT, RELAY
 from simulator.toys import Toys
 
 WORKER_PORT = 7000
+TOKEN = Token(b"shared by the cluster's processe")
 
 
 class Between:
@@ -111,3 +121,62 @@ def test_it_knows_when_somebody_takes_it_for_a_worker(between: Between) -> None:
     assert ["a client spoke to it, and not to the worker" in failure for failure in between.failures()] == [
         True
     ]
+
+
+@pytest.mark.parametrize("encrypted", [True, False], ids=["by TLS", "in plain"])
+def test_a_proof_that_is_bound_to_its_connection_is_not_taken(between: Between, encrypted: bool) -> None:
+    """In plain it is nobody's fault: who says --insecure trusts the network."""
+    outcome = meet(between, encrypted)
+    assert outcome == (["WrongToken"] if encrypted else ["proven"])
+    assert not between.failures()
+
+
+def test_it_knows_when_a_proof_is_taken_through_it(between: Between, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that is the same on all connections is."""
+    monkeypatch.setattr("chatnet.net.gate._bound_to", lambda link, is_asker: b"")
+    assert meet(between, True) == ["proven"]
+    (failure,) = between.failures()
+    assert "a proof was taken that went through it" in failure
+
+
+def meet(between: Between, encrypted: bool) -> list[str]:
+    """How it goes when a worker on alpha proves the token to the master on beta."""
+    outcome: list[str] = []
+
+    async def proves(link: Link, world: World) -> None:
+        try:
+            await prove(link, TOKEN, "worker", world.entropy)
+            outcome.append("proven")
+        except ChatnetError as error:
+            outcome.append(type(error).__name__)
+
+    def serve(world: World) -> None:
+        outboxes = Outboxes(world.reactor)
+
+        def gate() -> Gate:
+            return Gate(TOKEN, lambda role: Locator(), world.entropy, world.reactor)
+
+        links = _factory(lambda: Link(gate(), outboxes))
+        tls = Encryption(world.tls.presented(OURS), False, links, world.reactor)
+        world.reactor.listenTCP(MASTER_PORT, tls if encrypted else links)
+
+    def dial(world: World) -> None:
+        class Proves(Locator):
+            def connected(self, link: Link) -> None:
+                super().connected(link)
+                Deferred.fromCoroutine(proves(link, world))
+
+        links = _factory(lambda: Link(Proves(), Outboxes(world.reactor)))
+        tls = Encryption(world.tls.in_cluster(), True, links, world.reactor)
+        world.reactor.connectTCP("beta", MASTER_PORT, tls if encrypted else links)
+
+    between.simulation.start(serve, host="beta")
+    between.simulation.start(dial)
+    between.simulation.run(1)
+    return outcome
+
+
+def _factory(make: Any) -> Factory:
+    factory: Factory = ClientFactory.forProtocol(make)
+    factory.noisy = False
+    return factory

@@ -14,10 +14,12 @@ from twisted.internet.error import ConnectionClosed, ConnectionDone, ConnectionL
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
-from chatnet.net.tls import CLOSE_SECONDS, Encryption, TooOld, WrongKey, WrongName, channel_binding
+from chatnet.net.tls import CLOSE_SECONDS, Encrypted, Encryption, TooOld, WrongKey, WrongName, channel_binding
 from chatnet.testing.loopback import Loopback
 from chatnet.world import Tls
 from chatnet.world.real import RealTls
+from simulator import Simulation
+from simulator.run import UP_SECONDS, Run, Scale
 from simulator.tls import SimTls
 
 AUTHORITY = new_authority(TODAY.replace(year=TODAY.year - 1), TODAY.replace(year=TODAY.year + 1))
@@ -243,3 +245,23 @@ def test_who_is_sent_what_was_changed_on_its_way_loses_the_connection(tls: Tls) 
     meeting.wire.server_transport.write(b"nonsense")
     meeting.go_on()
     assert isinstance(meeting.client.lost, ConnectionClosed)
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_hosts_speak_it_to_each_other_and_processes_of_one_do_not(encrypted: bool) -> None:
+    """In an encrypted run; in another nobody does."""
+    seen: set[tuple[bool, bool]] = set()
+
+    def look() -> None:
+        for connection in simulation.network.connections():
+            dialled = connection.server
+            is_far = dialled.host is not connection.client.host
+            seen.add((is_far, isinstance(dialled.reader.protocol, Encrypted)))
+
+    with Simulation(3) as simulation:
+        scale = Scale(users=6, posts=20, faults=0, seconds=3.0, laptops=2, encrypted=encrypted)
+        it = Run(simulation, scale)
+        simulation.at(UP_SECONDS + 4, look)
+        it.go()
+        assert it.violations + simulation.verdict() == []
+    assert seen == {(False, False), (True, encrypted)}

@@ -13,7 +13,7 @@ from chatnet import telemetry
 from chatnet.listeners import tell_all
 from chatnet.world import World
 from simulator import Simulation
-from simulator.programs import PROGRAMS, Program
+from simulator.programs import Program, programs
 
 # ---- 1. a module with a listener ----
 
@@ -43,7 +43,9 @@ def measured(program: str, metrics: list[ToyMetric]) -> Program:
 
     def build(arguments: Any, world: World) -> Any:
         metrics.append(ToyMetric())
-        return PROGRAMS[program](arguments, replace(world, tell=tell_all(world.tell, metrics[-1].told)))
+        return programs(encrypted=False)[program](
+            arguments, replace(world, tell=tell_all(world.tell, metrics[-1].told))
+        )
 
     return build
 

@@ -8,13 +8,25 @@ toys       the same, by the code of one that speaks in lines
 cluster    who is taken for dead, and who is counted
 masters    who commands, what a winner knows, whom it keeps, whom it kills
 hostile    what hostile clients have wait
+relays     whom who dials takes for whom, and how long it waits for them
 strangers  who is obeyed and believed that has the port of a primary
 database   a store that many hosts share, hunted on many machines
 levels     of programs of several levels: caught where there are some, by test_sim_levels
 hunt       how many seeds it takes until one is caught, and by which check
 """
 
-from simulation.mutants import clients, cluster, database, delivery, hostile, log, masters, strangers, toys
+from simulation.mutants import (
+    clients,
+    cluster,
+    database,
+    delivery,
+    hostile,
+    log,
+    masters,
+    relays,
+    strangers,
+    toys,
+)
 from simulation.mutants.planting import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -62,5 +74,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *hostile.MUTANTS,
     *strangers.MUTANTS,
     *toys.MUTANTS,
+    *relays.MUTANTS,
     *database.MUTANTS,
 )
