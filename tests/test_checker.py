@@ -204,6 +204,17 @@ def test_the_entries_of_others_who_recorded_nothing(good: Story) -> None:
     assert any("nobody ever sent" in violation for violation in good.broken())
 
 
+def test_a_level_is_the_clusters_and_only_rises(good: Story) -> None:
+    """Nobody has to have sent it."""
+    good.append("level", "chatnet", "chatnet", "2", 2003)
+    assert good.broken() == []
+    good.append("level", "chatnet", "chatnet", "2", 2004)
+    only(good, "durable", "raises no level")
+    good.log.pop()
+    good.append("level", "alice", "alice", "3", 2005)
+    only(good, "durable", "raises no level")
+
+
 def test_a_user_registered_twice_or_by_nobody(good: Story) -> None:
     good.append("register", "bob", "bob", "sha256:…", 98)
     only(good, "durable", "bob was registered at 9")

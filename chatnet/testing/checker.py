@@ -257,7 +257,13 @@ def _seen_and_gone(evidence: Evidence) -> Violations:
 
 def _of_nobody(evidence: Evidence) -> Violations:
     registered: set[str] = set()
+    level = 1
     for entry in evidence.log:
+        if entry.kind == "level":  # the cluster's own; no user can have that name
+            if entry.user != "chatnet" or int(entry.text) <= level:
+                yield f"the entry {entry} raises no level"
+            level = int(entry.text)
+            continue
         if not evidence.alone and entry.user not in evidence.users:
             continue
         if entry.kind == "register":

@@ -1,0 +1,11 @@
+"""Makes every Python that finds this on its path one of a newer program: it has the toy kind."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+import toy_kind
+
+toy = toy_kind.there()
+toy.__enter__()
