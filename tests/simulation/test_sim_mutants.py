@@ -9,27 +9,28 @@ from simulation.mutants.planting import Mutant, Put, bug, name, planted
 
 SEEDS = 25
 """Within so many seeds those are caught that a few seeds are enough for."""
-SOON_CAUGHT = (
-    log.acknowledge_before_commit,
-    log.forget_the_key_check,
-    delivery.resume_from_cursor_plus_one,
-    delivery.fetch_before_follow,
-    delivery.double_delivery_at_the_handover,
-    delivery.leaving_is_not_followed,
-    clients.resend_after_new_drafts,
-    hostile.drafts_wait_without_bound,
-    hostile.input_waits_without_bound,
-    masters.a_replica_commands_without_the_lease,
-    masters.replicas_are_told_once,
-    masters.workers_do_not_come_back,
-    masters.the_lease_goes_before_the_store_is_closed,
-)
+SOON_CAUGHT: dict[Mutant, int] = {
+    log.acknowledge_before_commit: 0,
+    log.forget_the_key_check: 2,
+    delivery.resume_from_cursor_plus_one: 0,
+    delivery.fetch_before_follow: 0,
+    delivery.double_delivery_at_the_handover: 0,
+    delivery.leaving_is_not_followed: 7,
+    clients.resend_after_new_drafts: 0,
+    hostile.drafts_wait_without_bound: 2,
+    hostile.input_waits_without_bound: 2,
+    masters.a_replica_commands_without_the_lease: 0,
+    masters.replicas_are_told_once: 0,
+    masters.workers_do_not_come_back: 0,
+    masters.the_lease_goes_before_the_store_is_closed: 0,
+}
+"""With the seed where to begin: the first that caught it when this was written."""
 
 
-@pytest.mark.parametrize("mutant", SOON_CAUGHT, ids=name)
-def test_a_planted_bug_is_caught(mutant: Mutant) -> None:
+@pytest.mark.parametrize(("mutant", "first"), SOON_CAUGHT.items(), ids=[name(one) for one in SOON_CAUGHT])
+def test_a_planted_bug_is_caught(mutant: Mutant, first: int) -> None:
     """A promise is broken that the same seed keeps without it."""
-    assert hunt(mutant, seeds=SEEDS).seed is not None
+    assert hunt(mutant, first, SEEDS).seed is not None
 
 
 def test_a_bug_is_hunted_where_it_can_be_found() -> None:
