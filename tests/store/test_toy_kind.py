@@ -18,6 +18,8 @@ from chatnet.kinds import CLUSTER
 from chatnet.names import is_topic
 from chatnet.operator.check import check
 from chatnet.reads import Head, SnapshotOf
+from chatnet.store.postgres.connection import connect
+from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.store.window import Window
 from chatnet.world.real import real_world
 
@@ -203,6 +205,47 @@ def test_an_old_process_of_a_shared_log_ends(disk: Any) -> None:
     assert follows.read(Head()) == 4
     with pytest.raises(Outgrown, match=sentence):
         disk.open_postgres(url)
+
+
+def test_functions_of_older_programs_are_dropped(disk: Any) -> None:
+    """When the level has risen: of the old program, and not of another new one. Until then both work."""
+    new = disk.open_postgres()
+    disk.level = 1
+    disk.open_postgres(disk.url)
+    subject = Subject(new, lambda: disk.reactor.advance(0))
+    with connect(disk.url) as connection:
+
+        def levels() -> set[str]:
+            names = connection.execute(
+                "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+            )
+            return {name.split("_")[-2] for (name,) in names.fetchall() if name.startswith("chatnet_")}
+
+        another = "chatnet_append_2_00000000"
+        connection.execute(f"CREATE FUNCTION {another}() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        assert levels() == {"1", "2"}
+        subject.append(level(2))
+        subject.ask(new.outdate(2))
+        assert levels() == {"2"}
+        assert connection.execute("SELECT 1 FROM pg_proc WHERE proname = %s", (another,)).fetchone() == (1,)
+        registered(subject, "alice")
+
+
+def test_an_old_program_does_not_take_the_lease_of_a_shared_log(disk: Any) -> None:
+    """Though it was open before the level rose: the row is left as it is."""
+    new = disk.open_postgres()
+    subject = Subject(new, lambda: disk.reactor.advance(0))
+    old = PostgresDatabases(1).connect(disk.url)
+    old.open("id")
+    before = old.lease()
+    subject.append(level(2))
+    with pytest.raises(Outgrown, match="The log is at level 2"):
+        old.take_lease(before.counter, "me")
+    assert old.lease() == before
+    newer = PostgresDatabases(2).connect(disk.url)
+    assert newer.take_lease(before.counter, "me") == before.epoch + 1
+    old.close()
+    newer.close()
 
 
 def test_an_old_follower_of_a_shared_log_ends(disk: Any) -> None:
