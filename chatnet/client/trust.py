@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from chatnet.addresses import Address, is_loopback
 from chatnet.client.known_masters import BY_AUTHORITY, KnownMasters
 from chatnet.client.race import Unreachable
+from chatnet.errors import CannotStart
 from chatnet.net.dial import NotTrusted
 from chatnet.net.link import Link
 from chatnet.net.tls import WrongKey
@@ -73,12 +74,13 @@ class Trust:
     async def _new(self, master: Address, shake: Shake, tell: Callable[[str], None]) -> Link:
         try:
             link = await shake(self._tls.vouched_for(master.host))
-            self._known.keep(master, BY_AUTHORITY)
         except NotTrusted:
             key = await self._key_there(shake)
             link = await shake(self._tls.pinned(key))
-            self._known.keep(master, key)
+            self._keep(master, key, link)
             tell(NEW.format(master=master, key=key))
+        else:
+            self._keep(master, BY_AUTHORITY, link)
         return link
 
     async def _still_vouched_for(self, master: Address, shake: Shake) -> Link:
@@ -102,9 +104,16 @@ class Trust:
         except NotTrusted as why:
             where = self._where(master)
             raise Distrusted(CHANGED.format(master=master, key=key, kept=kept, **where)) from why
-        self._known.keep(master, BY_AUTHORITY)
+        self._keep(master, BY_AUTHORITY, link)
         tell(VOUCHED.format(master=master))
         return link
+
+    def _keep(self, master: Address, by: str, link: Link) -> None:
+        try:
+            self._known.keep(master, by)
+        except CannotStart:
+            link.abort()
+            raise
 
     async def _key_there(self, shake: Shake) -> str:
         """Which one is presented there. It is not proven yet."""

@@ -13,6 +13,7 @@ from a_pair import DAY, Authority, new_authority
 from client.person import MASTER, WORKER, Person
 from twisted.internet.address import IPv4Address
 
+from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.client.known_masters import KnownMasters
 from chatnet.errors import TlsRequired
@@ -23,6 +24,7 @@ from chatnet.testing.fake_cluster import FakeCluster, FakeMaster, FakeSession, N
 from chatnet.testing.loopback import LoopbackTransport
 from chatnet.wire.locate import Locate
 from chatnet.wire.session import Elsewhere, Login
+from chatnet.world.real import RealFiles
 
 OTHER = 3001
 NOW = datetime.now(UTC)
@@ -366,11 +368,20 @@ def test_where_nothing_can_be_kept_nobody_is_believed(stage: Stage) -> None:
     assert str(stage.path) in refused(stage.person())
 
 
+def test_a_key_that_cannot_be_kept_is_said(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nobody is left connected."""
+
+    def write(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RealFiles, "write", write)
+    sentence = refused(stage.person())
+    assert sentence.startswith(f"The key of m:{MASTER} cannot be kept in {stage.path} (No space left")
+    assert not stage.network.open
+
+
 def test_clients_of_one_user_keep_what_the_others_have_kept(tmp_path: Path) -> None:
     """Each line is another's; which line it is, is said."""
-    from chatnet.addresses import Address
-    from chatnet.world.real import RealFiles
-
     one, other = KnownMasters(RealFiles(), tmp_path), KnownMasters(RealFiles(), tmp_path)
     first, second = Address("m", 1), Address("::1", 2)
     one.keep(first, KEY)
