@@ -8,7 +8,7 @@ toys       the same, by the code of one that speaks in lines
 cluster    who is taken for dead, and who is counted
 masters    who commands, what a winner knows, whom it keeps, whom it kills
 hostile    what hostile clients have wait
-relays     whom who dials takes for whom, and how long it waits for them
+relays     whom who dials takes for whom, and what a proof proves
 strangers  who is obeyed and believed that has the port of a primary
 database   a store that many hosts share, hunted on many machines
 levels     of programs of several levels: caught where there are some, by test_sim_levels

@@ -1,12 +1,10 @@
-"""Bugs that only a relay finds, or who accepts and hangs, among hosts that speak TLS to each other."""
+"""Bugs that only a relay finds, among hosts that speak TLS to each other."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from simulation.mutants.planting import Mutant, Put
 
-from chatnet.net import approach, gate, tls
+from chatnet.net import gate, tls
 from chatnet.net.tls import Verify
 from simulator.run import Scale
 
@@ -27,17 +25,7 @@ def a_pin_that_is_not_looked_at(put: Put) -> None:
     put(tls, "key_check", key_check)
 
 
-def a_handshake_is_waited_for_without_end(put: Put) -> None:
-    """A worker waits for who has accepted, and hangs; and its primary takes it for hung."""
-
-    async def shake_hands(reactor: Any, address: Any, make: Any, seconds: float, creator: Any) -> Any:
-        return await real(reactor, address, make, 60.0, creator)
-
-    real = put(approach, "shake_hands", shake_hands)
-
-
 MUTANTS: tuple[Mutant, ...] = (
     a_proof_without_the_binding,
     a_pin_that_is_not_looked_at,
-    a_handshake_is_waited_for_without_end,
 )
