@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -508,3 +510,17 @@ class _Timed:
     def __init__(self, real: Any, clock: Clock) -> None:
         self.connectTCP = real.connectTCP
         self.callLater, self.seconds = clock.callLater, clock.seconds
+
+
+def test_an_arrival_is_out_of_memory_once_it_is_known_what_is_spoken(port: Port) -> None:
+    """There are thousands of connections, and a process looks for garbage seldom."""
+    gc.collect()
+    gc.disable()
+    try:
+        transport = come(port)
+        arrival = weakref.ref(transport.protocol)
+        transport.protocol.dataReceived(b"LINE")
+        assert transport.protocol is port.lines.speakers[0]
+        assert arrival() is None
+    finally:
+        gc.enable()

@@ -35,6 +35,7 @@ from chatnet.net.tls import Encryption, Presented, in_cluster, is_encrypted
 from chatnet.net.visitors import Visitors
 from chatnet.options import find_pair
 from chatnet.testing.loopback import Loopback
+from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge
 from chatnet.world.real import real_world
 
 reactor: Any = real
@@ -184,9 +185,9 @@ async def test_an_older_tls_is_refused_before_the_challenge() -> None:
     directlyProvides(older, IOpenSSLClientConnectionCreator)
     served = Real()
     try:
+        link = await served.dial(served.address, older)
         with pytest.raises(TlsRequired):
-            await prove(await served.dial(served.address, older), TOKEN, "worker", os.urandom)
-        assert not served.admitted
+            await link.callRemote(Challenge, version=VERSION, nonce=b"n" * NONCE_BYTES)
     finally:
         await served.close()
 
@@ -269,6 +270,26 @@ def test_who_speaks_plain_from_another_machine_is_told_so_and_hung_up_on() -> No
     assert lost is not None
     assert not served.admitted
     assert not [call for call in clock.getDelayedCalls() if call.getTime() > clock.seconds() + 1]
+
+
+def test_who_has_said_nothing_goes_when_the_port_is_closed() -> None:
+    """Nothing of it stays, and a process that stops does not wait for it."""
+    clock = Clock()
+    served = Served(clock=clock)
+    wire = Loopback(Protocol(), served.port.buildProtocol(None))
+    assert served.port.undecided == 1
+    served.port.doStart()
+    served.port.doStop()
+    wire.pump()
+    assert served.port.undecided == 0
+    assert not clock.getDelayedCalls()
+
+
+def test_nobody_is_accepted_while_nobody_is_taken() -> None:
+    """Not even a handshake is begun then."""
+    served = Served(clock=Clock())
+    served.port.takes = lambda: False
+    assert served.port.buildProtocol(None) is None
 
 
 def test_it_is_served_if_the_operator_says_so() -> None:

@@ -143,18 +143,21 @@ class FirstByte(Factory):
 class Undecided(Protocol):
     """A connection of which is not known yet what is spoken on it."""
 
-    def __init__(self, spoken: Mapping[int, Factory], addr: Any, decided: Callable[[], None]) -> None:
+    def __init__(self, spoken: Mapping[int, Factory], addr: Any) -> None:
         self._spoken = spoken
         self._addr = addr
-        self._decided = decided
         self._speaks: Any = None
+
+    def decided(self) -> None:
+        """It is known what is spoken; or it is gone."""
+        raise NotImplementedError
 
     def dataReceived(self, data: bytes) -> None:
         if self._speaks is not None:
             self._speaks.dataReceived(data)  # the transport cannot be handed over: one in memory
             return
         factory = self._spoken.get(data[0])
-        self._decided()  # first: this one must not be counted beside itself
+        self.decided()  # first: this one must not be counted beside itself
         protocol = None if factory is None else factory.buildProtocol(self._addr)
         if protocol is None:
             self._refuse()
@@ -162,7 +165,7 @@ class Undecided(Protocol):
             self.hand_over(protocol, data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._decided()
+        self.decided()
         if self._speaks is not None:
             self._speaks.connectionLost(reason)
 
@@ -172,6 +175,7 @@ class Undecided(Protocol):
         for name in ("protocol", "wrappedProtocol"):  # of TCP, of TLS
             if getattr(self.transport, name, None) is self:
                 setattr(self.transport, name, protocol)
+                self._speaks = None  # nothing is to keep a connection in memory once it is lost
         protocol.makeConnection(self.transport)
         protocol.dataReceived(data)
 
@@ -188,7 +192,7 @@ class Arrival(Undecided):
     transport: Any
 
     def __init__(self, port: FirstByte, addr: Any) -> None:
-        super().__init__(port.spoken, addr, self.decided)
+        super().__init__(port.spoken, addr)
         self._port = port
         self._first = b""
         self.host: str = getattr(addr, "host", "")
@@ -213,12 +217,21 @@ class Arrival(Undecided):
     def shake_hands(self) -> None:
         """Begin: it is this one's turn."""
         assert self._port.tls is not None
-        within = Undecided(self._port.spoken, self._addr, self.decided)
+        within = Within(self)
         first, self._first = self._first, b""
         self.hand_over(self._port.tls.wrap(within), first)
 
+    @property
+    def spoken(self) -> Mapping[int, Factory]:
+        """By whom, once it is encrypted."""
+        return self._port.spoken
+
+    @property
+    def addr(self) -> Any:
+        """Where it comes from."""
+        return self._addr
+
     def decided(self) -> None:
-        """It is known what is spoken; or it is gone."""
         deadline, self._deadline = self._deadline, None
         if deadline is not None:
             deadline.cancel()
@@ -232,3 +245,14 @@ class Arrival(Undecided):
     def _too_late(self) -> None:
         self._deadline = None
         self.abort()
+
+
+class Within(Undecided):
+    """What comes within the TLS of ``arrival``."""
+
+    def __init__(self, arrival: Arrival) -> None:
+        super().__init__(arrival.spoken, arrival.addr)
+        self._arrival = arrival
+
+    def decided(self) -> None:
+        self._arrival.decided()

@@ -115,6 +115,12 @@ class Encrypted(TLSMemoryBIOProtocol):
         if self.connected and self._closing is None:
             self._closing = self.factory.close_clock.callLater(CLOSE_SECONDS, self._closed_too_late)
 
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        if reason is not None:
+            # A frame of its traceback has it, and this: 60 KB of OpenSSL's, until garbage is looked for.
+            reason.cleanFailure()
+        super()._tlsShutdownFinished(reason)
+
     def _closed_too_late(self) -> None:
         self._closing = None
         self.abortConnection()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import selectors
 import socket
+import ssl
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from twisted.protocols.amp import AmpBox
@@ -16,6 +18,7 @@ from rigs.beside import Beside
 FLOOD_SECONDS = 5.0
 CONNECTIONS = 150
 CHUNK = 64 * 1024
+HANDSHAKES = 10_000
 
 
 def boxes(*commands: AmpBox) -> bytes:
@@ -85,3 +88,30 @@ def test_users_that_want_no_answer_do_not_hang_a_worker(beside: Beside) -> None:
         for number, connection in enumerate(users):
             log_in(connection, b"flooder-%d" % (number % 3))
         assert flood(users, USERS) > len(users) * CHUNK
+
+
+def hello() -> bytes:
+    """How TLS begins."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    outgoing = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing).do_handshake()
+    return outgoing.read()
+
+
+@pytest.mark.parametrize("beside", ["sqlite"], indirect=True)
+def test_handshakes_that_are_begun_and_left_hang_nobody(beside: Beside) -> None:
+    """Each costs us as much as fifty posts, and its stranger nothing: some are begun in a turn."""
+    first, ports = hello(), (beside.master, beside.workers()[0])
+    left: deque[socket.socket] = deque()
+    with beside.attacked("handshakes at the primary and a worker"):
+        for number in range(HANDSHAKES):
+            stranger = socket.create_connection(("127.0.0.1", ports[number % 2]), timeout=20)
+            left.append(stranger)
+            with suppress(OSError):  # there were too many
+                stranger.sendall(first)
+            if len(left) > CONNECTIONS:
+                left.popleft().close()
+    for stranger in left:
+        stranger.close()

@@ -342,8 +342,9 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
     one.worker._state.store.log.is_ready = True
     factory: Any = one.reactor.tcpServers[0][1]
     clients = one.worker._clients
-    clients._visitors.room = Room(strangers=3, one_address=3, users=2)
+    clients._visitors.room = Room(strangers=4, one_address=4, users=2)
     links: list[Any] = []
+    Loopback(Link(Locator(), Outboxes(one.reactor)), factory.buildProtocol(None))  # says nothing
     for number in range(3):
         assert (one.worker.load().full, clients.is_full) == (False, False)
         links.append(one.client()[0])
