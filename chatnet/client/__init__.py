@@ -9,7 +9,7 @@ states      the states of a connection                                          
 connection  finds a worker, logs in, and comes back; nothing asked is lost or done twice
 pending     what was asked and not answered                                         (pure)
 feed        what a chat hears, each once and in order                               (pure)
-others      the workers beside one's own, for when that is lost                             (pure)
+others      the workers beside one's own, for when that is lost                     (pure)
 trust       whom one believes to be a master · known_masters  the file of those one knows
 finder      finds a worker by the masters · login  shows who one is
 commands    what a person types, and what they see: the same for both terminals
