@@ -53,22 +53,22 @@ class Links(Factory):
         self.outboxes = outboxes
         self._clock = clock
         self.visitors = Visitors(clock, room, A_MASTERS_TURN)
-        self._door: Callable[[], Locator] | None = None
+        self._unproven: Callable[[], Locator] | None = None
         self._links: dict[Link, None] = {}
 
-    def open(self, door: Callable[[], Locator]) -> None:
-        """From now on, ``door()`` is who speaks to a new connection."""
-        self._door = door
+    def open(self, unproven: Callable[[], Locator]) -> None:
+        """From now on, ``unproven()`` is who speaks to a new connection."""
+        self._unproven = unproven
 
     @property
     def is_open(self) -> bool:
         """Is there somebody to talk to?"""
-        return self._door is not None
+        return self._unproven is not None
 
     def buildProtocol(self, addr: Any) -> Link | None:
-        if self._door is None:
+        if self._unproven is None:
             return None
-        link = Link(self._door(), self.outboxes, visitors=self.visitors)
+        link = Link(self._unproven(), self.outboxes, visitors=self.visitors)
         self.visitors.came(link, getattr(addr, "host", ""))
         self._links[link] = None
         link.when_lost().addCallback(lambda _: self._links.pop(link))
@@ -180,15 +180,15 @@ class Redirect(Gate):
 
 
 class RedirectingPort:
-    """Listens as soon as the port is free, and answers by ``door``. Of several masters on a host one can:
+    """Listens as soon as the port is free, and answers by ``unproven``. Of several masters on a host one can:
     that one goes for the lease.
     """
 
     def __init__(
-        self, listen: Callable[[], MasterPort], door: Callable[[], Locator], clock: IReactorTime
+        self, listen: Callable[[], MasterPort], unproven: Callable[[], Locator], clock: IReactorTime
     ) -> None:
         self._listen = listen
-        self._door = door
+        self._unproven = unproven
         self._trying = Timer(clock, TRY_SECONDS, self._try, "Cannot try to listen")
         self.port: MasterPort | None = None
 
@@ -217,7 +217,7 @@ class RedirectingPort:
             self.port = self._listen()
         except CannotStart:
             return  # another master of this host has it
-        self.port.links.open(self._door)
+        self.port.links.open(self._unproven)
         self._trying.stop()
 
     def _end(self) -> None:

@@ -115,12 +115,12 @@ class MasterService(Service):
         self._start.failed(sentence)
         self._world.processes.exit(1)
 
-    def _stand_by(self, standby: RedirectingPort | None, holder: Holder | None) -> None:
+    def _stand_by(self, redirecting: RedirectingPort | None, holder: Holder | None) -> None:
         """Become a replica; ``holder`` is who leads."""
 
         def won(inheritance: Inheritance) -> None:
             self._replica = None
-            port = None if standby is None else standby.give()
+            port = None if redirecting is None else redirecting.give()
             self._do(self._lead(port, inheritance))
 
         if holder is not None and not self._settings.spawned:
@@ -132,7 +132,7 @@ class MasterService(Service):
             self._token,
             self._security,
             self.store,
-            standby,
+            redirecting,
             won,
             self._answered,
             self._abandoned,
@@ -314,11 +314,11 @@ class SharedMaster(MasterService):
         def primary() -> KnownPrimary:
             return KnownPrimary() if self._replica is None else self._replica.primary
 
-        def door() -> Redirect:
+        def unproven() -> Redirect:
             return Redirect(primary, self._token, world.entropy, world.reactor)
 
         self._redirecting = RedirectingPort(
-            lambda: open_port(settings, world, self._security), door, world.reactor
+            lambda: open_port(settings, world, self._security), unproven, world.reactor
         )
         self._redirecting.start()
         if self._redirecting.port is None and not self._stands_by:
@@ -347,9 +347,9 @@ class SharedMaster(MasterService):
     async def _stop(self) -> None:
         if self._opening is not None:
             self._opening.cancel()  # the database may be away for long
-        standby, self._redirecting = self._redirecting, None
-        if standby is not None and self._primary is None:
-            await standby.stop()
+        redirecting, self._redirecting = self._redirecting, None
+        if redirecting is not None and self._primary is None:
+            await redirecting.stop()
         await super()._stop()
         if not self._settings.spawned:
             # Whoever started this master had all of this host started by it.

@@ -102,15 +102,15 @@ def stand_by(
     token: Token,
     security: Security,
     store: Store,
-    standby: RedirectingPort | None,
+    redirecting: RedirectingPort | None,
     won: Callable[[Inheritance], None],
     answered: Callable[[str], None],
     abandoned: Callable[[], None],
     outgrown: Callable[[str], None],
 ) -> Replica:
-    """A replica, not yet started. With ``standby``, it leads only where that listens.
+    """A replica, not yet started. With ``redirecting``, it leads only where that listens.
 
-    The last three are as in :class:`~chatnet.master.replica.Standby`.
+    The last four are as in :class:`~chatnet.master.replica.Standby`.
     """
 
     def usual(state: State | None) -> Address:
@@ -118,11 +118,11 @@ def stand_by(
         return last.local_address(last.listen.port)
 
     def address() -> str:
-        port = None if standby is None else standby.port
+        port = None if redirecting is None else redirecting.port
         return "" if port is None else str(settings.reached_at(store.seen_as, port.port))
 
     def ours() -> Holder | None:
-        if standby is not None and standby.port is None:
+        if redirecting is not None and redirecting.port is None:
             return None
         return claim(identify(settings, world, key=security.key), address())
 
@@ -189,7 +189,7 @@ def _command(
     me = identify(settings, world)
     levels = Levels(leadership.log, me, registry, replicas, world.fresh_key, tell)
     primary = Primary(me, leadership, port, pulse, cluster, replicas, journal, tell, world.clocks)
-    port.links.open(_make_door(world, token, leadership, cluster, replicas, levels, pulse, primary))
+    port.links.open(_make_unproven(world, token, leadership, cluster, replicas, levels, pulse, primary))
     if inheritance.since is not None:
         seconds = world.monotonic() - inheritance.since
         tell(TookOver(me.host, me.pid, state, seconds, inheritance.how))
@@ -286,7 +286,7 @@ def _make_cluster(
     )
 
 
-def _make_door(
+def _make_unproven(
     world: World,
     token: Token,
     leadership: Leadership,

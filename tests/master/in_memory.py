@@ -163,7 +163,7 @@ class Peer:
         self._master = master
         self.hears = Hears()
         self.link = Link(self.hears, master.outboxes, master.far_pulse)
-        self.server = Link(master.door(), master.outboxes, visitors=master.visitors)
+        self.server = Link(master.unproven(), master.outboxes, visitors=master.visitors)
         self.wire = Loopback(self.link, self.server)
         master.peers.append(self)
 
@@ -303,7 +303,7 @@ class Master:
     def _step_down(self, away: bool) -> None:
         raise NoReplica(NoReplica.sentence)
 
-    def door(self) -> Unproven:
+    def unproven(self) -> Unproven:
         return Unproven(
             self.cluster,
             self.leadership,
