@@ -24,7 +24,7 @@ class Address(NamedTuple):
     def place(self) -> Address:
         """Equal for two addresses that are surely the same: all names of the loopback count as one host."""
         host = self.host.lower().rstrip(".")
-        return Address("localhost" if is_loopback(host) else plain(host), self.port)
+        return Address("localhost" if is_local(host) else plain(host), self.port)
 
     @classmethod
     def parse(cls, text: str, default_port: int | None = None) -> Address:
@@ -85,6 +85,14 @@ def is_loopback(host: str) -> bool:
     """Is this literal address one of a machine's own?"""
     literal = _literal(host)
     return literal is not None and literal.is_loopback
+
+
+def is_local(host: str) -> bool:
+    """Does that mean this machine, so that nobody stands in between?
+
+    The name “localhost” does, if what it leads to is a loopback address: see RFC 6761, 6.3.
+    """
+    return is_loopback(host) or host.lower().rstrip(".") == "localhost"
 
 
 def both_on_loopback(transport: Any) -> bool:

@@ -11,10 +11,10 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.error import TimeoutError as NotConnectedInTime
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
-from chatnet.addresses import Address, is_loopback
+from chatnet.addresses import Address, is_local, is_loopback
 from chatnet.client.race import NotYet, Race, Silent, Unreachable
 from chatnet.client.states import Found
-from chatnet.client.trust import Distrusted, Trust, is_local
+from chatnet.client.trust import Distrusted, Trust
 from chatnet.errors import CannotStart, ChatnetError, NoWorkers, TlsRequired, WrongVersion
 from chatnet.net.dial import CANNOT_CONNECT, NotTrusted, dial_any, notice_death, shake_hands, why_not
 from chatnet.net.gate import Unregistered

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
-from chatnet.addresses import Address, is_loopback
+from chatnet.addresses import Address
 from chatnet.client.known_masters import BY_AUTHORITY, KnownMasters
 from chatnet.client.race import Unreachable
 from chatnet.errors import CannotStart
@@ -127,11 +127,3 @@ class Trust:
 
     def _where(self, master: Address) -> dict[str, object]:
         return {"line": self._known.line(master), "path": self._known.path}
-
-
-def is_local(host: str) -> bool:
-    """Is that surely this machine, so that nobody stands in between?
-
-    The name “localhost” is, if what it leads to is: see RFC 6761, 6.3.
-    """
-    return is_loopback(host) or host.lower().rstrip(".") == "localhost"
