@@ -35,9 +35,9 @@ from chatnet.net.first_byte import (
 from chatnet.net.gate import Gate, prove
 from chatnet.net.link import Link, Locator
 from chatnet.net.listen import listen
-from chatnet.net.outbox import Outboxes
+from chatnet.net.outbox import CLOSE_SECONDS, Outboxes
 from chatnet.net.pair import self_made
-from chatnet.net.tls import CLOSE_SECONDS, Presented, channel_binding, in_cluster, pinned, vouched_for
+from chatnet.net.tls import Presented, channel_binding, in_cluster, pinned, vouched_for
 from chatnet.net.visitors import Room, Visitors
 from chatnet.testing.loopback import Loopback
 

@@ -44,13 +44,12 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatnet.net.outbox import CLOSE_SECONDS
 from chatnet.net.pair import KeyPair, fingerprint
 
 CIPHERS = AcceptableCiphers.fromOpenSSLCipherString("ECDH+AESGCM:ECDH+CHACHA20:!aNULL")
 """Of TLS 1.2, only what TLS 1.3 has too: keys that nobody who steals the certificate's can find again, and
 data that nobody can change. Every client of the last ten years has one of them."""
-CLOSE_SECONDS = 5.0
-"""How long the other end may take to agree that a connection is closed."""
 Creator = IOpenSSLClientConnectionCreator | IOpenSSLServerConnectionCreator
 Verify = Callable[[Any, Any, int, int, int], bool]
 """Whether to go on, asked in the handshake about each certificate that the other end shows: of the
@@ -102,7 +101,10 @@ class Presented:
 
 
 class Encrypted(TLSMemoryBIOProtocol):
-    """Twisted's TLS, which would wait for the other end for ever when it is to be closed.
+    """Twisted's TLS, which would wait without end for the other end to agree when it is to be closed.
+
+    Here it waits for :data:`CLOSE_SECONDS`, also if it is not an :class:`~chatnet.net.outbox.Outbox` that
+    closes it.
 
     Not its BufferingTLSTransport: an outbox gathers already what is written in one turn of the reactor.
     """

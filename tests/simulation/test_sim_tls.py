@@ -14,7 +14,8 @@ from twisted.internet.error import ConnectionClosed, ConnectionDone, ConnectionL
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
-from chatnet.net.tls import CLOSE_SECONDS, Encrypted, Encryption, TooOld, WrongKey, WrongName, channel_binding
+from chatnet.net.outbox import CLOSE_SECONDS
+from chatnet.net.tls import Encrypted, Encryption, TooOld, WrongKey, WrongName, channel_binding
 from chatnet.testing.loopback import Loopback
 from chatnet.world import Tls
 from chatnet.world.real import RealTls
