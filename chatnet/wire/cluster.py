@@ -22,7 +22,7 @@ MAX_HOST = 253
 Host = Annotated[str, Meta(max_length=MAX_HOST)]
 Place = Annotated[str, Meta(max_length=260)]
 """HOST:PORT."""
-Key = Annotated[str, Meta(max_length=60)]
+Fingerprint = Annotated[str, Meta(max_length=60)]
 """The fingerprint of the public key that a process presents, ``SHA256:…``; empty if it is not known."""
 Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
@@ -51,7 +51,7 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
     advertise: bool
     supervisor: Count
     started: Count = 0
-    key: Key = ""
+    key: Fingerprint = ""
     level: Level = FIRST_LEVEL
 
     @property
@@ -81,7 +81,7 @@ class Load(msgspec.Struct, frozen=True):
     moving: SessionCount = 0
     opening: bool = False
     full: bool = False
-    key: Key = ""
+    key: Fingerprint = ""
 
 
 class OtherWorker(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ class OtherWorker(msgspec.Struct, frozen=True):
 
     host: Host
     port: Annotated[int, Meta(ge=0, lt=1 << 16)]
-    key: Key = ""
+    key: Fingerprint = ""
 
 
 class Register(Command):

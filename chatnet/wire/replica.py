@@ -9,7 +9,7 @@ from chatnet.errors import LevelTooLow, StaleEpoch
 from chatnet.kinds import FIRST_LEVEL
 from chatnet.log import PAGE_BYTES
 from chatnet.wire.arguments import Command, Number, Packed, declared, fitting, packed_bytes
-from chatnet.wire.cluster import Count, Host, Key, Level, Pid, Place, SessionCount, WorkerIdentity
+from chatnet.wire.cluster import Count, Fingerprint, Host, Level, Pid, Place, SessionCount, WorkerIdentity
 from chatnet.wire.operate import MASTER_BYTES, Event, newest_fitting
 
 
@@ -26,7 +26,7 @@ class MasterIdentity(msgspec.Struct, frozen=True):
     started: Count
     spawned: bool
     address: Place = ""
-    key: Key = ""
+    key: Fingerprint = ""
     level: Level = FIRST_LEVEL
 
     @property
@@ -58,7 +58,7 @@ class State(msgspec.Struct, frozen=True):
     workers: list[Carried]
     replicas: list[MasterIdentity]
     events: list[Event]
-    key: Key = ""
+    key: Fingerprint = ""
 
     def fitted(self) -> State:
         """As much of it as fits an AMP value."""

@@ -27,7 +27,7 @@ from chatnet.errors import (
     WrongVersion,
 )
 from chatnet.wire.arguments import Bytes, Command, Flag, Number, Packed, Text, declared
-from chatnet.wire.cluster import Key, Place
+from chatnet.wire.cluster import Fingerprint, Place
 
 MOST_OTHERS = 8
 """How many other workers a client is told of."""
@@ -37,7 +37,7 @@ class Elsewhere(msgspec.Struct, frozen=True, array_like=True):
     """Another worker, where one can resume when one's own is gone: HOST:PORT, and the key presented there."""
 
     address: Place
-    key: Key = ""
+    key: Fingerprint = ""
 
 
 _OTHERS = (b"workers", Packed[list[Elsewhere]](list[Elsewhere], optional=True))
