@@ -6,7 +6,8 @@ service         the process: takes the lease, or stands by for it
 replica         standing by: follows the primary, and goes for the lease when that is gone
 replica_states  what a replica is about, and what leads from one to the next                 pure
 wiring          puts a primary together
-store           the log and the lease that a master uses: embedded, or shared
+store           what a master asks of where log and lease are
+embedded_store  in its data directory · shared_store  in a database with others
 primary         what runs while the lease is held: status, stop, step down and drain, side by side
 clock           whether the log's time is ahead of it                                        pure
 epoch           that of a primary, and what is true of a peer's word that it is over

@@ -16,11 +16,12 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
+from chatnet.master.embedded_store import EmbeddedStore
 from chatnet.master.port import KnownPrimary, MasterPort, Redirect, RedirectingPort, open_port
 from chatnet.master.primary import Primary
 from chatnet.master.replica import Inheritance, Replica
 from chatnet.master.settings import Settings
-from chatnet.master.store import EmbeddedStore, SharedStore
+from chatnet.master.shared_store import SharedStore
 from chatnet.master.wiring import (
     claim,
     find_primary_token,

@@ -17,8 +17,9 @@ from chatnet import world
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import LevelTooLow, NotAllowed, Outgrown, StaleEpoch
+from chatnet.master.embedded_store import BEAT_SECONDS
 from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica, Standby
-from chatnet.master.store import BEAT_SECONDS, Store
+from chatnet.master.store import Store
 from chatnet.net.approach import Approach
 from chatnet.net.gate import PROOF_SECONDS, Caller, Gate
 from chatnet.net.link import Link, Locator
