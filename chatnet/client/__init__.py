@@ -7,11 +7,13 @@ identities  which of them is for which cluster, and where it may be shown
 race        asks several masters, and takes the first answer
 states      the states of a connection                                              (pure)
 connection  finds a worker, logs in, and comes back; nothing asked is lost or done twice
+listener    who is told what happens on it · from_worker  what a worker says without being asked
 pending     what was asked and not answered                                         (pure)
 feed        what a chat hears, each once and in order                               (pure)
 others      the workers beside one's own, for when that is lost                     (pure)
 trust       whom one believes to be a master · known_masters  the file of those one knows
-finder      finds a worker by the masters · login  shows who one is
+finder      finds a worker by the masters · own_cluster  one of the log where one has logged in
+login       shows who one is
 commands    what a person types, and what they see: the same for both terminals
 line        the terminal of scripts: plain lines
 text        what cannot be seen, shown as such                                      (pure)

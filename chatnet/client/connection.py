@@ -16,9 +16,9 @@ go with their keys, so that the log takes each once.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionClosed
@@ -31,16 +31,18 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.client.feed import Feed, Unbelievable, check_entry, is_shown
 from chatnet.client.finder import DIAL_SECONDS, Finder
+from chatnet.client.from_worker import FromWorker
 from chatnet.client.identities import QUESTION, UNKNOWN, Identities
 from chatnet.client.identity import Identity
+from chatnet.client.listener import Listener
 from chatnet.client.login import Welcome, keep, keep_ticket, log_in, resume
 from chatnet.client.others import Others
+from chatnet.client.own_cluster import OwnCluster
 from chatnet.client.pending import PendingRequests
 from chatnet.client.race import NotYet, Silent, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
 from chatnet.errors import (
     BadName,
     BadSecret,
@@ -54,11 +56,9 @@ from chatnet.errors import (
     WrongSecret,
     WrongVersion,
 )
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
-from chatnet.wire.common import Ping
-from chatnet.wire.session import Chat, Deliver, Ended, Moved, Post, Rewound, SetSecret, Unchat
-from chatnet.wire.table import Speaker
+from chatnet.wire.session import Chat, Post, SetSecret, Unchat
 
 FIRST_SECONDS = 10.0
 """How long the first connect may take, before the user is told that nobody is there."""
@@ -75,57 +75,11 @@ STEADY_SECONDS = 1.0
 """How long a connection has to last for the next pause to be short again. A worker that lets us in and then
 hangs up is as good as one that does not let us in."""
 
-REWOUND = (
-    "The log was put back to {seq} by the database's fail-over: what you read behind it is gone; going on "
-    "from there."
-)
-"""What the user is told then, once."""
-
-OTHER = (
-    "Another cluster is at {master} now; going on to look for yours, for which what you type is kept. To "
-    "talk there, start again."
-)
-"""What the user is told once of each."""
-
-STILL = "Going on to look for one that does not."
-"""What the user is told, once, of a master that speaks another version than the one we had."""
-
-DOUBTED = "Until then others are looked for; what you type is kept."
-"""What the user is told, once, of a master that is not the one that it was."""
-
 FAILURES = (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError)
 """What an attempt fails of, to be followed by another."""
 
 FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser)
 """The answers to a login that no further attempt would change."""
-
-
-class Listener(Protocol):
-    """Who is told what happens on a connection."""
-
-    def logged_in(self, name: str) -> None:
-        """For the first time; ``name`` as the cluster spells it."""
-
-    def lost(self) -> None:
-        """The connection is gone; it is being sought again."""
-
-    def back(self) -> None:
-        """It is up again."""
-
-    def newest(self, posts: Sequence[Entry]) -> None:
-        """What a chat begins with, oldest first."""
-
-    def heard(self, post: Entry) -> None:
-        """A post that this process did not send."""
-
-    def told(self, sentence: str) -> None:
-        """Something that the user should know."""
-
-    async def agrees(self, question: str) -> bool:
-        """Does the user say yes to it? Not if there is nobody to ask."""
-
-    def ended(self, sentence: str) -> None:
-        """It is over; ``sentence`` says why."""
 
 
 class Connection:
@@ -144,16 +98,14 @@ class Connection:
         chance: random.Random,
     ) -> None:
         self._finder = finder
+        self._own_cluster = OwnCluster(finder)
         self._identities = identities
         self._identity: Identity | None = None
         self._others = Others(chance)
-        self._strange: set[str] = set()
-        self._doubts: set[str] = set()
         self._encrypted = False
         # States of a feed: silent since a chat was refused; and since one that has to be begun anew.
         self._silenced: object = None
         self._begins_anew: object = None
-        self._told_version = False
         self._pulse = pulse
         self._clock = clock
         self._fresh_key = fresh_key
@@ -349,7 +301,8 @@ class Connection:
 
     async def _attach(self) -> Link:
         self._state = Locating()
-        found = await self._find()
+        log_id = None if self._identity is None else self._identity.log_id
+        found = await self._own_cluster.find(log_id, self._listener.told)
         identity = await self._identify(found)
         self._trouble = f"the worker at {found.worker} does not answer"
 
@@ -398,39 +351,6 @@ class Connection:
         if not self._identities.may_show(identity):
             await self._ask_whether_same(identity, found.master)
         return identity
-
-    async def _find(self) -> Found:
-        """:raises WrongVersion: the first master that we meet is of another version.
-        :raises Distrusted: likewise, it is not what it was. :raises CannotStart: nor can it be looked up.
-        :raises Unreachable: there is none, or later one of another version: perhaps a stranger has its port.
-        """
-        try:
-            finding = self._finder.find(self._is_ours, self._listener.told, self._doubt)
-            return await self._finder.within(3 * DIAL_SECONDS, finding)
-        except WrongVersion as error:
-            if self._identity is None:
-                raise
-            if not self._told_version:
-                self._listener.told(f"{error} {STILL}")
-            self._told_version = True
-            raise Unreachable(str(error)) from error
-
-    def _doubt(self, error: BaseException) -> None:
-        """A master is not what it was. Once we have logged in, others are looked for, and it is told once."""
-        if self._identity is None:
-            raise error
-        if str(error) not in self._doubts:
-            self._doubts.add(str(error))
-            self._listener.told(f"{error} {DOUBTED}")
-
-    def _is_ours(self, found: Found) -> bool:
-        """Is it the cluster where this process has logged in, if it has?"""
-        if self._identity is None or self._identity.log_id == found.log_id:
-            return True
-        if found.log_id not in self._strange:
-            self._strange.add(found.log_id)
-            self._listener.told(OTHER.format(master=found.master))
-        return False
 
     async def _ask_whether_same(self, identity: Identity, master: Address) -> None:
         self._no_deadline()
@@ -547,51 +467,3 @@ class Connection:
             return False
         self._first.cancel()
         return True
-
-
-class FromWorker(Locator):
-    """What a worker says to a client."""
-
-    speaker = Speaker.SERVER
-    _logger = Logger()
-
-    def __init__(
-        self, feed: Feed, listener: Listener, move: Callable[[], None], end: Callable[[str], None]
-    ) -> None:
-        self._feed = feed
-        self._listener = listener
-        self._move = move
-        self._end = end
-
-    @Deliver.responder
-    def deliver(self, entry: Entry) -> dict[str, Any]:
-        try:
-            if self._feed.take(entry):
-                self._listener.heard(entry)
-        except Unbelievable as error:
-            self._logger.warn("{peer} is given up: {why}", peer=self.link.peer(), why=str(error))
-            self.link.abort()
-        return {}
-
-    @Ping.responder
-    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
-        cursor = Cursor.received(seq, check)
-        if cursor is not None:
-            self._feed.nothing_up_to(cursor)
-        return {}
-
-    @Rewound.responder
-    def rewound(self, seq: int, check: bytes) -> dict[str, Any]:
-        if self._feed.rewound(Cursor(seq, check)):
-            self._listener.told(REWOUND.format(seq=seq))
-        return {}
-
-    @Moved.responder
-    def moved(self) -> dict[str, Any]:
-        self._move()
-        return {}
-
-    @Ended.responder
-    def ended(self, code: str, sentence: str) -> dict[str, Any]:
-        self._end(sentence)
-        return {}

@@ -12,9 +12,9 @@ from client.person import MASTER, SINCE_1970, WORKER, Person
 from twisted.internet.defer import Deferred
 
 from chatnet.client.commands import HELP
-from chatnet.client.connection import REWOUND
 from chatnet.client.feed import MOST_HELD
 from chatnet.client.finder import HOP_SECONDS
+from chatnet.client.from_worker import REWOUND
 from chatnet.client.race import HEAD_START_SECONDS
 from chatnet.entries import Entry
 from chatnet.errors import InternalFailure, TooSlow, TryLater, WrongVersion

@@ -19,7 +19,7 @@ from worker.conftest import Client, Worker
 
 import chatnet
 from chatnet.auth import Token
-from chatnet.client.connection import FromWorker
+from chatnet.client.from_worker import FromWorker
 from chatnet.errors import NotAllowed, TlsRequired
 from chatnet.master import replica
 from chatnet.master.port import KnownPrimary, Redirect

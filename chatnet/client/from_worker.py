@@ -1,0 +1,75 @@
+"""What a worker says to a client without being asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+
+from chatnet.client.feed import Feed, Unbelievable
+from chatnet.client.listener import Listener
+from chatnet.cursor import Cursor
+from chatnet.entries import Entry
+from chatnet.net.link import Locator
+from chatnet.wire.common import Ping
+from chatnet.wire.session import Deliver, Ended, Moved, Rewound
+from chatnet.wire.table import Speaker
+
+REWOUND = (
+    "The log was put back to {seq} by the database's fail-over: what you read behind it is gone; going on "
+    "from there."
+)
+"""What the user is told then, once."""
+
+
+class FromWorker(Locator):
+    """Takes it into ``feed``, and tells ``listener``.
+
+    ``move`` is called when the client is to go to another worker, and ``end`` with the sentence that says why
+    the worker hangs up.
+    """
+
+    speaker = Speaker.SERVER
+    _logger = Logger()
+
+    def __init__(
+        self, feed: Feed, listener: Listener, move: Callable[[], None], end: Callable[[str], None]
+    ) -> None:
+        self._feed = feed
+        self._listener = listener
+        self._move = move
+        self._end = end
+
+    @Deliver.responder
+    def deliver(self, entry: Entry) -> dict[str, Any]:
+        try:
+            if self._feed.take(entry):
+                self._listener.heard(entry)
+        except Unbelievable as error:
+            self._logger.warn("{peer} is given up: {why}", peer=self.link.peer(), why=str(error))
+            self.link.abort()
+        return {}
+
+    @Ping.responder
+    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
+        cursor = Cursor.received(seq, check)
+        if cursor is not None:
+            self._feed.nothing_up_to(cursor)
+        return {}
+
+    @Rewound.responder
+    def rewound(self, seq: int, check: bytes) -> dict[str, Any]:
+        if self._feed.rewound(Cursor(seq, check)):
+            self._listener.told(REWOUND.format(seq=seq))
+        return {}
+
+    @Moved.responder
+    def moved(self) -> dict[str, Any]:
+        self._move()
+        return {}
+
+    @Ended.responder
+    def ended(self, code: str, sentence: str) -> dict[str, Any]:
+        self._end(sentence)
+        return {}
