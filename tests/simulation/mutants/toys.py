@@ -6,7 +6,8 @@ from simulation.mutants.planting import Mutant, Put
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from simulator.users.toy import Answer, Line, Question, ToyUser, Unanswered
+from simulator.users.toy import ToyUser
+from simulator.users.toy_lines import Answer, Line, Question, Unanswered
 
 
 def a_line_gets_a_new_key_when_sent_again(put: Put) -> None:
