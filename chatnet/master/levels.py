@@ -22,7 +22,7 @@ NAMED = 3
 
 
 class Levels:
-    """``me`` is the primary."""
+    """Raises the level of the ``log``, and cuts off who does not understand it. ``me`` is the primary."""
 
     _logger = Logger()
 
@@ -35,7 +35,7 @@ class Levels:
         fresh_key: Callable[[], bytes],
         tell: Tell,
     ) -> None:
-        self._log_kept = log
+        self._log = log
         self._me = me
         self._registry = registry
         self._replicas = replicas
@@ -46,7 +46,7 @@ class Levels:
     @property
     def level(self) -> int:
         """The log's."""
-        return self._log_kept.window.level
+        return self._log.window.level
 
     def check(self, level: int) -> None:
         """:raises LevelTooLow: the log is above ``level``, which is what a process understands."""
@@ -61,14 +61,14 @@ class Levels:
         next = self._highest()
         if next > self.level:
             await self._append(next)
-        await self._log_kept.outdate(next)
+        await self._log.outdate(next)
         return next
 
     async def _append(self, next: int) -> None:
         if behind := self._below(next):
             raise HeldBack.of(level=self.level, next=next, who=_enumerated(behind))
         draft = Draft("level", CLUSTER, CLUSTER, str(next), self._fresh_key())
-        [outcome] = await self._log_kept.append([draft])
+        [outcome] = await self._log.append([draft])
         if isinstance(outcome, Refused) and outcome.code != LevelReached.code:
             raise HeldBack(outcome.sentence)
         self._tell(LevelRaised(next))
