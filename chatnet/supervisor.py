@@ -147,7 +147,7 @@ class Supervisor:
             slot.child.signal("TERM")
 
     def look_after(self, linked: Collection[int], seconds: float) -> None:
-        """``seconds`` after the last look, ``linked`` have a link; kill those that have none for long."""
+        """Kill those without a link for long. ``linked`` have one, ``seconds`` after the last look."""
         self._unlinked = {
             pid: self._unlinked.get(pid, 0.0) + seconds for pid in self.pids() if pid not in linked
         }

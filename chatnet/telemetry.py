@@ -93,7 +93,7 @@ class ReadBegun:
 
 @dataclass(frozen=True, slots=True)
 class ReadEnded:
-    """It was answered. If the session ends meanwhile, it need not be."""
+    """A read was answered. Not told of one whose session ends before."""
 
     user: str
     peer: str
@@ -120,7 +120,7 @@ class LeaseTaken:
 
 @dataclass(frozen=True, slots=True)
 class LeaseEnded:
-    """It may no longer: the lease was let go, or, if it ``was_lost``, another may have it."""
+    """This master may no longer command: it let the lease go, or, if it ``was_lost``, another may have it."""
 
     epoch: int
     was_lost: bool
@@ -136,7 +136,7 @@ class EpochBegun:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
-    """It no longer does."""
+    """This master no longer commands in ``epoch``, from ``at`` on."""
 
     epoch: int
     at: float
@@ -186,7 +186,7 @@ class WorkerRegistered:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """It has none any more; ``hung``: for its silence. A child that hung is killed.
+    """``worker`` has no link now; ``hung``: it was silent for too long. A child that hung is killed.
 
     ``stopping``: the primary stops commanding, and does nothing about it.
     """
@@ -258,7 +258,7 @@ class ReplicaAttached:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaLost:
-    """Its link is gone; ``hung``: for its silence."""
+    """``replica`` has no link now; ``hung``: it was silent for too long."""
 
     replica: MasterIdentity
     hung: bool

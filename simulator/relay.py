@@ -166,7 +166,7 @@ class Far(Protocol):
 
 
 class Reading:
-    """The boxes of one direction; none any longer, once it is something else that is spoken."""
+    """Reads the boxes of one direction, until something else is spoken."""
 
     def __init__(self) -> None:
         self._boxes: Boxes | None = Boxes()

@@ -256,13 +256,13 @@ class Connection:
             await self._pause(failures)
 
     def _say_lost(self) -> None:
-        """Once, until we are back; of a move nobody has to know, unless it does not succeed at once."""
+        """Tell it once, until we are back; and of a move only if it does not succeed at once."""
         if self._seems_up:
             self._seems_up = False
             self._listener.lost()
 
     async def _attach_elsewhere(self) -> Link:
-        """At one of the other workers that the last one has named; if none takes us, where a master says.
+        """Log in at one of the workers that our last one named; if none takes us, where a master says.
 
         There is no hurry to be right: whatever one of them says, a master knows better.
         """
@@ -288,7 +288,7 @@ class Connection:
         return await self._attach()
 
     def _resume(self, identity: Identity) -> Callable[[Link], Coroutine[Any, Any, Welcome]]:
-        """Only by ticket: who has taken a dead worker's place gets nothing that is good for ever."""
+        """By ticket alone: a secret stays good, and a stranger may have taken a dead worker's port."""
 
         async def work(link: Link) -> Welcome:
             welcome = await resume(link, identity)

@@ -20,7 +20,6 @@ MOST_HELD = 5_000
 """How many posts are held until it is known where they begin. Of a worker that is one, only those that were
 on their way when we asked anew come so early."""
 
-
 _NEVER_SHOWN = frozenset(KINDS) - HEARD
 
 

@@ -116,13 +116,13 @@ class Finder:
         return await Race(self._masters, ask, self._reactor).run()
 
     def encrypts(self, address: Address, encrypted: bool) -> bool:
-        """Is TLS spoken there? ``encrypted``: it was by TLS that the address was told, if it was told."""
+        """Is TLS spoken at ``address``? ``encrypted``: we were told of it over TLS."""
         if self._trust is None:
             return False
         return encrypted or not is_local(address.host) or address in self._demanding
 
     def demands_tls(self, address: Address) -> None:
-        """Who is there says so."""
+        """Speak TLS to ``address`` from now on: whoever is there says that it takes nothing else."""
         self._demanding.add(address)
 
     async def reach(
@@ -134,7 +134,9 @@ class Finder:
         pulse: Pulse | None,
         seconds: float = DIAL_SECONDS,
     ) -> Link:
-        """Connect to who was told to be at ``address``, with this ``key``; ``encrypted``: by TLS.
+        """Connect to ``address``, where somebody with this public ``key`` is said to be.
+
+        ``encrypted``: that was said over TLS.
 
         :raises Unreachable: it cannot be reached, or is somebody else.
         :raises Silent: not within ``seconds``.
@@ -156,7 +158,7 @@ class Finder:
         seconds: float = DIAL_SECONDS,
         creator: IOpenSSLClientConnectionCreator | None = None,
     ) -> Link:
-        """Connect to ``address``; at that end, ``locator`` is what it finds here. By TLS, with a ``creator``.
+        """Connect to ``address``: by TLS if there is a ``creator``. ``locator`` is what may be said to us.
 
         :raises Unreachable: it cannot be reached; :class:`Silent`: not within ``seconds``.
         :raises NotTrusted: it is somebody else, or speaks no TLS.
@@ -207,7 +209,7 @@ class Finder:
         return Found(master, answer.worker, answer.log_id, answer.worker_key, encrypted)
 
     async def _ask_named(self, master: Address, tell: Callable[[str], None]) -> _Answer:
-        """What a master says that the user has named: in plain only on this machine, and if it takes that."""
+        """Ask a master that the user named: in plain only on this machine, and only if it takes that."""
         if self._trust is not None and not self.encrypts(master, False):
             try:
                 return await self._ask(await self.dial(master, Unregistered(), None))

@@ -25,7 +25,7 @@ class Others:
         self._left: list[Other] = []
 
     def named(self, by_worker: Sequence[Elsewhere]) -> None:
-        """These there are now; of the old ones nothing is known any more. What is no address is left out."""
+        """Know these, and forget those before them. What is no address is left out."""
         found = ((Address.read(one.address), one.key) for one in by_worker[:MOST_OTHERS])
         self._left = [Other(address, key) for address, key in found if address is not None]
 
@@ -34,9 +34,9 @@ class Others:
         return self._left.pop(self._chance.randrange(len(self._left))) if self._left else None
 
     def is_silent(self, host: str) -> None:
-        """Nobody answers there: the machine may be dead, and who is on it is not tried."""
+        """Leave out all on ``host``: nobody answers there, so the machine may be dead."""
         self._left = [other for other in self._left if other.address.host != host]
 
     def forget(self) -> None:
-        """They would answer as the last one did."""
+        """Forget all of them: they would answer as the last one did."""
         self._left = []

@@ -34,7 +34,7 @@ class Locating:
 
 @dataclass(frozen=True)
 class Connecting:
-    """To the worker that a master named."""
+    """To a worker that a master named, or the worker before it."""
 
     worker: Address
 

@@ -51,7 +51,7 @@ class Trust:
         self._known = known
 
     def pinned(self, key: str) -> IOpenSSLClientConnectionCreator:
-        """For who dials somebody who is to have exactly this key."""
+        """Makes connections to somebody who must have exactly this key."""
         return self._tls.pinned(key)
 
     async def verified(self, master: Address, shake: Shake, tell: Callable[[str], None]) -> Link:

@@ -70,7 +70,7 @@ class Population(Generic[I]):
     def start(self, expected: Iterable[I], wait: float, settle: Callable[[], None]) -> None:
         """Begin to keep them; those of ours that are ``expected`` may take a while to come back.
 
-        ``settle`` is called whenever it is to be looked how many there are: the first time after ``wait``
+        ``settle`` is called whenever they are to be counted: the first time after ``wait``
         seconds, at once if that is 0; then by :meth:`settle`, and when one that is lost will not come back.
         """
         self._settle = settle
@@ -88,11 +88,11 @@ class Population(Generic[I]):
 
     @property
     def is_settling(self) -> bool:
-        """Is it looked how many there are? Not before the start and the wait, nor when they are to end."""
+        """Are they counted? Not before the start and the wait, nor when they are to end."""
         return self._settle is not None and self._waiting is None and not self._is_ending
 
     def settle(self) -> None:
-        """Look how many there are now, unless it is too early, or too late."""
+        """Count them now, unless it is too early, or too late."""
         if self._settle is not None and self.is_settling:
             self._settle()
 
@@ -107,7 +107,7 @@ class Population(Generic[I]):
 
     @property
     def children(self) -> int:
-        """How many children are kept. They are never fewer than once were wanted, but by :meth:`drop`."""
+        """How many children are kept. Only :meth:`drop` makes them fewer."""
         return self._supervisor.count
 
     @property
@@ -130,7 +130,7 @@ class Population(Generic[I]):
         return identity.spawned and identity.host == self.here and not self.is_child(identity)
 
     def look_after(self, linked: Iterable[I], seconds: float) -> None:
-        """``seconds`` after the last look, ``linked`` have a link; a child without one for long is killed."""
+        """Kill the children without a link for long. ``linked`` have one, ``seconds`` after the last look."""
         self._supervisor.look_after({each.pid for each in linked if self.is_child(each)}, seconds)
 
     def miss(self, identity: I) -> None:

@@ -197,7 +197,10 @@ class RedirectingPort:
         self._trying.start(now=True)
 
     def give(self) -> MasterPort:
-        """The port, to one who leads from here on; it must be had."""
+        """Give the port to the primary that this process becomes.
+
+        :raises ValueError: we do not have it.
+        """
         self._end()
         port, self.port = self.port, None
         if port is None:

@@ -47,7 +47,7 @@ class Primary:
 
     @property
     def epoch(self) -> int:
-        """In which it commands."""
+        """The epoch in which it commands."""
         return self.leadership.epoch
 
     def start(self, workers: Sequence[WorkerIdentity] = (), replicas: Sequence[MasterIdentity] = ()) -> None:

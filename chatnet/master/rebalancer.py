@@ -14,7 +14,7 @@ from chatnet.net.timer import Timer
 from chatnet.telemetry import SessionsUneven, Tell, WorkerCutOff
 
 LOOK_SECONDS = 1.0
-"""How often it is looked where the sessions are: as often as workers report."""
+"""How often to look where the sessions are: as often as workers report."""
 PATIENCE_SECONDS = 3.0
 """For how long a worker may be without the store, though the primary has it, until its sessions move."""
 

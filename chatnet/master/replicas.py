@@ -120,7 +120,7 @@ class Replicas:
         self._population.settle()
 
     def attached(self) -> list[AttachedReplica]:
-        """All that are linked."""
+        """The replicas that are linked."""
         return list(self._replicas.values())
 
     @property

@@ -15,14 +15,14 @@ from chatnet.net.timer import Timer
 from chatnet.wire.cluster import MOST_TOLD, OtherWorker
 
 LOOK_SECONDS = 1.0
-"""How often it is looked whether there is news for a worker: as often as they report."""
+"""How often to look whether there is news for a worker: as often as workers report."""
 
 Known = tuple[Sequence[tuple[Registration[Link], str]], bool]
 """Which others a worker knows of, with their keys, and whether it is to take no clients."""
 
 
 class Signposts:
-    """Those of all workers in ``registry``. ``here`` is the primary's host."""
+    """Tells all workers in ``registry``. ``here`` is the primary's host."""
 
     def __init__(self, commands: Commands, here: str, registry: Registry[Link], clock: IReactorTime) -> None:
         self._commands = commands

@@ -51,7 +51,7 @@ class Approach:
         return not self.insecure and (self.caller.role == "operator" or not is_loopback(master.host))
 
     def creator(self) -> Creator:
-        """Makes the connections of those who are."""
+        """Makes the connections to those masters."""
         return self.tls.in_cluster()
 
     async def _proven(self, link: Link, seconds: float) -> Link:

@@ -62,7 +62,7 @@ class Handshakes:
         self._waiting[arrival] = address
 
     def gone(self, arrival: Arrival) -> None:
-        """It waits no longer, if it did."""
+        """Have it wait no longer; harmless if it does not wait."""
         self._waiting.pop(arrival, None)
 
     def _begin(self, arrival: Arrival) -> None:
@@ -85,10 +85,10 @@ class Handshakes:
 class FirstByte(Factory):
     """A port at which a connection is whose its first byte is: see the module.
 
-    ``spoken`` says who speaks what begins with a byte, and ``plain``, if it is another, who does so in plain
-    to another machine. ``presented`` is for those who come by TLS; None: who does is refused.
-    ``visitors`` are those of the port: an arrival is a stranger among them. While it ``takes`` nobody, who
-    comes is hung up on.
+    ``spoken`` has the factory for each first byte, and ``plain``, if it is given, that for what comes in
+    plain from another machine. ``presented`` is for those who come by TLS; without it they are refused.
+    ``visitors`` are those of the port: an arrival is a stranger among them. While it ``takes`` nobody,
+    whoever comes is hung up on.
     """
 
     noisy = False
@@ -135,7 +135,7 @@ class FirstByte(Factory):
         self.visitors.known(arrival)
 
     def stopFactory(self) -> None:
-        """The port is closed: who has not said what is spoken shall not wait."""
+        """The port is closed: end the connections of which it is not known yet what they speak."""
         for arrival in list(self._arrivals):
             arrival.abort()
 
@@ -223,7 +223,7 @@ class Arrival(Undecided):
 
     @property
     def spoken(self) -> Mapping[int, Factory]:
-        """By whom, once it is encrypted."""
+        """As :class:`FirstByte` has it, for what comes within TLS."""
         return self._port.spoken
 
     @property

@@ -1,7 +1,7 @@
 """What a process presents at its ports, and where it speaks plain: one answer for all that it does.
 
 Security     what follows from a pair, self-made or the operator's, and from ``--insecure``
-Renewal      looks each minute, and when the operator says so, whether the operator's pair is another
+Renewal      looks each minute, and at SIGHUP, whether the operator's pair has changed
 InPlain      who speaks AMP in plain, and must not
 """
 
@@ -31,7 +31,7 @@ from chatnet.wire.table import Speaker
 from chatnet.world import World
 
 LOOK_SECONDS = 60.0
-"""How often it is looked whether the operator's pair is another."""
+"""How often to look whether the operator's pair has changed."""
 
 
 class Security:
@@ -66,10 +66,10 @@ class Security:
         takes: Callable[[], bool],
         pulse: Pulse | None = None,
     ) -> FirstByte:
-        """What answers at a port where ``spoken`` is spoken, and which has these ``visitors``.
+        """The factory of a port where ``spoken`` is spoken, and which has these ``visitors``.
 
-        While it ``takes`` nobody, who comes is hung up on. ``pulse`` is where all are who have said what they
-        speak, if it is to have them.
+        While it ``takes`` nobody, whoever comes is hung up on. ``pulse``, if given, watches those who speak
+        plain and must not.
         """
         refused = {AMP: _InPlainAlone(outboxes, pulse, visitors, self._clock)} if AMP in spoken else {}
         return FirstByte(
@@ -98,7 +98,7 @@ class Renewal:
         self._looking = Timer(world.reactor, LOOK_SECONDS, self._look, "Cannot look at the certificate")
 
     def start(self) -> None:
-        """Look from now on; SIGHUP then means this."""
+        """Look from now on, and at SIGHUP."""
         if self._certificates is not None:
             self._looking.start()
             self._world.processes.at_hangup(self._world.reactor, self._look)
@@ -121,7 +121,7 @@ def find_certificates(paths: PairFiles | None, world: World) -> Certificates | N
 
 
 class InPlain(Locator):
-    """Who speaks plain from another machine: is told to speak TLS, whatever it asks, and hung up on."""
+    """Tells who speaks plain from another machine to speak TLS, whatever they ask, and hangs up."""
 
     speaker = Speaker.IN_PLAIN
 
@@ -148,7 +148,7 @@ class InPlain(Locator):
 
 
 class _InPlainAlone(Factory):
-    """Those who may not speak plain, and do."""
+    """Makes the links of those who speak plain and must not."""
 
     noisy = False
 

@@ -190,7 +190,7 @@ def channel_binding(transport: Any) -> bytes:
 
 
 def is_encrypted(transport: Any) -> bool:
-    """Is this transport TLS's?"""
+    """Does this transport speak TLS?"""
     return isinstance(transport, TLSMemoryBIOProtocol)
 
 

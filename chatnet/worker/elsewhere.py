@@ -23,7 +23,7 @@ class OtherPlaces:
         self._workers: Sequence[OtherWorker] = ()
 
     def told(self, workers: Sequence[OtherWorker], emptied: bool) -> None:
-        """These are open now."""
+        """The primary says that these are open now."""
         self._workers, self.is_emptied = workers, emptied
 
     def some(self, here: str) -> list[Elsewhere]:

@@ -79,7 +79,7 @@ class Clients:
 
 
 class _Speaking(Factory):
-    """Those who speak one protocol."""
+    """Makes the connections of those who speak one protocol."""
 
     noisy = False
 
