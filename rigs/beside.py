@@ -76,7 +76,6 @@ class Beside:
         self.violations: list[str] = []
         self._read_log = read_log
         self._quiet: Phase | None = None
-        self._others: set[int] = set()
 
     def start(self) -> None:
         """Start the cluster and the users, and look at them for a while."""

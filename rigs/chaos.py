@@ -202,7 +202,7 @@ class Chaos:
                 nemesis.strike()
             nemesis.heal()
             verdict = Verdict(self._violations, nemesis.struck, time.monotonic() - began)
-            verdict.whole_after = self._until_whole(nemesis, talkers, lines)
+            verdict.whole_after = self._until_whole(talkers, lines)
         finally:
             nemesis.close()
         self._stop(talkers)
@@ -218,7 +218,7 @@ class Chaos:
             stdin=subprocess.PIPE,
         )  # fmt: skip
 
-    def _until_whole(self, nemesis: Nemesis, talkers: subprocess.Popen[bytes], lines: Lines) -> float:
+    def _until_whole(self, talkers: subprocess.Popen[bytes], lines: Lines) -> float:
         """How long it takes until all is answered and read, and there are workers as before."""
         began = time.monotonic()
         _tell(talkers, "hush")

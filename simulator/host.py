@@ -82,7 +82,7 @@ class Host:
             raise OSError(errno.EHOSTDOWN, f"{self.name} is down")
         self._pids += 1
         variables = {"HOME": str(HOME)} if environ is None else dict(environ)
-        process = SimProcess(self, self._pids, argv, variables, parent, output, Terminal(self.simulation))
+        process = SimProcess(self, self._pids, argv, variables, parent, output, Terminal())
         self.processes[process.pid] = process
         delay = self.chance.uniform(*START_SECONDS) * self.slow_start
         self.simulation.note(process.name, "is started: {}", " ".join((process.program, *process.arguments)))

@@ -12,7 +12,6 @@ from zope.interface import implementer
 
 if TYPE_CHECKING:
     from simulator.process import SimProcess
-    from simulator.simulation import Simulation
 
 FULL = 64 * 1024
 """How much a program may show that nobody reads, in bytes, before it is told to wait."""
@@ -21,12 +20,11 @@ FULL = 64 * 1024
 class Terminal:
     """``lines`` are those shown so far, ``errors`` those on standard error. It may be used at any time."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self) -> None:
         self.lines: list[str] = []
         self.errors: list[str] = []
         self.password = ""
         self.is_over = False
-        self._simulation = simulation
         self._typed = b""
         self._hung_up = False
         self._reads = True
