@@ -21,7 +21,8 @@ from chatnet.client.race import Unreachable
 from chatnet.client.trust import Trust
 from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.wire.common import NONCE_BYTES, PROOF_BYTES, VERSION, Challenge, Prove
 from chatnet.wire.session import Login

@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import MASTER_PORT
 from chatnet.errors import ChatnetError, NoWorkers, WrongVersion
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import Kill, Shed, Shutdown, SpawnWorkers

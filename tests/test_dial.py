@@ -14,7 +14,8 @@ from twisted.internet.testing import MemoryReactorClock
 
 from chatnet.addresses import Address
 from chatnet.net.dial import dial, dial_any, notice_death, why_not
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 
 

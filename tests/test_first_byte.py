@@ -33,8 +33,9 @@ from chatnet.net.first_byte import (
     Handshakes,
 )
 from chatnet.net.gate import Gate, prove
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
 from chatnet.net.listen import listen
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import CLOSE_SECONDS, Outboxes
 from chatnet.net.pair import self_made
 from chatnet.net.tls import Presented, channel_binding, in_cluster, pinned, vouched_for

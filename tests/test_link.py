@@ -20,7 +20,8 @@ from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, W
 from chatnet.net.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
 from chatnet.net.intake import MOST_BOXES
 from chatnet.net.line_limit import A_MINUTE
-from chatnet.net.link import MOST_SAID, Link, Locator
+from chatnet.net.link import MOST_SAID, Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import CLOSE_SECONDS, Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.net.visitors import A_TURN_SECONDS, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors

@@ -18,7 +18,8 @@ from twisted.protocols.portforward import ProxyFactory
 from chatnet.auth import Role, Token
 from chatnet.errors import WrongToken
 from chatnet.net.gate import Gate, Unregistered, prove
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback
 

@@ -26,7 +26,8 @@ from chatnet.net.certificates import Certificates
 from chatnet.net.dial import shake_hands
 from chatnet.net.first_byte import AMP
 from chatnet.net.gate import Caller, Gate, Unregistered, prove
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pair import self_made
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse

@@ -18,7 +18,8 @@ from chatnet.client.trust import Distrusted, Trust
 from chatnet.errors import CannotStart, ChatnetError, NoWorkers, TlsRequired, WrongVersion
 from chatnet.net.dial import CANNOT_CONNECT, NotTrusted, dial_any, notice_death, shake_hands, why_not
 from chatnet.net.gate import Unregistered
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.wire.common import VERSION

@@ -11,7 +11,7 @@ from chatnet.client.feed import Feed, Unbelievable
 from chatnet.client.listener import Listener
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.net.link import Locator
+from chatnet.net.locator import Locator
 from chatnet.wire.common import Ping
 from chatnet.wire.session import Deliver, Ended, Moved, Rewound
 from chatnet.wire.table import Speaker

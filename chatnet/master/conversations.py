@@ -28,7 +28,8 @@ from chatnet.master.registry import Registration
 from chatnet.master.replicas import AttachedReplica, Replicas
 from chatnet.master.store import Leadership
 from chatnet.net.gate import Gate, check_version
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.pulse import Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate

@@ -14,7 +14,8 @@ from chatnet.entries import Draft, Entry
 from chatnet.errors import BadRequest, Unreadable
 from chatnet.lanes import Lane, Visitor
 from chatnet.log import Log
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.reads import LaneName, Question
 from chatnet.store.reader import Reader
 from chatnet.store.verifying import cursor_at, verify

@@ -24,8 +24,9 @@ from chatnet.errors import CannotStart, NoWorkers
 from chatnet.master.settings import Settings
 from chatnet.net.first_byte import AMP
 from chatnet.net.gate import Gate, check_version
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
 from chatnet.net.listen import is_taken, listen, why_not_had
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.security import Security
 from chatnet.net.timer import Timer

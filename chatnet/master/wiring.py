@@ -39,7 +39,8 @@ from chatnet.master.settings import Settings
 from chatnet.master.store import Leadership, Store
 from chatnet.net.approach import Approach
 from chatnet.net.gate import Caller
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.net.security import Security

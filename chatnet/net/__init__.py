@@ -1,6 +1,6 @@
 """Connections: what is between a transport and the commands that are said over it.
 
-link        one connection that speaks AMP
+link        one connection that speaks AMP · locator  what is understood on it, in one role
 outbox      what is to be sent in this turn of the reactor, in one system call
 intake      what came and is not obeyed yet · visitors  strangers and users at a port, bounded
 line_limit  lines of the log that others can cause: so many of a kind in a minute

@@ -20,7 +20,8 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address, is_loopback, plain
 from chatnet.auth import Role, Token, is_role
 from chatnet.errors import NotAllowed, StaleEpoch, TlsRequired, WrongToken, WrongVersion
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.net.tls import TooOld, channel_binding, is_encrypted

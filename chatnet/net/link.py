@@ -4,9 +4,9 @@ pinged, noticed when silent."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
@@ -27,14 +27,13 @@ from chatnet.errors import (
     NotAllowed,
 )
 from chatnet.net.intake import Intake
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.net.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.text import legible
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed, serialize
-from chatnet.wire.common import Ping
-from chatnet.wire.encode import BARE_PING, PING
-from chatnet.wire.table import STRANGERS, Speaker
+from chatnet.wire.encode import BARE_PING
 
 STRANGERS_READ = 4 * 1024
 """How many bytes of a stranger are read at once, and may wait to be sent before it is full. Twisted's own
@@ -45,61 +44,6 @@ NONSENSE = (BadRequest, NotAllowed, BadName, BadRoom, BadSecret)
 """The errors of who asks for what there is not, or cannot be: no client does, for it looks before it asks."""
 MOST_NONSENSE = 2
 """How often a stranger may ask for such before it is hung up on."""
-
-
-class Locator(amp.CommandLocator):
-    """The commands that a link understands in one role. Each has its ``link``.
-
-    ``speaker`` is whose commands they are: see :mod:`chatnet.wire.table`; None for a base of several classes.
-    ``hint`` ends the sentence that refuses an unknown command.
-    """
-
-    speaker: ClassVar[Speaker | None] = None
-    hint: ClassVar[str] = "docs/protocol.md names those there are"
-    link: Link
-
-    _commandDispatch: ClassVar[dict[bytes, tuple[type[amp.Command], Callable[..., Any]]]]  # amp's own
-
-    def responder(self, name: bytes) -> tuple[type[amp.Command], Callable[..., Any]]:
-        """The command ``name``, and what answers it: called with this and its arguments.
-
-        :raises NotAllowed: it is not understood in this role.
-        """
-        found = self._commandDispatch.get(name)
-        if found is None:
-            raise NotAllowed.of(command=legible(name, 40), hint=self.hint)
-        return found
-
-    @property
-    def is_stranger(self) -> bool:
-        """Has the other end yet to log in, or to prove anything?"""
-        return self.speaker in STRANGERS
-
-    @property
-    def is_idle(self) -> bool:
-        """Is a stranger not just about it?"""
-        return True
-
-    def connected(self, link: Link) -> None:
-        """``link`` now speaks through this locator."""
-        self.link = link
-
-    def lost(self, reason: Failure) -> None:
-        """The link is gone."""
-
-    def filled(self) -> None:
-        """The link is full (:attr:`Link.full`): what is put now waits in our memory."""
-
-    def drained(self) -> None:
-        """The link has room again."""
-
-    def ping(self) -> bytes:
-        """The box to send as a sign of life."""
-        return PING
-
-    @Ping.responder
-    def pinged(self, seq: int | None, check: bytes | None) -> dict[str, Any]:
-        return {}
 
 
 @implementer(IPushProducer)

@@ -20,7 +20,8 @@ from chatnet.auth import Token
 from chatnet.errors import TlsRequired
 from chatnet.net.certificates import Certificates
 from chatnet.net.first_byte import AMP, FIRST_SECONDS, FirstByte, Handshakes
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pair import PairFiles, self_made
 from chatnet.net.pulse import Pulse

@@ -28,7 +28,8 @@ from chatnet.errors import (
 )
 from chatnet.kinds import KindName
 from chatnet.net.first_byte import TLS
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.tls import Encrypted, Encryption, Presented
 from chatnet.testing.loopback import Loopback

@@ -1,9 +1,9 @@
 """Every command of every conversation: who may say it, and when; how often, how large, and what it may cost.
 
 Who is at the other end, and how far they have got, is a :class:`Speaker`. Each class of responders
-(:class:`chatnet.net.link.Locator`) says whose words it understands, and understands just what stands here for
-that speaker, beside ``Ping``. docs/protocol.md shows the table; ``tests/wire/test_table.py`` holds code and
-document to it, and says each command as each speaker. Pure.
+(:class:`chatnet.net.locator.Locator`) says whose words it understands, and understands just what stands here
+for that speaker, beside ``Ping``. docs/protocol.md shows the table; ``tests/wire/test_table.py`` holds code
+and document to it, and says each command as each speaker. Pure.
 """
 
 from __future__ import annotations

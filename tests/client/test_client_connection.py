@@ -18,7 +18,8 @@ from chatnet.client.from_worker import REWOUND
 from chatnet.client.race import HEAD_START_SECONDS
 from chatnet.entries import Entry
 from chatnet.errors import InternalFailure, TooSlow, TryLater, WrongVersion
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.locate import Locate
 from chatnet.wire.session import Chat, Deliver, Login

@@ -12,7 +12,8 @@ from chatnet.addresses import Address
 from chatnet.client.connection import OTHER_SECONDS
 from chatnet.client.others import Others
 from chatnet.errors import TryLater
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.session import Elsewhere, Login, Resume
 

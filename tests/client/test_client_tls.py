@@ -17,7 +17,8 @@ from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.client.known_masters import KnownMasters
 from chatnet.errors import TlsRequired
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.pair import KeyPair, self_made
 from chatnet.net.tls import Presented
 from chatnet.testing.fake_cluster import FakeCluster, FakeMaster, FakeSession, Network

@@ -36,7 +36,8 @@ from chatnet.master.registry import Registration, Registry
 from chatnet.master.replicas import Replicas, name_of
 from chatnet.master.store import Leadership, Log
 from chatnet.net.gate import prove
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.net.visitors import Visitors

@@ -8,7 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from chatnet.master.port import CLOSE_SECONDS, Links
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.common import Ping

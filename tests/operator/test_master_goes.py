@@ -14,7 +14,8 @@ from twisted.internet.protocol import Factory
 from chatnet.auth import Role, Token
 from chatnet.errors import CannotStart, InternalFailure
 from chatnet.net.gate import Gate
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.operator.__main__ import run
 from chatnet.wire.operate import Status, Stop

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from chatnet.addresses import Address
 from chatnet.master.conversations import FromOperator
 from chatnet.master.port import Links
-from chatnet.net.link import Locator
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.operator.primary_link import connect
 from chatnet.operator.stop import stop

@@ -15,7 +15,7 @@ from chatnet.errors import CannotStart
 from chatnet.master.conversations import FromOperator
 from chatnet.master.port import Links
 from chatnet.net.gate import Gate
-from chatnet.net.link import Locator
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.operator.primary_link import operators_approach
 from chatnet.operator.watch import redrawn, watch

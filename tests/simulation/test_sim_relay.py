@@ -15,7 +15,8 @@ from chatnet.addresses import MASTER_PORT
 from chatnet.auth import Token
 from chatnet.errors import ChatnetError
 from chatnet.net.gate import Gate, prove
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.tls import Encryption, WrongKey
 from chatnet.world import World

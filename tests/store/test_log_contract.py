@@ -31,7 +31,8 @@ from chatnet.errors import (
 from chatnet.log import Log, Outcome, Refused
 from chatnet.master.log_server import Broadcast, LogServer
 from chatnet.names import is_topic
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.reads import (
     NEWEST,

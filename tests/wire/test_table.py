@@ -24,7 +24,8 @@ from chatnet.errors import NotAllowed, TlsRequired
 from chatnet.master import replica
 from chatnet.master.port import KnownPrimary, Redirect
 from chatnet.net.gate import Unregistered, prove
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.security import InPlain
 from chatnet.testing.loopback import Loopback

@@ -15,7 +15,8 @@ from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.listeners import tell_all
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.net.visitors import Visitors

@@ -21,8 +21,9 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
 from chatnet.net.listen import BACKLOG
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.visitors import Room
 from chatnet.start import TERMINAL

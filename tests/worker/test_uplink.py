@@ -23,7 +23,8 @@ from chatnet.errors import BadRequest, LevelTooLow, NotAllowed, StaleEpoch, Wron
 from chatnet.master.lost_processes import LOOK_SECONDS, RETURN_SECONDS
 from chatnet.net.approach import Approach
 from chatnet.net.gate import Caller, Gate
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.reads import Head, Question

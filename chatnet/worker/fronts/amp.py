@@ -14,7 +14,8 @@ from chatnet.entries import Entry
 from chatnet.kinds import HEARD, KindName
 from chatnet.net.first_byte import AMP
 from chatnet.net.gate import check_version
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.wire import encode
 from chatnet.wire import session as wire

@@ -11,7 +11,8 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.errors import InternalFailure
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.wire.boxes import Boxes, Malformed
 
