@@ -5,6 +5,7 @@ settings        what was chosen, and what follows from it                       
 service         the process: takes the lease, or stands by for it
 replica         standing by: follows the primary, and goes for the lease when that is gone
 replica_states  what a replica is about, and what leads from one to the next                 pure
+standby         the process behind a replica, and what it is told
 wiring          puts a primary together
 store           what a master asks of where log and lease are
 embedded_store  in its data directory · shared_store  in a database with others

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError
@@ -27,6 +26,7 @@ from chatnet.errors import (
 )
 from chatnet.master.port import KnownPrimary
 from chatnet.master.replica_states import Dialing, Doing, Proving, Seeking, Standing
+from chatnet.master.standby import Inheritance, Standby
 from chatnet.master.store import Store
 from chatnet.net.approach import Approach
 from chatnet.net.dial import connect
@@ -39,7 +39,7 @@ from chatnet.store.lease import Holder
 from chatnet.telemetry import Killed, Tell
 from chatnet.text import legible
 from chatnet.wire.cluster import Shutdown
-from chatnet.wire.replica import Attach, MasterIdentity, Mirror, State
+from chatnet.wire.replica import Attach, Mirror, State
 from chatnet.wire.table import Speaker
 from chatnet.world import Clocks, Processes
 
@@ -55,43 +55,6 @@ OPENING_SECONDS = 30
 takes moments."""
 ABANDONED_SECONDS = 60
 """After so long without a primary, a replica whose parent is dead has nothing to wait for."""
-
-
-@dataclass(frozen=True)
-class Inheritance:
-    """What a replica knows when it has taken the lease.
-
-    ``state`` is what the last primary told. ``since`` is when that was gone, by the monotonic clock, and
-    ``how`` says it in a sentence; both only if it was followed to its end.
-    """
-
-    state: State | None = None
-    since: float | None = None
-    how: str = ""
-
-
-@dataclass(frozen=True)
-class Standby:
-    """The process that stands by: who it is, and what it is told.
-
-    me            who it is now
-    claim         what it says of itself when it goes for the lease; None if it could not lead just now
-    usual         where the primary is, if the lease's text does not say it; given what was last told
-    won           it has the lease
-    answered      the primary takes this replica, with an empty text; or refuses it, with why
-    stop          the primary says that it is to end
-    abandoned     each second from when no primary was reached for a minute
-    outgrown      the log is above what it understands, with a sentence: it can neither stand by nor lead
-    """
-
-    me: Callable[[], MasterIdentity]
-    claim: Callable[[], Holder | None]
-    usual: Callable[[State | None], Address]
-    won: Callable[[Inheritance], None]
-    answered: Callable[[str], None]
-    stop: Callable[[], None]
-    abandoned: Callable[[], None]
-    outgrown: Callable[[str], None]
 
 
 class Unattached(Unregistered):

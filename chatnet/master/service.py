@@ -19,9 +19,10 @@ from chatnet.errors import CannotStart
 from chatnet.master.embedded_store import EmbeddedStore
 from chatnet.master.port import KnownPrimary, MasterPort, Redirect, RedirectingPort, open_port
 from chatnet.master.primary import Primary
-from chatnet.master.replica import Inheritance, Replica
+from chatnet.master.replica import Replica
 from chatnet.master.settings import Settings
 from chatnet.master.shared_store import SharedStore
+from chatnet.master.standby import Inheritance
 from chatnet.master.wiring import (
     claim,
     find_primary_token,

@@ -32,10 +32,11 @@ from chatnet.master.port import MasterPort, RedirectingPort, wait_for_port
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Registration, Registry
 from chatnet.master.registry import name_of as workers_name
-from chatnet.master.replica import Inheritance, Replica, Standby
+from chatnet.master.replica import Replica
 from chatnet.master.replicas import Replicas
 from chatnet.master.replicas import name_of as replicas_name
 from chatnet.master.settings import Settings
+from chatnet.master.standby import Inheritance, Standby
 from chatnet.master.store import Leadership, Store
 from chatnet.net.approach import Approach
 from chatnet.net.gate import Caller
@@ -111,7 +112,7 @@ def stand_by(
 ) -> Replica:
     """A replica, not yet started. With ``redirecting``, it leads only where that listens.
 
-    The last four are as in :class:`~chatnet.master.replica.Standby`.
+    The last four are as in :class:`~chatnet.master.standby.Standby`.
     """
 
     def usual(state: State | None) -> Address:

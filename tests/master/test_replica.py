@@ -18,11 +18,13 @@ from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import LevelTooLow, NotAllowed, Outgrown, StaleEpoch
 from chatnet.master.embedded_store import BEAT_SECONDS
-from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Inheritance, Replica, Standby
+from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Replica
+from chatnet.master.standby import Inheritance, Standby
 from chatnet.master.store import Store
 from chatnet.net.approach import Approach
 from chatnet.net.gate import PROOF_SECONDS, Caller, Gate
-from chatnet.net.link import Link, Locator
+from chatnet.net.link import Link
+from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.store.lease import Holder

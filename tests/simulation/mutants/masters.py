@@ -15,8 +15,9 @@ from chatnet.master.cluster import Cluster
 from chatnet.master.lost_processes import LostProcesses
 from chatnet.master.primary import Primary
 from chatnet.master.registry import Registration
-from chatnet.master.replica import Inheritance, Replica
+from chatnet.master.replica import Replica
 from chatnet.master.replicas import AttachedReplica, Replicas
+from chatnet.master.standby import Inheritance
 from chatnet.net.link import Link
 from chatnet.store.lease import Holder
 from chatnet.store.sqlite import opening as sqlite_opening
