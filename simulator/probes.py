@@ -35,7 +35,7 @@ Connection = tuple[SimProcess, str, str]
 """Of a worker: the user's, from HOST:PORT."""
 
 
-class Sessions:
+class SessionReads:
     """How sessions read the log. What is seen goes to ``keep``."""
 
     def __init__(self, simulation: Simulation, keep: Callable[[Event], object]) -> None:

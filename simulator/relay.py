@@ -88,7 +88,7 @@ class Near(Protocol):
     def __init__(self, relay: Relay, is_encrypted: bool) -> None:
         self._relay = relay
         self._is_encrypted = is_encrypted
-        self._asked, self._answered = Reading(), Reading()
+        self._asked, self._answered = BoxReader(), BoxReader()
         self._proofs: set[bytes] = set()
         self._unsent: list[bytes] = []
         self._far: Any = None
@@ -165,7 +165,7 @@ class Far(Protocol):
         self._near.is_closed()
 
 
-class Reading:
+class BoxReader:
     """Reads the boxes of one direction, until something else is spoken."""
 
     def __init__(self) -> None:

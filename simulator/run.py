@@ -18,7 +18,7 @@ from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Event, Moved
 from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
-from simulator.probes import Sessions, Silence
+from simulator.probes import SessionReads, Silence
 from simulator.process import SimProcess
 from simulator.simulation import NotInTime, Simulation
 from simulator.sizes import small_sizes
@@ -121,7 +121,7 @@ class Run:
         self._vitals = Vitals(simulation, self.cluster.hosts, keep)
         self._crowds: dict[str, SimProcess] = {}
         successions = Successions(simulation, scale.store == "postgresql")
-        listeners = Sessions(simulation, keep), Silence(simulation), successions, self.cluster
+        listeners = SessionReads(simulation, keep), Silence(simulation), successions, self.cluster
         simulation.listeners += (listener.told for listener in listeners)
 
     def go(self) -> None:

@@ -39,7 +39,7 @@ from chatnet.client.login import Welcome, keep, keep_ticket, log_in, resume
 from chatnet.client.others import Others
 from chatnet.client.own_cluster import OwnCluster
 from chatnet.client.pending import PendingRequests
-from chatnet.client.race import NotYet, Silent, Unreachable
+from chatnet.client.race import NoAnswer, NotReady, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
 from chatnet.cursor import Cursor
@@ -283,7 +283,7 @@ class Connection:
                     worker=other.address,
                     why=str(error) or "it closed the connection",
                 )
-                if isinstance(error, Silent):
+                if isinstance(error, NoAnswer):
                     self._others.is_silent(other.address.host)
         return await self._attach()
 
@@ -424,7 +424,7 @@ class Connection:
     def _note(self, error: Exception) -> None:
         """An attempt failed; another follows."""
         before, self._trouble = self._trouble, str(error) or "the connection was closed"
-        self._is_there = isinstance(error, NotYet)
+        self._is_there = isinstance(error, NotReady)
         if self._trouble != before:
             self._logger.info("Not connected ({why}); trying again", why=self._trouble)
         if isinstance(error, TryLater) and self._no_deadline():

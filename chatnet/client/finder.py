@@ -12,7 +12,7 @@ from twisted.internet.error import TimeoutError as NotConnectedInTime
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
 from chatnet.addresses import Address, is_local, is_loopback
-from chatnet.client.race import NotYet, Race, Silent, Unreachable
+from chatnet.client.race import NoAnswer, NotReady, Race, Unreachable
 from chatnet.client.states import Found
 from chatnet.client.trust import Distrusted, Trust
 from chatnet.errors import CannotStart, ChatnetError, NoWorkers, TlsRequired, WrongVersion
@@ -140,7 +140,7 @@ class Finder:
         ``encrypted``: that was said over TLS.
 
         :raises Unreachable: it cannot be reached, or is somebody else.
-        :raises Silent: not within ``seconds``.
+        :raises NoAnswer: not within ``seconds``.
         """
         if self._trust is None or not self.encrypts(address, encrypted):
             return await self.dial(address, locator, pulse, seconds)
@@ -161,7 +161,7 @@ class Finder:
     ) -> Link:
         """Connect to ``address``: by TLS if there is a ``creator``. ``locator`` is what may be said to us.
 
-        :raises Unreachable: it cannot be reached; :class:`Silent`: not within ``seconds``.
+        :raises Unreachable: it cannot be reached; :class:`NoAnswer`: not within ``seconds``.
         :raises NotTrusted: it is somebody else, or speaks no TLS.
         """
 
@@ -174,7 +174,7 @@ class Finder:
             else:
                 link = await shake_hands(self._reactor, address, make, seconds, creator)
         except (TimeoutError, NotConnectedInTime) as error:
-            raise Silent(why_not(error)) from error
+            raise NoAnswer(why_not(error)) from error
         except ConnectionClosed as error:
             raise Unreachable("it closed the connection") from error
         except (*CANNOT_CONNECT, ValueError) as error:
@@ -203,10 +203,10 @@ class Finder:
             try:
                 answer = await self.within(HOP_SECONDS, self._ask_told(primary, key, encrypted))
             except Unreachable as error:
-                raise NotYet(f"it names {primary} as the primary: {error}") from error
+                raise NotReady(f"it names {primary} as the primary: {error}") from error
             encrypted = self.encrypts(primary, encrypted)
         if answer.worker is None:
-            raise NotYet("it knows of no primary at the moment")
+            raise NotReady("it knows of no primary at the moment")
         return Found(master, answer.worker, answer.log_id, answer.worker_key, encrypted)
 
     async def _ask_named(self, master: Address, tell: Callable[[str], None]) -> _Answer:
@@ -240,7 +240,7 @@ class Finder:
         except ConnectionClosed as error:
             raise Unreachable("it closed the connection; is it a master?") from error
         except NoWorkers as error:
-            raise NotYet("no worker is up at the moment") from error
+            raise NotReady("no worker is up at the moment") from error
         except TlsRequired as error:
             if self._trust is None:
                 raise Unreachable("it takes nothing in plain: leave --insecure out") from error

@@ -21,11 +21,11 @@ class Unreachable(Exception):
     """An attempt failed; its text says why, as the end of a sentence without the full stop."""
 
 
-class Silent(Unreachable):
+class NoAnswer(Unreachable):
     """Likewise; the machine itself says nothing."""
 
 
-class NotYet(Unreachable):
+class NotReady(Unreachable):
     """Likewise; but a master answered, and will have a worker for us before long."""
 
 
@@ -48,7 +48,7 @@ class Race:
     async def run(self) -> Found:
         """The first answer.
 
-        :raises Unreachable: there is none; :class:`NotYet` if a master answered.
+        :raises Unreachable: there is none; :class:`NotReady` if a master answered.
         :raises WrongVersion: one of them speaks another version.
         """
         self._ask_next()
@@ -70,7 +70,7 @@ class Race:
             asking.addErrback(self._failed)
         elif len(self._why) == len(self._masters):
             self._lose()
-        elif self._failure is NotYet:
+        elif self._failure is NotReady:
             self._next = self._clock.callLater(HEAD_START_SECONDS, self._lose)
 
     def _lose(self) -> None:
@@ -82,8 +82,8 @@ class Race:
             answer = await self._ask(master)
         except Unreachable as error:
             self._why.append(f"{master}: {error}")
-            if isinstance(error, NotYet):
-                self._failure = NotYet
+            if isinstance(error, NotReady):
+                self._failure = NotReady
             self._ask_next()
             return
         if not self._over.called:

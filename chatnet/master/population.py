@@ -17,7 +17,7 @@ from chatnet.telemetry import ProcessGone, Tell
 from chatnet.world import Processes
 
 
-class Identity(Protocol):
+class Member(Protocol):
     """A worker, or a replica, for as long as its process lives."""
 
     @property
@@ -32,7 +32,7 @@ class Identity(Protocol):
     def spawned(self) -> bool: ...
 
 
-I = TypeVar("I", bound=Identity)  # noqa: E741
+I = TypeVar("I", bound=Member)  # noqa: E741
 
 
 class Population(Generic[I]):

@@ -14,12 +14,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
-from chatnet import errors
 from chatnet.addresses import Address
 from chatnet.auth import find_token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.errors import CannotStart
+from chatnet.errors import CannotStart, Outgrown
 from chatnet.listeners import tell_all
 from chatnet.net.approach import Approach
 from chatnet.net.certificates import Certificates
@@ -63,7 +62,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class Outgrown:
+class Ending:
     """The log is above what this program understands: nothing is served, and the process is about to end."""
 
 
@@ -115,7 +114,7 @@ class Worker(MultiService):
         self._open_store = open_store
         self._port: Any = None
         self._id = world.entropy(4).hex()
-        self._state: Unserving | Opening | Frontend | Outgrown = Unserving()
+        self._state: Unserving | Opening | Frontend | Ending = Unserving()
         self._opening: Deferred[None] | None = None
         self._closing: Deferred[None] | None = None
         self._attachment: Attachment | None = None
@@ -155,7 +154,7 @@ class Worker(MultiService):
             case Unserving():
                 self._state = Opening(store)
                 self._open(store)
-            case Outgrown():
+            case Ending():
                 pass
             case Opening(url) if url == store:
                 pass
@@ -204,8 +203,8 @@ class Worker(MultiService):
 
         To pass over what is not understood would be to go on delivering to somebody who was removed by it.
         """
-        before, self._state = self._state, Outgrown()
-        if isinstance(before, Outgrown):
+        before, self._state = self._state, Ending()
+        if isinstance(before, Ending):
             return
         self._logger.critical("{sentence}", sentence=sentence)
         self._world.stdio.error(sentence)
@@ -234,7 +233,7 @@ class Worker(MultiService):
 
     async def _begin(self, url: str) -> None:
         store = await self._open_store(url, self._replaced, self._rewound, self.outgrown)
-        if isinstance(self._state, Outgrown):
+        if isinstance(self._state, Ending):
             await store.close()
             return
         self._state = self._clients.frontend = self._serve(store)
@@ -245,7 +244,7 @@ class Worker(MultiService):
     def _cannot_open(self, failure: Failure) -> None:
         if not self.running:
             return  # it was cancelled
-        if failure.check(errors.Outgrown):
+        if failure.check(Outgrown):
             self.outgrown(str(failure.value))
         elif failure.check(CannotStart):
             self._begin_afresh(str(failure.value))
