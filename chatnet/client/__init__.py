@@ -13,7 +13,7 @@ feed        what a chat hears, each once and in order                           
 others      the workers beside one's own, for when that is lost                     (pure)
 trust       whom one believes to be a master · known_masters  the file of those one knows
 finder      finds a worker by the masters · own_cluster  one of the log where one has logged in
-login       shows who one is
+login       shows who one is · feed_requests  asks for what a feed takes
 commands    what a person types, and what they see: the same for both terminals
 line        the terminal of scripts: plain lines
 text        what cannot be seen, shown as such                                      (pure)

@@ -21,7 +21,6 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -29,7 +28,8 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
-from chatnet.client.feed import Feed, Unbelievable, check_entry, is_shown
+from chatnet.client.feed import Feed
+from chatnet.client.feed_requests import FeedRequests
 from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.from_worker import FromWorker
 from chatnet.client.identities import QUESTION, UNKNOWN, Identities
@@ -39,17 +39,14 @@ from chatnet.client.login import Welcome, keep, keep_ticket, log_in, resume
 from chatnet.client.others import Others
 from chatnet.client.own_cluster import OwnCluster
 from chatnet.client.pending import PendingRequests
-from chatnet.client.race import NoAnswer, NotReady, Unreachable
+from chatnet.client.race import FAILURES, NoAnswer, NotReady, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
-from chatnet.cursor import Cursor
 from chatnet.errors import (
     BadName,
     BadSecret,
     BadTicket,
     CannotStart,
-    ChatnetError,
-    CursorAhead,
     NoSuchUser,
     TlsRequired,
     TryLater,
@@ -58,7 +55,7 @@ from chatnet.errors import (
 )
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
-from chatnet.wire.session import Chat, Post, SetSecret, Unchat
+from chatnet.wire.session import Post, SetSecret
 
 FIRST_SECONDS = 10.0
 """How long the first connect may take, before the user is told that nobody is there."""
@@ -74,9 +71,6 @@ MIN_DELAY, MAX_DELAY = 0.05, 1.0
 STEADY_SECONDS = 1.0
 """How long a connection has to last for the next pause to be short again. A worker that lets us in and then
 hangs up is as good as one that does not let us in."""
-
-FAILURES = (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError)
-"""What an attempt fails of, to be followed by another."""
 
 FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser)
 """The answers to a login that no further attempt would change."""
@@ -96,6 +90,7 @@ class Connection:
         clock: IReactorTime,
         fresh_key: Callable[[], bytes],
         chance: random.Random,
+        feed: Feed,
     ) -> None:
         self._finder = finder
         self._own_cluster = OwnCluster(finder)
@@ -103,15 +98,12 @@ class Connection:
         self._identity: Identity | None = None
         self._others = Others(chance)
         self._encrypted = False
-        # States of a feed: silent since a chat was refused; and since one that has to be begun anew.
-        self._silenced: object = None
-        self._begins_anew: object = None
         self._pulse = pulse
         self._clock = clock
         self._fresh_key = fresh_key
         self._chance = chance
         self._pending = PendingRequests()
-        self._feed = Feed()
+        self._feed = feed
         self._state: State = Waiting()
         self._running: Deferred[None] | None = None
         self._held: Deferred[None] | None = None
@@ -152,27 +144,11 @@ class Connection:
         :raises ChatnetError: the worker refuses.
         :raises Unbelievable: its answer holds what is no post.
         """
-        beginning = self._feed.begin()
-        try:
-            answer = await self.ask(Chat)
-            for post in answer["posts"]:
-                check_entry(post)
-        except BaseException:
-            if self._feed.state is beginning:
-                self._feed.end()
-                self._silenced = self._feed.state
-            raise
-        # Who left and began again meanwhile is not to go on from the first answer's cursor, behind which
-        # nothing comes, but from the last one's.
-        if self._feed.state is beginning:
-            self._listener.newest([post for post in answer["posts"] if is_shown(post)])
-            for post in self._feed.began(Cursor(answer["cursor"], answer["check"])):
-                self._listener.heard(post)
+        await self._requests.chat()
 
     async def unchat(self) -> None:
         """Stop hearing posts."""
-        self._feed.end()
-        await self.ask(Unchat)
+        await self._requests.unchat()
 
     def unacknowledged(self) -> int:
         """How many drafts are under way."""
@@ -209,6 +185,7 @@ class Connection:
     def start(self, listener: Listener, password: bytes | None) -> None:
         """Connect, and stay so until :meth:`stop`. ``password`` is tried before the identity's secret."""
         self._listener = listener
+        self._requests = FeedRequests(self._feed, self.ask, listener, self._give_up)
         self._password = password
         self._came_up_before = self._seems_up = False
         self._trouble, self._is_there = "no answer in time", False
@@ -381,10 +358,7 @@ class Connection:
         elif not self._seems_up:
             self._listener.back()
         self._seems_up = True
-        if self._feed.cursor is not None:
-            Deferred.fromCoroutine(self._go_on(link, self._feed.cursor)).addErrback(self._failed)
-        elif self._feed.state is self._begins_anew:
-            Deferred.fromCoroutine(self._begin_anew()).addErrback(self._failed)
+        Deferred.fromCoroutine(self._requests.attached(link)).addErrback(self._failed)
         self._pending.attached(link)
 
     def _move(self) -> None:
@@ -394,28 +368,11 @@ class Connection:
             self._state = Moving(link)
             self._pending.leave().addCallback(lambda _: link.hang_up())
 
-    async def _go_on(self, link: Link, cursor: Cursor) -> None:
-        """Hear what was missed; a log that was put back is begun anew, and not silently."""
-        try:
-            await link.callRemote(Chat, cursor=cursor.seq, check=cursor.check)
-        except CursorAhead as error:
-            if self._feed.cursor is not None:
-                self._listener.told(str(error))
-                await self._begin_anew()
-        except (ConnectionClosed, ChatnetError, amp.RemoteAmpError) as error:
-            self._note(error)
-            link.abort()
-
-    async def _begin_anew(self) -> None:
-        """Chat afresh. If that is refused, again on the next link: the user has not asked for it."""
-        try:
-            await self.chat()
-        except (*FAILURES, Unbelievable) as error:
-            if self._feed.state is self._silenced:
-                self._begins_anew = self._silenced
-            self._note(error)
-            if isinstance(self._state, Up):
-                self._state.link.abort()
+    def _give_up(self, error: Exception) -> None:
+        """What the feed wants cannot be had on this link."""
+        self._note(error)
+        if isinstance(self._state, Up):
+            self._state.link.abort()
 
     async def _pause(self, failures: int) -> None:
         longest = min(MAX_DELAY, MIN_DELAY * 2.0 ** min(failures, 10))

@@ -6,11 +6,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IDelayedCall
+from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.client.states import Found
+from chatnet.errors import ChatnetError
 
 HEAD_START_SECONDS = 0.3
 """A master that has not answered for so long is not waited for: the next is asked beside it; and if one said
@@ -27,6 +30,10 @@ class NoAnswer(Unreachable):
 
 class NotReady(Unreachable):
     """Likewise; but a master answered, and will have a worker for us before long."""
+
+
+FAILURES = (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError)
+"""What an attempt fails of, to be followed by another."""
 
 
 class Race:

@@ -14,6 +14,7 @@ from chatnet.addresses import Address
 from chatnet.client.chattest import Ladder
 from chatnet.client.commands import Interpreter, Terminal, Unreadable
 from chatnet.client.connection import Connection
+from chatnet.client.feed import Feed
 from chatnet.client.finder import Finder
 from chatnet.client.identities import Identities
 from chatnet.client.identity import config_directory
@@ -186,6 +187,7 @@ def build(options: Any, world: World) -> Client:
         reactor,
         world.fresh_key,
         world.chance,
+        Feed(),
     )
     return Client(
         reactor,

@@ -123,7 +123,6 @@ class RecordedConnection(Connection):
     def __init__(self, record: Recorder, *parts: Any) -> None:
         super().__init__(*parts)
         self._record = record
-        self._feed = self.feed = RecordedFeed(record)
 
     @property
     def waiting(self) -> int:
@@ -199,6 +198,7 @@ class User:
         directory = config_directory(world.environ)
         kind = RecordedIdentity if keeps_ticket else ForgetfulIdentity
         identities = Identities(world.files, directory, masters, name, world.entropy, kind=kind)
+        self._feed = RecordedFeed(record)
         self._connection = RecordedConnection(
             record,
             Finder(reactor, Outboxes(reactor), masters, trust),
@@ -207,6 +207,7 @@ class User:
             reactor,
             world.fresh_key,
             world.chance,
+            self._feed,
         )
         self._is_held = False
 
@@ -250,12 +251,12 @@ class User:
     @property
     def is_chatting(self) -> bool:
         """Does it hear posts, or has it asked to?"""
-        return isinstance(self._connection.feed.state, Beginning | Following)
+        return isinstance(self._feed.state, Beginning | Following)
 
     @property
     def cursor(self) -> int | None:
         """Up to where it has read, while it is chatting."""
-        cursor = self._connection.feed.cursor
+        cursor = self._feed.cursor
         return None if cursor is None else cursor.seq
 
     # ---- what it can be told ----
@@ -341,7 +342,7 @@ class User:
         self._record(history.Lost)
 
     def newest(self, posts: Sequence[Entry]) -> None:
-        self._connection.feed.newest = posts
+        self._feed.newest = posts
 
     def heard(self, post: Entry) -> None:
         """The feed has recorded it."""

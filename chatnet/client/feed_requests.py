@@ -1,0 +1,94 @@
+"""Asks workers for what a feed takes: the newest posts, and on each new link what came since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionClosed
+from twisted.protocols import amp
+
+from chatnet.client.feed import Feed, Unbelievable, check_entry, is_shown
+from chatnet.client.listener import Listener
+from chatnet.client.race import FAILURES
+from chatnet.cursor import Cursor
+from chatnet.errors import ChatnetError, CursorAhead
+from chatnet.net.link import Link
+from chatnet.wire.session import Chat, Unchat
+
+
+class Ask(Protocol):
+    """Asks a worker, over as many links as it takes."""
+
+    def __call__(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]: ...
+
+
+class FeedRequests:
+    """Those of ``feed``. ``give_up`` is called with why the link that we have is of no use to it."""
+
+    def __init__(
+        self, feed: Feed, ask: Ask, listener: Listener, give_up: Callable[[Exception], None]
+    ) -> None:
+        self._feed = feed
+        self._ask = ask
+        self._listener = listener
+        self._give_up = give_up
+        # States of a feed: silent since a chat was refused; and since one that has to be begun anew.
+        self._silenced: object = None
+        self._begins_anew: object = None
+
+    async def chat(self) -> None:
+        """Hear the newest posts, and then all that follow.
+
+        :raises ChatnetError: the worker refuses.
+        :raises Unbelievable: its answer holds what is no post.
+        """
+        beginning = self._feed.begin()
+        try:
+            answer = await self._ask(Chat)
+            for post in answer["posts"]:
+                check_entry(post)
+        except BaseException:
+            if self._feed.state is beginning:
+                self._feed.end()
+                self._silenced = self._feed.state
+            raise
+        # Who left and began again meanwhile is not to go on from the first answer's cursor, behind which
+        # nothing comes, but from the last one's.
+        if self._feed.state is beginning:
+            self._listener.newest([post for post in answer["posts"] if is_shown(post)])
+            for post in self._feed.began(Cursor(answer["cursor"], answer["check"])):
+                self._listener.heard(post)
+
+    async def unchat(self) -> None:
+        """Stop hearing posts."""
+        self._feed.end()
+        await self._ask(Unchat)
+
+    async def attached(self, link: Link) -> None:
+        """``link`` is logged in: go on hearing where we had read to, or begin anew if that was refused."""
+        if self._feed.cursor is not None:
+            await self._go_on(link, self._feed.cursor)
+        elif self._feed.state is self._begins_anew:
+            await self._begin_anew()
+
+    async def _go_on(self, link: Link, cursor: Cursor) -> None:
+        """Hear what was missed; a log that was put back is begun anew, and not silently."""
+        try:
+            await link.callRemote(Chat, cursor=cursor.seq, check=cursor.check)
+        except CursorAhead as error:
+            if self._feed.cursor is not None:
+                self._listener.told(str(error))
+                await self._begin_anew()
+        except (ConnectionClosed, ChatnetError, amp.RemoteAmpError) as error:
+            self._give_up(error)
+
+    async def _begin_anew(self) -> None:
+        """Chat afresh. If that is refused, again on the next link: the user has not asked for it."""
+        try:
+            await self.chat()
+        except (*FAILURES, Unbelievable) as error:
+            if self._feed.state is self._silenced:
+                self._begins_anew = self._silenced
+            self._give_up(error)
