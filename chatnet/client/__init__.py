@@ -8,6 +8,7 @@ race        asks several masters, and takes the first answer
 states      the states of a connection                                              (pure)
 connection  finds a worker, logs in, and comes back; nothing asked is lost or done twice
 listener    who is told what happens on it · from_worker  what a worker says without being asked
+attempts    what they fail of, and what is said until the first has succeeded
 pending     what was asked and not answered                                         (pure)
 feed        what a chat hears, each once and in order                               (pure)
 others      the workers beside one's own, for when that is lost                     (pure)

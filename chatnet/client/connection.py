@@ -28,6 +28,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
+from chatnet.client.attempts import Attempts
 from chatnet.client.feed import Feed
 from chatnet.client.feed_requests import FeedRequests
 from chatnet.client.finder import DIAL_SECONDS, Finder
@@ -39,7 +40,7 @@ from chatnet.client.login import Welcome, keep, keep_ticket, log_in, resume
 from chatnet.client.others import Others
 from chatnet.client.own_cluster import OwnCluster
 from chatnet.client.pending import PendingRequests
-from chatnet.client.race import FAILURES, NoAnswer, NotReady, Unreachable
+from chatnet.client.race import FAILURES, NoAnswer, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
 from chatnet.errors import (
@@ -49,7 +50,6 @@ from chatnet.errors import (
     CannotStart,
     NoSuchUser,
     TlsRequired,
-    TryLater,
     WrongSecret,
     WrongVersion,
 )
@@ -57,8 +57,6 @@ from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
 from chatnet.wire.session import Post, SetSecret
 
-FIRST_SECONDS = 10.0
-"""How long the first connect may take, before the user is told that nobody is there."""
 LOGIN_SECONDS = 10.0
 """How long a worker may take to answer a login."""
 OTHER_SECONDS = 1.5
@@ -188,9 +186,8 @@ class Connection:
         self._requests = FeedRequests(self._feed, self.ask, listener, self._give_up)
         self._password = password
         self._came_up_before = self._seems_up = False
-        self._trouble, self._is_there = "no answer in time", False
-        self._said_not_ready = False
-        self._first = self._clock.callLater(FIRST_SECONDS, self._found_nobody)
+        self._attempts = Attempts(self._clock, listener.told, self._found_nobody)
+        self._attempts.begin()
         self._pulse.start()
         self._running = Deferred.fromCoroutine(self._run()).addErrback(self._failed)
 
@@ -226,7 +223,7 @@ class Connection:
                 self._end(self._ended_why or str(error))
                 return
             except FAILURES as error:
-                self._note(error)
+                self._attempts.failed(error)
             self._say_lost()
             failures, is_moved = failures + 1, False
             self._state = Waiting()
@@ -281,7 +278,7 @@ class Connection:
         log_id = None if self._identity is None else self._identity.log_id
         found = await self._own_cluster.find(log_id, self._listener.told)
         identity = await self._identify(found)
-        self._trouble = f"the worker at {found.worker} does not answer"
+        self._attempts.trouble = f"the worker at {found.worker} does not answer"
 
         async def work(link: Link) -> Welcome:
             welcome = await log_in(link, identity, self._passwords())
@@ -330,11 +327,11 @@ class Connection:
         return identity
 
     async def _ask_whether_same(self, identity: Identity, master: Address) -> None:
-        self._no_deadline()
+        self._attempts.end()
         if not await self._listener.agrees(self._identities.ask(QUESTION, identity, master)):
             raise CannotStart(self._identities.ask(UNKNOWN, identity, master))
         self._identities.are_of_one_cluster()
-        self._first = self._clock.callLater(FIRST_SECONDS, self._found_nobody)
+        self._attempts.begin()
 
     def _passwords(self) -> list[bytes]:
         """The password that may have been set though we were not told so, and the one that was."""
@@ -349,7 +346,7 @@ class Connection:
     def _came_up(self, link: Link, name: str) -> None:
         self._state = Up(link)
         self._ended_why = None
-        self._no_deadline()
+        self._attempts.end()
         if self._held is not None:
             link.hold()
         if not self._came_up_before:
@@ -370,7 +367,7 @@ class Connection:
 
     def _give_up(self, error: Exception) -> None:
         """What the feed wants cannot be had on this link."""
-        self._note(error)
+        self._attempts.failed(error)
         if isinstance(self._state, Up):
             self._state.link.abort()
 
@@ -378,26 +375,11 @@ class Connection:
         longest = min(MAX_DELAY, MIN_DELAY * 2.0 ** min(failures, 10))
         await deferLater(self._clock, self._chance.uniform(MIN_DELAY, longest))
 
-    def _note(self, error: Exception) -> None:
-        """An attempt failed; another follows."""
-        before, self._trouble = self._trouble, str(error) or "the connection was closed"
-        self._is_there = isinstance(error, NotReady)
-        if self._trouble != before:
-            self._logger.info("Not connected ({why}); trying again", why=self._trouble)
-        if isinstance(error, TryLater) and self._no_deadline():
-            self._listener.told(str(error))
-
     # ---- its end ----
 
-    def _found_nobody(self) -> None:
-        if self._is_there:
-            self._first = self._clock.callLater(FIRST_SECONDS, self._found_nobody)
-            if not self._said_not_ready:
-                self._said_not_ready = True
-                self._listener.told(f"The cluster is not ready yet ({self._trouble}); waiting for it.")
-            return
+    def _found_nobody(self, why: str) -> None:
         self._end(
-            f"No cluster was found at {self._finder} ({self._trouble}): start one with “twistd chat-master”, "
+            f"No cluster was found at {self._finder} ({why}): start one with “twistd chat-master”, "
             "or name its master with --master HOST[:PORT]."
         )
 
@@ -412,15 +394,8 @@ class Connection:
 
     def _over(self) -> State:
         state, self._state = self._state, Over()
-        self._no_deadline()
+        self._attempts.end()
         self._pulse.stop()
         if self._running is not None:
             self._running.cancel()
         return state
-
-    def _no_deadline(self) -> bool:
-        """The first connect may take as long as it takes; False if it could already."""
-        if not self._first.active():
-            return False
-        self._first.cancel()
-        return True
