@@ -46,7 +46,7 @@ class Commands:
         """Have ``count`` sessions move to other workers, and no others; ``soon`` hurries them."""
         return self._give(worker, Shed, count=count, soon=soon)
 
-    def tell_others(
+    def other_workers(
         self, worker: Subordinate, others: Sequence[OtherWorker], emptied: bool
     ) -> Deferred[bool]:
         """Know that ``others`` take clients; ``emptied``: and that you are to take none."""

@@ -49,7 +49,7 @@ class Signposts:
             known = [(other, other.key) for other in others], worker.draining or worker.leaving
             self._told[worker] = known
             if known != before.get(worker, ([], False)):
-                self._commands.tell_others(worker, [self._beside(worker, one) for one in others], known[1])
+                self._commands.other_workers(worker, [self._beside(worker, one) for one in others], known[1])
 
     def _beside(self, worker: Registration[Link], other: Registration[Link]) -> OtherWorker:
         ours, theirs = worker.link.transport, other.link.transport

@@ -54,10 +54,10 @@ class Linked(Protocol):
     def shed(self, count: int, soon: bool) -> None:
         """Have so many sessions move; ``soon``, without waiting for answers."""
 
-    def beside(self, others: Sequence[OtherWorker], emptied: bool) -> None:
+    def other_workers(self, others: Sequence[OtherWorker], emptied: bool) -> None:
         """These workers take clients; ``emptied``: this one is to take none."""
 
-    def spawn(self, count: int) -> None:
+    def spawn_workers(self, count: int) -> None:
         """Keep so many children."""
 
     def kill(self, pid: int, started: int) -> None:
@@ -104,21 +104,21 @@ class FromPrimary(Commanded):
     @Shed.responder
     def shed(self, epoch: int, count: int, soon: bool) -> dict[str, Any]:
         self.check(epoch)
-        self._worker.shed(count, bool(soon))
+        self._worker.shed(count, soon)
         return {}
 
     @OtherWorkers.responder
     def other_workers(self, epoch: int, workers: list[OtherWorker], emptied: bool) -> dict[str, Any]:
         self.check(epoch)
-        self._worker.beside(workers, emptied)
+        self._worker.other_workers(workers, emptied)
         return {}
 
     @SpawnWorkers.responder
-    def spawn(self, epoch: int, count: int) -> dict[str, Any]:
+    def spawn_workers(self, epoch: int, count: int) -> dict[str, Any]:
         self.check(epoch)
         if count > MOST_PROCESSES:
             raise BadRequest.of(why=f"{count} workers are too many; at most {MOST_PROCESSES} are kept.")
-        self._worker.spawn(count)
+        self._worker.spawn_workers(count)
         return {}
 
     @Kill.responder

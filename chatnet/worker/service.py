@@ -184,10 +184,10 @@ class Worker(MultiService):
         if isinstance(self._state, Frontend):
             self._state.shed(count, soon)
 
-    def beside(self, others: Sequence[OtherWorker], emptied: bool) -> None:
+    def other_workers(self, others: Sequence[OtherWorker], emptied: bool) -> None:
         self._clients.others.told(others, emptied)
 
-    def spawn(self, count: int) -> None:
+    def spawn_workers(self, count: int) -> None:
         if self.running:
             self._children.keep(count)
 

@@ -106,7 +106,7 @@ class Hears(Locator):
         return {}
 
     @OtherWorkers.responder
-    def told_others(self, epoch: int, workers: list[OtherWorker], emptied: bool) -> dict[str, Any]:
+    def other_workers(self, epoch: int, workers: list[OtherWorker], emptied: bool) -> dict[str, Any]:
         assert epoch == EPOCH
         self.others.append((workers, emptied))
         return {}

@@ -364,7 +364,7 @@ def test_who_is_to_be_empty_takes_no_clients() -> None:
     one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
     factory: Any = one.reactor.tcpServers[0][1]
-    one.worker.beside([OtherWorker("there", 5)], True)
+    one.worker.other_workers([OtherWorker("there", 5)], True)
     assert factory.buildProtocol(None) is None
     one.worker.detached()
     assert factory.buildProtocol(None) is not None
@@ -518,7 +518,7 @@ def test_siblings_are_kept_as_the_primary_says() -> None:
     arguments = ("--listen", "0.0.0.0:5000", "--advertise", "chat.example", "--ports", "5000-5005")
     one = Started(*arguments, "--master", "a:1,[::1]:2", "--post-rate", "7", "--new-names", "9").start()
     for count in (2, 2, 3, 1):
-        one.worker.spawn(count)
+        one.worker.spawn_workers(count)
     first, second, third = one.reactor.spawned.children
     assert [child.signals for child in (first, second, third)] == [[], ["TERM"], ["TERM"]]
     told = first.command[first.command.index("chat-worker") :]
@@ -542,7 +542,7 @@ def test_where_no_log_can_be_kept_no_sibling_is_started() -> None:
     """Our own sessions go on."""
     one = Started().start()
     one.files.refusal = PermissionError(13, "Permission denied")
-    one.worker.spawn(2)
+    one.worker.spawn_workers(2)
     assert not one.reactor.spawned.children
 
 

@@ -180,10 +180,10 @@ class Worker:
     def shed(self, count: int, soon: bool) -> None:
         self.shed_counts.append(count)
 
-    def beside(self, others: Sequence[OtherWorker], emptied: bool) -> None:
+    def other_workers(self, others: Sequence[OtherWorker], emptied: bool) -> None:
         self.others.append((others, emptied))
 
-    def spawn(self, count: int) -> None:
+    def spawn_workers(self, count: int) -> None:
         self.kept.append(count)
 
     def kill(self, pid: int, started: int) -> None:

@@ -95,7 +95,7 @@ class AmpLogin(Locator):
     @wire.Login.responder
     async def login(self, version: int, name: str, secret: bytes, new: bool) -> dict[str, Any]:
         check_version(version)
-        session = self._begin(await self._arrival.login(name, secret, bool(new)))
+        session = self._begin(await self._arrival.login(name, secret, new))
         return {"ticket": session.ticket(), **self._welcome(session)}
 
     @wire.Resume.responder
