@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from chatnet.entries import Draft, Entry, Interval
 from chatnet.log import PAGE_BYTES
@@ -52,15 +52,6 @@ def take_page(entries: Iterable[Entry]) -> tuple[list[Entry], bool]:
             return page, True
         page.append(entry)
     return page, False
-
-
-def cut_pages(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """All of ``entries``, in pages."""
-    start = 0
-    while start < len(entries):
-        page, _ = take_page(entries[start : start + PAGE_ENTRIES])
-        yield page
-        start += len(page)
 
 
 def snapshot_page(account: Account | None, upto: int, stays: Sequence[tuple[str, int, int]]) -> Snapshot:

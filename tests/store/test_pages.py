@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -12,7 +13,6 @@ from chatnet.reads import Account, Snapshot
 from chatnet.store.pages import (
     PAGE_ENTRIES,
     SNAPSHOT_INTERVALS,
-    cut_pages,
     draft_bytes,
     entry_bytes,
     snapshot_page,
@@ -45,11 +45,20 @@ def entry(seq: int, size: int) -> Entry:
     return Entry(seq, 1, "post", "alice", "alice", "x" * size, b"k" * 16)
 
 
+def pages_of(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """All of ``entries``, in pages."""
+    start = 0
+    while start < len(entries):
+        page, _ = take_page(entries[start : start + PAGE_ENTRIES])
+        yield page
+        start += len(page)
+
+
 @given(st.lists(st.integers(1, 8_000), max_size=40))
 def test_pages_hold_everything_in_order_and_fit(sizes: list[int]) -> None:
     """All pages together are all entries; each fits an AMP value, and is full unless it is the last."""
     entries = [entry(seq, size) for seq, size in enumerate(sizes)]
-    pages = list(cut_pages(entries))
+    pages = list(pages_of(entries))
     assert [one for page in pages for one in page] == entries
     assert all(page and len(msgspec.msgpack.encode(page)) <= PAGE_BYTES for page in pages)
     for page, following in pairwise(pages):
