@@ -210,7 +210,12 @@ class Finder:
         return Found(master, answer.worker, answer.log_id, answer.worker_key, encrypted)
 
     async def _ask_named(self, master: Address, tell: Callable[[str], None]) -> _Answer:
-        """Ask a master that the user named: in plain only on this machine, and only if it takes that."""
+        """Ask a master that the user named: in plain only on this machine, and only if it takes that.
+
+        A forwarded port wants TLS. Who answers there in plain later is somebody else, on the way.
+        """
+        if self._trust is not None and is_local(master.host) and self._trust.knows(master):
+            self.demands_tls(master)
         if self._trust is not None and not self.encrypts(master, False):
             try:
                 return await self._ask(await self.dial(master, Unregistered(), None))

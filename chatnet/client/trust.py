@@ -1,7 +1,8 @@
 """Whom a client believes to be a master: who an authority vouches for, or who has the key that it had before.
 
-On loopback there is nobody in between. Elsewhere who dials a master for the first time keeps its public key,
-as SSH does; and of whoever a master names it demands exactly the key that the master said.
+On loopback there is nobody in between, unless a port is forwarded: one where TLS was wanted. Elsewhere, and
+there, who dials a master for the first time keeps its public key, as SSH does; and of whoever a master names
+it demands exactly the key that the master said.
 """
 
 from __future__ import annotations
@@ -53,6 +54,13 @@ class Trust:
     def pinned(self, key: str) -> IOpenSSLClientConnectionCreator:
         """Makes connections to somebody who must have exactly this key."""
         return self._tls.pinned(key)
+
+    def knows(self, master: Address) -> bool:
+        """Has it once shown who it is? Then it has to go on: nothing else that is there is believed.
+
+        :raises CannotStart: what is known is not readable.
+        """
+        return self._known.of(master) is not None
 
     async def verified(self, master: Address, shake: Shake, tell: Callable[[str], None]) -> Link:
         """A link to ``master``, which has shown that it is the one; what is new of it is told to the user.

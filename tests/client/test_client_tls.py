@@ -270,6 +270,21 @@ def test_where_tls_is_wanted_it_is_spoken_on_its_own_machine_too(stage: Stage) -
     assert len(stage.cluster.requests) == before
 
 
+def test_where_tls_was_wanted_once_nothing_is_said_in_plain(stage: Stage) -> None:
+    """Whoever is on the way behind a forwarded port could answer so, and name a worker of his own."""
+    stage.path.parent.mkdir(parents=True)
+    stage.path.write_text(f"localhost:{MASTER} {KEY}\n")
+    stage.names(None, worker=f"127.0.0.1:{WORKER}")
+    stage.network.present.clear()
+    for host in ("127.0.0.1", "localhost"):
+        person = stage.person(master=f"{host}:{MASTER}")
+        stage.network.pass_time(10)
+        assert "No cluster was found" in person.stdio.said[0]
+    assert stage.cluster.requests == []
+    stage.presents(MASTER, THEIRS)
+    assert "somebody may stand in between" in refused(stage.person(master=f"127.0.0.1:{MASTER}"))
+
+
 def test_a_worker_that_wants_tls_gets_it(stage: Stage) -> None:
     """Its refusal says nothing of the secret, which is kept."""
     shown: set[bytes] = set()
