@@ -313,6 +313,51 @@ def test_handshakes_are_begun_in_turns(port: Port) -> None:
     assert {stranger.producerState for stranger in (*strangers, late)} == {"producing"}
 
 
+def greeted(port: Port, strangers: list[Loopback]) -> int:
+    """How many of them have been answered by now."""
+    return sum(bool(wire.server_transport.waiting) for wire in strangers)
+
+
+def test_a_handshake_that_has_begun_waits_for_its_turns(port: Port) -> None:
+    """Who says one byte, and the rest when all the others do, has not got it done out of turn."""
+    count = 2 * A_TURN + 3
+    wires = [port.accept(port.wrap(Hearer())) for _ in range(count)]
+    hellos = [wire.client_transport.take() for wire in wires]
+    for wire, hello in zip(wires, hellos, strict=True):
+        wire.ends[1][0].dataReceived(hello[:1])
+        port.clock.turn()
+    for wire, hello in zip(wires, hellos, strict=True):
+        wire.ends[1][0].dataReceived(hello[1:])
+    turns = []
+    while greeted(port, wires) < count:
+        turns.append(greeted(port, wires))
+        port.clock.turn()
+    assert turns == [A_TURN, 2 * A_TURN]
+    assert not any(wire.server_transport.disconnecting for wire in wires)
+
+
+def test_those_who_go_on_do_not_keep_others_waiting(port: Port) -> None:
+    """Nor from beginning; and whoever has many that go on waits for himself."""
+    many = [come(port, "198.51.100.1") for _ in range(3 * A_TURN)]
+    other = come(port, "192.0.2.1")
+    for stranger in (*many, other):
+        stranger.protocol.dataReceived(b"\x16")
+        port.clock.turn()
+    for stranger in (*many, other):
+        stranger.protocol.dataReceived(b"\x03")
+    late = come(port, "192.0.2.2", HELLO)
+    assert begun(late) == 1
+    assert [stranger.producerState for stranger in (*many, other)].count("paused") == 2 * A_TURN + 1
+    port.clock.turn()
+    assert other.producerState == "producing"
+    assert [stranger.producerState for stranger in many].count("paused") == A_TURN + 1
+    for stranger in (*many, other, late):
+        stranger.lose()
+    assert port.visitors.strangers == 0
+    port.clock.advance(0)
+    assert not port.clock.getDelayedCalls()
+
+
 def test_who_waits_keeps_what_it_has_said(port: Port) -> None:
     """And what had been read when its transport was told to read no more."""
     for number in range(A_TURN):

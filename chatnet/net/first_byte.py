@@ -4,13 +4,15 @@
 
     accepted ─▶ Arrival ── that of a protocol ───────────────────────────▶ the protocol's own
                     │
-                    └────── that of TLS ─▶ in turn: the handshake ─▶ Within ── likewise
+                    └────── that of TLS ─▶ in turns: the handshake ─▶ Within ── likewise
 
 TLS within TLS is refused, and what is not spoken here. What comes first is kept, and given to whom it is for.
 The transport is theirs then: nothing stays between. Nobody registers a producer before.
 
-A handshake costs as much as some fifty posts (0.8 ms). So only some are begun in one turn of the reactor, and
-whoever is not through with it in time goes, as does the oldest of too many: being busy is not being hung.
+A handshake costs as much as some fifty posts (0.8 ms), and more with a long RSA key. So only some
+are begun in one turn of the reactor, and whoever is not through with it in time goes, as does the oldest of
+too many: being busy is not being hung. And only as many are gone on with: what is dear is done when a
+greeting is whole, and a stranger chooses when that is.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from chatnet.addresses import both_on_loopback, network
+from chatnet.lanes import Rota
 from chatnet.net.link import STRANGERS_READ
-from chatnet.net.tls import Encryption
+from chatnet.net.tls import Encrypted, Encryption
 from chatnet.net.visitors import Visitors
 
 AMP = 0x00
@@ -34,39 +37,52 @@ TLS = 0x16
 FIRST_SECONDS = 10.0
 """How long it may take from when a connection is accepted until it is known what is spoken, over TLS too."""
 A_TURN = 16
-"""How many handshakes are begun in one turn of the reactor."""
+"""How many handshakes are begun in one turn of the reactor, and how many are gone on with."""
 MOST_WAITING, MOST_OF_ONE_ADDRESS = 1000, 10
-"""How many may wait for their turn; who comes beyond that is hung up on."""
+"""How many may wait to begin; who comes beyond that is hung up on. Of those who have begun all may wait."""
+
+
+class _Line:
+    """Those who wait for one thing: addresses take turns. ``left`` of them are served in this turn yet."""
+
+    def __init__(self) -> None:
+        self.left = A_TURN
+        self.waiting: Rota[Arrival] = Rota()
 
 
 class Handshakes:
-    """Who may begin to shake hands, and when: shared by the ports of a process."""
+    """Who may shake hands, and when: shared by the ports of a process.
+
+    Those who have begun do not wait for those who have not, and keep none of them waiting.
+    """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._left = A_TURN
-        self._waiting: dict[Arrival, str] = {}
+        self._begun, self._new = _Line(), _Line()
         self._scheduled = False
 
     def ask(self, arrival: Arrival) -> None:
-        """Have ``arrival`` begin now, or soon; or go, if too many wait already."""
-        if self._left and not self._waiting:
-            self._begin(arrival)
+        """Have ``arrival`` begin or go on, now or soon; or go, if too many wait already to begin."""
+        line = self._begun if arrival.has_begun else self._new
+        if line.left and not line.waiting:
+            self._serve(line, arrival)
             return
         address = network(arrival.host)
-        of_this_address = sum(one == address for one in self._waiting.values())
-        if len(self._waiting) >= MOST_WAITING or of_this_address >= MOST_OF_ONE_ADDRESS:
+        of_one = line.waiting.of(address)
+        if line is self._new and (len(line.waiting) >= MOST_WAITING or of_one >= MOST_OF_ONE_ADDRESS):
             arrival.abort()
             return
         arrival.transport.pauseProducing()
-        self._waiting[arrival] = address
+        line.waiting.put(address, arrival)
 
     def gone(self, arrival: Arrival) -> None:
         """Have it wait no longer; harmless if it does not wait."""
-        self._waiting.pop(arrival, None)
+        for line in (self._begun, self._new):
+            if line.waiting:
+                line.waiting.discard(network(arrival.host), arrival)
 
-    def _begin(self, arrival: Arrival) -> None:
-        self._left -= 1
+    def _serve(self, line: _Line, arrival: Arrival) -> None:
+        line.left -= 1
         if not self._scheduled:
             self._scheduled = True
             self._clock.callLater(0, self._next_turn)
@@ -74,12 +90,12 @@ class Handshakes:
 
     def _next_turn(self) -> None:
         self._scheduled = False
-        self._left = A_TURN
-        while self._left and self._waiting:
-            arrival = next(iter(self._waiting))
-            self.gone(arrival)
-            arrival.transport.resumeProducing()
-            self._begin(arrival)
+        for line in (self._begun, self._new):
+            line.left = A_TURN
+            while line.left and line.waiting:
+                arrival = line.waiting.take()
+                arrival.transport.resumeProducing()
+                self._serve(line, arrival)
 
 
 class FirstByte(Factory):
@@ -195,6 +211,7 @@ class Arrival(Undecided):
         super().__init__(port.spoken, addr)
         self._port = port
         self._first = b""
+        self._encrypted: Encrypted | None = None
         self.host: str = getattr(addr, "host", "")
         self._deadline: IDelayedCall | None = None
 
@@ -206,20 +223,34 @@ class Arrival(Undecided):
         self._deadline = self._port.clock.callLater(FIRST_SECONDS, self._too_late)
 
     def dataReceived(self, data: bytes) -> None:
-        if self._first:
-            self._first += data  # read before the transport was paused
-        elif self._speaks is None and data[0] == TLS and self._port.tls is not None:
-            self._first = data
-            self._port.handshakes.ask(self)
+        is_tls = self._speaks is None and data[0] == TLS and self._port.tls is not None
+        if self._first or is_tls:
+            self._wait(data)
         else:
             super().dataReceived(data)
 
+    def _wait(self, piece: bytes) -> None:
+        """This is of a handshake: look at it when it is this one's turn."""
+        waits, self._first = bool(self._first), self._first + piece
+        if not waits:  # else it was read before the transport was paused
+            self._port.handshakes.ask(self)
+
+    @property
+    def has_begun(self) -> bool:
+        """Is it shaking hands?"""
+        return self._encrypted is not None
+
     def shake_hands(self) -> None:
-        """Begin: it is this one's turn."""
+        """Begin or go on: it is this one's turn."""
+        piece, self._first = self._first, b""
+        if self._encrypted is not None:
+            self._encrypted.shake_hands(piece)
+            return
         assert self._port.tls is not None
-        within = Within(self)
-        first, self._first = self._first, b""
-        self.hand_over(self._port.tls.wrap(within), first)
+        encrypted = self._encrypted = self._port.tls.wrap(Within(self))
+        self.hand_over(encrypted, piece)
+        if self.has_begun:  # and was not over with that
+            encrypted.wait = self._wait
 
     @property
     def spoken(self) -> Mapping[int, Factory]:
@@ -235,6 +266,7 @@ class Arrival(Undecided):
         deadline, self._deadline = self._deadline, None
         if deadline is not None:
             deadline.cancel()
+        self._encrypted = None  # or each would have the other, until garbage is looked for
         self.transport.bufferSize = self._usual
         self._port.decided(self)
 

@@ -107,10 +107,25 @@ class Encrypted(TLSMemoryBIOProtocol):
     closes it.
 
     Not its BufferingTLSTransport: an outbox gathers already what is written in one turn of the reactor.
+
+    ``wait`` is given each piece of a handshake, if it is set; :meth:`shake_hands` looks at it then.
     """
 
     factory: Encryption
+    wait: Callable[[bytes], None] | None = None
     _closing: IDelayedCall | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.wait is None or self._handshakeDone:
+            super().dataReceived(data)
+        else:
+            self.wait(data)
+
+    def shake_hands(self, piece: bytes) -> None:
+        """Go on with the handshake: this came."""
+        super().dataReceived(piece)
+        if self._handshakeDone:
+            self.wait = None
 
     def loseConnection(self) -> None:
         super().loseConnection()
@@ -129,6 +144,7 @@ class Encrypted(TLSMemoryBIOProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         closing, self._closing = self._closing, None
+        self.wait = None
         if closing is not None:
             closing.cancel()
         if self._handshakeDone and self._reason is not None and not self._reason.check(ConnectionClosed):
