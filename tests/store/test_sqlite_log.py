@@ -354,6 +354,11 @@ def test_a_store_that_a_newer_program_has_only_added_to_can_be_used(
     log = disk.open()
     assert now(log.append([REGISTER, post(1)])) == [1, 2]
     disk.close()
+    log = disk.open()
+    assert [entry.seq for entry in log.window.after(0)] == [1, 2]
+    assert now(log.page(0, 2)) == log.window.after(0)
+    assert now(log.read(Feed("alice", 0, 2))).posts == now(log.read(History("alice", None))) != []
+    disk.close()
     with closing(RealFiles().database(disk.path)) as connection:
         assert list(connection.execute("SELECT * FROM schema_version")) == [(99, len(STEPS))]
 

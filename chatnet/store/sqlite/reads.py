@@ -52,6 +52,8 @@ from chatnet.store.questions import known_name, known_room, known_seq, rooms_bet
 T = TypeVar("T")
 Span = tuple[str, int, int]
 """What is heard at a place: its posts with after < seq < before."""
+_COLUMNS = "seq, time, kind, user, room, text, key"
+"""Of an entry, those that this program knows: a newer one may have added others."""
 
 
 def epoch(connection: apsw.Connection) -> int:
@@ -68,14 +70,14 @@ def answer(connection: apsw.Connection, question: Question[T]) -> T:
 
 def page(connection: apsw.Connection, asked: PageOf) -> list[Entry]:
     rows = connection.execute(
-        "SELECT * FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+        f"SELECT {_COLUMNS} FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
         (asked.after, OPEN if asked.upto is None else asked.upto, PAGE_ENTRIES),
     )
     return take_page(Entry(*row) for row in rows)[0]
 
 
 def last(connection: apsw.Connection, asked: Last) -> list[Entry]:
-    rows = connection.execute("SELECT * FROM entry ORDER BY seq DESC LIMIT ?", (asked.count,))
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT ?", (asked.count,))
     return [Entry(*row) for row in rows][::-1]
 
 
@@ -227,5 +229,5 @@ def _each_once(seqs: Iterable[int]) -> Iterator[int]:
 
 def _entries(connection: apsw.Connection, seqs: Iterable[int]) -> Iterator[Entry]:
     for seq in seqs:
-        for row in connection.execute("SELECT * FROM entry WHERE seq = ?", (seq,)):
+        for row in connection.execute(f"SELECT {_COLUMNS} FROM entry WHERE seq = ?", (seq,)):
             yield Entry(*row)
