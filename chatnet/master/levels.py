@@ -54,11 +54,13 @@ class Levels:
             raise LevelTooLow.of(level=self.level, own=level)
 
     async def up(self) -> int:
-        """Raise the log to the highest level that anybody here understands; the level that it is at then.
+        """Raise the log to the next level that anybody here understands; the level that it is at then.
+
+        One that is ahead of all others does not keep them from the level that all have in common.
 
         :raises HeldBack: not everybody understands it.
         """
-        next = self._highest()
+        next = self._next()
         if next > self.level:
             await self._append(next)
         await self._log.outdate(next)
@@ -76,8 +78,9 @@ class Levels:
     def _linked(self) -> list[Registration[Link] | AttachedReplica]:
         return [*self._registry.workers(), *self._replicas.attached()]
 
-    def _highest(self) -> int:
-        return max(self._me.level, *(each.identity.level for each in self._linked()), self.level)
+    def _next(self) -> int:
+        levels = self._me.level, *(each.identity.level for each in self._linked())
+        return min((level for level in levels if level > self.level), default=self.level)
 
     def _below(self, level: int) -> list[str]:
         names = [each.name for each in self._linked() if each.identity.level < level]

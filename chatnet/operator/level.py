@@ -17,7 +17,7 @@ async def show_level(link: Link) -> str:
 
 
 async def raise_level(link: Link) -> str:
-    """Raise the log as far as all understand it; a sentence that says where it is.
+    """Raise the log to the next level, if all understand it; a sentence that says where it is.
 
     :raises CannotStart: somebody does not understand the next level.
     """
@@ -35,17 +35,17 @@ def as_text(status: ClusterStatus) -> str:
     """For people."""
     found = [(each.level, each.role, each.host, each.pid, "") for each in status.masters]
     found += [(each.level, "worker", each.host, each.pid, each.id) for each in status.workers]
-    highest = max((level for level, *_ in found), default=status.level)
-    behind = [level for level, *_ in found if level < highest]
+    next = min((level for level, *_ in found if level > status.level), default=status.level)
+    behind = [level for level, *_ in found if level < next]
     rows = [
         [
             *(legible(str(cell), 64) for cell in each),
-            "holds the log back" if status.level < highest and each[0] < highest else "",
+            "holds the log back" if status.level < next and each[0] < next else "",
         ]
         for each in found
     ]
     lines = [
-        _sentence(status.level, highest, len(behind)),
+        _sentence(status.level, next, len(behind)),
         "",
         *aligned([_HEADINGS, *rows], ("LEVEL", "PID")),
     ]
@@ -54,10 +54,10 @@ def as_text(status: ClusterStatus) -> str:
     return "\n".join(lines)
 
 
-def _sentence(level: int, highest: int, behind: int) -> str:
-    if level == highest:
+def _sentence(level: int, next: int, behind: int) -> str:
+    if level == next:
         return f"The log is at level {level}, the highest that anything here understands."
     if behind:
         what = f"{behind} process does" if behind == 1 else f"{behind} processes do"
-        return f"The log is at level {level}. Level {highest} is the next, and {what} not understand it yet."
-    return f"The log is at level {level}, and all understand level {highest}: “chatnet level up” raises it."
+        return f"The log is at level {level}. Level {next} is the next, and {what} not understand it yet."
+    return f"The log is at level {level}, and all understand level {next}: “chatnet level up” raises it."

@@ -72,6 +72,17 @@ def test_it_rises_once_all_understand_it(newer: Master) -> None:
     assert newer.events().count("the log is at level 2") == 1
 
 
+def test_it_rises_as_far_as_all_understand_it(newer: Master) -> None:
+    """One that is ahead of all others, or says so, keeps nobody from the level that they have in common."""
+    common, ahead = worker(newer, "common", 2), worker(newer, "ahead", 3)
+    assert operator(newer).ask(LevelUp) == {"level": 2}
+    assert [entry.text for entry in newer.log.entries] == ["2"]
+    assert common.connected
+    assert ahead.connected
+    with pytest.raises(HeldBack, match=r"for level 3 is not understood by primary .*, worker common"):
+        operator(newer).ask(LevelUp)
+
+
 def test_an_old_primary_holds_it_back(master: Master) -> None:
     """It would be the first that cannot take part."""
     worker(master, "new", 2)

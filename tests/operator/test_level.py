@@ -24,6 +24,12 @@ def status(log: int, primary: int, *workers: int) -> ClusterStatus:
     [
         ((1, 1, 1), "The log is at level 1, the highest that anything here understands.", []),
         ((1, 2, 2), "The log is at level 1, and all understand level 2: “chatnet level up” raises it.", []),
+        ((1, 2, 3), "The log is at level 1, and all understand level 2: “chatnet level up” raises it.", []),
+        (
+            (2, 2, 3),
+            "The log is at level 2. Level 3 is the next, and 1 process does not understand it yet.",
+            ["primary"],
+        ),
         (
             (1, 2, 1, 2, 1),
             "The log is at level 1. Level 2 is the next, and 2 processes do not understand it yet.",
