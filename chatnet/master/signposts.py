@@ -48,7 +48,8 @@ class Signposts:
             others = neighbours(worker, ring)
             known = [(other, other.key) for other in others], worker.draining or worker.leaving
             self._told[worker] = known
-            if known != before.get(worker, ([], False)):
+            # Also that there are none: it may know some from the primary before us.
+            if known != before.get(worker):
                 self._commands.other_workers(worker, [self._beside(worker, one) for one in others], known[1])
 
     def _beside(self, worker: Registration[Link], other: Registration[Link]) -> OtherWorker:

@@ -32,6 +32,14 @@ def test_workers_hear_of_each_other_when_something_changes(master: Master) -> No
     assert one.hears.others[1:] == [([], False)]
 
 
+def test_one_that_is_alone_is_told_so(master: Master) -> None:
+    """From the primary before it may know of others, which are dead with that one's host."""
+    alone = master.worker("1", 1)
+    alone.report(sessions=3)
+    master.pass_time(5)
+    assert alone.hears.others == [([], False)]
+
+
 def test_a_new_key_is_news(master: Master) -> None:
     """A certificate was renewed with another one: clients demand exactly the key that they were told."""
     one, two = master.worker("1", 1), master.worker("2", 2)
@@ -50,11 +58,11 @@ def test_who_takes_no_clients_is_not_named(master: Master) -> None:
     one.report(sessions=3)
     two.report(sessions=9, full=True)
     master.pass_time(1)
-    assert one.hears.others == []
+    assert one.hears.others == [([], False)]
     assert two.hears.others == [([OtherWorker("", 5)], False)]
     two.report(sessions=8)
     master.pass_time(1)
-    assert one.hears.others == [([OtherWorker("", 5)], False)]
+    assert one.hears.others[1:] == [([OtherWorker("", 5)], False)]
 
 
 def test_who_is_to_be_empty_is_told_so_and_is_not_named(master: Master) -> None:
