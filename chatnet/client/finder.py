@@ -22,6 +22,7 @@ from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
+from chatnet.wire.cluster import MAX_FINGERPRINT
 from chatnet.wire.common import VERSION
 from chatnet.wire.locate import Locate
 
@@ -67,6 +68,8 @@ class _Answer(NamedTuple):
         )
         if found.worker is not None and not _LOG_ID.fullmatch(found.log_id):
             raise ValueError("it names no log")
+        if max(len(found.worker_key), len(found.primary_key)) > MAX_FINGERPRINT:
+            raise ValueError("it names a key that is none")
         return found
 
 

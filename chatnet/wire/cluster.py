@@ -22,7 +22,9 @@ MAX_HOST = 253
 Host = Annotated[str, Meta(max_length=MAX_HOST)]
 Place = Annotated[str, Meta(max_length=260)]
 """HOST:PORT."""
-Fingerprint = Annotated[str, Meta(max_length=60)]
+MAX_FINGERPRINT = 60
+"""The longest fingerprint, in characters; those that there are have 50."""
+Fingerprint = Annotated[str, Meta(max_length=MAX_FINGERPRINT)]
 """The fingerprint of the public key that a process presents, ``SHA256:…``; empty if it is not known."""
 Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]

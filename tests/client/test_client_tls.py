@@ -184,6 +184,16 @@ def test_a_worker_must_have_the_key_that_the_master_said(stage: Stage, key: str 
     assert ("nobody has told its key" in sentence) == (key is None)
 
 
+def test_a_key_that_is_longer_than_any_is_shown_to_nobody(stage: Stage) -> None:
+    """A stranger may have the port of a master, and must not fill a terminal, nor a log."""
+    stage.names("K" * 60_000)
+    person = stage.person()
+    stage.network.pass_time(10)
+    (sentence,) = person.stdio.said
+    assert "it answers strangely (it names a key that is none)" in sentence
+    assert len(sentence) < 300
+
+
 def test_another_worker_must_have_the_key_that_was_told(stage: Stage) -> None:
     """It resumes there by that; at one with another key it says nothing, and a master is asked."""
     alice = stage.person()
