@@ -6,7 +6,7 @@ import gc
 import os
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_twisted
@@ -25,10 +25,12 @@ from chatnet.net import first_byte
 from chatnet.net.dial import NotTrusted, dial, shake_hands
 from chatnet.net.first_byte import (
     A_TURN,
+    A_TURN_SECONDS,
     AMP,
     FIRST_SECONDS,
     MOST_OF_ONE_ADDRESS,
     TLS,
+    Arrival,
     FirstByte,
     Handshakes,
 )
@@ -311,6 +313,36 @@ def test_handshakes_are_begun_in_turns(port: Port) -> None:
     port.clock.turn()
     assert begun(*strangers, late) == 2 * A_TURN + 4
     assert {stranger.producerState for stranger in (*strangers, late)} == {"producing"}
+
+
+class Slow:
+    """An arrival that takes ``seconds`` to shake hands."""
+
+    has_begun, host = False, "192.0.2.1"
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self.transport = StringTransport()
+        self.is_served = False
+
+    def shake_hands(self) -> None:
+        self.is_served = True
+        self._clock.rightNow += self._seconds
+
+
+def test_handshakes_that_take_long_count_as_several() -> None:
+    """A turn of the reactor has an end in time as well: with a long RSA key, sixteen take 40 ms."""
+    clock = Turns()
+    handshakes = Handshakes(clock)
+    slow = [Slow(clock, A_TURN_SECONDS * 0.4) for _ in range(8)]
+    served = []
+    for arrival in slow:
+        handshakes.ask(cast(Arrival, arrival))
+    for _ in range(3):
+        served.append(sum(arrival.is_served for arrival in slow))
+        clock.turn()
+    assert served == [3, 6, 8]
 
 
 def greeted(port: Port, strangers: list[Loopback]) -> int:

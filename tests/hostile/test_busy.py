@@ -105,7 +105,8 @@ def test_handshakes_that_are_begun_and_left_hang_nobody(beside: Beside) -> None:
     """Each costs us as much as fifty posts, and its stranger nothing: some are begun in a turn."""
     first, ports = hello(), (beside.master, beside.workers()[0])
     left: deque[socket.socket] = deque()
-    with beside.attacked("handshakes at the primary and a worker"):
+    with ExitStack() as open_ones, beside.attacked("handshakes at the primary and a worker"):
+        open_ones.callback(close_all, left)
         for number in range(HANDSHAKES):
             stranger = socket.create_connection(("127.0.0.1", ports[number % 2]), timeout=20)
             left.append(stranger)
@@ -113,5 +114,9 @@ def test_handshakes_that_are_begun_and_left_hang_nobody(beside: Beside) -> None:
                 stranger.sendall(first)
             if len(left) > CONNECTIONS:
                 left.popleft().close()
-    for stranger in left:
-        stranger.close()
+
+
+def close_all(connections: Iterable[socket.socket]) -> None:
+    """Hang up on all of them."""
+    for connection in connections:
+        connection.close()
