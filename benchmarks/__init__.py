@@ -8,7 +8,8 @@ crowd           the receiving side: counts what 500 followers receive, and posts
 
 fanout          rows: deliveries per second at depth 1, 5 and 20; time to acknowledgement and delivery
 posts           row: acknowledged durable posts per second, and raw sqlite3 beside
-sessions        row: memory of an idle session
+sessions        rows: memory of an idle session, in plain and by TLS
+encrypted       rows: deliveries per second by TLS, and in plain beside; handshakes per second
 newest          row: reading the newest 20 of a small and of a large log
 append          row: the store's commit at batches of 1, 20 and 200
 postgres        row: the same in PostgreSQL, and raw psycopg beside

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import append, fanout, newest, postgres, posts, sessions
+from benchmarks import append, encrypted, fanout, newest, postgres, posts, sessions
 from benchmarks.processes import exit_on_sigterm, raise_file_limit
 from benchmarks.table import Row, markdown
 
@@ -14,6 +14,7 @@ FAMILIES = {
     "postgres": postgres.rows,
     "posts": posts.rows,
     "fanout": fanout.rows,
+    "encrypted": encrypted.rows,
     "sessions": sessions.rows,
     "newest": newest.rows,
 }

@@ -15,11 +15,14 @@ class Feed:
 
     name = "chatnet"
 
-    def __init__(self, running: cluster.Cluster, followers: int) -> None:
+    def __init__(
+        self, running: cluster.Cluster, followers: int, poster: str = "poster", encrypted: bool = False
+    ) -> None:
         self.pids: tuple[int, ...] = (running.workers[0].pid, running.master_pid)
-        self.poster = running.connect(["poster"])[0]
-        self.followers = running.connect([f"f{number}" for number in range(followers)])
-        cluster.join(self.followers, "poster")
+        self.poster = running.connect([poster])[0]
+        names = [f"{poster}-{number}" for number in range(followers)]
+        self.followers = running.connect(names, encrypted)
+        cluster.join(self.followers, poster)
         cluster.chat(self.followers)
         self._tags = itertools.count(1)
 

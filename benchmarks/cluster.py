@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,10 @@ GROUP = 200
 """So many connect at once: fewer than a listening socket's backlog."""
 
 _TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile="]
+
+_ANYBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_ANYBODY.check_hostname = False
+_ANYBODY.verify_mode = ssl.CERT_NONE
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,25 @@ class Cluster:
     workers: Sequence[WorkerProcess]
     data: Path
 
-    def connect(self, names: Sequence[str]) -> list[socket.socket]:
-        """Log these users in, worker after worker in turn; each has a connection of their own."""
+    def connect(self, names: Sequence[str], encrypted: bool = False) -> list[socket.socket]:
+        """Log these users in, worker after worker in turn; each has a connection of their own.
+
+        ``encrypted``: by TLS, which is not asked for on loopback.
+        """
         ports = itertools.cycle(worker.port for worker in self.workers)
         connections: list[socket.socket] = []
         for group in (names[at : at + GROUP] for at in range(0, len(names), GROUP)):
             fresh = [socket.create_connection(("127.0.0.1", next(ports)), timeout=20) for _ in group]
+            if encrypted:
+                fresh = list(map(encrypt, fresh))
             connections += fresh
             wire.exchange(fresh, [wire.login(name) for name in group])
         return connections
+
+
+def encrypt(connection: socket.socket) -> ssl.SSLSocket:
+    """``connection`` by TLS; whom one has reached is not looked at."""
+    return _ANYBODY.wrap_socket(connection)
 
 
 def join(connections: Sequence[socket.socket], room: str) -> None:

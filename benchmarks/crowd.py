@@ -2,7 +2,8 @@
 
 It must not be the bottleneck. What the followers receive is counted by its length (``MSG_TRUNC``: the
 kernel does not even copy it), for all frames of a run are equally long; one follower's stream is kept and
-parsed. It posts, too, so that it knows when the last follower has received a post.
+parsed. What comes by TLS is decrypted, since several frames may be in one record. It posts, too, so that it
+knows when the last follower has received a post.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 import select
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -76,14 +78,12 @@ class Crowd:
         self._buffer = bytearray(CHUNK)
         self._epoll = select.epoll()
         self._sample: list[bytes] = []
-        self._takers: dict[int, Callable[[], int]] = {}
+        self._takers: dict[int, Callable[[], int | None]] = {}
         self._mouth = contender.poster.fileno()
         for connection in [*contender.followers, contender.poster]:
             connection.setblocking(False)
             self._epoll.register(connection.fileno(), select.EPOLLIN)
-            self._takers[connection.fileno()] = functools.partial(
-                connection.recv_into, self._buffer, CHUNK, socket.MSG_TRUNC
-            )
+            self._takers[connection.fileno()] = self._taker(connection)
         self._takers[contender.followers[0].fileno()] = self._take_sample
         self.frame = 0
 
@@ -166,7 +166,7 @@ class Crowd:
         takers, got, reached, frame, mouth = self._takers, self._got, self._reached, self.frame, self._mouth
         for descriptor, _ in events:
             size = takers[descriptor]()
-            if descriptor == mouth:
+            if descriptor == mouth or size is None:
                 continue
             if not size:
                 raise TooSlow(f"{self._contender.name} closed a follower's connection")
@@ -203,15 +203,31 @@ class Crowd:
             raise Uneven(f"{self._contender.name}: {len(texts)} of {self._sent} posts, {surplus} bytes over")
         return Run(self._sent, elapsed, busy, cost, self._sent * len(followers))
 
+    def _taker(self, connection: socket.socket) -> Callable[[], int | None]:
+        """Takes what has come, and says how many bytes that were; None if it was nothing but TLS's own."""
+        if not isinstance(connection, ssl.SSLSocket):
+            return functools.partial(connection.recv_into, self._buffer, CHUNK, socket.MSG_TRUNC)
+
+        def take() -> int | None:
+            try:
+                return connection.recv_into(self._buffer, CHUNK)
+            except ssl.SSLWantReadError:
+                return None
+
+        return take
+
     def _drain(self, quiet: float = 0.1) -> None:
         """Read until nothing has come for ``quiet`` seconds."""
         self._sample.clear()
         while events := self._epoll.poll(quiet):
             for descriptor, _ in events:
-                if not self._takers[descriptor]():
+                if self._takers[descriptor]() == 0:
                     raise TooSlow(f"{self._contender.name} closed a connection")
 
-    def _take_sample(self) -> int:
-        chunk = self._contender.followers[0].recv(CHUNK)
+    def _take_sample(self) -> int | None:
+        try:
+            chunk = self._contender.followers[0].recv(CHUNK)
+        except ssl.SSLWantReadError:
+            return None
         self._sample.append(chunk)
         return len(chunk)

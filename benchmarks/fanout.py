@@ -42,7 +42,7 @@ def rows(quick: bool) -> Iterator[Row]:
     effort = Effort(3, 0.3) if quick else Effort(7, 1.0)
     with scratch() as directory, _contenders(directory) as crowds:
         for depth in DEPTHS:
-            yield from _depth_rows(_take_turns(crowds, depth, effort), depth)
+            yield from _depth_rows(take_turns(crowds, depth, effort), depth)
         yield from _delay_rows(
             {
                 name: _again(crowd, partial(crowd.pace, RATE, 2 if quick else 8))
@@ -66,7 +66,8 @@ def _contenders(directory: Path) -> Iterator[dict[str, Crowd]]:
         yield crowds
 
 
-def _take_turns(crowds: dict[str, Crowd], depth: int, effort: Effort) -> dict[str, list[Run]]:
+def take_turns(crowds: dict[str, Crowd], depth: int, effort: Effort) -> dict[str, list[Run]]:
+    """The runs of each crowd, one after the other."""
     runs: dict[str, list[Run]] = {name: [] for name in crowds}
     for _ in range(effort.rounds):
         for name, crowd in crowds.items():
@@ -94,13 +95,14 @@ def _depth_rows(runs: dict[str, list[Run]], depth: int) -> Iterator[Row]:
         aim = f"≥ {AIM}" if name == inspircd.Irc.name else ""
         theirs = runs.get(name)
         if theirs is None:
-            yield Row(what, _rate(ours), f"{name}: not installed", aim=aim)
+            yield Row(what, rate(ours), f"{name}: not installed", aim=aim)
             continue
         ratio = median(run.rate for run in ours) / median(run.rate for run in theirs)
-        yield Row(what, _rate(ours), f"{name}: {_rate(theirs)}", ratio, aim)
+        yield Row(what, rate(ours), f"{name}: {rate(theirs)}", ratio, aim)
 
 
-def _rate(runs: list[Run]) -> str:
+def rate(runs: list[Run]) -> str:
+    """Deliveries per second; the server's processor time for each, and how busy the receiving side was."""
     cost = median(run.cost / run.deliveries for run in runs) * 1e6
     busy = median(run.busy for run in runs)
     return f"{median(run.rate for run in runs):,.0f} ({cost:.2f} µs; receiver {busy:.0%})"
