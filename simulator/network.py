@@ -138,6 +138,11 @@ class Connection:
         for end in (self.client, self.server):
             end.reset_by_peer()
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Does one end never hear of the other again, whatever that sends?"""
+        return any(end.inbound is not None and end.inbound.is_lost for end in (self.client, self.server))
+
     def forget(self) -> None:
         """Something in between forgets it: neither end hears of the other again."""
         for end in (self.client, self.server):
@@ -170,6 +175,10 @@ class Network:
     def connections(self) -> list[Connection]:
         """Those that are open at both ends."""
         return list(self._connections)
+
+    def any_forgotten(self) -> bool:
+        """Is a connection open at both ends which hear nothing of each other, and do not know it yet?"""
+        return any(connection.is_forgotten for connection in self._connections)
 
     def find(self, address: str, asker: Host) -> Host | None:
         """Which host has this address, as seen from ``asker``."""

@@ -243,7 +243,7 @@ class Run:
             uneven, grown = list(self._uneven(self._people())), list(self._grown(before))
             if uneven or self._moves() > moves:
                 since, moves = now, self._moves()
-            elif not grown and now - since >= REPORTED_SECONDS:
+            elif not (grown or simulation.network.any_forgotten()) and now - since >= REPORTED_SECONDS:
                 return []
             simulation.run(LOOK_SECONDS)
         return uneven + grown

@@ -216,14 +216,19 @@ def test_a_reset_in_between_is_heard_by_both(simulation: Toys) -> None:
 
 
 def test_a_forgotten_connection_is_silent_at_both_ends(simulation: Toys) -> None:
-    """Half-open for ever: what is sent goes nowhere, and nobody is told."""
+    """Half-open until an end gives it up: what is sent goes nowhere, and nobody is told."""
     pair = Pair(simulation, kind=Echo)
     [connection] = simulation.network.connections()
+    assert not simulation.network.any_forgotten()
     connection.forget()
+    assert simulation.network.any_forgotten()
     pair.client.soon(pair.near.transport.write, b"anybody?")
     simulation.run(100)
     assert pair.far.received == b""
     assert pair.near.lost is pair.far.lost is None
+    pair.client.soon(pair.near.transport.abortConnection)
+    simulation.run(1)
+    assert not simulation.network.any_forgotten()
 
 
 def test_a_connection_may_be_forgotten_while_its_link_is_cut(simulation: Toys) -> None:
