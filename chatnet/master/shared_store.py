@@ -99,20 +99,7 @@ class SharedStore:
         self._lease.watch(free)
 
     async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Leadership:
-        world = self._world
-        log = await PostgresLog.open(
-            url=self._url,
-            databases=world.databases,
-            reactor=world.reactor,
-            threads=world.threads,
-            wall=world.wall,
-            chance=world.chance,
-            entropy=world.entropy,
-            on_rewound=self._rewound,
-            limits=world.limits,
-            on_outgrown=self._outgrown,
-            own_level=world.level,
-        )
+        log = await PostgresLog.open_in(self._world, self._url, self._rewound, self._outgrown)
         return Leadership(log, self._lease.epoch, self._url, None, self._newest_epoch)
 
     async def _newest_epoch(self) -> int:

@@ -141,17 +141,5 @@ async def open_store(
     """
     if not url:
         return PrimarysStore(on_replaced, on_outgrown, world.level, world.limits)
-    log = await PostgresLog.open(
-        url=url,
-        databases=world.databases,
-        reactor=world.reactor,
-        threads=world.threads,
-        wall=world.wall,
-        chance=world.chance,
-        entropy=world.entropy,
-        on_rewound=on_rewound,
-        limits=world.limits,
-        on_outgrown=on_outgrown,
-        own_level=world.level,
-    )
+    log = await PostgresLog.open_in(world, url, on_rewound, on_outgrown)
     return DatabaseStore(url, log, on_replaced)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -22,6 +22,9 @@ from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unava
 from chatnet.store.postgres.follower import Follower
 from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.store.window import Window
+
+if TYPE_CHECKING:
+    from chatnet.world import World
 
 LOGIN_READERS, PAGE_READERS = 1, 2
 """How many reader threads there are for those who log in, and for all who read pages.
@@ -68,6 +71,29 @@ class PostgresLog:
         self.window: Window = follower.window
         self.poisoned = 0
         self._appender = Appender(self._commit, _MAX_DRAFTS, _MAX_BYTES)
+
+    @classmethod
+    async def open_in(
+        cls,
+        world: World,
+        url: str,
+        on_rewound: Callable[[Cursor], None],
+        on_outgrown: Callable[[str], None],
+    ) -> Self:
+        """Open the log at ``url`` by what ``world`` has: see :meth:`open`."""
+        return await cls.open(
+            url=url,
+            databases=world.databases,
+            reactor=world.reactor,
+            threads=world.threads,
+            wall=world.wall,
+            chance=world.chance,
+            entropy=world.entropy,
+            on_rewound=on_rewound,
+            on_outgrown=on_outgrown,
+            own_level=world.level,
+            limits=world.limits,
+        )
 
     @classmethod
     async def open(
