@@ -49,6 +49,13 @@ class Recorder:
         """Something of this kind happens now."""
         self._keep(kind(time=self._now(), client=self.client, **fields))
 
+    def refused(self, failure: Failure, key: bytes) -> Failure:
+        """The draft of ``key`` is refused; ``failure`` goes on to whoever waits for it."""
+        error = failure.value
+        code = error.code.decode() if isinstance(error, ChatnetError) else type(error).__name__
+        self(history.Refused, key=key, code=code)
+        return failure
+
 
 class RecordedFeed(Feed):
     """The real feed. A reader is one chat, from its beginning to its end, across reconnects."""
@@ -153,7 +160,7 @@ class RecordedConnection(Connection):
         return (
             super()
             .ask(command, **arguments)
-            .addCallbacks(self._acknowledged, self._refused, callbackArgs=(key,), errbackArgs=(key,))
+            .addCallbacks(self._acknowledged, self._record.refused, callbackArgs=(key,), errbackArgs=(key,))
         )
 
     def how(self) -> str:
@@ -167,12 +174,6 @@ class RecordedConnection(Connection):
     def _acknowledged(self, answer: dict[str, Any], key: bytes) -> dict[str, Any]:
         self._record(history.Acknowledged, key=key, seq=answer["seq"])
         return answer
-
-    def _refused(self, failure: Failure, key: bytes) -> Failure:
-        error = failure.value
-        code = error.code.decode() if isinstance(error, ChatnetError) else type(error).__name__
-        self._record(history.Refused, key=key, code=code)
-        return failure
 
 
 class User:

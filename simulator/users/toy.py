@@ -300,7 +300,7 @@ class ToyUser:
     ) -> None:
         self._record(history.Sent, key=key, kind=kind, room=room, text=text)
         asked = self._unanswered.ask(Question(line, secret))
-        self._own(asked.addCallbacks(self.acknowledged, self._refused, (key, secret), {}, (key,)))
+        self._own(asked.addCallbacks(self.acknowledged, self._record.refused, (key, secret), {}, (key,)))
 
     def acknowledged(self, answer: Answer, key: bytes, secret: str) -> None:
         """A draft is durable. That says nothing of what others posted before it: no cursor moves."""
@@ -310,12 +310,6 @@ class ToyUser:
             self._password = secret.encode()
             if self._identity is not None:
                 keep_ticket(self._identity, bytes.fromhex(ticket[0]), forget_secret=True)
-
-    def _refused(self, failure: Failure, key: bytes) -> Failure:
-        error = failure.value
-        code = error.code.decode() if isinstance(error, ChatnetError) else type(error).__name__
-        self._record(history.Refused, key=key, code=code)
-        return failure
 
     async def _chat(self) -> None:
         beginning = self._feed.begin()
