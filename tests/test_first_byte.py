@@ -21,13 +21,13 @@ from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
+from chatnet.master.port import Links
 from chatnet.net import first_byte
 from chatnet.net.dial import NotTrusted, dial, shake_hands
 from chatnet.net.first_byte import (
     A_TURN,
     A_TURN_SECONDS,
     AMP,
-    FIRST_SECONDS,
     MOST_OF_ONE_ADDRESS,
     TLS,
     Arrival,
@@ -41,7 +41,7 @@ from chatnet.net.locator import Locator
 from chatnet.net.outbox import CLOSE_SECONDS, Outboxes
 from chatnet.net.pair import self_made
 from chatnet.net.tls import Presented, channel_binding, in_cluster, pinned, vouched_for
-from chatnet.net.visitors import Room, Visitors
+from chatnet.net.visitors import STRANGER_SECONDS, Room, Visitors
 from chatnet.testing.loopback import Loopback
 
 TOKEN = Token(b"ours" * 8)
@@ -278,7 +278,7 @@ def test_nothing_stays_between_a_protocol_and_its_transport(port: Port) -> None:
 def test_who_is_not_through_in_time_goes(port: Port, data: bytes) -> None:
     """Whether it says nothing, or stops in the middle of the handshake."""
     stranger = come(port, data=data)
-    port.clock.advance(FIRST_SECONDS - 0.1)
+    port.clock.advance(STRANGER_SECONDS - 0.1)
     assert not stranger.aborted
     port.clock.advance(0.1)
     assert stranger.aborted
@@ -291,9 +291,36 @@ def test_who_says_nothing_over_tls_goes_as_well(port: Port) -> None:
     """The handshake alone does not make anybody known."""
     client, wire = port.encrypted(b"")
     assert port.visitors.strangers == 1
-    port.clock.advance(FIRST_SECONDS)
+    port.clock.advance(STRANGER_SECONDS)
     port.carry(wire)
     assert client.lost is not None
+
+
+def test_a_slow_handshake_leaves_less_time_to_say_who_one_is() -> None:
+    """It is one time from when the connection is accepted, whatever is spoken on it one after the other."""
+    clock = Turns()
+    outboxes, visitors = Outboxes(clock), Visitors(clock)
+    links = Links(outboxes, clock)
+    links.visitors = visitors
+    links.open(lambda: Gate(TOKEN, lambda role: "", os.urandom, clock))
+    factory = FirstByte({AMP: links}, Presented(OURS), Handshakes(clock), visitors, clock)
+    client = Hearer()
+    dialling = TLSMemoryBIOFactory(
+        pinned(OURS.fingerprint), True, Factory.forProtocol(lambda: client), clock=clock
+    )
+    wire = Loopback(dialling.buildProtocol(None), factory.buildProtocol(None))
+    clock.advance(STRANGER_SECONDS * 0.75)
+    client.transport.write(b"\x00\x04_ask\x00\x011\x00")
+    while wire.pump() or any(call.time <= clock.seconds() for call in clock.calls):
+        clock.turn()
+    assert (factory.undecided, visitors.strangers) == (0, 1)
+    clock.advance(STRANGER_SECONDS * 0.25 - 0.1)
+    assert client.lost is None
+    clock.advance(0.1)
+    while wire.pump():
+        pass
+    assert client.lost is not None
+    assert visitors.strangers == 0
 
 
 def begun(*strangers: Hushed) -> int:

@@ -17,14 +17,21 @@ from zope.interface import provider
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, InternalFailure, NotAllowed, NotJoined, WrongToken, WrongVersion
-from chatnet.net.gate import PROOF_SECONDS, Gate, NotPrimary, binding, prove
+from chatnet.net.gate import Gate, NotPrimary, binding, prove
 from chatnet.net.intake import MOST_BOXES
 from chatnet.net.line_limit import A_MINUTE
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import CLOSE_SECONDS, Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
-from chatnet.net.visitors import A_TURN_SECONDS, LINES, STRANGERS_SHARE, USERS_SHARE, Visitors
+from chatnet.net.visitors import (
+    A_TURN_SECONDS,
+    LINES,
+    STRANGER_SECONDS,
+    STRANGERS_SHARE,
+    USERS_SHARE,
+    Visitors,
+)
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.arguments import Bytes, Command, Number, Text, declared
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX
@@ -415,7 +422,7 @@ def test_who_is_sent_on_is_closed_after_ten_seconds(primary: str) -> None:
         pair.wait(Deferred.fromCoroutine(prove(pair.client, TOKEN, "worker", entropy)))
     assert str(raised.value.primary or "") == primary
     clock = pair.gate_clock  # type: ignore[attr-defined]
-    clock.advance(PROOF_SECONDS - 0.1)
+    clock.advance(STRANGER_SECONDS - 0.1)
     assert pair.wire.server_transport.lost is None
     clock.advance(0.2)
     assert pair.wire.server_transport.lost is not None

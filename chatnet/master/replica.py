@@ -30,11 +30,12 @@ from chatnet.master.standby import Inheritance, Standby
 from chatnet.master.store import Store
 from chatnet.net.approach import Approach
 from chatnet.net.dial import connect
-from chatnet.net.gate import PROOF_SECONDS, Commanded, NotPrimary, Unregistered
+from chatnet.net.gate import Commanded, NotPrimary, Unregistered
 from chatnet.net.link import MOST_SAID, Link
 from chatnet.net.pulse import CLUSTER_PULSE
 from chatnet.net.timer import Timer
 from chatnet.net.tls import Encryption, is_encrypted, why_not_trusted
+from chatnet.net.visitors import STRANGER_SECONDS
 from chatnet.store.lease import Holder
 from chatnet.telemetry import Killed, Tell
 from chatnet.text import legible
@@ -293,7 +294,7 @@ class Replica(ReconnectingClientFactory):
         # If a master of another host hangs, we cannot end it, and another may lead by then and miss us. One
         # of this host is noticed by its silence: if it goes on talking, a stranger has its port.
         elsewhere = self._store.is_shared and not self._is_here(self._holder)
-        await proving.addTimeout(CONNECT_SECONDS if elsewhere else PROOF_SECONDS, self._reactor)
+        await proving.addTimeout(CONNECT_SECONDS if elsewhere else STRANGER_SECONDS, self._reactor)
         self._unheard = 0
 
     def _is_here(self, holder: Holder | None) -> bool:

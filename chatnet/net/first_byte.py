@@ -34,8 +34,6 @@ AMP = 0x00
 """The first byte of each of AMP's boxes: a key's length is two bytes, and at most 255."""
 TLS = 0x16
 """That of a handshake, in TLS of any version."""
-FIRST_SECONDS = 10.0
-"""How long it may take from when a connection is accepted until it is known what is spoken, over TLS too."""
 A_TURN = 16
 """How many handshakes are begun in one turn of the reactor, and how many are gone on with."""
 A_TURN_SECONDS = 0.004
@@ -155,11 +153,11 @@ class FirstByte(Factory):
         """How many of its visitors have not said what they speak."""
         return len(self._arrivals)
 
-    def decided(self, arrival: Arrival) -> None:
-        """It is known what is spoken on it; or it is gone."""
+    def decided(self, arrival: Arrival) -> float | None:
+        """It is known what is spoken on it; or it is gone. As of :meth:`Visitors.known`."""
         self._arrivals.pop(arrival, None)
         self.handshakes.gone(arrival)
-        self.visitors.known(arrival)
+        return self.visitors.known(arrival)
 
     def stopFactory(self) -> None:
         """The port is closed: end the connections of which it is not known yet what they speak."""
@@ -175,8 +173,13 @@ class Undecided(Protocol):
         self._addr = addr
         self._speaks: Any = None
 
-    def decided(self) -> None:
-        """It is known what is spoken; or it is gone."""
+    def decided(self) -> float | None:
+        """It is known what is spoken; or it is gone. Returns until when it could have stayed a stranger."""
+        raise NotImplementedError
+
+    @property
+    def visitors(self) -> Visitors:
+        """Those of its port."""
         raise NotImplementedError
 
     def dataReceived(self, data: bytes) -> None:
@@ -184,11 +187,12 @@ class Undecided(Protocol):
             self._speaks.dataReceived(data)  # the transport cannot be handed over: one in memory
             return
         factory = self._spoken.get(data[0])
-        self.decided()  # first: this one must not be counted beside itself
-        protocol = None if factory is None else factory.buildProtocol(self._addr)
+        until = self.decided()  # first: this one must not be counted beside itself
+        protocol: Any = None if factory is None else factory.buildProtocol(self._addr)
         if protocol is None:
             self._refuse()
         else:
+            self.visitors.goes_on(protocol, until)
             self.hand_over(protocol, data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -212,7 +216,7 @@ class Undecided(Protocol):
 
 
 class Arrival(Undecided):
-    """One that was just accepted, and is a stranger; it has :data:`FIRST_SECONDS`."""
+    """One that was just accepted, and is a stranger: what it speaks must be known in good time."""
 
     is_idle = True
     """Others may come in its place."""
@@ -231,7 +235,7 @@ class Arrival(Undecided):
         self.transport.bufferSize = STRANGERS_READ
         if not both_on_loopback(self.transport):
             self._spoken = self._port.plain
-        self._deadline = self._port.clock.callLater(FIRST_SECONDS, self._too_late)
+        self._deadline = self._port.clock.callLater(self._port.visitors.seconds_left(self), self._too_late)
 
     def dataReceived(self, data: bytes) -> None:
         is_tls = self._speaks is None and data[0] == TLS and self._port.tls is not None
@@ -273,13 +277,17 @@ class Arrival(Undecided):
         """Where it comes from."""
         return self._addr
 
-    def decided(self) -> None:
+    @property
+    def visitors(self) -> Visitors:
+        return self._port.visitors
+
+    def decided(self) -> float | None:
         deadline, self._deadline = self._deadline, None
         if deadline is not None:
             deadline.cancel()
         self._encrypted = None  # or each would have the other, until garbage is looked for
         self.transport.bufferSize = self._usual
-        self._port.decided(self)
+        return self._port.decided(self)
 
     def abort(self) -> None:
         """Close now."""
@@ -297,5 +305,9 @@ class Within(Undecided):
         super().__init__(arrival.spoken, arrival.addr)
         self._arrival = arrival
 
-    def decided(self) -> None:
-        self._arrival.decided()
+    @property
+    def visitors(self) -> Visitors:
+        return self._arrival.visitors
+
+    def decided(self) -> float | None:
+        return self._arrival.decided()

@@ -28,9 +28,6 @@ from chatnet.net.tls import TooOld, channel_binding, is_encrypted
 from chatnet.wire.common import NONCE_BYTES, VERSION, Challenge, Prove
 from chatnet.wire.table import Speaker
 
-PROOF_SECONDS = 10.0
-"""How long an unproven connection may take to prove itself."""
-
 
 class NotPrimary(Exception):
     """The other end knows the token, and is a replica. ``primary`` is where it says that the primary is."""
@@ -43,11 +40,11 @@ class NotPrimary(Exception):
 
 
 class Gate(Locator):
-    """An unproven connection between processes: it proves the token, or closes within ten seconds.
+    """An unproven connection between processes: it proves the token, or closes in time.
 
     ``admit(role)`` gives the locator of a role, or raises :class:`~chatnet.errors.ChatnetError`; or, at a
     replica, where the primary is, which may be empty: see :class:`~chatnet.wire.common.Prove`. Who is sent on
-    so has the rest of the ten seconds to go.
+    so has the rest of :data:`~chatnet.net.visitors.STRANGER_SECONDS` to go.
     """
 
     hint = "prove the token first"
@@ -67,7 +64,7 @@ class Gate(Locator):
 
     def connected(self, link: Link) -> None:
         super().connected(link)
-        self._deadline = self._clock.callLater(PROOF_SECONDS, link.abort)
+        self._deadline = self._clock.callLater(link.seconds_left, link.abort)
 
     def lost(self, reason: Failure) -> None:
         self._cancel_deadline()

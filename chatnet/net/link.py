@@ -30,7 +30,7 @@ from chatnet.net.intake import Intake
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.net.pulse import Pulse
-from chatnet.net.visitors import STRANGERS_SHARE, USERS_SHARE, Visitors
+from chatnet.net.visitors import STRANGER_SECONDS, STRANGERS_SHARE, USERS_SHARE, Visitors
 from chatnet.text import legible
 from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed, serialize
 from chatnet.wire.encode import BARE_PING
@@ -150,6 +150,11 @@ class Link(Protocol, amp.BoxDispatcher):
             (MAX_STRANGERS_BOX, STRANGERS_READ) if locator.is_stranger else (MAX_BOX, usual)
         )
         locator.connected(self)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it may stay a stranger's."""
+        return STRANGER_SECONDS if self.visitors is None else self.visitors.seconds_left(self)
 
     @property
     def is_idle(self) -> bool:

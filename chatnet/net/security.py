@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from chatnet.auth import Token
 from chatnet.errors import TlsRequired
 from chatnet.net.certificates import Certificates
-from chatnet.net.first_byte import AMP, FIRST_SECONDS, FirstByte, Handshakes
+from chatnet.net.first_byte import AMP, FirstByte, Handshakes
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
@@ -133,7 +133,7 @@ class InPlain(Locator):
 
     def connected(self, link: Link) -> None:
         super().connected(link)
-        self._deadline = self._clock.callLater(FIRST_SECONDS, link.abort)
+        self._deadline = self._clock.callLater(link.seconds_left, link.abort)
 
     def lost(self, reason: Failure) -> None:
         if self._deadline.active():

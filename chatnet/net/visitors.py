@@ -45,6 +45,11 @@ MOST_STRANGERS = 2000
 """How many strangers a port has at most, whatever the limit of open files."""
 
 
+STRANGER_SECONDS = 10.0
+"""How long a connection may be a stranger's, from when it is accepted, whatever is spoken on it one after the
+other: TLS, then a protocol. An attempt to log in that is under way by then is waited for.
+"""
+
 LINES = 20
 """How many lines of one kind are logged about visitors in a minute; the others are counted."""
 
@@ -65,6 +70,13 @@ def find_room(files: int) -> Room:
     free = max(files - RESERVE, files // 4)
     strangers = max(2, min(MOST_STRANGERS, free // 4))
     return Room(strangers, strangers // 2, free - strangers)
+
+
+class _Seen(NamedTuple):
+    """A stranger's network address, and until when it may be one, by the clock."""
+
+    address: str
+    until: float
 
 
 class Stranger(Protocol):
@@ -95,7 +107,7 @@ class Visitors:
         self._is_serving = False
         self._fresh: deque[Link] = deque()
         self._going_on: deque[Link] = deque()
-        self._strangers: dict[Stranger, str] = {}
+        self._strangers: dict[Stranger, _Seen] = {}
         self._addresses: dict[str, dict[Stranger, None]] = {}
 
     # ---- strangers ----
@@ -106,7 +118,7 @@ class Visitors:
         return len(self._strangers)
 
     def came(self, link: Stranger, host: str) -> None:
-        """A stranger came from ``host``; the oldest one goes, of the same address or of all, if it must."""
+        """Add a stranger from ``host``; for lack of room, abort the oldest, of its address or of all."""
         address = network(host)
         same = self._addresses.get(address, {})
         if len(same) >= self.room.one_address:
@@ -114,16 +126,32 @@ class Visitors:
         elif len(self._strangers) >= self.room.strangers:
             self._send_away(_oldest(self._strangers))
         self._addresses.setdefault(address, {})[link] = None
-        self._strangers[link] = address
+        self._strangers[link] = _Seen(address, self._clock.seconds() + STRANGER_SECONDS)
 
-    def known(self, link: Stranger) -> None:
-        """The link is not a stranger's now: it has logged in, proven who it is, or is gone."""
-        address = self._strangers.pop(link, None)
-        if address is not None:
-            same = self._addresses[address]
-            del same[link]
-            if not same:
-                del self._addresses[address]
+    def known(self, link: Stranger) -> float | None:
+        """Count ``link`` no longer: it has logged in, proven who it is, or is gone.
+
+        Returns until when it could have stayed a stranger; None if it was not one.
+        """
+        seen = self._strangers.pop(link, None)
+        if seen is None:
+            return None
+        same = self._addresses[seen.address]
+        del same[link]
+        if not same:
+            del self._addresses[seen.address]
+        return seen.until
+
+    def goes_on(self, link: Stranger, until: float | None) -> None:
+        """Let ``link``, which just came, stay only ``until`` then: its connection was a stranger's before."""
+        seen = self._strangers.get(link)
+        if seen is not None and until is not None:
+            self._strangers[link] = seen._replace(until=until)
+
+    def seconds_left(self, link: Stranger) -> float:
+        """How long ``link`` may stay a stranger."""
+        seen = self._strangers.get(link)
+        return STRANGER_SECONDS if seen is None else max(0.0, seen.until - self._clock.seconds())
 
     def _send_away(self, link: Stranger) -> None:
         self.known(link)  # now: it is lost in the reactor's next turn, and meanwhile more may come

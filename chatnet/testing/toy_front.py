@@ -126,7 +126,9 @@ class ToyFront(LineOnlyReceiver):
         self.transport.registerProducer(self, True)
         if self._shared is not None:
             self._shared.pulse.add(self)
-        self._arrival = self._entrance.arrival(self)
+            self._arrival = self._entrance.arrival(self, self._shared.visitors.seconds_left(self))
+        else:
+            self._arrival = self._entrance.arrival(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.ear.lost()

@@ -38,13 +38,15 @@ class Entrance:
         self.logins = logins
         self.token = token
 
-    def arrival(self, peer: Peer) -> Arrival:
-        """A client has connected."""
-        return Arrival(self, peer)
+    def arrival(self, peer: Peer, seconds: float = LOGIN_SECONDS) -> Arrival:
+        """A client has connected, and has ``seconds`` to try to log in."""
+        return Arrival(self, peer, seconds)
 
 
 class Arrival:
-    """A connection that has not logged in; closed after :data:`LOGIN_SECONDS` in which nobody tries.
+    """A connection that has not logged in; closed after ``seconds`` in which nobody tries.
+
+    After an attempt in vain, it has :data:`LOGIN_SECONDS` for the next.
 
     And after :data:`ALL_SECONDS` in any case, but for an attempt that is under way. One attempt at a time.
     When one succeeds, the connection is the session's, and this is done with.
@@ -53,13 +55,13 @@ class Arrival:
     _deadline: IDelayedCall | None = None
     _gone = False
 
-    def __init__(self, entrance: Entrance, peer: Peer) -> None:
+    def __init__(self, entrance: Entrance, peer: Peer, seconds: float) -> None:
         self._entrance = entrance
         self._peer = peer
         self._visitor = Visitor("")
         self._clock = entrance.sessions.clock
         self._until = self._clock.seconds() + ALL_SECONDS
-        self._wait()
+        self._wait(seconds)
 
     @property
     def is_idle(self) -> bool:
@@ -139,9 +141,9 @@ class Arrival:
             await Deferred()  # for ever: there is nobody to answer
         return Session(sessions, local_user, by, self._peer)
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float = LOGIN_SECONDS) -> None:
         left = max(ANSWER_SECONDS, self._until - self._clock.seconds())
-        self._deadline = self._clock.callLater(min(LOGIN_SECONDS, left), self._peer.abort)
+        self._deadline = self._clock.callLater(min(seconds, left), self._peer.abort)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

@@ -12,8 +12,9 @@ from twisted.internet.defer import Deferred
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, NotAllowed, NoWorkers, StaleEpoch, WrongToken, WrongVersion
 from chatnet.master.replicas import TELL_SECONDS
-from chatnet.net.gate import PROOF_SECONDS, Unregistered
+from chatnet.net.gate import Unregistered
 from chatnet.net.intake import MOST_BOXES
+from chatnet.net.visitors import STRANGER_SECONDS
 from chatnet.reads import AccountOf, Head, History, SnapshotOf
 from chatnet.testing.loopback import FULL
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
@@ -123,7 +124,7 @@ def test_each_role_has_its_own_commands(master: Master) -> None:
 def test_a_stranger_is_closed_after_ten_seconds(master: Master) -> None:
     """Half-open connections do not stay; a proven one does."""
     stranger, worker = Peer(master), master.worker("a")
-    master.pass_time(PROOF_SECONDS - 0.25)
+    master.pass_time(STRANGER_SECONDS - 0.25)
     assert stranger.connected
     master.pass_time(0.5)
     assert not stranger.connected

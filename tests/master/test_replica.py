@@ -22,11 +22,12 @@ from chatnet.master.replica import LONGEST_DELAY, OPENING_SECONDS, Replica
 from chatnet.master.standby import Inheritance, Standby
 from chatnet.master.store import Store
 from chatnet.net.approach import Approach
-from chatnet.net.gate import PROOF_SECONDS, Caller, Gate
+from chatnet.net.gate import Caller, Gate
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
+from chatnet.net.visitors import STRANGER_SECONDS
 from chatnet.store.lease import Holder
 from chatnet.telemetry import unheard
 from chatnet.testing.loopback import Loopback
@@ -321,7 +322,7 @@ def test_a_stranger_that_talks_on_and_proves_nothing_is_left() -> None:
     stage.store.is_shared = False
     stage.asked()
     stage.accept(Stranger())
-    for _ in range(round(PROOF_SECONDS)):
+    for _ in range(round(STRANGER_SECONDS)):
         assert stage.wire.client_transport.lost is None
         stage.reactor.advance(1)
         stage.server.ping()

@@ -191,6 +191,18 @@ def test_who_does_not_log_in_is_closed_in_any_protocol(worker: Worker, toy: ToyC
     assert not worker.clock.getDelayedCalls()
 
 
+def test_a_front_says_how_much_time_is_left(worker: Worker, toy: ToyChannel) -> None:
+    """What the handshake took is not given again."""
+    client, hurried = ToyClient(worker, toy), ToyClient(worker, toy)
+    for stranger in (client, hurried):
+        stranger.server._arrival.lost()
+    whole = worker.entrance.arrival(client.server)
+    worker.entrance.arrival(hurried.server, 1.0)
+    worker.pass_time(1.5)
+    assert (client.connected, hurried.connected) == (True, False)
+    whole.lost()
+
+
 def test_who_is_refused_again_and_again_is_closed_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
     """A minute after it came, however often it tries; an attempt that is under way by then is answered."""
     worker.client("alice")

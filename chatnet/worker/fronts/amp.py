@@ -87,7 +87,7 @@ class AmpLogin(Locator):
     def connected(self, link: Link) -> None:
         super().connected(link)
         self._front = AmpFront(link, self._channel)
-        self._arrival = self._entrance.arrival(self._front)
+        self._arrival = self._entrance.arrival(self._front, link.seconds_left)
 
     def lost(self, reason: Failure) -> None:
         self._arrival.lost()
