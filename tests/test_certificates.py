@@ -127,7 +127,7 @@ def test_while_it_is_written_the_old_pair_is_kept(directory: Directory) -> None:
 def test_what_is_wrong_is_said_once(directory: Directory) -> None:
     """And again if it becomes something else, or comes back after it was mended."""
     opened = directory.open()
-    until = "Until then the certificate goes on being presented that is good until 2026-06-02"
+    until = "Until then the old certificate stays in use; it is good until 2026-06-02"
     directory.paths.key.write_bytes(key(NEW))
     assert look(opened) == [
         f"{directory.paths.key} does not hold the key of the first certificate in "

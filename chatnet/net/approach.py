@@ -1,4 +1,4 @@
-"""How a process of the cluster, or an operator, gets to a master: by TLS unless on loopback, and proven."""
+"""Links from a process of the cluster, or an operator, to a master: proven, and by TLS unless on loopback."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from chatnet.world import Tls
 
 @dataclass(frozen=True)
 class Approach:
-    """Links to masters, for a ``caller``.
+    """Makes links to masters, for a ``caller``.
 
-    If it is ``insecure`` they are plain, wherever they go; but who answers that it wants TLS is given it.
+    If ``insecure``, links begin without TLS, wherever the master is; if the master requires TLS, TLS is used.
     """
 
     caller: Caller
@@ -29,13 +29,13 @@ class Approach:
     reactor: Any
 
     async def link(self, master: Address, connect_seconds: float, prove_seconds: float) -> Link:
-        """A link to ``master``, both ends of which have proven the token.
+        """Return a link to ``master`` on which both ends have proven the token.
 
-        :raises CANNOT_CONNECT: nobody is there, or not in time.
-        :raises NotTrusted: somebody is there who does not speak TLS as we do.
-        :raises ConnectionClosed: it closed the connection.
-        :raises TimeoutError: it does not answer in time.
-        :raises NotPrimary: it is a replica. :raises ChatnetError: it refused, in a sentence.
+        :raises CANNOT_CONNECT: nobody is there, or nobody answered in time.
+        :raises NotTrusted: the other end does not speak TLS as we do.
+        :raises ConnectionClosed: the other end closed the connection.
+        :raises TimeoutError: the other end did not answer in time.
+        :raises NotPrimary: the other end is a replica. :raises ChatnetError: it refused, with a sentence.
         """
         if not self.encrypts(master):
             try:
@@ -47,11 +47,11 @@ class Approach:
         return await self._proven(link, prove_seconds)
 
     def encrypts(self, master: Address) -> bool:
-        """Is ``master`` spoken to by TLS from the beginning?"""
+        """Return whether a link to ``master`` uses TLS from its first byte."""
         return not self.insecure and (self.caller.role == "operator" or not is_loopback(master.host))
 
     def creator(self) -> Creator:
-        """Makes the connections to those masters."""
+        """Return what makes the TLS connections to masters."""
         return self.tls.in_cluster()
 
     async def _proven(self, link: Link, seconds: float) -> Link:

@@ -1,4 +1,4 @@
-"""An operator's certificate: read from two files at the start, and again when what stands in them changes."""
+"""An operator's certificate: read from two files at the start, and again when their contents change."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from chatnet.net.pair import KeyPair, PairFiles, read_pair
 from chatnet.world import Files, Tls
 
 Contents = tuple[bytes, bytes]
-"""Of the certificate's file, and the key's."""
+"""The bytes of the certificate's file, and of the key's file."""
 
 T = TypeVar("T")
 
 
 class Certificates:
-    """The pair in ``paths``, for one port or several; ``presented`` is what they present.
+    """The pair in ``paths``, for one port or several; ``presented`` is what the ports present.
 
-    ``wall`` is in seconds since 1970. It is the contents that are compared, and not when the files were
-    written: certbot's are links, whose own time does not change.
+    ``wall`` is in seconds since 1970. Changes are found by comparing the contents, not the times of the
+    files: certbot's files are links, whose own time does not change.
 
-    :raises CannotStart: what is there cannot be used; the sentence says which file, and what to do.
+    :raises CannotStart: the files cannot be used; the sentence says which file, and what to do.
     """
 
     _logger = Logger()
@@ -42,10 +42,10 @@ class Certificates:
         self._known = _mark(contents)
 
     def look(self) -> bool:
-        """Take what is there now, if it is another pair, and good; true if it was taken.
+        """Read the files; present what they hold if it is a new and good pair. Return whether it was.
 
-        To be called each minute, and when the operator says so. A pair that is not good, perhaps since it is
-        being written just now, is said to the operator once; the old one goes on being presented.
+        Call it each minute, and when the operator asks. A pair that is not good, perhaps because it is being
+        written at this moment, is logged once; the old pair stays in use.
         """
         try:
             contents = self._read()
@@ -92,19 +92,19 @@ class Certificates:
         if why != self._said:
             self._said = why
             self._logger.error(
-                "{why} Until then the certificate goes on being presented that is good until {day}",
+                "{why} Until then the old certificate stays in use; it is good until {day}",
                 why=why,
                 day=_day(self.presented.pair),
             )
 
 
 def _mark(contents: Contents) -> list[bytes]:
-    """Tells contents apart, without keeping a key in memory twice."""
+    """Return digests that tell contents apart, without a second copy of the key in memory."""
     return [hashlib.sha256(content).digest() for content in contents]
 
 
 def _why(error: SSL.Error) -> str:
-    """OpenSSL's own words; it keeps them in a queue, the last on top."""
+    """Return OpenSSL's own words; it keeps them in a queue, the last on top."""
     queue = error.args[0] if error.args else None
     return str(queue[-1][-1]) if queue else "it does not say why"
 

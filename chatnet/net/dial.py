@@ -1,9 +1,9 @@
-"""The only place that opens connections, and why nobody was found.
+"""The only place that opens connections; it also says why connecting failed.
 
-connect    for a factory of Twisted's, which is told how it ended
-dial       a link to the first address that a host has: between the cluster's processes, and operators
-dial_any   a link to whichever of a host's addresses answers: for clients, who may have only some of them
-shake_hands  the same by TLS
+connect      connects a factory of Twisted's, which is told the result
+dial         a link to the first address of a host: between the cluster's processes, and for operators
+dial_any     a link to the first of a host's addresses that answers: for clients, who may reach only some
+shake_hands  like dial_any, by TLS
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from chatnet.net.link import Link
 from chatnet.net.tls import Creator, Encryption, why_not_trusted
 
 CANNOT_CONNECT = (ConnectError, OSError, UnicodeError)
-"""How connecting fails: by Twisted's word, by the system's, and for a name that cannot be one."""
+"""How connecting fails: Twisted's error, the system's, and the error of an impossible name."""
 ATTEMPT_SECONDS = 0.1
-"""After how long to try a host's next address beside the one before."""
+"""Seconds after which a host's next address is tried, while the attempt before it still runs."""
 DEAD_SECONDS = 3
-"""After so long without a sign of life from its machine's kernel, the other end is given up."""
+"""Seconds without an answer from the other machine's kernel after which the connection is given up."""
 _KERNEL_ASKS = {
     "TCP_KEEPIDLE": 1,
     "TCP_KEEPINTVL": 1,
     "TCP_KEEPCNT": DEAD_SECONDS - 1,
-    # While something was sent and not received nobody is asked: this counts then.
+    # The kernel sends no probes while sent data is not acknowledged: this limit counts then.
     "TCP_USER_TIMEOUT": DEAD_SECONDS * 1000,
 }
 
@@ -45,13 +45,13 @@ T = TypeVar("T")
 
 
 def connect(reactor: Any, address: Address, factory: ClientFactory, seconds: float) -> IConnector:
-    """Connect ``factory`` to ``address``; it is told so, or, after ``seconds`` at most, that it failed."""
+    """Connect ``factory`` to ``address``. It hears of success, or, within ``seconds``, of failure."""
     connector: IConnector = reactor.connectTCP(*address, factory, timeout=seconds)
     return connector
 
 
 async def dial(reactor: Any, address: Address, make: Callable[[], Link], seconds: float) -> Link:
-    """What ``make`` makes, connected to the first address of a host, within ``seconds``.
+    """Return what ``make`` makes, connected to the first address of a host within ``seconds``.
 
     :raises CANNOT_CONNECT: nobody is there.
     """
@@ -60,10 +60,10 @@ async def dial(reactor: Any, address: Address, make: Callable[[], Link], seconds
 
 
 async def dial_any(reactor: Any, address: Address, make: Callable[[], Link], seconds: float) -> Link:
-    """Likewise, connected to whichever address of the host answers first.
+    """Return what ``make`` makes, connected to the first of the host's addresses that answers.
 
     :raises CANNOT_CONNECT: nobody is there.
-    :raises ValueError: the host cannot be one.
+    :raises ValueError: this cannot be the name of a host.
     :raises NotInTime: this took longer than ``seconds``.
     """
     connecting = _cancelling(_endpoint(reactor, address, seconds).connect(_factory(make)))
@@ -73,14 +73,14 @@ async def dial_any(reactor: Any, address: Address, make: Callable[[], Link], sec
 async def shake_hands(
     reactor: Any, address: Address, make: Callable[[], Link], seconds: float, creator: Creator
 ) -> Link:
-    """As :func:`dial_any`, by TLS: the link is made once the other end has shown to ``creator`` who it is.
+    """Connect as :func:`dial_any`, by TLS; make the link once the other end has shown ``creator`` who it is.
 
-    So nothing is said to anybody else, and nothing obeyed.
+    So an unknown end is sent nothing, and nothing that it sends is obeyed.
 
     :raises CANNOT_CONNECT: nobody is there.
-    :raises NotTrusted: it is somebody else, or does not speak TLS as we do; why, in words.
+    :raises NotTrusted: it is somebody else, or does not speak TLS as we do; the text says why.
     :raises ConnectionClosed: it closed the connection.
-    :raises ValueError: the host cannot be one.
+    :raises ValueError: this cannot be the name of a host.
     :raises NotInTime: this took longer than ``seconds``.
     """
     shown: Deferred[Link] = Deferred()
@@ -96,7 +96,7 @@ async def shake_hands(
 
 
 def why_not(error: Exception) -> str:
-    """Why nobody could be connected to, as the end of a sentence without the full stop."""
+    """Return why connecting failed, as the end of a sentence without the full stop."""
     match error:
         case ConnectionRefusedError():
             return "nobody listens there"
@@ -108,12 +108,12 @@ def why_not(error: Exception) -> str:
 
 
 def notice_death(transport: Any) -> None:
-    """Have our kernel ask that at the other end, and give the connection up when it does not answer.
+    """Have our kernel probe the other machine's kernel, and close the connection when it does not answer.
 
-    A process that dies closes its connections; a machine does not. To ask costs no process anything, so it is
-    done each second, where the processes' own pings are rare.
+    A process that dies closes its connections; a machine that dies does not. A probe costs no process
+    anything, so one is sent each second; the processes' own pings are rarer.
     """
-    socket_transport = getattr(transport, "transport", transport)  # TLS has one beneath it
+    socket_transport = getattr(transport, "transport", transport)  # under TLS there is another transport
     handle = getattr(socket_transport, "getHandle", lambda: None)()
     if not isinstance(handle, socket.socket):
         return
@@ -129,7 +129,7 @@ class NotTrusted(Exception):
 
 @implementer(IHandshakeListener)
 class _Unknown(Protocol):
-    """Is there until the other end has shown who it is, and says nothing."""
+    """Waits, and sends nothing, until the other end has shown who it is."""
 
     transport: Any
 
@@ -151,7 +151,7 @@ class _Unknown(Protocol):
 
 
 def _when(done: Deferred[T], give_up: Callable[[], None]) -> Deferred[T]:
-    """What ``done`` fires with. To cancel it calls ``give_up``; then ``done`` is not heard any longer."""
+    """Return a Deferred with the result of ``done``. Cancelling it calls ``give_up`` and ignores ``done``."""
     outer: Deferred[T] = Deferred(lambda _: give_up())
 
     def tell(result: Any) -> None:
@@ -169,7 +169,7 @@ def _factory(make: Callable[[], Link]) -> Factory:
 
 
 def _endpoint(reactor: Any, address: Address, seconds: float) -> IStreamClientEndpoint:
-    # HostnameEndpoint tells of a failure only when its next attempt would be due.
+    # HostnameEndpoint reports a failure only when its next attempt would be due.
     if isIPAddress(address.host):
         return TCP4ClientEndpoint(reactor, *address, timeout=seconds)
     if isIPv6Address(address.host):
@@ -178,10 +178,10 @@ def _endpoint(reactor: Any, address: Address, seconds: float) -> IStreamClientEn
 
 
 def _cancelling(connecting: Deferred[T]) -> Deferred[T]:
-    """``connecting``, which fails with :class:`CancelledError` when it is cancelled.
+    """Return ``connecting``, changed to fail with :class:`CancelledError` when it is cancelled.
 
-    An endpoint of its own fails with ConnectingCancelledError then; and while it looks a name up, as if there
-    were no such host: whoever tries again at that would never stop.
+    A cancelled endpoint fails with ConnectingCancelledError; and during the look-up of a name, with the error
+    of an unknown host. A caller that tries again after that error would never stop.
     """
     cancelled: list[bool] = []
 

@@ -1,18 +1,18 @@
-"""What is spoken on a connection, by its first byte: so several protocols, and TLS, have one port.
+"""Which protocol a connection speaks, by its first byte: several protocols, and TLS, share one port.
 
 ::
 
-    accepted ─▶ Arrival ── that of a protocol ───────────────────────────▶ the protocol's own
+    accepted ─▶ Arrival ── a protocol's byte ────────────────────────────▶ that protocol's own class
                     │
-                    └────── that of TLS ─▶ in turns: the handshake ─▶ Within ── likewise
+                    └────── TLS's byte ─▶ in turns: the handshake ─▶ Within ── a protocol's byte, as above
 
-TLS within TLS is refused, and what is not spoken here. What comes first is kept, and given to whom it is for.
-The transport is theirs then: nothing stays between. Nobody registers a producer before.
+TLS within TLS is refused, and so is an unknown protocol. The first bytes are kept and given to the protocol,
+which then owns the transport: nothing stays between them. Nobody registers a producer before that.
 
-A handshake costs as much as some fifty posts (0.8 ms), and more with a long RSA key. So only some
-are begun in one turn of the reactor, and whoever is not through with it in time goes, as does the oldest of
-too many: being busy is not being hung. And only as many are gone on with: what is dear is done when a
-greeting is whole, and a stranger chooses when that is.
+A handshake costs as much as some fifty posts (0.8 ms), and more with a long RSA key. So only some handshakes
+begin in one turn of the reactor. A connection that does not finish in time is closed, and so is the oldest
+of too many: the process may be busy, but must not hang. Only some are continued in one turn, too: the
+expensive step comes when a greeting is complete, and a stranger chooses that moment.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from chatnet.net.tls import Encrypted, Encryption
 from chatnet.net.visitors import Visitors
 
 AMP = 0x00
-"""The first byte of each of AMP's boxes: a key's length is two bytes, and at most 255."""
+"""The first byte of each AMP box: the length of a key is two bytes, and at most 255."""
 TLS = 0x16
-"""That of a handshake, in TLS of any version."""
+"""The first byte of a TLS handshake, in any version."""
 A_TURN = 16
-"""How many handshakes are begun in one turn of the reactor, and how many are gone on with."""
+"""How many handshakes are begun, and how many are continued, in one turn of the reactor."""
 A_TURN_SECONDS = 0.004
-"""How long so many may take together: one that takes longer than its part of this counts as several.
+"""Seconds that this many may take together: one that takes longer than its share counts as several.
 
-Sixteen with our own key take 13 ms, and with a long RSA key 40 ms; and a post behind them waits for four or
-five turns.
+Sixteen with our own key take 13 ms, with a long RSA key 40 ms; a post behind them waits for four or five
+turns.
 """
 A_PART_SECONDS = A_TURN_SECONDS / A_TURN
 MOST_WAITING, MOST_OF_ONE_ADDRESS = 1000, 10
-"""How many may wait to begin; who comes beyond that is hung up on. Of those who have begun all may wait."""
+"""How many may wait to begin; later ones are closed. There is no such limit for those that have begun."""
 
 
 class _Line:
-    """Those who wait for one thing: addresses take turns.
+    """The connections that wait for one thing; addresses take turns.
 
-    ``left`` of them are served in this turn yet, none if it is 0 or less.
+    ``left`` is how many may still be served in this turn: none if it is 0 or less.
     """
 
     def __init__(self) -> None:
@@ -59,9 +59,9 @@ class _Line:
 
 
 class Handshakes:
-    """Who may shake hands, and when: shared by the ports of a process.
+    """Decides which connections shake hands, and when; shared by the ports of a process.
 
-    Those who have begun do not wait for those who have not, and keep none of them waiting.
+    Connections that have begun and those that have not wait in separate lines, and do not delay each other.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -70,7 +70,7 @@ class Handshakes:
         self._scheduled = False
 
     def ask(self, arrival: Arrival) -> None:
-        """Have ``arrival`` begin or go on, now or soon; or go, if too many wait already to begin."""
+        """Let ``arrival`` begin or continue, now or soon; close it if too many wait already to begin."""
         line = self._begun if arrival.has_begun else self._new
         if line.left > 0 and not line.waiting:
             self._serve(line, arrival)
@@ -84,7 +84,7 @@ class Handshakes:
         line.waiting.put(address, arrival)
 
     def gone(self, arrival: Arrival) -> None:
-        """Have it wait no longer; harmless if it does not wait."""
+        """Remove ``arrival`` from the waiting; harmless if it does not wait."""
         for line in (self._begun, self._new):
             if line.waiting:
                 line.waiting.discard(network(arrival.host), arrival)
@@ -108,12 +108,12 @@ class Handshakes:
 
 
 class FirstByte(Factory):
-    """A port at which a connection is whose its first byte is: see the module.
+    """A port at which the first byte of a connection decides its protocol: see the module.
 
-    ``spoken`` has the factory for each first byte, and ``plain``, if it is given, that for what comes in
-    plain from another machine. ``presented`` is for those who come by TLS; without it they are refused.
-    ``visitors`` are those of the port: an arrival is a stranger among them. While it ``takes`` nobody,
-    whoever comes is hung up on.
+    ``spoken`` maps each first byte to a factory. ``plain``, if given, does the same for connections without
+    TLS from other machines. ``presented`` is for connections by TLS; without it they are refused.
+    ``visitors`` are the port's: an arrival is a stranger among them. While ``takes()`` is false, each new
+    connection is closed.
     """
 
     noisy = False
@@ -137,7 +137,7 @@ class FirstByte(Factory):
         self.handshakes = handshakes
         self.visitors = visitors
         self.clock = clock
-        # Of the factory that it wraps nothing is asked: each connection brings its own protocol.
+        # The wrapped factory is never used: each connection brings its own protocol.
         self.tls = None if presented is None else Encryption(presented, False, Factory(), clock)
 
     def buildProtocol(self, addr: Any) -> Arrival | None:
@@ -150,23 +150,23 @@ class FirstByte(Factory):
 
     @property
     def undecided(self) -> int:
-        """How many of its visitors have not said what they speak."""
+        """How many connections have an unknown protocol yet."""
         return len(self._arrivals)
 
     def decided(self, arrival: Arrival) -> float | None:
-        """It is known what is spoken on it; or it is gone. As of :meth:`Visitors.known`."""
+        """Note that the protocol is known, or ``arrival`` is gone. Returns as :meth:`Visitors.known`."""
         self._arrivals.pop(arrival, None)
         self.handshakes.gone(arrival)
         return self.visitors.known(arrival)
 
     def stopFactory(self) -> None:
-        """The port is closed: end the connections of which it is not known yet what they speak."""
+        """The port is closed: close the connections whose protocol is not known yet."""
         for arrival in list(self._arrivals):
             arrival.abort()
 
 
 class Undecided(Protocol):
-    """A connection of which is not known yet what is spoken on it."""
+    """A connection whose protocol is not known yet."""
 
     def __init__(self, spoken: Mapping[int, Factory], addr: Any) -> None:
         self._spoken = spoken
@@ -174,20 +174,20 @@ class Undecided(Protocol):
         self._speaks: Any = None
 
     def decided(self) -> float | None:
-        """It is known what is spoken; or it is gone. Returns until when it could have stayed a stranger."""
+        """The protocol is known, or it is gone. Returns until when it could have stayed a stranger."""
         raise NotImplementedError
 
     @property
     def visitors(self) -> Visitors:
-        """Those of its port."""
+        """The visitors of its port."""
         raise NotImplementedError
 
     def dataReceived(self, data: bytes) -> None:
         if self._speaks is not None:
-            self._speaks.dataReceived(data)  # the transport cannot be handed over: one in memory
+            self._speaks.dataReceived(data)  # a transport in memory cannot be handed over
             return
         factory = self._spoken.get(data[0])
-        until = self.decided()  # first: this one must not be counted beside itself
+        until = self.decided()  # first: the connection must not be counted twice
         protocol: Any = None if factory is None else factory.buildProtocol(self._addr)
         if protocol is None:
             self._refuse()
@@ -201,12 +201,12 @@ class Undecided(Protocol):
             self._speaks.connectionLost(reason)
 
     def hand_over(self, protocol: Any, data: bytes) -> None:
-        """``protocol`` has the connection from here on, and hears what came first."""
+        """Give the connection to ``protocol``, with the bytes that came first."""
         self._speaks = protocol
         for name in ("protocol", "wrappedProtocol"):  # of TCP, of TLS
             if getattr(self.transport, name, None) is self:
                 setattr(self.transport, name, protocol)
-                self._speaks = None  # nothing is to keep a connection in memory once it is lost
+                self._speaks = None  # nothing must keep a lost connection in memory
         protocol.makeConnection(self.transport)
         protocol.dataReceived(data)
 
@@ -216,10 +216,10 @@ class Undecided(Protocol):
 
 
 class Arrival(Undecided):
-    """One that was just accepted, and is a stranger: what it speaks must be known in good time."""
+    """A connection that was just accepted: a stranger, whose protocol must be known in time."""
 
     is_idle = True
-    """Others may come in its place."""
+    """It may be closed to make room for others."""
     transport: Any
 
     def __init__(self, port: FirstByte, addr: Any) -> None:
@@ -245,18 +245,18 @@ class Arrival(Undecided):
             super().dataReceived(data)
 
     def _wait(self, piece: bytes) -> None:
-        """This is of a handshake: look at it when it is this one's turn."""
+        """Keep this piece of a handshake until it is this connection's turn."""
         waits, self._first = bool(self._first), self._first + piece
         if not waits:  # else it was read before the transport was paused
             self._port.handshakes.ask(self)
 
     @property
     def has_begun(self) -> bool:
-        """Is it shaking hands?"""
+        """Whether it is shaking hands."""
         return self._encrypted is not None
 
     def shake_hands(self) -> None:
-        """Begin or go on: it is this one's turn."""
+        """Begin or continue: it is this connection's turn."""
         piece, self._first = self._first, b""
         if self._encrypted is not None:
             self._encrypted.shake_hands(piece)
@@ -264,17 +264,17 @@ class Arrival(Undecided):
         assert self._port.tls is not None
         encrypted = self._encrypted = self._port.tls.wrap(Within(self))
         self.hand_over(encrypted, piece)
-        if self.has_begun:  # and was not over with that
+        if self.has_begun:  # and is not finished or closed already
             encrypted.wait = self._wait
 
     @property
     def spoken(self) -> Mapping[int, Factory]:
-        """As :class:`FirstByte` has it, for what comes within TLS."""
+        """The map of :class:`FirstByte`, for what comes within TLS."""
         return self._port.spoken
 
     @property
     def addr(self) -> Any:
-        """Where it comes from."""
+        """The address of the other end."""
         return self._addr
 
     @property
@@ -285,7 +285,7 @@ class Arrival(Undecided):
         deadline, self._deadline = self._deadline, None
         if deadline is not None:
             deadline.cancel()
-        self._encrypted = None  # or each would have the other, until garbage is looked for
+        self._encrypted = None  # or the two would hold each other until the next garbage collection
         self.transport.bufferSize = self._usual
         return self._port.decided(self)
 
@@ -299,7 +299,7 @@ class Arrival(Undecided):
 
 
 class Within(Undecided):
-    """What comes within the TLS of ``arrival``."""
+    """The connection within the TLS of ``arrival``."""
 
     def __init__(self, arrival: Arrival) -> None:
         super().__init__(arrival.spoken, arrival.addr)

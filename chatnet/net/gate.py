@@ -1,9 +1,9 @@
-"""How a link between processes begins, at both of its ends: the proof of the token, and who obeys whom then.
+"""How a link between processes begins, at both ends: the proof of the token, and who obeys whom after it.
 
-Gate          who is dialled understands only the proof, until that was given
-Caller        who dials, and proves itself
-Unregistered  who dials understands nothing, until the other end has proven itself and answered
-Commanded     from then on who dials obeys the other end, in its epoch alone
+Gate          the dialled end understands only the proof, until it has it
+Caller        the dialling end, which proves itself
+Unregistered  the dialling end understands nothing until the other end has proven itself and answered
+Commanded     after that, the dialling end obeys the other end, in its epoch alone
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class NotPrimary(Exception):
 
 
 class Gate(Locator):
-    """An unproven connection between processes: it proves the token, or closes in time.
+    """An unproven connection between processes: it proves the token in time, or is closed.
 
-    ``admit(role)`` gives the locator of a role, or raises :class:`~chatnet.errors.ChatnetError`; or, at a
-    replica, where the primary is, which may be empty: see :class:`~chatnet.wire.common.Prove`. Who is sent on
-    so has the rest of :data:`~chatnet.net.visitors.STRANGER_SECONDS` to go.
+    ``admit(role)`` returns the locator of a role, or raises :class:`~chatnet.errors.ChatnetError`. At a
+    replica it returns the primary's address, which may be empty: see :class:`~chatnet.wire.common.Prove`. A
+    caller that gets this address may stay for the rest of :data:`~chatnet.net.visitors.STRANGER_SECONDS`.
     """
 
     hint = "prove the token first"
@@ -85,7 +85,7 @@ class Gate(Locator):
     def prove(self, role: str, proof: bytes) -> dict[str, Any]:
         if not is_role(role):
             raise NotAllowed.of(command="in that role", hint="a role is worker, replica or operator")
-        # A nonce serves once: a second guess needs a second challenge.
+        # A nonce works once: a second guess needs a second challenge.
         nonces, self._nonces = self._nonces, None
         if nonces is None:
             raise WrongToken(WrongToken.sentence)
@@ -103,7 +103,7 @@ class Gate(Locator):
 
 @dataclass(frozen=True)
 class Caller:
-    """A process of the cluster that dials the primary, in its ``role``; and what all its links share."""
+    """A process of the cluster that dials the primary in its ``role``, with what all its links share."""
 
     role: Role
     token: Token
@@ -112,7 +112,7 @@ class Caller:
     pulse: Pulse
 
     def link(self, locator: Locator) -> Link:
-        """A link that is not connected yet; ``locator`` understands what is said on it."""
+        """Return a link that is not connected yet; ``locator`` understands the commands on it."""
         return Link(locator, self.outboxes, self.pulse)
 
     async def prove(self, link: Link) -> None:
@@ -121,9 +121,10 @@ class Caller:
 
 
 class Unregistered(Locator):
-    """The other end may be anybody: only that it is alive is understood.
+    """Understands only pings: the other end may be anybody.
 
-    This lasts until it has proven the token and answered the registration; to an operator, until the end.
+    This lasts until the other end has proven the token and answered the registration; for an operator,
+    always.
     """
 
     speaker = Speaker.DIALLED
@@ -133,25 +134,25 @@ class Unregistered(Locator):
 class Commanded(Locator):
     """The other end has proven that it is the primary of ``epoch``, and answered the registration.
 
-    The link is that epoch's: an order with another epoch comes from somebody else.
+    The link belongs to that epoch: a command with another epoch comes from somebody else.
     """
 
     def __init__(self, epoch: int) -> None:
         self._epoch = epoch
 
     def check(self, epoch: int) -> None:
-        """:raises StaleEpoch: the order is one of another epoch."""
+        """:raises StaleEpoch: the command has another epoch."""
         if epoch != self._epoch:
             raise StaleEpoch.of(theirs=epoch, ours=self._epoch)
 
 
 async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], bytes]) -> None:
-    """Prove the token on a fresh link, and have the other end prove it.
+    """Prove the token on a fresh link, and check the other end's proof.
 
-    :raises WrongToken: either end has another one, or they are not the two ends of one connection.
+    :raises WrongToken: either end has another token, or the two are not the ends of one connection.
     :raises WrongVersion: the other end speaks another version.
-    :raises TlsRequired: the link is to be encrypted, by TLS 1.3.
-    :raises NotPrimary: it is a replica; it can say where the primary is.
+    :raises TlsRequired: the link must be encrypted, by TLS 1.3.
+    :raises NotPrimary: the other end is a replica; the error may say where the primary is.
     """
     ours = entropy(NONCE_BYTES)
     theirs = (await link.callRemote(Challenge, version=VERSION, nonce=ours))["nonce"]
@@ -164,9 +165,9 @@ async def prove(link: Link, token: Token, role: Role, entropy: Callable[[int], b
 
 
 def _bound_to(link: Link, is_asker: bool) -> bytes:
-    """What only this link has: over TLS its channel binding, and else what :func:`binding` says.
+    """Return what only this link has: over TLS its channel binding, otherwise what :func:`binding` returns.
 
-    :raises TlsRequired: it is encrypted by an older TLS than 1.3, where that is not sure.
+    :raises TlsRequired: it uses a TLS older than 1.3, where the binding is not unique for sure.
     """
     transport = link.transport
     if transport is None:
@@ -181,11 +182,11 @@ def _bound_to(link: Link, is_asker: bool) -> bytes:
 
 
 def binding(asker: Any, answerer: Any) -> bytes:
-    """What only this connection has: the addresses of its two ends, if both are on loopback. Pure.
+    """Return what only this connection has: the addresses of its two ends, if both are on loopback. Pure.
 
-    Who stands between two processes has two connections, and one proof does not serve both. Elsewhere it is
-    empty: there an address may be another at the other end, and who stands between could have any. Only with
-    ``--insecure`` are there such links; all others are encrypted.
+    A process in the middle has two connections, and one proof does not fit both. For other addresses the
+    result is empty: there the two ends may see different addresses, and a machine in the middle could use
+    any. Only ``--insecure`` allows such links; all others are encrypted.
     """
     if not (is_loopback(asker.host) and is_loopback(answerer.host)):
         return b""

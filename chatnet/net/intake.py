@@ -1,4 +1,4 @@
-"""The boxes of a connection that came and are not obeyed yet, in order and within bounds. Pure."""
+"""The boxes that arrived on a connection and are not handled yet, in order and within limits. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections import deque
 from chatnet.wire.boxes import Box
 
 MOST_BOXES, MOST_BYTES = 64, 16 * 1024
-"""How much waits before reading stops: so many boxes, or bytes of memory, about."""
+"""How much may wait before reading stops: the number of boxes, and about how many bytes of memory."""
 KEY_COST = 64
-"""What a key and its value take of memory beside their own bytes."""
+"""Bytes of memory that a key and its value take, on top of their own length."""
 
 
 class Intake:
-    """A queue of boxes. Iterating takes them out, the first first."""
+    """A queue of boxes. Iterating takes them out, the oldest first."""
 
     __slots__ = ("_boxes", "_bytes")
 
@@ -23,11 +23,11 @@ class Intake:
 
     @property
     def is_full(self) -> bool:
-        """Does so much wait that reading must stop?"""
+        """Whether so much waits that reading must stop."""
         return len(self._boxes) >= MOST_BOXES or self._bytes >= MOST_BYTES
 
     def put(self, box: Box) -> None:
-        """``box`` waits behind the others."""
+        """Add ``box`` at the end."""
         self._boxes.append(box)
         self._bytes += _cost(box)
 

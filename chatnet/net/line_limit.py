@@ -1,4 +1,4 @@
-"""Lines of the log that others can cause: so many of a kind in a minute, and the others are counted."""
+"""Limits log lines that others can cause: a fixed number of one kind in a minute, then only a count."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ A_MINUTE = 60.0
 
 
 class LineLimit:
-    """At most ``most`` lines of a kind in a minute; then one line says how many more there were."""
+    """Allows ``most`` lines of one kind in a minute; then one line says how many more there were."""
 
     _logger = Logger()
 
@@ -22,7 +22,7 @@ class LineLimit:
         self._minute = clock.seconds()
 
     def may_be_logged(self, line: str) -> bool:
-        """One more ``line`` of this kind is to be logged: may it? Else it is counted, and the number said."""
+        """Return whether one more ``line`` of this kind may be logged. Else, count it for the later line."""
         now = self._clock.seconds()
         if now - self._minute >= A_MINUTE:
             self._begin_minute()

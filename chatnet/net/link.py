@@ -1,5 +1,5 @@
-"""An AMP connection of chatnet's: bounded, flushed by its outbox, never closed by one bad request,
-pinged, noticed when silent."""
+"""An AMP connection of chatnet's: limited in memory, flushed by its outbox, pinged, and closed when silent.
+One bad request does not close it."""
 
 from __future__ import annotations
 
@@ -36,33 +36,33 @@ from chatnet.wire.boxes import MAX_BOX, MAX_STRANGERS_BOX, Box, Boxes, Malformed
 from chatnet.wire.encode import BARE_PING
 
 STRANGERS_READ = 4 * 1024
-"""How many bytes of a stranger are read at once, and may wait to be sent before it is full. Twisted's own
-choice, for everybody else, is 64 KB."""
+"""How many bytes of a stranger are read at once, and may wait to be sent before the link is full. For
+everybody else Twisted's own choice stays: 64 KB."""
 MOST_SAID = 1000
-"""How much of the sentence with which the other end refuses is looked at, in characters."""
+"""How many characters are kept of the sentence with which the other end refuses."""
 NONSENSE = (BadRequest, NotAllowed, BadName, BadRoom, BadSecret)
-"""The errors of who asks for what there is not, or cannot be: no client does, for it looks before it asks."""
+"""Errors for a request that can never succeed. Our client never causes them: it checks before it asks."""
 MOST_NONSENSE = 2
-"""How often a stranger may ask for such before it is hung up on."""
+"""A stranger that has caused this many of them is disconnected."""
 
 
 @implementer(IPushProducer)
 class Link(Protocol, amp.BoxDispatcher):
     """One connection.
 
-    ``visitors`` are those who came to the same port, if the other end is not of the cluster: of such a one no
-    more is read and done than is good for all (see :mod:`.visitors`), and nothing while it does not read our
-    answers, which would fill our memory. Between the cluster's processes reading goes on: two that stop
-    reading each other would wait for ever.
+    ``visitors`` are those who came to the same port, if the other end is not of the cluster. From a visitor
+    we read and handle only what is fair to all (see :mod:`.visitors`), and nothing while the visitor does not
+    read our answers, which would fill our memory. Between processes of the cluster reading never stops: two
+    that stop reading each other would wait forever.
 
-    ``silent`` is for how many seconds nothing came, while it is watched by a pulse; one that was given up for
-    that is ``hung``. ``is_paused``: whether we do not read, since enough waits already.
+    ``silent`` is the number of seconds since anything came, while a pulse watches the link; a link that was
+    closed for silence is ``hung``. ``is_paused``: we do not read, because enough waits already.
     """
 
     _logger = Logger()
     locator: Locator
     transport: Any
-    # Few links ever have anything of this: it takes memory only in those that do.
+    # Few links ever change these: only those that do pay memory for them.
     is_paused = False
     _intake: Intake | None = None
     _due = False
@@ -93,8 +93,8 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def connectionMade(self) -> None:
         if ITCPTransport.providedBy(self.transport):
-            # An outbox writes once per turn already. Nagle's algorithm beside it would hold every second
-            # write back until the peer's delayed acknowledgement, up to 40 ms.
+            # An outbox writes once per turn already. With Nagle's algorithm too, every second write would
+            # wait for the peer's delayed acknowledgement, up to 40 ms.
             self.transport.setTcpNoDelay(True)
         self.startReceivingBoxes(self)
         self.outbox = Outbox(self.transport, self.outboxes)
@@ -119,7 +119,7 @@ class Link(Protocol, amp.BoxDispatcher):
             deferred.callback(None)
 
     def when_lost(self) -> Deferred[None]:
-        """Fires when the connection is gone; at once if it is."""
+        """Return a Deferred that fires when the connection is gone; at once if it is gone already."""
         if self.transport is None and self._when_lost is not None:
             return succeed(None)
         lost: Deferred[None] = Deferred()
@@ -129,13 +129,13 @@ class Link(Protocol, amp.BoxDispatcher):
         return lost
 
     def become(self, locator: Locator) -> None:
-        """From here on, understand the commands of ``locator``; works inside a responder."""
+        """Understand the commands of ``locator`` from now on; works inside a responder."""
         if self.visitors is not None and not locator.is_stranger:
             self.visitors.known(self)
         self._speak_through(locator)
 
     def trust(self) -> None:
-        """The other end is of the cluster: from here on it is read, and what it asks is done, unbounded."""
+        """Treat the other end as part of the cluster: from now on read and handle all that it sends."""
         visitors, self.visitors = self.visitors, None
         if visitors is not None:
             visitors.known(self)
@@ -144,7 +144,7 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def _speak_through(self, locator: Locator) -> None:
         self.locator = locator
-        socket = getattr(self.transport, "transport", self.transport)  # TLS has one beneath it
+        socket = getattr(self.transport, "transport", self.transport)  # under TLS there is another transport
         usual = type(socket).bufferSize
         self._boxes.most, socket.bufferSize = (
             (MAX_STRANGERS_BOX, STRANGERS_READ) if locator.is_stranger else (MAX_BOX, usual)
@@ -158,41 +158,41 @@ class Link(Protocol, amp.BoxDispatcher):
 
     @property
     def is_idle(self) -> bool:
-        """Is a stranger not just about anything?"""
+        """Whether a stranger's link is doing nothing at this moment."""
         return self.locator.is_idle
 
     def hang_up(self) -> None:
-        """Close, after what was put has been sent; a few seconds later in any case: see the outbox."""
+        """Close after sending what was put; after a few seconds in any case: see the outbox."""
         if self.transport is not None:
             self.outbox.close()
 
     def abort(self) -> None:
-        """Close now; what was not sent is dropped, and what came is not obeyed."""
+        """Close now. What was not sent is dropped, and what arrived is not handled."""
         self._aborted = True
         if self.transport is not None:
             self.transport.abortConnection()
 
     def peer(self) -> str:
-        """The other end's address, for the log; also of a connection that was lost."""
+        """Return the other end's address, for the log; also after the connection was lost."""
         if self.transport is None:
             return self._was_at
         address = self.transport.getPeer()
         return f"{getattr(address, 'host', address)}:{getattr(address, 'port', '')}"
 
     def _say(self, line: str, **fields: Any) -> None:
-        """Log a line about the other end; of visitors not without bound: they must not fill the disk."""
+        """Log a line about the other end. Lines about visitors are limited: they must not fill the disk."""
         if self.visitors is None or self.visitors.may_be_logged(line):
             self._logger.info(line, peer=self.peer(), **fields)
 
     # ---- signs of life ----
 
     def ping(self) -> None:
-        """Say that we are alive."""
+        """Send a ping."""
         if self.transport is not None:
             self.outbox.put(self.locator.ping())
 
     def fell_silent(self) -> None:
-        """Called by the pulse: nothing came for too long."""
+        """Close the link. The pulse calls this when nothing came for too long."""
         self._say("{peer} has been silent for {silent:.1f} s; closing", silent=self.silent)
         self.hung = True
         self.abort()
@@ -201,7 +201,7 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def pauseProducing(self) -> None:
         if self.full:
-            return  # a full transport says so again at each write, and only once that it has room
+            return  # a full transport repeats this at each write, and says only once that it has room again
         self.full = True
         if self.visitors is not None:
             self.hold()
@@ -214,17 +214,17 @@ class Link(Protocol, amp.BoxDispatcher):
         self.locator.drained()
 
     def stopProducing(self) -> None:
-        """The transport is closing."""
+        """Do nothing: the transport is closing."""
 
     def hold(self) -> None:
-        """Obey nothing until as many calls of :meth:`release`. What comes waits; a ping is a sign of life."""
+        """Handle nothing until as many calls of :meth:`release`. Boxes wait; a ping still counts as life."""
         self._holds += 1
 
     def release(self) -> None:
         """Undo one :meth:`hold`."""
         self._holds -= 1
         if not self._holds and (self._intake is not None or self.is_paused):
-            # Not now: who releases may be in the middle of something.
+            # Not now: the caller may be in the middle of something.
             self._go_on_soon()
 
     def _go_on_soon(self) -> None:
@@ -256,7 +256,7 @@ class Link(Protocol, amp.BoxDispatcher):
             self._malformed(str(why))
 
     def go_on(self, share: int) -> None:
-        """Obey what waits: in this turn of the reactor, ``share`` boxes at most."""
+        """Handle what waits, at most ``share`` boxes in this turn of the reactor."""
         self._due = False
         if self.transport is None or self._aborted:
             return
@@ -269,7 +269,7 @@ class Link(Protocol, amp.BoxDispatcher):
             self._malformed(str(why))
 
     def _obey(self, boxes: Iterator[Box], share: int) -> None:
-        """Obey ``boxes`` until somebody holds, or so many that it is others' turn."""
+        """Handle ``boxes`` until somebody calls :meth:`hold`, or until it is the turn of others."""
         visitors = self.visitors
         if visitors is not None:
             usual = STRANGERS_SHARE if self.locator.is_stranger else USERS_SHARE
@@ -291,9 +291,9 @@ class Link(Protocol, amp.BoxDispatcher):
                 self._go_on_soon()
 
     def _keep(self, boxes: Generator[Box, None, None]) -> None:
-        """Of what is not obeyed now, keep as much as there is room for, and stop reading beyond that.
+        """Keep the boxes that cannot be handled now, as far as there is room; beyond that stop reading.
 
-        A ping has done its duty by coming; but one that says more than that keeps its place.
+        A bare ping is dropped: its arrival was enough. A ping that carries more keeps its place.
         """
         intake = Intake() if self._intake is None else self._intake
         while self._holds and not (intake.is_full or self._aborted):
@@ -319,18 +319,18 @@ class Link(Protocol, amp.BoxDispatcher):
         self.abort()
 
     def _errorReceived(self, box: Box) -> None:
-        # Sentences of others are logged and shown in many places: they are cut here, where they come in.
+        # Sentences from the other end are logged and shown in many places: they are cut here, on arrival.
         said = legible(box[amp.ERROR_DESCRIPTION], MOST_SAID).encode()
         cut = {**box, amp.ERROR_DESCRIPTION: said, amp.ERROR_CODE: legible(box[amp.ERROR_CODE], 40).encode()}
         super()._errorReceived(cut)
 
     def unhandledError(self, failure: Failure) -> None:
-        """Called by AMP: an answer was an error, or could not be used, and who asked did not look."""
-        self._logger.failure("An answer of {peer} was not looked at; closing", failure, peer=self.peer())
+        """Called by AMP: an answer was an error, or could not be used, and the caller did not handle that."""
+        self._logger.failure("Nobody handled an answer of {peer}; closing", failure, peer=self.peer())
         self.hang_up()
 
     def _commandReceived(self, box: Box) -> None:
-        # BoxDispatcher's own takes five times as many callbacks: half of a post's cost.
+        # BoxDispatcher's own takes five times as many callbacks: half of the cost of a post.
         name, ask = box[amp.COMMAND], box.get(amp.ASK)
         try:
             command, respond = self.locator.responder(name)
@@ -367,14 +367,14 @@ class Link(Protocol, amp.BoxDispatcher):
 
     def _unasked(self, failure: Failure, name: bytes) -> None:
         why = self._to_sentence(failure)
-        # Once a connection: a stranger who repeats it must not fill the disk through our log.
+        # Once per connection: a stranger who repeats it must not fill the disk through our log.
         if not self._said_unasked:
             self._said_unasked = True
             self._say("{peer}: {name} was not understood: {why}", name=legible(name, 40), why=str(why))
         self._count_nonsense(why)
 
     def _count_nonsense(self, error: ChatnetError) -> None:
-        """A stranger that asks for what there is not is no client: it gets its answer, and goes."""
+        """Disconnect a stranger that keeps asking for what cannot be, after the answer: it is no client."""
         if self.locator.is_stranger and isinstance(error, NONSENSE):
             self._nonsense += 1
             if self._nonsense == MOST_NONSENSE:
@@ -382,7 +382,7 @@ class Link(Protocol, amp.BoxDispatcher):
                 self.hang_up()
 
     def _to_sentence(self, failure: Failure) -> ChatnetError:
-        """One bad request, or one bug of ours, is answered in a sentence; the connection stays up."""
+        """Return the sentence for one bad request, or for one bug of ours; the connection stays up."""
         if isinstance(failure.value, ChatnetError):
             return failure.value
         line = "A request of {peer} failed; it was told so"

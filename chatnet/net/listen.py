@@ -1,4 +1,4 @@
-"""The only place that opens ports: how many may wait there, how many are accepted in one turn."""
+"""The only place that opens ports; it sets how many connections may wait, and how many a turn accepts."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from twisted.internet.protocol import Factory
 from chatnet.addresses import Address
 
 BACKLOG = 1024
-"""How many connections may wait to be accepted: after a process's death, all clients come back at once."""
+"""How many connections may wait to be accepted: after a process's death all its clients return at once."""
 ACCEPTED = 16
-"""How many connections are accepted in one turn of the reactor: one takes some 200 µs, and to be closed again
-as much. Twisted takes 100, and 20 more each time that there were as many."""
+"""How many connections are accepted in one turn of the reactor: accepting one takes some 200 µs, and closing
+it as much. Twisted accepts 100, and 20 more each time that there were as many."""
 
 
 def listen(
     reactor: Any, address: Address, factory: Factory, send_buffer: int | None = None
 ) -> IListeningPort:
-    """A port at which ``factory`` answers from now on.
+    """Open a port at which ``factory`` answers from now on.
 
-    ``send_buffer`` is how many bytes the kernel keeps for one who does not read; its own choice would be
-    megabytes.
+    ``send_buffer`` is how many bytes the kernel keeps for a peer that does not read; the kernel's own choice
+    would be megabytes.
 
-    :raises CannotListenError: it cannot be had; see :func:`why_not_had`.
+    :raises CannotListenError: the port cannot be opened; see :func:`why_not_had`.
     """
     port = reactor.listenTCP(address.port, factory, backlog=BACKLOG, interface=address.host)
     if send_buffer is not None:
@@ -38,12 +38,12 @@ def listen(
 
 
 def why_not_had(error: CannotListenError) -> str:
-    """Why a port could not be had, in the system's words, without the full stop."""
+    """Return why a port could not be opened, in the system's words, without the full stop."""
     return str(getattr(error.socketError, "strerror", None) or error.socketError)
 
 
 def is_taken(error: CannotListenError) -> bool:
-    """Does another process have that port? Else the address is none of this machine, or not ours to use."""
+    """Return whether another process has the port. Else the address is not this machine's, or not allowed."""
     return getattr(error.socketError, "errno", None) == errno.EADDRINUSE
 
 
@@ -56,7 +56,7 @@ def limit_send_buffer(port: Any, size: int) -> None:
 
 
 def accept_in_turns(port: Any) -> None:
-    """Have ``port`` accept no more than :data:`ACCEPTED` connections in one turn; the others wait in its
+    """Have ``port`` accept at most :data:`ACCEPTED` connections in one turn; the others wait in its
     backlog."""
     accept = getattr(port, "doRead", None)
     if accept is None:

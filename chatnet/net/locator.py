@@ -1,4 +1,4 @@
-"""The commands that the end of a link understands, in one role; a link changes its locator with its role."""
+"""The commands that one end of a link understands in one role; a new role brings a new locator."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Locator(amp.CommandLocator):
-    """The commands that a link understands in one role. Each has its ``link``.
+    """The commands that a link understands in one role. Each locator has its ``link``.
 
-    ``speaker`` is whose commands they are: see :mod:`chatnet.wire.table`; None for a base of several classes.
+    ``speaker`` says who sends these commands: see :mod:`chatnet.wire.table`; None for a base class.
     ``hint`` ends the sentence that refuses an unknown command.
     """
 
@@ -32,9 +32,9 @@ class Locator(amp.CommandLocator):
     _commandDispatch: ClassVar[dict[bytes, tuple[type[amp.Command], Callable[..., Any]]]]  # amp's own
 
     def responder(self, name: bytes) -> tuple[type[amp.Command], Callable[..., Any]]:
-        """The command ``name``, and what answers it: called with this and its arguments.
+        """Return the command ``name``, and the function that answers it: called with this and its arguments.
 
-        :raises NotAllowed: it is not understood in this role.
+        :raises NotAllowed: the command is not understood in this role.
         """
         found = self._commandDispatch.get(name)
         if found is None:
@@ -43,29 +43,29 @@ class Locator(amp.CommandLocator):
 
     @property
     def is_stranger(self) -> bool:
-        """Has the other end yet to log in, or to prove anything?"""
+        """Whether the other end has neither logged in nor proven anything."""
         return self.speaker in STRANGERS
 
     @property
     def is_idle(self) -> bool:
-        """Is a stranger not just about it?"""
+        """Whether a stranger is not logging in or proving itself at this moment."""
         return True
 
     def connected(self, link: Link) -> None:
-        """``link`` now speaks through this locator."""
+        """Note that ``link`` now uses this locator."""
         self.link = link
 
     def lost(self, reason: Failure) -> None:
-        """The link is gone."""
+        """Called when the link is gone."""
 
     def filled(self) -> None:
-        """The link is full (:attr:`Link.full`): what is put now waits in our memory."""
+        """Called when the link is full (:attr:`Link.full`): what is put from now on waits in our memory."""
 
     def drained(self) -> None:
-        """The link has room again."""
+        """Called when the link has room again."""
 
     def ping(self) -> bytes:
-        """The box to send as a sign of life."""
+        """Return the box to send as a sign of life."""
         return PING
 
     @Ping.responder

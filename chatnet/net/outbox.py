@@ -1,8 +1,9 @@
-"""What is to be sent on a connection, gathered and flushed once per reactor turn.
+"""What to send on a connection, gathered and sent once per turn of the reactor.
 
 Twisted's ``transport.write`` waits for the reactor to say that the socket is writable: two system calls and
-a turn more for each message. A plain TCP connection with nothing buffered can be sent to directly; what the
-kernel does not take goes to ``transport.write``, so order and back-pressure stay Twisted's.
+one more turn for each message. A TCP connection without TLS and with nothing buffered can be written
+directly; what the kernel does not take goes to ``transport.write``, so order and back-pressure stay
+Twisted's.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.tcp import Connection
 
 CLOSE_SECONDS = 5.0
-"""How long the other end of a connection that is closed may take to read what it was sent, until it is cut
-off."""
+"""Seconds that the other end of a closing connection has to read what it was sent; then it is cut off."""
 
 
 class Outboxes:
@@ -27,7 +27,7 @@ class Outboxes:
         self._scheduled = False
 
     def schedule(self) -> None:
-        """Flush in the next turn. Call after adding to ``dirty``."""
+        """Flush in the next turn. Call this after adding to ``dirty``."""
         if not self._scheduled:
             self._scheduled = True
             self._clock.callLater(0, self.flush)
@@ -37,11 +37,11 @@ class Outboxes:
         self._clock.callLater(0, do)
 
     def later(self, seconds: float, do: Callable[[], object]) -> IDelayedCall:
-        """Call ``do`` in so many seconds."""
+        """Call ``do`` in ``seconds``."""
         return self._clock.callLater(seconds, do)
 
     def flush(self) -> None:
-        """Send everything that is waiting, now."""
+        """Send everything that waits, now."""
         self._scheduled = False
         dirty, self.dirty = self.dirty, []
         for outbox in dirty:
@@ -61,32 +61,32 @@ class Outbox:
         self.parts: list[bytes] = []
 
     def close(self) -> None:
-        """Close the connection, after what was put has been sent; in any case after :data:`CLOSE_SECONDS`.
+        """Close the connection after sending what was put; after :data:`CLOSE_SECONDS` in any case.
 
-        Who does not read would keep it open for ever: a transport reads nothing either while it waits to
-        close, and so hears nothing of the other end's death.
+        A peer that does not read would keep it open forever: a transport that waits to close does not read
+        either, and so does not notice the other end's death.
         """
         if self._cutting_off is None:
             self._cutting_off = self._outboxes.later(CLOSE_SECONDS, self._transport.abortConnection)
             self.flush()
-            # A transport with a producer waits for it before it closes; we have nothing more to produce.
+            # A transport waits for its producer before it closes; we produce nothing after this.
             self._transport.unregisterProducer()
             self._transport.loseConnection()
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Note that the connection is gone."""
         if self._cutting_off is not None and self._cutting_off.active():
             self._cutting_off.cancel()
 
     def put(self, data: bytes) -> None:
-        """Send ``data`` after everything put before it, at the end of this turn."""
+        """Send ``data`` at the end of this turn, after everything that was put before."""
         if not self.parts:
             self._outboxes.dirty.append(self)
             self._outboxes.schedule()
         self.parts.append(data)
 
     def flush(self) -> None:
-        """Send what is waiting."""
+        """Send what waits."""
         parts = self.parts
         if not parts:
             return
@@ -104,7 +104,7 @@ class Outbox:
         ):
             try:
                 sent = transport.socket.send(data)
-            except OSError:  # not ready, or lost: the transport finds out which, and says so
+            except OSError:  # not ready, or lost: the transport finds out which, and reports it
                 sent = 0
             if sent == len(data):
                 return

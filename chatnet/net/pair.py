@@ -1,8 +1,8 @@
-"""A certificate and its key: made of the cluster's token, or read from an operator's files. Pure.
+"""A certificate and its key: made from the cluster's token, or read from an operator's files. Pure.
 
-self_made    what every process presents that was given no other
-fingerprint  how a public key is named, and pinned
-read_pair    what two files hold, or in one sentence what is wrong with them, and what to do
+self_made    the pair that a process presents if the operator gives none
+fingerprint  the name of a public key, by which clients pin it
+read_pair    the pair in two files, or a sentence that says what is wrong with the files, and what to do
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from chatnet.auth import Token
 from chatnet.errors import CannotStart
 
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Of the group of P-256: a private key is a number from 1 to one below it."""
+"""The order of the group of P-256: a private key is a number from 1 to this minus one."""
 _BORN, _DIES = datetime(2020, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""From when until when a self-made certificate is good. RFC 5280 has this end for those that have none."""
+"""The first and last moment of a self-made certificate. RFC 5280 uses this end for “no end”."""
 
 _BLOCK = re.compile(
     rb"^-----BEGIN (?P<label>[A-Z0-9 ]+)-----[ \t\r]*$.*?^-----END (?P=label)-----[ \t\r]*$",
     re.MULTILINE | re.DOTALL,
 )
-"""One thing in a PEM file. What stands between them, a file may say in words (RFC 7468)."""
+"""One block of a PEM file. Between the blocks there may be free text (RFC 7468)."""
 _REST_OF_A_BLOCK = re.compile(rb"^-", re.MULTILINE)
 
 
@@ -48,7 +48,7 @@ class KeyPair:
 
     @property
     def fingerprint(self) -> str:
-        """That of its public key."""
+        """The fingerprint of its public key."""
         return fingerprint(self.certificate.public_key())
 
     @property
@@ -58,28 +58,28 @@ class KeyPair:
 
 
 class PairFiles(NamedTuple):
-    """Where an operator keeps a pair; both may be one file. ``certificate`` has the chain, too."""
+    """Where an operator keeps a pair; both may be one file. ``certificate`` also has the chain."""
 
     certificate: Path
     key: Path
 
 
 def fingerprint(key: PublicKeyTypes) -> str:
-    """``SHA256:`` and the SHA-256 of a public key, as SSH writes it: in base64, without padding.
+    """Return ``SHA256:`` and the SHA-256 of a public key, as SSH writes it: in base64, without padding.
 
-    What is hashed is the SubjectPublicKeyInfo: a certificate that is renewed with its old key is still known.
+    The hash is of the SubjectPublicKeyInfo: a certificate renewed with its old key keeps its fingerprint.
     """
     return f"SHA256:{b64encode(hashlib.sha256(_spki(key)).digest()).decode().rstrip('=')}"
 
 
 def self_made(token: Token) -> KeyPair:
-    """The pair of a cluster that was given none: its P-256 key follows from the ``token``.
+    """Return the pair of a cluster whose operator gave none: its P-256 key is derived from the ``token``.
 
     It is the same, byte for byte, in every process and at every start: nothing is stored or copied, and a
-    takeover changes nothing. Name and serial number follow from the key: Firefox refuses two certificates
-    that have both in common, as those of two clusters on localhost would.
+    takeover changes nothing. Name and serial number are derived from the key: Firefox refuses two different
+    certificates that share both, and those of two clusters on localhost would.
     """
-    # 128 bits more than a key has, so that none is likelier than another (FIPS 186-5, A.2.1).
+    # 128 bits more than a key has, so that every key is equally likely (FIPS 186-5, A.2.1).
     number = int.from_bytes(token.derive("chatnet TLS key", 48)) % (_ORDER - 1) + 1
     key = ec.derive_private_key(number, ec.SECP256R1())
     mark = hashlib.sha256(_spki(key.public_key())).digest()
@@ -99,9 +99,10 @@ def self_made(token: Token) -> KeyPair:
 
 
 def read_pair(certificate: bytes, key: bytes, files: PairFiles, now: float) -> KeyPair:
-    """What stands in ``files``, whose contents the first two are; ``now`` is in seconds since 1970.
+    """Return the pair in ``files``. The first two arguments are their contents; ``now`` is in seconds since
+    1970.
 
-    :raises CannotStart: it cannot be used.
+    :raises CannotStart: the pair cannot be used.
     """
     first, *chain = _certificates(certificate, files.certificate)
     its_key = _key(key, files.key)
@@ -152,9 +153,9 @@ def _key(content: bytes, path: Path) -> PrivateKeyTypes:
 
 
 def _blocks(content: bytes, path: Path) -> list[tuple[str, bytes]]:
-    """What is in a PEM file, each with what it says that it is.
+    """Return the blocks of a PEM file, each with its label.
 
-    :raises CannotStart: one of them is cut short.
+    :raises CannotStart: a block is cut short.
     """
     if _REST_OF_A_BLOCK.search(_BLOCK.sub(b"", content)):
         raise _damaged(path)

@@ -1,4 +1,4 @@
-"""Signs of life: links are pinged, and noticed when they fall silent."""
+"""Pings links, and notices those that fall silent."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from chatnet.telemetry import FellSilent, Tell, unheard
 
 
 class Watched(Protocol):
-    """A connection that is watched, whatever protocol it speaks; a link is one.
+    """A watched connection, whatever protocol it speaks; a link is one.
 
-    It sets ``silent``, in seconds, to 0 when something comes. ``is_paused``: it is not read, and so its
-    silence says nothing. Its ``transport`` is None once it is lost.
+    It sets ``silent``, in seconds, to 0 when something arrives. While ``is_paused`` we do not read it, so
+    its silence means nothing. Its ``transport`` is None once it is lost.
     """
 
     silent: float
@@ -26,28 +26,28 @@ class Watched(Protocol):
     transport: Any
 
     def ping(self) -> None:
-        """Say that we are alive."""
+        """Send a sign of life."""
 
     def fell_silent(self) -> None:
-        """Nothing came for too long: give it up."""
+        """Give the connection up: nothing came for too long."""
 
     def hang_up(self) -> None:
-        """Close, after what was put has been sent."""
+        """Close after sending what was put."""
 
     def when_lost(self) -> Deferred[None]:
-        """Fires once the connection is gone."""
+        """Return a Deferred that fires once the connection is gone."""
 
 
 CLUSTER_PULSE = Rhythm(tick=0.25, every=1.0, patience=3.0)
-"""Between the processes of the cluster."""
+"""The rhythm between the processes of the cluster."""
 
 
 class Pulse:
     """Pings a group of links, and notices those that fell silent.
 
     ``tick``, ``every`` and ``patience`` are those of :class:`Rhythm`. Silence is counted in ticks of the
-    monotonic clock. A process that was itself stopped (its own tick came a second late) starts
-    counting anew: what the others said meanwhile still lies unread in its sockets.
+    monotonic clock. If this process itself was stopped (its own tick came a second late), the count starts
+    again: what the others sent meanwhile is still unread in our sockets.
     """
 
     LATE = 1.0
@@ -70,7 +70,7 @@ class Pulse:
         self._loop = Timer(clock, self._tick, self._beat, "Cannot look who is silent")
 
     def start(self) -> None:
-        """Begin to beat."""
+        """Start the beat."""
         self._last = self._monotonic()
         self._loop.start()
 
@@ -88,11 +88,11 @@ class Pulse:
         self._links.pop(link, None)
 
     def __len__(self) -> int:
-        """How many are watched."""
+        """Return how many links are watched."""
         return len(self._links)
 
     def links(self) -> list[Watched]:
-        """Those that are watched."""
+        """Return the watched links."""
         return list(self._links)
 
     def _beat(self) -> None:

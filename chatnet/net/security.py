@@ -1,8 +1,8 @@
-"""What a process presents at its ports, and where it speaks plain: one answer for all that it does.
+"""What a process presents at its ports, and where it speaks without TLS: one answer for the whole process.
 
 Security     what follows from a pair, self-made or the operator's, and from ``--insecure``
-Renewal      looks each minute, and at SIGHUP, whether the operator's pair has changed
-InPlain      who speaks AMP in plain, and must not
+Renewal      checks each minute, and at SIGHUP, whether the operator's pair has changed
+InPlain      refuses AMP without TLS from another machine
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from chatnet.wire.table import Speaker
 from chatnet.world import World
 
 LOOK_SECONDS = 60.0
-"""How often to look whether the operator's pair has changed."""
+"""Seconds between two checks whether the operator's pair has changed."""
 
 
 class Security:
-    """What all ports of one process present, and whether they speak plain to other machines.
+    """What all ports of one process present, and whether they accept other machines without TLS.
 
-    ``certificates`` are the operator's; without them the pair is made of the ``token``.
+    ``certificates`` are the operator's; without them the pair is made from the ``token``.
     """
 
     _logger = Logger()
@@ -50,9 +50,9 @@ class Security:
         self.is_insecure = insecure
         self._handshakes = Handshakes(world.reactor)
         self._clock: IReactorTime = world.reactor
-        self._logger.info("The public key that is presented here is {key}: clients pin this", key=self.key)
+        self._logger.info("The public key that is presented here is {key}: clients pin it", key=self.key)
         if insecure:
-            self._logger.warn("As --insecure says, other machines may speak plain: all can be read there")
+            self._logger.warn("--insecure: other machines may connect without TLS, and all can be read there")
 
     @property
     def key(self) -> str:
@@ -67,10 +67,10 @@ class Security:
         takes: Callable[[], bool],
         pulse: Pulse | None = None,
     ) -> FirstByte:
-        """The factory of a port where ``spoken`` is spoken, and which has these ``visitors``.
+        """Return the factory of a port for the protocols in ``spoken``, with these ``visitors``.
 
-        While it ``takes`` nobody, whoever comes is hung up on. ``pulse``, if given, watches those who speak
-        plain and must not.
+        While ``takes()`` is false, each new connection is closed. ``pulse``, if given, watches the links that
+        are refused because they lack TLS.
         """
         refused = {AMP: _InPlainAlone(outboxes, pulse, visitors, self._clock)} if AMP in spoken else {}
         return FirstByte(
@@ -85,7 +85,7 @@ class Security:
 
 
 class Renewal:
-    """Has an operator's ``certificates`` looked at, from :meth:`start` until :meth:`stop`; if there are any.
+    """Checks an operator's ``certificates``, if there are any, from :meth:`start` until :meth:`stop`.
 
     ``changed`` is called when another pair is presented.
     """
@@ -99,13 +99,13 @@ class Renewal:
         self._looking = Timer(world.reactor, LOOK_SECONDS, self._look, "Cannot look at the certificate")
 
     def start(self) -> None:
-        """Look from now on, and at SIGHUP."""
+        """Start checking, each minute and at SIGHUP."""
         if self._certificates is not None:
             self._looking.start()
             self._world.processes.at_hangup(self._world.reactor, self._look)
 
     def stop(self) -> None:
-        """Stop looking."""
+        """Stop checking."""
         self._looking.stop()
 
     def _look(self) -> None:
@@ -114,15 +114,15 @@ class Renewal:
 
 
 def find_certificates(paths: PairFiles | None, world: World) -> Certificates | None:
-    """The operator's pair; none, if none was named.
+    """Return the operator's pair; None if no files were named.
 
-    :raises CannotStart: it cannot be used.
+    :raises CannotStart: the pair cannot be used.
     """
     return None if paths is None else Certificates(world.files, paths, world.wall, world.tls)
 
 
 class InPlain(Locator):
-    """Tells who speaks plain from another machine to speak TLS, whatever they ask, and hangs up."""
+    """Tells a peer on another machine that TLS is required, whatever it asks, and hangs up."""
 
     speaker = Speaker.IN_PLAIN
 
@@ -149,7 +149,7 @@ class InPlain(Locator):
 
 
 class _InPlainAlone(Factory):
-    """Makes the links of those who speak plain and must not."""
+    """Makes the links that only refuse: for peers on other machines that use no TLS."""
 
     noisy = False
 

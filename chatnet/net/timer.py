@@ -1,4 +1,4 @@
-"""What is done again and again, in intervals."""
+"""Calls a function again and again, at an interval."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from twisted.python.failure import Failure
 
 
 class Timer:
-    """Calls ``call`` every so many ``seconds`` of ``clock``, from :meth:`start` until :meth:`stop`.
+    """Calls ``call`` every ``seconds`` of ``clock``, from :meth:`start` until :meth:`stop`.
 
-    It fails only on a bug of ours, or by what a peer says. Then ``failed`` is logged with the failure, once
-    until it succeeds, and it is called again at the next interval: what it does is needed, and what it failed
-    of may pass.
+    ``call`` fails only through a bug of ours or through what a peer sends. Then ``failed`` is logged with the
+    failure, once until a call succeeds. The next interval calls again: the work is needed, and the cause of
+    the failure may pass.
     """
 
     __slots__ = ("_call", "_failed", "_is_failing", "_loop", "_seconds")
@@ -31,11 +31,11 @@ class Timer:
 
     @property
     def is_running(self) -> bool:
-        """Has it been started, and not been stopped?"""
+        """Whether it has been started and not stopped."""
         return self._loop.running
 
     def start(self, now: bool = False) -> None:
-        """Call from now on, at once if ``now`` and else after an interval; harmless if it runs already."""
+        """Start calling, at once if ``now``, otherwise after an interval; harmless if it runs already."""
         if not self._loop.running:
             self._loop.start(self._seconds, now)
 

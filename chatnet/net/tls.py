@@ -1,14 +1,14 @@
-"""TLS as both ends want it: what a port presents, and how who dials knows whom it has reached.
+"""TLS at both ends: what a port presents, and how a dialling end knows whom it has reached.
 
-Presented     what a port presents; a renewed pair is for the connections that come after it
-pinned        who dials wants exactly this public key, whoever vouches for it or does not
-vouched_for   who dials wants a certificate for that name, from an authority
-in_cluster    who dials looks at no certificate: both ends prove the token, bound to ``channel_binding``
+Presented     what a port presents; a renewed pair is for later connections
+pinned        the dialling end wants exactly this public key; no authority is asked
+vouched_for   the dialling end wants a certificate for that name, from an authority
+in_cluster    the dialling end checks no certificate: both ends prove the token, bound to ``channel_binding``
 
-Encryption    wraps the protocols of a factory, by one of these; never by ``startTLS``, which takes the global
+Encryption    wraps the protocols of a factory, by one of these; never by ``startTLS``, which uses the global
               reactor
 
-A context that was used cannot be changed, so there is a new one for each new pair.
+A used context cannot be changed, so each new pair gets a new one.
 """
 
 from __future__ import annotations
@@ -48,19 +48,21 @@ from chatnet.net.outbox import CLOSE_SECONDS
 from chatnet.net.pair import KeyPair, fingerprint
 
 CIPHERS = AcceptableCiphers.fromOpenSSLCipherString("ECDH+AESGCM:ECDH+CHACHA20:!aNULL")
-"""Of TLS 1.2, only what TLS 1.3 has too: keys that nobody who steals the certificate's can find again, and
-data that nobody can change. Every client of the last ten years has one of them."""
+"""For TLS 1.2, only what TLS 1.3 has too: session keys that a thief of the certificate's key cannot recover
+later, and data that nobody can change. Every client of the last ten years supports one of these."""
 Creator = IOpenSSLClientConnectionCreator | IOpenSSLServerConnectionCreator
 Verify = Callable[[Any, Any, int, int, int], bool]
-"""Whether to go on, asked in the handshake about each certificate that the other end shows: of the
-connection, the certificate, an error of OpenSSL or 0, how far behind its own it is, whether OpenSSL finds it
-good. Its own comes last, at depth 0, and only that one's key is proven. What raises, refuses."""
+"""Asked in the handshake about each certificate that the other end shows: whether to go on.
+
+The arguments: the connection, the certificate, an error of OpenSSL or 0, the certificate's depth in the
+chain, and whether OpenSSL finds it good. The peer's own certificate comes last, at depth 0, and only its key
+is proven. An exception refuses."""
 _BINDING, _BINDING_BYTES = b"EXPORTER-Channel-Binding", 32
-"""RFC 9266."""
+"""The label and the length of RFC 9266."""
 
 
 class WrongKey(Exception):
-    """The other end has another public key than the one that was expected."""
+    """The other end has another public key than expected."""
 
     def __init__(self, theirs: str, expected: str) -> None:
         super().__init__(f"its key is {theirs}, and not {expected}")
@@ -68,7 +70,7 @@ class WrongKey(Exception):
 
 
 class WrongName(Exception):
-    """An authority vouches for the other end, and not under the name by which it was dialled."""
+    """An authority vouches for the other end, but not under the name that was dialled."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f"its certificate is not for {host}")
@@ -82,14 +84,14 @@ class TooOld(Exception):
 class Presented:
     """The ``pair`` that a port presents, by TLS 1.2 or newer.
 
-    :raises SSL.Error: OpenSSL does not take it; its key may be too short.
+    :raises SSL.Error: OpenSSL refuses it; its key may be too short.
     """
 
     def __init__(self, pair: KeyPair) -> None:
         self.renew(pair)
 
     def renew(self, pair: KeyPair) -> None:
-        """Present ``pair`` from now on; who is connected notices nothing. Keeps the old one if this raises.
+        """Present ``pair`` on new connections; existing ones stay as they are. Keeps the old if this raises.
 
         :raises SSL.Error: as above.
         """
@@ -101,14 +103,12 @@ class Presented:
 
 
 class Encrypted(TLSMemoryBIOProtocol):
-    """Twisted's TLS, which would wait without end for the other end to agree when it is to be closed.
+    """Twisted's TLS, with a limit on closing: Twisted's own waits without end for the other end to agree.
 
-    Here it waits for :data:`CLOSE_SECONDS`, also if it is not an :class:`~chatnet.net.outbox.Outbox` that
-    closes it.
+    This one waits for :data:`CLOSE_SECONDS`, also when no :class:`~chatnet.net.outbox.Outbox` closes it.
 
-    Not its BufferingTLSTransport: an outbox gathers already what is written in one turn of the reactor.
-
-    ``wait`` is given each piece of a handshake, if it is set; :meth:`shake_hands` looks at it then.
+    Twisted's BufferingTLSTransport is not used: an outbox already gathers what is written in one turn of the
+    reactor. If ``wait`` is set, it gets each piece of a handshake; :meth:`shake_hands` then processes it.
     """
 
     factory: Encryption
@@ -122,7 +122,7 @@ class Encrypted(TLSMemoryBIOProtocol):
             self.wait(data)
 
     def shake_hands(self, piece: bytes) -> None:
-        """Go on with the handshake: this came."""
+        """Continue the handshake with ``piece``."""
         super().dataReceived(piece)
         if self._handshakeDone:
             self.wait = None
@@ -134,7 +134,8 @@ class Encrypted(TLSMemoryBIOProtocol):
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         if reason is not None:
-            # A frame of its traceback has it, and this: 60 KB of OpenSSL's, until garbage is looked for.
+            # A frame of its traceback holds the failure and this object: 60 KB of OpenSSL's, until the next
+            # garbage collection.
             reason.cleanFailure()
         super()._tlsShutdownFinished(reason)
 
@@ -148,14 +149,14 @@ class Encrypted(TLSMemoryBIOProtocol):
         if closing is not None:
             closing.cancel()
         if self._handshakeDone and self._reason is not None and not self._reason.check(ConnectionClosed):
-            # An error of OpenSSL's: we wrote behind our own closing, or what came was changed on its way. To
-            # those above that is a lost connection like any other, on which nothing was refused.
+            # An error of OpenSSL's: we wrote after our own closing, or data was changed on its way. For the
+            # layers above, this is a lost connection like any other, on which nothing was refused.
             self._reason = Failure(ConnectionLost(str(self._reason.value)))
         super().connectionLost(reason)
 
 
 class Encryption(TLSMemoryBIOFactory):
-    """TLS around the protocols of ``wrapped``, at the end that dials or the one that is dialled."""
+    """TLS around the protocols of ``wrapped``, at the dialling end (``is_client``) or the dialled one."""
 
     protocol = Encrypted
 
@@ -164,14 +165,14 @@ class Encryption(TLSMemoryBIOFactory):
         self.close_clock = clock
 
     def wrap(self, protocol: IProtocol) -> Encrypted:
-        """TLS around one protocol, which another than ``wrapped`` has made."""
+        """Return TLS around a ``protocol`` that was made elsewhere, not by ``wrapped``."""
         return self.protocol(self, protocol)
 
 
 def pinned(expected: str) -> IOpenSSLClientConnectionCreator:
-    """Whoever is dialled must prove the key with the fingerprint ``expected``.
+    """Return a creator of connections to an end that must prove the key with the fingerprint ``expected``.
 
-    Else the connection is lost by :class:`WrongKey`, before anything was said on it.
+    Otherwise the connection is lost with :class:`WrongKey`, before anything was sent on it.
     """
     return _Checking(CertificateOptions(acceptableCiphers=CIPHERS), key_check(expected))
 
@@ -179,24 +180,24 @@ def pinned(expected: str) -> IOpenSSLClientConnectionCreator:
 def vouched_for(
     host: str, authorities: Sequence[x509.Certificate] | None = None
 ) -> IOpenSSLClientConnectionCreator:
-    """Whoever is dialled must prove a certificate for ``host``, a name or a literal.
+    """Return a creator of connections to an end with a certificate for ``host``, a name or an IP address.
 
-    One of ``authorities`` vouches for it; if none are named, one of those that this machine trusts. Else the
-    connection is lost, before anything was said on it, by :class:`WrongName`, or by an :class:`SSL.Error` of
-    which :func:`why_not_trusted` makes words.
+    One of ``authorities`` must vouch for it, or, if none are named, one of those that this machine trusts.
+    Otherwise the connection is lost, before anything was sent on it, with :class:`WrongName`, or with an
+    :class:`SSL.Error`, which :func:`why_not_trusted` puts into words.
     """
     return _VouchedFor(host, authorities)
 
 
 def in_cluster() -> IOpenSSLClientConnectionCreator:
-    """Whoever is dialled may present what it likes, by TLS 1.3: see the module."""
+    """Return a creator of TLS 1.3 connections to an end that may present any certificate: see the module."""
     return _InCluster()
 
 
 def channel_binding(transport: Any) -> bytes:
-    """32 bytes that only the two ends of this connection have; who stands between has two connections.
+    """Return 32 bytes that only the two ends of this connection have; a man in the middle has two.
 
-    :raises TooOld: it is not TLS 1.3, where this is sure to be so.
+    :raises TooOld: it is not TLS 1.3, the version for which this is certain.
     """
     connection: Any = transport.getHandle() if is_encrypted(transport) else None
     if connection is None or connection.get_protocol_version() < SSL.TLS1_3_VERSION:
@@ -206,12 +207,12 @@ def channel_binding(transport: Any) -> bytes:
 
 
 def is_encrypted(transport: Any) -> bool:
-    """Does this transport speak TLS?"""
+    """Return whether this transport speaks TLS."""
     return isinstance(transport, TLSMemoryBIOProtocol)
 
 
 def why_not_trusted(error: BaseException | None) -> str:
-    """Why a handshake failed, as the end of a sentence without the full stop; empty for any other error."""
+    """Return why a handshake failed, as the end of a sentence without the full stop; "" for other errors."""
     match error:
         case WrongKey() | WrongName():
             return str(error)
@@ -224,7 +225,7 @@ def why_not_trusted(error: BaseException | None) -> str:
 
 def _server_context(pair: KeyPair) -> SSL.Context:
     options = CertificateOptions(
-        # By their types they are pyOpenSSL's own; that wants cryptography's by now.
+        # Their types are pyOpenSSL's own, but today pyOpenSSL wants those of cryptography.
         privateKey=pair.key,  # type: ignore[arg-type]
         certificate=pair.certificate,  # type: ignore[arg-type]
         extraCertChain=list(pair.chain),  # type: ignore[arg-type]
@@ -235,7 +236,7 @@ def _server_context(pair: KeyPair) -> SSL.Context:
 
 
 def key_check(expected: str) -> Verify:
-    """Has it the key with the fingerprint ``expected``? Else the connection is lost by :class:`WrongKey`."""
+    """Return a check for the key with the fingerprint ``expected``; it fails with :class:`WrongKey`."""
 
     def verify(connection: Any, certificate: Any, error: int, depth: int, ok: int) -> bool:
         if depth:
@@ -250,7 +251,7 @@ def key_check(expected: str) -> Verify:
 
 
 def name_check(host: str) -> Verify:
-    """Is it good, and for ``host``? If it is for another, the connection is lost by :class:`WrongName`."""
+    """Return a check for a good certificate for ``host``; another name fails with :class:`WrongName`."""
     is_literal = isIPAddress(host) or isIPv6Address(host)
     is_for = verify_certificate_ip_address if is_literal else verify_certificate_hostname
 
@@ -269,7 +270,7 @@ def name_check(host: str) -> Verify:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _Checking:
-    """Has ``verify`` asked about each certificate that the other end shows."""
+    """Asks ``verify`` about each certificate that the other end shows."""
 
     def __init__(self, options: CertificateOptions, verify: Verify) -> None:
         self._context = options.getContext()
@@ -282,8 +283,9 @@ class _Checking:
 
 
 class _VouchedFor(_Checking):
-    """Not Twisted's ``optionsForClientTLS``: a certificate that names nobody passes there for anybody, since
-    what ``service_identity`` raises about it is no ``VerificationError``, and only logged (26.10).
+    """Checks names itself, because Twisted's ``optionsForClientTLS`` accepts a certificate without any name:
+    the error that ``service_identity`` raises about it is not a ``VerificationError``, and Twisted only logs
+    it (26.10).
     """
 
     def __init__(self, host: str, authorities: Sequence[x509.Certificate] | None) -> None:
@@ -317,7 +319,7 @@ def _trust(authorities: Sequence[x509.Certificate]) -> Any:
 
 
 def _fingerprint_of(certificate: Any) -> str:
-    """Of what a stranger presents, which may be anything."""
+    """Return the fingerprint of a stranger's certificate, which may hold a key of any kind."""
     try:
         return fingerprint(certificate.to_cryptography().public_key())
     except (UnsupportedAlgorithm, ValueError, TypeError):

@@ -1,8 +1,9 @@
-"""Those who were accepted at one port, and are not of the cluster: strangers and users.
+"""The connections accepted at one port that are not of the cluster: strangers and users.
 
-They are bounded twice. Strangers, who have neither logged in nor proven anything, in number: beyond it the
-oldest idle one gives way, so that who needs but milliseconds to log in gets in under any flood. And all
-together in what is done for them in one turn of the reactor: who floods us makes us busy, but not hang.
+Two limits hold. Strangers, who have neither logged in nor proven anything, are limited in number: beyond it
+the oldest idle one is closed, so that a client that needs only milliseconds to log in gets in during any
+flood. And the work for all visitors in one turn of the reactor is limited: a flood makes us busy, but we do
+not hang.
 """
 
 from __future__ import annotations
@@ -20,34 +21,34 @@ if TYPE_CHECKING:
     from chatnet.net.link import Link
 
 A_TURN = 256
-"""How many boxes are obeyed in one turn of the reactor, for all visitors of a port together.
+"""How many boxes are handled in one turn of the reactor, for all visitors of a port together.
 
-One takes 10 to 60 µs: a turn takes a few milliseconds, and a post behind a flood, four or five turns.
+One takes 10 to 60 µs: a turn takes a few milliseconds, and a post behind a flood waits four or five turns.
 """
 A_TURN_SECONDS = 0.005
-"""How long so many boxes may take together: one that takes longer than its part of this counts as several.
+"""Seconds that these boxes may take together: one that takes longer than its share counts as several.
 
-To refuse a text of many marks took 1 ms, and 256 of those kept all others waiting for a quarter of a second.
+Refusing a text of many combining marks took 1 ms, and 256 of those delayed all others by a quarter second.
 """
 A_MASTERS_TURN = 64
-"""Likewise at a master, where all who are bounded are strangers, and whose own work is everybody's."""
+"""The same at a master: its limited visitors are all strangers, and everybody needs its own work."""
 STRANGERS_SHARE, USERS_SHARE = 16, 64
-"""How many of them at most for one connection: of a stranger, of a user."""
+"""How many of them one connection gets at most: a stranger's, a user's."""
 A_VISIT = 16
-"""How many of one that waits are obeyed before it is another's turn."""
+"""How many waiting boxes of one connection are handled before it is another's turn."""
 
 RESERVE = 64
 """How many open files are never given to visitors.
 
-The listening port, the cluster's own links, SQLite's files, PostgreSQL's sockets, logs, children.
+They are for the listening port, the cluster's links, SQLite's files, PostgreSQL's sockets, logs, children.
 """
 MOST_STRANGERS = 2000
-"""How many strangers a port has at most, whatever the limit of open files."""
+"""How many strangers a port has at most, however many files may be open."""
 
 
 STRANGER_SECONDS = 10.0
-"""How long a connection may be a stranger's, from when it is accepted, whatever is spoken on it one after the
-other: TLS, then a protocol. An attempt to log in that is under way by then is waited for.
+"""Seconds that a connection may be a stranger's, from its acceptance, through TLS and then a protocol. A
+login that is under way at the end is waited for.
 """
 
 LINES = 20
@@ -55,7 +56,7 @@ LINES = 20
 
 
 class Room(NamedTuple):
-    """How many connections there is room for: of ``strangers``, those of ``one_address``, of ``users``."""
+    """How many connections there is room for: ``strangers``, strangers of ``one_address``, and ``users``."""
 
     strangers: int = MOST_STRANGERS
     one_address: int = MOST_STRANGERS // 2
@@ -66,7 +67,7 @@ ENOUGH = Room()
 
 
 def find_room(files: int) -> Room:
-    """The room that a limit of so many open files leaves."""
+    """Return the room that a limit of ``files`` open files leaves."""
     free = max(files - RESERVE, files // 4)
     strangers = max(2, min(MOST_STRANGERS, free // 4))
     return Room(strangers, strangers // 2, free - strangers)
@@ -80,20 +81,20 @@ class _Seen(NamedTuple):
 
 
 class Stranger(Protocol):
-    """One who came to a port, and of whom nothing is known yet."""
+    """A new connection at a port, about which nothing is known yet."""
 
     @property
     def is_idle(self) -> bool:
-        """Is it not just about anything?"""
+        """Whether it is doing nothing at this moment."""
 
     def abort(self) -> None:
         """Close the connection now."""
 
 
 class Visitors:
-    """The visitors of one port. Each link tells when it is made, known and lost.
+    """The visitors of one port. Each link reports when it is made, known and lost.
 
-    ``left`` is how many boxes may still be obeyed in this turn of the reactor: none, if it is 0 or less.
+    ``left`` is how many boxes may still be handled in this turn of the reactor: none if it is 0 or less.
     """
 
     def __init__(self, clock: IReactorTime, room: Room = ENOUGH, a_turn: int = A_TURN) -> None:
@@ -114,7 +115,7 @@ class Visitors:
 
     @property
     def strangers(self) -> int:
-        """How many there are."""
+        """How many strangers there are."""
         return len(self._strangers)
 
     def came(self, link: Stranger, host: str) -> None:
@@ -129,7 +130,7 @@ class Visitors:
         self._strangers[link] = _Seen(address, self._clock.seconds() + STRANGER_SECONDS)
 
     def known(self, link: Stranger) -> float | None:
-        """Count ``link`` no longer: it has logged in, proven who it is, or is gone.
+        """Stop counting ``link``: it has logged in, proven who it is, or is gone.
 
         Returns until when it could have stayed a stranger; None if it was not one.
         """
@@ -143,47 +144,47 @@ class Visitors:
         return seen.until
 
     def goes_on(self, link: Stranger, until: float | None) -> None:
-        """Let ``link``, which just came, stay only ``until`` then: its connection was a stranger's before."""
+        """Limit ``link``, which just came, to ``until``: its connection was a stranger's before."""
         seen = self._strangers.get(link)
         if seen is not None and until is not None:
             self._strangers[link] = seen._replace(until=until)
 
     def seconds_left(self, link: Stranger) -> float:
-        """How long ``link`` may stay a stranger."""
+        """Return how many seconds ``link`` may stay a stranger."""
         seen = self._strangers.get(link)
         return STRANGER_SECONDS if seen is None else max(0.0, seen.until - self._clock.seconds())
 
     def _send_away(self, link: Stranger) -> None:
-        self.known(link)  # now: it is lost in the reactor's next turn, and meanwhile more may come
+        self.known(link)  # now: it is lost only in the next turn, and more may come before that
         link.abort()
 
     # ---- lines about them ----
 
     def may_be_logged(self, line: str) -> bool:
-        """One more ``line`` of this kind is to be logged: may it? Else it is counted, and the number said."""
+        """Return whether one more ``line`` of this kind may be logged. Else, count it for the later line."""
         return self._lines.may_be_logged(line)
 
     # ---- turns of the reactor ----
 
     def begin(self) -> None:
-        """A box is obeyed from now on."""
+        """Note that a box is being handled from now on."""
         self._begun = self._clock.seconds()
 
     def price(self) -> int:
-        """It is done, and the next one begins. For how many does it count? One, unless it took long."""
+        """Return the cost of the box just handled, in boxes: 1, unless it took long. The next one begins."""
         begun, self._begun = self._begun, self._clock.seconds()
         return max(1, int((self._begun - begun) / self._a_box))
 
     def spend(self, boxes: int) -> None:
-        """So many were obeyed in this turn of the reactor; in the next, all is there again."""
+        """Count ``boxes`` as handled in this turn of the reactor; the next turn starts fresh."""
         if boxes:
             self.left -= boxes
             self._schedule()
 
     def wait(self, link: Link) -> None:
-        """Have ``link`` go on in the next turn of the reactor, or as soon as others have had theirs.
+        """Let ``link`` go on in the next turn of the reactor, or as soon as others have had their turn.
 
-        Who comes with little is not to wait for those who always have more: these go on behind it.
+        A link with little to do does not wait for links that always have more: those go on after it.
         """
         (self._going_on if self._is_serving else self._fresh).append(link)
         self._schedule()
@@ -215,5 +216,5 @@ class Visitors:
 
 
 def _oldest(links: Iterable[Stranger]) -> Stranger:
-    """The first that does nothing; if all are at something, the first of all: it has had the most time."""
+    """Return the first idle one; if all are busy, the first of all: it has had the most time."""
     return next((link for link in links if link.is_idle), next(iter(links)))
