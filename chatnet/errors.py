@@ -287,6 +287,13 @@ class LevelReached(Refusal):
     sentence = "The log has reached that level already."
 
 
+class PrimarysOwn(Refusal):
+    """A worker brought what no user says."""
+
+    code = b"PRIMARYS_OWN"
+    sentence = "A {kind} is appended by the primary itself, and by no worker."
+
+
 class Poison(Refusal):
     """Our own code raised on this draft. The draft was logged; nothing else is affected."""
 
@@ -313,6 +320,7 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         SecretChanged,
         NotYet,
         LevelReached,
+        PrimarysOwn,
         Poison,
     )
 }

@@ -10,7 +10,7 @@ import re
 from chatnet.entries import KEY_BYTES, Draft
 from chatnet.errors import BadName, BadRoom, BadText, NotYet
 from chatnet.ignorable import bare
-from chatnet.kinds import CLUSTER, KINDS, Kind, Text, is_level
+from chatnet.kinds import CLUSTER, KINDS, MOST_LEVEL, Kind, Text, is_level
 from chatnet.letters import MARKS
 from chatnet.names import MAX_MARKS, MAX_SPELLED, is_name, is_room, named, quoted, too_many_marks
 
@@ -64,6 +64,9 @@ def check_form(draft: Draft) -> None:
         raise ValueError(f"The room of a {draft.kind} is its author's")
     if kind.text is Text.POST:
         check_text(draft.text)
+    elif kind.text is Text.LEVEL:
+        if not is_level(draft.text):
+            raise BadText.of(why=f"A level is a whole number from 2 to {MOST_LEVEL}, in digits.")
     elif not _is_text_of(kind, draft.text):
         raise ValueError(f"That is no text of a {draft.kind}: it has to be {kind.text.value}")
 
@@ -71,8 +74,6 @@ def check_form(draft: Draft) -> None:
 def _is_text_of(kind: Kind, text: str) -> bool:
     if kind.text is Text.NOTHING:
         return not text
-    if kind.text is Text.LEVEL:
-        return is_level(text)
     return 0 < len(text) <= MAX_CREDENTIAL and text.isascii() and text.isprintable()
 
 

@@ -46,7 +46,8 @@ class Kind:
 
     ``level`` is that from which the log takes it. ``is_of_room``: it names its room; otherwise that is its
     author's own. ``is_heard``: who listens at its places hears it. ``stay``: from then on it is different who
-    hears what. ``is_the_clusters``: its author is :data:`CLUSTER`, and no user.
+    hears what. ``is_the_clusters``: its author is :data:`CLUSTER`, and no user; the primary itself appends
+    it, and no worker may bring it.
     """
 
     name: KindName

@@ -1,4 +1,9 @@
-"""The log, served to workers: their appends, their reads, and pushes of what was committed."""
+"""The log, served to workers: their appends, their reads, and pushes of what was committed.
+
+What the primary alone appends is refused here, by its kind. That is of the embedded store: a log in a
+database each worker opens itself, and who has the token, and so its URL, is trusted with what is written
+there.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +16,10 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.errors import BadRequest, Unreadable
+from chatnet.errors import BadRequest, PrimarysOwn, Unreadable
+from chatnet.kinds import KINDS
 from chatnet.lanes import Lane, Visitor
-from chatnet.log import Log
+from chatnet.log import Log, Outcome, Refused
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.reads import LaneName, Question
@@ -92,9 +98,18 @@ class LogServer(Locator):
             raise BadRequest.of(why="the batch before it is not answered yet.")
         self._is_appending = True
         try:
-            return {"outcomes": await self._store.append(drafts)}
+            return {"outcomes": await self._append(drafts)}
         finally:
             self._is_appending = False
+
+    async def _append(self, drafts: list[Draft]) -> list[Outcome]:
+        refused = [_not_a_workers(draft) for draft in drafts]
+        if not any(refused):
+            return await self._store.append(drafts)
+        self._logger.error("{peer} brings what only the primary appends; refused", peer=self.link.peer())
+        its_own = [draft for draft, no in zip(drafts, refused, strict=True) if no is None]
+        outcomes = iter(await self._store.append(its_own))
+        return [no or next(outcomes) for no in refused]
 
     @Follow.responder
     async def follow(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
@@ -195,3 +210,9 @@ class LogServer(Locator):
                 "Reading the log for {peer} failed; closing its link", failure, peer=self.link.peer()
             )
         self.link.abort()
+
+
+def _not_a_workers(draft: Draft) -> Refused | None:
+    kind = KINDS.get(draft.kind)
+    is_the_primarys = kind is not None and kind.is_the_clusters
+    return Refused.of(PrimarysOwn.of(kind=draft.kind)) if is_the_primarys else None

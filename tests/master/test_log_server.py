@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
-from chatnet.errors import BadRequest, CursorAhead, InternalFailure, NoSuchRoom
+from chatnet.errors import BadRequest, CursorAhead, InternalFailure, NoSuchRoom, PrimarysOwn
+from chatnet.kinds import CLUSTER
 from chatnet.limits import LIMITS
 from chatnet.log import PAGE_BYTES, Refused
 from chatnet.master.log_server import MOST_READS
@@ -63,6 +64,19 @@ def test_appends_are_answered_with_an_outcome_each(master: Master) -> None:
     ]
     outcomes = master.worker("a").ask(Append, drafts=drafts)["outcomes"]
     assert outcomes == [1, Refused(NoSuchRoom.code, "No such room: nobody."), 2]
+
+
+def test_what_only_the_primary_appends_no_worker_brings(master: Master) -> None:
+    """Whatever its text. Its neighbours are stored, and the log's level stays as it is."""
+    levels = [Draft("level", CLUSTER, CLUSTER, text, key(9)) for text in ("2", "many")]
+    register = Draft("register", "alice", "alice", "sha256:00", key(1))
+    post = Draft("post", "alice", "alice", "hello", key(2))
+    refused = Refused(PrimarysOwn.code, "A level is appended by the primary itself, and by no worker.")
+    worker = master.worker("a")
+    drafts = [levels[0], register, levels[1], post]
+    assert worker.ask(Append, drafts=drafts)["outcomes"] == [refused, 1, refused, 2]
+    assert worker.ask(Append, drafts=levels)["outcomes"] == [refused, refused]
+    assert (master.log.level, len(master.log.entries)) == (1, 2)
 
 
 def test_an_append_is_answered_only_once_it_is_durable(master: Master) -> None:

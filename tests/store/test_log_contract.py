@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,6 +29,7 @@ from chatnet.errors import (
     TooManyRooms,
     TooManyTopics,
 )
+from chatnet.kinds import KINDS
 from chatnet.log import Log, Outcome, Refused
 from chatnet.master.log_server import Broadcast, LogServer
 from chatnet.names import is_topic
@@ -188,6 +190,25 @@ class Subject:
         return [shown(outcome) for outcome in self.ask(self.log.append(drafts))]
 
 
+class WorkersSubject(Subject):
+    """A worker's log. What only the primary appends is appended at the primary's own."""
+
+    def __init__(self, log: Log, settle: Callable[[], None], primarys: Log) -> None:
+        super().__init__(log, settle)
+        self._primarys = primarys
+
+    def append(self, *drafts: Draft) -> list[Any]:
+        outcomes: list[Any] = []
+        for is_the_primarys, run in groupby(drafts, _is_the_primarys):
+            log = self._primarys if is_the_primarys else self.log
+            outcomes += map(shown, self.ask(log.append(list(run))))
+        return outcomes
+
+
+def _is_the_primarys(draft: Draft) -> bool:
+    return draft.kind in KINDS and KINDS[draft.kind].is_the_clusters
+
+
 def on_sqlite(disk: Any) -> Subject:
     return Subject(disk.open(), lambda: None)
 
@@ -213,7 +234,7 @@ def over_amp(disk: Any) -> Subject:
     worker.attached(client, primary.log_id)
     settle()
     assert worker.is_ready
-    return Subject(worker, settle)
+    return WorkersSubject(worker, settle, primary)
 
 
 def on_postgres(disk: Any) -> Subject:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from store.test_log_contract import LOGS, Model, Subject, key, post, registered, said, whole_feed
 
 from chatnet.entries import Draft, Entry, Interval, Memberships
-from chatnet.errors import LevelReached, NoSuchRoom, NotJoined, NotYet, Outgrown, Refusal
+from chatnet.errors import BadText, LevelReached, NoSuchRoom, NotJoined, NotYet, Outgrown, Refusal
 from chatnet.kinds import CLUSTER
 from chatnet.names import is_topic
 from chatnet.operator.check import check
@@ -61,6 +61,17 @@ def test_what_is_above_the_level_is_refused(subject: Subject) -> None:
     assert subject.append(level(2, 2), level(3, 3), level((1 << 63) - 1, 4)) == [
         *(said(LevelReached.of()), NOT_YET, NOT_YET)
     ]
+    assert subject.log.window.level == 2
+
+
+def test_what_is_no_level_is_refused(subject: Subject) -> None:
+    """In one sentence, which is no bug of ours: nothing is logged, and its neighbours are stored."""
+    odd = ["two", "-2", "0", "1", "02", "2.0", "²", "", "\0", "9" * 10_000, str(1 << 63)]
+    levels = [level(text, number) for number, text in enumerate(odd, 10)]
+    refused = said(BadText.of(why="A level is a whole number from 2 to 9223372036854775807, in digits."))
+    registered(subject, "alice")
+    assert subject.append(*levels, post("alice", "hi", 1), level(2)) == [*len(odd) * [refused], 2, 3]
+    assert subject.append(levels[0], level(2, 2)) == [refused, said(LevelReached.of())]
     assert subject.log.window.level == 2
 
 
