@@ -71,9 +71,12 @@ class Levels:
             raise HeldBack.of(level=self.level, next=next, who=_enumerated(behind))
         draft = Draft("level", CLUSTER, CLUSTER, str(next), self._fresh_key())
         [outcome] = await self._log.append([draft])
-        if isinstance(outcome, Refused) and outcome.code != LevelReached.code:
-            raise HeldBack(outcome.sentence)
-        self._tell(LevelRaised(next))
+        if not isinstance(outcome, Refused):
+            self._tell(LevelRaised(next))
+        elif outcome.code != LevelReached.code:  # by another operator, meanwhile
+            raise HeldBack(
+                f"The log stays at level {self.level}, for it does not take level {next}: {outcome.sentence}"
+            )
 
     def _linked(self) -> list[Registration[Link] | AttachedReplica]:
         return [*self._registry.workers(), *self._replicas.attached()]

@@ -85,14 +85,14 @@ class LevelOptions(CommandOptions):
     synopsis = "[options] [up]"
     longdesc = (
         "Shows the level of the log and of each process, and who holds the log back. With “up” it is raised "
-        "to what all understand; from then on, older programs can no longer take part."
+        "to the next, if all understand that; from then on, older programs can no longer take part."
     )
 
     def parseArgs(self, *where: str) -> None:
         if where not in ((), ("up",)):
             raise usage.UsageError(
-                f"“{legible(' '.join(where), 40)}” is no way for a level: it only goes up, as far as all "
-                "understand, by chatnet level up."
+                f"“{legible(' '.join(where), 40)}” is no way for a level: “chatnet level” shows it, and "
+                "“chatnet level up” raises it to the next, if all processes understand that; it never falls."
             )
         self["up"] = bool(where)
 

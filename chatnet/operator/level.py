@@ -27,7 +27,10 @@ async def raise_level(link: Link) -> str:
     except HeldBack as error:
         raise CannotStart(str(error)) from error
     if level == before:
-        return f"The log is at level {level} already, and nothing that runs here understands a higher one."
+        return (
+            f"The log stays at level {level}: nothing that runs here understands a higher one. It can rise "
+            "once all of the cluster runs a newer chatnet."
+        )
     return f"The log is at level {level} now. Programs that understand less can no longer take part."
 
 
@@ -45,7 +48,7 @@ def as_text(status: ClusterStatus) -> str:
         for each in found
     ]
     lines = [
-        _sentence(status.level, next, len(behind)),
+        _sentence(status.level, next, len(behind), bool(status.left_out)),
         "",
         *aligned([_HEADINGS, *rows], ("LEVEL", "PID")),
     ]
@@ -54,10 +57,20 @@ def as_text(status: ClusterStatus) -> str:
     return "\n".join(lines)
 
 
-def _sentence(level: int, next: int, behind: int) -> str:
+def _sentence(level: int, next: int, behind: int, are_others: bool) -> str:
+    """How it is, and what to do; ``are_others`` of which it is not known here what they understand."""
+    at = f"The log is at level {level}"
     if level == next:
-        return f"The log is at level {level}, the highest that anything here understands."
+        who = "anything that is shown" if are_others else "anything here"
+        return f"{at}, the highest that {who} understands. There is nothing to raise."
     if behind:
         what = f"{behind} process does" if behind == 1 else f"{behind} processes do"
-        return f"The log is at level {level}. Level {next} is the next, and {what} not understand it yet."
-    return f"The log is at level {level}, and all understand level {next}: “chatnet level up” raises it."
+        return (
+            f"{at}. Level {next} is the next, and {what} not understand it yet. Update chatnet where “holds "
+            "the log back” stands, and start that again; then “chatnet level up” raises it."
+        )
+    if are_others:
+        return (
+            f"{at}, and all that are shown understand level {next}: “chatnet level up” raises it if all do."
+        )
+    return f"{at}, and all understand level {next}: “chatnet level up” raises it."

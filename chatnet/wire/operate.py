@@ -121,7 +121,7 @@ class StepDown(Command):
 
 
 class LevelUp(Command):
-    """Raise the log to the highest level that any process of the cluster understands, if all understand it.
+    """Raise the log to the next level that any process of the cluster understands, if all understand it.
 
     Answered with the log's level, once that is on disk; it may be there already.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -263,12 +264,13 @@ class Master:
             self.clocks,
         )
         self.broadcast = Broadcast(self.log.window, EPOCH)
+        keys = count(1)
         self.levels = Levels(
             cast(Log, self.log),  # what levels ask of one
             self.primary.me,
             self.registry,
             self.replicas,
-            lambda: b"l" * 16,
+            lambda: next(keys).to_bytes(16, "big"),
             self.journal.told,
         )
         self.pulse.start()

@@ -72,6 +72,25 @@ def test_it_rises_once_all_understand_it(newer: Master) -> None:
     assert newer.events().count("the log is at level 2") == 1
 
 
+def test_two_operators_raise_it_once(newer: Master) -> None:
+    """Both are told where it is, and it is noted once."""
+    newer.log.held = True
+    answers = [operator(newer).begin(LevelUp) for _ in range(2)]
+    newer.log.let_go()
+    newer.settle()
+    assert answers == [[{"level": 2}], [{"level": 2}]]
+    assert newer.events().count("the log is at level 2") == 1
+
+
+def test_a_log_that_does_not_take_it_says_why(newer: Master) -> None:
+    """As the log says it, behind what was asked."""
+    newer.log.own_level = 1
+    with pytest.raises(
+        HeldBack, match=r"^The log stays at level 1, for it does not take level 2: The cluster"
+    ):
+        operator(newer).ask(LevelUp)
+
+
 def test_it_rises_as_far_as_all_understand_it(newer: Master) -> None:
     """One that is ahead of all others, or says so, keeps nobody from the level that they have in common."""
     common, ahead = worker(newer, "common", 2), worker(newer, "ahead", 3)

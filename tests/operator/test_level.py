@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
+from msgspec.structs import replace
 from twisted.python import usage
 
+from chatnet.errors import CannotStart, HeldBack
+from chatnet.net.link import Link
 from chatnet.operator.__main__ import Options
-from chatnet.operator.level import as_text
-from chatnet.wire.operate import ClusterStatus, MasterStatus, WorkerStatus
+from chatnet.operator.level import as_text, raise_level
+from chatnet.wire.arguments import Command
+from chatnet.wire.operate import ClusterStatus, MasterStatus, Status, WorkerStatus
+
+UPDATE = (
+    "Update chatnet where “holds the log back” stands, and start that again; "
+    "then “chatnet level up” raises it."
+)
+"""What is to be done while somebody holds it back."""
 
 
 def status(log: int, primary: int, *workers: int) -> ClusterStatus:
@@ -22,22 +34,26 @@ def status(log: int, primary: int, *workers: int) -> ClusterStatus:
 @pytest.mark.parametrize(
     ("levels", "sentence", "behind"),
     [
-        ((1, 1, 1), "The log is at level 1, the highest that anything here understands.", []),
+        (
+            (1, 1, 1),
+            "The log is at level 1, the highest that anything here understands. There is nothing to raise.",
+            [],
+        ),
         ((1, 2, 2), "The log is at level 1, and all understand level 2: “chatnet level up” raises it.", []),
         ((1, 2, 3), "The log is at level 1, and all understand level 2: “chatnet level up” raises it.", []),
         (
             (2, 2, 3),
-            "The log is at level 2. Level 3 is the next, and 1 process does not understand it yet.",
+            f"The log is at level 2. Level 3 is the next, and 1 process does not understand it yet. {UPDATE}",
             ["primary"],
         ),
         (
             (1, 2, 1, 2, 1),
-            "The log is at level 1. Level 2 is the next, and 2 processes do not understand it yet.",
+            f"The log is at level 1. Level 2 is the next, and 2 processes do not understand it yet. {UPDATE}",
             ["w0", "w2"],
         ),
         (
             (1, 1, 2),
-            "The log is at level 1. Level 2 is the next, and 1 process does not understand it yet.",
+            f"The log is at level 1. Level 2 is the next, and 1 process does not understand it yet. {UPDATE}",
             ["primary"],
         ),
     ],
@@ -55,10 +71,78 @@ def test_it_says_who_holds_the_log_back(levels: tuple[int, ...], sentence: str, 
     assert all(name in row for name, row in zip(behind, held, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("levels", "sentence"),
+    [
+        (
+            (1, 2, 2),
+            "The log is at level 1, and all that are shown understand level 2: “chatnet level up” raises it "
+            "if all do.",
+        ),
+        (
+            (1, 1, 1),
+            "The log is at level 1, the highest that anything that is shown understands. There is nothing to "
+            "raise.",
+        ),
+    ],
+)
+def test_who_is_not_shown_is_not_spoken_for(levels: tuple[int, ...], sentence: str) -> None:
+    """There may be more processes than are told of."""
+    assert as_text(replace(status(*levels), left_out=7)).splitlines()[0] == sentence
+
+
+class Primary:
+    """A link to a primary: its log is at the level ``before``, and ``after`` once it was asked to rise."""
+
+    def __init__(self, before: int, after: int | HeldBack) -> None:
+        self._before, self._after = before, after
+
+    async def callRemote(self, command: type[Command]) -> dict[str, object]:
+        if command is Status:
+            return {"status": status(self._before, 2)}
+        if isinstance(self._after, HeldBack):
+            raise self._after
+        return {"level": self._after}
+
+    def raised(self) -> str:
+        """What is said once it was asked to rise."""
+        with pytest.raises(StopIteration) as ended:
+            raise_level(cast(Link, self)).send(None)
+        return str(ended.value.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (1, 2, "The log is at level 2 now. Programs that understand less can no longer take part."),
+        (
+            2,
+            2,
+            "The log stays at level 2: nothing that runs here understands a higher one. It can rise once all "
+            "of the cluster runs a newer chatnet.",
+        ),
+    ],
+)
+def test_what_is_said_of_a_level_that_was_asked_to_rise(before: int, after: int, sentence: str) -> None:
+    """That it has; or that there is nothing to raise, and what would change that."""
+    assert Primary(before, after).raised() == sentence
+
+
+def test_who_holds_it_back_ends_the_command() -> None:
+    """In the primary's own sentence."""
+    held = HeldBack.of(level=1, next=2, who="worker w0 on vm (pid 2)")
+    with pytest.raises(
+        CannotStart, match="The log stays at level 1, for level 2 is not understood by worker w0"
+    ):
+        Primary(1, held).raised()
+
+
 @pytest.mark.parametrize("words", [["down"], ["2"], [f"{1 << 63}"], ["up", "up"], ["up", "2"], [""]])
 def test_a_level_has_one_way(words: list[str]) -> None:
     """All else is a sentence."""
-    with pytest.raises(usage.UsageError, match="is no way for a level: it only goes up"):
+    with pytest.raises(
+        usage.UsageError, match="is no way for a level: “chatnet level” shows it, and “chatnet level up”"
+    ):
         Options().parseOptions(["level", *words])
 
 
