@@ -144,7 +144,7 @@ async def wait_for_port(
             if given_up():
                 raise
             if attempt == PATIENT_ATTEMPTS:
-                _logger.critical("{sentence} Trying on", sentence=error)
+                _logger.critical("{sentence} Trying again", sentence=error)
         await deferLater(world.reactor, PORT_SECONDS)
     raise AssertionError("not reached")
 

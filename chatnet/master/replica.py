@@ -191,7 +191,7 @@ class Replica(ReconnectingClientFactory):
             if isinstance(result, Failure) and result.check(Outgrown):
                 self._end(str(result.value))
             elif isinstance(result, Failure):
-                self._logger.failure("Cannot look for the lease; trying on", result)
+                self._logger.failure("Cannot look for the lease; trying again", result)
                 self.retry()
 
         going.addBoth(gone)
@@ -319,7 +319,7 @@ class Replica(ReconnectingClientFactory):
             if failure.check(ChatnetError, RemoteAmpError):
                 self._say(refusal)
             else:
-                self._logger.failure("Cannot stand by; trying on", failure)
+                self._logger.failure("Cannot stand by; trying again", failure)
             link.abort()
             if failure.check(WrongToken, WrongVersion) and not self._epoch:
                 self.delay = REFUSED_DELAY

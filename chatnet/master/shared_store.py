@@ -75,8 +75,10 @@ class SharedStore:
                 ) from refused
             except Unavailable as away:
                 if str(away) != said:
-                    self._logger.critical("The database cannot be had ({why}); trying on", why=str(away))
-                    self._waits(f"The database cannot be had ({away}).")
+                    self._logger.critical(
+                        "The database cannot be reached ({why}); trying again", why=str(away)
+                    )
+                    self._waits(f"The database cannot be reached ({away}).")
                 said = str(away)
                 await deferLater(self._world.reactor, RETRY_SECONDS)
 

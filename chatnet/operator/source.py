@@ -129,7 +129,7 @@ def open_database(url: str) -> Any:
     try:
         connection = connect(url)
     except Unavailable as away:
-        raise CannotStart(f"The database cannot be had ({away}).") from away
+        raise CannotStart(f"The database cannot be reached ({away}).") from away
     # Nobody waits for us here.
     connection.execute("SET statement_timeout = 0")
     connection.execute("SET idle_in_transaction_session_timeout = 0")

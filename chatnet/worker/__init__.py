@@ -1,34 +1,34 @@
-"""A worker: it holds sessions, and follows the log on their behalf.
+"""A worker: it holds clients' sessions, and follows the log for them.
 
 tap         the options of ``twistd chat-worker``
-service     the wiring, and the process's life: from before it knows the log to after it
-port        where clients connect, and who is let in
-elsewhere   the other workers, for when this one is gone        (pure)
-uplink      the link to the primary: find it, prove, register, report
-commands    what the primary says to a worker, once that is registered
+service     the wiring, and the life of the process: before and after it knows the log
+port        the port for clients, and which connections are accepted
+elsewhere   the other workers, for clients whose worker is gone  (pure)
+uplink      the link to the primary: find it, prove the token, register, report
+commands    the primary's commands to a registered worker
 primary_search  where to look for the primary next              (pure)
-stores      the log as a worker has it: over the link, or in a database
-frontend    what there is once the log is known
-children    the workers of this host that it keeps, as the primary says
+stores      the log as a worker sees it: over the link, or in a database
+frontend    what exists once the log is known
+children    the workers of this host that this one keeps running, as the primary commands
 entrance    from a new connection to a session, in any protocol
-logins      names and secrets, and names that are new
-secrets     checks secrets, and makes credentials of passwords
-hashing     password hashes in threads, for which users and addresses take turns
+logins      checks names and secrets, and registers new names
+secrets     checks secrets, and makes credentials from passwords
+hashing     password hashes in threads; users and addresses take turns
 failures    wrong passwords, and how long the next attempt must wait   (pure)
 new_names   how many names may be registered, and who gets the next place   (pure)
 front       what the port for clients asks of a protocol
-peer        what a session asks of its connection: the port that each protocol fills
+peer        what a session asks of its connection: the port that each protocol implements
 session     one logged-in connection: the user's commands, in any protocol
 sessions    what all sessions of a worker share
-session_lines  who came, from where on they hear posts, who left: for the log
+session_lines  log lines: who came, from which cursor they hear posts, who left
 fronts/     the protocols that clients speak
-drafts      the ordered stream of one session's drafts, held beyond the user's rate
+drafts      the ordered stream of one session's drafts, which wait beyond the user's rate
 rates       how fast each user may append, over all sessions and workers   (pure)
 gathering   the drafts of one turn of the reactor, appended together
-handoff     sessions that are to move to other workers
+handoff     moves sessions to other workers
 reads       a session's reads, one at a time
-subscription  a session that hears posts: from catching up to live
-users       who has sessions here, and what ends them    (pure)
-router      hands posts to live sessions, kept in step by the log    (pure)
-audience    who listens where   (pure)
+subscription  a session that hears posts: first it catches up, then it is live
+users       which users have sessions here, and what ends those    (pure)
+router      hands posts to live sessions, and follows joins and leaves in the log    (pure)
+audience    who listens at which place   (pure)
 """

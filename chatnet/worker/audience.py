@@ -1,8 +1,8 @@
-"""Who listens where: the ears of one channel, by place. Pure.
+"""Who listens at which place: the ears of one channel, by place. Pure.
 
-A post with twenty topics may be heard at each by thousands, and mostly by the same people. To look at each
-ear for each place takes ten times as long as to deliver it. So all ears are numbered, and of a place where
-many listen a row of flags is kept, a byte for each number: such rows are compared as whole numbers.
+A post with twenty topics may have thousands of listeners at each topic, and mostly the same people. Looking
+at each ear for each place takes ten times as long as the delivery. So all ears are numbered, and a place with
+many listeners keeps a row of flags, one byte for each number: whole rows are compared as numbers.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from itertools import compress
 from chatnet.worker.peer import Ear, Hearing
 
 FEW = 4
-"""Up to so many ears at a place are kept in a tuple, which takes a quarter of the memory of a dict: at most
-places listens one user alone."""
+"""Up to this many ears at a place are kept in a tuple, which takes a quarter of a dict's memory: at most
+places one user listens alone."""
 MANY = 256
-"""Where more listen, flags are kept, if these are not too small a part of all: see :data:`A_PART`."""
+"""Places with more listeners keep flags, unless they are too small a part of all: see :data:`A_PART`."""
 A_PART = 16
-"""The least part of all ears whose flags are worth it: one in so many."""
+"""Flags are kept for a place if at least one ear in this many listens there."""
 
 Ears = tuple[Ear, ...] | dict[Ear, None]
 
@@ -26,7 +26,7 @@ Ears = tuple[Ear, ...] | dict[Ear, None]
 class Audience:
     """The ears of a channel, each from :meth:`enter` until :meth:`leave`, and the places where they listen.
 
-    To find who hears a post costs less than to deliver it to them, whatever it names.
+    Finding who hears a post costs less than delivering it to them, whatever places it names.
     """
 
     __slots__ = ("_ears", "_flags", "_free", "_numbers", "_places", "_rows")
@@ -60,7 +60,7 @@ class Audience:
         self._free.append(number)
 
     def listen(self, place: str, ear: Ear) -> None:
-        """From now on ``ear`` hears what is said at ``place``."""
+        """Let ``ear`` hear what is said at ``place`` from now on."""
         ears = self._places[place] = _with(self._places.get(place, ()), ear)
         if place in self._flags:
             self._flag(self._flags[place], ear)
@@ -69,7 +69,7 @@ class Audience:
             self._flags[place] = self._flagging(ears)
 
     def turn_away(self, place: str, ear: Ear) -> None:
-        """From now on ``ear`` no longer hears it."""
+        """Stop ``ear`` from hearing what is said at ``place``."""
         ears = _without(self._places[place], ear)
         if ears:
             self._places[place] = ears
@@ -82,7 +82,7 @@ class Audience:
                 del self._flags[place]
 
     def hearing(self, where: Sequence[str]) -> list[Hearing]:
-        """Who listens at some of the places ``where``: each ear at the first of those where it does."""
+        """Return who listens at the places ``where``: each ear once, at its first place in that order."""
         places, flags = self._places, self._flags
         hearing: list[Hearing] = [(place, places[place]) for place in where if place in places]
         if len(hearing) > 1:
@@ -99,7 +99,7 @@ class Audience:
             yield place, ears if fresh == there else self._flagged(fresh)
 
     def _row(self, place: str, ears: Collection[Ear]) -> int:
-        """The flags of the ears at a place, as one number; kept until another begins or ends to listen."""
+        """Return the flags of the ears at a place as one number; cached until the listeners there change."""
         row = self._rows.get(place)
         if row is None:
             row = int.from_bytes(self._flags.get(place) or self._flagging(ears), "little")

@@ -1,4 +1,4 @@
-"""The workers of this host that this one keeps running, or ends, because the primary says so."""
+"""The workers of this host that this one keeps running or stops, as the primary commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Neighbour(NamedTuple):
 
 
 class Children:
-    """The children of a worker, and their kin on this host."""
+    """The children of a worker, and other workers of this host that the primary wants killed."""
 
     _logger = Logger()
 
@@ -36,7 +36,7 @@ class Children:
         self._processes = processes
 
     def keep(self, count: int) -> None:
-        """Keep ``count`` children running from now on; those that are too many are stopped."""
+        """Keep ``count`` children running from now on; stop those beyond that."""
         try:
             secure_data(self._files, self._logs.parent)
             self._files.make_directory(self._logs)
@@ -57,7 +57,7 @@ class Children:
     def kill(self, pid: int, started: int) -> None:
         """Kill the process ``pid`` of this host, if it is the one that was started at ``started``."""
         if self._processes.signal(_Neighbour(pid, started), signal.SIGKILL):
-            self._logger.warn("Worker (pid {pid}) hangs, says the primary; killed it", pid=pid)
+            self._logger.warn("Killed worker (pid {pid}): the primary says that it hangs", pid=pid)
 
     async def stop(self) -> None:
         """Stop all children, and wait for them."""
@@ -65,7 +65,7 @@ class Children:
 
 
 def make_children(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> Children:
-    """A keeper of local workers that has none so far."""
+    """Return a keeper of local workers that has none so far."""
     logs = world.directory / options["data"] / "log"
 
     def said(event: Event) -> None:
@@ -86,7 +86,7 @@ def make_children(options: Mapping[str, Any], masters: Sequence[Address], world:
 
 
 def _command(options: Mapping[str, Any], masters: Sequence[Address], world: World) -> list[str]:
-    """What to run for a child: with our own options, but on any free port."""
+    """Return the command line for a child: our own options, but on any free port."""
     command = twistd(world.executable, "chat-worker", "--spawned", str(world.processes.own_pid()))
     command += ["--master", ",".join(map(str, masters)), "--listen", str(Address(options["listen"].host, 0))]
     command += ["--data", options["data"], "--post-rate", str(options["post-rate"])]

@@ -1,4 +1,4 @@
-"""What the primary says to a worker, once that is registered."""
+"""The primary's commands to a registered worker."""
 
 from __future__ import annotations
 
@@ -28,53 +28,53 @@ from chatnet.wire.table import Speaker
 
 
 class Linked(Protocol):
-    """A worker, as its uplink knows it: what it says of itself, and what it does when the primary says so."""
+    """A worker, as its uplink sees it: what it reports, and what it does at the primary's command."""
 
     def identity(self) -> WorkerIdentity:
-        """Who it is."""
+        """Return who the worker is."""
 
     def load(self) -> Load:
-        """What it carries now."""
+        """Return what it carries now."""
 
     def registered(self, link: Link, log_id: str, store: str) -> None:
-        """The primary at the other end of ``link`` says which log there is, and where."""
+        """The primary at the other end of ``link`` has registered it, and said which log, and where."""
 
     def detached(self) -> None:
-        """That link is lost."""
+        """The link to the primary is lost."""
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        """The primary pushes entries."""
+        """The primary has pushed entries."""
 
     def reaches_store(self) -> bool:
-        """Does a store answer it, though there be no primary?"""
+        """Return whether the worker reaches a store, even without a primary."""
 
     async def leader(self) -> Address | None:
-        """Where the store says that the primary is; None if it does not, or cannot be asked."""
+        """Return where the store says that the primary is; None if the store does not know or answer."""
 
     def shed(self, count: int, soon: bool) -> None:
-        """Have so many sessions move; ``soon``, without waiting for answers."""
+        """Move ``count`` sessions to other workers; ``soon``: without waiting for answers."""
 
     def other_workers(self, others: Sequence[OtherWorker], emptied: bool) -> None:
-        """These workers take clients; ``emptied``: this one is to take none."""
+        """These workers take clients; ``emptied``: this one must take none."""
 
     def spawn_workers(self, count: int) -> None:
-        """Keep so many children."""
+        """Keep ``count`` children running."""
 
     def kill(self, pid: int, started: int) -> None:
-        """End a process of this host that hangs."""
+        """Kill a process of this host that hangs."""
 
     def stop(self) -> None:
-        """End this process."""
+        """Stop this process."""
 
     def outgrown(self, sentence: str) -> None:
-        """The log is above what this program understands: serve nothing more, and end."""
+        """The log needs a newer program, as ``sentence`` says: stop serving, and end."""
 
     def abandoned(self) -> None:
-        """Each second from when nobody was reached for a minute."""
+        """Called each second once no primary was reached for a minute."""
 
 
 class FromPrimary(Commanded):
-    """What the primary of ``epoch`` says to ``worker``."""
+    """The commands of the primary of ``epoch`` to ``worker``."""
 
     speaker = Speaker.PRIMARY
     _logger = Logger()
@@ -88,7 +88,7 @@ class FromPrimary(Commanded):
         try:
             self.check(epoch)
         except StaleEpoch as stale:
-            # Nobody is told by an answer; and what is passed over here would be missing in the log.
+            # No answer tells the primary; and entries ignored here would be missing in our copy of the log.
             self._logger.error("{peer} pushes entries, but: {why}", peer=self.link.peer(), why=str(stale))
             self.link.abort()
             return {}

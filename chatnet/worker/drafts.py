@@ -1,4 +1,4 @@
-"""The ordered stream of one session's drafts: held beyond its rate, and while too much is under way."""
+"""The ordered stream of one session's drafts, which wait beyond the user's rate, or when too many wait."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatnet.worker.gathering import Gathering
 from chatnet.worker.rates import Allowance
 
 MOST_WAITING = 64 * 1024 * 1024
-"""How much may wait in the log's appender, in bytes, before connections that add to it are not read."""
+"""Bytes that may wait in the log's appender before connections that add to it are not read."""
 
 T = TypeVar("T")
 
@@ -33,9 +33,9 @@ class Readable(Protocol):
 
 
 class _Place:
-    """A draft's place in the stream; ``draft`` is None while it is still being made.
+    """A draft's place in the stream; ``draft`` is None while the draft is still being made.
 
-    What is behind a secret waits for its outcome: with it, the session goes on by the new one.
+    Drafts after a new secret wait for its outcome: if it is taken, the session then uses the new secret.
     """
 
     __slots__ = ("draft", "outcome")
@@ -47,7 +47,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class SharedDrafts:
-    """What the drafts of all sessions share. ``most`` is as ``drafts`` of :class:`~chatnet.limits.Limits`."""
+    """What the drafts of all sessions share. ``most`` is ``drafts`` of :class:`~chatnet.limits.Limits`."""
 
     log: Log
     gathering: Gathering
@@ -58,8 +58,8 @@ class SharedDrafts:
 class DraftStream:
     """Appends one session's drafts in the order in which they came.
 
-    As many pass as the user's ``allowance`` has; those beyond are held, never refused. ``by`` is the seq of
-    the secret that the session goes by.
+    As many pass as the user's ``allowance`` permits; the others wait and are never refused for that. ``by``
+    is the seq of the secret that the session uses.
     """
 
     __slots__ = (
@@ -87,7 +87,7 @@ class DraftStream:
         self.holding = False
 
     def send(self, draft: Draft) -> Deferred[Outcome]:
-        """Append ``draft`` after all that was sent before; fires with what became of it."""
+        """Append ``draft`` after everything sent before; fires with its outcome."""
         self._begin()
         if not (self._queue or self._secret_out or self._stopped) and self._allowance.take(draft.key):
             return self._append(draft)
@@ -96,7 +96,7 @@ class DraftStream:
     def send_when_made(self, making: Deferred[Draft]) -> Deferred[Outcome]:
         """Keep a place in the stream for a draft that is still being made.
 
-        If the making fails, so does what this answers, and the stream goes on without it.
+        If making it fails, the returned Deferred fails too, and the stream continues without the draft.
         """
         self._begin()
         place = _Place(None)
@@ -105,7 +105,7 @@ class DraftStream:
         return outcome
 
     def stop(self) -> None:
-        """The session is over: what was not yet passed to the log is the client's to send again."""
+        """Stop: the session is over. The client must send again what was not passed to the log yet."""
         self._stopped = True
         self._allowance.held -= len(self._queue)
         self._queue.clear()
@@ -150,7 +150,7 @@ class DraftStream:
             self._secret_out = False
             if isinstance(outcome, int):
                 self.by = max(self.by, outcome)
-            # In the next turn: first this one's answer.
+            # In the next turn: the answer to this draft goes first.
             self._shared.clock.callLater(0, self._pump)
 
     def _enqueue(self, place: _Place) -> Deferred[Outcome]:
@@ -161,7 +161,7 @@ class DraftStream:
         return place.outcome
 
     def _pump(self) -> None:
-        """Append those at the front that are made and may pass; then wait for what the next one lacks."""
+        """Append the drafts at the front that are made and permitted; then wait until the next is, too."""
         queue = self._queue
         while queue and (draft := queue[0].draft) is not None and not (self._timer or self._secret_out):
             if self._allowance.take(draft.key):

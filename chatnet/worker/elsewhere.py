@@ -1,4 +1,4 @@
-"""Where the clients of a worker can go when it is gone, as the primary said last. Pure."""
+"""Where the clients of a worker can go when it is gone: the primary's latest list. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from chatnet.wire.session import MOST_OTHERS, Elsewhere
 
 
 class OtherPlaces:
-    """The other workers. It outlives the link to the primary: it is needed most while there is none.
+    """The other workers. The list stays when the link to the primary is lost: that is when it is needed most.
 
-    ``is_emptied``: nobody is to come to this worker, say those who command it.
+    ``is_emptied``: those who command this worker want no client to come to it.
     """
 
     is_emptied = False
@@ -23,10 +23,10 @@ class OtherPlaces:
         self._workers: Sequence[OtherWorker] = ()
 
     def told(self, workers: Sequence[OtherWorker], emptied: bool) -> None:
-        """The primary says that these are open now."""
+        """Replace the list: the primary says that these ``workers`` are open now."""
         self._workers, self.is_emptied = workers, emptied
 
     def some(self, here: str) -> list[Elsewhere]:
-        """A few of them at random, for a client that has found us at the host ``here``."""
+        """Return a few of them at random, for a client that reached us at the host ``here``."""
         few = self._chance.sample(self._workers, min(MOST_OTHERS, len(self._workers)))
         return [Elsewhere(str(Address(one.host or plain(here), one.port)), one.key) for one in few]

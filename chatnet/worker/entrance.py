@@ -1,4 +1,4 @@
-"""The way in for clients of any protocol: from a new connection to a session."""
+"""How clients of any protocol get in: from a new connection to a session."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from chatnet.worker.session import Session
 from chatnet.worker.sessions import Sessions
 
 LOGIN_SECONDS = 10.0
-"""How long a connection may stay on which nobody tries to log in."""
+"""Seconds after which a connection is closed if nobody tries to log in."""
 ALL_SECONDS = 60.0
-"""How long one may stay on which all attempts are refused; one that is under way by then is answered."""
+"""Seconds after which a connection whose attempts all failed is closed; one under way is still answered."""
 ANSWER_SECONDS = 1.0
-"""How long that answer may take to be sent."""
+"""Seconds that sending this last answer may take."""
 
 
 class Entrance:
@@ -39,17 +39,17 @@ class Entrance:
         self.token = token
 
     def arrival(self, peer: Peer, seconds: float = LOGIN_SECONDS) -> Arrival:
-        """A client has connected, and has ``seconds`` to try to log in."""
+        """Return the arrival of a client that has just connected, and has ``seconds`` to try to log in."""
         return Arrival(self, peer, seconds)
 
 
 class Arrival:
-    """A connection that has not logged in; closed after ``seconds`` in which nobody tries.
+    """A connection that has not logged in; closed after ``seconds`` without an attempt.
 
-    After an attempt in vain, it has :data:`LOGIN_SECONDS` for the next.
+    After a failed attempt, it has :data:`LOGIN_SECONDS` for the next.
 
-    And after :data:`ALL_SECONDS` in any case, but for an attempt that is under way. One attempt at a time.
-    When one succeeds, the connection is the session's, and this is done with.
+    After :data:`ALL_SECONDS` it is closed in any case, unless an attempt is under way. Only one attempt runs
+    at a time. When one succeeds, the session takes over the connection, and this object is finished.
     """
 
     _deadline: IDelayedCall | None = None
@@ -65,23 +65,23 @@ class Arrival:
 
     @property
     def is_idle(self) -> bool:
-        """Is no attempt under way?"""
+        """Whether no attempt is under way."""
         return self._deadline is not None
 
     def lost(self) -> None:
-        """The connection is gone before it has logged in."""
+        """The connection was lost before it logged in."""
         self._gone = True
         self._visitor.leave()
         self._stop_waiting()
 
     async def login(self, name: str, secret: bytes, new: bool) -> Session:
-        """Log in by name and secret; a name that is free is registered, if it is to be ``new``.
+        """Log in by name and secret; register a free name if ``new``.
 
-        Never answers, if the connection is lost meanwhile.
+        Never answers if the connection is lost meanwhile.
 
-        :raises BadName: it is none. :raises BadSecret: a name cannot be registered with it.
-        :raises NoSuchUser: the name is free, and not to be registered.
-        :raises WrongSecret: it is taken. :raises TryLater: too many attempts, or sessions of the user.
+        :raises BadName: this cannot be a name. :raises BadSecret: no name can be registered with this secret.
+        :raises NoSuchUser: the name is free, and ``new`` is false.
+        :raises WrongSecret: the name is taken. :raises TryLater: too many attempts, or sessions of the user.
         :raises NotAllowed: another attempt is under way.
         """
         with self._attempt("Login"):
@@ -93,9 +93,9 @@ class Arrival:
             return session
 
     async def resume(self, ticket: bytes) -> Session:
-        """Log in by a ticket of an earlier session. Never answers, if the connection is lost meanwhile.
+        """Log in by a ticket of an earlier session. Never answers if the connection is lost meanwhile.
 
-        :raises BadTicket: it is none, or there is a newer secret.
+        :raises BadTicket: it is not a valid ticket, or there is a newer secret.
         :raises TryLater: too many sessions of the user. :raises NotAllowed: another attempt is under way.
         """
         with self._attempt("Resume"):
@@ -108,7 +108,7 @@ class Arrival:
 
     @contextmanager
     def _attempt(self, command: str) -> Iterator[None]:
-        """While an attempt is under way, the connection stays, and there is no other."""
+        """During an attempt, keep the connection open and refuse other attempts."""
         if self._deadline is None:
             raise NotAllowed.of(command=command, hint="an attempt to log in is under way")
         if self._clock.seconds() >= self._until:
@@ -122,9 +122,9 @@ class Arrival:
             raise
 
     async def _let_in(self, user: str, by: int, wrong: ChatnetError) -> Session:
-        """Who has shown the secret at ``by``.
+        """Return a session for the user who has shown the secret at the seq ``by``.
 
-        :raises ChatnetError: ``wrong``, if that is not the newest.
+        :raises ChatnetError: ``wrong``, if that is not the newest secret.
         :raises TryLater: the user has too many sessions here.
         """
         sessions = self._entrance.sessions
@@ -138,7 +138,7 @@ class Arrival:
             raise
         if self._gone:
             sessions.router.depart(local_user)
-            await Deferred()  # for ever: there is nobody to answer
+            await Deferred()  # forever: nobody is left to answer
         return Session(sessions, local_user, by, self._peer)
 
     def _wait(self, seconds: float = LOGIN_SECONDS) -> None:
@@ -153,14 +153,14 @@ class Arrival:
 
 
 async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visitor) -> tuple[LocalUser, int]:
-    """One more session of ``user``; and the seq of their newest secret, as of the window's head or later.
+    """Add a session of ``user``; return it, and the seq of the newest secret at the window's head or later.
 
-    The memberships are read as they stood at some seq that the window still holds, brought to its head and
-    from there on kept in step, without the reactor turning in between.
+    The memberships are read as of some seq that the window still holds, then brought to the window's head,
+    and followed from there, all in one turn of the reactor.
     """
     window = log.window
     while True:
-        # What the window holds is all that sessions see through memberships; the log filters what is older.
+        # Sessions filter by memberships only what the window holds; the log filters what is older.
         since = window.start - 1
         snapshot = await _whole_snapshot(log, user, since, window.head, lane, visitor)
         if window.holds(snapshot.at):
@@ -172,9 +172,9 @@ async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visit
 async def _whole_snapshot(
     log: Log, user: str, after: int, upto: int, lane: Lane, visitor: Visitor
 ) -> Snapshot:
-    """All pages of it as one. Once the visitor has left, the next is not asked for."""
+    """Return all pages of the snapshot as one. Once the visitor has left, no more pages are read."""
     page = await lane.run(visitor, log.read, SnapshotOf(user, after, upto))
-    stays = dict.fromkeys(page.intervals)  # one that ends meanwhile may come twice
+    stays = dict.fromkeys(page.intervals)  # a stay that ends meanwhile may come twice
     while page.behind is not None:
         page = await lane.run(visitor, log.read, SnapshotOf(user, after, upto, page.behind))
         stays |= dict.fromkeys(page.intervals)

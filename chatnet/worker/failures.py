@@ -7,11 +7,11 @@ import math
 from chatnet.errors import TryLater
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
-"""After one failure, and at most, this many seconds pass between two attempts on a name from an address."""
+"""Seconds between two attempts on a name from an address: after one failure, and at most."""
 FORGET_SECONDS = 300.0
-"""Without a new one, failures are forgotten after this."""
+"""Failures are forgotten after this many seconds without a new one."""
 MOST_REMEMBERED = 10_000
-"""Of how many names and addresses together failures are kept; the oldest give way."""
+"""How many pairs of name and address are remembered; the oldest are dropped."""
 
 
 class _Failed:
@@ -29,18 +29,19 @@ class _Failed:
 
 
 class Failures:
-    """Wrong passwords, counted by name *and* address: a stranger's are not the owner's, nor a neighbour's.
+    """Counts wrong passwords by name *and* address: a stranger's failures do not delay the owner or
+    neighbours.
 
-    Attempts that come at once are spread: each keeps the pause from the one before it.
+    Attempts that come together are spread in time: each keeps its pause after the one before it.
     """
 
     def __init__(self) -> None:
         self._failed: dict[tuple[str, str], _Failed] = {}
 
     def wait(self, now: float, name: str, address: str) -> float:
-        """How long this attempt must wait, in seconds; its place in time is then taken.
+        """Return how many seconds this attempt must wait; its place in time is then taken.
 
-        :raises TryLater: longer than :data:`LONGEST_PAUSE`.
+        :raises TryLater: the wait would be longer than :data:`LONGEST_PAUSE`.
         """
         record = self._recent(now, name, address)
         if record is None:
@@ -52,7 +53,7 @@ class Failures:
         return start - now
 
     def failed(self, now: float, name: str, address: str) -> None:
-        """An attempt failed."""
+        """Record a failed attempt."""
         record = self._recent(now, name, address) or _Failed(now)
         record.count += 1
         record.last = now
@@ -63,7 +64,7 @@ class Failures:
             del self._failed[next(iter(self._failed))]
 
     def succeeded(self, name: str, address: str) -> None:
-        """The name's owner is here: the failures from here were theirs."""
+        """Forget the failures from here: the name's owner has logged in, so they were the owner's."""
         self._failed.pop((name, address), None)
 
     def __len__(self) -> int:

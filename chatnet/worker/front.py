@@ -1,4 +1,4 @@
-"""The port between a worker's port for clients and the protocols that are spoken there."""
+"""What a worker's port for clients asks of each protocol that is spoken there."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from chatnet.worker.entrance import Entrance
 class Shared:
     """What the fronts of one worker share.
 
-    A connection is in the ``pulse`` from when it is connected until it is lost: so it is counted, pinged, and
-    hung up on when the worker stops. The port adds it to the ``visitors``, as a stranger; it tells them when
-    it has logged in, or is gone. ``others`` are the workers where a client can resume when this one is gone.
+    A connection is in the ``pulse`` while it is connected: so it is counted, pinged, and closed when the
+    worker stops. The port adds it to the ``visitors`` as a stranger; the connection tells them when it has
+    logged in or is gone. ``others`` are the workers where a client can resume when this one is gone.
     """
 
     outboxes: Outboxes
@@ -33,11 +33,11 @@ class Front(Protocol):
 
     @property
     def begins(self) -> Collection[int]:
-        """The first bytes by which its connections are known; no other front has one of them."""
+        """The first bytes that identify its connections; no two fronts share one."""
 
     def connection(self, entrance: Entrance) -> Any:
-        """A Twisted protocol for one more client; it is :class:`~chatnet.net.pulse.Watched`, a
-        :class:`~chatnet.net.visitors.Stranger` until it has logged in, and goes in by ``entrance``."""
+        """Return a Twisted protocol for one more client, which logs in through ``entrance``. It implements
+        :class:`~chatnet.net.pulse.Watched`, and :class:`~chatnet.net.visitors.Stranger` until the login."""
 
 
 Offer = Callable[[Shared], Front]

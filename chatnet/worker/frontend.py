@@ -1,4 +1,4 @@
-"""What a worker has once it knows its log: the router, the sessions, and the way in for clients."""
+"""What a worker has once it knows its log: the router, the sessions, and the entrance for clients."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from chatnet.world import Clocks
 
 @dataclass(frozen=True)
 class Quotas:
-    """How much the users of a cluster may do; 0 is no bound.
+    """How much the users of a cluster may do; 0 means no limit.
 
-    A user may append ``rate`` drafts a second in the long run; ``names`` new names are registered in ten
-    minutes, in all.
+    A user may append ``rate`` drafts a second in the long run; in all, ``names`` new names may be registered
+    in ten minutes.
     """
 
     rate: int = 0
@@ -35,9 +35,9 @@ class Quotas:
 
 
 class Frontend:
-    """Serves clients from the log of ``store``: they come in by the ``entrance``.
+    """Serves clients from the log of ``store``: they come in through the ``entrance``.
 
-    ``tell`` is told what sessions do.
+    ``tell`` hears what sessions do.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class Frontend:
             new_names.apply(monotonic(), entries)
 
         store.log.window.watch(follow)
-        # What the window holds already counts as well; no session is there that it could end.
+        # What the window already holds counts too; no session exists yet that it could end.
         follow(store.log.window.after(store.log.window.start - 1))
 
     @property
     def is_open(self) -> bool:
-        """Can clients be let in?"""
+        """Whether clients can be let in."""
         return self.store.log.is_ready and not self.store.is_away
 
     def load(self, full: bool) -> Load:
-        """What is carried now; ``full``: there is no room for more sessions."""
+        """Return the present load; ``full``: there is no room for more sessions."""
         return Load(
             sessions=len(self._sessions.open),
             posts=self._sessions.posts,
@@ -89,17 +89,17 @@ class Frontend:
         )
 
     def shed(self, count: int, soon: bool) -> None:
-        """Have ``count`` sessions move to other workers; ``soon``, without waiting for answers."""
+        """Move ``count`` sessions to other workers; ``soon``: without waiting for answers."""
         self._handoff.shed(count, soon)
 
     def send_on(self) -> bool:
-        """Tell all sessions at once to move to other workers; False if there are none."""
+        """Tell all sessions at once to move to other workers; return False if there are none."""
         for session in self._sessions.open:
             session.peer.moved()
         return bool(self._sessions.open)
 
     def rewound(self, to: Cursor) -> None:
-        """The log was put back: tell all that hear posts, and stop their hearing."""
+        """The log was put back: tell all sessions that hear posts, and stop their hearing."""
         for session in self._sessions.open:
             session.rewound(to)
 

@@ -1,4 +1,4 @@
-"""The drafts of all sessions that came in one turn of the reactor, appended together."""
+"""Gathers the drafts of all sessions in one turn of the reactor, and appends them together."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chatnet.entries import Draft
 from chatnet.log import Log, Outcome
 
 Told = Callable[[Draft, Outcome | Failure], None]
-"""Called with what became of a draft, or why nobody knows."""
+"""Called with a draft and its outcome, or with the failure that hides it."""
 
 
 class Gathering:
     """Appends to ``log``, once per turn of the reactor.
 
-    A client that sends several drafts at once has them in one segment. Passed on one by one, the first would
-    be committed alone, and the rest would wait for it: two commits and two fan-outs instead of one.
+    Several drafts that a client sends at once arrive in one segment. Passed on one by one, the first would be
+    committed alone while the rest waited: two commits and two fan-outs instead of one.
     """
 
     def __init__(self, log: Log, clock: IReactorTime) -> None:
@@ -29,9 +29,9 @@ class Gathering:
         self._askers: list[tuple[Told, Deferred[Outcome]]] = []
 
     def append(self, draft: Draft, told: Told) -> Deferred[Outcome]:
-        """Append ``draft`` after all that was passed before; fires with what became of it.
+        """Append ``draft`` after everything passed before; fires with its outcome.
 
-        Before that, ``told`` is called with the same: another callback of each post would cost more.
+        Before that, ``told`` is called with the same: one more callback for each post would cost more.
         """
         if not self._drafts:
             self._clock.callLater(0, self._pass_on)

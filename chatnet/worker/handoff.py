@@ -1,4 +1,4 @@
-"""Sessions that are to move to other workers: told so a few at a time, and hung up on if they stay."""
+"""Moves sessions to other workers: tells them so, a few at a time, and closes those that stay."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from chatnet.worker.session import Session
 from chatnet.worker.sessions import Sessions
 
 TICK = 0.1
-"""How often some are told, in seconds."""
+"""Seconds between two times of telling some sessions."""
 PER_TICK = 5
-"""How many are told at a time: each of them has to find another worker, and resumes there."""
+"""How many are told at a time: each has to find another worker and resume there."""
 LEAVE_SECONDS = 10.0
-"""How long one that was told may stay, until it is hung up on: it leaves once its drafts are answered."""
+"""Seconds that a told session may stay before it is closed: it leaves once its drafts are answered."""
 HOPELESS_SECONDS = 1.0
-"""Likewise where the store is away and no draft is answered: clients send them again elsewhere."""
+"""The same where the store is away and no draft is answered: clients send their drafts again elsewhere."""
 
 
 class Handoff:
-    """Has sessions move: those that have been here longest first, so that nobody moves again and again."""
+    """Makes sessions move, the oldest first, so that nobody moves again and again."""
 
     def __init__(self, sessions: Sessions, clock: IReactorTime) -> None:
         self._sessions = sessions
@@ -33,11 +33,11 @@ class Handoff:
 
     @property
     def moving(self) -> int:
-        """How many sessions were told to move, and are still here."""
+        """How many sessions were told to move and are still here."""
         return sum(session in self._sessions.open for session in self._told)
 
     def shed(self, count: int, soon: bool = False) -> None:
-        """Have ``count`` sessions move besides those that were told already; ``soon``, without waiting for
+        """Move ``count`` sessions besides those that were told already; ``soon``: without waiting for
         answers."""
         self._wanted = count
         self._patience = HOPELESS_SECONDS if soon else LEAVE_SECONDS

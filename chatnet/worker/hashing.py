@@ -1,4 +1,4 @@
-"""Password hashes, in threads. Users take turns, so that nobody who wants many keeps others waiting."""
+"""Hashes passwords in threads. Users take turns, so that one who wants many hashes does not delay others."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from chatnet.errors import TryLater
 from chatnet.lanes import Rota, Visitor
 
 HASHING_THREADS = 2
-"""A hash takes 100 ms of a processor, and 64 MiB."""
+"""A hash takes 100 ms of a processor, and 64 MiB of memory."""
 MOST_WAITING, MOST_OF_ONE = 64, 8
-"""How many may wait for a thread, of those who log in and of those who set a secret; and from one address."""
+"""How many may wait for a thread, in each of two lines (logins, new secrets); and from one address."""
 
 T = TypeVar("T")
 _Turn = tuple[str, Deferred[None]]
-"""Whom a hash is for, and who is called with it."""
+"""The user a hash is for, and the Deferred that fires when its turn comes."""
 
 
 class Claimant(Visitor):
-    """Who says that they are ``user``, from an address.
+    """Somebody who claims to be ``user``, from an address.
 
-    ``network`` is what counts of that: see :func:`chatnet.addresses.network`. It is empty on this machine
-    itself, whose addresses are all of one. Networks take turns; where there is none, names do.
+    ``network`` is the part of the address that counts: see :func:`chatnet.addresses.network`. It is empty on
+    this machine itself, where all share one address. Networks take turns; where there is none, names do.
     """
 
     __slots__ = ("network", "user")
@@ -39,10 +39,10 @@ class Claimant(Visitor):
 
 
 class Hashing:
-    """At most one hash at a time for each user and from each address; those who log in go first.
+    """Runs at most one hash at a time for each user and from each address; logins go first.
 
-    ``give_way`` is called in each thread: one hash keeps four processors busy, and a few of them would keep
-    the primary from saying that it lives.
+    ``give_way`` is called in each thread and lowers its priority: one hash keeps four processors busy, and a
+    few of them could stop the primary from sending its signs of life.
     """
 
     def __init__(self, reactor: Any, pool: ThreadPool, give_way: Callable[[], None] = lambda: None) -> None:
@@ -54,9 +54,9 @@ class Hashing:
         self._busy: list[tuple[str, Hashable]] = []
 
     async def run(self, claimant: Claimant, is_login: bool, f: Callable[..., T], *args: Any) -> T:
-        """``f(*args)`` in a thread; never, if the claimant leaves before it is begun.
+        """Return ``f(*args)``, computed in a thread; never, if the claimant leaves before it begins.
 
-        :raises TryLater: too many are waiting.
+        :raises TryLater: too many wait already.
         """
         if claimant.has_left:
             await Deferred()

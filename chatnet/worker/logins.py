@@ -1,4 +1,4 @@
-"""Who a client is: names and secrets, and names that are new."""
+"""Finds out who a client is: checks names and secrets, and registers new names."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Logins:
         self._monotonic = monotonic
 
     async def login(self, claimant: Claimant, secret: bytes, new: bool) -> int:
-        """Check the secret of the user whom they claim to be; the seq of the entry that set it.
+        """Check the secret of the user that the client claims to be; return the seq of the entry that set it.
 
-        A name that is free is registered if it is to be ``new``.
+        A free name is registered if ``new``.
 
-        :raises BadSecret: it cannot be registered.
-        :raises NoSuchUser: it is free, and not to be registered.
-        :raises WrongSecret: it is taken. :raises TryLater: too many attempts.
+        :raises BadSecret: no name can be registered with it.
+        :raises NoSuchUser: the name is free, and ``new`` is false.
+        :raises WrongSecret: the name is taken. :raises TryLater: too many attempts.
         """
         user = claimant.user
         account = await self._lane.run(claimant, self._log.read, AccountOf(user))
@@ -65,9 +65,9 @@ class Logins:
         account = await self._lane.run(claimant, self._log.read, AccountOf(user)) if taken else None
         if account is None:
             raise refusal(outcome)
-        return account  # somebody was faster, perhaps this client itself
+        return account  # somebody was faster, perhaps an earlier attempt of this client
 
 
 def refusal(refused: Refused) -> Refusal:
-    """The error by which the log refused a draft."""
+    """Return the error with which the log refused a draft."""
     return REFUSALS.get(refused.code, Refusal)(refused.sentence)

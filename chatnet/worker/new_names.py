@@ -1,8 +1,8 @@
-"""How many new names may be registered: in all, and from one address. Pure; time in monotonic seconds.
+"""Limits how many new names are registered: in all, and from one address. Pure; time in monotonic seconds.
 
-All are counted from the log, where each worker sees them; addresses by each worker for itself. Where there is
-no place, names wait, and a free place is for the address that has asked longest: whoever asks for a thousand
-names delays others by the few that one address may have.
+The total is counted from the log, where each worker sees it; each worker counts addresses for itself. When
+there is no place, names wait, and a free place goes to the address that has asked longest: somebody who asks
+for a thousand names delays others only by the few that one address may have.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from chatnet.entries import Entry
 from chatnet.errors import TryLater
 
 ALL_SECONDS = 600.0
-"""How long a new name counts, in seconds."""
+"""Seconds for which a new name counts."""
 ADDRESS_MOST, ADDRESS_SECONDS = 5, 3600.0
 """How many names may come from one address, and in how many seconds."""
 BACK_SECONDS = 30.0
-"""How long beyond the time at which it was told to come again an address keeps its place, in seconds."""
+"""Seconds for which an address keeps its place after the time at which it was told to try again."""
 MOST_ADDRESSES = 10_000
-"""Of how many addresses it is kept what they have registered, and how many may wait. The oldest give way; who
-comes while so many wait is told to come later, and does not wait in the line."""
+"""How many addresses are remembered with their registrations, and how many may wait. The oldest are dropped;
+an address that comes while this many wait is told to come later, and gets no place in the line."""
 
 WAITS = "Many new names are being registered, and yours has to wait its turn: try again in {seconds} s."
 ENOUGH = "{count} new names were registered from your address in the last hour: try again in {seconds} s."
 
 
 class NewNames:
-    """At most ``most`` new names in ten minutes, counted from the log; 0 is no bound, nor for addresses.
+    """Allows ``most`` new names in ten minutes, counted from the log; 0 removes all limits, also of
+    addresses.
 
-    An address is empty for those whose addresses do not count: they wait in the line as one.
+    An address that does not count is empty: all of those wait in the line as one.
     """
 
     def __init__(self, most: int) -> None:
@@ -44,7 +45,7 @@ class NewNames:
         self._looked = -math.inf
 
     def take(self, now: float, address: str, key: bytes) -> None:
-        """Begin to register a name by the draft with this key.
+        """Begin to register a name, with the draft of this key.
 
         :raises TryLater: there is no place for this address now.
         """
@@ -60,11 +61,11 @@ class NewNames:
         self._under_way[key] = address
 
     def refused(self, key: bytes) -> None:
-        """The name was not registered: its place is free."""
+        """Free the place: the name was not registered."""
         self._under_way.pop(key, None)
 
     def apply(self, now: float, entries: Sequence[Entry]) -> None:
-        """The window grew. The newest entry tells how old the others are: a clock may jump."""
+        """Follow the window. Ages are relative to the newest entry, because a clock may jump."""
         if not self._most:
             return
         for entry in entries:
@@ -102,14 +103,14 @@ class NewNames:
             del self._of_addresses[next(iter(self._of_addresses))]
 
     def _ahead(self, address: str) -> int:
-        """How many addresses have waited longer, of those that matter."""
+        """Return how many addresses that matter have waited longer."""
         for place, other in enumerate(islice(self._line, self._most)):
             if other == address:
                 return place
         return min(len(self._line), self._most)
 
     def _wait(self, now: float, address: str, behind: int) -> int:
-        """Stand in the line, where ``behind`` others get a place first; for so many seconds, by now."""
+        """Join the line, with ``behind`` others before; return for how many seconds, as it looks now."""
         times = self._registered
         free = times[min(behind, len(times) - 1)] + ALL_SECONDS - now if times else 1.0
         seconds = max(1, math.ceil(free))
@@ -118,7 +119,7 @@ class NewNames:
         return seconds
 
     def _leave_late(self, now: float) -> None:
-        """Those who did not come back lose their places; looked at once a second, for they may be many."""
+        """Drop the places of those who did not come back; only once a second, for there may be many."""
         if now - self._looked < 1:
             return
         self._looked = now

@@ -1,4 +1,4 @@
-"""The port for clients: who is let in, where it is, and how much the kernel keeps for each."""
+"""The port for clients: which connections are accepted, where, and how much the kernel keeps for each."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from chatnet.worker.front import Front, Offer, Shared
 from chatnet.worker.frontend import Frontend
 
 SEND_BUFFER = 128 * 1024
-"""What the kernel keeps for a client that does not read, in bytes; its own choice would be megabytes."""
+"""Bytes that the kernel keeps for a client that does not read; its own choice would be megabytes."""
 
 
 class Clients:
-    """Takes clients' connections while the worker serves, is not being emptied, and has room for sessions.
+    """Accepts clients' connections while the worker serves, is not being emptied, and has room for sessions.
 
-    Otherwise closes them: they go to another of the workers that they know, or ask a master again. What they
-    may speak is in ``offers``.
+    Otherwise closes them: the clients try another worker that they know, or ask a master again. ``offers``
+    are the protocols that they may speak.
     """
 
     def __init__(self, offers: Sequence[Offer], shared: Shared) -> None:
@@ -40,7 +40,7 @@ class Clients:
         self.frontend: Frontend | None = None
 
     def port(self, security: Security) -> Factory:
-        """The factory for the port. The first byte of a connection says which protocol it speaks."""
+        """Return the factory for the port. The first byte of a connection tells its protocol."""
         spoken = {byte: _Speaking(self, front) for front in self._fronts for byte in front.begins}
         self._port = security.port(spoken, self._outboxes, self._visitors, lambda: self._takes, self._pulse)
         return self._port
@@ -51,7 +51,7 @@ class Clients:
         return is_open and not self.is_full and not self.others.is_emptied
 
     def connection(self, front: Front, host: str) -> Any:
-        """A connection for one more client, which comes from ``host``; None if there is no room."""
+        """Return a connection for one more client, from ``host``; None if there is no room."""
         if self.frontend is None or not self._takes:
             return None
         connection = front.connection(self.frontend.entrance)
@@ -59,18 +59,18 @@ class Clients:
         return connection
 
     def make_room(self, files: int) -> None:
-        """Make room for as many sessions as ``files`` that may be open allow."""
+        """Allow as many sessions as fit into a limit of ``files`` open files."""
         self._visitors.room = find_room(files)
 
     @property
     def is_full(self) -> bool:
-        """Are there as many sessions as the limit of open files leaves room for?"""
+        """Whether there are as many sessions as the limit of open files permits."""
         undecided = 0 if self._port is None else self._port.undecided
-        strangers = self._visitors.strangers - undecided  # of those in the pulse
+        strangers = self._visitors.strangers - undecided  # those in the pulse
         return len(self._pulse) - strangers >= self._visitors.room.users
 
     def hang_up(self) -> list[Watched]:
-        """Stop taking connections, and hang up on those there are."""
+        """Stop accepting connections, and close the present ones."""
         self.frontend = None
         links = self._pulse.links()
         for link in links:
@@ -79,7 +79,7 @@ class Clients:
 
 
 class _Speaking(Factory):
-    """Makes the connections of those who speak one protocol."""
+    """Makes the connections of one protocol."""
 
     noisy = False
 
@@ -92,7 +92,7 @@ class _Speaking(Factory):
 
 
 def open_port(reactor: Any, clients: Clients, security: Security, host: str, numbers: Sequence[int]) -> Any:
-    """The first free port of ``numbers``, listening on ``host`` for ``clients``.
+    """Listen for ``clients`` on ``host``, at the first free port of ``numbers``.
 
     :raises CannotStart: none is free.
     """

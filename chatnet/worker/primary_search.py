@@ -8,10 +8,10 @@ from chatnet.addresses import Address
 
 
 class PrimarySearch:
-    """Where the primary may be, gone through in rounds: where it was, then the ``masters`` that were named.
+    """Goes in rounds through the places where the primary may be: the last one, then the named ``masters``.
 
-    A place that somebody names comes next, but none comes twice in a round: so replicas that name each other
-    hold nobody up.
+    A place that somebody names comes next, but no place twice in a round: so replicas that name each other
+    cannot delay the search.
     """
 
     def __init__(self, masters: Sequence[Address]) -> None:
@@ -22,11 +22,11 @@ class PrimarySearch:
 
     @property
     def begins(self) -> bool:
-        """Does :meth:`next` begin another round?"""
+        """Whether :meth:`next` begins another round."""
         return not self._left
 
     def next(self) -> Address:
-        """Where to look now."""
+        """Return where to look now."""
         if not self._left:
             self._tried.clear()
             places = [*self._masters] if self._last is None else [self._last, *self._masters]
@@ -36,7 +36,7 @@ class PrimarySearch:
         return place
 
     def told(self, place: Address) -> bool:
-        """Somebody says that it is at ``place``. True if that is where to look now."""
+        """Somebody says that the primary is at ``place``. Return whether that is the next place to look."""
         if self.begins:
             self._last = place
         elif place not in self._tried:
@@ -46,6 +46,6 @@ class PrimarySearch:
         return True
 
     def found(self, place: Address) -> None:
-        """It was at ``place``: once it is lost, a search begins there."""
+        """The primary was at ``place``: after its loss, a search begins there."""
         self._last = place
         self._left.clear()

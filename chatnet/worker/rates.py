@@ -1,8 +1,8 @@
-"""How fast each user may append, whoever appends for them. Pure; time in seconds, on a clock that never goes
-back.
+"""Limits how fast each user may append, whichever worker appends. Pure; time in seconds, on a clock that
+never goes back.
 
-A worker charges a user with each entry of theirs that it sees in the log, and with what its own sessions have
-under way: so neither another session nor another connection, here or elsewhere, makes anybody faster.
+A worker charges a user for each of their entries that it sees in the log, and for the drafts that its own
+sessions have under way: so a second session or connection, here or elsewhere, makes nobody faster.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from chatnet.entries import Entry
 from chatnet.log import Outcome
 
 BURST_SECONDS = 5
-"""How many seconds' worth of the rate a user may append at once."""
+"""A user may append this many seconds' worth of the rate at once."""
 
 
 class Allowance:
-    """What one user may append now: a bucket that fills at ``rate`` a second, to five seconds' worth.
+    """What one user may append now: a bucket that fills at ``rate`` a second, up to five seconds' worth.
 
     ``held`` is how many drafts wait for it, in all sessions of the user here.
     """
@@ -33,7 +33,7 @@ class Allowance:
         self.held = 0
 
     def take(self, key: bytes) -> bool:
-        """Charge the draft with this key, if it may be appended now; False if it may not."""
+        """Charge for the draft with this key, if it may be appended now; return False if it may not."""
         if not self._rate:
             return True
         self._refill()
@@ -44,16 +44,16 @@ class Allowance:
         return True
 
     def wait(self) -> float:
-        """In how many seconds the next one may come, if none is charged until then."""
+        """Return in how many seconds the next draft may come, if none is charged until then."""
         return (1 - self._tokens) / self._rate
 
     def answered(self, key: bytes, outcome: Outcome | None, head: int) -> None:
-        """What became of a draft; None if nothing did. ``head`` is how far this worker follows the log."""
+        """Record a draft's outcome; None if it has none. ``head`` is how far this worker follows the log."""
         if not isinstance(outcome, int) or outcome <= head:
             self._under_way.discard(key)
 
     def charge(self, key: bytes) -> None:
-        """The log has an entry of the user with this key."""
+        """Charge for an entry of the user, with this key, that the log has."""
         if key in self._under_way:
             self._under_way.remove(key)
         else:
@@ -62,7 +62,7 @@ class Allowance:
 
     @property
     def is_whole(self) -> bool:
-        """Is it the same as a new one?"""
+        """Whether it is the same as a new one."""
         self._refill()
         return self._tokens >= self._full and not self._under_way
 
@@ -73,7 +73,7 @@ class Allowance:
 
 
 class Rates:
-    """The allowances of all users: of those who have sessions here, and of those who appended of late."""
+    """The allowances of users who have sessions here, or who appended recently."""
 
     def __init__(self, rate: int, monotonic: Callable[[], float]) -> None:
         self._rate, self._monotonic = rate, monotonic
@@ -85,15 +85,15 @@ class Rates:
         return len(self._all)
 
     def of(self, user: str) -> Allowance:
-        """The one that all sessions of ``user`` share."""
+        """Return the allowance that all sessions of ``user`` share."""
         allowance = self._all.get(user)
         if allowance is None:
             allowance = self._all[user] = Allowance(self._rate, self._monotonic)
         return allowance
 
     def apply(self, entries: Sequence[Entry]) -> None:
-        """The window grew. What is older than a burst, by the log's own time, does not count: a worker that
-        was behind is told much at once."""
+        """Charge for new entries of the window. Entries older than a burst, by the log's own time, do not
+        count: a worker that was behind gets many at once."""
         if not self._rate or not entries:
             return
         oldest = entries[-1].time - BURST_SECONDS * 1000

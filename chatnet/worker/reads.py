@@ -22,7 +22,7 @@ T = TypeVar("T")
 class SharedReads:
     """What the reads of all sessions share: the ``lane`` to the log, in which users take turns.
 
-    ``most`` of a session may wait before its connection is read no further.
+    When more than ``most`` reads of a session wait, its connection is no longer read.
     """
 
     clock: IReactorTime
@@ -32,11 +32,11 @@ class SharedReads:
 
 
 class ReadQueue:
-    """``async with turns:`` around a read: reads take turns, in the order in which they came.
+    """``async with turns:`` around a read makes reads take turns, in the order in which they came.
 
-    In its turn each goes to the log by :meth:`read`, through the lane of all sessions.
+    In its turn each goes to the log through :meth:`read`, in the lane of all sessions.
 
-    None begins while the client does not read earlier answers: this one's would wait in our memory.
+    No read begins while the client does not read earlier answers: the new answer would wait in our memory.
     """
 
     __slots__ = ("_busy", "_holding", "_peer", "_shared", "_visitor", "_waiting")
@@ -63,23 +63,23 @@ class ReadQueue:
     async def __aexit__(self, *_: object) -> None:
         self._busy = False
         if self._waiting:
-            # Not in this turn of the reactor: the answer must go out first, and may find the peer full.
+            # Not in this turn of the reactor: the answer must go out first, and may fill the peer.
             self._shared.clock.callLater(0, self.go_on)
 
     async def read(self, read: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the log answers; never, if the session is gone before it is asked."""
+        """Return the log's answer; never, if the session is gone before the log is asked."""
         shared, user, name = self._shared, str(self._visitor.whose), self._peer.name
         shared.tell(ReadBegun(user, name))
         try:
             found = await shared.lane.run(self._visitor, read, *args, **kwargs)
-        except Exception:  # and not when it is dropped, which may be in any thread
+        except Exception:  # not when the coroutine is dropped, which may happen in any thread
             shared.tell(ReadEnded(user, name))
             raise
         shared.tell(ReadEnded(user, name))
         return found
 
     def go_on(self) -> None:
-        """Begin the next one, if the peer has room."""
+        """Begin the next read, if the peer has room."""
         if self._waiting and not self._busy and not self._peer.full:
             self._busy = True
             turn = self._waiting.pop(0)
@@ -89,6 +89,6 @@ class ReadQueue:
             turn.callback(None)
 
     def stop(self) -> None:
-        """Begin none any longer: the session is gone."""
+        """Begin no further read: the session is gone."""
         self._waiting.clear()
         self._visitor.leave()

@@ -1,4 +1,4 @@
-"""Places -> live sessions on this worker, kept in step by the log itself. Pure."""
+"""Maps places to live sessions on this worker, following joins and leaves in the log. Pure."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class LocalUser:
     """A user with sessions on this worker.
 
-    ``memberships`` are complete behind the seq ``since``, and in step with the window's head; all sessions
-    of the user share them. ``live`` are the peers of those that hear posts as they come.
+    ``memberships`` are complete after the seq ``since``, and follow the window's head; all sessions of the
+    user share them. ``live`` are the peers of those sessions that hear posts as they come.
     """
 
     __slots__ = ("live", "memberships", "sessions", "since", "user")
@@ -32,11 +32,11 @@ class LocalUser:
         self.live: tuple[Peer, ...] = ()
 
     def places(self) -> list[str]:
-        """Where this user listens now."""
+        """Return where this user listens now."""
         return [self.user, "@" + self.user, *self.memberships.rooms()]
 
     def forget(self, upto: int) -> None:
-        """Keep only what is needed behind ``upto``, if that is later than ``since``."""
+        """Keep only what is needed after ``upto``, if that is later than ``since``."""
         if upto > self.since:
             self.since = upto
             self.memberships.forget(upto)
@@ -45,16 +45,17 @@ class LocalUser:
 class Router:
     """Hands each new post to the live sessions that may see it, through their channels.
 
-    Channels that show joins and leaves get those, too. ``deliveries`` counts what was handed over. A live
-    session's cursor is the window's head: there is none to move here. ``tell`` is told who begins to be live.
+    Channels that show joins and leaves get those too. ``deliveries`` counts what was handed over. A live
+    session's cursor is the window's head, so nothing here has to move it. ``tell`` hears who goes live.
     """
 
     def __init__(self, tell: Tell = unheard) -> None:
         self.tell = tell
-        # By channel first: a dict for each place would take more memory than most of them have ears.
+        # By channel first: most places have so few ears that a dict for each would take more memory than
+        # they.
         self._audiences: dict[Channel, Audience] = {}
         self._local_users: dict[str, LocalUser] = {}
-        # Of whom stays are kept that have ended.
+        # The users for whom ended stays are kept.
         self._leavers: dict[LocalUser, None] = {}
         self._forgotten = 0
         self.deliveries = 0
@@ -62,8 +63,8 @@ class Router:
     def arrive(self, user: str, snapshot: Snapshot, since: int, behind: Iterable[Entry]) -> LocalUser:
         """Add a session of ``user``.
 
-        ``snapshot`` has the stays that matter behind ``since``; ``behind`` are the entries from it to the
-        window's head.
+        ``snapshot`` has the stays that matter after ``since``; ``behind`` are the entries from the snapshot
+        to the window's head.
         """
         local_user = self._local_users.get(user)
         if local_user is None:
@@ -77,14 +78,14 @@ class Router:
         return local_user
 
     def depart(self, local_user: LocalUser) -> None:
-        """Remove a session, which must no longer be live."""
+        """Remove a session, which must not be live."""
         local_user.sessions -= 1
         if not local_user.sessions:
             del self._local_users[local_user.user]
             self._leavers.pop(local_user, None)
 
     def forget(self, upto: int) -> None:
-        """Forget who was where up to ``upto``: what was said until then, sessions read from the log.
+        """Forget who was where up to ``upto``: sessions read older posts from the log.
 
         Otherwise a user who joins and leaves all day would take more and more memory.
         """
@@ -101,7 +102,7 @@ class Router:
             self._leavers[local_user] = None
 
     def go_live(self, local_user: LocalUser, peer: Peer) -> None:
-        """Hand over new posts to this session from now on."""
+        """Hand new posts to this session from now on."""
         local_user.live += (peer,)
         audience = self._audiences.setdefault(peer.channel, Audience())
         audience.enter(peer.ear)
@@ -109,7 +110,7 @@ class Router:
             audience.listen(place, peer.ear)
 
     def leave_live(self, local_user: LocalUser, peer: Peer) -> None:
-        """Stop handing over new posts to this session."""
+        """Stop handing new posts to this session."""
         local_user.live = tuple(other for other in local_user.live if other is not peer)
         audience = self._audiences[peer.channel]
         for place in local_user.places():
@@ -119,17 +120,17 @@ class Router:
             del self._audiences[peer.channel]
 
     def apply(self, entries: Sequence[Entry]) -> None:
-        """The window grew: hand over posts, and follow the joins and leaves, in seq order.
+        """Follow the window: hand over posts, and follow joins and leaves, in the order of seq.
 
-        Entries of one kind in a row that are heard at the same places, in whatever order they name them, are
-        handed over together.
+        Consecutive entries of one kind that are heard at the same places, named in any order, are handed over
+        together.
         """
         run: list[Entry] = []
         where: tuple[str, ...] = ()
         for entry in entries:
             if entry.kind in HEARD:
                 at = places(entry.user, entry.text)
-                # Each place is named once: most posts have but one, and need no sets.
+                # Each place is named once; most posts have only one, and need no sets.
                 is_same = at == where or (len(at) == len(where) > 1 and set(at) == set(where))
                 if not is_same or (run and run[0].kind != entry.kind):
                     self._fan_out(where, run)
@@ -155,7 +156,7 @@ class Router:
                     self.deliveries += len(run) * len(ears)
 
     def _stay(self, local_user: LocalUser | None, entry: Entry) -> None:
-        """Hand over what begins or ends a stay; its user hears of it, too."""
+        """Hand over the entry that begins or ends a stay, also to the user whose stay it is."""
         stay = stay_of(entry.kind)
         if stay is Stay.ENDS:
             self._fan_out((entry.room,), [entry])

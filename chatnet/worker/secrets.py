@@ -1,4 +1,4 @@
-"""Checks secrets. Passwords are hashed, in turn, and whoever guesses is slowed down."""
+"""Checks secrets. Passwords are hashed in turns, and guessing is slowed down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chatnet.worker.hashing import Claimant, Hashing
 
 
 class Secrets:
-    """Checks secrets, and makes credentials of passwords."""
+    """Checks secrets, and makes credentials from passwords."""
 
     def __init__(self, hashing: Hashing, clock: IReactorTime, monotonic: Callable[[], float]) -> None:
         self._hashing = hashing
@@ -22,9 +22,10 @@ class Secrets:
         self._failures = Failures()
 
     async def check(self, claimant: Claimant, credential: str, secret: bytes, is_login: bool) -> bool:
-        """Is ``secret`` the one behind the credential of the user whom they claim to be?
+        """Return whether ``secret`` matches the credential of the user that the claimant claims to be.
 
-        Nobody guesses 32 random bytes: there is no pause for those. What can be no password is not hashed.
+        Nobody can guess 32 random bytes, so there is no pause for those. What cannot be a password is not
+        hashed.
 
         :raises TryLater: too many passwords are being checked, or too many were wrong.
         """
@@ -43,8 +44,8 @@ class Secrets:
         return is_right
 
     async def credential(self, claimant: Claimant, password: bytes, key: bytes) -> str:
-        """What the log keeps of a normalized password that they set.
+        """Return what the log keeps of the normalized password that the claimant sets.
 
-        :raises TryLater: too many are being set.
+        :raises TryLater: too many passwords are being set.
         """
         return await self._hashing.run(claimant, False, password_credential, password, key)

@@ -1,4 +1,4 @@
-"""A worker's wiring, and its life."""
+"""A worker's wiring, and the life of its process."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ from chatnet.worker.uplink import Uplink
 from chatnet.world import World, stop_soon
 
 CLOSE_SECONDS = 1.0
-"""How long clients may take to let go, when the worker begins afresh."""
+"""Seconds that connections have to close when the log was put back and the worker starts afresh."""
 LEAVE_SECONDS = 1.0
-"""How long clients may take to go elsewhere, when the worker is too old to serve them."""
+"""Seconds that clients have to go elsewhere when the worker's program is too old to serve them."""
 
 
 @dataclass(frozen=True)
 class Unserving:
-    """No primary has said yet which log there is."""
+    """No primary has said yet which log to serve."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Opening:
 
 @dataclass(frozen=True)
 class Ending:
-    """The log is above what this program understands: nothing is served, and the process is about to end."""
+    """The log needs a newer program: nothing is served, and the process is about to end."""
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """A registered link to a primary, and what it said."""
+    """A registered link to a primary, and the log that it named."""
 
     link: Link
     log_id: str
@@ -82,8 +82,8 @@ OpenStore = Callable[
 class Worker(MultiService):
     """One worker, from the opening of its port to its end. Its services start once it listens.
 
-    ``serve`` makes what serves clients from a store; ``open_store`` opens the one at a URL, and calls with
-    the cursor to which its log was put back, if ever it is, or with why its log cannot be understood.
+    ``serve`` makes the frontend that serves clients from a store. ``open_store`` opens the store at a URL; it
+    calls back with the cursor if the log is put back, or with the reason why it cannot be understood.
     """
 
     _logger = Logger()
@@ -123,7 +123,7 @@ class Worker(MultiService):
     # ---- what the uplink asks and brings: see Linked ----
 
     def identity(self) -> WorkerIdentity:
-        """Who this worker is, while it listens."""
+        """Return who this worker is, while it listens."""
         host = self._options["advertise"] or self._options["listen"].host
         pid = self._world.processes.own_pid()
         return WorkerIdentity(
@@ -145,7 +145,7 @@ class Worker(MultiService):
         return Load(opening=True, key=self._security.key)
 
     def _presents_another(self) -> None:
-        """Its certificate was renewed: clients are to be told of the new key at once."""
+        """Report at once: the certificate was renewed, and clients must learn the new key."""
         self.uplink.report()
 
     def registered(self, link: Link, log_id: str, store: str) -> None:
@@ -165,7 +165,7 @@ class Worker(MultiService):
 
     def detached(self) -> None:
         self._attachment = None
-        self._clients.others.is_emptied = False  # the next primary may want otherwise
+        self._clients.others.is_emptied = False  # the next primary may decide otherwise
         if isinstance(self._state, Frontend):
             self._state.store.detached()
             self._state.shed(0, soon=False)
@@ -195,13 +195,13 @@ class Worker(MultiService):
         self._children.kill(pid, started)
 
     def stop(self) -> None:
-        """End this process in good order, once what was put on its links has gone."""
+        """Stop this process in good order, once what was put on its links has been sent."""
         stop_soon(self._world.reactor)
 
     def outgrown(self, sentence: str) -> None:
         """Serve nothing from this turn on, send all sessions to other workers, and end.
 
-        To pass over what is not understood would be to go on delivering to somebody who was removed by it.
+        A worker that skipped entries it does not understand might still deliver to somebody they removed.
         """
         before, self._state = self._state, Ending()
         if isinstance(before, Ending):
@@ -212,15 +212,15 @@ class Worker(MultiService):
         leave = 0.0
         if isinstance(before, Frontend):
             before.stop()
-            # Drafts and reads that are under way are never answered: clients ask again elsewhere.
+            # Drafts and reads that are under way are never answered: clients send them again elsewhere.
             self._closing = Deferred.fromCoroutine(before.store.close())
             leave = LEAVE_SECONDS if before.send_on() else 0.0
         self._world.reactor.callLater(leave, self._world.processes.exit, 1)
 
     def abandoned(self) -> None:
-        """Nobody was reached for a minute: a worker whose supervisor is dead as well ends."""
+        """Stop, if the supervisor is dead too: no primary was reached for a minute."""
         supervisor = self._options["spawned"]
-        # It may have died before this process could look who its parent is: so it is told.
+        # The supervisor may have died before this process could look up its parent: so its pid is an option.
         if supervisor and self._world.processes.parent_pid() != supervisor:
             self._logger.error("My supervisor is dead, and no primary was reached for a minute: stopping")
             self.stop()
@@ -256,9 +256,9 @@ class Worker(MultiService):
         self._world.processes.exit(1)
 
     def _rewound(self, to: Cursor) -> None:
-        """The database was put back: what stands on its log, here and at the clients, begins afresh.
+        """The database was put back: start again with all that depends on its log, here and at the clients.
 
-        Not the process: one that a person started has nobody to start it again.
+        The process stays: if a person started it, nobody would start it again.
         """
         if isinstance(self._state, Frontend):
             frontend, url = self._state, self._state.store.url
@@ -274,7 +274,7 @@ class Worker(MultiService):
         await frontend.store.close()
 
     def _begin_afresh(self, why: str) -> None:
-        self._logger.critical("{why}: this worker exits, for another to begin afresh", why=why)
+        self._logger.critical("{why}: this worker exits, so that another can start afresh", why=why)
         self._world.processes.exit(1)
 
     # ---- its life ----
@@ -319,9 +319,9 @@ class Worker(MultiService):
 
 
 def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FRONTS) -> Worker:
-    """A worker, ready to be started; clients speak what it ``offers``.
+    """Return a worker, ready to start; clients speak the protocols that it ``offers``.
 
-    :raises CannotStart: there is no token, what names the master is no address, a certificate is no good.
+    :raises CannotStart: there is no token, the master's address is not one, or the certificate is not good.
     """
     world.processes.keep_private()
     token = find_token(world.files, world.environ, options["token-file"], world.directory / options["data"])

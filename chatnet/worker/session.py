@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StayChanged:
-    """A join or leave is durable as the entry ``seq``. ``room`` is as the cluster spells it."""
+    """A join or leave is durable as the entry ``seq``. ``room`` is the name as the cluster spells it."""
 
     seq: int
     room: str
@@ -42,7 +42,7 @@ class StayChanged:
 
 @dataclass(frozen=True, slots=True)
 class SecretSet:
-    """A new secret is durable as the entry ``seq``; whoever has set it can resume with the ``ticket``."""
+    """A new secret is durable as the entry ``seq``; the client that set it can resume with the ``ticket``."""
 
     seq: int
     ticket: bytes
@@ -50,7 +50,7 @@ class SecretSet:
 
 @dataclass(frozen=True, slots=True)
 class ListedRooms:
-    """Rooms in order. ``joined`` are those of them that the user is in; is there ``more`` behind them?"""
+    """Rooms in order. ``joined`` are those that the user is in; ``more``: further rooms follow."""
 
     names: list[str]
     joined: list[str]
@@ -59,18 +59,18 @@ class ListedRooms:
 
 @dataclass(frozen=True, slots=True)
 class ChatBegun:
-    """``posts`` are what to show first, oldest first; all that follows ``cursor`` comes through the peer."""
+    """``posts`` are to be shown first, oldest first; everything after ``cursor`` comes through the peer."""
 
     posts: list[Entry]
     cursor: Cursor
 
 
 class Session:
-    """What a user who is logged in may do, over one connection, which is ``peer``.
+    """What a logged-in user may do, over one connection, which is ``peer``.
 
-    A command that is refused raises a :class:`~chatnet.errors.ChatnetError`, at once or through what it
-    answers. What is asked of a session that has ended, or whose connection is lost, is never answered. ``by``
-    is the seq of the secret that it goes by.
+    A refused command raises a :class:`~chatnet.errors.ChatnetError`, at once or through its Deferred. After
+    the session has ended or the connection is lost, commands are never answered. ``by`` is the seq of the
+    secret that the session uses.
     """
 
     __slots__ = (
@@ -94,7 +94,7 @@ class Session:
         self._local_user = local_user
         self.by = by
         self.peer = peer
-        # Few sessions ever have all of this: each is made when it is first needed.
+        # Few sessions ever need all of these: each is made when it is first needed.
         self._drafts: DraftStream | None = None
         self._reads: ReadQueue | None = None
         self._subscription: Subscription | None = None
@@ -104,29 +104,30 @@ class Session:
         self._has_ended = False
         self._chats = self._newest_own = 0
         if local_user.memberships.registered > sessions.log.window.head:
-            # Nothing is heard before this worker is behind it: mentions from before are not of this user.
+            # Nothing is heard before this worker has passed it: older mentions mean another owner of the
+            # name.
             self._newest_own = local_user.memberships.registered
         sessions.open[self] = None
         sessions.users.arrive(local_user.user, self)
 
     @property
     def user(self) -> str:
-        """Whose it is."""
+        """The user whose session this is."""
         return self._local_user.user
 
     @property
     def log_id(self) -> str:
-        """Which log this is of."""
+        """The id of the log that it uses."""
         return self._sessions.log.log_id
 
     def ticket(self) -> bytes:
-        """A ticket with which the user can resume, until there is a newer secret."""
+        """Return a ticket with which the user can resume, until there is a newer secret."""
         return self._sessions.ticket(self.user, self.by)
 
     # ---- drafts: one ordered stream ----
 
     def post(self, key: bytes, text: str) -> Deferred[int]:
-        """Say ``text`` in the user's own room; fires with its seq, once it is durable."""
+        """Post ``text`` in the user's own room; fires with its seq, once it is durable."""
         draft = self._draft("post", self._local_user.user, check_text(text), key)
         return self._stream().send(draft).addCallback(self._posted)
 
@@ -139,14 +140,14 @@ class Session:
         return self._move("leave", fold_room(room), key)
 
     def set_secret(self, key: bytes, old: bytes, secret: bytes) -> Deferred[SecretSet]:
-        """Replace the user's ``old`` secret by a password; fires once it is durable.
+        """Replace the user's ``old`` secret with a password; fires once it is durable.
 
-        The user's other sessions end, and so do their older tickets.
+        The user's other sessions end, and older tickets with them.
         """
         password = normalized(secret)
         if self._one_secret is None:
             self._one_secret = DeferredLock()
-        # One after the other: the next one's old secret is this one.
+        # One after the other: the old secret of the next change is the new one of this change.
         turn = self._one_secret.acquire()
         made = turn.addCallback(lambda _: Deferred.fromCoroutine(self._new_secret(key, old, password)))
         self._setting = (*self._setting, key)
@@ -162,8 +163,8 @@ class Session:
             raise NoSuchUser.of(name=user)
         by = account.secret_seq
         if not await secrets.check(self._claimant, account.credential, old, is_login=False):
-            # Unless the log has this draft already, for it is sent again: then it knows the key, and answers
-            # the seq. By a secret before the newest it takes nothing new.
+            # The client may be repeating this draft after the log took it: then the log knows the key, and
+            # answers with the seq. A draft by a secret before the newest adds nothing new.
             by -= 1
             if not by:
                 raise WrongSecret(NOT_YOUR_OLD_ONE)
@@ -190,9 +191,9 @@ class Session:
         return StayChanged(self._accepted(outcome), room)
 
     def _not_answered(self) -> Deferred[Any]:
-        """The log has taken a new secret from another session, of which the window will tell.
+        """End the session: the log has a new secret from another session; the window will show it soon.
 
-        What this one sent is not done, and not refused either: who shows the new secret may send it again.
+        This session's draft is neither done nor refused: a client with the new secret may send it again.
         """
         self.end(SecretChanged.of(name=self._local_user.user))
         return Deferred()
@@ -226,7 +227,7 @@ class Session:
             self._one_secret.release()
         return outcome
 
-    # ---- the secret that it goes by: see UsersSession ----
+    # ---- the secret that the session uses: see UsersSession ----
 
     def is_setting(self, key: bytes) -> bool:
         return key in self._setting
@@ -237,7 +238,7 @@ class Session:
             self._drafts.by = self.by
 
     def end(self, why: ChatnetError) -> None:
-        """Tell the client that it is over. What was not answered until now is never answered."""
+        """Tell the client that the session has ended. Unanswered commands are never answered."""
         if not self._has_ended:
             self._has_ended = True
             self._stop()
@@ -247,7 +248,7 @@ class Session:
     # ---- reads: one at a time ----
 
     async def rooms(self, prefix: str, after: str) -> ListedRooms:
-        """A page of the rooms that begin with ``prefix`` and come after ``after``."""
+        """Return a page of the rooms that begin with ``prefix`` and come after ``after``."""
         async with self._turn():
             await self._own_drafts_followed()
             log, prefix, after = self._sessions.log, _beginning(fold_prefix(prefix)), _beginning(after)
@@ -256,7 +257,7 @@ class Session:
         return ListedRooms(found.names, joined, found.more)
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
-        """A page of the posts of ``room`` before the seq ``before`` (the newest without it), oldest first."""
+        """Return a page of posts of ``room`` before the seq ``before`` (or the newest), oldest first."""
         room = fold_room(room)
         async with self._turn():
             return await self._turn().read(self._sessions.log.read, History(room, before))
@@ -264,9 +265,9 @@ class Session:
     async def chat(self, start: Cursor | None) -> ChatBegun:
         """Begin to hear posts: from ``start``, or from now on, after the newest 20.
 
-        Nothing is heard before the reactor's next turn: tell the client in this one where it begins.
+        Nothing is heard before the reactor's next turn: tell the client in this turn where it begins.
 
-        :raises CursorAhead: what was read at ``start`` is not in the log.
+        :raises CursorAhead: the log does not have what was read at ``start``.
         """
         posts: list[Entry] = []
         self._listen_no_more()
@@ -279,7 +280,7 @@ class Session:
                 posts = await self._turn().read(log.read, Newest(self._local_user.user, start.seq))
             else:
                 await self._turn().read(verify, log, start)
-        # A later Chat or Unchat, and the connection's end, have the last word.
+        # A later Chat or Unchat, or the connection's end, overrules this one.
         if mine == self._chats:
             router, turns, pace = self._sessions.router, self._turn(), self._sessions.pace
             self._sessions.tell(CatchUpBegun(self.user, self.peer.name, start.seq))
@@ -300,7 +301,7 @@ class Session:
         return self._reads
 
     async def _own_drafts_followed(self) -> None:
-        """Wait until this worker has followed the log to what this session was told is durable."""
+        """Wait until this worker has followed the log to everything this session was told is durable."""
         window, goal = self._sessions.log.window, self._newest_own
         if window.head < goal:
             reached: Deferred[None] = Deferred()
@@ -323,7 +324,7 @@ class Session:
 
     @property
     def cursor(self) -> Cursor | None:
-        """Everything to be heard up to here was put. None: it hears nothing, or the client is far behind."""
+        """All that the client should hear up to here was put. None: it hears nothing, or is far behind."""
         return None if self._subscription is None else self._subscription.cursor
 
     def filled(self) -> None:
@@ -339,7 +340,7 @@ class Session:
             self._reads.go_on()
 
     def rewound(self, to: Cursor) -> None:
-        """The log was put back: whoever hears posts is told, and stops hearing them here."""
+        """The log was put back: if the client hears posts, tell it, and stop that here."""
         if self._subscription is not None:
             self._listen_no_more()
             self.peer.rewound(to)
@@ -355,7 +356,7 @@ class Session:
         del self._sessions.open[self]
 
     def _stop(self) -> None:
-        """Stop all that is done for it."""
+        """Stop everything that runs for this session."""
         self._listen_no_more()
         if self._drafts is not None:
             self._drafts.stop()
@@ -372,9 +373,9 @@ def _is_over(outcome: Outcome) -> bool:
 
 
 def _beginning(text: str) -> str:
-    """As much of ``text`` as can matter: no room's name is longer.
+    """Return the part of ``text`` that can matter: no room has a longer name.
 
-    The rest must not go on to the primary. Two values that just fit into a client's box would not fit
-    into ours to the primary, which would close the link at each attempt.
+    The rest must not go to the primary: two values that just fit into a client's box would not fit into ours,
+    and the primary would close the link at each attempt.
     """
     return text[: MAX_TOPIC + 2]

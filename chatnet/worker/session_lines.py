@@ -1,4 +1,4 @@
-"""What a worker's log says of its sessions: who came, from which cursor on they hear posts, who left."""
+"""A worker's log lines about sessions: who came, from which cursor they hear posts, who left."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from chatnet.telemetry import CatchUpBegun, Event, Left, LoggedIn, Resumed, Went
 from chatnet.text import legible
 
 LINES = 200
-"""How many lines of each kind are logged in a minute: a flood of logins fills 30 MB in four hours."""
+"""How many lines of each kind are logged in a minute: a flood of logins then fills 30 MB in four hours."""
 
 
 class SessionLines:
-    """Logs one line for each event of a session, within bounds. ``peer`` tells sessions of a user apart."""
+    """Logs one line for each event of a session, up to a limit. ``peer`` tells sessions of a user apart."""
 
     _logger = Logger()
 
@@ -22,14 +22,16 @@ class SessionLines:
         self._limit = LineLimit(clock, LINES)
 
     def told(self, event: Event) -> None:
-        """A :data:`~chatnet.telemetry.Tell`."""
+        """Log ``event``; this method is a :data:`~chatnet.telemetry.Tell`."""
         match event:
             case LoggedIn(user, peer):
                 self._say("{user} logged in from {peer}", user, peer)
             case Resumed(user, peer):
                 self._say("{user} resumed from {peer}", user, peer)
             case CatchUpBegun(user, peer, cursor):
-                self._say("{user} at {peer} is to hear all posts behind {cursor}", user, peer, cursor=cursor)
+                self._say(
+                    "{user} at {peer} catches up with all posts after {cursor}", user, peer, cursor=cursor
+                )
             case WentLive(user, peer, cursor):
                 self._say("{user} at {peer} has caught up to {cursor} and is live", user, peer, cursor=cursor)
             case Left(user, peer, why):

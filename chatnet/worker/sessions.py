@@ -1,4 +1,4 @@
-"""All sessions of a worker: what they share, and what they have done together."""
+"""All sessions of a worker: what they share, and totals of what they did."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from chatnet.worker.session import Session
 
 MOST_READS = 32
-"""How many reads of a worker may be under way at the log for those who log in, and as many for sessions."""
+"""How many reads at the log may be under way in a worker: this many for logins, and as many for sessions."""
 PAGES_OF_ONE = 2
-"""How many of them are pages of one user: a read of each of two sessions, however many they open."""
+"""How many of a worker's reads for sessions may be for one user: one for each of two sessions."""
 LOGINS_OF_ONE = 8
-"""How many of them are logins of one user, or from one address: behind one there may be a whole school."""
+"""How many of a worker's reads for logins may be for one user or address: it may be a whole school's."""
 
 
 class Sessions:
-    """What all sessions of a worker share, and what they have done together.
+    """What all sessions of a worker share, and totals of what they did.
 
-    ``open`` are those there are now, the oldest first; ``posts`` were taken; ``poison`` is how many drafts
-    were refused as such. ``rate`` is how many drafts a second a user may append in the long run; 0: no limit.
-    Reads of ``logins`` have a lane of their own beside the ``reads`` of sessions: whoever reads much keeps
-    nobody out. ``tell`` is told what sessions do.
+    ``open`` are the present sessions, the oldest first; ``posts`` is how many posts were taken; ``poison`` is
+    how many drafts were refused as poison. ``rate`` is how many drafts a second a user may append in the long
+    run; 0: no limit. Reads of ``logins`` have their own lane beside the ``reads`` of sessions: heavy readers
+    keep nobody from logging in. ``tell`` hears what sessions do.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class Sessions:
         self.poison = 0
 
     def apply(self, entries: list[Entry]) -> None:
-        """The window grew."""
+        """Follow the window."""
         self.users.apply(entries)
         self.rates.apply(entries)
 
     def ticket(self, user: str, secret_seq: int) -> bytes:
-        """A ticket with which ``user`` can resume."""
+        """Return a ticket with which ``user`` can resume."""
         return self._token.ticket(self.log.log_id, user, secret_seq)

@@ -1,4 +1,4 @@
-"""The log as a worker has it: the primary's, over the link to it, or in a database that it opens itself."""
+"""The log as a worker sees it: the primary's, over the link to it, or in a database that the worker opens."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class FollowedLog(Log, Protocol):
 
     @property
     def is_ready(self) -> bool:
-        """True, for good, once the window has reached the head."""
+        """True, and from then on always, once the window has reached the head."""
 
 
 class Store(Protocol):
-    """Where the log is kept: at ``url``, or by the primary if that is empty."""
+    """Where the log is kept: at ``url``; an empty URL means that the primary keeps it."""
 
     @property
     def url(self) -> str: ...
@@ -38,24 +38,24 @@ class Store(Protocol):
         """The link to the primary is registered; its log is ``log_id``."""
 
     def detached(self) -> None:
-        """The link is lost."""
+        """The link to the primary is lost."""
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """The primary has pushed ``entries``."""
 
     @property
     def is_reached(self) -> bool:
-        """Does it answer, even if there is no primary?"""
+        """Whether the store answers, even without a primary."""
 
     @property
     def is_away(self) -> bool:
-        """Does it fail to answer, even if there is a primary?"""
+        """Whether the store does not answer, even with a primary."""
 
     async def leader(self) -> Address | None:
-        """Where it says that the primary is; None if it does not."""
+        """Return where the store says that the primary is; None if it does not say."""
 
     async def close(self) -> None:
-        """Stop following it."""
+        """Stop following the log."""
 
 
 class PrimarysStore:
@@ -86,11 +86,11 @@ class PrimarysStore:
         return None
 
     async def close(self) -> None:
-        """Nothing to close. Pending requests are never answered."""
+        """Nothing to close; pending requests are never answered."""
 
 
 class DatabaseStore:
-    """A database that this process opens itself; ``on_replaced`` is called if it is another log's."""
+    """A database that this process opens itself; ``on_replaced`` is called if the primary has another log."""
 
     def __init__(self, url: str, log: PostgresLog, on_replaced: Callable[[], None]) -> None:
         self.url = url
@@ -113,7 +113,7 @@ class DatabaseStore:
         """Nothing to do: the primary is not needed for the log."""
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        """Nothing to do: this primary serves another log, which is noticed when it says which."""
+        """Nothing to do: such a primary serves another log, which is noticed once it says which."""
 
     async def leader(self) -> Address | None:
         try:
@@ -133,9 +133,9 @@ async def open_store(
     on_rewound: Callable[[Cursor], None],
     on_outgrown: Callable[[str], None],
 ) -> Store:
-    """The store at ``url``; the primary's for an empty one. Waits while the database is away.
+    """Open the store at ``url``; an empty URL means the primary's. Waits while the database is away.
 
-    ``on_outgrown`` is called with a sentence when its log is above what this program understands.
+    ``on_outgrown`` is called with a sentence when the log needs a newer program.
 
     :raises CannotStart: it can never be opened.
     """

@@ -1,4 +1,4 @@
-"""A session that hears posts: it catches up with the log, and then the router serves it live."""
+"""A session that hears posts: it catches up with the log first, then the router serves it live."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from chatnet.worker.reads import ReadQueue
 from chatnet.worker.router import LocalUser, Router
 
 A_TURN = 1000
-"""How many entries the sessions of a worker are handed together in one turn of the reactor, until others wait
-for the next one; it takes 1 to 5 ms."""
+"""How many entries the sessions of a worker get together in one turn of the reactor before the others must
+wait for the next turn; these take 1 to 5 ms."""
 LIVE_COST, STAYS_COST = 10, 0.5
-"""What it costs to go live, in entries: so many, and so many for each room."""
+"""The cost of going live, in entries: this many, and this many for each room."""
 
 
 class Subscription:
-    """Delivers every visible post behind a cursor, each once, in order, until stopped.
+    """Delivers every visible post after a cursor, each once, in order, until stopped.
 
-    When the client does not read, nothing is queued: what it missed is read from the log once it does.
+    While the client does not read, nothing is queued: what it missed is read from the log later.
     """
 
     __slots__ = ("_local_user", "_log", "_pace", "_peer", "_reader", "_reads", "_router", "_visitor")
@@ -58,11 +58,11 @@ class Subscription:
 
     @property
     def cursor(self) -> Cursor | None:
-        """Everything visible up to here was put; None while the window does not reach so far."""
+        """Everything visible up to here was put; None if the window does not reach back that far."""
         return self._log.window.at(self._reader.cursor)
 
     def start(self, clock: IReactorTime) -> None:
-        """Begin in the reactor's next turn: the answer that says where comes first."""
+        """Begin in the reactor's next turn: the answer that says where it begins goes first."""
         clock.callLater(0, self._reader.start)
 
     def full(self) -> None:
@@ -74,7 +74,7 @@ class Subscription:
         self._reader.drained()
 
     def stop(self) -> None:
-        """Deliver nothing more."""
+        """Deliver nothing from now on."""
         self._reader.stop()
         self._visitor.leave()
 
@@ -82,7 +82,7 @@ class Subscription:
 
     async def read(self, after: int, upto: int) -> tuple[list[Entry], int]:
         async with self._reads:
-            if not self._reader.is_behind:  # by now, nobody wants it
+            if not self._reader.is_behind:  # no longer needed
                 return [], upto
             feed, in_window = Feed(self._local_user.user, after, upto), self._log.window.holds(after)
             page = await self._reads.read(self._log.read, feed)
@@ -104,7 +104,7 @@ class Subscription:
             self._peer.put(posts)
 
     def _may_see(self, post: Entry) -> bool:
-        # Only a page of the log reaches back so far, and the log has filtered it; the memberships do not.
+        # Only a page of the log reaches back this far, and the log has filtered it; memberships do not.
         return post.seq <= self._local_user.since or visible(
             post, self._local_user.user, self._local_user.memberships
         )

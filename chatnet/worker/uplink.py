@@ -1,4 +1,4 @@
-"""The link to the primary: find it, prove the token, register, report; again whenever it is lost."""
+"""The link to the primary: find the primary, prove the token, register, report; again after each loss."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from chatnet.worker.commands import FromPrimary, Linked
 from chatnet.worker.primary_search import PrimarySearch
 
 CONNECT_SECONDS = 1.0
-"""How long a master may take to accept a connection, and again to prove the token."""
+"""Seconds that a master has to accept a connection, and again to prove the token."""
 LEADER_SECONDS = 0.5
-"""How long the store may take to say who leads."""
+"""Seconds that the store has to say who leads."""
 SHORTEST_DELAY, LONGEST_DELAY = 0.02, 0.5
-"""Between two attempts to reach a master pass so many seconds, at random, and longer from one to the next.
+"""Seconds between two attempts to reach a master: random, and longer from one attempt to the next.
 
-A primary of this host that begins just after it was asked is asked again before it misses us, which is after
-three seconds: though one dead host is asked in between, and the store hangs."""
+A primary of this host that starts just after an attempt is asked again before it counts us as missing, which
+is after three seconds: even if one dead host is asked in between, and the store hangs."""
 REFUSED_DELAY = 10.0
-"""A master that knows another token, or another protocol, is asked again after so many seconds; but not if a
-primary took ours before: then somebody else has its port, and it will come back."""
+"""Seconds until a master with another token or protocol is asked again. Shorter if a primary took our token
+before: then somebody else uses its port, and the primary will come back."""
 ABANDONED_SECONDS = 60
-"""After so long without a primary or a store, a worker whose supervisor is dead has nothing to wait for."""
+"""Seconds without primary or store after which a worker with a dead supervisor has nothing to wait for."""
 
 
 class Uplink(Service):
-    """Keeps ``worker`` linked to the primary, at one of ``masters``, or where one of them says that it is.
+    """Keeps ``worker`` linked to the primary, at one of ``masters`` or where one of them says that it is.
 
-    ``approach`` is how it gets there.
+    ``approach`` makes the links.
     """
 
     _logger = Logger()
@@ -89,12 +89,12 @@ class Uplink(Service):
         return running
 
     def report(self) -> None:
-        """Say what the worker carries now, if there is a primary to say it to."""
+        """Report what the worker carries now, if it is linked to a primary."""
         if self._link is not None:
             self._link.callRemote(Report, load=self._worker.load())
 
     def _ended(self, why: Failure) -> None:
-        if self.running:  # and was not cancelled by our stopping
+        if self.running:  # it was not cancelled by our stopping
             self._logger.failure("The uplink ended; this worker serves nobody from now on", why)
 
     async def _keep_linked(self) -> None:
@@ -117,19 +117,19 @@ class Uplink(Service):
         try:
             return await asking.addTimeout(LEADER_SECONDS, self._reactor)
         except TimeoutError:
-            return None  # the store is away, or hangs: the masters that were named may be there
+            return None  # the store is away, or hangs; the named masters may still answer
 
     async def _attempt(self, master: Address) -> float:
-        """Try to be the worker of the primary at ``master``; after how many seconds to try the next one."""
+        """Serve the primary at ``master``, if it is one; return the seconds until the next attempt."""
         try:
             await self._serve(master)
             self._longest = 2 * SHORTEST_DELAY
             return self._chance.uniform(SHORTEST_DELAY, self._longest)
         except (ConnectionClosed, NotTrusted, *CANNOT_CONNECT) as error:
-            self._say(master, f"No primary at {master} ({error}); trying on")
+            self._say(master, f"No primary at {master} ({error}); still looking")
             return self._longer()
         except TimeoutError:
-            self._say(master, f"No primary at {master} (it does not answer); trying on")
+            self._say(master, f"No primary at {master} (it does not answer); still looking")
             return self._longer()
         except NotPrimary as error:
             self._say(master, f"No primary at {master}: {error}")
@@ -144,7 +144,7 @@ class Uplink(Service):
                 return REFUSED_DELAY
         except Exception:
             if self.running:
-                self._logger.failure("The link to {master} failed; trying on", master=master)
+                self._logger.failure("The link to {master} failed; still looking", master=master)
         return LONGEST_DELAY
 
     def _longer(self) -> float:
@@ -158,13 +158,13 @@ class Uplink(Service):
         :raises ConnectError: nobody is there.
         :raises ConnectionClosed: the link was lost before the worker was registered.
         :raises NotPrimary: a replica is there.
-        :raises ChatnetError: the primary refused, in a sentence.
+        :raises ChatnetError: the primary refused, with a sentence.
         """
         link = await self._connect(master)
         lost = link.when_lost()
         try:
             answer = await link.callRemote(Register, worker=self._worker.identity(), seen=self._seen)
-            # No await from here on: what the primary says next may have come with that answer.
+            # No await from here on: the primary's next command may have come together with that answer.
             self._registered(link, answer["epoch"])
             self._search.found(master)
             self._say(master, f"Registered with the primary at {master}, epoch {answer['epoch']}")
@@ -179,10 +179,10 @@ class Uplink(Service):
             link.abort()
 
     def _registered(self, link: Link, epoch: int) -> None:
-        """From here on the primary of ``epoch`` is obeyed on ``link``.
+        """Obey the primary of ``epoch`` on ``link`` from now on.
 
-        We may have seen a later epoch: but the primary has looked into its store, and there is none. So an
-        older copy of the store was put back, or we were told of an epoch that never was.
+        We may have seen a later epoch. But the primary has looked into its store and found none: so an older
+        copy of the store was put back, or we were told of an epoch that never existed.
         """
         self._seen = epoch
         link.become(FromPrimary(self._worker, epoch))
@@ -190,7 +190,7 @@ class Uplink(Service):
         self._alone = 0
 
     async def _connect(self, master: Address) -> Link:
-        # One that hangs must not keep us from the primary, which misses us, for as long as silence is borne.
+        # A master that hangs must not keep us from the primary for as long as the primary tolerates silence.
         return await self._approach.link(master, CONNECT_SECONDS, CONNECT_SECONDS)
 
     def _second(self) -> None:
@@ -202,7 +202,7 @@ class Uplink(Service):
             self._worker.abandoned()
 
     def _say(self, master: Address, sentence: str) -> None:
-        """Tell the operator, once, what has changed about ``master``."""
+        """Log ``sentence``, once for each change at ``master``."""
         if self._said.get(master) != sentence:
             self._said[master] = sentence
             self._logger.info("{sentence}", sentence=legible(sentence, MOST_SAID))

@@ -9,32 +9,32 @@ from chatnet.entries import Entry
 from chatnet.errors import SecretChanged, TryLater
 
 MOST_SESSIONS = 100
-"""How many sessions a user may have on a worker."""
+"""How many sessions a user may have on one worker."""
 FULL_SECONDS = 5
-"""How long who has so many is told to wait."""
+"""Seconds that a user with this many sessions is told to wait."""
 
 
 class UsersSession(Protocol):
-    """A session of a user, which has shown the secret of the seq ``by``."""
+    """A session of a user that has shown the secret at the seq ``by``."""
 
     @property
     def by(self) -> int: ...
 
     def is_setting(self, key: bytes) -> bool:
-        """Was this session asked to set the secret by the draft with this key, and not answered yet?"""
+        """Return whether it is setting the secret with the draft of this key, and has no answer yet."""
 
     def goes_by(self, seq: int) -> None:
-        """Its new secret is at ``seq``, and counts as shown from now on."""
+        """Use the secret at ``seq`` from now on: the session has set it itself."""
 
     def end(self, why: SecretChanged) -> None:
-        """Tell the client, and hang up."""
+        """Tell the client why, and close."""
 
 
 class Users:
-    """All of them. Watches the window: a new secret ends the user's sessions that have not shown it. Pure."""
+    """The sessions of all users. A new secret in the window ends those that have not shown it. Pure."""
 
     def __init__(self) -> None:
-        # Almost all have one: a tuple takes a quarter of the memory that a dict does.
+        # Almost every user has one session: a tuple takes a quarter of a dict's memory.
         self._sessions: dict[str, tuple[UsersSession, ...]] = {}
 
     def check_room(self, user: str) -> None:
@@ -50,7 +50,7 @@ class Users:
         self._sessions[user] = (*self._sessions.get(user, ()), session)
 
     def depart(self, user: str, session: UsersSession) -> None:
-        """Count one less."""
+        """Count one session of ``user`` less."""
         others = tuple(other for other in self._sessions[user] if other is not session)
         if others:
             self._sessions[user] = others
@@ -58,7 +58,7 @@ class Users:
             del self._sessions[user]
 
     def apply(self, entries: Sequence[Entry]) -> None:
-        """The window grew."""
+        """Follow the window."""
         for entry in entries:
             if entry.kind == "secret" and entry.user in self._sessions:
                 self._secret(entry)

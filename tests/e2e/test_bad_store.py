@@ -107,7 +107,7 @@ def test_a_master_whose_database_is_away_waits_and_can_be_stopped(cluster: Clust
         "twistd", "-n", "--pidfile=", "chat-master", "--data", str(cluster.data), "--listen", "127.0.0.1:0",
         environ={"CHATNET_STORE": f"postgresql://chatnet@127.0.0.1:{free_port()}/postgres"},
     )  # fmt: skip
-    Lines(process).find(".*The database cannot be had .*refused.*")
+    Lines(process).find(".*The database cannot be reached .*refused.*")
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == -signal.SIGTERM
 

@@ -120,7 +120,7 @@ def test_a_database_that_is_away_is_said_and_waited_for(new_cluster: Callable[..
     url = f"postgresql://chatnet@127.0.0.1:{free_port()}/postgres"
     status, output = start(cluster, CHATNET_STORE=url)
     assert status == 0, output
-    assert "The database cannot be had (" in output
+    assert "The database cannot be reached (" in output
     assert output.endswith("This master waits for that.\n")
     assert len(cluster.alive()) == 1
 

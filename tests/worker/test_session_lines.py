@@ -42,7 +42,7 @@ def test_a_connection_has_a_line_for_each_step(worker: Worker, lines: list[str])
     assert (begun["cursor"], worker.log.window.head) == (1, 2)
     assert lines == [
         f"alice logged in from {at}",
-        f"alice at {at} is to hear all posts behind 1",
+        f"alice at {at} catches up with all posts after 1",
         f"alice at {at} has caught up to 2 and is live",
         f"alice at {at} left: it was closed",
     ]

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Unavailable(Exception):
-    """The database cannot be had for now: it is away, changes its leader, takes no writes or connections.
+    """The database cannot be reached for now: it is away, changes its leader, takes no writes or connections.
 
     Transient. Whether what was asked took effect is not known: ask again, with the same keys. Its text says
     why, in a few words. The connection may have become useless: close it, and make another.

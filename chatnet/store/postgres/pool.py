@@ -212,7 +212,7 @@ class Pool:
         if self._closed:
             return
         if not self._busy and not self._idle:  # one connection less than wished for is no trouble
-            self._trouble.away(self, f"The database cannot be had ({why}): all waits until it can.")
+            self._trouble.away(self, f"The database cannot be reached ({why}): all waits until it can.")
         wait: Deferred[None] = deferLater(self._reactor, seconds * self._chance.uniform(0.5, 1.0))
         self._waits.add(wait)
         try:

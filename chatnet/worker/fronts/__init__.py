@@ -7,4 +7,4 @@ from chatnet.worker.front import Offer
 from chatnet.worker.fronts.amp import Amp
 
 FRONTS: tuple[Offer, ...] = (Amp,)
-"""Those that every worker offers."""
+"""The protocols that every worker offers."""

@@ -1,4 +1,4 @@
-"""Clients that speak AMP: a connection before and after the login. Its words: :mod:`chatnet.wire.session`."""
+"""Clients that speak AMP: a connection before and after the login. Commands: :mod:`chatnet.wire.session`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from chatnet.worker.session import SecretSet, Session, StayChanged
 
 
 class Amp:
-    """What a worker's port offers to who speaks AMP: a :class:`~chatnet.worker.front.Front`."""
+    """What a worker's port offers to clients that speak AMP: a :class:`~chatnet.worker.front.Front`."""
 
     begins = (AMP,)
 
@@ -49,11 +49,11 @@ class AmpChannel:
         self._outboxes = outboxes
 
     def shows(self, kind: KindName) -> bool:
-        """All that is heard, and nobody's joins and leaves."""
+        """Return true for every kind that is heard; joins and leaves are not shown."""
         return kind in HEARD
 
     def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
-        """Put one chunk of bytes, the same for all, into each outbox."""
+        """Encode ``entries`` once, and put the same bytes into each outbox."""
         chunk = encode.deliver(entries)
         outboxes = self._outboxes
         dirty = outboxes.dirty
@@ -114,7 +114,7 @@ class AmpLogin(Locator):
 
 
 class AmpFront(Locator):
-    """The commands of a user who is logged in, and what the user's session says to the client.
+    """The commands of a logged-in user, and what the user's session tells the client.
 
     It is a :class:`~chatnet.worker.peer.Peer`.
     """
@@ -226,7 +226,7 @@ class AmpFront(Locator):
 
 
 def _phrase(reason: Failure) -> str:
-    """Why a connection was lost."""
+    """Return why a connection was lost, as a phrase."""
     return "it was closed" if reason.check(ConnectionDone) else reason.getErrorMessage().rstrip(".")
 
 
