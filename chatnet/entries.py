@@ -103,9 +103,10 @@ class Memberships:
         self._stays: dict[str, list[Interval]] = {}
         # Pages of a snapshot have those that last before those that ended.
         for interval in sorted(intervals, key=_joined):
-            self._stays.setdefault(interval.room, []).append(interval)
+            self._add(interval)
         ended = [stay for stay in self.intervals() if stay.left is not None]
-        self._ended = sorted(ended, key=_left)
+        # Of most users none has ended: so there is no list of them.
+        self._ended: list[Interval] | None = sorted(ended, key=_left) or None
 
     def apply(self, entry: Entry) -> bool:
         """Apply an entry of this user's. True if it changed whom they follow now."""
@@ -114,28 +115,35 @@ class Memberships:
         stay = stay_of(entry.kind)
         if stay is None:
             return False
-        stays = self._stays.setdefault(entry.room, [])
-        open_now = bool(stays) and stays[-1].left is None
+        stays = self._stays.get(entry.room)
+        open_now = stays is not None and stays[-1].left is None
         if stay is Stay.BEGINS and not open_now:
-            stays.append(Interval(entry.room, entry.seq, None))
+            self._add(Interval(entry.room, entry.seq, None))
             return True
-        if stay is Stay.ENDS and open_now:
+        if stay is Stay.ENDS and stays is not None and open_now:
             stays[-1] = Interval(entry.room, stays[-1].joined, entry.seq)
+            if self._ended is None:
+                self._ended = []
             # At the end, unless a snapshot had one that ended while it was read.
             insort(self._ended, stays[-1], key=_left)
             return True
-        if not stays:
-            del self._stays[entry.room]
         return False
+
+    def _add(self, stay: Interval) -> None:
+        stays = self._stays.get(stay.room)
+        if stays is None:
+            self._stays[stay.room] = [stay]  # an empty list that grows would take more memory
+        else:
+            stays.append(stay)
 
     @property
     def has_ended(self) -> bool:
         """Is any stay kept that has ended?"""
-        return bool(self._ended)
+        return self._ended is not None
 
     def forget(self, upto: int) -> None:
         """Drop the stays that had ended by ``upto``: nobody asks any longer what they cover."""
-        if not self._ended or _left(self._ended[0]) > upto:
+        if self._ended is None or _left(self._ended[0]) > upto:
             return
         gone = bisect_right(self._ended, upto, key=_left)
         for room, last in {stay.room: stay for stay in self._ended[:gone]}.items():
@@ -144,7 +152,7 @@ class Memberships:
             del stays[: bisect_right(stays, last.joined, key=_joined)]
             if not stays:
                 del self._stays[room]
-        del self._ended[:gone]
+        self._ended = self._ended[gone:] or None
 
     def know_none_of(self, rooms: Iterable[str]) -> bool:
         """Has the user surely been in none of ``rooms``? To ask so is much cheaper than to ask of each."""

@@ -142,7 +142,7 @@ def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
         if session._reads is not None:
             yield (
                 "reads that wait for one session",
-                len(session._reads._waiting),
+                len(session._reads._waiting or ()),
                 session._reads._shared.most + 1,
             )
         if session._drafts is not None:

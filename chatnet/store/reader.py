@@ -49,26 +49,42 @@ class Sink(Protocol):
 class Idle:
     """Not started."""
 
+    __slots__ = ()
+
 
 class Behind:
     """Catching up: a read is out, or the window is being taken. Each time of it is another object, so that
     a page that comes late finds that it is no longer wanted."""
 
+    __slots__ = ()
+
 
 class Ahead:
     """The cursor is ahead of the window's head: waiting until the window reaches it."""
+
+    __slots__ = ()
 
 
 class Live:
     """Served by whoever fans out, as the window grows."""
 
+    __slots__ = ()
+
 
 class Full:
     """The transport is full: nothing is read, nothing is queued."""
 
+    __slots__ = ()
+
 
 class Stopped:
-    """For ever."""
+    """Final."""
+
+    __slots__ = ()
+
+
+# Sessions are many, and each has a reader: but for Behind they share their states.
+_IDLE, _AHEAD, _LIVE, _FULL, _STOPPED = Idle(), Ahead(), Live(), Full(), Stopped()
 
 
 class Reader:
@@ -79,6 +95,8 @@ class Reader:
     gets live under any load.
     """
 
+    __slots__ = ("_cursor", "_near", "_sink", "_state", "_window")
+
     _logger = Logger()
 
     def __init__(self, cursor: int, window: Window, sink: Sink, near: int | None = None) -> None:
@@ -86,7 +104,7 @@ class Reader:
         self._window = window
         self._sink = sink
         self._near = near
-        self._state: Idle | Behind | Ahead | Live | Full | Stopped = Idle()
+        self._state: Idle | Behind | Ahead | Live | Full | Stopped = _IDLE
 
     @property
     def cursor(self) -> int:
@@ -110,7 +128,7 @@ class Reader:
     def full(self) -> None:
         """The transport is full: stop at once. May be called within the sink's ``take``."""
         if not isinstance(self._state, Stopped):
-            self._leave(Full())
+            self._leave(_FULL)
 
     def drained(self) -> None:
         """The transport has room again: catch up."""
@@ -119,7 +137,7 @@ class Reader:
 
     def stop(self) -> None:
         """Hand over nothing more; leaves live, if it was."""
-        self._leave(Stopped())
+        self._leave(_STOPPED)
 
     def _leave(self, state: Full | Stopped) -> None:
         was_live, self._cursor = self.live, self.cursor
@@ -136,7 +154,7 @@ class Reader:
     async def _catch_up(self, behind: Behind) -> None:
         while self._state is behind:
             if self._cursor > self._window.head:
-                self._state = Ahead()
+                self._state = _AHEAD
                 self._window.watch(self._grown)
             elif self._is_near():
                 await self._sink.turn()
@@ -157,7 +175,7 @@ class Reader:
             if part:
                 self._hand_over(part, part[-1].seq)
             else:
-                self._state = Live()
+                self._state = _LIVE
                 self._sink.go_live()
 
     async def _take_page(self, behind: Behind) -> None:

@@ -49,7 +49,7 @@ class Boxes:
     def __init__(self, most: int = MAX_BOX) -> None:
         self.most = most
         self._rest = b""
-        self._box: Box = {}
+        self._box: Box | None = None  # between two boxes, as it mostly is: an empty dict takes memory
         self._room = self._keys = 0
 
     def feed(self, piece: bytes) -> Generator[Box, None, None]:
@@ -72,8 +72,8 @@ class Boxes:
                 size = stream[at] << 8 | stream[at + 1]
                 if not size:
                     at += 2
-                    whole, box = box, {}
-                    yield whole
+                    whole, box = box, None
+                    yield {} if whole is None else whole
                     continue
                 if size > MAX_KEY:
                     raise Malformed(f"a key is longer than {MAX_KEY} bytes: this is not AMP")
@@ -83,7 +83,7 @@ class Boxes:
                 stop = value + (stream[value - 2] << 8 | stream[value - 1])
                 size = stop - at - 4
                 if not box:
-                    room, keys = self.most, MAX_KEYS
+                    box, room, keys = {}, self.most, MAX_KEYS
                 if size > room:
                     raise Malformed(f"a box is larger than {self.most} bytes")
                 if not keys:
@@ -95,4 +95,4 @@ class Boxes:
                 keys -= 1
                 at = stop
         finally:
-            self._rest, self._box, self._room, self._keys = stream[at:], box, room, keys
+            self._rest, self._box, self._room, self._keys = stream[at:], box or None, room, keys

@@ -47,13 +47,15 @@ class ReadQueue:
         self._peer = peer
         self._busy = False
         self._holding = False
-        self._waiting: list[Deferred[None]] = []
+        self._waiting: list[Deferred[None]] | None = None  # of most sessions none ever waits
 
     async def __aenter__(self) -> None:
         if not (self._busy or self._waiting or self._peer.full):
             self._busy = True
             return
         turn: Deferred[None] = Deferred()
+        if self._waiting is None:
+            self._waiting = []
         self._waiting.append(turn)
         if not self._holding and len(self._waiting) > self._shared.most:
             self._holding = True
@@ -90,5 +92,5 @@ class ReadQueue:
 
     def stop(self) -> None:
         """Begin no further read: the session is gone."""
-        self._waiting.clear()
+        self._waiting = None
         self._visitor.leave()

@@ -32,7 +32,7 @@ class Subscription:
     While the client does not read, nothing is queued: what it missed is read from the log later.
     """
 
-    __slots__ = ("_local_user", "_log", "_pace", "_peer", "_reader", "_reads", "_router", "_visitor")
+    __slots__ = ("_local_user", "_log", "_pace", "_peer", "_reader", "_reads", "_router", "_waits")
 
     _logger = Logger()
 
@@ -51,7 +51,8 @@ class Subscription:
         self._local_user = local_user
         self._peer = peer
         self._reads = turns
-        self._pace, self._visitor = pace, Visitor(local_user.user)
+        self._pace = pace
+        self._waits: Visitor | None = None
         self._reader = Reader(cursor, log.window, self, log.window.limits.near)
         if peer.full:
             self._reader.full()
@@ -76,7 +77,8 @@ class Subscription:
     def stop(self) -> None:
         """Deliver nothing from now on."""
         self._reader.stop()
-        self._visitor.leave()
+        if self._waits is not None:
+            self._waits.leave()
 
     # ---- the reader's sink ----
 
@@ -90,7 +92,10 @@ class Subscription:
             return page.posts, page.cursor
 
     async def turn(self) -> None:
-        await self._pace.wait(self._visitor)
+        if self._waits is None:  # else it waits already, for what is not wanted now
+            self._waits = Visitor(self._local_user.user)
+        await self._pace.wait(self._waits)
+        self._waits = None
 
     def take(self, entries: list[Entry]) -> None:
         self._pace.spend(len(entries))

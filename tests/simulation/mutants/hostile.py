@@ -18,7 +18,7 @@ def reads_wait_without_bound(put: Put) -> None:
             self._busy = True
             return
         turn: Deferred[None] = Deferred()
-        self._waiting.append(turn)
+        self._waiting = [*(self._waiting or ()), turn]
         await turn
 
     put(ReadQueue, "__aenter__", enter)
