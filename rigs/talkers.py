@@ -62,7 +62,7 @@ class Talkers:
     ) -> None:
         self._world = world
         directory = config_directory(world.environ)
-        self._trust = Trust(world.tls, KnownMasters(world.files, directory))
+        self._trust = Trust(world.tls, KnownMasters(world.files, directory, world.reactor))
         self._rate = rate
         self._follow = follow
         self._masters = masters

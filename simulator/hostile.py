@@ -50,7 +50,7 @@ class Hostile(Service):
         self._world = world
         self._is_encrypted = encrypted
         directory = config_directory(world.environ)
-        trust = Trust(world.tls, KnownMasters(world.files, directory)) if encrypted else None
+        trust = Trust(world.tls, KnownMasters(world.files, directory, world.reactor)) if encrypted else None
         self._finder = Finder(world.reactor, Outboxes(world.reactor), self._masters, trust)
         self._links: list[Link] = []
 

@@ -367,7 +367,7 @@ def crowd(
 
     def make(arguments: Sequence[str], world: World) -> Crowd:
         masters = parse_masters(arguments[0])
-        known = KnownMasters(world.files, config_directory(world.environ))
+        known = KnownMasters(world.files, config_directory(world.environ), world.reactor)
         trust = Trust(world.tls, known) if encrypted else None
         people: dict[str, Person] = {}
         for argument in arguments[1:]:

@@ -5,25 +5,32 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
 from chatnet.addresses import Address
 from chatnet.errors import CannotStart
 from chatnet.text import legible
-from chatnet.world import Files
+from chatnet.world import Files, Lock
 
 BY_AUTHORITY = "authority"
 """Stands where a key's fingerprint would, of a master for which an authority has vouched."""
+LOCK_SECONDS, LOOK_SECONDS = 2.0, 0.05
+"""How long to wait for another client that writes, which takes milliseconds; and how often to look."""
 _LINE = re.compile(rf"(\S{{1,270}}) (SHA256:[0-9A-Za-z+/]{{43}}|{BY_AUTHORITY})")
 
 
 class KnownMasters:
     """Those in the file ``known_masters`` of ``directory``.
 
-    It is read at each question: another client may have written it, or the user have taken a line out.
+    It is read at each question: another client may have written it, or the user have taken a line out. It is
+    written under the directory's lock, so that clients which write at the same time keep each other's lines.
     """
 
-    def __init__(self, files: Files, directory: Path) -> None:
+    def __init__(self, files: Files, directory: Path, clock: IReactorTime) -> None:
         self.path = directory / "known_masters"
         self._files = files
+        self._clock = clock
 
     def of(self, master: Address) -> str | None:
         """The fingerprint of its key, or :data:`BY_AUTHORITY`; None if it is not known.
@@ -36,21 +43,41 @@ class KnownMasters:
         """The number of its line in the file."""
         return list(self._read()).index(_name(master)) + 1
 
-    def keep(self, master: Address, by: str) -> None:
+    async def keep(self, master: Address, by: str) -> None:
         """Know ``master`` by this from now on.
 
         :raises CannotStart: as :meth:`of`, or if the file cannot be written.
         """
-        known = {**self._read(), _name(master): by}
-        content = "".join(f"{name} {how}\n" for name, how in known.items())
         try:
             self._files.make_directory(self.path.parent)
-            self._files.write(self.path, content.encode())
+            lock = await self._locked()
+            try:
+                known = {**self._read(), _name(master): by}
+                content = "".join(f"{name} {how}\n" for name, how in known.items())
+                self._files.write(self.path, content.encode())
+            finally:
+                if lock is not None:
+                    lock.release()
         except OSError as error:
             raise CannotStart(
                 f"The key of {master} cannot be kept in {self.path} ({error.strerror}): make that place "
                 "writable, or set XDG_CONFIG_HOME to one that is."
             ) from error
+
+    async def _locked(self) -> Lock | None:
+        """The lock; None if there are none here, as on some networks, or its holder is stopped.
+
+        Written without it, a line may be lost: then its master is new once more, and its key is shown again.
+        """
+        for _ in range(round(LOCK_SECONDS / LOOK_SECONDS)):
+            try:
+                lock = self._files.lock(self.path.parent)
+            except OSError:
+                return None
+            if lock is not None:
+                return lock
+            await deferLater(self._clock, LOOK_SECONDS)
+        return None
 
     def _read(self) -> dict[str, str]:
         try:

@@ -179,7 +179,7 @@ def build(options: Any, world: World) -> Client:
         makes_secret=not with_password,
         same_cluster=bool(options["same-cluster"]),
     )
-    trust = None if options["insecure"] else Trust(world.tls, KnownMasters(world.files, directory))
+    trust = None if options["insecure"] else Trust(world.tls, KnownMasters(world.files, directory, reactor))
     connection = Connection(
         Finder(reactor, Outboxes(reactor), masters, trust),
         identities,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
 from chatnet.addresses import Address
@@ -85,10 +86,10 @@ class Trust:
         except NotTrusted:
             key = await self._key_there(shake)
             link = await shake(self._tls.pinned(key))
-            self._keep(master, key, link)
+            await self._keep(master, key, link)
             tell(NEW.format(master=master, key=key))
         else:
-            self._keep(master, BY_AUTHORITY, link)
+            await self._keep(master, BY_AUTHORITY, link)
         return link
 
     async def _still_vouched_for(self, master: Address, shake: Shake) -> Link:
@@ -112,14 +113,14 @@ class Trust:
         except NotTrusted as why:
             where = self._where(master)
             raise Distrusted(CHANGED.format(master=master, key=key, kept=kept, **where)) from why
-        self._keep(master, BY_AUTHORITY, link)
+        await self._keep(master, BY_AUTHORITY, link)
         tell(VOUCHED.format(master=master))
         return link
 
-    def _keep(self, master: Address, by: str, link: Link) -> None:
+    async def _keep(self, master: Address, by: str, link: Link) -> None:
         try:
-            self._known.keep(master, by)
-        except CannotStart:
+            await self._known.keep(master, by)
+        except (CannotStart, CancelledError):
             link.abort()
             raise
 

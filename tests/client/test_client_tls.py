@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,10 +13,12 @@ import pytest
 from a_pair import DAY, Authority, new_authority
 from client.person import MASTER, WORKER, Person
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from chatnet.addresses import Address
 from chatnet.auth import Token
-from chatnet.client.known_masters import KnownMasters
+from chatnet.client.known_masters import LOCK_SECONDS, LOOK_SECONDS, KnownMasters
 from chatnet.errors import TlsRequired
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
@@ -25,6 +28,7 @@ from chatnet.testing.fake_cluster import FakeCluster, FakeMaster, FakeSession, N
 from chatnet.testing.loopback import LoopbackTransport
 from chatnet.wire.locate import Locate
 from chatnet.wire.session import Elsewhere, Login
+from chatnet.world import Lock
 from chatnet.world.real import RealFiles
 
 OTHER = 3001
@@ -406,12 +410,69 @@ def test_a_key_that_cannot_be_kept_is_said(stage: Stage, monkeypatch: pytest.Mon
     assert not stage.network.open
 
 
+FIRST, SECOND = Address("m", 1), Address("::1", 2)
+
+
+def kept(known: KnownMasters, master: Address, by: str) -> bool:
+    """Is it kept at once?"""
+    return Deferred.fromCoroutine(known.keep(master, by)).called
+
+
 def test_clients_of_one_user_keep_what_the_others_have_kept(tmp_path: Path) -> None:
     """Each line is another's; which line it is, is said."""
-    one, other = KnownMasters(RealFiles(), tmp_path), KnownMasters(RealFiles(), tmp_path)
-    first, second = Address("m", 1), Address("::1", 2)
-    one.keep(first, KEY)
-    other.keep(second, "authority")
-    one.keep(first, OTHER_KEY)
-    assert (one.of(first), one.of(second), one.of(Address("M.", 1))) == (OTHER_KEY, "authority", OTHER_KEY)
-    assert (one.line(first), one.line(second)) == (1, 2)
+    one, other = (KnownMasters(RealFiles(), tmp_path, Clock()) for _ in range(2))
+    assert kept(one, FIRST, KEY)
+    assert kept(other, SECOND, "authority")
+    assert kept(one, FIRST, OTHER_KEY)
+    assert (one.of(FIRST), one.of(SECOND), one.of(Address("M.", 1))) == (OTHER_KEY, "authority", OTHER_KEY)
+    assert (one.line(FIRST), one.line(SECOND)) == (1, 2)
+
+
+class Overtaken(RealFiles):
+    """Between reading and writing, once, something else happens."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self._meanwhile = [meanwhile]
+
+    def write(self, path: Path, content: bytes) -> None:
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        super().write(path, content)
+
+
+def test_clients_that_write_at_the_same_time_keep_both_lines(tmp_path: Path) -> None:
+    """The second waits until the first has written, and reads before it writes."""
+    clock = Clock()
+    other = KnownMasters(RealFiles(), tmp_path, clock)
+    at_once: list[bool] = []
+    one = KnownMasters(Overtaken(lambda: at_once.append(kept(other, SECOND, "authority"))), tmp_path, clock)
+    assert kept(one, FIRST, KEY)
+    assert at_once == [False]
+    clock.advance(LOOK_SECONDS)
+    assert (one.of(FIRST), one.of(SECOND)) == (KEY, "authority")
+    assert not clock.getDelayedCalls()
+
+
+def test_a_client_that_is_stopped_in_the_midst_keeps_none_from_writing(tmp_path: Path) -> None:
+    """It is waited for only so long. One that is killed has no lock any longer."""
+    clock = Clock()
+    known = KnownMasters(RealFiles(), tmp_path, clock)
+    stopped = RealFiles().lock(tmp_path)
+    assert stopped is not None
+    assert not kept(known, FIRST, KEY)
+    clock.pump([LOOK_SECONDS] * round(LOCK_SECONDS / LOOK_SECONDS))
+    assert known.of(FIRST) == KEY
+    stopped.release()
+    assert kept(known, SECOND, KEY)
+
+
+def test_where_nothing_can_be_locked_masters_are_known_all_the_same(tmp_path: Path) -> None:
+    """As on some networks."""
+
+    class Unlockable(RealFiles):
+        def lock(self, directory: Path) -> Lock | None:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    known = KnownMasters(Unlockable(), tmp_path, Clock())
+    assert kept(known, FIRST, KEY)
+    assert known.of(FIRST) == KEY
