@@ -4,14 +4,18 @@
 
 Joins the rooms, prints what it hears, posts each line of standard input, and ends with the input once all is
 acknowledged. When its worker dies it goes on at another: at its cursor, resending what was not answered.
+To 127.0.0.1 and ::1 it speaks plain, to all others TLS: it keeps the master's public key in HOST:PORT.key.
 """
 
+import base64
 import hashlib
 import io
 import os
 import pathlib
 import random
+import select
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -33,18 +37,45 @@ def decode(stream):
     return stream.read(size) if kind == 0xC4 else stream.read(size).decode()
 
 
-class Link:
-    """One connection, to a master or a worker."""
+def element(stream):
+    """The next value in DER, with its type and length in front, and its content alone."""
+    head = stream.read(2)
+    head += stream.read(head[1] & 127 if head[1] > 127 else 0)  # a length that one byte does not hold
+    content = stream.read(int.from_bytes(head[2:] or head[1:], "big"))
+    return head + content, content
 
-    def __init__(self, address):
+
+def fingerprint(certificate):
+    """That of its public key, the seventh value in the first value of a certificate."""
+    signed = io.BytesIO(element(io.BytesIO(element(io.BytesIO(certificate))[1]))[1])
+    key = [element(signed)[0] for _ in range(7)][6]
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+# Whom one has reached the key says, and not the certificate: see Link and Client.known.
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+TLS.check_hostname, TLS.verify_mode = False, ssl.CERT_NONE
+
+
+class Link:
+    """One connection, to a master or a worker. By TLS, ``is_right`` says whether the key there is right."""
+
+    def __init__(self, address, is_right, tls=False):
         host, _, port = address.rpartition(":")
-        self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout=45)
-        self.stream = self.socket.makefile("rb")
+        host = host.strip("[]")
+        self.socket = socket.create_connection((host, int(port)), timeout=45)
+        self.tls = tls or host not in ("127.0.0.1", "::1")
+        if self.tls:
+            self.socket = TLS.wrap_socket(self.socket)
+            if not is_right(fingerprint(self.socket.getpeercert(binary_form=True))):
+                raise ConnectionError(f"somebody else is at {address}")
+        self.came, self.lock = b"", threading.Lock()  # one thread at a time may use a TLS connection
 
     def send(self, **values):
         """A box: keys and values, each behind its length in two bytes, and then an empty key."""
         strings = [s if isinstance(s, bytes) else str(s).encode() for pair in values.items() for s in pair]
-        self.socket.sendall(b"".join(len(s).to_bytes(2, "big") + s for s in [*strings, b""]))
+        with self.lock:
+            self.socket.sendall(b"".join(len(s).to_bytes(2, "big") + s for s in [*strings, b""]))
 
     def receive(self):
         """The next box. The end of the connection, and 45 seconds of silence, are an OSError."""
@@ -68,10 +99,26 @@ class Link:
         return self._bytes(int.from_bytes(self._bytes(2), "big"))
 
     def _bytes(self, size):
-        found = self.stream.read(size)
-        if len(found) < size:
-            raise ConnectionError("the other end closed")
+        while len(self.came) < size:
+            self._wait()
+        found, self.came = self.came[:size], self.came[size:]
         return found
+
+    def _wait(self):
+        """Until more has come; the other thread may send meanwhile."""
+        if not select.select([self.socket], [], [], 45)[0]:
+            raise TimeoutError("silence")
+        with self.lock:
+            self.socket.settimeout(0)
+            try:
+                chunk = self.socket.recv(65536)  # all of a TLS record, or nothing
+            except ssl.SSLWantReadError:
+                return  # it was TLS's own, or not yet a whole record
+            finally:
+                self.socket.settimeout(45)
+        if not chunk:
+            raise ConnectionError("the other end closed")
+        self.came += chunk
 
 
 class Client:
@@ -101,9 +148,22 @@ class Client:
         self.typing = False
         self.request(_command="Unchat")  # its answer wakes the other thread
 
+    def known(self, key):
+        """Is it the master's key? The one that was there the first time is, and is kept and shown."""
+        kept = pathlib.Path(f"{self.master}.key")
+        if not kept.exists():
+            kept.write_text(key)
+            print(f"{self.master} was not known here. Its public key is {key}.", file=sys.stderr, flush=True)
+        if kept.read_text() != key:
+            sys.exit(f"The public key of {self.master} is {key}, and not {kept.read_text()} as before.")
+        return True
+
     def log_in(self):
         """A link to a worker, by ticket if there is one: that costs the cluster next to nothing."""
-        link = Link(Link(self.master).ask(_command="Locate", version=1)["worker"].decode())
+        master = Link(self.master, self.known)
+        found = master.ask(_command="Locate", version=1)
+        worker, its_key = found["worker"].decode(), found.get("worker_key", b"").decode()
+        link = Link(worker, lambda key: key == its_key, master.tls)
         if self.ticket:
             self.log = link.ask(_command="Resume", version=1, ticket=self.ticket)["log"].decode()
             return link

@@ -16,11 +16,12 @@ CLIENT = Path(__file__).parents[2] / "docs" / "example_client.py"
 class Example:
     """The example client; like any other, it runs in the cluster's directory."""
 
-    def __init__(self, cluster: Cluster, name: str, *rooms: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, *rooms: str, host: str = "127.0.0.1") -> None:
         # -I: what it imports is the standard library's.
         self.process = cluster.popen(
-            Path(sys.executable).name, "-I", str(CLIENT), cluster.address, name, *rooms, stdin=subprocess.PIPE
-        )
+            Path(sys.executable).name, "-I", str(CLIENT), f"{host}:{cluster.port}", name, *rooms,
+            stdin=subprocess.PIPE,
+        )  # fmt: skip
         self.lines = Lines(self.process)
 
     def type(self, *lines: str) -> None:
@@ -53,6 +54,36 @@ def test_it_talks_with_the_terminal_client(cluster: Cluster) -> None:
     bob.type(long)
     alice.expect(f"bob: {long}")
     assert bob.end() == (0, [f"bob: {long}"])
+
+
+def test_by_tls_it_knows_the_cluster_by_its_key(cluster: Cluster) -> None:
+    """It speaks TLS to all but literals of loopback, and to the workers it finds so; another key ends it."""
+    (key,) = {process["key"] for process in (cluster.status()["masters"][0], *cluster.workers(3))}
+    alice = cluster.terminal("alice")
+    bob = Example(cluster, "bob", "alice", host="localhost")
+    place = f"localhost:{cluster.port}"
+    assert bob.lines.next() == f"{place} was not known here. Its public key is {key}."
+    kept = cluster.root / f"{place}.key"
+    assert kept.read_text() == key
+    bob.type("hello")
+    bob.lines.find("bob: hello")
+    alice.type("JOIN bob", "CHAT")
+    alice.expect("Joined bob.", "bob: hello")
+    long = "long " * 400
+    bob.type(*[long] * 20)
+    for _ in range(20):
+        assert bob.lines.next() == f"bob: {long}"
+        alice.expect(f"bob: {long}")
+    alice.type("it came")
+    bob.lines.find("alice: it came")
+    for worker in cluster.workers(3):
+        os.kill(worker["pid"], signal.SIGKILL)
+    bob.type("and goes on")
+    bob.lines.find("bob: and goes on")
+    assert bob.end() == (0, [])
+    kept.write_text("SHA256:another")
+    status, rest = Example(cluster, "bob", host="localhost").end()
+    assert (status, rest) == (1, [f"The public key of {place} is {key}, and not SHA256:another as before."])
 
 
 def test_its_errors_are_sentences(cluster: Cluster) -> None:
