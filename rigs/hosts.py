@@ -23,7 +23,7 @@ from rigs.chaos import TRACEBACK
 from rigs.command_times import LeaseWatch, Reign, ended_by, events, reigns
 from rigs.conversation import Conversation
 from rigs.machines import Host, Network
-from rigs.postgres import Server, whole_log
+from rigs.postgres import Identity, Server, whole_log
 from rigs.processes import wait_until
 
 WORKERS = 3
@@ -33,15 +33,16 @@ _BIN = Path(sys.executable).parent
 class Hosts:
     """Masters and workers on the hosts of ``names``, the database on ``db``, users and operator on ``users``.
 
+    The database is spoken to by TLS if it has an ``identity``.
     All files are under ``root``. ``dead`` are the hosts that are; ``kills`` are all there were, and when.
     """
 
-    def __init__(self, network: Network, root: Path, *names: str) -> None:
+    def __init__(self, network: Network, root: Path, *names: str, identity: Identity | None = None) -> None:
         self.network = network
         self.root = root
         self.names = names
         self.db, self.users = network["db"], network["users"]
-        self.server = Server(5432, "-c", "fsync=off", host=self.db)
+        self.server = Server(5432, "-c", "fsync=off", host=self.db, identity=identity)
         self.token = secrets.token_hex(32)
         self.dead: set[str] = set()
         self.kills: list[tuple[str, float]] = []

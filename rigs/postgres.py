@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,29 @@ def find_binaries() -> Path:
     )
 
 
+@dataclass(frozen=True)
+class Identity:
+    """By what a server shows who it is: a certificate, its key, and an authority's certificate; as PEM."""
+
+    certificate: bytes
+    key: bytes
+    authority: bytes
+
+
 class Server:
     """A server on a port of loopback, or of ``host``; and in its own directory on a Unix socket.
 
+    One that has an ``identity`` is spoken to by TLS, and has to show it. From another host nothing else goes.
     PostgreSQL does not run as root: then it runs as nobody, from a copy if nobody may not read the original.
     """
 
-    def __init__(self, port: int | None = None, *arguments: str, host: Host | None = None) -> None:
+    def __init__(
+        self,
+        port: int | None = None,
+        *arguments: str,
+        host: Host | None = None,
+        identity: Identity | None = None,
+    ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="chatnet-postgres-"))
         self.directory.chmod(0o755)
         self.port = port or free_port()
@@ -80,11 +97,15 @@ class Server:
         )
         if host is not None:
             with (self.directory / "db" / "pg_hba.conf").open("a") as allowed:
-                allowed.write("host all all 10.0.0.0/8 trust\n")
+                allowed.write(f"{'host' if identity is None else 'hostssl'} all all 10.0.0.0/8 trust\n")
+        self._tls = ""
+        if identity is not None:
+            self._show(identity)
 
     def url(self, schema: str = "public", user: str = "chatnet") -> str:
         """Where it is found, and where in it the tables are to be; ``chatnet`` is the superuser."""
-        return f"postgresql://{user}@{self._address}:{self.port}/postgres?options=-csearch_path%3D{schema}"
+        where = f"{user}@{self._address}:{self.port}/postgres"
+        return f"postgresql://{where}?options=-csearch_path%3D{schema}{self._tls}"
 
     @property
     def socket_url(self) -> str:
@@ -142,6 +163,18 @@ class Server:
         self.ask(f"CREATE SCHEMA s{self._schemas} AUTHORIZATION app")
         return self.url(f"s{self._schemas}", "app")
 
+    def _show(self, identity: Identity) -> None:
+        authority = self.directory / "authority.pem"
+        authority.write_bytes(identity.authority)
+        self._tls = f"&sslmode=verify-full&sslrootcert={authority}"
+        for name, content in (("cert", identity.certificate), ("key", identity.key)):
+            path = self.directory / "db" / f"{name}.pem"
+            path.touch(0o600)
+            path.write_bytes(content)
+            os.chown(path, *((owner := path.parent.stat()).st_uid, owner.st_gid))
+            self._arguments += ("-c", f"ssl_{name}_file={name}.pem")
+        self._arguments += ("-c", "ssl=on")
+
     def _takes_connections(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
@@ -166,9 +199,9 @@ class Server:
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[Server]:
+def running(*arguments: str, identity: Identity | None = None) -> Iterator[Server]:
     """A server that runs, and leaves nothing behind; ``arguments`` are those of the program ``postgres``."""
-    server = Server(None, *arguments)
+    server = Server(None, *arguments, identity=identity)
     try:
         server.start()
         yield server

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from chatnet.net.pair import KeyPair
+from rigs.postgres import Identity
 
 TODAY = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = TODAY.timestamp()
@@ -70,6 +71,12 @@ def key(pair: KeyPair, passphrase: bytes | None = None) -> bytes:
     """The file for ``--tls-key``."""
     lock = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
     return pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
+
+
+def of_server(authority: Authority, name: str, today: datetime = TODAY) -> Identity:
+    """What a database called ``name`` shows."""
+    pair = authority.vouch(name, today - DAY, today + DAY)
+    return Identity(certificates(pair), key(pair), certificates(authority.pair))
 
 
 def _certificate(

@@ -13,7 +13,7 @@ from chatnet.cursor import Cursor
 from chatnet.errors import CannotStart
 from chatnet.master.store import RETRY_SECONDS, Leadership
 from chatnet.store.lease import Holder
-from chatnet.store.postgres.database import Denied, Unavailable
+from chatnet.store.postgres.database import Denied, Distrusted, Unavailable
 from chatnet.store.postgres.lease import DatabaseLease
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.wire.replica import State
@@ -68,6 +68,11 @@ class SharedStore:
         while True:
             try:
                 return await ask()
+            except Distrusted as why:
+                raise CannotStart(
+                    f"The database does not show what the store's URL demands of it ({why}): mend the URL, "
+                    "which is that of --store or CHATNET_STORE, or the database's certificate."
+                ) from why
             except Denied as refused:
                 raise CannotStart(
                     f"The database refuses this master ({refused}): mend the store's URL, which is that of "

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from a_pair import DAY, Authority, certificates, key, new_authority
+from a_pair import DAY, Authority, certificates, key, new_authority, of_server
 
 from chatnet.net.pair import KeyPair
-from chatnet.store.postgres.connection import connect
-from rigs.postgres import Server
+from rigs.postgres import Server, running
 from rigs.processes import Cluster, wait_until
 
 NOW = datetime.now(UTC)
@@ -94,31 +93,45 @@ def test_a_renewed_certificate_is_presented_without_a_restart(
     assert holder.key == new.fingerprint
 
 
+@pytest.fixture
+def database(authority: Authority) -> Iterator[Server]:
+    """One for which the authority vouches, as 127.0.0.1."""
+    with running("-c", "fsync=off", identity=of_server(authority, "127.0.0.1", NOW)) as server:
+        yield server
+
+
 def test_a_database_is_spoken_to_by_tls_and_has_to_show_who_it_is(
-    authority: Authority, new_cluster: Callable[..., Cluster], tmp_path: Path
+    database: Server, new_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
-    """As the store's URL demands: all that masters and workers say to it is encrypted."""
-    server = Server(
-        None, "-c", "fsync=off", "-c", "ssl=on", "-c", "ssl_cert_file=cert.pem", "-c", "ssl_key_file=key.pem"
+    """As the store's URL demands: all that masters and workers say to it is encrypted. Under another name, or
+    by another authority, it is refused, by whoever asks: one sentence, exit status 1, nothing stored."""
+    url = database.url()
+    assert "&sslmode=verify-full&" in url
+    stranger = new_authority(NOW - DAY, NOW + DAY)
+    another, namesake = tmp_path / "another.pem", tmp_path / "namesake.pem"
+    another.write_bytes(certificates(stranger.appoint(NOW).pair))
+    namesake.write_bytes(certificates(stranger.pair))
+    cluster = new_cluster()
+    token = {"CHATNET_TOKEN": "ab" * 32}
+    demand, _ = url.split("&sslrootcert=")
+    start = ("--data", str(cluster.data), "--listen", "127.0.0.1:0")
+    for wrong, says in (
+        (url.replace("@127.0.0.1", "@localhost"), 'does not match host name "localhost"'),
+        (f"{demand}&sslrootcert={another}", "certificate verify failed"),
+        (f"{demand}&sslrootcert={namesake}", "signature failure"),
+        (f"{demand}&sslrootcert={tmp_path / 'gone.pem'}", 'gone.pem" does not exist'),
+    ):
+        environ = {"CHATNET_STORE": wrong, **token}
+        status, said = cluster.run("twistd", "-n", "--pidfile=", "chat-master", *start, environ=environ)
+        assert (status, says in said, "Traceback" in said) == (1, True, False), said
+        assert "The database does not show what the store's URL demands of it" in said
+        status, said = cluster.run("chatnet", "check", environ=environ)
+        assert (status, said.count(says), said.count("\n")) == (1, 1, 1), said
+    assert not database.ask("SELECT FROM pg_tables WHERE schemaname = 'public'")
+    cluster.environ = {"CHATNET_STORE": url, **token}
+    cluster.start()
+    rows = database.ask(
+        "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL"
     )
-    try:
-        for word in put(good(authority), server.directory / "db")[1::2]:
-            os.chmod(word, 0o600)
-            os.chown(word, *(((owner := os.stat(server.directory / "db")).st_uid), owner.st_gid))
-        server.start()
-        root = tmp_path / "authority.pem"
-        root.write_bytes(certificates(authority.pair))
-        cluster = new_cluster()
-        cluster.environ = {
-            "CHATNET_STORE": f"{server.url()}&sslmode=verify-full&sslrootcert={root}",
-            "CHATNET_TOKEN": "ab" * 32,
-        }
-        cluster.start()
-        with connect(server.socket_url) as admin:
-            rows = admin.execute(
-                "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr IS NOT NULL"
-            ).fetchall()
-        assert {encrypted for (encrypted,) in rows} == {True}
-        cluster.close()
-    finally:
-        server.remove()
+    assert set(rows) == {(True,)}
+    cluster.close()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from chatnet.errors import CannotStart
-from chatnet.store.postgres.database import Denied, Unavailable
+from chatnet.store.postgres.database import Denied, Distrusted, Unavailable
 
 _FOR_LIBPQ: dict[str, Any] = {
     "application_name": "chatnet",
@@ -36,6 +36,12 @@ _DENIALS = re.compile(
 )
 """How it is said that we are refused. libpq gives no code then: a refusal in another language than English is
 not known to be one, and one tries on."""
+
+_DISTRUST = re.compile(
+    "certificate verify failed|signature failure|does not match host name|does not support SSL"
+    "|root certificate file"
+)
+"""How libpq says that the server has not shown what the URL's ``sslmode`` demands."""
 
 _SETTINGS = {
     "client_encoding": "UTF8",
@@ -76,7 +82,7 @@ def connect(url: str) -> Any:
     """A connection of psycopg to ``url``, set up, in autocommit.
 
     :raises Unavailable: it cannot be had for now.
-    :raises Denied: likewise, because we are refused.
+    :raises Denied: likewise, because we are refused; :class:`Distrusted`, because we refuse the server.
     :raises CannotStart: the URL is none, or psycopg is not installed.
     """
     try:
@@ -96,7 +102,7 @@ def connect(url: str) -> Any:
     try:
         connection = psycopg.connect(where, autocommit=True, prepare_threshold=0)
     except psycopg.Error as error:
-        raise (Denied if is_denial(str(error)) else Unavailable)(reason(error)) from error
+        raise _kind(str(error))(reason(error)) from error
     try:
         with _cut_off_if_hung(connection):
             connection.execute(_SET_UP)
@@ -131,10 +137,12 @@ def reason(error: Exception) -> str:
     return str(said).splitlines()[0]
 
 
-def is_denial(said: str) -> bool:
-    """Does this failure to connect mean that we are refused? Of several hosts, by all."""
+def _kind(said: str) -> type[Unavailable]:
+    """What kind of failure to connect this is. Of several hosts, one that is away may yet let us in."""
     attempts = [line for line in said.splitlines() if line.startswith("- host")] or [said]
-    return all(_DENIALS.search(attempt) for attempt in attempts)
+    if not all(_DISTRUST.search(attempt) or _DENIALS.search(attempt) for attempt in attempts):
+        return Unavailable
+    return Distrusted if any(map(_DISTRUST.search, attempts)) else Denied
 
 
 def is_poison(error: Exception) -> bool:

@@ -38,6 +38,10 @@ class Denied(Unavailable):
     """
 
 
+class Distrusted(Denied):
+    """The database is there, and does not show by TLS that it is whom the URL demands: likewise."""
+
+
 class Opened(msgspec.Struct, frozen=True):
     """The log as it stands: which it is, its newest seq, and what the operator should know of the database.
 
