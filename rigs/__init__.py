@@ -10,6 +10,7 @@ impact        what users felt of a fault
 postgres      a PostgreSQL server of the tests' own
 patroni       two real PostgreSQL nodes that fail over, and the end of their leader
 machines      hosts as network namespaces, and a network between them that can be cut
+tap           what anybody on the way between them can read
 hosts         a whole cluster on such hosts, around one PostgreSQL
 command_times  who commanded when, by the masters' logs and by the lease
 """

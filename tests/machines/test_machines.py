@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from rigs.machines import Host, Network, namespaces, remove, stale
 from rigs.processes import DEADLINE, Lines, wait_until
+from rigs.tap import Overheard, Tap
 
 SILENCE = 1.0
 """Who hears nothing for so many seconds is taken to be cut off."""
@@ -99,6 +101,46 @@ def test_a_cut_is_silent_and_heals(network: Network) -> None:
     assert "closed" not in heard.seen
     # A stream of bytes: what was said after may have come with it.
     assert talk("say after") in ("hears meanwhile", "hears meanwhileafter")
+
+
+def test_what_is_said_in_plain_is_overheard(network: Network) -> None:
+    """By which of both addresses it may be, each way: how it begins, and the words that one listens for."""
+    alpha, beta = network["alpha"], network["beta"]
+    echo(alpha)
+    tap = Tap(network, "hello", "nothing")
+    for address in (alpha.address, alpha.address6):
+        talk = Talker(beta)
+        assert talk(f"connect {address}") == "connected"
+        assert talk("say so:hello") == "hears so:hello"
+    heard = tap.end()
+    assert 7000 in heard.ports()
+    for here, there in ((alpha.address, beta.address), (alpha.address6, beta.address6)):
+        for source, target in ((here, there), (there, here)):
+            ends = f"^{source}:[0-9]+ to {target}:[0-9]+ "
+            assert (
+                sum(bool(re.match(f"{ends}begins with b'so:hello'$", one)) for one in heard.in_plain()) == 1
+            )
+            assert sum(bool(re.match(f"{ends}says “hello”$", one)) for one in heard.in_plain()) == 1
+    assert len(heard.in_plain()) == 8
+
+
+def test_what_is_encrypted_is_told_from_what_is_not() -> None:
+    """TLS from the first byte on, or behind PostgreSQL's request for it; to say nothing is no breach."""
+    asked = bytes.fromhex("0000000804d2162f")
+    for begins, is_encrypted in (
+        (b"", True),
+        (b"\x16\x03\x01\x02", True),
+        (b"\x15\x03\x03\x00", True),
+        (asked, True),
+        (asked + b"\x16\x03", True),
+        (b"S\x16\x03", True),
+        (asked + b"\x00\x00", False),
+        (b"SR", False),
+        (b"N", False),
+        (b"\x00\x04_ask", False),
+        (bytes.fromhex("00000010 04d2162e"), False),
+    ):
+        assert (Overheard([((("a", 1), ("b", 2)), begins)], []).in_plain() == []) is is_encrypted, begins
 
 
 def test_one_that_is_isolated_is_heard_by_nobody(network: Network) -> None:
