@@ -1,14 +1,14 @@
 """The store: where the log (see :mod:`chatnet.log`) and the lease are kept.
 
 window      the newest entries in memory, shared by all readers of a process
-reader      the one state machine by which a reader gets from catching up to live
-verifying   is what a cursor was read at still in the log?
+reader      the one state machine that takes a reader from catching up to live
+verifying   whether the log still has what was read at a cursor
 appender    natural batching: while one batch is being committed, the next gathers
 refusals    which refusals are kept, and how
-questions   what is asked of a log, in the form that all stores answer alike
-pages       how much entries and drafts take on the wire, and pages cut to fit it
-remote      the log over AMP, by which workers use the primary's
-lease       the right to command, on one host: flock on the data directory
+questions   questions to a log, in a form that all stores answer in the same way
+pages       the size of entries and drafts on the wire, and pages cut to fit it
+remote      the log over AMP: how workers use the primary's
+lease       the right to command, on one host: a flock on the data directory
 sqlite/     the log in SQLite, opened by the primary alone
 postgres/   the log in a database that all processes share, and the lease in it
 """

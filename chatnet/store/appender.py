@@ -14,7 +14,7 @@ from chatnet.log import Outcome
 from chatnet.store.pages import draft_bytes
 
 Commit = Callable[[list[Draft]], Awaitable[list[Outcome]]]
-"""Makes a batch durable and answers one outcome a draft. It waits for what is transient."""
+"""Makes a batch durable and returns one outcome for each draft. It waits for what is transient."""
 
 
 class _Call:
@@ -34,10 +34,10 @@ class _Call:
 
 
 class Appender:
-    """Commits drafts in the order in which they came, one batch after the other.
+    """Commits drafts in the order in which they came, one batch after another.
 
     A batch has at most ``max_drafts`` drafts and ``max_bytes`` bytes; a larger draft goes alone.
-    ``waiting_bytes`` is the size of all that is not committed yet.
+    ``waiting_bytes`` is the size of all drafts that are not committed yet.
     """
 
     _logger = Logger()
@@ -50,10 +50,10 @@ class Appender:
         self.waiting_bytes = 0
 
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
-        """Commit ``drafts`` behind all that came before. Fires with one outcome each.
+        """Commit ``drafts`` after everything that came before. Fires with one outcome for each.
 
-        When a commit fails, so do the calls that have a draft in its batch: the rest of their drafts is
-        dropped. The calls behind them go on.
+        If a commit fails, all calls with a draft in its batch fail, and the rest of their drafts is dropped.
+        Later calls are not affected.
         """
         if not drafts:
             return succeed([])

@@ -1,7 +1,7 @@
 """The right to command, on the embedded store: a lock on the data directory itself.
 
-A lock file could be unlinked and made anew; the directory cannot. The kernel frees the lock the instant its
-holder dies. What the holder says about itself stands beside it, in a file of its own.
+A lock file could be removed and made again; the directory cannot. The kernel frees the lock the moment its
+holder dies. What the holder says about itself is in a file of its own.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from chatnet.world import Files, Lock
 
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who holds a lease. ``started`` is in clock ticks since the machine came up, as the kernel has it: a
-    process that got the pid of a dead one has another. ``host`` is where it runs. Until it listens it has no
-    ``address``, ``epoch`` is that of the last holder, and ``beat`` rises for as long as it lives. ``key`` is
-    the fingerprint of the public key that it presents at its address. Of one that has not published itself
-    only the pid can be told: it is never killed."""
+    """Who holds a lease. ``started`` is in clock ticks since the machine came up, as the kernel counts: a
+    process that got the pid of a dead one has another value. ``host`` is where it runs. Until it listens,
+    ``address`` is empty, ``epoch`` is the last holder's, and ``beat`` rises while it lives. ``key`` is the
+    fingerprint of the public key that it presents at its address. Of a holder that has not published itself
+    only the pid is known: it is never killed."""
 
     pid: int
     address: str = ""
@@ -29,14 +29,14 @@ class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
 
     def is_same(self, other: Holder | None) -> bool:
-        """Are they the same process, whatever they say of themselves?"""
+        """Return whether both are the same process, whatever they say of themselves."""
         if other is None:
             return False
         return (self.host, self.pid, self.started) == (other.host, other.pid, other.started)
 
 
 def parse_holder(text: str | bytes) -> Holder | None:
-    """The holder that a lease's text names; None if it is empty or torn."""
+    """Return the holder that a lease's text names; None if the text is empty or torn."""
     try:
         return msgspec.json.decode(text, type=Holder) if text else None
     except (msgspec.MsgspecError, RecursionError):
@@ -53,7 +53,7 @@ class FlockLease:
         self._lock: Lock | None = None
 
     def take(self) -> bool:
-        """Take it; False if another process holds it. The directory must exist.
+        """Take it; return False if another process holds it. The directory must exist.
 
         :raises OSError: the directory cannot be locked.
         """
@@ -62,21 +62,21 @@ class FlockLease:
         return self._lock is not None
 
     def publish(self, holder: Holder) -> None:
-        """Say who holds it. Only for its holder.
+        """Write who holds it. Only the holder may call this.
 
-        :raises OSError: it cannot be written.
+        :raises OSError: the file cannot be written.
         """
         self._files.write(self._path, msgspec.json.encode(holder) + b"\n")
 
     def published(self) -> Holder | None:
-        """Who said last that it holds it, on whatever machine."""
+        """Return who last said that it holds it, on any machine."""
         try:
             return parse_holder(self._files.read(self._path))
         except OSError:
             return None
 
     def holder(self) -> Holder | None:
-        """Who holds it; None if nobody does, or it cannot be told."""
+        """Return who holds it; None if nobody does, or it cannot be known."""
         pid = self._files.lock_holder(self._directory)
         if pid is None:
             return None
@@ -85,7 +85,7 @@ class FlockLease:
         return published if published is not None and published.pid == pid else Holder(pid)
 
     def release(self) -> None:
-        """Let it go; harmless if it is not held."""
+        """Release it; harmless if it is not held."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None

@@ -1,4 +1,4 @@
-"""How much entries and drafts take on the wire, and pages cut to fit it. Pure."""
+"""The size of entries and drafts on the wire, and pages cut to fit it. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from chatnet.log import PAGE_BYTES
 from chatnet.reads import Account, Position, Snapshot
 
 PAGE_ENTRIES = 500
-"""How many entries a page holds at most: what is small on the wire still takes time to make."""
+"""How many entries a page holds at most: small entries still take time to make."""
 
 PAGE_ROOMS = 200
 """How many names a page of rooms holds."""
 FIRST_CHUNK, LAST_CHUNK = 20, 640
-"""How many seqs are read of one place at a time: few at first, for there may be many places."""
+"""How many seqs are read of one place at a time: few at first, because there may be many places."""
 FEED_STAYS = 500
-"""How many stays of its reader may end within the range of a feed's page: each is a search of its own."""
+"""How many stays of the reader may end within the range of a feed's page: each needs a search of its own."""
 SNAPSHOT_INTERVALS = 200
-"""How many intervals a page of a snapshot holds: at their longest, they fit an AMP value."""
+"""How many intervals a page of a snapshot holds: even the longest fit into an AMP value."""
 OPEN = (1 << 63) - 1
-"""``membership.left`` of a stay that lasts, in every store; and a seq that no log reaches."""
+"""``membership.left`` of a stay that has not ended, in every store; also a seq that no log reaches."""
 FIRST_STAY: Position = (OPEN, "\U0010ffff")
-"""No stay comes before: where the first page begins."""
+"""No stay comes before this position: the first page begins here."""
 
 # msgpack's headers, the longest kind, the key, and the numbers at their longest.
 _DRAFT_BYTES = 57
@@ -30,19 +30,19 @@ _ENTRY_BYTES = _DRAFT_BYTES + 9
 
 
 def draft_bytes(draft: Draft) -> int:
-    """An upper bound of the encoded size, in bytes."""
+    """Return an upper bound of the encoded size, in bytes."""
     return _DRAFT_BYTES + _utf8(draft.user) + _utf8(draft.room) + _utf8(draft.text)
 
 
 def entry_bytes(entry: Entry) -> int:
-    """An upper bound of the encoded size, in bytes."""
+    """Return an upper bound of the encoded size, in bytes."""
     return _ENTRY_BYTES + _utf8(entry.user) + _utf8(entry.room) + _utf8(entry.text)
 
 
 def take_page(entries: Iterable[Entry]) -> tuple[list[Entry], bool]:
-    """The first page of ``entries``, and whether it ends because it is full and not because they do.
+    """Return the first page of ``entries``, and whether more entries follow that had no room in it.
 
-    A page has at least one entry, if there is one. Of a lazy iterable one entry more may be drawn.
+    A page has at least one entry, if there is one. From a lazy iterable one more entry may be drawn.
     """
     page: list[Entry] = []
     room = PAGE_BYTES
@@ -55,7 +55,7 @@ def take_page(entries: Iterable[Entry]) -> tuple[list[Entry], bool]:
 
 
 def snapshot_page(account: Account | None, upto: int, stays: Sequence[tuple[str, int, int]]) -> Snapshot:
-    """The page of a snapshot that has these ``stays``: room, joined and left of each."""
+    """Return the page of a snapshot with these ``stays``: room, joined and left of each."""
     intervals = [Interval(room, joined, left if left <= upto else None) for room, joined, left in stays]
     secret_seq, registered = (account.secret_seq, account.registered) if account else (0, 0)
     is_full = len(stays) == SNAPSHOT_INTERVALS

@@ -1,11 +1,12 @@
-"""From catching up to live: the one state machine of all readers of the log.
+"""The state machine of all readers of the log: from catching up to live.
 
     start ─▶ Behind ──the window's rest is near──▶ Live
                │ ▲ ◀──── drained ──── Full ◀── full ──┘      Full is reached from every state but Stopped
                ▼ │
               Ahead  (the cursor is ahead of this process's window: wait for it)
 
-A worker behind the primary's log and a session behind its worker are the same reader with another sink.
+A worker that is behind the primary's log and a session that is behind its worker use the same reader, with
+different sinks.
 """
 
 from __future__ import annotations
@@ -22,25 +23,25 @@ from chatnet.store.window import Window
 
 
 class Sink(Protocol):
-    """Who reads. It filters what it wants by its own rule."""
+    """Receives what a reader reads. It keeps what it wants by its own rule."""
 
     async def read(self, after: int, upto: int) -> tuple[list[Entry], int]:
-        """A page of entries behind ``after``, and the cursor up to which it is complete: after < it <= upto.
+        """Return a page of entries after ``after``, and the cursor up to which it is complete.
 
-        Waits for what is transient: a read that fails is a bug, and ends the reader.
+        after < cursor <= upto. Waits for what is transient: a read that fails is a bug, and ends the reader.
         """
 
     async def turn(self) -> None:
-        """Wait until the rest of the window may be taken: many readers may want that at once."""
+        """Wait until the rest of the window may be taken: many readers may want that at the same time."""
 
     def take(self, entries: list[Entry]) -> None:
-        """Here are the next entries: a page, or a slice of the window."""
+        """Take the next entries: a page, or a slice of the window."""
 
     def go_live(self) -> None:
-        """Everything up to the window's head was taken: serve this reader what comes from now on."""
+        """Serve this reader what comes from now on: everything up to the window's head was taken."""
 
     def leave_live(self) -> None:
-        """Stop serving this reader; it catches up by itself."""
+        """Stop serving this reader; it will catch up."""
 
     def failed(self, failure: Failure) -> None:
         """A read or the sink's own code raised; the reader has stopped."""
@@ -53,8 +54,8 @@ class Idle:
 
 
 class Behind:
-    """Catching up: a read is out, or the window is being taken. Each time of it is another object, so that
-    a page that comes late finds that it is no longer wanted."""
+    """Catching up: a read is under way, or the window is being taken. Each time is a new object, so that a
+    late page finds that it is no longer wanted."""
 
     __slots__ = ()
 
@@ -66,13 +67,13 @@ class Ahead:
 
 
 class Live:
-    """Served by whoever fans out, as the window grows."""
+    """Served by the fan-out, as the window grows."""
 
     __slots__ = ()
 
 
 class Full:
-    """The transport is full: nothing is read, nothing is queued."""
+    """The transport is full: nothing is read, and nothing is queued."""
 
     __slots__ = ()
 
@@ -88,11 +89,11 @@ _IDLE, _AHEAD, _LIVE, _FULL, _STOPPED = Idle(), Ahead(), Live(), Full(), Stopped
 
 
 class Reader:
-    """Hands every entry behind ``cursor`` to ``sink``, each once and in order.
+    """Hands every entry after ``cursor`` to ``sink``, each once and in order.
 
     ``near`` is how many entries of the window may be handed over in one turn of the reactor in order to go
     live; without it, any number. It doubles when the log grows faster than pages are read, so that a reader
-    gets live under any load.
+    becomes live under any load.
     """
 
     __slots__ = ("_cursor", "_near", "_sink", "_state", "_window")
@@ -108,7 +109,7 @@ class Reader:
 
     @property
     def cursor(self) -> int:
-        """The seq up to which everything was handed over, by the sink's own fan-out while it is live."""
+        """The seq up to which everything was handed over; while live, the sink's fan-out does that."""
         return self._window.head if self.live else self._cursor
 
     @property
@@ -117,21 +118,21 @@ class Reader:
 
     @property
     def is_behind(self) -> bool:
-        """Is it catching up?"""
+        """Whether it is catching up."""
         return isinstance(self._state, Behind)
 
     def start(self) -> None:
-        """Begin. On a transport that is full already, call :meth:`full` before; it begins when drained."""
+        """Begin. If the transport is full already, call :meth:`full` first; it begins when drained."""
         if isinstance(self._state, Idle):
             self._go_on()
 
     def full(self) -> None:
-        """The transport is full: stop at once. May be called within the sink's ``take``."""
+        """Stop at once: the transport is full. May be called within the sink's ``take``."""
         if not isinstance(self._state, Stopped):
             self._leave(_FULL)
 
     def drained(self) -> None:
-        """The transport has room again: catch up."""
+        """Catch up: the transport has room again."""
         if isinstance(self._state, Full):
             self._go_on()
 
@@ -148,7 +149,7 @@ class Reader:
 
     def _go_on(self) -> None:
         self._state = behind = Behind()
-        # The coroutine's failure is the sink's: it closes what it belongs to.
+        # A failure of the coroutine is given to the sink, which closes its connection.
         Deferred.fromCoroutine(self._catch_up(behind)).addErrback(self._failed)
 
     async def _catch_up(self, behind: Behind) -> None:
@@ -168,9 +169,9 @@ class Reader:
         return self._window.holds(self._cursor) and (self._near is None or rest <= self._near)
 
     def _take_window(self, behind: Behind) -> None:
-        """Take the window's rest and go live, all in this turn of the reactor: nothing comes between."""
+        """Take the rest of the window and go live, all in this turn of the reactor: nothing comes between."""
         while self._state is behind:
-            # Then it is looked whether the transport is full: also after as many bytes as a page holds.
+            # A slice, or a page's worth of bytes: after each, the transport may be full.
             part, _ = take_page(self._window.after(self._cursor, self._window.limits.slice))
             if part:
                 self._hand_over(part, part[-1].seq)
@@ -190,7 +191,7 @@ class Reader:
         self._hand_over(page, cursor)
 
     def _hand_over(self, entries: list[Entry], cursor: int) -> None:
-        self._cursor = cursor  # before take(), which may find the transport full
+        self._cursor = cursor  # before take(), which may fill the transport
         if entries:
             self._sink.take(entries)
 

@@ -1,9 +1,9 @@
 """Which refusals are kept, and how. Pure.
 
-What is refused at one time may be accepted at another: a join or leave, or a post with topics. Such a draft
-may come again from a client that was not told, or late, through a worker that the client has left. Accepted
-then, it would stand behind what the client sent after it, or be in the log though the client was told that
-it was refused. So what was refused once is refused for ever.
+A draft that is refused now may be acceptable later: a join or leave, or a post with topics. A client that was
+not told may send it again, or it may arrive late through a worker that the client has left. If it were
+accepted then, it would come after what the client sent later, or be in the log although the client was told
+that it was refused. So such a refusal is kept forever.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from chatnet.log import Refused
 
 
 def is_kept(draft: Draft) -> bool:
-    """Would a refusal of it be kept, but for one of its form or its secret?"""
+    """Return whether a refusal of ``draft`` is kept, unless its form or its secret was the reason."""
     return draft.kind in STAYS or (draft.kind in HEARD and "#" in draft.text)
 
 
 def content(draft: Draft) -> bytes:
-    """What a kept refusal is known by, beside its user and key: what was refused, and not readable."""
+    """Return what identifies a kept refusal, with its user and key: a hash of what was refused."""
     said = f"{draft.kind} {draft.room} {draft.text}"
     return hashlib.sha256(said.encode()).digest()[:16]
 
 
 def refused(draft: Draft, code: str) -> Refused:
-    """The refusal of this code, as it is told."""
+    """Return the refusal with this code, as it is told."""
     return Refused.of(REFUSALS[code.encode()].of(name=draft.user, room=draft.room))

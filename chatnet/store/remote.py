@@ -1,4 +1,4 @@
-"""The log as a worker has it: the primary's, over AMP. What is asked while the primary is away waits."""
+"""The log as a worker sees it: the primary's, over AMP. Questions wait while the primary is away."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ class Peer(Protocol):
         """Send a command; fires with its answer, or fails when the link is lost."""
 
     def abort(self) -> None:
-        """Close it now."""
+        """Close the link now."""
 
 
 class RemoteLog:
-    """The primary's log, over whichever link to it there is.
+    """The primary's log, over whichever link to the primary exists.
 
-    ``is_ready`` becomes true, for good, once the window has reached the head that the primary had when it was
-    first attached; then ``log_id`` is known. ``on_replaced`` is called when the primary's log is not the one
-    that was followed, or was put back to an earlier state: all that stands on it must begin afresh.
+    ``is_ready`` becomes true, and stays so, once the window has reached the head that the primary had at the
+    first attachment; then ``log_id`` is known. ``on_replaced`` is called when the primary's log is not the
+    one that was followed, or was put back to an earlier state: everything that depends on it must start
+    again.
 
     ``on_outgrown`` is called with a sentence when the log holds, or may hold from now on, what this process,
-    that understands ``own_level``, does not. It must serve nothing more, and end.
+    which understands ``own_level``, does not understand. The process must stop serving, and end.
     """
 
     _logger = Logger()
@@ -70,9 +71,9 @@ class RemoteLog:
     # ---- the link ----
 
     def attached(self, link: Peer, log_id: str) -> None:
-        """There is a registered link to the primary: follow it, and then ask it what was not answered.
+        """Follow the primary over its registered ``link``, then repeat the unanswered questions.
 
-        Not before: if its log was put back, what it answers must not reach those who have read the other.
+        Not before: if the primary's log was put back, its answers must not reach those who read the old one.
         """
         if self.log_id not in ("", log_id):
             self._replaced(link, f"it is {log_id}, and was {self.log_id}")
@@ -86,10 +87,10 @@ class RemoteLog:
         self._attached = self._link = None
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        """The primary pushes entries."""
+        """Take entries that the primary pushes."""
         link = self._link
         if link is None:
-            return  # still in the buffers of a link that was given up
+            return  # from the buffers of a link that was given up
         if self._early is None:
             self._extend(link, entries)
         else:
@@ -118,7 +119,7 @@ class RemoteLog:
         try:
             self.window.extend(entries)
         except Hole as hole:
-            self._logger.critical("The primary skipped entries: {hole}; following it afresh", hole=hole)
+            self._logger.critical("The primary skipped entries: {hole}; following it again", hole=hole)
             self._give_up(link)
         except Outgrown as outgrown:
             self._give_up(link)
@@ -132,11 +133,11 @@ class RemoteLog:
         if failure.check(CursorAhead):
             self._replaced(link, str(failure.value))
             return
-        self._logger.failure("Cannot follow the primary; trying on another link", failure)
+        self._logger.failure("Cannot follow the primary; trying again on another link", failure)
         self._give_up(link)
 
     def _replaced(self, link: Peer, why: str) -> None:
-        self._logger.critical("The log was replaced ({why}); beginning afresh", why=why)
+        self._logger.critical("The log was replaced ({why}); starting afresh", why=why)
         self._give_up(link)
         self._on_replaced()
 
@@ -146,7 +147,7 @@ class RemoteLog:
         link.abort()
 
     async def _ask(self, command: type[Command], **arguments: Any) -> dict[str, Any]:
-        """Ask the primary; on another link, if this one is lost."""
+        """Ask the primary; repeat the question on another link if this one is lost."""
         while True:
             link = self._link
             if link is None:
@@ -166,7 +167,7 @@ class RemoteLog:
 
     @property
     def waiting_bytes(self) -> int:
-        """How much was passed to :meth:`append` and is not answered yet."""
+        """How many bytes were passed to :meth:`append` and are not answered yet."""
         return self._appender.waiting_bytes
 
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:

@@ -12,23 +12,23 @@ from chatnet.kinds import FIRST_LEVEL, own_level, understood
 from chatnet.limits import LIMITS, Limits
 
 _BESIDES_TEXT = 320
-"""An entry's memory besides its text, in bytes: the struct, its numbers, names and key."""
+"""Bytes of memory that an entry takes besides its text: the struct, its numbers, names and key."""
 
 _SLACK = 16
-"""Eviction makes room for this part of the limit at once, so that its cost is spread over many entries."""
+"""Eviction frees this part (1/n) of the limit at once, so that its cost is spread over many entries."""
 
 Watcher = Callable[[list[Entry]], None]
 
 
 class Window:
-    """The entries from ``start`` to ``head``, without a hole; the oldest go when its bytes are full.
+    """The entries from ``start`` to ``head``, without a gap; the oldest are dropped when its bytes are full.
 
-    ``start`` is the seq of the first entry held: ``head + 1`` when it is empty. They are of the log
-    ``log_id``, and stand behind the cursor ``base``, without which its beginning is meant. ``limits`` say how
-    much it holds, and how much of it its readers are handed at once.
+    ``start`` is the seq of the first entry held: ``head + 1`` when the window is empty. The entries are of
+    the log ``log_id``, and follow the cursor ``base`` (without it, the log's beginning). ``limits`` say how
+    much the window holds, and how much of it a reader gets at once.
 
     ``own`` is the level that this process understands: its program's, if none is given. ``level`` is the
-    log's, as far as it is followed: whoever opened it puts there what it was then.
+    log's, as far as it is followed: whoever opens the window sets it first.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Window:
         self.restart(log_id, base or Cursor.beginning(log_id))
 
     def restart(self, log_id: str, base: Cursor) -> None:
-        """Forget everything, and go on behind ``base`` of the log ``log_id``. Watchers are not told."""
+        """Forget everything, and continue after ``base`` of the log ``log_id``. Watchers are not told."""
         self.log_id = log_id
         self._entries: list[Entry] = []
         self._bytes = 0
@@ -57,25 +57,25 @@ class Window:
 
     @property
     def time(self) -> int:
-        """When the newest entry was committed, in milliseconds since 1970; 0: none is held."""
+        """When the newest entry was committed, in milliseconds since 1970; 0 if none is held."""
         return self._entries[-1].time if self._entries else 0
 
     def extend(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Take what follows the head, then tell the watchers. What is already known is dropped.
+        """Take what follows the head, then tell the watchers. Known entries are dropped.
 
-        Watchers are called in the order in which they were added, with the new entries, all in this call:
-        who fans out to live readers watches first, so that a reader that goes live in a later watcher gets
-        nothing twice.
+        Watchers are called with the new entries in the order in which they were added, all in this call. The
+        fan-out to live readers must watch first: then a reader that goes live in a later watcher gets nothing
+        twice.
 
         :raises Hole: the entries do not continue at ``head + 1``; nothing was taken.
-        :raises Outgrown: this process does not understand one of them, or what may come behind it; likewise.
+        :raises Outgrown: this process does not understand an entry, or what may follow it; nothing was taken.
         """
         known, level = self.head, self.level
         fresh = [entry for entry in entries if entry.seq > known]
         size = 0
         for seq, entry in enumerate(fresh, known + 1):
             if entry.seq != seq:
-                raise Hole(f"The log goes on at {seq}, and was given {entry.seq}")
+                raise Hole(f"The log continues at {seq}, but {entry.seq} came")
             if entry.kind not in self._plain:
                 level = self._look(entry)
             size += _BESIDES_TEXT + getsizeof(entry.text)
@@ -90,7 +90,7 @@ class Window:
         return fresh
 
     def _look(self, entry: Entry) -> int:
-        """The level of the log behind an ``entry`` that is of no usual kind."""
+        """Return the level of the log after an ``entry`` of an unusual kind."""
         if entry.kind not in self._understood:
             raise Outgrown.by(entry.kind, self._own_level)
         level = int(entry.text)
@@ -99,11 +99,11 @@ class Window:
         return level
 
     def holds(self, cursor: int) -> bool:
-        """Is everything behind ``cursor`` here? Not if the cursor is ahead of the head."""
+        """Return whether everything after ``cursor`` is here. Not if the cursor is ahead of the head."""
         return self.start - 1 <= cursor <= self.head
 
     def after(self, cursor: int, count: int | None = None) -> list[Entry]:
-        """The entries behind ``cursor``, at most ``count`` of them. The window must hold the cursor."""
+        """Return the entries after ``cursor``, at most ``count``. The window must hold the cursor."""
         if not self.holds(cursor):
             raise ValueError(f"The window from {self.start} to {self.head} does not hold {cursor}")
         first = cursor + 1 - self.start
@@ -111,13 +111,13 @@ class Window:
 
     @property
     def cursor(self) -> Cursor:
-        """The head with its check, which is computed once for each head that is asked for."""
+        """The cursor at the head; its check is computed once for each head that is asked for."""
         if self._cursor.seq != self.head:
             self._cursor = self._made(self.head)
         return self._cursor
 
     def at(self, seq: int) -> Cursor | None:
-        """The cursor at ``seq``; None if the window does not hold it."""
+        """Return the cursor at ``seq``; None if the window does not hold it."""
         if not self.holds(seq):
             return None
         return self.cursor if seq == self.head else self._made(seq)
@@ -128,11 +128,11 @@ class Window:
         return Cursor.at(self.log_id, self._entries[seq - self.start])
 
     def watch(self, watcher: Watcher) -> None:
-        """Call ``watcher`` with the new entries from now on, after those who watch already."""
+        """Call ``watcher`` with new entries from now on, after the watchers added before."""
         self._watchers[watcher] = None
 
     def unwatch(self, watcher: Watcher) -> None:
-        """Stop calling ``watcher``; harmless if it does not watch."""
+        """Stop calling ``watcher``; harmless if it is not watching."""
         self._watchers.pop(watcher, None)
 
     def _evict(self) -> None:

@@ -223,5 +223,5 @@ def test_a_hole_is_loud_and_never_skipped(disk: Any, elsewhere: Elsewhere, loud:
     pass_time(disk)
     assert log.window.head == 1
     assert len(loud) == 1
-    assert "goes on at 3, and was given 4" in log.trouble
+    assert "continues at 3, but 4 came" in log.trouble
     assert disk.rewound == []

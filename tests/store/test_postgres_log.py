@@ -152,7 +152,7 @@ async def test_an_answer_that_is_lost_is_had_again(postgres: Server, open_log: O
     await check_exactly_once(log, drafts, outcomes[1:])
     assert [line.split(" (")[0] for line in said] == [
         "The database cannot be reached",
-        "The database is back; all goes on",
+        "The database is back; everything goes on",
     ]
 
 

@@ -1,19 +1,19 @@
-"""The one function of the database by which a batch is appended, and those that it calls.
+"""The function in the database that appends a batch, and the functions that it calls.
 
-Tables are history, and functions are code: their names bear a hash of their text, so that each process makes
-and calls its own, whatever release made those that are there already.
+Tables are history, functions are code: each function's name carries a hash of its text, so each process makes
+and calls its own functions, whatever release made those that exist already.
 
-One call in autocommit: the lock of the head row never waits for a client. One that is stopped in the middle
-of a transaction of its own would hold up everybody; and a single statement could not do it, for its snapshot
-would be older than the lock. Within the function each statement has a snapshot of its own, since the
+A batch is one call in autocommit: the lock of the head row never waits for a client. A client stopped in the
+middle of its own transaction would block everybody; and a single statement cannot do the work, because its
+snapshot would be older than the lock. Inside the function each statement has its own snapshot, since the
 transaction is at "read committed".
 
-A program's functions know the kinds of its level, refuse what is above the log's, and do nothing for their
-caller once the log is above their own.
+A program's functions know the kinds of its level, refuse newer kinds until the log reaches their level, and
+do nothing for their caller once the log is above their own level.
 
-A batch of new posts by known users, which is what almost all are, takes a few statements for all its drafts
-together. Any other goes draft by draft. Both lock the head row, which makes even a batch that adds nothing
-wait for the standbys: an old key is answered only once its entry is as safe as a new one.
+A batch of new posts by known users, which is what almost all batches are, takes a few statements for all its
+drafts together. Any other batch goes draft by draft. Both lock the head row, which makes even a batch that
+adds nothing wait for the standbys: an old key is answered only once its entry is as safe as a new one.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ OUTGROWN = "CN001"
 
 
 class Sql(NamedTuple):
-    """A kind in plpgsql: the ``rule`` is an expression, why a draft is refused or NULL, beside what holds of
-    all kinds; what ``follows`` from its entry are statements.
+    """A kind in plpgsql. The ``rule`` is an expression: why a draft is refused, or NULL; rules for all kinds
+    come in addition. ``follows`` is the statements that follow from its entry.
 
-    Of the draft they know ``its_kind``, ``its_user``, ``its_room``, ``its_text``, ``its_topics`` and
-    ``today``; the rule knows the log's level as ``its_level`` and the program's as ``own_level``, and what
-    follows the entry's ``its_seq``.
+    They know the draft as ``its_kind``, ``its_user``, ``its_room``, ``its_text``, ``its_topics`` and
+    ``today``. The rule also knows the log's level as ``its_level`` and the program's as ``own_level``;
+    ``follows`` also knows the entry's ``its_seq``.
     """
 
     rule: str
@@ -77,18 +77,18 @@ SQL: dict[str, Sql] = {
         "UPDATE log SET level = its_text::bigint;",
     ),
 }
-"""The kinds as the functions judge them and keep the tables in step."""
+"""How the functions judge each kind, and keep the tables in step with it."""
 
 
 class Functions(NamedTuple):
-    """The functions of one program: the name of the one ``append``, and the ``statements`` that make all."""
+    """The functions of one program: the name of the ``append`` one, and the ``statements`` that make all."""
 
     append: str
     statements: str
 
 
 def functions(level: int) -> Functions:
-    """Those of a program that understands ``level``, which stands in their names, and so does their text."""
+    """Return the functions of a program that understands ``level``; their names carry it and a hash."""
     kinds = tuple(kind for kind in KINDS.values() if kind.level <= level)
     return _functions(level, kinds, tuple(SQL[kind.name] for kind in kinds))
 
@@ -105,11 +105,11 @@ OLD = r"""
     WHERE pronamespace = current_schema()::regnamespace
         AND substring(proname FROM '^chatnet_\w+_(\d{1,19})_[0-9a-f]{8}$')::numeric < %s
 """
-"""The functions of programs below a level."""
+"""Finds the functions of programs below a level."""
 
 
 def _kept(kinds: Iterable[Kind], kind: str, text: str) -> str:
-    """Is a refusal kept? See :func:`chatnet.store.refusals.is_kept`."""
+    """Return an SQL condition for a kept refusal: see :func:`chatnet.store.refusals.is_kept`."""
     stays = _names(one for one in kinds if one.stay is not None)
     heard = _names(one for one in kinds if one.is_heard)
     return f"{kind} IN ({stays}) OR {kind} IN ({heard}) AND {text} LIKE '%#%'"

@@ -1,6 +1,6 @@
 """How a connection to PostgreSQL is made and set up, and what its errors mean.
 
-psycopg is imported when it is needed: chatnet works without it.
+psycopg is imported only when it is needed: chatnet works without it.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _FOR_LIBPQ: dict[str, Any] = {
     "application_name": "chatnet",
     # For each host.
     "connect_timeout": "3",
-    # Of several hosts, the one that takes writes.
+    # Of several hosts, use the one that accepts writes.
     "target_session_attrs": "read-write",
-    # A machine that vanished is noticed within some five seconds, whether we wait for it or send to it.
+    # A machine that vanished is noticed within about five seconds, whether we wait for it or send to it.
     "keepalives_idle": "2",
     "keepalives_interval": "1",
     "keepalives_count": "3",
     "tcp_user_timeout": "5000",
 }
-"""What holds unless the URL says otherwise."""
+"""Parameters that hold unless the URL says otherwise."""
 
 _DENIALS = re.compile(
     "password authentication failed|no password supplied|does not exist|no pg_hba.conf entry"
     "|permission denied"
 )
-"""How it is said that we are refused. libpq gives no code then: a refusal in another language than English is
-not known to be one, and one tries on."""
+"""How the server says that we are refused. libpq gives no code for it: a refusal in another language than
+English is not recognized, and counts as transient."""
 
 _DISTRUST = re.compile(
     "certificate verify failed|signature failure|does not match host name|does not support SSL"
@@ -49,23 +49,23 @@ _SETTINGS = {
     "idle_session_timeout": "0",
     "statement_timeout": "10s",
     "lock_timeout": "5s",
-    # Or the sessions of whoever vanished or was cut off would stay for hours, and take up all connections.
+    # Otherwise the sessions of clients that vanished would stay for hours, and use up all connections.
     "tcp_keepalives_idle": "2",
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "5000",
-    # What comes behind the lock of the head row must see what was committed before it was had.
+    # Statements after the lock of the head row must see what was committed before we got it.
     "default_transaction_isolation": "read committed",
-    # All that we read has an index. A plan that was made while a table was small must not read through it
-    # when it has grown; and to plan the same again costs more than it finds.
+    # Everything that we read has an index. A plan made while a table was small must not read through all of
+    # it later, when it has grown; and planning again each time costs more than it gains.
     "enable_seqscan": "off",
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
-"""What each session is set to, where the server has such a setting."""
+"""The settings of each session, where the server knows them."""
 
 _SET_UP_SECONDS = 5.0
-"""How long a server that has let us in may take to set up the session."""
+"""Seconds that setting up a session may take, on a server that has accepted the connection."""
 
 _SET_UP = f"""
     SELECT set_config(wished.name, wished.value, false)
@@ -79,7 +79,7 @@ _SET_UP = f"""
 
 
 def connect(url: str) -> Any:
-    """A connection of psycopg to ``url``, set up, in autocommit.
+    """Return a connection of psycopg to ``url``, set up, in autocommit.
 
     :raises Unavailable: it cannot be had for now.
     :raises Denied: likewise, because we are refused; :class:`Distrusted`, because we refuse the server.
@@ -95,7 +95,7 @@ def connect(url: str) -> Any:
             raise psycopg.ProgrammingError("no URL")
         where = make_conninfo("", **{**_FOR_LIBPQ, **conninfo_to_dict(url)})
     except (psycopg.Error, UnicodeError):
-        # What libpq says of it would show the password.
+        # libpq's own message would show the password.
         raise CannotStart(
             "The store's URL cannot be read: it is like postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
         ) from None
@@ -113,9 +113,9 @@ def connect(url: str) -> Any:
 
 @contextmanager
 def _cut_off_if_hung(connection: Any) -> Iterator[None]:
-    """What is done inside may take its time, but not for ever. The connection is closed if it fails.
+    """Limit the time of what runs inside. The connection is closed if that fails.
 
-    No limit of the server's is set yet, and nobody else has the connection, who could close it.
+    The server has no limits set yet, and no other thread has the connection and could close it.
     """
     with socket.socket(fileno=os.dup(connection.fileno())) as end:
         timer = threading.Timer(_SET_UP_SECONDS, end.shutdown, (socket.SHUT_RDWR,))
@@ -131,7 +131,7 @@ def _cut_off_if_hung(connection: Any) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """Why it failed, in a few words."""
+    """Return why it failed, in a few words."""
     diagnosis = getattr(error, "diag", None)
     said = (diagnosis and diagnosis.message_primary) or str(error).strip() or type(error).__name__
     return str(said).splitlines()[0]
@@ -146,9 +146,9 @@ def _kind(said: str) -> type[Unavailable]:
 
 
 def is_poison(error: Exception) -> bool:
-    """Did a statement fail because of what is in it? Else, the same may succeed another time.
+    """Return whether a statement failed because of its contents; if not, it may succeed another time.
 
-    So it is if our own code or psycopg cannot encode it, and for PostgreSQL's classes 20 (no such case), 22
+    It did if our own code or psycopg cannot encode it, and for PostgreSQL's classes 20 (no such case), 22
     (data exception), 23 (integrity constraint) and 54 (program limit).
     """
     import psycopg

@@ -1,6 +1,6 @@
-"""What the store asks of a database that many processes share; blocking, so called in threads alone.
+"""What the store asks of a database that many processes share. Calls block, so only threads make them.
 
-:mod:`chatnet.store.postgres.real` is PostgreSQL's; the simulator has a model of it.
+:mod:`chatnet.store.postgres.real` is PostgreSQL's implementation; the simulator has a model of it.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ T = TypeVar("T")
 
 
 class Unavailable(Exception):
-    """The database cannot be reached for now: it is away, changes its leader, takes no writes or connections.
+    """The database cannot be reached now: it is away, changes its leader, or takes no writes or connections.
 
-    Transient. Whether what was asked took effect is not known: ask again, with the same keys. Its text says
-    why, in a few words. The connection may have become useless: close it, and make another.
+    Transient. It is unknown whether the call took effect: ask again, with the same keys. The text says why,
+    in a few words. The connection may be useless now: close it, and make another.
     """
 
 
 class GivenUp(Unavailable):
-    """The database is there, and gave this question up: it took, or waited for a lock, longer than it may."""
+    """The database is there, but gave up this question: it took, or waited for a lock, too long."""
 
 
 class Denied(Unavailable):
     """The database is there and refuses us: a wrong password, no such database or user.
 
-    It will go on to, until a person mends the URL or the database. Who only starts had better say so and end;
-    who runs goes on trying, for passwords are changed at both ends one after the other.
+    This lasts until a person corrects the URL or the database. A process that is starting should say so and
+    end; a running one should keep trying, because a password is changed first at one end, then at the other.
     """
 
 
@@ -43,10 +43,11 @@ class Distrusted(Denied):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """The log as it stands: which it is, its newest seq, and what the operator should know of the database.
+    """The log as it is now: its id, its newest seq, and what the operator should know of the database.
 
-    ``warning`` is a sentence, such as that no standby is synchronous; else empty. ``seen_as`` is the address
-    from which the database sees this connection; empty if it can be no other host's. ``level`` is the log's.
+    ``warning`` is a sentence, for example that no standby is synchronous; or empty. ``seen_as`` is the
+    address from which the database sees this connection; empty if no other host can have it. ``level`` is
+    the log's.
     """
 
     log_id: str
@@ -57,7 +58,7 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class LeaseRow(msgspec.Struct, frozen=True):
-    """The lease as it stands. ``counter`` grows with each renewal, and whenever it is taken or let go.
+    """The lease as it is now. ``counter`` grows with each renewal, and when the lease is taken or released.
 
     ``epoch`` is how often it was taken; ``holder`` is what its holder says of itself, empty if it is free.
     """
@@ -68,75 +69,76 @@ class LeaseRow(msgspec.Struct, frozen=True):
 
 
 class Database(Protocol):
-    """One connection. It is used by one thread at a time.
+    """One connection, used by one thread at a time.
 
     :raises Unavailable: by each method.
     """
 
     def open(self, fresh_id: str) -> Opened:
-        """Bring the tables to this version, many at once if need be; a new log gets the id ``fresh_id``.
+        """Bring the tables to this version, several processes at once if need be; a new log gets
+        ``fresh_id``.
 
         :raises Outgrown: the log is above the level that this process understands.
-        :raises CannotStart: a newer chatnet made them, or they cannot be made.
+        :raises CannotStart: a newer chatnet made the tables, or they cannot be made.
         """
 
     def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
-        """Append ``drafts`` durably in this order, at ``now`` or later (ms since 1970): an outcome for each.
+        """Append ``drafts`` durably in this order, at ``now`` or later (ms since 1970).
 
-        And those that were refused because the database failed on them, with why: they are poison. A key
-        that is there already answers what it answered. Others that append at the same time come before or
-        after, never between.
+        Returns an outcome for each draft, and the drafts that were refused because the database failed on
+        them, with the reason: they are poison. A key that the log has already gets its old answer again.
+        Batches of others come before or after this one, never in between.
 
         :raises Outgrown: the log is above the level that this process understands. Nothing was appended.
         """
 
     def outdate(self, level: int) -> None:
-        """Remove what programs have left that understand less than ``level``, which is the log's."""
+        """Remove what older programs left, those that understand less than ``level``, the log's."""
 
     def read(self, question: Question[T]) -> T:
-        """What the log answers, of all questions that a store does (:data:`chatnet.reads.OF_A_STORE`).
+        """Answer one of the questions to a store (:data:`chatnet.reads.OF_A_STORE`).
 
         :raises ChatnetError: one of the question's errors.
         """
 
     def listen(self) -> None:
-        """From now on this connection hears of what others append; then it is for :meth:`watch` alone."""
+        """Hear of what others append, from now on; after this the connection is for :meth:`watch` alone."""
 
     def watch(self, reactor: Any, rung: Callable[[], None], lost: Callable[[], None]) -> None:
         """Call ``rung`` in the reactor's thread when something may have been appended.
 
-        A hint: it may come late, twice, or never. ``lost`` is called once if the connection is lost, and then
-        nothing more. Called in the reactor's thread, and does not block. It ends with :meth:`close`.
+        It is a hint: it may come late, twice, or never. ``lost`` is called once if the connection is lost,
+        and nothing after that. Call this in the reactor's thread; it does not block. :meth:`close` ends it.
         """
 
     def lease(self) -> LeaseRow:
-        """The lease as it stands."""
+        """Return the lease as it is now."""
 
     def take_lease(self, seen: int, holder: str) -> int | None:
-        """Take the lease if its counter is still ``seen``: our epoch; None if somebody was faster.
+        """Take the lease if its counter is still ``seen``; return our epoch, or None if somebody was faster.
 
         :raises Outgrown: the log is above the level that this process understands.
         """
 
     def renew_lease(self, epoch: int, holder: str) -> bool:
-        """Say that the holder of ``epoch`` lives, and what it says of itself; False if it is over."""
+        """Renew the lease for the holder of ``epoch``, with its text; return False if its lease has ended."""
 
     def release_lease(self, epoch: int) -> None:
-        """Let go of it, if it is still that of ``epoch``: the next need not wait."""
+        """Release the lease if it is still that of ``epoch``: the next holder need not wait."""
 
     def token_fingerprint(self, fingerprint: str) -> str:
-        """The fingerprint of the cluster's token: ``fingerprint`` from now on if none was kept before."""
+        """Return the fingerprint of the cluster's token; the first one given here is kept."""
 
     def close(self) -> None:
-        """Close it; harmless if it is closed. Does not block, and is allowed from any thread."""
+        """Close the connection; harmless if it is closed. Does not block; any thread may call it."""
 
 
 class Databases(Protocol):
-    """Where databases are had from: a part of the world."""
+    """Makes connections to databases: a part of the world."""
 
     def connect(self, url: str) -> Database:
-        """A new connection to ``url``. Blocks, for some seconds at most.
+        """Return a new connection to ``url``. Blocks, for some seconds at most.
 
-        :raises Unavailable: it cannot be had for now.
-        :raises CannotStart: it can never be had: the URL is none, or the driver is not installed.
+        :raises Unavailable: the database cannot be reached now.
+        :raises CannotStart: it can never be reached: the URL is not one, or the driver is not installed.
         """

@@ -1,7 +1,8 @@
-"""Follows a log in a database: what is appended there, by whomever, comes into the window.
+"""Follows a log in a database: brings into the window whatever any process appends there.
 
-The bell only says when to look; it may be lost, so the follower looks each second without it. What counts is
-the read behind the cursor: seqs are dense and commits come in their order, so nothing can appear behind it.
+The bell only says when to look; it may be lost, so the follower also looks each second. What counts is the
+read after the cursor: seqs have no gaps and are committed in order, so nothing can appear before the cursor
+later.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.store.window import Window
 
 LOOK_SECONDS = 1.0
-"""How often it looks without being rung."""
+"""Seconds between two looks if the bell does not ring."""
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """The log is not the one that was followed. ``common`` is the newest cursor known to be of both, the new
-    one's beginning if none is; to go on from ``base``. It is at ``level``."""
+    """The log is not the one that was followed. ``common`` is the newest cursor known to be in both logs, or
+    the new log's beginning; following continues from ``base``. The new log is at ``level``."""
 
     log_id: str
     head: int
@@ -40,14 +41,15 @@ class Divergence:
 
 
 class Follower:
-    """Keeps ``window`` in step with the log. ``is_ready`` becomes true, for good, once it was at the head.
+    """Keeps ``window`` in step with the log. ``is_ready`` becomes true, and stays so, once it was at the
+    head.
 
-    ``on_rewound`` is called with the newest cursor that is still common, the beginning if no other is known,
-    when the database was put back to an earlier state or is another one (then ``log_id`` is another): the
-    window has begun anew, and all that stands on it must.
+    If the database was put back to an earlier state, or is another one (then ``log_id`` changes),
+    ``on_rewound`` is called with the newest cursor that is still common, or with the beginning. By then the
+    window has begun again, and everything that depends on it must do the same.
 
     ``on_outgrown`` is called with a sentence when the log holds, or may hold from now on, what this process,
-    that understands ``own_level``, does not. Nothing is followed from then on.
+    which understands ``own_level``, does not understand. Nothing is followed after that.
     """
 
     _logger = Logger()
@@ -78,7 +80,7 @@ class Follower:
         self._closed = False
 
     async def open(self) -> None:
-        """Find the log, fill the window with its newest entries, and follow it from then on.
+        """Find the log, fill the window with its newest entries, and follow the log from then on.
 
         :raises CannotStart: the database cannot be used; the sentence says why.
         """
@@ -89,7 +91,7 @@ class Follower:
         Deferred.fromCoroutine(self._follow()).addErrback(self._broke)
 
     def ring(self) -> None:
-        """Look now: something was appended."""
+        """Look now, because something was appended."""
         self._rung = True
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
@@ -105,7 +107,7 @@ class Follower:
 
     async def _follow(self) -> None:
         while not self._closed:
-            # Listen before reading: what is appended in between rings.
+            # Listen before reading: what is appended in between will ring.
             await self._hang_bell()
             self._rung = False
             try:
@@ -138,7 +140,7 @@ class Follower:
     def _rewind(self, divergence: Divergence) -> None:
         self._logger.critical(
             "The log was put back: it was read up to {cursor}, and is the same only up to {common} (it is "
-            "log {new} with {head} entries, and was {old}). What was behind is lost; all begin afresh",
+            "log {new} with {head} entries, and was {old}). What came after that is lost; all start afresh",
             cursor=self.window.head,
             common=divergence.common.seq,
             head=divergence.head,
@@ -171,7 +173,7 @@ class Follower:
         try:
             bell = await self._asker.take(lambda database: database.listen())
         except Unavailable:
-            return  # looking each second will do; whether the database is away, the reads will tell
+            return  # looking each second is enough; the reads will tell whether the database is away
         if self._closed:
             bell.close()
         else:
@@ -186,8 +188,8 @@ class Follower:
     # ---- in any thread ----
 
     def is_of(self, database: Database) -> bool:
-        """Does it hold what was followed so far? If not, that will be noticed here as well; until then, what
-        is read of it must not reach those who have read another log."""
+        """Return whether ``database`` holds what was followed so far. If not, the follower will notice soon;
+        until then, nothing read there may reach those who have read the other log."""
         known = self._known
         return known is None or database.read(CursorAt(known.seq)) == known
 
@@ -209,7 +211,7 @@ class Follower:
         return database.read(PageOf(self.window.head))
 
     def _check(self, database: Database) -> Divergence | None:
-        """Is it, on this new connection, still the log that we followed?"""
+        """Return the divergence if, on this new connection, the log is not the one that we followed."""
         opened = database.open(self._entropy(16).hex())
         if self._is_common(database, self.window.head):
             return None
@@ -218,9 +220,9 @@ class Follower:
         return Divergence(opened.log_id, opened.head, common, base, opened.level)
 
     def _common(self, database: Database) -> Cursor:
-        """The newest cursor of the window that is the database's too; its beginning if there is none."""
+        """Return the newest cursor of the window that the database also has; or its beginning."""
         oldest = self.window.start - 1
-        low, high = oldest - 1, self.window.head  # behind "high" nothing is common; up to "low" all is
+        low, high = oldest - 1, self.window.head  # nothing after "high" is common; all up to "low" is
         while low < high:
             middle = (low + high + 1) // 2
             if self._is_common(database, middle):
@@ -234,7 +236,7 @@ class Follower:
 
 
 def _there(database: Database, seq: int) -> Cursor:
-    """The cursor at ``seq``, which the log is known to hold."""
+    """Return the cursor at ``seq``, which the log is known to hold."""
     cursor = database.read(CursorAt(seq))
     if cursor is None:
         raise Unavailable("the log ends before what it held a moment ago")

@@ -1,8 +1,8 @@
-"""The right to command, in a database: a row whose counter its holder raises, while everybody else looks on.
+"""The right to command, in a database: a row with a counter, which its holder raises while others watch.
 
-A contender takes it when the counter has not moved for three seconds of its own clock; the holder stops
-commanding two and a half seconds after it last began to raise it successfully, by its clock. No clock is
-compared with another. Whoever was stopped itself finds the counter moved on when it looks again.
+A contender takes it when the counter has not moved for three seconds of the contender's own clock. The holder
+stops commanding two and a half seconds after the start of its last successful raise, by its own clock. No
+clock is compared with another. A contender that was stopped itself finds a moved counter when it looks again.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.telemetry import LeaseEnded, LeaseTaken, Tell
 
 RENEW_SECONDS = 1.0
-"""How often the holder raises the counter."""
+"""Seconds between two raises of the counter by the holder."""
 GOOD_SECONDS = 2.5
-"""For how long it may command after it began to raise it, or to take the lease."""
+"""Seconds for which the holder may command after it began to raise the counter, or to take the lease."""
 STALE_SECONDS = 3.0
-"""For how long a contender must see no change."""
+"""Seconds without a change that a contender must see before it takes the lease."""
 LOOK_SECONDS = 0.5
-"""How often a contender looks."""
+"""Seconds between two looks of a contender."""
 CHECK_SECONDS = 0.1
-"""How often the holder looks at its clock."""
+"""Seconds between two looks of the holder at its own clock."""
 ANSWER_SECONDS = 2.0
-"""How long the database may take to answer, before another connection is tried."""
+"""Seconds that the database has to answer, before another connection is tried."""
 OPEN_SECONDS = 15.0
-"""Likewise, when the tables may have to be made, or another master is just making them."""
+"""The same, when the tables may have to be made, or another master is making them."""
 
 T = TypeVar("T")
 
 
 class DatabaseLease:
-    """The lease of the cluster whose store is at ``url``, for one master. ``epoch`` is our last reign's.
+    """The lease of the cluster whose store is at ``url``, for one master. ``epoch`` is our latest epoch.
 
-    ``lost`` is called in the moment in which we must stop commanding, if that was not :meth:`release`.
+    ``lost`` is called at the moment when we must stop commanding, unless :meth:`release` caused it.
     """
 
     _logger = Logger()
@@ -63,7 +63,7 @@ class DatabaseLease:
         self._monotonic = monotonic
         self._tell = tell
         self._lost = lost
-        # One that hangs must not keep the next from being tried.
+        # A connection that hangs must not prevent the next one from being tried.
         self._pool = threads(3, "lease")
         connect: Callable[[], Database] = lambda: databases.connect(url)  # noqa: E731
         self._asker = Pool(reactor, self._pool, connect, chance, Outage(), 3)
@@ -81,20 +81,20 @@ class DatabaseLease:
         self._expired: Callable[[], None] | None = None
 
     def start(self) -> None:
-        """Before anything else."""
+        """Start the threads. Call this before anything else."""
         self._pool.start()
 
     async def open(self, fresh_id: str) -> tuple[Opened, LeaseRow]:
-        """Make the tables if need be, and look.
+        """Make the tables if need be, and read the lease.
 
-        :raises Unavailable: the database cannot be had.
-        :raises CannotStart: it can never be had.
+        :raises Unavailable: the database cannot be reached.
+        :raises CannotStart: it can never be reached.
         """
         opened = await self._ask(lambda database: database.open(fresh_id), OPEN_SECONDS)
         return opened, await self._look()
 
     async def close(self) -> None:
-        """Stop looking. A lease that is held runs out."""
+        """Stop watching. A lease that is held expires."""
         self._end(was_lost=False)
         self.unwatch()
         for asking in list(self._asking):
@@ -103,43 +103,43 @@ class DatabaseLease:
         self._pool.stop()
 
     async def token_fingerprint(self, fingerprint: str) -> str:
-        """The fingerprint of the cluster's token: ``fingerprint`` from now on if none was kept before.
+        """Return the fingerprint of the cluster's token; the first one given here is kept.
 
-        :raises Unavailable: the database cannot be had.
+        :raises Unavailable: the database cannot be reached.
         """
         return await self._ask(lambda database: database.token_fingerprint(fingerprint))
 
     # ---- contending ----
 
     async def holder(self) -> Holder | None:
-        """Who holds it, as of now; None if nobody does.
+        """Return who holds it now; None if nobody does.
 
-        :raises Unavailable: the database cannot be had.
+        :raises Unavailable: the database cannot be reached.
         """
         return parse_holder((await self._look()).holder)
 
     async def newest_epoch(self) -> int:
-        """How often it was taken, as of now.
+        """Return how often it has been taken until now.
 
-        :raises Unavailable: the database cannot be had.
+        :raises Unavailable: the database cannot be reached.
         """
         return (await self._look()).epoch
 
     def is_held_by(self, holder: Holder) -> bool:
-        """Was it ``holder`` when one last looked?"""
+        """Return whether ``holder`` held it at our last look."""
         return self._row is not None and holder.is_same(parse_holder(self._row.holder))
 
     @property
     def is_free(self) -> bool:
-        """As far as we have seen, may it be taken? It is let go, or the counter is no longer raised."""
+        """Whether, as far as we know, it may be taken: it was released, or the counter no longer rises."""
         if self._row is None:
             return False
         return not self._row.holder or self._monotonic() - self._unchanged_since >= STALE_SECONDS
 
     async def take(self, me: Holder) -> bool:
-        """Take it, if it may be taken.
+        """Take it, if it may be taken; return whether it is ours.
 
-        :raises Unavailable: the database cannot be had; it may be ours all the same, and runs out then.
+        :raises Unavailable: the database cannot be reached. It may be ours nevertheless, and then expires.
         """
         row = await self._look()
         if not self.is_free:
@@ -153,7 +153,7 @@ class DatabaseLease:
         self._good_until = began + GOOD_SECONDS
         if not self._is_good():
             self._me = None
-            return False  # the answer took too long: somebody else may have it by now
+            return False  # the answer took too long: somebody else may have taken it since
         self.unwatch()
         for loop in self._loops:
             loop.start()
@@ -161,12 +161,12 @@ class DatabaseLease:
         return True
 
     def watch(self, expired: Callable[[], None]) -> None:
-        """Look at it from time to time; call ``expired`` whenever it may be taken, until :meth:`unwatch`."""
+        """Look from time to time; call ``expired`` whenever it may be taken, until :meth:`unwatch`."""
         self._expired = expired
         self._watching.start(now=True)
 
     def unwatch(self) -> None:
-        """Stop calling anybody."""
+        """Stop looking and calling."""
         self._expired = None
         self._watching.stop()
 
@@ -189,12 +189,12 @@ class DatabaseLease:
     # ---- holding ----
 
     def publish(self, me: Holder) -> None:
-        """Say this of its holder, from the next renewal on."""
+        """Write ``me`` as its holder's text, from the next renewal on."""
         if self._me is not None:
             self._me = me
 
     async def release(self) -> None:
-        """Let it go: the next need not wait. Harmless if it is not held."""
+        """Release it: the next holder need not wait. Harmless if it is not held."""
         if self._me is None:
             return
         self._end(was_lost=False)
@@ -202,7 +202,7 @@ class DatabaseLease:
         try:
             await self._ask(lambda database: database.release_lease(epoch))
         except Unavailable as away:
-            self._logger.info("The lease could not be let go ({why}): it runs out", why=str(away))
+            self._logger.info("The lease could not be released ({why}): it will expire", why=str(away))
 
     def _renew(self) -> None:
         if len(self._asking) < 2:
@@ -250,7 +250,7 @@ class DatabaseLease:
             raise Unavailable("it does not answer") from error
 
     def _own(self, doing: Any) -> None:
-        """What is done in the background: that the database is away, or that we close, is no surprise."""
+        """Run ``doing`` in the background; failures are logged, unless the database is away or we close."""
         asking: Deferred[Any] = Deferred.fromCoroutine(doing)
         self._asking.add(asking)
         asking.addBoth(self._done, asking)

@@ -1,4 +1,4 @@
-"""The log in a database that every worker and master opens: nobody stands between them and it."""
+"""The log in a database that every worker and master opens: no other process is in between."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from chatnet.world import World
 
 LOGIN_READERS, PAGE_READERS = 1, 2
-"""How many reader threads there are for those who log in, and for all who read pages.
+"""How many reader threads there are for logins, and for everybody who reads pages.
 
-Each has its own, so that nobody who reads much keeps others out.
+Each group has its own, so that heavy readers keep nobody from logging in.
 """
 
 ATTEMPTS = 3
-"""How often a read may take longer than the database lets it, before its asker is told so."""
+"""How often a read may exceed the database's time limit before its asker is told so."""
 _UNTIL_ANSWERED = (Head, CursorAt)
-"""Of one row each: these are asked again without end."""
+"""Questions about one row: these are repeated without end."""
 
 _MAX_DRAFTS, _MAX_BYTES = 1_000, 1024 * 1024
-"""Of a batch. The answer must fit the buffers of the sockets: if the database waited for us to take it, so
-would everybody who waits for the lock of the head."""
+"""Limits of a batch. The answer must fit the buffers of the sockets: if the database waited for us to read
+it, everybody who waits for the lock of the head row would wait too."""
 
 T = TypeVar("T")
 
@@ -47,9 +47,9 @@ T = TypeVar("T")
 class PostgresLog:
     """An open log: see :meth:`open`.
 
-    ``log_id`` names it; ``is_ready`` becomes true, for good, once the window has reached the head.
-    ``trouble`` is a sentence while the database is away, else empty; ``warning`` is one about how it is set
-    up; ``poisoned`` counts the drafts on which the database or our own code raised.
+    ``log_id`` names it; ``is_ready`` becomes true, and stays so, once the window has reached the head.
+    ``trouble`` is a sentence while the database is away, otherwise empty; ``warning`` is one about the
+    database's setup; ``poisoned`` counts the drafts on which the database or our own code raised.
     """
 
     _logger = Logger()
@@ -80,7 +80,7 @@ class PostgresLog:
         on_rewound: Callable[[Cursor], None],
         on_outgrown: Callable[[str], None],
     ) -> Self:
-        """Open the log at ``url`` by what ``world`` has: see :meth:`open`."""
+        """Open the log at ``url`` with the parts of ``world``: see :meth:`open`."""
         return await cls.open(
             url=url,
             databases=world.databases,
@@ -110,17 +110,17 @@ class PostgresLog:
         own_level: int,
         limits: Limits = LIMITS,
     ) -> Self:
-        """Open the log at ``url``, made if it is not there; waits while the database is away.
+        """Open the log at ``url``, and make it if it does not exist; wait while the database is away.
 
         ``on_rewound`` is called when the log turns out to have been put back, or to be another one, with the
-        newest cursor that is still good (its beginning, if no other is known). The window has begun anew by
-        then: whoever reads from it must begin afresh, and whoever stands on ``log_id`` as well.
+        newest cursor that is still good (or the beginning). The window has begun again by then: everything
+        that reads from it, or depends on ``log_id``, must begin again too.
 
         ``on_outgrown`` is called with a sentence, perhaps several times, when the log is above ``own_level``,
-        which this process understands, or holds what it does not know: it must serve nothing more, and end.
-        Nothing is followed from then on, and no draft is answered.
+        which this process understands, or holds an unknown kind: the process must stop serving, and end.
+        Nothing is followed after that, and no draft is answered.
 
-        :raises Outgrown: it is so already.
+        :raises Outgrown: the log is above that level already.
         :raises CannotStart: the database can never be used; the sentence says why.
         """
 
@@ -131,7 +131,7 @@ class PostgresLog:
             database = databases.connect(url)
             try:
                 if not follower.is_of(database):
-                    raise Unavailable("it was put back, and is to be followed afresh first")
+                    raise Unavailable("it was put back, and must be followed again first")
             except BaseException:
                 database.close()
                 raise
@@ -165,7 +165,7 @@ class PostgresLog:
         return log
 
     async def close(self) -> None:
-        """Close at once: drafts that are not answered yet never are. Takes as long as to connect, at most.
+        """Close at once: unanswered drafts are never answered. Takes as long as connecting, at most.
 
         Harmless if it is closed.
         """
@@ -196,7 +196,7 @@ class PostgresLog:
 
     @property
     def waiting_bytes(self) -> int:
-        """How much was passed to :meth:`append` and is not known to be committed yet."""
+        """How many bytes were passed to :meth:`append` and are not known to be committed."""
         return self._appender.waiting_bytes
 
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
@@ -204,12 +204,12 @@ class PostgresLog:
 
     async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
         now = int(self._wall() * 1000)
-        # Asked again with the same keys when it is not known what became of it: they answer what they did.
+        # Repeated with the same keys if the result is unknown: the log then gives the same answers again.
         try:
             outcomes, poisoned = await self._writer.ask(lambda database: database.append(drafts, now))
         except Outgrown as outgrown:
             self._on_outgrown(str(outgrown))
-            return await Deferred()  # who sent these sends them again elsewhere
+            return await Deferred()  # the clients send these again elsewhere
         self._follower.ring()
         for draft, error in poisoned:
             self.poisoned += 1
@@ -219,9 +219,9 @@ class PostgresLog:
         return outcomes
 
     async def outdate(self, level: int) -> None:
-        """Remove from the database what programs have left that understand less than ``level``.
+        """Remove from the database what older programs left, those that understand less than ``level``.
 
-        What is left if it is away does no harm: it refuses to work.
+        If the database is away, what stays there does no harm: it refuses to work.
         """
         try:
             await self._readers["logins"].ask_once(lambda database: database.outdate(level))
@@ -229,7 +229,7 @@ class PostgresLog:
             self._logger.info("Functions of older programs are left in the database ({why})", why=str(away))
 
     async def lease(self) -> LeaseRow:
-        """The cluster's lease, as it stands.
+        """Return the cluster's lease as it is now.
 
         :raises Unavailable: the database is away.
         """

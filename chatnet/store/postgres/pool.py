@@ -1,4 +1,4 @@
-"""Asks a database in threads of its own, on connections that it keeps, and again until it answers."""
+"""Asks a database in threads of its own, on connections that it keeps, again until it is answered."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from chatnet.errors import TooSlow
 from chatnet.store.postgres.database import Database, GivenUp, Unavailable
 
 ANSWER_SECONDS = 20.0
-"""How long an answer may take before its connection is given up: longer than any limit of the database's own
-(:mod:`chatnet.store.postgres.connection`), so it is for one that hangs."""
+"""Seconds until the connection of an unanswered question is given up: longer than each limit of the database
+(:mod:`chatnet.store.postgres.connection`), so this is only for a database that hangs."""
 
 _FIRST_DELAY, _LAST_DELAY = 0.05, 2.0
 
 T = TypeVar("T")
 Query = Callable[[Database], T]
-"""Asked in a thread. It may be asked again on another connection, whether it took effect or not."""
+"""A question, asked in a thread. It may be repeated on another connection, whether it took effect or not."""
 
 
 class Outage:
-    """What all the askers of one log make of the database together: said when it goes, and when it is back.
+    """The state of the database for all pools of one log: logged when it goes away, and when it is back.
 
-    ``sentence`` is what the operator should know while it is away, else empty.
+    ``sentence`` is what the operator should know while it is away, otherwise empty.
     """
 
     _logger = Logger()
@@ -44,23 +44,23 @@ class Outage:
         return next(iter(self._sentences.values()), "")
 
     def away(self, asker: object, sentence: str) -> None:
-        """``asker`` cannot go on, and tries again until it can."""
+        """Note that ``asker`` cannot go on, and will keep trying."""
         if not self._sentences:
             self._logger.critical("{sentence}", sentence=sentence)
         self._sentences[asker] = sentence
 
     def left(self, asker: object) -> None:
-        """``asker`` has stopped trying; whether the database is back, it does not know."""
+        """Note that ``asker`` has stopped trying; it does not know whether the database is back."""
         self._sentences.pop(asker, None)
 
     def back(self, asker: object) -> None:
-        """``asker`` goes on."""
+        """Note that ``asker`` goes on."""
         if self._sentences.pop(asker, None) is not None and not self._sentences:
-            self._logger.info("The database is back; all goes on")
+            self._logger.info("The database is back; everything goes on")
 
 
 class Pool:
-    """At most as many questions at a time as ``pool`` has threads, each on a connection of its own."""
+    """Asks as many questions at a time as ``pool`` has threads, each on a connection of its own."""
 
     _logger = Logger()
 
@@ -84,12 +84,12 @@ class Pool:
         self._closed = False
 
     async def ask(self, question: Query[T], attempts: int | None = None) -> T:
-        """Its answer, however long the database is away; never, once closed. What else it raises is raised.
+        """Return the answer, however long the database is away; never, once closed. Other errors are raised.
 
-        Cancelling gives up the connection that it is asked on.
+        Cancelling this gives up the connection on which the question is asked.
 
-        :raises TooSlow: the database has given it up ``attempts`` times: it is no better the next time, and
-            those that wait behind it have a right to be asked.
+        :raises TooSlow: the database has given the question up ``attempts`` times: it would do so again, and
+            other questions are waiting.
         """
         self._asked += 1
         try:
@@ -101,7 +101,7 @@ class Pool:
         finally:
             self._asked -= 1
             if not self._asked:
-                self._trouble.left(self)  # who asked may have gone while the database was away
+                self._trouble.left(self)  # the askers may have gone while the database was away
 
     async def _ask_until_answered(self, question: Query[T], attempts: int | None) -> T:
         delay = _FIRST_DELAY
@@ -123,10 +123,10 @@ class Pool:
         return await Deferred()
 
     async def ask_once(self, question: Query[T]) -> T:
-        """Its answer, on a connection that is idle or made now.
+        """Return the answer, on an idle or a new connection.
 
-        :raises Unavailable: there was none; the connection is given up, and so are the idle ones, of which
-            the same may be true.
+        :raises Unavailable: there was no answer; the connection is given up, and the idle ones too, which
+            may be broken in the same way.
         """
         database = self._idle.pop() if self._idle else await self._connected()
         answer = await self._answer(database, question)
@@ -134,9 +134,9 @@ class Pool:
         return answer
 
     async def take(self, question: Query[object]) -> Database:
-        """A connection of its own for who asks: a new one, once it has answered ``question``.
+        """Return a new connection that belongs to the caller, once it has answered ``question``.
 
-        :raises Unavailable: there was none.
+        :raises Unavailable: there was no answer.
         """
         database = await self._connected()
         await self._answer(database, question)
@@ -161,7 +161,7 @@ class Pool:
                 give_up.cancel()
 
     async def close(self) -> None:
-        """Ask nothing more. Who is asked now is cut off; done when all threads have come back."""
+        """Ask nothing more, cut off the questions under way, and wait until all threads have come back."""
         self._closed = True
         self._trouble.left(self)
         self._drop_idle()
@@ -183,7 +183,7 @@ class Pool:
                 self._all_back.callback(None)
 
     def _connected(self) -> Deferred[Database]:
-        """A new connection. When it is there and nobody is waiting for it, it is closed."""
+        """Return a new connection. If nobody waits for it when it is made, it is closed."""
         waiting: Deferred[Database] = Deferred()
         if self._closed:
             waiting.errback(Unavailable("closing"))
@@ -196,7 +196,7 @@ class Pool:
             made.close()
             made = Failure(Unavailable("closing"))
         if not waiting.called:
-            waiting.callback(made)  # a failure goes on as one
+            waiting.callback(made)  # a failure is passed on as one
 
     def _keep(self, database: Database) -> None:
         if self._closed:
@@ -211,7 +211,7 @@ class Pool:
     async def _pause(self, why: str, seconds: float) -> None:
         if self._closed:
             return
-        if not self._busy and not self._idle:  # one connection less than wished for is no trouble
+        if not self._busy and not self._idle:  # having only fewer connections is no trouble
             self._trouble.away(self, f"The database cannot be reached ({why}): all waits until it can.")
         wait: Deferred[None] = deferLater(self._reactor, seconds * self._chance.uniform(0.5, 1.0))
         self._waits.add(wait)

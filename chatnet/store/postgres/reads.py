@@ -1,8 +1,8 @@
-"""The reads of the store in PostgreSQL: by index alone, each costing what it returns and not what is stored.
+"""The reads of the store in PostgreSQL: only by index; each costs what it returns, not what is stored.
 
-Each is a function of a connection's cursor, and of the question that it answers; see :mod:`chatnet.reads` for
-what they promise, and :data:`ANSWERS` for which answers which. A read of several statements is in no
-transaction: nothing up to a seq ever changes once it can be seen.
+Each is a function of a connection's cursor and of the question that it answers; :mod:`chatnet.reads` says
+what they promise, and :data:`ANSWERS` says which function answers which question. A read of several
+statements needs no transaction: nothing up to a seq ever changes once that seq can be seen.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ from chatnet.store.pages import (
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 
 _MOST = PAGE_ENTRIES + 1
-"""How many entries are read for a page: one more shows that it is full."""
+"""How many entries are read for a page: one more than it holds shows that it is full."""
 
 T = TypeVar("T")
 _COLUMNS = 'seq, time, kind, "user", room, text, key'
 
 
 def _as_page(found: str, order: str) -> str:
-    """The statement of ``found``, its entries in the ``order`` of seq, without what no page has room for."""
+    """Return the statement for entries ``found``, in the ``order`` of seq, without what no page can hold."""
     return f"""
         SELECT {_COLUMNS} FROM (
             SELECT *, sum(octet_length(text)) OVER (ORDER BY seq {order} ROWS UNBOUNDED PRECEDING)
@@ -79,7 +79,7 @@ STAYS = f"""
         AND "left" > %(after)s AND joined <= %(upto)s
     ORDER BY "left" DESC, room DESC LIMIT {SNAPSHOT_INTERVALS}
 """
-# Behind which seq the user hears who mentions them: no user hears any.
+# After which seq the user hears mentions of their name; somebody who is not a user hears none.
 _REGISTERED = f'coalesce((SELECT registered FROM account WHERE "user" = %(user)s), {OPEN})'
 IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
 HISTORY = _as_page(
@@ -113,13 +113,13 @@ NEWEST_POSTS = _as_page(
     """,
     "DESC",
 )
-# How far one page looks: up to where the last of the stays ended that it may look into.
+# How far one page looks: to the end of the last stay that it may look into.
 FEED_END = f"""
     SELECT "left" FROM membership WHERE "user" = %(user)s AND "left" > %(after)s AND "left" <= %(upto)s
     ORDER BY "left" OFFSET {FEED_STAYS} LIMIT 1
 """
 
-# Of each place, one chunk. Where one is full, its end is the edge: behind it, more may be heard there.
+# One chunk of each place. Where a chunk is full, its end is the edge: more may be heard there after it.
 FEED_CHUNK = f"""
     WITH listened(name, after, before) AS (
         VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s::bigint + 1),
@@ -153,7 +153,7 @@ FEED_CHUNK = f"""
 
 
 def answer(cursor: Any, question: Question[T]) -> T:
-    """What the store answers."""
+    """Return the store's answer."""
     found: T = ANSWERS[type(question)](cursor, question)
     return found
 
@@ -241,7 +241,7 @@ def _account(cursor: Any, user: str) -> Account | None:
 
 
 def _heard(cursor: Any, user: str, after: int, upto: int) -> Iterator[Entry]:
-    """The posts behind ``after`` that the user may see, in order; read as far as they are drawn."""
+    """Yield the posts after ``after`` that the user may see, in order; read only as far as drawn."""
     chunk = FIRST_CHUNK
     while after < upto:
         rows = cursor.execute(
@@ -249,6 +249,6 @@ def _heard(cursor: Any, user: str, after: int, upto: int) -> Iterator[Entry]:
         ).fetchall()
         entries = [Entry(*row[1:]) for row in rows if row[1] is not None]
         yield from entries
-        # A page cut short by its bytes is never drawn to its end; one that is full goes on at its last.
+        # A page cut short by its bytes is never drawn to its end; a full one goes on at its last entry.
         after = entries[-1].seq if len(entries) == _MOST else rows[0][0]
         chunk = min(2 * chunk, LAST_CHUNK)

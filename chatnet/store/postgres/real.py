@@ -1,4 +1,4 @@
-"""PostgreSQL, as :class:`chatnet.store.postgres.database.Database` asks for it."""
+"""PostgreSQL's implementation of :class:`chatnet.store.postgres.database.Database`."""
 
 from __future__ import annotations
 
@@ -45,27 +45,25 @@ _ABOUT = """
 
 
 class PostgresDatabases:
-    """The databases that can be reached from here, by a process that understands ``level``: its program's, if
-    none is given.
-    """
+    """Connects a process that understands ``level`` to databases; None means the program's own level."""
 
     def __init__(self, level: int | None = None) -> None:
         self._level = own_level() if level is None else level
 
     def connect(self, url: str) -> PostgresDatabase:
-        """A new connection to ``url``: see :class:`chatnet.store.postgres.database.Databases`."""
+        """Return a new connection to ``url``: see :class:`chatnet.store.postgres.database.Databases`."""
         return PostgresDatabase(connect(url), self._level)
 
 
 class PostgresDatabase:
-    """One connection. Its calls come one at a time, but for :meth:`close`, which may come in the midst."""
+    """One connection. Calls come one at a time, except :meth:`close`, which may come during another."""
 
     def __init__(self, connection: Any, level: int | None = None) -> None:
         self._level = own_level() if level is None else level
         self._append_sql = _APPEND.format(append=functions(self._level).append)
         self._connection = connection
         self._cursor = connection.cursor(binary=True)
-        # A socket object of our own on it: libpq closes its own whenever it likes.
+        # Our own socket object for it: libpq closes its own whenever it likes.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         self._in_use = threading.Lock()
         self._closed = False
@@ -92,7 +90,7 @@ class PostgresDatabase:
         except Exception as error:
             if len(drafts) == 1:
                 return [Refused.of(Poison.of())], [(drafts[0], error)]
-        # One of them is poison. Find out which, by halves: its neighbours must not suffer.
+        # One of them is poison. Find out which, by halves, so that the others are not refused with it.
         half = len(drafts) // 2
         outcomes, poisoned = self.append(drafts[:half], now)
         more_outcomes, more_poisoned = self.append(drafts[half:], now)
@@ -188,12 +186,12 @@ class PostgresDatabase:
             self._bell.stop()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        # Whoever is in the midst of a call is woken by that, and closes it.
+        # A call that is under way wakes up, and then closes the connection.
         self._close_unless_in_use()
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
-        """What is asked inside, one call at a time. Errors that are not the question's are Unavailable."""
+        """Run one call at a time. Errors that are not the question's become Unavailable."""
         import psycopg
 
         try:
@@ -205,7 +203,7 @@ class PostgresDatabase:
             if error.sqlstate == OUTGROWN:
                 raise Outgrown.at(int(error.diag.message_primary or 0), self._level) from error
             if is_poison(error):
-                # What PostgreSQL says may quote the row, which is a post or a credential: it is logged.
+                # PostgreSQL's message may quote the row, a post or a credential, and it will be logged.
                 error.args = (f"SQLSTATE {error.sqlstate}, {error.diag.constraint_name or 'no constraint'}",)
                 raise
             is_slow = isinstance(error, (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable))
@@ -235,7 +233,7 @@ class PostgresDatabase:
 
 @implementer(IReadDescriptor)
 class _Bell:
-    """Waits in the reactor for what is notified on a connection that nobody else uses."""
+    """Waits in the reactor for notifications on a connection that nobody else uses."""
 
     def __init__(
         self,
@@ -288,14 +286,14 @@ def _wrong_form(draft: Draft) -> Refused | None:
 
 
 def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
-    """The arguments of the function that appends: the drafts by column, then where the posts are heard."""
+    """Return the arguments of the append function: the drafts by column, then where the posts are heard."""
     heard: list[tuple[int, str]] = []
     topics: list[str] = []
     for number, draft in enumerate(drafts, 1):
         if draft.kind in HEARD:
             at = places(draft.user, draft.text)
             heard += [(number, place) for place in at]
-            named = at[1:]  # the author's own room is no topic
+            named = at[1:]  # the first is the author's own room, not a topic
         else:
             named = (draft.room,) if stay_of(draft.kind) is Stay.BEGINS else ()
         topics.append(" ".join([place for place in named if is_topic(place)]) if named else "")

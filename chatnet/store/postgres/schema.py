@@ -93,15 +93,15 @@ ALTER TABLE schema_version ADD COLUMN works_from integer NOT NULL DEFAULT 4;
 """
 
 STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL)
-"""Each step brings a store from one schema version to the next. Never change one that was released.
+"""Each step brings a store from one schema version to the next. Never change a released step.
 
-Functions are in none: see :mod:`.append`.
+Functions are not in the steps: see :mod:`.append`.
 """
 WORKS_FROM = 4
-"""A program that knows so many steps can still work with the tables: see the embedded store's schema."""
+"""A program that knows this many steps can still work with the tables: see the embedded store's schema."""
 
 _ADVISORY_LOCK = 0x636861746E6574
-"""Held by who migrates: "chatnet" as a number."""
+"""The lock held during a migration: "chatnet" as a number."""
 
 _IS_THERE = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_version'"
 
@@ -117,14 +117,14 @@ _HAS_FUNCTIONS = """
 
 
 def migrate(connection: Any, fresh_id: str, own_level: int) -> int:
-    """Bring the tables to this version, unless they are ahead of it, and make this program's functions.
+    """Bring the tables to this version, unless they are newer, and make this program's functions.
 
-    A new store gets the log's id. Others may do so meanwhile. The log's level is returned, with which this
-    program, that understands ``own_level``, can work.
+    A new store gets ``fresh_id`` as the log's id. Other processes may do the same meanwhile. Returns the
+    log's level, with which this program, which understands ``own_level``, can work.
 
-    :raises Outgrown: it is above that. No functions were made.
+    :raises Outgrown: the log is above that level. No functions were made.
     :raises CannotStart: a newer chatnet made the tables, and this one does not know enough of them; or the
-        database cannot hold all text.
+        database cannot hold every text.
     """
     if connection.execute("SHOW server_encoding").fetchone() != ("UTF8",):
         raise CannotStart("The database must have the encoding UTF8: createdb --encoding UTF8.")
@@ -155,7 +155,7 @@ def _migrate_tables(connection: Any, fresh_id: str) -> None:
         connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
         connection.execute("INSERT INTO schema_version VALUES (0)")
     for step in STEPS[version:]:
-        connection.execute(step, prepare=False)  # of several statements
+        connection.execute(step, prepare=False)  # it has several statements
     if version == 0:
         connection.execute("INSERT INTO log (id, head, time) VALUES (%s, 0, 0)", (fresh_id,))
     connection.execute("UPDATE schema_version SET version = %s, works_from = %s", (len(STEPS), WORKS_FROM))
@@ -163,14 +163,14 @@ def _migrate_tables(connection: Any, fresh_id: str) -> None:
 
 def _level(connection: Any, own: int) -> int:
     row = connection.execute("SELECT level FROM log").fetchone()
-    level = 0 if row is None else int(row[0])  # without a row, the next read says so
+    level = 0 if row is None else int(row[0])  # without a row, the next read will report it
     if level > own:
         raise Outgrown.at(level, own)
     return level
 
 
 def _has(connection: Any, ours: Functions) -> bool:
-    """Are those of this very text there?"""
+    """Return whether the functions with exactly this text exist."""
     return connection.execute(_HAS_FUNCTIONS, (ours.append,)).fetchone() is not None
 
 
@@ -183,8 +183,8 @@ def _works_from(connection: Any, version: int) -> int:
 
 
 def _version(connection: Any) -> int:
-    """The version of the tables; 0 if there are none."""
-    # Read from the catalog itself: what to_regclass remembers may be older than the lock.
+    """Return the version of the tables; 0 if there are none."""
+    # Read from the catalog itself: what to_regclass remembers may be older than our lock.
     if connection.execute(_IS_THERE).fetchone() is None:
         return 0
     version: int = connection.execute("SELECT version FROM schema_version").fetchone()[0]

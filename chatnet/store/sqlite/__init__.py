@@ -1,10 +1,10 @@
 """The log in SQLite, opened by the primary alone.
 
-log         its threads, and waiting for what passes
+log         its threads, and waiting for what is transient
 writer      its one writer
-reads       its reads · readers  who reads, and what becomes of reads that fail
+reads       its reads · readers  the reading threads, and what happens when a read fails
 schema      its tables
-opening     is it the log that it should be, and whole?
+opening     checks that it is the right log, and whole
 file        its files, watched while it is open
-moved       the mark of a data directory whose log went on in a database
+moved       the mark of a data directory whose log was moved into a database
 """

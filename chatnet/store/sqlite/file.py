@@ -1,7 +1,7 @@
-"""The files of the embedded store, under its one writer: written back, watched, saved when they are gone.
+"""The files of the embedded store, under its one writer: written back, watched, and saved when they vanish.
 
-SQLite goes on with a file that was removed, moved or replaced: what it commits then is on no disk, or where
-nobody looks for it. So they are looked at after each commit, and before anybody hears of it.
+SQLite keeps working with a file that was removed, moved or replaced: later commits are then on no disk, or
+where nobody looks for them. So the files are checked after each commit, before anybody hears of it.
 
 Everything here runs in the writer's thread.
 """
@@ -21,11 +21,11 @@ from chatnet.store.sqlite.writer import Batch, DiskReadOnly, Writer
 from chatnet.world import Files, FileStatus
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24
-"""Of a -wal file, in bytes: https://www.sqlite.org/fileformat2.html#the_write_ahead_log"""
+"""Sizes in a -wal file, in bytes: https://www.sqlite.org/fileformat2.html#the_write_ahead_log"""
 
 
 class Committed(NamedTuple):
-    """A batch that was committed, or None; and what has become of the files: a sentence, or empty."""
+    """A committed batch, or None; and a sentence about what happened to the files, or empty."""
 
     batch: Batch | None
     gone: str
@@ -44,28 +44,28 @@ class Found:
 
     @property
     def is_missing(self) -> bool:
-        """Is there no store?"""
+        """Whether there is no store."""
         return self.main is None or not self.main.size
 
     @property
     def has_wal(self) -> bool:
-        """Is something in the -wal file? While a master has the store open there is."""
+        """Whether the -wal file has content. It has, while a master has the store open."""
         return self.wal is not None and self.wal.size > 0
 
     def lost_its_wal(self, connection: apsw.Connection) -> bool:
-        """Was the store copied, or left, without the -wal file in which its newest entries are?"""
+        """Return whether the store was copied, or left, without the -wal file with its newest entries."""
         return bool(connection.execute("SELECT wal_follows FROM log").get) and not self.has_wal
 
 
 def wal_of(path: Path) -> Path:
-    """The file beside the database in which SQLite keeps what is not written back yet."""
+    """Return the file beside the database where SQLite keeps what is not written back yet."""
     return path.with_name(path.name + "-wal")
 
 
 class StoreFile:
     """The files of an open store at ``path``; ``connection`` is its writer's.
 
-    ``is_cut``: the main file is shorter than it was written. Its WAL is written back when it has grown by
+    ``is_cut``: the main file is shorter than it was written. The WAL is written back when it has grown by
     ``checkpoint_pages``.
     """
 
@@ -90,7 +90,7 @@ class StoreFile:
     # ---- committing ----
 
     def commit(self, store: Writer, drafts: list[Draft], now: int) -> Committed:
-        """See :meth:`Writer.commit`. Nothing is committed to files that are gone.
+        """Commit as :meth:`Writer.commit` does, but commit nothing if the files are gone.
 
         :raises DiskReadOnly: nothing was committed; the same call may succeed later.
         """
@@ -107,10 +107,10 @@ class StoreFile:
         return Committed(batch, self.gone())
 
     def checkpoint(self) -> None:
-        """Write the WAL back. What keeps it from that is met by the next commit, too.
+        """Write the WAL back. If this fails, the next commit will meet the same error.
 
-        Between two checkpoints the main file says that there is a WAL, and who reads through the WAL does not
-        find that said: so a copy of the main file alone can be told from one that is whole.
+        Between two checkpoints the main file says that a WAL exists; a reader that uses the WAL does not see
+        that mark. So a copy of the main file alone can be told from a whole copy.
         """
         with suppress(apsw.Error):
             self._mark(1)
@@ -133,7 +133,7 @@ class StoreFile:
     # ---- watching ----
 
     def gone(self) -> str:
-        """What has become of the files; empty while they are where, and as, we have them."""
+        """Return what happened to the files; empty while they are in place and as we wrote them."""
         try:
             main, wal = self._files.status(self._path), self._files.status(self._wal_path)
             if main is None or wal is None:
@@ -155,7 +155,7 @@ class StoreFile:
         return main, wal
 
     def _written_over(self, main: FileStatus) -> str:
-        """Only our checkpoints write to the main file; but one of another program does no harm."""
+        """Check a main file that others wrote to. Only we should; but another's checkpoint does no harm."""
         if main != self._spoiled:
             if self._is_sound():
                 self._main = main
@@ -174,14 +174,15 @@ class StoreFile:
     # ---- saving ----
 
     def rescue(self, epoch: int, head: int) -> tuple[Path, bool]:
-        """Copy what our connection still has beside where it was: the copy, and whether it is whole.
+        """Copy what our connection still has to a place beside the old one; return it, and whether it is
+        whole.
 
-        :raises apsw.Error: it cannot be written.
+        :raises apsw.Error: the copy cannot be written.
         """
         name, directory = f"rescued-{epoch}-{head}.sqlite", self._path.parent
         now = self._files.status(directory)
         if now is None or self._directory is None or now.identity != self._directory.identity:
-            # Another directory, or none, is there: it is not ours to write in.
+            # Another directory is there, or none: we must not write in it.
             name, directory = f"{directory.name}.{name}", directory.parent
         with closing(self._files.database(directory / name)) as copy:
             with copy.backup("main", self._connection, "main") as backup:
@@ -191,7 +192,7 @@ class StoreFile:
 
 
 def is_sound(connection: apsw.Connection) -> bool:
-    """Is the database whole, and the log without a gap? Reads all of it."""
+    """Return whether the database is whole, and the log has no gap. Reads all of it."""
     try:
         entries, newest, head = next(
             connection.execute("SELECT count(*), coalesce(max(seq), 0), (SELECT head FROM log) FROM entry")

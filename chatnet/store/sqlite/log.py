@@ -1,6 +1,6 @@
 """The embedded log: SQLite, opened by the primary alone.
 
-One writer thread commits and checkpoints; reader threads have a connection each, and short transactions.
+One writer thread commits and checkpoints; reader threads have their own connections, and short transactions.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from chatnet.store.window import Window
 from chatnet.world import Files
 
 RETRY_SECONDS = 1.0
-"""How long to wait for room on a full disk before trying again."""
+"""Seconds to wait for room on a full disk before trying again."""
 LOOK_SECONDS = 1.0
-"""How often one looks whether the store's files are where they were, though nobody posts."""
+"""Seconds between two checks that the store's files are in place, also when nobody posts."""
 
 _MAX_BYTES = 4 * 1024 * 1024
 
@@ -50,11 +50,11 @@ T = TypeVar("T")
 
 
 class SqliteLog:
-    """An open log: see :meth:`open`. ``epoch`` is ours; ``log_id`` names the log for ever.
+    """An open log: see :meth:`open`. ``epoch`` is ours; ``log_id`` names the log forever.
 
-    ``trouble`` is a sentence while commits wait for the disk, or nothing is acknowledged since the store's
-    files are gone, else empty; ``warning`` is one about what was found when it was opened, or read;
-    ``poisoned`` counts the drafts on which our own code raised.
+    ``trouble`` is a sentence while commits wait for the disk, or while nothing is acknowledged because the
+    store's files are gone; otherwise empty. ``warning`` is one about what was found when it was opened or
+    read. ``poisoned`` counts the drafts on which our own code raised.
     """
 
     _logger = Logger()
@@ -104,17 +104,17 @@ class SqliteLog:
         limits: Limits = LIMITS,
         own_level: int | None = None,
     ) -> Self:
-        """Open the store at ``path``, in a new epoch. Hold the lease before.
+        """Open the store at ``path``, in a new epoch. Hold the lease before calling this.
 
-        It is made if it is not there; but a log that is ``known`` must be there, and hold what is known. This
-        process understands ``own_level``: its program's, if none is given.
+        The store is made if it does not exist; but a log that is ``known`` must exist, and hold what is
+        known. This process understands ``own_level``: its program's, if none is given.
 
-        When a commit fails for what is neither a draft's fault nor a full disk, or the epoch is lost,
-        ``on_fatal`` is called with it: the process must exit. Nothing is appended after that.
+        ``on_fatal`` is called with the failure when a commit fails for another reason than a draft or a full
+        disk, or when the epoch is lost: the process must exit. Nothing is appended after that.
 
-        :raises CannotStart: it cannot be opened; the sentence says why.
-        :raises DiskRefuses: likewise, until the disk takes something.
-        :raises LogMissing: likewise, until it is put back.
+        :raises CannotStart: the store cannot be opened; the sentence says why.
+        :raises DiskRefuses: the same, until the disk takes writes.
+        :raises LogMissing: the same, until the log is put back.
         """
         level = kinds.own_level() if own_level is None else own_level
         writer = threads(1, "log writer")
@@ -140,14 +140,14 @@ class SqliteLog:
         return cls(reactor, wall, on_fatal, writer, readers, opened, limits, level)
 
     async def close(self) -> None:
-        """Close once the batch under way is committed; drafts behind it, and reads, are never answered."""
+        """Close once the batch under way is committed; later drafts, and reads, are never answered."""
         self._closed = True
         self._looking.stop()
         if self._retry is not None:
             self._retry.cancel()
         await self._readers.close()
         await self._write(self._store.close)
-        self._writer.stop()  # nothing is left for it to do
+        self._writer.stop()  # it has no more work
 
     @property
     def warning(self) -> str:
@@ -156,7 +156,7 @@ class SqliteLog:
 
     @property
     def trouble(self) -> str:
-        """What keeps posts from being acknowledged: a sentence, or empty."""
+        """Why posts are not acknowledged: a sentence, or empty."""
         if self._gone:
             return f"{self._gone}: nothing is acknowledged until it is back. {self._saved}".rstrip()
         if self._refused is not None:
@@ -171,7 +171,7 @@ class SqliteLog:
         return self._appender.waiting_bytes
 
     async def outdate(self, level: int) -> None:
-        """Nothing here is left of programs that understood less than ``level``."""
+        """Do nothing: this store keeps nothing of programs that understand less than ``level``."""
 
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
         return self._appender.append(drafts)
@@ -188,11 +188,11 @@ class SqliteLog:
             else:
                 self._noticed(gone)
                 if gone:
-                    await self._back()  # if it is committed, then to what is on no disk
+                    await self._back()  # a batch that is committed is on no disk
                 if batch is not None:
                     self._taken()
                     return self._committed(batch)
-        # The process is about to exit: whether these are in the log, the next epoch will tell.
+        # The process is about to exit: the next epoch will tell whether these drafts are in the log.
         return await Deferred()
 
     def _in_writer(self, drafts: list[Draft]) -> Deferred[Committed]:
@@ -205,7 +205,7 @@ class SqliteLog:
             self._logger.failure(
                 "A draft could not be stored and was refused: {what}", Failure(error), what=draft.described()
             )
-        # Followers first: by the time that an author is told, the entry is on its way to everybody.
+        # Followers first: when an author is told, the entry is already on its way to everybody.
         self.window.extend(batch.entries)
         return batch.outcomes
 
@@ -231,7 +231,7 @@ class SqliteLog:
     # ---- the store's files ----
 
     async def _look(self) -> None:
-        """Also while nobody posts: what is gone can be saved only while this process lives."""
+        """Check also while nobody posts: what is gone can be saved only while this process lives."""
         gone = await self._write(self._file.gone)
         if not self._closed:
             self._noticed(gone)
@@ -252,7 +252,7 @@ class SqliteLog:
             back.callback(None)
 
     def _back(self) -> Deferred[None]:
-        """Fires when the files are where they were; never, once this log is closed."""
+        """Return a Deferred that fires when the files are back; never, once this log is closed."""
         self._until_back.append(Deferred())
         return self._until_back[-1]
 
@@ -269,23 +269,23 @@ class SqliteLog:
             self._logger.critical("{saved}", saved=saved)
 
     def _write(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
-        """Do ``work`` in the writer's thread."""
+        """Run ``work`` in the writer's thread."""
         return deferToThreadPool(self._reactor, self._writer, work, *args, **kwargs)
 
     # ---- reading ----
 
     async def newest_epoch(self) -> int:
-        """The latest that has begun, by whoever opened the store."""
+        """Return the latest epoch that has begun, whoever opened the store."""
         return await self._readers.read(self._pools["logins"], sqlite_reads.epoch)
 
     async def read(self, question: Question[T]) -> T:
-        """See :meth:`chatnet.log.Log.read`. The head is the window's, which is in step with the log."""
+        """Answer ``question``: see :meth:`chatnet.log.Log.read`. The head is the window's, always in step."""
         if isinstance(question, Head):
             return cast(T, self.window.head)
         return await self._readers.read(self._pools[question.lane], sqlite_reads.answer, question)
 
     async def page(self, after: int, upto: int) -> list[Entry]:
-        """The first page of all entries behind ``after``: from the window, if it holds them."""
+        """Return the first page of all entries after ``after``: from the window, if it holds them."""
         if self.window.holds(after):
             rest = self.window.after(after, min(PAGE_ENTRIES, max(0, upto - after)))
             return take_page(rest)[0]
@@ -293,7 +293,7 @@ class SqliteLog:
 
 
 def _remedy(error: Exception) -> str:
-    """What to do about a store that cannot be opened; it need not be the store that is spoilt."""
+    """Return what to do about a store that cannot be opened; the store itself may be good."""
     match error:
         case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError():
             return (

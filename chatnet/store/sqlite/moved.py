@@ -1,4 +1,4 @@
-"""The mark of a data directory whose log went on in a database: that it does not go on in both."""
+"""The mark of a data directory whose log was moved into a database, so that the log has only one future."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ NAME = "moved"
 
 
 def mark(files: Files, data: Path) -> None:
-    """From now on, no master opens the log in ``data``, until somebody removes the mark."""
+    """Mark ``data``: no master opens the log there until somebody removes the mark."""
     files.write(data / NAME, b"chatnet migrate copied this log into a database.\n")
 
 
 def refuse_moved(files: Files, data: Path) -> None:
-    """:raises CannotStart: the log in ``data`` bears the mark."""
+    """:raises CannotStart: the log in ``data`` has the mark."""
     try:
         files.read(data / NAME)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""Opening the embedded store: is it the log that it should be, and is it whole?
+"""Opens the embedded store, and checks that it is the right log, and whole.
 
-Everything here runs in the writer's thread, and takes the same time however long the log is.
+Everything here runs in the writer's thread, and takes the same time for any length of the log.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from chatnet.store.sqlite.writer import DiskFull, DiskReadOnly, Writer, is_disk_
 from chatnet.world import Files
 
 LOGIN_READERS, PAGE_READERS = 2, 2
-"""How many threads, each with a connection, read for those who log in or follow, and for all who read pages.
+"""How many threads, each with a connection, read for logins and followers, and for everybody who reads pages.
 
-Each has its own, so that nobody who reads much keeps others out.
+Each group has its own, so that heavy readers keep nobody out.
 """
 
 RESTORE = "restore a backup (“Backup and restore” in docs/operations.md), or see what “chatnet check” finds"
 
 
 class LogMissing(Exception):
-    """The log that this cluster is known to have is not there; it may be put back."""
+    """The log that this cluster is known to have is not in its place; it may be put back."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What those who followed the log know of it: its id, an epoch that was begun, a seq that was reached."""
+    """What the followers of the log know of it: its id, an epoch that has begun, a seq that was reached."""
 
     log_id: str
     epoch: int
@@ -47,7 +47,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Opened:
-    """An open store; ``warning`` is what the operator should know about how it was found."""
+    """An open store; ``warning`` is what the operator should know about its state when it was opened."""
 
     log_id: str
     epoch: int
@@ -67,7 +67,7 @@ def open_store(
     own_level: int,
     limits: Limits = LIMITS,
 ) -> Opened:
-    """Open the store, in a new epoch; a new one is made only if nothing is ``known`` of an old one.
+    """Open the store, in a new epoch; make a new one only if nothing is ``known`` of an old one.
 
     ``own_level`` is the level that this process understands.
 
@@ -110,7 +110,7 @@ _LOST_WAL = (
 
 
 def _recognize(connection: apsw.Connection, known: Known, path: Path) -> None:
-    # What is not ours is not written back, either.
+    # A store that is not ours must not be written to, not even by a checkpoint.
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     try:
         log_id, epoch, head = next(connection.execute("SELECT id, epoch, head FROM log"))
@@ -128,9 +128,9 @@ def _recognize(connection: apsw.Connection, known: Known, path: Path) -> None:
 
 
 def _newest(connection: apsw.Connection, path: Path, most: int) -> list[Entry]:
-    """The newest entries.
+    """Return the newest entries.
 
-    :raises CannotStart: they are not what they should be.
+    :raises CannotStart: they are not as they were written.
     """
     head: int = connection.execute("SELECT head FROM log").get
     last: int = connection.execute("SELECT max(seq) FROM entry").get or 0
@@ -149,7 +149,7 @@ def _newest(connection: apsw.Connection, path: Path, most: int) -> list[Entry]:
 
 
 def is_decoded(entry: Entry) -> bool:
-    """Is each value of the kind that was written? In a page that was written over there may be anything."""
+    """Return whether each value has the type that was written; an overwritten page may hold anything."""
     texts = (entry.kind, entry.user, entry.room, entry.text)
     return (
         isinstance(entry.time, int)
@@ -160,7 +160,7 @@ def is_decoded(entry: Entry) -> bool:
 
 @contextmanager
 def _all_or_none(path: Path, files: Files) -> Iterator[Callable[[], apsw.Connection]]:
-    """Makes connections; on an error all of them are closed."""
+    """Yield a function that makes connections; on an error all of them are closed."""
     made: list[apsw.Connection] = []
 
     def connect() -> apsw.Connection:
@@ -172,7 +172,7 @@ def _all_or_none(path: Path, files: Files) -> Iterator[Callable[[], apsw.Connect
     except BaseException as error:
         full = isinstance(error, apsw.FullError) or any(is_disk_full(error, one) for one in made)
         for connection in made:
-            with suppress(apsw.Error):  # it is closed all the same
+            with suppress(apsw.Error):  # it is closed anyway
                 connection.close()
         if full:
             raise DiskFull(str(error)) from error

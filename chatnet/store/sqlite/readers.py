@@ -1,4 +1,4 @@
-"""Who reads the embedded log: threads with a connection each, and what becomes of reads that fail."""
+"""The threads that read the embedded log, each with a connection, and what happens when a read fails."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from twisted.python.threadpool import ThreadPool
 from chatnet.errors import Unreadable
 
 SAY_SECONDS = 60.0
-"""How often it is said that reads fail, at most."""
+"""Failing reads are logged at most once in this many seconds."""
 
 DAMAGED = "The store is damaged: some of it cannot be read"
-"""What is wrong; what to do stands in docs/operations.md."""
+"""What is wrong; docs/operations.md says what to do."""
 
 _LOOK_STEPS = 10_000
-"""After so many steps of SQLite's machine, a fraction of a millisecond, a read looks whether to go on."""
+"""A read checks after this many steps of SQLite's machine, less than a millisecond, whether to go on."""
 
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError, UnicodeDecodeError)
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Readers:
-    """Reads in ``pools``, whose threads find a connection each. ``damage`` is a sentence once one failed."""
+    """Reads in ``pools``, whose threads get a connection each. ``damage``: a sentence, once a read failed."""
 
     _logger = Logger()
 
@@ -45,7 +45,7 @@ class Readers:
         self._said: float | None = None
         self.damage = ""
         for connection in connections:
-            # Not by interrupt: that would miss a statement that is just about to begin.
+            # Not by interrupt: that would miss a statement that is about to begin.
             connection.set_progress_handler(lambda: self._closing is not None, _LOOK_STEPS, id=self)
 
     def read(
@@ -55,7 +55,7 @@ class Readers:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Deferred[T]:
-        """What ``read`` answers, asked of one moment of the log; nothing, once this is closed.
+        """Return what ``read`` answers, at one moment of the log; never, once this is closed.
 
         :raises Unreadable: that part of the store is damaged.
         """
@@ -63,7 +63,7 @@ class Readers:
 
         def in_thread() -> T | None:
             if self._closing is not None:
-                return None  # who asked is gone
+                return None  # the asker is gone
             with self._moment() as connection:
                 return read(connection, *args, **kwargs)
 
@@ -72,7 +72,7 @@ class Readers:
         return answer
 
     async def close(self) -> None:
-        """Drop what is queued, break off what is read, and wait for that, without keeping the reactor."""
+        """Drop queued reads, break off those under way, and wait for them, without blocking the reactor."""
         self._closing = Deferred()
         if self._under_way:
             await self._closing
@@ -89,7 +89,7 @@ class Readers:
             return
         if isinstance(result, Failure) and result.check(*_DAMAGE):
             result = self._damaged(str(result.value))
-        answer.callback(result)  # a failure goes on as one
+        answer.callback(result)  # a failure is passed on as one
 
     def _damaged(self, why: str) -> Failure:
         self.damage = f"{DAMAGED} ({why}). Restore a backup; “chatnet check” says more."
@@ -101,7 +101,7 @@ class Readers:
 
     @contextmanager
     def _moment(self) -> Iterator[apsw.Connection]:
-        """A reader's connection in a transaction: all that is read is of one moment."""
+        """Yield a reader's connection in a transaction: everything read in it is of one moment."""
         connection = self._idle.pop()  # one for each thread, so one is free
         try:
             with connection:

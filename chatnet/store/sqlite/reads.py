@@ -1,7 +1,7 @@
-"""The reads of the embedded store: by index alone, each costing what it returns and not what is stored.
+"""The reads of the embedded store: only by index; each costs what it returns, not what is stored.
 
-Each is a function of a connection inside a read transaction, and of the question that it answers; see
-:mod:`chatnet.reads` for what they promise, and :data:`ANSWERS` for which answers which.
+Each is a function of a connection inside a read transaction, and of the question that it answers;
+:mod:`chatnet.reads` says what they promise, and :data:`ANSWERS` says which function answers which question.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ from chatnet.store.questions import known_name, known_room, known_seq, rooms_bet
 
 T = TypeVar("T")
 Span = tuple[str, int, int]
-"""What is heard at a place: its posts with after < seq < before."""
+"""A place, and the range of its posts that are heard: after < seq < before."""
 _COLUMNS = "seq, time, kind, user, room, text, key"
-"""Of an entry, those that this program knows: a newer one may have added others."""
+"""The columns of an entry that this program knows: a newer program may have added others."""
 
 
 def epoch(connection: apsw.Connection) -> int:
-    """The latest that has begun."""
+    """Return the latest epoch that has begun."""
     newest: int = connection.execute("SELECT epoch FROM log").get
     return newest
 
 
 def answer(connection: apsw.Connection, question: Question[T]) -> T:
-    """What the store answers."""
+    """Return the store's answer."""
     found: T = ANSWERS[type(question)](connection, question)
     return found
 
@@ -177,13 +177,13 @@ def _account(connection: apsw.Connection, user: str) -> Account | None:
 
 
 def _registered(connection: apsw.Connection, user: str) -> int:
-    """Behind which seq the user hears who mentions them."""
+    """Return the seq after which the user hears mentions of their name."""
     known = _account(connection, user)
     return known.registered if known else OPEN
 
 
 def _stays(connection: apsw.Connection, user: str, after: int, upto: int) -> list[tuple[str, int, int]]:
-    """Room, joined and left of the user's stays that began by ``upto`` and did not end by ``after``."""
+    """Return room, joined and left of the user's stays begun by ``upto`` and not ended by ``after``."""
     return list(
         connection.execute(
             "SELECT room, joined, left FROM membership WHERE user = ? AND left > ? AND joined <= ?",
@@ -193,7 +193,7 @@ def _stays(connection: apsw.Connection, user: str, after: int, upto: int) -> lis
 
 
 def _few_stays(connection: apsw.Connection, user: str, after: int, upto: int) -> int:
-    """How far one page looks, ``upto`` at most: up to where the last stay ended that it may look into."""
+    """Return how far one page looks, at most ``upto``: to the end of the last stay that it may look into."""
     ended = (
         "SELECT left FROM membership WHERE user = ? AND left > ? AND left <= ? ORDER BY left LIMIT 1 OFFSET ?"
     )
@@ -223,7 +223,7 @@ def _column(connection: apsw.Connection, sql: str, *values: str | int) -> list[A
 
 
 def _each_once(seqs: Iterable[int]) -> Iterator[int]:
-    """A post is heard at several places: of neighbours that are equal, the first."""
+    """Yield each of equal neighbours once: a post may be heard at several places."""
     return (seq for seq, _ in groupby(seqs))
 
 

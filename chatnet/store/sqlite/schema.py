@@ -77,23 +77,23 @@ STEPS = (
     ALTER TABLE schema_version ADD COLUMN works_from INTEGER NOT NULL DEFAULT 4;
     """,
 )
-"""Each step brings a store from one schema version to the next. Never change one that was released."""
+"""Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 4
-"""A program that knows so many steps can still work with the tables as the last step leaves them.
+"""A program that knows this many steps can still work with the tables as the last step leaves them.
 
-A step that only adds what others need not know leaves that as it is: old and new run side by side, until all
-are new. What nobody needs then is taken away one release later, by a step that raises it.
+A step that only adds what older programs need not know leaves this number unchanged: old and new programs run
+side by side until all are new. What nobody needs then is removed one release later, by a step that raises it.
 """
 
 _WRITER_CACHE_KIB = 64 * 1024
 _READER_CACHE_KIB = 8 * 1024
 CHECKPOINT_PAGES = 4_000
-"""How long the WAL grows, in pages, before it is written back."""
+"""How many pages the WAL grows before it is written back."""
 _BUSY_MS = 5_000
 
 
 def set_up_writer(connection: apsw.Connection) -> None:
-    """WAL, and every commit on disk before it returns. This connection alone commits and checkpoints."""
+    """Set up WAL mode, with each commit on disk before it returns. Only this connection commits."""
     connection.set_busy_timeout(_BUSY_MS)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -102,14 +102,14 @@ def set_up_writer(connection: apsw.Connection) -> None:
 
 
 def set_up_reader(connection: apsw.Connection) -> None:
-    """A connection that cannot write."""
+    """Set up a connection that cannot write."""
     connection.set_busy_timeout(_BUSY_MS)
     connection.execute("PRAGMA query_only=1")
     connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB}")
 
 
 def migrate(connection: apsw.Connection, fresh_id: str) -> None:
-    """Bring the tables to this version, unless they are ahead of it; a new store gets the log's id.
+    """Bring the tables to this version, unless they are newer; a new store gets ``fresh_id`` as its log's id.
 
     :raises CannotStart: a newer chatnet made them, and this one does not know enough of them.
     """
@@ -143,10 +143,10 @@ def _works_from(connection: apsw.Connection, version: int) -> int:
 
 
 def refuse_level(connection: apsw.Connection, own: int) -> int:
-    """The log's level, which a program that understands ``own`` is to work with.
+    """Return the log's level, with which a program that understands ``own`` must work.
 
-    :raises Outgrown: it is above that.
-    :raises CorruptError: it is not as it was written.
+    :raises Outgrown: the log is above ``own``.
+    :raises CorruptError: the level is not as it was written.
     """
     level = connection.execute("SELECT level FROM log").get
     if not isinstance(level, int) or level < FIRST_LEVEL:
@@ -160,7 +160,7 @@ _NO_VERSION = "the version of its tables is not as it was written"
 
 
 def refuse_nonsense(connection: apsw.Connection) -> None:
-    """What a store says of itself is in pages of one row, which may be written over by other pages.
+    """Check what a store says of itself: it is in tables of one row, which other pages may have overwritten.
 
     :raises CorruptError: it is not as it was written.
     """
@@ -173,7 +173,7 @@ def refuse_nonsense(connection: apsw.Connection) -> None:
 
 
 def take_epoch(connection: apsw.Connection) -> tuple[str, int]:
-    """Begin a new epoch: the log's id, and the epoch."""
+    """Begin a new epoch; return the log's id, and the epoch."""
     with connection:
         connection.execute("UPDATE log SET epoch = epoch + 1")
         log_id, epoch = next(connection.execute("SELECT id, epoch FROM log"))

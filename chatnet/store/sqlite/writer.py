@@ -1,4 +1,4 @@
-"""The tables as their one writer sees them: it validates drafts and commits them, one transaction a batch.
+"""The tables, as their one writer uses them: it checks drafts and commits them, a batch per transaction.
 
 Everything here runs in the writer's thread.
 """
@@ -27,13 +27,13 @@ from chatnet.store.pages import OPEN
 from chatnet.store.refusals import content, is_kept, refused
 
 _KNOWN_USERS = 100_000
-"""Of how many users the newest secret's seq is remembered; beyond it, forget them and look up again."""
+"""How many users' newest secrets are remembered; beyond that all are forgotten, and looked up again."""
 
 
 class DiskRefuses(Exception):
-    """The disk takes nothing; nothing was committed. Transient.
+    """The disk takes no writes; nothing was committed. Transient.
 
-    ``why`` and ``until`` say it to the operator, and ``over`` that it has passed.
+    ``why`` and ``until`` are for the operator's sentence; ``over`` says that it has passed.
     """
 
     why = until = over = ""
@@ -46,7 +46,7 @@ class DiskFull(DiskRefuses):
 
 
 class StoreDamaged(DiskRefuses):
-    """Another process would find the same: the primary stays, so that what can be read is served."""
+    """Another process would find the same damage: the primary stays, and serves what can be read."""
 
     why = "The store is damaged"
     until = "it is mended: restore a backup, “chatnet check” says more"
@@ -61,7 +61,7 @@ class DiskReadOnly(DiskRefuses):
 
 @dataclass(slots=True)
 class Batch:
-    """What a commit did: an outcome for each draft, the new entries, and the drafts that our code died of."""
+    """What a commit did: an outcome for each draft, the new entries, and the drafts that broke our code."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Batch:
 
 
 class Writer:
-    """The writer's side of the store in one ``epoch``.
+    """The writer's side of the store, in one ``epoch``.
 
     ``time`` is the newest entry's, ``head`` its seq, and ``level`` the log's. The process that appends
     understands ``own_level``: its program's, if none is given.
@@ -98,11 +98,12 @@ class Writer:
         except (DiskRefuses, EpochLost, apsw.Error):
             raise
         except Exception:
-            # One of the drafts made our own code raise. Find out which: its neighbours must not suffer.
+            # One of the drafts broke our own code. Find out which, so that the others are not refused with
+            # it.
             return self._transact(drafts, now, self._apply_guarded)
 
     def close(self) -> None:
-        """Close the connection; the last one that closes checkpoints."""
+        """Close the connection; the last one to close also checkpoints."""
         self._connection.close()
 
     def _transact(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
@@ -150,7 +151,7 @@ class Writer:
         self._execute("RELEASE draft")
 
     def _apply(self, draft: Draft, now: int, batch: Batch) -> None:
-        """Insert one draft's entry, and what follows from it; or find its old seq, or refuse it."""
+        """Insert one draft's entry, and what follows from it; or find its old seq; or refuse it."""
         kind, user, room, text, key = draft.kind, draft.user, draft.room, draft.text, draft.key
         try:
             check_form(draft)
@@ -194,7 +195,7 @@ class Writer:
         return Refused.of(KeyReused.of())
 
     def _refuse(self, draft: Draft, no: Refusal) -> Refused:
-        """Refuse it for ever: see :mod:`chatnet.store.refusals`."""
+        """Refuse the draft, and keep the refusal if it must last: see :mod:`chatnet.store.refusals`."""
         if is_kept(draft) and not isinstance(no, SecretChanged):
             self._execute(
                 "INSERT INTO refusal (user, key, content, code) VALUES (?, ?, ?, ?)",
@@ -256,7 +257,7 @@ class Writer:
         for topic in topics:
             self._execute("INSERT INTO room (name) VALUES (?)", (topic,))
 
-    # ---- the facts by which drafts are judged: see chatnet.rules.Facts ----
+    # ---- the facts that decide about drafts: see chatnet.rules.Facts ----
 
     def secret_seq(self, user: str) -> int | None:
         known = self._users.get(user)
@@ -293,7 +294,7 @@ FOLLOWS: dict[str, Callable[[Writer, Entry], None]] = {
     "post": Writer._post,
     "level": Writer._level,
 }
-"""What follows from an entry, by its kind: how the tables beside the entries are kept in step."""
+"""What follows from an entry, by its kind: how the other tables are kept in step with the entries."""
 
 
 def is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:
