@@ -43,7 +43,7 @@ def _nobody(sentence: str) -> None:
     """There is nobody to tell."""
 
 
-def _fail(error: BaseException) -> None:
+def _fail(master: Address, error: BaseException) -> None:
     raise error
 
 
@@ -96,7 +96,7 @@ class Finder:
         self,
         is_ours: Callable[[Found], bool],
         tell: Callable[[str], None] = _nobody,
-        doubt: Callable[[BaseException], None] = _fail,
+        doubt: Callable[[Address, BaseException], None] = _fail,
     ) -> Found:
         """A worker: the first of ours that a master says. The one that answered last is asked first.
 
@@ -111,7 +111,7 @@ class Finder:
             try:
                 found = await self._follow(master, tell)
             except (Distrusted, CannotStart) as error:
-                doubt(error)
+                doubt(master, error)
                 raise Unreachable(str(error)) from error
             if not is_ours(found):
                 raise Unreachable("another cluster is there")

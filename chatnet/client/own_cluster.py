@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chatnet.addresses import Address
 from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.race import Unreachable
 from chatnet.client.states import Found
+from chatnet.client.trust import Distrusted
 from chatnet.errors import WrongVersion
 
 OTHER = (
@@ -19,7 +21,12 @@ STILL = "Going on to look for one that does not."
 """What the user is told, once, of a master that speaks another version than the one we had."""
 
 DOUBTED = "Until then others are looked for; what you type is kept."
-"""What the user is told, once, of a master that is not the one that it was."""
+"""What the user is told, once for each key that it shows, of a master that is not the one that it was."""
+
+MOST_KEYS = 3
+"""How many such keys of one master are told, until it is the right one again."""
+MORE_KEYS = "{master} shows one wrong key after the other: no more of them are shown to you."
+"""What the user is told then, once."""
 
 
 class OwnCluster:
@@ -28,7 +35,7 @@ class OwnCluster:
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
         self._strange: set[str] = set()
-        self._doubts: set[str] = set()
+        self._doubts: dict[Address | None, list[str]] = {}
         self._told_version = False
 
     async def find(self, log_id: str | None, tell: Callable[[str], None]) -> Found:
@@ -40,6 +47,8 @@ class OwnCluster:
         """
 
         def is_ours(found: Found) -> bool:
+            for right in (found.master, None):
+                self._doubts.pop(right, None)
             if log_id is None or log_id == found.log_id:
                 return True
             if found.log_id not in self._strange:
@@ -47,12 +56,10 @@ class OwnCluster:
                 tell(OTHER.format(master=found.master))
             return False
 
-        def doubt(error: BaseException) -> None:
+        def doubt(master: Address, error: BaseException) -> None:
             if log_id is None:
                 raise error
-            if str(error) not in self._doubts:
-                self._doubts.add(str(error))
-                tell(f"{error} {DOUBTED}")
+            self._doubt(master if isinstance(error, Distrusted) else None, str(error), tell)
 
         try:
             finding = self._finder.find(is_ours, tell, doubt)
@@ -64,3 +71,12 @@ class OwnCluster:
                 tell(f"{error} {STILL}")
             self._told_version = True
             raise Unreachable(str(error)) from error
+
+    def _doubt(self, master: Address | None, sentence: str, tell: Callable[[str], None]) -> None:
+        """Tell what is wrong with ``master``, or, without one, with what is known of all of them."""
+        said = self._doubts.setdefault(master, [])
+        if sentence in said or len(said) > MOST_KEYS:
+            return
+        said.append(sentence)
+        has_many = master is not None and len(said) > MOST_KEYS
+        tell(MORE_KEYS.format(master=master) if has_many else f"{sentence} {DOUBTED}")

@@ -167,7 +167,7 @@ class ToyUser:
     def _told(self, sentence: str) -> None:
         self._record(history.Told, sentence=sentence)
 
-    def _doubt(self, error: BaseException) -> None:
+    def _doubt(self, master: Address, error: BaseException) -> None:
         """A master is not what it was: once we have logged in, others are looked for."""
         if self._identity is None:
             raise error

@@ -176,6 +176,36 @@ def test_a_key_that_changes_later_is_told_once_and_others_are_asked(stage: Stage
     assert [entry.text for entry in stage.cluster.entries] == ["kept"]
 
 
+def test_each_wrong_key_is_told_once_until_it_is_right_again(stage: Stage) -> None:
+    """Though the client tries again each second. Who shows one after the other does not fill the screen."""
+    stage.cluster.others = []
+    alice = stage.person()
+    wrong = [self_made(Token(bytes([number]) * 32)) for number in range(6)]
+
+    def told(*pairs: KeyPair) -> list[str]:
+        alice.seen()
+        stage.network.listeners.pop(WORKER, None)
+        stage.network.cut()
+        for pair in pairs:
+            stage.presents(MASTER, pair)
+            stage.network.pass_time(3)
+        return [line for line in alice.seen() if line != LOST]
+
+    def keys(lines: list[str]) -> list[str]:
+        assert all("somebody may stand in between" in line for line in lines)
+        return [line.split()[6].rstrip(",") for line in lines]
+
+    first, second = wrong[:2]
+    assert keys(told(first, second, first)) == [first.fingerprint, second.fingerprint]
+    assert told(OURS) == []
+    stage.cluster.worker(WORKER)
+    stage.network.pass_time(3)
+    assert alice.seen() == [BACK]
+    *shown, last = told(*wrong)
+    assert keys(shown) == [pair.fingerprint for pair in wrong[:3]]
+    assert last == f"m:{MASTER} shows one wrong key after the other: no more of them are shown to you."
+
+
 @pytest.mark.parametrize("key", [OTHER_KEY, None, "nonsense"])
 def test_a_worker_must_have_the_key_that_the_master_said(stage: Stage, key: str | None) -> None:
     """Exactly that, and it must be said: no secret is shown to anybody else."""
