@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
@@ -11,12 +13,14 @@ from twisted.internet.defer import TimeoutError as NotInTime
 from twisted.internet.error import ConnectionRefusedError, DNSLookupError
 from twisted.internet.error import TimeoutError as NotConnectedInTime
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs
 
 from chatnet.addresses import Address
-from chatnet.net.dial import dial, dial_any, notice_death, why_not
+from chatnet.net.dial import dial, dial_any, notice_death, shake_hands, why_not
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
+from chatnet.net.tls import in_cluster
 
 
 class Silent(MemoryReactorClock):
@@ -61,6 +65,25 @@ def test_who_is_cancelled_hears_nothing_else(host: str) -> None:
     failures: list[BaseException] = []
     waiting.addErrback(lambda failure: failures.append(failure.value))  # type: ignore[call-overload]
     assert [type(failure) for failure in failures] == [CancelledError]
+
+
+async def by_tls(reactor: Silent, address: Address, make: Callable[[], Link], seconds: float) -> Link:
+    """As a client dials."""
+    return await shake_hands(reactor, address, make, seconds, in_cluster())
+
+
+@pytest.mark.parametrize("way", [dial, dial_any, by_tls])
+def test_a_dial_logs_nothing(way: Callable[..., Coroutine[Any, Any, Link]]) -> None:
+    """Twisted's factories say that they start and stop, for each connection."""
+    reactor = silent()
+    with capturedLogs() as events:
+        waiting = Deferred.fromCoroutine(way(reactor, Address("10.1.2.3", 64480), reactor.make, 3.0))
+        ((_, _, factory, _, _),) = reactor.tcpClients
+        factory.doStart()  # as a reactor does
+        factory.doStop()
+    assert events == []
+    waiting.addErrback(lambda _: None)
+    waiting.cancel()
 
 
 @pytest.mark.parametrize(

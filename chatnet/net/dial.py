@@ -84,7 +84,7 @@ async def shake_hands(
     :raises NotInTime: this took longer than ``seconds``.
     """
     shown: Deferred[Link] = Deferred()
-    factory = Encryption(creator, True, Factory.forProtocol(lambda: _Unknown(make, shown)), reactor)
+    factory = Encryption(creator, True, _factory(lambda: _Unknown(make, shown)), reactor)
     connecting: Deferred[Any] = _cancelling(_endpoint(reactor, address, seconds).connect(factory))
     connecting.addCallback(lambda encrypted: _when(shown, encrypted.abortConnection))
     try:
@@ -162,7 +162,8 @@ def _when(done: Deferred[T], give_up: Callable[[], None]) -> Deferred[T]:
     return outer
 
 
-def _factory(make: Callable[[], Link]) -> Factory:
+def _factory(make: Callable[[], Protocol]) -> Factory:
+    """A factory that does not log that it starts and stops: it does so for each connection."""
     factory: Factory = Factory.forProtocol(make)
     factory.noisy = False
     return factory
