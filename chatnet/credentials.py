@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
-from typing import NamedTuple
 
 import argon2.low_level
 
 from chatnet.errors import BadSecret
+from chatnet.limits import Cost
 
 SECRET_BYTES = 32
 """The length of the random secret by which a client registers."""
@@ -23,18 +23,6 @@ MAX_PASSWORD = 1024
 """How long it may be, in bytes of UTF-8, as it comes."""
 
 _SHA256 = "sha256:"
-
-
-class Cost(NamedTuple):
-    """What it takes to hash a password: so many passes over so much memory, by so many threads."""
-
-    passes: int
-    memory_kib: int
-    lanes: int
-
-
-COST = Cost(3, 65536, 4)
-"""RFC 9106's second recommended option."""
 
 
 def random_credential(secret: bytes) -> str:
@@ -78,8 +66,8 @@ def normalized(password: bytes) -> bytes:
     return text.encode("utf-8")
 
 
-def password_credential(password: bytes, key: bytes) -> str:
-    """What is stored of a ``normalized`` password. Takes 100 ms and 64 MiB: call it in a thread.
+def password_credential(password: bytes, key: bytes, cost: Cost) -> str:
+    """What is stored of a ``normalized`` password. Call it in a thread: it usually takes 100 ms and 64 MiB.
 
     The salt is the draft's key, 16 random bytes used once: so a resent draft has the same content, and the
     log recognizes it.
@@ -87,9 +75,9 @@ def password_credential(password: bytes, key: bytes) -> str:
     return argon2.low_level.hash_secret(
         password,
         key,
-        time_cost=COST.passes,
-        memory_cost=COST.memory_kib,
-        parallelism=COST.lanes,
+        time_cost=cost.passes,
+        memory_cost=cost.memory_kib,
+        parallelism=cost.lanes,
         hash_len=32,
         type=argon2.low_level.Type.ID,
     ).decode("ascii")

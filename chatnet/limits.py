@@ -24,6 +24,32 @@ class Rhythm(NamedTuple):
 CLIENT_PULSE = Rhythm(tick=5.0, every=15.0, patience=45.0)
 
 
+class PageSize(NamedTuple):
+    """How much a page holds at most: ``bytes``, encoded, and ``entries``; of a snapshot, ``stays``."""
+
+    bytes: int
+    entries: int
+    stays: int
+
+
+PAGE = PageSize(bytes=60_000, entries=500, stays=200)
+"""There is room to spare under AMP's 65,535 bytes, and so many stays fit at their longest. What is small on
+the wire still takes time to make."""
+
+
+class Cost(NamedTuple):
+    """What it takes to hash a password: so many passes over so much memory, by so many threads."""
+
+    passes: int
+    memory_kib: int
+    lanes: int
+
+
+COST = Cost(3, 65536, 4)
+"""RFC 9106's second recommended option. Two workers of different costs
+would make two credentials of one draft."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much at most, in entries, drafts or reads; bytes where it says so.
@@ -36,11 +62,12 @@ class Limits:
     Of a session: ``drafts`` may be unanswered before its connection is read no further, and as many of all
     sessions of its user here may be held: one that is held is not seen to go, and whoever came back again and
     again would have as many wait each time. ``reads`` may wait, likewise. ``client_pulse`` is how clients are
-    watched.
+    watched, and ``password_cost`` what is spent on each password.
 
-    Of a store: a worker passes on ``worker_drafts`` at a time, at most those that the wire takes, and the
-    embedded store commits ``batch_drafts``. A log is opened with ``prefill`` entries in its window. SQLite's
-    WAL is written back when it has ``checkpoint_pages``.
+    Of a store: what is read of it comes in pages, and ``page`` says how large they are. A worker passes on
+    ``worker_drafts`` at a time, at most those that the wire takes, and the embedded store commits
+    ``batch_drafts``. A log is opened with ``prefill`` entries in its window. SQLite's WAL is written back
+    when it has ``checkpoint_pages``.
     """
 
     window_bytes: int = 16 * 1024 * 1024
@@ -50,6 +77,8 @@ class Limits:
     drafts: int = 200
     reads: int = 16
     client_pulse: Rhythm = CLIENT_PULSE
+    password_cost: Cost = COST
+    page: PageSize = PAGE
     worker_drafts: int = 200
     batch_drafts: int = 2_000
     prefill: int = 10_000

@@ -15,9 +15,6 @@ from chatnet.store.window import Window
 
 T = TypeVar("T")
 
-PAGE_BYTES = 60_000
-"""How much a page of entries may hold, encoded: with room to spare under AMP's 65,535."""
-
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The log's final no to a draft: the code of a :class:`~chatnet.errors.Refusal`, and its sentence."""

@@ -20,6 +20,7 @@ from twisted.internet.protocol import Factory, Protocol
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, ChatnetError
+from chatnet.limits import PageSize
 from chatnet.log import Outcome
 from chatnet.reads import Head, Question
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
@@ -58,8 +59,11 @@ class Tables:
     :raises Unavailable: by all of them, when what :class:`.Database` says of it holds.
     """
 
-    def __init__(self, connection: apsw.Connection, on_lease: Callable[[LeaseRow, LeaseRow], None]) -> None:
+    def __init__(
+        self, connection: apsw.Connection, page: PageSize, on_lease: Callable[[LeaseRow, LeaseRow], None]
+    ) -> None:
         self._connection = connection
+        self._page = page
         self._on_lease = on_lease
         self._store: Writer | None = None
 
@@ -83,7 +87,7 @@ class Tables:
         return batch.outcomes, batch.poisoned
 
     def read(self, question: Question[T]) -> T:
-        return sqlite_reads.answer(self._connection, question)
+        return sqlite_reads.answer(self._connection, question, self._page)
 
     # ---- the lease ----
 
@@ -187,7 +191,8 @@ class Server(Service):
                 backup.step()
             self.postgres.restored = None
         set_up_writer(connection)
-        self.tables = Tables(connection, lambda *rows: self.postgres.on_lease(*rows))
+        page = self._world.limits.page
+        self.tables = Tables(connection, page, lambda *rows: self.postgres.on_lease(*rows))
         factory = Factory.forProtocol(lambda: Session(self))
         factory.noisy = False
         self._reactor.listenTCP(PORT, factory, backlog=1000)

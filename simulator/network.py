@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from twisted.internet.abstract import FileDescriptor
+
 if TYPE_CHECKING:
     from simulator.host import Host
     from simulator.simulation import Simulation
@@ -153,12 +155,14 @@ class Connection:
 class Network:
     """All links and connections of a simulation.
 
-    ``buffer`` is what kernels keep for a socket in each direction, in bytes, unless it is told less.
+    ``buffer`` is what kernels keep for a socket in each direction, in bytes, unless it is told less;
+    ``transport`` is at how much unsent Twisted's transports say that they are full.
     """
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.buffer = BUFFER
+        self.transport = FileDescriptor.bufferSize
         self.stalled: dict[Stream, None] = {}
         self._links: dict[tuple[Host, Host], Link] = {}
         self._connections: dict[Connection, None] = {}

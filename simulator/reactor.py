@@ -205,6 +205,11 @@ class SimReactor(_DisconnectSelectableMixin):
 
     # ---- IReactorTCP ----
 
+    @property
+    def full_at(self) -> int:
+        """At how much unsent a transport that is made now says that it is full, in bytes."""
+        return self._process.simulation.network.transport
+
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> SimPort:
         listening = SimPort(port, factory, backlog, interface, self)
         listening.startListening()

@@ -21,7 +21,7 @@ from simulator.clusters import cluster
 from simulator.probes import SessionReads, Silence
 from simulator.process import SimProcess
 from simulator.simulation import NotInTime, Simulation
-from simulator.sizes import small_sizes
+from simulator.sizes import draw_sizes
 from simulator.takeover_probe import Successions
 from simulator.users import offers
 from simulator.watch import Vitals
@@ -292,10 +292,8 @@ def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bo
     with Simulation(seed, detailed) as simulation:
         it = Run(simulation, scale or Scale())
         try:
-            small = small_sizes(simulation)
-            with small as sizes:
-                simulation.note("the world", "sizes: {}", str(sizes))
-                it.go()
+            simulation.note("the world", "sizes: {}", str(draw_sizes(simulation)))
+            it.go()
         except NotInTime as late:
             it.violations.append(str(late))
         except Exception:

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from typing import Any, NamedTuple
 
-from twisted.internet.abstract import FileDescriptor
-
-from chatnet import credentials
-from chatnet.limits import Rhythm
+from chatnet.limits import Limits, Rhythm
 from simulator.simulation import Simulation
 
 
 class Size(NamedTuple):
-    """A number of ``choices``: one of :class:`~chatnet.limits.Limits`, or what ``modules`` know by this name.
-
-    Those of pages are constants: what cuts a page knows nothing but the connection of a store.
-    """
+    """What one of :class:`~chatnet.limits.Limits` may be; ``page.`` is before those of its page."""
 
     name: str
     choices: tuple[int, ...]
-    modules: tuple[str, ...] = ()
 
 
-_STORE = "chatnet.store"
 SIZES = (
     Size("near", (1, 4, 20)),
     Size("slice", (1, 3, 10)),
-    Size("PAGE_ENTRIES", (20, 30), (f"{_STORE}.pages", f"{_STORE}.sqlite.log", f"{_STORE}.sqlite.reads")),
-    Size("SNAPSHOT_INTERVALS", (1, 3), (f"{_STORE}.pages", f"{_STORE}.sqlite.reads")),
+    Size("page.entries", (20, 30)),
+    Size("page.stays", (1, 3)),
     Size("worker_drafts", (1, 3, 10)),
     Size("batch_drafts", (1, 3, 10)),
     Size("prefill", (1, 20, 100)),
@@ -40,11 +30,7 @@ SIZES = (
     Size("drafts", (2, 5)),
     Size("reads", (2, 4)),
 )
-PAGE_BYTES = Size(
-    "PAGE_BYTES",
-    (10_000,),
-    ("chatnet.log", f"{_STORE}.pages", f"{_STORE}.remote", "chatnet.wire.encode"),
-)
+PAGE_BYTES = Size("page.bytes", (10_000,))
 WINDOWS = (4_000, 20_000, 60_000)
 """How much a window holds, in bytes."""
 BUFFERS = (1_000, 4_000, 16_000)
@@ -57,30 +43,15 @@ OFTEN = 0.6
 """How often each size is small, in a run that has small ones at all; which is every second one."""
 
 
-@contextmanager
-def small_sizes(simulation: Simulation) -> Iterator[dict[str, Any]]:
-    """While it is open, sizes are as the seed says for each process that starts; these are yielded."""
-    chance = simulation.chance("sizes")
-    # Whoever was imported while a size is small would keep it for ever.
-    for module in ("chatnet.master.tap", "chatnet.worker.tap"):
-        import_module(module)
-    drawn: dict[str, Any] = {}
+def draw_sizes(simulation: Simulation) -> dict[str, Any]:
+    """Have sizes be as the seed says, for each process that is started from now on; what was drawn."""
+    chance, network = simulation.chance("sizes"), simulation.network
     limits: dict[str, Any] = {}
-    before: list[tuple[Any, str, Any]] = []
-
-    def put(owner: Any, name: str, value: Any) -> None:
-        before.append((owner, name, getattr(owner, name)))
-        setattr(owner, name, value)
+    buffers: dict[str, int] = {}
 
     def draw(size: Size) -> None:
-        drawn[size.name] = chance.choice(size.choices)
-        if not size.modules:
-            limits[size.name] = drawn[size.name]
-        for module in size.modules:
-            put(import_module(module), size.name, drawn[size.name])
+        limits[size.name] = chance.choice(size.choices)
 
-    # How long a hash takes is the simulated threads' affair: to compute one was a third of a run.
-    put(credentials, "COST", credentials.Cost(1, 8, 1))
     if chance.random() < 0.5:
         for size in SIZES:
             if chance.random() < OFTEN:
@@ -88,16 +59,18 @@ def small_sizes(simulation: Simulation) -> Iterator[dict[str, Any]]:
         if chance.random() < OFTEN:
             # All three: who does not read fills one after the other, in the time that there is.
             draw(PAGE_BYTES)
-            drawn["transport"] = chance.choice(TRANSPORTS)
-            put(FileDescriptor, "bufferSize", drawn["transport"])
-            drawn["buffer"] = simulation.network.buffer = chance.choice(BUFFERS)
+            buffers["transport"] = network.transport = chance.choice(TRANSPORTS)
+            buffers["buffer"] = network.buffer = chance.choice(BUFFERS)
         if chance.random() < OFTEN:
-            drawn["client_pulse"] = limits["client_pulse"] = CLIENT_PULSE
+            limits["client_pulse"] = CLIENT_PULSE
         if chance.random() < OFTEN:
-            drawn["window_bytes"] = limits["window_bytes"] = chance.choice(WINDOWS)
-    simulation.limits = replace(simulation.limits, **limits)
-    try:
-        yield drawn
-    finally:
-        for owner, name, value in reversed(before):
-            setattr(owner, name, value)
+            limits["window_bytes"] = chance.choice(WINDOWS)
+    simulation.limits = limited(simulation.limits, limits)
+    return {**limits, **buffers}
+
+
+def limited(limits: Limits, drawn: Mapping[str, Any]) -> Limits:
+    """``limits`` with those that are ``drawn``."""
+    page = {name.removeprefix("page."): size for name, size in drawn.items() if name.startswith("page.")}
+    others = {name: size for name, size in drawn.items() if not name.startswith("page.")}
+    return replace(limits, page=limits.page._replace(**page), **others)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet import tcp
 
@@ -10,10 +11,23 @@ if TYPE_CHECKING:
     from simulator.reactor import SimReactor
 
 
+T = TypeVar("T", tcp.Server, tcp.Client)
+
+
+@cache
+def _full_at(kind: type[T], size: int) -> type[T]:
+    """``kind``, whose transports are full at ``size`` unsent bytes. Links ask the class for that."""
+    return type(kind.__name__, (kind,), {"bufferSize": size})
+
+
 class SimPort(tcp.Port):
     """A listening port."""
 
     reactor: Any
+
+    def __init__(self, port: int, factory: Any, backlog: int, interface: str, reactor: SimReactor) -> None:
+        super().__init__(port, factory, backlog, interface, reactor)
+        self.transport = _full_at(tcp.Server, reactor.full_at)
 
     def createInternetSocket(self) -> Any:
         return self.reactor.new_socket()
@@ -38,4 +52,5 @@ class SimConnector(tcp.Connector):
     reactor: Any
 
     def _makeTransport(self) -> SimClient:
-        return SimClient(self.host, self.port, self.bindAddress, self, self.reactor)
+        client = _full_at(SimClient, self.reactor.full_at)
+        return client(self.host, self.port, self.bindAddress, self, self.reactor)

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.tcp import Connection
 from twisted.protocols.policies import ProtocolWrapper
 
-from chatnet import log
 from chatnet.master import log_server
 from chatnet.master.log_server import LogServer
 from chatnet.net.intake import MOST_BOXES
@@ -116,7 +114,8 @@ class Vitals:
     def _most_unsent(self) -> int:
         """A transport says that it is full at so many bytes, in the middle of a page that is being put on it,
         or of what came in one turn to be passed on to everybody."""
-        return FileDescriptor.bufferSize + 2 * log.PAGE_BYTES + 2 * self._simulation.network.buffer
+        network, page = self._simulation.network, self._simulation.limits.page
+        return network.transport + 2 * page.bytes + 2 * network.buffer
 
 
 def _connections(process: SimProcess) -> list[Any]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chatnet import credentials
 from chatnet.errors import BadSecret
+from chatnet.limits import COST
 
 
 def test_random_secrets() -> None:
@@ -24,13 +25,13 @@ def test_random_secrets() -> None:
 
 def test_passwords() -> None:
     """A password is stored as argon2; the same draft gives the same credential, another draft another."""
-    credential = credentials.password_credential(b"correct horse", b"k" * 16)
+    credential = credentials.password_credential(b"correct horse", b"k" * 16, COST)
     assert credentials.is_password(credential)
     assert credential.startswith("$argon2id$")
     assert credentials.matches(credential, b"correct horse")
     assert not credentials.matches(credential, b"incorrect horse")
-    assert credentials.password_credential(b"correct horse", b"k" * 16) == credential
-    assert credentials.password_credential(b"correct horse", b"l" * 16) != credential
+    assert credentials.password_credential(b"correct horse", b"k" * 16, COST) == credential
+    assert credentials.password_credential(b"correct horse", b"l" * 16, COST) != credential
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,6 @@ def test_normalizing_twice_changes_nothing(password: str) -> None:
 @pytest.mark.parametrize("secret", [b"\xff" * 32, b"short", b"x" * 60_000])
 def test_what_is_no_password_is_no_passwords_secret(secret: bytes) -> None:
     """It is wrong, not bad, and costs no hash: a client shows the random bytes that a password replaced."""
-    credential = credentials.password_credential(b"correct horse", b"k" * 16)
+    credential = credentials.password_credential(b"correct horse", b"k" * 16, COST)
     assert not credentials.may_match(credential, secret)
     assert not credentials.matches(credential, secret)

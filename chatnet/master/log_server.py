@@ -55,6 +55,7 @@ class Broadcast:
     def __init__(self, window: Window, epoch: int) -> None:
         self._epoch = epoch
         self._live: dict[Link, None] = {}
+        self._most_bytes = window.limits.page.bytes
         window.watch(self._grown)
 
     def add(self, link: Link) -> None:
@@ -67,7 +68,7 @@ class Broadcast:
 
     def _grown(self, entries: list[Entry]) -> None:
         if self._live:
-            for box in encode.committed(self._epoch, entries):
+            for box in encode.committed(self._epoch, entries, self._most_bytes):
                 for link in self._live:
                     link.outbox.put(box)
 
@@ -191,7 +192,7 @@ class LogServer(Locator):
         """At once: followers are few."""
 
     def take(self, entries: list[Entry]) -> None:
-        for box in encode.committed(self._epoch, entries):
+        for box in encode.committed(self._epoch, entries, self._store.window.limits.page.bytes):
             self.link.outbox.put(box)
         # Now, and not at the end of this turn: a full transport has to stop the reader here.
         self.link.outbox.flush()

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chatnet.entries import Draft, Entry, Interval
-from chatnet.log import PAGE_BYTES
+from chatnet.limits import PageSize
 from chatnet.reads import Account, Position, Snapshot
-
-PAGE_ENTRIES = 500
-"""How many entries a page holds at most: small entries still take time to make."""
 
 PAGE_ROOMS = 200
 """How many names a page of rooms holds."""
@@ -17,8 +14,6 @@ FIRST_CHUNK, LAST_CHUNK = 20, 640
 """How many seqs are read of one place at a time: few at first, because there may be many places."""
 FEED_STAYS = 500
 """How many stays of the reader may end within the range of a feed's page: each needs a search of its own."""
-SNAPSHOT_INTERVALS = 200
-"""How many intervals a page of a snapshot holds: even the longest fit into an AMP value."""
 OPEN = (1 << 63) - 1
 """``membership.left`` of a stay that has not ended, in every store; also a seq that no log reaches."""
 FIRST_STAY: Position = (OPEN, "\U0010ffff")
@@ -39,26 +34,28 @@ def entry_bytes(entry: Entry) -> int:
     return _ENTRY_BYTES + _utf8(entry.user) + _utf8(entry.room) + _utf8(entry.text)
 
 
-def take_page(entries: Iterable[Entry]) -> tuple[list[Entry], bool]:
+def take_page(entries: Iterable[Entry], size: PageSize) -> tuple[list[Entry], bool]:
     """Return the first page of ``entries``, and whether more entries follow that had no room in it.
 
     A page has at least one entry, if there is one. From a lazy iterable one more entry may be drawn.
     """
     page: list[Entry] = []
-    room = PAGE_BYTES
+    room = size.bytes
     for entry in entries:
         room -= entry_bytes(entry)
-        if page and (room < 0 or len(page) == PAGE_ENTRIES):
+        if page and (room < 0 or len(page) == size.entries):
             return page, True
         page.append(entry)
     return page, False
 
 
-def snapshot_page(account: Account | None, upto: int, stays: Sequence[tuple[str, int, int]]) -> Snapshot:
+def snapshot_page(
+    account: Account | None, upto: int, stays: Sequence[tuple[str, int, int]], size: PageSize
+) -> Snapshot:
     """Return the page of a snapshot with these ``stays``: room, joined and left of each."""
     intervals = [Interval(room, joined, left if left <= upto else None) for room, joined, left in stays]
     secret_seq, registered = (account.secret_seq, account.registered) if account else (0, 0)
-    is_full = len(stays) == SNAPSHOT_INTERVALS
+    is_full = len(stays) == size.stays
     behind = (stays[-1][2], stays[-1][0]) if is_full else None
     return Snapshot(upto, secret_seq, registered, intervals, behind)
 

@@ -172,7 +172,8 @@ class Reader:
         """Take the rest of the window and go live, all in this turn of the reactor: nothing comes between."""
         while self._state is behind:
             # A slice, or a page's worth of bytes: after each, the transport may be full.
-            part, _ = take_page(self._window.after(self._cursor, self._window.limits.slice))
+            limits = self._window.limits
+            part, _ = take_page(self._window.after(self._cursor, limits.slice), limits.page)
             if part:
                 self._hand_over(part, part[-1].seq)
             else:

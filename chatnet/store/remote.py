@@ -14,7 +14,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, Hole, Outgrown, Poison
 from chatnet.limits import LIMITS, Limits
-from chatnet.log import PAGE_BYTES, Outcome, Refused
+from chatnet.log import Outcome, Refused
 from chatnet.reads import Head, Question
 from chatnet.store.appender import Appender
 from chatnet.store.window import Window
@@ -66,7 +66,7 @@ class RemoteLog:
         self._is_placed = False
         self._early: list[Entry] | None = None
         self._ready_at = 0
-        self._appender = Appender(self._commit, min(MAX_DRAFTS, limits.worker_drafts), PAGE_BYTES)
+        self._appender = Appender(self._commit, min(MAX_DRAFTS, limits.worker_drafts), limits.page.bytes)
 
     # ---- the link ----
 

@@ -36,7 +36,7 @@ from chatnet.reads import (
     SnapshotOf,
 )
 from chatnet.rules import DAY_MS, judge
-from chatnet.store.pages import FIRST_STAY, OPEN, SNAPSHOT_INTERVALS, snapshot_page
+from chatnet.store.pages import FIRST_STAY, OPEN, snapshot_page
 from chatnet.store.questions import known_name, known_seq
 from chatnet.store.refusals import is_kept
 from chatnet.store.window import Window
@@ -240,9 +240,9 @@ class MemoryLog:
             if left > min(asked.after, upto)
         }
         page = [place for place in sorted(positions, reverse=True) if place < (asked.behind or FIRST_STAY)]
-        return snapshot_page(
-            self._accounts.get(asked.user), upto, [positions[place] for place in page[:SNAPSHOT_INTERVALS]]
-        )
+        size = self.window.limits.page
+        shown = [positions[place] for place in page[: size.stays]]
+        return snapshot_page(self._accounts.get(asked.user), upto, shown, size)
 
     def _newest(self, asked: Newest) -> list[Entry]:
         user, upto = known_name(asked.user), asked.upto

@@ -8,7 +8,6 @@ import msgspec
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.log import PAGE_BYTES
 from chatnet.wire.boxes import Box, serialize
 
 BARE_PING: Box = {b"_command": b"Ping"}
@@ -38,13 +37,13 @@ def deliver(posts: Iterable[Entry]) -> bytes:
     return b"".join(parts)
 
 
-def committed(epoch: int, entries: list[Entry]) -> Iterator[bytes]:
-    """The boxes of ``Committed`` that push ``entries``: each holds what an AMP value can."""
+def committed(epoch: int, entries: list[Entry], most_bytes: int) -> Iterator[bytes]:
+    """The boxes of ``Committed`` that push ``entries``, each of ``most_bytes``, or of a single one."""
     blob = _encode(entries)
-    if len(blob) <= PAGE_BYTES or len(entries) == 1:
+    if len(blob) <= most_bytes or len(entries) == 1:
         yield serialize({b"_command": b"Committed", b"entries": blob, b"epoch": b"%d" % epoch})
         return
-    parts = len(blob) // PAGE_BYTES + 1
+    parts = len(blob) // most_bytes + 1
     size = -(-len(entries) // parts)
     for start in range(0, len(entries), size):
-        yield from committed(epoch, entries[start : start + size])
+        yield from committed(epoch, entries[start : start + size], most_bytes)

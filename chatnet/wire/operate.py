@@ -18,7 +18,7 @@ from chatnet.errors import (
     PrimaryThere,
 )
 from chatnet.kinds import FIRST_LEVEL
-from chatnet.log import PAGE_BYTES
+from chatnet.limits import PAGE
 from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared, fitting, packed_bytes
 
 MASTER_BYTES = EVENT_BYTES = 20_000
@@ -97,7 +97,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
         """As much of it as fits an AMP value."""
         masters = fitting(self.masters, MASTER_BYTES)
         rest = replace(self, masters=masters, workers=[], events=newest_fitting(self.events))
-        workers = fitting(self.workers, PAGE_BYTES - packed_bytes(rest))
+        workers = fitting(self.workers, PAGE.bytes - packed_bytes(rest))
         left_out = len(self.masters) - len(masters) + len(self.workers) - len(workers)
         return replace(rest, workers=workers, left_out=left_out)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from chatnet.errors import LevelTooLow, StaleEpoch
 from chatnet.kinds import FIRST_LEVEL
-from chatnet.log import PAGE_BYTES
+from chatnet.limits import PAGE
 from chatnet.wire.arguments import Command, Number, Packed, declared, fitting, packed_bytes
 from chatnet.wire.cluster import Count, Fingerprint, Host, Level, Pid, Place, SessionCount, WorkerIdentity
 from chatnet.wire.operate import MASTER_BYTES, Event, newest_fitting
@@ -64,7 +64,7 @@ class State(msgspec.Struct, frozen=True):
         """As much of it as fits an AMP value."""
         replicas = fitting(self.replicas, MASTER_BYTES)
         rest = replace(self, workers=[], replicas=replicas, events=newest_fitting(self.events))
-        return replace(rest, workers=fitting(self.workers, PAGE_BYTES - packed_bytes(rest)))
+        return replace(rest, workers=fitting(self.workers, PAGE.bytes - packed_bytes(rest)))
 
 
 class Attach(Command):

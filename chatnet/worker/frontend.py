@@ -53,7 +53,7 @@ class Frontend:
         self.store = store
         monotonic = clocks.monotonic
         self._router = Router(tell)
-        secrets = Secrets(hashing, clocks.reactor, monotonic)
+        secrets = Secrets(hashing, store.log.window.limits.password_cost, clocks.reactor, monotonic)
         self._sessions = Sessions(store.log, self._router, secrets, token, allowed.rate, clocks, tell)
         new_names = NewNames(allowed.names)
         logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)

@@ -8,15 +8,19 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from chatnet.credentials import is_password, matches, may_match, password_credential
+from chatnet.limits import Cost
 from chatnet.worker.failures import Failures
 from chatnet.worker.hashing import Claimant, Hashing
 
 
 class Secrets:
-    """Checks secrets, and makes credentials from passwords."""
+    """Checks secrets, and makes credentials from passwords, each at this ``cost``."""
 
-    def __init__(self, hashing: Hashing, clock: IReactorTime, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, hashing: Hashing, cost: Cost, clock: IReactorTime, monotonic: Callable[[], float]
+    ) -> None:
         self._hashing = hashing
+        self._cost = cost
         self._clock = clock
         self._monotonic = monotonic
         self._failures = Failures()
@@ -48,4 +52,4 @@ class Secrets:
 
         :raises TryLater: too many passwords are being set.
         """
-        return await self._hashing.run(claimant, False, password_credential, password, key)
+        return await self._hashing.run(claimant, False, password_credential, password, key, self._cost)

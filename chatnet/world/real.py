@@ -57,7 +57,7 @@ def real_world() -> World:
         processes=RealProcesses(),
         threads=lambda size, name: ThreadPool(0, size, name),
         stdio=RealStdio(),
-        databases=PostgresDatabases(level),
+        databases=PostgresDatabases(level, LIMITS),
         tls=RealTls(),
         tell=unheard,
         limits=LIMITS,

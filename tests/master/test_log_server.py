@@ -14,8 +14,8 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, NoSuchRoom, PrimarysOwn
 from chatnet.kinds import CLUSTER
-from chatnet.limits import LIMITS
-from chatnet.log import PAGE_BYTES, Refused
+from chatnet.limits import LIMITS, PAGE
+from chatnet.log import Refused
 from chatnet.master.log_server import MOST_READS
 from chatnet.reads import AccountOf, CursorAt, Feed, Head, History, Newest, Question, Rooms, SnapshotOf
 from chatnet.testing.loopback import FULL
@@ -203,7 +203,7 @@ def test_a_follower_that_does_not_read_is_not_queued_for(master: Master) -> None
         fill(master, 20, "x" * 500)
         master.settle()
     assert slow.server.full
-    assert len(slow.wire.server_transport.waiting) < 4 * PAGE_BYTES
+    assert len(slow.wire.server_transport.waiting) < 4 * PAGE.bytes
     assert len(quick.hears.seqs) == 4_000
     slow.wire.client_transport.resumeProducing()
     master.settle()

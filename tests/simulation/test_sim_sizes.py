@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
+from operator import attrgetter
 from typing import Any, cast
 
 import pytest
 from simulation.talking import a_whole_cluster, primary
 
-from chatnet import log
-from chatnet.limits import LIMITS, Limits
-from chatnet.log import PAGE_BYTES
+from chatnet.limits import LIMITS, Limits, PageSize
 from simulator import Simulation
-from simulator.sizes import SIZES, small_sizes
+from simulator.sizes import PAGE_BYTES, SIZES, Size, draw_sizes, limited
 
 
 @pytest.fixture
@@ -24,16 +23,16 @@ def simulation() -> Iterator[Simulation]:
         assert not made.verdict(), made.failures[0]
 
 
-def test_what_nobody_varies_is_no_limit() -> None:
-    """It stays a constant of the module that uses it."""
-    drawn = {size.name for size in SIZES if not size.modules} | {"client_pulse", "window_bytes"}
-    assert {field.name for field in fields(Limits)} == drawn
-
-
 def test_each_process_goes_by_the_limits_of_its_world(simulation: Simulation) -> None:
     """The primary, whose window and batches they bound, and each worker with its sessions."""
     simulation.limits = replace(
-        LIMITS, window_bytes=5_000, batch_drafts=3, drafts=2, reads=4, worker_drafts=1
+        LIMITS,
+        window_bytes=5_000,
+        batch_drafts=3,
+        drafts=2,
+        reads=4,
+        worker_drafts=1,
+        page=PageSize(bytes=10_000, entries=7, stays=2),
     )
     alpha = a_whole_cluster(simulation)
     kept = cast(Any, primary(alpha).service)._primary.leadership.log
@@ -46,12 +45,20 @@ def test_each_process_goes_by_the_limits_of_its_world(simulation: Simulation) ->
         assert frontend.store.log._appender._max_drafts == 1
 
 
-def test_a_seed_draws_its_own_and_nothing_is_left_of_them() -> None:
-    """Every second seed has some; the constants that pages still are, are as they were."""
+def test_a_seed_draws_its_own() -> None:
+    """Every second seed has some; and nothing is left of them for the next run."""
     drawn: list[Limits] = []
     for seed in range(12):
-        with Simulation(seed) as simulation, small_sizes(simulation):
+        with Simulation(seed) as simulation:
+            usual = simulation.limits
+            draw_sizes(simulation)
             drawn.append(simulation.limits)
-    assert 2 < sum(limits == LIMITS for limits in drawn) < 10
+    assert 2 < sum(limits == usual for limits in drawn) < 10
     assert len(set(drawn)) > 2
-    assert log.PAGE_BYTES == PAGE_BYTES == 60_000
+
+
+@pytest.mark.parametrize("size", [*SIZES, PAGE_BYTES])
+def test_what_is_drawn_is_a_limit(size: Size) -> None:
+    """The name of each is one that the limits, or their page, have."""
+    for choice in size.choices:
+        assert attrgetter(size.name)(limited(LIMITS, {size.name: choice})) == choice

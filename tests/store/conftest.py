@@ -116,14 +116,14 @@ class Disk:
         self._opened.append(log)
         return log
 
-    def open_postgres(self, url: str = "") -> PostgresLog:
+    def open_postgres(self, url: str = "", limits: Limits = LIMITS) -> PostgresLog:
         """Open the log in a database of its own, or at ``url``."""
         assert self._new_url is not None
         self.url = url or self._new_url()
         log: PostgresLog = now(
             PostgresLog.open(
                 self.url,
-                PostgresDatabases(self.level),
+                PostgresDatabases(self.level, limits),
                 self.reactor,
                 AtOnce,
                 lambda: self.wall(),
@@ -132,6 +132,7 @@ class Disk:
                 self.rewound.append,
                 self.outgrown.append,
                 self.level or own_level(),
+                limits,
             )
         )
         self._opened.append(log)

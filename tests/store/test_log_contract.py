@@ -30,6 +30,7 @@ from chatnet.errors import (
     TooManyTopics,
 )
 from chatnet.kinds import KINDS
+from chatnet.limits import PAGE
 from chatnet.log import Log, Outcome, Refused
 from chatnet.master.log_server import Broadcast, LogServer
 from chatnet.names import is_topic
@@ -52,7 +53,7 @@ from chatnet.reads import (
     Snapshot,
     SnapshotOf,
 )
-from chatnet.store.pages import FEED_STAYS, SNAPSHOT_INTERVALS
+from chatnet.store.pages import FEED_STAYS
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
@@ -269,7 +270,7 @@ def whole_snapshot(subject: Subject, user: str, after: int, upto: int) -> Snapsh
     page: Snapshot = subject.read(SnapshotOf(user, after, upto))
     stays = list(page.intervals)
     while page.behind is not None:
-        assert len(page.intervals) == SNAPSHOT_INTERVALS
+        assert len(page.intervals) == PAGE.stays
         page = subject.read(SnapshotOf(user, after, upto, page.behind))
         stays += page.intervals
     return Snapshot(page.at, page.secret_seq, page.registered, stays)

@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.entries import Draft, Entry, Interval
-from chatnet.log import PAGE_BYTES
+from chatnet.limits import PAGE
 from chatnet.reads import Account, Snapshot
 from chatnet.store.pages import (
-    PAGE_ENTRIES,
-    SNAPSHOT_INTERVALS,
     draft_bytes,
     entry_bytes,
     snapshot_page,
@@ -49,7 +47,7 @@ def pages_of(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     """All of ``entries``, in pages."""
     start = 0
     while start < len(entries):
-        page, _ = take_page(entries[start : start + PAGE_ENTRIES])
+        page, _ = take_page(entries[start : start + PAGE.entries], PAGE)
         yield page
         start += len(page)
 
@@ -60,36 +58,36 @@ def test_pages_hold_everything_in_order_and_fit(sizes: list[int]) -> None:
     entries = [entry(seq, size) for seq, size in enumerate(sizes)]
     pages = list(pages_of(entries))
     assert [one for page in pages for one in page] == entries
-    assert all(page and len(msgspec.msgpack.encode(page)) <= PAGE_BYTES for page in pages)
+    assert all(page and len(msgspec.msgpack.encode(page)) <= PAGE.bytes for page in pages)
     for page, following in pairwise(pages):
-        assert sum(map(entry_bytes, [*page, following[0]])) > PAGE_BYTES
+        assert sum(map(entry_bytes, [*page, following[0]])) > PAGE.bytes
 
 
 def test_a_page_is_bounded_in_number() -> None:
     """However small its entries are, a page has at most 500; whether more follow is told."""
-    entries = [entry(seq, 1) for seq in range(PAGE_ENTRIES + 1)]
-    assert take_page(entries) == (entries[:-1], True)
-    assert take_page(entries[:-1]) == (entries[:-1], False)
-    assert take_page([]) == ([], False)
+    entries = [entry(seq, 1) for seq in range(PAGE.entries + 1)]
+    assert take_page(entries, PAGE) == (entries[:-1], True)
+    assert take_page(entries[:-1], PAGE) == (entries[:-1], False)
+    assert take_page([], PAGE) == ([], False)
 
 
 def test_an_entry_larger_than_a_page_goes_alone() -> None:
     """A page has at least one entry, or a reader would never get on."""
-    entries = [entry(1, PAGE_BYTES), entry(2, 1)]
-    assert take_page(entries) == (entries[:1], True)
+    entries = [entry(1, PAGE.bytes), entry(2, 1)]
+    assert take_page(entries, PAGE) == (entries[:1], True)
 
 
 def test_a_page_of_a_snapshot_fits() -> None:
     """Even with the longest names it fits an AMP value; one that is full says where the next begins."""
-    stays = [("#" + "𐀀" * 64, BIG, BIG)] * SNAPSHOT_INTERVALS
+    stays = [("#" + "𐀀" * 64, BIG, BIG)] * PAGE.stays
     account = Account("sha256:", BIG, BIG)
-    page = snapshot_page(account, BIG, stays)
+    page = snapshot_page(account, BIG, stays, PAGE)
     assert page.behind == (BIG, stays[0][0])
     assert len(msgspec.msgpack.encode(page)) <= MAX_VALUE
-    assert snapshot_page(account, BIG, stays[1:]).behind is None
+    assert snapshot_page(account, BIG, stays[1:], PAGE).behind is None
 
 
 def test_a_snapshot_shows_the_past() -> None:
     """A stay that ended later is still open in it."""
-    page = snapshot_page(None, 5, [("#x", 1, 5), ("#y", 2, 6)])
+    page = snapshot_page(None, 5, [("#x", 1, 5), ("#y", 2, 6)], PAGE)
     assert page == Snapshot(5, 0, 0, [Interval("#x", 1, 5), Interval("#y", 2, None)])

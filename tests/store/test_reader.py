@@ -6,8 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatnet.entries import Entry
-from chatnet.limits import LIMITS, Limits
-from chatnet.log import PAGE_BYTES
+from chatnet.limits import LIMITS, PAGE, Limits
 from chatnet.store.reader import Reader
 from chatnet.store.window import Window
 
@@ -221,7 +220,7 @@ def test_the_window_is_handed_over_in_pages() -> None:
     listener.log += long
     listener.window.extend(long)
     reader = listener.listen(0)
-    assert 1 < len(listener.heard) * 4000 <= PAGE_BYTES
+    assert 1 < len(listener.heard) * 4000 <= PAGE.bytes
     while not reader.live:
         listener.drain()
     assert listener.heard == list(range(1, 101))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import apsw
 import pytest
 from store.test_log_contract import LOGS, Subject, key, post, registered
 
@@ -14,7 +13,9 @@ from chatnet.entries import Draft
 from chatnet.errors import BadRequest
 from chatnet.reads import OF_A_STORE, QUESTIONS, Answers, Question
 from chatnet.store.postgres import reads as postgres_reads
+from chatnet.store.postgres.reads import PostgresTables
 from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.reads import SqliteTables
 from chatnet.testing import memory_log
 from chatnet.testing.memory_log import MemoryLog
 from chatnet.wire import log as wire
@@ -35,8 +36,8 @@ class Crowd(Question[list[str]], frozen=True):
 # ---- 2. chatnet/store/sqlite/reads.py ----
 
 
-def crowd(connection: apsw.Connection, asked: Crowd) -> list[str]:
-    rows = connection.execute(
+def crowd(tables: SqliteTables, asked: Crowd) -> list[str]:
+    rows = tables.execute(
         "SELECT user FROM membership WHERE room = ? AND joined <= ? AND left > ? ORDER BY user LIMIT 100",
         (asked.room, asked.upto, asked.upto),
     )
@@ -51,8 +52,8 @@ CROWD = """
 """
 
 
-def crowd_of_postgres(cursor: Any, asked: Crowd) -> list[str]:
-    return [user for (user,) in cursor.execute(CROWD, {"room": asked.room, "upto": asked.upto})]
+def crowd_of_postgres(tables: PostgresTables, asked: Crowd) -> list[str]:
+    return [user for (user,) in tables.execute(CROWD, {"room": asked.room, "upto": asked.upto})]
 
 
 # ---- 4. chatnet/testing/memory_log.py ----

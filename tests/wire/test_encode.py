@@ -10,7 +10,7 @@ from twisted.protocols import amp
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.log import PAGE_BYTES
+from chatnet.limits import PAGE
 from chatnet.wire import encode
 from chatnet.wire.arguments import MAX_VALUE
 from chatnet.wire.common import Ping
@@ -56,9 +56,9 @@ def test_every_push_fits_an_amp_value_and_all_of_them_hold_all(texts: list[str])
     texts = [text.encode("utf-8", "replace").decode() for text in texts]
     entries = [post(seq, text) for seq, text in enumerate(texts * 4, start=1)]
     found: list[Entry] = []
-    for data in encode.committed(EPOCH, entries):
+    for data in encode.committed(EPOCH, entries, PAGE.bytes):
         (box,) = amp.parseString(data)
-        assert len(box[b"entries"]) <= PAGE_BYTES <= MAX_VALUE
+        assert len(box[b"entries"]) <= PAGE.bytes <= MAX_VALUE
         values: Any = Committed.parseArguments(box, None)
         assert values["epoch"] == EPOCH
         assert data == of_amp(Committed, **values)

@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from chatnet import credentials
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
+from chatnet.limits import Cost
 from chatnet.listeners import tell_all
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
@@ -37,11 +37,8 @@ from chatnet.worker.session_lines import SessionLines
 from chatnet.worker.sessions import Sessions
 from chatnet.world import Clocks
 
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long a hash takes is the test's to say: it is done when the test lets a thread work."""
-    monkeypatch.setattr(credentials, "COST", credentials.Cost(1, 8, 1))
+CHEAP = Cost(1, 8, 1)
+"""How long a hash takes is the test's to say: it is done when the test lets a thread work."""
 
 
 class Threads:
@@ -202,7 +199,7 @@ class Worker:
         self.log.window.watch(self.router.apply)
         self.log.window.watch(lambda _: self.router.forget(self.log.window.start - 1))
         hashing = Hashing(self.threads, self.threads)  # type: ignore[arg-type]
-        secrets = Secrets(hashing, self.clock, self.clock.seconds)
+        secrets = Secrets(hashing, CHEAP, self.clock, self.clock.seconds)
         clocks = Clocks(self.clock, self.clock.seconds, self.clock.seconds)
         self.sessions = Sessions(self.log, self.router, secrets, self.token, rate, clocks, tell)
         self.log.window.watch(self.sessions.apply)

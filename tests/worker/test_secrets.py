@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from worker.conftest import CHEAP
 
 from chatnet.credentials import password_credential
 from chatnet.entries import Draft
@@ -28,7 +29,7 @@ def set_secret(client: Any, old: bytes = OLD, new: bytes = NEW, key: bytes = b"k
 
 def set_elsewhere(worker: Any, key: bytes = b"k" * 16) -> None:
     """The user sets the new secret through another worker."""
-    worker.commit(Draft("secret", "alice", "alice", password_credential(NEW, key), key, 1))
+    worker.commit(Draft("secret", "alice", "alice", password_credential(NEW, key, CHEAP), key, 1))
 
 
 # ---- a free name ----

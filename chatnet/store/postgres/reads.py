@@ -1,19 +1,20 @@
 """The reads of the store in PostgreSQL: only by index; each costs what it returns, not what is stored.
 
-Each is a function of a connection's cursor and of the question that it answers; :mod:`chatnet.reads` says
-what they promise, and :data:`ANSWERS` says which function answers which question. A read of several
-statements needs no transaction: nothing up to a seq ever changes once that seq can be seen.
+Each is a function of the tables and of the question that it answers; :mod:`chatnet.reads` says what they
+promise, and :data:`ANSWERS` says which function answers which question. A read of several statements needs no
+transaction: nothing up to a seq ever changes once that seq can be seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import NoSuchRoom
-from chatnet.log import PAGE_BYTES
+from chatnet.limits import PAGE, PageSize
 from chatnet.reads import (
     NEWEST,
     Account,
@@ -39,189 +40,223 @@ from chatnet.store.pages import (
     FIRST_STAY,
     LAST_CHUNK,
     OPEN,
-    PAGE_ENTRIES,
     PAGE_ROOMS,
-    SNAPSHOT_INTERVALS,
     snapshot_page,
     take_page,
 )
 from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 
-_MOST = PAGE_ENTRIES + 1
-"""How many entries are read for a page: one more than it holds shows that it is full."""
-
 T = TypeVar("T")
 _COLUMNS = 'seq, time, kind, "user", room, text, key'
 
-
-def _as_page(found: str, order: str) -> str:
-    """Return the statement for entries ``found``, in the ``order`` of seq, without what no page can hold."""
-    return f"""
-        SELECT {_COLUMNS} FROM (
-            SELECT *, sum(octet_length(text)) OVER (ORDER BY seq {order} ROWS UNBOUNDED PRECEDING)
-                - octet_length(text) AS bytes_before
-            FROM ({found}) AS found
-        ) AS page WHERE bytes_before < {PAGE_BYTES} ORDER BY seq {order}
-    """
-
-
-PAGE = _as_page(
-    f"SELECT * FROM entry WHERE seq > %(after)s AND seq <= %(upto)s ORDER BY seq LIMIT {PAGE_ENTRIES}", ""
-)
 LAST = f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT %(count)s"
 HEAD = "SELECT head FROM log"
 CURSOR = 'SELECT log.id, entry."user", entry.key FROM log LEFT JOIN entry ON entry.seq = %(seq)s'
 ACCOUNT = 'SELECT credential, secret_seq, registered FROM account WHERE "user" = %(user)s'
-# Stays that began by "upto" and did not end by "after".
-STAYS = f"""
-    SELECT room, joined, "left" FROM membership
-    WHERE "user" = %(user)s AND ("left", room) < (%(left)s, %(room)s COLLATE "C")
-        AND "left" > %(after)s AND joined <= %(upto)s
-    ORDER BY "left" DESC, room DESC LIMIT {SNAPSHOT_INTERVALS}
-"""
 # After which seq the user hears mentions of their name; somebody who is not a user hears none.
 _REGISTERED = f'coalesce((SELECT registered FROM account WHERE "user" = %(user)s), {OPEN})'
 IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
-HISTORY = _as_page(
-    f"""
-        SELECT entry.* FROM (
-            SELECT seq FROM place WHERE name = %(room)s AND seq < %(before)s
-            ORDER BY seq DESC LIMIT {PAGE_ENTRIES}
-        ) AS heard, LATERAL (SELECT * FROM entry WHERE entry.seq = heard.seq OFFSET 0) AS entry
-    """,
-    "DESC",
-)
 ROOMS = f"""
     SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
     ORDER BY name LIMIT {PAGE_ROOMS + 1}
 """
-NEWEST_POSTS = _as_page(
-    f"""
-        SELECT entry.* FROM (
-            SELECT DISTINCT heard.seq FROM (
-                VALUES (%(user)s::text COLLATE "C", 0), ('@' || %(user)s, {_REGISTERED})
-                UNION ALL
-                SELECT room, 0 FROM membership
-                WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s
-            ) AS listened(name, after), LATERAL (
-                SELECT seq FROM place WHERE place.name = listened.name AND seq <= %(upto)s
-                ORDER BY seq DESC LIMIT {NEWEST}
-            ) AS heard
-            WHERE heard.seq > listened.after
+_NEWEST_POSTS = f"""
+    SELECT entry.* FROM (
+        SELECT DISTINCT heard.seq FROM (
+            VALUES (%(user)s::text COLLATE "C", 0), ('@' || %(user)s, {_REGISTERED})
+            UNION ALL
+            SELECT room, 0 FROM membership
+            WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s
+        ) AS listened(name, after), LATERAL (
+            SELECT seq FROM place WHERE place.name = listened.name AND seq <= %(upto)s
             ORDER BY seq DESC LIMIT {NEWEST}
-        ) AS newest, LATERAL (SELECT * FROM entry WHERE entry.seq = newest.seq OFFSET 0) AS entry
-    """,
-    "DESC",
-)
+        ) AS heard
+        WHERE heard.seq > listened.after
+        ORDER BY seq DESC LIMIT {NEWEST}
+    ) AS newest, LATERAL (SELECT * FROM entry WHERE entry.seq = newest.seq OFFSET 0) AS entry
+"""
 # How far one page looks: to the end of the last stay that it may look into.
 FEED_END = f"""
     SELECT "left" FROM membership WHERE "user" = %(user)s AND "left" > %(after)s AND "left" <= %(upto)s
     ORDER BY "left" OFFSET {FEED_STAYS} LIMIT 1
 """
 
-# One chunk of each place. Where a chunk is full, its end is the edge: more may be heard there after it.
-FEED_CHUNK = f"""
-    WITH listened(name, after, before) AS (
-        VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s::bigint + 1),
-            ('@' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1)
-        UNION ALL
-        SELECT room, greatest(%(after)s, joined), least(%(upto)s::bigint + 1, "left") FROM membership
-        WHERE "user" = %(user)s AND "left" > %(after)s AND joined <= %(upto)s
-    ), heard AS MATERIALIZED (
-        SELECT array(
-            SELECT seq FROM place WHERE place.name = listened.name
-                AND place.seq > listened.after AND place.seq < listened.before
-            ORDER BY seq LIMIT %(chunk)s
-        ) AS seqs FROM listened
-    ), edge AS MATERIALIZED (
-        SELECT coalesce(min(seqs[%(chunk)s]), %(upto)s) AS seq FROM heard
-    ), page AS MATERIALIZED (
-        {
-    _as_page(
-        f'''
+
+class Statements(NamedTuple):
+    """The statements that depend on how much a page holds."""
+
+    page: str
+    stays: str
+    history: str
+    newest_posts: str
+    feed_chunk: str
+
+
+class PostgresTables(NamedTuple):
+    """What is read: through ``execute`` of a cursor, in pages of the size ``page``."""
+
+    execute: Callable[..., Any]
+    page: PageSize
+
+    @property
+    def sql(self) -> Statements:
+        """The statements for pages of this size."""
+        return statements(self.page)
+
+    @property
+    def most(self) -> int:
+        """How many entries are read for a page of a feed: one more than it holds shows that it is full."""
+        return self.page.entries + 1
+
+
+@cache
+def statements(size: PageSize) -> Statements:
+    """Return the statements that read pages of this ``size``."""
+    return Statements(
+        page=_as_page(
+            "SELECT * FROM entry WHERE seq > %(after)s AND seq <= %(upto)s"
+            f" ORDER BY seq LIMIT {size.entries}",
+            "",
+            size,
+        ),
+        # Stays that began by "upto" and did not end by "after".
+        stays=f"""
+            SELECT room, joined, "left" FROM membership
+            WHERE "user" = %(user)s AND ("left", room) < (%(left)s, %(room)s COLLATE "C")
+                AND "left" > %(after)s AND joined <= %(upto)s
+            ORDER BY "left" DESC, room DESC LIMIT {size.stays}
+        """,
+        history=_as_page(
+            f"""
+                SELECT entry.* FROM (
+                    SELECT seq FROM place WHERE name = %(room)s AND seq < %(before)s
+                    ORDER BY seq DESC LIMIT {size.entries}
+                ) AS heard, LATERAL (SELECT * FROM entry WHERE entry.seq = heard.seq OFFSET 0) AS entry
+            """,
+            "DESC",
+            size,
+        ),
+        newest_posts=_as_page(_NEWEST_POSTS, "DESC", size),
+        feed_chunk=_feed_chunk(size),
+    )
+
+
+def _as_page(found: str, order: str, size: PageSize) -> str:
+    """Return the statement for entries ``found``, in the ``order`` of seq, without what no page can hold."""
+    return f"""
+        SELECT {_COLUMNS} FROM (
+            SELECT *, sum(octet_length(text)) OVER (ORDER BY seq {order} ROWS UNBOUNDED PRECEDING)
+                - octet_length(text) AS bytes_before
+            FROM ({found}) AS found
+        ) AS page WHERE bytes_before < {size.bytes} ORDER BY seq {order}
+    """
+
+
+def _feed_chunk(size: PageSize) -> str:
+    """Read one chunk of each place. Where one is full, its end is the edge: after it, more may be heard."""
+    page = _as_page(
+        f"""
             SELECT entry.* FROM (
                 SELECT DISTINCT seq FROM heard, unnest(seqs) AS seq
-                WHERE seq <= (SELECT seq FROM edge) ORDER BY seq LIMIT {_MOST}
+                WHERE seq <= (SELECT seq FROM edge) ORDER BY seq LIMIT {size.entries + 1}
             ) AS first, LATERAL (SELECT * FROM entry WHERE entry.seq = first.seq OFFSET 0) AS entry
-        ''',
+        """,
         "",
+        size,
     )
-}
-    )
-    SELECT edge.seq, page.* FROM edge LEFT JOIN page ON true ORDER BY page.seq
-"""
+    return f"""
+        WITH listened(name, after, before) AS (
+            VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s::bigint + 1),
+                ('@' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1)
+            UNION ALL
+            SELECT room, greatest(%(after)s, joined), least(%(upto)s::bigint + 1, "left") FROM membership
+            WHERE "user" = %(user)s AND "left" > %(after)s AND joined <= %(upto)s
+        ), heard AS MATERIALIZED (
+            SELECT array(
+                SELECT seq FROM place WHERE place.name = listened.name
+                    AND place.seq > listened.after AND place.seq < listened.before
+                ORDER BY seq LIMIT %(chunk)s
+            ) AS seqs FROM listened
+        ), edge AS MATERIALIZED (
+            SELECT coalesce(min(seqs[%(chunk)s]), %(upto)s) AS seq FROM heard
+        ), page AS MATERIALIZED ({page})
+        SELECT edge.seq, page.* FROM edge LEFT JOIN page ON true ORDER BY page.seq
+    """
 
 
-def answer(cursor: Any, question: Question[T]) -> T:
-    """Return the store's answer."""
-    found: T = ANSWERS[type(question)](cursor, question)
+def answer(cursor: Any, question: Question[T], page: PageSize = PAGE) -> T:
+    """Return the store's answer, in pages of this size."""
+    found: T = ANSWERS[type(question)](PostgresTables(cursor.execute, page), question)
     return found
 
 
-def page(cursor: Any, asked: PageOf) -> list[Entry]:
-    rows = cursor.execute(PAGE, {"after": asked.after, "upto": OPEN if asked.upto is None else asked.upto})
-    return take_page(Entry(*row) for row in rows)[0]
+def page(tables: PostgresTables, asked: PageOf) -> list[Entry]:
+    upto = OPEN if asked.upto is None else asked.upto
+    rows = tables.execute(tables.sql.page, {"after": asked.after, "upto": upto})
+    return take_page((Entry(*row) for row in rows), tables.page)[0]
 
 
-def last(cursor: Any, asked: Last) -> list[Entry]:
-    return [Entry(*row) for row in cursor.execute(LAST, {"count": asked.count})][::-1]
+def last(tables: PostgresTables, asked: Last) -> list[Entry]:
+    return [Entry(*row) for row in tables.execute(LAST, {"count": asked.count})][::-1]
 
 
-def head(cursor: Any, asked: Head) -> int:
-    newest: int = cursor.execute(HEAD).fetchone()[0]
+def head(tables: PostgresTables, asked: Head) -> int:
+    newest: int = tables.execute(HEAD).fetchone()[0]
     return newest
 
 
-def cursor_at(cursor: Any, asked: CursorAt) -> Cursor | None:
-    log_id, user, key = cursor.execute(CURSOR, {"seq": asked.seq}).fetchone()
+def cursor_at(tables: PostgresTables, asked: CursorAt) -> Cursor | None:
+    log_id, user, key = tables.execute(CURSOR, {"seq": asked.seq}).fetchone()
     return Cursor.of_row(log_id, asked.seq, user, key)
 
 
-def account(cursor: Any, asked: AccountOf) -> Account | None:
-    return _account(cursor, known_name(asked.user))
+def account(tables: PostgresTables, asked: AccountOf) -> Account | None:
+    return _account(tables, known_name(asked.user))
 
 
-def snapshot(cursor: Any, asked: SnapshotOf) -> Snapshot:
+def snapshot(tables: PostgresTables, asked: SnapshotOf) -> Snapshot:
     user, upto = known_name(asked.user), known_seq(asked.upto)
-    known = _account(cursor, user)
+    known = _account(tables, user)
     left, room = asked.behind or FIRST_STAY
-    stays = cursor.execute(
-        STAYS, {"user": user, "after": min(asked.after, upto), "upto": upto, "left": left, "room": room}
+    stays = tables.execute(
+        tables.sql.stays,
+        {"user": user, "after": min(asked.after, upto), "upto": upto, "left": left, "room": room},
     )
-    return snapshot_page(known, upto, stays.fetchall())
+    return snapshot_page(known, upto, stays.fetchall(), tables.page)
 
 
-def newest(cursor: Any, asked: Newest) -> list[Entry]:
-    rows = cursor.execute(NEWEST_POSTS, {"user": known_name(asked.user), "upto": known_seq(asked.upto)})
-    return take_page(Entry(*row) for row in rows)[0][::-1]
+def newest(tables: PostgresTables, asked: Newest) -> list[Entry]:
+    bounds = {"user": known_name(asked.user), "upto": known_seq(asked.upto)}
+    rows = tables.execute(tables.sql.newest_posts, bounds)
+    return take_page((Entry(*row) for row in rows), tables.page)[0][::-1]
 
 
-def feed(cursor: Any, asked: Feed) -> FeedPage:
+def feed(tables: PostgresTables, asked: Feed) -> FeedPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
-    last = cursor.execute(FEED_END, {"user": user, "after": asked.after, "upto": upto}).fetchone()
+    last = tables.execute(FEED_END, {"user": user, "after": asked.after, "upto": upto}).fetchone()
     upto = upto if last is None else last[0]
-    posts, is_full = take_page(_heard(cursor, user, asked.after, upto))
+    posts, is_full = take_page(_heard(tables, user, asked.after, upto), tables.page)
     return FeedPage(posts, posts[-1].seq if is_full else upto)
 
 
-def history(cursor: Any, asked: History) -> list[Entry]:
-    if cursor.execute(IS_ROOM, {"room": known_room(asked.room)}).fetchone() is None:
+def history(tables: PostgresTables, asked: History) -> list[Entry]:
+    if tables.execute(IS_ROOM, {"room": known_room(asked.room)}).fetchone() is None:
         raise NoSuchRoom.of(room=asked.room)
     before = OPEN if asked.before is None else asked.before
-    rows = cursor.execute(HISTORY, {"room": asked.room, "before": before})
-    return take_page(Entry(*row) for row in rows)[0][::-1]
+    rows = tables.execute(tables.sql.history, {"room": asked.room, "before": before})
+    return take_page((Entry(*row) for row in rows), tables.page)[0][::-1]
 
 
-def rooms(cursor: Any, asked: Rooms) -> RoomPage:
+def rooms(tables: PostgresTables, asked: Rooms) -> RoomPage:
     between = rooms_between(asked.prefix, asked.after)
     if between is None:
         return RoomPage([], False)
     bounds = dict(zip(("prefix", "after", "end"), between, strict=True))
-    names = [name for (name,) in cursor.execute(ROOMS, bounds)]
+    names = [name for (name,) in tables.execute(ROOMS, bounds)]
     return RoomPage(names[:PAGE_ROOMS], len(names) > PAGE_ROOMS)
 
 
-ANSWERS: Answers[Any] = {
+ANSWERS: Answers[PostgresTables] = {
     Head: head,
     CursorAt: cursor_at,
     AccountOf: account,
@@ -235,20 +270,20 @@ ANSWERS: Answers[Any] = {
 }
 
 
-def _account(cursor: Any, user: str) -> Account | None:
-    row = cursor.execute(ACCOUNT, {"user": user}).fetchone()
+def _account(tables: PostgresTables, user: str) -> Account | None:
+    row = tables.execute(ACCOUNT, {"user": user}).fetchone()
     return None if row is None else Account(*row)
 
 
-def _heard(cursor: Any, user: str, after: int, upto: int) -> Iterator[Entry]:
+def _heard(tables: PostgresTables, user: str, after: int, upto: int) -> Iterator[Entry]:
     """Yield the posts after ``after`` that the user may see, in order; read only as far as drawn."""
     chunk = FIRST_CHUNK
     while after < upto:
-        rows = cursor.execute(
-            FEED_CHUNK, {"user": user, "after": after, "upto": upto, "chunk": chunk}
+        rows = tables.execute(
+            tables.sql.feed_chunk, {"user": user, "after": after, "upto": upto, "chunk": chunk}
         ).fetchall()
         entries = [Entry(*row[1:]) for row in rows if row[1] is not None]
         yield from entries
         # A page cut short by its bytes is never drawn to its end; a full one goes on at its last entry.
-        after = entries[-1].seq if len(entries) == _MOST else rows[0][0]
+        after = entries[-1].seq if len(entries) == tables.most else rows[0][0]
         chunk = min(2 * chunk, LAST_CHUNK)

@@ -16,6 +16,7 @@ from chatnet.entries import Draft, places
 from chatnet.errors import CannotStart, Outgrown, Poison, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import HEARD, Stay, own_level, stay_of
+from chatnet.limits import LIMITS, PAGE, Limits, PageSize
 from chatnet.log import Outcome, Refused
 from chatnet.names import is_topic
 from chatnet.reads import Question
@@ -47,19 +48,21 @@ _ABOUT = """
 class PostgresDatabases:
     """Connects a process that understands ``level`` to databases; None means the program's own level."""
 
-    def __init__(self, level: int | None = None) -> None:
+    def __init__(self, level: int | None = None, limits: Limits = LIMITS) -> None:
         self._level = own_level() if level is None else level
+        self._limits = limits
 
     def connect(self, url: str) -> PostgresDatabase:
         """Return a new connection to ``url``: see :class:`chatnet.store.postgres.database.Databases`."""
-        return PostgresDatabase(connect(url), self._level)
+        return PostgresDatabase(connect(url), self._level, self._limits.page)
 
 
 class PostgresDatabase:
     """One connection. Calls come one at a time, except :meth:`close`, which may come during another."""
 
-    def __init__(self, connection: Any, level: int | None = None) -> None:
+    def __init__(self, connection: Any, level: int | None = None, page: PageSize = PAGE) -> None:
         self._level = own_level() if level is None else level
+        self._page = page
         self._append_sql = _APPEND.format(append=functions(self._level).append)
         self._connection = connection
         self._cursor = connection.cursor(binary=True)
@@ -125,7 +128,7 @@ class PostgresDatabase:
 
     def read(self, question: Question[T]) -> T:
         with self._asking():
-            return postgres_reads.answer(self._cursor, question)
+            return postgres_reads.answer(self._cursor, question, self._page)
 
     # ---- the doorbell ----
 

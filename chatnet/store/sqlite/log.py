@@ -25,7 +25,7 @@ from chatnet.log import Outcome
 from chatnet.net.timer import Timer
 from chatnet.reads import Head, LaneName, PageOf, Question
 from chatnet.store.appender import Appender
-from chatnet.store.pages import PAGE_ENTRIES, take_page
+from chatnet.store.pages import take_page
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.file import Committed
 from chatnet.store.sqlite.opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
@@ -76,6 +76,7 @@ class SqliteLog:
         self._pools: dict[LaneName, ThreadPool] = dict(zip(("logins", "pages"), readers, strict=True))
         self._store, self._file = opened.store, opened.file
         self.log_id, self.epoch = opened.log_id, opened.epoch
+        self._page = limits.page
         self.window = Window(opened.log_id, opened.base, limits, own_level)
         self.window.level = opened.store.level
         self.window.extend(opened.newest)
@@ -282,13 +283,13 @@ class SqliteLog:
         """Answer ``question``: see :meth:`chatnet.log.Log.read`. The head is the window's, always in step."""
         if isinstance(question, Head):
             return cast(T, self.window.head)
-        return await self._readers.read(self._pools[question.lane], sqlite_reads.answer, question)
+        return await self._readers.read(self._pools[question.lane], sqlite_reads.answer, question, self._page)
 
     async def page(self, after: int, upto: int) -> list[Entry]:
         """Return the first page of all entries after ``after``: from the window, if it holds them."""
         if self.window.holds(after):
-            rest = self.window.after(after, min(PAGE_ENTRIES, max(0, upto - after)))
-            return take_page(rest)[0]
+            rest = self.window.after(after, min(self._page.entries, max(0, upto - after)))
+            return take_page(rest, self._page)[0]
         return await self.read(PageOf(after, upto))
 
 

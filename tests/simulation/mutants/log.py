@@ -167,11 +167,11 @@ def time_goes_back(put: Put) -> None:
 def resume_by_todays_memberships(put: Put) -> None:
     """What was missed is read by the rooms that the user is in now, instead of those of then."""
 
-    def feed(connection: apsw.Connection, asked: Feed) -> FeedPage:
-        rooms = [room for room, _, _ in sqlite_reads._stays(connection, asked.user, asked.upto, asked.upto)]
+    def feed(tables: sqlite_reads.SqliteTables, asked: Feed) -> FeedPage:
+        rooms = [room for room, _, _ in sqlite_reads._stays(tables, asked.user, asked.upto, asked.upto)]
         spans = [(place, asked.after, asked.upto + 1) for place in (asked.user, "@" + asked.user, *rooms)]
-        seqs = sqlite_reads._each_once(merge(*(sqlite_reads._rising(connection, span) for span in spans)))
-        posts, is_full = take_page(sqlite_reads._entries(connection, seqs))
+        seqs = sqlite_reads._each_once(merge(*(sqlite_reads._rising(tables, span) for span in spans)))
+        posts, is_full = take_page(sqlite_reads._entries(tables, seqs), tables.page)
         return FeedPage(posts, posts[-1].seq if is_full else asked.upto)
 
     put(sqlite_reads, "ANSWERS", {**sqlite_reads.ANSWERS, Feed: feed})
