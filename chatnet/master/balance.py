@@ -1,4 +1,4 @@
-"""Which workers have too many sessions, and when to have them move. Pure."""
+"""Which workers have too many sessions, and when to move some. Pure."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 GAP, SHARE = 5, 0.2
-"""Loads may differ by so many sessions, or by this share of the greatest, before any are moved."""
+"""Loads may differ by this many sessions, or by this share of the greatest, before any are moved."""
 PER_SECOND = 50
 """How many sessions a worker moves a second: see :mod:`chatnet.worker.handoff`."""
 ORDER_SECONDS = 5.0
-"""One order moves at most what is moved within so many seconds; then the loads are looked at again."""
+"""One command moves at most the sessions of this many seconds; then the loads are compared again."""
 REST_SECONDS = 3.0
-"""How long to wait after an order is carried out, until all workers have reported their sessions."""
+"""Seconds to wait after a command is done, until all workers have reported their sessions."""
 
 
 def surplus(sessions: Mapping[str, int]) -> dict[str, int]:
-    """How many sessions each worker is to give away, if loads are uneven.
+    """Return how many sessions each worker should give away, if loads are uneven.
 
-    All get the mean. If that is no whole number, those with most now keep one session more than the others.
-    So only what is missing elsewhere is moved, and nothing is moved back.
+    Each worker ends with the mean. If the mean is not a whole number, the fullest keep one session more. So
+    only what is missing elsewhere is moved, and nothing is moved back.
     """
     if not sessions:
         return {}
@@ -32,10 +32,10 @@ def surplus(sessions: Mapping[str, int]) -> dict[str, int]:
 
 
 def lasts(seen: Sequence[Mapping[str, int]]) -> bool:
-    """Are the loads that were ``seen`` last uneven, and not only because all of them grow or shrink?
+    """Return whether the loads ``seen`` recently are uneven, and not only because all of them grow or shrink.
 
-    While many arrive or leave, even loads seem uneven: each is as of its worker's last report. So a load
-    above the mean counts as the least that was seen of it, and one below as the most.
+    While many clients arrive or leave, even loads seem uneven: each number is from its worker's last report.
+    So a load above the mean counts with its least seen value, and one below the mean with its greatest.
     """
     last = seen[-1]
     mean = sum(last.values()) / max(1, len(last))
@@ -50,9 +50,9 @@ def _differ(most: int, fewest: int) -> bool:
 
 
 class Balance:
-    """When to move how many sessions: the next order comes when the effect of the last one can be seen.
+    """Decides when to move how many sessions: again only when the effect of the last command can be seen.
 
-    ``now`` is in seconds of a clock that does not step; the first order comes no sooner than after a rest.
+    ``now`` is in seconds of a clock that does not step; the first command comes after a rest at the earliest.
     """
 
     def __init__(self, now: float) -> None:
@@ -60,7 +60,7 @@ class Balance:
         self._seen: deque[tuple[float, Mapping[str, int]]] = deque()
 
     def orders(self, sessions: Mapping[str, int], now: float) -> dict[str, int]:
-        """How many sessions each of these workers is to move, as of ``now``."""
+        """Return how many sessions each of these workers should move at ``now``."""
         self._seen.append((now, sessions))
         while self._seen[0][0] < now - REST_SECONDS:
             self._seen.popleft()

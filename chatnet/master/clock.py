@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 MOST_AHEAD = 60.0
-"""The log may be so many seconds ahead before that is said: the clocks of hosts differ."""
+"""Seconds that the log may be ahead before a warning: the clocks of hosts differ."""
 
 
 def ahead_of(wall: float, newest: int) -> str:
-    """A sentence for the operator if the log's ``newest`` entry, in milliseconds, is later than ``wall``.
+    """Return a sentence for the operator if the log's ``newest`` entry (milliseconds) is later than ``wall``.
 
     A log's time never goes back: after one batch under a clock that was a year ahead, all posts of that year
     have the same time.

@@ -1,4 +1,4 @@
-"""The workers, as the primary commands them: who is here, who gets the next client, who is replaced."""
+"""The workers, as the primary commands them: who is linked, who gets the next client, who is replaced."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from chatnet.wire.operate import WorkerStatus
 from chatnet.world import Clocks
 
 ADOPTION_SECONDS = 1.0
-"""How long a new primary waits for workers that still live, before it starts others."""
+"""Seconds that a new primary waits for workers that still live, before it starts others."""
 LOOK_SECONDS = 5.0
-"""How often to look whether children have links."""
+"""Seconds between two checks whether the children have links."""
 
 
 class Cluster:
     """Keeps as many workers as the ``population`` of this host wants: adopted ones, and children.
 
-    Workers started by hand are neither counted nor touched here. Those of other hosts are kept by workers
-    there. ``up`` is called once, when as many workers as wanted have registered.
+    Workers started by hand are neither counted nor stopped. Those of other hosts are kept by workers there.
+    ``up`` is called once, when as many workers as wanted have registered.
     """
 
     _logger = Logger()
@@ -69,10 +69,10 @@ class Cluster:
         self._signposts = Signposts(commands, population.here, registry, clock)
 
     def start(self, expected: Sequence[WorkerIdentity] = ()) -> None:
-        """Begin to keep them. Those that are ``expected`` may take a while to come back; start the others.
+        """Start keeping the workers. The ``expected`` ones may take a while to return; start the others.
 
-        They are known from the primary before us. If there are none, wait a moment for workers that still
-        live, and then fill up.
+        Expected workers are those that the last primary knew. If there are none, wait a moment for workers
+        that still live, and then start the missing ones.
         """
         self._population.start(expected, 0.0 if expected else ADOPTION_SECONDS, self._settle)
         self._looking.start()
@@ -83,7 +83,7 @@ class Cluster:
     # ---- clients ----
 
     def locate(self, reached: str) -> tuple[Address, str]:
-        """The worker for the next client, which reached us at the host ``reached``; and that worker's key.
+        """Return the worker for the next client, which reached us at the host ``reached``, and its key.
 
         :raises NoWorkers: there is none.
         """
@@ -126,9 +126,9 @@ class Cluster:
         self._look_whether_up()
 
     def _disown(self) -> bool:
-        """Replace the workers that other workers of this host keep, from when the primary was elsewhere.
+        """Replace the workers of this host that other workers keep, from the time of a primary elsewhere.
 
-        True if there were any.
+        Returns whether there were any.
         """
         disowned = self._remote_hosts.disown()
         for worker in disowned:
@@ -136,14 +136,14 @@ class Cluster:
         return bool(disowned)
 
     def report(self, worker: Registration[Link], load: Load) -> None:
-        """What ``worker`` carries now."""
+        """Record what ``worker`` carries now."""
         is_news = worker.reported is None
         worker.report(load, self._monotonic())
         if is_news and self._population.is_adopted(worker.identity):
             self._population.settle()
 
     def lost(self, worker: Registration[Link], hung: bool) -> None:
-        """The link of ``worker`` is gone; ``hung`` if that was for its silence."""
+        """The link of ``worker`` is lost; ``hung``: it was closed for silence."""
         if not self._registry.unregister(worker):
             return
         identity, population = worker.identity, self._population
@@ -163,7 +163,7 @@ class Cluster:
             population.settle()
 
     def workers(self, reached: str, head: int) -> list[WorkerStatus]:
-        """The workers, for the operator who reached us at ``reached``; the log ends at ``head``."""
+        """Return the workers, for the operator who reached us at ``reached``; the log ends at ``head``."""
         return [
             WorkerStatus(
                 id=worker.identity.id,
@@ -183,9 +183,9 @@ class Cluster:
         ]
 
     def drain(self, host: str) -> tuple[int, int]:
-        """Empty ``host`` and stop its workers: so many of them, and so many sessions, are still there.
+        """Empty ``host`` and stop its workers; return how many workers and sessions are still there.
 
-        :raises PrimaryThere: it is our own. :raises OnlyHost: no other has workers.
+        :raises PrimaryThere: it is our own host. :raises OnlyHost: no other host has workers.
         """
         if host == self._host:
             raise PrimaryThere.of(host=host)
@@ -205,7 +205,7 @@ class Cluster:
         self._signposts.stop()
         workers = self._registry.workers()
         for worker in workers:
-            # Children are stopped by who started them: twice would be an error in their log.
+            # Children are stopped by their parent: a second command would be an error in their log.
             if not (self._population.is_child(worker.identity) or has_parent(worker, workers)):
                 self._shut_down(worker)
 
@@ -225,7 +225,7 @@ class Cluster:
         self._population.leave([worker.identity for worker in self._adopted()])
 
     async def end_left(self) -> None:
-        """Stop those of this host's spawned workers that were left, by signals: others command them now."""
+        """Stop, by signals, this host's spawned workers that were left: others command them now."""
         await self._population.stop_left()
 
     def _end(self) -> None:
@@ -241,10 +241,10 @@ class Cluster:
     # ---- how many there are ----
 
     def _settle(self) -> None:
-        """Start as many as are missing, and stop as many adopted ones as there are too many."""
+        """Start as many workers as are missing, and stop adopted ones beyond the wanted number."""
         adopted = self._adopted()
         self._population.fill(len(adopted))
-        # Those stay who have the most clients; of equals, who came first. Who has just come may have many.
+        # Keep those with the most clients; among equals, the oldest. A new one's number is not known yet.
         adopted.sort(key=lambda worker: -worker.load.sessions)
         for worker in adopted[max(0, self._population.wanted - self._population.children) :]:
             if worker.reported is None:

@@ -1,4 +1,4 @@
-"""What workers and replicas are told to do. Each order has its epoch: once that is over, nobody obeys."""
+"""Commands to workers and replicas. Each carries its epoch: when that is over, nobody obeys it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from chatnet.wire.cluster import Kill, OtherWorker, OtherWorkers, Shed, Shutdown
 
 
 class Subordinate(Protocol):
-    """A worker or a replica, for as long as its link lasts."""
+    """A worker or a replica, while its link lasts."""
 
     @property
     def name(self) -> str:
-        """It in a sentence."""
+        """Its name in a sentence."""
 
     @property
     def link(self) -> Link:
@@ -27,10 +27,10 @@ class Subordinate(Protocol):
 
 
 class Commands:
-    """Gives the orders of the primary of ``epoch``.
+    """Sends the commands of the primary of ``epoch``.
 
-    Each fires with whether it is known to be obeyed. If not, it was refused, or the link was lost: that is
-    only logged. The effect shows in who is linked, and in what they report.
+    Each method fires with whether the receiver obeys. If not, it refused, or the link was lost: that is only
+    logged. The effect of a command shows in who is linked, and in what they report.
     """
 
     _logger = Logger()
@@ -39,17 +39,17 @@ class Commands:
         self.epoch = epoch
 
     def shut_down(self, who: Subordinate) -> Deferred[bool]:
-        """Stop as for SIGTERM."""
+        """Stop, as at SIGTERM."""
         return self._give(who, Shutdown)
 
     def shed(self, worker: Subordinate, count: int, soon: bool = False) -> Deferred[bool]:
-        """Have ``count`` sessions move to other workers, and no others; ``soon`` hurries them."""
+        """Move ``count`` sessions to other workers, instead of an earlier number; ``soon`` hurries them."""
         return self._give(worker, Shed, count=count, soon=soon)
 
     def other_workers(
         self, worker: Subordinate, others: Sequence[OtherWorker], emptied: bool
     ) -> Deferred[bool]:
-        """Know that ``others`` take clients; ``emptied``: and that you are to take none."""
+        """Remember that ``others`` take clients; ``emptied``: and that this worker must take none."""
         return self._give(worker, OtherWorkers, workers=others, emptied=emptied)
 
     def spawn_workers(self, worker: Subordinate, count: int) -> Deferred[bool]:
@@ -57,7 +57,7 @@ class Commands:
         return self._give(worker, SpawnWorkers, count=count)
 
     def kill(self, worker: Subordinate, hung: WorkerIdentity) -> Deferred[bool]:
-        """Kill ``hung``, which is of your host."""
+        """Kill ``hung``, a process on your host."""
         return self._give(worker, Kill, pid=hung.pid, started=hung.started)
 
     def _give(self, who: Subordinate, order: type[Command], **arguments: Any) -> Deferred[bool]:

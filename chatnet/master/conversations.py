@@ -1,11 +1,12 @@
-"""What strangers, workers, replicas and operators may say to the primary. One class for each state of a link:
+"""What strangers, workers, replicas and operators may say to the primary: one class for each state of a link.
 
     Unproven ── proof as worker ───▶ FromNewWorker ── Register ──▶ FromFollower, or FromWorker on a shared
        │                                                           store
        ├─────── proof as replica ──▶ FromNewReplica ─ Attach ────▶ FromReplica
        └─────── proof as operator ─▶ FromOperator
 
-What a class has no responder for is not allowed in that state. There is no way back.
+A command without a responder in a class is not allowed in that state. A link never returns to an earlier
+state.
 """
 
 from __future__ import annotations
@@ -74,20 +75,20 @@ class Unproven(Gate):
 
 
 def belong(link: Link, pulse: Pulse) -> None:
-    """Treat ``link`` as one within the cluster from now on: watched for silence, and not bounded."""
+    """Treat ``link`` as part of the cluster from now on: watched for silence, without a visitor's limits."""
     link.pulse = pulse
     pulse.add(link)
     link.trust()
 
 
 def reached_host(link: Link) -> str:
-    """The host by which the other end reached us."""
+    """Return the host at which the other end reached us."""
     host: str = link.transport.getHost().host
     return host
 
 
 class Newcomer(Locator):
-    """A worker or replica that has proven the token, and says nothing but who it is; then it is another's."""
+    """A worker or replica that has proven the token, and now only says who it is; another class follows."""
 
     hint = "say first who you are, by Register or Attach"
 
@@ -96,7 +97,7 @@ class Newcomer(Locator):
         self._levels = levels
 
     async def _hold(self, seen: int, level: int) -> None:
-        """Look whether a process that understands ``level`` can be taken.
+        """Check whether a process that understands ``level`` can be accepted.
 
         :raises StaleEpoch: our epoch is over. :raises NotAllowed: the link was lost or registered meanwhile.
         :raises LevelTooLow: the log is above that level.
@@ -109,9 +110,9 @@ class Newcomer(Locator):
 
 
 class FromNewWorker(Newcomer):
-    """A worker that is to register. ``registered(worker)`` is how it speaks from then on.
+    """A worker that has not registered yet. ``registered(worker)`` makes its next locator.
 
-    It is told that the log ``log_id`` is kept at ``store``.
+    The worker is told that the log ``log_id`` is kept at ``store``.
     """
 
     speaker = Speaker.NEW_WORKER
@@ -142,23 +143,23 @@ class FromNewWorker(Newcomer):
 
 @dataclass(frozen=True)
 class RegisteredWorker:
-    """A registration with the cluster, as the end of its link tells of it."""
+    """A worker's registration with the cluster; its link reports loads and its loss through this."""
 
     cluster: Cluster
     worker: Registration[Link]
 
     def report(self, load: Load) -> dict[str, Any]:
-        """The worker reports its load; the answer."""
+        """Record the worker's load; return the answer."""
         self.cluster.report(self.worker, load)
         return {}
 
     def lost(self, link: Link) -> None:
-        """Its link is gone."""
+        """The worker's link is lost."""
         self.cluster.lost(self.worker, hung=link.hung)
 
 
 class FromWorker(Locator):
-    """A registered worker, which has the log by itself."""
+    """A registered worker that opens the log itself."""
 
     speaker = Speaker.WORKER
 
@@ -174,7 +175,7 @@ class FromWorker(Locator):
 
 
 class FromFollower(LogServer):
-    """A registered worker that has the log through us: the embedded store is the primary's alone."""
+    """A registered worker that gets the log through us: only the primary opens the embedded store."""
 
     speaker = Speaker.FOLLOWER
 
@@ -199,7 +200,7 @@ class FromFollower(LogServer):
 
 
 class FromNewReplica(Newcomer):
-    """A replica that is to attach."""
+    """A replica that has not attached yet."""
 
     speaker = Speaker.NEW_REPLICA
 
@@ -215,7 +216,7 @@ class FromNewReplica(Newcomer):
 
 
 class FromReplica(Locator):
-    """A replica that is attached: it listens, and only says that it is alive."""
+    """An attached replica: it only listens, and sends pings."""
 
     speaker = Speaker.REPLICA
     hint = "a replica that is attached has nothing to ask"
@@ -232,7 +233,7 @@ class FromReplica(Locator):
 
 
 class FromOperator(Locator):
-    """An operator; what the commands do is the primary's: ``status(reached)``, ``step_down(away)``, …"""
+    """An operator. The primary carries out the commands: ``status(reached)``, ``step_down(away)``, …"""
 
     speaker = Speaker.OPERATOR
 

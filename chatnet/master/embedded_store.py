@@ -23,14 +23,14 @@ from chatnet.wire.replica import State
 from chatnet.world import FileStatus, World
 
 BEAT_SECONDS = 5.0
-"""How often who has the lease looks whether its text says so; and, while it does not listen yet, says that it
-lives."""
+"""Seconds between two checks by the holder that the lease's text names it; until it listens, the same
+interval shows that it lives."""
 
 
 class EmbeddedStore:
-    """That of the directory ``data``.
+    """The store in the directory ``data``.
 
-    ``waits`` is called with the sentence that says what keeps it from being opened, and will pass.
+    ``waits`` is called with a sentence about what delays opening the store, and will pass.
     """
 
     is_shared = False
@@ -47,7 +47,7 @@ class EmbeddedStore:
         self._beating = Timer(world.reactor, BEAT_SECONDS, self._beat, "Cannot say that this master lives")
 
     async def open(self) -> None:
-        """It is there."""
+        """Do nothing: the store is always there."""
 
     async def take(self, me: Holder) -> bool:
         try:
@@ -62,10 +62,10 @@ class EmbeddedStore:
         return taken
 
     def taken(self, me: Holder) -> None:
-        """The lease is ours: say so at once, before the store is opened; and again, if that is lost.
+        """The lease is ours: say so at once, before the store is opened, and again if the text is lost.
 
-        Who has not said so cannot be ended, if it hangs. Until it is published where we listen, say again and
-        again that we live: who waits for its port, or for room on the disk, does not hang.
+        A holder that has not said so cannot be killed if it hangs. Until the text says where we listen,
+        write again and again that we live: waiting for the port, or for room on the disk, is not hanging.
         """
         published = self.lease.published()
         self._me = msgspec.structs.replace(me, address="", epoch=0 if published is None else published.epoch)
@@ -81,7 +81,7 @@ class EmbeddedStore:
             self._publish(me)
 
     def _is_ours(self, me: Holder) -> bool:
-        """Do we hold it still? A directory on a network may forget who does."""
+        """Return whether we still hold it. A directory on a network may forget who does."""
         holder = self._holder()
         return holder is not None and holder.pid == me.pid
 
@@ -92,7 +92,7 @@ class EmbeddedStore:
         return holder.is_same(self._holder())
 
     def watch(self, free: Callable[[], None]) -> None:
-        """The loss of the primary's link shows it."""
+        """Do nothing: the loss of the primary's link shows that the lease is free."""
 
     async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Leadership:
         refuse_moved(self._world.files, self._data)
@@ -103,7 +103,7 @@ class EmbeddedStore:
         return Leadership(log, log.epoch, "", log, log.newest_epoch)
 
     def _refuse_to_begin_anew(self) -> None:
-        """:raises CannotStart: there was a log in the directory, and there is none now."""
+        """:raises CannotStart: there was a log in the directory, and it is gone."""
         published = self.lease.published()
         path = self._data / "log.sqlite"
         if published is not None and published.epoch and Found.at(path, self._world.files).is_missing:
@@ -143,7 +143,7 @@ class EmbeddedStore:
             self._refuse_another(directory)
 
     def _refuse_another(self, locked: FileStatus | None) -> None:
-        """:raises CannotStart: the directory is not the one that we locked: another may command there."""
+        """:raises CannotStart: the directory is not the one we locked: another master may command there."""
         now = self._world.files.status(self._data)
         if now is None or locked is None or now.identity != locked.identity:
             raise CannotStart(f"{self._data} was replaced by another one; this master stops waiting.")
@@ -156,7 +156,7 @@ class EmbeddedStore:
         try:
             self.lease.publish(me)
         except OSError as error:
-            # Only its text is missing: the lease itself is held.
+            # Only its text is missing: we still hold the lease.
             if not self._said_unwritten:
                 self._logger.warn("Cannot write who holds the lease ({why})", why=error)
             self._said_unwritten = True
@@ -168,7 +168,7 @@ class EmbeddedStore:
         self.let_go()
 
     def let_go(self) -> None:
-        """It is no longer held; harmless if it was not."""
+        """Release the lease; harmless if it is not held."""
         self._end()
         self.lease.release()
 
@@ -179,7 +179,7 @@ class EmbeddedStore:
         try:
             return self.lease.holder()
         except OSError:
-            return None  # whoever takes it will be told why
+            return None  # the master that takes it will be told why
 
     def _fatal(self, failure: Failure) -> None:
         if failure.check(EpochLost):

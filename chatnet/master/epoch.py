@@ -1,4 +1,4 @@
-"""The epoch of a primary, and whether a peer that says that it is over is right."""
+"""The epoch of a primary, and the check when a peer says that it is over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chatnet.errors import StaleEpoch
 class Epoch:
     """The epoch in which this primary commands, ``number``.
 
-    ``newest()`` is the latest that has begun, by the store itself; ``over(newest)`` ends this process.
+    ``newest()`` asks the store for the latest epoch; ``over(newest)`` ends this process.
     """
 
     _logger = Logger()
@@ -25,12 +25,12 @@ class Epoch:
         self._over = over
 
     async def hold(self, seen: int, who: str) -> None:
-        """``who`` says that it has obeyed the epoch ``seen``.
+        """Check the epoch ``seen``, which ``who`` says it has obeyed.
 
-        Nobody exits on a number that a peer says: an epoch of which the store knows nothing never was, or
-        was that of a copy before an older one was put back. Then ``who`` is served all the same.
+        No primary exits because of a number from a peer: an epoch unknown to the store never existed, or
+        belonged to a copy that was replaced by an older one. Then ``who`` is served nevertheless.
 
-        :raises StaleEpoch: the store says that ours is over; this process ends.
+        :raises StaleEpoch: the store says that our epoch is over; this process ends.
         """
         if seen <= self.number:
             return

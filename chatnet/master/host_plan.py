@@ -1,7 +1,7 @@
-"""How many workers other hosts have, and what is to be done about it. Pure.
+"""How many workers other hosts have, and what to do about it. Pure.
 
-Only a process of a host can start another one there: so a worker is told how many children of its own to
-keep. That is their number in all: a command that comes twice, or before a child is up, does no harm.
+Only a process on a host can start another one there: so a worker is told how many children to keep. That is
+the number in all: a command that comes twice, or before a child is up, does no harm.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from chatnet.master.registry import Registration
 from chatnet.wire.cluster import WorkerIdentity
 
 PATIENCE_SECONDS = 3.0
-"""For how long workers may be too few, or one that fell silent away, before anything is done."""
+"""Seconds that workers may be too few, or a silent one away, before anything is done."""
 
 DRAIN_SECONDS = 2.0
-"""For how long clients that were sent to a host may still arrive, once it is to be emptied."""
+"""Seconds for which clients sent to a host may still arrive after its drain began."""
 
 L = TypeVar("L")
 
 
 @dataclass(frozen=True)
 class SpawnWorkers(Generic[L]):
-    """``parent`` is to keep ``count`` children, because of ``why``."""
+    """``parent`` should keep ``count`` children; ``why`` says the reason."""
 
     parent: Registration[L]
     count: int
@@ -33,7 +33,7 @@ class SpawnWorkers(Generic[L]):
 
 @dataclass(frozen=True)
 class Shed(Generic[L]):
-    """``worker`` is to move ``count`` sessions elsewhere."""
+    """``worker`` should move ``count`` sessions to other workers."""
 
     worker: Registration[L]
     count: int
@@ -41,7 +41,7 @@ class Shed(Generic[L]):
 
 @dataclass(frozen=True)
 class Shutdown(Generic[L]):
-    """``worker`` is to stop, because of ``why``."""
+    """``worker`` should stop; ``why`` says the reason."""
 
     worker: Registration[L]
     why: str
@@ -49,7 +49,7 @@ class Shutdown(Generic[L]):
 
 @dataclass(frozen=True)
 class Kill(Generic[L]):
-    """``hung`` is to be killed by ``by``, a worker of its host."""
+    """``by``, a worker of the same host, should kill ``hung``."""
 
     by: Registration[L]
     hung: WorkerIdentity
@@ -59,24 +59,24 @@ Step = SpawnWorkers[L] | Shed[L] | Shutdown[L] | Kill[L]
 
 
 def is_child(worker: WorkerIdentity, parent: WorkerIdentity) -> bool:
-    """Was ``worker`` started by ``parent``? Not if it is older: another process had that pid then."""
+    """Return whether ``parent`` started ``worker``. Not if it is older: another process had that pid then."""
     return (worker.host, worker.supervisor) == (parent.host, parent.pid) and worker.started >= parent.started
 
 
 def children_of(parent: Registration[L], workers: Sequence[Registration[L]]) -> list[Registration[L]]:
-    """Those of ``workers`` that ``parent`` started."""
+    """Return those of ``workers`` that ``parent`` started."""
     return [worker for worker in workers if is_child(worker.identity, parent.identity)]
 
 
 def has_parent(worker: Registration[L], workers: Sequence[Registration[L]]) -> bool:
-    """Is the worker that started this one among ``workers``?"""
+    """Return whether the worker that started this one is among ``workers``."""
     return any(is_child(worker.identity, other.identity) for other in workers)
 
 
 def fill(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
-    """What brings the ``workers`` of a host up to ``wanted``.
+    """Return the steps that bring the ``workers`` of a host up to ``wanted``.
 
-    The same worker is always chosen to start others: the one with most children, of equals the oldest.
+    The same worker always starts the others: the one with the most children; among equals the oldest.
     """
 
     def fitness(worker: Registration[L]) -> tuple[int, int, str]:
@@ -89,9 +89,9 @@ def fill(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
 
 
 def thin(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
-    """What brings the ``workers`` of a host down to ``wanted``; those that a person started are left.
+    """Return the steps that bring the ``workers`` of a host down to ``wanted``; those started by hand stay.
 
-    Those go first that nobody would start again; of those, the ones with the fewest sessions.
+    Workers that nobody would start again go first; among them those with the fewest sessions.
     """
     surplus = len(workers) - wanted
     orphans = [
@@ -113,7 +113,7 @@ def thin(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
 
 
 def drain(workers: Sequence[Registration[L]], may_stop: bool) -> list[Step[L]]:
-    """What empties a host, and then, if it may, stops its ``workers``: all that it has.
+    """Return the steps that empty a host with these ``workers``, and then, if ``may_stop``, stop them.
 
     Children are stopped by their parents.
     """
@@ -134,8 +134,8 @@ class _Silent:
 
 
 class OtherHost(Generic[L]):
-    """A host that has workers, and not the primary. Time is counted in looks, so that the time
-    in which this process itself was stopped does not count."""
+    """A host that has workers, but not the primary. Time is counted in looks, so that a pause of this process
+    itself does not count."""
 
     def __init__(self) -> None:
         self._short = 0.0
@@ -147,21 +147,21 @@ class OtherHost(Generic[L]):
         self._silent[worker.id] = _Silent(worker)
 
     def is_back(self, worker: WorkerIdentity) -> None:
-        """It has a link again."""
+        """``worker`` has a link again."""
         self._silent.pop(worker.id, None)
 
     @property
     def is_draining(self) -> bool:
-        """Is it to be emptied?"""
+        """Whether it is being emptied."""
         return self._drained is not None
 
     def drain(self) -> None:
-        """From now on, empty it."""
+        """Empty it from now on."""
         if self._drained is None:
             self._drained = 0.0
 
     def look(self, workers: Sequence[Registration[L]], wanted: int, seconds: float) -> list[Step[L]]:
-        """What is to be done, ``seconds`` after the last look. There is at least one of ``workers``."""
+        """Return what to do, ``seconds`` after the last look. There is at least one worker in ``workers``."""
         steps = self._kill_silent(workers, seconds)
         if self._drained is not None:
             self._drained += seconds

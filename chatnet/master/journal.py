@@ -1,4 +1,4 @@
-"""What happens to the cluster, as its operator is told: logged, kept, and known to every replica."""
+"""Events of the cluster, as its operator is told about them: logged, kept, and known to every replica."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from chatnet.text import legible
 from chatnet.wire import operate
 
 MOST_TOLD = 1000
-"""How much of an event is kept, in characters: it may hold what others say of themselves."""
+"""How many characters of an event are kept: it may quote what others say of themselves."""
 KEPT_EVENTS = 100
 """How many of the newest events are kept for the operator."""
 
 
 class Journal:
-    """Keeps the newest events, and calls ``changed`` after each; it begins with those of the primary before.
+    """Keeps the newest events, and calls ``changed`` after each; it begins with those of the last primary.
 
-    ``wall`` gives the seconds since 1970.
+    ``wall`` returns the seconds since 1970.
     """
 
     _logger = Logger()
@@ -37,20 +37,20 @@ class Journal:
         self._watchers.append(changed)
 
     def told(self, event: telemetry.Event) -> None:
-        """Log and keep it, if it is the operator's affair: a :data:`~chatnet.telemetry.Tell`."""
+        """Log and keep ``event``, if it concerns the operator: a :data:`~chatnet.telemetry.Tell`."""
         match event:
             case telemetry.EpochBegun(epoch, at):
                 self._say_epoch(epoch, "begins: this master commands", at)
             case telemetry.EpochEnded(epoch, at):
                 self._say_epoch(epoch, "ends: this master no longer commands", at)
             case telemetry.ChildDied():
-                self._keep(sentence(event))  # the supervisor logs more of it, and in a crash loop less often
+                self._keep(sentence(event))  # the supervisor logs more about it, and a crash loop less often
             case _ if what := sentence(event):
                 self._logger.info("{what}", what=what)
                 self._keep(what)
 
     def events(self) -> list[operate.Event]:
-        """The newest events, oldest first."""
+        """Return the newest events, oldest first."""
         return list(self._events)
 
     def _keep(self, what: str) -> None:
@@ -59,13 +59,13 @@ class Journal:
             changed()
 
     def _say_epoch(self, epoch: int, what: str, at: float) -> None:
-        # All processes of a machine share this clock, and nobody sets it: it tells who commanded when.
+        # All processes of a machine share this clock, and nobody sets it: it shows who commanded when.
         line = "Epoch {epoch} {what} (at {at:.3f} s of this machine's monotonic clock)"
         self._logger.info(line, epoch=epoch, what=what, at=at)
 
 
 def sentence(event: telemetry.Event) -> str:
-    """What the operator is told of ``event``, without a full stop; empty if it is not worth telling."""
+    """Return what the operator is told about ``event``, without a full stop; empty for minor events."""
     match event:
         case telemetry.TookOver(host, pid, _, seconds, how) if how:
             return f"primary (pid {pid}) on {host} took over {seconds:.2f} s after {how}"
@@ -100,7 +100,7 @@ def _of_a_worker(event: telemetry.Event) -> str:
         case telemetry.WorkerLost(_, worker, hung, is_child, stopping) if not stopping:
             if not is_child:
                 return f"{name_of(worker)} {'fell silent' if hung else 'lost its link'}"
-            return f"{name_of(worker)} hangs; it is killed" if hung else ""  # of its end the supervisor tells
+            return f"{name_of(worker)} hangs; it is killed" if hung else ""  # the supervisor reports its end
         case telemetry.WorkerSurplus(worker):
             return f"{name_of(worker)} is one too many; it is stopped"
         case telemetry.WorkerToldTo(worker, what):

@@ -1,4 +1,4 @@
-"""The log's level, as the primary sees to it: who is too old to be linked, and when it rises."""
+"""The log's level, as the primary manages it: who is too old for it, and when it rises."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from chatnet.telemetry import LevelRaised, Tell
 from chatnet.wire.replica import MasterIdentity
 
 NAMED = 3
-"""How many of those are named that hold the level back."""
+"""How many of the processes that hold the level back are named."""
 
 
 class Levels:
-    """Raises the level of the ``log``, and cuts off who does not understand it. ``me`` is the primary."""
+    """Raises the level of the ``log``, and cuts off processes too old for it. ``me`` is the primary."""
 
     _logger = Logger()
 
@@ -45,20 +45,20 @@ class Levels:
 
     @property
     def level(self) -> int:
-        """The log's."""
+        """The log's level."""
         return self._log.window.level
 
     def check(self, level: int) -> None:
-        """:raises LevelTooLow: the log is above ``level``, which is what a process understands."""
+        """:raises LevelTooLow: the log is above ``level``, the one that a process understands."""
         if level < self.level:
             raise LevelTooLow.of(level=self.level, own=level)
 
     async def up(self) -> int:
-        """Raise the log to the next level that anybody here understands; the level that it is at then.
+        """Raise the log to the next level that any process understands; return the level that it then has.
 
-        One that is ahead of all others does not keep them from the level that all have in common.
+        A process that is ahead of all others does not block the level that all have in common.
 
-        :raises HeldBack: not everybody understands it.
+        :raises HeldBack: some process does not understand that level.
         """
         next = self._next()
         if next > self.level:

@@ -1,7 +1,7 @@
-"""The log, served to workers: their appends, their reads, and pushes of what was committed.
+"""The log, served to workers: their appends, their reads, and pushes of committed entries.
 
-What the primary alone appends is refused here, by its kind. That is of the embedded store: a log in a
-database each worker opens itself, and who has the token, and so its URL, is trusted with what is written
+Kinds that only the primary appends are refused here. This is for the embedded store: a log in a database is
+opened by each worker itself, and a process that has the token, and so the URL, is trusted with what it writes
 there.
 """
 
@@ -30,26 +30,26 @@ from chatnet.wire import encode
 from chatnet.wire.log import Append, Follow, Read
 
 MOST_READS = 32
-"""How many reads of one worker may be under way for those who log in, and as many for pages: as many as a
-worker asks for. Others wait."""
+"""How many reads of one worker may be under way for logins, and as many for pages: the same number that a
+worker asks for at once. Others wait."""
 MOST_WAITING = 1_000
-"""How many may wait. A worker that asks for more is wrong, and its link is closed."""
+"""How many may wait. A worker that asks for more is faulty, and its link is closed."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class PrimaryLog(Log, Protocol):
-    """The log as the primary has it: whole."""
+    """The log as the primary has it: complete."""
 
     async def page(self, after: int, upto: int) -> list[Entry]:
-        """The entries from behind ``after``, at most up to ``upto``, as many as one page holds."""
+        """Return the entries after ``after``, up to ``upto`` at most, as many as one page holds."""
 
 
 class Broadcast:
-    """Pushes what is committed to all live workers, encoded once for all of them.
+    """Pushes committed entries to all live workers, encoded once for all of them.
 
-    It watches the window from the start, before any reader does, so that no worker gets an entry twice.
+    It watches the window first, before any reader does, so that no worker gets an entry twice.
     """
 
     def __init__(self, window: Window, epoch: int) -> None:
@@ -74,7 +74,7 @@ class Broadcast:
 
 
 class LogServer(Locator):
-    """What a worker asks of the log, and the reader that pushes it what follows its cursor."""
+    """Answers a worker's requests to the log; its reader pushes what follows the worker's cursor."""
 
     _logger = Logger()
 
@@ -86,7 +86,7 @@ class LogServer(Locator):
         self._reader: Reader | None = None
         self._follows = 0
         self._is_appending = False
-        # The worker bounds how much of it may be one user's.
+        # The worker itself limits how much of this one user may have.
         self._lanes: dict[LaneName, Lane] = {
             "logins": Lane(MOST_READS, MOST_READS),
             "pages": Lane(MOST_READS, MOST_READS),
@@ -117,7 +117,7 @@ class LogServer(Locator):
         self._stop_reading()
         mine = self._follows
         start = await self._start(Cursor.received(cursor, check))
-        # A later Follow, and the link's end, have the last word.
+        # A later Follow, or the link's end, overrules this one.
         if mine == self._follows:
             self._reader = Reader(start.seq, self._store.window, self)
             if self.link.full:
@@ -130,14 +130,14 @@ class LogServer(Locator):
         if cursor is not None:
             await self._read("logins", Visitor(""), verify, self._store, cursor)
             return cursor
-        # The beginning is there in any case.
+        # If that entry is unknown, begin at the log's beginning.
         seq = max(0, self._store.window.head - self._store.window.limits.run_up)
         start = await self._read("logins", Visitor(""), cursor_at, self._store, seq)
         return start or Cursor.beginning(self._store.log_id)
 
     @Read.responder
     async def asked(self, question: Question[Any]) -> dict[str, Any]:
-        # Users take turns; a question that names none has a turn of its own.
+        # Users take turns; a question without a user has its own turn.
         visitor = Visitor(getattr(question, "user", object()))
         return {"answer": await self._read(question.lane, visitor, self._store.read, question)}
 
@@ -162,7 +162,7 @@ class LogServer(Locator):
 
     def lost(self, reason: Failure) -> None:
         for lane in self._lanes.values():
-            lane.hold()  # and never release it: nothing is read for it from now on
+            lane.hold()  # never released: nothing is read for it from now on
         self._stop_reading()
 
     def filled(self) -> None:
@@ -189,12 +189,12 @@ class LogServer(Locator):
         return entries, entries[-1].seq if entries else upto
 
     async def turn(self) -> None:
-        """At once: followers are few."""
+        """Return at once: followers are few."""
 
     def take(self, entries: list[Entry]) -> None:
         for box in encode.committed(self._epoch, entries, self._store.window.limits.page.bytes):
             self.link.outbox.put(box)
-        # Now, and not at the end of this turn: a full transport has to stop the reader here.
+        # Now, not at the end of this turn: a full transport must stop the reader here.
         self.link.outbox.flush()
 
     def go_live(self) -> None:

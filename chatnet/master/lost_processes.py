@@ -1,4 +1,4 @@
-"""Processes of this host that lost their link and are no children: they come back, are dead, or hang."""
+"""Processes of this host that lost their link and are not children: each returns, is dead, or hangs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from chatnet.telemetry import Killed, ProcessGone, Tell
 from chatnet.world import Processes, ProcessId
 
 RETURN_SECONDS = 3.0
-"""How long one may take to come back."""
+"""Seconds that a process has to return."""
 LOOK_SECONDS = 0.25
-"""How often its process is looked at."""
+"""Seconds between two checks of its process."""
 
 
 @dataclass
@@ -26,10 +26,10 @@ class _Missed:
 
 
 class LostProcesses:
-    """Those that are missed, by a key of each. ``gone()`` is called when one will not come back.
+    """The missing processes, by a key of each. ``gone()`` is called when one will not return.
 
-    One that is dead is gone at once; one that lives after three seconds hangs, and is killed. Time is counted
-    in looks, so that the time in which this process itself was stopped does not count.
+    A dead one is gone at once; one that still lives after three seconds hangs, and is killed. Time is counted
+    in looks, so that a pause of this process itself does not count.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class LostProcesses:
         return len(self._missed)
 
     def miss(self, key: object, kin: ProcessId, name: str) -> bool:
-        """``kin``, called ``name`` in sentences, has no link. False if it is dead: then nobody misses it."""
+        """``kin``, called ``name`` in sentences, lost its link: wait for it; return False if it is dead."""
         if self._is_dead(kin):
             return False
         self._missed[key] = _Missed(kin, name)
@@ -57,11 +57,11 @@ class LostProcesses:
         self.send(kin, signal.SIGKILL)
 
     def back(self, key: object) -> bool:
-        """It has come back; False if it was not missed."""
+        """It has returned; return False if it was not missing."""
         return self._missed.pop(key, None) is not None
 
     def let_go(self, number: int | None = None) -> None:
-        """Stop looking, after sending all of them the signal ``number``."""
+        """Stop looking, after sending the signal ``number`` to all missing processes, if it is given."""
         self._looking.stop()
         for missed in self._missed.values():
             if number is not None:
@@ -87,7 +87,7 @@ class LostProcesses:
         return kin.started != 0 and self._processes.started(kin.pid) != kin.started
 
     def send(self, kin: ProcessId, number: int) -> bool:
-        """Send ``kin`` the signal ``number``; False, and nothing, if it is dead, or that cannot be told."""
+        """Send ``kin`` the signal ``number``; return False, and send nothing, if it is dead or unknown."""
         sent = self._processes.signal(kin, number)
         if sent and number == signal.SIGKILL:
             self._tell(Killed(kin.pid, "missed"))

@@ -1,4 +1,4 @@
-"""Which worker a client is sent to, and under which address it finds it. Pure."""
+"""Which worker a client is sent to, and at which address it finds that worker. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatnet.addresses import Address, is_loopback, plain
 from chatnet.wire.cluster import OtherWorker, WorkerIdentity
 
 RECENT = 2.0
-"""For how long a client that was sent to a worker is counted beside the sessions reported, in seconds."""
+"""Seconds for which a client sent to a worker is counted in addition to the reported sessions."""
 
 
 class Placement:
@@ -22,9 +22,9 @@ class Placement:
         self._counts: dict[str, int] = {}
 
     def choose(self, sessions: Mapping[str, int], now: float) -> str:
-        """The id of the worker to send a client to at ``now`` (seconds); ties are broken at random.
+        """Return the id of the worker to send a client to at ``now`` (seconds); ties are broken at random.
 
-        ``sessions`` has the sessions of each worker by its id; there is at least one.
+        ``sessions`` has the number of sessions by worker id; there is at least one worker.
         """
         self._forget(now - RECENT)
         loads = {id: count + self._counts.get(id, 0) for id, count in sessions.items()}
@@ -43,11 +43,11 @@ class Placement:
 
 
 def address_for_clients(identity: WorkerIdentity, peer: str, here: str, reached: str) -> Address:
-    """Where a client finds a worker.
+    """Return where a client finds a worker.
 
-    The operator's own choice comes first. A worker on the primary's host, ``here``, is found where the
-    client ``reached`` the primary; one elsewhere where its link comes from, ``peer``. The port is always
-    the worker's. An IPv4 address is named as IPv4, even if a socket for both kinds has it as IPv6.
+    The operator's choice comes first. A worker on the primary's host, ``here``, is found at the host where
+    the client ``reached`` the primary; a worker elsewhere at the host its link comes from, ``peer``. The port
+    is always the worker's. An IPv4 address is written as IPv4, even if a dual-stack socket shows it as IPv6.
     """
     address = Address.parse(identity.address)
     if identity.advertise:
@@ -66,11 +66,12 @@ def address_beside(
     reached: str,
     key: str,
 ) -> OtherWorker:
-    """Where the clients of the worker ``beside``, whose link comes from ``beside_peer``, find the ``other``.
+    """Return where the clients of the worker ``beside``, whose link comes from ``beside_peer``, find
+    ``other``.
 
-    As in :func:`address_for_clients`; but where the two are on one host, it is where they have found the
-    first. What is on the primary's host, ``here``, is found by the clients of another where that one
-    ``reached`` the primary. ``key`` is what the other presents.
+    As in :func:`address_for_clients`; but if both are on one host, the other is where the clients found the
+    first. A worker on the primary's host, ``here``, is found by clients of a worker elsewhere at the host
+    where that worker ``reached`` the primary. ``key`` is what the other presents.
     """
     if not other.advertise and (
         other.host == beside.host

@@ -1,5 +1,5 @@
-"""The processes of one kind on the primary's own host: who is a child, who is adopted, who is lost, how many
-are wanted."""
+"""The processes of one kind on the primary's own host: which are children, adopted or lost, and how many are
+wanted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chatnet.world import Processes
 
 
 class Member(Protocol):
-    """A worker, or a replica, for as long as its process lives."""
+    """A worker, or a replica, while its process lives."""
 
     @property
     def process(self) -> Hashable: ...
@@ -38,9 +38,9 @@ I = TypeVar("I", bound=Member)  # noqa: E741
 class Population(Generic[I]):
     """Keeps ``wanted`` processes of one kind running on the host ``here``.
 
-    They are *children* of the supervisor; or *adopted*: a process that is no longer the primary started them,
-    and they have a link to us; or *lost*: they were linked, or are expected from the primary before us, and
-    may still come back. Those that a person started belong to nobody. ``name_of`` calls one in sentences.
+    Each is a *child* of the supervisor; or *adopted*: started by a process that is no longer the primary, and
+    linked to us; or *lost*: it was linked, or the last primary knew it, and it may still return. Processes
+    started by hand belong to nobody. ``name_of`` gives a process's name in sentences.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Population(Generic[I]):
     # ---- how many there are ----
 
     def start(self, expected: Iterable[I], wait: float, settle: Callable[[], None]) -> None:
-        """Begin to keep them; those of ours that are ``expected`` may take a while to come back.
+        """Start keeping them; those of ours that are ``expected`` may take a while to return.
 
-        ``settle`` is called whenever they are to be counted: the first time after ``wait``
-        seconds, at once if that is 0; then by :meth:`settle`, and when one that is lost will not come back.
+        ``settle`` is called whenever they should be counted: first after ``wait`` seconds, at once if that is
+        0; then by :meth:`settle`, and when a lost one will not return.
         """
         self._settle = settle
         for identity in expected:
@@ -88,18 +88,18 @@ class Population(Generic[I]):
 
     @property
     def is_settling(self) -> bool:
-        """Are they counted? Not before the start and the wait, nor when they are to end."""
+        """Whether they are counted: not before the start and the wait, nor when they are ending."""
         return self._settle is not None and self._waiting is None and not self._is_ending
 
     def settle(self) -> None:
-        """Count them now, unless it is too early, or too late."""
+        """Count them now, unless it is too early or too late."""
         if self._settle is not None and self.is_settling:
             self._settle()
 
     def fill(self, others: int) -> int:
-        """Start the children that are missing, where ``others`` are here that are not; how many are wanted.
+        """Start missing children, when ``others`` are here that are not children; return how many are wanted.
 
-        A lost one counts, for it may come back.
+        A lost process counts, because it may return.
         """
         children = max(0, self.wanted - others - len(self._lost))
         self._supervisor.keep(children)
@@ -107,12 +107,12 @@ class Population(Generic[I]):
 
     @property
     def children(self) -> int:
-        """How many children are kept. Only :meth:`drop` makes them fewer."""
+        """How many children are kept. Only :meth:`drop` makes this smaller."""
         return self._supervisor.count
 
     @property
     def lost(self) -> int:
-        """How many are lost, and may still come back."""
+        """How many are lost, and may still return."""
         return len(self._lost)
 
     def drop(self) -> None:
@@ -122,29 +122,32 @@ class Population(Generic[I]):
     # ---- who is here ----
 
     def is_child(self, identity: I) -> bool:
-        """Did this process start it?"""
+        """Return whether this process started it."""
         return identity.host == self.here and self._supervisor.owns(identity.pid)
 
     def is_adopted(self, identity: I) -> bool:
-        """Did another process start it, to keep it here, as we do?"""
+        """Return whether another process started it, in order to keep it here as we do."""
         return identity.spawned and identity.host == self.here and not self.is_child(identity)
 
     def look_after(self, linked: Iterable[I], seconds: float) -> None:
-        """Kill the children without a link for long. ``linked`` have one, ``seconds`` after the last look."""
+        """Kill children that have been without a link for long.
+
+        ``linked`` have one; the last look was ``seconds`` ago.
+        """
         self._supervisor.look_after({each.pid for each in linked if self.is_child(each)}, seconds)
 
     def miss(self, identity: I) -> None:
-        """An adopted one has lost its link. It counts until it is clear that it will not come back."""
+        """An adopted one has lost its link. It counts until it is clear that it will not return."""
         name = self._name_of(identity)
         if not self._lost.miss(identity.process, identity, name):
             self._tell(ProcessGone(name, is_dead=True))
 
     def is_back(self, identity: I) -> bool:
-        """It is linked. Was it lost?"""
+        """It is linked now; return whether it was lost."""
         return self._lost.back(identity.process)
 
     def kill(self, identity: I) -> None:
-        """End one of ours, which hangs."""
+        """Kill one of ours, which hangs."""
         if self.is_child(identity):
             self._supervisor.kill(identity.pid)
         else:
@@ -154,7 +157,7 @@ class Population(Generic[I]):
 
     @property
     def is_ending(self) -> bool:
-        """Are they to end, or to be left? Then none is missed, or replaced."""
+        """Whether they are to end, or to be left. Then none is waited for or replaced."""
         return self._is_ending
 
     def retire(self) -> None:
@@ -162,7 +165,7 @@ class Population(Generic[I]):
         self._is_ending = True
 
     def end(self, number: int | None = None) -> None:
-        """Keep none from now on. Those that are lost get the signal ``number``, or live on."""
+        """Keep none from now on. Lost ones get the signal ``number``, or live on."""
         self._is_ending = True
         self._lost.let_go(number)
         if self._waiting is not None:
@@ -170,21 +173,21 @@ class Population(Generic[I]):
             self._waiting = None
 
     async def stop(self, leaving: Iterable[Link]) -> bool:
-        """Stop the children, and wait until they are gone, and the links of those that are ``leaving``.
+        """Stop the children, and wait for them and for the links of those that are ``leaving``.
 
-        False if some of those are still there after ten seconds.
+        Returns False if some of those are still there after ten seconds.
         """
         await self._supervisor.stop()
         return await all_gone(leaving, TERM_SECONDS, self._clock)
 
     def leave(self, left: Sequence[I] = ()) -> None:
-        """Keep none from now on, and let all live on; :meth:`stop_left` is for the children, and ``left``."""
+        """Keep none from now on, and let all live on; :meth:`stop_left` stops the children and ``left``."""
         self.end()
         self._left = left
         self._supervisor.leave()
 
     async def stop_left(self) -> None:
-        """Stop those that were left, by signals: another primary commands them by now."""
+        """Stop, by signals, those that were left: another primary commands them by now."""
         for identity in self._left:
             self._lost.send(identity, signal.SIGTERM)
         await self._supervisor.stop()

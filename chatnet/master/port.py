@@ -1,8 +1,8 @@
-"""The port of a master, all connections there, and who speaks to them.
+"""The port of a master, its connections, and who speaks on them.
 
-Links            all connections; how they end
+Links            all connections, and how they end
 MasterPort       where a primary is found
-RedirectingPort  where a replica sends on to the primary, by Redirect
+RedirectingPort  where a replica redirects to the primary
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from chatnet.wire.table import Speaker
 from chatnet.world import World
 
 CLOSE_SECONDS = 1.0
-"""How long the other ends may take to let go, when the master hangs up."""
+"""Seconds that the other ends have to close when the master hangs up."""
 TRY_SECONDS = 0.25
-"""How often a port is tried that another master of this host has: when that is gone, it is needed at once."""
+"""Seconds between two attempts to open a port that another master of this host has; its loss is urgent."""
 PORT_SECONDS, PATIENT_ATTEMPTS = 0.02, 100
-"""How often who takes over tries to get the port of who had it, and how many times before it says so."""
+"""Seconds between two attempts of a new primary to open the last one's port; after this many it logs that."""
 
 _logger = Logger()
 
 
 class Links(Factory):
-    """All connections to this master. Until it is opened there is nobody to talk to: they are closed."""
+    """All connections to this master. Until it is opened nobody can answer: they are closed."""
 
     noisy = False
 
@@ -58,12 +58,12 @@ class Links(Factory):
         self._links: dict[Link, None] = {}
 
     def open(self, unproven: Callable[[], Locator]) -> None:
-        """From now on, ``unproven()`` is who speaks to a new connection."""
+        """Answer new connections from now on; ``unproven()`` makes the locator of each."""
         self._unproven = unproven
 
     @property
     def is_open(self) -> bool:
-        """Is there somebody to talk to?"""
+        """Whether new connections are answered."""
         return self._unproven is not None
 
     def buildProtocol(self, addr: Any) -> Link | None:
@@ -76,7 +76,7 @@ class Links(Factory):
         return link
 
     async def close(self) -> None:
-        """Hang up on everybody, and cut off those who do not let go."""
+        """Hang up on everybody, and cut off those that do not close."""
         links = list(self._links)
         for link in links:
             link.hang_up()
@@ -86,14 +86,14 @@ class Links(Factory):
 
 
 async def all_gone(links: Iterable[Link], seconds: float, clock: IReactorTime) -> bool:
-    """Wait until all ``links`` are lost; False if they were not after ``seconds``."""
+    """Wait until all ``links`` are lost; return False if some remain after ``seconds``."""
     gone = DeferredList([link.when_lost() for link in links], consumeErrors=True)
     return all(lost for lost, _ in await gone.addTimeout(seconds, clock))
 
 
 @dataclass(frozen=True)
 class MasterPort:
-    """Where a primary is found; got without waiting, so that what is wrong with it is said at the start."""
+    """Where a primary is found; opened without waiting, so that an error is reported at the start."""
 
     links: Links
     listening: IListeningPort
@@ -106,15 +106,15 @@ class MasterPort:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The number of the port."""
         address: Any = self.listening.getHost()
         return int(address.port)
 
 
 def open_port(settings: Settings, world: World, security: Security) -> MasterPort:
-    """The port; nobody is answered there yet.
+    """Open the port; nobody is answered there yet.
 
-    :raises CannotStart: it cannot be had.
+    :raises CannotStart: it cannot be opened.
     """
     room = find_room(world.processes.raise_file_limit())
     links = Links(Outboxes(world.reactor), world.reactor, room)
@@ -130,12 +130,13 @@ def open_port(settings: Settings, world: World, security: Security) -> MasterPor
 async def wait_for_port(
     settings: Settings, world: World, security: Security, given_up: Callable[[], bool]
 ) -> MasterPort:
-    """Likewise, but wait for it: the kernel may still be clearing up after who had it before.
+    """Open the port as :func:`open_port`, but wait for it: the kernel may still be cleaning up after the last
+    one.
 
-    Or a stranger has it. Then there is no end to it: whoever takes over next would wait as well, until no
-    master is left.
+    A stranger may have the port, too. Then the wait has no end: if this master gave up, the next one would
+    wait as well, until no master is left.
 
-    :raises CannotStart: it could not be had until ``given_up()``.
+    :raises CannotStart: it could not be opened before ``given_up()``.
     """
     for attempt in count():
         try:
@@ -150,14 +151,14 @@ async def wait_for_port(
 
 
 class KnownPrimary(NamedTuple):
-    """Where a replica knows the primary, and the fingerprint of the key that is presented there; or empty."""
+    """Where a replica knows the primary to be, and the fingerprint of its key; either may be empty."""
 
     address: str = ""
     key: str = ""
 
 
 class Redirect(Gate):
-    """A stranger, at a replica; ``primary()`` is what that knows."""
+    """A stranger at a replica; ``primary()`` is what the replica knows of the primary."""
 
     speaker = Speaker.STRANGER
 
@@ -181,8 +182,8 @@ class Redirect(Gate):
 
 
 class RedirectingPort:
-    """Listens as soon as the port is free, and answers by ``unproven``. Of several masters on a host one can:
-    that one goes for the lease.
+    """Listens as soon as the port is free, and answers by ``unproven``. Only one of a host's masters can
+    listen: that one may take the lease.
     """
 
     def __init__(
@@ -194,11 +195,11 @@ class RedirectingPort:
         self.port: MasterPort | None = None
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         self._trying.start(now=True)
 
     def give(self) -> MasterPort:
-        """Give the port to the primary that this process becomes.
+        """Hand the port to the primary that this process becomes.
 
         :raises ValueError: we do not have it.
         """

@@ -27,7 +27,7 @@ from chatnet.world import Clocks, stop_soon
 
 @dataclass(slots=True, eq=False)
 class Primary:
-    """The one master that commands; all that it needs is open when it is made. ``me`` is this process."""
+    """The one master that commands; everything it needs is open when it is made. ``me`` is this process."""
 
     _logger: ClassVar[Logger] = Logger()
 
@@ -51,18 +51,18 @@ class Primary:
         return self.leadership.epoch
 
     def start(self, workers: Sequence[WorkerIdentity] = (), replicas: Sequence[MasterIdentity] = ()) -> None:
-        """Begin to command. These are expected back: they are known from the primary before us."""
+        """Start commanding. These are expected to return: the last primary knew them."""
         self.tell(EpochBegun(self.epoch, self.clocks.monotonic()))
         self.pulse.start()
         self.replicas.start(replicas)
         self.cluster.start(workers)
 
     async def stop(self, release: Callable[[], Awaitable[None]]) -> None:
-        """Stop this host's replicas, then its workers, serving them to the end; then close everything.
+        """Stop this host's replicas, then its workers, which serve to the end; then close everything.
 
-        With a replica on another host, that leads before workers are stopped: their clients need it. Handing
-        over, no worker is stopped. ``release`` lets the lease go: after the last commit, and before those who
-        wait for it are told, by the loss of their links.
+        If a replica on another host exists, it leads before workers are stopped: their clients need it. When
+        handing over, no worker is stopped. ``release`` releases the lease: after the last commit, and before
+        the loss of their links tells the replicas.
         """
         if not self._handing_over:
             await maybeDeferred(self.port.listening.stopListening)
@@ -79,7 +79,7 @@ class Primary:
             await self._close(release)
 
     async def abdicate(self, release: Callable[[], Awaitable[None]]) -> None:
-        """Stop commanding at once, and close everything; all others live on."""
+        """Stop commanding at once, and close everything; all other processes live on."""
         self.replicas.leave()
         self.cluster.leave()
         self.tell(EpochEnded(self.epoch, self.clocks.monotonic()))
@@ -108,10 +108,10 @@ class Primary:
 
     def step_down(self, away: bool) -> None:
         """Stop this process alone, and leave all others to a replica; ``away``: to one on another host, and
-        then this host's replicas are stopped, too.
+        stop this host's replicas too.
 
         :raises NoReplica: there is none at the moment.
-        :raises NoReplicaKept: nor will there be one.
+        :raises NoReplicaKept: there will be none, either.
         :raises NoReplicaElsewhere: there is none on another host.
         """
         if not len(self.replicas):
@@ -126,10 +126,10 @@ class Primary:
             stop_soon(self.clocks.reactor)
 
     def drain(self, host: str) -> tuple[int, int]:
-        """Move the sessions of ``host`` elsewhere and stop what runs there: so many workers and sessions are
-        left. The next primary does not know of it: ask that again.
+        """Move the sessions of ``host`` elsewhere and stop what runs there; return how many workers and
+        sessions are left. The next primary does not know about it: ask it again.
 
-        :raises PrimaryThere: the primary runs there, too. :raises OnlyHost: no other host has workers.
+        :raises PrimaryThere: the primary runs there too. :raises OnlyHost: no other host has workers.
         :raises NoSuchHost: nothing runs there, nor did when this was asked before.
         """
         workers, sessions = self.cluster.drain(host)
@@ -139,7 +139,7 @@ class Primary:
         return workers, sessions
 
     def status(self, reached: str) -> ClusterStatus:
-        """The whole cluster, for an operator who reached us at the host ``reached``."""
+        """Return the state of the cluster, for an operator who reached us at the host ``reached``."""
         head = self.leadership.log.window.head
         address = Address(reached, self.port.port)
         early = ahead_of(self.clocks.wall(), self.leadership.log.window.time)

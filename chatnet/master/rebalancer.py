@@ -1,4 +1,4 @@
-"""Has sessions move: from workers that have many to those that have few, and from those that are cut off."""
+"""Moves sessions: from workers with many to workers with few, and away from those without the store."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from chatnet.net.timer import Timer
 from chatnet.telemetry import SessionsUneven, Tell, WorkerCutOff
 
 LOOK_SECONDS = 1.0
-"""How often to look where the sessions are: as often as workers report."""
+"""Seconds between two looks at where the sessions are: as often as workers report."""
 PATIENCE_SECONDS = 3.0
-"""For how long a worker may be without the store, though the primary has it, until its sessions move."""
+"""Seconds that a worker may be without a store that the primary has, before its sessions move."""
 
 
 class Rebalancer:
-    """Looks after the sessions of all workers in ``registry``.
+    """Watches the sessions of all workers in ``registry``.
 
-    Those of a host that is drained are moved by
-    :class:`~chatnet.master.remote_hosts.RemoteHosts`.
+    :class:`~chatnet.master.remote_hosts.RemoteHosts` moves the sessions of a host that is drained.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Rebalancer:
         self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot rebalance the sessions")
 
     def start(self) -> None:
-        """Look from now on."""
+        """Start looking."""
         self._looking.start()
 
     def stop(self) -> None:
@@ -65,7 +64,7 @@ class Rebalancer:
             self._commands.shed(open[id], count)
 
     def _empty_those_cut_off(self) -> None:
-        """The primary holds the lease, so that the store can be had; but not from everywhere."""
+        """Move sessions from cut-off workers: the primary holds the lease, so others reach the store."""
         now, workers = self._monotonic(), self._registry.staying()
         self._cut_off = {
             worker: self._cut_off.get(worker, now)
@@ -76,7 +75,7 @@ class Rebalancer:
         for worker in [one for one in self._emptied if one not in self._cut_off or not is_there_room]:
             self._emptied.discard(worker)
             if worker in workers and not worker.draining:
-                self._commands.shed(worker, 0)  # whoever has not moved yet may stay
+                self._commands.shed(worker, 0)  # sessions that have not moved yet may stay
         if not is_there_room:
             return
         for worker, since in self._cut_off.items():

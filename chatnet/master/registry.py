@@ -1,4 +1,4 @@
-"""The workers that are registered with the primary, and what they report. Pure."""
+"""The registered workers, and what they report. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ L = TypeVar("L")
 
 @dataclass(eq=False, slots=True)
 class Registration(Generic[L]):
-    """One registration of a worker: it ends with its ``link``.
+    """One registration of a worker; it ends with its ``link``.
 
-    ``posts`` and ``deliveries`` are per second, over the time between its last two reports. One that is
-    ``leaving`` was told to stop; one that is ``draining`` will be, once its sessions have moved.
+    ``posts`` and ``deliveries`` are per second, over the time between its last two reports. A ``leaving``
+    worker was told to stop; a ``draining`` one will be, once its sessions have moved.
     """
 
     identity: WorkerIdentity
@@ -30,7 +30,7 @@ class Registration(Generic[L]):
 
     @property
     def name(self) -> str:
-        """The worker in a sentence."""
+        """The worker's name in a sentence."""
         return name_of(self.identity)
 
     @property
@@ -40,16 +40,16 @@ class Registration(Generic[L]):
 
     @property
     def takes_clients(self) -> bool:
-        """Can clients be sent to it?"""
+        """Whether clients can be sent to it."""
         return not (self.leaving or self.draining or self.load.opening or self.load.full)
 
     @property
     def staying(self) -> int:
-        """How many sessions it has that were not told to move."""
+        """How many of its sessions were not told to move."""
         return max(0, self.load.sessions - self.load.moving)
 
     def report(self, load: Load, now: float) -> None:
-        """It carries ``load`` at ``now``, in seconds of a clock that does not step."""
+        """Record ``load`` at ``now``, in seconds of a clock that does not step."""
         if self.reported is not None and now > self.reported:
             passed = now - self.reported
             self.posts = max(0, load.posts - self.load.posts) / passed
@@ -58,12 +58,12 @@ class Registration(Generic[L]):
 
 
 def name_of(worker: WorkerIdentity) -> str:
-    """The worker in a sentence."""
+    """Return the worker's name in a sentence."""
     return f"worker {legible(worker.id, 40)} on {legible(worker.host, 64)} (pid {worker.pid})"
 
 
 class Registry(Generic[L]):
-    """The workers by id, in the order in which they registered."""
+    """The workers by id, in the order of their registration."""
 
     def __init__(self) -> None:
         self._workers: dict[str, Registration[L]] = {}
@@ -72,26 +72,26 @@ class Registry(Generic[L]):
         return len(self._workers)
 
     def register(self, identity: WorkerIdentity, link: L) -> tuple[Registration[L], Registration[L] | None]:
-        """The registration of a worker, and the one that it replaces: that of a link now given up."""
+        """Return the new registration of a worker, and the one that it replaces, whose link is given up."""
         before = self._workers.pop(identity.id, None)
         worker = self._workers[identity.id] = Registration(identity, link)
         return worker, before
 
     def unregister(self, worker: Registration[L]) -> bool:
-        """Forget ``worker``. False if it is no longer registered, or registered by another link."""
+        """Forget ``worker``. Return False if it is not registered, or registered by another link."""
         if self._workers.get(worker.identity.id) is not worker:
             return False
         del self._workers[worker.identity.id]
         return True
 
     def workers(self) -> list[Registration[L]]:
-        """All of them."""
+        """Return all workers."""
         return list(self._workers.values())
 
     def staying(self) -> list[Registration[L]]:
-        """Those that were not told to stop."""
+        """Return the workers that were not told to stop."""
         return [worker for worker in self._workers.values() if not worker.leaving]
 
     def open(self) -> dict[str, Registration[L]]:
-        """Those to which clients can be sent, by id."""
+        """Return the workers to which clients can be sent, by id."""
         return {id: worker for id, worker in self._workers.items() if worker.takes_clients}

@@ -1,4 +1,4 @@
-"""Keeps the workers of other hosts: looks how many there are, and gives commands to those that are there."""
+"""Keeps the workers of other hosts: counts them, and commands workers there to start or stop others."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from chatnet.net.timer import Timer
 from chatnet.telemetry import DrainBegun, KillAsked, Tell, WorkerToldTo
 
 LOOK_SECONDS = 0.25
-"""How often it is looked how many workers there are."""
+"""Seconds between two counts of the workers."""
 
 
 class RemoteHosts:
-    """Keeps ``wanted`` workers on each host but ``here``.
+    """Keeps ``wanted`` workers on each host except ``here``.
 
-    A host counts from its first worker to its last: without one, nobody is left there who could start others.
+    A host counts from its first worker to its last: without a worker, nobody there could start others.
     ``shut_down`` stops a worker.
     """
 
@@ -46,7 +46,7 @@ class RemoteHosts:
         self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot look after the other hosts")
 
     def start(self) -> None:
-        """Look from now on."""
+        """Start looking."""
         self._looking.start()
 
     def stop(self) -> None:
@@ -54,14 +54,14 @@ class RemoteHosts:
         self._looking.stop()
 
     def registered(self, worker: Registration[Link]) -> None:
-        """A worker is here, or here again."""
+        """A worker has registered, or has returned."""
         if worker.identity.host != self._here:
             host = self._hosts.setdefault(worker.identity.host, OtherHost())
             host.is_back(worker.identity)
             worker.draining = host.is_draining
 
     def lost(self, worker: Registration[Link], hung: bool) -> None:
-        """Its link is gone; ``hung`` if that was for its silence."""
+        """A worker's link is lost; ``hung``: it was closed for silence."""
         self._kept.pop(worker, None)
         self._emptied.pop(worker, None)
         host = self._hosts.get(worker.identity.host)
@@ -69,9 +69,9 @@ class RemoteHosts:
             host.fell_silent(worker.identity)
 
     def drain(self, name: str) -> None:
-        """Have the host called ``name``, which is not ours, emptied, and then its workers stopped.
+        """Empty the host called ``name``, which is not ours, and then stop its workers.
 
-        That is forgotten with the last of them: a worker that is started there later is like any other.
+        When the last of them is gone, this is forgotten: a worker started there later is like any other.
         """
         if (host := self._hosts.get(name)) is None:
             return
@@ -90,9 +90,9 @@ class RemoteHosts:
                 del self._hosts[name]
 
     def disown(self) -> list[Registration[Link]]:
-        """The workers of our own host that others of it keep: these are told to, and we keep our own.
+        """Return the workers of our own host that other workers keep; these are told to stop them.
 
-        They may have been started when the primary was elsewhere.
+        They may have been started when the primary was elsewhere. We keep our own workers.
         """
         workers = [worker for worker in self._on(self._here) if not worker.leaving]
         disowned: list[Registration[Link]] = []
@@ -126,13 +126,13 @@ class RemoteHosts:
     def _spawn_workers(self, step: SpawnWorkers[Link]) -> None:
         parent, count = step.parent, step.count
         if self._kept.get(parent) == count:
-            return  # it does already
+            return  # it knows already
         self._kept[parent] = count
         self._tell(WorkerToldTo(parent.identity, step.why))
         self._commands.spawn_workers(parent, count)
 
     def _empty(self, worker: Registration[Link], count: int) -> None:
         if self._emptied.get(worker) == worker.reported:
-            return  # until its next report nobody knows better
+            return  # nothing new is known before its next report
         self._emptied[worker] = worker.reported
         self._commands.shed(worker, count)

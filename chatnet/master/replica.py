@@ -1,4 +1,4 @@
-"""A master that stands by: it follows the primary, and goes for the lease when the primary is gone."""
+"""A master that stands by: it follows the primary, and tries to take the lease when the primary is gone."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ from chatnet.wire.table import Speaker
 from chatnet.world import Clocks, Processes
 
 CONNECT_SECONDS = 1.0
-"""How long a master may take to accept a connection; and one of another host to prove the token."""
+"""Seconds that a master has to accept a connection; and a master of another host to prove the token."""
 SHORTEST_DELAY, LONGEST_DELAY = 0.05, 1.0
-"""Between two attempts pass so many seconds, at random, and longer from one to the next."""
+"""Seconds between two attempts: random, and longer from one attempt to the next."""
 REFUSED_DELAY = 10.0
-"""A primary that knows another token, or speaks another protocol, is asked again after so many seconds; but
-not if one took ours before: then somebody else has its port, and it will come back."""
+"""Seconds until a primary with another token or protocol is asked again. Shorter if a primary took our token
+before: then somebody else uses its port, and the primary will come back."""
 OPENING_SECONDS = 30
-"""Whoever holds the lease hangs if after so many seconds it has not said where it listens: opening the store
+"""A holder of the lease that has not said after this many seconds where it listens hangs: opening the store
 takes moments."""
 ABANDONED_SECONDS = 60
-"""After so long without a primary, a replica whose parent is dead has nothing to wait for."""
+"""Seconds without a primary after which a replica with a dead parent has nothing to wait for."""
 
 
 class Unattached(Unregistered):
-    """A connection to who holds the lease, or says so."""
+    """A connection to the holder of the lease, or to a process that seems to be it."""
 
     def __init__(self, connected: Callable[[Link], None]) -> None:
         self._connected = connected
@@ -70,7 +70,7 @@ class Unattached(Unregistered):
 
 
 class FromPrimary(Commanded):
-    """What the primary of ``epoch`` says to a replica that stands by for it."""
+    """The commands of the primary of ``epoch`` to a replica that stands by for it."""
 
     speaker = Speaker.PRIMARY_OF_REPLICA
 
@@ -94,13 +94,14 @@ class FromPrimary(Commanded):
 
 
 class Replica(ReconnectingClientFactory):
-    """Stands by from :meth:`start` until it holds the lease, then tells so by ``won``; or until :meth:`stop`.
+    """Stands by from :meth:`start` until it takes the lease, which it reports by ``won``; or until
+    :meth:`stop`.
 
-    ``process`` is the process that stands by, and ``approach`` how it gets to the primary.
+    ``process`` is the process that stands by; ``approach`` makes its links to the primary.
     """
 
     noisy = False
-    # Twisted says that it is an int, and makes it a float.
+    # Twisted declares it as an int, and makes it a float.
     initialDelay: float = 2 * SHORTEST_DELAY
     maxDelay: float = LONGEST_DELAY  # type: ignore[assignment]
     delay: float
@@ -140,7 +141,7 @@ class Replica(ReconnectingClientFactory):
         self._seconds = Timer(clocks.reactor, 1.0, self._second, "Cannot look for the primary")
 
     def start(self) -> None:
-        """Begin to look for the primary."""
+        """Start looking for the primary."""
         self.resetDelay()
         self._caller.pulse.start()
         self._seconds.start()
@@ -158,7 +159,7 @@ class Replica(ReconnectingClientFactory):
             self._doing.link.abort()
 
     def _end(self, sentence: str) -> None:
-        """We are too old for this log, whoever leads."""
+        """Stop: this program is too old for the log, whoever leads."""
         self.stop()
         self._process.outgrown(sentence)
 
@@ -166,17 +167,17 @@ class Replica(ReconnectingClientFactory):
 
     @property
     def primary(self) -> KnownPrimary:
-        """Where the primary is, and the key that is presented there, as far as is known."""
+        """Where the primary is, and the key that it presents, as far as is known."""
         key = "" if self._holder is None else self._holder.key
         if isinstance(self._doing, Standing):
-            # Where the store could not name it, another replica has; and the key may be a renewed one.
+            # If the store could not name it, another replica did; and its key may have been renewed.
             state = self._state
             told = state.key if state is not None and state.epoch == self._doing.epoch else key
             return KnownPrimary(str(self._doing.to), told)
         return KnownPrimary("" if self._holder is None else self._holder.address, key)
 
     def _seek(self) -> None:
-        """Take the lease if it is free; else go to who holds it, unless we are there."""
+        """Take the lease if it is free; otherwise connect to its holder, unless we are connected."""
         self._go(self._take_or_connect())
 
     def _go(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
@@ -203,7 +204,7 @@ class Replica(ReconnectingClientFactory):
         if not (self.continueTrying and isinstance(self._doing, Seeking)):
             return
         if holder != self._holder:
-            self._unheard = self._alone = 0  # it says that it lives, though it does not listen yet
+            self._unheard = self._alone = 0  # the holder shows that it lives, though it does not listen yet
         self._holder = holder
         where = self._where(holder)
         if where is None:
@@ -215,15 +216,15 @@ class Replica(ReconnectingClientFactory):
         self.connector = connect(self._reactor, where, factory, CONNECT_SECONDS)
 
     def _where(self, holder: Holder | None) -> Address | None:
-        """Where to ask for the primary; None if there is none to be asked just now."""
+        """Return where to ask for the primary; None if nobody can be asked now."""
         if holder is None:
-            # It was just released; or we cannot reach the database, but perhaps the master that has this
-            # host's port can.
+            # It was just released; or we cannot reach the database, but the master that has this host's port
+            # may reach it.
             return self._sent_on or (
                 self._process.usual(None) if self._store.is_shared and not self._process.claim() else None
             )
         if self._store.is_shared and holder.is_same(self._process.claim()):
-            return None  # we have lost it, and it still names us
+            return None  # we have lost the lease, and its text still names us
         return Address.read(holder.address) or self._process.usual(self._state)
 
     async def _take(self) -> bool:
@@ -245,7 +246,7 @@ class Replica(ReconnectingClientFactory):
             self.retry()
 
     async def _fence_and_wait(self, holder: Holder) -> None:
-        # Look again: in a shared store, another master may have taken it since.
+        # Look again: in a shared store, another master may have taken the lease since.
         now = await self._store.holder()
         if now is not None and now.pid == holder.pid:
             self._fence(now)
@@ -256,7 +257,7 @@ class Replica(ReconnectingClientFactory):
         if not holder.started:
             self._say(f"The primary (pid {holder.pid}) hangs, and has not said who it is: end it by hand")
             return
-        # If it held the lease a moment ago, and this is that process still, it is who hangs.
+        # If this same process held the lease a moment ago, it is the one that hangs.
         if self._store.is_held_by(holder) and self._processes.signal(holder, signal.SIGKILL):
             self._tell(Killed(holder.pid, "the primary hung"))
             self._logger.warn("The primary (pid {pid}) hangs; it is killed", pid=holder.pid)
@@ -277,8 +278,8 @@ class Replica(ReconnectingClientFactory):
         link = proving.link
         await self._prove(link)
         answer = await link.callRemote(Attach, master=self._process.me(), seen=self._epoch)
-        # No await from here on: what the primary says next may have come with that answer. Its epoch may be
-        # below one that we have seen: it has looked into its store, where there is none above its own.
+        # No await from here on: the primary's next command may have come together with that answer. Its epoch
+        # may be below one that we saw: the primary has looked into its store, where none is above its own.
         self._epoch = answer["epoch"]
         link.become(FromPrimary(self, self._epoch))
         self._doing = proving.attached(self._epoch)
@@ -291,14 +292,14 @@ class Replica(ReconnectingClientFactory):
 
     async def _prove(self, link: Link) -> None:
         proving = Deferred.fromCoroutine(self._caller.prove(link))
-        # If a master of another host hangs, we cannot end it, and another may lead by then and miss us. One
-        # of this host is noticed by its silence: if it goes on talking, a stranger has its port.
+        # A hanging master on another host cannot be killed from here, and another may lead by now and miss
+        # us. One on this host is noticed by its silence: if something keeps talking, a stranger has its port.
         elsewhere = self._store.is_shared and not self._is_here(self._holder)
         await proving.addTimeout(CONNECT_SECONDS if elsewhere else STRANGER_SECONDS, self._reactor)
         self._unheard = 0
 
     def _is_here(self, holder: Holder | None) -> bool:
-        """Is that a process of this host?"""
+        """Return whether that is a process of this host."""
         return holder is not None and holder.host in ("", self._process.me().host)
 
     def _cannot_attach(self, failure: Failure, link: Link) -> None:
@@ -334,7 +335,7 @@ class Replica(ReconnectingClientFactory):
         before, self._doing = self._doing, Seeking()
         if not self.continueTrying:
             return
-        # One that another replica has just killed for hanging was as silent.
+        # If another replica has just killed it for hanging, it was silent for as long.
         hung = isinstance(before, Proving | Standing) and before.link.silent >= CLUSTER_PULSE.patience
         stood_by = isinstance(before, Standing)
         if stood_by:
@@ -355,7 +356,7 @@ class Replica(ReconnectingClientFactory):
         self._say("Lost the primary; going for the lease")
 
     def retry(self, connector: Any = None) -> None:
-        """Seek the lease again, and with it who holds it now, after a delay with jitter."""
+        """Seek the lease again, and with it the present holder, after a delay with jitter."""
         if self.continueTrying and self._callID is None:
             delay = self._chance.uniform(SHORTEST_DELAY, self.delay)
             self._callID = self._reactor.callLater(delay, self._again)
@@ -368,11 +369,11 @@ class Replica(ReconnectingClientFactory):
     # ---- what the primary says ----
 
     def told(self, state: State) -> None:
-        """This is what its successor must know."""
+        """Keep ``state``: what the primary's successor must know."""
         self._state = state
 
     def shut_down(self) -> None:
-        """The primary stops its cluster."""
+        """Stop: the primary stops its cluster."""
         self._logger.info("The primary has this replica stop")
         self.stopTrying()
         self._process.stop()
@@ -382,7 +383,7 @@ class Replica(ReconnectingClientFactory):
             return
         self._alone += 1
         if not self._store.is_shared:
-            # A stranger that has the port now, and holds us up, must not keep us from the lease.
+            # A stranger that now has the port, and delays us, must not keep us from the lease.
             self._go(self._take_if_free())
         holder = self._holder
         self._unheard = self._unheard + 1 if holder is not None and not holder.address else 0
@@ -392,7 +393,7 @@ class Replica(ReconnectingClientFactory):
             self._process.abandoned()
 
     def _say(self, sentence: str) -> None:
-        """Tell the operator, once, what has changed."""
+        """Log ``sentence``, unless it was the last one."""
         if self._said != sentence:
             self._said = sentence
             self._logger.info("{sentence}", sentence=legible(sentence, MOST_SAID))

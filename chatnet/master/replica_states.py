@@ -1,4 +1,4 @@
-"""What a replica is about: one value at a time, and what leads from one to the next. Pure.
+"""The states of a replica, and the steps between them. Pure.
 
 ::
 
@@ -7,8 +7,8 @@
        ▲                                       │                       │                       │
        └──────────── cannot be reached ────────┴────── the link is lost, or it is refused ─────┘
 
-A replica goes for the lease whenever it is seeking; and without a shared store, also while it proves itself:
-a stranger that has the primary's port must not keep it from the lease.
+A replica tries to take the lease whenever it is seeking; and without a shared store, also while it proves
+itself: a stranger on the primary's port must not keep it from the lease.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ L = TypeVar("L")
 
 @dataclass(frozen=True)
 class Seeking:
-    """It has no connection, and looks who holds the lease: now, or after a delay."""
+    """It has no connection, and looks up who holds the lease: now, or after a delay."""
 
     def dial(self, to: Address) -> Dialing:
-        """Somebody there holds the lease, or says who does."""
+        """Connect to ``to``, where somebody holds the lease, or knows who does."""
         return Dialing(to)
 
 
@@ -37,19 +37,19 @@ class Dialing:
     to: Address
 
     def connected(self, link: L) -> Proving[L]:
-        """The connection is made: both ends now prove that they have the token."""
+        """The connection is made: now both ends prove that they have the token."""
         return Proving(self.to, link)
 
 
 @dataclass(frozen=True)
 class Proving(Generic[L]):
-    """Connected, and not taken as a replica yet."""
+    """Connected, and not accepted as a replica yet."""
 
     to: Address
     link: L
 
     def attached(self, epoch: int) -> Standing[L]:
-        """The primary of ``epoch`` has taken it as a replica."""
+        """The primary of ``epoch`` has accepted it as a replica."""
         return Standing(self.to, self.link, epoch)
 
 

@@ -1,4 +1,4 @@
-"""The replicas, as the primary keeps them: so many stand by, and know what they must know."""
+"""The replicas, as the primary keeps them: enough of them stand by, and know what they must know."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from chatnet.wire.operate import MasterStatus
 from chatnet.wire.replica import MasterIdentity, Mirror, State
 
 TELL_SECONDS = 1.0
-"""How often they are told what has changed."""
+"""Seconds between two checks whether they must be told something."""
 COME_SECONDS = 1.0
-"""How long a new primary waits for the replicas of other hosts, before it starts others."""
+"""Seconds that a new primary waits for the replicas of other hosts, before it starts others."""
 
 
 @dataclass(eq=False)
 class AttachedReplica:
-    """One replica that stands by, for as long as its ``link`` lasts; ``leaving``: it was told to stop.
+    """One replica that stands by, while its ``link`` lasts. ``leaving``: it was told to stop.
 
-    ``obeys``: it said that it would.
-    ``behind``: something has changed while its link was full. It hangs, and must not fill our memory.
+    ``obeys``: it answered that it will stop.
+    ``behind``: the state has changed while its link was full: it hangs, and must not fill our memory.
     """
 
     identity: MasterIdentity
@@ -40,20 +40,20 @@ class AttachedReplica:
 
     @property
     def name(self) -> str:
-        """The replica in a sentence."""
+        """The replica's name in a sentence."""
         return name_of(self.identity)
 
 
 def name_of(master: MasterIdentity) -> str:
-    """The master in a sentence."""
+    """Return the replica's name in a sentence."""
     return f"replica (pid {master.pid}) on {legible(master.host, 64)}"
 
 
 class Replicas:
     """Keeps as many replicas standing by as the ``population`` of this host wants.
 
-    All that are linked are counted, whoever started them, but only spawned ones are ever stopped for being
-    too many. ``state(replicas)`` is what they must know.
+    All linked replicas are counted, whoever started them, but only spawned ones are stopped when there are
+    too many. ``state(replicas)`` is what replicas must know.
     """
 
     _logger = Logger()
@@ -80,7 +80,7 @@ class Replicas:
         )
 
     def start(self, expected: Sequence[MasterIdentity] = ()) -> None:
-        """Begin to keep them. Those that are ``expected`` may take a while to come back; start the others."""
+        """Start keeping them. The ``expected`` ones may take a while to return; start the others."""
         elsewhere = any(master.host != self._host for master in expected)
         self._population.start(expected, COME_SECONDS if elsewhere else 0.0, self._settle)
         self._telling.start()
@@ -90,7 +90,7 @@ class Replicas:
     def attach(self, identity: MasterIdentity, link: Link) -> AttachedReplica:
         """Attach a replica that stands by, until :meth:`lost`.
 
-        It obeys nobody before it has the answer, so what it must know follows in the reactor's next turn.
+        It obeys nobody before it has the answer, so the state follows in the reactor's next turn.
         """
         replica = self._replicas[link] = AttachedReplica(identity, link)
         self._tell_of(ReplicaAttached(identity, self._population.is_back(identity)))
@@ -105,7 +105,7 @@ class Replicas:
         self.changed()
 
     def lost(self, replica: AttachedReplica, hung: bool) -> None:
-        """The link of ``replica`` is gone; ``hung`` if that was for its silence."""
+        """The link of ``replica`` is lost; ``hung``: it was closed for silence."""
         del self._replicas[replica.link]
         if self._population.is_ending:
             return
@@ -120,25 +120,25 @@ class Replicas:
         self._population.settle()
 
     def attached(self) -> list[AttachedReplica]:
-        """The replicas that are linked."""
+        """Return the replicas that are linked."""
         return list(self._replicas.values())
 
     @property
     def are_kept(self) -> bool:
-        """Are any kept? Then there will be one again, if there is none now."""
+        """Whether any should be kept. Then a missing one will be started again."""
         return self._population.wanted > 0
 
     def __len__(self) -> int:
         return len(self._replicas)
 
     def elsewhere(self) -> int:
-        """How many stand by on other hosts."""
+        """Return how many stand by on other hosts."""
         return sum(
             replica.identity.host != self._host and not replica.leaving for replica in self._replicas.values()
         )
 
     def statuses(self) -> list[MasterStatus]:
-        """The replicas, for the operator."""
+        """Return the replicas, for the operator."""
         masters = [replica.identity for replica in self._replicas.values()]
         return [
             MasterStatus("replica", one.host, one.pid, one.address, one.key, one.level) for one in masters
@@ -147,7 +147,7 @@ class Replicas:
     # ---- what they know ----
 
     def changed(self) -> None:
-        """Tell them what they must know, which has changed, after this turn of the reactor."""
+        """Send them the changed state after this turn of the reactor."""
         if not self._soon and not self._population.is_ending:
             self._soon = True
             self._clock.callLater(0, self._tell_all)
@@ -180,7 +180,7 @@ class Replicas:
     # ---- how many there are ----
 
     def _settle(self) -> None:
-        """Start as many as are missing, and stop as many spawned ones as there are too many."""
+        """Start as many as are missing, and stop spawned ones beyond the wanted number."""
         population = self._population
         others = [r for r in self._replicas.values() if not population.is_child(r.identity) and not r.leaving]
         children = population.fill(len(others))
@@ -201,7 +201,7 @@ class Replicas:
                 self._shut_down(replica)
 
     def shut_down_on(self, host: str) -> int:
-        """Tell those on ``host`` to stop, whoever started them; how many there are."""
+        """Tell those on ``host`` to stop, whoever started them; return how many there are."""
         there = [replica for replica in self._replicas.values() if replica.identity.host == host]
         for replica in there:
             self._shut_down(replica)
@@ -212,7 +212,7 @@ class Replicas:
     async def stop(self) -> None:
         """Stop this host's spawned replicas; wait for them and for all others that were told to stop.
 
-        To be done before anything else is stopped: none of them may take over.
+        Do this before anything else is stopped: none of them may take over.
         """
         self._telling.stop()
         self._population.end(signal.SIGTERM)
@@ -223,7 +223,7 @@ class Replicas:
         if not await self._population.stop(leaving):
             self._logger.warn("Some replicas that were told to stop are still here; those adopted are killed")
         for replica in adopted:
-            # Who has lost its link before it heard would go for the lease.
+            # A replica that lost its link before it was told would try to take the lease.
             if replica.link in self._replicas or replica.link.hung or not replica.obeys:
                 self._population.kill(replica.identity)
 
@@ -233,7 +233,7 @@ class Replicas:
         self._population.leave()
 
     async def end_left(self) -> None:
-        """Stop those children that were left."""
+        """Stop the children that were left."""
         await self._population.stop_left()
 
     def _shut_down(self, replica: AttachedReplica) -> None:

@@ -1,4 +1,4 @@
-"""The process of a master: it takes the lease, or stands by for it; on a shared store, again and again."""
+"""The process of a master: it takes the lease, or stands by for it; with a shared store, again and again."""
 
 from __future__ import annotations
 
@@ -40,14 +40,13 @@ from chatnet.store.sqlite.moved import refuse_moved
 from chatnet.world import World, stop_soon
 
 ATTACH_SECONDS = 5.0
-"""So long a daemon waits for the primary to take it as a replica, before it says that it stands by."""
+"""Seconds that a daemon waits for the primary to accept it as a replica, before it says that it stands by."""
 
 
 def build(options: Any, world: World) -> MasterService:
-    """The service of one master process, not yet started.
+    """Return the service of one master process, not yet started.
 
-    :raises CannotStart: what names the master is no address, what names the store no URL, a certificate is no
-        good.
+    :raises CannotStart: the master's address or the store's URL is not one, or the certificate is not good.
     """
     world.processes.keep_private()
     settings = Settings.of(options, world.environ, find_masters(None, world)[0].port, world.directory)
@@ -57,7 +56,7 @@ def build(options: Any, world: World) -> MasterService:
 
 
 class MasterService(Service):
-    """One master process: the primary while it holds the lease, and a replica until then."""
+    """One master process: the primary while it holds the lease, otherwise a replica."""
 
     _logger = Logger()
     store: EmbeddedStore | SharedStore
@@ -93,12 +92,12 @@ class MasterService(Service):
         self._security = Security(self._certificates, token, self._settings.insecure, self._world)
 
     def _presents_another(self) -> None:
-        """The certificate was renewed: who asks a replica for the primary is to be told of the new key."""
+        """Publish the renewed certificate's key: clients that ask a replica must learn it."""
         if self._primary is not None:
             self._do(self._publish(self._primary))
 
     def _do(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
-        """Run ``work``. Its failure ends the process, and stopping waits until it is done."""
+        """Run ``work``. A failure ends the process, and stopping waits until the work is done."""
         self._doing = Deferred.fromCoroutine(work).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
@@ -118,7 +117,7 @@ class MasterService(Service):
         self._world.processes.exit(1)
 
     def _stand_by(self, redirecting: RedirectingPort | None, holder: Holder | None) -> None:
-        """Become a replica; ``holder`` is who leads."""
+        """Become a replica; ``holder`` leads now."""
 
         def won(inheritance: Inheritance) -> None:
             self._replica = None
@@ -142,11 +141,11 @@ class MasterService(Service):
         )
         self._replica.start()
         if self._start.is_awaited:
-            # It stands by, though the primary may hang.
+            # It stands by, even if the primary hangs.
             self._patience = self._world.reactor.callLater(ATTACH_SECONDS, self._answered, "")
 
     def _answered(self, refusal: str) -> None:
-        """The primary takes this replica, or refuses it: at the start that is a mistake of who started it."""
+        """The primary accepts this replica, or refuses it: at the start, that is the operator's mistake."""
         if refusal and not self._start.is_over and not self._settings.spawned:
             self._cannot(refusal)
         elif not refusal:
@@ -158,11 +157,11 @@ class MasterService(Service):
             self._patience.cancel()
 
     def _waits(self, sentence: str) -> None:
-        """It waits for something that will pass, ``sentence`` says what: the start counts as done."""
+        """Report that it waits, as ``sentence`` says, for something that will pass: the start is done."""
         self._up(f"{sentence} This master waits for that.")
 
     def _abandoned(self) -> None:
-        """No primary was reached for a minute. End this replica if its parent is dead as well."""
+        """Stop, if the parent is dead too: no primary was reached for a minute."""
         parent = self._settings.spawned
         if parent and self._world.processes.parent_pid() != parent:
             self._logger.error("My parent is dead, and no primary was reached for a minute: stopping")
@@ -171,7 +170,7 @@ class MasterService(Service):
     async def _lead(self, port: MasterPort | None, inheritance: Inheritance) -> None:
         settings, world, state = self._settings, self._world, inheritance.state
         if state is not None and not self.store.is_shared:
-            # Workers and clients look for the primary where it was.
+            # Workers and clients look for the primary where the last one was.
             settings = replace(settings, listen=Address.parse(state.listen))
         try:
             primary = await lead(
@@ -185,7 +184,7 @@ class MasterService(Service):
                 lambda: not self.running,
             )
         except CannotStart:
-            # Before it is said: whoever hears it may start another one at once.
+            # Before it is reported: an operator who sees it may start another master at once.
             if port is not None:
                 await maybeDeferred(port.listening.stopListening)
             await self.store.release()
@@ -197,7 +196,7 @@ class MasterService(Service):
         self._up()
 
     async def _publish(self, primary: Primary) -> None:
-        """Say in the lease where the primary is, and which key is presented there."""
+        """Write into the lease where the primary is, and which key it presents."""
         me = identify(self._settings, self._world, key=self._security.key)
         await self.store.publish(msgspec.structs.replace(claim(me, str(self._leads_at)), epoch=primary.epoch))
 
@@ -216,7 +215,7 @@ class MasterService(Service):
 
 
 class EmbeddedMaster(MasterService):
-    """A master of a store in its data directory: the lease, the port and the token are had at the start."""
+    """A master with a store in its data directory: it gets lease, port and token at the start."""
 
     store: EmbeddedStore
 
@@ -225,7 +224,7 @@ class EmbeddedMaster(MasterService):
         self.store = EmbeddedStore(settings.data, world, self._waits)
 
     def startService(self) -> None:
-        """:raises CannotStart: the port is taken, there is no good token, the disk says no."""
+        """:raises CannotStart: the port is taken, there is no good token, or the disk refuses."""
         with self._start.beginning():
             try:
                 port = self._begin()
@@ -239,7 +238,7 @@ class EmbeddedMaster(MasterService):
             self._stand_by(None, self.store.lease.holder())
 
     def _begin(self) -> MasterPort | None:
-        """The token; and the port if the lease is free, and nobody may have used them a moment ago."""
+        """Find the token; if the lease is free, take it and open the port, and return the port."""
         data = self._settings.data
         try:
             secure_data(self._world.files, data)
@@ -259,7 +258,7 @@ class EmbeddedMaster(MasterService):
             ) from error
 
     def _refuse_another_machines(self) -> None:
-        """:raises CannotStart: the lease is held from another machine: the directory is on a shared disk."""
+        """:raises CannotStart: another machine holds the lease: the directory is on a shared disk."""
         published = self.store.lease.published()
         if published is not None and published.host not in ("", self._world.hostname):
             raise CannotStart(
@@ -269,7 +268,7 @@ class EmbeddedMaster(MasterService):
 
 
 class SharedMaster(MasterService):
-    """A master of a store that other hosts share. It stands by at first, and when it has lost the lease."""
+    """A master with a store that other hosts share. It stands by first, and again after losing the lease."""
 
     store: SharedStore
 
@@ -281,7 +280,7 @@ class SharedMaster(MasterService):
         self._opening: Deferred[None] | None = None
 
     def startService(self) -> None:
-        """Begin to open the store; what is wrong with it is said later."""
+        """Begin to open the store; errors are reported later."""
         with self._start.beginning():
             self._started()
         self._do(self._begin())
@@ -303,7 +302,7 @@ class SharedMaster(MasterService):
         await self.store.open()
         self._has_token(find_shared_token(settings, self._world, is_first=self.store.epoch == 0))
         if not await self.store.is_of(self._token):
-            # With the lease it would be obeyed by nobody, and with its own tickets nobody could resume.
+            # With the lease nobody would obey it, and with its own tickets nobody could resume.
             where = "CHATNET_TOKEN" if settings.token_by_environ else settings.token_file
             raise CannotStart(
                 f"The token of {where} is not that of the cluster on this store: copy cluster.token from "
@@ -332,12 +331,12 @@ class SharedMaster(MasterService):
         self._stand_by(self._redirecting, holder)
 
     def _lost_the_lease(self) -> None:
-        """Stop commanding at once, and stand by again, with what was known."""
+        """Stop commanding at once, and stand by again, with what is known."""
         primary, self._primary = self._primary, None
         if primary is not None and self.running:
             self._do(self._step_back(primary))
         elif primary is None and self._doing is not None:
-            # It was lost before anybody was commanded.
+            # It was lost before this master commanded.
             self._world.processes.exit(1)
 
     async def _step_back(self, primary: Primary) -> None:
@@ -354,7 +353,7 @@ class SharedMaster(MasterService):
             await redirecting.stop()
         await super()._stop()
         if not self._settings.spawned:
-            # Whoever started this master had all of this host started by it.
+            # A person started this master, and it started everything else on this host.
             for primary in self._before:
                 await primary.end_left()
 

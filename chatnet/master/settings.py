@@ -1,4 +1,4 @@
-"""What was chosen for a master, and what follows from it for its workers and users. Pure."""
+"""The settings of a master, and what follows from them for its workers and users. Pure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of the same names; ``usual_port`` is where clients look for the master unless told.
+    """The options of the same names; ``usual_port`` is where clients look for the master by default.
 
     ``spawned`` is the pid of the primary that started this process; None if a person did. ``store`` is the
     URL of a store that other hosts share; empty for the one in the data directory. With ``token_by_environ``
-    the token is in the environment, which children have, too; else it is in ``token_file``. ``pair`` is the
+    the token is in the environment, which children inherit; otherwise in ``token_file``. ``pair`` is the
     operator's certificate and key, if there are any.
     """
 
@@ -49,9 +49,9 @@ class Settings:
         usual_port: int = MASTER_PORT,
         directory: Path = Path(),
     ) -> Settings:
-        """The settings that twistd's options say, and the environment of the store's URL.
+        """Return the settings in twistd's options, and in the environment (the store's URL).
 
-        :raises CannotStart: of a certificate and its key, only one is named.
+        :raises CannotStart: only one of a certificate and its key is named.
         """
         data = Path(options["data"])
         store = options["store"] or environ.get(STORE_VARIABLE, "")
@@ -75,25 +75,25 @@ class Settings:
         )
 
     def local_address(self, port: int) -> Address:
-        """Where processes of this machine reach the master, which listens on ``port``."""
+        """Return where processes of this machine reach the master, which listens on ``port``."""
         return Address(_LOOPBACK.get(self.listen.host, self.listen.host), port)
 
     def reached_at(self, seen_as: str, port: int) -> Address:
-        """Where processes of other machines reach the master, which listens on ``port``.
+        """Return where processes of other machines reach the master, which listens on ``port``.
 
-        If it listens everywhere, that is where the database sees it, ``seen_as``; unless told otherwise.
+        If it listens everywhere, this is where the database sees it, ``seen_as``, unless an option says more.
         """
         if self.advertise is None and self.listen.host not in _LOOPBACK:
             return Address(self.listen.host, port)
         return Address(self.advertise or seen_as or _LOOPBACK[self.listen.host], port)
 
     def worker_command(self, python: str, port: int, pid: int) -> list[str]:
-        """What to run for a worker of the master that is process ``pid`` and listens on ``port``."""
+        """Return the command line for a worker of the master with this ``pid``, which listens on ``port``."""
         where = ["--master", str(self.local_address(port)), "--listen", str(Address(self.listen.host, 0))]
         return self._command(python, "chat-worker", "--spawned", str(pid), *where)
 
     def replica_command(self, python: str, port: int, pid: int) -> list[str]:
-        """What to run for a replica of the master that is process ``pid`` and listens on ``port``."""
+        """Return the command line for a replica of the master with this ``pid``, listening on ``port``."""
         counts = ["--workers", str(self.workers), "--replicas", str(self.replicas)]
         listen = str(Address(self.listen.host, port))
         return self._command(python, "chat-master", "--spawned", str(pid), "--listen", listen, *counts)
@@ -112,7 +112,7 @@ class Settings:
         return command
 
     def invitation(self, python: str, directory: Path, port: int) -> str:
-        """The line that says how to chat with the master on ``port``, from within ``directory``."""
+        """Return the line that says how to chat with the master on ``port``, from within ``directory``."""
         bin = Path(python).parent
         twistd = str(bin.relative_to(directory) / "twistd") if bin.is_relative_to(directory) else "twistd"
         address = self.local_address(port)

@@ -1,4 +1,4 @@
-"""The store of masters of many hosts: a database that they and the workers open."""
+"""The store of masters on many hosts: a database that they and the workers open."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ T = TypeVar("T")
 class SharedStore:
     """The database at ``url``.
 
-    ``lost`` is called when the lease is, and ``waits`` with the sentence that says what keeps it from being
-    opened, and will pass.
+    ``lost`` is called when the lease is lost; ``waits`` with a sentence about what delays opening the store,
+    and will pass.
 
     ``epoch`` is how often the lease had been taken when the store was opened.
     """
@@ -59,7 +59,7 @@ class SharedStore:
         self.epoch, self.seen_as = row.epoch, opened.seen_as
 
     async def is_of(self, token: Token) -> bool:
-        """Is that the token of this store's cluster? The first that is asked about is."""
+        """Return whether ``token`` is that of this store's cluster. The first one asked about becomes it."""
         ours = token.fingerprint
         return await self._until_it_answers(lambda: self._lease.token_fingerprint(ours)) == ours
 
@@ -91,7 +91,7 @@ class SharedStore:
         try:
             return await self._lease.take(me)
         except Unavailable:
-            return False  # who uses the log says that it is away
+            return False  # the user of the log reports that the database is away
 
     async def holder(self) -> Holder | None:
         try:
@@ -113,7 +113,7 @@ class SharedStore:
         try:
             return await self._lease.newest_epoch()
         except Unavailable:
-            return 0  # it runs out by itself, before anybody else can have it
+            return 0  # the epoch expires by itself, before anybody else can take the lease
 
     async def publish(self, me: Holder) -> None:
         self._lease.publish(me)
@@ -126,10 +126,10 @@ class SharedStore:
         await self._lease.close()
 
     def _outgrown(self, sentence: str) -> None:
-        """Another primary has raised the log above us."""
+        """Exit: another primary has raised the log above our level."""
         self._logger.critical("{sentence}", sentence=sentence)
         self._world.stdio.error(sentence)
         self._world.processes.exit(1)
 
     def _rewound(self, common: Cursor) -> None:
-        """Nothing of what a primary keeps is derived from the log; its workers begin afresh by themselves."""
+        """Do nothing: a primary derives nothing from the log; its workers start afresh by themselves."""

@@ -1,4 +1,4 @@
-"""Tells each worker where its clients can go when it is gone, so that they do not have to ask a master."""
+"""Tells each worker where its clients can go when it is gone, so that they need not ask a master."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from chatnet.net.timer import Timer
 from chatnet.wire.cluster import MOST_TOLD, OtherWorker
 
 LOOK_SECONDS = 1.0
-"""How often to look whether there is news for a worker: as often as workers report."""
+"""Seconds between two checks for news to a worker: as often as workers report."""
 
 Known = tuple[Sequence[tuple[Registration[Link], str]], bool]
-"""Which others a worker knows of, with their keys, and whether it is to take no clients."""
+"""The other workers that a worker knows, with their keys, and whether it must take no clients."""
 
 
 class Signposts:
@@ -48,7 +48,7 @@ class Signposts:
             others = neighbours(worker, ring)
             known = [(other, other.key) for other in others], worker.draining or worker.leaving
             self._told[worker] = known
-            # Also that there are none: it may know some from the primary before us.
+            # Also an empty list: it may know some from the last primary.
             if known != before.get(worker):
                 self._commands.other_workers(worker, [self._beside(worker, one) for one in others], known[1])
 
@@ -68,9 +68,9 @@ class Signposts:
 def neighbours(
     worker: Registration[Link], ring: Sequence[Registration[Link]]
 ) -> Sequence[Registration[Link]]:
-    """Those of ``ring``, which is sorted by id, that follow ``worker`` there: as many as it is told of.
+    """Return the workers that follow ``worker`` in ``ring``, which is sorted by id: as many as it is told.
 
-    Ids are random, so each is told of by as many others; and few are news when one comes or goes.
+    Ids are random, so each worker is told to as many others; and few lists change when one comes or goes.
     """
     at = bisect(ring, worker.identity.id, key=_id)
     return tuple(other for other in [*ring[at:], *ring[:at]] if other is not worker)[:MOST_TOLD]

@@ -1,4 +1,4 @@
-"""What a replica and its process tell each other: who stands by, and what is known once it has won."""
+"""What a replica and its process tell each other: who stands by, and what is known after it has won."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from chatnet.wire.replica import MasterIdentity, State
 class Inheritance:
     """What a replica knows when it has taken the lease.
 
-    ``state`` is what the last primary told. ``since`` is when that was gone, by the monotonic clock, and
-    ``how`` says it in a sentence; both only if it was followed to its end.
+    ``state`` is what the last primary sent. ``since`` is when that primary was gone, by the monotonic clock,
+    and ``how`` says it in a sentence; both only if the replica followed it to its end.
     """
 
     state: State | None = None
@@ -28,13 +28,13 @@ class Standby:
     """The process that stands by: who it is, and what it is told.
 
     me            who it is now
-    claim         what it says of itself when it goes for the lease; None if it could not lead just now
-    usual         where the primary is, if the lease's text does not say it; given what was last told
+    claim         its text for the lease; None if it could not lead now
+    usual         where the primary is, if the lease's text does not say it; given the last state
     won           it has the lease
-    answered      the primary takes this replica, with an empty text; or refuses it, with why
-    stop          the primary says that it is to end
-    abandoned     each second from when no primary was reached for a minute
-    outgrown      the log is above what it understands, with a sentence: it can neither stand by nor lead
+    answered      the primary accepts this replica (empty text) or refuses it (the reason)
+    stop          the primary says that it must stop
+    abandoned     called each second once no primary was reached for a minute
+    outgrown      the log needs a newer program, as a sentence says: it can neither stand by nor lead
     """
 
     me: Callable[[], MasterIdentity]

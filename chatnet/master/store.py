@@ -1,6 +1,6 @@
-"""What masters ask of where log and lease are: in a data directory alone, or in a database with others.
+"""What masters ask of the place of log and lease: a data directory of their own, or a shared database.
 
-:mod:`~chatnet.master.embedded_store` and :mod:`~chatnet.master.shared_store` answer it.
+:mod:`~chatnet.master.embedded_store` and :mod:`~chatnet.master.shared_store` implement it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from chatnet.store.window import Window
 from chatnet.wire.replica import State
 
 RETRY_SECONDS = 1.0
-"""How often a database that is away, or a disk that is full, is tried at the start."""
+"""Seconds between two attempts at the start, when the database is away or the disk is full."""
 
 
 class Log(Protocol):
-    """The log as the primary looks at it."""
+    """The log as the primary sees it."""
 
     window: Window
 
@@ -40,10 +40,10 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Leadership:
-    """The log is open, and commands may be given, in ``epoch``.
+    """The log is open, and the primary commands, in ``epoch``.
 
-    ``newest_epoch()`` is the latest that has begun, as the store has it now. ``served`` is the log that
-    workers reach through the primary; None if they open it themselves, at ``url``.
+    ``newest_epoch()`` asks the store for the latest epoch. ``served`` is the log that workers reach through
+    the primary; None if they open it themselves, at ``url``.
     """
 
     log: Log
@@ -54,47 +54,47 @@ class Leadership:
 
 
 class Store(Protocol):
-    """What masters of both kinds of store ask of it.
+    """What masters ask of either kind of store.
 
-    ``is_shared``: other hosts may have masters, too. Then each listens where it is; of an embedded store, who
-    takes over listens where the last primary did. ``seen_as`` is the address at which other hosts see this
-    one, if that can be told; else empty.
+    ``is_shared``: other hosts may have masters too. Then each listens at its own address; with an embedded
+    store, a new primary listens where the last one did. ``seen_as`` is the address at which other hosts see
+    this one, if known; otherwise empty.
     """
 
     is_shared: bool
     seen_as: str
 
     async def open(self) -> None:
-        """Before anything else; waits while the store is away.
+        """Open the store, before anything else; wait while it is away.
 
         :raises CannotStart: it can never be used.
         """
 
     async def take(self, me: Holder) -> bool:
-        """Take the lease; False if another has it, or it cannot be told for now."""
+        """Take the lease; return False if another holds it, or the store does not answer now."""
 
     async def holder(self) -> Holder | None:
-        """Who holds the lease; None if nobody does, or it cannot be told."""
+        """Return who holds the lease; None if nobody does, or it is unknown."""
 
     def is_held_by(self, holder: Holder) -> bool:
-        """Does this process of this host hold it still, as far as can be told at once?"""
+        """Return whether this process of this host still holds it, as far as is known at once."""
 
     def watch(self, free: Callable[[], None]) -> None:
-        """Call ``free`` whenever the lease may be taken, if nothing else shows it; until it is taken."""
+        """Call ``free`` whenever the lease may be taken, until it is, if nothing else shows that."""
 
     async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Leadership:
-        """Open the log, holding the lease; waits for what keeps it from that and will pass.
+        """Open the log while holding the lease; wait for what delays it and will pass.
 
-        ``told`` is what the last primary said, if one was followed: the log must be its own, and whole.
+        ``told`` is what the last primary sent, if one was followed: the log must be that one, and whole.
 
-        :raises CannotStart: it cannot be opened, or could not until ``given_up()``.
+        :raises CannotStart: it cannot be opened, or could not be before ``given_up()``.
         """
 
     async def publish(self, me: Holder) -> None:
-        """Say who holds the lease."""
+        """Write who holds the lease."""
 
     async def release(self) -> None:
-        """Let it go; harmless if it is not held."""
+        """Release the lease; harmless if it is not held."""
 
     async def close(self) -> None:
-        """The process ends."""
+        """Close everything: the process ends."""

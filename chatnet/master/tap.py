@@ -1,4 +1,4 @@
-"""``twistd chat-master``: its options."""
+"""The options of ``twistd chat-master``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chatnet.world.real import real_world
 
 
 class Options(ProgramOptions):
-    """What can be chosen for a master."""
+    """The options of a master."""
 
     program = "chat-master"
     synopsis = "[options]"
@@ -70,5 +70,5 @@ class Options(ProgramOptions):
 
 
 def makeService(options: Options) -> IService:
-    """The service of one master process."""
+    """Return the service of one master process."""
     return logged(build(options, real_world()), options)

@@ -1,4 +1,4 @@
-"""Puts a primary together: what can fail at once first, then the log, then all that needs it."""
+"""Puts a primary together: first what can fail at once, then the log, then everything that needs the log."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ from chatnet.wire.replica import Carried, MasterIdentity, State
 from chatnet.world import World, stop_soon
 
 MIRRORED = 200
-"""How many workers, and other replicas, a replica is told of at most."""
+"""How many workers, and how many other replicas, a replica is told about at most."""
 
 _logger = Logger()
 
 
 def find_primary_token(settings: Settings, world: World) -> Token:
-    """The cluster's token, made by its first master.
+    """Return the cluster's token; its first master makes it.
 
-    :raises CannotStart: its file holds none.
-    :raises OSError: it cannot be read or made.
+    :raises CannotStart: the file holds none.
+    :raises OSError: the file cannot be read or made.
     """
     return make_token(world.files, settings.token_file, world.entropy(TOKEN_BYTES))
 
 
 def find_shared_token(settings: Settings, world: World, is_first: bool) -> Token:
-    """The token of a cluster of several hosts; made only by its first master.
+    """Return the token of a cluster of several hosts; only its first master makes it.
 
     :raises CannotStart: there is none, or its file holds none, and this is not the first master.
     """
@@ -86,7 +86,7 @@ def find_shared_token(settings: Settings, world: World, is_first: bool) -> Token
 
 
 def identify(settings: Settings, world: World, address: str = "", key: str = "") -> MasterIdentity:
-    """Who this process is; a replica that listens does so at ``address``, and presents the public ``key``."""
+    """Return who this process is; a replica listens at ``address``, and presents the public ``key``."""
     pid = world.processes.own_pid()
     started = world.processes.started(pid) or 0
     spawned = bool(settings.spawned)
@@ -94,7 +94,7 @@ def identify(settings: Settings, world: World, address: str = "", key: str = "")
 
 
 def claim(me: MasterIdentity, address: str = "") -> Holder:
-    """What a master says of itself as the lease's holder."""
+    """Return what a master says of itself as the lease's holder."""
     return Holder(me.pid, address, me.started, 0, me.host, key=me.key)
 
 
@@ -110,9 +110,9 @@ def stand_by(
     abandoned: Callable[[], None],
     outgrown: Callable[[str], None],
 ) -> Replica:
-    """A replica, not yet started. With ``redirecting``, it leads only where that listens.
+    """Return a replica, not yet started. With ``redirecting``, it leads only where that listens.
 
-    The last four are as in :class:`~chatnet.master.standby.Standby`.
+    The last four arguments are those of :class:`~chatnet.master.standby.Standby`.
     """
 
     def usual(state: State | None) -> Address:
@@ -154,9 +154,9 @@ async def lead(
     inheritance: Inheritance,
     given_up: Callable[[], bool],
 ) -> Primary:
-    """Open the log, and command; on ``port``, or where the primary before us was.
+    """Open the log, and command; on ``port``, or where the last primary listened.
 
-    :raises CannotStart: the log cannot be opened, or is another one; or the port cannot be had.
+    :raises CannotStart: the log cannot be opened, or is another one; or the port cannot be opened.
     """
     state = inheritance.state
     leadership = await store.begin(state, given_up)
@@ -164,7 +164,7 @@ async def lead(
         if state is not None and state.log != leadership.log.log_id:
             raise CannotStart(f"The log in {settings.data} is not the cluster's: was the directory replaced?")
         if port is None:
-            # Only now: one before us that has the port still, and not the lease, is over with our epoch.
+            # Only now: an earlier primary that still has the port, but not the lease, ends with our epoch.
             port = await wait_for_port(settings, world, security, given_up)
     except CannotStart:
         await leadership.log.close()
@@ -213,7 +213,7 @@ def _make_supervisor(
     tell: Tell,
     url: str = "",
 ) -> Supervisor:
-    # What is secret in a URL must not stand in anybody's list of processes.
+    # A secret in a URL must not appear in anybody's list of processes.
     environ = {**world.environ, STORE_VARIABLE: url} if url else world.environ
     return Supervisor(
         kind,

@@ -1,7 +1,7 @@
-"""The values of AMP commands, and the command from which all others descend.
+"""The values of AMP commands, and the base of all commands.
 
-Every value that cannot be read raises :class:`~chatnet.errors.BadRequest` with the name of the key and
-what is wrong with it; surplus keys are ignored, so that a newer peer may send more.
+A value that cannot be read raises :class:`~chatnet.errors.BadRequest` with the key and the reason; unknown
+keys are ignored, so that a newer peer may send more.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Value(amp.Argument):
-    """An argument of any type; subclasses say how it is encoded."""
+    """An argument of any type; subclasses define the encoding."""
 
     def fromBox(self, name: bytes, strings: Any, objects: dict[str, Any], proto: Any) -> None:
         raw = strings.get(name)
@@ -90,7 +90,7 @@ class Flag(Value):
 
 
 class Bytes(Value):
-    """Raw bytes: of exactly ``size``, if given."""
+    """Raw bytes, exactly ``size`` of them if given."""
 
     def __init__(self, size: int | None = None, optional: bool = False) -> None:
         super().__init__(optional)
@@ -122,12 +122,12 @@ class Packed(Value, Generic[T]):
 
 
 def packed_bytes(value: object) -> int:
-    """How long ``value`` is as it travels in a :class:`Packed`."""
+    """Return the length of ``value`` in a :class:`Packed`, in bytes."""
     return len(Packed._encoder.encode(value))
 
 
 def fitting(items: Iterable[T], room: int) -> list[T]:
-    """The first of ``items``: as many as take at most ``room`` bytes together, :class:`Packed`."""
+    """Return the first of ``items`` that together fit into ``room`` bytes, :class:`Packed`."""
     fit: list[T] = []
     for item in items:
         room -= packed_bytes(item)
@@ -141,17 +141,17 @@ _TO_ANY_COMMAND = (BadRequest, NotAllowed, InternalFailure, Unreadable, TooSlow,
 
 
 def declared(*errors: type[ChatnetError]) -> dict[type[Exception], bytes]:
-    """The ``errors`` of a command: those given, and those that every command may answer."""
+    """Return the ``errors`` of a command: the given ones, and those that every command may answer."""
     every: list[type[ChatnetError]] = [*errors, *_TO_ANY_COMMAND]
     return {error: error.code for error in every}
 
 
 class Command(amp.Command):
-    """A command of chatnet's. Its wire name is the class's name."""
+    """A command of chatnet's. Its name on the wire is the class's name."""
 
     errors: ClassVar[dict[type[Exception], bytes]] = declared()
 
-    # Twisted's own copy the box, or the objects, before they look at them; a Value takes nothing out.
+    # Twisted's own methods first copy the box, or the objects; a Value removes nothing from them.
 
     @classmethod
     def parseArguments(cls, box: Mapping[bytes, bytes], protocol: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The boxes in a stream of bytes: AMP's framing, read in one loop. Pure.
 
-Twisted's own reader is two state machines, both called for each string, and takes seven times as long.
+Twisted's own reader has two state machines, both called for each string, and takes seven times as long.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ Box = dict[bytes, bytes]
 _END = b"\0\0"
 
 MAX_BOX = 128 * 1024
-"""The longest box that is read: its keys and values together, in bytes."""
+"""Bytes of the longest box that is read: its keys and values together."""
 MAX_STRANGERS_BOX = 4 * 1024
-"""Likewise for those who have not logged in or proven anything: it is enough to do so."""
+"""The same for peers that have not logged in or proven anything: it is enough to do so."""
 MAX_KEY = 255
 """The longest key that AMP allows, in bytes."""
 MAX_KEYS = 32
@@ -22,11 +22,11 @@ MAX_KEYS = 32
 
 
 class Malformed(Exception):
-    """What came cannot be read; the text says why, for the log."""
+    """The bytes cannot be read; the text says why, for the log."""
 
 
 def serialize(box: Mapping[bytes, bytes]) -> bytes:
-    """The bytes of a box; Twisted's own sorts its keys, and looks at the types and lengths of all.
+    """Return the bytes of a box. Twisted's own function also sorts the keys, and checks types and lengths.
 
     :raises OverflowError: a value is longer than AMP can carry (65,535 bytes).
     """
@@ -38,10 +38,10 @@ def serialize(box: Mapping[bytes, bytes]) -> bytes:
 
 
 class Boxes:
-    """Reads boxes from a stream that comes in pieces, cut anywhere.
+    """Reads boxes from a stream that arrives in pieces, cut anywhere.
 
-    What it keeps of a box that is not yet complete is never more than ``most`` bytes; it may be
-    changed at any time, for the boxes that follow.
+    It keeps at most ``most`` bytes of an incomplete box; ``most`` may be changed at any time, for later
+    boxes.
     """
 
     __slots__ = ("_box", "_keys", "_rest", "_room", "most")
@@ -49,16 +49,16 @@ class Boxes:
     def __init__(self, most: int = MAX_BOX) -> None:
         self.most = most
         self._rest = b""
-        self._box: Box | None = None  # between two boxes, as it mostly is: an empty dict takes memory
+        self._box: Box | None = None  # None between two boxes, the usual case: an empty dict takes memory
         self._room = self._keys = 0
 
     def feed(self, piece: bytes) -> Generator[Box, None, None]:
-        """The boxes that ``piece`` completes, each read when it is asked for.
+        """Return the boxes that ``piece`` completes, each read when it is asked for.
 
-        What is not asked for is kept as it came, and read first the next time; before that, close the
-        generator or drop it.
+        What is not asked for is kept, and read first at the next call; before that call, close or drop the
+        generator.
 
-        :raises Malformed: a key or a box is too long; whole boxes before it were given. Feed nothing then.
+        :raises Malformed: a key or a box is too long; whole boxes before it were given. Then feed nothing.
         """
         self._rest = self._rest + piece if self._rest else piece
         return self._read()

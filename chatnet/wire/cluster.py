@@ -1,4 +1,4 @@
-"""Worker <-> primary: joining the cluster, reporting, and the primary's commands, each with its epoch."""
+"""Worker <-> primary: registration, reports, and the primary's commands, each with its epoch."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from chatnet.kinds import FIRST_LEVEL, MOST_LEVEL
 from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared
 
 MOST_PROCESSES = 1_000
-"""How many workers, or replicas, are kept on one host at most: a thousand take 50 GB. A greater number is a
+"""How many workers, or replicas, one host keeps at most: a thousand take 50 GB. A greater number is a
 mistake, or meant to bring the host down."""
 
-# What a process says of itself is bounded where it comes in: a bug in one must not take the cluster down.
+# Limit what a process says of itself where it arrives: a bug in one process must not bring the cluster down.
 Id = Annotated[str, Meta(min_length=1, max_length=40)]
 MAX_HOST = 253
-"""The longest name of a host, in characters: it is not longer in the DNS either."""
+"""The longest name of a host, in characters: the same as in the DNS."""
 Host = Annotated[str, Meta(max_length=MAX_HOST)]
 Place = Annotated[str, Meta(max_length=260)]
 """HOST:PORT."""
 MAX_FINGERPRINT = 60
-"""The longest fingerprint, in characters; those that there are have 50."""
+"""The longest fingerprint, in characters; those in use have 50."""
 Fingerprint = Annotated[str, Meta(max_length=MAX_FINGERPRINT)]
 """The fingerprint of the public key that a process presents, ``SHA256:…``; empty if it is not known."""
 Pid = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Level = Annotated[int, Meta(ge=FIRST_LEVEL, le=MOST_LEVEL)]
 SessionCount = Annotated[int, Meta(ge=0, le=1_000_000)]
-"""No process has so many descriptors."""
+"""No process can have this many descriptors."""
 MOST_TOLD = 64
-"""How many other workers a worker is told of."""
+"""How many other workers a worker is told about."""
 
 
 class WorkerIdentity(msgspec.Struct, frozen=True):
-    """Who a worker is, for as long as its process lives.
+    """Who a worker is, while its process lives.
 
     ``address`` is where it listens for clients, HOST:PORT. ``advertise`` is true if the operator chose that
-    host for clients; without it, clients are sent to the address under which they reached the primary or,
-    from another machine, the one that the worker's link comes from. ``supervisor`` is the pid of the process
-    that started it, 0 if a person did. ``started`` is when, in clock ticks since its machine came up; 0 if it
-    cannot be told. ``key`` is the fingerprint of the public key that it presents. ``level`` is what it
+    host for clients; without it, clients are sent to the host at which they reached the primary or, if the
+    worker is on another machine, to the host that its link comes from. ``supervisor`` is the pid of the
+    process that started it, 0 if a person did. ``started`` is when, in clock ticks since its machine came up;
+    0 if unknown. ``key`` is the fingerprint of the public key that it presents. ``level`` is what it
     understands: see :mod:`chatnet.kinds`.
     """
 
@@ -58,21 +58,21 @@ class WorkerIdentity(msgspec.Struct, frozen=True):
 
     @property
     def process(self) -> str:
-        """Which process it is."""
+        """The identity of its process."""
         return self.id
 
     @property
     def spawned(self) -> bool:
-        """Did a process start it, and not a person?"""
+        """Whether a process started it, not a person."""
         return self.supervisor != 0
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What a worker carries: sessions now; posts taken and deliveries made since its start; its cursor.
+    """What a worker carries: its sessions now; posts and deliveries since its start; its cursor.
 
-    ``moving`` are those of its sessions that were told to go to another worker. While it is ``opening`` its
-    store, or that is away, it takes no clients; nor while it is ``full``. ``key`` is that of its identity, or
-    of the certificate that it presents since then.
+    ``moving`` is how many of its sessions were told to go to another worker. While it is ``opening`` its
+    store, or the store is away, it takes no clients; nor while it is ``full``. ``key`` is its identity's, or
+    that of the certificate that it has presented since.
     """
 
     sessions: SessionCount = 0
@@ -87,9 +87,9 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class OtherWorker(msgspec.Struct, frozen=True):
-    """Where the clients of a worker find another one, and the key that it presents there.
+    """Where the clients of a worker find another one, and the key that the other presents.
 
-    ``host`` is empty if that is where they have found the first one.
+    ``host`` is empty if it is the one where they found the first worker.
     """
 
     host: Host
@@ -98,13 +98,14 @@ class OtherWorker(msgspec.Struct, frozen=True):
 
 
 class Register(Command):
-    """Worker -> primary: here I am. The answer says which log it is, where it is kept, and the epoch.
+    """Worker -> primary: register this worker. The answer names the log, the log's place, and the epoch.
 
     ``store`` is the URL of a database that the worker opens itself; empty if the primary serves the log over
-    this link. ``seen`` is the epoch of the last primary that registered it. One that is below looks into its
-    store, and if a later epoch has begun there, it is over. If not, the worker takes the epoch of the answer.
+    this link. ``seen`` is the epoch of the last primary that registered the worker. A primary with a lower
+    epoch looks into its store: if a later epoch has begun there, its own is over. If not, the worker takes
+    the epoch of the answer.
 
-    Before it is answered the primary gives no order; after it, none but with that epoch.
+    Before the answer the primary sends no command; after it, only commands with that epoch.
     """
 
     arguments = [(b"worker", Packed[WorkerIdentity](WorkerIdentity)), (b"seen", Number())]
@@ -113,7 +114,7 @@ class Register(Command):
 
 
 class Report(Command):
-    """Worker -> primary, every second. No answer."""
+    """Worker -> primary: the worker's load, every second. No answer."""
 
     arguments = [(b"load", Packed[Load](Load))]
     requiresAnswer = False
@@ -127,10 +128,10 @@ class Shutdown(Command):
 
 
 class Shed(Command):
-    """Primary -> worker: have ``count`` sessions move to other workers, a few at a time.
+    """Primary -> worker: move ``count`` sessions to other workers, a few at a time.
 
-    It replaces what was asked for before. With ``soon`` nobody is to wait for answers: the worker cannot give
-    any.
+    Replaces earlier commands of this kind. With ``soon``, sessions do not wait for answers: the worker cannot
+    give any.
     """
 
     arguments = [(b"epoch", Number()), (b"count", Number()), (b"soon", Flag())]
@@ -138,10 +139,10 @@ class Shed(Command):
 
 
 class OtherWorkers(Command):
-    """Primary -> worker: these take clients beside you; tell yours, for when you are gone.
+    """Primary -> worker: these other workers take clients; tell your clients, for when you are gone.
 
-    It replaces what was said before. ``emptied``: nobody is to come to you, since your sessions move to
-    others, or you are to stop.
+    Replaces the earlier list. ``emptied``: take no clients, because your sessions move to others, or you will
+    stop.
     """
 
     arguments = [
@@ -158,7 +159,7 @@ class OtherWorkers(Command):
 class SpawnWorkers(Command):
     """Primary -> worker: *keep* ``count`` children of your own running, on your host.
 
-    That is the number in all, so an order that comes twice does no harm. 0 stops all of them. More than
+    This is the number in all, so a command that comes twice does no harm. 0 stops all of them. More than
     :data:`MOST_PROCESSES` are refused.
     """
 
@@ -167,7 +168,7 @@ class SpawnWorkers(Command):
 
 
 class Kill(Command):
-    """Primary -> worker: end the process ``pid`` of your host, begun at ``started``: it hangs."""
+    """Primary -> worker: kill the process ``pid`` of your host, begun at ``started``: it hangs."""
 
     arguments = [(b"epoch", Number()), (b"pid", Number()), (b"started", Number())]
     errors = declared(StaleEpoch)

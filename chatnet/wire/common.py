@@ -1,4 +1,4 @@
-"""What every link says (Ping), and how a cluster link shows that it knows the token (Challenge, Prove)."""
+"""What every link says (Ping), and how both ends of a cluster link prove the token (Challenge, Prove)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROOF_BYTES = 32
 
 
 class Ping(Command):
-    """I am alive; and, from a worker to a session, nothing for you up to this cursor. No answer."""
+    """A sign of life; from a worker to a session also: nothing for you up to this cursor. No answer."""
 
     arguments = [(b"seq", Number(optional=True)), (b"check", Bytes(CHECK_BYTES, optional=True))]
     requiresAnswer = False
@@ -31,8 +31,8 @@ class Challenge(Command):
 class Prove(Command):
     """``proof`` is HMAC-SHA256 of the token over the asker's role and both nonces; so is the answer's.
 
-    A replica answers with where the ``primary`` is, HOST:PORT, or with an empty text if it knows of none;
-    and then there is nothing else to be asked of it.
+    A replica's answer says where the ``primary`` is, HOST:PORT, or has an empty text if it does not know;
+    nothing else can be asked of a replica.
     """
 
     arguments = [(b"role", Text()), (b"proof", Bytes(PROOF_BYTES))]

@@ -1,4 +1,4 @@
-"""The boxes that are sent most often, made by hand: as AMP would make them, several times faster. Pure."""
+"""The most frequent boxes, made by hand: the same bytes as AMP's, several times faster. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chatnet.wire.boxes import Box, serialize
 
 BARE_PING: Box = {b"_command": b"Ping"}
 PING = serialize(BARE_PING)
-"""The box of a ``Ping`` that only says that we are alive."""
+"""The box of a ``Ping`` that is only a sign of life."""
 _DELIVER = b"\0\x08_command\0\x07Deliver\0\x05entry"
 _END = b"\0\0"
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def ping(cursor: Cursor) -> bytes:
-    """The box of a ``Ping``: nothing for you up to ``cursor``."""
+    """Return the box of a ``Ping`` that says: nothing for you up to ``cursor``."""
     digits = b"%d" % cursor.seq
     return b"\0\x08_command\0\x04Ping\0\x03seq\0%c%b\0\x05check\0\x08%b\0\0" % (
         len(digits),
@@ -29,7 +29,7 @@ def ping(cursor: Cursor) -> bytes:
 
 
 def deliver(posts: Iterable[Entry]) -> bytes:
-    """The boxes of ``Deliver`` for ``posts``, one after the other."""
+    """Return the boxes of ``Deliver`` for ``posts``, one after the other."""
     parts: list[bytes] = []
     for post in posts:
         blob = _encode(post)

@@ -7,11 +7,11 @@ from chatnet.wire.arguments import Command, Number, Text, declared
 
 
 class Locate(Command):
-    """Which worker should I talk to? ``worker`` is HOST:PORT, and ``log`` names the log that it follows.
+    """Ask for a worker. ``worker`` is HOST:PORT, and ``log`` names the log that it follows.
 
-    A master that is not primary says who is, and leaves the log empty. ``worker_key`` and ``primary_key`` are
-    the fingerprints of the public keys that are presented there (see :func:`chatnet.net.pair.fingerprint`);
-    one is missing only while it is not known.
+    A master that is not the primary says where the primary is, and leaves the log empty. ``worker_key`` and
+    ``primary_key`` are the fingerprints of the public keys that are presented there (see
+    :func:`chatnet.net.pair.fingerprint`); a key is missing only while it is unknown.
     """
 
     arguments = [(b"version", Number())]

@@ -1,4 +1,4 @@
-"""Worker -> primary: the log, served over AMP; and the primary's pushes of what was committed."""
+"""Worker -> primary: the log, served over AMP; and the primary's pushes of committed entries."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ T = TypeVar("T")
 
 
 class Append(Command):
-    """Append at most :data:`MAX_DRAFTS` drafts in this order. One outcome for each, once all are durable.
+    """Append at most :data:`MAX_DRAFTS` drafts in this order. Answers one outcome for each, once all are
+    durable.
 
-    One batch at a time: the next is sent when the last was answered.
+    One batch at a time: the next is sent after the answer to the last.
     """
 
     arguments = [(b"drafts", Packed[list[Draft]](Annotated[list[Draft], Meta(max_length=MAX_DRAFTS)]))]
@@ -34,8 +35,8 @@ class Append(Command):
 
 
 class Follow(Command):
-    """Push every entry after this cursor by Committed, until the link ends; without it, begin shortly before
-    the head.
+    """Push every entry after this cursor by Committed, until the link ends; without a cursor, begin shortly
+    before the head.
 
     The answer's cursor is where the pushes begin.
     """
@@ -46,19 +47,19 @@ class Follow(Command):
 
 
 class Committed(Command):
-    """Primary -> worker: entries that continue what was pushed before. No answer."""
+    """Primary -> worker: entries that continue the earlier pushes. No answer."""
 
     arguments = [(b"epoch", Number()), (b"entries", Packed[list[Entry]](list[Entry]))]
     requiresAnswer = False
 
 
 def packed_question(questions: Sequence[type[Question[Any]]]) -> Packed[Question[Any]]:
-    """A question of one of these, which travels by its name; any other is wrong."""
+    """Return an argument for one of these questions, sent with its name; any other is wrong."""
     return Packed(reduce(or_, questions))
 
 
 class Answer(Packed[Any]):
-    """An answer of any type. It stays packed where it comes in: :func:`answer_to` knows the question."""
+    """An answer of any type. It stays packed on arrival: :func:`answer_to` knows the question."""
 
     def fromString(self, inString: bytes) -> bytes:
         return inString
@@ -73,9 +74,9 @@ class Read(Command):
 
 
 def answer_to(question: Question[T], answered: dict[str, Any]) -> T:
-    """What ``question`` was answered, of the response of :class:`Read`.
+    """Return the answer to ``question`` from the response of :class:`Read`.
 
-    :raises BadRequest: it is no answer to that.
+    :raises BadRequest: it is not an answer to that question.
     """
     try:
         answer: T = _answer_of(type(question)).fromString(answered["answer"])

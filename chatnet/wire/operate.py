@@ -22,7 +22,7 @@ from chatnet.limits import PAGE
 from chatnet.wire.arguments import Command, Flag, Number, Packed, Text, declared, fitting, packed_bytes
 
 MASTER_BYTES = EVENT_BYTES = 20_000
-"""How much masters, and events, take at most of what tells of the whole cluster. The rest is the workers'."""
+"""Bytes that masters, and events, take at most in the status of the cluster. The rest is for the workers."""
 
 
 MOST_SECONDS = 250_000_000_000
@@ -46,7 +46,7 @@ class MasterStatus(msgspec.Struct, frozen=True):
 class WorkerStatus(msgspec.Struct, frozen=True):
     """One worker: ``posts`` and ``deliveries`` are per second; ``lag`` is how many entries it is behind.
 
-    ``key`` and ``level`` are as a master's.
+    ``key`` and ``level`` mean the same as a master's.
     """
 
     id: str
@@ -64,22 +64,22 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened to the cluster, for the operator. ``time`` is in seconds since 1970."""
+    """Something that happened in the cluster, for the operator. ``time`` is in seconds since 1970."""
 
     time: Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
     what: str
 
 
 def newest_fitting(events: list[Event]) -> list[Event]:
-    """The newest of ``events``: as many as :data:`EVENT_BYTES` hold."""
+    """Return the newest of ``events`` that fit into :data:`EVENT_BYTES`."""
     return fitting(reversed(events), EVENT_BYTES)[::-1]
 
 
 class ClusterStatus(msgspec.Struct, frozen=True):
-    """``trouble`` is a sentence while something holds the cluster up (a full disk), else empty.
-    ``warnings`` are sentences about what does not hold it up, but should be mended.
+    """The state of the cluster. ``trouble`` is a sentence while something blocks it (a full disk), otherwise
+    empty. ``warnings`` are sentences about what does not block it, but should be corrected.
 
-    ``left_out`` is how many masters and workers there are besides, which did not fit an AMP value. ``level``
+    ``left_out`` is how many more masters and workers there are that did not fit into an AMP value. ``level``
     is the log's."""
 
     log: str
@@ -94,7 +94,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     level: int = FIRST_LEVEL
 
     def fitted(self) -> ClusterStatus:
-        """As much of it as fits an AMP value."""
+        """Return as much of it as fits into an AMP value."""
         masters = fitting(self.masters, MASTER_BYTES)
         rest = replace(self, masters=masters, workers=[], events=newest_fitting(self.events))
         workers = fitting(self.workers, PAGE.bytes - packed_bytes(rest))
@@ -113,7 +113,7 @@ class Stop(Command):
 class StepDown(Command):
     """Hand over to a replica; ``away``: to one on another host. Answered at once.
 
-    The link closes when the lease is let go.
+    The link closes when the lease is released.
     """
 
     arguments = [(b"away", Flag())]
@@ -123,7 +123,7 @@ class StepDown(Command):
 class LevelUp(Command):
     """Raise the log to the next level that any process of the cluster understands, if all understand it.
 
-    Answered with the log's level, once that is on disk; it may be there already.
+    The answer is the log's level, once it is on disk; the log may have that level already.
     """
 
     response = [(b"level", Number())]
@@ -131,9 +131,9 @@ class LevelUp(Command):
 
 
 class Drain(Command):
-    """Move all sessions of ``host`` elsewhere, and then stop all that runs there.
+    """Move all sessions of ``host`` elsewhere, and then stop everything that runs there.
 
-    Answered at once: so many are left. To be asked again until no worker is; a host that is empty stays so
+    Answered at once with how many are left. Ask again until no worker is left; an empty host stays empty
     until somebody starts a worker there.
     """
 

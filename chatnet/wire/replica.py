@@ -1,4 +1,4 @@
-"""Replica <-> primary: standing by, and what whoever takes over must know."""
+"""Replica <-> primary: standing by, and what the next primary must know."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from chatnet.wire.operate import MASTER_BYTES, Event, newest_fitting
 
 
 class MasterIdentity(msgspec.Struct, frozen=True):
-    """Who a master is, for as long as its process lives; ``spawned``, ``started`` and ``level`` are as a
-    worker's.
+    """Who a master is, while its process lives; ``spawned``, ``started`` and ``level`` are as for a worker.
 
     ``address`` is where a replica listens, HOST:PORT; empty if it does not. ``key`` is the fingerprint of the
     public key that it presents.
@@ -31,11 +30,11 @@ class MasterIdentity(msgspec.Struct, frozen=True):
 
     @property
     def process(self) -> tuple[str, int, int]:
-        """Which process it is: another host may have a process with the same pid."""
+        """The identity of its process: another host may have a process with the same pid."""
         return self.host, self.pid, self.started
 
     def is_same(self, other: MasterIdentity) -> bool:
-        """Are both the same process? Its address may be new: it may have begun to listen."""
+        """Return whether both are the same process. The address may differ, if it has begun to listen."""
         return self.process == other.process
 
 
@@ -47,7 +46,7 @@ class Carried(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What the primary of ``epoch`` knows. Its successor takes over ``listen``, its address, HOST:PORT, and a
+    """What the primary of ``epoch`` knows. Its successor takes over ``listen``, its address HOST:PORT, and a
     log that has reached ``head``. ``key`` is the fingerprint of the public key that it presents.
     """
 
@@ -61,14 +60,14 @@ class State(msgspec.Struct, frozen=True):
     key: Fingerprint = ""
 
     def fitted(self) -> State:
-        """As much of it as fits an AMP value."""
+        """Return as much of it as fits into an AMP value."""
         replicas = fitting(self.replicas, MASTER_BYTES)
         rest = replace(self, workers=[], replicas=replicas, events=newest_fitting(self.events))
         return replace(rest, workers=fitting(self.workers, PAGE.bytes - packed_bytes(rest)))
 
 
 class Attach(Command):
-    """Replica -> primary: I stand by. ``seen`` is the highest epoch that it knows of, as a worker's."""
+    """Replica -> primary: this replica stands by. ``seen`` is its highest known epoch, as for a worker."""
 
     arguments = [(b"master", Packed[MasterIdentity](MasterIdentity)), (b"seen", Number())]
     response = [(b"epoch", Number())]
@@ -76,7 +75,7 @@ class Attach(Command):
 
 
 class Mirror(Command):
-    """Primary -> replica, when something has changed: the cluster as the primary knows it. No answer."""
+    """Primary -> replica, after each change: the cluster as the primary knows it. No answer."""
 
     arguments = [(b"state", Packed[State](State))]
     requiresAnswer = False

@@ -1,4 +1,4 @@
-"""Client <-> worker. A client's cursor moves by Deliver and Ping(seq), never by an acknowledgement."""
+"""Client <-> worker. Deliver and Ping(seq) move a client's cursor; it never acknowledges anything."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from chatnet.wire.arguments import Bytes, Command, Flag, Number, Packed, Text, d
 from chatnet.wire.cluster import Fingerprint, Place
 
 MOST_OTHERS = 8
-"""How many other workers a client is told of."""
+"""How many other workers a client is told about."""
 
 
 class Elsewhere(msgspec.Struct, frozen=True, array_like=True):
-    """Another worker, where one can resume when one's own is gone: HOST:PORT, and the key presented there."""
+    """Another worker, where a client can resume when its own is gone: HOST:PORT, and its key."""
 
     address: Place
     key: Fingerprint = ""
@@ -46,10 +46,10 @@ _OTHERS = (b"workers", Packed[list[Elsewhere]](list[Elsewhere], optional=True))
 
 
 class Login(Command):
-    """Log in by name and secret. ``name`` comes back as the cluster spells it, ``log`` says which log it is.
+    """Log in by name and secret. ``name`` comes back as the cluster spells it; ``log`` names the log.
 
-    ``new``: if the name is free, register it with this secret. ``workers`` are up to eight others, where one
-    can resume once this one is gone.
+    ``new``: if the name is free, register it with this secret. ``workers`` are up to eight others, where the
+    client can resume once this one is gone.
     """
 
     arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes()), (b"new", Flag())]
@@ -86,7 +86,7 @@ class Leave(Command):
 class List(Command):
     """A page of rooms in order: those that begin with ``prefix`` and come after ``after``.
 
-    ``joined`` are those of them that the user has joined; ``more``: another page follows.
+    ``joined`` are those that the user has joined; ``more``: another page follows.
     """
 
     arguments = [(b"prefix", Text()), (b"after", Text())]
@@ -98,7 +98,7 @@ class List(Command):
 
 
 class Post(Command):
-    """Say ``text`` in one's own room. Answered with its seq once it is durable."""
+    """Post ``text`` in the user's own room. Answered with its seq once it is durable."""
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"text", Text())]
     response = [(b"seq", Number())]
@@ -108,9 +108,9 @@ class Post(Command):
 class Chat(Command):
     """Begin to receive Deliver.
 
-    Without a cursor: ``posts`` are the newest 20 for this user, oldest first. With it: none. Either way
-    every visible post behind the answer's cursor follows by Deliver, each once, in order. A cursor is a seq
-    with its check: see :mod:`chatnet.cursor`.
+    Without a cursor, ``posts`` are the newest 20 for this user, oldest first; with a cursor there are none.
+    Either way, every visible post after the answer's cursor follows by Deliver, each once, in order. A cursor
+    is a seq with its check: see :mod:`chatnet.cursor`.
     """
 
     arguments = [(b"cursor", Number(optional=True)), (b"check", Bytes(CHECK_BYTES, optional=True))]
@@ -127,7 +127,7 @@ class Unchat(Command):
 
 
 class History(Command):
-    """A page of the posts of ``room`` before seq ``before`` (the newest without it), oldest first."""
+    """A page of posts of ``room`` before the seq ``before`` (the newest without it), oldest first."""
 
     arguments = [(b"room", Text()), (b"before", Number(optional=True))]
     response = [(b"posts", Packed[list[Entry]](list[Entry]))]
@@ -135,8 +135,8 @@ class History(Command):
 
 
 class SetSecret(Command):
-    """Replace one's ``old`` secret by a password. Older tickets and one's other sessions end; here is a new
-    ticket."""
+    """Replace the user's ``old`` secret with a password. Older tickets and the user's other sessions end; the
+    answer has a new ticket."""
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"old", Bytes()), (b"secret", Bytes())]
     response = [(b"ticket", Bytes()), (b"seq", Number())]
@@ -154,24 +154,24 @@ class Deliver(Command):
 
 
 class Moved(Command):
-    """Go to another worker: send nothing more, take the answers to what was sent, hang up, resume. No answer.
+    """Go to another worker: send nothing more, wait for the open answers, hang up, resume. No answer.
 
-    Who stays is hung up on after ten seconds.
+    A client that stays is disconnected after ten seconds.
     """
 
     requiresAnswer = False
 
 
 class Ended(Command):
-    """This session is over, for the reason of an error's ``code`` and ``sentence``. The worker hangs up. No
-    answer; nor is there one to what was not answered yet."""
+    """This session has ended, for the reason in an error's ``code`` and ``sentence``. The worker hangs up. No
+    answer; commands that were not answered yet are never answered."""
 
     arguments = [(b"code", Text()), (b"sentence", Text())]
     requiresAnswer = False
 
 
 class Rewound(Command):
-    """The log was put back to this cursor: what was read behind it is gone. The worker hangs up.
+    """The log was put back to this cursor: what was read after it is gone. The worker hangs up.
 
     No answer.
     """

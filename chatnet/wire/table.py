@@ -1,9 +1,9 @@
-"""Every command of every conversation: who may say it, and when; how often, how large, and what it may cost.
+"""Every command of every conversation: who may send it, and when; how often, how large, and what it may cost.
 
-Who is at the other end, and how far they have got, is a :class:`Speaker`. Each class of responders
-(:class:`chatnet.net.locator.Locator`) says whose words it understands, and understands just what stands here
-for that speaker, beside ``Ping``. docs/protocol.md shows the table; ``tests/wire/test_table.py`` holds code
-and document to it, and says each command as each speaker. Pure.
+A :class:`Speaker` says who is at the other end, and how far they have got. Each class of responders
+(:class:`chatnet.net.locator.Locator`) names its speaker, and understands exactly the commands of that speaker
+here, besides ``Ping``. docs/protocol.md shows the table; ``tests/wire/test_table.py`` holds code and document
+to it, and sends each command as each speaker. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chatnet.wire.arguments import Command
 
 
 class Speaker(Enum):
-    """Who speaks, and when. What is understood depends on nothing else."""
+    """Who speaks, and when. Nothing else decides which commands are understood."""
 
     STRANGER = "anybody, to a master"
     NEW_WORKER = "a worker that has proven the token"
@@ -35,11 +35,11 @@ class Speaker(Enum):
 
 
 STRANGERS = frozenset({Speaker.STRANGER, Speaker.VISITOR, Speaker.IN_PLAIN})
-"""Those who have neither logged in nor proven anything."""
+"""The speakers that have neither logged in nor proven anything."""
 
 
 class Rule(NamedTuple):
-    """What holds of a command. The texts are those of docs/protocol.md."""
+    """The limits of a command. The texts are those of docs/protocol.md."""
 
     command: type[Command]
     speakers: tuple[Speaker, ...]
@@ -48,7 +48,7 @@ class Rule(NamedTuple):
     costs: str
 
     def row(self) -> str:
-        """The rule as docs/protocol.md shows it."""
+        """Return the rule as docs/protocol.md shows it."""
         who = "; ".join(speaker.value for speaker in self.speakers) if self.speakers != _ANY else "everybody"
         return f"| {self.command.__name__} | {who} | {self.often} | {self.large} | {self.costs} |"
 
@@ -183,5 +183,5 @@ RULES = (
 
 
 def understood(speaker: Speaker) -> frozenset[type[Command]]:
-    """What ``speaker`` may say."""
+    """Return the commands that ``speaker`` may send."""
     return frozenset(rule.command for rule in RULES if speaker in rule.speakers)
