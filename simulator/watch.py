@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from twisted.internet.endpoints import _WrappingProtocol
 from twisted.internet.tcp import Connection
 from twisted.protocols.policies import ProtocolWrapper
 
@@ -125,9 +126,16 @@ def _connections(process: SimProcess) -> list[Any]:
 
 
 def _spoken(connection: Any) -> Any:
-    """What is spoken on a connection; where it is encrypted, within that."""
+    """What is spoken on a connection: within what an endpoint leaves around it, and within TLS."""
     protocol = connection.protocol
-    return protocol.wrappedProtocol if isinstance(protocol, ProtocolWrapper) else protocol
+    while True:
+        match protocol:
+            case ProtocolWrapper():
+                protocol = protocol.wrappedProtocol
+            case _WrappingProtocol():
+                protocol = protocol._wrappedProtocol
+            case _:
+                return protocol
 
 
 def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
