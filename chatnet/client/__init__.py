@@ -2,26 +2,26 @@
 
 tap         the options of ``twistd -n chat-client``
 service     wires a client together, and ends it
-identity    the secret and the ticket of one name in one log, kept in a private file
-identities  which of them is for which cluster, and where it may be shown
+identity    the secret and the ticket of one name in one log, in a private file
+identities  which identity belongs to which cluster, and where it may be shown
 race        asks several masters, and takes the first answer
 states      the states of a connection                                              (pure)
-connection  finds a worker, logs in, and comes back; nothing asked is lost or done twice
-listener    who is told what happens on it · from_worker  what a worker says without being asked
-attempts    what they fail of, and what is said until the first has succeeded
-pending     what was asked and not answered                                         (pure)
-feed        what a chat hears, each once and in order                               (pure)
-others      the workers beside one's own, for when that is lost                     (pure)
-trust       whom one believes to be a master · known_masters  the file of those one knows
-finder      finds a worker by the masters · own_cluster  one of the log where one has logged in
-login       shows who one is · feed_requests  asks for what a feed takes
+connection  finds a worker, logs in, and reconnects; no request is lost or done twice
+listener    what is told about events of the connection · from_worker  what a worker sends unasked
+attempts    why attempts fail, and what is shown until the first has succeeded
+pending     requests that are not answered yet                                      (pure)
+feed        what a chat hears, each post once and in order                          (pure)
+others      the other workers, for when the client's own is lost                    (pure)
+trust       which masters a client believes · known_masters  the file of known masters
+finder      finds a worker through the masters · own_cluster  finds one of the cluster of the first login
+login       logs in · feed_requests  asks for the posts of a feed
 commands    what a person types, and what they see: the same for both terminals
 line        the terminal of scripts: plain lines
-text        what cannot be seen, shown as such                                      (pure)
+text        makes invisible characters visible                                      (pure)
 screen      the terminal of people: the feed above, one input line below
 cells       a text as rows of a terminal's cells                                    (pure)
-scroll      the feed on the screen, and where in it one looks                       (pure)
+scroll      the feed on the screen, and which part of it is seen                    (pure)
 draft       the line that is being typed                                            (pure)
-pastes      what is pasted, told from what is typed                                 (pure)
+pastes      tells pasted text from typed text                                       (pure)
 chattest    the ladder of CHATTEST
 """

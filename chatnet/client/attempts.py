@@ -1,4 +1,4 @@
-"""What attempts to connect fail of, and what the user is told until the first has succeeded."""
+"""Why attempts to connect fail, and what the user is told until the first has succeeded."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from chatnet.client.race import NotReady
 from chatnet.errors import TryLater
 
 FIRST_SECONDS = 10.0
-"""How long the first connect may take, before the user is told that nobody is there."""
+"""Seconds that the first connect may take before the user is told that nobody is there."""
 
 
 class Attempts:
-    """Those of one client. ``trouble`` is why the last one failed, without a full stop.
+    """The attempts of one client. ``trouble`` is why the last one failed, without a full stop.
 
     ``tell`` tells the user something; ``nobody`` is called with the trouble when the first connect has taken
-    too long, and nobody is there.
+    too long and nobody is there.
     """
 
     _logger = Logger()
@@ -35,18 +35,18 @@ class Attempts:
         self._deadline: IDelayedCall
 
     def begin(self) -> None:
-        """The first connect has :data:`FIRST_SECONDS` from now on."""
+        """Start the :data:`FIRST_SECONDS` of the first connect."""
         self._deadline = self._clock.callLater(FIRST_SECONDS, self._too_late)
 
     def end(self) -> bool:
-        """It may take as long as it takes; False if it could already."""
+        """Remove the time limit; return False if there was none any longer."""
         if not self._deadline.active():
             return False
         self._deadline.cancel()
         return True
 
     def failed(self, error: Exception) -> None:
-        """One has failed; another follows."""
+        """Record a failed attempt; another follows."""
         before, self.trouble = self.trouble, str(error) or "the connection was closed"
         self._is_there = isinstance(error, NotReady)
         if self.trouble != before:

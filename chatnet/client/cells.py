@@ -1,8 +1,8 @@
 """A text as rows of a terminal's cells. Pure.
 
-Who counts how many cells a character takes differ: libraries from each other, and terminals from both. Here
-each cluster is given the most that anybody counts, so that no row is wider than the terminal; and each row
-that is made is measured by the library that draws it. One that it cannot place is shown by its numbers.
+Libraries and terminals disagree about how many cells a character takes. Here each cluster gets the greatest
+number that anybody counts, so that no row is wider than the terminal; and each finished row is measured by
+the library that draws it. A row that the library cannot place is shown by code points.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import wcwidth
 from chatnet.client.text import escaped, pieces
 
 INDENT = 2
-"""How far the second row of a text is moved in: at the left edge it would look like somebody's line."""
+"""Columns by which later rows of a text are indented: at the left edge they would look like a new line."""
 TAB = 4
 MAX_CLUSTER = 8
-"""How many characters stay together though a library takes them apart."""
+"""How many characters stay together although a library takes them apart."""
 UNSEEN = "unseen"
-"""The look of what stands for something that cannot be seen."""
+"""The look of text that stands for something invisible."""
 
 
 class Cell(NamedTuple):
-    """What is shown of ``length`` characters of a text, and how many columns it takes at most."""
+    """What is shown for ``length`` characters of a text, and how many columns it takes at most."""
 
     shown: str
     width: int
@@ -38,16 +38,16 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of the screen: as bytes of the terminal's encoding, with the looks of parts of them."""
+    """One line of the screen: bytes in the terminal's encoding, with the looks of their parts."""
 
     shown: bytes
     looks: list[tuple[str | None, int]]
 
 
 def cells(text: str, look: str | None = None, by_number: bool = False) -> list[Cell]:
-    """``text`` taken apart; what a line feed and a tab take, the row decides.
+    """Return the cells of ``text``; only the row decides the width of a line feed and a tab.
 
-    ``by_number``: whatever is not ASCII is shown so, and nobody can differ about it.
+    ``by_number``: every character that is not ASCII is shown by its code point, whose width is certain.
     """
     found: list[Cell] = []
     for piece, is_ours in pieces(text):
@@ -68,15 +68,15 @@ def cells(text: str, look: str | None = None, by_number: bool = False) -> list[C
 
 
 def rows(text: str, width: int, look: str | None = None) -> list[Row]:
-    """``text`` as it is read: broken between words, all rows but the first moved in. Each fills ``width``."""
+    """Return the rows of ``text``, broken between words, indented after the first; each fills ``width``."""
     try:
         return [painted(row, width) for row in wrapped(cells(text, look), width)]
-    except Exception:  # whatever a library stumbles over: nobody's post may keep the others from being seen
+    except Exception:  # whatever breaks a library: one post must not hide the others
         return [painted(row, width) for row in wrapped(cells(text, look, by_number=True), width)]
 
 
 def wrapped(cells: Sequence[Cell], width: int, by_word: bool = True) -> list[list[Cell]]:
-    """The cells of each row, with what moves it in; at least one row."""
+    """Return the cells of each row, with the indentation; at least one row."""
     moved = min(INDENT, max(width - 2, width > 1))
     indent = Cell(" " * moved, moved, None, 0)
     done: list[list[Cell]] = []
@@ -86,7 +86,7 @@ def wrapped(cells: Sequence[Cell], width: int, by_word: bool = True) -> list[lis
     while left:
         cell = _sized(left.popleft(), used, width, indent.width)
         if cell.shown == " " and by_word and used == width:
-            cell = cell._replace(shown="", width=0)  # at the end of a row it is not seen
+            cell = cell._replace(shown="", width=0)  # at the end of a row it is invisible
         is_break = cell.shown == "\n"
         if is_break:
             row.append(cell._replace(shown=""))
@@ -106,12 +106,12 @@ def wrapped(cells: Sequence[Cell], width: int, by_word: bool = True) -> list[lis
 
 
 def _ends_word(shown: str) -> bool:
-    """A space; and Chinese, Japanese and Korean are broken anywhere."""
+    """Return whether a row may break after this: a space, or any Chinese, Japanese or Korean character."""
     return shown.strip(" ") == "" or east_asian_width(shown[0]) == "W"
 
 
 def _sized(cell: Cell, used: int, width: int, indent: int) -> Cell:
-    """A tab reaches up to its next stop, as far as there is room; what no row has room for is a ``?``."""
+    """Return the cell with its size here: a tab reaches to its next stop; what fits no row becomes ``?``."""
     if cell.shown == "\t":
         size = min(TAB - used % TAB, width - used) if used < width else 1
         return cell._replace(shown=" " * size, width=size)
@@ -121,7 +121,10 @@ def _sized(cell: Cell, used: int, width: int, indent: int) -> Cell:
 
 
 def painted(row: Sequence[Cell], width: int) -> Row:
-    """:raises ValueError: the row is wider than that, by the count of who draws it."""
+    """Return the row to draw.
+
+    :raises ValueError: it is wider than ``width``, as the drawing library counts.
+    """
     parts = [(look, _encoded(part)) for look, part in _runs(row)]
     shown = b"".join(part for _, part in parts)
     room = width - _measured(shown)
@@ -132,12 +135,12 @@ def painted(row: Sequence[Cell], width: int) -> Row:
 
 
 def columns(row: Sequence[Cell]) -> int:
-    """How many columns the library counts that draws them."""
+    """Return how many columns the row takes, as the drawing library counts."""
     return _measured(_encoded("".join(cell.shown for cell in row)))
 
 
 def can_be_said(text: str) -> bool:
-    """Does the terminal's encoding have these characters?"""
+    """Return whether the terminal's encoding has these characters."""
     try:
         text.encode(urwid.util.get_encoding())
     except UnicodeEncodeError:
@@ -159,7 +162,7 @@ def _runs(row: Sequence[Cell]) -> Iterator[tuple[str | None, str]]:
 
 
 def _numbers(said: str, length: int) -> list[Cell]:
-    """``said``, as far as the terminal can say it, stands for ``length`` characters."""
+    """Return cells that show ``said`` in place of ``length`` characters, as far as the terminal can."""
     if not can_be_said(said):
         said = said.replace("‹", "<").replace("›", ">")
     first, *others = (Cell(letter, 1, UNSEEN, 0) for letter in said)
@@ -167,7 +170,7 @@ def _numbers(said: str, length: int) -> list[Cell]:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """What a person calls a character; a vowel sign stays with its consonant as long as that is short."""
+    """Yield what a person calls characters; a vowel sign stays with its consonant while that is short."""
     held = ""
     for cluster in wcwidth.iter_graphemes(text):
         if held and category(cluster[0])[0] == "M" and len(held) + len(cluster) <= MAX_CLUSTER:

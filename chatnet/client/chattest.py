@@ -1,4 +1,4 @@
-"""CHATTEST: how fast the cluster takes one's posts, and how soon it acknowledges them."""
+"""CHATTEST: how fast the cluster takes a user's posts, and how soon it acknowledges them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from twisted.internet.task import deferLater
 RATES = (10, 20, 50, 100, 200, 500, 1000)
 """The rungs, in posts per second."""
 POSTS = 100
-"""How many on each rung."""
+"""How many posts on each rung."""
 HELD = 0.8
-"""Below this share of the asked rate, the cluster held us."""
+"""Below this share of the requested rate, the cluster has slowed us down."""
 
 
 class Ladder:
-    """``clock`` sends in time; ``monotonic`` measures, in seconds."""
+    """A ladder of rates. ``clock`` times the sending; ``monotonic`` measures, in seconds."""
 
     def __init__(self, clock: IReactorTime, monotonic: Callable[[], float]) -> None:
         self._clock = clock
         self._monotonic = monotonic
 
     async def climb(self, post: Callable[[str], Deferred[Any]], show: Callable[[str], None]) -> None:
-        """Rung by rung, until the cluster holds us; a line each."""
+        """Try one rate after another until the cluster slows us down; show a line for each."""
         for rate in RATES:
             acknowledged, delays = await self._rung(rate, post)
             reached = (POSTS - 1) / max(acknowledged[-1] - acknowledged[0], 1e-9)
@@ -42,7 +42,7 @@ class Ladder:
                 return
 
     async def _rung(self, rate: int, post: Callable[[str], Deferred[Any]]) -> tuple[list[float], list[float]]:
-        """When each post was acknowledged, and how long it took in milliseconds; both sorted."""
+        """Return when each post was acknowledged, and how long that took in milliseconds; both sorted."""
         acknowledged: list[float] = []
         delays: list[float] = []
 
@@ -67,5 +67,5 @@ class Ladder:
 
 
 def _at(ordered: list[float], share: float) -> float:
-    """The percentile by the nearest rank."""
+    """Return a percentile by the nearest rank."""
     return ordered[math.ceil(share * len(ordered)) - 1]

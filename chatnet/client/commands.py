@@ -1,4 +1,4 @@
-"""What a person types and what they see: the same on both terminals. The lines are a contract."""
+"""What a person types and what they see: the same on both terminals. These lines are a contract."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from chatnet.text import meant
 from chatnet.wire.session import Join, Leave, List
 
 PIPELINE = 1_000
-"""How many posts to have under way before more are read."""
+"""How many posts may be under way before reading stops."""
 
 MOST_PAGES = 5_000
-"""How many pages of rooms LIST asks for: of a million rooms."""
+"""How many pages of rooms LIST asks for: enough for a million rooms."""
 
 DRAFTED = ("JOIN", "LEAVE", "PASSWORD")
-"""The commands that are drafts, and counted as such until they are acknowledged."""
+"""The commands that are drafts, and are counted as drafts until they are acknowledged."""
 
 HELP = """\
 JOIN NAME      follow NAME's room, or a topic: JOIN #python
@@ -44,7 +44,7 @@ QUIT           leave"""
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A line was typed that cannot be taken; the sentence says why."""
+    """A typed line that cannot be used; the sentence says why."""
 
     sentence: str
 
@@ -53,41 +53,41 @@ class Terminal(Protocol):
     """Where a person types and reads."""
 
     async def read(self) -> str | Unreadable | None:
-        """The next line; None at the end of input, again and again."""
+        """Return the next line; None at the end of input, at each call."""
 
     def show(self, text: str) -> None:
-        """A text of ours or of others; it is made safe for the terminal here."""
+        """Show a text of ours or of others; it is made safe for the terminal here."""
 
     def posted(self, line: str, answer: Deferred[Any]) -> None:
-        """One's own post, as it will look to others. ``answer`` fires when it is acknowledged or refused."""
+        """Show the user's own post as others will see it. ``answer`` fires on acknowledgement or refusal."""
 
     def expect(self, what: str) -> None:
-        """What the next line will be: a ``command``, a ``post``, a ``password`` or an ``answer``."""
+        """Say what the next line will be: a ``command``, a ``post``, a ``password`` or an ``answer``."""
 
     @property
     def is_attended(self) -> bool:
-        """Is a person there, who can be asked?"""
+        """Whether a person is there, who can be asked."""
 
     def linked(self, name: str | None) -> None:
-        """Logged in as ``name``; None while the connection is lost."""
+        """Show that the client is logged in as ``name``; None: the connection is lost."""
 
     def leaving(self, drafts: int) -> None:
-        """Nothing more is read; so many drafts are waited for."""
+        """Show that nothing more is read, and that this many drafts are waited for."""
 
     def undone(self) -> int:
-        """How many lines were typed and not given out by :meth:`read`; one that is not complete counts.
+        """Return how many typed lines :meth:`read` has not given out; an incomplete line counts.
 
-        For the end: what it looks at is not given out later.
+        Only for the end: the lines counted here are not given out later.
         """
 
     def trouble(self) -> str | None:
-        """Why it has ended, if that was not the person's wish."""
+        """Return why the terminal has ended, unless the person wanted it."""
 
 
 class Interpreter:
-    """Obeys the lines of one terminal, one after the other; posts are pipelined.
+    """Runs the lines of one terminal, one after another; posts are pipelined.
 
-    ``leave(sentence)`` ends the program: with a sentence for standard error and status 1, or None.
+    ``leave(sentence)`` ends the program: with a sentence for standard error and status 1, or with None.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Interpreter:
         }
 
     async def run(self) -> None:
-        """Obey until the end of input or QUIT, and leave once everything is acknowledged."""
+        """Run lines until the end of input or QUIT; leave once everything is acknowledged."""
         await self._logged_in
         while not self._quitting:
             line = await self._terminal.read()
@@ -133,7 +133,7 @@ class Interpreter:
         self._leave(self._terminal.trouble())
 
     def undone(self) -> int:
-        """How much of what was typed is not known to be done: it waits, or the cluster has not answered."""
+        """Return how many typed lines are not known to be done: they wait, or have no answer yet."""
         return self._terminal.undone() + self._connection.unacknowledged() + self._commanding
 
     async def _obey(self, line: str) -> None:
@@ -161,7 +161,7 @@ class Interpreter:
         if not room:
             self._terminal.show("JOIN takes a room: JOIN NAME, or JOIN #TOPIC.")
             return
-        fold_room(room)  # what is no room is not sent
+        fold_room(room)  # refuses what cannot be a room before it is sent
         answer = await self._connection.draft(Join, room=room)
         self._terminal.show(f"Joined {answer['room']}.")
 
@@ -209,7 +209,7 @@ class Interpreter:
         if old is None:
             self._terminal.show("First your present password, then the new one.")
             old = await self._ask_password()
-        # Whatever is wrong with the old one: a line that was meant as the new one is no command.
+        # Ask for the new one even if the old one is wrong: that line must not be run as a command.
         new = password or await self._ask_password()
         if old is None or new is None:
             self._terminal.show("The password was not changed.")

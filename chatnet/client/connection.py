@@ -1,4 +1,4 @@
-"""A client's connection to the cluster: it finds a worker, logs in, and comes back for as long as it lives.
+"""A client's connection to the cluster: it finds a worker, logs in, and reconnects as long as it lives.
 
     Locating ──▶ Connecting ──▶ LoggingIn ──▶ Up
        ▲          ▲  │              │          │
@@ -6,11 +6,12 @@
        ├───────── Waiting ◀─────────┼──────────┤
        └─────────────────────────── │ ◀───── Moving     and each of them to Over
 
-Who has lost a worker goes from Waiting to Connecting, to the others that it has named; to Locating when none
-of them takes it, or when it was told to move: who has room for that, a master knows.
+After the loss of a worker, Waiting leads to Connecting: to the other workers that the lost one named. It
+leads to Locating when none of those accepts the client, or when the client was told to move: a master knows
+which worker has room.
 
-What was asked and not answered is asked again after each reconnect, in order, before anything new. Drafts
-go with their keys, so that the log takes each once.
+Unanswered requests are sent again after each reconnect, in order, before anything new. Drafts carry their
+keys, so that the log takes each once.
 """
 
 from __future__ import annotations
@@ -58,25 +59,25 @@ from chatnet.net.pulse import Pulse
 from chatnet.wire.session import Post, SetSecret
 
 LOGIN_SECONDS = 10.0
-"""How long a worker may take to answer a login."""
+"""Seconds that a worker has to answer a login."""
 OTHER_SECONDS = 1.5
-"""How long another worker may take to be connected to, and again to answer: we may know a dead one, and there
-are more."""
+"""Seconds that another worker has to accept a connection, and again to answer: it may be dead, and there are
+more."""
 CLOSE_SECONDS = 1.0
-"""How long a worker may take to let us go."""
+"""Seconds that a worker has to close the connection when we leave."""
 MIN_DELAY, MAX_DELAY = 0.05, 1.0
-"""Between two attempts, in seconds."""
+"""Seconds between two attempts."""
 STEADY_SECONDS = 1.0
-"""How long a connection has to last for the next pause to be short again. A worker that lets us in and then
-hangs up is as good as one that does not let us in."""
+"""Seconds that a connection must last before the next pause is short again. A worker that accepts us and then
+hangs up counts like one that does not accept us."""
 
 FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser)
-"""The answers to a login that no further attempt would change."""
+"""Answers to a login that another attempt would not change."""
 
 
 class Connection:
-    """See the module. ``clock`` keeps time; ``fresh_key`` makes a draft's key; ``chance`` spreads the retries
-    of many clients."""
+    """A client's connection: see the module. ``clock`` keeps time; ``fresh_key`` makes a draft's key;
+    ``chance`` spreads the retries of many clients."""
 
     _logger = Logger()
 
@@ -108,29 +109,29 @@ class Connection:
         self._password: bytes | None = None
         self._ended_why: str | None = None
 
-    # ---- what one does with it ----
+    # ---- requests ----
 
     def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
-        """Fires with the answer or the refusal; a lost connection is waited out."""
+        """Send a request; fires with the answer or the refusal. A lost connection only delays it."""
         return self._pending.ask(command, **arguments)
 
     def draft(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
-        """Likewise, for what is to be done exactly once: under a new key."""
+        """Send a request that must be done exactly once, under a new key; fires like :meth:`ask`."""
         return self.ask(command, key=self._fresh_key(), **arguments)
 
     def post(self, text: str) -> Deferred[dict[str, Any]]:
-        """Post ``text``; it will not be reported as heard."""
+        """Post ``text``; the listener will not hear it."""
         key = self._fresh_key()
         self._feed.sent(key)
         return self.ask(Post, key=key, text=text)
 
     @property
     def random_secret(self) -> bytes | None:
-        """The one in the identity's file; None if it was replaced by a password, which a person knows."""
+        """The secret in the identity's file; None if a password has replaced it, known to the user alone."""
         return None if self._identity is None else self._identity.secret
 
     async def set_password(self, old: bytes, password: bytes) -> None:
-        """Replace the ``old`` secret. The random one is forgotten, the password kept in memory alone."""
+        """Replace the ``old`` secret. The random secret is forgotten; the password is kept only in memory."""
         answer = await self.draft(SetSecret, old=old, secret=password)
         self._password = password
         if self._identity is not None:
@@ -140,7 +141,7 @@ class Connection:
         """Hear the newest posts, and then all that follow.
 
         :raises ChatnetError: the worker refuses.
-        :raises Unbelievable: its answer holds what is no post.
+        :raises Unbelievable: its answer holds something that is not a post.
         """
         await self._requests.chat()
 
@@ -149,19 +150,20 @@ class Connection:
         await self._requests.unchat()
 
     def unacknowledged(self) -> int:
-        """How many drafts are under way."""
+        """Return how many drafts are not answered."""
         return self._pending.drafts()
 
     def fewer_than(self, count: int) -> Deferred[None]:
-        """Fires as soon as fewer than ``count`` requests are under way."""
+        """Return a Deferred that fires as soon as fewer than ``count`` requests are unanswered."""
         return self._pending.fewer_than(count)
 
     # ---- back-pressure ----
 
     def hold(self) -> None:
-        """Stop reading until :meth:`release`: what we show is not being read.
+        """Stop reading until :meth:`release`: nobody reads what we show.
 
-        A full transport says so again at each write, and only once that it has room.
+        Call it as often as you like: a full transport repeats this at each write, and says only once that it
+        has room again.
         """
         if self._held is not None:
             return
@@ -181,7 +183,7 @@ class Connection:
     # ---- its life ----
 
     def start(self, listener: Listener, password: bytes | None) -> None:
-        """Connect, and stay so until :meth:`stop`. ``password`` is tried before the identity's secret."""
+        """Connect, and reconnect until :meth:`stop`. ``password`` goes before the identity's secret."""
         self._listener = listener
         self._requests = FeedRequests(self._feed, self.ask, listener, self._give_up)
         self._password = password
@@ -192,7 +194,7 @@ class Connection:
         self._running = Deferred.fromCoroutine(self._run()).addErrback(self._failed)
 
     async def stop(self) -> None:
-        """Close. What is unanswered stays so."""
+        """Close. Unanswered requests are never answered."""
         if self._running is None:
             return
         state = self._over()
@@ -215,7 +217,7 @@ class Connection:
                 self._feed.detached()
                 if isinstance(self._state, Moving):
                     is_moved, failures = True, failures + 1
-                    if failures > 1:  # one worker after the other does not want us
+                    if failures > 1:  # several workers in a row sent us away
                         self._state = Waiting()
                         await self._pause(failures)
                     continue
@@ -230,15 +232,15 @@ class Connection:
             await self._pause(failures)
 
     def _say_lost(self) -> None:
-        """Tell it once, until we are back; and of a move only if it does not succeed at once."""
+        """Report the loss once until we are back; report a move only if it does not succeed at once."""
         if self._seems_up:
             self._seems_up = False
             self._listener.lost()
 
     async def _attach_elsewhere(self) -> Link:
-        """Log in at one of the workers that our last one named; if none takes us, where a master says.
+        """Log in at one of the workers that our last one named; if none accepts us, ask a master.
 
-        There is no hurry to be right: whatever one of them says, a master knows better.
+        A wrong answer from such a worker does no harm: a master knows better.
         """
         identity = self._identity
         while identity is not None and identity.ticket is not None and (other := self._others.draw()):
@@ -262,7 +264,7 @@ class Connection:
         return await self._attach()
 
     def _resume(self, identity: Identity) -> Callable[[Link], Coroutine[Any, Any, Welcome]]:
-        """By ticket alone: a secret stays good, and a stranger may have taken a dead worker's port."""
+        """Log in by ticket alone: a secret would stay valid, and a stranger may have a dead worker's port."""
 
         async def work(link: Link) -> Welcome:
             welcome = await resume(link, identity)
@@ -297,7 +299,7 @@ class Connection:
         dial_seconds: float,
         login_seconds: float,
     ) -> Link:
-        """The link to ``worker``, logged in. It presents ``key``; ``encrypted``: that was said by TLS."""
+        """Return a logged-in link to ``worker``, which presents ``key``; ``encrypted``: TLS brought it."""
         self._state = Connecting(worker)
         hears = FromWorker(self._feed, self._listener, self._move, self._ended)
         link = await self._finder.reach(worker, key, encrypted, hears, self._pulse, dial_seconds)
@@ -315,9 +317,9 @@ class Connection:
         return link
 
     async def _identify(self, found: Found) -> Identity:
-        """Who we are there.
+        """Return our identity in the cluster that was found.
 
-        :raises CannotStart: the user does not say that it is the cluster they know; or there is no file.
+        :raises CannotStart: the user does not confirm the cluster; or the file cannot be read or made.
         """
         if self._identity is not None:
             return self._identity
@@ -334,12 +336,12 @@ class Connection:
         self._attempts.begin()
 
     def _passwords(self) -> list[bytes]:
-        """The password that may have been set though we were not told so, and the one that was."""
+        """Return passwords to try: those of unanswered changes, and the one that was set before."""
         unanswered = [arguments["secret"] for arguments in self._pending.open(SetSecret)]
         return unanswered if self._password is None else [*unanswered, self._password]
 
     def _ended(self, sentence: str) -> None:
-        """The worker hangs up. Whoever has a newer ticket or password comes back; else this is why not."""
+        """The worker hangs up. A newer ticket or password lets us return; otherwise ``sentence`` says why."""
         self._ended_why = sentence
         self._others.forget()
 
@@ -366,7 +368,7 @@ class Connection:
             self._pending.leave().addCallback(lambda _: link.hang_up())
 
     def _give_up(self, error: Exception) -> None:
-        """What the feed wants cannot be had on this link."""
+        """Close the link: the feed cannot get on it what it wants."""
         self._attempts.failed(error)
         if isinstance(self._state, Up):
             self._state.link.abort()

@@ -1,4 +1,4 @@
-"""The line that is being typed: its text, the cursor, and those typed before. Pure."""
+"""The line that is being typed: its text, the cursor, and earlier lines. Pure."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ PROMPTS = {"command": "> ", "post": "say: ", "password": "New password: ", "answ
 MAX_BEFORE = 500
 """How many lines to remember."""
 MAX_DRAFT = 2 * MAX_TEXT
-"""The longest line that can be typed, in characters. All of it is laid out at each key; and there is room to
-cut a post that is too long."""
+"""The longest line that can be typed, in characters. All of it is laid out at each key; there is room to type
+too long a post and then shorten it."""
 TOO_LONG = f"A line has at most {MAX_DRAFT:,} characters here; what does not fit was left out."
 OVERLONG = "overlong paste"
-"""A key: more was pasted than anybody looks at."""
+"""A key: the paste was too large to be useful."""
 
 
 class Pasted(str):
-    """A key: all that was pasted at once."""
+    """A key: everything that was pasted at once."""
 
     __slots__ = ()
 
 
 class Draft:
-    """``enter`` is called with each line; ``end`` on Ctrl-D; ``tell`` with what the person should know."""
+    """The typed line. ``enter`` is called with each line, ``end`` on Ctrl-D, ``tell`` with a hint."""
 
     def __init__(
         self, enter: Callable[[str], None], end: Callable[[], None], tell: Callable[[str], None]
     ) -> None:
         self._enter, self._end, self._tell = enter, end, tell
-        self._has_told = False  # that this line is full
+        self._has_told = False  # that the line is full
         self._what = "command"
         self._before: list[str] = []
         self._at = 0
-        self._unsent = ""  # what was typed before one went through those lines
+        self._unsent = ""  # what was typed before going back to earlier lines
         self._cursor = 0
         self.text = ""
 
     def expect(self, what: str) -> None:
-        """What is typed: a ``command``, a ``post``, an ``answer``, or a ``password``, which is not shown, nor
-        remembered."""
+        """Say what is typed: a ``command``, a ``post``, an ``answer``, or a ``password``, which is not shown
+        and not remembered."""
         self._what = what
 
     @property
     def is_secret(self) -> bool:
-        """Is a password being typed?"""
+        """Whether a password is being typed."""
         return self._what == "password"
 
     def press(self, key: str) -> bool:
-        """One key, by urwid's names; False if it means nothing here."""
+        """Apply one key, by urwid's names; return False if it means nothing here."""
         if isinstance(key, Pasted):
             self._paste(key)
         elif len(key) == 1:
             self._type(key)
         elif key.startswith("<") and key.endswith(">"):
-            self._type("\N{REPLACEMENT CHARACTER}")  # a byte that is no character: not lost without a trace
+            self._type("\N{REPLACEMENT CHARACTER}")  # a byte that is not a character: it must not just vanish
         elif (act := self._acts().get(key)) is not None:
             act()
         else:
@@ -66,10 +66,10 @@ class Draft:
         return True
 
     def laid_out(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
-        """At most ``height`` rows, those around the cursor, and where in them that is: column and row."""
+        """Return at most ``height`` rows around the cursor, and the cursor's column and row in them."""
         try:
             return self._laid_out(width, height, by_number=False)
-        except Exception:  # likewise
+        except Exception:  # whatever breaks a library, as in cells.rows
             return self._laid_out(width, height, by_number=True)
 
     def _laid_out(self, width: int, height: int, by_number: bool) -> tuple[list[Row], tuple[int, int]]:
@@ -125,7 +125,7 @@ class Draft:
         self._become(self.text[:at] + text + self.text[at:], at + len(text))
 
     def _paste(self, text: str) -> None:
-        """Into a post with its line breaks; elsewhere each of its lines is entered. All of it, or nothing."""
+        """Insert all of a paste, or nothing: into a post with its line breaks, elsewhere line by line."""
         first, *others = [text.removesuffix("\n")] if self._what == "post" else text.split("\n")
         if max(len(self.text) + len(first), *map(len, others), 0) > MAX_DRAFT:
             self._tell(TOO_LONG)
@@ -164,12 +164,12 @@ class Draft:
 
 
 def is_secret(line: str) -> bool:
-    """Is this a PASSWORD command with the password behind it?"""
+    """Return whether this is a PASSWORD command followed by the password."""
     return line.strip().upper().startswith("PASSWORD ")
 
 
 def _with_breaks(text: Sequence[Cell]) -> Iterator[Cell]:
-    """A line feed is seen, and one can stand on it."""
+    """Yield the cells with a visible sign for each line feed, on which the cursor can stand."""
     sign = "⏎" if can_be_said("⏎") else "/"
     for cell in text:
         if cell.shown == "\n":
@@ -180,7 +180,7 @@ def _with_breaks(text: Sequence[Cell]) -> Iterator[Cell]:
 
 
 def _find(lines: Sequence[Sequence[Cell]], offset: int) -> tuple[int, int]:
-    """In which line, and before which of its cells, the character at ``offset`` stands."""
+    """Return the line, and the cell in it, where the character at ``offset`` is."""
     for number, line in enumerate(lines):
         for before, cell in enumerate(line):
             if offset < cell.length:

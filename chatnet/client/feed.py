@@ -1,7 +1,7 @@
-"""How far one has read, and what of it to show. Pure.
+"""How far a client has read, and what of it to show. Pure.
 
-A cursor moves by what is delivered and by ``Ping(seq)``, never by an acknowledgement: an acknowledged post
-says nothing of the posts of others before it. Where a post was delivered, the cursor is made of it.
+A cursor moves by deliveries and by ``Ping(seq)``, never by an acknowledgement: an acknowledged post says
+nothing about earlier posts of others. After a delivery, the cursor is made from the delivered post.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from chatnet.kinds import HEARD, KINDS
 from chatnet.names import MAX_NAME
 
 OWN_KEYS = 10_000
-"""How many keys of one's own posts to remember."""
+"""How many keys of the user's own posts are remembered."""
 MOST_HELD = 5_000
-"""How many posts are held until it is known where they begin. Of a worker that is one, only those that were
-on their way when we asked anew come so early."""
+"""How many posts are held until their beginning is known. From a real worker, only posts that were on their
+way when we asked again come this early."""
 
 _NEVER_SHOWN = frozenset(KINDS) - HEARD
 
 
 class Unbelievable(Exception):
-    """A worker says what no worker says; the sentence tells what.
+    """The worker sends what no worker sends; the sentence says what.
 
-    To take it would cost memory without bound, or leave a cursor that no other worker reads.
+    Accepting it would cost memory without limit, or leave a cursor that no other worker can read.
     """
 
     def __init__(self, what: str) -> None:
@@ -34,10 +34,10 @@ class Unbelievable(Exception):
 
 
 def check_entry(post: Entry) -> None:
-    """Look whether this can be an entry of some log that clients are shown; not whether it could be appended
-    today. It may be of a kind that a newer program knows.
+    """Check that this can be an entry that some log shows to clients. Does not check whether it could be
+    appended today; its kind may be one that only a newer program knows.
 
-    :raises Unbelievable: it cannot.
+    :raises Unbelievable: it cannot be one.
     """
     if not (0 < post.seq < 1 << 63 and 0 <= post.time < 1 << 63 and post.kind not in _NEVER_SHOWN):
         raise Unbelievable("what it delivers is no post")
@@ -48,7 +48,7 @@ def check_entry(post: Entry) -> None:
 
 
 def is_shown(entry: Entry) -> bool:
-    """Is it of a kind that this program knows, and shows?"""
+    """Return whether this program knows and shows entries of this kind."""
     return entry.kind in HEARD
 
 
@@ -59,7 +59,7 @@ class Silent:
 
 @dataclass(frozen=True)
 class Beginning:
-    """Chat was asked for afresh; what comes before its answer is held until that says where we are."""
+    """Chat was asked for; posts that come before the answer are held until it says where the chat begins."""
 
     held: list[Entry] = field(default_factory=list)
 
@@ -72,7 +72,7 @@ class Following:
 
 
 class Feed:
-    """What one client hears. Nothing is taken twice, and its own posts are known by their keys.
+    """What one client hears. Nothing is taken twice, and its own posts are recognized by their keys.
 
     ``log_id`` names the log that it comes from, once that is known.
     """
@@ -85,22 +85,22 @@ class Feed:
 
     @property
     def cursor(self) -> Cursor | None:
-        """Where to go on from on another connection; None if nothing is to go on."""
+        """Where to continue on another connection; None if there is nothing to continue."""
         return self.state.cursor if isinstance(self.state, Following) else None
 
     def sent(self, key: bytes) -> None:
-        """The post with this key is our own: do not show it when it is delivered."""
+        """Remember the key of our own post: it is not shown when it is delivered."""
         self._own[key] = None
         if len(self._own) > OWN_KEYS:
             del self._own[next(iter(self._own))]
 
     def begin(self) -> Beginning:
-        """Chat is being asked for, afresh; an answer to it counts while this is still the state."""
+        """Note that Chat is being asked for; an answer counts only while this is still the state."""
         self.state = beginning = Beginning()
         return beginning
 
     def detached(self) -> None:
-        """The link is lost. The worker that will answer on the next may have read less of the log."""
+        """The link is lost. The worker that answers on the next one may know less of the log."""
         if isinstance(self.state, Beginning):
             self.state.held.clear()
 
@@ -109,16 +109,16 @@ class Feed:
         self.state = Silent()
 
     def began(self, cursor: Cursor) -> list[Entry]:
-        """Chat was answered; returns what was held of what lies behind ``cursor``, to be shown."""
+        """Chat was answered; return the held posts after ``cursor``, which are to be shown."""
         if not isinstance(self.state, Beginning):
             return []
         held, self.state = self.state.held, Following(cursor)
         return [entry for entry in held if self.take(entry)]
 
     def take(self, entry: Entry) -> bool:
-        """One delivered entry; is it a post to be shown now? What only a newer program knows is passed over.
+        """Take one delivered entry; return whether it is a post to show now. Unknown newer kinds are skipped.
 
-        :raises Unbelievable: it is no post, or there are too many before the answer to Chat.
+        :raises Unbelievable: it is not an entry, or too many come before the answer to Chat.
         """
         check_entry(entry)
         match self.state:
@@ -132,12 +132,12 @@ class Feed:
         return False
 
     def nothing_up_to(self, cursor: Cursor) -> None:
-        """There is nothing for us up to ``cursor``."""
+        """Move to ``cursor``: there is nothing for us up to there."""
         if isinstance(self.state, Following) and cursor.seq > self.state.cursor.seq:
             self.state = Following(cursor)
 
     def rewound(self, cursor: Cursor) -> bool:
-        """The log was put back to ``cursor``: go on from there. False if we have not read so far."""
+        """The log was put back to ``cursor``: continue from there. Return False if we are not past it."""
         if not isinstance(self.state, Following) or self.state.cursor.seq <= cursor.seq:
             return False
         self.state = Following(cursor)

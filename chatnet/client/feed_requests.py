@@ -1,4 +1,4 @@
-"""Asks workers for what a feed takes: the newest posts, and on each new link what came since."""
+"""Asks workers for a feed's posts: the newest ones, and on each new link those that came since."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from chatnet.wire.session import Chat, Unchat
 
 
 class Ask(Protocol):
-    """Asks a worker, over as many links as it takes."""
+    """Asks a worker, over as many links as needed."""
 
     def __call__(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]: ...
 
 
 class FeedRequests:
-    """Those of ``feed``. ``give_up`` is called with why the link that we have is of no use to it."""
+    """The requests for ``feed``. ``give_up`` is called with the reason when the present link is of no use."""
 
     def __init__(
         self, feed: Feed, ask: Ask, listener: Listener, give_up: Callable[[Exception], None]
@@ -34,7 +34,7 @@ class FeedRequests:
         self._ask = ask
         self._listener = listener
         self._give_up = give_up
-        # States of a feed: silent since a chat was refused; and since one that has to be begun anew.
+        # Two states of the feed: silent after a refused chat; and silent with a chat that must begin again.
         self._silenced: object = None
         self._begins_anew: object = None
 
@@ -42,7 +42,7 @@ class FeedRequests:
         """Hear the newest posts, and then all that follow.
 
         :raises ChatnetError: the worker refuses.
-        :raises Unbelievable: its answer holds what is no post.
+        :raises Unbelievable: its answer holds something that is not a post.
         """
         beginning = self._feed.begin()
         try:
@@ -54,8 +54,8 @@ class FeedRequests:
                 self._feed.end()
                 self._silenced = self._feed.state
             raise
-        # Who left and began again meanwhile is not to go on from the first answer's cursor, behind which
-        # nothing comes, but from the last one's.
+        # A user who stopped and began again meanwhile must not go on from the first answer's cursor, after
+        # which nothing comes, but from the last answer's.
         if self._feed.state is beginning:
             self._listener.newest([post for post in answer["posts"] if is_shown(post)])
             for post in self._feed.began(Cursor(answer["cursor"], answer["check"])):
@@ -67,14 +67,14 @@ class FeedRequests:
         await self._ask(Unchat)
 
     async def attached(self, link: Link) -> None:
-        """``link`` is logged in: go on hearing where we had read to, or begin anew if that was refused."""
+        """``link`` is logged in: continue where we had read to, or begin again if that was refused."""
         if self._feed.cursor is not None:
             await self._go_on(link, self._feed.cursor)
         elif self._feed.state is self._begins_anew:
             await self._begin_anew()
 
     async def _go_on(self, link: Link, cursor: Cursor) -> None:
-        """Hear what was missed; a log that was put back is begun anew, and not silently."""
+        """Hear what was missed; if the log was put back, tell the user, and begin again."""
         try:
             await link.callRemote(Chat, cursor=cursor.seq, check=cursor.check)
         except CursorAhead as error:
@@ -85,7 +85,7 @@ class FeedRequests:
             self._give_up(error)
 
     async def _begin_anew(self) -> None:
-        """Chat afresh. If that is refused, again on the next link: the user has not asked for it."""
+        """Begin the chat again. If that is refused, retry on the next link: the user did not ask for it."""
         try:
             await self.chat()
         except (*FAILURES, Unbelievable) as error:

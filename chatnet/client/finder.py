@@ -1,4 +1,4 @@
-"""Finding a worker: the masters are asked, each a little after the one before, and send on to the primary."""
+"""Finds a worker: asks the masters, each a little after the one before, and follows them to the primary."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from chatnet.wire.common import VERSION
 from chatnet.wire.locate import Locate
 
 DIAL_SECONDS = 3.0
-"""How long a master may take to answer, and a worker to be connected to."""
+"""Seconds that a master has to answer, and a worker to accept a connection."""
 HOP_SECONDS = 1.5
-"""How long to wait for the primary that a master names: it may just have died, and soon another be named."""
+"""Seconds to wait for the primary that a master names: it may just have died, and a new one be named soon."""
 HOPS = 3
-"""How many masters in a row to ask, each sent to by the one before."""
+"""How many masters in a row are asked, each named by the one before."""
 
 _LOG_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-"""What names a log. It comes from a stranger, and becomes the name of a directory."""
+"""The form of a log's id. It comes from a stranger, and becomes the name of a directory."""
 
 T = TypeVar("T")
 
 
 def _nobody(sentence: str) -> None:
-    """There is nobody to tell."""
+    """Tell nobody."""
 
 
 def _fail(master: Address, error: BaseException) -> None:
@@ -48,7 +48,7 @@ def _fail(master: Address, error: BaseException) -> None:
 
 
 class _Answer(NamedTuple):
-    """A master's: a worker of the log ``log_id``, or who knows one, or neither."""
+    """A master's answer: a worker of the log ``log_id``, or a primary to ask, or neither."""
 
     worker: Address | None
     primary: Address | None
@@ -58,7 +58,7 @@ class _Answer(NamedTuple):
 
     @classmethod
     def read(cls, answer: dict[str, Any]) -> _Answer:
-        """:raises ValueError: it makes no sense."""
+        """:raises ValueError: the answer makes no sense."""
         found = cls(
             _address(answer["worker"]),
             _address(answer["primary"]),
@@ -76,8 +76,8 @@ class _Answer(NamedTuple):
 class Finder:
     """Connects to masters and workers. ``reactor`` connects and keeps time.
 
-    To what is not on this machine, by TLS alone: masters that the user named are believed as ``trust`` says,
-    all others for the keys that these have told. Without ``trust``, plainly.
+    Connections to other machines use TLS alone. Masters that the user named are believed as ``trust`` says;
+    all others by the keys that those masters told. Without ``trust``, nothing is encrypted.
     """
 
     def __init__(
@@ -98,13 +98,14 @@ class Finder:
         tell: Callable[[str], None] = _nobody,
         doubt: Callable[[Address, BaseException], None] = _fail,
     ) -> Found:
-        """A worker: the first of ours that a master says. The one that answered last is asked first.
+        """Return a worker: the first of our cluster that a master names. The last one to answer is asked
+        first.
 
-        ``tell`` tells the user what is new of a master. ``doubt`` is asked about one that is not what it was,
-        or that could not be looked up among those known: may it be passed over? If not, it raises.
+        ``tell`` tells the user what is new about a master. ``doubt`` is called for a master that has changed,
+        or whose key cannot be looked up: it returns if the master may be skipped, and raises otherwise.
 
-        :raises Unreachable: none of them knows one.
-        :raises WrongVersion: one of them speaks another version.
+        :raises Unreachable: no master knows a worker.
+        :raises WrongVersion: a master speaks another version.
         """
 
         async def ask(master: Address) -> Found:
@@ -120,13 +121,13 @@ class Finder:
         return await Race(self._masters, ask, self._reactor).run()
 
     def encrypts(self, address: Address, encrypted: bool) -> bool:
-        """Is TLS spoken at ``address``? ``encrypted``: we were told of it over TLS."""
+        """Return whether ``address`` is reached by TLS. ``encrypted``: TLS brought the address to us."""
         if self._trust is None:
             return False
         return encrypted or not is_local(address.host) or address in self._demanding
 
     def demands_tls(self, address: Address) -> None:
-        """Speak TLS to ``address`` from now on: whoever is there says that it takes nothing else."""
+        """Use TLS at ``address`` from now on: it says that it accepts nothing else."""
         self._demanding.add(address)
 
     async def reach(
@@ -138,12 +139,12 @@ class Finder:
         pulse: Pulse | None,
         seconds: float = DIAL_SECONDS,
     ) -> Link:
-        """Connect to ``address``, where somebody with this public ``key`` is said to be.
+        """Connect to ``address``, where somebody with this public ``key`` should be.
 
-        ``encrypted``: that was said over TLS.
+        ``encrypted``: address and key came over TLS.
 
         :raises Unreachable: it cannot be reached, or is somebody else.
-        :raises NoAnswer: not within ``seconds``.
+        :raises NoAnswer: it did not answer within ``seconds``.
         """
         if self._trust is None or not self.encrypts(address, encrypted):
             return await self.dial(address, locator, pulse, seconds)
@@ -162,10 +163,10 @@ class Finder:
         seconds: float = DIAL_SECONDS,
         creator: IOpenSSLClientConnectionCreator | None = None,
     ) -> Link:
-        """Connect to ``address``: by TLS if there is a ``creator``. ``locator`` is what may be said to us.
+        """Connect to ``address``: by TLS if there is a ``creator``. ``locator`` is what may be sent to us.
 
-        :raises Unreachable: it cannot be reached; :class:`NoAnswer`: not within ``seconds``.
-        :raises NotTrusted: it is somebody else, or speaks no TLS.
+        :raises Unreachable: it cannot be reached; :class:`NoAnswer`: it did not answer within ``seconds``.
+        :raises NotTrusted: it is somebody else, or does not speak TLS.
         """
 
         def make() -> Link:
@@ -213,9 +214,9 @@ class Finder:
         return Found(master, answer.worker, answer.log_id, answer.worker_key, encrypted)
 
     async def _ask_named(self, master: Address, tell: Callable[[str], None]) -> _Answer:
-        """Ask a master that the user named: in plain only on this machine, and only if it takes that.
+        """Ask a master that the user named: without TLS only on this machine, and only if it accepts that.
 
-        A forwarded port wants TLS. Who answers there in plain later is somebody else, on the way.
+        A forwarded port requires TLS. If it answers without TLS later, somebody else answers, in between.
         """
         if self._trust is not None and is_local(master.host) and self._trust.knows(master):
             self.demands_tls(master)
@@ -242,7 +243,7 @@ class Finder:
             raise Unreachable("it wants TLS") from error
 
     async def _ask(self, link: Link) -> _Answer:
-        """:raises TlsRequired: it takes nothing in plain, and we may speak TLS."""
+        """:raises TlsRequired: it requires TLS, and we may use it."""
         try:
             return _Answer.read(await self.within(DIAL_SECONDS, _locate(link)))
         except ConnectionClosed as error:

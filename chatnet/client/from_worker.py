@@ -1,4 +1,4 @@
-"""What a worker says to a client without being asked."""
+"""What a worker sends to a client without being asked."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ REWOUND = (
     "The log was put back to {seq} by the database's fail-over: what you read behind it is gone; going on "
     "from there."
 )
-"""What the user is told then, once."""
+"""What the user is then told, once."""
 
 
 class FromWorker(Locator):
-    """Takes it into ``feed``, and tells ``listener``.
+    """Puts posts into ``feed``, and tells ``listener``.
 
-    ``move`` is called when the client is to go to another worker, and ``end`` with the sentence that says why
+    ``move`` is called when the client must go to another worker, and ``end`` with a sentence that says why
     the worker hangs up.
     """
 

@@ -1,4 +1,4 @@
-"""Which identity is for which cluster: that of its log, and only where it was used before."""
+"""Which identity belongs to which cluster: the one of its log, shown only where it was used before."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ UNKNOWN = (
 
 
 class Identities:
-    """Those of one user, of whatever log is behind ``masters``, which the user named together.
+    """The identities of one user, in whatever log is behind ``masters``, which the user named together.
 
-    A log's id is no secret: any port can claim it. So an identity is shown through a master where it was used
-    before, or beside one of those; elsewhere once the user has said that it is the ``same_cluster``. A new
-    identity gets a random secret if ``makes_secret``.
+    A log's id is not secret: any port can claim it. So an identity is shown only to a master where it was
+    used before, or one named together with such a master; elsewhere only after the user has said that it is
+    the ``same_cluster``. A new identity gets a random secret if ``makes_secret``.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Identities:
         self._kind = kind
 
     def of(self, log_id: str, master: Address) -> Identity:
-        """The one for the log that ``master`` says it has: from its file, or a new one.
+        """Return the identity for the log that ``master`` claims to have: from its file, or a new one.
 
         :raises CannotStart: the file cannot be read or made; the sentence says why.
         """
@@ -55,13 +55,13 @@ class Identities:
         return identity
 
     def may_show(self, identity: Identity) -> bool:
-        """May it be shown to whom the masters lead?"""
+        """Return whether it may be shown to those whom the masters name."""
         return self._same_cluster or not identity.addresses or identity.was_used_at(self._masters)
 
     def are_of_one_cluster(self) -> None:
-        """The user says that the masters are of the cluster that they know."""
+        """Note that the user says the masters belong to the cluster that they know."""
         self._same_cluster = True
 
     def ask(self, sentence: str, identity: Identity, master: Address) -> str:
-        """:data:`QUESTION` or :data:`UNKNOWN`, filled in."""
+        """Return :data:`QUESTION` or :data:`UNKNOWN`, filled in."""
         return sentence.format(here=master, there=", ".join(identity.addresses), name=self.name)

@@ -1,4 +1,4 @@
-"""The secret and the ticket of one name in one log, kept in a private file."""
+"""The secret and the ticket of one name in one log, in a private file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from chatnet.errors import CannotStart
 from chatnet.world import Files
 
 MAX_TICKET = 1_024
-"""The longest ticket that is shown again, in bytes: a longer one is none, and no worker reads it."""
+"""The longest ticket that is sent back, in bytes: a longer one is not a ticket, and no worker reads it."""
 
 
 _NO_FILE = (errno.EINVAL, errno.EFBIG)
-"""What is there is no file, or too large to be ours."""
+"""What is there is not a file, or too large to be ours."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """``secret`` is None for a user who has set a password: that one is in their head.
+    """``secret`` is None for a user who has set a password: only the user knows that.
 
-    ``addresses`` are those of the masters through which it was used. Until a login has succeeded it is not
-    ``accepted``: whether the cluster ever heard of the secret is not known.
+    ``addresses`` are the masters through which it was used. Until a login has succeeded it is not
+    ``accepted``: the cluster may never have heard of the secret.
     """
 
     secret: bytes | None = None
@@ -36,7 +36,7 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 class Identity:
-    """Who ``name`` is in the log ``log_id``. The name is the user's for as long as the file is."""
+    """Who ``name`` is in the log ``log_id``. The name belongs to the user as long as the file exists."""
 
     def __init__(
         self, files: Files, directory: Path, log_id: str, name: str, entropy: Callable[[int], bytes]
@@ -50,22 +50,22 @@ class Identity:
 
     @property
     def secret(self) -> bytes | None:
-        """What proves the name, unless it is a password."""
+        """The secret that proves the name, unless that is a password."""
         return self._credentials.secret
 
     @property
     def ticket(self) -> bytes | None:
-        """What the last login gave, if it is one."""
+        """The ticket of the last login, if it can be one."""
         ticket = self._credentials.ticket
         return None if ticket is not None and len(ticket) > MAX_TICKET else ticket
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Through which masters it was used. None: it is a new one."""
+        """The masters through which it was used; empty for a new one."""
         return self._credentials.addresses
 
     def was_used_at(self, masters: Iterable[Address]) -> bool:
-        """Was it, through one of ``masters``?"""
+        """Return whether it was used through one of ``masters``."""
         known = [Address.read(address) for address in self.addresses]
         places = {address.place for address in known if address is not None}
         return any(master.place in places for master in masters)
@@ -73,8 +73,8 @@ class Identity:
     def open(self, master: Address, make_secret: bool) -> None:
         """Read the file. If there is none and ``make_secret``, make one for ``master``, with a random secret.
 
-        It is on disk before anybody hears of the secret: a crash cannot lose the name. Clients that make one
-        at the same time agree.
+        The secret is on disk before anybody hears of it: a crash cannot lose the name. Clients that make one
+        at the same time end with the same secret.
 
         :raises CannotStart: the file cannot be read or made; the sentence says why.
         """
@@ -88,12 +88,12 @@ class Identity:
             ) from error
 
     def reread(self) -> None:
-        """Take over what another client of this name may have written since, if it can be read."""
+        """Take over what another client of this name may have written since, if the file can be read."""
         with contextlib.suppress(OSError, CannotStart):
             self._find()
 
     def keep_ticket(self, ticket: bytes, forget_secret: bool) -> None:
-        """Remember ``ticket``; and with a password, forget the secret that it replaced.
+        """Remember ``ticket``; after a login by password, forget the secret that the password replaced.
 
         :raises OSError: it is remembered, but not on disk.
         """
@@ -109,9 +109,10 @@ class Identity:
             self._keep(msgspec.structs.replace(self._credentials, addresses=(*self.addresses, str(master))))
 
     def refused(self) -> None:
-        """The cluster does not accept the secret. If it never did, nothing is kept of it.
+        """The cluster does not accept the secret. If it never did, delete the file.
 
-        What is left could only be refused again, when the name is free or the user knows its password.
+        A secret that never worked would only be refused again, even when the name is free, or when the user
+        has the password.
         """
         refused = self.secret
         self.reread()
@@ -156,7 +157,7 @@ class Identity:
 
 
 def config_directory(environ: Mapping[str, str]) -> Path:
-    """Where this user's programs keep what is theirs, by the XDG base directory specification.
+    """Return where this user's programs keep their files, by the XDG base directory specification.
 
     :raises CannotStart: the environment does not say.
     """

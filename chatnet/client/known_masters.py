@@ -1,4 +1,4 @@
-"""Which masters are known, and by what: their public key, or an authority. A private file, a line each."""
+"""Which masters are known, and how: by a public key, or by an authority. A private file, one line each."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from chatnet.text import legible
 from chatnet.world import Files, Lock
 
 BY_AUTHORITY = "authority"
-"""Stands where a key's fingerprint would, of a master for which an authority has vouched."""
+"""Replaces the key's fingerprint for a master for which an authority has vouched."""
 LOCK_SECONDS, LOOK_SECONDS = 2.0, 0.05
-"""How long to wait for another client that writes, which takes milliseconds; and how often to look."""
+"""Seconds to wait for another client that is writing, which takes milliseconds; and between two tries."""
 _LINE = re.compile(rf"(\S{{1,270}}) (SHA256:[0-9A-Za-z+/]{{43}}|{BY_AUTHORITY})")
 
 
 class KnownMasters:
-    """Those in the file ``known_masters`` of ``directory``.
+    """The masters in the file ``known_masters`` of ``directory``.
 
-    It is read at each question: another client may have written it, or the user have taken a line out. It is
-    written under the directory's lock, so that clients which write at the same time keep each other's lines.
+    It is read at each question: another client may have written it, or the user may have removed a line. It
+    is written under the directory's lock, so that clients that write at the same time keep each other's
+    lines.
     """
 
     def __init__(self, files: Files, directory: Path, clock: IReactorTime) -> None:
@@ -33,18 +34,18 @@ class KnownMasters:
         self._clock = clock
 
     def of(self, master: Address) -> str | None:
-        """The fingerprint of its key, or :data:`BY_AUTHORITY`; None if it is not known.
+        """Return the fingerprint of its key, or :data:`BY_AUTHORITY`; None if it is not known.
 
         :raises CannotStart: the file cannot be read, or holds something else; the sentence says why.
         """
         return self._read().get(_name(master))
 
     def line(self, master: Address) -> int:
-        """The number of its line in the file."""
+        """Return the number of its line in the file."""
         return list(self._read()).index(_name(master)) + 1
 
     async def keep(self, master: Address, by: str) -> None:
-        """Know ``master`` by this from now on.
+        """Record that ``master`` is known by this from now on.
 
         :raises CannotStart: as :meth:`of`, or if the file cannot be written.
         """
@@ -65,9 +66,9 @@ class KnownMasters:
             ) from error
 
     async def _locked(self) -> Lock | None:
-        """The lock; None if there are none here, as on some networks, or its holder is stopped.
+        """Return the lock; None if locks do not work here, as on some networks, or its holder is stopped.
 
-        Written without it, a line may be lost: then its master is new once more, and its key is shown again.
+        A write without it may lose a line: then that master counts as new, and its key is shown again.
         """
         for _ in range(round(LOCK_SECONDS / LOOK_SECONDS)):
             try:

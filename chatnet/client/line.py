@@ -16,19 +16,19 @@ from chatnet.client.text import one_line
 from chatnet.world import Stdio
 
 MAX_LINE = 65_535
-"""The longest line that is taken, in bytes."""
+"""The longest line that is accepted, in bytes."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-"""What editors of another system begin a file with; it is no part of the first line."""
+"""Some editors begin a file with this; it is not part of the first line."""
 READER_GONE = "Standard output was closed by its reader: left, once what was typed was acknowledged."
 OUTPUT_FULL = (
     "Standard output cannot be written (is its disk full?): left, once what was typed was acknowledged."
 )
 MANY, FEW = 1_000, 500
-"""So many lines waiting stop the reading of input, and so few let it go on."""
+"""This many waiting lines stop the reading of input, and this few continue it."""
 
 
 class Lines:
-    """Bytes to lines. Pure. A line that cannot be taken does not harm its neighbours."""
+    """Turns bytes into lines. Pure. A line that cannot be used does not harm its neighbours."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -37,11 +37,11 @@ class Lines:
 
     @property
     def has_begun(self) -> bool:
-        """Is there a line that is not complete yet?"""
+        """Whether there is an incomplete line."""
         return self._overlong or bool(self._rest.strip())
 
     def take(self, received: bytes) -> list[str | Unreadable]:
-        """The lines that ``received`` completes."""
+        """Return the lines that ``received`` completes."""
         *complete, rest = (self._rest + received).split(b"\n")
         lines = [self._line(line) for line in complete]
         self._overlong = self._overlong or len(rest) > MAX_LINE
@@ -49,7 +49,7 @@ class Lines:
         return lines
 
     def end(self) -> list[str | Unreadable]:
-        """What stood behind the last line break."""
+        """Return what came after the last line break."""
         return [self._line(self._rest)] if self._rest or self._overlong else []
 
     def _line(self, line: bytes) -> str | Unreadable:
@@ -66,7 +66,7 @@ class Lines:
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class LineTerminal(Protocol):
-    """``hold`` and ``release`` are called when nobody reads what we show, and when they do again."""
+    """Standard input and output. ``hold`` and ``release`` are called when its reader stops and continues."""
 
     transport: Any
 
@@ -102,10 +102,10 @@ class LineTerminal(Protocol):
             self.transport.write(one_line(text).encode("utf-8") + b"\n")
 
     def posted(self, line: str, answer: Deferred[Any]) -> None:
-        """Who typed it has seen it."""
+        """Do nothing: the person who typed it has seen it."""
 
     def expect(self, what: str) -> None:
-        """No prompts; but a terminal must not show a password."""
+        """Show no prompt; but a terminal must not show a password."""
         self._expected = what
         self._stdio.echo(what != "password")
 
@@ -114,10 +114,10 @@ class LineTerminal(Protocol):
         return self._stdio.is_terminal()
 
     def linked(self, name: str | None) -> None:
-        """The interpreter says so in a line."""
+        """Do nothing: the interpreter shows a line about it."""
 
     def leaving(self, drafts: int) -> None:
-        """No words."""
+        """Show nothing."""
 
     def undone(self) -> int:
         self.dataReceived(self._stdio.unread())
@@ -158,7 +158,7 @@ class LineTerminal(Protocol):
         self._end()
 
     def writeConnectionLost(self) -> None:
-        """What we show reaches nobody: leave, once what was typed is acknowledged."""
+        """Leave once what was typed is acknowledged: nobody sees what we show."""
         if self._open and not self._closing:
             self._trouble = OUTPUT_FULL if self._stdio.is_file() else READER_GONE
             self.dataReceived(self._stdio.unread())
@@ -183,9 +183,9 @@ class LineTerminal(Protocol):
         self._release()
 
     def stopProducing(self) -> None:
-        """Standard output is gone."""
+        """Do nothing: standard output is gone."""
 
 
 def is_password_command(line: str | Unreadable | None) -> bool:
-    """Does the password itself come in the next line?"""
+    """Return whether the next line will be the password itself."""
     return isinstance(line, str) and line.strip().upper() == "PASSWORD"

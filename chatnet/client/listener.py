@@ -1,4 +1,4 @@
-"""Who is told what happens on a client's connection."""
+"""What is told about events on a client's connection."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from chatnet.entries import Entry
 
 
 class Listener(Protocol):
-    """Who is told what happens on a connection."""
+    """Hears about events on a connection."""
 
     def logged_in(self, name: str) -> None:
-        """For the first time; ``name`` as the cluster spells it."""
+        """The first login succeeded; ``name`` is as the cluster spells it."""
 
     def lost(self) -> None:
-        """The connection is gone; it is being sought again."""
+        """The connection is lost; the client is trying to reconnect."""
 
     def back(self) -> None:
-        """It is up again."""
+        """The connection is up again."""
 
     def newest(self, posts: Sequence[Entry]) -> None:
-        """What a chat begins with, oldest first."""
+        """A chat begins with these posts, oldest first."""
 
     def heard(self, post: Entry) -> None:
-        """A post that this process did not send."""
+        """A post arrived that this process did not send."""
 
     def told(self, sentence: str) -> None:
-        """Something that the user should know."""
+        """Something happened that the user should know."""
 
     async def agrees(self, question: str) -> bool:
-        """Does the user say yes to it? Not if there is nobody to ask."""
+        """Return whether the user says yes; False if there is nobody to ask."""
 
     def ended(self, sentence: str) -> None:
-        """It is over; ``sentence`` says why."""
+        """The connection has ended; ``sentence`` says why."""

@@ -1,4 +1,4 @@
-"""Logging in: by ticket if there is a good one, else by what proves the name."""
+"""Logs in: by ticket if there is a good one, otherwise by what proves the name."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _logger = Logger()
 
 
 class Welcome(NamedTuple):
-    """Logged in: one's ``name`` as the cluster spells it, and the ``others`` where one can resume."""
+    """A successful login: the ``name`` as the cluster spells it, and the ``others`` where to resume."""
 
     name: str
     others: Sequence[Elsewhere]
 
 
 async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> Welcome:
-    """Log in on a fresh link; the ticket is kept.
+    """Log in on a fresh link; keep the ticket.
 
-    ``passwords`` are tried before the identity's random secret, by which alone a free name is registered.
-    The worker must be of the identity's log.
+    ``passwords`` are tried before the identity's random secret; only that secret registers a free name. The
+    worker must be of the identity's log.
 
-    :raises Unreachable: it is of another one, as when the cluster is being replaced; or it is no worker.
+    :raises Unreachable: it has another log, as when the cluster is being replaced; or it is not a worker.
     :raises WrongSecret: none of them is right.
-    :raises NoSuchUser: there is nobody of this name, and nothing to register it with.
+    :raises NoSuchUser: nobody has this name, and there is nothing to register it with.
     :raises BadTicket: there is nothing left to log in with; the sentence says what to do.
     """
     welcome = await resume(link, identity)
@@ -66,12 +66,12 @@ async def log_in(link: Link, identity: Identity, passwords: Iterable[bytes]) -> 
 
 
 def keep_ticket(identity: Identity, ticket: bytes, forget_secret: bool) -> None:
-    """Keep ``ticket`` as well as can be."""
+    """Keep ``ticket``, also if the disk fails."""
     keep(identity, partial(identity.keep_ticket, ticket, forget_secret))
 
 
 def keep(identity: Identity, keeping: Callable[[], None]) -> None:
-    """Do it as well as can be: a full disk is no reason not to talk."""
+    """Call ``keeping``; log a failure and go on: a full disk is no reason not to talk."""
     try:
         keeping()
     except OSError:
@@ -79,10 +79,10 @@ def keep(identity: Identity, keeping: Callable[[], None]) -> None:
 
 
 async def resume(link: Link, identity: Identity) -> Welcome | None:
-    """By ticket; then by the one that another client of this user may have got since. None: there is none, or
-    it is not good any longer.
+    """Log in by ticket; then by the ticket that another client of this user may have got since. None: there
+    is no ticket, or it is not valid now.
 
-    :raises Unreachable: the worker is of another log, or is none.
+    :raises Unreachable: the worker has another log, or is not a worker.
     """
     for _ in range(2):
         ticket = identity.ticket
@@ -104,12 +104,12 @@ async def _by_secret(link: Link, identity: Identity, secret: bytes) -> Welcome:
             Login, version=VERSION, name=identity.name, secret=secret, new=is_random
         )
     except (TryLater, InternalFailure, TooSlow, Unreadable, TlsRequired):
-        raise  # it says nothing of the secret
+        raise  # this says nothing about the secret
     except ChatnetError as error:
         if is_random:
             identity.refused()
         elif isinstance(error, WrongSecret):
-            # The cluster's own sentence is for who has none, and tells them how to set one.
+            # The cluster's own sentence is for users without a password, and tells them to set one.
             raise WrongSecret(f"That is not the password of {identity.name}: try again.") from error
         raise
     welcome = _welcome(answer, identity)

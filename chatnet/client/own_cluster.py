@@ -1,4 +1,4 @@
-"""The cluster where a client has logged in, found again; of others in its place the user is told once."""
+"""Finds the cluster of the first login again; tells the user once about each other cluster in its place."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ OTHER = (
     "Another cluster is at {master} now; going on to look for yours, for which what you type is kept. To "
     "talk there, start again."
 )
-"""What the user is told once of each."""
+"""What the user is told, once for each other cluster."""
 
 STILL = "Going on to look for one that does not."
-"""What the user is told, once, of a master that speaks another version than the one we had."""
+"""What the user is told, once, about a master that speaks another version than the one at the first login."""
 
 DOUBTED = "Until then others are looked for; what you type is kept."
-"""What the user is told, once for each key that it shows, of a master that is not the one that it was."""
+"""What the user is told, once for each key that it shows, about a master that has changed."""
 
 MOST_KEYS = 3
-"""How many such keys of one master are told, until it is the right one again."""
+"""How many wrong keys of one master are told, until it shows the right one again."""
 MORE_KEYS = "{master} shows one wrong key after the other: no more of them are shown to you."
-"""What the user is told then, once."""
+"""What the user is told after that, once."""
 
 
 class OwnCluster:
-    """Finds workers by ``finder``. What the user should know of others is told once for each."""
+    """Finds workers with ``finder``. What the user should know about others is told once for each."""
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
@@ -39,11 +39,12 @@ class OwnCluster:
         self._told_version = False
 
     async def find(self, log_id: str | None, tell: Callable[[str], None]) -> Found:
-        """A worker of the log ``log_id``; of any, if the client has not logged in yet.
+        """Return a worker of the log ``log_id``; of any log, if the client has not logged in yet.
 
-        :raises WrongVersion: the first master that we meet is of another version.
-        :raises Distrusted: likewise, it is not what it was. :raises CannotStart: nor can it be looked up.
-        :raises Unreachable: there is none, or later one of another version: perhaps a stranger has its port.
+        :raises WrongVersion: the first master that we meet speaks another version.
+        :raises Distrusted: the same, it has changed. :raises CannotStart: its key cannot be looked up.
+        :raises Unreachable: there is none; or, after a login, a master with another version, perhaps a
+            stranger on its port.
         """
 
         def is_ours(found: Found) -> bool:
@@ -73,7 +74,7 @@ class OwnCluster:
             raise Unreachable(str(error)) from error
 
     def _doubt(self, master: Address | None, sentence: str, tell: Callable[[str], None]) -> None:
-        """Tell what is wrong with ``master``, or, without one, with what is known of all of them."""
+        """Tell what is wrong with ``master``; with None, what is wrong with the file of known masters."""
         said = self._doubts.setdefault(master, [])
         if sentence in said or len(said) > MOST_KEYS:
             return

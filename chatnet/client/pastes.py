@@ -1,4 +1,4 @@
-"""What is pasted, told from what is typed: it comes as one key. Pure."""
+"""Tells pasted text from typed text: a paste becomes one key. Pure."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Iterator, Sequence
 from chatnet.client.draft import OVERLONG, Pasted
 
 MAX_PASTE = 2**20
-"""How many bytes of a paste are gathered; one that has more is left out."""
+"""Bytes of a paste that are gathered; a larger paste is left out."""
 _EDGE = re.compile(rb"\x1b\[20([01])~")
 _BEGIN, _END = "begin paste", "end paste"
 
 
 class Pastes:
-    """Bracketed paste, over however many reads it comes."""
+    """Bracketed paste, over any number of reads."""
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
-        self._pasted: bytes | None = None  # while one is under way
+        self._pasted: bytes | None = None  # None unless a paste is under way
         self._is_overlong = False
 
     def take(self, keys: Sequence[str], raw: bytes) -> list[str]:
-        """``keys``, which a terminal sent as ``raw``: those of a paste are one, once it is whole."""
+        """Return ``keys``, which a terminal sent as ``raw``, with each complete paste as one key."""
         edges = [key for key in keys if key in (_BEGIN, _END)]
         parts = _EDGE.split(raw)[::2]
         if len(parts) != len(edges) + 1:
@@ -56,7 +56,7 @@ class Pastes:
 
 
 def _split(keys: Sequence[str]) -> Iterator[list[str]]:
-    """What stands between the edges of pastes, and at both ends."""
+    """Yield the parts between the edges of pastes, and at both ends."""
     part: list[str] = []
     for key in keys:
         if key in (_BEGIN, _END):

@@ -1,4 +1,4 @@
-"""What was asked of the cluster and not answered yet: asked again on every new link, in order."""
+"""Requests to the cluster without an answer yet: sent again on every new link, in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatnet.wire.boxes import serialize
 
 @dataclass(frozen=True)
 class Ask:
-    """A request, from when it is made until it is answered."""
+    """A request, from its making to its answer."""
 
     number: int
     command: type[amp.Command]
@@ -26,7 +26,7 @@ class Ask:
 
 
 class PendingRequests:
-    """All requests under way, over all the links that a client has in its life."""
+    """All requests under way, over all links in a client's life."""
 
     def __init__(self) -> None:
         self._open: dict[int, Ask] = {}
@@ -39,9 +39,9 @@ class PendingRequests:
         return len(self._open)
 
     def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
-        """Fires with the answer or the refusal, however many links it takes.
+        """Send a request; fires with the answer or the refusal, over however many links.
 
-        What no link could carry is refused at once.
+        A request that no link could carry is refused at once.
         """
         try:
             serialize(command.makeArguments(arguments, None))
@@ -54,27 +54,27 @@ class PendingRequests:
         return ask.answer
 
     def open(self, command: type[amp.Command]) -> list[dict[str, Any]]:
-        """The arguments of the requests of one kind that are unanswered."""
+        """Return the arguments of unanswered requests of one kind."""
         return [ask.arguments for ask in self._open.values() if ask.command is command]
 
     def drafts(self) -> int:
-        """How many of them are drafts: what changes the log."""
+        """Return how many of them are drafts, which change the log."""
         return sum("key" in ask.arguments for ask in self._open.values())
 
     def attached(self, link: Link) -> None:
-        """``link`` is logged in: ask everything again, before anything new."""
+        """``link`` is logged in: send all requests again, before anything new."""
         self._link, self._leaving = link, None
         for ask in list(self._open.values()):
             self._send(ask, link)
 
     def detached(self) -> None:
-        """There is no link now; what is asked waits for one."""
+        """There is no link now; requests wait for one."""
         self._link = None
 
     def leave(self) -> Deferred[None]:
-        """What is asked from now on waits for another link; fires when what was sent on this one is answered.
+        """Let new requests wait for another link; fires when everything sent on this one is answered.
 
-        Never, if the link is lost before.
+        It never fires if the link is lost before.
         """
         self._link = None
         left: Deferred[None] = Deferred()
@@ -83,7 +83,7 @@ class PendingRequests:
         return left
 
     def fewer_than(self, count: int) -> Deferred[None]:
-        """Fires as soon as fewer than ``count`` requests are unanswered."""
+        """Return a Deferred that fires as soon as fewer than ``count`` requests are unanswered."""
         if len(self._open) < count:
             return succeed(None)
         waiting: Deferred[None] = Deferred()
@@ -96,7 +96,7 @@ class PendingRequests:
 
     def _answered(self, answer: dict[str, Any] | Failure, ask: Ask) -> None:
         if isinstance(answer, Failure) and answer.check(ConnectionClosed):
-            return  # asked again on the next link
+            return  # it is sent again on the next link
         del self._open[ask.number]
         self._look_whether_left(ask.number)
         if isinstance(answer, Failure):

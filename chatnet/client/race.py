@@ -1,4 +1,4 @@
-"""Asking several masters for a worker, each a little after the one before, until one answers."""
+"""Asks several masters for a worker, each a little after the one before, until one answers."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from chatnet.client.states import Found
 from chatnet.errors import ChatnetError
 
 HEAD_START_SECONDS = 0.3
-"""A master that has not answered for so long is not waited for: the next is asked beside it; and if one said
-that there is no worker yet, the masters are better asked again. A dead machine refuses nobody."""
+"""Seconds after which the next master is asked too. If one has said that there is no worker yet, it is better
+to ask the masters again than to wait longer for silent ones: a dead machine refuses nobody."""
 
 
 class Unreachable(Exception):
-    """An attempt failed; its text says why, as the end of a sentence without the full stop."""
+    """An attempt failed; the text says why, as the end of a sentence without the full stop."""
 
 
 class NoAnswer(Unreachable):
-    """Likewise; the machine itself says nothing."""
+    """An attempt failed, because the machine itself does not answer."""
 
 
 class NotReady(Unreachable):
-    """Likewise; but a master answered, and will have a worker for us before long."""
+    """An attempt failed, but a master answered, and will have a worker for us soon."""
 
 
 FAILURES = (Unreachable, ConnectionClosed, ChatnetError, amp.RemoteAmpError)
-"""What an attempt fails of, to be followed by another."""
+"""Failures of an attempt after which another follows."""
 
 
 class Race:
-    """Asks ``masters`` by ``ask``, until one answers; who did is moved to their front."""
+    """Asks ``masters`` by ``ask`` until one answers; that one is moved to their front."""
 
     def __init__(
         self, masters: list[Address], ask: Callable[[Address], Coroutine[Any, Any, Found]], clock: Any
@@ -53,10 +53,10 @@ class Race:
         self._over: Deferred[Found] = Deferred()
 
     async def run(self) -> Found:
-        """The first answer.
+        """Return the first answer.
 
         :raises Unreachable: there is none; :class:`NotReady` if a master answered.
-        :raises WrongVersion: one of them speaks another version.
+        :raises WrongVersion: a master speaks another version.
         """
         self._ask_next()
         try:
@@ -68,7 +68,7 @@ class Race:
                 asking.cancel()
 
     def _ask_next(self) -> None:
-        """Ask the next master; fail once all have, or none but the silent are left and one said "not yet"."""
+        """Ask the next master; fail once all have, or if only silent ones are left and one said "not yet"."""
         self._wait_no_more()
         if self._left:
             self._next = self._clock.callLater(HEAD_START_SECONDS, self._ask_next)

@@ -1,7 +1,7 @@
-"""The terminal of people: the feed above, one input line below, a line between them that says how one stands.
+"""The terminal of people: the feed above, one input line below, and a status line in between.
 
-What comes in never disturbs what is being typed. One's own posts show at once, dim until acknowledged. urwid
-reads keys and draws; what is drawn is laid out here, since its own layout fails at words of some scripts.
+Incoming posts never disturb what is being typed. The user's own posts show at once, dim until acknowledged.
+urwid reads keys and draws; the layout is made here, since urwid's own fails at words of some scripts.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ PALETTE = [
     ("unseen", "dark gray", ""),
 ]
 FRAME_SECONDS = 0.02
-"""At most so often is the screen drawn, however much comes in."""
+"""Seconds between two drawings of the screen, at least, however much comes in."""
 HUNG_UP = "The terminal is gone: left, once what was typed was acknowledged."
 _GONE = (errno.EIO, errno.ENXIO, errno.EPIPE, errno.EBADF)
 _CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
 
 
 class Layout(urwid.Widget):
-    """Feed, standing, input. The page keys move the feed, all others go to the input."""
+    """Feed, status line, input. The page keys move the feed; all other keys go to the input."""
 
     _sizing = frozenset([urwid.BOX])
     _selectable = True
@@ -81,8 +81,8 @@ class Layout(urwid.Widget):
         (self._scroll.page_up if key == "page up" else self._scroll.page_down)(width, room)
 
     def _typed(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
-        """The input, and where in it the cursor is. The last column stays empty: who draws in the last corner
-        of a terminal scrolls it."""
+        """Return the rows of the input, and the cursor in them. The last column stays empty: a character in
+        the last corner of a terminal would scroll it."""
         inner = max(1, width - 1)
         typed, cursor = self._draft.laid_out(inner, max(1, (height - 1) // 2))
         margin = width - inner
@@ -90,7 +90,7 @@ class Layout(urwid.Widget):
 
 
 class Screen(urwid.display.raw.Screen):
-    """urwid's, on which a line that the terminal finds too long spoils no other, and whose end is noticed."""
+    """urwid's, but a line too long for the terminal spoils no other, and a lost terminal is noticed."""
 
     def __init__(self, hung_up: Callable[[], None], **streams: Any) -> None:
         super().__init__(bracketed_paste_mode=True, **streams)
@@ -120,7 +120,7 @@ class Screen(urwid.display.raw.Screen):
 
 
 class Loop(urwid.MainLoop):
-    """urwid's, which survives whatever happens while it draws."""
+    """urwid's, but it survives any failure while drawing."""
 
     _logger = Logger()
 
@@ -153,7 +153,7 @@ class Loop(urwid.MainLoop):
 
 
 class ScreenTerminal:
-    """Draws on the whole terminal from :meth:`open` to :meth:`close`, and restores it."""
+    """Draws on the whole terminal from :meth:`open` to :meth:`close`, and then restores it."""
 
     is_attended = True
 
@@ -239,16 +239,16 @@ class ScreenTerminal:
 
     def _entered(self, line: str) -> None:
         if self._expected == "command" and is_password_command(line):
-            self._draft.expect("password")  # at once, even if the command has to wait
+            self._draft.expect("password")  # at once, even if the command must wait
         self._queue.put(line)
         self._changed()
 
     def _hung_up(self) -> None:
-        """There is nobody to draw for, nor anything to read."""
+        """Leave: the terminal is gone, so there is nobody to draw for, and nothing to read."""
         if not self._ended:
             self._trouble = HUNG_UP
         self.end()
-        # Not from within urwid's own work.
+        # Not inside urwid's own calls.
         self._reactor.callLater(0, self.close)
 
     # ---- drawing ----

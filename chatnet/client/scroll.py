@@ -1,4 +1,4 @@
-"""The feed on the screen: the newest lines, and where in them one looks. Pure."""
+"""The feed on the screen: the newest lines, and which part of them is seen. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_LINES = 5_000
 
 
 class Line:
-    """One text of the feed. It is laid out when it is looked at, and once for each width."""
+    """One text of the feed. It is laid out when it is seen, once for each width."""
 
     __slots__ = ("_laid_out", "_look", "_text")
 
@@ -23,37 +23,37 @@ class Line:
         self._laid_out: tuple[int, list[Row]] | None = None
 
     def turn(self, look: str | None) -> None:
-        """It looks otherwise from now on."""
+        """Change its look."""
         self._look, self._laid_out = look, None
 
     def rows(self, width: int) -> list[Row]:
-        """At least one."""
+        """Return its rows; at least one."""
         if self._laid_out is None or self._laid_out[0] != width:
             self._laid_out = width, rows(self._text, width, self._look)
         return self._laid_out[1]
 
 
 class Place(NamedTuple):
-    """A row of the feed: of which line, counted from the first ever, and which of its rows."""
+    """A row of the feed: the number of the line, counted from the first ever, and the row in it."""
 
     line: int
     row: int
 
 
 class Scroll:
-    """It follows what comes in, unless one has scrolled up: then what one sees stays where it is."""
+    """Follows incoming lines, unless the user has scrolled up: then the visible part stays in place."""
 
     def __init__(self) -> None:
         self._lines: deque[Line] = deque()
         self._gone = 0
-        self._bottom: Place | None = None  # the last row that is seen; None: the newest
+        self._bottom: Place | None = None  # the last visible row; None: the newest
         self.unseen = 0
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def add(self, text: str, look: str | None = None) -> Line:
-        """One more line at the end."""
+        """Add a line at the end."""
         line = Line(text, look)
         self._lines.append(line)
         if len(self._lines) > MAX_LINES:
@@ -64,19 +64,19 @@ class Scroll:
         return line
 
     def visible(self, width: int, height: int) -> list[Row]:
-        """What is seen, from above; fewer rows than ``height`` only if there are not as many."""
+        """Return the visible rows from the top; fewer than ``height`` only if there are not as many."""
         above = [row for _, row in islice(self._upwards(width), height)]
         below = [row for _, row in islice(self._downwards(width), height - len(above))]
         return above[::-1] + below
 
     def page_up(self, width: int, height: int) -> None:
-        """A screen towards the oldest, but for one row."""
+        """Scroll a screen towards the oldest, less one row."""
         above = [place for place, _ in islice(self._upwards(width), 2 * height - 1)]
         if len(above) > height:
             self._bottom = above[min(max(1, height - 1), len(above) - height)]
 
     def page_down(self, width: int, height: int) -> None:
-        """A screen towards the newest, but for one row; there one follows again."""
+        """Scroll a screen towards the newest, less one row; at the end, follow incoming lines again."""
         step = max(1, height - 1)
         below = [place for place, _ in islice(self._downwards(width), step + 1)]
         if len(below) > step:
@@ -85,7 +85,7 @@ class Scroll:
             self._bottom, self.unseen = None, 0
 
     def _upwards(self, width: int) -> Iterator[tuple[Place, Row]]:
-        """The rows from the lowest that is seen to the oldest."""
+        """Yield the rows from the lowest visible one up to the oldest."""
         bottom = self._bottom or Place(self._gone + len(self._lines) - 1, -1)
         for number in range(max(bottom.line, self._gone), self._gone - 1, -1):
             if not self._lines:
@@ -97,7 +97,7 @@ class Scroll:
                 yield Place(number, row), found[row]
 
     def _downwards(self, width: int) -> Iterator[tuple[Place, Row]]:
-        """The rows below those that are seen."""
+        """Yield the rows below the visible ones."""
         if self._bottom is None:
             return
         first = max(self._bottom.line, self._gone)

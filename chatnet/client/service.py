@@ -31,22 +31,22 @@ from chatnet.options import find_masters
 from chatnet.world import Processes, Stdio, World, stop_soon
 
 PULSE = Rhythm(tick=1.0, every=15.0, patience=45.0)
-"""How the worker is watched."""
+"""How a client watches its worker."""
 FLUSH_SECONDS = 1.0
-"""How long a stopped client waits for its last lines to be read."""
+"""Seconds that a stopped client waits for its last lines to be read."""
 
 
 NO_PASSWORD = "No password was given."
 
 
 class OpenTerminal(Terminal, Protocol):
-    """A terminal, with its beginning and its end."""
+    """A terminal that can be opened and closed."""
 
     def open(self, stdio: Stdio) -> None:
-        """Take hold of the terminal."""
+        """Take over the terminal."""
 
     def close(self) -> Deferred[None]:
-        """Let go of it; fires when all that was shown has been written."""
+        """Release the terminal; fires when everything shown has been written."""
 
 
 class Client(Service):
@@ -80,7 +80,7 @@ class Client(Service):
         try:
             self._start()
         except CannotStart as cannot:
-            # Standard error leads into twistd's log by now.
+            # Standard error goes into twistd's log by now.
             self._stdio.error(one_line(str(cannot)))
             raise
 
@@ -134,7 +134,7 @@ class Client(Service):
             self._ended("The client failed; its log says why.")
 
     def _ended(self, sentence: str | None) -> None:
-        """The interpreter has nothing more to do, or the connection can do nothing more."""
+        """Leave: the interpreter has finished, or the connection has ended."""
         undone = self._interpreter.undone() if sentence is not None else 0
         self._leave(f"{sentence} {_not_done(undone)}" if undone else sentence)
 
@@ -152,7 +152,10 @@ class Client(Service):
 
 
 def _password(line: str | Unreadable | None) -> bytes:
-    """:raises BadSecret: there is none in this line."""
+    """Return the password in this line.
+
+    :raises BadSecret: there is none.
+    """
     if isinstance(line, str):
         return as_typed(line)
     raise BadSecret(NO_PASSWORD if line is None else line.sentence)
@@ -163,7 +166,7 @@ def _not_done(count: int) -> str:
 
 
 def build(options: Any, world: World) -> Client:
-    """A client as ``options`` (see :mod:`chatnet.client.tap`) say.
+    """Return a client with these ``options`` (see :mod:`chatnet.client.tap`).
 
     :raises CannotStart: the environment or the master's address is not usable.
     """
@@ -204,7 +207,7 @@ def build(options: Any, world: World) -> Client:
 def _terminal(options: Any, world: World, connection: Connection, masters: Sequence[Address]) -> OpenTerminal:
     able = world.stdio.is_terminal() and world.environ.get("TERM", "dumb") != "dumb"
     if able and not options["plain"]:
-        from chatnet.client.screen import ScreenTerminal  # scripts need not load what draws
+        from chatnet.client.screen import ScreenTerminal  # scripts need not load the drawing library
 
         return ScreenTerminal(world.reactor, options["name"], ", ".join(map(str, masters)))
     return LineTerminal(world.reactor, connection.hold, connection.release)

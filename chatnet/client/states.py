@@ -10,9 +10,9 @@ from chatnet.net.link import Link
 
 @dataclass(frozen=True)
 class Found:
-    """A ``worker`` to go to, its log, and the ``master``, as the user named it, that said so.
+    """A ``worker`` to go to, its log, and the ``master``, as the user named it, that told us.
 
-    ``key`` is the fingerprint of what the worker presents. ``encrypted``: that was said by TLS.
+    ``key`` is the fingerprint of what the worker presents. ``encrypted``: TLS brought this answer.
     """
 
     master: Address
@@ -24,7 +24,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Before an attempt."""
+    """Pausing before an attempt."""
 
 
 @dataclass(frozen=True)
@@ -34,28 +34,28 @@ class Locating:
 
 @dataclass(frozen=True)
 class Connecting:
-    """To a worker that a master named, or the worker before it."""
+    """Connecting to a worker that a master, or the last worker, named."""
 
     worker: Address
 
 
 @dataclass(frozen=True)
 class LoggingIn:
-    """The worker has not answered yet."""
+    """The worker has not answered the login yet."""
 
     link: Link
 
 
 @dataclass(frozen=True)
 class Up:
-    """Logged in: what is asked goes out."""
+    """Logged in: requests are sent."""
 
     link: Link
 
 
 @dataclass(frozen=True)
 class Moving(Up):
-    """The worker wants us to go to another: what was sent is being answered, what is asked waits."""
+    """The worker wants us to go to another: sent requests are being answered, new ones wait."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from chatnet.world.real import real_world
 
 
 class Options(ProgramOptions):
-    """``twistd -n chat-client [options] NAME``; the options may stand behind the name as well."""
+    """``twistd -n chat-client [options] NAME``; the options may also come after the name."""
 
     program = "chat-client"
     synopsis = "[options] NAME"
@@ -46,7 +46,7 @@ class Options(ProgramOptions):
             raise usage.UsageError(str(error)) from error
 
     def postOptions(self) -> None:
-        """A client stays on its terminal, and twistd's own log off it."""
+        """Keep the client on its terminal, and twistd's own log off it."""
         parent: Any = self.parent
         if parent is None:
             return
@@ -68,7 +68,7 @@ def makeService(options: Options) -> IService:
 
 
 def _make_log(world: World, name: str) -> str:
-    """The path of a private file for twistd's log.
+    """Return the path of a private file for twistd's log.
 
     :raises CannotStart: it cannot be made.
     """
@@ -85,7 +85,7 @@ def _make_log(world: World, name: str) -> str:
 
 
 def _try_log(world: World, path: Path) -> None:
-    """:raises CannotStart: the log that was asked for cannot be written."""
+    """:raises CannotStart: the requested log cannot be written."""
     try:
         world.files.close(world.files.append_to(path))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What others wrote, made safe for a terminal: what cannot be seen is shown as such. Pure."""
+"""Makes others' texts safe for a terminal: invisible characters are shown by their code points. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterator
 
 from chatnet.ignorable import RANGES
 
-# What shows nothing of itself, or makes a terminal do something: controls but tab and line feed, line and
-# paragraph separators, halves of surrogate pairs, noncharacters, what Unicode has everybody ignore, and the
-# rest of its format controls.
+# Characters that are invisible, or make a terminal do something: controls except tab and line feed, line and
+# paragraph separators, halves of surrogate pairs, noncharacters, what Unicode tells everybody to ignore, and
+# the rest of its format controls.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\ufff9-\ufffb"
     + "".join(f"{chr(first)}-{chr(last)}" for first, last in RANGES)
     + "\U00013430-\U0001345f]"
 )
 _NON_JOINER, _JOINER, _EMOJI_SELECTOR = "\u200c", "\u200d", "\ufe0f"
-# The blocks of the scripts whose words are spelt with joiners: Arabic, Syriac, N'Ko, Mandaic, those of India
-# and its neighbours, Mongolian, and what was added to them later.
+# The blocks of scripts whose words are spelt with joiners: Arabic, Syriac, N'Ko, Mandaic, those of India and
+# its neighbours, Mongolian, and later additions to them.
 _JOINED = re.compile(
     "[\u0600-\u085f\u0860-\u0fff\u1000-\u109f\u1700-\u18af\u1900-\u1cff\ua800-\ua8ff\ua900-\ua95f\ua980-\uaaff"
     "\uabc0-\uabff\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010a00-\U00010aff\U00010d00-\U00011fff\U0001e900-\U0001e95f]"
@@ -28,12 +28,12 @@ _MONGOLIAN_SELECTORS = "\u180b\u180c\u180d\u180f"
 
 
 def one_line(text: str) -> str:
-    """``text`` for a terminal that shows plain lines: a line feed is ``⏎``."""
+    """Return ``text`` for a terminal that shows plain lines: a line feed becomes ``⏎``."""
     return "".join(seen for seen, _ in pieces(text)).replace("\n", "⏎")
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """``text`` as it is to be seen, and whether each piece is ours, in place of what cannot be seen."""
+    """Yield ``text`` in pieces to show, and for each whether it is ours, replacing something invisible."""
     behind = 0
     for unseen in _UNSEEN.finditer(text):
         start = unseen.start()
@@ -48,12 +48,12 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def escaped(text: str) -> str:
-    """Each character by its number."""
+    """Return each character as its code point."""
     return "".join(f"‹U+{ord(letter):04X}›" for letter in text)
 
 
 def _belongs(text: str, at: int) -> bool:
-    """Is this part of how a word or an emoji is spelt? Not at its edge, and not twice."""
+    """Return whether this is part of the spelling of a word or an emoji. Not at its edge, and not twice."""
     before, unseen, after = text[at - 1 : at], text[at], text[at + 1 : at + 2]
     if unseen == _EMOJI_SELECTOR:
         return _is_symbol(before) or (before in "0123456789#*" and after == "\u20e3")

@@ -1,8 +1,8 @@
-"""Whom a client believes to be a master: who an authority vouches for, or who has the key that it had before.
+"""Which masters a client believes: those an authority vouches for, or those that still have the same key.
 
-On loopback there is nobody in between, unless a port is forwarded: one where TLS was wanted. Elsewhere, and
-there, who dials a master for the first time keeps its public key, as SSH does; and of whoever a master names
-it demands exactly the key that the master said.
+On loopback nobody is in between, unless a port is forwarded: such a port has asked for TLS. There, and on
+other machines, the client keeps a master's public key at the first connection, as SSH does; a worker or
+primary that a master names must have exactly the key that the master said.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEW = (
     "{master} was not known here. Its public key is {key}, by which it is known from now on; who runs it "
     "sees by “chatnet status” whether that is right."
 )
-"""What the user is told of a master at the first time."""
+"""What the user is told at the first connection to a master."""
 VOUCHED = "An authority vouches for {master} now, and from now on one has to."
 """What the user is told, once, where a key was kept before."""
 CHANGED = (
@@ -38,37 +38,38 @@ UNVOUCHED = (
 )
 
 Shake = Callable[[IOpenSSLClientConnectionCreator], Awaitable[Link]]
-"""Dials a master, and has it show by TLS who it is; raises :class:`NotTrusted` if it is somebody else."""
+"""Dials a master, and has it prove by TLS who it is; raises :class:`NotTrusted` if it is somebody else."""
 
 
 class Distrusted(Exception):
-    """A master is not the one that it was; the text tells the user what to do."""
+    """A master has changed; the text tells the user what to do."""
 
 
 class Trust:
-    """What is ``known`` of masters, and how to know new ones."""
+    """What is ``known`` about masters, and how to accept new ones."""
 
     def __init__(self, tls: Tls, known: KnownMasters) -> None:
         self._tls = tls
         self._known = known
 
     def pinned(self, key: str) -> IOpenSSLClientConnectionCreator:
-        """Makes connections to somebody who must have exactly this key."""
+        """Return a creator of connections to a peer that must have exactly this key."""
         return self._tls.pinned(key)
 
     def knows(self, master: Address) -> bool:
-        """Has it once shown who it is? Then it has to go on: nothing else that is there is believed.
+        """Return whether it has ever proven who it is. Then it must do so again: nothing else is believed
+        there.
 
-        :raises CannotStart: what is known is not readable.
+        :raises CannotStart: the file of known masters cannot be read.
         """
         return self._known.of(master) is not None
 
     async def verified(self, master: Address, shake: Shake, tell: Callable[[str], None]) -> Link:
-        """A link to ``master``, which has shown that it is the one; what is new of it is told to the user.
+        """Return a link to ``master``, which has proven its identity; tell the user what is new about it.
 
-        :raises Distrusted: it is not the one that it was.
-        :raises Unreachable: it cannot be reached, or speaks no TLS.
-        :raises CannotStart: what is known is not readable, or cannot be kept.
+        :raises Distrusted: it has changed.
+        :raises Unreachable: it cannot be reached, or does not speak TLS.
+        :raises CannotStart: the file of known masters cannot be read or written.
         """
         kept = self._known.of(master)
         try:
@@ -125,7 +126,7 @@ class Trust:
             raise
 
     async def _key_there(self, shake: Shake) -> str:
-        """Which one is presented there. It is not proven yet."""
+        """Return the key that is presented there. It is not proven yet."""
         try:
             (await shake(self._tls.pinned(""))).abort()
         except NotTrusted as error:

@@ -1,13 +1,13 @@
 """The operator's commands.
 
-primary_link  find the primary, and prove the token
+primary_link  finds the primary, and proves the token
 status      what the cluster is doing, as a table or as JSON
-watch       that table again each second, through takeovers
-stop        stop the whole cluster
-level       what all processes understand, and raising the log to it
-drain       empty a host, and wait until nothing is left there
-stepdown    have the primary hand over to a replica
-migrate     copy an embedded store into PostgreSQL
-log         print entries · source  the store that a command reads
-check       is a log whole · derived  what follows from its entries · progress  how far one is
+watch       the same table again each second, through takeovers
+stop        stops the whole cluster
+level       shows what all processes understand, and raises the log to it
+drain       empties a host, and waits until nothing is left there
+stepdown    has the primary hand over to a replica
+migrate     copies an embedded store into PostgreSQL
+log         prints entries · source  the store that a command reads
+check       checks whether a log is whole · derived  what follows from its entries · progress  how far it is
 """

@@ -37,7 +37,7 @@ from chatnet.world.real import real_world
 
 
 class CommandOptions(usage.Options):
-    """What all commands are told: where the cluster is, and its token."""
+    """The options of all commands: where the cluster is, and its token."""
 
     optFlags = [INSECURE]
     optParameters = [
@@ -54,7 +54,7 @@ class CommandOptions(usage.Options):
 
 
 class StatusOptions(CommandOptions):
-    """What ``status`` is told."""
+    """The options of ``status``."""
 
     longdesc = "Shows the masters and workers, what they carry, and what happened lately."
     optFlags = [
@@ -68,19 +68,19 @@ class StatusOptions(CommandOptions):
 
 
 class StopOptions(CommandOptions):
-    """What ``stop`` is told."""
+    """The options of ``stop``."""
 
     longdesc = "Stops the whole cluster: all workers and masters, on all machines."
 
 
 class StepDownOptions(CommandOptions):
-    """What ``stepdown`` is told."""
+    """The options of ``stepdown``."""
 
     longdesc = "Has the primary hand over to a replica and exit; workers and clients go on."
 
 
 class LevelOptions(CommandOptions):
-    """What ``level`` is told."""
+    """The options of ``level``."""
 
     synopsis = "[options] [up]"
     longdesc = (
@@ -98,7 +98,7 @@ class LevelOptions(CommandOptions):
 
 
 class DrainOptions(CommandOptions):
-    """What ``drain`` is told."""
+    """The options of ``drain``."""
 
     synopsis = "[options] HOST"
     longdesc = (
@@ -114,7 +114,7 @@ class DrainOptions(CommandOptions):
 
 
 class MigrateOptions(usage.Options):
-    """What ``migrate`` is told."""
+    """The options of ``migrate``."""
 
     longdesc = (
         "Copies the log of a stopped cluster into an empty PostgreSQL database, and compares both. Broken "
@@ -127,7 +127,7 @@ class MigrateOptions(usage.Options):
 
 
 class FileOptions(usage.Options):
-    """What commands are told that read a store, or one file of a backup."""
+    """The options of commands that read a store, or one file of a backup."""
 
     _command = ""
     optParameters = [
@@ -142,7 +142,7 @@ class FileOptions(usage.Options):
 
 
 class CheckOptions(FileOptions):
-    """What ``check`` is told."""
+    """The options of ``check``."""
 
     synopsis = "[options] [FILE]"
     longdesc = (
@@ -154,7 +154,7 @@ class CheckOptions(FileOptions):
 
 
 class LogOptions(FileOptions):
-    """What ``log`` is told."""
+    """The options of ``log``."""
 
     synopsis = "[options] [FILE]"
     longdesc = (
@@ -174,7 +174,7 @@ class LogOptions(FileOptions):
 
 
 GENERAL = ("--help", "--version")
-"""What makes sense without a command."""
+"""The options that make sense without a command."""
 
 
 COMMANDS: list[list[Any]] = [
@@ -197,7 +197,7 @@ class Options(usage.Options):
     subCommands = COMMANDS
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Options stand before or behind the command, which then looks whether it takes them."""
+        """Accept options before or after the command, which then checks whether it takes them."""
         found, others = sort_out(_Any(list(self.subCommands)), sys.argv[1:] if options is None else options)
         if others and others[0] not in NAMES:
             raise usage.UsageError(f"Unknown command: {legible(others[0], 40)}.{meant(others[0], NAMES)}")
@@ -223,9 +223,9 @@ class _Any:
 
 
 async def run(command: str, options: CommandOptions, world: World) -> None:
-    """Do one command.
+    """Run one command.
 
-    :raises CannotStart: it cannot be done, for the reason that its sentence says.
+    :raises CannotStart: it cannot be done, for the reason in the sentence.
     """
     masters = find_cluster(options["master"], Path(options["data"]), world)
     token = find_token(world.files, world.environ, options["token-file"], Path(options["data"]))
@@ -265,7 +265,7 @@ async def _ask(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The program ``chatnet``. Ends by :class:`SystemExit`, or as SIGPIPE does."""
+    """Run the program ``chatnet``. Ends with :class:`SystemExit`, or as SIGPIPE does."""
     world = real_world()
     with shown(world):
         options = Options()
@@ -289,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _ended_in_a_sentence(world: World, broken_off: str = "Broken off.") -> Iterator[None]:
-    """What cannot be done is said, with status 1; so is Ctrl-C, where no reactor runs."""
+    """Report an error as a sentence, with status 1; the same for Ctrl-C, where no reactor runs."""
     try:
         yield
     except CannotStart as cannot:
@@ -301,7 +301,7 @@ def _ended_in_a_sentence(world: World, broken_off: str = "Broken off.") -> Itera
 
 
 def _migrate(options: Any, world: World) -> None:
-    """Without a reactor: it blocks."""
+    """Migrate without a reactor: it blocks."""
     with _ended_in_a_sentence(world, "Broken off: run this again, and it goes on from there."):
         url = options["to"] or world.environ.get(STORE_VARIABLE)
         if not url:
@@ -310,13 +310,13 @@ def _migrate(options: Any, world: World) -> None:
 
 
 def _check(options: Any, world: World) -> None:
-    """Without a reactor: it blocks."""
+    """Check without a reactor: it blocks."""
     with _ended_in_a_sentence(world):
         world.stdio.say(check(options["file"], Path(options["data"]), _store_url(options, world), world))
 
 
 def _log(options: Any, world: World) -> None:
-    """Blocks; ``--follow`` goes on in the reactor."""
+    """Print entries; this blocks. ``--follow`` then continues in the reactor."""
     with _ended_in_a_sentence(world):
         kinds = [kind for kind in options["kinds"].split(",") if kind]
         wanted = Wanted(options["seq"], options["key"], options["user"], kinds)

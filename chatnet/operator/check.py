@@ -1,4 +1,4 @@
-"""``chatnet check``: is a log whole, and does all that is kept beside its entries follow from them?"""
+"""``chatnet check``: checks whether a log is whole, and the other tables follow from its entries."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from chatnet.world import World
 BATCH = 10_000
 """How many entries are read in one transaction."""
 SHOWN = 10
-"""How many differences are said."""
+"""How many differences are reported."""
 MOST_SAID = 1_000
-"""How long each may be, in characters: it may hold what stands in the store."""
+"""How many characters of each are shown: it may quote what is in the store."""
 
 _ENTRIES = 'SELECT seq, time, kind, "user", room, text, key FROM entry WHERE seq > %s ORDER BY seq LIMIT %s'
 _ACCOUNTS = 'SELECT "user", credential, secret_seq, registered, rooms, day, topics FROM account'
@@ -30,11 +30,11 @@ _DOUBLE = 'SELECT "user", min(seq), max(seq) FROM entry GROUP BY key, "user" HAV
 
 
 def check(target: str | None, data: Path, url: str, world: World) -> str:
-    """Look at the file or directory ``target``; without one, at the store of ``url``, or else of ``data``.
+    """Check the file or directory ``target``; without one, the store at ``url``, or else the one in ``data``.
 
-    Blocks, and changes nothing; a cluster may go on meanwhile. A sentence, if all is well.
+    Blocks, and changes nothing; a cluster may go on meanwhile. Returns a sentence if all is well.
 
-    :raises CannotStart: it is not; the text says how, or why it cannot be told.
+    :raises CannotStart: the log is damaged, and the text says how; or it says why that cannot be known.
     """
     source = open_source(target, data, url, world)
     progress = Progress(world)
@@ -56,7 +56,7 @@ def _judged(source: Source, derived: Derived, progress: Progress) -> list[str]:
     try:
         return list(islice(_differences(source, derived, progress), SHOWN))
     finally:
-        source.refuse_written()  # whatever was found: it may have been read while it was written
+        source.refuse_written()  # whatever was found: the store may have been written while it was read
 
 
 def _differences(source: Source, derived: Derived, progress: Progress) -> Iterator[str]:
@@ -90,7 +90,7 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
 
 
 def _level_of(source: Source) -> int:
-    """What it says of its level; 0 if that is none."""
+    """Return the level that the store states; 0 if it states none."""
     levels = [level for (level,) in source.ask("SELECT level FROM log")]
     return levels[0] if len(levels) == 1 and isinstance(levels[0], int) else 0
 

@@ -1,4 +1,4 @@
-"""What follows from the entries of a log, worked out anew. Pure: entries go in, differences come out."""
+"""What follows from the entries of a log, computed again. Pure: entries go in, differences come out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST = {
 
 @dataclass(slots=True)
 class Account:
-    """Of a user, what the columns of that table say."""
+    """The columns of a user's account."""
 
     credential: str
     secret_seq: int
@@ -36,7 +36,7 @@ class Account:
 
 
 class Derived:
-    """What the tables beside the entries must hold, behind the last entry that was taken."""
+    """What the tables beside the entries must hold, after the last entry that was taken."""
 
     def __init__(self) -> None:
         self.head = self.places = 0
@@ -48,7 +48,7 @@ class Derived:
         self._rooms: set[str] = set()
 
     def take(self, entry: Entry) -> Iterator[str]:
-        """The next entry; what is wrong with it."""
+        """Take the next entry; yield what is wrong with it."""
         if entry.seq != self.head + 1:
             yield f"behind seq {self.head:,} comes {entry.seq:,}"
         if entry.time < self._time:
@@ -61,7 +61,7 @@ class Derived:
             yield f"seq {entry.seq:,}, a {entry.kind} of {entry.user}, cannot be: {why}"
 
     def heard_at(self, entry: Entry) -> list[str]:
-        """Where it must stand in the index of places. To look for them in a text takes long if that is."""
+        """Return its rows in the index of places. An overlong text is skipped: the search would take long."""
         if entry.kind not in HEARD or is_too_long(entry):
             return []
         found = list(places(entry.user, entry.text))
@@ -70,25 +70,25 @@ class Derived:
         return found
 
     def has(self, user: str) -> bool:
-        """Is there such a user?"""
+        """Return whether there is such a user."""
         return user in self._accounts
 
     def accounts(self) -> set[Row]:
-        """User, credential, seq of that, seq of the registration, how many rooms they are in; the day on
-        which they last made a topic, and how many on it."""
+        """Return for each user: name, credential, its seq, seq of the registration, number of rooms, the day
+        on which they last made a topic, and how many topics on that day."""
         return {(user, *astuple(account)) for user, account in self._accounts.items()}
 
     def memberships(self) -> set[Row]:
-        """User, left, room, joined."""
+        """Return user, left, room, joined of each stay."""
         lasting = {(user, OPEN, room, joined) for (user, room), joined in self._open.items()}
         return lasting.union(self._ended)
 
     def rooms(self) -> set[Row]:
-        """Each name."""
+        """Return each name."""
         return {(room,) for room in self._rooms}
 
     def _use(self, entry: Entry, rooms: Iterable[str]) -> None:
-        """Those of ``rooms`` that are topics are there from now on; who wrote ``entry`` made the new ones."""
+        """Add the topics among ``rooms``; the author of ``entry`` made the new ones."""
         topics = {room for room in rooms if is_topic(room)} - self._rooms
         author = self._accounts.get(entry.user)
         if topics and author is not None:
@@ -152,17 +152,17 @@ FOLLOWS: dict[str, Callable[[Derived, Entry, Account], str]] = {
     "post": Derived._post,
     "level": Derived._raise,
 }
-"""What follows from an entry of a user's account, by its kind, and why it cannot be."""
+"""What follows from an entry of a user, by its kind; each returns why the entry cannot be, or empty."""
 
 
 def is_too_long(entry: Entry) -> bool:
-    """Is its text longer than the rules allow?"""
+    """Return whether its text is longer than the rules allow."""
     kind = KINDS.get(entry.kind)
     return len(entry.text) > (MAX_TEXT if kind is None else _LONGEST[kind.text])
 
 
 def difference(what: str, should: set[Row], there: Iterable[Row]) -> str:
-    """The first difference between what a table should hold and what is there; empty if there is none."""
+    """Return the first difference between the rows that should be and those that are; empty if none."""
     left = set(should)
     for row in there:
         if row not in left:

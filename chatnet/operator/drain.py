@@ -1,4 +1,4 @@
-"""``chatnet drain``: empty a host, and wait until nothing is left there."""
+"""``chatnet drain``: empties a host, and waits until nothing is left there."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from chatnet.world import World
 
 ASK_EVERY = 1.0
 PATIENCE_SECONDS = 60.0
-"""How long nothing may change; it takes a client half of that to be moved, at most."""
+"""Seconds without a change after which this gives up; moving a client takes at most half of that."""
 
 
 async def drain(host: str, masters: Sequence[Address], approach: Approach, link: Link, world: World) -> str:
-    """Have the primary at the other end of ``link``, or the next one, empty ``host``; a sentence once it is.
+    """Have the primary, at the other end of ``link`` or the next one, empty ``host``; return a final
+    sentence.
 
     :raises CannotStart: it cannot be emptied, or nothing changes.
     """
@@ -54,7 +55,7 @@ async def drain(host: str, masters: Sequence[Address], approach: Approach, link:
 
 
 async def _find_again(masters: Sequence[Address], approach: Approach, link: Link, world: World) -> Link:
-    """A link to whoever is primary now; the old one while there is none."""
+    """Return a link to the present primary; while there is none, the old link."""
     await deferLater(world.reactor, ASK_EVERY)
     try:
         return (await reach(masters, approach, world))[1]

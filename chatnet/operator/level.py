@@ -1,4 +1,4 @@
-"""``chatnet level``: which level the log is at, what each process understands, and how to raise it."""
+"""``chatnet level``: shows the log's level and what each process understands, and raises the level."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _HEADINGS = ("LEVEL", "ROLE", "HOST", "PID", "ID", "")
 
 
 async def show_level(link: Link) -> str:
-    """The level of the log, of each process of the cluster, and who holds the log back."""
+    """Return a text: the level of the log, of each process, and which processes hold the log back."""
     return as_text(await ask_status(link))
 
 
 async def raise_level(link: Link) -> str:
-    """Raise the log to the next level, if all understand it; a sentence that says where it is.
+    """Raise the log to the next level, if all understand it; return a sentence with the new level.
 
-    :raises CannotStart: somebody does not understand the next level.
+    :raises CannotStart: some process does not understand the next level.
     """
     before = (await ask_status(link)).level
     try:
@@ -35,7 +35,7 @@ async def raise_level(link: Link) -> str:
 
 
 def as_text(status: ClusterStatus) -> str:
-    """For people."""
+    """Return a table for people."""
     found = [(each.level, each.role, each.host, each.pid, "") for each in status.masters]
     found += [(each.level, "worker", each.host, each.pid, each.id) for each in status.workers]
     next = min((level for level, *_ in found if level > status.level), default=status.level)
@@ -58,7 +58,7 @@ def as_text(status: ClusterStatus) -> str:
 
 
 def _sentence(level: int, next: int, behind: int, are_others: bool) -> str:
-    """How it is, and what to do; ``are_others`` of which it is not known here what they understand."""
+    """Return the state, and what to do; ``are_others``: some processes, not shown, may differ."""
     at = f"The log is at level {level}"
     if level == next:
         who = "anything that is shown" if are_others else "anything here"

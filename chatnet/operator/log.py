@@ -1,4 +1,4 @@
-"""``chatnet log``: prints entries, so that what became of one can be answered."""
+"""``chatnet log``: prints entries, to answer what happened to one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from chatnet.text import is_text, legible
 from chatnet.world import World
 
 LOOK_SECONDS = 1.0
-"""How often it is looked for new entries."""
+"""Seconds between two looks for new entries."""
 PAGE = 1_000
 """How many entries are read at a time."""
 
 MOST = (1 << 63) - 1
-"""No seq, and no number that a store is asked for, is greater."""
+"""The greatest seq, and the greatest number that a store is asked for."""
 
 # The first and the last millisecond that has a date.
 _FIRST_TIME, _LAST_TIME = -62_135_596_800_000, 253_402_300_799_999
@@ -41,9 +41,9 @@ class Damaged:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which entries: those of which all that is given is true. ``key`` is in hexadecimal digits.
+    """Which entries to print: those that match everything given. ``key`` is in hexadecimal digits.
 
-    :raises CannotStart: there is no such kind, no such key, or the user is no text.
+    :raises CannotStart: the kind is unknown, the key is not one, or the user is not text.
     """
 
     seq: int | None = None
@@ -66,7 +66,7 @@ class Wanted:
                 raise CannotStart(f"A key has {2 * KEY_BYTES} hexadecimal digits.")
 
     def conditions(self) -> Iterator[tuple[str, Sequence[object]]]:
-        """Each in SQL, with its values."""
+        """Yield each condition in SQL, with its values."""
         if self.seq is not None:
             yield "seq = %s", [min(self.seq, MOST)]
         if self.key is not None:
@@ -78,9 +78,9 @@ class Wanted:
 
 
 class LogReader:
-    """The entries of a store that are ``wanted``. Where it is: see :func:`.source.open_source`. Blocks.
+    """The ``wanted`` entries of a store. For its place see :func:`.source.open_source`. Blocks.
 
-    ``is_whole``: all that was read so far is as it was written.
+    ``is_whole``: everything read so far is as it was written.
 
     :raises CannotStart: by all methods, when the store cannot be read.
     """
@@ -91,7 +91,7 @@ class LogReader:
         self._target, self._data, self._url, self._world = target, data, url, world
 
     def head(self) -> int:
-        """The seq of the newest entry there is, wanted or not."""
+        """Return the seq of the newest entry, wanted or not."""
         source = self._open()
         with read(source):
             head = head_of(source)
@@ -101,11 +101,11 @@ class LogReader:
         return head
 
     def newest(self, count: int, upto: int) -> list[Entry | Damaged]:
-        """The newest ``count`` up to this seq, oldest first."""
+        """Return the newest ``count`` up to the seq ``upto``, oldest first."""
         return self._ask("seq <= %s", upto, f"DESC LIMIT {min(count, MOST)}")[::-1]
 
     def show(self, entries: Iterable[Entry | Damaged]) -> None:
-        """Print each, or say that it cannot be read."""
+        """Print each entry, or say that it cannot be read."""
         for entry in entries:
             if isinstance(entry, Entry):
                 self._world.stdio.say(line(entry))
@@ -113,7 +113,7 @@ class LogReader:
                 self._say_damaged(f"Seq {entry.seq:,}")
 
     async def follow(self, behind: int) -> NoReturn:
-        """Print each that comes behind this seq, until the process is ended."""
+        """Print each entry that comes after the seq ``behind``, until the process is ended."""
         while True:
             page = self._ask("seq > %s", behind, f"LIMIT {PAGE}")
             self.show(page)
@@ -150,7 +150,7 @@ def _entry(row: Row) -> Entry | Damaged:
 
 
 def _read_alone(source: Source, seq: int) -> Entry | Damaged:
-    """One of several of which some cannot be read."""
+    """Return one entry of a page of which some cannot be read."""
     try:
         [row] = source.ask(f"SELECT {_COLUMNS} FROM entry WHERE seq = %s", seq)
     except UnicodeDecodeError:
@@ -159,9 +159,9 @@ def _read_alone(source: Source, seq: int) -> Entry | Damaged:
 
 
 def line(entry: Entry) -> str:
-    """One line, in columns with tabs between them: seq, time in UTC, kind, user, room, key, text.
+    """Return a line with tabs between its columns: seq, time in UTC, kind, user, room, key, text.
 
-    A credential is nobody's business; whatever a terminal would obey is escaped.
+    A credential is left out; everything that a terminal would act on is escaped.
     """
     at = datetime.fromtimestamp(entry.time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     kind = KINDS.get(entry.kind)

@@ -1,4 +1,4 @@
-"""``chatnet migrate``: copy the log of an embedded store into PostgreSQL, to go on on many machines."""
+"""``chatnet migrate``: copies the log of an embedded store into PostgreSQL, for many machines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from chatnet.store.sqlite.opening import is_decoded
 from chatnet.world import World
 
 BATCH = 10_000
-"""How many entries are committed at a time: so much is done again, at most, when a copy was broken off."""
+"""How many entries are committed at a time: at most this many are copied again after an interruption."""
 
 # What is said once masters have held the target's lease, which raises its counter.
 _USED = "The target holds this log already, and masters have used it: start them with it."
@@ -49,15 +49,15 @@ _DERIVED = {
         "SELECT user, key, content, code FROM refusal",
     ),
 }
-"""What is copied whole, beside the entries and their places: the columns, and how they are read."""
+"""What is copied whole, besides the entries and their places: the columns, and the query for them."""
 
 
 def migrate(data: Path, url: str, world: World) -> str:
-    """Copy the log in ``data`` to ``url``, or go on where that was broken off; a sentence on what was done.
+    """Copy the log in ``data`` to ``url``, or continue an interrupted copy; return a sentence about it.
 
-    Blocks. Until the copy is whole and was compared, no master can use it; and then none uses ``data``.
+    Blocks. Until the copy is complete and compared, no master can use it; after that none uses ``data``.
 
-    :raises CannotStart: it cannot be done, for the reason that its sentence says.
+    :raises CannotStart: it cannot be done, for the reason in the sentence.
     """
     lease = FlockLease(world.files, data)
     try:
@@ -75,7 +75,7 @@ def migrate(data: Path, url: str, world: World) -> str:
 def _open_source(data: Path, world: World) -> apsw.Connection:
     path = data / "log.sqlite"
     try:
-        # Not by World.files, which would make one.
+        # Not by World.files, which would make a store.
         source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         sqlite_schema.set_up_writer(source)
         sqlite_schema.migrate(source, world.entropy(16).hex())
@@ -108,7 +108,7 @@ class _Copy:
             digest = self._compare()
             self._mark_source()
             with self._target.transaction():
-                # Epochs go on rising, and a store that was commanded makes no token anew.
+                # Epochs go on rising, and a store with an epoch makes no new token.
                 self._target.execute("UPDATE log SET level = %s", (self._level,))
                 self._target.execute("UPDATE lease SET epoch = greatest(epoch, %s)", (self._epoch,))
                 self._target.execute("DELETE FROM copying")
@@ -130,16 +130,16 @@ class _Copy:
         )
 
     def _mark_source(self) -> None:
-        """Before the target can be used: at no moment do both go on."""
+        """Mark the source as moved, before the target can be used: never can both be used."""
         try:
             mark(self._world.files, self._data)
         except OSError as error:
             raise CannotStart(f"{self._data} cannot be marked as moved ({error.strerror}).") from error
 
     def _begin(self) -> int:
-        """Mark the target as being copied to: from where on to copy.
+        """Mark the target as being copied to; return the seq from which to copy.
 
-        :raises CannotStart: it holds another log, or one that is used already.
+        :raises CannotStart: it holds another log, or one that is already used.
         """
         make_tables(self._target, self._id, self._world.level)
         self._keep_others_out()
@@ -165,17 +165,17 @@ class _Copy:
         return int(head)
 
     def _agree_at(self, seq: int) -> bool:
-        """Have both logs the same entry there, or both none?"""
+        """Return whether both logs have the same entry there, or both none."""
         query = f"SELECT {_ENTRY} FROM entry WHERE seq = "
         ours = self._source.execute(query + "?", (seq,)).fetchone()
         theirs = self._target.execute(query + "%s", (seq,)).fetchone()
         return bool(ours == theirs)
 
     def _keep_others_out(self) -> None:
-        """From a copy of the directory somebody else may migrate, too, whom its lock does not stop.
+        """Lock the target: somebody may migrate from a copy of the directory, which the lease does not stop.
 
-        The slower of two would write over what is in use already. Held until the connection ends, so that of
-        a run that was killed is waited for a while.
+        The slower of two would overwrite what is already in use. The lock lasts until the connection ends, so
+        the lock of a killed run is waited for a while.
 
         :raises CannotStart: another run is under way.
         """
@@ -220,7 +220,7 @@ class _Copy:
     # ---- comparing ----
 
     def _compare(self) -> str:
-        """Both are read again, from the first entry to the last.
+        """Read both logs again, from the first entry to the last; return their common digest.
 
         :raises CannotStart: they differ.
         """
@@ -230,7 +230,7 @@ class _Copy:
             cursor.itersize = BATCH
             cursor.execute(f"SELECT {_ENTRY} FROM entry ORDER BY seq")
             theirs = self._digest(cursor, self._head)
-        # Counting reads all of a table; by the index of a fresh one it would look each row up besides.
+        # A count reads the whole table; by the index of a fresh table it would also look up each row.
         self._target.execute("SET enable_seqscan = on")
         counts = [(table, self._count(table)) for table in ("place", *_DERIVED)]
         if ours != theirs or any(here != there for _, (here, there) in counts):

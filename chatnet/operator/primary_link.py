@@ -25,16 +25,16 @@ from chatnet.store.sqlite.moved import NAME
 from chatnet.world import World
 
 PATIENCE = 5.0
-"""How long a master may take to answer, in seconds."""
+"""Seconds that a master has to answer."""
 HOPS = 3
-"""By how many replicas one is sent on, at most."""
+"""How many replicas may redirect us, at most."""
 
 
 def find_cluster(option: str | None, data: Path, world: World) -> list[Address]:
-    """Where the masters are that an operator means, who named them by ``option``, or else by ``data``.
+    """Return where the masters are that the operator means, named by ``option`` or found through ``data``.
 
-    The directory says where its own primary listens. A store that hosts share, or has moved into one, has
-    no lease there.
+    The directory says where its own primary listens. A shared store, or one that was moved into a database,
+    has no lease there.
 
     :raises CannotStart: what was found is not an address.
     """
@@ -50,23 +50,24 @@ def find_cluster(option: str | None, data: Path, world: World) -> list[Address]:
 def _has_moved(data: Path, world: World) -> bool:
     try:
         return world.files.status(data / NAME) is not None
-    except OSError:  # nor can the lease be read then
+    except OSError:  # then the lease cannot be read either
         return False
 
 
 def operators_approach(token: Token, insecure: bool, world: World) -> Approach:
-    """How an operator gets to the primary: encrypted on loopback, too, unless ``insecure``.
+    """Return how an operator reaches the primary: encrypted, also on loopback, unless ``insecure``.
 
-    So a tunnel may be between them, whose ends have other addresses.
+    So a tunnel may be in between, whose ends have other addresses.
     """
     caller = Caller("operator", token, world.entropy, Outboxes(world.reactor), _pulse(world))
     return Approach(caller, insecure, world.tls, world.reactor)
 
 
 async def reach(masters: Sequence[Address], approach: Approach, world: World) -> tuple[Address, Link]:
-    """A link, proven, to the primary that the first of ``masters`` that answers is or names, and where it is.
+    """Return the primary's address and a proven link to it: the first of ``masters`` to answer is it or names
+    it.
 
-    :raises CannotStart: nobody answers, or has our token, or knows the primary; one sentence says which.
+    :raises CannotStart: nobody answers, has our token, or knows the primary; the sentence says which.
     """
     named = ", ".join(str(master) for master in masters)
     places, replicas, refusal = list(masters), 0, ""
@@ -83,7 +84,7 @@ async def reach(masters: Sequence[Address], approach: Approach, world: World) ->
             if replica.primary is not None and replicas <= HOPS:
                 places.insert(0, replica.primary)
         except (ChatnetError, RemoteAmpError) as error:
-            # Perhaps a stranger has its port: another may know where the primary is.
+            # Perhaps a stranger has its port: another master may know where the primary is.
             refusal = refusal or f"The master at {master} refuses: {error}"
     if replicas:
         raise CannotStart(f"There is no primary at the moment, say the replicas at {named}. Ask again.")
@@ -95,7 +96,7 @@ async def reach(masters: Sequence[Address], approach: Approach, world: World) ->
 
 
 async def connect(master: Address, world: World) -> Link:
-    """A link to ``master``, plain and not proven.
+    """Return a link to ``master``, without TLS and not proven.
 
     :raises CANNOT_CONNECT: nobody is there.
     """

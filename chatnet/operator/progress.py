@@ -1,4 +1,4 @@
-"""How far a command is that goes through a log."""
+"""The progress of a command that goes through a log."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from chatnet.world import World
 
 SAY_SECONDS = 5.0
-"""How often it is said how far one is, where nobody looks at a terminal."""
+"""Seconds between two progress lines, where there is no terminal."""
 BAR = 30
 
 
 class Progress:
-    """How far one is: a bar on a terminal, else a line from time to time."""
+    """Shows the progress: a bar on a terminal, otherwise a line from time to time."""
 
     def __init__(self, world: World) -> None:
         self._stdio = world.stdio
@@ -40,7 +40,7 @@ class Progress:
             self._stdio.say(line)
 
     def end(self) -> None:
-        """What is said next stands in a line of its own."""
+        """End the line, so that the next output begins on its own line."""
         if self._terminal is not None and self._in_line:
             self._terminal.write("\n")
             self._terminal.flush()

@@ -1,4 +1,4 @@
-"""A store that an operator's command reads, while a cluster may go on with it."""
+"""A store that an operator's command reads, while a cluster may use it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Source:
-    """A store that is read. ``ask`` answers a query's rows; within ``moment`` all are of one moment.
-    ``flaws`` is what the store says of itself; ``refuse_written`` raises :class:`CannotStart` if it was read
-    as what nobody writes, and somebody did.
+    """A store that is read. ``ask`` returns a query's rows; within ``moment`` all rows are of one moment.
+    ``flaws`` yields what the store says about its own damage; ``refuse_written`` raises :class:`CannotStart`
+    if the store was read as a file that nobody writes, and somebody wrote it.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Source:
 
 
 def open_source(target: str | None, data: Path, url: str, world: World) -> Source:
-    """The file or directory ``target``; without one, the store of ``url``, or else of ``data``.
+    """Open the file or directory ``target``; without one, the store at ``url``, or else the one in ``data``.
 
     :raises CannotStart: there is none that can be read.
     """
@@ -47,7 +47,7 @@ def open_source(target: str | None, data: Path, url: str, world: World) -> Sourc
 
 @contextmanager
 def read(source: Source) -> Iterator[None]:
-    """Around what asks ``source``, which is closed behind it.
+    """Wrap everything that asks ``source``, and close it afterwards.
 
     :raises CannotStart: it cannot be read.
     """
@@ -64,7 +64,7 @@ def read(source: Source) -> Iterator[None]:
 
 
 def head_of(source: Source) -> int | None:
-    """What it says of its head; None if that is no number."""
+    """Return the head that the store states; None if that is not a number."""
     try:
         heads = [head for (head,) in source.ask("SELECT head FROM log")]
     except UnicodeDecodeError:
@@ -107,10 +107,10 @@ def _file(path: Path, world: World) -> Source:
 
 
 def _reading(path: Path, found: Found) -> apsw.Connection:
-    """Not by World.files, which would make a store, and might write.
+    """Open the file without World.files, which would make a store, and might write.
 
-    Under a master a store has a WAL. Without one SQLite would make it, and an index, and leave them there:
-    a file that nobody writes needs neither.
+    While a master runs, the store has a WAL. Without one, SQLite would make a WAL and an index, and leave
+    them there: a file that nobody writes needs neither.
     """
     if found.has_wal:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -122,15 +122,15 @@ def _reading(path: Path, found: Found) -> apsw.Connection:
 
 
 def open_database(url: str) -> Any:
-    """A connection to ``url``, for what takes long.
+    """Return a connection to ``url``, for long work.
 
-    :raises CannotStart: it cannot be had.
+    :raises CannotStart: the database cannot be reached.
     """
     try:
         connection = connect(url)
     except Unavailable as away:
         raise CannotStart(f"The database cannot be reached ({away}).") from away
-    # Nobody waits for us here.
+    # Nobody waits for this command.
     connection.execute("SET statement_timeout = 0")
     connection.execute("SET idle_in_transaction_session_timeout = 0")
     return connection

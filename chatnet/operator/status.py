@@ -1,4 +1,4 @@
-"""``chatnet status``: what the cluster is doing."""
+"""``chatnet status``: shows what the cluster is doing."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from chatnet.text import legible
 from chatnet.wire.operate import ClusterStatus, Event, Status
 
 SHOWN_EVENTS = 10
-"""How many of the newest events the table ends with."""
+"""How many of the newest events the table shows at its end."""
 
 _HEADINGS = ("ROLE", "HOST", "PID", "ADDRESS", "SESSIONS", "POSTS/S", "DELIVERIES/S", "LAG", "ID")
 _NUMBERS = ("PID", "SESSIONS", "POSTS/S", "DELIVERIES/S", "LAG")
 
 
 async def ask_status(link: Link) -> ClusterStatus:
-    """What the primary at the other end of ``link`` knows."""
+    """Ask the primary at the other end of ``link`` for the state of the cluster."""
     status: ClusterStatus = (await link.callRemote(Status))["status"]
     return status
 
 
 def as_json(status: ClusterStatus) -> str:
-    """For programs. ``trouble``, ``warnings`` and ``left_out`` are there only while there is any."""
+    """Return JSON, for programs. ``trouble``, ``warnings`` and ``left_out`` are absent if they are empty."""
     shown: dict[str, Any] = {
         "epoch": status.epoch,
         "head": status.head,
@@ -41,7 +41,7 @@ def as_json(status: ClusterStatus) -> str:
 
 
 def as_table(status: ClusterStatus) -> str:
-    """For people."""
+    """Return a table for people."""
     rows: list[Sequence[str]] = [_HEADINGS]
     rows += [(m.role, m.host, str(m.pid), m.address, *[""] * 5) for m in status.masters]
     rows += [
@@ -73,7 +73,7 @@ def as_table(status: ClusterStatus) -> str:
 
 
 def _keys(status: ClusterStatus) -> list[str]:
-    """Which public keys are presented, and, if there are several, by whom."""
+    """Return lines with the public keys that are presented, and, if they differ, on which hosts."""
     hosts: dict[str, dict[str, None]] = {}
     presented = [(process.key, process.host) for process in status.masters]
     presented += [(process.key, process.host) for process in status.workers]
@@ -88,7 +88,7 @@ def _keys(status: ClusterStatus) -> list[str]:
 
 
 def aligned(rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> list[str]:
-    """The ``rows`` as lines. The first has the headings; the columns of ``numbers`` stand to the right."""
+    """Return ``rows`` as lines. The first row has the headings; columns named in ``numbers`` align right."""
     right = {rows[0].index(name) for name in numbers}
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [

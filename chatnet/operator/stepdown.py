@@ -1,4 +1,4 @@
-"""``chatnet stepdown``: have the primary hand over to a replica, and wait until one has taken over."""
+"""``chatnet stepdown``: has the primary hand over to a replica, and waits until one has taken over."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from chatnet.wire.operate import StepDown
 from chatnet.world import World
 
 HANDOVER_SECONDS = 30.0
-"""How long a handover may take."""
+"""Seconds that a handover may take."""
 ASK_EVERY = 0.1
 
 
 async def step_down(
     masters: Sequence[Address], approach: Approach, link: Link, world: World, away: bool = False
 ) -> str:
-    """Have the primary at the other end of ``link`` hand over; a sentence that says who is primary now.
+    """Have the primary at the other end of ``link`` hand over; return a sentence that names the new primary.
 
     ``away``: to a replica on another host.
 

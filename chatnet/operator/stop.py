@@ -1,4 +1,4 @@
-"""``chatnet stop``: stop the whole cluster, and wait until it is down."""
+"""``chatnet stop``: stops the whole cluster, and waits until it is down."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from chatnet.wire.operate import Stop
 from chatnet.world import World
 
 STOP_SECONDS = 60.0
-"""How long a cluster may take to stop."""
+"""Seconds that a cluster may take to stop."""
 ASK_EVERY = 0.1
 
 
 async def stop(master: Address, link: Link, world: World) -> None:
-    """Stop the cluster whose primary is at the other end of ``link``; done when nobody is left there.
+    """Stop the cluster whose primary is at the other end of ``link``; wait until nobody answers there.
 
-    :raises CannotStart: it is still there after a minute.
+    :raises CannotStart: somebody still answers after a minute.
     """
     deadline = world.monotonic() + STOP_SECONDS
     await link.callRemote(Stop)

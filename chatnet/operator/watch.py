@@ -1,4 +1,4 @@
-"""``chatnet status --watch``: the table again each second, on one screen, whoever is primary meanwhile."""
+"""``chatnet status --watch``: the table again each second, on one screen, also after a takeover."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chatnet.world import World
 
 LOOK_EVERY = 1.0
 SEEK_EVERY = 0.1
-"""In seconds; the second is how often the primary's successor is looked for."""
+"""Seconds between two looks at the status, and between two tries to find a new primary."""
 
 _CLEAR = "\x1b[H\x1b[2J"
 _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -30,15 +30,15 @@ _CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
 async def watch(masters: Sequence[Address], approach: Approach, world: World) -> None:
     """Show the status until the process is ended.
 
-    :raises CannotStart: nobody answers at first. Later, a primary that is gone is waited for.
-    :raises BrokenPipeError: nobody reads what it shows.
+    :raises CannotStart: nobody answers at first. Later, a lost primary is waited for.
+    :raises BrokenPipeError: nobody reads the output.
     """
     _, link = await reach(masters, approach, world)
     await Watch(masters, approach, world).go_on(link)
 
 
 class Watch:
-    """What is shown, and what of it is news."""
+    """The status that is shown, and the news above it."""
 
     def __init__(self, masters: Sequence[Address], approach: Approach, world: World) -> None:
         self._masters = masters
@@ -49,7 +49,7 @@ class Watch:
         self._is_first = True
 
     async def go_on(self, link: Link) -> NoReturn:
-        """Look each second, through ``link`` and its successors."""
+        """Look each second, through ``link`` and later links."""
         while True:
             try:
                 await self._look(link)
@@ -71,7 +71,7 @@ class Watch:
             await deferLater(self._world.reactor, LOOK_EVERY)
 
     async def _seek(self) -> Link:
-        """A link to who is primary now, however long that takes."""
+        """Return a link to the present primary, however long that takes."""
         while True:
             try:
                 return (await reach(self._masters, self._approach, self._world))[1]
@@ -79,7 +79,7 @@ class Watch:
                 await deferLater(self._world.reactor, SEEK_EVERY)
 
     def _tell(self, news: str) -> None:
-        """Say what was just noticed, and when; it stays above the table until there is more."""
+        """Show ``news`` with the time; it stays above the table until there is more."""
         self._news = f"{datetime.fromtimestamp(self._world.wall()):%H:%M:%S}  {news}"
         self._show()
 
@@ -94,9 +94,9 @@ class Watch:
 
 
 def redrawn(lines: Sequence[str], height: int) -> str:
-    """What draws ``lines`` over the last ones without flicker, on a terminal ``height`` lines high.
+    """Return what draws ``lines`` over the last ones without flicker, on a terminal ``height`` lines high.
 
-    What does not fit is cut, for a screen that scrolls cannot be drawn over. The cursor ends below.
+    Lines that do not fit are cut: a screen that scrolls cannot be drawn over. The cursor ends below.
     """
     shown = lines[: max(1, height - 2)]
     drawn = "".join(f"{line}{_REST_OF_LINE}\n" for line in shown)
