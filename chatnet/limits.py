@@ -46,8 +46,23 @@ class Cost(NamedTuple):
 
 
 COST = Cost(3, 65536, 4)
-"""RFC 9106's second recommended option. Two workers of different costs
-would make two credentials of one draft."""
+"""RFC 9106's second recommended option. Two workers of different costs would make two credentials of one
+draft."""
+
+
+class Patience(NamedTuple):
+    """How long a database may take, in seconds: to ``set_up`` a session, to get a ``lock``, to ``answer``.
+
+    The database itself watches over locks. An answer is waited for longer than it lets one take, because
+    that is for a database that hangs.
+    """
+
+    set_up: float
+    lock: float
+    answer: float
+
+
+PATIENCE = Patience(set_up=5.0, lock=5.0, answer=20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +82,11 @@ class Limits:
     Of a store: what is read of it comes in pages, and ``page`` says how large they are. A worker passes on
     ``worker_drafts`` at a time, at most those that the wire takes, and the embedded store commits
     ``batch_drafts``. A log is opened with ``prefill`` entries in its window. SQLite's WAL is written back
-    when it has ``checkpoint_pages``.
+    when it has ``checkpoint_pages``. ``database`` is how long PostgreSQL may take.
+
+    Of programs: ``chatnet check`` reads, and ``chatnet migrate`` commits, ``batch_entries`` at a time: so
+    much is done again, at most, when a copy was broken off. ``chatnet status --watch`` looks every
+    ``look_seconds``. The client's LIST asks for ``list_pages``: a million rooms.
     """
 
     window_bytes: int = 16 * 1024 * 1024
@@ -83,6 +102,10 @@ class Limits:
     batch_drafts: int = 2_000
     prefill: int = 10_000
     checkpoint_pages: int = 4_000
+    database: Patience = PATIENCE
+    batch_entries: int = 10_000
+    look_seconds: float = 1.0
+    list_pages: int = 5_000
 
 
 LIMITS = Limits()

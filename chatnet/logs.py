@@ -63,14 +63,14 @@ class Program(MultiService):
         super().setServiceParent(parent)
 
 
-def make_observer(twistd: Mapping[str, Any], spawned: bool) -> ILogObserver:
+def make_observer(twistd: Mapping[str, Any], spawned: bool, most: int = MOST_BYTES) -> ILogObserver:
     """What writes the log; of a child, to the file that is its standard output."""
     name = twistd.get("logfile")
     if name and name != "-":
-        file: Any = LogFile.fromFullPath(name, rotateLength=MOST_BYTES, maxRotatedFiles=DAEMONS_FILES)
+        file: Any = LogFile.fromFullPath(name, rotateLength=most, maxRotatedFiles=DAEMONS_FILES)
         _rotate_on_signal(file)
     else:
-        file = Output(sys.stdout) if spawned else sys.stdout
+        file = Output(sys.stdout, most) if spawned else sys.stdout
     return Refusals(FileLogObserver(file, _as_text), time.monotonic)
 
 

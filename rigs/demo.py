@@ -81,9 +81,13 @@ class Stage:
 
 
 class Demo:
-    """The two users, and what is done to their cluster. ``violations`` are the checker's, at the end."""
+    """The two users, and what is done to their cluster. ``violations`` are the checker's, at the end.
 
-    def __init__(self, cluster: Cluster, stage: Stage, world: World) -> None:
+    Between two lines of the chat is a ``pause``, in seconds.
+    """
+
+    def __init__(self, cluster: Cluster, stage: Stage, world: World, pause: float = PAUSE) -> None:
+        self._pause = pause
         self._cluster = cluster
         self._stage = stage
         self._world = world
@@ -133,7 +137,7 @@ class Demo:
         """They take turns."""
         for number, line in enumerate(lines):
             self._users[number % 2].post(line)
-            await deferLater(self._world.reactor, PAUSE)
+            await deferLater(self._world.reactor, self._pause)
 
     # ---- the kills ----
 

@@ -22,13 +22,13 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Token
 from chatnet.master.port import Links
-from chatnet.net import first_byte
 from chatnet.net.dial import NotTrusted, dial, shake_hands
 from chatnet.net.first_byte import (
     A_TURN,
     A_TURN_SECONDS,
     AMP,
     MOST_OF_ONE_ADDRESS,
+    MOST_WAITING,
     TLS,
     Arrival,
     FirstByte,
@@ -103,11 +103,11 @@ class Turns(Clock):
 class Port:
     """A port in memory at which AMP and lines are spoken."""
 
-    def __init__(self, room: Room | None = None) -> None:
+    def __init__(self, room: Room | None = None, most_waiting: int = MOST_WAITING) -> None:
         self.clock = Turns()
         self.amp, self.lines = Spoken(), Spoken()
         self.visitors = Visitors(self.clock, room or Room())
-        self.handshakes = Handshakes(self.clock)
+        self.handshakes = Handshakes(self.clock, most_waiting)
         self.factory = FirstByte(
             {AMP: self.amp, LINES: self.lines}, Presented(OURS), self.handshakes, self.visitors, self.clock
         )
@@ -452,9 +452,9 @@ def test_of_one_address_only_some_wait(port: Port) -> None:
     assert not come(port, "198.51.100.1", HELLO).aborted
 
 
-def test_all_in_all_only_some_wait(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_in_all_only_some_wait() -> None:
     """They are begun within a second, so who is turned away soon has a place."""
-    monkeypatch.setattr(first_byte, "MOST_WAITING", 3)
+    port = Port(most_waiting=3)
     strangers = [come(port, f"192.0.2.{number}", HELLO) for number in range(A_TURN + 5)]
     assert [stranger.aborted for stranger in strangers[A_TURN:]] == [False] * 3 + [True] * 2
 

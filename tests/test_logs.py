@@ -36,8 +36,7 @@ def test_old_logs_of_a_daemon_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """A new file is begun at a size, and only some old ones are kept."""
     files: list[LogFile] = []
     monkeypatch.setattr(logs, "_rotate_on_signal", files.append)
-    monkeypatch.setattr(logs, "MOST_BYTES", 500)
-    log = Logger(observer=make_observer({"logfile": str(tmp_path / "x.log")}, spawned=False))
+    log = Logger(observer=make_observer({"logfile": str(tmp_path / "x.log")}, spawned=False, most=500))
     for _ in range(200):
         log.info("a line of some length")
     files[0].close()

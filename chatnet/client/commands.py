@@ -25,9 +25,6 @@ from chatnet.wire.session import Join, Leave, List
 PIPELINE = 1_000
 """How many posts may be under way before reading stops."""
 
-MOST_PAGES = 5_000
-"""How many pages of rooms LIST asks for: enough for a million rooms."""
-
 DRAFTED = ("JOIN", "LEAVE", "PASSWORD")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
 
@@ -88,6 +85,7 @@ class Interpreter:
     """Runs the lines of one terminal, one after another; posts are pipelined.
 
     ``leave(sentence)`` ends the program: with a sentence for standard error and status 1, or with None.
+    LIST asks for ``list_pages`` at most.
     """
 
     def __init__(
@@ -96,10 +94,12 @@ class Interpreter:
         terminal: Terminal,
         ladder: Ladder,
         leave: Callable[[str | None], None],
+        list_pages: int,
     ) -> None:
         self._connection = connection
         self._terminal = terminal
         self._ladder = ladder
+        self._list_pages = list_pages
         self._leave = leave
         self._name = ""
         self._chatting = False
@@ -177,7 +177,7 @@ class Interpreter:
         joined: list[str] = []
         prefix, after, more, pages = fold_prefix(prefix), "", True, 0
         self._terminal.show("All rooms:")
-        while more and pages < MOST_PAGES:
+        while more and pages < self._list_pages:
             page = await self._connection.ask(List, prefix=prefix, after=after)
             rooms = page["rooms"]
             self._show_rooms(rooms)

@@ -64,6 +64,7 @@ class Client(Service):
         terminal: OpenTerminal,
         ladder: Ladder,
         with_password: bool,
+        list_pages: int,
     ) -> None:
         self._reactor = reactor
         self._processes = processes
@@ -71,7 +72,7 @@ class Client(Service):
         self._name = name
         self._connection = connection
         self._terminal = terminal
-        self._interpreter = Interpreter(connection, terminal, ladder, self._ended)
+        self._interpreter = Interpreter(connection, terminal, ladder, self._ended, list_pages)
         self._with_password = with_password
         self._leaving: Deferred[None] | None = None
         self._talking: Deferred[None] | None = None
@@ -201,6 +202,7 @@ def build(options: Any, world: World) -> Client:
         _terminal(options, world, connection, masters),
         Ladder(reactor, world.monotonic),
         with_password=with_password,
+        list_pages=world.limits.list_pages,
     )
 
 

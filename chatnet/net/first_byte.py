@@ -64,8 +64,9 @@ class Handshakes:
     Connections that have begun and those that have not wait in separate lines, and do not delay each other.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, most_waiting: int = MOST_WAITING) -> None:
         self._clock = clock
+        self._most_waiting = most_waiting
         self._begun, self._new = _Line(), _Line()
         self._scheduled = False
 
@@ -77,7 +78,7 @@ class Handshakes:
             return
         address = network(arrival.host)
         of_one = line.waiting.of(address)
-        if line is self._new and (len(line.waiting) >= MOST_WAITING or of_one >= MOST_OF_ONE_ADDRESS):
+        if line is self._new and (len(line.waiting) >= self._most_waiting or of_one >= MOST_OF_ONE_ADDRESS):
             arrival.abort()
             return
         arrival.transport.pauseProducing()

@@ -16,8 +16,6 @@ from chatnet.store.sqlite.opening import is_decoded
 from chatnet.text import legible
 from chatnet.world import World
 
-BATCH = 10_000
-"""How many entries are read in one transaction."""
 SHOWN = 10
 """How many differences are reported."""
 MOST_SAID = 1_000
@@ -41,7 +39,7 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     derived = Derived()
     try:
         with read(source):
-            found = _judged(source, derived, progress)
+            found = _judged(source, derived, progress, world.limits.batch_entries)
     except UnicodeDecodeError as error:
         raise CannotStart(f"{source.name} holds what is no text, behind seq {derived.head:,}.") from error
     finally:
@@ -52,14 +50,14 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     return f"{source.name}: {derived.head:,} entries, and all that follows from them, are whole."
 
 
-def _judged(source: Source, derived: Derived, progress: Progress) -> list[str]:
+def _judged(source: Source, derived: Derived, progress: Progress, batch: int) -> list[str]:
     try:
-        return list(islice(_differences(source, derived, progress), SHOWN))
+        return list(islice(_differences(source, derived, progress, batch), SHOWN))
     finally:
         source.refuse_written()  # whatever was found: the store may have been written while it was read
 
 
-def _differences(source: Source, derived: Derived, progress: Progress) -> Iterator[str]:
+def _differences(source: Source, derived: Derived, progress: Progress, batch: int) -> Iterator[str]:
     yield from source.flaws()
     head = head_of(source)
     if head is None:
@@ -68,10 +66,10 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
     if (level := _level_of(source)) > own_level():
         raise Outgrown.at(level, own_level())
     progress.begin(0, max(1, head))
-    while derived.head + BATCH < head:
+    while derived.head + batch < head:
         with source.moment():
             before = derived.head
-            yield from _take(source, derived)
+            yield from _take(source, derived, batch)
         if derived.head == before:
             break  # there is a gap up to the end
         progress.show("read", derived.head)
@@ -79,7 +77,7 @@ def _differences(source: Source, derived: Derived, progress: Progress) -> Iterat
         head = head_of(source)
         while True:
             before = derived.head
-            yield from _take(source, derived)
+            yield from _take(source, derived, batch)
             if derived.head == before:
                 break
         if derived.head != head:
@@ -95,8 +93,8 @@ def _level_of(source: Source) -> int:
     return levels[0] if len(levels) == 1 and isinstance(levels[0], int) else 0
 
 
-def _take(source: Source, derived: Derived) -> Iterator[str]:
-    for row in list(source.ask(_ENTRIES, derived.head, BATCH)):
+def _take(source: Source, derived: Derived, batch: int) -> Iterator[str]:
+    for row in list(source.ask(_ENTRIES, derived.head, batch)):
         entry = Entry(*row)
         if not is_decoded(entry):
             derived.head = entry.seq

@@ -25,9 +25,6 @@ from chatnet.store.sqlite.moved import mark
 from chatnet.store.sqlite.opening import is_decoded
 from chatnet.world import World
 
-BATCH = 10_000
-"""How many entries are committed at a time: at most this many are copied again after an interruption."""
-
 # What is said once masters have held the target's lease, which raises its counter.
 _USED = "The target holds this log already, and masters have used it: start them with it."
 _USED_EARLIER = (
@@ -93,6 +90,7 @@ class _Copy:
         self._source = source
         self._target = target
         self._world = world
+        self._batch = world.limits.batch_entries
         self._progress = Progress(world)
         self._id, self._epoch, self._head, self._level = next(
             source.execute("SELECT id, epoch, head, level FROM log")
@@ -191,7 +189,7 @@ class _Copy:
         while copied < self._head:
             rows = list(
                 self._source.execute(
-                    f"SELECT {_ENTRY} FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (copied, BATCH)
+                    f"SELECT {_ENTRY} FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (copied, self._batch)
                 )
             )
             if not rows or rows[-1][0] != copied + len(rows):
@@ -227,7 +225,7 @@ class _Copy:
         self._progress.begin(0, 2 * self._head)
         ours = self._digest(self._source.execute(f"SELECT {_ENTRY} FROM entry ORDER BY seq"), 0)
         with self._target.transaction(), self._target.cursor(name="entries") as cursor:
-            cursor.itersize = BATCH
+            cursor.itersize = self._batch
             cursor.execute(f"SELECT {_ENTRY} FROM entry ORDER BY seq")
             theirs = self._digest(cursor, self._head)
         # A count reads the whole table; by the index of a fresh table it would also look up each row.
@@ -244,9 +242,9 @@ class _Copy:
         digest, encode, number = hashlib.sha256(), msgspec.msgpack.Encoder().encode, 0
         for number, (*values, key) in enumerate(rows, 1):
             digest.update(encode((*values, bytes(key))))
-            if number % BATCH == 0:
+            if number % self._batch == 0:
                 self._progress.show("read again", done + number)
-        if number % BATCH:
+        if number % self._batch:
             self._progress.show("read again", done + number)
         return digest.hexdigest()
 

@@ -18,9 +18,8 @@ from chatnet.operator.status import as_table, ask_status
 from chatnet.wire.operate import ClusterStatus
 from chatnet.world import World
 
-LOOK_EVERY = 1.0
 SEEK_EVERY = 0.1
-"""Seconds between two looks at the status, and between two tries to find a new primary."""
+"""Seconds between two tries to find a new primary."""
 
 _CLEAR = "\x1b[H\x1b[2J"
 _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -68,7 +67,7 @@ class Watch:
                 self._tell(f"another master took over: pid {primary.pid} on {primary.host} is primary now")
             else:
                 self._show()
-            await deferLater(self._world.reactor, LOOK_EVERY)
+            await deferLater(self._world.reactor, self._world.limits.look_seconds)
 
     async def _seek(self) -> Link:
         """Return a link to the present primary, however long that takes."""

@@ -16,14 +16,13 @@ from rigs.processes import Cluster
 
 
 @pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
+def demo(tmp_path: Path) -> Iterator[Demo]:
     """One that is played fast."""
-    monkeypatch.setattr("rigs.demo.PAUSE", 0.05)
     real = real_world()
     world = dataclasses.replace(real, environ={**real.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")})
     cluster = Cluster(tmp_path / "cluster")
     cluster.root.mkdir()
-    yield Demo(cluster, Stage(colours=False), world)
+    yield Demo(cluster, Stage(colours=False), world, pause=0.05)
     cluster.close()
 
 

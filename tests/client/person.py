@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.testing import StringTransport
 
 from chatnet.client.service import Client, build
-from chatnet.limits import LIMITS
+from chatnet.limits import LIMITS, Limits
 from chatnet.telemetry import unheard
 from chatnet.testing.fake_cluster import Network
 from chatnet.world import Processes, Stdio, World
@@ -113,6 +113,7 @@ class Person:
         tty_password: str | None = None,
         seed: int = 1,
         authorities: Sequence[x509.Certificate] = (),
+        limits: Limits = LIMITS,
         **options: Any,
     ) -> None:
         self.network = network
@@ -137,7 +138,7 @@ class Person:
             databases=cast(Any, None),
             tls=TrustingTls(authorities),
             tell=unheard,
-            limits=LIMITS,
+            limits=limits,
             level=1,
         )
         given = {

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from client.person import WORKER, Person
 
-from chatnet.client import commands
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
 from chatnet.client.pending import PendingRequests
 from chatnet.errors import CannotStart
+from chatnet.limits import Limits
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.session import Join, List
 
@@ -64,11 +64,10 @@ def test_a_list_that_does_not_go_on_is_ended(
     assert len(cluster.asked("List")) in (2, 10)
 
 
-def test_a_list_without_end_is_ended(
-    network: Network, cluster: FakeCluster, alice: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_without_end_is_ended(cluster: FakeCluster, new_person: Callable[..., Person]) -> None:
     """And it is said that there is more."""
-    monkeypatch.setattr(commands, "MOST_PAGES", 2)
+    alice = new_person(limits=Limits(list_pages=2)).start()
+    assert alice.seen() == ["Logged in as alice."]
     for name in ("bob", "carol", "dave", "eve"):
         cluster.secrets[name] = b""
     alice.type("LIST")

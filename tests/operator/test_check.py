@@ -18,6 +18,7 @@ from store.a_log import drafts, make_store
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
+from chatnet.limits import Limits
 from chatnet.operator import check as program
 from chatnet.operator.__main__ import main
 from chatnet.operator.check import check
@@ -27,21 +28,26 @@ from chatnet.operator.source import open_source
 from chatnet.store.sqlite.opening import open_store
 from chatnet.store.sqlite.schema import set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import Writer
+from chatnet.world import World
 from chatnet.world.real import real_world
 
 PAGE = 4096
 WHOLE = "5,009 entries, and all that follows from them, are whole."
 
 
-def test_what_is_whole_is_said_to_be(data: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def in_batches(entries: int) -> World:
+    """A world in which so many are read at a time."""
+    return replace(real_world(), limits=Limits(batch_entries=entries))
+
+
+def test_what_is_whole_is_said_to_be(data: Path, url: str) -> None:
     """A directory, a file, a database; in as many transactions as it takes; and nothing is changed."""
-    for batch in (program.BATCH, 777):
-        monkeypatch.setattr(program, "BATCH", batch)
+    for world in (real_world(), in_batches(777)):
         before = (data / "log.sqlite").read_bytes()
         for target in (str(data), str(data / "log.sqlite"), None):
-            assert check(target, data, "", real_world()).endswith(WHOLE)
+            assert check(target, data, "", world).endswith(WHOLE)
         assert (data / "log.sqlite").read_bytes() == before
-        assert check(None, data, url, real_world()).endswith(WHOLE)
+        assert check(None, data, url, world).endswith(WHOLE)
 
 
 def written(path: Path) -> tuple[int, ...]:
@@ -66,7 +72,6 @@ def test_a_store_that_a_master_opens_meanwhile_is_not_judged(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is read of a file that nobody writes is nonsense once somebody does."""
-    monkeypatch.setattr(program, "BATCH", 1_000)
 
     def begin(self: Any, what: str, done: int) -> None:
         open_it(data / "log.sqlite")
@@ -75,7 +80,7 @@ def test_a_store_that_a_master_opens_meanwhile_is_not_judged(
     with pytest.raises(
         CannotStart, match="was written meanwhile, as by a master that starts: check it again"
     ):
-        check(None, data, "", real_world())
+        check(None, data, "", in_batches(1_000))
 
 
 DAMAGES = [
@@ -185,7 +190,7 @@ def test_each_damage_is_found_in_a_database(data: Path, url: str) -> None:
                 ask=lambda query, *values: iter(broken.execute(query, values)),
                 moment=broken.transaction,
             )
-            found = list(program._differences(by_it, Derived(), Progress(real_world())))
+            found = list(program._differences(by_it, Derived(), Progress(real_world()), 10_000))
             source.close()
         assert any(says in each for each in found), (damage, found)
 
@@ -258,7 +263,6 @@ def test_a_copy_without_its_wal_is_found(data: Path) -> None:
 
 def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes meanwhile is looked at too, and nobody is kept from appending."""
-    monkeypatch.setattr(program, "BATCH", 1_000)
     connection = apsw.Connection(str(data / "log.sqlite"))
     set_up_writer(connection)
     take_epoch(connection)  # as a master does: something is in the WAL
@@ -271,7 +275,7 @@ def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.Mon
         store.commit([joining, *posts], 2_000)
 
     monkeypatch.setattr(Progress, "show", grow)
-    assert "and all that follows from them, are whole" in check(None, data, "", real_world())
+    assert "and all that follows from them, are whole" in check(None, data, "", in_batches(1_000))
     assert store.head > 5_030
     store.close()
 

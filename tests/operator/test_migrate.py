@@ -16,6 +16,7 @@ import pytest
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
+from chatnet.limits import LIMITS, Limits
 from chatnet.operator import migrate as program
 from chatnet.operator.migrate import migrate
 from chatnet.operator.progress import Progress
@@ -217,7 +218,7 @@ def test_a_copy_that_was_broken_off_goes_on(
     source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From where it was; and until it is whole, no master can use the database."""
-    monkeypatch.setattr(program, "BATCH", 5)
+    world = replace(world, limits=Limits(batch_entries=5))
     real, batches = Progress.show, []
 
     def show(self: Any, what: str, done: int) -> None:
@@ -357,14 +358,14 @@ def test_nothing_to_copy_is_said(tmp_path: Path, url: str, world: World) -> None
 def test_a_killed_run_is_simply_run_again(tmp_path: Path, url: str) -> None:
     """Killed in its second batch: nobody can use what is there, and the next run goes on behind it."""
     source = Source(tmp_path / "data")
-    source.grow(2 * program.BATCH)
+    source.grow(2 * LIMITS.batch_entries)
     source.close()
     opened(url).close()
     # A stone in the way of one entry, so that it is known where the run is when it is killed.
     with connect(url) as stone:
         stone.execute("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                       " PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$")  # fmt: skip
-        when = program.BATCH + 5_000
+        when = LIMITS.batch_entries + 5_000
         stone.execute(
             "CREATE TRIGGER wait BEFORE INSERT ON entry FOR EACH ROW"
             f" WHEN (NEW.seq = {when}) EXECUTE FUNCTION wait()",
@@ -375,7 +376,7 @@ def test_a_killed_run_is_simply_run_again(tmp_path: Path, url: str) -> None:
         with program_of(source, url) as killed:
             wait_until("the run is in the midst", lambda: stone.execute(waiting).fetchone() is not None)
             killed.kill()
-        assert stone.execute("SELECT head FROM log").fetchone() == (program.BATCH,)
+        assert stone.execute("SELECT head FROM log").fetchone() == (LIMITS.batch_entries,)
         with pytest.raises(CannotStart, match="run chatnet migrate again"):
             opened(url)
     with program_of(source, url) as again:
@@ -469,7 +470,7 @@ def test_a_bar_is_drawn_on_a_terminal(
     source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     """In one line for each of the two passes, which is whole and ended before anything else is said."""
-    monkeypatch.setattr(program, "BATCH", batch)
+    world = replace(world, limits=Limits(batch_entries=batch))
     terminal = Terminal()
     stand_ins: dict[str, Any] = {"stdio": terminal}
     migrate(source.data, url, replace(world, **stand_ins))
@@ -483,7 +484,7 @@ def test_a_bar_that_is_broken_off_ends_its_line(
     source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that the sentence that says why can be read."""
-    monkeypatch.setattr(program, "BATCH", 5)
+    world = replace(world, limits=Limits(batch_entries=5))
     terminal = Terminal()
     stand_ins: dict[str, Any] = {"stdio": terminal}
     change(source, "DELETE FROM entry WHERE seq = 7")

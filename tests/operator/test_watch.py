@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import CannotStart
+from chatnet.limits import Limits
 from chatnet.master.conversations import FromOperator
 from chatnet.master.port import Links
 from chatnet.net.gate import Gate
@@ -85,12 +86,13 @@ class Primary:
 class Looking:
     """Somebody who looks at the primary's status on a screen."""
 
-    def __init__(self, height: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("chatnet.operator.watch.LOOK_EVERY", 0.02)
+    def __init__(self, height: int | None) -> None:
         real = real_world()
         stdio: Any = Screen(height, real.reactor)
         self.screen: Screen = stdio
-        self.world = dataclasses.replace(real, stdio=stdio, wall=lambda: 1_700_000_000.0)
+        self.world = dataclasses.replace(
+            real, stdio=stdio, wall=lambda: 1_700_000_000.0, limits=Limits(look_seconds=0.02)
+        )
         self.primary = Primary(self.world, 111, 1)
 
     def begin(self) -> Deferred[None]:
@@ -107,11 +109,9 @@ class Looking:
 
 @pytest.mark.parametrize("height", [None, 24])
 @pytest_twisted.ensureDeferred
-async def test_a_takeover_is_said_and_looked_beyond(
-    height: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_takeover_is_said_and_looked_beyond(height: int | None) -> None:
     """That the primary is gone; then who is primary now, above its table. The watch goes on."""
-    looking = Looking(height, monkeypatch)
+    looking = Looking(height)
     watching = looking.begin()
     await looking.screen.shows("111")
     gone = looking.screen.shows("the primary is gone; looking for who takes over")
@@ -125,18 +125,18 @@ async def test_a_takeover_is_said_and_looked_beyond(
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_cluster_that_never_answered_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cluster_that_never_answered_is_an_error() -> None:
     """As without ``--watch``: a wrong address must not be waited for."""
-    looking = Looking(None, monkeypatch)
+    looking = Looking(None)
     await looking.primary.die()
     with pytest.raises(CannotStart, match="No chatnet master answers"):
         await looking.begin()
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_reader_that_is_gone_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reader_that_is_gone_ends_it() -> None:
     """``chatnet status --watch | head`` ends when ``head`` does."""
-    looking = Looking(None, monkeypatch)
+    looking = Looking(None)
     watching = looking.begin()
     await looking.screen.shows("111")
     looking.screen.is_broken = True
@@ -146,9 +146,9 @@ async def test_a_reader_that_is_gone_ends_it(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest_twisted.ensureDeferred
-async def test_what_is_no_terminal_gets_no_control_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_no_terminal_gets_no_control_codes() -> None:
     """A file of tables is for reading, too: they are plain, and parted by a line."""
-    looking = Looking(None, monkeypatch)
+    looking = Looking(None)
     watching = looking.begin()
     await looking.screen.shows("111")
     await looking.screen.shows("111")

@@ -16,6 +16,7 @@ import pytest
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart, Poison
+from chatnet.limits import PATIENCE, Limits
 from chatnet.log import Refused
 from chatnet.reads import AccountOf, Feed, Head, History, Last, Newest, PageOf, Rooms, SnapshotOf
 from chatnet.store.postgres import append, schema
@@ -239,11 +240,11 @@ def test_a_server_that_hangs_while_connecting_is_unavailable(
     postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Connecting ends in bounded time, also if the server stops answering once it has let us in."""
-    monkeypatch.setattr(postgres_connection, "_SET_UP", "SELECT pg_sleep(30)")
-    monkeypatch.setattr(postgres_connection, "_SET_UP_SECONDS", 0.3)
+    monkeypatch.setattr(postgres_connection, "set_up", lambda lock_seconds: "SELECT pg_sleep(30)")
+    limits = Limits(database=PATIENCE._replace(set_up=0.3))
     begun = time.monotonic()
     with pytest.raises(Unavailable):
-        PostgresDatabases().connect(url)
+        PostgresDatabases(limits=limits).connect(url)
     assert time.monotonic() - begun < 5.0
 
 

@@ -24,11 +24,10 @@ from zope.interface import implementer
 from chatnet.entries import Draft
 from chatnet.errors import TooSlow
 from chatnet.kinds import own_level
+from chatnet.limits import LIMITS, PATIENCE, Limits
 from chatnet.log import Outcome, Refused
 from chatnet.reads import AccountOf, Feed, History, Newest
-from chatnet.store.postgres import connection as postgres_connection
 from chatnet.store.postgres import follower
-from chatnet.store.postgres import pool as asker
 from chatnet.store.postgres.database import Database, Unavailable
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.postgres.pool import Outage
@@ -83,10 +82,10 @@ async def open_log() -> AsyncIterator[Open]:
     """Opens logs with real threads, and closes them in the end."""
     logs: list[PostgresLog] = []
 
-    async def open_one(url: str, databases: Any = None) -> PostgresLog:
+    async def open_one(url: str, databases: Any = None, limits: Limits = LIMITS) -> PostgresLog:
         log = await PostgresLog.open(
             url,
-            databases or PostgresDatabases(),
+            databases or PostgresDatabases(limits=limits),
             reactor,
             lambda size, name: ThreadPool(0, size, name),
             time.time,
@@ -95,6 +94,7 @@ async def open_log() -> AsyncIterator[Open]:
             lambda common: pytest.fail("the log was put back"),
             pytest.fail,
             own_level(),
+            limits,
         )
         logs.append(log)
         return log
@@ -301,12 +301,9 @@ async def test_only_the_poison_is_refused(postgres: Server, open_log: Open, logg
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_database_that_hangs_is_given_up(
-    postgres: Server, open_log: Open, monkeypatch: pytest.MonkeyPatch, said: list[str]
-) -> None:
+async def test_a_database_that_hangs_is_given_up(postgres: Server, open_log: Open, said: list[str]) -> None:
     """A connection that does not answer is cut off, and the question asked on another; it counts once."""
-    monkeypatch.setattr(asker, "ANSWER_SECONDS", 0.5)
-    log = await open_log(postgres.fresh())
+    log = await open_log(postgres.fresh(), None, Limits(database=PATIENCE._replace(answer=0.5)))
     await log.append([REGISTER])
     ((backend,),) = postgres.ask(
         "SELECT pid FROM pg_stat_activity WHERE query LIKE '%%SELECT seqs, codes%%' AND usename = 'app'"
@@ -381,16 +378,11 @@ def test_a_database_is_what_is_asked(postgres: Server) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_read_that_is_too_slow_is_given_up(
-    postgres: Server, open_log: Open, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_read_that_is_too_slow_is_given_up(postgres: Server, open_log: Open, said: list[str]) -> None:
     """After some attempts, in a sentence: it would be no quicker the next time, and keep others from theirs.
     A post is asked for until it is answered, for it has a key."""
-    quick = postgres_connection._SET_UP.replace("('lock_timeout', '5s')", "('lock_timeout', '100ms')")
-    assert quick != postgres_connection._SET_UP
-    monkeypatch.setattr(postgres_connection, "_SET_UP", quick)
     url = postgres.fresh()
-    log = await open_log(url)
+    log = await open_log(url, None, Limits(database=PATIENCE._replace(lock=0.1)))
     await log.append([REGISTER, post(1)])
     with psycopg.connect(url) as other:
         other.execute("LOCK TABLE place, entry IN ACCESS EXCLUSIVE MODE")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from chatnet.errors import CannotStart
+from chatnet.limits import PATIENCE, Patience
 from chatnet.store.postgres.database import Denied, Distrusted, Unavailable
 
 _FOR_LIBPQ: dict[str, Any] = {
@@ -48,7 +49,6 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "5s",
     "idle_session_timeout": "0",
     "statement_timeout": "10s",
-    "lock_timeout": "5s",
     # Otherwise the sessions of clients that vanished would stay for hours, and use up all connections.
     "tcp_keepalives_idle": "2",
     "tcp_keepalives_interval": "1",
@@ -64,21 +64,22 @@ _SETTINGS = {
 }
 """The settings of each session, where the server knows them."""
 
-_SET_UP_SECONDS = 5.0
-"""Seconds that setting up a session may take, on a server that has accepted the connection."""
 
-_SET_UP = f"""
-    SELECT set_config(wished.name, wished.value, false)
-    FROM (VALUES {", ".join(f"('{name}', '{value}')" for name, value in _SETTINGS.items())},
-        -- Set even where it is the same already: the server's may change while the session lasts.
-        ('synchronous_commit', CASE current_setting('synchronous_commit')
-            WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END)
-    ) AS wished(name, value)
-    WHERE current_setting(wished.name, true) IS NOT NULL
-"""
+def set_up(lock_seconds: float) -> str:
+    """Return the statement that sets up a session, in which to wait for a lock takes so long at most."""
+    settings = {**_SETTINGS, "lock_timeout": f"{lock_seconds * 1000:.0f}ms"}
+    return f"""
+        SELECT set_config(wished.name, wished.value, false)
+        FROM (VALUES {", ".join(f"('{name}', '{value}')" for name, value in settings.items())},
+            -- Set even where it is the same already: the server's may change while the session lasts.
+            ('synchronous_commit', CASE current_setting('synchronous_commit')
+                WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END)
+        ) AS wished(name, value)
+        WHERE current_setting(wished.name, true) IS NOT NULL
+    """
 
 
-def connect(url: str) -> Any:
+def connect(url: str, patience: Patience = PATIENCE) -> Any:
     """Return a connection of psycopg to ``url``, set up, in autocommit.
 
     :raises Unavailable: it cannot be had for now.
@@ -104,21 +105,21 @@ def connect(url: str) -> Any:
     except psycopg.Error as error:
         raise _kind(str(error))(reason(error)) from error
     try:
-        with _cut_off_if_hung(connection):
-            connection.execute(_SET_UP)
+        with _cut_off_if_hung(connection, patience.set_up):
+            connection.execute(set_up(patience.lock))
     except psycopg.Error as error:
         raise Unavailable(reason(error)) from error
     return connection
 
 
 @contextmanager
-def _cut_off_if_hung(connection: Any) -> Iterator[None]:
-    """Limit the time of what runs inside. The connection is closed if that fails.
+def _cut_off_if_hung(connection: Any, seconds: float) -> Iterator[None]:
+    """Limit the time of what runs inside to so many ``seconds``. The connection is closed if that fails.
 
     The server has no limits set yet, and no other thread has the connection and could close it.
     """
     with socket.socket(fileno=os.dup(connection.fileno())) as end:
-        timer = threading.Timer(_SET_UP_SECONDS, end.shutdown, (socket.SHUT_RDWR,))
+        timer = threading.Timer(seconds, end.shutdown, (socket.SHUT_RDWR,))
         timer.start()
         try:
             yield

@@ -147,7 +147,7 @@ class PostgresLog:
         for pool in pools:
             pool.start()
         writer, logins, pages, looker = (
-            Pool(reactor, pool, connecting, chance, trouble, size)
+            Pool(reactor, pool, connecting, chance, trouble, size, limits.database.answer)
             for pool, connecting, size in zip(
                 pools,
                 (connect, connect_to_read, connect_to_read, connect),

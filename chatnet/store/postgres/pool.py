@@ -15,11 +15,8 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from chatnet.errors import TooSlow
+from chatnet.limits import PATIENCE
 from chatnet.store.postgres.database import Database, GivenUp, Unavailable
-
-ANSWER_SECONDS = 20.0
-"""Seconds until the connection of an unanswered question is given up: longer than each limit of the database
-(:mod:`chatnet.store.postgres.connection`), so this is only for a database that hangs."""
 
 _FIRST_DELAY, _LAST_DELAY = 0.05, 2.0
 
@@ -72,9 +69,11 @@ class Pool:
         chance: random.Random,
         trouble: Outage,
         size: int,
+        answer_seconds: float = PATIENCE.answer,
     ) -> None:
         self._reactor, self._pool, self._connect = reactor, pool, connect
         self._chance, self._trouble = chance, trouble
+        self._answer_seconds = answer_seconds
         self._turns = DeferredSemaphore(size)
         self._idle: list[Database] = []
         self._busy: set[Database] = set()
@@ -147,7 +146,7 @@ class Pool:
 
     async def _answer(self, database: Database, question: Query[T]) -> T:
         self._busy.add(database)
-        give_up: IDelayedCall = self._reactor.callLater(ANSWER_SECONDS, database.close)
+        give_up: IDelayedCall = self._reactor.callLater(self._answer_seconds, database.close)
         try:
             return await self._in_thread(question, database)
         except BaseException as error:

@@ -54,7 +54,8 @@ class PostgresDatabases:
 
     def connect(self, url: str) -> PostgresDatabase:
         """Return a new connection to ``url``: see :class:`chatnet.store.postgres.database.Databases`."""
-        return PostgresDatabase(connect(url), self._level, self._limits.page)
+        connection = connect(url, self._limits.database)
+        return PostgresDatabase(connection, self._level, self._limits.page)
 
 
 class PostgresDatabase:
