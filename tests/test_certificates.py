@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from pathlib import Path
 
+import odd_pairs
 import pytest
 from a_pair import DAY, NOW, TODAY, certificates, key, new_authority
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -13,7 +16,8 @@ from twisted.logger import capturedLogs, formatEvent
 from chatnet.errors import CannotStart
 from chatnet.net.certificates import Certificates
 from chatnet.net.pair import KeyPair, PairFiles
-from chatnet.world.real import real_world
+from chatnet.world import Files
+from chatnet.world.real import RealFiles, real_world
 
 AUTHORITY = new_authority()
 OLD = AUTHORITY.vouch(ends=TODAY + DAY)
@@ -32,9 +36,13 @@ class Directory:
         self.paths.certificate.write_bytes(certificates(pair))
         self.paths.key.write_bytes(key(pair))
 
-    def open(self) -> Certificates:
+    def write(self, contents: odd_pairs.Contents) -> None:
+        for path, content in zip(self.paths, contents, strict=True):
+            path.write_bytes(content)
+
+    def open(self, files: Files | None = None) -> Certificates:
         world = real_world()
-        return Certificates(world.files, self.paths, lambda: self.now, world.tls)
+        return Certificates(files or world.files, self.paths, lambda: self.now, world.tls)
 
     def refusal(self) -> str:
         with pytest.raises(CannotStart) as refused:
@@ -79,8 +87,55 @@ def test_a_key_that_openssl_refuses_is_refused_at_the_start(directory: Directory
     directory.put(AUTHORITY.vouch(key=rsa.generate_private_key(65537, 1024)))
     assert directory.refusal() == (
         f"OpenSSL refuses the certificate in {directory.paths.certificate} (ee key too small): make another, "
-        "with an EC key or one of RSA with 2048 bits."
+        "with an EC key (P-256) or one of RSA with 2048 bits."
     )
+
+
+@pytest.mark.parametrize("what", odd_pairs.WRONG)
+def test_what_cannot_be_used_is_said_in_one_sentence(directory: Directory, what: str) -> None:
+    """At the start, and when the files change later: then the old one is kept. There is never a traceback."""
+    contents, sentence = odd_pairs.WRONG[what][0](), odd_pairs.WRONG[what][1]
+    opened = directory.open()
+    directory.write(contents)
+    refusal = directory.refusal()
+    assert sentence in refusal
+    assert (refusal.count(". "), refusal[-1], "\n" in refusal) == (0, ".", False)
+    assert look(opened) == [
+        f"{refusal} Until then the old certificate stays in use; it is good until 2026-06-02"
+    ]
+    assert opened.presented.pair.fingerprint == OLD.fingerprint
+
+
+@pytest.mark.parametrize("what", odd_pairs.RIGHT)
+def test_what_is_odd_but_good_is_presented(directory: Directory, what: str) -> None:
+    """Clients that pin its key do not look at what else stands in it."""
+    opened = directory.open()
+    directory.write(odd_pairs.RIGHT[what]())
+    assert opened.look() is True
+    assert opened.presented.pair.fingerprint == directory.open().presented.pair.fingerprint
+
+
+def test_a_file_that_this_user_may_not_read_is_named(directory: Directory) -> None:
+    """At the start, and later."""
+
+    class Forbidden(RealFiles):
+        forbidden = False
+
+        def read(self, path: Path) -> bytes:
+            if self.forbidden:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return super().read(path)
+
+    files = Forbidden()
+    opened = directory.open(files)
+    files.forbidden = True
+    sentence = f"{directory.paths.certificate} cannot be read (Permission denied): let this user read it"
+    with pytest.raises(CannotStart, match=re.escape(sentence)):
+        directory.open(files)
+    (said,) = look(opened)
+    assert said is not None
+    assert said.startswith(sentence)
+    assert opened.presented.pair.fingerprint == OLD.fingerprint
 
 
 def test_a_new_pair_is_taken_when_it_is_there(directory: Directory) -> None:

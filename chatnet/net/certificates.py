@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.logger import Logger
 
 from chatnet.errors import CannotStart
@@ -82,10 +82,10 @@ class Certificates:
         pair = read_pair(*contents, self._paths, self._wall())
         try:
             return use(pair)
-        except SSL.Error as error:
+        except (SSL.Error, crypto.Error) as error:
             raise CannotStart(
                 f"OpenSSL refuses the certificate in {self._paths.certificate} ({_why(error)}): "
-                "make another, with an EC key or one of RSA with 2048 bits."
+                "make another, with an EC key (P-256) or one of RSA with 2048 bits."
             ) from error
 
     def _keep_old(self, why: str) -> None:
@@ -103,7 +103,7 @@ def _mark(contents: Contents) -> list[bytes]:
     return [hashlib.sha256(content).digest() for content in contents]
 
 
-def _why(error: SSL.Error) -> str:
+def _why(error: SSL.Error | crypto.Error) -> str:
     """Return OpenSSL's own words; it keeps them in a queue, the last on top."""
     queue = error.args[0] if error.args else None
     return str(queue[-1][-1]) if queue else "it does not say why"

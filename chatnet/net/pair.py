@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.utils import CryptographyDeprecationWarning
 
 from chatnet.auth import Token
 from chatnet.errors import CannotStart
@@ -30,6 +32,8 @@ _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _BORN, _DIES = datetime(2020, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """The first and last moment of a self-made certificate. RFC 5280 uses this end for “no end”."""
 
+_OF_TLS = (ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey, rsa.RSAPrivateKey)
+"""The private keys by which TLS 1.3 can sign."""
 _BLOCK = re.compile(
     rb"^-----BEGIN (?P<label>[A-Z0-9 ]+)-----[ \t\r]*$.*?^-----END (?P=label)-----[ \t\r]*$",
     re.MULTILINE | re.DOTALL,
@@ -105,11 +109,11 @@ def read_pair(certificate: bytes, key: bytes, files: PairFiles, now: float) -> K
     :raises CannotStart: the pair cannot be used.
     """
     first, *chain = _certificates(certificate, files.certificate)
-    its_key = _key(key, files.key)
-    if _spki(its_key.public_key()) != _spki(first.public_key()):
+    its_key, *more = _keys(key, files.key)
+    mark = _mark(its_key)
+    if mark != _mark(first):
         raise CannotStart(
-            f"{files.key} does not hold the key of the first certificate in {files.certificate}: "
-            "copy both again, from one renewal."
+            _why_they_do_not_fit(files, in_chain=mark in map(_mark, chain), is_one_of_several=bool(more))
         )
     today = datetime.fromtimestamp(now, UTC)
     begins, ends = first.not_valid_before_utc, first.not_valid_after_utc
@@ -123,33 +127,63 @@ def read_pair(certificate: bytes, key: bytes, files: PairFiles, now: float) -> K
     return KeyPair(first, its_key, chain)
 
 
+def _why_they_do_not_fit(files: PairFiles, in_chain: bool, is_one_of_several: bool) -> str:
+    if in_chain:
+        return (
+            f"The certificates in {files.certificate} stand in the wrong order: first the one of the key in "
+            f"{files.key}, then each that vouches for the one before."
+        )
+    if is_one_of_several:
+        return (
+            f"{files.key} holds several private keys, and the first is not that of the first certificate in "
+            f"{files.certificate}: leave only that one in it."
+        )
+    return (
+        f"{files.key} does not hold the key of the first certificate in {files.certificate}: "
+        "copy both again, from one renewal."
+    )
+
+
 def _certificates(content: bytes, path: Path) -> list[x509.Certificate]:
     blocks = [block for label, block in _blocks(content, path) if label.endswith("CERTIFICATE")]
     if not blocks:
         raise CannotStart(f"{path} holds no certificate: name the full chain, as PEM, by --tls-cert.")
     try:
-        return [x509.load_pem_x509_certificate(block) for block in blocks]
-    except ValueError as error:
+        with warnings.catch_warnings():
+            # What a later release will not read, as a serial number of 0, is good until then.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            found = [x509.load_pem_x509_certificate(block) for block in blocks]
+        found[0].public_key()
+    except (ValueError, x509.InvalidVersion) as error:
         raise _damaged(path) from error
+    except UnsupportedAlgorithm as error:
+        raise _of_no_kind("certificate", path) from error
+    return found
 
 
-def _key(content: bytes, path: Path) -> PrivateKeyTypes:
-    blocks = [block for label, block in _blocks(content, path) if label.endswith("PRIVATE KEY")]
+def _keys(content: bytes, path: Path) -> list[PrivateKeyTypes]:
+    blocks = [(label, block) for label, block in _blocks(content, path) if label.endswith("PRIVATE KEY")]
     if not blocks:
         raise CannotStart(f"{path} holds no private key: name the certificate's key, as PEM, by --tls-key.")
+    if any(label == "OPENSSH PRIVATE KEY" for label, _ in blocks):
+        raise CannotStart(
+            f"The key in {path} is one of SSH: name the key that the certificate was made for, as PEM, by "
+            "--tls-key."
+        )
     try:
-        return serialization.load_pem_private_key(blocks[0], password=None)
+        keys = [serialization.load_pem_private_key(block, password=None) for _, block in blocks]
     except TypeError as error:
         raise CannotStart(
             f"The key in {path} is locked by a passphrase: write it without one, by “openssl pkey”, "
             "for this user alone."
         ) from error
     except UnsupportedAlgorithm as error:
-        raise CannotStart(
-            f"The key in {path} is of no kind that TLS knows: make an EC or RSA key."
-        ) from error
+        raise _of_no_kind("key", path) from error
     except ValueError as error:
         raise _damaged(path) from error
+    if not isinstance(keys[0], _OF_TLS):
+        raise _of_no_kind("key", path)
+    return keys
 
 
 def _blocks(content: bytes, path: Path) -> list[tuple[str, bytes]]:
@@ -164,6 +198,21 @@ def _blocks(content: bytes, path: Path) -> list[tuple[str, bytes]]:
 
 def _damaged(path: Path) -> CannotStart:
     return CannotStart(f"{path} is cut short or damaged: copy it again, as PEM.")
+
+
+def _of_no_kind(what: str, path: Path) -> CannotStart:
+    return CannotStart(
+        f"The {what} in {path} is of no kind that TLS knows: make another, with an EC key (P-256) or one of "
+        "RSA with 2048 bits."
+    )
+
+
+def _mark(of: x509.Certificate | PrivateKeyTypes) -> bytes:
+    """What a certificate and its key have in common; nothing, for an authority with an odd one."""
+    try:
+        return _spki(of.public_key())
+    except (UnsupportedAlgorithm, ValueError):
+        return b""
 
 
 def _spki(key: PublicKeyTypes) -> bytes:

@@ -14,6 +14,7 @@ A used context cannot be changed, so each new pair gets a new one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cryptography import x509
@@ -57,6 +58,8 @@ Verify = Callable[[Any, Any, int, int, int], bool]
 The arguments: the connection, the certificate, an error of OpenSSL or 0, the certificate's depth in the
 chain, and whether OpenSSL finds it good. The peer's own certificate comes last, at depth 0, and only its key
 is proven. An exception refuses."""
+_MOST_SAID = 1 << 20
+"""What one end says in a handshake is less, in bytes."""
 _BINDING, _BINDING_BYTES = b"EXPORTER-Channel-Binding", 32
 """The label and the length of RFC 9266."""
 
@@ -84,7 +87,8 @@ class TooOld(Exception):
 class Presented:
     """The ``pair`` that a port presents, by TLS 1.2 or newer.
 
-    :raises SSL.Error: OpenSSL refuses it; its key may be too short.
+    :raises SSL.Error: OpenSSL refuses it: its key may be too short, or on a curve that TLS 1.3 does not know.
+    :raises crypto.Error: OpenSSL cannot read the certificate.
     """
 
     def __init__(self, pair: KeyPair) -> None:
@@ -93,9 +97,11 @@ class Presented:
     def renew(self, pair: KeyPair) -> None:
         """Present ``pair`` on new connections; existing ones stay as they are. Keeps the old if this raises.
 
-        :raises SSL.Error: as above.
+        :raises SSL.Error: as above. :raises crypto.Error: likewise.
         """
-        self._context = _server_context(pair)
+        context = _server_context(pair)
+        _shake_hands_within(context)
+        self._context = context
         self.pair = pair
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
@@ -233,6 +239,22 @@ def _server_context(pair: KeyPair) -> SSL.Context:
     )
     context: SSL.Context = options.getContext()
     return context
+
+
+def _shake_hands_within(context: SSL.Context) -> None:
+    """Shake hands by TLS 1.3 in memory: OpenSSL takes keys with which it cannot do so later.
+
+    :raises SSL.Error: it fails.
+    """
+    server = SSL.Connection(context, None)
+    client = SSL.Connection(CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_3).getContext(), None)
+    server.set_accept_state()
+    client.set_connect_state()
+    for here, there in 2 * ((client, server), (server, client)):
+        with suppress(SSL.WantReadError):
+            here.do_handshake()
+        with suppress(SSL.WantReadError):
+            there.bio_write(here.bio_read(_MOST_SAID))
 
 
 def key_check(expected: str) -> Verify:
