@@ -77,7 +77,7 @@ def with_a_negative_number() -> Contents:
     number = GOOD.certificate.serial_number
     size = number.bit_length() // 8 + 1
     old = bytes([2, size]) + number.to_bytes(size)
-    return with_bytes(old, bytes([2, size, 0xFF]) + old[3:])
+    return with_bytes(old, bytes([2, size, 0x80]) + old[3:])
 
 
 def with_names(value: bytes, authority: Authority = AUTHORITY) -> Contents:
