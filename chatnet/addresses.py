@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from chatnet.names import quoted
 
 MASTER_PORT = 64480
-"""Where a master listens, unless told otherwise."""
+"""The default port of a master."""
 
 
 class Address(NamedTuple):
-    """A host (a name or a literal) and a port."""
+    """A host (a name or an IP address) and a port."""
 
     host: str
     port: int
@@ -22,13 +22,13 @@ class Address(NamedTuple):
 
     @property
     def place(self) -> Address:
-        """Equal for two addresses that are surely the same: all names of the loopback count as one host."""
+        """The same value for two addresses that are surely the same: all loopback names count as one host."""
         host = self.host.lower().rstrip(".")
         return Address("localhost" if is_local(host) else plain(host), self.port)
 
     @classmethod
     def parse(cls, text: str, default_port: int | None = None) -> Address:
-        """``HOST[:PORT]`` or ``[HOST][:PORT]``.
+        """Return the address in ``HOST[:PORT]`` or ``[HOST][:PORT]``.
 
         :raises ValueError: with one sentence, if it is neither, or the port is missing without a default.
         """
@@ -55,7 +55,7 @@ class Address(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Address | None:
-        """The address that another process sent; None if it is empty or no address."""
+        """Return the address that another process sent; None if it is empty or not an address."""
         try:
             return cls.parse(text)
         except ValueError:
@@ -63,7 +63,7 @@ class Address(NamedTuple):
 
 
 def parse_masters(text: str) -> list[Address]:
-    """``HOST[:PORT][,…]``: one or several masters.
+    """Return one or several masters, from ``HOST[:PORT][,…]``.
 
     :raises ValueError: with one sentence.
     """
@@ -76,33 +76,33 @@ def parse_masters(text: str) -> list[Address]:
 
 
 def plain(host: str) -> str:
-    """A literal as it is usually written: an IPv4 address that came as IPv6 as itself."""
+    """Return an IP address in its usual form: an IPv4 address that came as IPv6 becomes IPv4 again."""
     literal = _literal(host)
     return host if literal is None else str(literal)
 
 
 def is_loopback(host: str) -> bool:
-    """Is this literal address one of a machine's own?"""
+    """Return whether this IP address is a loopback address."""
     literal = _literal(host)
     return literal is not None and literal.is_loopback
 
 
 def is_local(host: str) -> bool:
-    """Does that mean this machine, so that nobody stands in between?
+    """Return whether ``host`` means this machine, so that nobody can be in between.
 
-    The name “localhost” does, if what it leads to is a loopback address: see RFC 6761, 6.3.
+    The name “localhost” does, if what it resolves to is a loopback address: see RFC 6761, 6.3.
     """
     return is_loopback(host) or host.lower().rstrip(".") == "localhost"
 
 
 def both_on_loopback(transport: Any) -> bool:
-    """Are both ends of this connection on its machine's loopback, as this end sees them?"""
+    """Return whether both ends of this connection are on the loopback, as this end sees them."""
     ends = transport.getHost(), transport.getPeer()
     return all(is_loopback(getattr(end, "host", "")) for end in ends)
 
 
 def network(host: str) -> str:
-    """The addresses that one stranger can have: one of IPv4, and the 2**64 of a /64 of IPv6."""
+    """Return the range of addresses that one stranger can have: one IPv4 address, or a /64 of IPv6."""
     literal = _literal(host)
     if isinstance(literal, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((literal, 64), strict=False))
@@ -110,7 +110,7 @@ def network(host: str) -> str:
 
 
 def _is_name(host: str) -> bool:
-    """Can it be looked up at all? Twisted's resolver never answers if it cannot."""
+    """Return whether it can be looked up at all. If not, Twisted's resolver would never answer."""
     try:
         host.encode("idna")
     except UnicodeError:

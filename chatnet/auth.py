@@ -1,7 +1,7 @@
-"""Who may do what: the cluster's token, and tickets.
+"""What proves who may do what: the cluster's token, and tickets.
 
-token       32 random bytes, shared by the cluster's processes and its operators; it never travels
-ticket      signed at login, checked by one HMAC; ends when the user's secret changes
+token       32 random bytes, shared by the cluster's processes and its operators; never sent
+ticket      signed at login, checked with one HMAC; invalid once the user's secret changes
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Role = Literal["worker", "replica", "operator"]
 
 
 def is_role(text: str) -> TypeGuard[Role]:
-    """Is that what a process of the cluster may be?"""
+    """Return whether this is a role of a process in the cluster, or of an operator."""
     return text in get_args(Role)
 
 
 class Token:
-    """The cluster's shared secret, and what is derived from it."""
+    """The cluster's shared secret, and values derived from it."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -39,31 +39,31 @@ class Token:
     def proof(
         self, side: Literal["asks", "answers"], role: Role, asker: bytes, answerer: bytes, binding: bytes
     ) -> bytes:
-        """HMAC-SHA256 over who says it, the role, both nonces, and the connection. 32 bytes."""
+        """Return an HMAC-SHA256 over the side, the role, both nonces, and the connection. 32 bytes."""
         parts = (side.encode(), role.encode(), asker, answerer, binding)
         return hmac.digest(self._secret, b"|".join(parts), "sha256")
 
     @property
     def fingerprint(self) -> str:
-        """A public fingerprint of the token, from which nobody can guess it."""
+        """A public fingerprint of the token, from which nobody can guess the token."""
         return hmac.digest(self._secret, b"chatnet mark", "sha256").hex()
 
     def derive(self, purpose: str, size: int) -> bytes:
-        """``size`` bytes that whoever has the token can make for ``purpose``, and nobody else can guess.
+        """Return ``size`` bytes for ``purpose`` that each owner of the token can make, and nobody else guess.
 
-        HKDF-SHA256 (RFC 5869): what is made for one purpose says nothing of what is made for another.
+        HKDF-SHA256 (RFC 5869): the bytes for one purpose say nothing about those for another.
         """
         return HKDF(hashes.SHA256(), size, salt=None, info=purpose.encode()).derive(self._secret)
 
     def ticket(self, log: str, user: str, secret_seq: int) -> bytes:
-        """A ticket for ``user``, good in this cluster's log until the user's secret changes."""
+        """Return a ticket for ``user``, valid in this cluster's log until the user's secret changes."""
         body = msgspec.msgpack.encode((log, user, secret_seq))
         return hmac.digest(self._ticket_key, body, "sha256") + body
 
     def check_ticket(self, log: str, ticket: bytes) -> tuple[str, int]:
-        """The user and the seq of the secret that a ticket was made for; the caller compares the seq.
+        """Return the user and the seq of the secret in a ticket; the caller compares the seq.
 
-        :raises BadTicket: torn, forged, or of another cluster.
+        :raises BadTicket: it is torn, forged, or of another cluster.
         """
         signature, body = ticket[:32], ticket[32:]
         if not hmac.compare_digest(signature, hmac.digest(self._ticket_key, body, "sha256")):
@@ -75,10 +75,10 @@ class Token:
 
 
 def make_token(files: Files, path: Path, fresh: bytes) -> Token:
-    """The token in ``path``; made of ``fresh`` by the first master that comes.
+    """Return the token in ``path``; the first master makes it from ``fresh``.
 
-    :raises OSError: it cannot be read or made.
-    :raises CannotStart: it holds none, or others may read it.
+    :raises OSError: the file cannot be read or made.
+    :raises CannotStart: the file holds none, or others may read it.
     """
     secure_token(files, path)
     try:
@@ -90,9 +90,10 @@ def make_token(files: Files, path: Path, fresh: bytes) -> Token:
 
 
 def find_token(files: Files, environ: Mapping[str, str], option: str | None, data: Path) -> Token:
-    """The token that a worker or operator was given: by option, environment, or the data directory.
+    """Return the token of a worker or operator: from the option, the environment, or the data directory.
 
-    :raises CannotStart: none was, or it cannot be read, or others may; the sentence says what to do.
+    :raises CannotStart: there is none, or it cannot be read, or others may read it; the sentence says what to
+    do.
     """
     if option is None and environ.get("CHATNET_TOKEN"):
         return _parse_token(environ["CHATNET_TOKEN"], "CHATNET_TOKEN")

@@ -1,7 +1,7 @@
-"""A user's secret, and the credential that is stored of it.
+"""A user's secret, and the credential that is stored for it.
 
 secret      a user's proof of identity: 32 random bytes, made by a program, or a password, chosen by a person
-credential  what the log keeps of it: SHA-256 of random bytes, argon2 of a password
+credential  what the log stores: SHA-256 of random bytes, argon2 of a password
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from chatnet.errors import BadSecret
 from chatnet.limits import Cost
 
 SECRET_BYTES = 32
-"""The length of the random secret by which a client registers."""
+"""The length of the random secret with which a client registers."""
 MIN_PASSWORD = 8
-"""How short a password may be, in characters, normalized."""
+"""The shortest password, in characters, normalized."""
 MAX_PASSWORD = 1024
-"""How long it may be, in bytes of UTF-8, as it comes."""
+"""The longest password, in bytes of UTF-8, as it arrives."""
 
 _SHA256 = "sha256:"
 
 
 def random_credential(secret: bytes) -> str:
-    """What is stored of the random secret by which a name is registered.
+    """Return what is stored for the random secret with which a name is registered.
 
-    :raises BadSecret: it is not of 32 bytes.
+    :raises BadSecret: it does not have 32 bytes.
     """
     if len(secret) != SECRET_BYTES:
         raise BadSecret.of(why=f"A new name is registered with a secret of {SECRET_BYTES} random bytes.")
@@ -36,22 +36,22 @@ def random_credential(secret: bytes) -> str:
 
 
 def as_typed(password: str) -> bytes:
-    """What a person has typed as a password, in UTF-8, as it is sent.
+    """Return a typed password in UTF-8, as it is sent.
 
-    :raises BadSecret: it can be no password: see :func:`normalized`.
+    :raises BadSecret: it cannot be a password: see :func:`normalized`.
     """
-    typed = password.encode("utf-8", "surrogatepass")  # half of a pair is no text, and refused as such
+    typed = password.encode("utf-8", "surrogatepass")  # half of a pair is not text, and is refused as such
     normalized(typed)
     return typed
 
 
 def normalized(password: bytes) -> bytes:
-    """A password as it is hashed, however it was typed: RFC 8265's OpaqueString.
+    """Return a password as it is hashed, however it was typed: RFC 8265's OpaqueString.
 
-    Keyboards send one accented letter, or one space, in several spellings. All clients leave them to us, so
-    that all agree.
+    Keyboards send one accented letter, or one space, in several spellings. All clients leave this to the
+    worker, so that all agree.
 
-    :raises BadSecret: it is too short, too long, or no UTF-8.
+    :raises BadSecret: it is too short, too long, or not UTF-8.
     """
     if len(password) > MAX_PASSWORD:  # before anything looks at it
         raise BadSecret.of(why=f"A password has at most {MAX_PASSWORD:,} bytes.")
@@ -67,9 +67,9 @@ def normalized(password: bytes) -> bytes:
 
 
 def password_credential(password: bytes, key: bytes, cost: Cost) -> str:
-    """What is stored of a ``normalized`` password. Call it in a thread: it usually takes 100 ms and 64 MiB.
+    """Return what is stored for a ``normalized`` password. Call it in a thread: it takes 100 ms and 64 MiB.
 
-    The salt is the draft's key, 16 random bytes used once: so a resent draft has the same content, and the
+    The salt is the draft's key, 16 random bytes used once: so a repeated draft has the same content, and the
     log recognizes it.
     """
     return argon2.low_level.hash_secret(
@@ -84,12 +84,12 @@ def password_credential(password: bytes, key: bytes, cost: Cost) -> str:
 
 
 def is_password(credential: str) -> bool:
-    """Is it a password's? Checking one takes a hash, and so a thread."""
+    """Return whether this is a password's credential. Checking one takes a hash, and so a thread."""
     return not credential.startswith(_SHA256)
 
 
 def matches(credential: str, secret: bytes) -> bool:
-    """Is ``secret`` the one behind ``credential``? Slow for a password: see :func:`is_password`."""
+    """Return whether ``secret`` matches ``credential``. Slow for a password: see :func:`is_password`."""
     if not is_password(credential):
         return hmac.compare_digest(credential, _SHA256 + hashlib.sha256(secret).hexdigest())
     try:
@@ -101,7 +101,7 @@ def matches(credential: str, secret: bytes) -> bool:
 
 
 def may_match(credential: str, secret: bytes) -> bool:
-    """Can ``secret`` match at all? No hash is wasted on what cannot be a password."""
+    """Return whether ``secret`` can match at all: what cannot be a password needs no hash."""
     if not is_password(credential):
         return True
     try:

@@ -1,8 +1,8 @@
-"""How far somebody has read: a seq, and a check of what stands there. Pure.
+"""How far somebody has read: a seq, and a check of the entry there. Pure.
 
-A seq alone names no post: when a log is put back to an earlier state, by a restore or a fail-over, it goes on
-with other entries under the same seqs. So who comes back shows by the check what it has read there, without
-keeping it; and whoever has the entry can make the check.
+A seq alone does not identify a post: when a log is put back to an earlier state, by a restore or a fail-over,
+it continues with other entries under the same seqs. So a reader that returns shows by the check what it has
+read there, without keeping it; and whoever has the entry can compute the check.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @classmethod
     def at(cls, log_id: str, entry: Entry) -> Self:
-        """Up to ``entry``, which is one of the log ``log_id``."""
+        """Return the cursor at ``entry`` of the log ``log_id``."""
         return cls(entry.seq, _check(log_id, entry.seq, entry.user, entry.key))
 
     @classmethod
     def beginning(cls, log_id: str) -> Self:
-        """Before the first entry of that log."""
+        """Return the cursor before the first entry of that log."""
         return cls(0, _check(log_id, 0, "", b""))
 
     @classmethod
     def of_row(cls, log_id: str, seq: int, user: str | None, key: bytes | None) -> Self | None:
-        """Up to ``seq``, where the table has an entry of ``user`` with ``key``; None if it has none there."""
+        """Return the cursor at ``seq``, where the table has ``user`` and ``key``; None if neither."""
         if seq == 0:
             return cls.beginning(log_id)
         return None if user is None or key is None else cls(seq, _check(log_id, seq, user, key))
 
     @classmethod
     def received(cls, seq: int | None, check: bytes | None) -> Self | None:
-        """The cursor that came as two values which may be missing.
+        """Return the cursor from two values that may be missing.
 
-        :raises BadRequest: one of them came without the other.
+        :raises BadRequest: one came without the other.
         """
         if seq is None and check is None:
             return None

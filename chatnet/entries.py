@@ -1,8 +1,8 @@
-"""The log's entries and drafts, where a post is heard, and the one rule of who sees it. Pure.
+"""The log's entries and drafts, where a post is heard, and the one rule for who sees it. Pure.
 
 A *place* is where a post can be heard: its author's room, each topic in its text, and ``@name`` for each
-user it mentions. A user listens at their own room, at ``@`` and their name, and in every room they are a
-member of. The store's index, the router and the checkers of tests all go through :func:`places`.
+user that it mentions. A user listens at their own room, at ``@`` and their name, and in every room that they
+are a member of. The store's index, the router and the checkers in tests all use :func:`places`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ _TIME_BYTES = 6
 
 
 def fresh_key(seconds: float, entropy: Callable[[int], bytes]) -> bytes:
-    """A key for a new draft, made at ``seconds`` since 1970: its milliseconds, then 80 random bits.
+    """Return a key for a new draft, made at ``seconds`` since 1970: its milliseconds, then 80 random bits.
 
-    Only the stores need the time: keys of one time stand together in their index. Random keys would each be
-    on another page of it, and most of what a store writes would be those pages. A wrong clock does no harm.
+    Only the stores need the time: keys of one time are neighbours in their index. Each random key would be on
+    another page of it, and most of what a store writes would be those pages. A wrong clock does no harm.
     """
     made = max(0, int(seconds * 1000)) % (1 << 8 * _TIME_BYTES)
     return made.to_bytes(_TIME_BYTES, "big") + entropy(KEY_BYTES - _TIME_BYTES)
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An entry not yet committed.
+    """An entry that is not committed yet.
 
-    ``room`` is the room joined or left, and the author's own room otherwise; ``text`` is a post's text, or
-    the credential of a ``register`` or ``secret``; ``key`` is never used twice by a user.
+    ``room`` is the room joined or left, otherwise the author's own room; ``text`` is a post's text, or the
+    credential of a ``register`` or ``secret``; ``key`` is never used twice by a user.
 
-    ``by`` is no part of the entry: the seq of the secret that its author has shown. The log takes nothing new
-    of who shows an older one than the newest. 0: it is not looked at.
+    ``by`` is not part of the entry: it is the seq of the secret that the author has shown. If there is a
+    newer secret, the log takes nothing new from them. 0: not checked.
     """
 
     kind: KindName
@@ -49,15 +49,15 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     by: int = 0
 
     def described(self) -> str:
-        """For a log: without the text, which is nobody's business, or a credential."""
+        """Return it for a log: without the text, which is private, or a credential."""
         user, key = legible(self.user, 64), self.key.hex()[:64]
         return f"{self.kind} of {user}, {len(self.text)} characters, key {key}"
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One record of the log. ``seq`` is dense from 1; ``time`` is the log's, in milliseconds since 1970.
+    """One record of the log. ``seq`` counts from 1 without gaps; ``time`` is the log's, in ms since 1970.
 
-    ``kind`` may be one that this program does not know: see :meth:`chatnet.store.window.Window.extend`.
+    ``kind`` may be unknown to this program: see :meth:`chatnet.store.window.Window.extend`.
     """
 
     seq: int
@@ -78,7 +78,7 @@ class Interval(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def places(user: str, text: str) -> tuple[str, ...]:
-    """Where a post of ``user`` is heard: their room, then its topics and ``@`` mentions, each once."""
+    """Return where a post of ``user`` is heard: their room, then its topics and ``@`` mentions, each once."""
     return (user, *named(text))
 
 
@@ -87,13 +87,13 @@ def _joined(stay: Interval) -> int:
 
 
 def _left(stay: Interval) -> int:
-    return stay.left or 0  # of those that have ended
+    return stay.left or 0  # only for stays that have ended
 
 
 class Memberships:
     """One user's stays in rooms, kept in step by the entries of the log.
 
-    ``registered`` is the seq since which the name is theirs; 0: it is nobody's.
+    ``registered`` is the seq at which they got the name; 0: nobody has it.
     """
 
     __slots__ = ("_ended", "_stays", "registered")
@@ -101,15 +101,15 @@ class Memberships:
     def __init__(self, intervals: Iterable[Interval] = (), registered: int = 0) -> None:
         self.registered = registered
         self._stays: dict[str, list[Interval]] = {}
-        # Pages of a snapshot have those that last before those that ended.
+        # Pages of a snapshot list stays that last before those that have ended.
         for interval in sorted(intervals, key=_joined):
             self._add(interval)
         ended = [stay for stay in self.intervals() if stay.left is not None]
-        # Of most users none has ended: so there is no list of them.
+        # Most users have no ended stay: then there is no list.
         self._ended: list[Interval] | None = sorted(ended, key=_left) or None
 
     def apply(self, entry: Entry) -> bool:
-        """Apply an entry of this user's. True if it changed whom they follow now."""
+        """Apply an entry of this user. Return whether it changed the rooms that they follow now."""
         if entry.kind == "register":
             self.registered = entry.seq
         stay = stay_of(entry.kind)
@@ -124,7 +124,7 @@ class Memberships:
             stays[-1] = Interval(entry.room, stays[-1].joined, entry.seq)
             if self._ended is None:
                 self._ended = []
-            # At the end, unless a snapshot had one that ended while it was read.
+            # At the end, unless a snapshot had a stay that ended while it was read.
             insort(self._ended, stays[-1], key=_left)
             return True
         return False
@@ -138,16 +138,16 @@ class Memberships:
 
     @property
     def has_ended(self) -> bool:
-        """Is any stay kept that has ended?"""
+        """Whether it keeps a stay that has ended."""
         return self._ended is not None
 
     def forget(self, upto: int) -> None:
-        """Drop the stays that had ended by ``upto``: nobody asks any longer what they cover."""
+        """Drop the stays that had ended by ``upto``: nobody will ask about that time again."""
         if self._ended is None or _left(self._ended[0]) > upto:
             return
         gone = bisect_right(self._ended, upto, key=_left)
         for room, last in {stay.room: stay for stay in self._ended[:gone]}.items():
-            # The stays in a room follow each other: those before it ended before it.
+            # The stays in a room follow one another: earlier ones ended earlier.
             stays = self._stays[room]
             del stays[: bisect_right(stays, last.joined, key=_joined)]
             if not stays:
@@ -155,15 +155,15 @@ class Memberships:
         self._ended = self._ended[gone:] or None
 
     def know_none_of(self, rooms: Iterable[str]) -> bool:
-        """Has the user surely been in none of ``rooms``? To ask so is much cheaper than to ask of each."""
+        """Return whether the user was surely never in ``rooms``; much cheaper than asking about each."""
         return self._stays.keys().isdisjoint(rooms)
 
     def covers(self, room: str, seq: int) -> bool:
-        """Was the user a member of ``room`` at ``seq``?"""
+        """Return whether the user was a member of ``room`` at ``seq``."""
         stays = self._stays.get(room)
         if stays is None:
             return False
-        # They follow each other: only the last that began before can hold it. There may be very many.
+        # Stays follow one another: only the last one that began before can cover it. There may be very many.
         began = bisect_left(stays, seq, key=_joined)
         if not began:
             return False
@@ -171,28 +171,28 @@ class Memberships:
         return left is None or seq < left
 
     def has(self, room: str) -> bool:
-        """Is the user a member of ``room`` now?"""
+        """Return whether the user is a member of ``room`` now."""
         stays = self._stays.get(room)
         return stays is not None and stays[-1].left is None
 
     def rooms(self) -> list[str]:
-        """The rooms that the user is a member of now."""
+        """Return the rooms that the user is a member of now."""
         return [room for room in self._stays if self.has(room)]
 
     @property
     def room_count(self) -> int:
-        """In how many rooms the user is, or was of late."""
+        """In how many rooms the user is, or was recently."""
         return len(self._stays)
 
     def intervals(self) -> list[Interval]:
-        """All stays, by room and then in order."""
+        """Return all stays, by room and then in order."""
         return [stay for stays in self._stays.values() for stay in stays]
 
 
 def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
-    """Does ``user`` hear what is said at ``place`` at ``seq``?
+    """Return whether ``user`` hears what is said at ``place`` at ``seq``.
 
-    Who is mentioned before the name was theirs is somebody else, or nobody.
+    A mention from before they got the name means somebody else, or nobody.
     """
     if place == "@" + user:
         return 0 < memberships.registered < seq
@@ -200,7 +200,7 @@ def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
 
 
 def visible(post: Entry, user: str, memberships: Memberships) -> bool:
-    """Who sees a post: its author, whom it mentions, and who was a member of one of its rooms at its seq."""
+    """Return whether ``user`` sees a post: as author, mentioned, or member of one of its rooms at its seq."""
     where = places(post.user, post.text)
     if memberships.know_none_of(where):
         where = tuple(place for place in (user, "@" + user) if place in where)

@@ -1,8 +1,8 @@
 """Every error that a peer can be told, each with its sentence.
 
-An error's ``code`` is what travels on the wire beside the sentence; the sentence is what a person reads.
-``sentence`` is a template for :meth:`ChatnetError.of`; an error that came over the wire is made from the
-finished sentence.
+An error's ``code`` is sent on the wire with the sentence; the sentence is for a person to read. ``sentence``
+is a template for :meth:`ChatnetError.of`; an error that came over the wire is made from the finished
+sentence.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from chatnet.text import legible
 
 
 class ChatnetError(Exception):
-    """The root of the tree. ``code`` names the kind on the wire; ``sentence`` says it to a person."""
+    """The base of all errors. ``code`` names the error on the wire; ``sentence`` explains it to a person."""
 
     code: ClassVar[bytes] = b"CHATNET_ERROR"
     sentence: ClassVar[str] = "Something went wrong."
 
     @classmethod
     def of(cls, **fields: Any) -> Self:
-        """This error, its sentence filled in with ``fields``: whatever others said in them is legible."""
+        """Return this error with its sentence filled in; texts of others in ``fields`` are made legible."""
         shown = {name: legible(value) if isinstance(value, str) else value for name, value in fields.items()}
         return cls(cls.sentence.format(**shown))
 
 
 class BadRequest(ChatnetError):
-    """The request itself is malformed: a missing or undecodable value."""
+    """The request is malformed: a value is missing, or cannot be decoded."""
 
     code = b"BAD_REQUEST"
     sentence = "This request cannot be read: {why}"
@@ -40,21 +40,21 @@ class NotAllowed(ChatnetError):
 
 
 class InternalFailure(ChatnetError):
-    """Our own code raised. The operator's log has the whole story; the connection stays up."""
+    """Our own code raised. The operator's log has the details; the connection stays up."""
 
     code = b"INTERNAL_FAILURE"
     sentence = "The server failed at this request; its log says why."
 
 
 class Unreadable(ChatnetError):
-    """The store is damaged where this request has to read; everything else goes on."""
+    """The store is damaged where this request must read; everything else works."""
 
     code = b"UNREADABLE"
     sentence = "This part of the log cannot be read; who runs the server has been told."
 
 
 class TooSlow(ChatnetError):
-    """The database gave up this read several times because it took too long; everything else goes on."""
+    """The database gave up this read several times because it took too long; everything else works."""
 
     code = b"TOO_SLOW"
     sentence = "The log takes too long to answer this; ask again later."
@@ -66,7 +66,7 @@ class WrongVersion(ChatnetError):
 
 
 class TlsRequired(ChatnetError):
-    """It was asked in plain from elsewhere; or, within the cluster, by an older TLS than 1.3."""
+    """It was asked without TLS from another machine; or, within the cluster, by an older TLS than 1.3."""
 
     code = b"TLS_REQUIRED"
     sentence = (
@@ -85,14 +85,14 @@ class WrongToken(ChatnetError):
 
 
 class StaleEpoch(ChatnetError):
-    """The sender is no longer the primary; or its order has no epoch."""
+    """The sender is not the primary now; or its command has no epoch."""
 
     code = b"STALE_EPOCH"
     sentence = "Epoch {theirs} does not command here; epoch {ours} does."
 
 
 class LevelTooLow(ChatnetError):
-    """The log is above what a process understands. It can take no part in the cluster, and ends."""
+    """The log is above what a process understands. The process cannot be part of the cluster, and ends."""
 
     code = b"LEVEL_TOO_LOW"
     sentence = (
@@ -102,7 +102,7 @@ class LevelTooLow(ChatnetError):
 
 
 class HeldBack(ChatnetError):
-    """Not all processes of the cluster understand the next level."""
+    """Some process of the cluster does not understand the next level."""
 
     code = b"HELD_BACK"
     sentence = (
@@ -170,16 +170,16 @@ class BadTicket(ChatnetError):
 
 
 class TryLater(ChatnetError):
-    """Refused for load, not for its content; the same request may pass in a moment."""
+    """Refused because of load, not content; the same request may pass in a moment."""
 
     code = b"TRY_LATER"
     sentence = "Too many attempts at once; try again in {seconds} s."
 
 
 class CursorAhead(ChatnetError):
-    """The reader has read what the log does not have: it was put back to an earlier state, or is another.
+    """The reader has read what the log does not have: it was put back to an earlier state, or is another one.
 
-    It may end before the cursor, or have another entry there by now.
+    The log may end before the cursor, or have another entry there by now.
     """
 
     code = b"CURSOR_AHEAD"
@@ -187,7 +187,7 @@ class CursorAhead(ChatnetError):
 
 
 class Refusal(ChatnetError):
-    """The log's final no to one draft. Its neighbours are not touched."""
+    """The log's final no to one draft. Other drafts are not affected."""
 
     code = b"REFUSED"
 
@@ -249,7 +249,7 @@ class NotJoined(Refusal):
 
 
 class SecretChanged(Refusal):
-    """Another session of the user has set a new secret: this one is over, and what it sent is not done."""
+    """Another session of the user has set a new secret: this one has ended, and what it sent is not done."""
 
     code = b"SECRET_CHANGED"
     sentence = (
@@ -271,7 +271,7 @@ class TooManyTopics(Refusal):
 
 
 class NotYet(Refusal):
-    """Its kind is above the log's level, or no kind that this program knows."""
+    """The draft's kind is above the log's level, or unknown to this program."""
 
     code = b"NOT_YET"
     sentence = (
@@ -281,14 +281,14 @@ class NotYet(Refusal):
 
 
 class LevelReached(Refusal):
-    """A log's level only rises."""
+    """The log already has that level; a level only rises."""
 
     code = b"LEVEL_REACHED"
     sentence = "The log has reached that level already."
 
 
 class PrimarysOwn(Refusal):
-    """A worker brought what no user says."""
+    """A worker sent a kind that no user may append."""
 
     code = b"PRIMARYS_OWN"
     sentence = "A {kind} is appended by the primary itself, and by no worker."
@@ -324,13 +324,13 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         Poison,
     )
 }
-"""The refusals by their code, to make one again from the wire."""
+"""The refusals by their code, to rebuild them from the wire."""
 
 
 class CannotStart(SystemExit):
-    """A process cannot start, for a reason that the operator can mend; its text is the one sentence.
+    """A process cannot start, for a reason that the operator can correct; its text is the one sentence.
 
-    A :class:`SystemExit`, so that ``twistd -n`` prints the sentence without a traceback and exits with
+    It is a :class:`SystemExit`, so that ``twistd -n`` prints the sentence without a traceback and exits with
     status 1, and a daemonizing twistd reports it to the terminal that started it.
     """
 
@@ -338,18 +338,18 @@ class CannotStart(SystemExit):
 class Outgrown(CannotStart):
     """The log holds what this program does not understand, or may hold it from now on.
 
-    Whoever meets it serves nothing more, and ends: to pass over such an entry would be to go on delivering to
-    somebody who was removed by it.
+    A process that meets this stops serving, and ends: if it skipped the entry, it might still deliver to
+    somebody whom the entry removed.
     """
 
     @classmethod
     def at(cls, level: int, own: int) -> Self:
-        """The log is at ``level``, and this program understands ``own``."""
+        """Return the error for a log at ``level``, when this program understands ``own``."""
         return cls(LevelTooLow.sentence.format(level=level, own=own))
 
     @classmethod
     def by(cls, kind: str, own: int) -> Self:
-        """An entry of ``kind`` stands in the log, and this program understands the level ``own``."""
+        """Return the error for an entry of ``kind`` in the log, when this program understands ``own``."""
         return cls(
             f"In the log stands a “{legible(kind, 16)}”, which this chatnet, of level {own}, does not "
             "understand: update chatnet on this machine, and start it again."
@@ -357,8 +357,8 @@ class Outgrown(CannotStart):
 
 
 class EpochLost(Exception):
-    """The store's epoch is no longer ours: another process commands. Fatal to the process that meets it."""
+    """The store's epoch is no longer ours: another process commands. Fatal to the process that meets this."""
 
 
 class Hole(Exception):
-    """A follower was given an entry that does not continue its log. Never skipped over; the link restarts."""
+    """A follower got an entry that does not continue its log. It is never skipped; the link restarts."""

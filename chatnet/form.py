@@ -1,6 +1,6 @@
-"""What a text, and a draft, itself shows to be wrong. Pure.
+"""What is wrong with a text, or a draft, in itself. Pure.
 
-A worker says so to its client at once; the store looks again, since a worker may have a bug.
+A worker tells its client at once; the store checks again, since a worker may have a bug.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ MAX_TEXT = MAX_SPELLED
 """The longest text of a post, in characters."""
 MAX_LINE_FEEDS = 40
 MAX_PLACES = 20
-"""Where a post is heard at most, beside its author's room."""
+"""How many places a post is heard at, at most, in addition to its author's room."""
 MAX_CREDENTIAL = 1_000
 
-# What is not seen and yet a letter, and what is seen.
+# Invisible characters that count as letters, and visible characters.
 _FILLERS = re.compile("[\u115f\u1160\u3164\uffa0]")
 _SEEN = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f{MARKS}]")
-# Control characters but tab and line feed, halves of surrogate pairs (they have no encoding), and what breaks
-# lines beside the line feed.
+# Control characters except tab and line feed, halves of surrogate pairs (they cannot be encoded), and other
+# characters that break lines.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def check_text(text: str) -> str:
-    """``text`` as it is, or raise :class:`BadText`; the sentence says why."""
-    # Almost all are one line that begins with what is seen, and name nothing. Both ends look at each post.
+    """Return ``text`` unchanged, or raise :class:`BadText`; the sentence says why."""
+    # Almost all are one line that begins with a visible letter, and name nothing. Both ends check each post.
     if not (0 < len(text) <= MAX_TEXT and text.isascii() and text.isprintable() and text[0].isalnum()):
         _check_letters(text)
     if ("#" in text or "@" in text) and len(named(text)) > MAX_PLACES:
@@ -40,13 +40,13 @@ def check_text(text: str) -> str:
 
 
 def check_form(draft: Draft) -> None:
-    """Look whether a draft can be in the log, whatever else is there: its user, its room and its text.
+    """Check whether a draft can be in any log: its user, its room and its text.
 
     :raises Refusal: it cannot.
-    :raises ValueError: it cannot, and no worker makes a draft like this.
+    :raises ValueError: it cannot, and no worker makes such a draft.
     """
     kind, user = KINDS.get(draft.kind), draft.user
-    if kind is None:  # a newer worker's
+    if kind is None:  # it is from a newer worker
         raise NotYet.of()
     if len(draft.key) != KEY_BYTES:
         raise ValueError(f"A key has {KEY_BYTES} bytes, and this one {len(draft.key)}")
@@ -83,7 +83,7 @@ def _check_letters(text: str) -> None:
 
 
 def _is_plain(text: str) -> bool:
-    """Is this one line of letters of any alphabet, without combining marks?"""
+    """Return whether this is one line of letters of any alphabet, without combining marks."""
     return (
         0 < len(text) <= MAX_TEXT
         and text.isprintable()

@@ -1,6 +1,7 @@
-"""What cannot be seen in a text: Unicode's Default_Ignorable_Code_Point, which Python lacks. Pure.
+"""Characters that cannot be seen: Unicode's Default_Ignorable_Code_Point, which Python lacks. Pure.
 
-Joiners, variation selectors, marks of direction, fillers and tags: what does not know them shows nothing.
+Joiners, variation selectors, direction marks, fillers and tags: software that does not know them shows
+nothing.
 """
 
 from __future__ import annotations
@@ -19,5 +20,5 @@ _IGNORABLE = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, las
 
 
 def bare(text: str) -> str:
-    """``text`` without what cannot be seen."""
+    """Return ``text`` without invisible characters."""
     return text if text.isascii() else _IGNORABLE.sub("", text)

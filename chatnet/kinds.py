@@ -1,10 +1,11 @@
-"""What kinds of entries there are: one row for each, and the level from which a cluster may write it. Pure.
+"""The kinds of entries: one row for each, and the level from which a cluster may write it. Pure.
 
-Who may append what is in :mod:`chatnet.rules`, and where a post is heard in :func:`chatnet.entries.places`.
-What a store has to write beside an entry stands in each store, by its kind.
+:mod:`chatnet.rules` says who may append what, and :func:`chatnet.entries.places` where a post is heard. What
+a store writes besides an entry is defined in each store, by kind.
 
-A *level* is a number: of the log, which kinds may stand in it; of a program, which it understands. The log's
-is raised by an entry of the kind ``level``, once all processes of the cluster understand what may come then.
+A *level* is a number: a log's level says which kinds it may hold; a program's level says which it
+understands. An entry of the kind ``level`` raises the log's, once all processes of the cluster understand the
+new kinds.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 KindName = str
-"""What a kind is called. An entry of a newer program may have one that has no row here."""
+"""The name of a kind. An entry of a newer program may have one that has no row here."""
 
 CLUSTER = "chatnet"
-"""The author of what no user says. Nobody can have that name."""
+"""The author of entries that no user writes. Nobody can have that name."""
 FIRST_LEVEL = 1
 MOST_LEVEL = (1 << 63) - 1
 _NAME = re.compile("[a-z]{1,16}")
@@ -44,10 +45,10 @@ class Stay(Enum):
 class Kind:
     """A kind of entry.
 
-    ``level`` is that from which the log takes it. ``is_of_room``: it names its room; otherwise that is its
-    author's own. ``is_heard``: who listens at its places hears it. ``stay``: from then on it is different who
-    hears what. ``is_the_clusters``: its author is :data:`CLUSTER`, and no user; the primary itself appends
-    it, and no worker may bring it.
+    ``level``: from this level on the log takes it. ``is_of_room``: it names its room; otherwise the room is
+    its author's own. ``is_heard``: listeners at its places hear it. ``stay``: it changes who hears what from
+    then on. ``is_the_clusters``: its author is :data:`CLUSTER`, not a user; the primary itself appends it,
+    and no worker may.
     """
 
     name: KindName
@@ -73,9 +74,9 @@ STAYS: set[str] = set()
 
 
 def add(kind: Kind) -> Callable[[], None]:
-    """Add a row, before anything is opened; what is returned takes it out again. For tests of new kinds.
+    """Add a row, before anything is opened; return a function that removes it. For tests of new kinds.
 
-    :raises ValueError: its name is none, or another's.
+    :raises ValueError: its name is not one, or is taken.
     """
     if not _NAME.fullmatch(kind.name) or kind.name in KINDS:
         raise ValueError(f"{kind.name!r} cannot be the name of a new kind")
@@ -98,22 +99,22 @@ for _row in _ROWS:
 
 
 def own_level() -> int:
-    """The level that this program understands: that of its newest kind."""
+    """Return the level that this program understands: that of its newest kind."""
     return max(kind.level for kind in KINDS.values())
 
 
 def understood(level: int) -> frozenset[str]:
-    """The kinds that a program of ``level`` understands."""
+    """Return the kinds that a program of ``level`` understands."""
     return frozenset(kind.name for kind in KINDS.values() if kind.level <= level)
 
 
 def stay_of(kind: KindName) -> Stay | None:
-    """What an entry of this kind does to a stay; nothing, if the kind is not known."""
+    """Return what an entry of this kind does to a stay; None also if the kind is unknown."""
     row = KINDS.get(kind)
     return None if row is None else row.stay
 
 
 def is_level(text: str) -> bool:
-    """Is ``text`` a level that a log can be raised to, as it is written?"""
+    """Return whether ``text`` is a level to which a log can be raised, as it is written in an entry."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_LEVEL)) and text[0] != "0"
     return is_number and FIRST_LEVEL < int(text) <= MOST_LEVEL

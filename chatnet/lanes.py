@@ -1,4 +1,4 @@
-"""Work of which only so much is done at a time: the rest waits, and those who want it done take turns."""
+"""Limits how much work is under way at a time: the rest waits, and the owners take turns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Rota(Generic[T]):
-    """What waits, by owner. Owners take turns, each with their oldest: they delay only themselves. Pure."""
+    """Waiting items, by owner. Owners take turns, each with their oldest: nobody delays others. Pure."""
 
     def __init__(self) -> None:
         self._lines: dict[Hashable, dict[T, None]] = {}
@@ -24,16 +24,16 @@ class Rota(Generic[T]):
         return self._count
 
     def put(self, whose: Hashable, item: T) -> None:
-        """Have ``item`` wait, too."""
+        """Let ``item`` wait after the owner's others."""
         self._lines.setdefault(whose, {})[item] = None
         self._count += 1
 
     def take(self) -> T:
-        """Take out the next one. There must be one."""
+        """Take out the next item. There must be one."""
         return self._take_of(next(iter(self._lines)))
 
     def take_if(self, is_ready: Callable[[Hashable, T], bool]) -> tuple[Hashable, T] | None:
-        """Likewise, of those whose oldest ``is_ready``, and whose it is; None if there is none."""
+        """Take out the next owner's oldest item that ``is_ready``; return owner and item, or None."""
         for whose, line in self._lines.items():
             if is_ready(whose, next(iter(line))):
                 return whose, self._take_of(whose)
@@ -44,16 +44,16 @@ class Rota(Generic[T]):
         item = next(iter(line))
         del line[item]
         if line:
-            self._lines[whose] = line  # behind all others
+            self._lines[whose] = line  # after all others
         self._count -= 1
         return item
 
     def of(self, whose: Hashable) -> int:
-        """How much waits for that owner."""
+        """Return how many items of that owner wait."""
         return len(self._lines.get(whose, ()))
 
     def discard(self, whose: Hashable, item: T) -> None:
-        """Take it out; harmless if it is not there."""
+        """Remove the item; harmless if it is not there."""
         line = self._lines.get(whose, {})
         if item in line:
             del line[item]
@@ -63,7 +63,7 @@ class Rota(Generic[T]):
 
 
 class Visitor:
-    """Somebody who wants work done, for the owner ``whose``. Once they have left, no work begins for them."""
+    """Somebody who wants work done, for the owner ``whose``. After they leave, no work begins for them."""
 
     __slots__ = ("_waiting", "has_left", "whose")
 
@@ -73,7 +73,7 @@ class Visitor:
         self._waiting: tuple[Rota[Any], Any] | None = None
 
     def leave(self) -> None:
-        """They are gone: drop what waits for them. What is under way is finished."""
+        """Drop what waits for them: they are gone. Work under way is finished."""
         self.has_left = True
         if self._waiting is not None:
             rota, item = self._waiting
@@ -81,7 +81,7 @@ class Visitor:
             rota.discard(self.whose, item)
 
     def wait(self, rota: Rota[T], item: T) -> None:
-        """Wait in ``rota``: ``item`` is theirs, and what they waited for before is dropped."""
+        """Wait in ``rota`` with ``item``; what they waited for before is dropped."""
         if self._waiting is not None:
             before, other = self._waiting
             before.discard(self.whose, other)
@@ -89,15 +89,14 @@ class Visitor:
         rota.put(self.whose, item)
 
     def called(self) -> None:
-        """Their turn has come."""
+        """Note that their turn has come."""
         self._waiting = None
 
 
 class Lane:
-    """At most ``most`` pieces of work at a time, and ``of_one`` for one owner.
+    """Runs at most ``most`` pieces of work at a time, and ``of_one`` for one owner.
 
-    An owner who waits for their own work keeps nobody else waiting. A visitor asks for one after
-    the other.
+    An owner whose work is at that limit delays nobody else. A visitor asks for one piece after another.
     """
 
     def __init__(self, most: int, of_one: int) -> None:
@@ -115,7 +114,7 @@ class Lane:
     async def run(
         self, visitor: Visitor, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What ``work`` gives, done in ``visitor``'s turn; never, if they leave before it is begun."""
+        """Return what ``work`` returns, run in ``visitor``'s turn; never, if they leave before it begins."""
         if visitor.has_left:
             await Deferred()
         turn: Deferred[None] = Deferred()
@@ -134,7 +133,7 @@ class Lane:
         self._is_held = True
 
     def release(self) -> None:
-        """Go on."""
+        """Begin work again."""
         self._is_held = False
         self._go_on()
 
@@ -157,10 +156,10 @@ class Lane:
 
 
 class Pace:
-    """Work that is done at once when its turn comes: in one turn of the reactor so much that what it costs is
-    not more than ``most``, and a last piece.
+    """Limits work that is done at once in its turn: per turn of the reactor as much as costs up to ``most``,
+    and one last piece.
 
-    What it costs is said when it is done. A visitor has one piece that waits.
+    The cost of a piece is told after it is done. A visitor has one waiting piece.
     """
 
     def __init__(self, clock: IReactorTime, most: int) -> None:
@@ -170,7 +169,7 @@ class Pace:
         self._is_scheduled = False
 
     async def wait(self, visitor: Visitor) -> None:
-        """Wait for ``visitor``'s turn, which may be now; never ends, if they leave before."""
+        """Wait for ``visitor``'s turn, which may be now; never returns if they leave before."""
         if visitor.has_left:
             await Deferred()
         if self._left > 0 and not self._waiting:
@@ -182,7 +181,7 @@ class Pace:
         visitor.called()
 
     def spend(self, cost: int) -> None:
-        """So much was done in this turn of the reactor; in the next, all is there again."""
+        """Count ``cost`` for this turn of the reactor; the next turn starts fresh."""
         self._left -= cost
         self._schedule()
 

@@ -1,7 +1,7 @@
-"""Classes of characters that Python's regular expressions lack, to be written between brackets. Pure.
+"""Classes of characters that Python's regular expressions lack, for use between brackets. Pure.
 
-A text is searched by one compiled expression, and not letter by letter: it may have been written so that each
-letter costs much, and many processes look at it.
+A text is searched by one compiled expression, not letter by letter: it may be written so that each letter
+costs much, and many processes look at it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from itertools import chain
 from unicodedata import category
 
-# Where marks and numbers stand: beside these are ideographs, syllables of Hangul and of Tangut, and what is
-# for private use or not assigned. All programs look through them when they start, so it is few.
+# The blocks with marks and numbers: the others hold ideographs, syllables of Hangul and of Tangut, private
+# use, or nothing. All programs go through these when they start, so there are few.
 _BLOCKS = (
     range(0x80, 0x3400),
     range(0xA000, 0xAC00),
@@ -23,7 +23,7 @@ _KINDS = [(point, category(chr(point))) for point in chain(*_BLOCKS)]
 
 
 def _ranges(points: Iterable[int]) -> str:
-    """The code points, which rise, as a class: ``a-cx-z``."""
+    """Return rising code points as a class: ``a-cx-z``."""
     runs: list[list[int]] = []
     for point in points:
         if runs and runs[-1][1] == point - 1:
@@ -36,7 +36,9 @@ def _ranges(points: Iterable[int]) -> str:
 MARKS = _ranges(point for point, kind in _KINDS if kind[0] == "M")
 """Marks: categories Mn, Mc and Me."""
 OTHER_NUMBERS = _ranges(point for point, kind in _KINDS if kind in ("Nl", "No"))
-r"""What ``\w`` has beside letters, decimal digits and ``_``: Roman numerals, fractions, ².
+r"""Characters that ``\w`` includes besides letters, decimal digits and ``_``: Roman numerals, fractions, ².
+
+These are categories Nl and No.
 
 That is categories Nl and No.
 """

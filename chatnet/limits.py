@@ -1,8 +1,8 @@
 """Sizes and seconds that a run of the simulator, or a test, makes small; given by ``World.limits``. Pure.
 
-So a short run gets where only a long one would: to windows that are left behind, and queues that are full.
-What nobody varies is a constant of the module that uses it. Sessions, of which there are many, have these by
-what they share.
+So a short run reaches states that otherwise only a long run reaches: readers behind their window, and full
+queues. What nobody varies is a constant in the module that uses it. Sessions, of which there are many, get
+these through what they share.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 
 class Rhythm(NamedTuple):
-    """How links are watched, in seconds: time is looked at every ``tick``, each link is pinged ``every`` so
-    often, and one that was silent for ``patience`` is aborted.
+    """How links are watched, in seconds: a check each ``tick``, a ping ``every`` so often, and a link that
+    was silent for ``patience`` is aborted.
     """
 
     tick: float
@@ -25,7 +25,7 @@ CLIENT_PULSE = Rhythm(tick=5.0, every=15.0, patience=45.0)
 
 
 class PageSize(NamedTuple):
-    """How much a page holds at most: ``bytes``, encoded, and ``entries``; of a snapshot, ``stays``."""
+    """The limits of a page: ``bytes``, encoded, and ``entries``; in a snapshot, ``stays``."""
 
     bytes: int
     entries: int
@@ -33,12 +33,12 @@ class PageSize(NamedTuple):
 
 
 PAGE = PageSize(bytes=60_000, entries=500, stays=200)
-"""There is room to spare under AMP's 65,535 bytes, and so many stays fit at their longest. What is small on
-the wire still takes time to make."""
+"""This leaves room under AMP's 65,535 bytes, and this many stays fit at their longest. Small entries still
+take time to make."""
 
 
 class Cost(NamedTuple):
-    """What it takes to hash a password: so many passes over so much memory, by so many threads."""
+    """The cost of hashing a password: passes over the memory, the memory, and the number of threads."""
 
     passes: int
     memory_kib: int
@@ -67,17 +67,17 @@ PATIENCE = Patience(set_up=5.0, lock=5.0, answer=20.0)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much at most, in entries, drafts or reads; bytes where it says so.
+    """The greatest allowed numbers of entries, drafts or reads; bytes where the name says so.
 
-    Of the log as a process follows it: ``window_bytes`` of memory are for the newest entries; readers are
-    handed a ``slice`` of those before it is looked whether their transport is full, and a session no more
-    than are ``near`` in one turn, in order to go live. A worker that begins to follow is given a ``run_up``
-    of so many before the head: its window takes the reconnects of clients.
+    For the log that a process follows: ``window_bytes`` of memory hold the newest entries. Readers get a
+    ``slice`` of those before each check whether their transport is full; a session gets at most ``near`` in
+    one turn, to go live. A worker that begins to follow starts ``run_up`` entries before the head: its window
+    serves the reconnects of clients.
 
-    Of a session: ``drafts`` may be unanswered before its connection is read no further, and as many of all
-    sessions of its user here may be held: one that is held is not seen to go, and whoever came back again and
-    again would have as many wait each time. ``reads`` may wait, likewise. ``client_pulse`` is how clients are
-    watched, and ``password_cost`` what is spent on each password.
+    For a session: when ``drafts`` are unanswered, its connection is not read; nor when as many drafts wait in
+    all sessions of its user here. Otherwise a user who returns again and again would have as many waiting
+    each time, since a held connection is not seen to close. When ``reads`` wait, it is not read either.
+    ``client_pulse`` is how clients are watched; ``password_cost`` is the cost of each password.
 
     Of a store: what is read of it comes in pages, and ``page`` says how large they are. A worker passes on
     ``worker_drafts`` at a time, at most those that the wire takes, and the embedded store commits
@@ -109,4 +109,4 @@ class Limits:
 
 
 LIMITS = Limits()
-"""Those of every real process."""
+"""The limits of every real process."""

@@ -1,4 +1,4 @@
-"""Several who listen to the same events, as one."""
+"""Joins several listeners to the same events into one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _logger = Logger()
 
 
 def tell_all(*listeners: Tell) -> Tell:
-    """Tells each of them, in this order. One that raises is a bug, which is logged; the others are told."""
+    """Return a listener that tells each, in this order. One that raises is logged; the others are told."""
 
     def tell(event: Event) -> None:
         for listener in listeners:

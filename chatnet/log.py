@@ -24,18 +24,18 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @classmethod
     def of(cls, no: Refusal) -> Self:
-        """As the log tells it."""
+        """Return the refusal as the log tells it."""
         return cls(no.code, str(no))
 
 
 Outcome = int | Refused
-"""What became of a draft: its seq (an old key answers its old seq), or why it was refused."""
+"""What happened to a draft: its seq (an old key returns its old seq), or why it was refused."""
 
 
 class Log(Protocol):
     """All entries in one total order.
 
-    Every read takes an ``upto``: it looks at nothing behind that seq. A reader passes the head of its own
+    Every read takes an ``upto``: it ignores everything after that seq. A reader passes the head of its own
     window, so that an answer never runs ahead of what it follows.
     """
 
@@ -44,22 +44,22 @@ class Log(Protocol):
 
     @property
     def log_id(self) -> str:
-        """Which log this is. It never changes; tickets are good in one log."""
+        """Which log this is. It never changes; tickets are valid in one log."""
 
     @property
     def waiting_bytes(self) -> int:
-        """How much was passed to :meth:`append` and is not yet durable, in bytes, roughly."""
+        """About how many bytes were passed to :meth:`append` and are not durable yet."""
 
     def append(self, drafts: Sequence[Draft]) -> Deferred[list[Outcome]]:
-        """Append ``drafts`` in this order, after all that was passed before.
+        """Append ``drafts`` in this order, after everything passed before.
 
-        Fires with one outcome a draft, once all that was accepted is on disk. It waits without limit for what
-        passes (a full disk, a lost primary): the caller bounds what it has under way.
+        Fires with one outcome for each draft, once everything accepted is on disk. Waits without limit for
+        what will pass (a full disk, a lost primary): the caller limits what it has under way.
         """
 
     async def read(self, question: Question[T]) -> T:
-        """What the log answers; each question of :mod:`chatnet.reads` says what that is, and by what errors.
+        """Return the answer to ``question``; :mod:`chatnet.reads` defines the answers and errors of each.
 
         :raises Unreadable: that part of the store is damaged.
-        :raises TooSlow: it takes longer than the database lets it.
+        :raises TooSlow: it takes longer than the database allows.
         """

@@ -1,4 +1,4 @@
-"""Where a program's log goes: harmless to read, bounded on the disk, and not filled by one kind of trouble.
+"""Where a program's log goes: harmless to read, limited on the disk, and not filled by one kind of trouble.
 
 twistd asks for this before there is a service, and so before there is a World.
 """
@@ -31,16 +31,16 @@ from zope.interface import implementer
 from chatnet.text import harmless
 
 MOST_BYTES = 10_000_000
-"""A log file is closed, and a new one begun, at this size."""
+"""The size at which a log file is closed, and a new one begun."""
 DAEMONS_FILES, CHILDRENS_FILES = 5, 2
-"""How many old ones are kept, of a program in the background and of one that a supervisor started."""
+"""How many old files are kept: of a daemon, and of a process that a supervisor started."""
 A_MINUTE = 60.0
 
 
 def logged(service: IService, options: Any) -> IService:
-    """``service``, of a program with these ``options`` below twistd's, and its log as it should be.
+    """Return ``service``, of a program with these ``options`` below twistd's, with its log set up.
 
-    With ``--logger`` or ``--syslog`` it stays as chosen.
+    With ``--logger`` or ``--syslog`` the log stays as chosen.
     """
     twistd: Any = {} if options.parent is None else options.parent
     if twistd.get("syslog"):
@@ -51,7 +51,7 @@ def logged(service: IService, options: Any) -> IService:
 
 
 class Program(MultiService):
-    """What twistd runs; it asks its application for the observer of the log."""
+    """The service that twistd runs; it gives its application the observer of the log."""
 
     def __init__(self, observer: Callable[[], ILogObserver]) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ def _as_text(event: LogEvent) -> str | None:
 
 
 def _rotate_on_signal(file: LogFile) -> None:
-    """As twistd does it of itself."""
+    """Rotate the file at SIGUSR1, as twistd itself does."""
     if not signal.getsignal(signal.SIGUSR1):
         from twisted.internet import reactor
 
@@ -89,10 +89,10 @@ def _rotate_on_signal(file: LogFile) -> None:
 
 
 class Output:
-    """The standard output of a child, which is a file that its supervisor opened to append to.
+    """The standard output of a child, which is a file that its supervisor opened for appending.
 
-    The process that writes it keeps it in bounds: its supervisor may be dead, and it may be the primary now.
-    Others hold descriptors of the file as well, so it is copied and emptied.
+    The process that writes the file limits its size: its supervisor may be dead, and it may be the primary
+    now. Others hold descriptors of the file too, so it is copied and emptied.
     """
 
     def __init__(self, stream: TextIO, most: int = MOST_BYTES) -> None:
@@ -109,11 +109,11 @@ class Output:
             if self._size > self._most:
                 self._stream.flush()
                 self._size = 0
-                with suppress(OSError):  # a full disk, most likely: another time
+                with suppress(OSError):  # probably a full disk: try another time
                     self._begin_anew()
 
     def flush(self) -> None:
-        """Have it written."""
+        """Write out what is buffered."""
         self._stream.flush()
 
     def _begin_anew(self) -> None:
@@ -132,7 +132,7 @@ class Output:
 class Refusals:
     """Passes everything on to ``observer`` except Twisted's lines about connections that it cannot accept.
 
-    Twisted logs several for each; this logs one a minute, with the number. ``monotonic`` is in seconds.
+    Twisted logs several lines for each; this logs one a minute, with the number. ``monotonic`` is in seconds.
     """
 
     def __init__(self, observer: Callable[[LogEvent], None], monotonic: Callable[[], float]) -> None:

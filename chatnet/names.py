@@ -1,7 +1,7 @@
 """Names, topics and rooms in their one spelling, and which of them a text names. Pure.
 
-Whatever somebody calls a room, in a command or in a text, goes through :func:`fold`. So two spellings that
-fold alike are one room everywhere.
+Every name of a room, in a command or in a text, goes through :func:`fold`. So two spellings that fold to the
+same are one room everywhere.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from chatnet.letters import MARKS, OTHER_NUMBERS
 
 MAX_NAME = 32
 MAX_TOPIC = 64
-"""The longest name and topic, in characters of their one spelling."""
+"""The longest name and topic, in characters, in their one spelling."""
 MAX_SPELLED = 2_000
-"""The longest that either may be as typed, in characters; that is checked first."""
+"""The longest name or topic as typed, in characters; this is checked first."""
 MAX_MARKS = 30
-"""How many marks may stand in a row: to sort them takes the square of their number."""
+"""How many marks may follow one another: sorting them takes the square of their number."""
 
 RESERVED = frozenset({"all", "here", "everyone", "channel", "admin", "root", "system", "chatnet", "mods"})
-"""Names that nobody may have: they would be taken for everybody, or for whoever runs the cluster."""
+"""Names that nobody may have: they would be read as everybody, or as the operator of the cluster."""
 
 _NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_NAME - 1}}}")
-# In each, a quick look at what most letters are comes first.
+# Each begins with a quick check for what most letters are.
 _MARK = rf"(?:(?=[^\w\s\x00-\x7f])[{MARKS}])"
 _LETTER = rf"(?:(?=\w)(?![{OTHER_NUMBERS}])\w)"
 _BEGINS = rf"(?!_){_LETTER}"
 _GOES_ON = rf"(?:{_LETTER}|-|{_MARK})"
 _TOPIC_WORD = re.compile(rf"{_BEGINS}{_GOES_ON}{{0,{MAX_TOPIC - 1}}}")
-# Each word that a mark stands before, where that does not follow a word itself; the longest with a letter too
+# Each word after a mark (# or @), if the mark does not follow a word; the longest ones with one letter too
 # many.
 _ASCII_WORDS = re.compile(r"(?<![a-z0-9_@#&/])([@#])([a-z0-9][a-z0-9_-]*)")
 _WORDS = re.compile(
@@ -41,14 +41,14 @@ _WORDS = re.compile(
 _DOTTED = re.compile("i\u0307+")
 _ROWS_OF_MARKS = re.compile(rf"{_MARK}+")
 _MOST_BARE = 4 * MAX_TOPIC
-"""How many letters that are seen a name or room may have as it is typed: four at most become one."""
+"""How many visible letters a name or room may have as typed: at most four become one."""
 
 
 def fold(word: str) -> str:
-    """``word`` without what cannot be seen, and so that case and composition make no difference.
+    """Return ``word`` without invisible characters, and without differences of case and composition.
 
-    That is ``NFC(casefold(NFC(word)))``, and a dotted i is an i. Its cost is bounded only if the length of
-    ``word`` is, or it has not :func:`too_many_marks`.
+    That is ``NFC(casefold(NFC(word)))``, and a dotted i becomes i. Its cost is limited only if the length of
+    ``word`` is, or if it does not have :func:`too_many_marks`.
     """
     if word.isascii():
         return word.lower()
@@ -57,13 +57,13 @@ def fold(word: str) -> str:
 
 
 def too_many_marks(text: str) -> bool:
-    """Are there more than :data:`MAX_MARKS` marks in a row, in a text that is :func:`~.ignorable.bare`?"""
-    # All rows, each read once: to search for one that is too long would begin anew at each mark.
+    """Return whether a :func:`~.ignorable.bare` text has more than :data:`MAX_MARKS` marks in a row."""
+    # All runs, each read once: a search for a run that is too long would start again at each mark.
     return any(len(row) > MAX_MARKS for row in _ROWS_OF_MARKS.findall(text))
 
 
 def is_name(word: str) -> bool:
-    """Is this a user's name in its one spelling?"""
+    """Return whether this is a user's name in its one spelling."""
     return len(word) <= MAX_NAME and _is_name(word)
 
 
@@ -73,7 +73,7 @@ def _is_name(word: str) -> bool:
 
 
 def is_room(room: str) -> bool:
-    """Is this a user's room or a topic in its one spelling?"""
+    """Return whether this is a user's room or a topic in its one spelling."""
     try:
         return fold_room(room) == room
     except BadRoom:
@@ -81,12 +81,12 @@ def is_room(room: str) -> bool:
 
 
 def is_topic(room: str) -> bool:
-    """Is this (folded) room a topic, and not a user's room?"""
+    """Return whether this (folded) room is a topic, not a user's room."""
     return room.startswith("#")
 
 
 def fold_name(name: str) -> str:
-    """A user's name in its one spelling, or raise :class:`BadName`."""
+    """Return a user's name in its one spelling, or raise :class:`BadName`."""
     folded = fold(name).strip() if _may_be_folded(name) else ""
     if not is_name(folded):
         raise BadName.of(name=quoted(name))
@@ -94,7 +94,7 @@ def fold_name(name: str) -> str:
 
 
 def fold_room(room: str) -> str:
-    """A user's room or a topic in its one spelling, or raise :class:`BadRoom`."""
+    """Return a user's room or a topic in its one spelling, or raise :class:`BadRoom`."""
     folded = fold(room).strip() if _may_be_folded(room) else ""
     if not (_is_topic_word(folded[1:]) if is_topic(folded) else is_name(folded)):
         raise BadRoom.of(room=quoted(room))
@@ -102,19 +102,19 @@ def fold_room(room: str) -> str:
 
 
 def fold_prefix(prefix: str) -> str:
-    """The beginning of the rooms that are looked for, in its one spelling."""
-    # A room is not longer, and this is little enough to be folded whatever it is.
+    """Return the beginning of the rooms that are looked for, in its one spelling."""
+    # No room is longer, and this is short enough to fold whatever it is.
     return fold(prefix[: 4 * MAX_TOPIC]).strip()
 
 
 def named(text: str) -> tuple[str, ...]:
-    """The ``#topics`` and ``@names`` in a text, in their one spelling, each once."""
+    """Return the ``#topics`` and ``@names`` in a text, in their one spelling, each once."""
     return _named(text) if "#" in text or "@" in text else ()
 
 
 @lru_cache(maxsize=2_048)
 def _named(text: str) -> tuple[str, ...]:
-    # Kept: a post is judged once for each reader who catches up with it.
+    # Cached: a post is judged once for each reader who catches up with it.
     folded = fold(text)
     words = (_ASCII_WORDS if folded.isascii() else _WORDS).findall(folded)
     found = {
@@ -126,7 +126,7 @@ def _named(text: str) -> tuple[str, ...]:
 
 
 def quoted(word: str) -> str:
-    """``word`` as it can stand in a sentence: short, and nothing in it that is not seen."""
+    """Return ``word`` as a sentence can show it: short, and without invisible characters."""
     shown = "".join(letter if letter.isprintable() and bare(letter) else "?" for letter in word[:40])
     return f"“{shown}…”" if len(word) > 40 else f"“{shown}”"
 

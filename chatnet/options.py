@@ -30,7 +30,7 @@ MASTER_HELP = (
 
 
 STORE_VARIABLE = "CHATNET_STORE"
-"""The environment's name for the store's URL, which may hold a password."""
+"""The environment variable for the store's URL, which may contain a password."""
 
 
 TLS_OPTIONS = [
@@ -43,19 +43,19 @@ TLS_OPTIONS = [
     ],
     ["tls-key", None, None, "The key of that certificate, as PEM."],
 ]
-"""For ``optParameters``: what is presented at the ports."""
+"""For ``optParameters``: what the ports present."""
 INSECURE = ["insecure", None, "Speak plain to other machines, too: whoever is on the way can read all of it."]
 """For ``optFlags``."""
 
 
 MAX_COUNT = 2**63 - 1
-"""The largest number that stores, boxes and clocks take."""
+"""The largest number that stores, boxes and clocks can hold."""
 
 
 class ProgramOptions(usage.Options):
     """Options of one twistd program. ``program`` names its pid and log files when the user did not.
 
-    Two programs in one directory must not fight over twistd.pid and twistd.log.
+    Two programs in one directory must not share twistd.pid and twistd.log.
     """
 
     program = ""
@@ -71,9 +71,9 @@ class ProgramOptions(usage.Options):
             super().opt_version()
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Also take options that follow an argument.
+        """Parse the options, also those that follow an argument.
 
-        :raises CannotStart: below twistd, which would bury the sentence under all of its options.
+        :raises CannotStart: below twistd, which would print all of its options after the sentence.
         """
         try:
             found, others = sort_out(self, sys.argv[1:] if options is None else options)
@@ -99,7 +99,7 @@ class ProgramOptions(usage.Options):
 
 
 class Known(Protocol):
-    """The options that there are, as getopt has them."""
+    """The known options, in getopt's form."""
 
     shortOpt: str
 
@@ -108,9 +108,9 @@ class Known(Protocol):
 
 
 def sort_out(options: Known, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The options among ``arguments``, each in one word, and the others, wherever they stand.
+    """Return the options among ``arguments``, each in one word, and the others, wherever they are.
 
-    Behind ``--`` nothing is an option.
+    After ``--`` nothing is an option.
 
     :raises UsageError: there is no such option, or its value is missing.
     """
@@ -145,7 +145,7 @@ def _spelt(options: Known, name: str, value: str) -> str:
 
 
 def as_sentence(error: usage.UsageError) -> str:
-    """A whole sentence about what is wrong with the arguments; getopt's and Twisted's own are half ones."""
+    """Return a whole sentence about an error in the arguments; getopt and Twisted give fragments."""
     said = str(error).removeprefix("Parameter type enforcement failed: ")
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
@@ -171,7 +171,7 @@ def a_store(text: str) -> str:
 
 
 def a_count(text: str) -> int:
-    """For ``optParameters``: a whole number, at least 0, that has a place in 63 bits."""
+    """For ``optParameters``: a whole number, at least 0, that fits into 63 bits."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"{quoted(text)} is not a whole number.")
     if len(text) > len(str(MAX_COUNT)) or int(text) > MAX_COUNT:
@@ -188,9 +188,9 @@ def a_process_count(text: str) -> int:
 
 
 def find_pair(options: Mapping[str, Any], directory: Path) -> PairFiles | None:
-    """The files of the operator's certificate and key; None if none were named.
+    """Return the files of the operator's certificate and key; None if none were named.
 
-    :raises CannotStart: only one was.
+    :raises CannotStart: only one was named.
     """
     certificate, key = options["tls-cert"], options["tls-key"]
     if bool(certificate) != bool(key):
@@ -199,7 +199,7 @@ def find_pair(options: Mapping[str, Any], directory: Path) -> PairFiles | None:
 
 
 def tls_words(pair: PairFiles | None, insecure: bool) -> list[str]:
-    """The same options, for a child."""
+    """Return the same options, for a child."""
     words = [] if pair is None else ["--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)]
     return [*words, "--insecure"] if insecure else words
 
@@ -214,9 +214,9 @@ def port_range(text: str) -> range:
 
 
 def find_masters(option: str | None, world: World) -> list[Address]:
-    """Where the masters are: by option, CHATNET_MASTER, ./default_master_address, or the installed copy.
+    """Return the masters: by option, CHATNET_MASTER, ./default_master_address, or the installed copy.
 
-    :raises CannotStart: what was found is not an address; the sentence names where it stands.
+    :raises CannotStart: what was found is not an address; the sentence names its source.
     """
     for source, text in _named_masters(option, world.environ, world.files, world.directory):
         try:

@@ -1,4 +1,4 @@
-"""How a program ends that has something to say and cannot say it."""
+"""How a program ends when it has something to say and cannot write it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from chatnet.world.stdio import OutputLost
 
 @contextmanager
 def shown(world: World) -> Iterator[None]:
-    """See to it that what is said within is written. If its reader has gone, end by SIGPIPE, as programs do.
+    """Write out everything said within. If the reader has gone, end by SIGPIPE, as programs do.
 
-    :raises SystemExit: it cannot be written, for another reason; that is said.
+    :raises SystemExit: it cannot be written for another reason, which is reported.
     """
     try:
         try:
@@ -32,9 +32,9 @@ def shown(world: World) -> Iterator[None]:
 
 @contextmanager
 def printing() -> Iterator[None]:
-    """Around what does nothing outside but print: Twisted, which parses options and prints help.
+    """Wrap code that only prints: Twisted, when it parses options and prints help.
 
-    Where output is not buffered it is refused at once, and else when :func:`shown` is left.
+    Without buffering an error comes at once, otherwise when :func:`shown` is left.
 
     :raises OutputLost: it cannot be printed.
     """
@@ -47,7 +47,7 @@ def printing() -> Iterator[None]:
 
 
 def _flush() -> None:
-    """What was printed, and not said. What is not written now must not be tried again at the very end."""
+    """Write out what was printed. What cannot be written now must not be tried again at the very end."""
     if sys.stdout is None:
         return
     try:

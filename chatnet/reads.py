@@ -1,8 +1,8 @@
-"""The reads of the log as values: each question, what it promises, and what it is answered. Pure.
+"""The reads of the log as values: each question, its promise, and its answer. Pure.
 
-Who adds a read adds its question here, a function that answers it to the table of each store
+To add a read, add its question here, a function that answers it to the table of each store
 (``store/sqlite/reads.py``, ``store/postgres/reads.py``, ``testing/memory_log.py``), and its row to
-docs/protocol.md. All between them only passes questions on.
+docs/protocol.md. Everything in between only passes questions on.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ NEWEST = 20
 """How many posts ``CHAT`` begins with."""
 
 LaneName = Literal["logins", "pages"]
-"""Which reads share threads and turns: those of who logs in, or those of who reads pages."""
+"""Which reads share threads and turns: those for logins, or those of pages."""
 
 T = TypeVar("T")
 Source = TypeVar("Source")
 
 
-# ---- what is answered ----
+# ---- answers ----
 
 
 class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A user's credential (see :mod:`chatnet.auth`), and the seqs of what set it and registered them."""
+    """A user's credential (see :mod:`chatnet.auth`), and the seqs that set it and registered them."""
 
     credential: str
     secret_seq: int
@@ -38,14 +38,14 @@ class Account(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 Position = tuple[int, str]
-"""Where a page of a snapshot ends: behind which stay, by where it ended and its room."""
+"""Where a page of a snapshot ends: after which stay, given by the stay's end and its room."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A page of a user's memberships as they stood at seq ``at``; what follows starts right behind it.
+    """A page of a user's memberships as of seq ``at``; entries after it come on top.
 
-    ``secret_seq`` and ``registered`` are those of now, whatever ``at`` is. 0: there is no such user.
-    ``behind`` is where the next page begins, if there is one.
+    ``secret_seq`` and ``registered`` are the newest, whatever ``at`` is. 0: there is no such user. ``behind``
+    is where the next page begins, if there is one.
     """
 
     at: int
@@ -69,15 +69,15 @@ class RoomPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     more: bool
 
 
-# ---- what is asked ----
+# ---- questions ----
 
 
 class Question(msgspec.Struct, Generic[T], frozen=True, array_like=True, tag=True, gc=False):
     """A read of the log, which is answered by a ``T``: see :meth:`chatnet.log.Log.read`.
 
-    It travels as an array: the name of its class, then its fields. An answer fits one AMP value of 65,535
-    bytes, whatever is asked. ``lane`` is whose threads and turns it takes, ``costs`` what it costs the store
-    at most, and ``errors`` are those that it may be answered with.
+    It is sent as an array: the name of its class, then its fields. Each answer fits into one AMP value of
+    65,535 bytes. ``lane`` says whose threads and turns it takes, ``costs`` what it costs the store at most,
+    and ``errors`` are those that may be the answer.
     """
 
     lane: ClassVar[LaneName] = "pages"
@@ -86,7 +86,7 @@ class Question(msgspec.Struct, Generic[T], frozen=True, array_like=True, tag=Tru
 
 
 Answers = Mapping[type[Question[Any]], Callable[[Source, Any], Any]]
-"""A store's table: for each question the function that answers it, from a ``Source`` such as a connection."""
+"""A store's table: the function that answers each question, from a ``Source`` such as a connection."""
 
 
 class Head(Question[int], frozen=True):
@@ -97,7 +97,7 @@ class Head(Question[int], frozen=True):
 
 
 class CursorAt(Question[Cursor | None], frozen=True):
-    """The cursor at ``seq`` in the log as it now is, also ahead of the window; None if it ends before."""
+    """The cursor at ``seq`` in the log as it is now, even beyond the window; None if the log ends before."""
 
     lane = "logins"
     costs = "a row"
@@ -115,7 +115,7 @@ class AccountOf(Question[Account | None], frozen=True):
 
 
 class SnapshotOf(Question[Snapshot], frozen=True):
-    """The user's stays that matter behind ``after``: those open at ``upto`` or left behind ``after``.
+    """The user's stays that matter after ``after``: those open at ``upto``, or ended after ``after``.
 
     The first page of them, or the one that begins ``behind`` the last. A stay that ends while the pages are
     read may come twice; none is left out.
@@ -133,7 +133,7 @@ class SnapshotOf(Question[Snapshot], frozen=True):
 class Newest(Question[list[Entry]], frozen=True):
     """The newest 20 posts of the rooms that the user is in at ``upto``, their own, and mentions of them.
 
-    Posts from before the join are included. Oldest first; fewer than 20 if a page holds only so many.
+    Posts from before the join are included. Oldest first; fewer than 20 if a page holds no more.
     """
 
     costs = "20 posts, looked for in each room of a user"
@@ -143,7 +143,7 @@ class Newest(Question[list[Entry]], frozen=True):
 
 
 class Feed(Question[FeedPage], frozen=True):
-    """The first page of posts behind ``after`` that the user may see (``visible``), in order."""
+    """The first page of posts after ``after`` that the user may see (``visible``), in order."""
 
     user: str
     after: int
@@ -163,7 +163,7 @@ class History(Question[list[Entry]], frozen=True):
 
 
 class Rooms(Question[RoomPage], frozen=True):
-    """The first page of rooms that begin with ``prefix`` and sort behind ``after``."""
+    """The first page of rooms that begin with ``prefix`` and sort after ``after``."""
 
     costs = "200 rows"
 
@@ -184,11 +184,11 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
 """What every log answers, and what workers may ask the primary."""
 
 
-# ---- what only the store itself is asked, by those who follow it: nothing of this travels ----
+# ---- questions for the store itself, by those who follow it: these are never sent ----
 
 
 class PageOf(Question[list[Entry]], frozen=True):
-    """The first page of all entries behind ``after``, up to ``upto`` if given."""
+    """The first page of all entries after ``after``, up to ``upto`` if given."""
 
     lane = "logins"
 
@@ -197,7 +197,7 @@ class PageOf(Question[list[Entry]], frozen=True):
 
 
 class Last(Question[list[Entry]], frozen=True):
-    """The newest ``count`` entries, oldest first: as many as are asked for, so no page."""
+    """The newest ``count`` entries, oldest first: as many as are asked for, so not a page."""
 
     lane = "logins"
 
@@ -205,4 +205,4 @@ class Last(Question[list[Entry]], frozen=True):
 
 
 OF_A_STORE: tuple[type[Question[Any]], ...] = (*QUESTIONS, PageOf, Last)
-"""What a store answers: all of the log is in it."""
+"""What a store answers: it holds all of the log."""

@@ -1,7 +1,7 @@
-"""The data directory and the token are this user's alone: what is open to others is mended, or refused.
+"""Keeps the data directory and the token private: open rights are corrected, or refused.
 
-Whoever can read them can post in everybody's name; whoever can lock the directory keeps every master from
-leading; whoever made it may have put a token of their choice there.
+Somebody who can read them can post in everybody's name; somebody who can lock the directory can keep every
+master from leading; somebody who made the directory may have put their own token there.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _OTHERS = 0o077
 _ROOT = 0
 _SHOWN = 3
 _NAMES = ("log", "log.sqlite*", "cluster.token", "lease", "moved", "rescued-*.sqlite", ".*")
-"""What chatnet makes in its directory."""
+"""The files that chatnet makes in its directory."""
 
 _logger = Logger()
 
 
 def secure_data(files: Files, data: Path) -> None:
-    """Have the directory ``data``, if it is there, and what is chatnet's in it, be this user's alone.
+    """Make the directory ``data``, if it exists, and chatnet's files in it private to this user.
 
-    :raises CannotStart: it is somebody else's, or cannot be made private.
-    :raises OSError: it cannot be looked at.
+    :raises CannotStart: it belongs to somebody else, or cannot be made private.
+    :raises OSError: it cannot be examined.
     """
     for path in (data, *data.parents):
         _refuse_strange_link(files, path)
@@ -50,12 +50,12 @@ def secure_data(files: Files, data: Path) -> None:
 
 
 def secure_token(files: Files, path: Path) -> None:
-    """Make the token at ``path`` readable only by those for whom it is meant, before it is read.
+    """Make the token at ``path`` readable only by those who should read it, before it is read.
 
-    One of root's, for a group, is as good as one of ours; and root reads the token of any user.
+    A token of root's, for a group, is as good as our own; and root may read the token of any user.
 
     :raises CannotStart: others may read it, or may have written it.
-    :raises OSError: it cannot be looked at.
+    :raises OSError: it cannot be examined.
     """
     found = files.status(path)
     if found is None:
@@ -73,7 +73,7 @@ def _ours_in(files: Files, data: Path) -> Iterator[Path]:
     for path in files.children(data):
         _refuse_strange_link(files, path)
         found = files.status(path, follow=False)
-        # What a link of ours leads to may be the system's, and is as we want it.
+        # The target of a link of ours may be the system's, and has the rights that it should have.
         if found is not None and _is_ours(path) and not stat.S_ISLNK(found.mode):
             yield path
             if stat.S_ISDIR(found.mode):
@@ -87,7 +87,7 @@ def _is_ours(path: Path) -> bool:
 def _refuse_others_things(files: Files, data: Path) -> None:
     """Refuse to close a directory that may be somebody's home, or /tmp.
 
-    :raises CannotStart: it is not chatnet's alone.
+    :raises CannotStart: it holds files that are not chatnet's.
     """
     for path in files.children(data):
         if not _is_ours(path):
@@ -98,7 +98,7 @@ def _refuse_others_things(files: Files, data: Path) -> None:
 
 
 def _secure(files: Files, path: Path) -> bool:
-    """Make it private. True if it was open to others."""
+    """Make it private; return whether it was open to others."""
     found = files.status(path)
     if found is None:
         return False  # it has just gone
@@ -121,7 +121,7 @@ def _secure(files: Files, path: Path) -> bool:
 
 
 def _refuse_strange_link(files: Files, path: Path) -> None:
-    """:raises CannotStart: somebody else may have it lead elsewhere at any time."""
+    """:raises CannotStart: it is a link of another user, who could redirect it at any time."""
     found = files.status(path, follow=False)
     if found is not None and stat.S_ISLNK(found.mode) and found.owner not in (_ROOT, files.user()):
         raise _strange(files, path, found)

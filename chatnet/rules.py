@@ -1,7 +1,7 @@
-"""Who may append what, by what the log has so far. Pure.
+"""Who may append what, judged by the log so far. Pure.
 
-The stores ask these rules, each with its own facts; PostgreSQL, which judges under the lock of the log's
-head, says them once more in its own language. A test holds all of them against each other.
+The stores apply these rules, each with its own facts; PostgreSQL, which judges under the lock of the log's
+head, repeats them in its own language. A test compares all of them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from chatnet.names import is_topic, named
 MOST_ROOMS = 2_000
 """How many rooms a user may be in at a time: each login reads all of them, and each page searches them."""
 MOST_TOPICS = 100
-"""How many topics a user may make on a day."""
+"""How many topics a user may make in a day."""
 DAY_MS = 86_400_000
 """A day of the log's time, from midnight to midnight in UTC."""
 
 
 class Facts(Protocol):
-    """What the log has so far. Each is looked up when a rule asks for it."""
+    """What the log has so far. Each fact is looked up when a rule asks for it."""
 
     @property
     def level(self) -> int:
@@ -43,30 +43,30 @@ class Facts(Protocol):
 
     @property
     def own_level(self) -> int:
-        """The level that the program understands that appends."""
+        """The level that the appending program understands."""
 
     def secret_seq(self, user: str) -> int | None:
-        """The seq of the user's newest secret; None if there is no such user."""
+        """Return the seq of the user's newest secret; None if there is no such user."""
 
     def is_member(self, user: str, room: str) -> bool:
-        """Is the user in the room?"""
+        """Return whether the user is in the room."""
 
     def rooms_of(self, user: str) -> int:
-        """How many rooms the user is in."""
+        """Return how many rooms the user is in."""
 
     def has_topic(self, topic: str) -> bool:
-        """Was this topic ever used?"""
+        """Return whether this topic was ever used."""
 
     def topics_made(self, user: str, day: int) -> int:
-        """How many topics the user has made on that ``day``, counted from 1970."""
+        """Return how many topics the user has made on that ``day``, counted from 1970."""
 
 
 def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
-    """Look whether a draft, well formed and with a new key, may be in the log; the topics that it makes.
+    """Check a draft that is well formed and has a new key; return the topics that it makes.
 
     ``now`` is the log's time, in milliseconds since 1970.
 
-    :raises Refusal: it may not.
+    :raises Refusal: it may not be in the log.
     """
     kind = KINDS.get(draft.kind)
     if kind is None or kind.level > facts.level:
@@ -96,7 +96,7 @@ def _level(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
 
 
 def _post(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
-    # Most name no topic, and are not searched for one.
+    # Most posts name no topic, and are not searched for one.
     return _made(draft.user, named(draft.text), facts, now) if "#" in draft.text else ()
 
 
@@ -120,7 +120,7 @@ def _leave(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
 
 
 def _made(user: str, rooms: Sequence[str], facts: Facts, now: int) -> Sequence[str]:
-    """Those of ``rooms`` that are topics, and that nobody has used so far."""
+    """Return the topics among ``rooms`` that nobody has used so far."""
     topics = [room for room in rooms if is_topic(room) and not facts.has_topic(room)]
     if topics and len(topics) + facts.topics_made(user, now // DAY_MS) > MOST_TOPICS:
         raise TooManyTopics.of()
@@ -136,6 +136,6 @@ RULES: dict[str, Rule] = {
     "leave": _leave,
     "level": _level,
 }
-"""The rules by kind, beside those of all kinds; a kind without one is taken from every user."""
+"""The rules by kind, in addition to those for all kinds; a kind without one is taken from every user."""
 if not set(RULES) <= set(KINDS):
     raise TypeError("there is a rule for what is no kind")

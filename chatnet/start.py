@@ -1,8 +1,8 @@
-"""What becomes of a program's start, told to whoever waits for it: that it works, or in one sentence why not.
+"""Reports a program's start to whoever waits for it: that it works, or in one sentence why not.
 
-A twistd that makes itself a daemon leaves a process behind, which waits for a word in a pipe. Of itself it
-gets one as soon as ``startService`` has returned, and shows 98 bytes of what went wrong. So the pipe is taken
-over, and answered when the outcome is known; the sentence goes, whole, to standard error as it was before.
+A twistd that becomes a daemon leaves a process behind, which waits for a word in a pipe. By default it gets
+one as soon as ``startService`` has returned, and shows 98 bytes of an error. So this module takes the pipe
+over, and answers when the result is known; the whole sentence goes to the original standard error.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from chatnet.errors import CannotStart
 
 TERMINAL = "terminal"
-"""Under this name twistd's options keep a descriptor of standard error, from before it is a daemon."""
+"""The key in twistd's options for a descriptor of standard error, from before the daemon."""
 
 
 class Start:
-    """One start. ``options`` are the program's, below twistd's; in other worlds there is nobody to tell."""
+    """One start. ``options`` are the program's, below twistd's; in other worlds nobody waits."""
 
     def __init__(self, options: Any) -> None:
         parent = getattr(options, "parent", None)
@@ -30,12 +30,12 @@ class Start:
 
     @property
     def is_awaited(self) -> bool:
-        """Is another process still waiting for it?"""
+        """Whether another process is still waiting for it."""
         return self._pipe is not None and not self.is_over
 
     @contextmanager
     def beginning(self) -> Iterator[None]:
-        """Around ``startService``: tell what it raises. Otherwise nothing is told until :meth:`up` or
+        """Wrap ``startService``: report what it raises. Otherwise nothing is reported until :meth:`up` or
         :meth:`failed`.
         """
         try:
@@ -47,18 +47,18 @@ class Start:
         self._take_pipe()
 
     def up(self, sentence: str = "") -> None:
-        """Tell that it works, or goes on trying, as the ``sentence`` says. Only the first call counts."""
+        """Report that it works, or keeps trying, as the ``sentence`` says. Only the first call counts."""
         self._tell(sentence, b"0")
 
     def failed(self, sentence: str) -> None:
-        """Tell that it failed: the process ends now, and leaves no pid file."""
+        """Report that it failed: the process ends now, and leaves no pid file."""
         if pidfile := self._twistd.get("pidfile"):
             with suppress(OSError):
                 Path(pidfile).unlink(missing_ok=True)
         self._tell(sentence, b"1 as said above")
 
     def _take_pipe(self) -> None:
-        """From twistd, which would answer by itself."""
+        """Take the pipe from twistd, which would answer by itself."""
         self._pipe = self._twistd.get("statusPipe")
         if self._pipe is not None:
             self._twistd["statusPipe"] = None
@@ -78,5 +78,5 @@ class Start:
 
 
 def _write(descriptor: int, content: bytes) -> None:
-    with suppress(OSError):  # nobody is left there
+    with suppress(OSError):  # nobody reads it now
         os.write(descriptor, content)

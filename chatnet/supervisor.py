@@ -1,4 +1,4 @@
-"""The processes that we start: when to start them again, and how all of them are stopped."""
+"""The processes that we start: when to start them again, and how to stop them all."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from chatnet.text import legible
 from chatnet.world import Clocks, Files
 
 FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0
-"""How long to wait before a child is started again, in seconds: doubled each time that it dies young."""
+"""Seconds before a child is started again: doubled each time that it dies young."""
 GOOD_LIFE = 30.0
-"""A child that lived for so many seconds did not die young."""
+"""A child that lived for this many seconds did not die young."""
 TERM_SECONDS = 10.0
-"""How long children may take to stop by themselves; then they are killed."""
+"""Seconds that children have to stop by themselves; then they are killed."""
 UNLINKED_SECONDS = 30.0
-"""A child that has had no link for so many seconds hangs, or looks in the wrong place: it is killed."""
+"""A child without a link for this many seconds hangs, or looks in the wrong place: it is killed."""
 LAST_LINES = 5
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 
 
 def twistd(python: str, program: str, *options: str) -> list[str]:
-    """What to run for a ``program`` of twistd's: in the foreground, without a pid file."""
+    """Return the command line for a ``program`` of twistd's: in the foreground, without a pid file."""
     return [python, "-c", _TWISTD, "-n", "--pidfile=", program, *options]
 
 
@@ -46,12 +46,12 @@ class Restart(NamedTuple):
 
 @dataclass
 class RestartPolicy:
-    """When to start one child again. Pure."""
+    """Decides when to start one child again. Pure."""
 
     delay: float = 0.0
 
     def died(self, lived: float) -> Restart:
-        """The child died after ``lived`` seconds."""
+        """Return when to start it again, after the child died at the age of ``lived`` seconds."""
         before = 0.0 if lived >= GOOD_LIFE else self.delay
         self.delay = min(before * 2, LONGEST_DELAY) if before else FIRST_DELAY
         return Restart(self.delay, self.delay != before)
@@ -82,7 +82,7 @@ class Child(ProcessProtocol):
 
 
 class Slot:
-    """Room for one child: it runs, or waits to be started again."""
+    """A place for one child: it runs, or waits to be started again."""
 
     def __init__(self, name: str, log: Path) -> None:
         self.name = name
@@ -95,8 +95,8 @@ class Slot:
 class Supervisor:
     """Keeps a number of children of one kind running; their names are ``kind``-1, ``kind``-2…
 
-    ``command()`` is what to run. Output goes to ``logs/NAME.log``; ``logs`` exists. ``tell`` is told
-    of each child that died.
+    ``command()`` returns the command line. Output goes to ``logs/NAME.log``; ``logs`` must exist. ``tell``
+    hears of each child that died.
     """
 
     _logger = Logger()
@@ -147,7 +147,7 @@ class Supervisor:
             slot.child.signal("TERM")
 
     def look_after(self, linked: Collection[int], seconds: float) -> None:
-        """Kill those without a link for long. ``linked`` have one, ``seconds`` after the last look."""
+        """Kill children without a link for long. ``linked`` have one; the last look was ``seconds`` ago."""
         self._unlinked = {
             pid: self._unlinked.get(pid, 0.0) + seconds for pid in self.pids() if pid not in linked
         }
@@ -165,11 +165,11 @@ class Supervisor:
                 slot.waiting = None
 
     def pids(self) -> list[int]:
-        """The children that run."""
+        """Return the pids of the children that run."""
         return [child.pid for child in self._children()]
 
     def owns(self, pid: int) -> bool:
-        """Is this process a child of ours?"""
+        """Return whether this process is a child of ours."""
         return pid in self.pids()
 
     def kill(self, pid: int) -> None:
@@ -179,7 +179,7 @@ class Supervisor:
                 child.signal("KILL")
 
     async def stop(self) -> None:
-        """Stop all children, and wait until each is gone: asked at first, killed after ten seconds."""
+        """Stop all children, and wait for each: they get SIGTERM, and after ten seconds SIGKILL."""
         self.leave()
         children = self._children()
         for child in children:
@@ -247,7 +247,7 @@ class Supervisor:
 
 
 def _how_it_ended(reason: Failure, asked: bool) -> str:
-    """In words, behind the process's name; ``asked``: whether it had been sent TERM."""
+    """Return how it ended, to follow its name; ``asked``: it had been sent TERM."""
     error = reason.value
     if isinstance(error, ProcessTerminated):
         if asked and error.signal == SIGTERM:

@@ -1,9 +1,9 @@
-"""What happens in a process of the cluster, as events: told where it happens, to whoever listens. Pure.
+"""Events in a process of the cluster: told where they happen, to whoever listens. Pure.
 
-:attr:`.World.tell` takes every event. Telling returns nothing and never raises, and nobody acts on it: the
-operator's journal, the workers' log lines and the simulator listen. An event happens at most once for each
-connection, batch or turn of the reactor; what happens for each post or delivery is an int in the object that
-does it, read once a second.
+:attr:`.World.tell` takes every event. Telling returns nothing and never raises, and nothing depends on it:
+the operator's journal, the workers' log lines and the simulator listen. An event happens at most once for
+each connection, batch or turn of the reactor; what happens for each post or delivery is an int in the object
+that does it, read once a second.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FellSilent:
-    """Nothing came from ``peer`` for as long as ``rhythm`` has patience: its link to ``here`` is given up."""
+    """Nothing came from ``peer`` for the patience of ``rhythm``: its link to ``here`` is given up."""
 
     here: Address
     peer: Address
@@ -36,7 +36,7 @@ class FellSilent:
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """``user`` has logged in by their secret."""
+    """``user`` has logged in with their secret."""
 
     user: str
     peer: str
@@ -44,7 +44,7 @@ class LoggedIn:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """``user`` has logged in by a ticket of an earlier connection."""
+    """``user`` has logged in with a ticket of an earlier connection."""
 
     user: str
     peer: str
@@ -52,7 +52,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class CatchUpBegun:
-    """``user`` is to hear every post behind the seq ``cursor``."""
+    """``user`` will hear every post after the seq ``cursor``."""
 
     user: str
     peer: str
@@ -61,9 +61,9 @@ class CatchUpBegun:
 
 @dataclass(frozen=True, slots=True)
 class FeedRead:
-    """A page of what ``user`` hears behind ``after`` was read: it is complete up to ``cursor``, of ``upto``.
+    """A page of what ``user`` hears after ``after`` was read: it is complete up to ``cursor``, of ``upto``.
 
-    ``in_window``: this process had all that is behind ``after`` in memory.
+    ``in_window``: this process had everything after ``after`` in memory.
     """
 
     user: str
@@ -76,7 +76,7 @@ class FeedRead:
 
 @dataclass(frozen=True, slots=True)
 class WentLive:
-    """``user`` was handed all that is to be heard up to ``cursor``, and hears what comes as it comes."""
+    """``user`` was handed everything up to ``cursor``, and now hears posts as they come."""
 
     user: str
     peer: str
@@ -85,7 +85,7 @@ class WentLive:
 
 @dataclass(frozen=True, slots=True)
 class ReadBegun:
-    """A read of the log is asked for by a session."""
+    """A session asks for a read of the log."""
 
     user: str
     peer: str
@@ -93,7 +93,7 @@ class ReadBegun:
 
 @dataclass(frozen=True, slots=True)
 class ReadEnded:
-    """A read was answered. Not told of one whose session ends before."""
+    """A read was answered. Not told if the session ends before."""
 
     user: str
     peer: str
@@ -113,14 +113,14 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class LeaseTaken:
-    """This master has taken a lease that lasts for a time: from now on it may command in ``epoch``."""
+    """This master has taken a lease that expires: from now on it may command in ``epoch``."""
 
     epoch: int
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseEnded:
-    """This master may no longer command: it let the lease go, or, if it ``was_lost``, another may have it."""
+    """This master may not command now: it released the lease, or, if it ``was_lost``, another may have it."""
 
     epoch: int
     was_lost: bool
@@ -128,7 +128,7 @@ class LeaseEnded:
 
 @dataclass(frozen=True, slots=True)
 class EpochBegun:
-    """This master commands in ``epoch``, from ``at`` on, in seconds of its machine's monotonic clock."""
+    """This master commands in ``epoch`` since ``at``, in seconds of its machine's monotonic clock."""
 
     epoch: int
     at: float
@@ -136,7 +136,7 @@ class EpochBegun:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded:
-    """This master no longer commands in ``epoch``, from ``at`` on."""
+    """This master has not commanded in ``epoch`` since ``at``."""
 
     epoch: int
     at: float
@@ -144,9 +144,10 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True)
 class TookOver:
-    """The master ``pid`` on ``host`` leads, ``seconds`` after ``how`` the primary before it ended.
+    """The master ``pid`` on ``host`` leads, ``seconds`` after the end of the last primary; ``how`` that
+    ended.
 
-    It was told ``state`` by that one, if it was told anything.
+    It knew ``state`` from that primary, if anything.
     """
 
     host: str
@@ -158,7 +159,7 @@ class TookOver:
 
 @dataclass(frozen=True, slots=True)
 class HandoverAsked:
-    """An operator has the primary ``pid`` on ``host`` hand over."""
+    """An operator has asked the primary ``pid`` on ``host`` to hand over."""
 
     host: str
     pid: int
@@ -166,7 +167,7 @@ class HandoverAsked:
 
 @dataclass(frozen=True, slots=True)
 class LevelRaised:
-    """An operator has had the log raised to ``level``."""
+    """An operator has raised the log to ``level``."""
 
     level: int
 
@@ -176,8 +177,8 @@ class LevelRaised:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRegistered:
-    """The primary of ``epoch`` has a link to ``worker``: a new one, one that came ``back`` after it was
-    missed, or one that is linked ``again`` before its last link was missed."""
+    """The primary of ``epoch`` has a link to ``worker``: a ``new`` one, one that is ``back`` after it was
+    missing, or one that links ``again`` before its last link was missed."""
 
     epoch: int
     worker: WorkerIdentity
@@ -200,7 +201,7 @@ class WorkerLost:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSurplus:
-    """``worker`` is one too many, and is stopped."""
+    """There are too many workers: ``worker`` is stopped."""
 
     worker: WorkerIdentity
 
@@ -223,14 +224,14 @@ class KillAsked:
 
 @dataclass(frozen=True, slots=True)
 class DrainBegun:
-    """The sessions of ``host`` are to move elsewhere, and then its workers stop."""
+    """The sessions of ``host`` will move elsewhere, and then its workers stop."""
 
     host: str
 
 
 @dataclass(frozen=True, slots=True)
 class SessionsUneven:
-    """``worker`` is to move ``count`` of its ``sessions`` to others."""
+    """``worker`` must move ``count`` of its ``sessions`` to others."""
 
     worker: WorkerIdentity
     count: int
@@ -239,18 +240,18 @@ class SessionsUneven:
 
 @dataclass(frozen=True, slots=True)
 class WorkerCutOff:
-    """``worker`` cannot reach the store, though others do: its ``sessions`` are to move."""
+    """``worker`` cannot reach the store, though others do: its ``sessions`` must move."""
 
     worker: WorkerIdentity
     sessions: int
 
 
-# ---- the replicas, likewise ----
+# ---- the replicas, as their primary sees them ----
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaAttached:
-    """``replica`` stands by; ``back``: it was missed."""
+    """``replica`` stands by; ``back``: it was missing."""
 
     replica: MasterIdentity
     back: bool
@@ -266,7 +267,7 @@ class ReplicaLost:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSurplus:
-    """``replica`` is one too many, and is stopped; None: a child that may not stand by yet."""
+    """There are too many replicas: ``replica`` is stopped; None: a child that may not stand by yet."""
 
     replica: MasterIdentity | None
 
@@ -276,7 +277,7 @@ class ReplicaSurplus:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """This process has sent SIGKILL to ``pid`` of its host: a primary that hung, or one that was missed."""
+    """This process has sent SIGKILL to ``pid`` of its host: a primary that hung, or a missing process."""
 
     pid: int
     why: Literal["the primary hung", "missed"]
@@ -284,9 +285,9 @@ class Killed:
 
 @dataclass(frozen=True, slots=True)
 class ProcessGone:
-    """The process called ``name``, which was missed, will not come back: it is dead, or did not in time.
+    """The missing process called ``name`` will not return: it is dead, or did not return in time.
 
-    ``was_killed``: in the latter case.
+    ``was_killed``: it was killed in the second case.
     """
 
     name: str
@@ -296,14 +297,14 @@ class ProcessGone:
 
 @dataclass(frozen=True, slots=True)
 class ChildDied:
-    """``what`` says which, and how; another one is started."""
+    """A child died, as ``what`` says; another one is started."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChildUnlinked:
-    """The child ``pid`` has had no link for so many ``seconds``, and is killed."""
+    """The child ``pid`` has had no link for ``seconds``, and is killed."""
 
     pid: int
     seconds: float
@@ -343,8 +344,8 @@ Event = (
     | ChildUnlinked
 )
 Tell = Callable[[Event], None]
-"""Takes an event. It returns nothing and never raises; whoever tells goes on as if nobody had listened."""
+"""Takes an event, returns nothing and never raises; the teller goes on as if nobody had listened."""
 
 
 def unheard(event: Event) -> None:
-    """Nobody listens."""
+    """Do nothing: nobody listens."""

@@ -1,6 +1,6 @@
-"""What others say, as it can stand in a line of a log, a sentence or a table. Pure.
+"""The words of others, made safe for a line of a log, a sentence or a table. Pure.
 
-How posts are shown on a terminal is another matter: see :mod:`chatnet.client.text`.
+How a terminal shows posts is another matter: see :mod:`chatnet.client.text`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 LONGEST = 300
-"""How much of it is shown, in characters, unless less is asked for. None of our own texts is longer."""
+"""How many characters are shown, unless less is asked for. None of our own texts is longer."""
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -19,9 +19,9 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def legible(said: str | bytes, most: int = LONGEST) -> str:
-    """``said``: at most ``most`` characters, on one line, and nothing that a terminal would obey.
+    """Return ``said`` in at most ``most`` characters, on one line, with nothing that a terminal would act on.
 
-    What is not printable (controls, line breaks, marks of direction, what is no UTF-8) is escaped, as in
+    What is not printable (controls, line breaks, direction marks, invalid UTF-8) is escaped, as in
     ``\\x1b``.
     """
     text = said if isinstance(said, str) else said[: 4 * most].decode("utf-8", "backslashreplace")
@@ -31,18 +31,18 @@ def legible(said: str | bytes, most: int = LONGEST) -> str:
 
 
 def is_text(said: str) -> bool:
-    """Can it be encoded? Not if it comes from a command line that is not UTF-8."""
+    """Return whether it can be encoded. Text from a command line that is not UTF-8 cannot."""
     return not _HALF.search(said)
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """To follow a sentence about a mistyped ``word``: names the nearest known one; empty if none is near."""
+    """Return a sentence that names the known word nearest to a mistyped ``word``; empty if none is near."""
     near = get_close_matches(word[:40], list(known), 1, 0.6)
     return f" Did you mean {near[0]}?" if near else ""
 
 
 def harmless(lines: str) -> str:
-    """Many lines of our own, in which others' words may stand: whatever a terminal would obey is escaped."""
+    """Return our own lines, which may quote others, with everything escaped that a terminal would act on."""
     return _CONTROL.sub(lambda found: _escaped(found[0]), lines)
 
 

@@ -1,6 +1,7 @@
-"""Were the promises of section 3 of the design kept? From what users recorded, and the final log. Pure.
+"""Checks whether the promises of section 3 of the design were kept, from what users recorded and the final
+log. Pure.
 
-Each promise is a function from the :class:`Evidence` to the sentences that say how it was broken.
+Each promise is a function from the :class:`Evidence` to sentences that say how it was broken.
 """
 
 from __future__ import annotations
@@ -47,18 +48,18 @@ from chatnet.testing.history import (
 Violations = Iterator[str]
 
 NOBODY_FOUND = "No cluster was found"
-"""A client that finds nobody when it starts may give up, with a sentence that begins so."""
+"""A client that finds nobody when it starts may give up, with a sentence that begins like this."""
 ANOTHER_KEY = "The public key of "
-"""Likewise one that finds a relay in a master's place."""
+"""So may a client that finds a relay in a master's place."""
 LARGE = 7_000
-"""So many bytes may be too many for one page, in a run with small ones: then the newest posts are fewer."""
+"""This many bytes may be too many for one page, in a run with small pages: then fewer newest posts."""
 
 
 # ---- the promises ----
 
 
 def durable(evidence: Evidence) -> Violations:
-    """Promise 1: what was acknowledged, or seen, is in the log as it was; and nothing that nobody sent."""
+    """Promise 1: what was acknowledged, or seen, is in the log unchanged; nothing else is there."""
     yield from _not_dense(evidence.log)
     yield from _acknowledged_and_gone(evidence)
     yield from _seen_and_gone(evidence)
@@ -88,9 +89,9 @@ def exactly_once(evidence: Evidence) -> Violations:
 
 
 def one_order(evidence: Evidence) -> Violations:
-    """Promise 3: all readers see rising seqs; a client's drafts are in the log as it sent them.
+    """Promise 3: all readers see rising seqs; a client's drafts are in the log in the order it sent them.
 
-    And whoever sends after having been told of an entry comes after it.
+    A draft sent after its client was told of an entry comes after that entry.
     """
     for before, after in pairwise(evidence.log):
         if after.time < before.time:
@@ -110,9 +111,9 @@ def one_order(evidence: Evidence) -> Violations:
 
 
 def no_gaps(evidence: Evidence) -> Violations:
-    """Promise 4: each reader was given every visible post behind the cursor at which it began, and no other.
+    """Promise 4: each reader got every visible post after the cursor at which it began, and no other post.
 
-    What a chat begins with, and pages of history, have no gap either.
+    The beginning of a chat, and pages of history, have no gap either.
     """
     for reading in evidence.readings:
         yield from _gaps(reading, evidence)
@@ -123,7 +124,7 @@ def no_gaps(evidence: Evidence) -> Violations:
 
 
 def bounded_memory(evidence: Evidence) -> Violations:
-    """Promise 5: no process kept more than it may."""
+    """Promise 5: no process kept more in memory than it may."""
     for event in evidence.events:
         if isinstance(event, Sample) and event.value > event.most:
             yield (
@@ -135,7 +136,7 @@ def bounded_memory(evidence: Evidence) -> Violations:
 def no_split_brain(evidence: Evidence) -> Violations:
     """Promise 6: one master at a time holds the lease; only it commands, each in a higher epoch.
 
-    A lease that runs out is not taken from who still commands by it.
+    A lease that expires is not taken from a master that still commands with it.
     """
     holder, commander, epoch = "", "", 0
     for event in evidence.events:
@@ -163,9 +164,9 @@ def no_split_brain(evidence: Evidence) -> Violations:
 
 
 def nobody_logs_in_again(evidence: Evidence) -> Violations:
-    """The claim of section 1: who has logged in once only ever resumes, and nobody is turned away.
+    """The claim of section 1: after the first login a user only ever resumes, and nobody is turned away.
 
-    But who has set a new secret: that ends the others of the same user.
+    Exception: a user who has set a new secret, which ends their other sessions.
     """
     changed: set[str] = set()
     right = (NOBODY_FOUND, ANOTHER_KEY) if evidence.relayed else NOBODY_FOUND
@@ -182,14 +183,14 @@ def nobody_logs_in_again(evidence: Evidence) -> Violations:
 
 
 def new_secrets_end_others(evidence: Evidence) -> Violations:
-    """Behind a new secret, nothing is done by a connection from before it, but by that which set it."""
+    """After a new secret, connections from before it do nothing, except the one that set it."""
     since: dict[str, float] = {}
     for event in evidence.events:
         match event:
             case LoggedIn():
                 since[event.client] = event.time
             case Moved():
-                since.pop(event.client, None)  # it comes in elsewhere, and nobody is told when
+                since.pop(event.client, None)  # it logs in elsewhere, and nothing records when
             case Acknowledged() if event.client in since:
                 for secret, by in evidence.secrets.get(event.user, ()):
                     is_of_before = since[event.client] < by.time
@@ -213,7 +214,7 @@ PROMISES = (
 
 
 def check(evidence: Evidence) -> list[str]:
-    """How the promises were broken; nothing if they were kept."""
+    """Return how the promises were broken; nothing if they were kept."""
     return [f"{promise.__name__}: {how}" for promise in PROMISES for how in promise(evidence)]
 
 
@@ -306,7 +307,7 @@ def _wrongly_refused(evidence: Evidence) -> Violations:
 
 
 def _right_refusals(sent: Sent, floor: int, ceiling: int, evidence: Evidence) -> set[str]:
-    """The codes by which it may be refused, if that was somewhere from ``floor`` to before ``ceiling``."""
+    """Return the codes with which it may be refused, somewhere from ``floor`` to before ``ceiling``."""
     right: set[type[ChatnetError]] = set()
     if sent.kind == "post":
         try:
@@ -377,7 +378,7 @@ def _wrong_newest(begun: ChatBegun, evidence: Evidence) -> Violations:
     rooms = {begun.user} | {
         stay.room for stay in stays if stay.joined <= cursor and (stay.left is None or stay.left > cursor)
     }
-    # Whoever was meant before the name was theirs, it was not them.
+    # A mention from before the name was theirs does not mean them.
     theirs = evidence.rooms.get(begun.user, len(evidence.log))
     heard = [
         post.seq
@@ -410,7 +411,7 @@ def _wrong_page(page: PageRead, evidence: Evidence) -> Violations:
 
 
 def _is_large(seqs: Iterable[int], evidence: Evidence) -> bool:
-    """Are these too many bytes for one page?"""
+    """Return whether these are too many bytes for one page."""
     return len(msgspec.msgpack.encode([evidence.entry(seq) for seq in seqs])) > LARGE
 
 

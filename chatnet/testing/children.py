@@ -1,4 +1,4 @@
-"""Processes that are not: a clock that also spawns, and children that end when the test says so."""
+"""Pretended processes: a clock that also spawns, and children that end when the test says so."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class ChildProcess:
         self._protocol = protocol
 
     def closeStdin(self) -> None:
-        """Its standard input is at its end."""
+        """Close its standard input."""
         self.reads = False
 
     def signalProcess(self, name: str) -> None:
-        """Note a signal; what it does is the test's."""
+        """Record a signal; the test decides what it does."""
         if not self.alive:
             raise ProcessExitedAlready
         self.signals.append(name)
 
     def end(self, status: int = 0, signal: int | None = None) -> None:
-        """It ends."""
+        """End the child."""
         self.alive = False
         failed = status or signal is not None
         reason = (
@@ -52,7 +52,7 @@ class ChildProcess:
 
 
 class SpawningClock(Clock):
-    """A clock moved by hand that starts :class:`ChildProcess`, or raises ``refusal`` if there is one."""
+    """A clock moved by hand that starts a :class:`ChildProcess`, or raises ``refusal`` if there is one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class SpawningClock(Clock):
         env: Mapping[str, str],
         childFDs: Mapping[int, Any],
     ) -> ChildProcess:
-        """Start a child; its pid is 100 and more."""
+        """Start a child; the first pid is 100."""
         if self.refusal is not None:
             raise self.refusal
         child = ChildProcess(processProtocol, 100 + len(self.children), args, env, childFDs)
@@ -77,5 +77,5 @@ class SpawningClock(Clock):
 
     @property
     def running(self) -> list[ChildProcess]:
-        """Those that live."""
+        """The children that live."""
         return [child for child in self.children if child.alive]

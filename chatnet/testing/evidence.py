@@ -1,4 +1,4 @@
-"""What a run left behind, put in order for the checker. Pure."""
+"""What a run left, put in order for the checker. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from chatnet.testing.rules import heard_at
 
 @dataclass
 class SentDraft:
-    """One draft, what became of it, and how much of the log was known to be there when it was made."""
+    """One draft, what happened to it, and how much of the log was known when it was made."""
 
     sent: Sent
     known: int
@@ -39,7 +39,7 @@ class SentDraft:
 
 @dataclass
 class Reading:
-    """One chat of one client. ``cursor`` is the last that it knew; ``is_open`` is whether it goes on."""
+    """One chat of one client. ``cursor`` is the last that it knew; ``is_open``: it goes on."""
 
     begun: ChatBegun
     cursor: int
@@ -52,11 +52,11 @@ class Reading:
 
 
 class Evidence:
-    """What all users recorded, in the order in which it happened, and the whole final ``log``.
+    """What all users recorded, in the order in which it happened, and the complete final ``log``.
 
-    ``settled``: the run ended in peace, with everybody connected and all that they sent answered.
-    ``alone``: nobody used the cluster but them; else there are entries of others, who recorded nothing.
-    ``relayed``: somebody stood between them and it for a while, with a key of their own.
+    ``settled``: the run ended in peace, with everybody connected and everything answered. ``alone``: nobody
+    else used the cluster; otherwise there are entries of others, who recorded nothing. ``relayed``: for a
+    while somebody stood between them and the cluster, with a key of their own.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class Evidence:
         self.relayed = relayed
 
     def entry(self, seq: int) -> Entry | None:
-        """What the log has at ``seq``."""
+        """Return what the log has at ``seq``."""
         return self.log[seq - 1] if 0 < seq <= len(self.log) else None
 
     @cached_property
     def by_key(self) -> dict[tuple[str, bytes], list[Entry]]:
-        """The entries of each key."""
+        """The entries by user and key."""
         found: dict[tuple[str, bytes], list[Entry]] = {}
         for entry in self.log:
             found.setdefault((entry.user, entry.key), []).append(entry)
@@ -87,7 +87,7 @@ class Evidence:
 
     @cached_property
     def drafts(self) -> dict[tuple[str, bytes], SentDraft]:
-        """All that was sent, by user and key, in order."""
+        """Everything that was sent, by user and key, in order."""
         drafts: dict[tuple[str, bytes], SentDraft] = {}
         known = 0
         for event in self.events:
@@ -105,7 +105,7 @@ class Evidence:
 
     @cached_property
     def drafts_of_clients(self) -> dict[str, list[SentDraft]]:
-        """Those of each client, in the order in which it sent them."""
+        """The drafts of each client, in the order in which it sent them."""
         drafts: dict[str, list[SentDraft]] = {}
         for draft in self.drafts.values():
             drafts.setdefault(draft.sent.client, []).append(draft)
@@ -140,12 +140,12 @@ class Evidence:
 
     @cached_property
     def users(self) -> set[str]:
-        """All who ever tried to log in."""
+        """All users that ever tried to log in."""
         return {event.user for event in self.events if isinstance(event, Started)}
 
     @cached_property
     def secrets(self) -> dict[str, list[tuple[Entry, Sent]]]:
-        """The new secrets of each user, and when who sent them."""
+        """The new secrets of each user, and by which client and when they were sent."""
         found: dict[str, list[tuple[Entry, Sent]]] = {}
         for entry in self.log:
             draft = self.drafts.get((entry.user, entry.key))
@@ -190,7 +190,7 @@ class Evidence:
 
     @cached_property
     def rooms(self) -> dict[str, int]:
-        """The seq since which each room is there."""
+        """The seq since which each room exists."""
         since: dict[str, int] = {}
         for entry in self.log:
             rooms: Iterable[str] = ()
@@ -206,5 +206,5 @@ class Evidence:
 
 
 def shown(key: bytes) -> str:
-    """A key, short enough to read and long enough to find."""
+    """Return the beginning of a key: short enough to read, and long enough to find."""
     return key.hex()[:8]

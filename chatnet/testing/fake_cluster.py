@@ -1,6 +1,6 @@
 """A cluster in memory for tests of clients: masters and workers behind one small log, and a network.
 
-Time moves by :meth:`Network.pass_time` alone.
+Only :meth:`Network.pass_time` moves the time.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ STEP = 0.01
 
 
 class Network(MemoryReactorClock):
-    """A reactor whose connections lead to listeners in memory. Hosts are all the same; ports differ.
+    """A reactor whose connections lead to listeners in memory. All hosts are the same; ports differ.
 
-    At ``silent`` ports nobody answers, and nobody refuses. Those that ``present`` something take TLS as well.
+    At ``silent`` ports nobody answers, and nobody refuses. Ports that ``present`` something also take TLS.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Network(MemoryReactorClock):
             factory.clientConnectionFailed(connector, Failure(ConnectionRefusedError()))
 
     def settle(self) -> None:
-        """Carry bytes until none are left, without time passing."""
+        """Carry bytes until none are left, without letting time pass."""
         moved = True
         while moved:
             self.advance(0)
@@ -92,7 +92,7 @@ class Network(MemoryReactorClock):
             self.settle()
 
     def cut(self) -> None:
-        """Every connection is lost."""
+        """Lose every connection."""
         connections, self.open = self.open, []
         for connection in connections:
             connection.cut()
@@ -100,7 +100,7 @@ class Network(MemoryReactorClock):
 
 
 class Either(Protocol):
-    """Is ``plain``, or ``encrypted``, by the first byte."""
+    """Becomes ``plain`` or ``encrypted``, by the first byte."""
 
     def __init__(self, plain: Link, encrypted: Encrypted) -> None:
         self._plain, self._encrypted = plain, encrypted
@@ -120,9 +120,9 @@ class Either(Protocol):
 class FakeCluster:
     """What the fake masters and workers share. Everybody sees every post.
 
-    ``requests`` is all that workers were asked, in order: the command's name and its arguments. ``others``
-    are the workers that they name to those who log in. While ``mute``, drafts are taken but not acknowledged;
-    while ``deaf``, they are lost on the way.
+    ``requests`` is everything that workers were asked, in order: the command's name and its arguments.
+    ``others`` are the workers that they name at a login. While ``mute``, drafts are taken but not
+    acknowledged; while ``deaf``, they are lost on the way.
     """
 
     log_id = "fake"
@@ -146,26 +146,26 @@ class FakeCluster:
     def master(
         self, port: int, worker: str | None = None, primary: str | None = None, key: str | None = None
     ) -> None:
-        """A master that names ``worker`` or ``primary``, and its ``key``; without either, it knows of no
-        workers."""
+        """Start a master that names ``worker`` or ``primary``, and its ``key``; without either, it knows of
+        no workers."""
         self.network.listeners[port] = lambda: FakeMaster(self.log_id, worker, primary, key)
 
     def worker(self, port: int) -> None:
-        """A worker."""
+        """Start a worker."""
         self.network.listeners[port] = lambda: FakeSession(self)
 
     def at(self, seq: int) -> Cursor:
-        """The cursor at ``seq``, were there anything or not."""
+        """Return the cursor at ``seq``, whether or not there is an entry."""
         if 0 < seq <= self.head:
             return Cursor.at(self.log_id, self.entries[seq - 1])
         return Cursor(seq, Cursor.beginning(self.log_id).check)
 
     def asked(self, *names: str) -> list[tuple[str, dict[str, Any]]]:
-        """The requests of these names, or all."""
+        """Return the requests of these names, or all."""
         return [request for request in self.requests if not names or request[0] in names]
 
     def append(self, kind: KindName, user: str, room: str, text: str, key: bytes) -> int:
-        """The seq of a new entry, or of the one with this key; everybody who chats hears of it."""
+        """Return the seq of a new entry, or of the one with this key; everybody who chats hears of it."""
         for entry in self.entries:
             if (entry.user, entry.key) == (user, key):
                 return entry.seq
@@ -175,13 +175,13 @@ class FakeCluster:
         return self.head
 
     def say(self, user: str, *texts: str) -> None:
-        """Somebody posts."""
+        """Post ``texts`` as ``user``."""
         for text in texts:
             self.append("post", user, user, text, b"%016d" % self.head)
 
 
 class FakeMaster(Locator):
-    """Knows what it was told."""
+    """A master that answers what it was told."""
 
     def __init__(self, log_id: str, worker: str | None, primary: str | None, key: str | None = None) -> None:
         self._log_id = log_id
@@ -226,21 +226,21 @@ class FakeSession(Locator):
         self.link.callRemote(wire.Deliver, entry=entry)
 
     def move(self) -> None:
-        """Moved()."""
+        """Send Moved."""
         self.link.callRemote(wire.Moved)
 
     def end(self, code: str, sentence: str) -> None:
-        """Ended(code, sentence), and hang up."""
+        """Send Ended, and hang up."""
         self.link.callRemote(wire.Ended, code=code, sentence=sentence)
         self.link.hang_up()
 
     def rewound(self, seq: int) -> None:
-        """Rewound, to ``seq``."""
+        """Send Rewound to ``seq``."""
         to = self.cluster.at(seq)
         self.link.callRemote(wire.Rewound, seq=to.seq, check=to.check)
 
     def nothing_up_to(self, seq: int) -> None:
-        """Ping, up to ``seq``."""
+        """Send a Ping up to ``seq``."""
         cursor = self.cluster.at(seq)
         self.link.callRemote(Ping, seq=cursor.seq, check=cursor.check)
 
@@ -323,7 +323,7 @@ class FakeSession(Locator):
 
     @wire.List.responder
     def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
-        """Pages of two."""
+        """Answer pages of two."""
         self._note("List", prefix=prefix, after=after)
         names = sorted(name for name in self.cluster.secrets if name.startswith(prefix) and name > after)
         joined = [name for name in names[:2] if name in self.cluster.joined]

@@ -1,8 +1,8 @@
 """What users did and what they were told, recorded for the checker. Pure.
 
-A history is a list of events in the order in which they happened, of all clients. A *client* is one run of
-one user's program; its name is the user's, a ``+`` if it runs on their second device, a slash and a number.
-It is stored as lines of JSON.
+A history is a list of events of all clients, in the order in which they happened. A *client* is one run of
+one user's program; its name is the user's, a ``+`` if it runs on their second device, a slash and a number. A
+history is stored as lines of JSON.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ class Event(msgspec.Struct, kw_only=True, tag_field="event"):
 
     @property
     def user(self) -> str:
-        """Whose client it is."""
+        """The user whose client it is."""
         return self.client.partition("/")[0].rstrip("+")
 
 
 class Started(Event):
-    """The client begins; from now on it keeps connected."""
+    """The client begins; from now on it stays connected."""
 
 
 class Stopped(Event):
-    """The client was ended by its user: what it sent and was not answered may be in the log or not."""
+    """The user ended the client: what it sent without an answer may be in the log or not."""
 
 
 class LoggedIn(Event):
-    """The client is connected: for the first time in its user's life, by its ticket, or all over again."""
+    """The client is connected: for the first time in its user's life, by its ticket, or with a new login."""
 
     how: Literal["first", "resumed", "again"]
 
 
 class Lost(Event):
-    """The client lost its connection, and is seeking another."""
+    """The client lost its connection, and is trying to reconnect."""
 
 
 class Moved(Event):
-    """The client was told to go to another worker; it is connected all the while."""
+    """The client was told to go to another worker; it counts as connected all the time."""
 
 
 class Told(Event):
@@ -57,7 +57,7 @@ class Told(Event):
 
 
 class Ended(Event):
-    """The client gave up, for the reason that ``sentence`` says."""
+    """The client gave up, for the reason in ``sentence``."""
 
     sentence: str
 
@@ -86,7 +86,7 @@ class Refused(Event):
 
 
 class ChatBegun(Event):
-    """A reader begins: it was given the ``newest`` posts, and hears all that is behind ``cursor``."""
+    """A reader begins: it got the ``newest`` posts, and hears everything after ``cursor``."""
 
     reader: int
     cursor: int
@@ -94,21 +94,21 @@ class ChatBegun(Event):
 
 
 class Took(Event):
-    """The reader was given a post behind its cursor, which is now there."""
+    """The reader got a post after its cursor, which is now at that post."""
 
     reader: int
     entry: Entry
 
 
 class Repeated(Event):
-    """The reader was given a post that is not behind its cursor, and dropped it."""
+    """The reader got a post that is not after its cursor, and dropped it."""
 
     reader: int
     seq: int
 
 
 class CursorMoved(Event):
-    """The reader was told that there is nothing more for it up to ``cursor``."""
+    """The reader was told that there is nothing else for it up to ``cursor``."""
 
     reader: int
     cursor: int
@@ -121,7 +121,7 @@ class ChatEnded(Event):
 
 
 class PageRead(Event):
-    """The client was given a page of a room's posts before seq ``before``, or the newest."""
+    """The client got a page of a room's posts before seq ``before``, or the newest."""
 
     room: str
     before: int | None
@@ -133,11 +133,11 @@ class LeaseTaken(Event):
 
 
 class LeaseLost(Event):
-    """The master ``client`` let the lease go."""
+    """The master ``client`` released the lease."""
 
 
 class LeaseExpired(Event):
-    """The master ``client`` no longer holds the lease, for another takes it from it."""
+    """The master ``client`` lost the lease, because another takes it."""
 
 
 class EpochBegun(Event):
@@ -153,7 +153,7 @@ class EpochEnded(Event):
 
 
 class Sample(Event):
-    """Of the process ``client``: ``measure`` has this ``value``, and may have at most ``most``."""
+    """In the process ``client``, ``measure`` has this ``value``, and may have at most ``most``."""
 
     measure: str
     value: int
@@ -190,18 +190,18 @@ _decoder: Any = msgspec.json.Decoder(AnyEvent)
 
 
 def line(event: Event) -> bytes:
-    """``event`` as one line."""
+    """Return ``event`` as one line."""
     return _encoder.encode(event) + b"\n"
 
 
 def read(lines: Iterable[bytes]) -> list[Event]:
-    """The events of the lines. The last one may be torn: its writer was killed.
+    """Return the events of the lines. The last line may be torn: its writer was killed.
 
-    :raises msgspec.MsgspecError: another is.
+    :raises msgspec.MsgspecError: another line is torn.
     """
     return [_decoder.decode(text) for text in lines if text.endswith(b"\n")]
 
 
 def merge(*histories: Iterable[Event]) -> list[Event]:
-    """One history of several, by the events' times; they were recorded on one machine."""
+    """Return one history of several, ordered by time; they were recorded on one machine."""
     return sorted((event for history in histories for event in history), key=lambda event: event.time)

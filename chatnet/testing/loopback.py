@@ -1,7 +1,7 @@
 """Two protocols connected in memory: bytes travel when :meth:`Loopback.pump` says so.
 
-Each end has a transport with the back-pressure of a real one: a registered streaming producer is paused
-at each write by which more than 64 KB wait, and an end that does not read leaves its peer's bytes waiting.
+Each end has a transport with the back-pressure of a real one: a registered streaming producer is paused at
+each write after which more than 64 KB wait, and an end that does not read leaves its peer's bytes waiting.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 FULL = 64 * 1024
-"""How much may wait, in bytes, before the producer is paused."""
+"""Bytes that may wait before the producer is paused."""
 
 
 @implementer(ITCPTransport, IConsumer, IPushProducer)
@@ -47,7 +47,7 @@ class LoopbackTransport:
         self.write(b"".join(data))
 
     def take(self) -> bytes:
-        """What waits, taken by the wire; the producer may go on."""
+        """Return what waits, taken by the wire; the producer may go on."""
         data = bytes(self.waiting)
         self.waiting.clear()
         if self._paused:
@@ -57,7 +57,7 @@ class LoopbackTransport:
         return data
 
     def loseConnection(self) -> None:
-        """Close once what waits has gone."""
+        """Close once everything that waits was carried."""
         self.disconnecting = True
 
     def abortConnection(self) -> None:
@@ -71,7 +71,7 @@ class LoopbackTransport:
         self._producer = producer
 
     def unregisterProducer(self) -> None:
-        """There is nobody left to pause."""
+        """Forget the producer."""
         self._producer = None
 
     def pauseProducing(self) -> None:
@@ -87,30 +87,30 @@ class LoopbackTransport:
         self.loseConnection()
 
     def getHost(self) -> IPv4Address:
-        """Where this end is."""
+        """Return the address of this end."""
         return self._host
 
     def getPeer(self) -> IPv4Address:
-        """Where the other end is."""
+        """Return the address of the other end."""
         return self._peer
 
     def loseWriteConnection(self) -> None:
-        """Not used by chatnet."""
+        """Raise: chatnet does not use this."""
         raise NotImplementedError
 
     def getTcpNoDelay(self) -> bool:
-        """Nothing waits for more to come."""
+        """Return true: nothing waits for more data."""
         return True
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def getTcpKeepAlive(self) -> bool:
-        """Links ping instead."""
+        """Return false: links ping instead."""
         return False
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 class Loopback:
@@ -137,7 +137,7 @@ class Loopback:
         return self.ends[1][1]
 
     def pump(self) -> bool:
-        """Carry all bytes that wait, once in each direction; False if nothing moved."""
+        """Carry all waiting bytes, once in each direction; return False if nothing moved."""
         moved = False
         for (_, source), (receiver, target) in (self.ends, reversed(self.ends)):
             if self._open and source.waiting and target.reading and target.lost is None:
@@ -149,7 +149,7 @@ class Loopback:
         return moved
 
     def cut(self) -> None:
-        """Lose the connection: both ends hear of it, what waited is gone."""
+        """Lose the connection: both ends hear of it, and waiting bytes are gone."""
         if not self._open:
             return
         self._open = False

@@ -1,4 +1,4 @@
-"""A log in memory, held to the same rules as the real ones: for tests of what stands on a log."""
+"""A log in memory, under the same rules as the real ones: for tests of everything that uses a log."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ T = TypeVar("T")
 class MemoryLog:
     """Implements :class:`chatnet.log.Log`.
 
-    Appends are answered at once, or, while ``held``, when :meth:`let_go` says so; reads likewise while
-    ``reads_held``. The window follows each commit; while ``lagging``, only at :meth:`catch_up`.
-    ``page`` is how many entries a page holds.
+    Appends are answered at once, or, while ``held``, at :meth:`let_go`; reads in the same way while
+    ``reads_held``. The window follows each commit; while ``lagging``, only at :meth:`catch_up`. ``page`` is
+    how many entries a page holds.
     """
 
     log_id = "memory"
@@ -86,7 +86,7 @@ class MemoryLog:
         return answer
 
     def let_go(self) -> None:
-        """Commit what is held, and answer it; hold nothing more, neither appends nor reads."""
+        """Commit what is held, and answer it; then hold neither appends nor reads."""
         self.held = self.reads_held = False
         self._commit()
         reading, self._reading = self._reading, []
@@ -102,7 +102,7 @@ class MemoryLog:
         self.window.extend(self.entries[self.window.head :])
 
     def forget(self) -> None:
-        """What the window holds is too old: it goes on behind its head."""
+        """Empty the window; it continues after its head."""
         self.window.restart(self.log_id, self.window.cursor)
 
     @property
@@ -182,12 +182,12 @@ class MemoryLog:
         self._use(entry.room)
 
     def _follow_post(self, entry: Entry) -> None:
-        """Where it is heard is all."""
+        """Do nothing: a post changes only where it is heard."""
 
     def _follow_level(self, entry: Entry) -> None:
         self.level = int(entry.text)
 
-    # ---- the facts by which drafts are judged: see chatnet.rules.Facts ----
+    # ---- the facts that decide about drafts: see chatnet.rules.Facts ----
 
     def secret_seq(self, user: str) -> int | None:
         account = self._accounts.get(user)
@@ -274,7 +274,7 @@ class MemoryLog:
         return RoomPage(names[: self._page], len(names) > self._page)
 
     async def _turn(self) -> None:
-        """At once, or when a test says so."""
+        """Return at once, or when a test says so."""
         if self.reads_held:
             read: Deferred[None] = Deferred()
             self._reading.append(read)

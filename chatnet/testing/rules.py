@@ -1,6 +1,6 @@
-"""Who hears what, said a second time: on purpose without the code that it is held against. Pure.
+"""Who hears what, defined a second time: on purpose without the code that it is compared with. Pure.
 
-As far as the texts of simulated users go: :mod:`simulator.workload` draws them.
+It covers the texts of simulated users, which :mod:`simulator.workload` draws.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from itertools import takewhile
 from unicodedata import category, normalize
 
 HIDDEN = "\u200b\u200c\u200d\u2060\u3164\ufe0f\ufeff"
-"""What those texts have that cannot be seen."""
+"""The invisible characters in those texts."""
 _NOT_BEFORE = "@#&/_"
 
 
 def one_spelling(word: str) -> str:
-    """As it is known, however it was typed."""
+    """Return the one spelling of ``word``, however it was typed."""
     seen = normalize("NFD", "".join(letter for letter in word if letter not in HIDDEN))
     return normalize("NFC", seen.casefold()).replace("i\u0307", "i")
 
 
 def heard_at(user: str, text: str) -> tuple[str, ...]:
-    """The places of a post: its author's room, then what its text names."""
+    """Return the places of a post: its author's room, then what its text names."""
     return (user, *dict.fromkeys(_named(one_spelling(text))))
 
 

@@ -1,7 +1,8 @@
-"""A toy protocol for clients, in lines of text: all that a front has to be, over the real core of a worker.
+"""A toy protocol for clients, in lines of text: everything that a front must be, over the real core of a
+worker.
 
-A client says a tag that begins with a digit, and a command; it is answered under that tag, in any order, by
-``OK …``, before which there may be lines ``HAS ENTRY``, or ``NO CODE SENTENCE``::
+A client sends a tag that begins with a digit, and a command; the answer has that tag, in any order: ``OK …``,
+perhaps after lines ``HAS ENTRY``, or ``NO CODE SENTENCE``::
 
     7 LOGIN NAME SECRET     OK LOG TICKET       JOIN KEY ROOM           OK SEQ ROOM
     7 RESUME TICKET         OK LOG              LEAVE KEY ROOM          OK SEQ ROOM
@@ -9,9 +10,9 @@ A client says a tag that begins with a digit, and a command; it is answered unde
     7 ROOMS PREFIX          OK ROOM …           HISTORY ROOM [BEFORE]   OK
     7 CHAT [SEQ CHECK]      OK SEQ CHECK        UNCHAT                  OK
 
-Without a tag the worker says ``HEAR PLACE ENTRY``, ``MOVED``, ``REWOUND SEQ CHECK``, ``ENDED CODE SENTENCE``;
-and as a sign of life ``AT SEQ CHECK``, up to where all was said that is to be heard, or ``ALIVE``, which the
-client says as well. Bytes are in hexadecimal; in a text, ``\\n`` is a new line, and a backslash is two.
+Without a tag the worker sends ``HEAR PLACE ENTRY``, ``MOVED``, ``REWOUND SEQ CHECK``, ``ENDED CODE
+SENTENCE``; and as a sign of life ``AT SEQ CHECK``, up to where everything was sent, or ``ALIVE``, which the
+client sends too. Bytes are in hexadecimal; in a text, ``\\n`` is a new line, and a backslash is doubled.
 """
 
 from __future__ import annotations
@@ -38,33 +39,33 @@ from chatnet.worker.peer import Hearing
 from chatnet.worker.session import Session
 
 MOST_LINES = 64
-"""So many lines may wait while a client is held; then it is not read on."""
+"""How many lines may wait while a client is held; then it is not read."""
 
 
 def escaped(text: str) -> str:
-    """``text`` in one line."""
+    """Return ``text`` in one line."""
     return text.replace("\\", "\\\\").replace("\n", "\\n")
 
 
 def unescaped(line: str) -> str:
-    """The text that was made one line."""
+    """Return the text that was made one line."""
     return "\\".join(part.replace("\\n", "\n") for part in line.split("\\\\"))
 
 
 def entry_words(one: Entry) -> str:
-    """An entry, as it is said."""
+    """Return an entry in the words of this protocol."""
     words = (one.seq, one.kind, one.user, one.room, one.time, one.key.hex(), escaped(one.text))
     return " ".join(map(str, words))
 
 
 def read_entry(words: str) -> Entry:
-    """The entry that was said."""
+    """Return the entry in these words."""
     seq, kind, user, room, time, key, text = words.split(" ", 6)
     return Entry(int(seq), int(time), kind, user, room, unescaped(text), bytes.fromhex(key))
 
 
 class Toy:
-    """What a worker's port offers to who speaks in lines: a :class:`~chatnet.worker.front.Front`."""
+    """What a worker's port offers to clients that speak in lines: a :class:`~chatnet.worker.front.Front`."""
 
     begins = b"0123456789"
 
@@ -168,7 +169,7 @@ class ToyFront(LineOnlyReceiver):
             self.session.drained()
 
     def stopProducing(self) -> None:
-        """The transport is closing."""
+        """Do nothing: the transport is closing."""
 
     # ---- who is there: see Watched, and Stranger ----
 

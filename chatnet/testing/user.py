@@ -1,4 +1,4 @@
-"""A user who is played by a script: the real client's connection, with its history recorded.
+"""A user played by a script: the real client's connection, with its history recorded.
 
 It works on any reactor; several may be in one process.
 """
@@ -36,7 +36,7 @@ _KINDS: dict[type[amp.Command], KindName] = {Post: "post", Join: "join", Leave: 
 
 
 class Recorder:
-    """Records what happens to one client; ``keep`` gets each event, ``now`` is in seconds."""
+    """Records what happens to one client; ``keep`` gets each event; ``now`` returns seconds."""
 
     def __init__(
         self, client: str, keep: Callable[[history.Event], object], now: Callable[[], float]
@@ -46,11 +46,11 @@ class Recorder:
         self._now = now
 
     def __call__(self, kind: type[history.Event], /, **fields: Any) -> None:
-        """Something of this kind happens now."""
+        """Record an event of this kind, at the present time."""
         self._keep(kind(time=self._now(), client=self.client, **fields))
 
     def refused(self, failure: Failure, key: bytes) -> Failure:
-        """The draft of ``key`` is refused; ``failure`` goes on to whoever waits for it."""
+        """Record that the draft of ``key`` is refused; return ``failure`` for whoever waits for it."""
         error = failure.value
         code = error.code.decode() if isinstance(error, ChatnetError) else type(error).__name__
         self(history.Refused, key=key, code=code)
@@ -78,7 +78,7 @@ class RecordedFeed(Feed):
         if isinstance(self.state, Beginning):
             self._reader += 1
             self._record(history.ChatBegun, reader=self._reader, cursor=cursor.seq, newest=list(self.newest))
-            # What was in flight to the reader before this one is none of its business.
+            # Posts in flight to the reader before this one do not belong to it.
             self.state.held[:] = [entry for entry in self.state.held if entry.seq > cursor.seq]
         return super().began(cursor)
 
@@ -102,7 +102,7 @@ class RecordedFeed(Feed):
 
 
 class RecordedIdentity(Identity):
-    """The real identity, which is given a ticket at each login that is not a resumption."""
+    """The real identity, which notes each login that is not a resumption: then it is given a ticket."""
 
     logged_in: str | None = None
 
@@ -111,13 +111,13 @@ class RecordedIdentity(Identity):
         super().keep_ticket(ticket, forget_secret)
 
     def how(self) -> str:
-        """How one has got in since this was last asked."""
+        """Return how the client has logged in since the last call."""
         how, self.logged_in = self.logged_in or "resumed", None
         return how
 
 
 class ForgetfulIdentity(RecordedIdentity):
-    """One that keeps no ticket: each login is by secret."""
+    """An identity that keeps no ticket: each login is by secret."""
 
     @property
     def ticket(self) -> bytes | None:
@@ -133,17 +133,17 @@ class RecordedConnection(Connection):
 
     @property
     def waiting(self) -> int:
-        """How much was asked and is not answered yet."""
+        """How many requests are not answered yet."""
         return len(self._pending)
 
     @property
     def state(self) -> State:
-        """Where it stands."""
+        """Its present state."""
         return self._state
 
     @property
     def link(self) -> Any:
-        """The link while it is logged in, else None."""
+        """The link while it is logged in, otherwise None."""
         return self._state.link if isinstance(self._state, Up) else None
 
     def ask(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
@@ -164,7 +164,7 @@ class RecordedConnection(Connection):
         )
 
     def how(self) -> str:
-        """How one has got in since this was last asked."""
+        """Return how the client has logged in since the last call."""
         return cast(RecordedIdentity, self._identity).how()
 
     def _move(self) -> None:
@@ -177,9 +177,9 @@ class RecordedConnection(Connection):
 
 
 class User:
-    """One client of ``name``, who is played. What it is told to do goes on until it is done.
+    """One client of ``name``, played by a script. What it is told to do goes on until it is done.
 
-    Without ``keeps_ticket`` it logs in by its secret each time, and without ``trust`` it speaks plain.
+    Without ``keeps_ticket`` it logs in by its secret each time; without ``trust`` it uses no TLS.
     """
 
     _logger = Logger()
@@ -213,30 +213,30 @@ class User:
         self._is_held = False
 
     def start(self, password: str | None = None) -> None:
-        """Connect, and stay so; ``password`` is what they believe to have set last."""
+        """Connect, and stay connected; ``password`` is the last one that they believe to have set."""
         self._record(history.Started)
         self._connection.start(self, None if password is None else password.encode())
 
     def stop(self) -> Deferred[None]:
-        """End this client; what is unanswered stays so."""
+        """End this client; unanswered requests are never answered."""
         self._record(history.Stopped)
         return Deferred.fromCoroutine(self._connection.stop())
 
-    # ---- what one sees of it ----
+    # ---- what can be seen of it ----
 
     @property
     def is_connected(self) -> bool:
-        """Is it logged in?"""
+        """Whether it is logged in."""
         return self._connection.link is not None
 
     @property
     def has_given_up(self) -> bool:
-        """Was it told that it is over?"""
+        """Whether it was told that its connection has ended for good."""
         return isinstance(self._connection.state, Over)
 
     @property
     def worker(self) -> str:
-        """Where its worker is, HOST:PORT, while it is connected."""
+        """Where its worker is, HOST:PORT, while it is connected; otherwise empty."""
         return "" if self._connection.link is None else self._connection.link.peer()
 
     @property
@@ -246,24 +246,24 @@ class User:
 
     @property
     def is_away(self) -> bool:
-        """Do they read nothing for a while?"""
+        """Whether it is reading nothing for a while."""
         return self._is_held
 
     @property
     def is_chatting(self) -> bool:
-        """Does it hear posts, or has it asked to?"""
+        """Whether it hears posts, or has asked to."""
         return isinstance(self._feed.state, Beginning | Following)
 
     @property
     def cursor(self) -> int | None:
-        """Up to where it has read, while it is chatting."""
+        """How far it has read, while it is chatting."""
         cursor = self._feed.cursor
         return None if cursor is None else cursor.seq
 
     # ---- what it can be told ----
 
     def post(self, text: str) -> None:
-        """Say ``text``."""
+        """Post ``text``."""
         self._own(self._connection.post(text))
 
     def join(self, room: str) -> None:
@@ -271,7 +271,7 @@ class User:
         self._own(self._connection.draft(Join, room=room))
 
     def leave(self, room: str) -> None:
-        """Stop following it."""
+        """Stop following ``room``."""
         self._own(self._connection.draft(Leave, room=room))
 
     def set_password(self, old: str | None, password: str) -> None:
@@ -284,11 +284,11 @@ class User:
             self._own(Deferred.fromCoroutine(setting))
 
     def chat(self) -> None:
-        """Begin to read."""
+        """Begin to chat."""
         self._own(Deferred.fromCoroutine(self._connection.chat()))
 
     def unchat(self) -> None:
-        """Stop reading."""
+        """Stop chatting."""
         self._own(Deferred.fromCoroutine(self._connection.unchat()))
 
     def look_back(self, room: str, pages: int) -> None:
@@ -300,19 +300,19 @@ class User:
         self._own(self._connection.ask(List, prefix=prefix, after=""))
 
     def stop_reading(self) -> None:
-        """Look away: what comes is not read."""
+        """Stop reading what comes."""
         if not self._is_held:
             self._is_held = True
             self._connection.hold()
 
     def hang_up(self) -> None:
-        """Lose the connection, and seek no other yet."""
+        """Lose the connection, and do not reconnect yet."""
         self.stop_reading()
         if self._connection.link is not None:
             self._connection.link.abort()
 
     def read_on(self) -> None:
-        """Come back from either."""
+        """Return from :meth:`stop_reading` or :meth:`hang_up`."""
         if self._is_held:
             self._is_held = False
             self._connection.release()
@@ -327,7 +327,7 @@ class User:
             before = posts[0].seq
 
     def _own(self, doing: Deferred[Any]) -> None:
-        """Refusals are recorded where they are drafts', and no surprise; anything else is."""
+        """Log failures, except refusals: those of drafts are recorded, and the others are no surprise."""
         doing.addErrback(lambda why: why.trap(ChatnetError, CancelledError))
         doing.addErrback(lambda why: self._logger.failure("{user} could not do that", why, user=self.name))
 
@@ -346,7 +346,7 @@ class User:
         self._feed.newest = posts
 
     def heard(self, post: Entry) -> None:
-        """The feed has recorded it."""
+        """Do nothing: the feed has recorded it."""
 
     def told(self, sentence: str) -> None:
         self._record(history.Told, sentence=sentence)

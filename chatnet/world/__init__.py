@@ -1,7 +1,7 @@
 """Everything outside the program: reactor, chance, clocks, environment, processes, files, terminal, TLS.
 
-A tap builds its service from :func:`.real.real_world`; the simulator passes a world of its own. Nothing else
-in chatnet names the global reactor, a wall clock, ``random`` or the operating system's files and processes.
+A tap builds its service from :func:`.real.real_world`; the simulator passes its own world. Nothing else in
+chatnet names the global reactor, a wall clock, ``random`` or the operating system's files and processes.
 
 real    this machine's files and processes · stdio  its standard streams
 """
@@ -36,15 +36,14 @@ class Lock(Protocol):
     """A held lock; releasing twice is harmless."""
 
     def release(self) -> None:
-        """Let it go."""
+        """Release the lock."""
 
 
 class FileStatus(NamedTuple):
-    """A file as it is now, whatever it is called.
+    """A file as it is now, under any name.
 
-    ``device`` and ``inode`` are no other's while it exists. ``size`` is in bytes; ``written`` says when it
-    was last written to, in nanoseconds since 1970. ``owner`` is a user's number, and ``mode`` has type and
-    rights, as ``stat`` has them.
+    ``device`` and ``inode`` identify it while it exists. ``size`` is in bytes; ``written`` is its last write,
+    in nanoseconds since 1970. ``owner`` is a user's number, and ``mode`` has type and rights, as in ``stat``.
     """
 
     device: int
@@ -56,7 +55,7 @@ class FileStatus(NamedTuple):
 
     @property
     def identity(self) -> tuple[int, int]:
-        """Which file it is."""
+        """What identifies the file."""
         return self.device, self.inode
 
 
@@ -64,34 +63,34 @@ class Files(Protocol):
     """One host's disk. Errors are :class:`OSError`."""
 
     def user(self) -> int:
-        """The number of the user whose rights this process has."""
+        """Return the number of the user whose rights this process has."""
 
     def status(self, path: Path, follow: bool = True) -> FileStatus | None:
-        """What is at ``path``, links followed unless told; None if nothing is."""
+        """Return what is at ``path``, following links unless told not to; None if nothing is there."""
 
     def children(self, directory: Path) -> list[Path]:
-        """What is in it."""
+        """Return what is in it."""
 
     def protect(self, path: Path, mode: int) -> None:
         """Set who may use it, as ``chmod`` does."""
 
     def is_read_only(self, directory: Path) -> bool:
-        """Does the file system of ``directory`` take no writes?"""
+        """Return whether the file system of ``directory`` refuses writes."""
 
     def make_directory(self, path: Path) -> None:
         """Make ``path`` and its parents, private to the user; harmless if it exists."""
 
     def read(self, path: Path) -> bytes:
-        """The content of a regular file of at most 64 KB; anything else is an error."""
+        """Return the content of a regular file of at most 64 KB; anything else is an error."""
 
     def write(self, path: Path, content: bytes) -> None:
         """Replace a file atomically and durably, readable by its owner alone."""
 
     def create(self, path: Path, content: bytes) -> bool:
-        """Make a private file with ``content``, durably; False (and nothing done) if it exists."""
+        """Make a private file with ``content``, durably; return False, and do nothing, if it exists."""
 
     def remove(self, path: Path) -> None:
-        """Take a file away, durably; harmless if there is none."""
+        """Remove a file, durably; harmless if there is none."""
 
     def lock(self, directory: Path) -> Lock | None:
         """Lock a directory until release or the process's death; None if another process holds it.
@@ -100,25 +99,25 @@ class Files(Protocol):
         """
 
     def lock_holder(self, directory: Path) -> int | None:
-        """The pid of the process that holds the lock of ``directory``, and has it open, if it can be told."""
+        """Return the pid of the process that locked ``directory`` and has it open; None if unknown."""
 
     def append_to(self, path: Path) -> int:
-        """A file descriptor that appends to ``path``; the caller closes it."""
+        """Return a file descriptor that appends to ``path``; the caller closes it."""
 
     def close(self, descriptor: int) -> None:
-        """Close what :meth:`append_to` gave."""
+        """Close what :meth:`append_to` returned."""
 
     def tail(self, path: Path, lines: int) -> list[str]:
-        """The last lines of a text file; none if it cannot be read."""
+        """Return the last lines of a text file; none if it cannot be read."""
 
     def database(self, path: Path) -> apsw.Connection:
-        """Open an SQLite database; made, private to the user, if it is not there."""
+        """Open an SQLite database; make it, private to the user, if it does not exist."""
 
 
 class ProcessId(Protocol):
-    """One process of a host, told from all others that had its pid, or will have it.
+    """One process of a host, distinct from all others that had or will have its pid.
 
-    ``started`` is when it was started, in clock ticks since the machine came up; 0 if that is not known.
+    ``started`` is when it was started, in clock ticks since the machine came up; 0 if unknown.
     """
 
     @property
@@ -131,18 +130,18 @@ class Processes(Protocol):
     """One host's processes."""
 
     def own_pid(self) -> int:
-        """This process."""
+        """Return the pid of this process."""
 
     def parent_pid(self) -> int:
-        """The process that started this one; another one once that is dead."""
+        """Return the pid of the process that started this one; another pid once that is dead."""
 
     def started(self, pid: int) -> int | None:
-        """When a process was started, in clock ticks since the machine came up; None if it is gone."""
+        """Return when a process was started, in clock ticks since the machine came up; None if it is gone."""
 
     def signal(self, process: ProcessId, number: int) -> bool:
-        """Send a signal to that very process, and never to another one that got its pid since.
+        """Send a signal to this very process, never to another one that got its pid since.
 
-        False if it is gone, or when it was started is not known; or not ours to end, which is logged.
+        Returns False if it is gone, if its start is unknown, or if we may not (which is logged).
         """
 
     def exit(self, status: int) -> None:
@@ -152,10 +151,10 @@ class Processes(Protocol):
         """End this process by the signal ``number``, so that whoever waits for it sees that."""
 
     def keep_private(self) -> None:
-        """From now on, what this process and its children make is for its user alone."""
+        """Make everything that this process and its children create private to its user, from now on."""
 
     def raise_file_limit(self) -> int:
-        """Let this process open as many files as the system allows; how many."""
+        """Let this process open as many files as the system allows; return how many."""
 
     def ignore_interrupts(self) -> None:
         """Let Ctrl-C in the terminal reach only the process that started this one."""
@@ -163,51 +162,51 @@ class Processes(Protocol):
     def end_in_order(self, reactor: Any) -> None:
         """Have SIGINT, SIGTERM and SIGHUP stop ``reactor``, even before it runs.
 
-        A signal that is ignored stays so.
+        A signal that is ignored stays ignored.
         """
 
     def at_hangup(self, reactor: Any, call: Callable[[], object]) -> None:
-        """At SIGHUP, do ``call`` in the reactor's thread, and live on. A signal that is ignored stays so."""
+        """At SIGHUP, call ``call`` in the reactor's thread, and live on. An ignored signal stays ignored."""
 
     def freeze_heap(self) -> None:
-        """Look for garbage rarely from now on, and never in what is in memory now."""
+        """Collect garbage rarely from now on, and never in what is in memory now."""
 
     def give_way(self) -> None:
-        """Have the thread that calls run only while nobody else on the machine wants to."""
+        """Let the calling thread run only while nothing else on the machine wants to run."""
 
 
 class Stdio(Protocol):
     """The terminal of a client."""
 
     def is_terminal(self) -> bool:
-        """Are both ends a person's terminal?"""
+        """Return whether both ends are a person's terminal."""
 
     def is_keyboard(self) -> bool:
-        """Is what is read typed at a terminal, which shows it?"""
+        """Return whether the input is typed at a terminal, which shows it."""
 
     def height(self) -> int | None:
-        """How many lines the terminal shows that is written to; None if it is no terminal."""
+        """Return how many lines the output terminal shows; None if it is not a terminal."""
 
     def encoding(self) -> str:
-        """How the person's terminal spells characters."""
+        """Return the encoding of the person's terminal."""
 
     def is_file(self) -> bool:
-        """Does standard output go to a file or a device, which has no reader who could close it?"""
+        """Return whether standard output is a file or a device, which has no reader who could close it."""
 
     def unread(self) -> bytes:
-        """Read the input that is there and that nobody has read, at most 1 MB."""
+        """Read input that has arrived and that nobody has read, at most 1 MB."""
 
     def attach(self, reactor: Any, protocol: Any) -> None:
         """Connect ``protocol`` to standard input and output, as a transport.
 
-        Input that is closed ends at once, and what is written to output that is closed is lost.
+        Closed input ends at once, and what is written to closed output is lost.
         """
 
     def streams(self) -> tuple[TextIO, TextIO]:
-        """Standard input and output, for one who draws on the whole terminal."""
+        """Return standard input and output, for drawing on the whole terminal."""
 
     def echo(self, on: bool) -> None:
-        """Whether the terminal shows what is typed. Nothing, if input is no terminal."""
+        """Set whether the terminal shows what is typed. Does nothing if the input is not a terminal."""
 
     def restore(self) -> None:
         """Leave the streams as they were found; harmless when done twice."""
@@ -215,15 +214,15 @@ class Stdio(Protocol):
     def ask_password(self, prompt: str) -> str:
         """Ask the person at the terminal, without echo; blocks.
 
-        :raises EOFError: they end it.
-        :raises KeyboardInterrupt: they, or a signal, broke it off; the terminal shows again what is typed.
+        :raises EOFError: they end the input.
+        :raises KeyboardInterrupt: they, or a signal, interrupted it; the terminal shows typed text again.
         """
 
     def error(self, line: str) -> None:
-        """Say one line to the person, on standard error, if that can be written."""
+        """Write one line to the person, on standard error, if that is possible."""
 
     def say(self, line: str) -> None:
-        """Say one line to the person, on standard output.
+        """Write one line to the person, on standard output.
 
         :raises BrokenPipeError: its reader is gone.
         :raises OutputLost: it is closed, or full.
@@ -231,29 +230,29 @@ class Stdio(Protocol):
 
 
 class Tls(Protocol):
-    """Who makes the connections of TLS, under Twisted's own layer; see :mod:`chatnet.net.tls`."""
+    """Makes the connections of TLS, under Twisted's own layer; see :mod:`chatnet.net.tls`."""
 
     def presented(self, pair: KeyPair) -> Presented:
-        """The ``pair`` that ports present.
+        """Return what makes ports present ``pair``.
 
-        :raises SSL.Error: it is not taken; its key may be too short.
+        :raises SSL.Error: the pair is refused; its key may be too short.
         """
 
     def pinned(self, expected: str) -> IOpenSSLClientConnectionCreator:
-        """For who dials and wants the public key with the fingerprint ``expected``."""
+        """Return what dials an end with the public key that has the fingerprint ``expected``."""
 
     def vouched_for(
         self, host: str, authorities: Sequence[x509.Certificate] | None = None
     ) -> IOpenSSLClientConnectionCreator:
-        """For who dials ``host``; one of ``authorities``, or of those trusted here, is to vouch for it."""
+        """Return what dials ``host``; one of ``authorities``, or of those trusted here, must vouch for it."""
 
     def in_cluster(self) -> IOpenSSLClientConnectionCreator:
-        """For who dials by TLS 1.3, and looks at no certificate."""
+        """Return what dials by TLS 1.3, and checks no certificate."""
 
 
 @dataclass(frozen=True)
 class Clocks:
-    """What of a process tells the time. ``reactor`` has its timers; the others are as in :class:`World`."""
+    """The clocks of a process. ``reactor`` has its timers; the others are those of :class:`World`."""
 
     reactor: Any
     monotonic: Callable[[], float]
@@ -264,9 +263,9 @@ class Clocks:
 class World:
     """What ``build`` functions unpack, passing on only what each object needs.
 
-    ``wall`` is in seconds since 1970, and may step; ``monotonic`` in seconds, and does not. ``threads``
-    makes a pool of the given size, not yet started, its threads named as said. ``tell`` is told what happens.
-    ``level`` is what the program understands: see :mod:`chatnet.kinds`.
+    ``wall`` is in seconds since 1970, and may step; ``monotonic`` is in seconds, and does not. ``threads``
+    makes a pool of the given size and name, not yet started. ``tell`` hears all events. ``level`` is what the
+    program understands: see :mod:`chatnet.kinds`.
     """
 
     reactor: Any
@@ -290,18 +289,18 @@ class World:
 
     @property
     def clocks(self) -> Clocks:
-        """All that tells the time."""
+        """The clocks of this world."""
         return Clocks(self.reactor, self.monotonic, self.wall)
 
     def fresh_key(self) -> bytes:
-        """A key for a new draft, by ``wall``: the reactor's clock counts from when the machine came up."""
+        """Return a key for a new draft, by ``wall``: the reactor's clock counts from the machine's start."""
         return fresh_key(self.wall(), self.entropy)
 
 
 def read_text(files: Files, path: Path) -> str:
-    """What somebody has written into a small file, without the byte order mark that some editors begin with.
+    """Return the text that somebody wrote into a small file, without the byte order mark of some editors.
 
-    :raises OSError: it cannot be read, or is no text in UTF-8.
+    :raises OSError: it cannot be read, or is not text in UTF-8.
     """
     try:
         return files.read(path).decode("utf-8-sig")
@@ -310,7 +309,7 @@ def read_text(files: Files, path: Path) -> str:
 
 
 def stop_soon(reactor: Any) -> None:
-    """End the process of ``reactor`` in good order once this turn is over; harmless if it ends already."""
+    """Stop ``reactor``, and so the process, in good order after this turn; harmless if it is stopping."""
 
     def stop() -> None:
         with suppress(ReactorNotRunning):

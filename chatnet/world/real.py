@@ -1,4 +1,4 @@
-"""The world as it is: this machine's files, processes and streams, and OpenSSL."""
+"""The real world: this machine's files, processes and streams, and OpenSSL."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from chatnet.world.stdio import RealStdio
 
 
 def real_world() -> World:
-    """The world as it is."""
+    """Return the real world."""
     from twisted.internet import reactor
 
     it: Any = reactor
     level = own_level()
     if not it.running:
-        # Twisted's timers go by the wall clock: set back by an hour, it would stop them all for an hour.
+        # Twisted's timers use the wall clock: set back by an hour, it would stop them all for an hour.
         it.seconds = time.monotonic
     return World(
         reactor=reactor,
@@ -78,7 +78,7 @@ class RealLock:
 
 
 MAX_FILE = 64 * 1024
-"""How long a file may be that is read whole, in bytes: all of them are small."""
+"""Bytes of the largest file that is read whole: all of ours are small."""
 
 
 class RealFiles:
@@ -109,7 +109,7 @@ class RealFiles:
             return False
 
     def make_directory(self, path: Path) -> None:
-        # mkdir's own ``parents`` would be open to everybody, and the store is one of their children.
+        # mkdir's own ``parents`` would be open to everybody, and the store may be in one of them.
         for directory in (*reversed(path.parents), path):
             directory.mkdir(mode=0o700, exist_ok=True)
 
@@ -161,14 +161,14 @@ class RealFiles:
             fields = line.split()
             if fields[1] == "FLOCK" and fields[5].endswith(f":{status.st_ino}"):
                 pid = int(fields[4])
-                # Another file system may have that inode, too; and the device here is not that of ``stat``
-                # on some of them (btrfs, overlayfs).
+                # Another file system may have the same inode number; and on some (btrfs, overlayfs) the
+                # device shown here is not that of ``stat``.
                 if _has_open(pid, status):
                     return pid
         return None
 
     def append_to(self, path: Path) -> int:
-        # To open a pipe that nobody reads would wait for somebody who does.
+        # Opening a pipe that nobody reads would wait for a reader.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         os.set_blocking(descriptor, True)
@@ -186,8 +186,8 @@ class RealFiles:
             return []
 
     def database(self, path: Path) -> apsw.Connection:
-        # SQLite would make it as the umask says; its -wal and -shm have the rights that it has. One that is
-        # there is not touched: to close it would end the locks that this process has on it.
+        # SQLite would create it with the umask's rights; its -wal and -shm get the rights that it has. One
+        # that exists is not opened: closing it would end the locks that this process has on it.
         with suppress(OSError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         return apsw.Connection(str(path))
@@ -212,9 +212,9 @@ class RealFiles:
 def _opened(path: Path) -> BinaryIO:
     """Open the regular file at ``path`` to read it. Reading anything else may never begin, or never end.
 
-    :raises OSError: it cannot be opened, or is another thing.
+    :raises OSError: it cannot be opened, or is not a regular file.
     """
-    # To open a pipe would wait for somebody who writes into it.
+    # Opening a pipe would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
@@ -226,7 +226,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _has_open(pid: int, status: os.stat_result) -> bool:
-    """Does the process ``pid`` have this very file open? No, if we may not look."""
+    """Return whether the process ``pid`` has this very file open; False if we may not look."""
     try:
         descriptors = os.listdir(f"/proc/{pid}/fd")
     except OSError:
@@ -239,12 +239,12 @@ def _has_open(pid: int, status: os.stat_result) -> bool:
 
 
 RARELY = (50_000, 2, 2)
-"""When a process whose heap is frozen looks for garbage, as ``gc.set_threshold`` has it. Python's own are
-700, 10, 10.
+"""When a process with a frozen heap collects garbage, in the form of ``gc.set_threshold``. Python's own
+values are 700, 10, 10.
 
-The objects of the posts in flight are more than 10,000, and no garbage: each look at them is wasted. But
-sessions that ended are, so the look at everything must not be put off as well: some hundred thousand objects
-later it comes.
+The posts in flight are more than 10,000 objects, and not garbage: each look at them is wasted. But sessions
+that ended are garbage, so the full collection must not be put off as well: it comes some hundred thousand
+objects later.
 """
 
 
@@ -275,7 +275,7 @@ class RealProcesses:
         try:
             descriptor = os.pidfd_open(process.pid)
             try:
-                # From here on its pid can pass to no other unnoticed.
+                # From here on its pid cannot pass to another process unnoticed.
                 if self.started(process.pid) != process.started:
                     return False
                 signal.pidfd_send_signal(descriptor, number)
@@ -322,7 +322,7 @@ class RealProcesses:
                 signal.signal(number, reactor.sigTerm)
 
     def give_way(self) -> None:
-        # To Linux each thread has a priority of its own, by its own id.
+        # On Linux each thread has its own priority, by its own id.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_PRIORITY)
 
     def at_hangup(self, reactor: Any, call: Callable[[], object]) -> None:
@@ -336,7 +336,7 @@ class RealProcesses:
 
 
 class RealTls:
-    """OpenSSL's."""
+    """OpenSSL's TLS."""
 
     def presented(self, pair: KeyPair) -> tls.Presented:
         return tls.Presented(pair)

@@ -1,7 +1,7 @@
-"""Standard input, output and error of this process, past twistd's own replacement of them.
+"""Standard input, output and error of this process, without twistd's replacements.
 
-What was closed when the process began is nobody's: its number goes to the next file or socket that is opened,
-so it must not be read or written by that number.
+A stream that was closed when the process began is not ours: its number goes to the next file or socket that
+is opened, so it must not be read or written by that number.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 PATIENCE_SECONDS = 1.0
-"""How long to wait for a reader that is slow, before what is said at the end is lost."""
+"""Seconds to wait for a slow reader, before what is said at the end is lost."""
 MAX_UNREAD = 2**20
-"""How much input is looked at once it is too late to obey it, in bytes."""
+"""Bytes of input that are examined when it is too late to run it."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What may end a process while it asks for a password."""
+"""Signals that may end a process while it asks for a password."""
 
 
 class RealStdio:
@@ -72,9 +72,9 @@ class RealStdio:
         from twisted.internet.stdio import StandardIO
 
         ends = [number if _is_open(number) else os.open(os.devnull, os.O_RDWR) for number in (0, 1)]
-        # Twisted has them not block. They are shared with who started us.
+        # Twisted makes them non-blocking. They are shared with the process that started us.
         self._blocking = [end for end in ends if os.get_blocking(end)]
-        make: Any = StandardIO  # on another system it takes no numbers
+        make: Any = StandardIO  # on other systems it takes no numbers
         make(protocol, stdin=ends[0], stdout=ends[1], reactor=reactor)
 
     def streams(self) -> tuple[TextIO, TextIO]:
@@ -128,12 +128,15 @@ class OutputLost(OSError):
 
 
 def _is_open(number: int) -> bool:
-    """Was this stream open when the process began? The interpreter looked."""
+    """Return whether this stream was open when the process began, as the interpreter found it."""
     return (sys.__stdin__, sys.__stdout__, sys.__stderr__)[number] is not None
 
 
 def _write(number: int, line: str) -> None:
-    """:raises OSError: it cannot be written whole."""
+    """Write all of ``line``.
+
+    :raises OSError: it cannot be written whole.
+    """
     if not _is_open(number):
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     left = f"{line}\n".encode("utf-8", "backslashreplace")
@@ -147,9 +150,9 @@ def _write(number: int, line: str) -> None:
 
 @contextmanager
 def _interrupted_by(numbers: tuple[signal.Signals, ...]) -> Iterator[None]:
-    """These signals raise :class:`KeyboardInterrupt`, so that code which blocks cleans up after itself.
+    """Make these signals raise :class:`KeyboardInterrupt`, so that blocking code cleans up after itself.
 
-    One that is ignored stays so.
+    A signal that is ignored stays ignored.
     """
 
     def interrupt(*_: object) -> None:
