@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
+from chatnet.entries import Entry
 from chatnet.testing import history
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
-from rigs.chaos import final_log
+from rigs.chaos import TRACEBACK, final_log
+from rigs.postgres import running, whole_log
 from rigs.processes import Cluster, Lines, wait_until
 
 NEWER = {"PYTHONPATH": str(Path(__file__).parent / "newer")}
@@ -52,11 +56,27 @@ def refused(cluster: Cluster, process: subprocess.Popen[bytes], program: str) ->
     assert UPDATE in (cluster.root / f"{program}.log").read_text()
 
 
-def test_a_cluster_is_upgraded_under_load(new_cluster: Callable[..., Cluster]) -> None:
+@pytest.fixture(params=["embedded", "shared"])
+def store(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database, or nothing for the store that a primary has in its directory."""
+    if request.param == "embedded":
+        yield ""
+    else:
+        with running("-c", "fsync=off") as server:
+            yield server.fresh()
+
+
+def entries_of(cluster: Cluster, store: str) -> list[Entry]:
+    return whole_log(store) if store else final_log(cluster.data / "log.sqlite", cluster.root / "copy")
+
+
+def test_a_cluster_is_upgraded_under_load(new_cluster: Callable[..., Cluster], store: str) -> None:
     """New workers under an old primary, then old ones under a new: no promise is broken. The level rises when
     all are new, and not before; then an old worker and an old master are refused."""
     cluster = new_cluster()
     cluster.root.mkdir(parents=True)
+    if store:
+        cluster.environ = {"CHATNET_STORE": store, "CHATNET_TOKEN": "ab" * 32}
     first = master(cluster, OLDER)
     wait_until("a primary", lambda: cluster.status())
     old = [worker(cluster, OLDER) for _ in range(2)]
@@ -101,6 +121,7 @@ def test_a_cluster_is_upgraded_under_load(new_cluster: Callable[..., Cluster]) -
     assert ask(cluster, "stop")[0] == 0
     wait_until("no process left", lambda: not cluster.alive())
     events = history.read(recorded.read_bytes().splitlines(keepends=True))
-    entries = final_log(cluster.data / "log.sqlite", cluster.root / "copy")
+    entries = entries_of(cluster, store)
     assert [entry.text for entry in entries if entry.kind == "level"] == ["2"]
     assert check(Evidence(events, entries, True)) == []
+    assert not [path for path in cluster.root.rglob("*.log") if TRACEBACK in path.read_text()]
