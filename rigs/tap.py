@@ -72,6 +72,7 @@ class Tap:
 
     def close(self) -> None:
         """End it, if it was not ended."""
+        self._process.kill()
         close_streams(self._process)
         self._process.wait(DEADLINE)
 
@@ -80,6 +81,7 @@ class Tap:
         assert self._process.stdin is not None
         self._process.stdin.close()
         heard = json.loads(self._lines.next())
+        self._process.wait(DEADLINE)
         self.close()
         assert not heard["lost"], f"{heard['lost']} packets came faster than they were read"
         beginnings = [(_way(way), bytes.fromhex(said)) for way, said in heard["beginnings"]]

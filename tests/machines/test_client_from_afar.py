@@ -13,7 +13,9 @@ from machines.test_remote_workers import BIN, Cluster
 
 from chatnet.addresses import MASTER_PORT
 from rigs.machines import Network
-from rigs.processes import Lines, wait_until
+from rigs.processes import DEADLINE, Lines, wait_until
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "example_client.py"
 
 
 class Client:
@@ -49,6 +51,14 @@ def is_primary(cluster: Cluster, pid: int) -> bool:
     return any(one["role"] == "primary" and one["pid"] == pid for one in status(cluster).get("masters", []))
 
 
+def of_the_example(cluster: Cluster, place: str) -> tuple[int, list[str]]:
+    """The exit status and output of the documents' example, which posts one line."""
+    command = [str(BIN / "python"), "-I", str(EXAMPLE), place, "carol"]
+    process = cluster.gamma.start(command, cwd=cluster.root, stdin=subprocess.PIPE)
+    said, _ = process.communicate(b"from afar\n", DEADLINE)
+    return process.returncode, said.decode().splitlines()
+
+
 def test_a_client_knows_its_cluster_by_the_key(network: Network, tmp_path: Path) -> None:
     """It is shown once, and is what the operator sees. A takeover changes nothing, a lost worker nothing
     either; of another cluster at that address it says what to do, and nothing else."""
@@ -61,6 +71,10 @@ def test_a_client_knows_its_cluster_by_the_key(network: Network, tmp_path: Path)
     first = Client(cluster)
     first.lines.find(f"{place} was not known here. Its public key is {key.replace('+', '[+]')}, by which .*")
     first.lines.find("Logged in as alice.")
+    assert of_the_example(cluster, place) == (
+        0,
+        [f"{place} was not known here. Its public key is {key}.", "carol: from afar"],
+    )
     known = tmp_path / "config" / "chatnet" / "known_masters"
     assert known.read_text() == f"{place} {key}\n"
 

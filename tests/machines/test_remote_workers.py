@@ -1,4 +1,4 @@
-"""Real twistd on several machines: a master, another host's worker, and users on a third."""
+"""Real twistd on several machines, all by TLS: a master, another host's worker, and users on a third."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from a_pair import DAY, new_authority, of_server
 
+from chatnet.addresses import MASTER_PORT
+from chatnet.entries import Entry
 from chatnet.testing import history
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
-from chatnet.testing.history import Sent, Took
+from chatnet.testing.history import LoggedIn, Sent, Took
 from rigs.chaos import TRACEBACK, final_log
 from rigs.machines import Host, Network
+from rigs.postgres import NoPostgres, Server, whole_log
 from rigs.processes import Lines, wait_until
+from rigs.tap import Tap
 
 BIN = Path(sys.executable).parent
 USERS = 8
@@ -35,19 +41,26 @@ class Cluster:
         self.alpha, self.beta, self.gamma = (network[name] for name in ("alpha", "beta", "gamma"))
         self.at = ("--master", self.alpha.address)
         self.started: list[subprocess.Popen[bytes]] = []
+        self.store: dict[str, str] = {}
 
     def start(self) -> None:
-        """All but the users; until all workers are there."""
+        """All but the users; until :meth:`is_whole`."""
         self.launch(self.alpha, "chat-master", "--data", str(self.root / "data"))
         wait_until("a token", lambda: (self.root / "data" / "cluster.token").exists())
         self.launch(self.beta, "chat-worker", *self.at)
-        wait_until("four workers", lambda: len(self.workers()) == 4)
+        wait_until("all workers", self.is_whole)
+
+    def is_whole(self) -> bool:
+        """Has alpha its three workers, and beta the one that was started there, or those it started since?"""
+        hosts = [worker["host"] for worker in self.workers()]
+        return hosts.count("alpha") == 3 and hosts.count("beta") > 0
 
     def launch(self, host: Host, program: str, *options: str) -> None:
         """Start a program of twistd's."""
         with (self.root / f"{host.name}.log").open("ab") as log:
             command = [str(BIN / "twistd"), "-n", "--pidfile=", program, *options]
-            self.started.append(host.start(command, self.environ(), cwd=self.root, stdout=log))
+            environ = self.environ() | (self.store if program == "chat-master" else {})
+            self.started.append(host.start(command, environ, cwd=self.root, stdout=log))
 
     def talk(self) -> subprocess.Popen[bytes]:
         """Start the users; until they have joined each other."""
@@ -60,6 +73,19 @@ class Cluster:
     def operate(self, *words: str) -> tuple[int, str]:
         """Run an operator's command."""
         return self.gamma.run([str(BIN / "chatnet"), *words, *self.at], self.environ(), cwd=self.root)
+
+    def stop(self) -> None:
+        """Stop all of it, from where the operator is; until nothing is left on any host."""
+        code, said = self.operate("stop")
+        assert code == 0, said
+        wait_until("all ended", lambda: not self.alpha.processes() and not self.beta.processes())
+
+    def migrate(self, url: str) -> None:
+        """Copy the log into a database; masters that are started later have it there."""
+        self.store = {"CHATNET_STORE": url}
+        command = [str(BIN / "chatnet"), "migrate", "--from", str(self.root / "data")]
+        code, said = self.alpha.run(command, self.store, cwd=self.root)
+        assert (code, "entries copied and compared" in said) == (0, True), said
 
     def workers(self) -> list[dict[str, Any]]:
         """Those that the primary has; none while nobody answers."""
@@ -83,15 +109,39 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(network: Network, tmp_path: Path) -> Cluster:
+def tap(network: Network) -> Iterator[Tap]:
+    """Hears all that crosses between hosts, from before anything is started; what users post, and SQL."""
+    tap = Tap(network, "number ", "SELECT ")
+    yield tap
+    tap.close()
+
+
+@pytest.fixture
+def database(network: Network) -> Iterator[Server]:
+    """An empty one on gamma, that shows who it is."""
+    today = datetime.now(UTC)
+    identity = of_server(new_authority(today - DAY, today + DAY), network["gamma"].address, today)
+    try:
+        server = Server(5432, "-c", "fsync=off", host=network["gamma"], identity=identity)
+    except NoPostgres as lack:
+        pytest.fail(str(lack), pytrace=False)
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def cluster(network: Network, tap: Tap, tmp_path: Path) -> Cluster:
     """One that runs."""
     cluster = Cluster(network, tmp_path)
     cluster.start()
     return cluster
 
 
-def test_a_worker_that_is_cut_off_loses_nothing(cluster: Cluster) -> None:
-    """Cut from the primary and healed, a host's worker holds its users' posts, and comes back with them."""
+def test_a_worker_that_is_cut_off_loses_nothing(cluster: Cluster, tap: Tap, database: Server) -> None:
+    """Cut from the primary and healed, a host's worker holds its users' posts, and comes back with them.
+
+    Then all is stopped, migrated into a database on another host, and goes on there; the users stay.
+    """
     talkers = cluster.talk()
     lines = Lines(talkers)
     lines.find("ready")
@@ -103,20 +153,33 @@ def test_a_worker_that_is_cut_off_loses_nothing(cluster: Cluster) -> None:
     wait_until("the cut is over", lambda: time.monotonic() > healed_after)
     cluster.network.heal(cluster.alpha, cluster.beta)
     wait_until("the worker is back", cluster.of_beta)
+    cluster.stop()
+    database.start()
+    cluster.migrate(database.url())
+    before = final_log(cluster.root / "data" / "log.sqlite", cluster.root / "copy")
+    assert whole_log(database.socket_url) == before
+    cluster.start()
     tell(talkers, "hush")
     lines.find("settled")
     tell(talkers, "end")
     talkers.wait(30)
-    assert cluster.operate("stop")[0] == 0
-    wait_until("all ended", lambda: not cluster.alpha.processes() and not cluster.beta.processes())
-    judge(cluster.root)
+    cluster.stop()
+    log = whole_log(database.socket_url)
+    assert log[: len(before)] == before
+    assert len(log) > len(before)
+    judge(cluster.root, log)
+    heard = tap.end()
+    assert {MASTER_PORT, database.port} <= heard.ports()
+    assert heard.in_plain() == []
 
 
-def judge(root: Path) -> None:
+def judge(root: Path, log: list[Entry]) -> None:
     """All promises were kept, nothing broke, and everybody heard everything."""
     events = history.read((root / "history").read_bytes().splitlines(keepends=True))
-    log = final_log(root / "data" / "log.sqlite", root / "copy")
     assert check(Evidence(events, log)) == []
+    logins = [event.how for event in events if isinstance(event, LoggedIn)]
+    assert logins.count("first") == USERS
+    assert "again" not in logins
     posts = count(events, lambda event: isinstance(event, Sent) and event.kind == "post")
     assert count(events, lambda event: isinstance(event, Took)) == USERS * posts > 0
     for path in (*root.glob("*.log"), *(root / "data" / "log").glob("*.log")):

@@ -1,18 +1,27 @@
-"""Three hosts around one PostgreSQL: links are cut, hosts isolated and killed, while users talk on."""
+"""Three hosts around one PostgreSQL: links are cut, hosts isolated, killed and drained, while users talk on.
+
+All of it by TLS: what crosses between hosts is listened to from the first byte to the last.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from a_pair import DAY, new_authority, of_server
 
+from chatnet.addresses import MASTER_PORT
+from chatnet.testing.history import Event, LoggedIn, Lost, Moved
 from rigs.hosts import Hosts
 from rigs.impact import Felt
 from rigs.machines import Network, NoMachines
 from rigs.postgres import NoPostgres
 from rigs.processes import wait_until
+from rigs.tap import Tap
 
 NAMES = ("alpha", "beta", "gamma")
 CUT_SECONDS = 5.0
@@ -36,19 +45,39 @@ PRIMARY_SECONDS = 6.0 + BUSY_SECONDS
 
 
 @pytest.fixture
-def hosts(tmp_path: Path) -> Iterator[Hosts]:
-    """A cluster on three hosts that runs, with users who talk."""
+def network() -> Iterator[Network]:
+    """Hosts for a cluster, its database, and its users."""
     try:
         with Network(*NAMES, "db", "users") as network:
-            hosts = Hosts(network, tmp_path, *NAMES)
-            try:
-                hosts.start()
-                hosts.talk("--users", "9", "--rate", "30", "--newcomers", "2")
-                yield hosts
-            finally:
-                hosts.close()
-    except (NoMachines, NoPostgres) as lack:
+            yield network
+    except NoMachines as lack:
         pytest.fail(str(lack), pytrace=False)
+
+
+@pytest.fixture
+def tap(network: Network) -> Iterator[Tap]:
+    """Hears all that crosses between them, from before anything is started; what users post, and SQL."""
+    tap = Tap(network, "number ", "SELECT ")
+    yield tap
+    tap.close()
+
+
+@pytest.fixture
+def hosts(network: Network, tap: Tap, tmp_path: Path) -> Iterator[Hosts]:
+    """A cluster that runs, with users who talk. Its database has to show that it is who it should be."""
+    today = datetime.now(UTC)
+    authority = new_authority(today - DAY, today + DAY)
+    identity = of_server(authority, network["db"].address, today)
+    try:
+        hosts = Hosts(network, tmp_path, *NAMES, identity=identity)
+    except NoPostgres as lack:
+        pytest.fail(str(lack), pytrace=False)
+    try:
+        hosts.start()
+        hosts.talk("--users", "9", "--rate", "30", "--newcomers", "2")
+        yield hosts
+    finally:
+        hosts.close()
 
 
 def pass_time(seconds: float) -> None:
@@ -68,12 +97,45 @@ def felt(hosts: Hosts, what: str, since: float) -> Felt:
     return felt
 
 
+def judge(hosts: Hosts, tap: Tap) -> None:
+    """No promise was broken, nothing broke, and nothing at all crossed between hosts in plain."""
+    assert hosts.violations() == []
+    heard = tap.end()
+    assert {MASTER_PORT, hosts.server.port} <= heard.ports()
+    assert heard.in_plain() == []
+
+
+def hosts_in_use(hosts: Hosts, primary: str) -> list[str]:
+    """Those besides the primary's that have sessions, the one that has most of them first."""
+    sessions: Counter[str] = Counter()
+    for worker in hosts.status().get("workers", []):
+        sessions[worker["host"]] += worker["sessions"]
+    return [name for name, count in sessions.most_common() if count and name != primary]
+
+
+def drain(hosts: Hosts, name: str) -> list[Event]:
+    """Empty a host: nothing is left there, and posts do not wait; what users recorded meanwhile."""
+    began = time.monotonic()
+    code, said = hosts.operate("drain", name)
+    assert code == 0, said
+    # By hand or not, what was started there for the cluster has ended.
+    wait_until(f"nothing runs on {name}", lambda: not hosts.network[name].processes())
+    hosts.conversation.wait_until_answered()
+    waited = Felt(hosts.conversation.history(), began)
+    print(f"{name} drained after {time.monotonic() - began:.1f} s; {waited}")
+    assert waited.longest < PAUSE_SECONDS
+    assert waited.placing < PRIMARY_SECONDS
+    status = hosts.status()
+    assert name not in {one["host"] for one in [*status["masters"], *status["workers"]]}
+    return [event for event in hosts.conversation.history() if event.time >= began]
+
+
 @pytest.mark.timeout(240)
-def test_links_are_cut(hosts: Hosts) -> None:
+def test_links_are_cut(hosts: Hosts, tap: Tap) -> None:
     """Between any two hosts, between each and the database, between it and all, between the primary and all.
 
     Whose worker cannot reach the database waits until the cut is healed, and no longer; nor longer than until
-    it is clear that another worker can.
+    it is clear that another worker can. An operator elsewhere stops all of it, on all hosts.
     """
     network, primary = hosts.network, hosts.primary()
     second, third = (name for name in NAMES if name != primary)
@@ -104,14 +166,18 @@ def test_links_are_cut(hosts: Hosts) -> None:
     assert waited.by_the_undisturbed < PAUSE_SECONDS
     assert waited.longest < CUT_SECONDS + HOST_SECONDS
     hosts.conversation.settle()
-    assert hosts.violations() == []
+    code, said = hosts.operate("stop")
+    assert code == 0, said
+    wait_until("all ended", lambda: not any(network[name].processes() for name in NAMES))
+    judge(hosts, tap)
 
 
 @pytest.mark.timeout(240)
-def test_hosts_die(hosts: Hosts) -> None:
-    """One without the primary, and the one that has it; each comes back.
+def test_hosts_die_and_are_drained(hosts: Hosts, tap: Tap) -> None:
+    """One without the primary, and the one that has it; each comes back. Then likewise they are drained.
 
-    Users of other hosts feel nothing, those of the dead one go elsewhere, and newcomers are placed.
+    Users of other hosts feel nothing, those of the dead one go elsewhere, and newcomers are placed. Nobody
+    feels a drain, unless it takes a takeover: then some resume.
     """
     for kind in ("another", "the primary's"):
         primary = hosts.primary()
@@ -124,6 +190,15 @@ def test_hosts_die(hosts: Hosts) -> None:
         began = time.monotonic()
         hosts.revive(victim)
         assert felt(hosts, f"{victim} booted", began).longest < PAUSE_SECONDS
+    primary = hosts.primary()
+    another = wait_until("another host has sessions", lambda: hosts_in_use(hosts, primary))[0]
+    of_talkers = [event for event in drain(hosts, another) if event.client.startswith("user")]
+    assert any(isinstance(event, Moved) for event in of_talkers)
+    assert not any(isinstance(event, Lost) for event in of_talkers)
+    drain(hosts, primary)
+    assert hosts.primary() not in (another, primary)
     hosts.conversation.settle()
-    assert len(hosts.reigns()) >= 2
-    assert hosts.violations() == []
+    logins = Counter(event.how for event in hosts.conversation.history() if isinstance(event, LoggedIn))
+    assert logins["again"] == 0
+    assert len(hosts.reigns()) >= 3
+    judge(hosts, tap)
