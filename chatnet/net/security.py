@@ -2,7 +2,7 @@
 
 Security     what follows from a pair, self-made or the operator's, and from ``--insecure``
 Renewal      checks each minute, and at SIGHUP, whether the operator's pair has changed
-InPlain      refuses AMP without TLS from another machine
+InPlain      refuses AMP without TLS from another machine; other protocols are refused in their own words
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
@@ -22,7 +22,7 @@ from chatnet.net.certificates import Certificates
 from chatnet.net.first_byte import AMP, FirstByte, Handshakes
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
-from chatnet.net.outbox import Outboxes
+from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.net.pair import PairFiles, self_made
 from chatnet.net.pulse import Pulse
 from chatnet.net.timer import Timer
@@ -33,6 +33,9 @@ from chatnet.world import World
 
 LOOK_SECONDS = 60.0
 """Seconds between two checks whether the operator's pair has changed."""
+MOST_UNREAD = 16
+"""How many connections may be waiting at once, closed but not read, of those refused in plain: no limit of a
+port counts them."""
 
 
 class Security:
@@ -66,13 +69,19 @@ class Security:
         visitors: Visitors,
         takes: Callable[[], bool],
         pulse: Pulse | None = None,
+        in_plain: Mapping[int, bytes] | None = None,
     ) -> FirstByte:
         """Return the factory of a port for the protocols in ``spoken``, with these ``visitors``.
 
         While ``takes()`` is false, each new connection is closed. ``pulse``, if given, watches the links that
-        are refused because they lack TLS.
+        are refused because they lack TLS. Protocols other than AMP are refused with the bytes in
+        ``in_plain``, or without a word.
         """
-        refused = {AMP: _InPlainAlone(outboxes, pulse, visitors, self._clock)} if AMP in spoken else {}
+        refused: dict[int, Factory] = {
+            byte: _Farewell(words, outboxes) for byte, words in (in_plain or {}).items()
+        }
+        if AMP in spoken:
+            refused[AMP] = _InPlainAlone(outboxes, pulse, visitors, self._clock)
         return FirstByte(
             spoken,
             self._presented,
@@ -146,6 +155,40 @@ class InPlain(Locator):
             self._is_told = True
             self.link.outboxes.next_turn(self.link.hang_up)
         raise TlsRequired(TlsRequired.sentence)
+
+
+class _Farewell(Factory):
+    """Says ``words`` to each peer on another machine that uses no TLS, and hangs up.
+
+    While :data:`MOST_UNREAD` of them have not read it, others are hung up on without a word.
+    """
+
+    noisy = False
+
+    def __init__(self, words: bytes, outboxes: Outboxes) -> None:
+        self.words = words
+        self.outboxes = outboxes
+        self.open = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> _HungUpOn | None:
+        return _HungUpOn(self) if self.open < MOST_UNREAD else None
+
+
+class _HungUpOn(Protocol):
+    """A connection that is told ``farewell.words``, and closed; what comes on it is not looked at."""
+
+    def __init__(self, farewell: _Farewell) -> None:
+        self._farewell = farewell
+
+    def connectionMade(self) -> None:
+        self._farewell.open += 1
+        self._outbox = Outbox(self.transport, self._farewell.outboxes)
+        self._outbox.put(self._farewell.words)
+        self._outbox.close()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._farewell.open -= 1
+        self._outbox.lost()
 
 
 class _InPlainAlone(Factory):

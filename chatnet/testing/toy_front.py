@@ -11,8 +11,9 @@ perhaps after lines ``HAS ENTRY``, or ``NO CODE SENTENCE``::
     7 CHAT [SEQ CHECK]      OK SEQ CHECK        UNCHAT                  OK
 
 Without a tag the worker sends ``HEAR PLACE ENTRY``, ``MOVED``, ``REWOUND SEQ CHECK``, ``ENDED CODE
-SENTENCE``; and as a sign of life ``AT SEQ CHECK``, up to where everything was sent, or ``ALIVE``, which the
-client sends too. Bytes are in hexadecimal; in a text, ``\\n`` is a new line, and a backslash is doubled.
+SENTENCE``; as a sign of life ``AT SEQ CHECK``, up to where everything was sent, or ``ALIVE``, which the
+client sends too; and ``NO CODE SENTENCE`` to a client without TLS from another machine. Bytes are in
+hexadecimal; in a text, ``\\n`` is a new line, and a backslash is doubled.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from zope.interface import implementer
 from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
-from chatnet.errors import ChatnetError, NotAllowed
+from chatnet.errors import ChatnetError, NotAllowed, TlsRequired
 from chatnet.kinds import HEARD, STAYS, KindName
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.worker.entrance import Entrance
@@ -68,6 +69,7 @@ class Toy:
     """What a worker's port offers to clients that speak in lines: a :class:`~chatnet.worker.front.Front`."""
 
     begins = b"0123456789"
+    in_plain = f"NO {TlsRequired.code.decode()} {TlsRequired.sentence}\n".encode()
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared

@@ -35,6 +35,13 @@ class Front(Protocol):
     def begins(self) -> Collection[int]:
         """The first bytes that identify its connections; no two fronts share one."""
 
+    @property
+    def in_plain(self) -> bytes:
+        """What a client on another machine is told that speaks it without TLS, before it is hung up on.
+
+        Of AMP it is nothing: the port itself answers each command.
+        """
+
     def connection(self, entrance: Entrance) -> Any:
         """Return a Twisted protocol for one more client, which logs in through ``entrance``. It implements
         :class:`~chatnet.net.pulse.Watched`, and :class:`~chatnet.net.visitors.Stranger` until the login."""

@@ -42,7 +42,10 @@ class Clients:
     def port(self, security: Security) -> Factory:
         """Return the factory for the port. The first byte of a connection tells its protocol."""
         spoken = {byte: _Speaking(self, front) for front in self._fronts for byte in front.begins}
-        self._port = security.port(spoken, self._outboxes, self._visitors, lambda: self._takes, self._pulse)
+        in_plain = {byte: front.in_plain for front in self._fronts for byte in front.begins if front.in_plain}
+        self._port = security.port(
+            spoken, self._outboxes, self._visitors, lambda: self._takes, self._pulse, in_plain
+        )
         return self._port
 
     @property

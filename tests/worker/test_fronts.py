@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from test_security import FarLoopback
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
 from worker.conftest import Client, Worker
 from worker.toy import ToyClient
 
 import chatnet.worker
 from chatnet.entries import Entry
+from chatnet.errors import TlsRequired
 from chatnet.limits import LIMITS
 from chatnet.net.outbox import CLOSE_SECONDS
-from chatnet.testing.toy_front import ToyChannel, entry_words, read_entry
+from chatnet.net.security import MOST_UNREAD, Security
+from chatnet.testing.toy_front import Toy, ToyChannel, entry_words, read_entry
 from chatnet.wire import encode
 from chatnet.worker.entrance import ALL_SECONDS, ANSWER_SECONDS, LOGIN_SECONDS
+from chatnet.worker.front import Shared
+from chatnet.worker.frontend import Frontend
 from chatnet.worker.handoff import LEAVE_SECONDS, Handoff
+from chatnet.worker.port import Clients
+from chatnet.world.real import real_world
 
 CORE = (
     *("drafts", "entrance", "gathering", "handoff", "hashing", "logins", "peer", "rates", "reads", "router"),
@@ -149,6 +162,80 @@ def test_an_entry_survives_a_line(text: str) -> None:
     one = Entry(3, 5, "post", "bob", "bob", text, b"k" * 16)
     assert "\n" not in entry_words(one)
     assert read_entry(entry_words(one)) == one
+
+
+# ---- in plain, from another machine ----
+
+
+class Ears(LineOnlyReceiver):
+    """What a client on another machine is told in lines."""
+
+    delimiter = b"\n"
+    transport: Any
+    is_lost = False
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def lineReceived(self, line: bytes) -> None:
+        self.lines.append(line.decode())
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.is_lost = True
+
+
+def port_for_lines(worker: Worker, insecure: bool) -> Any:
+    """A worker's port at which lines are spoken."""
+    clients = Clients([Toy], Shared(worker.outboxes, worker.pulse, worker.visitors, worker.others))
+    clients.frontend = cast(Frontend, SimpleNamespace(is_open=True, entrance=worker.entrance))
+    world = replace(real_world(), reactor=worker.clock)
+    return clients.port(Security(None, worker.token, insecure, world))
+
+
+def from_afar(worker: Worker, port: Any, reads: bool = True) -> tuple[Ears, FarLoopback]:
+    """Who logs in there in plain, and perhaps does not read."""
+    ears = Ears()
+    wire = FarLoopback(ears, port.buildProtocol(None))
+    ears.transport.write(b"1 LOGIN alice %s\n" % (b"s" * 32).hex().encode())
+    wire.client_transport.reading = reads
+    settle(worker, wire)
+    return ears, wire
+
+
+def settle(worker: Worker, wire: FarLoopback) -> None:
+    worker.clock.advance(0)
+    while wire.pump():
+        worker.clock.advance(0)
+
+
+REFUSED = [f"NO TLS_REQUIRED {TlsRequired.sentence}"]
+
+
+def test_a_front_refuses_in_its_own_words(worker: Worker) -> None:
+    """Who speaks it in plain from another machine is told why, and hung up on; nobody is logged in."""
+    ears, _ = from_afar(worker, port_for_lines(worker, insecure=False))
+    assert ears.lines == REFUSED
+    assert ears.is_lost
+    assert not worker.sessions.open
+    assert worker.visitors.strangers == 0
+    assert not worker.clock.getDelayedCalls()
+    ears, wire = from_afar(worker, port_for_lines(worker, insecure=True))
+    assert [line[:12] for line in ears.lines] == ["1 OK memory "]
+    wire.cut()
+
+
+def test_who_is_refused_and_does_not_read_is_cut_off(worker: Worker) -> None:
+    """Until then there may be only so many: others are hung up on without a word."""
+    port = port_for_lines(worker, insecure=False)
+    deaf = [from_afar(worker, port, reads=False) for _ in range(MOST_UNREAD)]
+    ears, _ = from_afar(worker, port)
+    assert (ears.lines, ears.is_lost) == ([], True)
+    worker.clock.advance(CLOSE_SECONDS)
+    for one, wire in deaf:
+        settle(worker, wire)
+        assert one.is_lost
+    assert from_afar(worker, port)[0].lines == REFUSED
+    assert not worker.clock.getDelayedCalls()
 
 
 # ---- all that a session asks of its peer ----

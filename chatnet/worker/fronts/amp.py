@@ -31,6 +31,7 @@ class Amp:
     """What a worker's port offers to clients that speak AMP: a :class:`~chatnet.worker.front.Front`."""
 
     begins = (AMP,)
+    in_plain = b""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
