@@ -1,9 +1,9 @@
 """A whole cluster inside one deterministic process: the real services, in virtual time, from one seed.
 
 run         one seed: a cluster, its users, its faults; then peace, and the verdict
-simulation  one run: its time, its events, its hosts, and what went wrong
+simulation  one run: its time, its events, its hosts, and its failures
 trace       the story of a run
-sizes       pages, windows and buffers turned down, so that short runs get where only long ones would
+sizes       small pages, windows and buffers, so that short runs reach what only long ones would
 
 What is simulated:
 host        a machine: its clock, disk, ports and processes · clocks  a host's clocks
@@ -14,11 +14,11 @@ network     links, their delays and cuts; the streams that cross them
 tls         a stand-in for OpenSSL's connections, under Twisted's own layer
 threads     pools whose results arrive later
 spawned     a child process as its parent sees it
-disk        small files, and databases that a loss of power takes back to what was synced
+disk        small files, and databases that a power failure sets back to what was synced
 files       a process's view of the disk · vfs  SQLite's way to it
 database    a process's connections to a PostgreSQL · database_server  that server
 terminal    the person at a client
-programs    the programs there are, by name
+programs    the available programs, by name
 toys        small programs for tests of protocols
 
 Who lives there, and what goes wrong:
@@ -27,13 +27,13 @@ workload    what users do · users/  the protocols that they speak
 nemesis     faults of every kind · outages  those of machines and databases
 hostile     a client that does all the harm it can
 relay       a hostile host between two others
-squatter    a stranger that has the masters' port when a primary dies
+squatter    a stranger that takes the masters' port when a primary dies
 
-What is looked at:
+What is observed:
 watch       what can be seen of a cluster from outside
-probes      what is looked at inside the real code · takeover_probe  likewise, when masters succeed each other
+probes      what is observed inside the real code · takeover_probe  the same, during takeovers
 lease_probe  who holds the lease in a database, and who commands
-guard       nobody touches the real world
+guard       prevents any use of the real world
 """
 
 from simulator.host import Host

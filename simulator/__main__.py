@@ -18,16 +18,16 @@ from simulator.run import Scale, Verdict, hush, run
 from simulator.users.offers import speakers
 
 RUNS_PER_PROCESS = 100
-"""After so many runs a real process is replaced: what they leave in memory is of no interest."""
+"""After this many runs a real process is replaced, to drop what the runs left in memory."""
 EACH = 4
-"""Each fourth seed is a cluster of many machines."""
+"""Every fourth seed is a cluster of many machines."""
 PROGRESS_SECONDS = 5.0
 SHOWN = 10
 """How many violations of one run are shown."""
 
 
 class Tally:
-    """What all runs together have done."""
+    """The totals of all runs."""
 
     def __init__(self, seeds: int) -> None:
         self._seeds = seeds
@@ -38,7 +38,7 @@ class Tally:
         self._faults: Counter[str] = Counter()
 
     def add(self, verdict: Verdict) -> None:
-        """One more run is over."""
+        """Add one finished run."""
         self._count += 1
         self._events += verdict.events
         self._entries += verdict.entries
@@ -69,7 +69,7 @@ class Tally:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 1 if a run broke a promise."""
+    """Run the seeds; return exit status 1 if a run broke a promise."""
     options = _parse(arguments)
     encrypted = None if options.tls == "drawn" else options.tls == "on"
     scale = Scale(only=options.faults, kinds=options.kinds, spoken=options.speak, encrypted=encrypted)
@@ -137,14 +137,14 @@ def _kinds(text: str) -> tuple[str, ...]:
 
 
 def _of(seed: int, scale: Scale, store: str) -> Scale:
-    """What the run of ``seed`` is like."""
+    """Return the scale of the run of ``seed``."""
     if store == "mixed":
         store = "postgresql" if seed % EACH == EACH - 1 else "sqlite"
     return replace(scale, store=store)
 
 
 def _verdicts(first: int, seeds: int, scale: Scale, store: str, jobs: int) -> Iterator[Verdict]:
-    """The verdicts on the seeds, in order."""
+    """Yield the verdicts on the seeds, in order."""
     numbers = range(first, first + seeds)
     if jobs == 1 or seeds == 1:
         yield from (run(seed, _of(seed, scale, store)) for seed in numbers)
@@ -170,7 +170,7 @@ def _report(verdict: Verdict) -> None:
 
 
 def _shortest(seed: int, scale: Scale) -> str:
-    """The command that repeats a failure with as few faults as it takes."""
+    """Return the command that repeats a failure with as few faults as possible."""
     needed = list(range(1, scale.faults + 1)) if scale.only is None else list(scale.only)
     for number in list(needed):
         fewer = [other for other in needed if other != number]

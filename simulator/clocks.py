@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 BEGINNING = 1_800_000_000.0
-"""What the wall clocks show at first, in seconds since 1970."""
+"""What the wall clocks show at the beginning, in seconds since 1970."""
 
 
 class Clock:
@@ -21,14 +21,14 @@ class Clock:
         self._wrong = 0.0
 
     def wall(self) -> float:
-        """Seconds since 1970, as far as this host knows."""
+        """Return seconds since 1970, as this host believes."""
         return BEGINNING + self._now() + self._wrong
 
     def monotonic(self) -> float:
-        """Seconds since this host was started; it goes on while the host sleeps."""
+        """Return seconds since this host was started; this continues while the host sleeps."""
         return self._up_for + self._now()
 
     def step(self, seconds: float) -> None:
-        """Somebody sets the wall clock, forwards or backwards."""
+        """Set the wall clock forwards or backwards, as a person would."""
         self._wrong += seconds
         self._stepped(seconds)

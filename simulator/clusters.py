@@ -1,4 +1,4 @@
-"""The clusters that runs are made of: one machine with the embedded store, or many with a database."""
+"""The clusters of the runs: one machine with the embedded store, or many with a database."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from simulator.simulation import Simulation
 
 WORKERS = 3
-"""On each machine that has any."""
+"""How many workers each machine with workers has."""
 MASTERS = 3
-"""A primary and two replicas."""
+"""How many masters there are: a primary and two replicas."""
 STORE = HOME / "chatnet-data" / "log.sqlite"
 ANNEXES = 0.3
-"""How often there is another machine with a worker."""
+"""How often there is a second machine with a worker."""
 MACHINES = ("alpha", "beta", "gamma")
 
 Keep = Callable[[Event], object]
@@ -43,7 +43,7 @@ Keep = Callable[[Event], object]
 class Cluster:
     """The machines of a cluster, and the ``laptops`` of its users, who look for it at ``masters_at``.
 
-    ``hosts`` are those on which its processes run.
+    ``hosts`` are the machines that run its processes.
     """
 
     hosts: list[Host]
@@ -53,38 +53,38 @@ class Cluster:
     nemesis: Nemesis
 
     def start(self) -> None:
-        """Each operator starts what they keep running."""
+        """Let each operator start what they keep running."""
         for operator in self.operators:
             operator.start()
 
     def stop(self) -> None:
-        """They stop it for good."""
+        """Let the operators stop it for good."""
         for operator in self.operators:
             operator.stop()
 
     def living(self, program: str = "") -> list[SimProcess]:
-        """The processes on its hosts that are not dead."""
+        """Return the processes on its hosts that are not dead."""
         return [process for host in self.hosts for process in host.living(program)]
 
     @property
     def workers(self) -> int:
-        """How many there have to be in peace."""
+        """How many workers there must be in peace."""
         raise NotImplementedError
 
     @property
     def primary(self) -> SimProcess | None:
-        """Who holds the lease."""
+        """The process that holds the lease."""
         raise NotImplementedError
 
     @property
     def masters(self) -> int:
-        """How many there have to be in peace; replicas that were started by hand are never one too many."""
+        """How many masters there must be in peace; replicas started by hand never count as too many."""
         primary = self.primary
         replicas = [one for one in self.living("chat-master") if one is not primary]
         return max(MASTERS, 1 + _by_hand(replicas))
 
     def lacking(self) -> Iterator[str]:
-        """What a whole cluster has, and this one has not."""
+        """Yield what this cluster lacks to be whole."""
         for program, wanted in (("chat-worker", self.workers), ("chat-master", self.masters)):
             living = self.living(program)
             running = [process for process in living if process.reactor.running]
@@ -92,22 +92,22 @@ class Cluster:
                 yield f"there are {len(living)} of {program}, and {len(running)} run: not {wanted}"
 
     def told(self, process: SimProcess, event: telemetry.Event) -> None:
-        """A listener to what happens in processes."""
+        """Hear an event in a process: a listener."""
 
     def log(self) -> list[Entry]:
-        """All that is committed."""
+        """Return everything that is committed."""
         raise NotImplementedError
 
 
 def cluster(simulation: Simulation, laptops: int, store: str, keep: Keep) -> Cluster:
-    """That of a run whose ``store`` is "sqlite" or "postgresql"; who leads it, and when, goes to ``keep``."""
+    """Make the cluster of a run by its ``store``, "sqlite" or "postgresql"; its leases go to ``keep``."""
     if store == "postgresql":
         return ManyMachines(simulation, laptops, keep)
     return OneMachine(simulation, laptops, keep)
 
 
 class OneMachine(Cluster):
-    """All of it on one machine, but perhaps for a worker on an annex."""
+    """A cluster on one machine, perhaps with one worker on an annex."""
 
     masters_at = "server"
 
@@ -126,10 +126,10 @@ class OneMachine(Cluster):
         self.nemesis = Nemesis(simulation, self._master, self._annex, self.laptops)
 
     def _with_annex(self, simulation: Simulation, chance: random.Random) -> Operator | None:
-        """Another machine, with a worker that was started there by hand."""
+        """Perhaps add another machine, with a worker that was started there by hand."""
         if chance.random() >= ANNEXES:
             return None
-        # The token would be copied; it has to be known before it is made.
+        # A person would copy the token; so it must be known before the master makes one.
         token = chance.randbytes(TOKEN_BYTES).hex()
         self._has_token(token)
         if simulation.is_encrypted:
@@ -162,7 +162,7 @@ class OneMachine(Cluster):
 
 
 class ManyMachines(Cluster):
-    """Masters on several machines and workers on all, around a database on one of its own."""
+    """Masters on several machines and workers on all, around a database on its own machine."""
 
     def __init__(self, simulation: Simulation, laptops: int, keep: Keep) -> None:
         chance = simulation.chance("machines")
@@ -170,7 +170,7 @@ class ManyMachines(Cluster):
         self.hosts = [simulation.host(name) for name in MACHINES]
         self.laptops = _laptops(simulation, laptops)
         self._reigns = Reigns(simulation, self._postgres, keep)
-        # On the last there may be nothing but workers.
+        # The last machine may have only workers.
         masters = self.hosts[: chance.choice((2, 3))]
         self.masters_at = ",".join(host.name for host in masters)
         token = {"HOME": str(HOME), "CHATNET_TOKEN": chance.randbytes(TOKEN_BYTES).hex()}
@@ -192,7 +192,7 @@ class ManyMachines(Cluster):
         super().start()
 
     def stop(self) -> None:
-        # Not by signals to masters alone: workers of a host where no primary is would be left at their work.
+        # Not by signals to masters alone: the workers of a host without a primary would stay at work.
         for operator in self.operators:
             operator.rest()
         self._masters[0].start("chatnet", "stop", "--master", self.masters_at, environ=self._environ)
@@ -208,7 +208,7 @@ class ManyMachines(Cluster):
 
     @property
     def _beside_primary(self) -> int:
-        """How many workers of its host were started by hand: they are left beside those that it starts."""
+        """How many workers of the primary's host were started by hand: they are kept beside its own."""
         primary = self.primary
         return 0 if primary is None else _by_hand(primary.host.living("chat-worker"))
 
@@ -239,7 +239,7 @@ class ManyMachines(Cluster):
 
 
 def _by_hand(processes: Iterable[SimProcess]) -> int:
-    """How many of them somebody started who is no process of the cluster."""
+    """Return how many of them were not started by a process of the cluster."""
     return sum("--spawned" not in process.arguments for process in processes)
 
 
@@ -248,7 +248,7 @@ def _laptops(simulation: Simulation, count: int) -> list[Host]:
 
 
 def _know(laptops: Iterable[Host], masters: Iterable[str], token: str) -> None:
-    """Users have been told the key of the masters, as they should be: who stands between finds nobody new."""
+    """Give users the key of the masters, as they should have it: then a relay meets nobody without it."""
     key = self_made(Token(bytes.fromhex(token))).fingerprint
     lines = "".join(f"{Address(master, MASTER_PORT).place} {key}\n" for master in masters)
     for laptop in laptops:
@@ -258,7 +258,7 @@ def _know(laptops: Iterable[Host], masters: Iterable[str], token: str) -> None:
 
 
 def read_log(disk: Disk, path: Path = STORE) -> list[Entry]:
-    """The log that is kept in SQLite on ``disk``."""
+    """Return the log that SQLite keeps on ``disk``."""
     connection = disk.look_into(path)
     try:
         rows = connection.execute("SELECT seq, time, kind, user, room, text, key FROM entry ORDER BY seq")

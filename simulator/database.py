@@ -1,8 +1,8 @@
 """A process's connections to a simulated database: see :class:`chatnet.store.postgres.database.Database`.
 
-Each is a real connection of the simulated network, to the server of :mod:`.database_server`. Whoever asks
-stands still until the answer has come or the connection is lost, so that every fault of hosts, processes and
-links can fall between asking, committing and hearing of it.
+Each is a real connection of the simulated network, to the server of :mod:`.database_server`. A thread that
+asks stands still until the answer has come or the connection is lost, so that every fault of hosts, processes
+and links can fall between the question, the commit and the answer.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PORT = 5432
 CONNECT_SECONDS = 3.0
-"""How long to wait until one is connected and let in."""
+"""Seconds to wait until the server has accepted the connection and let us in."""
 LOOK_SECONDS, LOST_AFTER = 1.5, 3
-"""How often the kernel looks whether the other end can be reached; it is lost after so many vain looks."""
+"""Seconds between the kernel's checks of the other end, and how many must fail until it is lost."""
 PARCEL = 8
-"""How many bytes stand for a message on the wire: what is in it does not matter to the network."""
+"""Bytes that stand for a message on the wire: the network does not care about its contents."""
 
 
 class Query(NamedTuple):
@@ -43,35 +43,35 @@ class Query(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What it returned, or raised."""
+    """What a query returned, or raised."""
 
     result: Any
     error: BaseException | None
 
 
 class Rung(NamedTuple):
-    """Something was appended."""
+    """Says that something was appended."""
 
 
 Message = Query | Answer | Rung
 
 
 def packed(simulation: Simulation, message: Message) -> bytes:
-    """``message`` as bytes of the wire."""
+    """Return ``message`` as bytes of the wire."""
     number = len(simulation.parcels)
     simulation.parcels.append(message)
     return number.to_bytes(PARCEL, "big")
 
 
 class Unpacking:
-    """Bytes of the wire, as they come, to messages."""
+    """Turns the bytes of the wire, as they come, into messages."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._parcels = simulation.parcels
         self._torn = b""
 
     def messages(self, data: bytes) -> Iterator[Message]:
-        """Those that are complete now."""
+        """Yield the messages that are complete now."""
         data = self._torn + data
         whole = len(data) - len(data) % PARCEL
         self._torn = data[whole:]
@@ -99,11 +99,11 @@ class SimDatabases:
 
 
 class Line:
-    """The client's end of a connection: a socket at which one thread at a time waits.
+    """The client's end of a connection: a socket on which one thread at a time waits.
 
-    ``rung`` and ``lost`` are called in the reactor's thread, once they are set.
+    ``rung`` and ``lost`` are called in the reactor's thread, if they are set.
 
-    :raises Unavailable: nobody answers, or one is not let in.
+    :raises Unavailable: nobody answers, or the server refuses the connection.
     """
 
     def __init__(self, process: SimProcess, address: tuple[str, int]) -> None:
@@ -132,13 +132,13 @@ class Line:
 
     @property
     def is_lost(self) -> bool:
-        """Has it become useless?"""
+        """Whether it has become useless."""
         return bool(self._trouble)
 
     def ask(self, question: Query) -> Any:
-        """What it answers.
+        """Return the answer to ``question``.
 
-        :raises Unavailable: the connection is lost, before or after it took effect.
+        :raises Unavailable: the connection is lost, before or after the question took effect.
         """
         if not self._trouble:
             self._send(packed(self._process.simulation, question))
@@ -151,7 +151,7 @@ class Line:
         return answer.result
 
     def lose(self, why: str) -> None:
-        """It has become useless."""
+        """Make the connection useless, for the reason ``why``."""
         if self._trouble:
             return
         self._trouble = why
@@ -171,7 +171,7 @@ class Line:
     # ---- standing still ----
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:
-        """Until ``condition`` holds, or the connection is lost."""
+        """Wait until ``condition`` holds, or the connection is lost."""
         while not self._trouble and not condition():
             self._waiter = SimThread.current()
             try:
@@ -191,7 +191,7 @@ class Line:
             self.lose("connection timeout expired")
 
     def _look(self) -> None:
-        """What the kernel does: see whether the other end is there, while nothing comes from it."""
+        """Check, as the kernel does, whether the other end is there, while nothing comes from it."""
         inbound, out = self._socket.inbound, self._socket.out
         if self._trouble or inbound is None or out is None:
             return
@@ -211,7 +211,7 @@ class Line:
         return self._socket.fileno()
 
     def doWrite(self) -> None:
-        """It is connected."""
+        """Note that it is connected."""
         self._is_connected = True
         self._socket.writer = None
         self._wake()
@@ -250,7 +250,7 @@ class SimDatabase:
         return self._ask("append", drafts, now, self._level)
 
     def outdate(self, level: int) -> None:
-        """It has no functions."""
+        """Do nothing: there are no functions here."""
 
     def read(self, question: Question[T]) -> T:
         found: T = self._ask("read", question)

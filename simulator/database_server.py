@@ -1,8 +1,8 @@
-"""A simulated PostgreSQL: one server on a host of its own, its tables those of the embedded store.
+"""A simulated PostgreSQL: one server on its own host, with the tables of the embedded store.
 
-What a server answers and refuses is so what the embedded store does. What differs from it is when: questions
-of many connections are answered as they come; a batch waits until those before it are committed, and is seen
-by others from its commit on; and what is committed survives the server, its host's power included.
+So it answers and refuses what the embedded store does. The timing differs: questions of many connections are
+answered as they come; a batch waits until earlier batches are committed, and others see it from its commit
+on; and what is committed survives the server, even a power failure of its host.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from simulator.simulation import Simulation
 T = TypeVar("T")
 PATH = Path("/home/user/postgres.sqlite")
 WORK_SECONDS = (0.00005, 0.001)
-"""How long a question takes: between these."""
+"""The shortest and longest time that a question takes."""
 SAY_SECONDS = (0.00005, 0.001)
-"""How long it takes from a commit until it is told to whom it concerns: then the server may be dead."""
+"""The same, from a commit until those concerned are told: the server may be dead by then."""
 LATE, LATENESS = 0.02, 50.0
-"""How often any of that takes longer, and by how many times."""
+"""How often any of that takes longer, and by what factor."""
 STARTED_AGAIN_SECONDS = (0.2, 2.0)
-"""How long it takes until a server that is down is started again."""
+"""Seconds until a server that is down is started again: between these."""
 COPY_SECONDS = 0.2
-"""How often a standby that lags behind is copied to."""
+"""Seconds between two copies to a standby that lags behind."""
 COPIES = 100
 LEASE = """
     CREATE TABLE IF NOT EXISTS lease (counter INTEGER NOT NULL, epoch INTEGER NOT NULL, holder TEXT NOT NULL,
@@ -54,9 +54,9 @@ _WRITES = ("open", "append", "take_lease", "renew_lease", "release_lease", "toke
 
 
 class Tables:
-    """What the server has on its disk. Each method is a transaction of its own.
+    """What the server has on its disk. Each method is a transaction.
 
-    :raises Unavailable: by all of them, when what :class:`.Database` says of it holds.
+    :raises Unavailable: by all methods, in the cases that :class:`.Database` describes.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Tables:
     ) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
         refuse_level(self._connection, own_level)
         if self._store is None:
-            # The epoch in the tables of the log stays as it was made: the lease's stands in its own.
+            # The epoch in the log's tables stays as it was made: the lease's epoch is in its own table.
             self._store = Writer(self._connection, 0, own_level)
         self._store.own_level = own_level
         batch = self._store.commit(drafts, now)
@@ -127,7 +127,7 @@ class Tables:
     # ---- copies ----
 
     def copied(self) -> apsw.Connection:
-        """All of it, in memory."""
+        """Return a copy of everything, in memory."""
         copy = apsw.Connection(":memory:")
         with copy.backup("main", self._connection, "main") as backup:
             backup.step()
@@ -162,14 +162,14 @@ class Session(Protocol):
             self.transport.write(packed(self._server.postgres.simulation, message))
 
     def end(self) -> None:
-        """Let go of the client; what it asked and was not done yet is not."""
+        """Drop the client; what it asked and was not done yet is not done."""
         self.is_over = True
         if self.transport is not None:
             self.transport.loseConnection()
 
     def connectionLost(self, reason: object = None) -> None:
         self._server.sessions.pop(self, None)
-        # What it asked is done all the same: a backend finds out when it answers.
+        # What it asked is done nevertheless: a backend notices the loss only when it answers.
 
 
 class Server(Service):
@@ -180,7 +180,7 @@ class Server(Service):
         self._chance = world.chance
         self._reactor: Any = world.reactor
         self.sessions: dict[Session, None] = {}
-        # Whoever appends has to wait for the one row that all of them write; so has the lease, for its own.
+        # Every append waits for the one row that all appends write; so do the lease's writes, for their row.
         self._waiting: dict[str, deque[Callable[[], None]]] = {}
 
     def startService(self) -> None:
@@ -200,7 +200,7 @@ class Server(Service):
     # ---- questions ----
 
     def asked(self, session: Session, question: Query) -> None:
-        """A question of ``session`` has come."""
+        """Receive a question of ``session``."""
 
         def do() -> None:
             if not session.is_over:
@@ -214,7 +214,7 @@ class Server(Service):
             self._after(WORK_SECONDS, do)
 
     def _in_turn(self, row: str, do: Callable[[], None]) -> None:
-        """Once all who wait for the lock of ``row`` have had it."""
+        """Call ``do`` after all earlier ones have had the lock of ``row``."""
         queue = self._waiting.setdefault(row, deque())
         queue.append(do)
         if len(queue) == 1:
@@ -283,9 +283,9 @@ class Server(Service):
 class Postgres:
     """The one database server of ``simulation``, on the host ``db``, and the operator who keeps it running.
 
-    ``is_read_only``: it lets nobody in who would write, and writes nothing. ``most_sessions`` is how many
-    connections it takes. ``lags``: a standby is copied to from time to time, so that :meth:`fail_over` loses
-    what is newest. ``on_lease`` is called with the row of the lease as it was and is.
+    ``is_read_only``: it accepts nobody who would write, and writes nothing. ``most_sessions`` is how many
+    connections it accepts. ``lags``: a standby is copied to from time to time, so that :meth:`fail_over`
+    loses the newest commits. ``on_lease`` is called with the row of the lease before and after a change.
     """
 
     def __init__(self, simulation: Simulation, lags: bool = False) -> None:
@@ -312,7 +312,7 @@ class Postgres:
         return service
 
     def start(self) -> None:
-        """Start it, and again whenever it is down."""
+        """Start it, and start it again whenever it is down."""
         if self.host.is_up and not self.host.living("postgres"):
             self.host.start("postgres")
         self.simulation.later(self._chance.uniform(*STARTED_AGAIN_SECONDS), self.start)
@@ -320,24 +320,24 @@ class Postgres:
     # ---- faults ----
 
     def kill(self) -> None:
-        """SIGKILL, or whatever else stops a server at once."""
+        """Kill the server with SIGKILL, which stands for everything that stops a server at once."""
         for process in self.host.living("postgres"):
             process.kill()
 
     def pause(self, seconds: float) -> None:
-        """It hangs for so long."""
+        """Let it hang for ``seconds``."""
         for process in self.host.living("postgres"):
             process.kill(signal.SIGSTOP)
             self.simulation.later(seconds, process.kill, signal.SIGCONT)
 
     def end_sessions(self) -> None:
-        """An administrator ends all connections."""
+        """End all connections, as an administrator would."""
         server = self.server
         for session in list(server.sessions if server is not None else ()):
             self.host.living("postgres")[0].soon(session.end)
 
     def fail_over(self, lag: float) -> None:
-        """A standby takes the server's place, and lacks what was committed in the last ``lag`` seconds."""
+        """Let a standby replace the server; it lacks the commits of the last ``lag`` seconds."""
         self.kill()
         then = self.simulation.now - lag
         copies = [copy for time, copy in self._copies if time <= then]
@@ -345,7 +345,7 @@ class Postgres:
         self._copies.clear()
 
     def written(self, tables: Tables) -> None:
-        """Something was committed."""
+        """Note that something was committed."""
         now = self.simulation.now
         if self.lags and (not self._copies or now - self._copies[-1][0] >= COPY_SECONDS):
             self._copies.append((now, tables.copied()))

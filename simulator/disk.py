@@ -1,4 +1,4 @@
-"""One host's disk: small files, and databases whose unsynced writes a loss of power takes away."""
+"""One host's disk: small files, and databases that lose unsynced writes in a power failure."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from simulator.simulation import Simulation
 
 SECTOR = 512
-"""What a disk writes whole or not at all, in bytes."""
+"""Bytes that a disk writes completely or not at all."""
 OWNER = 1000
-"""Who owns all files, and runs all processes."""
+"""The user who owns all files, and runs all processes."""
 KEPT_OUTPUT = 64 * 1024
-"""How much of a growing text file is kept, in bytes."""
+"""Bytes that are kept of a growing text file."""
 
 
 class Image:
-    """One database file: what is on the platters, and what the kernel has not written there yet.
+    """One database file: what is on the disk itself, and what the kernel has not written there yet.
 
-    ``size`` is the file's as programs see it, in bytes.
+    ``size`` is the file's size as programs see it, in bytes.
     """
 
     def __init__(self) -> None:
@@ -49,13 +49,13 @@ class Image:
         self.size = size
 
     def sync(self) -> None:
-        """All that was written is durable."""
+        """Make everything that was written durable."""
         for offset, content in self._unsynced:
             self._apply(offset, content)
         self._unsynced.clear()
 
     def lose_power(self, chance: random.Random) -> bytes:
-        """Some of what was not synced is there and some is not, sector by sector; the content now."""
+        """Keep some unsynced sectors and lose others; return the content that is left."""
         keep = chance.choice((0.0, 0.0, 0.5, 0.9, 1.0))
         for offset, content in self._unsynced:
             for at, piece in _sectors(offset, content):
@@ -90,9 +90,9 @@ def _sectors(offset: int, content: bytes | None) -> list[tuple[int, bytes | None
 class Disk:
     """The disk of the host ``name``.
 
-    ``room`` is how many more bytes it takes, None for any number; ``sync_seconds`` is how long the threads
-    that use it wait for it; ``owners`` are those of files that are not ours; ``is_read_only`` refuses every
-    change. ``writes`` and ``syncs`` count what databases did.
+    ``room`` is how many more bytes fit, None for any number; ``sync_seconds`` is how long a thread waits for
+    a sync; ``owners`` are the owners of files that are not ours; ``is_read_only`` refuses every change.
+    ``writes`` and ``syncs`` count what databases did.
     """
 
     def __init__(self, simulation: Simulation, name: str) -> None:
@@ -113,7 +113,7 @@ class Disk:
     # ---- room ----
 
     def grow(self, size: int) -> bool:
-        """Take ``size`` more bytes; False if there is no room for them."""
+        """Take ``size`` more bytes; return False if there is no room for them."""
         if self.room is None or size <= 0:
             return True
         if size > self.room:
@@ -154,7 +154,7 @@ class Disk:
         self._files[path] = content
 
     def append(self, path: Path, content: bytes) -> None:
-        """Add to a text file, of which the end is kept; what does not fit on the disk is lost."""
+        """Append to a text file, of which only the end is kept; what does not fit on the disk is lost."""
         if self.grow(len(content)):
             self._files[path] = (self._files.get(path, b"") + content)[-KEPT_OUTPUT:]
 
@@ -167,14 +167,14 @@ class Disk:
     # ---- locks ----
 
     def forget_locks(self) -> None:
-        """Whoever holds one is not told."""
+        """Free all locks without telling their holders."""
         for directory in list(self.locks):
             del self.locks[directory]
 
     # ---- what is there ----
 
     def status(self, path: Path) -> FileStatus | None:
-        """A database's is that of its real file; small files and directories are told apart by their path."""
+        """Return the status: of a database its real file's; small files and directories differ by path."""
         if (real := Path(self.real(path))).exists():
             found = os.stat(real)
             identity, size, written, mode = found.st_ino, found.st_size, found.st_mtime_ns, 0o100600
@@ -189,7 +189,7 @@ class Disk:
         )
 
     def children(self, directory: Path) -> list[Path]:
-        """The small files and directories in ``directory``."""
+        """Return the small files and directories in ``directory``."""
         return [path for path in (*self._files, *self._directories) if path.parent == directory != path]
 
     def protect(self, path: Path, mode: int) -> None:
@@ -200,21 +200,21 @@ class Disk:
     # ---- databases ----
 
     def remove(self, path: Path) -> None:
-        """Somebody removes a file; who has a database open goes on with it, and nobody else finds it."""
+        """Remove a file; a process that has a database open keeps using it, but nobody else finds it."""
         if self._files.pop(path, None) is not None:
             return
         Path(self.real(path)).unlink(missing_ok=True)
         self.images.pop(self.real(path), None)
 
     def rename(self, path: Path, to: Path) -> None:
-        """Somebody moves a database that is there to where none is."""
+        """Move a database to a place where there is none."""
         real, new = Path(self.real(path)), Path(self.real(to))
         if real.exists() and not new.exists():
             real.rename(new)
             self.images[str(new)] = self.images.pop(str(real))
 
     def backup(self, path: Path) -> bytes:
-        """A copy of a database, as SQLite makes it."""
+        """Return a copy of a database, as SQLite makes it."""
         connection = self.look_into(path)
         try:
             return bytes(connection.serialize("main"))
@@ -222,7 +222,7 @@ class Disk:
             connection.close()
 
     def restore(self, path: Path, content: bytes) -> None:
-        """Put such a copy in the place of a database, which no process uses now."""
+        """Put such a copy in the place of a database that no process uses now."""
         for end in ("", "-wal", "-shm"):
             self.remove(path.with_name(path.name + end))
         image = self.images[self.real(path)] = Image()
@@ -231,20 +231,20 @@ class Disk:
         Path(self.real(path)).write_bytes(content)
 
     def look_into(self, path: Path) -> apsw.Connection:
-        """A database, from outside of the simulation."""
-        # Nothing may be written that this disk does not know of, not even by a recovery.
+        """Open a database from outside the simulation."""
+        # Nothing may be written without this disk's knowledge, not even by a recovery.
         connection = apsw.Connection(self.real(path), flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-excl")
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         return connection
 
     def real(self, path: Path) -> str:
-        """Where the database ``path`` of this disk really is."""
+        """Return where the database ``path`` of this disk really is."""
         directory = self._simulation.directory / self._name
         directory.mkdir(exist_ok=True)
         return str(directory / "%".join(path.parts[1:]))
 
     def lose_power(self) -> None:
-        """What was not synced may be gone. No process uses the disk."""
+        """Perhaps lose what was not synced. No process may use the disk now."""
         for real, image in self.images.items():
             Path(real).write_bytes(image.lose_power(self._chance))
 

@@ -34,7 +34,7 @@ class SimLock:
 
 
 class SimFiles:
-    """The files of ``process``. Once it is dead, everything is refused."""
+    """The files of ``process``. After its death everything is refused."""
 
     def __init__(self, process: SimProcess) -> None:
         self._process = process
@@ -99,7 +99,7 @@ class SimFiles:
         del self._appending[descriptor]
 
     def path_of(self, descriptor: int) -> Path:
-        """Which file ``descriptor`` appends to."""
+        """Return the file to which ``descriptor`` appends."""
         return self._appending[descriptor]
 
     def tail(self, path: Path, lines: int) -> list[str]:
@@ -121,14 +121,14 @@ class SimFiles:
 
     @property
     def has_open_databases(self) -> bool:
-        """Is there a connection to a database that was not closed?"""
+        """Whether there is a database connection that was not closed."""
         return any(map(_is_open, self._connections))
 
     # ---- the end of the process ----
 
     @contextmanager
     def last_writes(self, count: int) -> Iterator[None]:
-        """The process dies after ``count`` more writes to databases."""
+        """Let the process die after ``count`` more writes to databases."""
         if self._vfs is not None:
             self._vfs.writes_left = count
         yield
@@ -136,10 +136,10 @@ class SimFiles:
             self._vfs.writes_left = 0
 
     def let_go(self) -> None:
-        """The process is dead: nothing more of it is committed or written, and its locks are free."""
+        """Clean up after death: nothing more is committed or written, and the locks are free."""
         with self.last_writes(0):
             for connection in self._connections:
-                # It is closed already, or it complains that it may not even undo what it began.
+                # It is closed already, or it complains that it may not even roll back.
                 with suppress(apsw.Error):
                     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                     connection.close(True)

@@ -1,4 +1,4 @@
-"""While a simulation runs, nobody touches the real world: whoever does fails the run."""
+"""Prevents any use of the real world while a simulation runs: such a use fails the run."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ _NOT_OURS: list[tuple[Any, str, str]] = [
     ),
     (socket, "gethostname", "this machine's name"),
 ]
-"""What libraries may do, but our code may not."""
+"""What libraries may use, but our code may not."""
 _REACTOR = ["callLater", "callFromThread", "callInThread", "connectTCP", "listenTCP", "spawnProcess", "stop"]
 
 Fake = tuple[Any, str, Callable[..., Any]]
-"""Whose attribute is replaced, its name, and by what."""
+"""The owner of a replaced attribute, its name, and its replacement."""
 _ABSENT = object()
 
 
@@ -65,7 +65,7 @@ class RealWorldUsed(AssertionError):
 
 
 class Guard:
-    """A context manager for while events happen; open from the start of ``simulation`` to its end."""
+    """A context manager for the time while events happen; open during all of ``simulation``."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -113,7 +113,7 @@ class Guard:
         refuse = self._refusal(what)
 
         def use(*arguments: Any, **keywords: Any) -> Any:
-            # Libraries stamp their log lines and read their sources; it is our own code that must not.
+            # Libraries stamp their log lines and read their sources; only our own code must not.
             caller = sys._getframe(1).f_globals.get("__name__", "")
             if caller.startswith("chatnet.") and not caller.startswith("chatnet.testing."):
                 return refuse()
@@ -121,15 +121,15 @@ class Guard:
 
         return use
 
-    # ---- for the whole life of a simulation ----
+    # ---- for the whole simulation ----
 
     def open(self) -> None:
-        """Watch Deferreds; and what escapes us because it was imported by name gets the seed's chance."""
+        """Watch Deferreds, and seed the random module, for code that imported its functions by name."""
         random.seed(f"{self._simulation.seed}/shared")
         self._watch_deferreds()
 
     def _watch_deferreds(self) -> None:
-        """An error that nobody handled is the fault of the process in which it happened; the dead have none.
+        """Blame an unhandled error on the process in which it happened; dead processes have none.
 
         Twisted logs it when the Deferred is collected, which may be much later.
         """
@@ -148,6 +148,6 @@ class Guard:
         defer.DebugInfo = OwnedDebugInfo  # type: ignore[misc]
 
     def close(self) -> None:
-        """The simulation is over."""
+        """Restore everything: the simulation has ended."""
         defer.DebugInfo = self._debug_info  # type: ignore[misc]
         random.setstate(self._chance)

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from simulator.simulation import Simulation
 
 EPHEMERAL = range(32768, 61000)
-"""The ports that the kernel gives to those who do not ask for one."""
+"""The ports that the kernel gives to sockets that do not ask for one."""
 START_SECONDS = (0.05, 0.4)
-"""How long a process takes from its start to its first instruction: between these."""
+"""The shortest and longest time from a process's start to its first instruction."""
 HOME = Path("/home/user")
 
 
 class Host:
-    """A machine of the simulation; ``number`` makes its address.
+    """A machine of the simulation; ``number`` determines its address.
 
-    ``slow_start`` multiplies the time that processes take to start. ``level`` is what the program understands
-    that is installed here: that of a process is that of its start.
+    ``slow_start`` multiplies the time that processes take to start. ``level`` is what the installed program
+    understands: a process keeps the level from its start.
     """
 
     def __init__(self, simulation: Simulation, name: str, number: int) -> None:
@@ -52,12 +52,12 @@ class Host:
 
     @property
     def network(self) -> Network:
-        """What connects it to the others."""
+        """The network that connects it to the others."""
         return self.simulation.network
 
     @property
     def is_awake(self) -> bool:
-        """Does its kernel run?"""
+        """Whether its kernel runs."""
         return self.is_up and not self.is_asleep
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class Host:
         return process
 
     def living(self, program: str = "") -> list[SimProcess]:
-        """Its processes that are not dead, oldest first; those of ``program`` alone if it is named."""
+        """Return its processes that are not dead, oldest first; only those of ``program`` if it is named."""
         return [
             process
             for process in self.processes.values()
@@ -98,39 +98,39 @@ class Host:
         ]
 
     def gone(self, process: SimProcess) -> None:
-        """A process has ended: its place is free again."""
+        """Remove a process that has ended."""
         self.ended[process.pid] = self.processes.pop(process.pid)
         self.simulation.graveyard.append(process)
 
     # ---- faults ----
 
     def power_off(self) -> None:
-        """Pull the plug: all processes are gone without a word, and so is what was not synced."""
+        """Cut the power: all processes vanish without a word, and so does what was not synced."""
         self.simulation.note(self.name, "loses its power")
         self.vanish()
         self.disk.lose_power()
 
     def vanish(self) -> None:
-        """All processes end, and nobody hears of it."""
+        """End all processes without telling anybody."""
         self.is_up = False
         for process in self.living():
             process.vanish()
 
     def power_on(self) -> None:
-        """It is up again, with no process yet."""
+        """Bring it up again, without processes."""
         self.simulation.note(self.name, "is up again")
         self.is_up = True
         self.network.retry()
 
     def sleep(self) -> None:
-        """Somebody closes the laptop."""
+        """Fall asleep, as a closed laptop does."""
         self.simulation.note(self.name, "falls asleep")
         self.is_asleep = True
         for process in self.living():
             process.look_whether_it_runs()
 
     def awake(self) -> None:
-        """Somebody opens it again."""
+        """Wake up again."""
         self.simulation.note(self.name, "wakes up")
         self.is_asleep = False
         self.network.retry()
@@ -156,12 +156,12 @@ class Host:
         return port
 
     def free_port(self, socket: SimSocket) -> None:
-        """``socket`` needs its port no longer."""
+        """Free the port of ``socket``."""
         if self._ports.get(socket.local[1]) is socket:
             del self._ports[socket.local[1]]
 
     def listener(self, port: int, address: str) -> SimSocket | None:
-        """Who listens at ``port`` for connections to ``address``, one of this host's."""
+        """Return the socket that listens at ``port`` for connections to ``address``, one of this host's."""
         listener = self._ports.get(port)
         if listener is None or not listener.is_listening:
             return None

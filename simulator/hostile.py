@@ -1,4 +1,4 @@
-"""A hostile client: what somebody can do to a cluster who knows where it is, and has a name there."""
+"""A hostile client: everything that somebody can do who knows where the cluster is, and has a name there."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from chatnet.world import World
 
 NAME, SECRET = "intruder", b"the intruder's very own secret.."
 STEP_SECONDS = 0.2
-"""How long it takes between two things that are done."""
+"""Seconds between two actions."""
 STEPS = 20
-"""How often something is done on a connection, before it begins anew."""
+"""How often something is done on a connection before it begins again."""
 MANY = 10
-"""So many boxes, or connections, at once."""
+"""How many boxes, or connections, at once."""
 
 
 class Hostile(Service):
-    """Does one thing, a method of this class, again and again for so many seconds; then it ends."""
+    """Does one thing, a method of this class, again and again for some seconds; then it ends."""
 
     _logger = Logger()
     _log_id = ""
@@ -74,7 +74,7 @@ class Hostile(Service):
     # ---- strangers ----
 
     async def half_open(self) -> None:
-        """Connect, say nothing or half a thing, and stay."""
+        """Connect, send nothing or half a box, and stay."""
         for number in range(MANY):
             link = await self._dial(number % 2 == 0)
             self._write(link, [b"", b"\0\x08_comm", b"\0\x08_command\xff\xff" + bytes(3_000)][number % 3])
@@ -93,13 +93,13 @@ class Hostile(Service):
                 await self._pause()
 
     async def talk_nonsense(self) -> None:
-        """Commands that there are not, and that want no answer."""
+        """Send unknown commands that want no answer."""
         for to_master in (True, False):
             link = await self._dial(to_master)
             await self._say(link, [AmpBox(_command=b"\x1b[2J" * 60)] * MANY)
 
     async def send_large_boxes(self) -> None:
-        """As large as boxes can be, and larger, and of very many keys."""
+        """Send boxes of the greatest size, larger ones, and ones with very many keys."""
         link = await self._dial(self._world.chance.random() < 0.5)
         keys = AmpBox({b"k%d" % number: b"" for number in range(5_000)}, _command=b"Ping")
         await self._say(link, [AmpBox(_command=b"Login", name=b"x" * 65_535), keys])
@@ -107,14 +107,14 @@ class Hostile(Service):
     # ---- a user ----
 
     async def chat_again(self) -> None:
-        """Begin to chat, from the log's beginning, before the last one was answered; and read nothing."""
+        """Begin to chat from the log's beginning before the last chat was answered; read nothing."""
         link = await self._log_in()
         link.transport.pauseProducing()
         beginning = Cursor.beginning(self._log_id)
         await self._say(link, [AmpBox(_command=b"Chat", cursor=b"0", check=beginning.check)] * MANY)
 
     async def read_nothing(self) -> None:
-        """Ask for much, and do not read it."""
+        """Ask for much, and do not read the answers."""
         link = await self._log_in()
         link.transport.pauseProducing()
         asked = [
@@ -123,7 +123,7 @@ class Hostile(Service):
         await self._say(link, asked * (MANY // len(_READS)))
 
     async def resume_again(self) -> None:
-        """Come back by ticket, and go before it is answered."""
+        """Resume by ticket, and leave before the answer."""
         ticket = await self._ticket(await self._dial(False))
         for _ in range(STEPS):
             link = await self._dial(False)
@@ -134,7 +134,7 @@ class Hostile(Service):
             link.abort()
 
     async def post_fast(self) -> None:
-        """As fast as it goes, on several connections."""
+        """Post as fast as possible, on several connections."""
         links = [await self._log_in() for _ in range(3)]
         for _ in range(STEPS):
             for link in links:
@@ -201,4 +201,4 @@ TACTICS = (
     "resume_again",
     "post_fast",
 )
-"""All that it can do."""
+"""Everything that it can do."""

@@ -1,4 +1,4 @@
-"""Who holds the lease in a database by its row, and who commands by their own account."""
+"""Who holds the lease in a database, by its row, and who commands, by the masters' own account."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from simulator.simulation import Simulation
 
 NOTICED_SECONDS = CHECK_SECONDS + 0.05
-"""So long after it goes on, a master that was stopped has looked at its clock."""
+"""Seconds after which a stopped master that continues has looked at its clock."""
 
 
 class Reigns:
-    """What happens to the lease of ``postgres`` goes to ``keep``; ``holder`` is whose it is by its row.
+    """Reports what happens to the lease of ``postgres`` to ``keep``; ``holder`` is its holder by the row.
 
-    The row says when it is taken, let go, or taken from one who still has it; the masters' own code, when
-    they begin and end to command. One that is dead or stands still commands nobody; gone on, it has until
-    its next look at the clock.
+    The row shows when the lease is taken, released, or taken from a master that still has it; the masters'
+    own code tells when they begin and end to command. A master that is dead or stopped commands nobody; when
+    it continues, it has until its next look at the clock.
     """
 
     def __init__(self, simulation: Simulation, postgres: Postgres, keep: Callable[[Event], object]) -> None:
         self._simulation = simulation
         self._keep = keep
-        # What each believes, and which of them, as far as we know, command by that.
+        # What each believes, and which of them, as far as we know, command because of that.
         self._believes: dict[SimProcess, int] = {}
         self._commands: dict[SimProcess, int] = {}
         self.holder: SimProcess | None = None
@@ -41,11 +41,11 @@ class Reigns:
 
     @property
     def is_vacant(self) -> bool:
-        """Does nobody command who also holds the lease?"""
+        """Whether no process both commands and holds the lease."""
         return self.holder is None or self.holder.is_dead or self.holder not in self._commands
 
     def told(self, process: SimProcess, event: telemetry.Event) -> None:
-        """A listener to what happens in processes."""
+        """Hear an event in a process: a listener."""
         match event:
             case telemetry.LeaseTaken(epoch):
                 self._believes[process] = epoch
@@ -83,11 +83,11 @@ class Reigns:
         self._keep(LeaseExpired(time=self._simulation.now, client=name))
 
     def _runs(self, process: SimProcess) -> bool:
-        """Has it run for long enough to know what time it is?"""
+        """Return whether it has run long enough to know the time."""
         return process.runs and self._simulation.now - process.runs_since > NOTICED_SECONDS
 
     def _look_again(self, process: SimProcess, epoch: int) -> None:
-        """Once it goes on, it must find out."""
+        """Check again later: once it continues, it must find out."""
         if process.is_dead or self._believes.get(process) != epoch:
             return
         if self._runs(process):

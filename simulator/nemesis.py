@@ -1,4 +1,4 @@
-"""What goes wrong: faults of every kind, drawn from the seed; and the operator who mends what people must."""
+"""Faults of every kind, drawn from the seed; and the operator who repairs what only people can."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from simulator.simulation import Simulation
 
 OPERATOR_SECONDS = (0.1, 4.0)
-"""How long it takes until somebody starts a master again: between these."""
+"""Seconds until somebody starts a master again: between these."""
 LONGEST_FAULT = 8.0
-"""How long a fault that passes lasts at most, in seconds."""
+"""The longest time of a fault that passes, in seconds."""
 SHORTEST_REIGN = 1.0
-"""How long a master that took another's place lives at least, in seconds, and that one after it went on."""
+"""Seconds that a master that took over lives at least, also after the old one continued."""
 SLOWEST = 25.0
-"""By how much a link is slowed, at most; so that what is late comes before its sender is taken for dead."""
+"""The greatest factor by which a link is slowed: late data must come before its sender is taken for dead."""
 STOP_SECONDS = (1.0, 5.0)
-"""How long a process is stopped: between these. After three, others take it for dead."""
+"""Seconds that a process is stopped: between these. After three, others take it for dead."""
 STRANGER = "stranger"
-"""The machine of a hostile client, and of a relay."""
+"""The name of the machine of a hostile client, and of a relay."""
 RELAY_SECONDS = 0.5
-"""How long it takes until a relay is ready."""
+"""Seconds until a relay is ready."""
 LONGEST_STEP = 3.0
-"""How far a wall clock steps at most, in seconds."""
+"""The greatest step of a wall clock, in seconds."""
 
 
 class Operator:
-    """Keeps ``program`` running on ``host``: when none is left, somebody starts it again after a while."""
+    """Keeps ``program`` running on ``host``: if none runs, starts it again after a while."""
 
     def __init__(
         self, host: Host, program: str, *arguments: str, environ: Mapping[str, str] | None = None
@@ -48,7 +48,7 @@ class Operator:
         self._stopping = False
 
     def start(self) -> None:
-        """Start it, if the host is up and none lives; and look again from time to time."""
+        """Start it, if the host is up and none lives; and check again from time to time."""
         if self._stopping:
             return
         self._start()
@@ -60,7 +60,7 @@ class Operator:
 
     @property
     def primary(self) -> SimProcess | None:
-        """Who holds the lease."""
+        """The process that holds the lease."""
         return next(iter(self.host.disk.locks.values()), None)
 
     def rest(self) -> None:
@@ -68,19 +68,19 @@ class Operator:
         self._stopping = True
 
     def stop(self) -> None:
-        """Stop it for good, whoever started it."""
+        """Stop all processes of the program for good, whoever started them."""
         self.rest()
         for process in self.host.living(self._argv[0]):
             process.kill(signal.SIGTERM)
 
     def power_on(self) -> None:
-        """The host has power again."""
+        """Give the host power again, and start the program."""
         self.host.power_on()
         self._start()
 
 
 class Fault(NamedTuple):
-    """At ``time``, ``kind``: a method of :class:`Nemesis`. ``number`` makes its chance its own."""
+    """At ``time``, ``kind``: a method of :class:`Nemesis`. ``number`` gives it its own random stream."""
 
     number: int
     time: float
@@ -89,9 +89,9 @@ class Fault(NamedTuple):
 
 class Nemesis:
     """Injects faults: into the cluster on the host of the ``master``, a worker on another host, if there is
-    such an ``annex``, and the ``laptops`` of users.
+    an ``annex``, and the ``laptops`` of users.
 
-    ``counted`` is how many of each kind took effect. A fault that passes is healed when its time has come.
+    ``counted`` is how many of each kind took effect. A fault that passes is healed after its time.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Nemesis:
         self._chance = random.Random()
 
     def strike(self, fault: Fault) -> None:
-        """Do it now."""
+        """Do ``fault`` now."""
         self._chance = self._simulation.chance(f"fault {fault.number}")
         self._simulation.note("nemesis", "fault {}: {}", fault.number, fault.kind)
         strike: Callable[[], bool] = getattr(self, fault.kind)
@@ -119,55 +119,55 @@ class Nemesis:
     # ---- processes ----
 
     def kill_worker(self) -> bool:
-        """SIGKILL."""
+        """Send SIGKILL."""
         return self._signal(self._worker(), signal.SIGKILL)
 
     def stop_worker(self) -> bool:
-        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        """Send SIGSTOP, and SIGCONT after a while, if the process still exists."""
         return self._pause(self._worker())
 
     def terminate_worker(self) -> bool:
-        """SIGTERM."""
+        """Send SIGTERM."""
         return self._signal(self._worker(), signal.SIGTERM)
 
     def kill_primary(self) -> bool:
-        """SIGKILL."""
+        """Send SIGKILL."""
         return self._signal(self._primary(), signal.SIGKILL)
 
     def kill_primary_and_worker(self) -> bool:
-        """SIGKILL, at once."""
+        """Send SIGKILL to both at once."""
         return self._signal(self._worker(), signal.SIGKILL) and self.kill_primary()
 
     def kill_primary_and_replica(self) -> bool:
-        """SIGKILL, at once."""
+        """Send SIGKILL to both at once."""
         return self.kill_replica() and self.kill_primary()
 
     def stop_primary(self) -> bool:
-        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        """Send SIGSTOP, and SIGCONT after a while, if the process still exists."""
         return self._pause(self._primary())
 
     def stop_primary_and_kill_worker(self) -> bool:
-        """Whoever fences the primary finds a worker dead of which it was never told that."""
+        """Stop the primary and kill a worker: the next primary finds a death it was not told of."""
         return self._signal(self._worker(), signal.SIGKILL) and self.stop_primary()
 
     def terminate_primary(self) -> bool:
-        """SIGTERM: it stops its replicas and workers, and ends."""
+        """Send SIGTERM: it stops its replicas and workers, and ends."""
         return self._signal(self._primary(), signal.SIGTERM)
 
     def kill_replica(self) -> bool:
-        """SIGKILL."""
+        """Send SIGKILL."""
         return self._signal(self._replica(), signal.SIGKILL)
 
     def stop_replica(self) -> bool:
-        """SIGSTOP, and SIGCONT after a while, if it is still there."""
+        """Send SIGSTOP, and SIGCONT after a while, if the process still exists."""
         return self._pause(self._replica())
 
     def terminate_replica(self) -> bool:
-        """SIGTERM."""
+        """Send SIGTERM."""
         return self._signal(self._replica(), signal.SIGTERM)
 
     def stop_all(self) -> bool:
-        """SIGSTOP to every process of the cluster, and SIGCONT to each after a while."""
+        """Send SIGSTOP to every process of the cluster, and SIGCONT to each after a while."""
         for process in self._server.living():
             self._pause(process)
         return True
@@ -180,25 +180,25 @@ class Nemesis:
         return True
 
     def kill_all(self) -> bool:
-        """SIGKILL to every process of the cluster."""
+        """Send SIGKILL to every process of the cluster."""
         for process in self._server.living():
             process.kill(signal.SIGKILL)
         return True
 
     def kill_masters(self) -> bool:
-        """SIGKILL to all of them; the workers are left to themselves until somebody starts one."""
+        """Send SIGKILL to all masters; the workers are alone until somebody starts one."""
         for process in self._server.living("chat-master"):
             process.kill(signal.SIGKILL)
         return True
 
     def kill_workers(self) -> bool:
-        """SIGKILL to all on the server."""
+        """Send SIGKILL to all workers on the server."""
         for process in self._server.living("chat-worker"):
             process.kill(signal.SIGKILL)
         return True
 
     def lose_power(self) -> bool:
-        """The power of a machine of the cluster fails, and comes back."""
+        """Cut the power of a machine of the cluster for a while."""
         operator = self._chance.choice(self._operators)
         if not operator.host.is_up:
             return False
@@ -213,10 +213,11 @@ class Nemesis:
         return True
 
     def depose_primary(self) -> bool:
-        """The primary hangs; its disk forgets who holds the lease, as one on a network may, and a replica
-        takes it. The first goes on, and finds out. In the end somebody sees it, and kills it."""
+        """Stop the primary, and let its disk forget who holds the lease, as a disk on a network may; a
+        replica takes the lease. The first primary continues, and finds out. In the end somebody sees it, and
+        kills it."""
         first = self._primary()
-        # Whoever is deposed before it has begun to command cannot find out.
+        # A master that is deposed before it has begun to command cannot find out.
         if not _commands(first) or not self._signal(first, signal.SIGSTOP):
             return False
         self._server.disk.forget_locks()
@@ -226,7 +227,7 @@ class Nemesis:
         return self._after(reigns, lambda: self._signal(first, signal.SIGKILL))
 
     def slow_start(self) -> bool:
-        """Programs take long to start."""
+        """Make programs take long to start."""
         server = self._server
         server.slow_start = self._chance.uniform(2, 20)
         return self._until(lambda: setattr(server, "slow_start", 1.0))
@@ -234,13 +235,13 @@ class Nemesis:
     # ---- the network ----
 
     def cut_link(self) -> bool:
-        """Between the server and another machine, in both directions."""
+        """Cut the link between the server and another machine, in both directions."""
         server, other = self._server, self._chance.choice(self._others)
         self._simulation.network.cut(server, other)
         return self._until(lambda: self._simulation.network.heal(server, other))
 
     def cut_one_way(self) -> bool:
-        """In one direction only."""
+        """Cut a link in one direction only."""
         ends = [self._server, self._chance.choice(self._others)]
         self._chance.shuffle(ends)
         source, target = ends
@@ -248,7 +249,7 @@ class Nemesis:
         return self._until(lambda: self._simulation.network.heal(source, target, both=False))
 
     def slow_link(self) -> bool:
-        """Between the server and another machine everything takes long, in both directions."""
+        """Slow the link between the server and another machine, in both directions."""
         other = self._chance.choice(self._others)
         network, slow = self._simulation.network, self._chance.uniform(2, SLOWEST)
         ways = [network.link(self._server, other), network.link(other, self._server)]
@@ -262,7 +263,7 @@ class Nemesis:
         return self._until(heal)
 
     def reset_connection(self) -> bool:
-        """Some connection, between any two processes."""
+        """Reset a connection between any two processes."""
         connections = self._simulation.network.connections()
         if not connections:
             return False
@@ -272,7 +273,7 @@ class Nemesis:
         return True
 
     def forget_connection(self) -> bool:
-        """Something between its ends forgets a connection: each thinks that the other is silent."""
+        """Make something between its ends forget a connection: each end finds the other silent."""
         connections = self._simulation.network.connections()
         if not connections:
             return False
@@ -284,36 +285,36 @@ class Nemesis:
     # ---- disks, clocks, laptops ----
 
     def fill_disk(self) -> bool:
-        """The server's disk is full, and then it is not."""
+        """Fill the server's disk for a while."""
         disk = self._server.disk
         disk.room = self._chance.randrange(20_000)
         self._simulation.note("nemesis", "{} bytes of room are left", disk.room)
         return self._until(lambda: setattr(disk, "room", None))
 
     def slow_disk(self) -> bool:
-        """Each sync takes long."""
+        """Make each sync take long."""
         disk = self._server.disk
         disk.sync_seconds = self._chance.uniform(0.01, 0.5)
         return self._until(lambda: setattr(disk, "sync_seconds", 0.0))
 
     def step_clock(self) -> bool:
-        """Somebody sets a wall clock."""
+        """Step a wall clock, as a person would."""
         host = self._chance.choice([self._server, *self._others])
         host.clock.step(self._chance.uniform(-LONGEST_STEP, LONGEST_STEP))
         return True
 
     def sleep_laptop(self) -> bool:
-        """Some of the users close their laptop."""
+        """Let some users close their laptop."""
         return self._suspend(self._chance.choice(self._laptops))
 
     def suspend_machine(self) -> bool:
-        """A machine of the cluster is suspended, with all that runs on it, and goes on later."""
+        """Suspend a machine of the cluster, with everything that runs on it, for a while."""
         return self._suspend(self._chance.choice(self._operators).host)
 
     # ---- strangers ----
 
     def hostile_client(self) -> bool:
-        """Somebody does to the cluster what everybody can who knows where it is."""
+        """Start a hostile client, which does what everybody can do who knows where the cluster is."""
         seconds = min(LONGEST_FAULT, self._chance.expovariate(0.3))
         tactic = self._chance.choice(TACTICS)
         stranger = self._simulation.host(STRANGER)
@@ -321,18 +322,18 @@ class Nemesis:
         return self._after(seconds, lambda: None)
 
     def squat(self) -> bool:
-        """The primary is killed, and a stranger on its machine has its port before whoever takes over."""
+        """Kill the primary; a stranger on its machine takes its port before the next primary does."""
         primary = self._primary()
         if primary is None or primary.is_dead or primary.host.living(squatter.SQUATTER):
-            return False  # one plays again what it saw: another that has the port would take it for true
+            return False  # a squatter replays what it saw: a second one on the port would take that as true
         seconds = min(LONGEST_FAULT, self._chance.expovariate(0.3))
         primary.host.start(squatter.SQUATTER, self._chance.choice(squatter.TACTICS), str(seconds))
         self._after(squatter.LURK_SECONDS / 2, lambda: self._signal(primary, signal.SIGKILL))
         return self._after(squatter.LURK_SECONDS + seconds, lambda: None)
 
     def relay(self) -> bool:
-        """Somebody stands for a while between two machines, whose links are encrypted: who dials the one from
-        the other reaches them, and through them the other end. All connections of that kind are reset."""
+        """Put a relay between two machines with encrypted links: whoever dials the one from the other reaches
+        the relay, and through it the other end. All connections between them are reset."""
         stranger = self._simulation.host(STRANGER)
         if not self._simulation.is_encrypted or stranger.living(RELAY):
             return False
@@ -421,7 +422,7 @@ KINDS = (
     "squat",
     "relay",
 )
-"""All faults there are."""
+"""All kinds of faults."""
 
 
 def _commands(master: SimProcess | None) -> bool:
@@ -431,7 +432,7 @@ def _commands(master: SimProcess | None) -> bool:
 def plan(
     chance: random.Random, count: int, start: float, seconds: float, kinds: tuple[str, ...] = KINDS
 ) -> list[Fault]:
-    """``count`` faults from ``start`` on, for so many ``seconds``. Each seed has its favourites. Pure."""
+    """Return ``count`` faults from ``start`` on, within ``seconds``. Each seed prefers some kinds. Pure."""
     weights = [chance.random() ** 3 for _ in kinds]
     times = sorted(start + chance.random() * seconds for _ in range(count))
     return [Fault(number, time, chance.choices(kinds, weights)[0]) for number, time in enumerate(times, 1)]

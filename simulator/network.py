@@ -1,7 +1,7 @@
 """The network: links between hosts with their delays and cuts, and the streams of bytes that cross them.
 
-Nothing is reordered inside a stream. A link that is cut loses nothing by itself: the sender's kernel sends
-again until it is healed, unless the sender is gone.
+Nothing is reordered inside a stream. A cut link loses nothing by itself: the sender's kernel sends again
+until the link is healed, unless the sender is gone.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 LOOPBACK_SECONDS = 0.00003
 NEAR, FAR = 0.0002, 0.003
-"""Between two hosts a packet takes so many seconds: some number between these, drawn for each link."""
+"""The shortest and longest time of a packet between two hosts, in seconds; drawn for each link."""
 HICCUP, HICCUPS = 0.005, 20.0
-"""How often a packet is late, and by how many times the usual."""
+"""How often a packet is late, and by what factor."""
 BUFFER = 128 * 1024
 SYN_SECONDS = 1.0
-"""When to knock again, in seconds, if nobody answered; as Linux does."""
+"""Seconds until the next attempt to connect if nobody answered; as in Linux."""
 
 
 class Link:
-    """The way from one host to another; each direction is a link of its own.
+    """The way from one host to another; each direction is its own link.
 
-    ``slow`` multiplies its delay. What is sent while it is ``cut`` is sent again when it is healed, which was
-    at ``open_since``.
+    ``slow`` multiplies its delay. What is sent while it is ``cut`` is sent again when it is healed, the last
+    time at ``open_since``.
     """
 
     def __init__(self, network: Network, source: Host, target: Host) -> None:
@@ -46,28 +46,28 @@ class Link:
 
     @property
     def is_open(self) -> bool:
-        """Does a packet that arrives now reach a host that is awake?"""
+        """Whether a packet that arrives now reaches a host that is awake."""
         return not self.cut and self.target.is_awake
 
     def delay(self) -> float:
-        """How long the next packet takes, in seconds."""
+        """Return how long the next packet takes, in seconds."""
         draw = self._random()
         late = HICCUPS if draw < HICCUP else 1.0 + draw
         return self._seconds * self.slow * late
 
     def chance(self) -> float:
-        """A number between 0 and 1, for how the bytes are cut."""
+        """Return a number between 0 and 1, which decides how the bytes are cut."""
         return self._random()
 
 
 Item = Callable[["SimSocket"], None]
-"""What travels: applied to the socket at the far end when it arrives."""
+"""What travels: it is applied to the socket at the far end on arrival."""
 
 
 class Stream:
     """One direction of a connection, into the socket ``target``.
 
-    ``unread`` is how many bytes were sent into it that the target has not read yet.
+    ``unread`` is how many bytes were sent into it that the target has not read.
     """
 
     def __init__(self, network: Network, link: Link, target: SimSocket) -> None:
@@ -82,26 +82,26 @@ class Stream:
         self._abandoned = False
 
     def send(self, item: Item) -> None:
-        """Have ``item`` arrive behind all that was sent before."""
+        """Let ``item`` arrive after everything sent before."""
         simulation = self._network.simulation
         self._queue.append(item)
         self._last = max(self._last, simulation.now + self.link.delay())
         simulation.at(self._last, self._arrive)
 
     def send_last(self, item: Item) -> None:
-        """Likewise, from a socket that is gone without a trace: nobody sends this or anything again."""
+        """Send ``item`` from a socket that is gone: nobody sends this or anything else again."""
         self.abandon()
         self.send(item)
 
     def abandon(self) -> None:
-        """The sender's kernel has forgotten the connection: what did not get through is lost."""
+        """Drop what did not get through: the sender's kernel has forgotten the connection."""
         self._abandoned = True
         for _ in range(self._owed):
             self._queue.popleft()
         self._owed = 0
 
     def retry(self) -> None:
-        """The link may be open again: send again what did not get through."""
+        """Send again what did not get through: the link may be open again."""
         if not self.link.is_open:
             return
         owed, self._owed = self._owed, 0
@@ -112,7 +112,7 @@ class Stream:
             simulation.at(self._last, self._arrive)
 
     def _arrive(self) -> None:
-        """One more item may arrive: always the oldest, so that nothing overtakes."""
+        """Let one more item arrive: always the oldest, so that nothing overtakes."""
         if not self._queue:
             return
         if self.is_lost or (self._abandoned and not self.link.is_open):
@@ -126,7 +126,7 @@ class Stream:
 
 
 class Connection:
-    """Two sockets and the streams between them; ``number`` tells it from others in the trace."""
+    """Two sockets and the streams between them; ``number`` identifies it in the trace."""
 
     def __init__(self, number: int, client: SimSocket, server: SimSocket) -> None:
         self.number = number
@@ -136,17 +136,17 @@ class Connection:
         return f"connection {self.number} ({self.client.owner} to {self.server.owner})"
 
     def reset(self) -> None:
-        """Something in between resets it: both ends hear of it."""
+        """Reset it from in between: both ends hear of it."""
         for end in (self.client, self.server):
             end.reset_by_peer()
 
     @property
     def is_forgotten(self) -> bool:
-        """Does one end never hear of the other again, whatever that sends?"""
+        """Whether one end never hears of the other again, whatever the other sends."""
         return any(end.inbound is not None and end.inbound.is_lost for end in (self.client, self.server))
 
     def forget(self) -> None:
-        """Something in between forgets it: neither end hears of the other again."""
+        """Forget it in between: neither end hears of the other again."""
         for end in (self.client, self.server):
             if end.inbound is not None:
                 end.inbound.is_lost = True
@@ -155,8 +155,8 @@ class Connection:
 class Network:
     """All links and connections of a simulation.
 
-    ``buffer`` is what kernels keep for a socket in each direction, in bytes, unless it is told less;
-    ``transport`` is at how much unsent Twisted's transports say that they are full.
+    ``buffer`` is how many bytes kernels keep for a socket in each direction, unless an option says less;
+    ``transport`` is how many unsent bytes make a transport of Twisted's full.
     """
 
     def __init__(self, simulation: Simulation) -> None:
@@ -170,36 +170,36 @@ class Network:
         self._made = 0
 
     def link(self, source: Host, target: Host) -> Link:
-        """The way from ``source`` to ``target``."""
+        """Return the way from ``source`` to ``target``."""
         link = self._links.get((source, target))
         if link is None:
             link = self._links[source, target] = Link(self, source, target)
         return link
 
     def connections(self) -> list[Connection]:
-        """Those that are open at both ends."""
+        """Return the connections that are open at both ends."""
         return list(self._connections)
 
     def any_forgotten(self) -> bool:
-        """Is a connection open at both ends which hear nothing of each other, and do not know it yet?"""
+        """Return whether there is a connection whose ends hear nothing of each other without knowing."""
         return any(connection.is_forgotten for connection in self._connections)
 
     def find(self, address: str, asker: Host) -> Host | None:
-        """Which host has this address, as seen from ``asker``."""
+        """Return the host with this address, as seen from ``asker``."""
         if address == LOOPBACK:
             return asker
         hosts = self.simulation.hosts.values()
         return next((host for host in hosts if host.address == address), None)
 
     def resolve(self, name: str) -> str | None:
-        """The address of the host called ``name``."""
+        """Return the address of the host called ``name``."""
         if name == "localhost":
             return LOOPBACK
         host = self.simulation.hosts.get(name)
         return None if host is None else host.address
 
     def forget(self) -> None:
-        """The simulation is over."""
+        """Drop everything: the simulation has ended."""
         self.stalled.clear()
         self._links.clear()
         self._connections.clear()
@@ -229,9 +229,9 @@ class Network:
                     self.cut(source, target)
 
     def divert(self, source: Host, target: Host, to: Host, port: int) -> None:
-        """Have whoever on ``source`` dials ``target`` reach a ``port`` of ``to`` instead, and not notice.
+        """Let a process on ``source`` that dials ``target`` reach a ``port`` of ``to`` instead, unnoticed.
 
-        There a connection has the address that was dialled. Those that are there are reset.
+        There a connection has the address that was dialled. Existing connections are reset.
         """
         self._diverted[source, target] = to, port
         self.simulation.note("network", "who dials {} on {} reaches {}", target.name, source.name, to.name)
@@ -240,19 +240,19 @@ class Network:
                 connection.reset()
 
     def divert_no_more(self, source: Host, target: Host) -> None:
-        """Have them reach each other again."""
+        """Let them reach each other again."""
         del self._diverted[source, target]
         self.simulation.note("network", "who dials {} on {} reaches it again", target.name, source.name)
 
     def heal_all(self) -> None:
-        """No link is cut or slow from now on."""
+        """Heal all links: none is cut or slow from now on."""
         for link in self._links.values():
             link.cut, link.slow, link.open_since = False, 1.0, self.simulation.now
         self.simulation.note("network", "all links are healed")
         self.retry()
 
     def retry(self) -> None:
-        """Some link or host may be reachable again."""
+        """Retry all stalled streams: some link or host may be reachable again."""
         for stream in list(self.stalled):
             stream.retry()
 
@@ -284,7 +284,7 @@ class Network:
             self._connect(client, listener, link)
 
     def _connect(self, client: SimSocket, listener: SimSocket, link: Link) -> None:
-        """The kernel accepts, whether or not the process will."""
+        """Accept in the kernel, whether or not the process will."""
         server = listener.offered(client)
         server.inbound = client.out = Stream(self, link, server)
         client.inbound = server.out = Stream(self, self.link(link.target, link.source), client)
@@ -296,7 +296,7 @@ class Network:
         listener.wake()
 
     def closed(self, socket: SimSocket, how: str) -> None:
-        """One end is gone."""
+        """Note that one end is gone."""
         connection = socket.connection
         if connection is not None and connection in self._connections:
             del self._connections[connection]

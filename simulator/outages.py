@@ -1,4 +1,4 @@
-"""What goes wrong with a cluster of many machines: with its machines, and with its database."""
+"""Faults of a cluster of many machines: of its machines, and of its database."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 MANY = 100
-"""How many connections the database takes usually."""
+"""How many connections the database usually accepts."""
 
 
 class Outages(Nemesis):
     """Injects faults into the cluster that the ``operators`` keep running, one on each machine, around
-    ``postgres``; what else is started by hand gets ``environ``, and looks for it at ``masters_at``.
+    ``postgres``; programs started by hand get ``environ``, and look for the cluster at ``masters_at``.
 
-    The kinds of the other nemesis strike a machine that is drawn for each fault.
+    The kinds of the base class strike a machine that is drawn for each fault.
     """
 
     def __init__(
@@ -52,18 +52,18 @@ class Outages(Nemesis):
     # ---- machines ----
 
     def kill_everything(self) -> bool:
-        """SIGKILL to every process of the cluster, wherever it is."""
+        """Send SIGKILL to every process of the cluster, on all machines."""
         for machine in self._machines:
             for process in machine.living():
                 process.kill(signal.SIGKILL)
         return True
 
     def isolate_machine(self) -> bool:
-        """One machine reaches nobody, and nobody reaches it."""
+        """Cut one machine off from everybody."""
         return self._cut_off([self._server], [*self._others, self._postgres.host])
 
     def part_machines(self) -> bool:
-        """One machine and the others do not reach each other; the database and the users reach all."""
+        """Cut one machine off from the other machines; the database and the users reach all of them."""
         return self._cut_off([self._server], [host for host in self._machines if host is not self._server])
 
     def start_second_master(self) -> bool:
@@ -81,16 +81,16 @@ class Outages(Nemesis):
     # ---- the database ----
 
     def cut_from_database(self) -> bool:
-        """One machine does not reach it."""
+        """Cut one machine off from the database."""
         return self._cut_off([self._server], [self._postgres.host])
 
     def cut_primary_from_database(self) -> bool:
-        """That of the primary does not reach it."""
+        """Cut the primary's machine off from the database."""
         primary = self._primary()
         return primary is not None and self._cut_off([primary.host], [self._postgres.host])
 
     def cut_from_database_one_way(self) -> bool:
-        """Questions reach it and answers do not come back, or the other way round."""
+        """Lose either the questions to the database or its answers."""
         ends = [self._server, self._postgres.host]
         self._chance.shuffle(ends)
         source, target = ends
@@ -99,18 +99,18 @@ class Outages(Nemesis):
         return self._until(lambda: network.heal(source, target, both=False))
 
     def restart_database(self) -> bool:
-        """It is killed, and started again."""
+        """Kill the database; it is started again."""
         self._postgres.kill()
         return self._after(nemesis.OPERATOR_SECONDS[0], lambda: None)
 
     def hang_database(self) -> bool:
-        """It answers nobody for a while."""
+        """Let the database answer nobody for a while."""
         seconds = self._chance.uniform(*nemesis.STOP_SECONDS)
         self._postgres.pause(seconds)
         return self._after(seconds, lambda: None)
 
     def lose_power_of_database(self) -> bool:
-        """Its machine fails, and comes back."""
+        """Cut the power of the database's machine for a while."""
         host = self._postgres.host
         if not host.is_up:
             return False
@@ -118,18 +118,18 @@ class Outages(Nemesis):
         return self._until(host.power_on)
 
     def end_database_connections(self) -> bool:
-        """An administrator ends all of them."""
+        """End all connections to the database, as an administrator would."""
         self._postgres.end_sessions()
         return True
 
     def crowd_database(self) -> bool:
-        """For a while it takes few connections; those that are there are ended."""
+        """Let the database accept few connections for a while; existing ones are ended."""
         self._postgres.most_sessions = self._chance.randrange(20)
         self._postgres.end_sessions()
         return self._until(lambda: setattr(self._postgres, "most_sessions", MANY))
 
     def freeze_database(self) -> bool:
-        """It takes no writes for a while."""
+        """Let the database take no writes for a while."""
         self._postgres.is_read_only = True
         return self._until(lambda: setattr(self._postgres, "is_read_only", False))
 
@@ -180,4 +180,4 @@ KINDS = (
     "crowd_database",
     "freeze_database",
 )
-"""All faults there are: no disk forgets who holds a lease."""
+"""All kinds of faults here: no disk forgets who holds a lease."""

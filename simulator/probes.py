@@ -1,4 +1,4 @@
-"""What is listened for while the real code runs: who is taken for dead, and how readers catch up."""
+"""What is observed while the real code runs: who is taken for dead, and how readers catch up."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 MOST_PAGES = 8
-"""How many pages a session may read to their end, though the window held the rest: that doubles each time how
-many entries it takes from the window at once, and the log does not grow by 256 meanwhile."""
+"""How many pages a session may read to their end although the window held the rest: each time doubles how
+many entries it takes from the window at once, and the log does not grow by 256 in between."""
 
 MOST_AT_ONCE = 2
-"""How much is read of the log for one session at once: in its turn, and beside it what a new secret needs."""
+"""How many reads of the log one session may have at once: one in its turn, and one for a new secret."""
 CATCHING_UP = "pages read by one session that the window held"
 AT_ONCE = "reads at once for one session"
 
 LATE = Pulse.LATE
-"""Who stood still for so many seconds more than between two looks must not judge, but begin anew to count."""
+"""A process stopped this many seconds longer than between two looks must not judge, but count anew."""
 
 Connection = tuple[SimProcess, str, str]
-"""Of a worker: the user's, from HOST:PORT."""
+"""A user's connection on a worker; the last part is its HOST:PORT."""
 
 
 class SessionReads:
-    """How sessions read the log. What is seen goes to ``keep``."""
+    """How sessions read the log. Samples go to ``keep``."""
 
     def __init__(self, simulation: Simulation, keep: Callable[[Event], object]) -> None:
         self._simulation = simulation
@@ -67,7 +67,7 @@ class SessionReads:
 
 
 class Silence:
-    """Who is taken for dead: one who lives fails the run."""
+    """Checks who is taken for dead: if that process lives, the run fails."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -77,14 +77,14 @@ class Silence:
             self._simulation.fail(why)
 
     def _lives(self, judge: SimProcess, event: FellSilent) -> str:
-        """Why the other end must not be taken for dead; empty if there is no reason."""
+        """Return why the other end must not be taken for dead; empty if there is no reason."""
         ours = socket_of(judge, event.here, event.peer)
         if ours is None or ours.connection is None:
             return ""
         ends = (ours.connection.client, ours.connection.server)
         theirs = ends[1] if ours is ends[0] else ends[0]
         rhythm, network, now = event.rhythm, self._simulation.network, self._simulation.now
-        # Between two pings passes some time, and a process that was stopped skips one.
+        # There is some time between two pings, and a process that was stopped skips one.
         since = now - rhythm.patience - rhythm.every - 1.0
         ways = [network.link(theirs.host, ours.host), network.link(ours.host, theirs.host)]
         if (
@@ -99,11 +99,11 @@ class Silence:
         if not theirs.process.runs or theirs.process.runs_since > since:
             return ""
         if theirs.process.program == SQUATTER:
-            return ""  # it may well be silent
+            return ""  # a squatter may be silent on purpose
         return f"{theirs.owner} was taken for dead, and lives"
 
 
 def socket_of(process: SimProcess, here: Address, peer: Address) -> SimSocket | None:
-    """The socket of ``process`` between these."""
+    """Return the socket of ``process`` between these addresses."""
     ends = tuple(here), tuple(peer)
     return next((one for one in process.sockets.values() if (one.local, one.peer) == ends), None)

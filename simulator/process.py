@@ -1,4 +1,4 @@
-"""One simulated process: its life, its signals, its world, and what is left when it ends."""
+"""One simulated process: its life, its signals, its world, and what remains at its end."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from simulator.host import Host
 
 INIT = 1
-"""The process that gets the orphans."""
+"""The pid of the process that adopts orphans."""
 FILES = 1024
 """How many files a process may have open."""
 IO_FIRST = 0.5
-"""How often a process that goes on after a stop looks at its connections before its timers."""
+"""How often a process that continues after a stop handles its connections before its timers."""
 
 
 class Status(NamedTuple):
@@ -45,9 +45,9 @@ class Status(NamedTuple):
 
 
 class SimProcess:
-    """A process of ``host``. ``runs`` is whether its code runs now, and ``runs_since`` since when it does,
-    after it had stood still for ``stood_still`` seconds; ``status`` is None while it lives. When it ended,
-    did its code run (``ran_to_the_end``), and did it hold the lease of its host's disk (``led_to_the_end``)?
+    """A process of ``host``. ``runs``: its code runs now, since ``runs_since``, after it was stopped for
+    ``stood_still`` seconds. ``status`` is None while it lives. At its end, ``ran_to_the_end``: its code ran;
+    ``led_to_the_end``: it held the lease of its host's disk.
 
     What it prints is appended to the file ``output``. ``level`` is what its program understands.
     """
@@ -121,7 +121,7 @@ class SimProcess:
     # ---- running its code ----
 
     def main(self) -> None:
-        """What twistd does: make the service, start it, run the reactor."""
+        """Do what twistd does: make the service, start it, run the reactor."""
         try:
             service = self.simulation.programs[self.program](self.arguments, self.world)
             self._start(service)
@@ -139,7 +139,7 @@ class SimProcess:
         self.reactor.start()
 
     def run(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        """Run code of this process, as its reactor would: an error is logged, and life goes on."""
+        """Run code of this process as its reactor would: an error is logged, and the process lives on."""
         simulation = self.simulation
         before, simulation.running = simulation.running, self
         try:
@@ -152,7 +152,7 @@ class SimProcess:
             simulation.running = before
 
     def soon(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Run ``function`` in a later turn, but at this time."""
+        """Run ``function`` in a later turn, but at the same time."""
         if not self.is_dead:
             self.simulation.schedule(self.simulation.now, self, function, arguments)
 
@@ -162,7 +162,7 @@ class SimProcess:
             self.simulation.schedule(self.simulation.now + seconds, self, function, arguments)
 
     def wake(self, socket: SimSocket) -> None:
-        """The kernel has something for the reactor."""
+        """Note that the kernel has something for the reactor."""
         if self.is_dead:
             return
         socket.is_polled = True
@@ -172,14 +172,14 @@ class SimProcess:
             self.soon(self.reactor.poll, socket)
 
     def missed(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        """Something happened while this process was stopped, or after its end."""
+        """Keep an event that came while this process was stopped, or after its end."""
         if self.is_dead:
             self.simulation.graveyard.append((function, arguments))
         else:
             self._missed.append((function, arguments))
 
     def look_whether_it_runs(self) -> None:
-        """It was stopped or continued, or its host was."""
+        """Update ``runs``: the process or its host was stopped or continued."""
         before, self.runs = self.runs, not (self.is_dead or self._is_stopped or self.host.is_asleep)
         now = self.simulation.now
         if before and not self.runs:
@@ -198,7 +198,7 @@ class SimProcess:
             self.kill(number)
 
     def print(self, text: str) -> None:
-        """What it writes to its standard output, if that is a file."""
+        """Write ``text`` to its standard output, if that is a file."""
         if self.output is not None:
             self.host.disk.append(self.output, f"{text}\n".encode())
 
@@ -224,15 +224,15 @@ class SimProcess:
             self.end(Status(0, number))
 
     def exit(self, code: int) -> None:
-        """It ends itself, now: what its code still does until it returns to the reactor is void."""
+        """End itself, now: what its code does until it returns to the reactor has no effect."""
         self.end(Status(code, None))
 
     def finished(self, number: int | None) -> None:
-        """Its reactor has stopped, perhaps by a signal."""
+        """End, because its reactor has stopped, perhaps by a signal."""
         self.end(Status(0, number))
 
     def end(self, status: Status) -> None:
-        """It is over; the kernel closes what it held, and tells its parent."""
+        """End it; the kernel closes what it held, and tells its parent."""
         if self.is_dead:
             return
         self.simulation.note(self.name, "{}", str(status))
@@ -246,7 +246,7 @@ class SimProcess:
             tell(status)
 
     def vanish(self) -> None:
-        """It ends with its host's power: nobody is told."""
+        """End it with its host's power: nobody is told."""
         self._bury(Status(0, signal.SIGKILL))
         for socket in list(self.sockets.values()):
             socket.vanish()
@@ -265,25 +265,25 @@ class SimProcess:
     # ---- descriptors and pools ----
 
     def take_descriptor(self, socket: SimSocket | None) -> int:
-        """A new descriptor, for ``socket`` if it is one."""
+        """Return a new descriptor, for ``socket`` if that is given."""
         self._descriptors += 1
         if socket is not None:
             self.sockets[self._descriptors] = socket
         return self._descriptors
 
     def closed(self, descriptor: int) -> None:
-        """A descriptor is no longer used."""
+        """Forget a descriptor."""
         self.sockets.pop(descriptor, None)
 
     def new_pool(self, size: int, name: str) -> SimThreadPool:
-        """A pool of simulated threads."""
+        """Return a new pool of simulated threads."""
         pool = SimThreadPool(self, size, name)
         self.pools.append(pool)
         return pool
 
 
 class SimProcesses:
-    """What a process knows of processes: see :class:`chatnet.world.Processes`."""
+    """A process's view of processes: see :class:`chatnet.world.Processes`."""
 
     def __init__(self, process: SimProcess) -> None:
         self._process = process
@@ -310,7 +310,7 @@ class SimProcesses:
         self._process.exit(status)
 
     def keep_private(self) -> None:
-        """It is so."""
+        """Do nothing: it is private already."""
 
     def raise_file_limit(self) -> int:
         return FILES
@@ -319,16 +319,16 @@ class SimProcesses:
         self._process.ignores_interrupts = True
 
     def at_hangup(self, reactor: Any, call: Callable[[], object]) -> None:
-        """Nobody hangs up in a simulation."""
+        """Do nothing: nobody hangs up in a simulation."""
 
     def end_in_order(self, reactor: Any) -> None:
-        """It does."""
+        """Do nothing: signals already stop the reactor."""
 
     def end_by(self, number: int) -> None:
         self._process.exit(-number)
 
     def give_way(self) -> None:
-        """A thread here takes no time."""
+        """Do nothing: a thread here takes no time."""
 
     def freeze_heap(self) -> None:
-        """The garbage is that of the process that simulates."""
+        """Do nothing: garbage belongs to the process that simulates."""

@@ -1,4 +1,4 @@
-"""The programs that a simulated host has, by name: each makes its service from the command line."""
+"""The programs of a simulated host, by name: each makes its service from the command line."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Program = Callable[[Sequence[str], World], IService]
 
 
 def plugin(module: str, *always: str, more: Callable[[], Sequence[Any]] = tuple) -> Program:
-    """The twistd program whose ``Options`` and ``build`` are in ``module``, as twistd would make it.
+    """Return the twistd program whose ``Options`` and ``build`` are in ``module``, as twistd would make it.
 
-    Options that it is given ``always`` stand before its arguments; ``build`` takes ``more`` behind its own.
+    The options ``always`` come before its arguments; ``build`` gets ``more`` after its own arguments.
     """
 
     def make(arguments: Sequence[str], world: World) -> IService:
@@ -45,7 +45,7 @@ def plugin(module: str, *always: str, more: Callable[[], Sequence[Any]] = tuple)
 
 
 class Operating(Service):
-    """One command of the operator's, from its start to its end."""
+    """One command of the operator, from its start to its end."""
 
     def __init__(self, options: Options, world: World) -> None:
         self._options, self._world = options, world
@@ -67,7 +67,7 @@ class Operating(Service):
 
 
 def operator(*always: str) -> Program:
-    """The program ``chatnet``, which is ``always`` given these options."""
+    """Return the program ``chatnet``, which always gets these options."""
 
     def operate(arguments: Sequence[str], world: World) -> IService:
         options = Options()
@@ -78,7 +78,7 @@ def operator(*always: str) -> Program:
 
 
 def programs(encrypted: bool) -> dict[str, Program]:
-    """All that a host has by default; ``encrypted``: they speak TLS to other hosts, else plain."""
+    """Return all default programs of a host; ``encrypted``: they use TLS to other hosts."""
     how = () if encrypted else ("--insecure",)
     return {
         "chatnet": operator(*how),
@@ -92,7 +92,7 @@ def programs(encrypted: bool) -> dict[str, Program]:
 
 
 def parse(argv: Sequence[str], programs: dict[str, Program]) -> tuple[str, Sequence[str]]:
-    """The name of the program that ``argv`` runs, and its arguments: what stands before is twistd's.
+    """Return the name of the program that ``argv`` runs, and its arguments; words before it are twistd's.
 
     :raises FileNotFoundError: there is no such program.
     """

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from simulator.process import SimProcess
 
 LATENESS = 0.00001
-"""By how much timers are late, in seconds: as with any reactor, and more than sums of floating-point numbers
-differ by the order in which they were made. Who fires at the very moment, or before it, may fire twice."""
+"""Seconds by which timers are late, as with any reactor: more than the rounding differences of floating-point
+sums. Code that fires exactly on time, or before it, might fire twice."""
 LOOKUP_SECONDS = 0.002
 
 
@@ -53,7 +53,7 @@ LOOKUP_SECONDS = 0.002
     IReactorPluggableNameResolver,
 )
 class SimReactor(_DisconnectSelectableMixin):
-    """See the module. ``has_started`` is true from the moment that the reactor runs on."""
+    """The reactor of ``process``: see the module. ``has_started`` is true once the reactor runs."""
 
     _logger = Logger()
 
@@ -91,7 +91,7 @@ class SimReactor(_DisconnectSelectableMixin):
         return list(self._calls)
 
     def fire(self, call: DelayedCall) -> None:
-        """The time of ``call`` has come, unless it was moved or cancelled."""
+        """Run ``call``, whose time has come, unless it was moved or cancelled."""
         if call.cancelled or call.called:
             self._process.simulation.idle += 1
             return
@@ -113,16 +113,16 @@ class SimReactor(_DisconnectSelectableMixin):
     # ---- IReactorCore ----
 
     def start(self) -> None:
-        """What ``run`` does, up to its loop."""
+        """Do what ``run`` does before its loop."""
         self.has_started = True
         self.fireSystemEvent("startup")
 
     def run(self) -> None:
-        """Nobody but the simulation runs a reactor."""
+        """Raise: only the simulation runs a reactor."""
         raise NotImplementedError
 
     def iterate(self, delay: float = 0) -> None:
-        """Likewise."""
+        """Raise: only the simulation runs a reactor."""
         raise NotImplementedError
 
     def _run(self) -> None:
@@ -140,7 +140,7 @@ class SimReactor(_DisconnectSelectableMixin):
         self.addSystemEventTrigger("after", "shutdown", self._process.finished, self._exit_signal)
 
     def signalled(self, number: int) -> None:
-        """SIGTERM or SIGINT came."""
+        """Stop, because SIGTERM or SIGINT came."""
         self._logger.info("Received {name}, shutting down.", name=signal.Signals(number).name)
         self._exit_signal = number
         if not self._is_stopped:
@@ -201,13 +201,13 @@ class SimReactor(_DisconnectSelectableMixin):
         return self._threads
 
     def suggestThreadPoolSize(self, size: int) -> None:
-        """It has as many as it has."""
+        """Do nothing: the size is fixed."""
 
     # ---- IReactorTCP ----
 
     @property
     def full_at(self) -> int:
-        """At how much unsent a transport that is made now says that it is full, in bytes."""
+        """How many unsent bytes make a transport that is made now full."""
         return self._process.simulation.network.transport
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> SimPort:
@@ -223,7 +223,7 @@ class SimReactor(_DisconnectSelectableMixin):
         return connector
 
     def new_socket(self) -> SimSocket:
-        """A socket, neither bound nor connected."""
+        """Return a socket, neither bound nor connected."""
         process = self._process
         socket = SimSocket(process, 0)
         socket.descriptor = process.take_descriptor(socket)
@@ -272,7 +272,7 @@ class SimReactor(_DisconnectSelectableMixin):
         return self._process.sockets.get(descriptor.fileno())
 
     def poll(self, socket: SimSocket) -> None:
-        """A socket is ready for something."""
+        """Handle a socket that is ready for something."""
         socket.is_polled = False
         why: Any = None
         descriptor, in_read = socket.reader, True
@@ -286,7 +286,7 @@ class SimReactor(_DisconnectSelectableMixin):
             self._logger.failure("Unhandled error")
             why = error
         if why:
-            # Twisted's own, shared failures would keep this process alive in their tracebacks.
+            # The tracebacks of Twisted's own, shared failures would keep this process alive.
             fresh = {kind: Failure(kind()) for kind in (ConnectionDone, ConnectionLost)}
             self._disconnectSelectable(descriptor, why, in_read, fresh)
         if not socket.is_closed:
@@ -317,7 +317,7 @@ class SimReactor(_DisconnectSelectableMixin):
 
 @implementer(IHostnameResolver)
 class Resolver:
-    """Names of hosts to addresses."""
+    """Resolves names of hosts to addresses."""
 
     def __init__(self, reactor: SimReactor) -> None:
         self._reactor = reactor
@@ -343,10 +343,10 @@ class Resolver:
 
 @implementer(IHostResolution)
 class _Resolution:
-    """One look-up; it cannot be cancelled, for it is short."""
+    """One look-up; it is short, so it cannot be cancelled."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def cancel(self) -> None:
-        """It will come too late."""
+        """Do nothing: this would come too late."""

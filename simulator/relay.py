@@ -1,8 +1,8 @@
 """A hostile host between two others: whoever dials one of them reaches it, and through it the other end.
 
-It has a key of its own, speaks TLS to both ends, passes on whatever they say, and reads it. Nobody may tell
-it what only the other end is to know: no client may say a word to it in a worker's place, and no proof of a
-process of the cluster may be taken that went through it.
+It has its own key, speaks TLS to both ends, passes on what they say, and reads it. Nobody may tell it what
+only the other end should know: no client may send a word to it instead of a worker, and no process of the
+cluster may accept a proof that went through it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from chatnet.world import World
 RELAY = "relay"
 """The program's name."""
 PORT = 1
-"""Where it listens for those who were sent to it."""
+"""The port where diverted connections arrive."""
 
 
 class Relay(Service):
@@ -48,23 +48,23 @@ class Relay(Service):
         self._reactor.listenTCP(PORT, _quiet(lambda: Arriving(self)))
 
     def wrap(self, protocol: Protocol) -> Any:
-        """TLS around the end of who dialled, with a key that is none of the cluster's."""
+        """Return TLS around the dialling end, with a key that is not the cluster's."""
         return self._near.wrap(protocol)
 
     def dial(self, end: Near, address: Address, encrypted: bool) -> None:
-        """Reach whom ``end`` wanted to reach, as it would have."""
+        """Dial the end that ``end`` wanted to reach, in the same way."""
         far = _quiet(lambda: Far(end))
         factory = Encryption(self._world.tls.in_cluster(), True, far, self._reactor) if encrypted else far
         dialling: Deferred[Any] = TCP4ClientEndpoint(self._reactor, *address).connect(factory)
         dialling.addErrback(end.is_refused)
 
     def knows(self, what: str) -> None:
-        """It has what it must not have."""
+        """Fail the run: the relay has what it must not have."""
         self._logger.failure("A relay has power", Failure(AssertionError(what)))
 
 
 class Arriving(Protocol):
-    """A connection of which is not known yet whether it is TLS."""
+    """A connection that may or may not be TLS."""
 
     transport: Any
 
@@ -81,7 +81,7 @@ class Arriving(Protocol):
 
 
 class Near(Protocol):
-    """The end of who dialled. Its own address is the one that was dialled."""
+    """The dialling end. Its own address is the one that was dialled."""
 
     transport: Any
 
@@ -116,19 +116,19 @@ class Near(Protocol):
     # ---- the far end ----
 
     def is_reached(self, far: Any) -> None:
-        """The other end is there."""
+        """Note that the far end is connected."""
         self._far = far
         if self._is_lost:
             far.loseConnection()
         self._pass_on()
 
     def is_refused(self, why: Failure) -> None:
-        """Nobody is there."""
+        """Close: nobody is there."""
         why.trap(ConnectError)
         self.transport.abortConnection()
 
     def is_answered(self, data: bytes) -> None:
-        """The other end has said something."""
+        """Pass on what the far end has sent."""
         for box in self._answered.boxes(data):
             if box.get(b"_answer") in self._proofs and self._is_encrypted:
                 self._relay.knows(f"a proof was taken that went through it to {self._address}")
@@ -136,7 +136,7 @@ class Near(Protocol):
             self.transport.write(data)
 
     def is_closed(self) -> None:
-        """The other end has closed."""
+        """Close: the far end has closed."""
         if not self._is_lost:
             self.transport.loseConnection()
 
@@ -148,7 +148,7 @@ class Near(Protocol):
 
 
 class Far(Protocol):
-    """The end of whom it was to reach."""
+    """The far end, which the dialling end wanted to reach."""
 
     transport: Any
 
@@ -166,13 +166,13 @@ class Far(Protocol):
 
 
 class BoxReader:
-    """Reads the boxes of one direction, until something else is spoken."""
+    """Reads the boxes of one direction, until something else than AMP is spoken."""
 
     def __init__(self) -> None:
         self._boxes: Boxes | None = Boxes()
 
     def boxes(self, data: bytes) -> list[dict[bytes, bytes]]:
-        """Those that ``data`` completes."""
+        """Return the boxes that ``data`` completes."""
         try:
             return [] if self._boxes is None else list(self._boxes.feed(data))
         except Malformed:

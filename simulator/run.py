@@ -28,38 +28,38 @@ from simulator.watch import Vitals
 from simulator.workload import Crowd, Person, Step
 
 UP_SECONDS = 5.0
-"""When the first user comes: the cluster was started at 0."""
+"""When the first user comes; the cluster is started at 0."""
 WHOLE_SECONDS = 90.0
-"""After the last fault is healed, the cluster must be whole again within so many seconds of virtual time.
+"""Seconds of virtual time after the last fault is healed, within which the cluster must be whole again.
 
 A client notices that its connection was forgotten after 45 s of silence.
 """
 SILENCE_SECONDS = 60.0
-"""After so many seconds of silence, whatever side of a connection was forgotten has noticed."""
+"""Seconds of silence after which either end of a forgotten connection has noticed."""
 REPORTED_SECONDS = 2.5
-"""By then all workers have reported what they carry, and the primary has looked at it."""
+"""Seconds after which all workers have reported their load, and the primary has looked at it."""
 REST_SECONDS = 10.0
-"""How long a whole cluster is watched at rest."""
+"""Seconds for which a whole cluster is watched at rest."""
 REST_EVENTS = (12, 6)
-"""How many events a second each process of a cluster at rest may have, signs of life, and each client."""
+"""How many events a second each process of a cluster at rest may have (mostly pings), and each client."""
 LOOKS = 25
 """How many more for each process that looks at a database."""
 STOP_SECONDS = 20.0
-"""How long a cluster may take to stop."""
+"""Seconds that a cluster may take to stop."""
 ENCRYPTED = 0.5
-"""How often hosts speak TLS to each other."""
+"""How often hosts use TLS between each other."""
 LOOK_SECONDS = 0.25
-"""How often one looks."""
+"""Seconds between two looks."""
 
 
 @dataclass(frozen=True)
 class Scale:
     """How much happens. ``seconds`` is how long users are active and faults strike.
 
-    ``store`` is "sqlite", for a cluster on one machine, or "postgresql", for one on many. ``kinds`` are those
-    of the faults, all by default; ``only`` are the numbers of those that do strike, None for all of them.
-    ``spoken`` is the protocol that all users speak; drawn, if none is named. ``encrypted`` is whether hosts
-    speak TLS to each other; drawn, if it is None.
+    ``store`` is "sqlite", for a cluster on one machine, or "postgresql", for one on many. ``kinds`` are the
+    kinds of faults, all by default; ``only`` are the numbers of the faults that strike, None for all.
+    ``spoken`` is the protocol of all users; drawn if empty. ``encrypted``: hosts use TLS between each other;
+    drawn if None.
     """
 
     users: int = 20
@@ -75,13 +75,13 @@ class Scale:
 
     @property
     def all_kinds(self) -> tuple[str, ...]:
-        """Those that are drawn from."""
+        """The kinds to draw from."""
         return self.kinds or (outages.KINDS if self.store == "postgresql" else nemesis.KINDS)
 
 
 @dataclass
 class Verdict:
-    """How the run of ``seed`` went: well if there are no ``violations``.
+    """The result of the run of ``seed``: good if there are no ``violations``.
 
     ``virtual`` is in seconds, ``real`` in seconds of a processor; ``whole_after`` is how long the cluster
     took to recover.
@@ -125,7 +125,7 @@ class Run:
         simulation.listeners += (listener.told for listener in listeners)
 
     def go(self) -> None:
-        """All of it.
+        """Do the whole run.
 
         :raises NotInTime: the cluster did not start, or time stood still.
         """
@@ -143,7 +143,7 @@ class Run:
         self.log = self.cluster.log()
 
     def evidence(self) -> Evidence:
-        """What it has left behind."""
+        """Return what the run has left."""
         struck = self.nemesis.counted
         return Evidence(
             self.history,
@@ -201,7 +201,7 @@ class Run:
         self._simulation.note("the world", "is in peace since {:.2f} s", self.whole_after)
 
     def _lacking(self) -> list[str]:
-        """What a whole cluster has, and this one has not."""
+        """Return what this cluster lacks to be whole."""
         lacking = list(self.cluster.lacking())
         people = self._people()
         lacking += self._uneven(people)
@@ -213,14 +213,14 @@ class Run:
         return lacking
 
     def _uneven(self, people: Sequence[Person]) -> Iterator[str]:
-        """Sessions are spread evenly over the workers, as far as the design says."""
+        """Yield a sentence if sessions are spread less evenly over the workers than the design says."""
         sessions = Counter(person.user.worker for person in people if person.is_settled and person.user)
         loads = sorted([*sessions.values(), *[0] * (self.cluster.workers - len(sessions))])
         if loads and loads[-1] - loads[0] > max(GAP, SHARE * loads[-1]):
             yield f"the workers have {', '.join(map(str, loads))} sessions"
 
     def _at_rest(self, before: dict[str, tuple[int, int]]) -> None:
-        """Nothing may have grown since ``before`` but by what the users have, and little may happen."""
+        """Check that nothing has grown since ``before`` except through users, and that little happens."""
         simulation = self._simulation
         if unrest := self._until_calm(before):
             self.violations += unrest
@@ -235,8 +235,8 @@ class Run:
             self.violations.append(f"growth: {events} events in {REST_SECONDS} s of rest")
 
     def _until_calm(self, before: dict[str, tuple[int, int]]) -> list[str]:
-        """Until all have noticed whose other end is gone, and moved for that; what still is not as it should
-        be, after a time that is long enough."""
+        """Wait until all have noticed lost ends and moved because of them; return what is still wrong after a
+        time that is long enough."""
         simulation, since, moves = self._simulation, self._simulation.now, self._moves()
         end = since + SILENCE_SECONDS
         while (now := simulation.now) < end:
@@ -261,7 +261,7 @@ class Run:
                 yield f"growth: {program} has {connections} connections, and needs {needed[program]}"
 
     def _stop(self) -> None:
-        """The operators stop the cluster; nothing may be left of it."""
+        """Let the operators stop the cluster; nothing of it may remain."""
         self.cluster.stop()
         try:
             self._simulation.run_while(self.cluster.living, STOP_SECONDS)
@@ -271,7 +271,7 @@ class Run:
 
 
 def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
-    """The newest post that each user may see."""
+    """Return the newest post that each user may see."""
     stays = {user: Memberships() for user in users}
     for entry in log:
         if entry.kind in ("register", "join", "leave") and entry.user in stays:
@@ -281,8 +281,8 @@ def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
 
 
 def hush() -> None:
-    """Log nothing, in a process for runs alone: each hears all of its own, and what it leaves has nothing to
-    say when it is collected."""
+    """Log nothing, in a process for runs alone: each run hears its own log, and what it leaves behind says
+    nothing when it is collected."""
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
 
 

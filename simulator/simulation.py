@@ -1,4 +1,4 @@
-"""One run: virtual time, the events that are to come, the hosts, and what went wrong."""
+"""One run: virtual time, the events to come, the hosts, and the failures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from simulator.threads import SimThread
 
 COLLECT_EVERY = 1 << 18
-"""After so many events garbage is collected: at no other time, for its finalizers are part of the run."""
+"""Garbage is collected after this many events, and at no other time: its finalizers are part of the run."""
 
 
 class NotInTime(AssertionError):
@@ -39,15 +39,14 @@ class NotInTime(AssertionError):
 
 
 class Simulation:
-    """A run from one ``seed``; a context manager, so that nothing is left of it.
+    """A run from one ``seed``; a context manager, so that nothing of it remains.
 
-    ``now`` is its time in seconds. ``steps`` events happened so far; ``idle`` of them were the times of
-    timers that had been cancelled, or came to a process that is dead or stopped. ``failures`` is what no run
-    may have: an unhandled error in a simulated process, or a use of the real world. ``running`` is the
-    process whose code is running; ``threads`` are those that stand still; ``parcels`` is what messages of
-    databases say, by their numbers. ``listeners`` are told what happens in its processes, and in which.
-    ``limits`` are those of processes that are started from now on.
-    ``is_encrypted``: do hosts speak TLS to each other?
+    ``now`` is its time in seconds. ``steps`` events happened so far; ``idle`` of them were timers that had
+    been cancelled, or came to a dead or stopped process. ``failures`` is what no run may have: an unhandled
+    error in a simulated process, or a use of the real world. ``running`` is the process whose code is
+    running; ``threads`` are those that stand still; ``parcels`` are the contents of database messages, by
+    number. ``listeners`` hear what happens in its processes, and in which. ``limits`` are for processes that
+    are started from now on. ``is_encrypted``: hosts use TLS between each other.
     """
 
     def __init__(self, seed: int, detailed: bool = False) -> None:
@@ -60,12 +59,12 @@ class Simulation:
         self.programs: dict[str, Program] = programs(encrypted=False)
         self.hosts: dict[str, Host] = {}
         self.network = Network(self)
-        # What dead processes leave is kept to the end: its finalizers must not run in the middle of others.
+        # What dead processes leave is kept to the end: its finalizers must not run in the middle of the run.
         self.graveyard: list[Any] = []
         self.threads: dict[SimThread, None] = {}
         self.is_encrypted = False
         self.parcels: list[Any] = []
-        # How long a hash takes is the simulated threads' affair: to compute one was a third of a run.
+        # The simulated threads decide how long a hash takes; computing real ones took a third of a run.
         self.limits = replace(LIMITS, password_cost=Cost(1, 8, 1))
         self.listeners: list[Callable[[SimProcess, Event], None]] = []
         self._events: list[tuple[float, int, SimProcess | None, Callable[..., object], tuple[Any, ...]]] = []
@@ -80,18 +79,18 @@ class Simulation:
     def __enter__(self) -> Self:
         self._collected = gc.isenabled()
         gc.disable()
-        # What simulated processes log is this run's alone, and only it can tell the living from the dead.
-        # What an earlier run left says nothing that matters when it goes.
+        # Log lines of simulated processes belong to this run, and only it can tell the living from the dead.
+        # What an earlier run left may say something when it is collected, but nothing that matters.
         self._observers = globalLogPublisher._observers
         globalLogPublisher._observers = []
         _collect_all()
-        gc.freeze()  # what was there before is not looked at when this run's garbage is collected
+        gc.freeze()  # older objects are not examined when this run's garbage is collected
         globalLogPublisher._observers = cast(Any, [self._logged])
         self._guard.open()
         return self
 
     def verdict(self) -> list[str]:
-        """What went wrong so far, errors included that were forgotten in a Deferred."""
+        """Return what went wrong so far, including errors that were forgotten in a Deferred."""
         _collect_all()
         return self.failures
 
@@ -108,7 +107,7 @@ class Simulation:
             gc.enable()
 
     def _forget(self) -> None:
-        """Drop all that the processes were. What their coroutines' ``finally`` does now is void."""
+        """Drop everything that the processes were. What their coroutines' ``finally`` does now is ignored."""
         for thread in list(self.threads):
             thread.interrupt()
         self._events.clear()
@@ -132,20 +131,20 @@ class Simulation:
         return self._directory
 
     def encrypt(self) -> None:
-        """Have hosts speak TLS to each other from now on."""
+        """Let hosts use TLS between each other from now on."""
         self.is_encrypted = True
         self.programs |= programs(encrypted=True)
 
     # ---- chance ----
 
     def chance(self, concern: str) -> random.Random:
-        """A stream of chance of its own for each concern: drawing from one does not shift the others."""
+        """Return a separate random stream for each concern: drawing from one does not shift the others."""
         return random.Random(f"{self.seed}/{concern}")
 
     # ---- hosts ----
 
     def host(self, name: str) -> Host:
-        """The host called ``name``; made when it is first named."""
+        """Return the host called ``name``, made when it is first named."""
         if name not in self.hosts:
             self.hosts[name] = Host(self, name, len(self.hosts) + 1)
         return self.hosts[name]
@@ -153,11 +152,11 @@ class Simulation:
     # ---- events ----
 
     def at(self, time: float, function: Callable[..., object], *arguments: Any) -> None:
-        """Call ``function`` at ``time``; this is the world's doing, no process's."""
+        """Call ``function`` at ``time``, for the world, not for a process."""
         heappush(self._events, (time, next(self._counter), None, function, arguments))
 
     def later(self, seconds: float, function: Callable[..., object], *arguments: Any) -> None:
-        """Likewise, after ``seconds``."""
+        """Call ``function`` after ``seconds``, for the world."""
         heappush(self._events, (self.now + seconds, next(self._counter), None, function, arguments))
 
     def schedule(
@@ -179,9 +178,9 @@ class Simulation:
         self.now = time
 
     def run_while(self, condition: Callable[[], object], limit: float = 60.0) -> None:
-        """Let time pass for as long as ``condition`` holds.
+        """Let time pass while ``condition`` holds.
 
-        :raises NotInTime: it still does after ``limit`` seconds.
+        :raises NotInTime: it still holds after ``limit`` seconds.
         """
         end = self.now + limit
         events = self._events
@@ -211,20 +210,20 @@ class Simulation:
             raise NotInTime(f"time stands still: {COLLECT_EVERY} events at {self.now} (seed {self.seed})")
         self._looked_at = self.now
 
-    # ---- what is said ----
+    # ---- notes and failures ----
 
     def note(self, who: str, template: str, *values: object) -> None:
-        """A line of the trace."""
+        """Add a line to the trace."""
         self.trace.add(self.now, who, template, *values)
 
     def fail(self, what: str) -> None:
-        """Something that no run may have."""
+        """Record something that no run may have."""
         who = self.running.name if self.running else "the world"
         self.failures.append(f"{self.now:.6f} {who}: {what}")
         self.note(who, "FAILURE {}", without_addresses(what.splitlines()[0]))
 
     def told(self, process: SimProcess, event: Event) -> None:
-        """``event`` has happened in ``process``: a line of the trace, and whoever listens hears of it."""
+        """Note in the trace that ``event`` has happened in ``process``, and tell all listeners."""
         if process.is_dead or self.is_over:
             return
         self.note(process.name, "tells: {}", event)
@@ -248,13 +247,13 @@ class Simulation:
 
 
 def _collect_all() -> None:
-    """What a finalizer touches lives on until the next collection."""
+    """Collect until nothing is left: what a finalizer touches lives until the next collection."""
     while gc.collect():
         pass
 
 
 def _brief(failure: Failure) -> str:
-    """The error, and where it was raised, without the paths of this machine."""
+    """Return the error, and where it was raised, without the paths of this machine."""
     where = ""
     if failure.frames:
         function, file, line, *_ = failure.frames[-1]

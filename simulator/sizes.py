@@ -1,4 +1,4 @@
-"""Small sizes: pages, windows and buffers turned down, so that short runs get where only long ones would."""
+"""Small pages, windows and buffers, so that short runs reach what only long ones would."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simulator.simulation import Simulation
 
 
 class Size(NamedTuple):
-    """What one of :class:`~chatnet.limits.Limits` may be; ``page.`` is before those of its page."""
+    """The choices for one of :class:`~chatnet.limits.Limits`; ``page.`` is the prefix for its page."""
 
     name: str
     choices: tuple[int, ...]
@@ -32,19 +32,19 @@ SIZES = (
 )
 PAGE_BYTES = Size("page.bytes", (10_000,))
 WINDOWS = (4_000, 20_000, 60_000)
-"""How much a window holds, in bytes."""
+"""Bytes that a window holds."""
 BUFFERS = (1_000, 4_000, 16_000)
-"""What a kernel keeps for a socket in each direction, in bytes."""
+"""Bytes that a kernel keeps for a socket in each direction."""
 TRANSPORTS = (1_000, 8_000)
-"""At how much unsent a transport says that it is full, in bytes."""
+"""Unsent bytes that make a transport full."""
 CLIENT_PULSE = Rhythm(tick=1.0, every=3.0, patience=45.0)
-"""How clients are pinged: what they read goes on by it."""
+"""How clients are pinged: pings also move what they have read."""
 OFTEN = 0.6
-"""How often each size is small, in a run that has small ones at all; which is every second one."""
+"""How often each size is small, in a run that has small ones at all; every second run has."""
 
 
 def draw_sizes(simulation: Simulation) -> dict[str, Any]:
-    """Have sizes be as the seed says, for each process that is started from now on; what was drawn."""
+    """Draw sizes from the seed, for each process that is started from now on; return what was drawn."""
     chance, network = simulation.chance("sizes"), simulation.network
     limits: dict[str, Any] = {}
     buffers: dict[str, int] = {}
@@ -57,7 +57,7 @@ def draw_sizes(simulation: Simulation) -> dict[str, Any]:
             if chance.random() < OFTEN:
                 draw(size)
         if chance.random() < OFTEN:
-            # All three: who does not read fills one after the other, in the time that there is.
+            # All three: then a client that does not read fills one after another in time.
             draw(PAGE_BYTES)
             buffers["transport"] = network.transport = chance.choice(TRANSPORTS)
             buffers["buffer"] = network.buffer = chance.choice(BUFFERS)
@@ -70,7 +70,7 @@ def draw_sizes(simulation: Simulation) -> dict[str, Any]:
 
 
 def limited(limits: Limits, drawn: Mapping[str, Any]) -> Limits:
-    """``limits`` with those that are ``drawn``."""
+    """Return ``limits`` with the ``drawn`` ones replaced."""
     page = {name.removeprefix("page."): size for name, size in drawn.items() if name.startswith("page.")}
     others = {name: size for name, size in drawn.items() if not name.startswith("page.")}
     return replace(limits, page=limits.page._replace(**page), **others)

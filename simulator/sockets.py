@@ -1,4 +1,4 @@
-"""A simulated kernel's TCP sockets: what Twisted's own transports stand on.
+"""A simulated kernel's TCP sockets, under Twisted's own transports.
 
 They have the part of the interface of ``socket.socket`` that :mod:`twisted.internet.tcp` uses, and its
 errors.
@@ -61,28 +61,28 @@ class SimSocket:
 
     @property
     def readable(self) -> bool:
-        """Would reading, or accepting, not block?"""
+        """Whether reading, or accepting, would not block."""
         return bool(self._size or self._ended or self._error or self._offered)
 
     @property
     def writable(self) -> bool:
-        """Would writing not block?"""
+        """Whether writing would not block."""
         if self._error:
             return True
         return self._state == "connected" and self._room() > 0
 
     @property
     def is_listening(self) -> bool:
-        """Does it take connections?"""
+        """Whether it accepts connections."""
         return self._state == "listening"
 
     @property
     def is_crowded(self) -> bool:
-        """Is the queue of connections that were not accepted yet full?"""
+        """Whether the queue of connections that were not accepted yet is full."""
         return len(self._offered) > self._backlog
 
     def wake(self) -> None:
-        """Something changed: tell the process, if it waits for it."""
+        """Tell the process that something changed, if it waits for this socket."""
         if not self.is_polled and (
             (self.reader is not None and self.readable) or (self.writer is not None and self.writable)
         ):
@@ -97,7 +97,7 @@ class SimSocket:
     # ---- from the network ----
 
     def offered(self, client: SimSocket) -> SimSocket:
-        """A client asks to be accepted: the socket that it will talk to."""
+        """Return the socket for a client that asks to be accepted."""
         server = SimSocket(self.process, -1)
         server.local, server.peer = client.peer, client.local
         server._state = "connected"
@@ -138,7 +138,7 @@ class SimSocket:
             self.wake()
 
     def _refuse(self) -> None:
-        """Data came for a socket that is gone."""
+        """Answer data for a closed socket with a reset."""
         if self.out is not None:
             self.out.send_last(SimSocket.reset_by_peer)
 
@@ -148,7 +148,7 @@ class SimSocket:
         return self.descriptor
 
     def setblocking(self, flag: bool) -> None:
-        """They never block."""
+        """Do nothing: these sockets never block."""
 
     def getsockname(self) -> Address:
         return self.local
@@ -256,7 +256,7 @@ class SimSocket:
             self.out.send(SimSocket.ended)
 
     def close(self) -> None:
-        """Let go; what the other end hears is what Linux would tell it."""
+        """Close; the other end hears what Linux would tell it."""
         if self.is_closed:
             return
         self.is_closed = True
@@ -276,7 +276,7 @@ class SimSocket:
             self.out.send_last(SimSocket.reset_by_peer)
 
     def vanish(self) -> None:
-        """The host is gone: nobody hears of it."""
+        """Vanish with the host: nobody hears of it."""
         self.is_closed = True
         self.host.free_port(self)
         self.host.network.closed(self, "vanished")

@@ -1,4 +1,4 @@
-"""A child process, as the process that started it sees it."""
+"""A child process, as its parent sees it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from simulator.process import SimProcess, Status
 
 REAP_SECONDS = (0.0001, 0.005)
-"""How long it takes a parent to hear of a child's end: between these."""
+"""The shortest and longest time until a parent hears of a child's end."""
 
 
 @implementer(IProcessTransport)
 class Spawned:
     """The transport of ``protocol``. Of the child's descriptors, 1 may be a file, and others pipes.
 
-    Nothing that a child prints goes through a pipe; only their ends are told.
+    What a child prints does not go through pipes; only the end of a pipe is reported.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class Spawned:
             self.closeChildFD(descriptor)
 
     def writeToChild(self, childFD: int, data: bytes) -> None:
-        """Simulated programs do not read their standard input from their parent."""
+        """Do nothing: simulated programs do not read standard input from their parent."""
 
     def write(self, data: bytes) -> None:
-        """Likewise."""
+        """Do nothing: see :meth:`writeToChild`."""
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Likewise."""
+        """Do nothing: see :meth:`writeToChild`."""
 
     def getPeer(self) -> Any:
         return "a child"

@@ -1,6 +1,6 @@
-"""A stranger that has the masters' port when a primary dies: a process without rights on its machine.
+"""A stranger that takes the masters' port when a primary dies: a process without rights on its machine.
 
-It knows no token, and speaks like a master all the same.
+It does not know the token, but speaks like a master.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from chatnet.world import World
 SQUATTER = "squatter"
 """The program's name."""
 TRY_SECONDS = 0.001
-"""How often it tries to have the port: more often than whoever takes over."""
+"""Seconds between two attempts to get the port: shorter than the next primary's."""
 LURK_SECONDS = 2.0
-"""How long it tries at most."""
+"""Seconds after which it gives up."""
 GREATEST = 2**63 - 1
-"""An epoch that is above any."""
+"""An epoch above any real one."""
 PING_SECONDS = 1.0
 REPLAY_SECONDS, REPLAYS = 1.0, 3
-"""How long after it has left it plays again what it saw, and how many of them."""
+"""Seconds after leaving the port until it replays what it saw, and how many proofs it replays."""
 
 TACTICS = ("junk", "waiting", "refusing", "silent")
-"""How it answers: with bytes that prove nothing; never; with errors; without a sign of life."""
+"""How it answers: with random bytes as proof; never; with errors; without a ping."""
 
 
 class Squatter(Service):
-    """Has the masters' port for so many seconds, from when it is free on; then it plays again what it saw."""
+    """Keeps the masters' port for some seconds once it is free; then it replays the proofs that it saw."""
 
     _logger = Logger()
 
@@ -83,15 +83,15 @@ class Squatter(Service):
             self.world.processes.exit(0)
 
     def saw(self, role: str, proof: bytes) -> None:
-        """A proof, by somebody who has the token."""
+        """Keep a proof by somebody who has the token."""
         self._proofs.append((role, proof))
 
     def obeyed(self, order: type[Command]) -> None:
-        """Somebody took an order."""
+        """Fail the run: somebody obeyed a command."""
         self._fail(f"{order.__name__} was obeyed before any proof")
 
     def admitted(self, role: str) -> None:
-        """An old proof was taken for a new one."""
+        """Fail the run: an old proof was accepted as a new one."""
         self._fail(f"a proof served twice: a stranger was admitted as {role}")
 
     def _fail(self, what: str) -> None:
@@ -118,7 +118,7 @@ class Squatter(Service):
 
 
 class Squatting(Locator):
-    """The squatter's end of a connection: to whom it speaks, it gives orders before anything else."""
+    """The squatter's end of a connection: it sends commands before anything else."""
 
     speaker = Speaker.STRANGER
 
@@ -149,7 +149,7 @@ class Squatting(Locator):
 
     @Locate.responder
     def locate(self, version: int) -> Any:
-        # Not of another version: whoever starts just then believes it, and says so to its user.
+        # Not another version: a client that starts just then would believe it, and tell its user.
         if self._squatter.tactic in ("junk", "refusing"):
             raise NoWorkers(NoWorkers.sentence)
         return Deferred()

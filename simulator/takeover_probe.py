@@ -1,5 +1,4 @@
-"""What is listened for when masters succeed each other: what the winner had been told, and whom masters
-killed."""
+"""What is observed during takeovers: what the winner had been told, and which processes masters killed."""
 
 from __future__ import annotations
 
@@ -18,20 +17,20 @@ if TYPE_CHECKING:
     from simulator.simulation import Simulation
 
 TOLD_SECONDS = CLUSTER_PULSE.patience + TELL_SECONDS + 1.0
-"""So long before its end a primary may have been stopped, and tell nobody what it then saw."""
+"""Seconds before its end during which a primary may have been stopped, and told nobody what it then saw."""
 DISTURBED_SECONDS = RETURN_SECONDS + 2.0
-"""Who ran undisturbed for so long before it was killed did not hang."""
+"""A process that ran undisturbed for this many seconds before it was killed did not hang."""
 
 
 class Successions:
-    """Listens to one run; what no run may have fails it. ``is_shared``: its masters share a database."""
+    """Fails a run for what no run may have. ``is_shared``: its masters share a database."""
 
     def __init__(self, simulation: Simulation, is_shared: bool) -> None:
         self._simulation = simulation
         self._is_shared = is_shared
         self._here: dict[int, dict[str, float]] = defaultdict(dict)
         self._gone: dict[int, dict[str, float]] = defaultdict(dict)
-        # To whom a connection was forgotten on the way: they seem to hang, and do not.
+        # Processes whose connection was forgotten on the way: they seem to hang, but do not.
         self._out_of_touch: set[SimProcess] = set()
 
     def told(self, process: SimProcess, event: Event) -> None:
@@ -52,9 +51,9 @@ class Successions:
     # ---- what a winner was told ----
 
     def _look_at(self, winner: SimProcess, state: State, end: float) -> None:
-        """The winner goes by ``state``; the primary before it was gone at ``end``."""
+        """Check the winner's ``state``; the last primary was gone at ``end``."""
         told = {carried.worker.id for carried in state.workers}
-        # While the winner stood still, what it was told may have waited in the primary's memory.
+        # While the winner was stopped, what it was told may have waited in the primary's memory.
         awake = winner.runs_since
         for id, since in self._here[state.epoch].items():
             if id not in told and awake < since < end - TOLD_SECONDS:
@@ -67,7 +66,7 @@ class Successions:
 
     def _killed(self, victim: SimProcess, for_the_lease: bool) -> None:
         if not for_the_lease:
-            # A disk that forgets who holds a lease makes two of them: each takes the other for hung.
+            # A disk that forgets who holds a lease makes two primaries: each takes the other for hung.
             if self._ran(victim) and not victim.led_to_the_end:
                 self._simulation.fail(f"adoption: {victim} was killed for not coming back, and ran")
             return
@@ -77,7 +76,7 @@ class Successions:
             self._simulation.fail(f"fencing: {victim} was killed, {why}")
 
     def _ran(self, victim: SimProcess) -> bool:
-        """Did it run until it was killed, just now?"""
+        """Return whether it ran until it was killed, just now."""
         return (
             victim not in self._out_of_touch
             and victim.ran_to_the_end
@@ -85,7 +84,7 @@ class Successions:
         )
 
     def _fell_silent(self, process: SimProcess, event: FellSilent) -> None:
-        """If something between the two forgot their connection, the other one seems to hang."""
+        """If their connection was forgotten in between, note that the other one only seems to hang."""
         ours = socket_of(process, event.here, event.peer)
         if ours is None or ours.connection is None:
             return

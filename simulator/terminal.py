@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from simulator.process import SimProcess
 
 FULL = 64 * 1024
-"""How much a program may show that nobody reads, in bytes, before it is told to wait."""
+"""Bytes that a program may show without a reader before it is told to wait."""
 
 
 class Terminal:
-    """``lines`` are those shown so far, ``errors`` those on standard error. It may be used at any time."""
+    """What a person types and sees: ``lines`` so far, and ``errors`` on standard error. Always usable."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -33,21 +33,21 @@ class Terminal:
     # ---- the person ----
 
     def type(self, *lines: str) -> None:
-        """Type lines, each with its end."""
+        """Type lines, each with its line end."""
         self._typed += "".join(f"{line}\n" for line in lines).encode()
         self._typing()
 
     def hang_up(self) -> None:
-        """End of input."""
+        """End the input."""
         self._hung_up = True
         self._typing()
 
     def stop_reading(self) -> None:
-        """Look away: what is shown piles up, and then the program is paused."""
+        """Stop reading: what is shown piles up, and then the program is paused."""
         self._reads = False
 
     def read_on(self) -> None:
-        """Look again."""
+        """Read again."""
         self._reads = True
         if self._transport is not None:
             self._transport.process.soon(self._transport.drain)
@@ -59,13 +59,13 @@ class Terminal:
         self._typing()
 
     def show(self, text: bytes) -> bool:
-        """Show whole lines; false if nobody reads them."""
+        """Show whole lines; return False if nobody reads them."""
         if self._reads:
             self.lines += text.decode("utf-8", "replace").splitlines()
         return self._reads
 
     def ended(self) -> None:
-        """The program has ended."""
+        """Note that the program has ended."""
         self.is_over = True
         self._transport = None
 
@@ -74,14 +74,14 @@ class Terminal:
             self._transport.process.soon(self._transport.deliver)
 
     def take(self) -> tuple[bytes, bool]:
-        """What was typed since, and whether it ended."""
+        """Return what was typed since the last call, and whether the input ended."""
         typed, self._typed = self._typed, b""
         return typed, self._hung_up
 
 
 @implementer(ITransport)
 class TerminalTransport:
-    """Between ``terminal`` and the program's ``protocol``."""
+    """The transport between ``terminal`` and the program's ``protocol``."""
 
     def __init__(self, terminal: Terminal, process: SimProcess, protocol: Any) -> None:
         self.terminal, self.process, self.protocol = terminal, process, protocol
@@ -92,7 +92,7 @@ class TerminalTransport:
         self._producer: Any = None
 
     def deliver(self) -> None:
-        """Hand over what was typed."""
+        """Give the program what was typed."""
         if self._lost or not self._reading:
             return
         typed, ended = self.terminal.take()
@@ -108,7 +108,7 @@ class TerminalTransport:
                 self._lose()
 
     def drain(self) -> None:
-        """Show what waits, if somebody looks."""
+        """Show what waits, if somebody reads."""
         if not self.terminal.show(self._waiting):
             return
         self._note("shows: {}", self._waiting)
@@ -169,7 +169,7 @@ class TerminalTransport:
 
 
 class SimStdio:
-    """See :class:`chatnet.world.Stdio`."""
+    """The terminal as :class:`chatnet.world.Stdio`."""
 
     def __init__(self, terminal: Terminal, process: SimProcess) -> None:
         self._terminal, self._process = terminal, process
@@ -201,10 +201,10 @@ class SimStdio:
         raise OSError("a simulated terminal has plain lines alone")
 
     def echo(self, on: bool) -> None:
-        """It shows nothing of what is typed."""
+        """Do nothing: typed text is never shown."""
 
     def restore(self) -> None:
-        """It is as it was."""
+        """Do nothing: nothing was changed."""
 
     def ask_password(self, prompt: str) -> str:
         return self._terminal.password

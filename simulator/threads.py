@@ -1,9 +1,9 @@
-"""Thread pools whose threads are simulated: work is done in one go, some time after it was asked for, and its
-result arrives some time after that. So a kill can fall before the work, in its middle, and between a commit
-and its acknowledgement.
+"""Thread pools with simulated threads: work is done in one go, some time after it was asked for, and its
+result arrives some time later. So a kill can come before the work, during it, or between a commit and its
+acknowledgement.
 
 Work that waits for another machine stands still in :meth:`SimThread.wait` while time passes: each thread is a
-greenlet, so that the real code of a blocking call needs no other form here.
+greenlet, so that the real code of a blocking call needs no changes here.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from simulator.process import SimProcess
 
 WORK_SECONDS = (0.00002, 0.0004)
-"""How long a thread works before what it does is done: between these."""
+"""The shortest and longest time until a thread's work is done."""
 RESULT_SECONDS = (0.00001, 0.0002)
-"""How long its result takes to reach the reactor."""
+"""The shortest and longest time until its result reaches the reactor."""
 LATE, LATENESS = 0.02, 50.0
-"""How often the scheduler lets a thread wait, and by how many times the usual."""
+"""How often the scheduler lets a thread wait, and by what factor."""
 MOST_WRITES = 6
 """Of work that dies in the middle, up to 2 to the power of this many writes to the disk are done."""
 
@@ -33,7 +33,7 @@ OnResult = Callable[[bool, Any], object]
 
 
 class Job(NamedTuple):
-    """Work for a thread, and whom to tell of its result."""
+    """Work for a thread, and the function that gets its result."""
 
     work: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -41,7 +41,7 @@ class Job(NamedTuple):
     on_result: OnResult | None
 
     def run(self) -> tuple[bool, Any]:
-        """Do it: whether it succeeded, and its result or failure."""
+        """Run it; return whether it succeeded, and its result or failure."""
         try:
             return True, self.work(*self.arguments, **self.keywords)
         except (Exception, SystemExit):
@@ -49,11 +49,11 @@ class Job(NamedTuple):
 
 
 class Interrupted(Exception):
-    """What was waited for will not come: the pool is stopped, or the simulation over."""
+    """What was waited for will not come: the pool is stopped, or the simulation has ended."""
 
 
 class SimThread:
-    """A thread of ``process`` at work on one job; ``on_end`` is called with how that went."""
+    """A thread of ``process`` at work on one job; ``on_end`` gets the result."""
 
     def __init__(self, process: SimProcess, job: Job, on_end: Callable[[bool, Any], object]) -> None:
         self._process = process
@@ -63,21 +63,21 @@ class SimThread:
 
     @staticmethod
     def current() -> SimThread:
-        """The one that runs: code that blocks must be in one."""
+        """Return the running thread: blocking code must be in one."""
         running = getcurrent()
         assert isinstance(running, _Greenlet), "this blocks, and not in a thread"
         return running.thread
 
     def go(self, answer: object = None) -> None:
-        """Begin; or go on with what was waited for."""
+        """Begin; or continue, with ``answer`` for what was waited for."""
         if not self._greenlet.dead:
             self._return_here()
             self._ran(self._greenlet.switch() if not self._greenlet else self._greenlet.switch(answer))
 
     def wait(self) -> Any:
-        """Stand still until :meth:`go` is called: what it was given.
+        """Stand still until :meth:`go` is called; return the answer it was given.
 
-        :raises Interrupted: it never will be.
+        :raises Interrupted: that will never happen.
         """
         if self._process.simulation.is_over:
             raise Interrupted
@@ -88,13 +88,13 @@ class SimThread:
             self._process.simulation.threads.pop(self, None)
 
     def interrupt(self) -> None:
-        """Have it end without what it waits for."""
+        """End it without what it waits for."""
         while self._greenlet:
             self._return_here()
             self._ran(self._greenlet.throw(Interrupted))
 
     def _return_here(self) -> None:
-        """When it waits or ends, who has it go on now goes on; that may run in another greenlet."""
+        """Return to the current caller when it waits or ends; that may be another greenlet than last time."""
         self._greenlet.parent = getcurrent()
 
     def _ran(self, ended: tuple[bool, Any] | None) -> None:
@@ -107,7 +107,7 @@ class _Greenlet(greenlet):
 
 
 class SimThreadPool:
-    """At most ``size`` jobs at once, begun in the order in which they came.
+    """Runs at most ``size`` jobs at once, begun in the order in which they came.
 
     It has the part of the interface of :class:`twisted.python.threadpool.ThreadPool` that chatnet uses.
     """
@@ -126,12 +126,12 @@ class SimThreadPool:
         self._busy = 0
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start working."""
         self.started = True
         self._begin()
 
     def stop(self) -> None:
-        """Finish all that was asked for, and stop."""
+        """Finish everything that was asked for, and stop."""
         self.joined, self.started = True, False
         jobs = [*self._begun, *self._waiting]
         self._begun.clear()
@@ -144,19 +144,19 @@ class SimThreadPool:
             thread.interrupt()
 
     def callInThread(self, work: Callable[..., Any], *arguments: Any, **keywords: Any) -> None:
-        """Do ``work``; a failure is logged."""
+        """Run ``work``; log a failure."""
         self.callInThreadWithCallback(None, work, *arguments, **keywords)
 
     def callInThreadWithCallback(
         self, on_result: OnResult | None, work: Callable[..., Any], *arguments: Any, **keywords: Any
     ) -> None:
-        """Do ``work``; then call ``on_result`` with whether it succeeded, and its result or failure."""
+        """Run ``work``; then call ``on_result`` with whether it succeeded, and its result or failure."""
         if not self.joined:
             self._waiting.append(Job(work, arguments, keywords, on_result))
             self._begin()
 
     def tear(self) -> None:
-        """The process is killed: of each job that was begun, some writes to the disk are done."""
+        """The process is killed: do only some writes to the disk of each job that was begun."""
         for job in self._begun:
             writes = self._chance.randrange(2 ** self._chance.randrange(MOST_WRITES + 1))
             with self._process.files.last_writes(writes):
@@ -173,7 +173,7 @@ class SimThreadPool:
 
     def _work(self, job: Job) -> None:
         if job not in self._begun:
-            return  # the pool was stopped, and did it then
+            return  # the pool was stopped, and has run it
         self._begun.remove(job)
         thread = SimThread(self._process, job, lambda *ended: self._worked(thread, job, *ended))
         self._at_work[thread] = None
@@ -200,4 +200,4 @@ class SimThreadPool:
 
 
 def _nobody_hears(succeeded: bool, result: Any) -> None:
-    """The process is dead."""
+    """Do nothing: the process is dead."""

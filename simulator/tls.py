@@ -1,11 +1,12 @@
-"""TLS in a simulation: a stand-in for ``SSL.Connection``, whose chance is nobody's to say.
+"""TLS in a simulation: a stand-in for ``SSL.Connection`` with simulated randomness.
 
-Above it are Twisted's own layer, its buffering, producers and closing; what is looked at in a certificate is
-the real code's to say.
+Above it are Twisted's own layer, with its buffering, producers and closing; the real code checks the
+certificates.
 
-Nothing is encrypted, and nobody in a simulation looks into what others say. It has all that shows: one and a
-half round trips in records that begin as TLS's do, a certificate whose key the other end has, a refusal of it
-by an alert, ``close_notify``, tickets that are nothing to read, and 32 bytes that only the two ends have.
+Nothing is encrypted: nobody in a simulation reads the bytes of others. It has everything that can be
+observed: one and a half round trips, in records that begin like TLS's; a certificate whose key the other end
+has; its refusal by an alert; ``close_notify``; tickets, which carry no data; and 32 bytes that only the two
+ends have.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ Entropy = Callable[[int], bytes]
 ALERT, HANDSHAKE, DATA = 0x15, 0x16, 0x17
 """The types of records."""
 _CLOSE, _REFUSED = b"\0", b"\x2a"
-"""What alerts say."""
+"""The contents of alerts."""
 _TICKET = b"ticket"
 _RANDOM = 32
 CUTS = 38
-"""How often, of 256 times, what is sent at once comes in two records."""
+"""How often, out of 256 times, what is sent at once arrives in two records."""
 
 
 class SimConnection:
-    """One end, with the ``pair`` that it presents; who dials has none.
+    """One end, with the ``pair`` that it presents; the dialling end has none.
 
-    Its methods are those of ``SSL.Connection`` that Twisted calls, and their errors.
+    Its methods are those of ``SSL.Connection`` that Twisted calls, with their errors.
     """
 
     def __init__(self, entropy: Entropy, pair: KeyPair | None = None) -> None:
@@ -55,7 +56,7 @@ class SimConnection:
         self._coming, self._going, self._read = bytearray(), bytearray(), bytearray()
         self._is_cut_off = self._has_closed = self._is_closed = False
 
-    # ---- what it is told ----
+    # ---- settings ----
 
     def set_connect_state(self) -> None:
         self._is_client = True
@@ -73,9 +74,9 @@ class SimConnection:
         self._verify = verify
 
     def set_tlsext_host_name(self, name: bytes) -> None:
-        """Each port of a simulation presents one pair."""
+        """Do nothing: each port of a simulation presents one pair."""
 
-    # ---- what it tells ----
+    # ---- questions ----
 
     def get_peer_certificate(self) -> Certificate | None:
         return self._peer
@@ -149,7 +150,7 @@ class SimConnection:
     def _share(self, *parts: bytes) -> None:
         self._shared = sha256(b"".join(parts)).digest()
 
-    # ---- what is said within ----
+    # ---- application data ----
 
     def send(self, data: bytes) -> int:
         if not self._is_done:
@@ -183,7 +184,7 @@ class SimConnection:
         return data
 
     def shutdown(self) -> bool:
-        """True once both have said that they close."""
+        """Close; return true once both ends have said that they close."""
         if not self._is_done:
             _fail("shutdown while in init")
         if not self._has_closed:
@@ -197,9 +198,9 @@ class SimConnection:
         self._going += struct.pack(">BHH", kind, 0x0303, len(said)) + said
 
     def _next(self) -> tuple[int, bytes]:
-        """The next record that is here whole.
+        """Return the next complete record.
 
-        :raises SSL.WantReadError: there is none yet. :raises SSL.SysCallError: nor will there be.
+        :raises SSL.WantReadError: there is none yet. :raises SSL.SysCallError: there will be none.
         """
         coming = self._coming
         if coming and not ALERT <= coming[0] <= DATA:
@@ -215,7 +216,7 @@ class SimConnection:
 
 
 class Certificate:
-    """As pyOpenSSL hands it out."""
+    """A certificate in pyOpenSSL's form."""
 
     def __init__(self, der: bytes) -> None:
         self._der = der
@@ -230,7 +231,7 @@ def _fail(why: str) -> NoReturn:
 
 @implementer(IOpenSSLServerConnectionCreator)
 class SimPresented(tls.Presented):
-    """A pair that is presented: nobody else can present it, for nobody else has its key."""
+    """A pair that is presented: nobody else can present it, because nobody else has its key."""
 
     def __init__(self, pair: KeyPair, entropy: Entropy) -> None:
         self._entropy = entropy
@@ -245,7 +246,7 @@ class SimPresented(tls.Presented):
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Checking:
-    """Who dials, and has each certificate looked at by ``verify``: the real code's."""
+    """Makes dialling ends; ``verify``, the real code's, checks each certificate."""
 
     def __init__(self, entropy: Entropy, verify: tls.Verify | None = None) -> None:
         self._entropy = entropy
@@ -259,7 +260,7 @@ class Checking:
 
 
 class SimTls:
-    """The TLS of one process; see :class:`chatnet.world.Tls`. What is looked at is the real code's to say."""
+    """The TLS of one process; see :class:`chatnet.world.Tls`. The real code checks the certificates."""
 
     def __init__(self, entropy: Entropy) -> None:
         self._entropy = entropy
@@ -284,7 +285,7 @@ class SimTls:
 
 
 def _vouches(authority: x509.Certificate, certificate: Certificate) -> bool:
-    """Dates are not looked at: they are by the clock of the machine that simulates."""
+    """Return whether ``authority`` has signed it. Dates are ignored: they depend on the real clock."""
     try:
         certificate.to_cryptography().verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):

@@ -25,7 +25,7 @@ class Toy(Service):
 
 
 def toy(start: Callable[..., Any]) -> Program:
-    """A program that does ``start(world, *arguments)``, and then runs until it is stopped."""
+    """Return a program that calls ``start(world, *arguments)``, and then runs until it is stopped."""
     return lambda arguments, world: Toy(start, world, arguments)
 
 

@@ -1,4 +1,4 @@
-"""The story of a run, in lines that are the same each time that the same seed is run."""
+"""The story of a run, in lines that are the same each time the same seed is run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Line = tuple[float, str, str, tuple[object, ...]]
 
 
 def without_addresses(text: str) -> str:
-    """``text`` with the addresses of objects in memory blotted out."""
+    """Return ``text`` with the memory addresses of objects blotted out."""
     return _ADDRESS.sub("0x…", text) if "0x" in text or " at " in text else text
 
 
 class Trace:
-    """Lines of time, who, and what. They are formatted only when somebody reads them.
+    """Lines of time, process, and text. They are formatted only when somebody reads them.
 
-    ``detailed``: whether each piece of data that travels is a line too.
+    ``detailed``: each piece of data that travels has a line too.
     """
 
     def __init__(self, detailed: bool = False) -> None:
@@ -26,23 +26,23 @@ class Trace:
         self._lines: list[Line] = []
 
     def add(self, time: float, who: str, template: str, *values: object) -> None:
-        """One line; ``values`` (immutable ones) fill the ``{}`` of ``template``."""
+        """Add a line; ``values`` (immutable ones) fill the ``{}`` of ``template``."""
         self._lines.append((time, who, template, values))
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def lines(self) -> list[str]:
-        """All lines, readable."""
+        """Return all lines, readable."""
         return [
             f"{time:12.6f}  {who:<28} {template.format(*values)}"
             for time, who, template, values in self._lines
         ]
 
     def text(self) -> str:
-        """All lines as one text."""
+        """Return all lines as one text."""
         return "\n".join(self.lines()) + "\n"
 
     def has(self, words: str) -> bool:
-        """Does a line contain ``words``?"""
+        """Return whether a line contains ``words``."""
         return any(words in line for line in self.lines())

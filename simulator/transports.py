@@ -1,4 +1,4 @@
-"""Twisted's own TCP transports, on simulated sockets: buffering, producers and closing are the real code."""
+"""Twisted's own TCP transports on simulated sockets: buffering, producers and closing are the real code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T", tcp.Server, tcp.Client)
 
 @cache
 def _full_at(kind: type[T], size: int) -> type[T]:
-    """``kind``, whose transports are full at ``size`` unsent bytes. Links ask the class for that."""
+    """Return ``kind`` with transports that are full at ``size`` unsent bytes. Links ask the class."""
     return type(kind.__name__, (kind,), {"bufferSize": size})
 
 

@@ -1,8 +1,8 @@
 """An SQLite VFS through which one process uses its host's disk.
 
-Files really are in a private directory, through SQLite's own VFS ``unix-excl`` (which keeps the WAL's index
-in memory, shared by the connections of this real process); this layer counts, refuses, and keeps for each
-write whether it was synced.
+The files really are in a private directory, through SQLite's own VFS ``unix-excl`` (which keeps the WAL's
+index in memory, shared by the connections of this real process). This layer counts, refuses, and remembers
+for each write whether it was synced.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class SimVFS(apsw.VFS):
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
         self.writes_left: int | None = None
-        # The name is known to SQLite alone, and to the whole real process: it must be unique there.
+        # SQLite knows the name, in the whole real process: it must be unique there.
         self.name = f"chatnet-simulated-{next(_names)}"
         super().__init__(self.name, _BASE)
 
     def change(self, growth: int) -> None:
-        """A change to a file is about to be made, which makes it longer by ``growth``.
+        """Allow a change to a file, which makes the file longer by ``growth``, or refuse it.
 
         :raises apsw.IOError: the process is dead, or the disk takes no writes.
         :raises apsw.FullError: there is no room.
@@ -56,7 +56,7 @@ class SimVFS(apsw.VFS):
         self.disk.images.pop(filename, None)
 
     def xSleep(self, microseconds: int) -> int:
-        # Who waits for a lock waits for somebody who does not run meanwhile.
+        # A process that waits for a lock waits for one that does not run meanwhile.
         return microseconds
 
 
@@ -66,7 +66,7 @@ class SimFile(apsw.VFSFile):
     def __init__(self, vfs: SimVFS, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
         self._vfs = vfs
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
-        # A file without a name is temporary: nobody misses it.
+        # A file without a name is temporary: nobody will miss it.
         images = vfs.disk.images
         self._image = Image() if path is None else images.setdefault(path, Image())
         super().__init__(_BASE, name, flags)

@@ -30,7 +30,7 @@ Keep = Callable[[Event], object]
 
 
 class WatchedDisk(Disk):
-    """The disk of a host of masters, whose leases and epochs go to ``keep``."""
+    """The disk of a host with masters, whose leases and epochs go to ``keep``."""
 
     def __init__(self, simulation: Simulation, host: Host, keep: Keep) -> None:
         super().__init__(simulation, host.name)
@@ -57,7 +57,7 @@ class WatchedDisk(Disk):
 
 
 class _WatchedLocks(dict[Path, SimProcess]):
-    """Who holds which lock; the only ones there are are leases."""
+    """The holders of the locks; all locks here are leases."""
 
     def __init__(self, took: Callable[[SimProcess], None], let_go: Callable[[SimProcess], None]) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class _WatchedLocks(dict[Path, SimProcess]):
 
 
 class Vitals:
-    """How much the processes of ``hosts`` keep; what is more than ever before goes to ``keep``."""
+    """How much the processes of ``hosts`` keep; each new maximum goes to ``keep``."""
 
     def __init__(self, simulation: Simulation, hosts: Iterable[Host], keep: Keep) -> None:
         self._simulation = simulation
@@ -83,7 +83,7 @@ class Vitals:
         self._most: dict[tuple[str, str], int] = {}
 
     def look(self) -> None:
-        """Look at all of them."""
+        """Look at all processes."""
         for process in self.living():
             self._see(process, "unsent bytes on one connection", _most_unsent(process), self._most_unsent())
             for spoken in map(_spoken, _connections(process)):
@@ -91,12 +91,12 @@ class Vitals:
                     self._see(process, measure, value, most)
 
     def living(self) -> list[SimProcess]:
-        """Those whose reactor runs, and that are no strangers."""
+        """Return the processes whose reactor runs, and that are not strangers."""
         living = [process for host in self._hosts for process in host.living() if process.reactor.running]
         return [process for process in living if process.program != SQUATTER]
 
     def at_rest(self) -> dict[str, tuple[int, int]]:
-        """Of each program: the most timers that one of its processes has; the connections of all of them."""
+        """Return for each program: the most timers of one process, and the connections of all."""
         found: dict[str, tuple[int, int]] = {}
         for process in self.living():
             timers, connections = found.get(process.program, (0, 0))
@@ -113,8 +113,8 @@ class Vitals:
             self._keep(Sample(time=now, client=process.name, measure=measure, value=value, most=most))
 
     def _most_unsent(self) -> int:
-        """A transport says that it is full at so many bytes, in the middle of a page that is being put on it,
-        or of what came in one turn to be passed on to everybody."""
+        """Return the most unsent bytes: a transport says that it is full in the middle of a page being put on
+        it, or of what came in one turn to be passed on to everybody."""
         network, page = self._simulation.network, self._simulation.limits.page
         return network.transport + 2 * page.bytes + 2 * network.buffer
 
@@ -126,7 +126,7 @@ def _connections(process: SimProcess) -> list[Any]:
 
 
 def _spoken(connection: Any) -> Any:
-    """What is spoken on a connection: within what an endpoint leaves around it, and within TLS."""
+    """Return the protocol of a connection: inside an endpoint's wrapper, and inside TLS."""
     protocol = connection.protocol
     while True:
         match protocol:
@@ -139,7 +139,7 @@ def _spoken(connection: Any) -> Any:
 
 
 def _queues(spoken: Any) -> Iterator[tuple[str, int, int]]:
-    """What waits for one connection, how much of it, and how much may: one more than has it held."""
+    """Yield what waits for one connection, how much of it, and how much may: one more than makes it hold."""
     locator = spoken.locator if isinstance(spoken, Link) else None
     if isinstance(spoken, Link) and spoken._intake is not None:
         yield "boxes that came on one connection and wait", len(spoken._intake), MOST_BOXES

@@ -1,4 +1,4 @@
-"""What simulated users do: drawn from the seed before the run, and done by the real client's connections."""
+"""What simulated users do: drawn from the seed before the run, and done by the real client's code."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ WORDS = ("well", "never", "heard", "of", "that", "the", "same", "again", "why", 
 SECOND = "+"
 """Ends the name of a user's second device."""
 ARRIVAL_SECONDS = 2.0
-"""Users start their clients within so many seconds, but for some who come in the midst of it all."""
+"""Users start their clients within this many seconds, except some who come later."""
 BURST = 12
-"""How many posts come at once, at most, when somebody talks fast."""
+"""How many posts come at once, at most, when somebody writes fast."""
 PASTE = 40
 """How many long posts come at once, at most, when somebody pastes."""
 LONGEST_ABSENCE = 10.0
-"""How long somebody stays away, or does not read, at most, in seconds."""
+"""Seconds that somebody stays away, or does not read, at most."""
 AGAIN_SECONDS = 2.0
-"""Who was told that nobody is there tries again after so many seconds."""
+"""Seconds after which a client that found nobody tries again."""
 
 
 class Step(NamedTuple):
@@ -61,7 +61,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Habits:
-    """What the users of one seed are given to: how often each does what, for each of its posts."""
+    """The habits of the users of one seed: how often each thing is done, for each post."""
 
     join: float
     leave: float
@@ -82,7 +82,7 @@ class Habits:
 
     @classmethod
     def drawn(cls, chance: random.Random) -> Habits:
-        """Each seed has its own, so that what is rare among all is common somewhere."""
+        """Draw the habits: each seed has its own, so that what is rare overall is common somewhere."""
 
         def often(most: float) -> float:
             return most * chance.random() ** 2
@@ -108,27 +108,27 @@ class Habits:
 
 
 def names(count: int) -> list[str]:
-    """The names of so many users."""
+    """Return the names of ``count`` users."""
     return [NAMES[at] if at < len(NAMES) else f"user-{at}" for at in range(count)]
 
 
 def devices(chance: random.Random, users: Sequence[str]) -> list[str]:
-    """The devices that ``users`` have: one each, called by their name, and some a second one."""
+    """Return the devices of ``users``: one each, named like the user, and some a second one."""
     count = chance.choice((0, 0, 1, 3))
     return [*users, *(f"{user}{SECOND}" for user in sorted(chance.sample(users, min(count, len(users)))))]
 
 
 def owner(device: str) -> str:
-    """Whose it is."""
+    """Return the owner of a device."""
     return device.removesuffix(SECOND)
 
 
 def plan(
     chance: random.Random, devices: Sequence[str], posts: int, start: float, seconds: float
 ) -> list[Step]:
-    """What is done at ``devices`` from ``start`` on, for ``seconds`` after all have arrived.
+    """Return what is done at ``devices`` from ``start`` on, for ``seconds`` after all have arrived.
 
-    Together they make so many posts. Pure.
+    Together they make ``posts`` posts. Pure.
     """
     habits = Habits.drawn(chance)
     steps: list[Step] = []
@@ -160,7 +160,7 @@ def plan(
 def _besides(
     chance: random.Random, devices: Sequence[str], habits: Habits, device: str, start: float, seconds: float
 ) -> list[Step]:
-    """What is done beside the posts, at other times."""
+    """Return what is done in addition to the posts, at other times."""
     steps: list[Step] = []
 
     def perhaps(often: float, does: str, *arguments: Any) -> None:
@@ -171,7 +171,7 @@ def _besides(
     perhaps(habits.leave, "leave", _room(chance, devices))
     perhaps(habits.chat, chance.choice(("chat", "unchat", "chat_anew", "chat_anew_twice")))
     perhaps(habits.hang_up, "hang_up", _absence(chance))
-    # For so long that what is posted meanwhile fills all buffers there are.
+    # Long enough that posts from this time fill all buffers.
     perhaps(habits.lag, "lag", 2 * _absence(chance))
     perhaps(habits.begin_anew, "begin_anew", _absence(chance))
     perhaps(habits.look_back, "look_back", _room(chance, devices), chance.randint(1, 3))
@@ -189,7 +189,7 @@ def _room(chance: random.Random, devices: Sequence[str]) -> str:
 
 
 def spelled(chance: random.Random, topic: str) -> str:
-    """It, as somebody may type it who means the same."""
+    """Return the topic as somebody may type it who means the same."""
     at = chance.randrange(2, len(topic) + 1)
     hidden = topic[:at] + chance.choice(HIDDEN) + topic[at:]
     forms = (topic, topic.upper(), normalize("NFD", topic), normalize("NFC", topic), hidden)
@@ -210,7 +210,7 @@ def _text(chance: random.Random, devices: Sequence[str], habits: Habits, pasted:
 
 
 def _odd_texts(devices: Sequence[str]) -> tuple[str, ...]:
-    """What is at the bounds of what a text may be, and beyond: alone they are texts of their own."""
+    """Return texts at the limits of what a text may be, and beyond: some are whole texts by themselves."""
     mentions = [f"@{owner(device)}" for device in devices]
     many = [f"#t{number}" for number in range(19)]
     return (
@@ -221,7 +221,7 @@ def _odd_texts(devices: Sequence[str]) -> tuple[str, ...]:
 
 
 class Person:
-    """A user at one device, who has one client at a time there, as ``make`` makes it.
+    """A user at one device, who has one client at a time there, made by ``make``.
 
     A client whose connection ends for good is started again.
     """
@@ -246,16 +246,16 @@ class Person:
         self._clients = 0
         self.user: User | None = None
 
-    # ---- how they are ----
+    # ---- their state ----
 
     @property
     def is_settled(self) -> bool:
-        """Are they connected, and do they read; and is all that they sent answered?"""
+        """Whether they are connected and reading, and everything they sent is answered."""
         user = self.user
         return user is not None and user.is_connected and not (user.is_away or user.waiting)
 
     def has_read(self, seq: int) -> bool:
-        """Have they read so far, if they read at all?"""
+        """Return whether they have read up to ``seq``, if they read at all."""
         user = self.user
         if user is None or not user.is_chatting:
             return True
@@ -273,18 +273,18 @@ class Person:
         self.user.start(self._passwords.get(self.name))
 
     def begin_anew(self, seconds: float) -> None:
-        """End the client, and start another after so many seconds."""
+        """End the client, and start another after ``seconds``."""
         user, self.user = self.user, None
         if user is not None:
             user.stop().addCallback(lambda _: self._world.reactor.callLater(seconds, self.arrive))
 
     def chat_anew(self) -> None:
-        """Stop reading and begin at once."""
+        """Stop reading, and begin again at once."""
         self.unchat()
         self.chat()
 
     def chat_anew_twice(self) -> None:
-        """Likewise, by somebody who hits keys."""
+        """Stop and begin twice, like somebody who hits keys at random."""
         self.chat_anew()
         self.chat_anew()
 
@@ -297,13 +297,13 @@ class Person:
             self.user.unchat()
 
     def hang_up(self, seconds: float) -> None:
-        """Lose the connection, and seek no other for so many seconds."""
+        """Lose the connection, and do not reconnect for ``seconds``."""
         if self.user is not None:
             self.user.hang_up()
             self._world.reactor.callLater(seconds, self.user.read_on)
 
     def lag(self, seconds: float) -> None:
-        """Read nothing for so many seconds."""
+        """Read nothing for ``seconds``."""
         if self.user is not None:
             self.user.stop_reading()
             self._world.reactor.callLater(seconds, self.user.read_on)
@@ -325,7 +325,7 @@ class Person:
             self.user.look_back(room, pages)
 
     def set_password(self, password: str) -> None:
-        """Set it, and have it in mind, on all devices; until then the last one, if there was one."""
+        """Set a password, known on all devices from then on; the old one is the last, if there was one."""
         if self.user is not None and self.user.is_connected:
             old, self._passwords[self.name] = self._passwords.get(self.name), password
             self.user.set_password(old, password)
@@ -344,7 +344,7 @@ class Person:
 class Crowd(Service):
     """The program of one host's users. Its arguments are the masters and the devices.
 
-    Behind a device there may be ``:``, and what is spoken there.
+    A device may be followed by ``:`` and the protocol that is spoken there.
     """
 
     _logger = Logger()
@@ -353,7 +353,7 @@ class Crowd(Service):
         self.people = people
 
     def does(self, step: Step) -> None:
-        """Have it done."""
+        """Do a step."""
         self._logger.info("{device}: {step}", device=step.device, step=str(step))
         getattr(self.people[step.device], step.does)(*step.arguments)
 
@@ -361,9 +361,9 @@ class Crowd(Service):
 def crowd(
     keep: Callable[[Event], object], now: Callable[[], float], encrypted: bool = False
 ) -> Callable[..., Crowd]:
-    """The program ``users``, whose history goes to ``keep``; ``encrypted``: by TLS."""
+    """Return the program ``users``, whose history goes to ``keep``; ``encrypted``: by TLS."""
 
-    passwords: dict[str, str] = {}  # what is in people's heads, wherever they are
+    passwords: dict[str, str] = {}  # known to people, on all their devices
 
     def make(arguments: Sequence[str], world: World) -> Crowd:
         masters = parse_masters(arguments[0])

@@ -1,7 +1,7 @@
-"""Users who are played: one module for each protocol that clients speak, found by its being here.
+"""Played users: one module for each protocol that clients speak; a module in this package is found by itself.
 
-port    what a user of any protocol is told to do, and tells
-offers  what there is to choose from
+port    what a user of any protocol can be told to do, and what it tells
+offers  the protocols to choose from
 amp     the real client's connection
 toy     a client of the toy protocol, written for simulations · toy_lines  its connections
 """

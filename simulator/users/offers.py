@@ -1,4 +1,4 @@
-"""What there is to choose from: the protocols that users of a simulation speak, and the fronts they need."""
+"""The protocols that users of a simulation can speak, and the fronts that these need."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chatnet.worker.fronts import FRONTS
 from simulator.users.port import MakeUser
 
 USUAL = "amp"
-"""What all speak, if nothing else is said."""
+"""The protocol of all users by default."""
 OTHERS = 0.5
-"""How often some of the users of a run speak something else."""
+"""How often some of the users of a run speak another protocol."""
 
 
 @cache
@@ -28,30 +28,30 @@ def _found() -> dict[str, Any]:
 
 
 def speakers() -> dict[str, MakeUser]:
-    """By the protocol's name, what makes its users: ``make`` of each module."""
+    """Return by protocol what makes its users: ``make`` of each module."""
     return {name: module.make for name, module in _found().items()}
 
 
 def told(device: str, spoken: str) -> str:
-    """What the program of users is told of a device."""
+    """Return the argument that tells the users' program about a device."""
     return device if spoken == USUAL else f"{device}:{spoken}"
 
 
 def heard(argument: str) -> tuple[str, MakeUser]:
-    """Which device that is, and what makes its user."""
+    """Return the device in such an argument, and what makes its user."""
     device, _, spoken = argument.partition(":")
     return device, speakers()[spoken or USUAL]
 
 
 def offers() -> Sequence[Offer]:
-    """What simulated workers offer: what every worker does, and what only these users speak."""
+    """Return what simulated workers offer: what every worker does, and what only these users speak."""
     own = [module.FRONT for module in _found().values() if hasattr(module, "FRONT")]
     return (*FRONTS, *own)
 
 
 def drawn(chance: random.Random, devices: Sequence[str], wanted: str = "") -> dict[str, str]:
-    """What is spoken at each device: what is ``wanted``; else the usual, or, in some runs, at some of them
-    something else."""
+    """Return the protocol of each device: the ``wanted`` one; otherwise the usual one, or, in some runs,
+    another one at some of them."""
     if wanted:
         return dict.fromkeys(devices, wanted)
     others = [name for name in speakers() if name != USUAL]

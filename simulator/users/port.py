@@ -1,8 +1,8 @@
-"""The port between what users do and the protocol by which they do it.
+"""What a simulated user can be told to do, in any protocol.
 
-Whatever they are told goes on until it is done, over as many connections as it takes; all that happens is
-recorded as :mod:`chatnet.testing.history` has it, so that the checker holds users of all protocols to the
-same promises: a draft keeps its key whenever it is sent, and a cursor moves only by what was heard.
+Each task goes on until it is done, over as many connections as it takes. Everything that happens is recorded
+in the form of :mod:`chatnet.testing.history`, so that the checker holds users of all protocols to the same
+promises: a draft keeps its key whenever it is sent, and a cursor moves only by what was heard.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ class User(Protocol):
     """One client of one user; see :class:`chatnet.testing.user.User`, which is one."""
 
     def start(self, password: str | None = None) -> None:
-        """Log in, and stay so; ``password`` is what they believe to have set last."""
+        """Log in, and stay logged in; ``password`` is the last one that they believe to have set."""
 
     def stop(self) -> Deferred[Any]:
-        """End this client; what is unanswered stays so."""
+        """End this client; unanswered requests are never answered."""
 
-    # ---- what one sees of it ----
+    # ---- what can be seen of it ----
 
     @property
     def is_connected(self) -> bool:
-        """Is it logged in?"""
+        """Whether it is logged in."""
 
     @property
     def worker(self) -> str:
@@ -43,35 +43,35 @@ class User(Protocol):
 
     @property
     def is_away(self) -> bool:
-        """Do they read nothing for a while?"""
+        """Whether it is reading nothing for a while."""
 
     @property
     def is_chatting(self) -> bool:
-        """Does it hear posts, or has it asked to?"""
+        """Whether it hears posts, or has asked to."""
 
     @property
     def cursor(self) -> int | None:
-        """Up to where it has read, while it is chatting."""
+        """How far it has read, while it is chatting."""
 
     # ---- what it can be told ----
 
     def post(self, text: str) -> None:
-        """Say ``text``, under a key that is never another draft's."""
+        """Post ``text``, under a key that no other draft has."""
 
     def join(self, room: str) -> None:
         """Follow ``room``."""
 
     def leave(self, room: str) -> None:
-        """Stop following it."""
+        """Stop following ``room``."""
 
     def set_password(self, old: str | None, password: str) -> None:
         """Replace the secret; ``old`` is the password that they believe is theirs."""
 
     def chat(self) -> None:
-        """Begin to hear posts, and go on from the cursor after each reconnect."""
+        """Begin to hear posts, and continue from the cursor after each reconnect."""
 
     def unchat(self) -> None:
-        """Stop hearing them."""
+        """Stop hearing posts."""
 
     def look_back(self, room: str, pages: int) -> None:
         """Read what was said in ``room``, from the newest post back."""
@@ -80,17 +80,17 @@ class User(Protocol):
         """List the rooms that begin with ``prefix``."""
 
     def stop_reading(self) -> None:
-        """Look away: what comes is not read."""
+        """Stop reading what comes."""
 
     def hang_up(self) -> None:
-        """Lose the connection, and seek no other yet."""
+        """Lose the connection, and do not reconnect yet."""
 
     def read_on(self) -> None:
-        """Come back from either."""
+        """Return from :meth:`stop_reading` or :meth:`hang_up`."""
 
 
 class MakeUser(Protocol):
-    """Makes a client of the user ``name``, who knows the ``masters``; it speaks plain without ``trust``."""
+    """Makes a client of the user ``name``, who knows the ``masters``; without ``trust`` it uses no TLS."""
 
     def __call__(
         self, name: str, masters: Sequence[Address], world: World, record: Recorder, *, trust: Trust | None

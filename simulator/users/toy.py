@@ -1,7 +1,7 @@
 """Users who speak the toy protocol of :mod:`chatnet.testing.toy_front`: a second client, of few lines.
 
-It finds workers, keeps identities and follows its feed by the real client's parts. The connection, what is
-sent again on the next one, and where the feed goes on, are its own::
+It finds workers, keeps identities and follows its feed with the real client's parts. The connection, the
+repeating of requests on the next one, and where the feed continues, are its own::
 
     seeking ──▶ logging in ──▶ up ──▶ lost ──▶ seeking, after a pause
                                 └──▶ moving ──▶ seeking, once what was sent is answered
@@ -152,7 +152,7 @@ class ToyUser:
         def make() -> Line:
             return Line(self._hears, self._pulse)
 
-        # As the finder reaches workers; but what it makes are links.
+        # As the finder reaches workers, except that it makes links.
         try:
             if self._trust is None or not self._finder.encrypts(found.worker, found.encrypted):
                 line = await dial_any(self._reactor, found.worker, cast(Any, make), DIAL_SECONDS)
@@ -168,7 +168,7 @@ class ToyUser:
         self._record(history.Told, sentence=sentence)
 
     def _doubt(self, master: Address, error: BaseException) -> None:
-        """A master is not what it was: once we have logged in, others are looked for."""
+        """Skip a master that has changed, if we have logged in before: then others are asked."""
         if self._identity is None:
             raise error
 
@@ -190,7 +190,7 @@ class ToyUser:
         self._unanswered.attached(line)
 
     async def _go_on(self, line: Line, cursor: Cursor) -> None:
-        """Hear what was missed; a log that was put back is begun anew."""
+        """Hear what was missed; if the log was put back, begin again."""
         try:
             await line.ask(f"CHAT {cursor.seq} {cursor.check.hex()}")
         except CursorAhead as error:
@@ -214,7 +214,7 @@ class ToyUser:
         if not failure.check(CancelledError):
             self._logger.failure("The toy client failed", failure)
 
-    # ---- what one sees of it ----
+    # ---- what can be seen of it ----
 
     @property
     def is_connected(self) -> bool:
@@ -303,7 +303,7 @@ class ToyUser:
         self._own(asked.addCallbacks(self.acknowledged, self._record.refused, (key, secret), {}, (key,)))
 
     def acknowledged(self, answer: Answer, key: bytes, secret: str) -> None:
-        """A draft is durable. That says nothing of what others posted before it: no cursor moves."""
+        """A draft is durable. That says nothing about earlier posts of others: no cursor moves."""
         seq, *ticket = answer.words
         self._record(history.Acknowledged, key=key, seq=int(seq))
         if secret:

@@ -1,4 +1,4 @@
-"""What a toy user says and hears in lines: one connection, and what is asked over all of them.
+"""A toy user's lines: one connection, and the questions over all of its connections.
 
 Line        one connection, with its questions and answers
 Unanswered  the questions of a client's life, asked again on each connection
@@ -30,7 +30,7 @@ class Answer:
 
 
 class Line(LineOnlyReceiver):
-    """One connection: questions under tags, and answers; ``hears`` gets what is said without a tag.
+    """One connection: questions with tags, and answers; ``hears`` gets what comes without a tag.
 
     It is :class:`~chatnet.net.pulse.Watched`.
     """
@@ -65,7 +65,7 @@ class Line(LineOnlyReceiver):
         self._when_lost.append(lost)
         return lost
 
-    # ---- what is said ----
+    # ---- sending ----
 
     def ask(self, command: str) -> Deferred[Answer]:
         """Fires with the answer; fails with the error, or when the connection is lost."""
@@ -76,7 +76,7 @@ class Line(LineOnlyReceiver):
         return answer
 
     async def callRemote(self, command: type[Any], **arguments: Any) -> dict[str, Any]:
-        """As the real client's login asks, by secret or by ticket."""
+        """Ask as the real client's login does, by secret or by ticket."""
         if command is Login:
             said = await self.ask(f"LOGIN {arguments['name']} {arguments['secret'].hex()}")
             ticket = bytes.fromhex(said.words[1])
@@ -101,14 +101,14 @@ class Line(LineOnlyReceiver):
             self.transport.abortConnection()
 
     def pause(self, is_paused: bool) -> None:
-        """Read nothing, or read on."""
+        """Stop reading, or read again."""
         if self.transport is not None and is_paused != self.is_paused:
             self.is_paused = is_paused
             (self.transport.pauseProducing if is_paused else self.transport.resumeProducing)()
 
     @property
     def address(self) -> str:
-        """The worker's, HOST:PORT."""
+        """The worker's address, HOST:PORT."""
         peer = self.transport.getPeer()
         return f"{peer.host}:{peer.port}"
 
@@ -116,7 +116,7 @@ class Line(LineOnlyReceiver):
         if self.transport is not None:
             self.transport.write(f"{line}\n".encode())
 
-    # ---- what is heard ----
+    # ---- receiving ----
 
     def dataReceived(self, data: bytes) -> None:
         self.silent = 0.0
@@ -150,11 +150,11 @@ def _errors(root: type[ChatnetError]) -> dict[str, type[ChatnetError]]:
 
 
 ERRORS = _errors(ChatnetError)
-"""By their codes."""
+"""The errors by their codes."""
 
 
 class Question:
-    """What was asked, from when it is made until it is answered: ``line`` is what is said each time."""
+    """A question, from its making to its answer: ``line`` is what is sent each time."""
 
     def __init__(self, line: str, secret: str = "") -> None:
         self.line, self.secret = line, secret
@@ -173,11 +173,11 @@ class Unanswered:
         return len(self._questions)
 
     def secrets(self) -> list[bytes]:
-        """Those that may have been set though we were not told so."""
+        """Return the secrets that may have been set although we were not told."""
         return [question.secret.encode() for question in self._questions if question.secret]
 
     def ask(self, question: Question) -> Deferred[Answer]:
-        """Fires with the answer or the refusal, however many connections it takes."""
+        """Ask; fires with the answer or the refusal, over however many connections."""
         self._questions[question] = None
         if self._line is not None:
             self.send(question, self._line)
@@ -194,14 +194,14 @@ class Unanswered:
         self._line = self._left = None
 
     def leave(self) -> Deferred[None]:
-        """Ask nothing new on this connection; fires when all that was asked on it is answered."""
+        """Ask nothing new on this connection; fires when everything asked on it is answered."""
         self._line, self._left = None, Deferred()
         left, self._leaving = self._left, set(self._questions)
         self._look_whether_left()
         return left
 
     def send(self, question: Question, line: Line) -> None:
-        """Ask it on ``line``; once more, if that is not the first."""
+        """Ask ``question`` on ``line``, the first time or again."""
         line.ask(question.line).addBoth(self._answered, question)
 
     def _answered(self, answer: Answer | Failure, question: Question) -> None:
