@@ -58,6 +58,7 @@ def _judged(source: Source, derived: Derived, progress: Progress, batch: int) ->
 
 
 def _differences(source: Source, derived: Derived, progress: Progress, batch: int) -> Iterator[str]:
+    _refuse_other_tables(source)
     yield from source.flaws()
     head = head_of(source)
     if head is None:
@@ -85,6 +86,30 @@ def _differences(source: Source, derived: Derived, progress: Progress, batch: in
         if _level_of(source) != derived.level:
             yield f"its level is {_level_of(source)}, and {derived.level} follows from its entries"
         yield from _compare(source, derived)
+
+
+def _refuse_other_tables(source: Source) -> None:
+    """Refuse a store with the tables of a release that this one does not know, or has changed since.
+
+    :raises CannotStart: they are; the sentence says which, and what to do.
+    """
+    versions = [version for (version,) in source.ask("SELECT version FROM schema_version")]
+    if len(versions) != 1 or not isinstance(versions[0], int):
+        return  # the flaws say so
+    [version] = versions
+    if 0 < version < source.steps:
+        raise CannotStart(
+            f"{source.name} has the tables of an older chatnet (schema {version}; this one checks schema "
+            f"{source.steps}): start a master of this release on it, or on a copy, which brings them up to "
+            "date; or check it with its own release."
+        )
+    if version > source.steps:
+        [(works_from,)] = source.ask("SELECT works_from FROM schema_version")
+        if isinstance(works_from, int) and works_from > source.steps:
+            raise CannotStart(
+                f"{source.name} was written by a newer chatnet (schema {version}; this one knows "
+                f"{source.steps}): update chatnet here, or check it with that release."
+            )
 
 
 def _level_of(source: Source) -> int:

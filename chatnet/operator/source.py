@@ -13,8 +13,10 @@ from urllib.parse import quote
 import apsw
 
 from chatnet.errors import CannotStart
+from chatnet.store.postgres import schema as postgres_schema
 from chatnet.store.postgres.connection import connect, reason
 from chatnet.store.postgres.database import Unavailable
+from chatnet.store.sqlite import schema as sqlite_schema
 from chatnet.store.sqlite.file import Found
 from chatnet.store.sqlite.schema import refuse_nonsense
 from chatnet.world import World
@@ -26,10 +28,12 @@ Row = tuple[Any, ...]
 class Source:
     """A store that is read. ``ask`` returns a query's rows; within ``moment`` all rows are of one moment.
     ``flaws`` yields what the store says about its own damage; ``refuse_written`` raises :class:`CannotStart`
-    if the store was read as a file that nobody writes, and somebody wrote it.
+    if the store was read as a file that nobody writes, and somebody wrote it. ``steps`` is the version of
+    such a store's tables in this release.
     """
 
     name: str
+    steps: int
     ask: Callable[..., Iterator[Row]]
     moment: Callable[[], AbstractContextManager[Any]]
     flaws: Callable[[], Iterator[str]]
@@ -103,7 +107,8 @@ def _file(path: Path, world: World) -> Source:
         except apsw.CorruptError as nonsense:
             yield str(nonsense)
 
-    return Source(str(path), ask, lambda: connection, flaws, refuse_written, connection.close)
+    steps = len(sqlite_schema.STEPS)
+    return Source(str(path), steps, ask, lambda: connection, flaws, refuse_written, connection.close)
 
 
 def _reading(path: Path, found: Found) -> apsw.Connection:
@@ -148,4 +153,5 @@ def _database(url: str) -> Source:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield
 
-    return Source("The log in the database", ask, moment, lambda: iter(()), lambda: None, connection.close)
+    name, steps = "The log in the database", len(postgres_schema.STEPS)
+    return Source(name, steps, ask, moment, lambda: iter(()), lambda: None, connection.close)

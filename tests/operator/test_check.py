@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -26,7 +27,7 @@ from chatnet.operator.derived import Derived
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import open_source
 from chatnet.store.sqlite.opening import open_store
-from chatnet.store.sqlite.schema import set_up_writer, take_epoch
+from chatnet.store.sqlite.schema import STEPS, set_up_writer, take_epoch
 from chatnet.store.sqlite.writer import Writer
 from chatnet.world import World
 from chatnet.world.real import real_world
@@ -278,6 +279,58 @@ def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.Mon
     assert "and all that follows from them, are whole" in check(None, data, "", in_batches(1_000))
     assert store.head > 5_030
     store.close()
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_a_store_of_an_older_release_is_said_to_be_that(tmp_path: Path, version: int) -> None:
+    """And what to do. It is left as it is; once a master has opened it, it is checked."""
+    path = tmp_path / "log.sqlite"
+    with closing(apsw.Connection(str(path))) as old:
+        old.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        for step in STEPS[:version]:
+            old.execute(step)
+        old.execute("INSERT INTO schema_version (version) VALUES (?)", (version,))
+        old.execute("INSERT INTO log (id, epoch, head) VALUES ('the log', 0, 0)")
+    before = path.read_bytes()
+    with pytest.raises(CannotStart) as refused:
+        check(str(path), tmp_path, "", real_world())
+    assert str(refused.value) == (
+        f"{path} has the tables of an older chatnet (schema {version}; this one checks schema {len(STEPS)}): "
+        "start a master of this release on it, or on a copy, which brings them up to date; or check it with "
+        "its own release."
+    )
+    assert path.read_bytes() == before
+    open_it(path)
+    assert "0 entries, and all that follows from them, are whole." in check(
+        str(path), tmp_path, "", real_world()
+    )
+
+
+LAST = len(STEPS)
+
+
+@pytest.mark.parametrize(
+    ("version", "works_from", "says"),
+    [
+        (LAST - 1, LAST - 1, f"has the tables of an older chatnet (schema {LAST - 1}; this one checks"),
+        (99, 99, f"was written by a newer chatnet (schema 99; this one knows {LAST}): update chatnet here"),
+        (99, LAST, ""),
+    ],
+)
+def test_a_store_of_another_release_is_not_judged(
+    data: Path, url: str, version: int, works_from: int, says: str
+) -> None:
+    """In either store, unless this release can work with its tables."""
+    statement = f"UPDATE schema_version SET version = {version}, works_from = {works_from}"
+    apsw.Connection(str(data / "log.sqlite")).execute(statement).close()
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute(statement)
+    for its_url in ("", url):
+        if says:
+            with pytest.raises(CannotStart, match=re.escape(says)):
+                check(None, data, its_url, real_world())
+        else:
+            assert check(None, data, its_url, real_world()).endswith(WHOLE)
 
 
 @pytest.mark.parametrize(
