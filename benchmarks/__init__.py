@@ -1,4 +1,4 @@
-"""What the README quotes, and how to repeat it. ``python -m benchmarks`` prints the table.
+"""The figures in the README, and how to measure them again. ``python -m benchmarks`` prints the table.
 
 table           rows, and how they are printed
 processes       what a bench starts, and ends
@@ -7,22 +7,22 @@ cluster         a cluster of real processes, and users logged in at its workers
 crowd           the receiving side: counts what 500 followers receive, and posts
 
 fanout          rows: deliveries per second at depth 1, 5 and 20; time to acknowledgement and delivery
-posts           row: acknowledged durable posts per second, and raw sqlite3 beside
-sessions        rows: memory of an idle session, in plain and by TLS
-encrypted       rows: deliveries per second by TLS, and in plain beside; handshakes per second
+posts           row: acknowledged durable posts per second, and raw sqlite3 for comparison
+sessions        rows: memory of an idle session, without TLS and with it
+encrypted       rows: deliveries per second with TLS and without it; handshakes per second
 newest          row: reading the newest 20 of a small and of a large log
 append          row: the store's commit at batches of 1, 20 and 200
-postgres        row: the same in PostgreSQL, and raw psycopg beside
+postgres        row: the same in PostgreSQL, and raw psycopg for comparison
 
 machines        a cluster on PostgreSQL: rates, times, many posts; a table of its own
-costs           rows of it: processor time of a commit, and of each worker that follows
-follow          the followers of these rows, a process
+costs           its rows about processor time: of a commit, and of each worker that follows
+follow          the followers for these rows, a process
 hosts           how long users wait when whole hosts die; a table of its own
 
 failover        how long users wait when processes die; a table of its own, and a picture
 plot            that picture, as SVG
 
-chatnet_feed    a cluster, as a contender of the fan-out
-inspircd        the IRC daemon, likewise
-bare            a fan-out by ``transport.write``, likewise; also the server's program
+chatnet_feed    a cluster, as a contender in the fan-out
+inspircd        the IRC daemon, as a contender
+bare            a fan-out by ``transport.write``, as a contender; also the server's program
 """

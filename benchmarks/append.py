@@ -1,6 +1,6 @@
 """Row: the store's own commit (no network, no other thread) at batches of 1, 20 and 200 posts.
 
-Beside it: the standard library's sqlite3, rows of the same columns, the same batch, as durable.
+For comparison: the standard library's sqlite3, rows of the same columns, the same batch, equally durable.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BATCHES = (1, 20, 200)
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """One row for each batch size."""
+    """Yield one row for each batch size."""
     seconds = 0.5 if quick else 3.0
     for batch in BATCHES:
         with scratch() as directory:
@@ -41,7 +41,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 @contextlib.contextmanager
 def new_store(path: Path) -> Iterator[Writer]:
-    """A new store in a file, as the primary opens it."""
+    """Open a new store in a file, as the primary does."""
     connection = apsw.Connection(str(path))
     set_up_writer(connection)
     migrate(connection, "bench")
@@ -65,7 +65,7 @@ def commit(store: Writer, drafts: list[Draft]) -> None:
 
 
 def _measure(path: Path, batch: int, seconds: float) -> float:
-    """Posts per second."""
+    """Return posts per second."""
     names = [f"u{number}" for number in range(USERS)]
     with new_store(path) as store:
         commit(store, [register(name) for name in names])

@@ -56,12 +56,12 @@ class Bare:
         return stream.decode().splitlines()
 
     def heartbeat(self) -> None:
-        """Nothing is needed."""
+        """Do nothing: it needs no heartbeat."""
 
 
 @contextlib.contextmanager
 def serving(directory: Path, followers: int) -> Iterator[Bare]:
-    """The server, run for the length of the ``with``."""
+    """Run the server for the length of the ``with``."""
     port = free_port()
     with started([sys.executable, "-m", "benchmarks.bare", str(port)], directory, "bare") as server:
         wait_until(lambda: listens(port), "the bare server's start")

@@ -1,4 +1,4 @@
-"""chatnet as a contender of the fan-out: one worker, everybody follows one user."""
+"""chatnet as a contender in the fan-out: one worker, where everybody follows one user."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Feed:
         return [entry.text for entry in wire.delivered(stream)]
 
     def heartbeat(self) -> None:
-        """A session that says nothing for long is taken for dead."""
+        """Send a ping: a session that is silent for long is taken for dead."""
         for connection in [*self.followers, self.poster]:
             connection.sendall(wire.PING)
 
 
 @contextlib.contextmanager
 def serving(directory: Path, followers: int) -> Iterator[Feed]:
-    """The cluster, run for the length of the ``with``."""
+    """Run the cluster for the length of the ``with``."""
     with cluster.running(directory, workers=1) as running:
         yield Feed(running, followers)

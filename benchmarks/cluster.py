@@ -20,7 +20,7 @@ from benchmarks.processes import free_port, scratch, started, wait_until
 from chatnet.options import STORE_VARIABLE
 
 GROUP = 200
-"""So many connect at once: fewer than a listening socket's backlog."""
+"""How many connect at once: fewer than a listening socket's backlog."""
 
 _TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile="]
 
@@ -46,9 +46,9 @@ class Cluster:
     data: Path
 
     def connect(self, names: Sequence[str], encrypted: bool = False) -> list[socket.socket]:
-        """Log these users in, worker after worker in turn; each has a connection of their own.
+        """Log these users in, at the workers in turn; each has their own connection.
 
-        ``encrypted``: by TLS, which is not asked for on loopback.
+        ``encrypted``: by TLS, which loopback does not require.
         """
         ports = itertools.cycle(worker.port for worker in self.workers)
         connections: list[socket.socket] = []
@@ -62,23 +62,23 @@ class Cluster:
 
 
 def encrypt(connection: socket.socket) -> ssl.SSLSocket:
-    """``connection`` by TLS; whom one has reached is not looked at."""
+    """Return ``connection`` with TLS; the other end's identity is not checked."""
     return _ANYBODY.wrap_socket(connection)
 
 
 def join(connections: Sequence[socket.socket], room: str) -> None:
-    """Have everybody follow ``room``."""
+    """Let everybody follow ``room``."""
     wire.exchange(connections, [wire.join(room) for _ in connections])
 
 
 def chat(connections: Sequence[socket.socket]) -> None:
-    """Have everybody receive what is said."""
+    """Let everybody receive posts."""
     wire.exchange(connections, [wire.chat() for _ in connections])
 
 
 @contextlib.contextmanager
 def running(directory: Path, workers: int) -> Iterator[Cluster]:
-    """A cluster, run for the length of the ``with``; its data stays in ``directory``."""
+    """Run a cluster for the length of the ``with``; its data stays in ``directory``."""
     port = free_port()
     data = directory / "data"
     options = ["--post-rate", "0", "--new-names", "0", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
@@ -103,7 +103,7 @@ def running(directory: Path, workers: int) -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def on_store(url: str, workers: int) -> Iterator[Cluster]:
-    """A cluster whose store is at ``url``, run for the length of the ``with``."""
+    """Run a cluster whose store is at ``url``, for the length of the ``with``."""
     os.environ[STORE_VARIABLE] = url
     try:
         with scratch() as directory, running(directory, workers) as cluster:
@@ -124,7 +124,7 @@ def _takes_clients(worker: WorkerProcess) -> bool:
 
 
 def _status(port: int, data: Path) -> dict[str, Any]:
-    """What the operator sees; nothing while the master does not answer."""
+    """Return the operator's status; empty while the master does not answer."""
     argv = ["-m", "chatnet", "status", "--json", "--master", f"127.0.0.1:{port}"]
     asked = subprocess.run(
         [sys.executable, *argv, "--token-file", str(data / "cluster.token")],

@@ -1,7 +1,7 @@
-"""Rows: what a commit costs at PostgreSQL, what each worker that follows adds, and what following costs it.
+"""Rows: what a commit costs PostgreSQL, what each following worker adds, and what following costs the worker.
 
-Processor time and not rates: it can be added up for more workers than one machine runs, and other work on
-the machine changes it less. docs/scaling.md reckons with these rows.
+These are processor times, not rates: they can be added up for more workers than one machine can run, and
+other work on the machine changes them less. docs/scaling.md calculates with these rows.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from rigs.postgres import Server
 
 FOLLOWERS = 16
 COMMITS_PER_SECOND = 40
-"""Few enough that each commit rings and is read by itself."""
+"""Few enough that each commit rings the bell and is read by itself."""
 BATCHES = (1, 20)
 
 
 def rows(server: Server, seconds: float) -> Iterator[Row]:
-    """All rows; each figure takes so many seconds."""
+    """Yield all rows; each figure takes ``seconds``."""
     for batch in BATCHES:
         alone, followed = (_commit(server, batch, count, seconds) for count in (0, FOLLOWERS))
         posts = f"{batch} post{'s' * (batch > 1)}"
@@ -42,7 +42,7 @@ def rows(server: Server, seconds: float) -> Iterator[Row]:
 
 
 def _commit(server: Server, batch: int, followers: int, seconds: float) -> float:
-    """Of all of the server's processes together, in seconds."""
+    """Return the processor time of all of the server's processes together, in seconds."""
     url = server.fresh()
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(contextlib.closing(PostgresDatabases().connect(url)))
@@ -61,17 +61,17 @@ def _commit(server: Server, batch: int, followers: int, seconds: float) -> float
 
 
 def _pace(database: PostgresDatabase, batch: int, seconds: float) -> int:
-    """So many commits were made, one after the other, each when it was due."""
+    """Commit batches one after another, each when it is due; return how many."""
     count, begun = int(seconds * COMMITS_PER_SECOND), time.perf_counter()
     for number in range(count):
         time.sleep(max(0.0, begun + number / COMMITS_PER_SECOND - time.perf_counter()))
         append(database, [post(NAMES[at % USERS]) for at in range(batch)])
-    time.sleep(1 / COMMITS_PER_SECOND)  # the last one is read, too
+    time.sleep(1 / COMMITS_PER_SECOND)  # so that the last one is read too
     return count
 
 
 def _worker(server: Server, seconds: float) -> Iterator[Row]:
-    """All users are at one worker, the other one only follows; then both follow commits made elsewhere."""
+    """Measure with all users at one worker, the other only following; then with commits made elsewhere."""
     url = server.fresh()
     with (
         contextlib.closing(PostgresDatabases().connect(url)) as database,
@@ -83,7 +83,7 @@ def _worker(server: Server, seconds: float) -> Iterator[Row]:
         pids = [*workers, *children(server.pid)]
         head, before = database.read(Head()), _spent(pids)
         saturate(talkers, 2, seconds / 3)
-        time.sleep(0.5)  # what is under way is committed and followed
+        time.sleep(0.5)  # until everything under way is committed and followed
         posts = database.read(Head()) - head
         spent = [(after - was) / posts * 1e6 for after, was in zip(_spent(pids), before, strict=True)]
         followed = _followed(database, workers, seconds)
@@ -95,7 +95,7 @@ def _worker(server: Server, seconds: float) -> Iterator[Row]:
 
 
 def _followed(database: PostgresDatabase, workers: list[int], seconds: float) -> float:
-    """What each worker spends on a commit that it follows, beyond what it does anyway; in seconds."""
+    """Return each worker's seconds for a commit that it follows, beyond what it does anyway."""
     before = sum(_spent(workers))
     time.sleep(seconds)
     idle = sum(_spent(workers)) - before

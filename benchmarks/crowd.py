@@ -1,9 +1,9 @@
 """The receiving side of the fan-out: one process that reads all followers' sockets, and posts.
 
-It must not be the bottleneck. What the followers receive is counted by its length (``MSG_TRUNC``: the
-kernel does not even copy it), for all frames of a run are equally long; one follower's stream is kept and
-parsed. What comes by TLS is decrypted, since several frames may be in one record. It posts, too, so that it
-knows when the last follower has received a post.
+It must not be the bottleneck. So it counts what the followers receive by its length (``MSG_TRUNC``: the
+kernel does not even copy it), because all frames of a run have the same length; only one follower's stream is
+kept and parsed. TLS data is decrypted, since several frames may be in one record. This process also posts, so
+that it knows when the last follower has received a post.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from benchmarks.processes import TooSlow, cpu_seconds
 
 CHUNK = 1 << 20
 STALL_SECONDS = 15.0
-"""A run in which nothing arrives for so long is given up."""
+"""Seconds without any data after which a run is given up."""
 
 
 class Uneven(Exception):
-    """A run whose frames were not all of one length (a number got another digit): take it again."""
+    """The frames of a run did not all have one length (a number got another digit): repeat the run."""
 
 
 class Contender(Protocol):
@@ -37,13 +37,13 @@ class Contender(Protocol):
     poster: socket.socket
 
     def posts(self, count: int) -> bytes:
-        """The bytes by which the poster says ``count`` posts."""
+        """Return the bytes with which the poster sends ``count`` posts."""
 
     def read(self, stream: bytes) -> list[str]:
-        """The texts of the posts in a follower's stream."""
+        """Return the texts of the posts in a follower's stream."""
 
     def heartbeat(self) -> None:
-        """Called between runs: whatever keeps the connections up."""
+        """Keep the connections up; called between runs."""
 
 
 @dataclass
@@ -52,8 +52,8 @@ class Run:
 
     ``busy``: the receiving side's share of a core; ``cost``: the server's processor time, in seconds.
 
-    ``delays`` (of a paced run): from a post's due time to each delivery, in seconds; ``acknowledged``
-    likewise to the poster's own answers.
+    ``delays`` (of a paced run): from a post's due time to each delivery, in seconds; ``acknowledged``: the
+    same to the poster's own answers.
     """
 
     posts: int
@@ -88,13 +88,13 @@ class Crowd:
         self.frame = 0
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         self._epoll.close()
         for connection in [*self._contender.followers, self._contender.poster]:
             connection.close()
 
     def prepare(self) -> None:
-        """Read what still comes, then learn the length of a frame: of two, for a ping may come with one."""
+        """Read what still comes, then learn the length of a frame: from two, as a ping may come with one."""
         self._contender.heartbeat()
         self._drain()
         self.frame = min(self._probe(), self._probe())
@@ -108,7 +108,7 @@ class Crowd:
         return len(stream)
 
     def saturate(self, depth: int, seconds: float) -> Run:
-        """Keep ``depth`` posts in flight; each is, until the last follower has received it."""
+        """Keep ``depth`` posts in flight; a post is in flight until the last follower has received it."""
         self._begin()
         begun = time.perf_counter()
         self._post(depth)
@@ -121,7 +121,7 @@ class Crowd:
         return self._finish(time.perf_counter() - begun)
 
     def pace(self, rate: float, seconds: float) -> Run:
-        """Post ``rate`` times per second, on time whatever the answers do; note every delay."""
+        """Post ``rate`` times per second, on time whatever the answers do; record every delay."""
         self._begin()
         begun = time.perf_counter()
         due = [begun + number / rate for number in range(int(rate * seconds))]
@@ -144,7 +144,7 @@ class Crowd:
     def _begin(self) -> None:
         self._sample.clear()
         self._got = [0] * (max(self._takers) + 1)
-        # How many followers have received exactly so many posts; the lowest one that is not empty is what
+        # How many followers have received exactly this many posts; the lowest count that is not empty is what
         # all of them have.
         self._reached = [len(self._contender.followers)]
         self._sent = self._done = 0
@@ -187,13 +187,13 @@ class Crowd:
             self._read_all([event])
             now = time.perf_counter()
             if event[0] == self._mouth:
-                # At this rate an answer has come before the next post is due, or they come together.
+                # At this rate an answer has come before the next post is due, or both come together.
                 acknowledged.extend(now - at for at in due[len(acknowledged) : self._sent])
                 continue
             delays.extend(now - at for at in due[before : self._got[event[0]] // self.frame])
 
     def _finish(self, elapsed: float) -> Run:
-        """Check that everybody received every post whole, and nothing else but a ping or so."""
+        """Check that everybody received every post completely, and nothing else except a few pings."""
         busy = (time.process_time() - self._own_cpu) / elapsed
         cost = sum(map(cpu_seconds, self._contender.pids)) - self._server_cpu
         followers = [follower.fileno() for follower in self._contender.followers]
@@ -204,7 +204,7 @@ class Crowd:
         return Run(self._sent, elapsed, busy, cost, self._sent * len(followers))
 
     def _taker(self, connection: socket.socket) -> Callable[[], int | None]:
-        """Takes what has come, and says how many bytes that were; None if it was nothing but TLS's own."""
+        """Return a function that takes what has come, and returns its size; None for TLS's own data."""
         if not isinstance(connection, ssl.SSLSocket):
             return functools.partial(connection.recv_into, self._buffer, CHUNK, socket.MSG_TRUNC)
 

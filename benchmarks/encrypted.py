@@ -1,6 +1,7 @@
-"""Rows: what TLS costs: deliveries per second to 500 followers, beside plain ones; handshakes per second.
+"""Rows: what TLS costs: deliveries per second to 500 followers, with TLS and without it; handshakes per
+second.
 
-One worker serves both crowds, each with a poster of its own, who posts in plain. They take turns.
+One worker serves both crowds, each with its own poster, who posts without TLS. The crowds take turns.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from benchmarks.table import Row, median
 
 IN_PLAIN, BY_TLS = "in plain", "by TLS"
 AT_ONCE = 8
-"""How many handshakes are under way: more of one address would be hung up on."""
+"""How many handshakes are under way: with more, the port would close some of one address."""
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """The rows of deliveries, and that of handshakes."""
+    """Yield the rows of deliveries, and the one of handshakes."""
     effort = Effort(3, 0.3) if quick else Effort(7, 1.0)
     with scratch() as directory, cluster.running(directory, workers=1) as running:
         crowds = {

@@ -1,25 +1,24 @@
 """``python -m benchmarks.failover [--kills N] [KIND …]``: how long users wait when processes die.
 
 One cluster of real processes (a primary, two replicas, three workers), and fifty users in one process
-(``rigs.talkers``), who post 200 times a second together, on time whatever happens, and each follow
-four others. Round after round, each kind has its turn: kill or stop somebody, wait until the cluster is
-whole, and until the log has grown by a second's posts. What each user sent and received is recorded, with
-times of the clock that all processes of the machine share, and judged by the checker at the end, with the
-final log.
-*Whole* is three masters and three workers in the status, their pids alive, with all users' sessions.
+(``rigs.talkers``), who together post 200 times a second, on time whatever happens, and each follow four
+others. Round after round, each kind has its turn: kill or stop a process, wait until the cluster is whole,
+and until the log has grown by a second's posts. What each user sent and received is recorded, with times of
+the clock that all processes of the machine share; at the end the checker judges it, with the final log.
+*Whole* means three masters and three workers in the status, with living pids, and all users' sessions.
 
-**What is measured.** A kill's time is taken just before the signal is sent; with all processes killed, just
-before the operator starts a master again. A post is *touched* by a kill if it was made before the cluster
-was whole again, and not yet acknowledged (or not yet received by that reader) at the kill. Its wait counts
-from its making or from the kill, whichever is later. Of each kill two figures are kept:
+**What is measured.** A kill's time is taken just before the signal is sent; if all processes are killed, just
+before the operator starts a master again. A kill *touches* a post that was made before the cluster was whole
+again, and was not acknowledged (or not received by that reader) at the kill. Its wait counts from its making
+or from the kill, whichever is later. Two figures are kept of each kill:
 
 - ``acknowledged``: the longest wait of any touched post of any client until its author is told that it is
   durable;
 - ``received``: the longest wait of any touched post until any one of its readers has it.
 
-So each figure is that of the slowest post of the unluckiest client, retries, the reading of what was missed
-and the noise of the machine included; nothing is averaged within a kill. p50 and p99 are over the kills: of
-thirty, the 99th percentile is the worst. A kind in which nothing is killed shows what the noise alone is.
+So each figure is that of the slowest post of the unluckiest client, including retries, the reading of what
+was missed, and the noise of the machine; nothing is averaged within a kill. p50 and p99 are over the kills:
+of thirty, the 99th percentile is the worst. A kind in which nothing is killed shows the noise alone.
 """
 
 from __future__ import annotations
@@ -52,11 +51,11 @@ from rigs.processes import Cluster, Lines, NotInTime, kill_marked, send, wait_un
 USERS, RATE, FOLLOW = 50, 200, 4
 WORKERS, MASTERS = 3, 3
 SECONDS = 60.0
-"""So long may anything take: to start, to become whole, to settle."""
+"""Seconds that anything may take: to start, to become whole, to settle."""
 
 
 class Struck(NamedTuple):
-    """From when waits count, and who must be gone before the cluster is whole again."""
+    """The time from which waits count, and the pids that must be gone before the cluster is whole again."""
 
     at: float
     pids: tuple[int, ...] = ()
@@ -64,7 +63,7 @@ class Struck(NamedTuple):
 
 @dataclass(frozen=True)
 class Span:
-    """One kill: from when waits count, and when the cluster was whole again. By the monotonic clock."""
+    """One kill: the time from which waits count, and when the cluster was whole again. Monotonic seconds."""
 
     killed: float
     whole: float
@@ -80,9 +79,9 @@ class Waits:
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to hurt a cluster: ``strike`` does it.
+    """A way to hurt a cluster, done by ``strike``.
 
-    ``figure`` is the one that ``limit`` (for p99) and ``median`` (for p50), in seconds, are aims for.
+    ``figure`` is the one to which the aims ``limit`` (for p99) and ``median`` (for p50) apply, in seconds.
     """
 
     name: str
@@ -129,10 +128,10 @@ class Run:
             stdin=subprocess.PIPE,
         )  # fmt: skip
 
-    # ---- what is looked at ----
+    # ---- looking ----
 
     def status(self) -> ClusterStatus | None:
-        """What the primary says; None while nobody answers."""
+        """Return the primary's status; None while nobody answers."""
         try:
             with closing(socket.create_connection(("127.0.0.1", self._cluster.port), 1.0)) as connection:
                 return wire.status(connection, self._token)
@@ -140,11 +139,11 @@ class Run:
             return None
 
     def whole(self, gone: Sequence[int] = (), users: int = USERS) -> ClusterStatus:
-        """Wait until there are as many as there should be, with all ``users`` on the workers.
+        """Wait until there are as many processes as there should be, with all ``users`` on the workers.
 
         All are alive, and none is one of those that must be ``gone``: a signal takes a moment to kill.
 
-        :raises NotInTime: not within a minute.
+        :raises NotInTime: this took longer than a minute.
         """
 
         def is_whole() -> ClusterStatus | None:
@@ -167,10 +166,10 @@ class Run:
         head = self.whole().head
         wait_until("posts go on", lambda: (self.status() or self.whole()).head >= head + RATE, SECONDS)
 
-    # ---- what is done to it ----
+    # ---- striking ----
 
     def nothing(self) -> Struck:
-        """No harm, for a second."""
+        """Do no harm, for a second."""
         now = time.monotonic()
         self.calm()
         return Struck(now)
@@ -180,11 +179,11 @@ class Run:
         return _signal(self.whole().masters[0].pid, number)
 
     def worker(self, number: int) -> Struck:
-        """Send the worker that has the most sessions a signal."""
+        """Send a signal to the worker with the most sessions."""
         return _signal(max(self.whole().workers, key=lambda worker: worker.sessions).pid, number)
 
     def everybody(self) -> Struck:
-        """Kill all processes but the users', and start a master again, as an operator would by hand."""
+        """Kill all processes except the users', and start a master again, as an operator would by hand."""
         wait_until("all dead", lambda: not kill_marked(self._cluster.mark, but=self._talkers.pid))
         now = time.monotonic()
         self._cluster.launch(self._output)
@@ -193,7 +192,7 @@ class Run:
     # ---- the end ----
 
     def finish(self) -> tuple[list[Event], list[str]]:
-        """Let all be said and read, and stop: what was recorded, and what of it breaks a promise."""
+        """Let everything be sent and read, and stop; return the history, and which promises it breaks."""
         self._tell("hush")
         self._lines.find("settled", SECONDS)
         self._tell("end")
@@ -216,7 +215,7 @@ def _signal(pid: int, number: int) -> Struck:
 
 
 def runs(pid: int) -> bool:
-    """Does this process live, and is it not stopped?"""
+    """Return whether this process lives and is not stopped."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -225,9 +224,9 @@ def runs(pid: int) -> bool:
 
 
 def measure(events: Iterable[Event], spans: Sequence[Span]) -> Waits:
-    """The waits of each span, from the recorded history. Pure.
+    """Return the waits of each span, from the recorded history. Pure.
 
-    A post's copy that a client has from before it was lost, and is given again, was received the first time.
+    If a client has a post from before it was lost, and gets it again, the first time counts.
     """
     made: dict[bytes, float] = {}
     told: list[tuple[float, float]] = []
@@ -244,7 +243,7 @@ def measure(events: Iterable[Event], spans: Sequence[Span]) -> Waits:
 
 
 def _longest(posts: Sequence[tuple[float, float]], spans: Sequence[Span]) -> list[float]:
-    """Of each span, the longest wait of a post it touched; posts are (made, done)."""
+    """Return for each span the longest wait of a post that it touched; posts are (made, done)."""
     return [
         max(
             (
@@ -272,7 +271,7 @@ KINDS = (
 
 
 def suffer(kinds: Sequence[Kind], rounds: int) -> tuple[list[Waits], int, list[str]]:
-    """Each kind in turn: its figures; how many posts were made in all; and which promises were broken."""
+    """Run each kind in turn; return its figures, the number of all posts, and the broken promises."""
     spans: dict[str, list[Span]] = {kind.name: [] for kind in kinds}
     with scratch() as root, Run(root) as run:
         for number in range(1, rounds + 1):
@@ -288,11 +287,11 @@ def suffer(kinds: Sequence[Kind], rounds: int) -> tuple[list[Waits], int, list[s
     return [measure(events, spans[kind.name]) for kind in kinds], posts, violations
 
 
-# ---- what is shown ----
+# ---- output ----
 
 
 def row(kind: Kind, waits: Waits) -> tuple[str, ...]:
-    """The kind's line of the table."""
+    """Return the kind's line of the table."""
     return kind.title, seconds(waits.acknowledged), seconds(waits.received), aim(kind, waits)
 
 
@@ -300,12 +299,12 @@ HEADINGS = ("what happens", "acknowledged, p50 / p99", "received, p50 / p99", "a
 
 
 def seconds(waits: Sequence[float]) -> str:
-    """p50 and p99."""
+    """Return p50 and p99."""
     return f"{percentile(waits, 0.5):.2f} / {percentile(waits, 0.99):.2f} s"
 
 
 def aim(kind: Kind, waits: Waits) -> str:
-    """What was aimed for, and whether it was reached."""
+    """Return the aim, and whether it was reached."""
     if kind.limit is None:
         return ""
     found: list[float] = getattr(waits, kind.figure)
@@ -317,7 +316,7 @@ def aim(kind: Kind, waits: Waits) -> str:
 
 
 def draw(found: Sequence[tuple[Kind, Waits]], kills: int) -> str:
-    """The picture of the distributions."""
+    """Return the picture of the distributions."""
     strips = [
         plot.Strip(kind.title, name, getattr(waits, name), kind.limit if kind.figure == name else None)
         for kind, waits in found
@@ -335,7 +334,7 @@ def _say(what: str) -> None:
 
 
 def main() -> int:
-    """Measure, print the table, draw the picture; the exit status is 1 if a promise was broken."""
+    """Measure, print the table, draw the picture; return exit status 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.failover", description="Measure failover.")
     parser.add_argument("--kills", type=int, default=30, help="how many of each kind")
     parser.add_argument("--picture", type=Path, help="the file to draw the distributions to")

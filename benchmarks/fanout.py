@@ -1,8 +1,8 @@
 """Row: deliveries per second to 500 followers of one user on one worker, with 1, 5 and 20 posts in flight.
 
-Everybody runs all the while, and takes its turn: the machine's noise hits all alike. Medians are shown, and
-ratios of medians. Beside each figure stands the server's processor time per delivery: unlike the rate, it
-does not depend on what the receiving side takes of the machine.
+All contenders run during the whole bench, and take turns: so the machine's noise hits all of them. The
+figures are medians, and ratios of medians. Next to each figure is the server's processor time per delivery:
+unlike the rate, it does not depend on how much of the machine the receiving side takes.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from benchmarks.table import Row, median, milliseconds
 FOLLOWERS = 500
 DEPTHS = (1, 5, 20)
 RATE = 100
-"""How many posts a second are made while the time to delivery is taken."""
+"""How many posts a second are made while the time to delivery is measured."""
 AIM = 1.3
-"""How many times InspIRCd's deliveries we want to make."""
+"""The aim: this many times InspIRCd's deliveries."""
 
 Serving = Callable[[Path, int], contextlib.AbstractContextManager[Contender]]
-"""Runs a server in a directory, with so many followers connected."""
+"""Runs a server in a directory, with a number of followers connected."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: so many rounds of so many seconds each."""
+    """How long to measure: the number of rounds, and the seconds of each."""
 
     rounds: int
     seconds: float
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """The rows of the fan-out, and those of the time to delivery: the same servers serve for both."""
+    """Yield the rows of the fan-out, and those of the time to delivery; the same servers serve both."""
     effort = Effort(3, 0.3) if quick else Effort(7, 1.0)
     with scratch() as directory, _contenders(directory) as crowds:
         for depth in DEPTHS:
@@ -53,7 +53,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 @contextlib.contextmanager
 def _contenders(directory: Path) -> Iterator[dict[str, Crowd]]:
-    """All that can run here, each with its followers."""
+    """Run all contenders that this machine has, each with its followers."""
     servers: list[Serving] = [chatnet_feed.serving, bare.serving]
     if inspircd.program():
         servers.append(inspircd.serving)
@@ -67,7 +67,7 @@ def _contenders(directory: Path) -> Iterator[dict[str, Crowd]]:
 
 
 def take_turns(crowds: dict[str, Crowd], depth: int, effort: Effort) -> dict[str, list[Run]]:
-    """The runs of each crowd, one after the other."""
+    """Return the runs of each crowd, taken in turns."""
     runs: dict[str, list[Run]] = {name: [] for name in crowds}
     for _ in range(effort.rounds):
         for name, crowd in crowds.items():
@@ -76,9 +76,9 @@ def take_turns(crowds: dict[str, Crowd], depth: int, effort: Effort) -> dict[str
 
 
 def _again(crowd: Crowd, run: Callable[[], Run]) -> Run:
-    """One run; taken again if a number got another digit in the middle of it.
+    """Return one run; repeat it if a number got another digit during the run.
 
-    :raises Uneven: five times over.
+    :raises Uneven: five times in a row.
     """
     for _ in range(4):
         with contextlib.suppress(Uneven):
@@ -102,7 +102,7 @@ def _depth_rows(runs: dict[str, list[Run]], depth: int) -> Iterator[Row]:
 
 
 def rate(runs: list[Run]) -> str:
-    """Deliveries per second; the server's processor time for each, and how busy the receiving side was."""
+    """Return deliveries per second, the server's processor time for each, and the receiving side's load."""
     cost = median(run.cost / run.deliveries for run in runs) * 1e6
     busy = median(run.busy for run in runs)
     return f"{median(run.rate for run in runs):,.0f} ({cost:.2f} µs; receiver {busy:.0%})"

@@ -1,6 +1,7 @@
-"""``python -m benchmarks.follow URL COUNT``: that many followers of a log in PostgreSQL, until it is ended.
+"""``python -m benchmarks.follow URL COUNT``: runs ``COUNT`` followers of a log in PostgreSQL until it is
+ended.
 
-Each does what a worker's follower does at the database: rung by the bell, it reads on until nothing is left.
+Each does what a worker's follower does at the database: when the bell rings, it reads until nothing is left.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ class _Follower:
         self.connection.execute("LISTEN chatnet")
 
     def rung(self) -> None:
-        """Read on, if it was the bell."""
+        """Read on, if the bell rang."""
         self.connection.pgconn.consume_input()
         if self._bells():
             while page := postgres_reads.answer(self._cursor, PageOf(self._read)):
                 self._read = page[-1].seq
-            self._bells()  # what rang meanwhile has been read
+            self._bells()  # rings from meanwhile: their entries have been read
 
     def _bells(self) -> int:
         heard = 0
@@ -37,7 +38,7 @@ class _Follower:
 
 
 def main() -> None:
-    """Say ``ready`` once all follow."""
+    """Print ``ready`` once all follow."""
     url, count = sys.argv[1], int(sys.argv[2])
     with selectors.EpollSelector() as selector:
         for follower in [_Follower(url) for _ in range(count)]:

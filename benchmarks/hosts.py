@@ -1,12 +1,13 @@
-"""``make bench-hosts``: how long users wait when a whole host dies, the log in PostgreSQL. Linux, as root.
+"""``make bench-hosts``: how long users wait when a whole host dies, with the log in PostgreSQL. Linux, as
+root.
 
 Three hosts are network namespaces of one machine, each with a master and its workers; the database has a
-fourth, users a fifth. Each round pulls the plug of a host without the primary, then of the one that has it:
-from one moment on nobody hears anything of it, not even a reset. Then it is booted again, until all is whole.
-Nine users post 30 times a second together; two newcomers a second come for the first time. What all sent and
-received is recorded, and judged by the checker with the final log, as in ``tests/machines``.
+fourth host, users a fifth. Each round cuts the power of a host without the primary, then of the primary's
+host: from then on nobody hears anything from it, not even a reset. Then it is booted again, until all is
+whole. Nine users together post 30 times a second; two newcomers a second come for the first time. What all
+sent and received is recorded, and the checker judges it with the final log, as in ``tests/machines``.
 
-The database's fsync is off here: what is measured are silences, of seconds, and not disks.
+The database's fsync is off here: this measures silences of seconds, not disks.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ AIMS = {"a host": "its clients < 5 s", "the primary's host": "its clients < 5 s,
 
 
 def suffer(rounds: int) -> tuple[dict[str, list[Felt]], list[str]]:
-    """What was felt of each kind, and which promises were broken."""
+    """Return what users felt of each kind, and which promises were broken."""
     found: dict[str, list[Felt]] = {kind: [] for kind in AIMS}
     with scratch() as root, Network(*NAMES, "db", "users") as network:
         hosts = Hosts(network, root, *NAMES)
@@ -52,7 +53,7 @@ def suffer(rounds: int) -> tuple[dict[str, list[Felt]], list[str]]:
 
 
 def _kill(hosts: Hosts, kind: str) -> Felt:
-    """Kill one of the kind, and have it back; what was felt of its death."""
+    """Kill a host of the kind, and boot it again; return what users felt of its death."""
     primary = hosts.primary()
     is_primary = kind == "the primary's host"
     victim = primary if is_primary else next(name for name in NAMES if name != primary)
@@ -79,7 +80,7 @@ def _row(kind: str, felt: Sequence[Felt]) -> tuple[str, ...]:
 
 
 def main() -> int:
-    """Measure and print the table; the exit status is 1 if a promise was broken."""
+    """Measure and print the table; return exit status 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="make bench-hosts", description="Measure the deaths of hosts.")
     parser.add_argument("--rounds", type=int, default=5, help="how many of each kind [5]")
     chosen = parser.parse_args()

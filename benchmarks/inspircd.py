@@ -1,4 +1,4 @@
-"""InspIRCd, a daemon in C++, on the same work: one channel, one who speaks. Its limits are lifted."""
+"""InspIRCd, a daemon in C++, on the same work: one channel with one speaker. Its limits are lifted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Irc:
         everybody = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(followers + 1)]
         for number, connection in enumerate(everybody):
             connection.sendall(b"NICK n%d\r\nUSER u 0 * :u\r\n" % number)
-        for connection in everybody:  # it lets all that wait in once a second
+        for connection in everybody:  # once a second it accepts all who wait
             _read_until(connection, b" 001 ")
         for connection in everybody:
             connection.sendall(b"JOIN #bench\r\n")
@@ -51,12 +51,12 @@ class Irc:
         return [line.partition(" PRIVMSG #bench :")[2] for line in lines if " PRIVMSG " in line]
 
     def heartbeat(self) -> None:
-        """It pings once an hour."""
+        """Do nothing: it pings once an hour."""
 
 
 @contextlib.contextmanager
 def serving(directory: Path, followers: int) -> Iterator[Irc]:
-    """The daemon, run for the length of the ``with``."""
+    """Run the daemon for the length of the ``with``."""
     port = free_port()
     config = directory / "inspircd.conf"
     config.write_text(CONFIG.format(port=port, directory=directory))
@@ -67,7 +67,7 @@ def serving(directory: Path, followers: int) -> Iterator[Irc]:
 
 
 def program() -> str | None:
-    """Where InspIRCd is installed, if it is."""
+    """Return where InspIRCd is installed, or None."""
     return shutil.which("inspircd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 

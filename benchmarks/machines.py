@@ -1,12 +1,12 @@
-"""``make bench-machines``: a cluster whose log is in PostgreSQL, as many machines have it.
+"""``make bench-machines``: a cluster whose log is in PostgreSQL, as clusters of many machines have it.
 
-Rows: acknowledged posts per second through one, two and four workers, beside a raw batched insert by psycopg
-on the same server, with the same rows and as durable; the time from one worker's author to another's reader;
-what a commit, and each worker that follows, costs in processor time (``costs``); and what a log of many posts
-costs beside one of few: the newest 20, the store's commit, its size on disk.
+Rows: acknowledged posts per second through one, two and four workers, and for comparison a raw batched insert
+by psycopg on the same server, with the same rows and equally durable; the time from an author at one worker
+to a reader at another; the processor time of a commit, and of each worker that follows (``costs``); and the
+cost of a log of many posts next to one of few: the newest 20, the store's commit, its size on disk.
 
-All of it is on one machine here: what a network adds is that network's. How long the death of a machine is
-felt is measured on machines of network namespaces: ``hosts``.
+Everything runs on one machine here: a network adds its own times. How long users feel the death of a machine
+is measured on network namespaces: ``hosts``.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ _FILL = """
 
 
 def rows(quick: bool, entries: int) -> Iterator[Row]:
-    """All rows; ``entries`` is how many posts the larger log has."""
+    """Yield all rows; ``entries`` is how many posts the larger log has."""
     windows, seconds = (2, 1.0) if quick else (5, 2.0)
-    # Or the fill of a large log would be checkpointed, and whole pages written anew, every second or so.
+    # Otherwise filling a large log would cause checkpoints, and write whole pages again, every few seconds.
     with running_server("-c", "max_wal_size=8GB") as server:
         for workers in WORKERS:
             yield _posts(server, workers, windows, seconds)
@@ -69,7 +69,7 @@ def _posts(server: Server, workers: int, windows: int, seconds: float) -> Row:
 
 
 def _delivery(server: Server, seconds: float) -> Row:
-    """From when a post is made at one worker to when a reader at another has it."""
+    """Measure the time from a post at one worker to its reader at another."""
     with cluster.on_store(server.fresh(), 2) as running:
         author, reader = running.connect(["author", "reader"])
         cluster.join([reader], "author")
@@ -97,7 +97,7 @@ def _times(author: socket.socket, reader: socket.socket, count: int) -> Iterator
 
 
 def _many(server: Server, entries: int, seconds: float) -> Iterator[Row]:
-    """The large log beside the small one."""
+    """Measure the large log next to the small one."""
     urls = server.fresh(), server.fresh()
     with contextlib.ExitStack() as stack:
         few, many = (
@@ -105,7 +105,8 @@ def _many(server: Server, entries: int, seconds: float) -> Iterator[Row]:
         )
         for database, url, size in ((few, urls[0], FEW), (many, urls[1], entries)):
             _fill(server, database, url, size)
-        # Both begin alike: a page's first change after a checkpoint is written to the WAL whole.
+        # Both begin in the same way: a page's first change after a checkpoint writes the whole page to the
+        # WAL.
         server.ask("CHECKPOINT")
         sizes = [_bytes(server, url) / size for url, size in zip(urls, (FEW, entries), strict=True)]
         what = f"PostgreSQL: bytes on disk a post, at {entries:,} posts"
@@ -142,7 +143,7 @@ def _fill(server: Server, database: PostgresDatabase, url: str, size: int) -> No
 
 
 def _read(*databases: PostgresDatabase) -> list[list[float]]:
-    """How long each reader's newest posts took, in each log, in turn, in seconds."""
+    """Return how long each reader's newest posts took in each log, in turns, in seconds."""
     times: list[list[float]] = [[] for _ in databases]
     for reader in [reader for _ in range(READS) for reader in range(READERS)]:
         for database, taken in zip(databases, times, strict=True):
@@ -163,7 +164,7 @@ def _rate(database: PostgresDatabase, seconds: float) -> float:
 
 
 def _bytes(server: Server, url: str) -> int:
-    """What the tables and their indexes take."""
+    """Return the size of the tables and their indexes, in bytes."""
     query = (
         "SELECT sum(pg_total_relation_size(oid)) FROM pg_class "
         "WHERE relkind = 'r' AND relnamespace = %s::regnamespace"

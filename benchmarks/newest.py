@@ -1,8 +1,8 @@
 """Row: the time to read the newest 20 (what ``CHAT`` begins with) of a small log and of a large one.
 
-Both logs are made through the store's own commit: 200 users who post in turn by chance, and 20 readers who
-follow 50 of them each; so even in the small log each room has more posts than are asked for. A read is what
-a reader's thread does for one ``CHAT``, in a transaction; the two logs are read in turn.
+Both logs are made through the store's own commit: 200 users who post in random order, and 20 readers who each
+follow 50 of them; so even in the small log each room has more posts than are asked for. A read is what a
+reader's thread does for one ``CHAT``, in a transaction; the two logs are read in turns.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ READS = 20
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """One row: the large log, and the small one beside it."""
+    """Yield one row: the large log, and the small one for comparison."""
     small, large = 10_000, 100_000 if quick else 1_000_000
     with scratch() as directory:
         few, many = _measure(*(_make(directory / f"{posts}.db", posts) for posts in (small, large)))
@@ -44,7 +44,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def _measure(*paths: Path) -> list[list[float]]:
-    """How long each read took in each of the logs, in seconds."""
+    """Return how long each read took in each of the logs, in seconds."""
     connections = [apsw.Connection(str(path)) for path in paths]
     for connection in connections:
         set_up_reader(connection)
@@ -58,7 +58,7 @@ def _measure(*paths: Path) -> list[list[float]]:
 
 
 def _make(path: Path, posts: int) -> Path:
-    """A log of so many posts, in a file."""
+    """Make a log of ``posts`` posts, in a file."""
     chance = random.Random(posts)
     names = [f"u{number}" for number in range(AUTHORS)]
     with new_store(path) as store:

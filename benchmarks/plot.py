@@ -11,7 +11,7 @@ from benchmarks.table import percentile
 
 WIDTH, LEFT, RIGHT, TOP = 880, 256, 28, 96
 ROW, GAP = 26, 14
-"""The height of a strip, and what parts two groups of them, in pixels."""
+"""The height of a strip, and the space between two groups of strips, in pixels."""
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 _STYLE = """
@@ -40,9 +40,9 @@ _STYLE = """
 
 @dataclass(frozen=True)
 class Strip:
-    """The values of one figure, in seconds; ``aim`` is what p99 is to stay below.
+    """The values of one figure, in seconds; p99 should stay below ``aim``.
 
-    Strips in a row with the same ``group`` stand together under it. ``name`` is a class of the style, too.
+    Consecutive strips with the same ``group`` stand together under it. ``name`` is also a class of the style.
     """
 
     group: str
@@ -52,7 +52,7 @@ class Strip:
 
 
 def svg(title: str, subtitle: str, strips: Sequence[Strip]) -> str:
-    """The picture."""
+    """Return the picture."""
     scale = Scale([value for strip in strips for value in [*strip.values, strip.aim or strip.values[0]]])
     tops = _tops(strips)
     bottom = tops[-1] + ROW + GAP / 2
@@ -77,7 +77,7 @@ def svg(title: str, subtitle: str, strips: Sequence[Strip]) -> str:
 
 
 class Scale:
-    """From seconds to pixels, so that all ``values`` fit between two ticks."""
+    """Converts seconds to pixels, so that all ``values`` fit between two ticks."""
 
     def __init__(self, values: Sequence[float]) -> None:
         first = max((tick for tick in TICKS if tick <= min(values)), default=TICKS[0])
@@ -91,7 +91,7 @@ class Scale:
 
 
 def _tops(strips: Sequence[Strip]) -> list[float]:
-    """Where each strip begins."""
+    """Return where each strip begins."""
     tops, top, group = [], float(TOP), strips[0].group
     for strip in strips:
         if strip.group != group:
@@ -124,7 +124,7 @@ def _grid(scale: Scale, bottom: float) -> Iterator[str]:
 def _strip(strip: Strip, top: float, scale: Scale) -> Iterator[str]:
     middle = top + ROW / 2
     for number, value in enumerate(strip.values):
-        # Spread by the golden ratio, so that equal values show as many; and the same in each run.
+        # Spread by the golden ratio, so that equal values stay visible; and the same in each run.
         y = middle + (number * 0.618 % 1 - 0.5) * ROW * 0.5
         yield f'<circle class="{strip.name} dot" cx="{scale(value):.1f}" cy="{y:.1f}" r="4"/>'
     for share, height in ((0.5, 12), (0.99, 22)):

@@ -1,7 +1,7 @@
-"""Row: the store's commit in PostgreSQL at batches of 1, 20 and 200 posts, on a server of the bench's own.
+"""Row: the store's commit in PostgreSQL at batches of 1, 20 and 200 posts, on the bench's own server.
 
-Beside it: psycopg's ``executemany`` of the same entries and places, the same batch, in one transaction, on
-the same server with the same indexes, and as durable.
+For comparison: psycopg's ``executemany`` of the same entries and places, the same batch, in one transaction,
+on the same server with the same indexes, and equally durable.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLACE = "INSERT INTO place VALUES (%b, %b)"
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """One row for each batch size."""
+    """Yield one row for each batch size."""
     seconds = 0.5 if quick else 3.0
     with running() as server:
         for batch in BATCHES:
@@ -50,7 +50,7 @@ def append(database: PostgresDatabase, drafts: list[Draft]) -> None:
 
 
 def _ours(url: str, batch: int, seconds: float) -> float:
-    """Posts per second."""
+    """Return posts per second."""
     with contextlib.closing(PostgresDatabases().connect(url)) as database:
         database.open("bench")
         append(database, [register(name) for name in NAMES])
@@ -62,7 +62,7 @@ def _ours(url: str, batch: int, seconds: float) -> float:
 
 
 def raw(url: str, batch: int, seconds: float) -> float:
-    """Posts per second of psycopg alone."""
+    """Return posts per second of psycopg alone."""
     with contextlib.closing(PostgresDatabases().connect(url)) as database:
         database.open("bench")
     with connect(url) as connection:

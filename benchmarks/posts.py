@@ -1,8 +1,8 @@
-"""Row: acknowledged durable posts per second through one worker and through three, and raw sqlite3 beside.
+"""Row: acknowledged durable posts per second through one worker and through three, and raw sqlite3.
 
-Thirty users post without pause, fifty posts of each under way. The boxes are made beforehand and the answers
-counted without being read, so that the load leaves the processors to the cluster. The store's mean batch
-is taken from its entries' times; raw sqlite3 writes rows of the same columns at that batch size.
+Thirty users post without pause, each with fifty posts under way. The boxes are made in advance and the
+answers counted without being read, so that the load leaves the processors to the cluster. The store's mean
+batch is taken from its entries' times; raw sqlite3 writes rows of the same columns at that batch size.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ USERS = 30
 UNDER_WAY = 50
 AIM = 15_000
 MOST = 60_000
-"""No more posts per second than this are prepared."""
+"""At most this many posts per second are prepared."""
 
 
 class Talker:
@@ -33,8 +33,8 @@ class Talker:
     def __init__(self, connection: socket.socket, count: int) -> None:
         self.connection = connection
         connection.setblocking(False)
-        # Each is made a millisecond after the last, and no two talkers' keys stand apart for how they were
-        # prepared: that is nearer to clients, who make a key when somebody says something.
+        # Each is made a millisecond after the last, so keys of different talkers are not apart because of how
+        # they were prepared. Real clients make a key when somebody posts.
         begun = time.time()
         prepared = [wire.post(tag, made=begun + tag / 1000) for tag in range(count)]
         self._box = len(prepared[0])
@@ -53,7 +53,7 @@ class Talker:
             self._unsent = self._unsent[size - sent :]
 
     def hear(self) -> int:
-        """How many answers have come.
+        """Return how many answers have come.
 
         :raises Refused: one was an error, or the connection is gone.
         """
@@ -66,7 +66,7 @@ class Talker:
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """The rate with one worker and with three."""
+    """Yield the rate with one worker and with three."""
     windows, seconds = (2, 1.0) if quick else (5, 2.0)
     for workers in (1, 3):
         with scratch() as directory:
@@ -82,7 +82,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def _measure(directory: Path, workers: int, windows: int, seconds: float) -> tuple[float, float]:
-    """Acknowledged posts per second, and the store's mean batch."""
+    """Return acknowledged posts per second, and the store's mean batch."""
     with cluster.running(directory, workers) as running:
         connections = running.connect([f"u{number}" for number in range(USERS)])
         count = int(MOST * (windows + 1) * seconds / USERS)
@@ -91,7 +91,7 @@ def _measure(directory: Path, workers: int, windows: int, seconds: float) -> tup
 
 
 def saturate(talkers: Sequence[Talker], windows: int, seconds: float) -> float:
-    """The median over ``windows`` of ``seconds`` each, after one to warm up."""
+    """Return the median over ``windows`` of ``seconds`` each, after one to warm up."""
     with selectors.EpollSelector() as selector:
         for talker in talkers:
             selector.register(talker.connection, selectors.EVENT_READ, talker)
@@ -115,9 +115,9 @@ def _window(selector: selectors.BaseSelector, seconds: float) -> float:
 
 
 def mean_batch(data: Path) -> float:
-    """How many posts a batch had: all of one batch have one time.
+    """Return the mean number of posts in a batch: all posts of a batch have the same time.
 
-    Two batches within a millisecond count as one, so at small batches this is an upper bound.
+    Two batches within a millisecond count as one, so for small batches this is an upper bound.
     """
     [path] = data.glob("*.sqlite")
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
@@ -128,7 +128,7 @@ def mean_batch(data: Path) -> float:
 
 
 def raw_sqlite(path: Path, batch: int, seconds: float) -> float:
-    """Rows per second of the standard library's sqlite3 with the same columns, durable, ``batch`` at once."""
+    """Return rows per second of the standard library's sqlite3, same columns, durable, ``batch`` at once."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.executescript(
             """

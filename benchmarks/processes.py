@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 STOP_SECONDS = 10.0
-"""How long a process may take to stop by itself before it is killed."""
+"""Seconds that a process has to stop by itself before it is killed."""
 
 
 class TooSlow(Exception):
@@ -26,8 +26,8 @@ class TooSlow(Exception):
 def started(argv: Sequence[str], directory: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program for the length of the ``with``, its output in ``directory/name.out``.
 
-    In a session of its own, so that Ctrl-C reaches the bench alone, which then stops it: by SIGTERM, and
-    after ten seconds by SIGKILL to it and its children.
+    It has its own session, so that Ctrl-C reaches only the bench, which then stops it: by SIGTERM, and after
+    ten seconds by SIGKILL to it and its children.
     """
     with (directory / f"{name}.out").open("wb") as output:
         process = subprocess.Popen(
@@ -48,7 +48,7 @@ def started(argv: Sequence[str], directory: Path, name: str) -> Iterator[subproc
 
 
 def children(pid: int) -> list[int]:
-    """The pids of the children of ``pid`` that live now."""
+    """Return the pids of the living children of ``pid``."""
     try:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
@@ -56,7 +56,7 @@ def children(pid: int) -> list[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """The resident memory of a process."""
+    """Return the resident memory of a process, in bytes."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Rss:"):
             return int(line.split()[1]) * 1024
@@ -64,29 +64,29 @@ def resident_bytes(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The processor time that a process has used, its threads together."""
+    """Return the processor time that a process has used, in all its threads."""
     threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A directory on the disk (not in memory: fsync must cost what it costs), gone afterwards."""
+    """Make a directory on the disk (not in memory: fsync must have its real cost), removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="chatnet-bench-", dir="/var/tmp") as name:
         yield Path(name)
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """Return a port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_until(happened: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    """Look every 50 ms whether it happened.
+    """Check every 50 ms whether it happened.
 
-    :raises TooSlow: not in time.
+    :raises TooSlow: it did not happen in time.
     """
     deadline = time.monotonic() + seconds
     while not happened():
@@ -96,7 +96,7 @@ def wait_until(happened: Callable[[], bool], what: str, seconds: float = 20.0) -
 
 
 def listens(port: int) -> bool:
-    """Does somebody accept connections on this port of 127.0.0.1?"""
+    """Return whether somebody accepts connections on this port of 127.0.0.1."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -105,7 +105,7 @@ def listens(port: int) -> bool:
 
 
 def raise_file_limit() -> None:
-    """As many open files as the system lets this process have."""
+    """Let this process open as many files as the system allows."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -1,8 +1,8 @@
-"""Rows: memory of an idle session, at 5,000 sessions on one worker; in plain, and by TLS.
+"""Rows: memory of an idle session, with 5,000 sessions on one worker; without TLS and with it.
 
-The users are registered by one cluster, each following one room; a second cluster on the same data serves
-them, so that its worker's memory has never held anything but these sessions. Its resident memory is taken
-after 100 have logged in (the code is loaded) and after 5,000 more have, each logged in and listening.
+One cluster registers the users, each following one room; a second cluster on the same data serves them, so
+that its worker's memory has never held anything but these sessions. Its resident memory is measured after 100
+logins (the code is loaded) and after 5,000 more, each logged in and listening.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SETTLE_SECONDS = 2.0
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """The memory of one session."""
+    """Yield the memory of one session."""
     count = 1000 if quick else 5000
     names = [f"idle{number}" for number in range(FIRST + count)]
     what = f"memory of an idle session, {count:,} sessions"
@@ -39,7 +39,7 @@ def _register(directory: Path, names: Sequence[str]) -> None:
 
 
 def _grow(directory: Path, names: Sequence[str], encrypted: bool) -> int:
-    """By how much the worker's resident memory grew, in bytes."""
+    """Return by how many bytes the worker's resident memory grew."""
     with cluster.running(directory, 1) as running:
         worker = running.workers[0].pid
         with _listening(running, names[:FIRST], encrypted):

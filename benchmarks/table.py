@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of chatnet's, what stands beside it, and the aim if there is one."""
+    """One figure of chatnet's, the figure for comparison, and the aim if there is one."""
 
     what: str
     figure: str
@@ -17,7 +17,7 @@ class Row:
     aim: str = ""
 
     def cells(self) -> tuple[str, ...]:
-        """As the table shows them."""
+        """Return the cells of the row."""
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         return self.what, self.figure, self.beside, ratio, self.aim
 
@@ -26,12 +26,12 @@ HEADINGS = ("what", "chatnet", "beside it", "ratio", "aim")
 
 
 def markdown(rows: Iterable[Row]) -> str:
-    """The rows as a Markdown table, its columns aligned."""
+    """Return the rows as a Markdown table with aligned columns."""
     return aligned([HEADINGS, *(row.cells() for row in rows)])
 
 
 def aligned(lines: Sequence[tuple[str, ...]]) -> str:
-    """A Markdown table of headings and rows."""
+    """Return a Markdown table of headings and rows."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     shown = [_line(line, widths) for line in lines]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
@@ -39,18 +39,18 @@ def aligned(lines: Sequence[tuple[str, ...]]) -> str:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The value below which ``share`` (0 to 1) of the values lie."""
+    """Return the value below which ``share`` (0 to 1) of the values lie."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def median(values: Iterable[float]) -> float:
-    """The middle one."""
+    """Return the middle value."""
     return percentile(values, 0.5)
 
 
 def milliseconds(seconds: Iterable[float]) -> str:
-    """p50 and p99 of durations in seconds, shown in milliseconds."""
+    """Return p50 and p99 of durations in seconds, shown in milliseconds."""
     ordered = sorted(seconds)
     return f"{percentile(ordered, 0.5) * 1e3:.2f} / {percentile(ordered, 0.99) * 1e3:.2f} ms"
 

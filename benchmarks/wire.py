@@ -22,7 +22,7 @@ from chatnet.wire.common import NONCE_BYTES, VERSION
 from chatnet.wire.operate import ClusterStatus
 
 ANSWER = b"\0\x07_answer"
-"""How an answer's first key stands in the stream; counting these counts the answers."""
+"""The first key of an answer as it is in the stream; counting these counts the answers."""
 ERROR = b"\0\x06_error"
 
 TEXT = "The quick brown fox jumps over the lazy dog, 64 characters long."
@@ -38,19 +38,19 @@ class Refused(Exception):
 
 
 def box(pairs: dict[bytes, bytes]) -> bytes:
-    """One AMP box."""
+    """Return one AMP box."""
     parts = [len(part).to_bytes(2, "big") + part for pair in pairs.items() for part in pair]
     return b"".join(parts) + b"\0\0"
 
 
 def ask(tag: int, command: bytes, **values: bytes) -> bytes:
-    """A command that wants an answer; the tag has always eight digits."""
+    """Return a command that wants an answer; the tag always has eight digits."""
     named = {key.encode(): value for key, value in values.items()}
     return box({b"_ask": b"%08x" % tag, b"_command": command, **named})
 
 
 def login(name: str) -> bytes:
-    """Log in; every bench user's secret is made of the name."""
+    """Return a login; every bench user's secret is made from the name."""
     secret = name.encode().ljust(32, b".")
     return ask(0, b"Login", version=b"%d" % VERSION, name=name.encode(), secret=secret, new=b"1")
 
@@ -64,7 +64,7 @@ def chat() -> bytes:
 
 
 def status(connection: socket.socket, token: Token) -> ClusterStatus:
-    """What the primary at the other end, freshly connected, knows."""
+    """Return the status that the primary at the other end of a fresh connection gives."""
     ours = os.urandom(NONCE_BYTES)
     [answer] = exchange([connection], [ask(0, b"Challenge", version=b"%d" % VERSION, nonce=ours)])
     bound = binding(asker=_address(connection.getsockname()), answerer=_address(connection.getpeername()))
@@ -79,7 +79,7 @@ def _address(found: tuple[Any, ...]) -> Address:
 
 
 def post(tag: int, text: str = TEXT, made: float | None = None) -> bytes:
-    """A post that was ``made`` now, or at those seconds since 1970."""
+    """Return a post that was ``made`` now, or at this time in seconds since 1970."""
     return ask(tag, b"Post", key=fresh_key(made), text=text.encode())
 
 
@@ -87,13 +87,13 @@ PING = box({b"_command": b"Ping"})
 
 
 def fresh_key(made: float | None = None) -> bytes:
-    """A draft's key, as a client makes them: its time, and what was never used before."""
+    """Return a draft's key, as a client makes it: its time, and bytes that were never used before."""
     milliseconds = int((time.time() if made is None else made) * 1000)
     return milliseconds.to_bytes(6, "big") + _run + next(_keys).to_bytes(4, "big")
 
 
 def boxes(stream: bytes) -> Iterator[dict[bytes, bytes]]:
-    """The complete boxes at the beginning of ``stream``."""
+    """Yield the complete boxes at the beginning of ``stream``."""
     at = 0
     pairs: dict[bytes, bytes] = {}
     while at + 2 <= len(stream):
@@ -109,14 +109,14 @@ def boxes(stream: bytes) -> Iterator[dict[bytes, bytes]]:
 
 
 def delivered(stream: bytes) -> list[Entry]:
-    """The posts in what a session received."""
+    """Return the posts in what a session received."""
     return [_read_entry(found[b"entry"]) for found in boxes(stream) if found.get(b"_command") == b"Deliver"]
 
 
 def exchange(sockets: Sequence[socket.socket], requests: Iterable[bytes]) -> list[dict[bytes, bytes]]:
     """Send each socket its request, all at once, and wait for one answer from each.
 
-    :raises Refused: one was answered by an error.
+    :raises Refused: one answer was an error.
     """
     for connection, request in zip(sockets, requests, strict=True):
         connection.sendall(request)
@@ -124,7 +124,7 @@ def exchange(sockets: Sequence[socket.socket], requests: Iterable[bytes]) -> lis
 
 
 def _answer(connection: socket.socket) -> dict[bytes, bytes]:
-    """The next answer; deliveries and pings before it are passed over."""
+    """Return the next answer; skip deliveries and pings before it."""
     received = b""
     while True:
         chunk = connection.recv(65536)

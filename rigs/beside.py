@@ -1,8 +1,8 @@
-"""Honest users beside an attack: a real cluster, people who talk on it, and whether they notice anything.
+"""Honest users during an attack: a real cluster, people who talk on it, and whether they notice anything.
 
-They post at a steady rate, and others come and log in, on connections of their own. First nobody disturbs
-them: so it is known what this machine adds today. Then comes the attack, which is the test's; and a while
-after it. What is more than the bounds, in any few seconds, is said.
+They post at a steady rate, and others come and log in, each on their own connection. First there is no
+attack: so the delays of this machine today are known. Then comes the attack, which the test brings; and some
+time after it. Whatever exceeds the limits, in any few seconds, is reported.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ from rigs.processes import Cluster, NotInTime, wait_until
 from rigs.vitals import LOOK_SECONDS, Logs, Vitals, Waiting
 
 POST_SECONDS, LOGIN_SECONDS = 0.05, 0.5
-"""So long a post may take until it is acknowledged, and until each reader has it; and a login."""
+"""Seconds that a post may take to be acknowledged, and to reach each reader; and seconds for a login."""
 UNTOLD_SECONDS = 0.05
-"""What a machine whose processors are all busy adds to either, beyond what can be told of it. A server that
+"""Seconds that a machine with busy processors adds to either, beyond what can be measured. A server that
 stands still for half a second is still noticed."""
 USERS, FOLLOW, RATE, VISITORS = 12, 4, 40.0, 4.0
-"""So many users, each of whom follows some; their posts a second; and visitors a second, who log in."""
+"""How many users there are; how many others each follows; posts a second; logins of visitors a second."""
 QUIET_SECONDS, AFTER_SECONDS = 3.0, 2.0
-"""How long they are looked at before an attack, and at once after it."""
+"""Seconds for which they are watched before an attack, and right after it."""
 SLICE_SECONDS = 5.0
-"""What is felt is judged by slices of so long."""
+"""The length of the slices of time by which the waits are judged, in seconds."""
 SHARE = 0.98
-"""How many of the posts of a slice must be in time. A worker that stands still for half a second makes more
-than the others late."""
+"""The share of posts in a slice that must be in time. A worker that stands still for half a second makes more
+than the rest late."""
 QUIET_MOST = 0.1
-"""How many seconds are allowed at most for what the quiet showed."""
+"""How many seconds, at most, are allowed for what the quiet phase showed."""
 GROWN_BYTES, GROWN_DESCRIPTORS, GROWN_THREADS = 32 * 1024 * 1024, 8, 12
-"""By how much a process may have grown after an attack. Pools start their threads as they are needed."""
+"""By how much a process may have grown after an attack. Pools start threads when they need them."""
 LOG_BYTES, LOG_RATE = 64 * 1024 + 3 * 5 * LINES * 200, 2 * 1024
-"""By how many bytes all logs together may grow by an attack, and by how many more a second. Most of it is
-what three workers say of sessions in a minute, in lines of five kinds."""
+"""By how many bytes all logs together may grow through an attack, and by how many a second. Most of it is
+what three workers log about sessions in a minute, in five kinds of lines."""
 REST_SECONDS = 30.0
-"""How long the cluster may take to let go of an attack's connections."""
+"""Seconds that the cluster may take to drop an attack's connections."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """From ``began`` to ``ended``, in monotonic seconds."""
+    """The time from ``began`` to ``ended``, in monotonic seconds."""
 
     name: str
     began: float
     ended: float
 
     def slices(self) -> Iterator[Phase]:
-        """In pieces, none of them much shorter than a slice unless all of it is."""
+        """Yield its pieces, none much shorter than a slice unless the phase itself is."""
         count = max(1, int((self.ended - self.began) / SLICE_SECONDS))
         step = (self.ended - self.began) / count
         for number in range(count):
@@ -64,7 +64,7 @@ class Phase:
             yield Phase(f"{self.name}, {began - self.began:.0f} s on", began, began + step)
 
     def has(self, wait: Wait) -> bool:
-        """Did it begin here?"""
+        """Return whether the wait began here."""
         return self.began <= wait.since < self.ended
 
 
@@ -78,7 +78,7 @@ class Beside:
         self._quiet: Phase | None = None
 
     def start(self) -> None:
-        """Start the cluster and the users, and look at them for a while."""
+        """Start the cluster and the users, and watch them for a while."""
         cluster = self.cluster
         with (cluster.root / "master.log").open("wb") as output:
             cluster.launch(output)
@@ -107,7 +107,7 @@ class Beside:
 
     @contextmanager
     def attacked(self, name: str = "the attack") -> Iterator[None]:
-        """Around an attack. What the users felt, and what became of the processes, is in ``violations`` then.
+        """Wrap an attack. What the users felt, and what happened to the processes, is then in ``violations``.
 
         :raises AssertionError: there are any.
         """
@@ -131,15 +131,15 @@ class Beside:
         assert not self.violations, "\n".join(self.violations[:20])
 
     def forget(self) -> None:
-        """What was noticed so far was meant: it is not said again."""
+        """Drop what was noticed so far: it was intended."""
         self.violations.clear()
         self.pids = [pid for pid in self.pids if pid in self.cluster.alive()]
         self._logs = self._written()
 
     def close(self) -> None:
-        """The users go home. Every promise was kept to them, and nothing unexpected was logged.
+        """Let the users leave. Every promise to them was kept, and nothing unexpected was logged.
 
-        :raises AssertionError: or not.
+        :raises AssertionError: that is not true.
         """
         self._waiting.stop()
         try:
@@ -152,7 +152,7 @@ class Beside:
         self.violations += self._logs.complaints()
         self.raise_violations()
 
-    # ---- what was felt ----
+    # ---- what the users felt ----
 
     def _lasting(self, name: str, seconds: float) -> Phase:
         began = time.monotonic()
@@ -180,17 +180,17 @@ class Beside:
                     )
 
     def _worst(self, waits: Sequence[Wait], phase: Phase, share: float) -> float:
-        """The longest wait of that ``share`` of those of the phase that were the shortest, without what the
-        machine added."""
+        """Return the longest wait of the ``share`` of the phase's waits that were the shortest, without what
+        the machine added."""
         found = sorted(self._own(wait) for wait in waits if phase.has(wait))
         return found[min(len(found) - 1, int(len(found) * share))] if found else 0.0
 
     def _own(self, wait: Wait) -> float:
         machine = self._waiting.between(wait.since, wait.since + wait.seconds)
-        # When a wait was is only known to within two looks: it may have been beside what it explains.
+        # A wait's time is known only to within two looks: its cause may be just outside of it.
         return max(0.0, wait.seconds - machine - min(machine, 2 * LOOK_SECONDS))
 
-    # ---- what became of processes ----
+    # ---- what happened to processes ----
 
     def _written(self) -> Logs:
         return Logs(self.cluster.root, "master.log", "data/log/*.log")
@@ -216,7 +216,7 @@ def _growth(pid: int, before: Vitals) -> Iterator[str]:
     try:
         now = Vitals.of(pid)
     except OSError:
-        return  # that it is gone is said
+        return  # its loss is reported
     for what, grown, most in (
         ("bytes of memory", now.resident - before.resident, GROWN_BYTES),
         ("descriptors", now.descriptors - before.descriptors, GROWN_DESCRIPTORS),

@@ -1,7 +1,7 @@
 """``python -m rigs.chaos --kills N``: a real cluster, real users, real SIGKILL and SIGSTOP.
 
-One process of users (see talkers) talks on, whatever happens to the cluster; what they saw is judged by the
-checker, with the final log. Nothing that was started is left, whatever happens.
+One process of users (see talkers) keeps talking, whatever happens to the cluster; the checker judges what
+they saw, with the final log. Nothing that was started remains, whatever happens.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from rigs.processes import Cluster, Lines, NotInTime, runs, send, wait_until
 
 WORKERS = 3
 PAUSE_SECONDS, LONGEST_PAUSE = 1.5, 6.0
-"""Between two faults pass so many seconds, on average and at most: some strike while others are mended."""
+"""Seconds between two faults, on average and at most: some strike while others are being repaired."""
 STOP_SECONDS = (1.0, 5.0)
-"""A stopped process goes on after so long: between these. Three are taken for death by who watches it."""
+"""Seconds after which a stopped process continues: between these. After three, others take it for dead."""
 WHOLE_SECONDS = 60.0
-"""So long after the last fault all must be whole again."""
+"""Seconds after the last fault within which everything must be whole again."""
 TRACEBACK = "Traceback (most recent call last)"
 
 Say = Callable[[str], object]
@@ -45,7 +45,7 @@ Say = Callable[[str], object]
 
 @dataclass
 class Verdict:
-    """How it went: well if there are no ``violations``. Times are in seconds."""
+    """The result: good if there are no ``violations``. Times are in seconds."""
 
     violations: list[str]
     struck: Counter[str] = field(default_factory=Counter)
@@ -66,7 +66,7 @@ class Verdict:
 
 
 class Nemesis:
-    """Kills and stops processes of ``cluster``, sparing ``talkers``; and the operator, who mends."""
+    """Kills and stops processes of ``cluster``, but not ``talkers``; also the operator, who repairs."""
 
     KINDS = {
         "kill a worker": 4,
@@ -81,7 +81,7 @@ class Nemesis:
         "stop a replica": 2,
         "stop the primary and kill a worker": 2,
     }
-    """What it does, and how often of all."""
+    """What it does, and with which weight."""
 
     def __init__(self, cluster: Cluster, talkers: int, chance: random.Random, say: Say) -> None:
         self._cluster = cluster
@@ -95,7 +95,7 @@ class Nemesis:
         self.struck: Counter[str] = Counter()
 
     def strike(self) -> None:
-        """Do one thing, if there is somebody to do it to, and let some time pass."""
+        """Do one thing, if there is a process to do it to, and let some time pass."""
         kind = self._kind()
         killed, stopped = self._victims(kind)
         for pid in killed:
@@ -113,31 +113,31 @@ class Nemesis:
         wait_until("the pause is over", lambda: self.mended() and time.monotonic() > end)
 
     def mended(self) -> bool:
-        """Whoever was stopped long enough goes on; if all masters are dead, one is started: that is done."""
+        """Continue those stopped long enough; start a master if all are dead. Returns true: it is done."""
         due = [pid for pid, end in self._stopped.items() if end < time.monotonic()]
         for pid in due:
             del self._stopped[pid]
-            if pid in self._cluster.alive():  # and not another process that has its pid now
+            if pid in self._cluster.alive():  # not another process that has this pid now
                 send(pid, signal.SIGCONT)
         if not self._masters():
             self._say(f"the operator starts a master: pid {self._cluster.launch(self._output).pid}")
         return True
 
     def heal(self) -> None:
-        """The last of those that are stopped go on."""
+        """Continue the last stopped processes."""
         wait_until("all go on", lambda: self.mended() and not self._stopped)
 
     def close(self) -> None:
-        """Let go of the file for the masters' output."""
+        """Close the file for the masters' output."""
         self._output.close()
 
     def _kind(self) -> str:
-        """Each kind once, and then by chance."""
+        """Return a kind that has not been used yet; after that, a random one."""
         unseen = [kind for kind in self._unseen if not self.struck[kind]]
         return unseen[0] if unseen else self._chance.choices(list(self.KINDS), list(self.KINDS.values()))[0]
 
     def _victims(self, kind: str) -> tuple[list[int], list[int]]:
-        """Who is to be killed, and who is to be stopped."""
+        """Return the pids to kill, and those to stop."""
         primary = self._cluster.primary()
         masters = self._masters()
         replicas = [pid for pid in masters if pid != primary]
@@ -162,7 +162,7 @@ class Nemesis:
         return victims[kind]
 
     def _any(self, pids: list[int]) -> list[int]:
-        """One of them, if there are any."""
+        """Return one of them, if there are any."""
         return [self._chance.choice(pids)] if pids else []
 
     def _masters(self) -> list[int]:
@@ -183,7 +183,7 @@ class Chaos:
         self._options = ("--users", str(users), "--rate", str(rate))
 
     def run(self) -> Verdict:
-        """All of it. Nothing is left running."""
+        """Do the whole run. Nothing is left running."""
         self._cluster.root.mkdir(parents=True, exist_ok=True)
         try:
             return self._run()
@@ -219,7 +219,7 @@ class Chaos:
         )  # fmt: skip
 
     def _until_whole(self, talkers: subprocess.Popen[bytes], lines: Lines) -> float:
-        """How long it takes until all is answered and read, and there are workers as before."""
+        """Return how long it takes until everything is answered and read, with as many workers as before."""
         began = time.monotonic()
         _tell(talkers, "hush")
         try:
@@ -234,7 +234,7 @@ class Chaos:
     # ---- the end ----
 
     def _stop(self, talkers: subprocess.Popen[bytes]) -> None:
-        """The users go home, and the operator stops the cluster."""
+        """Let the users leave, and stop the cluster as an operator would."""
         _tell(talkers, "end")
         talkers.wait(WHOLE_SECONDS)
         where = ("--master", self._cluster.address, "--data", str(self._cluster.data))
@@ -265,7 +265,7 @@ def _tell(talkers: subprocess.Popen[bytes], word: str) -> None:
 
 
 def final_log(store: Path, directory: Path) -> list[Entry]:
-    """All entries of a copy of ``store``, made in ``directory``, by the reads of the primary."""
+    """Return all entries of a copy of ``store``, made in ``directory``, with the reads of the primary."""
     directory.mkdir()
     for path in store.parent.glob(f"{store.name}*"):
         shutil.copy(path, directory)
@@ -285,7 +285,7 @@ def _exit(*_: object) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The program; its exit status."""
+    """Run the program; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m rigs.chaos", description="Kill real processes.")
     parser.add_argument("--kills", type=int, default=200, help="how many faults")
     parser.add_argument("--users", type=int, default=12, help="how many users")

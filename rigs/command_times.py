@@ -21,14 +21,14 @@ from chatnet.testing.history import EpochBegun, EpochEnded, Event, LeaseLost, Le
 from rigs.processes import DEADLINE
 
 LOOK_SECONDS = 0.005
-"""How often the lease is looked at."""
+"""Seconds between two looks at the lease."""
 
 _LINE = re.compile(r"Epoch (\d+) (begins|ends): this master .*\(at ([\d.]+) s of")
 
 
 @dataclass(frozen=True)
 class Reign:
-    """A master of ``host`` commanded in ``epoch``; ``ended`` is None if it never said that it ended."""
+    """A master of ``host`` commanded in ``epoch``; ``ended`` is None if it never logged the end."""
 
     host: str
     epoch: int
@@ -37,7 +37,7 @@ class Reign:
 
 
 def reigns(logs: Iterable[tuple[str, str]]) -> list[Reign]:
-    """The reigns in the logs of masters, each given with its host; by when they began."""
+    """Return the reigns in the logs of masters, each given with its host, in the order of their beginning."""
     found: dict[tuple[str, int], Reign] = {}
     for host, text in logs:
         for epoch, verb, when in _LINE.findall(text):
@@ -49,7 +49,7 @@ def reigns(logs: Iterable[tuple[str, str]]) -> list[Reign]:
 
 
 def ended_by(reigns: Sequence[Reign], kills: Iterable[tuple[str, float]]) -> list[Reign]:
-    """The same, where who was killed commanded up to then; ``kills`` are hosts and times."""
+    """Return the reigns, ended by the given kills: each is a host and a time."""
     kills = list(kills)
 
     def end(reign: Reign) -> float | None:
@@ -61,7 +61,7 @@ def ended_by(reigns: Sequence[Reign], kills: Iterable[tuple[str, float]]) -> lis
 
 
 def events(reigns: Iterable[Reign]) -> list[Event]:
-    """The reigns as the checker's promise of one commander knows them."""
+    """Return the reigns as events for the checker's promise of one commander."""
     found: list[Event] = []
     for reign in reigns:
         who = f"{reign.host}/{reign.epoch}"
@@ -79,7 +79,7 @@ def events(reigns: Iterable[Reign]) -> list[Event]:
 
 @dataclass(frozen=True)
 class Look:
-    """What the lease was at some moment between ``asked`` and ``answered``."""
+    """The lease at some moment between ``asked`` and ``answered``."""
 
     asked: float
     answered: float
@@ -92,12 +92,12 @@ class Look:
 
     @property
     def host(self) -> str:
-        """Of whom that was; empty if nobody held it."""
+        """The holder's host; empty if nobody held it."""
         return "" if self.holder is None else self.holder.host
 
 
 class LeaseWatch:
-    """Looks at the lease of the store at ``url``, in a thread, from :meth:`start` to :meth:`stop`."""
+    """Watches the lease of the store at ``url``, in a thread, from :meth:`start` to :meth:`stop`."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -106,17 +106,17 @@ class LeaseWatch:
         self._looks: list[Look] = []
 
     def start(self) -> None:
-        """Begin."""
+        """Start watching."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking; harmless if it never began."""
+        """Stop watching; harmless if it never began."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(DEADLINE)
 
     def look(self) -> Look:
-        """The lease as it is now.
+        """Return the lease as it is now.
 
         :raises Unavailable: the database is away.
         """
@@ -127,11 +127,11 @@ class LeaseWatch:
             database.close()
 
     def handovers(self) -> Iterator[tuple[Look, Look]]:
-        """For each time that it was taken: the last look before, and the first after."""
+        """Yield for each time that it was taken: the last look before, and the first after."""
         yield from ((old, new) for old, new in pairwise(self._looks) if old.row.epoch != new.row.epoch)
 
     def contradictions(self, reigns: Sequence[Reign]) -> list[str]:
-        """Where a master commanded though the lease was not, or no longer, its own."""
+        """Return where a master commanded although the lease was not its own, or not any longer."""
         found = []
         for old, new in self.handovers():
             for reign in reigns:
@@ -157,7 +157,7 @@ class LeaseWatch:
                 database.close()
 
     def _saw(self, look: Look) -> None:
-        """The first and the last of each epoch are kept."""
+        """Keep the first and the last look of each epoch."""
         if len(self._looks) > 1 and self._looks[-2].row.epoch == look.row.epoch:
             self._looks.pop()
         self._looks.append(look)

@@ -1,4 +1,4 @@
-"""The process of recorded users (see talkers), as a test starts it, and hears from it."""
+"""The process of recorded users (see talkers), as a test starts and controls it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chatnet.testing.history import Acknowledged, Event, Refused, Sent
 from rigs.processes import DEADLINE, Lines, NotInTime, wait_until
 
 READY_SECONDS = SETTLED_SECONDS = 60.0
-"""So long it may take until all have joined each other, and until all is answered and read."""
+"""Seconds until all must have joined each other, and until everything must be answered and read."""
 
 
 class Conversation:
-    """Users who talk, from now on; what they record is under ``root``.
+    """Users who talk, from now on; their record is under ``root``.
 
     ``start`` starts a program, with a pipe for its input and one for its output. ``options`` are those of
-    talkers; their mark is left out if nobody is to be killed with them.
+    talkers; without a mark in them, nobody is killed together with the users.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class Conversation:
         self._said.find("ready", READY_SECONDS)
 
     def settle(self) -> None:
-        """Have them stop posting; until all is answered, and read by all. Then they go.
+        """Let them stop posting; wait until everything is answered, and read by all. Then they leave.
 
-        :raises NotInTime: it says who lacks what.
+        :raises NotInTime: the text says who lacks what.
         """
         self._tell("hush")
         try:
@@ -52,12 +52,12 @@ class Conversation:
         self._process.wait(DEADLINE)
 
     def wait_until_answered(self) -> None:
-        """Until all is answered that was sent before now."""
+        """Wait until everything sent before now is answered."""
         now = time.monotonic()
         wait_until("all is answered", lambda: not _unanswered(self.history(), now), SETTLED_SECONDS)
 
     def history(self) -> list[Event]:
-        """What they recorded so far."""
+        """Return what they recorded so far."""
         return history.read(self._history.read_bytes().splitlines(keepends=True))
 
     def _tell(self, word: str) -> None:
@@ -67,6 +67,6 @@ class Conversation:
 
 
 def _unanswered(events: list[Event], until: float) -> set[bytes]:
-    """The keys of the drafts that were sent up to then, and not answered yet."""
+    """Return the keys of the drafts that were sent up to then, and are not answered yet."""
     sent = {event.key for event in events if isinstance(event, Sent) and event.time <= until}
     return sent - {event.key for event in events if isinstance(event, Acknowledged | Refused)}

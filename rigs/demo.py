@@ -1,7 +1,7 @@
-"""``python -m rigs.demo``: thirty seconds in which two users chat, and processes are killed.
+"""``python -m rigs.demo``: two users chat for thirty seconds while processes are killed.
 
-The cluster is a real one, in a directory that is gone afterwards. What it says at the end is the checker's
-word on what the two recorded, with the final log; the exit status is 1 if a promise was broken.
+The cluster is a real one, in a directory that is removed afterwards. The verdict at the end is the checker's,
+on what the two recorded and the final log; the exit status is 1 if a promise was broken.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from rigs.chaos import final_log
 from rigs.processes import Cluster, NotInTime, send
 
 PAUSE = 1.5
-"""Between two lines of the chat, in seconds: so that one can read along."""
+"""Seconds between two lines of the chat: long enough to read along."""
 SECONDS = 30.0
-"""So long may anything take."""
+"""Seconds that anything may take."""
 LOOK_SECONDS = 0.01
 
 BEFORE = ("Hello Bob!", "Hi Alice. Is this thing reliable?", "They say so. Watch.", "I am watching …")
@@ -60,19 +60,19 @@ class Stage:
         self._began = time.monotonic()
 
     def tell(self, text: str) -> None:
-        """Something happened."""
+        """Tell that something happened."""
         self._print(text, "2")
 
     def strike(self, text: str) -> None:
-        """Somebody is killed."""
+        """Tell that a process is killed."""
         self._print(text, "1;31")
 
     def say(self, name: str, text: str) -> None:
-        """Somebody was heard to say something."""
+        """Show a post that was heard."""
         self._print(f"{name:>7}: {text}", "36" if name == "alice" else "33")
 
     def end(self, text: str, is_well: bool) -> None:
-        """What is to be remembered."""
+        """Tell the result."""
         self._print(text, "1;32" if is_well else "1;31")
 
     def _print(self, text: str, colour: str) -> None:
@@ -83,7 +83,7 @@ class Stage:
 class Demo:
     """The two users, and what is done to their cluster. ``violations`` are the checker's, at the end.
 
-    Between two lines of the chat is a ``pause``, in seconds.
+    Between two lines of the chat there is a ``pause``, in seconds.
     """
 
     def __init__(self, cluster: Cluster, stage: Stage, world: World, pause: float = PAUSE) -> None:
@@ -101,7 +101,7 @@ class Demo:
         self.violations: list[str] | None = None
 
     async def play(self) -> None:
-        """All of it.
+        """Play everything.
 
         :raises NotInTime: something did not happen at all.
         """
@@ -134,7 +134,7 @@ class Demo:
         await self._until("they have joined", self._is_settled)
 
     async def _chat(self, lines: Sequence[str]) -> None:
-        """They take turns."""
+        """Let the two post in turns."""
         for number, line in enumerate(lines):
             self._users[number % 2].post(line)
             await deferLater(self._world.reactor, self._pause)
@@ -156,7 +156,7 @@ class Demo:
         self._stage.tell(f"{masters[0]['pid']} is primary now, in epoch {self._cluster.status()['epoch']}.")
 
     async def _strike(self, pid: int, lines: Sequence[str]) -> None:
-        """Kill a process; both speak up at once, and it is told how long it took until both were answered."""
+        """Kill a process; both users post at once; tell how long it took until both were answered."""
         killed = self._world.monotonic()
         send(pid, signal.SIGKILL)
         keys = []
@@ -208,7 +208,7 @@ class Demo:
         return sum(isinstance(event, kind) for event in self._events)
 
     def _is_settled(self) -> bool:
-        """Are all answered, and has everybody read what is known to be there?"""
+        """Return whether everything is answered, and everybody has read what is known to exist."""
         posts = {event.key for event in self._events if isinstance(event, Sent) and event.kind == "post"}
         acknowledged = (event for event in self._events if isinstance(event, Acknowledged))
         newest = max((event.seq for event in acknowledged if event.key in posts), default=0)
@@ -231,7 +231,7 @@ def _pids(listed: Sequence[dict[str, int]]) -> str:
 
 
 def main() -> int:
-    """The program; its exit status: 0 if the checker found nothing, 130 if it was interrupted."""
+    """Run the program; return 0 if the checker found nothing, 130 if it was interrupted."""
     root = Path(tempfile.mkdtemp(prefix="chatnet-demo-"))
     real = real_world()
     world = dataclasses.replace(real, environ={**real.environ, "XDG_CONFIG_HOME": str(root / "config")})

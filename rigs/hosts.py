@@ -1,6 +1,6 @@
 """A cluster on several machines (see machines) around one PostgreSQL, with recorded users; all real.
 
-Each host has a master of its own, and workers; the database has a host, and so have the users.
+Each host has its own master and workers; the database has a host, and so have the users.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _BIN = Path(sys.executable).parent
 class Hosts:
     """Masters and workers on the hosts of ``names``, the database on ``db``, users and operator on ``users``.
 
-    The database is spoken to by TLS if it has an ``identity``.
-    All files are under ``root``. ``dead`` are the hosts that are; ``kills`` are all there were, and when.
+    The database uses TLS if it has an ``identity``. All files are under ``root``. ``dead`` are the dead
+    hosts; ``kills`` are all kills so far, with their times.
     """
 
     def __init__(self, network: Network, root: Path, *names: str, identity: Identity | None = None) -> None:
@@ -53,7 +53,7 @@ class Hosts:
     # ---- beginning and end ----
 
     def start(self) -> None:
-        """All but the users; until each host has its workers."""
+        """Start everything except the users; wait until each host has its workers."""
         self.server.start()
         for name in self.names:
             self.start_on(name)
@@ -61,13 +61,13 @@ class Hosts:
         self.lease.start()
 
     def start_on(self, name: str) -> None:
-        """A master and a worker on a host that has just been booted."""
+        """Start a master and a worker on a host that has just been booted."""
         data = str(self.root / name)
         self._launch(self.network[name], "chat-master", "--data", data, "--new-names", "0")
         self._launch(self.network[name], "chat-worker", "--data", data, "--new-names", "0", *self.at)
 
     def close(self) -> None:
-        """The network ends all that runs on it."""
+        """Stop: the network ends everything that runs on it."""
         self.lease.stop()
         self.server.remove()
 
@@ -77,7 +77,7 @@ class Hosts:
             host.start(command, self.environ(), cwd=self.root, stdout=log)
 
     def environ(self) -> Mapping[str, str]:
-        """What all processes are told by their environment."""
+        """Return the environment of all processes."""
         return {
             "XDG_CONFIG_HOME": str(self.root / "config"),
             "CHATNET_STORE": self.server.url(),
@@ -87,7 +87,7 @@ class Hosts:
     # ---- the users ----
 
     def talk(self, *options: str) -> Conversation:
-        """Start the users; until they have joined each other."""
+        """Start the users; wait until they have joined each other."""
 
         def start(*command: str) -> subprocess.Popen[bytes]:
             argv = [str(_BIN / command[0]), *command[1:]]
@@ -97,31 +97,31 @@ class Hosts:
         return self.conversation
 
     def log(self) -> list[Entry]:
-        """All that the database holds."""
+        """Return everything that the database holds."""
         return whole_log(self.server.socket_url)
 
-    # ---- what is there ----
+    # ---- the present state ----
 
     def operate(self, *words: str) -> tuple[int, str]:
         """Run an operator's command."""
         return self.users.run([str(_BIN / "chatnet"), *words, *self.at], self.environ(), cwd=self.root)
 
     def status(self) -> dict[str, Any]:
-        """What the primary says; empty while nobody answers."""
+        """Return the primary's status; empty while nobody answers."""
         code, said = self.operate("status", "--json")
         found: dict[str, Any] = json.loads(said) if code == 0 else {}
         return found
 
     def primary(self) -> str:
-        """The host of the primary, as the lease says."""
+        """Return the host of the primary, as the lease says."""
         return wait_until("a primary", lambda: self.lease.look().host)
 
     def living(self) -> list[str]:
-        """The hosts that are not dead."""
+        """Return the hosts that are not dead."""
         return [name for name in self.names if name not in self.dead]
 
     def wait_until_whole(self, deadline: float = 60) -> float:
-        """So many seconds it took until each living host had its workers and its master."""
+        """Return how many seconds it took until each living host had its workers and its master."""
         began = time.monotonic()
         wait_until("all hosts whole", self._is_whole, deadline)
         return time.monotonic() - began
@@ -130,14 +130,14 @@ class Hosts:
         status = self.status()
         workers = Counter(worker["host"] for worker in status.get("workers", []))
         masters = [master["host"] for master in status.get("masters", [])]
-        # The primary keeps three besides the one that was started by hand.
+        # The primary keeps three, in addition to the one that was started by hand.
         wanted = {name: WORKERS + (masters[:1] == [name]) for name in self.living()}
         return workers == wanted and set(masters) == set(wanted)
 
     # ---- faults ----
 
     def kill(self, name: str) -> float:
-        """Pull the plug of a host: when that was."""
+        """Cut the power of a host; return the time."""
         at = time.monotonic()
         self.network[name].kill()
         self.kills.append((name, time.monotonic()))
@@ -145,7 +145,7 @@ class Hosts:
         return at
 
     def revive(self, name: str) -> None:
-        """Boot it, and start there what an init would."""
+        """Boot it, and start there what an init system would."""
         self.network[name].boot()
         self.dead.remove(name)
         self.start_on(name)
@@ -153,7 +153,7 @@ class Hosts:
     # ---- the verdict ----
 
     def reigns(self) -> list[Reign]:
-        """When who commanded, by the masters' own logs."""
+        """Return who commanded when, by the masters' own logs."""
         logs = [
             (name, path.read_text())
             for name in self.names
@@ -162,7 +162,7 @@ class Hosts:
         return ended_by(reigns(logs), self.kills)
 
     def violations(self) -> list[str]:
-        """How the promises were broken; nothing if they were kept, and nothing broke."""
+        """Return how the promises were broken; nothing if they were kept, and nothing failed."""
         reigns = self.reigns()
         evidence = Evidence(history.merge(self.conversation.history(), events(reigns)), self.log())
         logs = [*self.root.glob("*.log"), *self.root.glob("*/log/*.log")]

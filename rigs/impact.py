@@ -9,11 +9,11 @@ from chatnet.testing.history import Acknowledged, Event, LoggedIn, Lost, Sent, S
 
 
 class Felt:
-    """From ``since`` on, up to the end of ``events``; all in seconds.
+    """What users felt from ``since`` to the end of ``events``; all in seconds.
 
-    ``longest``: how long it took at most until a draft was acknowledged. ``by_the_undisturbed``: likewise, of
-    those who kept their connection. ``away``: how long anybody had none. ``placing``: how long it took at
-    most until a newcomer was logged in.
+    ``longest``: the longest time until a draft was acknowledged. ``by_the_undisturbed``: the same, for those
+    who kept their connection. ``away``: the longest time without a connection. ``placing``: the longest time
+    until a newcomer was logged in.
     """
 
     def __init__(self, events: Sequence[Event], since: float) -> None:
@@ -36,14 +36,14 @@ class Felt:
 
 @dataclass(frozen=True)
 class Wait:
-    """For something that began at ``since``, and took so many ``seconds``."""
+    """A wait that began at ``since``, and took ``seconds``."""
 
     since: float
     seconds: float
 
 
 def posts(events: Iterable[Event]) -> Iterator[Wait]:
-    """Each wait for an acknowledgement of a draft, and of each reader for a post."""
+    """Yield each wait for an acknowledgement of a draft, and of each reader for a post."""
     sent: dict[bytes, float] = {}
     for event in events:
         match event:
@@ -56,7 +56,7 @@ def posts(events: Iterable[Event]) -> Iterator[Wait]:
 
 
 def logins(events: Iterable[Event]) -> Iterator[Wait]:
-    """Each wait of a client that began to be logged in; those who still wait have waited until now."""
+    """Yield each wait of a client for its login; those who still wait have waited until now."""
     since: dict[str, float] = {}
     now = 0.0
     for event in events:
@@ -72,7 +72,7 @@ def logins(events: Iterable[Event]) -> Iterator[Wait]:
 
 
 def _waits(events: Iterable[Event]) -> Iterator[tuple[float, str, float]]:
-    """When each draft was acknowledged, of which client it was, and how long that took."""
+    """Yield when each draft was acknowledged, its client, and how long that took."""
     sent: dict[bytes, float] = {}
     for event in events:
         match event:
@@ -83,7 +83,7 @@ def _waits(events: Iterable[Event]) -> Iterator[tuple[float, str, float]]:
 
 
 def _between(events: Iterable[Event], first: type[Event]) -> Iterator[float]:
-    """From each such event of a client to its next login."""
+    """Yield the time from each event ``first`` of a client to its next login."""
     since: dict[str, float] = {}
     for event in events:
         if isinstance(event, first):

@@ -1,11 +1,11 @@
 """Several machines on one: hosts that are network namespaces, on a network that can be cut. Linux, as root.
 
-Each host has a network card, an IPv4 and an IPv6 address and a hostname of its own; all are linked by a
-switch, one more namespace, that routes between them. None is linked to the machine's own network: traffic
-stays within. The disk is shared. What is cut off hears nothing: no refusal, no reset, no “unreachable”.
+Each host has its own network card, IPv4 and IPv6 address and hostname; a switch, one more namespace, links
+them and routes between them. None is linked to the machine's own network: traffic stays inside. The disk is
+shared. A host that is cut off hears nothing: no refusal, no reset, no “unreachable”.
 
-Whatever happens to the program, even SIGKILL, nothing is left: a guard, a process of its own
-(``python -m rigs.machines PREFIX``), waits for the program's end, kills all that runs in its
+Whatever happens to the program, even SIGKILL, nothing remains: a guard, a separate process
+(``python -m rigs.machines PREFIX``), waits for the program's end, kills everything that runs in its
 namespaces, and removes them. If the guard is killed too, the next network finds what is left: the names of
 namespaces tell whose they are.
 """
@@ -29,11 +29,11 @@ NAMESPACES = Path("/run/netns")
 """Where ``ip netns`` keeps the names."""
 
 OURS = "chatnet-test-"
-"""What the names of all our namespaces begin with: chatnet-test-PID-START-RANDOM-HOST."""
+"""The beginning of the names of all our namespaces: chatnet-test-PID-START-RANDOM-HOST."""
 
 
 class NoMachines(Exception):
-    """This machine does not let us make others; the sentence says what is missing."""
+    """This machine does not let us make hosts; the sentence says what is missing."""
 
 
 class Host:
@@ -55,7 +55,7 @@ class Host:
         self.wait_for_card()
 
     def make(self) -> None:
-        """Make its namespace, and link that."""
+        """Make its namespace, and link it."""
         switch, here = self._switch, self._namespace
         _add_namespace(here)
         _ip("link", "add", "eth0", "netns", here, "type", "veth", "peer", "name", self._port, "netns", switch)
@@ -69,7 +69,7 @@ class Host:
         _ip("-n", here, "-6", "route", "add", "default", "via", self._gateway6)
 
     def wait_for_card(self) -> None:
-        """The kernel notices up to a second late that a card is plugged in; IPv6 waits for that."""
+        """Wait until the kernel has noticed the card, up to a second late; IPv6 needs that."""
         wait_until("the card is up", lambda: "state UP" in _ip("-n", self._namespace, "link", "show", "eth0"))
 
     def start(
@@ -81,8 +81,8 @@ class Host:
         stdin: int = subprocess.DEVNULL,
         stdout: int | IO[bytes] = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
-        """Start a program here, with ``env`` besides our own environment; all its output is in ``stdout``."""
-        # Each of these replaces itself by the next, so the pid is the program's.
+        """Start a program here, with ``env`` added to our environment; all its output is in ``stdout``."""
+        # Each of these replaces itself with the next, so the pid is the program's.
         named = ("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', self.name)
         process = subprocess.Popen(
             ["nsenter", f"--net={NAMESPACES / self._namespace}", *named, *argv],
@@ -98,24 +98,24 @@ class Host:
     def run(
         self, argv: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> tuple[int, str]:
-        """Run a program here to its end: its exit status and output."""
+        """Run a program here to its end; return its exit status and output."""
         process = self.start(argv, env, cwd=cwd)
         output, _ = process.communicate(timeout=DEADLINE)
         return process.returncode, output.decode()
 
     def processes(self) -> list[int]:
-        """The pids of all that run here, whoever started them."""
+        """Return the pids of everything that runs here, whoever started it."""
         return _processes(self._namespace)
 
     def kill(self) -> None:
-        """Pull the plug: from one moment on the others hear nothing more of it, and nothing of it is left."""
-        # The card first: a killed process's kernel would still say goodbye to its peers.
+        """Cut the power: from then on the others hear nothing from it, and nothing of it remains."""
+        # The card first: the kernel of a killed process would still say goodbye to its peers.
         _ip("-n", self._switch, "link", "delete", self._port)
         _remove_namespace(self._namespace)
         self.reap()
 
     def reap(self) -> None:
-        """Let go of all that was started here and has ended."""
+        """Collect the exit status of everything that was started here and has ended."""
         for process in self._started:
             process.wait(DEADLINE)
             close_streams(process)
@@ -141,7 +141,7 @@ class Network:
         self._guard = subprocess.Popen(
             [sys.executable, "-m", "rigs.machines", self.prefix],
             stdin=subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C is not for it
+            start_new_session=True,  # a Ctrl-C must not reach it
         )
         try:
             self._boot()
@@ -159,26 +159,26 @@ class Network:
         return self.hosts[name]
 
     def cut(self, a: Host, b: Host) -> None:
-        """From now on nothing gets from one to the other, in neither direction. Nobody is told."""
+        """Let nothing pass between the two, in either direction. Nobody is told."""
         pair = frozenset((a.name, b.name))
         if pair not in self._cut:
             self._cut.add(pair)
             self._rule("add", a, b)
 
     def heal(self, a: Host, b: Host) -> None:
-        """They hear each other again; what was connected, and did not give up, goes on."""
+        """Let them hear each other again; connections that did not give up continue."""
         pair = frozenset((a.name, b.name))
         if pair in self._cut:
             self._cut.remove(pair)
             self._rule("delete", a, b)
 
     def isolate(self, host: Host) -> None:
-        """Cut it from all others."""
+        """Cut the host from all others."""
         for other in self._others(host):
             self.cut(host, other)
 
     def rejoin(self, host: Host) -> None:
-        """Heal it with all others."""
+        """Heal the host with all others."""
         for other in self._others(host):
             self.heal(host, other)
 
@@ -188,7 +188,7 @@ class Network:
     def _boot(self) -> None:
         _add_namespace(self.switch)
         _set(self.switch, "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-        # What is sent to a host that is dead vanishes, too.
+        # Packets to a dead host vanish too.
         for family in ("-4", "-6"):
             _ip("-n", self.switch, family, "route", "add", "blackhole", "default")
         for host in self.hosts.values():
@@ -203,7 +203,7 @@ class Network:
                 _ip("-n", self.switch, family, "rule", verb, "from", here, "to", there, "blackhole")
 
     def _close(self) -> None:
-        """By the guard, as after our death: so it is known to work."""
+        """Let the guard clean up, as after our death: so it is known to work."""
         assert self._guard is not None
         close_streams(self._guard)
         self._guard.wait(DEADLINE)
@@ -212,17 +212,17 @@ class Network:
 
 
 def namespaces(prefix: str = OURS) -> list[str]:
-    """The names of those that begin so."""
+    """Return the names that begin with ``prefix``."""
     return sorted(path.name for path in NAMESPACES.glob(f"{prefix}*"))
 
 
 def stale() -> list[str]:
-    """Those of ours whose program is dead."""
+    """Return those of ours whose program is dead."""
     return [name for name in namespaces() if not _is_owned(name)]
 
 
 def remove(*names: str) -> None:
-    """Kill all that runs in these namespaces, and remove them."""
+    """Kill everything that runs in these namespaces, and remove them."""
     for name in names:
         _remove_namespace(name)
 
@@ -233,9 +233,9 @@ def _is_owned(name: str) -> bool:
 
 
 def _start_of(pid: int) -> str:
-    """When the process was started, in the kernel's ticks; empty if it is dead."""
+    """Return when the process was started, in the kernel's ticks; empty if it is dead."""
     try:
-        # Behind the name, which may hold anything, come the state and 18 others.
+        # After the name, which may contain anything, come the state and 18 other fields.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
         return ""
@@ -255,7 +255,7 @@ def _check() -> None:
 def _add_namespace(name: str) -> None:
     try:
         _ip("netns", "add", name)
-        # Or IPv6 would wait a second whether anybody else has the new addresses.
+        # Otherwise IPv6 would wait a second to see whether anybody else has the new addresses.
         _set(name, "net.ipv6.conf.default.accept_dad=0")
         _ip("-n", name, "link", "set", "lo", "up")
     except subprocess.CalledProcessError as error:
@@ -266,7 +266,7 @@ def _add_namespace(name: str) -> None:
 
 
 def _remove_namespace(name: str) -> None:
-    # Again and again: one that is dying may just have started another.
+    # Again and again: a dying process may just have started another.
     wait_until(f"nothing runs in {name}", lambda: not _kill_all(name))
     if (NAMESPACES / name).exists():
         _ip("netns", "delete", name)
@@ -298,7 +298,7 @@ def _run(*command: str) -> str:
 
 
 def _guard(prefix: str) -> None:
-    sys.stdin.read()  # until whoever started us closes it, or is dead
+    sys.stdin.read()  # until the process that started us closes it, or is dead
     remove(*namespaces(prefix))
 
 

@@ -1,15 +1,15 @@
 """A PostgreSQL that fails over, on loopback: two nodes under Patroni, which agree through etcd.
 
 :class:`Pair` starts all three programs in a directory of its own, and ends them. Its promises to a test:
-:meth:`Pair.kill_leader` kills at once, by SIGKILL, the Patroni of the leader and all of its PostgreSQL, as a
-dead machine would end; the other node leads within :data:`FAILOVER_SECONDS`. Synchronous, the default, no
-acknowledged commit is lost by that; the new leader goes on alone until the other is back (with Patroni's
-``synchronous_mode_strict`` it would wait for that). ``synchronous=False`` is the other kind: what the standby
-has not received is lost, and :meth:`Pair.hold_standby_back` makes sure that there is such a thing.
+:meth:`Pair.kill_leader` kills the leader's Patroni and its whole PostgreSQL at once, by SIGKILL, as the death
+of a machine would; the other node leads within :data:`FAILOVER_SECONDS`. In the default, synchronous mode
+this loses no acknowledged commit; the new leader works alone until the other node is back (with Patroni's
+``synchronous_mode_strict`` it would wait for it). With ``synchronous=False``, what the standby has not
+received is lost, and :meth:`Pair.hold_standby_back` makes sure that there is something to lose.
 
-Whatever happens to the program, nothing is left: a guard, a process of its own, waits for its end
-(``python -m rigs.patroni ROOT MARK…``). PostgreSQL refuses to run as root: root starts all as the
-user ``postgres``, whom Debian's package brings.
+Whatever happens to the program, nothing remains: a guard, a separate process, waits for its end
+(``python -m rigs.patroni ROOT MARK…``). PostgreSQL refuses to run as root: root starts everything as the user
+``postgres``, which Debian's package brings.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from urllib.request import urlopen
 from rigs.processes import DEADLINE, close_streams, free_port, marked, send, wait_until
 
 TTL_SECONDS, LOOP_SECONDS, RETRY_SECONDS = 5, 1, 3
-"""The leader's key lives for so long; each Patroni looks so often; it waits for etcd for so long."""
+"""How long the leader's key lives, how often each Patroni looks, and how long it waits for etcd."""
 
 FAILOVER_SECONDS = 15.0
-"""After the leader's death the other takes writes within so long: its key runs out, then two looks."""
+"""Seconds after the leader's death until the other takes writes: its key expires, then come two looks."""
 
 SUPERUSER, REPLICATOR, PASSWORD = "postgres", "replicator", "loopback"
 
@@ -56,7 +56,7 @@ class Node:
         self.mark = f"CHATNET_NODE={uuid.uuid4()}"
 
     def configuration(self, etcd: int, synchronous: bool) -> dict[str, Any]:
-        """What its Patroni reads."""
+        """Return what its Patroni reads."""
         return {
             "scope": "chatnet",
             "name": self.name,
@@ -95,12 +95,12 @@ class Node:
         }
 
     def url(self, path: str) -> str:
-        """Where its Patroni answers questions."""
+        """Return where its Patroni answers questions."""
         return f"http://127.0.0.1:{self.api}{path}"
 
     def processes(self) -> list[int]:
-        """The pids of its Patroni and of all of its PostgreSQL."""
-        # PostgreSQL writes its title over its environment, and so over the mark; it stands in its directory.
+        """Return the pids of its Patroni and of its whole PostgreSQL."""
+        # PostgreSQL writes its title over its environment, and so over the mark; so look at its directory.
         return list({*marked(self.mark), *_standing_in(self.root / "data")})
 
     def kill(self) -> None:
@@ -109,7 +109,7 @@ class Node:
 
 
 class Pair:
-    """Two nodes, from ``with`` to its end; then the first leads, and the other follows.
+    """Two nodes, for the length of the ``with``; at first the first leads, and the other follows.
 
     :raises NoPatroni: something is not installed.
     """
@@ -129,7 +129,7 @@ class Pair:
         self._guard = subprocess.Popen(
             [sys.executable, "-m", "rigs.patroni", str(self.root), *marks],
             stdin=subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C is not for it
+            start_new_session=True,  # a Ctrl-C must not reach it
         )
         try:
             self._start()
@@ -145,7 +145,7 @@ class Pair:
 
     @property
     def url(self) -> str:
-        """Of both nodes: libpq finds the one that takes writes."""
+        """The URL of both nodes: libpq finds the one that takes writes."""
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         return (
             f"postgresql://{SUPERUSER}:{PASSWORD}@{hosts}/postgres"
@@ -153,11 +153,11 @@ class Pair:
         )
 
     def leader(self) -> Node | None:
-        """The node that leads and takes writes, if there is one."""
+        """Return the node that leads and takes writes, if there is one."""
         return next((node for node in self.nodes if _takes_writes(node)), None)
 
     def standby(self) -> Node | None:
-        """The node to which the leader streams; synchronous, once it may take over, having all commits."""
+        """Return the node to which the leader streams; in synchronous mode, once it may take over."""
         leader = self.leader()
         report = json.loads((leader and _get(leader.url("/patroni"))) or "{}")
         streams = {peer["application_name"] for peer in report.get("replication", []) if _streams(peer)}
@@ -165,36 +165,36 @@ class Pair:
         return next((node for node in self.nodes if node.name in streams and _get(node.url(may_lead))), None)
 
     def wait_for_leader(self, deadline: float = DEADLINE) -> Node:
-        """The leader, once there is one."""
+        """Return the leader, once there is one."""
         leader: Node = wait_until("a leader", self.leader, deadline)
         return leader
 
     def wait_for_standby(self, deadline: float = DEADLINE) -> Node:
-        """The standby, once it would lose nothing."""
+        """Return the standby, once it would lose nothing."""
         standby: Node = wait_until("a standby", self.standby, deadline)
         return standby
 
     def kill_leader(self) -> Node:
-        """Kill all of the leader's processes at once; the node, dead."""
+        """Kill all of the leader's processes at once; return the dead node."""
         leader = self.wait_for_leader()
         leader.kill()
         return leader
 
     def hold_standby_back(self) -> None:
-        """From now on the leader sends the standby nothing; a commit that waits for the standby hangs.
+        """Let the leader send the standby nothing from now on; a commit that waits for the standby hangs.
 
-        It is the sender that stops: a stopped receiver would find in its socket what was sent meanwhile.
+        The sender stops: a stopped receiver would still find in its socket what was sent meanwhile.
         """
         self.wait_for_standby()
         for pid in _titled(self.wait_for_leader(), "walsender"):
             send(pid, signal.SIGSTOP)
 
     def revive(self, node: Node) -> None:
-        """Start a node that was killed. It follows whoever leads by now."""
+        """Start a node that was killed. It follows the present leader."""
         self._launch([_tool("patroni"), str(node.root / "patroni.yml")], node.mark, node.root)
 
     def stop(self) -> None:
-        """End all of it, by the guard, as after our death; nothing is left, on disk either."""
+        """End everything, through the guard, as after our death; nothing remains, on disk either."""
         if self._guard is not None:
             close_streams(self._guard)
             self._guard.wait(DEADLINE)
@@ -210,11 +210,11 @@ class Pair:
         for node in self.nodes:
             node.root.mkdir()
             configuration = node.configuration(self._etcd, self.synchronous)
-            (node.root / "patroni.yml").write_text(json.dumps(configuration))  # which is YAML, too
+            (node.root / "patroni.yml").write_text(json.dumps(configuration))  # JSON is valid YAML
             if os.geteuid() == 0:
                 shutil.chown(node.root, SUPERUSER, SUPERUSER)
             self.revive(node)
-            # Together they would race for who makes the database.
+            # Together they would race to make the database.
             self.wait_for_leader()
         self.wait_for_standby()
 
@@ -246,9 +246,9 @@ class Pair:
 
 
 def binaries() -> Path:
-    """Where PostgreSQL's programs are.
+    """Return where PostgreSQL's programs are.
 
-    :raises NoPatroni: nowhere that we look.
+    :raises NoPatroni: they are in none of the places where we look.
     """
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     found = shutil.which("postgres")
@@ -259,9 +259,9 @@ def binaries() -> Path:
 
 
 def check() -> None:
-    """Is all there that is needed?
+    """Check that everything needed is there.
 
-    :raises NoPatroni: no; the sentence says how to get it.
+    :raises NoPatroni: it is not; the sentence says how to get it.
     """
     binaries()
     for tool, package in (("patroni", "patroni"), ("etcd", "etcd-server")):
@@ -276,7 +276,7 @@ def _tool(name: str) -> str:
 
 
 def _titled(node: Node, title: str) -> list[int]:
-    """Its processes that call themselves so."""
+    """Return its processes with this title."""
     return [pid for pid in node.processes() if title in _command(pid)]
 
 
@@ -290,7 +290,7 @@ def _streams(peer: dict[str, Any]) -> bool:
 
 
 def _get(url: str) -> bytes | None:
-    """What is there, if it is there and well."""
+    """Return the answer, if there is a good one."""
     try:
         with urlopen(url, timeout=2) as answer:
             body: bytes = answer.read()
@@ -300,7 +300,7 @@ def _get(url: str) -> bytes | None:
 
 
 def _standing_in(directory: Path) -> list[int]:
-    """Whoever has that as its working directory."""
+    """Return the processes whose working directory this is."""
     return [int(entry.name) for entry in Path("/proc").iterdir() if _stands_in(entry, directory)]
 
 
@@ -325,7 +325,7 @@ def _command(pid: int) -> str:
 
 
 def _clear_up_after(root: Path, marks: Sequence[str]) -> None:
-    sys.stdin.read()  # until whoever started us closes it, or is dead
+    sys.stdin.read()  # until the process that started us closes it, or is dead
 
     def left() -> list[int]:
         standing = [pid for name in NODES for pid in _standing_in(root / name / "data")]

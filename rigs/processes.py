@@ -1,7 +1,7 @@
 """Real twistd processes, for end-to-end tests, chaos and benchmarks: a cluster, and a client at its terminal.
 
-Everything waits for an event until a deadline, in seconds, and never merely sleeps. All processes carry a
-mark in their environment, so that the cluster knows of each one that is left, whoever started it.
+Everything waits for an event until a deadline, in seconds, and never merely sleeps. All processes have a mark
+in their environment, so that the cluster knows of each one that is left, whoever started it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from chatnet.store.lease import FlockLease
 from chatnet.world.real import RealFiles
 
 DEADLINE = 30.0
-"""How long to wait for what should take a moment, in seconds: the machine may be busy."""
+"""Seconds to wait for what should take a moment: the machine may be busy."""
 
 _BIN = Path(sys.executable).parent
 
@@ -34,7 +34,7 @@ class NotInTime(AssertionError):
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -42,7 +42,7 @@ def free_port() -> int:
 
 
 def wait_until(what: str, true: Callable[[], Any], deadline: float = DEADLINE) -> Any:
-    """Ask ``true`` again and again until it is; its value.
+    """Call ``true`` again and again until it is; return its value.
 
     :raises NotInTime: it was not within ``deadline`` seconds.
     """
@@ -65,7 +65,7 @@ class Lines:
         self.seen: list[str] = []
 
     def next(self, deadline: float = DEADLINE) -> str:
-        """The next line.
+        """Return the next line.
 
         :raises NotInTime: none came in time.
         :raises EOFError: the process closed its output.
@@ -85,7 +85,7 @@ class Lines:
         return line
 
     def find(self, pattern: str, deadline: float = DEADLINE) -> str:
-        """The next line that matches ``pattern`` whole; those before it are passed over."""
+        """Return the next line that matches ``pattern`` as a whole; skip those before it."""
         end = time.monotonic() + deadline
         while True:
             line = self.next(max(0.0, end - time.monotonic()))
@@ -93,7 +93,7 @@ class Lines:
                 return line
 
     def rest(self, deadline: float = DEADLINE) -> list[str]:
-        """All lines until the output ends."""
+        """Return all lines until the output ends."""
         found = []
         while True:
             try:
@@ -113,13 +113,13 @@ class Terminal:
         self.lines = Lines(self.process)
 
     def type(self, *lines: str) -> None:
-        """Type lines, each with its end."""
+        """Type lines, each with its line end."""
         assert self.process.stdin is not None
         self.process.stdin.write("".join(f"{line}\n" for line in lines).encode())
         self.process.stdin.flush()
 
     def expect(self, *lines: str, deadline: float = DEADLINE) -> None:
-        """These very lines come next."""
+        """Check that exactly these lines come next."""
         for line in lines:
             shown = self.lines.next(deadline)
             assert shown == line, (
@@ -127,7 +127,7 @@ class Terminal:
             )
 
     def end(self, deadline: float = DEADLINE) -> tuple[int, list[str]]:
-        """End of input: the exit status, and the lines that were not looked at."""
+        """End the input; return the exit status, and the lines that were not read."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         rest = self.lines.rest(deadline)
@@ -137,7 +137,7 @@ class Terminal:
 class Cluster:
     """One master and its workers on loopback, with its data, configuration and logs under ``root``.
 
-    ``environ`` is what all its programs are told by their environment.
+    ``environ`` is added to the environment of all its programs.
     """
 
     def __init__(
@@ -179,11 +179,11 @@ class Cluster:
         return process
 
     def popen_talking(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a program that is talked to by pipes."""
+        """Start a program with pipes for its input and output."""
         return self.popen(program, *arguments, stdin=subprocess.PIPE)
 
     def run(self, program: str, *arguments: str, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
-        """Run a program to its end: its exit status and output."""
+        """Run a program to its end; return its exit status and output."""
         process = self.popen(program, *arguments, environ=environ)
         output, _ = process.communicate(timeout=DEADLINE)
         return process.returncode, output.decode()
@@ -201,7 +201,7 @@ class Cluster:
         return self.master
 
     def status(self) -> dict[str, Any]:
-        """What ``chatnet status --json`` prints; empty while nobody answers."""
+        """Return what ``chatnet status --json`` prints; empty while nobody answers."""
         code, output = self.run(
             "chatnet", "status", "--json", "--master", self.address, "--data", str(self.data)
         )
@@ -209,7 +209,7 @@ class Cluster:
         return status
 
     def workers(self, count: int, deadline: float = DEADLINE) -> list[dict[str, Any]]:
-        """The workers, once there are ``count``."""
+        """Return the workers, once there are ``count``."""
 
         def all_there() -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = self.status().get("workers", [])
@@ -219,7 +219,7 @@ class Cluster:
         return workers
 
     def masters(self, count: int = 3, deadline: float = DEADLINE) -> list[dict[str, Any]]:
-        """The masters, the primary first, once there are ``count``."""
+        """Return the masters, the primary first, once there are ``count``."""
 
         def all_there() -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = self.status().get("masters", [])
@@ -229,36 +229,36 @@ class Cluster:
         return masters
 
     def primary(self) -> int:
-        """The pid of who holds the lease; 0 if nobody does."""
+        """Return the pid of the lease's holder; 0 if there is none."""
         holder = self.lease.holder() if self.data.is_dir() else None
         return holder.pid if holder is not None else 0
 
     def terminal(self, name: str, *options: str) -> Terminal:
-        """A client that is logged in."""
+        """Return a client that is logged in."""
         terminal = Terminal(self, name, *options)
         terminal.expect(f"Logged in as {name}.")
         return terminal
 
     def alive(self) -> list[int]:
-        """The pids of all processes of this cluster that live, clients included."""
+        """Return the pids of all living processes of this cluster, including clients."""
         return marked(self.mark)
 
     def kill_everything(self) -> None:
         """Kill every process of this cluster at once, and wait until all are dead."""
-        # Again and again: one that is dying may just have started another.
+        # Again and again: a dying process may just have started another.
         wait_until("all processes dead", lambda: not kill_marked(self.mark))
         for process in self._started:
             process.wait(DEADLINE)
 
     def close(self) -> None:
-        """End whatever is left, for the end of a test."""
+        """End whatever is left, at the end of a test."""
         self.kill_everything()
         for process in self._started:
             close_streams(process)
 
 
 def marked(mark: str) -> list[int]:
-    """The pids of all processes that live and have ``mark``, NAME=VALUE, in their environment."""
+    """Return the pids of all living processes that have ``mark``, NAME=VALUE, in their environment."""
     return [
         int(entry.name)
         for entry in Path("/proc").iterdir()
@@ -267,7 +267,7 @@ def marked(mark: str) -> list[int]:
 
 
 def kill_marked(mark: str, but: int = 0) -> list[int]:
-    """Kill all of those, ``but`` for one; their pids."""
+    """Kill all of those except ``but``; return their pids."""
     pids = [pid for pid in marked(mark) if pid != but]
     for pid in pids:
         send(pid, signal.SIGKILL)
@@ -275,7 +275,7 @@ def kill_marked(mark: str, but: int = 0) -> list[int]:
 
 
 def runs(pid: int, program: str) -> bool:
-    """Was the process started as this program of twistd's?"""
+    """Return whether the process was started as this program of twistd's."""
     try:
         return program.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:

@@ -1,10 +1,10 @@
 """One process of recorded users who talk to each other, on the real reactor, while others kill the cluster.
 
-``python -m rigs.talkers --help`` says what it takes. It prints ``ready`` once each has joined all
-others (``--follow``: so many of them) and reads, and then posts at a steady rate. On its standard input it is
-told to ``hush``: it stops posting, and prints ``settled`` as soon as all that was posted is acknowledged and
+``python -m rigs.talkers --help`` lists its options. It prints ``ready`` once each user has joined all others
+(``--follow``: that many of them) and reads; then it posts at a steady rate. On its standard input it is told
+to ``hush``: then it stops posting, and prints ``settled`` as soon as everything posted is acknowledged and
 has been read by all. Told ``lacking``, it says who is not settled; told ``end``, it ends. If its input ends
-before that, whoever started it is dead: it kills all that carry the cluster's mark.
+before that, the process that started it is dead: then it kills all that have the cluster's mark.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from chatnet.world.real import real_world
 from rigs.processes import kill_marked
 
 LOOK_SECONDS = 0.05
-"""How often one looks whether something has come true."""
+"""Seconds between two checks whether something has come true."""
 GUESTS = 6
 """How many visitors there are: they come again and again."""
 
@@ -43,9 +43,9 @@ GUESTS = 6
 class Talkers:
     """Users by the given names; together they make ``rate`` posts a second. ``say`` prints a line.
 
-    Each follows the ``follow`` users next to them. While they post, ``newcomers`` others a second come for
-    the first time, and ``visitors`` a second come again, by turns with their ticket and with their secret;
-    all of these go as soon as they are logged in.
+    Each follows the ``follow`` users after them in the list. While they post, ``newcomers`` others a second
+    come for the first time, and ``visitors`` a second come again, with their ticket and with their secret in
+    turns; all of these leave as soon as they are logged in.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class Talkers:
         self.users = [self._user(name) for name in names]
 
     def tell(self, word: str) -> None:
-        """``hush`` or ``end``; or ``lacking``: who is not settled is said."""
+        """Obey ``hush`` or ``end``; or ``lacking``: say who is not settled."""
         self._words.append(word)
         if word == "lacking":
             self._say(f"lacking: {self._lacking()}")
 
     async def talk(self) -> None:
-        """All of it, until told to end."""
+        """Do everything, until told to end."""
         for user in self.users:
             user.start()
         await self._until(lambda: all(user.is_connected for user in self.users))
@@ -103,7 +103,7 @@ class Talkers:
         await gatherResults(coming)
         await gatherResults(self._visits)
         await self._until(lambda: all(not user.waiting for user in self.users))
-        # A mention reaches all, so that all have something to read behind the last post.
+        # A mention reaches all, so that all have something to read after the last post.
         self.users[0].post("that is all " + " ".join(f"@{user.name}" for user in self.users))
         await self._until(self._is_settled)
         self._say("settled")
@@ -112,11 +112,11 @@ class Talkers:
             await user.stop()
 
     async def _post_until_hushed(self) -> None:
-        """Each post is made when it is due, whatever became of those before it."""
+        """Make each post when it is due, whatever happened to those before it."""
         began, number = self._world.monotonic(), 0
         while "hush" not in self._words:
             author, other = self._next(number, 0), self._next(number, 1)
-            # Mentions and topics are heard at several places at once, and still once.
+            # Mentions and topics are heard at several places at once, and still only once.
             author.post(f"number {number}" + ("", f" @{other.name}", " #numbers")[number % 3])
             number += 1
             due = began + number / self._rate
@@ -157,7 +157,7 @@ class Talkers:
         return not self._lacking()
 
     def _lacking(self) -> str:
-        """Who is not settled, and why."""
+        """Return who is not settled, and why."""
         return "; ".join(filter(None, map(self._lacks, self.users)))
 
     def _lacks(self, user: User) -> str:
@@ -224,7 +224,7 @@ async def _main(world: World, chosen: argparse.Namespace, lines: BinaryIO) -> No
 
 
 def main() -> None:
-    """The program."""
+    """Run the program."""
     parser = argparse.ArgumentParser(prog="python -m rigs.talkers", description=__doc__)
     parser.add_argument("--master", required=True, help="the master's address")
     parser.add_argument("--users", type=int, default=12, help="how many there are")

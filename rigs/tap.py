@@ -1,7 +1,7 @@
-"""What anybody on the way between hosts can read: how each connection begins, and words that cross in plain.
+"""What anybody between hosts can read: how each connection begins, and words that cross without encryption.
 
-:class:`Tap` listens on the switch of a network (see machines); what it hears is judged by :class:`Overheard`.
-The program itself is ``python -m rigs.tap WORD …``, in the switch's namespace: once its input ends, it prints
+:class:`Tap` listens on the switch of a network (see machines); :class:`Overheard` judges what it hears. The
+program itself is ``python -m rigs.tap WORD …``, in the switch's namespace: once its input ends, it prints
 what it heard.
 """
 
@@ -22,11 +22,11 @@ from rigs.machines import NAMESPACES, Network
 from rigs.processes import DEADLINE, Lines, close_streams
 
 AMP = "_command"
-"""Stands in each command of AMP."""
+"""A word in each command of AMP."""
 _TLS = (b"\x16\x03", b"\x15\x03")
-"""How TLS begins: a handshake, or an alert that refuses it."""
+"""The beginnings of TLS: a handshake, or an alert that refuses it."""
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
-"""What PostgreSQL's clients say before they begin TLS; ``S`` is the answer."""
+"""What PostgreSQL's clients send before they begin TLS; ``S`` is the answer."""
 _BEGINNING = len(_SSL_REQUEST) + 2
 _ALL_PROTOCOLS, _SOL_PACKET, _IGNORE_OUTGOING = 3, 263, 23
 _BUFFER_BYTES = 64 << 20
@@ -35,28 +35,28 @@ _SYN, _TCP = 2, 6
 End = tuple[str, int]
 """An address and a port."""
 Way = tuple[End, End]
-"""From one end of a connection to the other."""
+"""The direction from one end of a connection to the other."""
 
 
 @dataclass(frozen=True)
 class Overheard:
-    """The first bytes of each connection that was opened, each way; and the words that were read."""
+    """The first bytes of each new connection, in each direction; and the words that could be read."""
 
     beginnings: list[tuple[Way, bytes]]
     words: list[tuple[str, Way]]
 
     def in_plain(self) -> list[str]:
-        """What was not encrypted, in sentences."""
+        """Return what was not encrypted, in sentences."""
         begun = [f"{_shown(way)} begins with {said!r}" for way, said in self.beginnings if not _is_tls(said)]
         return begun + [f"{_shown(way)} says “{word}”" for word, way in self.words]
 
     def ports(self) -> set[int]:
-        """From which anything was said."""
+        """Return the ports from which anything was sent."""
         return {here[1] for (here, _), said in self.beginnings if said}
 
 
 class Tap:
-    """Listens to all that crosses between the hosts of ``network``, from now on; looks for ``words``, too."""
+    """Listens to everything that crosses between the hosts of ``network`` from now on, and for ``words``."""
 
     def __init__(self, network: Network, *words: str) -> None:
         self._process = subprocess.Popen(
@@ -77,7 +77,7 @@ class Tap:
         self._process.wait(DEADLINE)
 
     def end(self) -> Overheard:
-        """What was heard. It listens no longer."""
+        """Stop listening; return what was heard."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         heard = json.loads(self._lines.next())
@@ -99,7 +99,7 @@ def _shown(way: Way) -> str:
 
 
 def _is_tls(said: bytes) -> bool:
-    """Does a connection begin so that is encrypted? One on which nothing was said is."""
+    """Return whether a connection with this beginning is encrypted. So is one on which nothing was sent."""
     if said.startswith(_SSL_REQUEST):
         said = said.removeprefix(_SSL_REQUEST)
     elif said.startswith(b"S"):
@@ -109,20 +109,20 @@ def _is_tls(said: bytes) -> bool:
 
 @dataclass
 class _Beginning:
-    """Of one way of a connection; ``first`` is the number of its first byte."""
+    """The beginning of one direction of a connection; ``first`` is the number of its first byte."""
 
     way: Way
     first: int
     said: bytearray = field(default_factory=bytearray)
 
     def is_next(self, seq: int) -> bool:
-        """Else it is sent again, or has overtaken another."""
+        """Return whether this is the next byte. If not, it is sent again, or has overtaken another."""
         return seq - self.first & 0xFFFFFFFF == len(self.said)
 
 
 @dataclass
 class _Ear:
-    """Packets in, what was heard out."""
+    """Takes packets in, and gives what was heard."""
 
     words: list[bytes]
     read: dict[tuple[str, Way], None] = field(default_factory=dict)
@@ -137,7 +137,7 @@ class _Ear:
                 self._listen(way, seq, said)
 
     def _open(self, way: Way, first: int) -> None:
-        """It may have been said before, and not been heard."""
+        """Note a new direction; data may have been sent in it before, and not been heard."""
         if way not in self._of or self._of[way].first != first:
             self._of[way] = _Beginning(way, first)
             self.beginnings.append(self._of[way])
@@ -152,7 +152,7 @@ class _Ear:
 
 
 def _segments(packet: bytes) -> Iterator[tuple[Way, int, bool, bytes]]:
-    """Of a packet of TCP: its way, the number of its first byte, whether it opens that way, what it says."""
+    """Yield of a TCP packet: its direction, the number of its first byte, whether it opens it, its data."""
     if packet[0] >> 4 == 4 and packet[9] == _TCP:
         at, end = (packet[0] & 15) * 4, int.from_bytes(packet[2:4], "big")
         ends = packet[12:16], packet[16:20]
@@ -170,7 +170,7 @@ def _segments(packet: bytes) -> Iterator[tuple[Way, int, bool, bytes]]:
 def _main(words: list[str]) -> None:
     ear = _Ear([word.encode() for word in words])
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL_PROTOCOLS)) as card:
-        # Else each packet came twice: as it goes into the switch, and out of it.
+        # Otherwise each packet would come twice: into the switch, and out of it.
         card.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
         card.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), _BUFFER_BYTES)
         print("listens", flush=True)

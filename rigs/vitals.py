@@ -1,4 +1,4 @@
-"""What real processes use, and what they say: memory, descriptors, threads, waits for a processor, logs."""
+"""What real processes use and log: memory, descriptors, threads, waits for a processor, log lines."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 from rigs.chaos import TRACEBACK
 
 LOOK_SECONDS = 0.02
-"""How often it is looked at how long processes had to wait."""
+"""Seconds between two checks how long processes had to wait."""
 LONGEST_WAIT = 5.0
-"""No process waits longer for a processor, in seconds."""
+"""The longest time that a process waits for a processor, in seconds."""
 _COMPLAINT = re.compile(rf"\[[^\]]*#(warn|error|critical)\]|{re.escape(TRACEBACK)}|Unhandled")
 
 
 @dataclass(frozen=True)
 class Vitals:
-    """Of one process. ``resident`` is in bytes."""
+    """The vitals of one process. ``resident`` is in bytes."""
 
     resident: int
     descriptors: int
@@ -29,7 +29,10 @@ class Vitals:
 
     @classmethod
     def of(cls, pid: int) -> Vitals:
-        """:raises OSError: it is gone."""
+        """Return the vitals of ``pid``.
+
+        :raises OSError: it is gone.
+        """
         status = Path(f"/proc/{pid}/status").read_text()
         resident, threads = (int(_field(name, status)) for name in ("VmRSS", "Threads"))
         return cls(resident * 1024, sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()), threads)
@@ -43,9 +46,9 @@ def _field(name: str, status: str) -> str:
 
 
 class Waiting:
-    """When processes waited for a processor: what a busy machine adds to all that they do.
+    """When processes waited for a processor: what a busy machine adds to everything that they do.
 
-    A process that is stopped, or blocked by work of its own, does not wait so.
+    A process that is stopped, or blocked by its own work, does not wait in this sense.
     """
 
     def __init__(self, pids: Callable[[], Iterable[int]]) -> None:
@@ -57,19 +60,20 @@ class Waiting:
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def start(self) -> None:
-        """Look from now on."""
+        """Start looking."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no longer."""
+        """Stop looking."""
         self._over.set()
         self._thread.join()
 
     def between(self, since: float, until: float) -> float:
-        """For how many seconds from ``since`` to ``until`` any of them waited; twice, when two of them did.
+        """Return for how many seconds any of them waited from ``since`` to ``until``; double if two of them
+        did.
 
-        What one waits for is often done by another, which has waited before. Of many that wait at the same
-        time most have nothing to do with it.
+        What one process waits for is often done by another, which has waited before. Of many that wait at the
+        same time, most have nothing to do with it.
         """
         changes: list[tuple[float, int]] = []
         for at in range(bisect_left(self._ends, since), bisect_left(self._ends, until + LONGEST_WAIT)):
@@ -87,7 +91,7 @@ class Waiting:
         while not self._over.wait(LOOK_SECONDS):
             now = time.monotonic()
             for name, waited in _waits(self._pids()):
-                # Of a thread that is new nothing is known of before; the kernel counts a wait when it ends.
+                # Nothing is known of a new thread before this; the kernel counts a wait when it ends.
                 if waited > (last := self._last.get(name, waited)):
                     self._seconds.append(waited - last)
                     self._ends.append(now)
@@ -112,11 +116,11 @@ class Logs:
         self._before = {path: path.stat().st_size for path in self._paths()}
 
     def grown(self) -> int:
-        """By how many bytes they grew."""
+        """Return by how many bytes they grew."""
         return sum(path.stat().st_size - self._before.get(path, 0) for path in self._paths())
 
     def complaints(self) -> list[str]:
-        """The lines since then that a warning, an error or a traceback begins."""
+        """Return the lines since then that begin a warning, an error or a traceback."""
         return [f"{path.name}: {line}" for path in self._paths() for line in self._lines(path)]
 
     def _lines(self, path: Path) -> Iterator[str]:
