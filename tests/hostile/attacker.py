@@ -1,4 +1,4 @@
-"""A hostile client's tools: connections that block, boxes made by hand, and many of both for a while."""
+"""Tools of a hostile client: blocking connections, boxes made by hand, and floods of both."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from chatnet.wire.boxes import Boxes
 from chatnet.wire.common import VERSION
 
 PATIENCE_SECONDS = 10.0
-"""How long an answer may take."""
+"""How long to wait for an answer."""
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 
 def box(**values: bytes | str | int) -> bytes:
-    """A box: its keys and values. A key that begins with ``command`` or ``ask`` has AMP's underscore."""
+    """Return a box of these keys and values. A key ``command`` or ``ask…`` is given AMP's underscore."""
     parts = []
     for key, value in values.items():
         name = f"_{key}" if key in ("command", "ask") else key
@@ -31,7 +31,7 @@ def box(**values: bytes | str | int) -> bytes:
 
 
 class Line:
-    """One connection to a port of this machine. It is closed when it is collected, or by :meth:`close`."""
+    """A connection to a port of this machine. It closes when it is collected, or by :meth:`close`."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
@@ -40,7 +40,7 @@ class Line:
         self._asked = 0
 
     def say(self, data: bytes) -> bool:
-        """Send it; False if the other end has closed."""
+        """Send ``data``; return False if the other end has closed."""
         try:
             self.socket.sendall(data)
         except OSError:
@@ -48,7 +48,7 @@ class Line:
         return True
 
     def ask(self, command: str, **values: bytes | str | int) -> Mapping[bytes, bytes]:
-        """The box that answers, be it an error; an empty one if the other end closed instead."""
+        """Send a command and return the answer, or the error; return an empty box if the other end closed."""
         self._asked += 1
         ask = str(self._asked).encode()
         if not self.say(box(command=command, ask=ask, **values)):
@@ -61,7 +61,7 @@ class Line:
                 return {}
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.socket.close()
 
     def __del__(self) -> None:
@@ -90,7 +90,7 @@ class Mallory:
         self._ticket = b""
 
     def log_in(self, port: int) -> Line:
-        """A session on the worker at ``port``."""
+        """Return a connection that is logged in at the worker at ``port``."""
         line = Line(port)
         if self._ticket:
             line.ask("Resume", version=VERSION, ticket=self._ticket)
@@ -101,7 +101,7 @@ class Mallory:
 
 
 def lasting(seconds: float) -> Iterator[int]:
-    """Counts, as long as that takes."""
+    """Count from 0 until ``seconds`` have passed."""
     end, count = time.monotonic() + seconds, 0
     while time.monotonic() < end:
         yield count
@@ -110,7 +110,7 @@ def lasting(seconds: float) -> Iterator[int]:
 
 @contextmanager
 def closing(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """``lines``, until the end of the block."""
+    """Yield ``lines``, and close them at the end of the block."""
     kept = list(lines)
     try:
         yield kept
@@ -120,7 +120,7 @@ def closing(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def flood(lines: Iterable[Line], data: bytes, seconds: float, reads: bool = True) -> None:
-    """Send ``data`` again and again on all ``lines``, as fast as they take it; what comes is thrown away."""
+    """Send ``data`` on all ``lines`` as fast as they take it, for ``seconds``; drop what they answer."""
     with selectors.DefaultSelector() as ready, closing(lines) as kept:
         events = selectors.EVENT_WRITE | (selectors.EVENT_READ if reads else 0)
         left = dict.fromkeys(kept, b"")
@@ -143,7 +143,7 @@ def flood(lines: Iterable[Line], data: bytes, seconds: float, reads: bool = True
 
 
 def again(do: Callable[[int], object], seconds: float) -> int:
-    """Do it again and again, for so long; how often. What a server that closes does to it is no matter."""
+    """Call ``do`` for ``seconds`` and return how often. Errors of closed connections are ignored."""
     count = 0
     for count in lasting(seconds):
         with suppress(OSError):

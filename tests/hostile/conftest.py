@@ -1,4 +1,4 @@
-"""Honest users beside an attack, over each store: see rigs.beside."""
+"""Honest users during an attack, on each store: see rigs.beside."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from rigs.processes import Cluster
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """The one PostgreSQL server of this run; each test takes a fresh place in it."""
+    """Yield the PostgreSQL server of this run; each test uses a fresh database on it."""
     with running("-c", "fsync=off") as server:
         yield server
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """Such a place, for one test alone."""
+    """Yield a directory for one test."""
     with a_place() as place:
         yield place
 
 
 @pytest.fixture(scope="session")
 def opening(request: pytest.FixtureRequest) -> Opening:
-    """Honest users of a cluster that is up. At the end they go home, and all promises were kept."""
+    """Return what opens a cluster with honest users. At the end they leave, and all promises were kept."""
 
     @contextmanager
     def opened(store: str, place: Path, *options: str) -> Iterator[Beside]:
@@ -55,7 +55,7 @@ def opening(request: pytest.FixtureRequest) -> Opening:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def beside(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Beside]:
-    """Honest users of a cluster, which the tests of a module have in common: a cluster and its users take
-    longer to come and go than most attacks."""
+    """Yield honest users of a cluster that all tests of a module share: to start and stop a cluster and its
+    users takes longer than most attacks."""
     with a_place() as place, opening(request.param, place) as users:
         yield users

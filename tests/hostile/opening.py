@@ -1,4 +1,4 @@
-"""How a test gets a cluster with honest users on it."""
+"""How a test opens a cluster with honest users."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MEMORY = Path("/dev/shm")
 
 
 class Opening(Protocol):
-    """Makes a cluster on a store of this kind, with these options of its master, and users of it."""
+    """Opens a cluster on a store of this kind, with these options of its master, and its users."""
 
     def __call__(self, store: str, place: Path, *options: str) -> AbstractContextManager[Beside]: ...
 
 
 @contextmanager
 def a_place() -> Iterator[Path]:
-    """Where a cluster may write. In memory, where there is such a place: else the disk, which other programs
-    use as well, would be among what is measured."""
+    """Yield a directory for a cluster, in memory if the machine has such a place: other programs use the disk
+    too, and would disturb what is measured."""
     where = MEMORY if MEMORY.is_dir() else None
     directory = Path(tempfile.mkdtemp(prefix="chatnet-hostile-", dir=where))
     yield directory

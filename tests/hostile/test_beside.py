@@ -1,4 +1,4 @@
-"""The honest users beside an attack notice what they must: a server that stands still, one that dies."""
+"""The honest users notice what they must: a server that stops for a moment, and one that dies."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rigs.processes import runs, send, wait_until
 
 
 def lasts(seconds: float) -> None:
-    """That much time passes."""
+    """Wait for ``seconds``."""
     end = time.monotonic() + seconds
     wait_until("the time is over", lambda: time.monotonic() > end, seconds + 30)
 
 
 def stands_still(pid: int) -> None:
-    """For half a second, within some three."""
+    """Stop the process ``pid`` for half a second, within about three seconds."""
     lasts(1)
     send(pid, signal.SIGSTOP)
     lasts(0.5)
@@ -27,13 +27,13 @@ def stands_still(pid: int) -> None:
 
 
 def test_nothing_is_noticed_where_nothing_is_done(beside: Beside) -> None:
-    """No attack, no complaint: on a busy machine, too."""
+    """Without an attack there is no complaint, also on a busy machine."""
     with beside.attacked():
         lasts(4)
 
 
 def test_half_a_second_of_a_worker_is_noticed(beside: Beside) -> None:
-    """One of three workers stands still for half a second: posts were late."""
+    """If one of three workers stops for half a second, users notice that posts were late."""
     worker = next(pid for pid in beside.pids if runs(pid, "chat-worker"))
     with pytest.raises(AssertionError, match="a post took"), beside.attacked():
         stands_still(worker)
@@ -41,7 +41,7 @@ def test_half_a_second_of_a_worker_is_noticed(beside: Beside) -> None:
 
 
 def test_a_process_that_dies_is_noticed(beside: Beside) -> None:
-    """Even if nobody felt it: a replica."""
+    """A process that died is noticed even if no user felt it: here a replica."""
     replica = [pid for pid in beside.pids if runs(pid, "chat-master")][-1]
     with pytest.raises(AssertionError, match=f"process {replica} of the cluster is gone"), beside.attacked():
         send(replica, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Each bound of docs/operations.md, pushed on, with honest users beside it who must not notice."""
+"""Each bound of docs/operations.md is attacked, and honest users must not notice."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rigs.beside import Beside
 SECONDS = 2.5
 """How long an attack lasts."""
 NAMES = "60"
-"""How many new names the cluster takes in ten minutes: the honest users are eighteen of them."""
+"""How many new names the cluster takes in ten minutes; the honest users take eighteen of them."""
 MOST_KEPT = 1500
-"""How many connections an attacker keeps: it has a limit of open files itself."""
+"""How many connections an attacker keeps: its own limit of open files allows no more."""
 PASSWORD = b"an honest password"
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
@@ -34,13 +34,14 @@ def key() -> bytes:
 
 
 def targets(beside: Beside) -> list[int]:
-    """The primary, and a worker. One after the other: a machine of two processors has no time for all four of
-    the cluster's that are busy, the attack and the users; that would be the machine's bound, and not ours."""
+    """Return the ports of the primary and of one worker. They are attacked one after the other: two
+    processors have no time for four busy processes, the attack and the users. That would be the machine's
+    bound."""
     return [beside.master, beside.workers()[0]]
 
 
 def sessions(beside: Beside, size: int, ports: Sequence[int] = ()) -> list[Line]:
-    """So many sessions of one user, on these workers or on all."""
+    """Log one user in ``size`` times, on the workers at ``ports``, or on all."""
     mallory, ports = Mallory(f"mallory{next(numbers)}"), ports or beside.workers()
     return [mallory.log_in(ports[at % len(ports)]) for at in range(size)]
 
@@ -49,7 +50,7 @@ def sessions(beside: Beside, size: int, ports: Sequence[int] = ()) -> list[Line]
 
 
 def many_strangers(beside: Beside) -> None:
-    """Connections that say nothing, as fast as they are taken, and half boxes."""
+    """Open connections that say nothing, as fast as the server takes them, and send half boxes."""
     for port in targets(beside):
         with closing([]) as kept:
 
@@ -63,20 +64,20 @@ def many_strangers(beside: Beside) -> None:
 
 
 def busy_strangers(beside: Beside) -> None:
-    """Commands without an answer, and some with one, from those who have not logged in."""
+    """Send commands before login, most without asking for an answer."""
     said = (box(command="Ping") + box(command="Locate", version=VERSION)) * 500
     for port in targets(beside):
         flood([Line(port) for _ in range(60)], said, SECONDS / 2, reads=False)
 
 
 def busy_users(beside: Beside) -> None:
-    """The same, of those who have."""
+    """Send the same after login."""
     said = (box(command="Unchat") + box(command="Nonsense")) * 500
     flood(sessions(beside, 40, beside.workers()[:1]), said, SECONDS, reads=False)
 
 
 def large_boxes(beside: Beside) -> None:
-    """Boxes of tiny keys, large boxes that do not end, and lengths that promise more than comes."""
+    """Send boxes of tiny keys, large boxes that do not end, and lengths larger than what follows."""
     tiny = b"".join(b"\0\x03%03x\0\0" % number for number in range(4000))
     huge = b"\0\x04_ask\0\x011" + b"\0\x01a\xff\xff" + b"x" * 65535
 
@@ -90,21 +91,21 @@ def large_boxes(beside: Beside) -> None:
 
 
 def unread_answers(beside: Beside) -> None:
-    """Questions with long answers, which nobody reads."""
+    """Ask questions with long answers, and do not read the answers."""
     questions = box(command="List", ask="1", prefix="", after="") * 50
     questions += box(command="History", ask="2", room="user1") * 50
     flood(sessions(beside, 20), questions, SECONDS, reads=False)
 
 
 def repeated_chats(beside: Beside) -> None:
-    """Chat from the beginning, again and again, before the last one's pages have come."""
+    """Send Chat from the beginning again and again, before the pages of the last one have come."""
     lines = sessions(beside, 12)
     check = sha256(f"{_log_id(beside)}|0||".encode()).digest()[:8]
     flood(lines, box(command="Chat", ask="1", cursor=0, check=check) * 20, SECONDS)
 
 
 def fleeting_readers(beside: Beside) -> None:
-    """Come, ask for a page, and go before it is there."""
+    """Connect, ask for a page, and leave before it comes."""
     mallory, ports = Mallory(f"mallory{next(numbers)}"), beside.workers()
     check = sha256(f"{_log_id(beside)}|0||".encode()).digest()[:8]
 
@@ -122,7 +123,7 @@ def _log_id(beside: Beside) -> str:
 
 
 def fast_posts(beside: Beside) -> None:
-    """As many posts as go out, on several sessions of each of two users."""
+    """Post as fast as possible, on several sessions of each of two users."""
     lines = [line for _ in range(2) for line in sessions(beside, 5)]
 
     def post(number: int) -> None:
@@ -136,7 +137,7 @@ def fast_posts(beside: Beside) -> None:
 
 
 def many_topics(beside: Beside) -> None:
-    """Topics that nobody needs, in posts and by joins."""
+    """Name topics that nobody needs, in posts and in joins."""
     [line] = sessions(beside, 1)
     with closing([line]):
 
@@ -149,7 +150,7 @@ def many_topics(beside: Beside) -> None:
 
 
 def new_names(beside: Beside) -> None:
-    """Names, as fast as they are given."""
+    """Register names as fast as the cluster gives them."""
     ports, refused = beside.workers(), set()
 
     def register(number: int) -> None:
@@ -163,7 +164,7 @@ def new_names(beside: Beside) -> None:
 
 
 def wrong_passwords(beside: Beside) -> None:
-    """Guesses at an honest user's secret, and at a password."""
+    """Guess an honest user's secret, and a password."""
     ports, owner = beside.workers(), Mallory(f"mallory{next(numbers)}")
     with closing([owner.log_in(ports[0])]) as [line]:
         assert b"ticket" in line.ask("SetSecret", key=key(), old=owner.secret, secret=PASSWORD)
@@ -185,13 +186,13 @@ def wrong_passwords(beside: Beside) -> None:
 
 
 def many_hashes(beside: Beside) -> None:
-    """Passwords set again and again, by many sessions."""
+    """Set passwords again and again, on many sessions."""
     lines = [line for _ in range(5) for line in sessions(beside, 4)]
     flood(lines, box(command="SetSecret", key=key(), ask="1", old=PASSWORD, secret=PASSWORD) * 5, SECONDS)
 
 
 def many_sessions(beside: Beside) -> None:
-    """One user, logged in more often than anybody needs."""
+    """Log one user in more often than anybody needs."""
     mallory, ports = Mallory(f"mallory{next(numbers)}"), beside.workers()
     with closing([mallory.log_in(ports[0])]) as kept:
 
@@ -202,7 +203,7 @@ def many_sessions(beside: Beside) -> None:
 
 
 def passing_users(beside: Beside) -> None:
-    """Log in, begin to hear posts and go, on and on."""
+    """Log in, begin to receive posts and leave, again and again."""
     mallory, ports = Mallory(f"mallory{next(numbers)}"), beside.workers()
 
     def pass_by(number: int) -> None:
@@ -213,7 +214,7 @@ def passing_users(beside: Beside) -> None:
 
 
 def costly_texts(beside: Beside) -> None:
-    """What takes long to fold, match or compose."""
+    """Post texts that take long to fold, match or compose."""
     [line] = sessions(beside, 1)
     marks = "\u0301\u0323" * 16000
     mean = ("#" + "\u0f71\u0f72" * 900, "@#" * 1000, "#x" * 1000, "\u1100" * 2000, "#" + "\u200b" * 1990)
@@ -229,7 +230,7 @@ def costly_texts(beside: Beside) -> None:
 
 
 def junk(beside: Beside) -> None:
-    """What is no AMP, command names that a terminal would obey, from connection after connection."""
+    """Send what is no AMP, and command names that a terminal would obey, on one connection after another."""
     ports = [beside.master, *beside.workers()]
     nasty = box(command=b"\x1b[2J\n" + b"X" * 3000) + box(command="Login", ask=b"\n\x1b]0;", version="\x1b")
 
@@ -258,27 +259,27 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "lines of the log about sessions": passing_users,
     "new names": new_names,
 }
-"""By the first cell of the bound's row."""
+"""The attacks, by the first cell of the bound's row in docs/operations.md."""
 
 
 NO_STORES = {
     *("commands of strangers in one turn", "commands of users in one turn", "a box"),
     "lines of the log about sessions",
 }
-"""What no store has to do with is pushed on beside one of them."""
+"""The bounds that have nothing to do with the store: they are attacked on one store only."""
 CASES = [("sqlite", what) for what in ATTACKS]
 CASES += [("postgresql", what) for what in ATTACKS if what not in NO_STORES]
 
 
 @pytest.fixture
 def besieged(request: pytest.FixtureRequest, opening: Opening) -> Iterator[Beside]:
-    """Honest users of a cluster: of its own for each attack, so that what one leaves is not felt beside the
-    next; and on PostgreSQL of one that bears them all, one after the other."""
+    """Yield honest users of a cluster. Without PostgreSQL each attack has its own cluster, so that the next
+    one does not feel what it left; on PostgreSQL one cluster takes all attacks, one after the other."""
     if request.param == "postgresql":
         users = request.getfixturevalue("bears_all")
         yield users
         if users.violations:
-            users.forget()  # they were said
+            users.forget()  # the test before has reported these
         return
     with a_place() as place, opening(request.param, place, "--new-names", NAMES) as users:
         yield users
@@ -292,13 +293,13 @@ def bears_all(opening: Opening) -> Iterator[Beside]:
 
 @pytest.mark.parametrize(("besieged", "what"), CASES, indirect=["besieged"])
 def test_nobody_notices_who_pushes_on_a_bound(besieged: Beside, what: str) -> None:
-    """Logins within 0.5 s, posts within 50 ms, during it and at once after; and nothing grows."""
+    """During an attack and right after it logins take at most 0.5 s and posts 50 ms, and nothing grows."""
     with besieged.attacked(what):
         ATTACKS[what](besieged)
 
 
 def test_each_bound_is_pushed_on() -> None:
-    """The list of docs/operations.md and the attacks are of the same bounds."""
+    """The list of docs/operations.md and the attacks name the same bounds."""
     section = re.search(r"^## Bounds\n(.*?)^### ", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert section is not None
     rows = re.findall(r"^\| ([^|]+?) \|", section[1], re.MULTILINE)

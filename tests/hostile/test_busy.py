@@ -1,4 +1,4 @@
-"""A process that is flooded is busy, and does not hang: nobody takes it for dead, and others are served."""
+"""A process that is flooded is busy but does not hang: nobody takes it for dead, and it serves others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HANDSHAKES = 10_000
 
 
 def boxes(*commands: AmpBox) -> bytes:
-    """A chunk of ``commands`` again and again, whole."""
+    """Return a chunk that repeats ``commands``, in whole boxes."""
     once = b"".join(command.serialize() for command in commands)
     return once * (CHUNK // len(once))
 
@@ -34,12 +34,12 @@ USERS = boxes(
     AmpBox(_command=b"Post", key=b"k" * 16, text=b""),
     AmpBox(_command=b"Join", key=b"short", room=b"#x"),
 )
-"""What wants no answer: refused or done, it costs all the same."""
+"""Commands that want no answer: refused or done, they cost the worker the same."""
 
 
 @contextmanager
 def connected(ports: Iterable[int]) -> Iterator[list[socket.socket]]:
-    """A connection to each of ``ports``."""
+    """Yield a connection to each of ``ports``; close them at the end."""
     with ExitStack() as open_ones:
         yield [
             open_ones.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
@@ -48,7 +48,7 @@ def connected(ports: Iterable[int]) -> Iterator[list[socket.socket]]:
 
 
 def log_in(connection: socket.socket, name: bytes) -> None:
-    """Be a user on ``connection``."""
+    """Log in as ``name`` on ``connection``."""
     login = AmpBox(_command=b"Login", _ask=b"1", version=b"1", name=name, secret=b"s" * 32, new=b"1")
     connection.sendall(login.serialize())
     answer = connection.recv(4096)
@@ -56,7 +56,7 @@ def log_in(connection: socket.socket, name: bytes) -> None:
 
 
 def flood(connections: list[socket.socket], chunk: bytes) -> int:
-    """Send as much as is taken, on each, for as long as a flood lasts; how many bytes that was."""
+    """Send as much as the other end takes, on each, while a flood lasts; return the number of bytes."""
     sent, end = 0, time.monotonic() + FLOOD_SECONDS
     at = dict.fromkeys(connections, 0)
     with selectors.DefaultSelector() as writable:
@@ -75,14 +75,14 @@ def flood(connections: list[socket.socket], chunk: bytes) -> int:
 
 @pytest.mark.parametrize("beside", ["sqlite"], indirect=True)
 def test_strangers_that_want_no_answer_do_not_hang_the_primary(beside: Beside) -> None:
-    """Each is obeyed in turns: who commands and who logs in is served meanwhile."""
+    """The primary obeys the flood in turns, so commands and logins of others are served meanwhile."""
     with beside.attacked("a flood at the primary"), connected([beside.master] * CONNECTIONS) as strangers:
         assert flood(strangers, STRANGERS) > len(strangers) * CHUNK
 
 
 @pytest.mark.parametrize("beside", ["sqlite"], indirect=True)
 def test_users_that_want_no_answer_do_not_hang_a_worker(beside: Beside) -> None:
-    """Nor with what is refused: the worker's other users are served meanwhile."""
+    """A flood of refused commands does not stop a worker: it serves its other users meanwhile."""
     ports = [beside.workers()[0]] * CONNECTIONS
     with beside.attacked("a flood at a worker"), connected(ports) as users:
         for number, connection in enumerate(users):
@@ -91,7 +91,7 @@ def test_users_that_want_no_answer_do_not_hang_a_worker(beside: Beside) -> None:
 
 
 def hello() -> bytes:
-    """How TLS begins."""
+    """Return the first bytes of a TLS handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     outgoing = ssl.MemoryBIO()
@@ -102,7 +102,7 @@ def hello() -> bytes:
 
 @pytest.mark.parametrize("beside", ["sqlite"], indirect=True)
 def test_handshakes_that_are_begun_and_left_hang_nobody(beside: Beside) -> None:
-    """Each costs us as much as fifty posts, and its stranger nothing: some are begun in a turn."""
+    """A begun handshake costs us as much as fifty posts, a stranger nothing: few are begun in a turn."""
     first, ports = hello(), (beside.master, beside.workers()[0])
     left: deque[socket.socket] = deque()
     with ExitStack() as open_ones, beside.attacked("handshakes at the primary and a worker"):
@@ -110,13 +110,13 @@ def test_handshakes_that_are_begun_and_left_hang_nobody(beside: Beside) -> None:
         for number in range(HANDSHAKES):
             stranger = socket.create_connection(("127.0.0.1", ports[number % 2]), timeout=20)
             left.append(stranger)
-            with suppress(OSError):  # there were too many
+            with suppress(OSError):  # the server closed: there were too many
                 stranger.sendall(first)
             if len(left) > CONNECTIONS:
                 left.popleft().close()
 
 
 def close_all(connections: Iterable[socket.socket]) -> None:
-    """Hang up on all of them."""
+    """Close all of ``connections``."""
     for connection in connections:
         connection.close()

@@ -1,4 +1,4 @@
-"""A short run of the fuzzer on each store: make fuzz is the long one."""
+"""A short run of the fuzzer on each store; ``make fuzz`` is the long one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rigs.postgres import Server
 
 SEED = 1
 VISITS, SECONDS = 500, 60.0
-"""So many visits, and how long they may take."""
+"""How many visits are made, and how long they may take."""
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
 def test_nobody_notices_what_nobody_should_say(
     store: str, place: Path, request: pytest.FixtureRequest
 ) -> None:
-    """On every port, in every state: no process ends or grows, all promises are kept, and honest users wait
-    no longer than before."""
+    """After hostile input on every port in every state no process has ended or grown, all promises are kept,
+    and honest users waited no longer than before."""
     server: Server | None = request.getfixturevalue("server") if store == "postgresql" else None
     said: list[str] = []
     rounds = Rounds(place, server.fresh() if server else "", SEED, said.append)
@@ -33,7 +33,7 @@ def test_nobody_notices_what_nobody_should_say(
 
 
 def test_a_visit_is_the_seeds() -> None:
-    """The same number is the same visit, another one another."""
+    """The same number gives the same visit, another number another one."""
     assert [Plan.of(7, number).state.name for number in range(50)] == [
         Plan.of(7, number).state.name for number in range(50)
     ]
@@ -49,7 +49,7 @@ def test_a_visit_is_the_seeds() -> None:
     ],
 )
 def test_an_answer_that_must_not_be_is_found(code: bytes, sentence: bytes) -> None:
-    """A failure of ours, and a sentence that is not for people."""
+    """An error of our own is found, and so is a sentence that people cannot read."""
     heard = Heard()
     heard.box(
         {b"_error": b"1", b"_error_code": b"BAD_NAME", b"_error_description": b"x is none."}, {b"1": "Login"}

@@ -1,4 +1,4 @@
-"""Reads of a long log, as many as can be asked for: who logs in and who posts does not wait for them."""
+"""Many reads of a long log at once do not delay logins and posts of others."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ POSTS, BATCH = 100_000, 1_000
 ATTACK_SECONDS = 5.0
 SECRET = b"s" * 32
 BACK = 1_800
-"""So far back does a chat begin: a worker's window has it, so that no cursor is looked up; but it is more
-than a session is handed from there, so that a page is read."""
+"""How far back a chat begins: within a worker's window, so that no cursor is looked up; but further than a
+session is handed from there, so that a page is read."""
 CURSOR = Cursor.at(
     LOG_ID, Entry(POSTS + 3 - BACK, 0, "post", "talker", "", "", b"%016d" % (POSTS - BACK - 1))
 )
@@ -37,7 +37,7 @@ CHAT = {"_command": b"Chat", "cursor": b"%d" % CURSOR.seq, "check": CURSOR.check
 
 
 def said() -> Iterator[list[Draft]]:
-    """Somebody talks much, and mallory follows them."""
+    """Yield drafts: somebody talks much, and mallory follows them."""
     credential = random_credential(SECRET)
     yield [
         Draft("register", "mallory", "mallory", credential, b"1" * 16),
@@ -74,7 +74,7 @@ def fill_database(url: str) -> None:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def beside(request: pytest.FixtureRequest) -> Iterator[Beside]:
-    """Honest users of a cluster whose log is long, which takes long to make: the tests have it in common."""
+    """Yield honest users of a cluster with a long log. It takes long to make, so the tests share it."""
     with a_place() as place:
         yield from users_of_a_long_log(request, place)
 
@@ -100,13 +100,13 @@ def users_of_a_long_log(request: pytest.FixtureRequest, place: Path) -> Iterator
 
 
 class Mallory:
-    """One connection of an attacker, who looks at nothing but answers."""
+    """A connection of an attacker, who reads nothing but answers."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
 
     def ask(self, **command: bytes) -> bytes:
-        """What came until the answer was there."""
+        """Send ``command`` and return what came until its answer was there."""
         box = AmpBox(_ask=b"1", **command)
         self.socket.sendall(box.serialize())
         came = b""
@@ -116,7 +116,7 @@ class Mallory:
         return came
 
     def log_in(self) -> bytes:
-        """The ticket."""
+        """Log in and return the ticket."""
         came = self.ask(_command=b"Login", version=b"1", name=b"mallory", secret=SECRET, new=b"0")
         assert b"_answer" in came, came
         size = came.index(b"ticket") + len(b"ticket")
@@ -128,7 +128,7 @@ class Mallory:
 
 
 def test_reading_the_log_again_and_again_keeps_nobody_waiting(beside: Beside) -> None:
-    """One session that begins anew as soon as it is answered, with a page on its way each time."""
+    """A session that begins again after each answer, with a page on its way, delays nobody."""
     mallory = Mallory(beside.workers()[0])
     mallory.log_in()
     with beside.attacked("Chat again and again"):
@@ -141,7 +141,7 @@ def test_reading_the_log_again_and_again_keeps_nobody_waiting(beside: Beside) ->
 
 
 def test_coming_reading_and_leaving_again_and_again_keeps_nobody_waiting(beside: Beside) -> None:
-    """What is read for who has gone already is no more than was under way."""
+    """For readers that have left, the worker reads only what was already under way."""
     port = beside.workers()[0]
     first = Mallory(port)
     ticket = first.log_in()

@@ -18,7 +18,7 @@ ALONE = ("--workers", "1", "--replicas", "0", "--post-rate", "0")
 
 @pytest.fixture
 def clusters(place: Path, server: Server) -> Iterator[tuple[Cluster, Cluster]]:
-    """One of a single worker on each store."""
+    """Yield a cluster of a single worker on each store."""
     embedded = Cluster(place / "sqlite", *ALONE)
     shared = Cluster(place / "postgresql", *ALONE, environ={"CHATNET_STORE": server.fresh()})
     try:
@@ -32,7 +32,7 @@ def clusters(place: Path, server: Server) -> Iterator[tuple[Cluster, Cluster]]:
 
 @pytest.mark.parametrize("seed", [1])
 def test_the_same_commands_get_the_same_answers(clusters: tuple[Cluster, Cluster], seed: int) -> None:
-    """Values of every sort, one command after the other: the answers are alike, and so is what they left."""
+    """Commands with values of every sort get equal answers on both stores, and leave equal logs."""
     embedded, shared = clusters
     sequence = Sequence(seed)
     sides = (Side(embedded, sequence), Side(shared, sequence))

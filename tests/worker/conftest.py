@@ -38,11 +38,11 @@ from chatnet.worker.sessions import Sessions
 from chatnet.world import Clocks
 
 CHEAP = Cost(1, 8, 1)
-"""How long a hash takes is the test's to say: it is done when the test lets a thread work."""
+"""A cheap hash: the test decides how long it takes, by when it lets a thread work."""
 
 
 class Threads:
-    """A pool that does what it is asked when the test says so; also the reactor that it answers to."""
+    """A thread pool that does its work when the test says so; also the reactor that it answers to."""
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []
@@ -54,7 +54,7 @@ class Threads:
         self.waiting.append((done, f, args))
 
     def work(self) -> None:
-        """Do the first thing that waits."""
+        """Do the first task that waits."""
         done, f, args = self.waiting.pop(0)
         try:
             result = f(*args)
@@ -65,7 +65,7 @@ class Threads:
 
 
 class Hears(Locator):
-    """A client's side: what it was told."""
+    """A client's side: keeps what the client was told."""
 
     def __init__(self) -> None:
         self.posts: list[Entry] = []
@@ -101,7 +101,7 @@ class Hears(Locator):
 
 
 class Client:
-    """One connection of a client."""
+    """A connection of a client."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -117,7 +117,7 @@ class Client:
         self.keys = 0
 
     def begin(self, command: Any, **arguments: Any) -> list[Any]:
-        """Ask, and answer a list that gets the answer or its failure."""
+        """Send the command; return a list that gets its answer or its failure."""
         found: list[Any] = []
         asked: Deferred[Any] = self.link.callRemote(command, **arguments)
         asked.addBoth(found.append)
@@ -125,7 +125,7 @@ class Client:
         return found
 
     def ask(self, command: Any, **arguments: Any) -> Any:
-        """The answer, or its error raised."""
+        """Send the command; return its answer, or raise its error."""
         return answered(self.begin(command, **arguments))
 
     def login(self, name: str = "alice", secret: bytes = b"s" * 32, new: bool = True) -> Any:
@@ -149,17 +149,17 @@ class Client:
         return self.ask(wire.Leave, key=self.key(), room=room)
 
     def chat(self, cursor: int | None = None, check: bytes | None = None) -> Any:
-        """With the right check, unless another is given."""
+        """Send Chat, with the right check unless another is given."""
         if cursor is not None and check is None:
             check = self._worker.at(cursor).check
         return self.ask(wire.Chat, cursor=cursor, check=check)
 
     def heard(self) -> list[str]:
-        """The texts delivered so far."""
+        """Return the texts delivered so far."""
         return [post.text for post in self.hears.posts]
 
     def raw(self, data: bytes) -> None:
-        """Bytes as a stranger sends them."""
+        """Send bytes as a stranger would."""
         self.wire.client_transport.write(data)
         self._worker.settle()
 
@@ -174,7 +174,7 @@ class Client:
 
 
 def answered(found: list[Any]) -> Any:
-    """The answer that came, or its error raised."""
+    """Return the answer that came, or raise its error."""
     assert found, "no answer came"
     if isinstance(found[0], Failure):
         found[0].raiseException()
@@ -218,7 +218,7 @@ class Worker:
         return b"%0*d" % (size, self.more)
 
     def client(self, name: str | None = None) -> Client:
-        """A connection; logged in if a name is given."""
+        """Return a connection, logged in if a name is given."""
         client = Client(self)
         self.clients.append(client)
         if name is not None:
@@ -226,18 +226,18 @@ class Worker:
         return client
 
     def pings(self) -> list[bytes]:
-        """The box that each client would be pinged by now."""
+        """Return the box with which each client would be pinged now."""
         return [client.server.locator.ping() for client in self.clients]
 
     def work(self) -> None:
-        """Let the threads do all that they are asked."""
+        """Let the threads do everything that waits."""
         self.settle()
         while self.threads.waiting:
             self.threads.work()
             self.settle()
 
     def at(self, seq: int) -> Cursor:
-        """The cursor of who has read up to ``seq``, were there such an entry or not."""
+        """Return the cursor of a reader of everything up to ``seq``, even if there is no such entry."""
         if 0 < seq <= len(self.log.entries):
             return Cursor.at(self.log.log_id, self.log.entries[seq - 1])
         return Cursor(seq, Cursor.beginning(self.log.log_id).check)
@@ -257,12 +257,12 @@ class Worker:
             self.settle()
 
     def commit(self, *drafts: Draft) -> None:
-        """Append what others did elsewhere."""
+        """Append what other workers' users did."""
         self.log.append(drafts)
         self.settle()
 
     def said(self, user: str, text: str) -> Draft:
-        """A post of a user who is elsewhere."""
+        """Return a post of a user of another worker."""
         self.more += 1
         return Draft("post", user, user, text, b"%016d" % self.more)
 
@@ -274,5 +274,5 @@ def worker() -> Worker:
 
 @pytest.fixture
 def slow_worker() -> Worker:
-    """One where a client may post 10 a second, 50 at once."""
+    """Return a worker where a client may post 10 a second, 50 at once."""
     return Worker(rate=10)

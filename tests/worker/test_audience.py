@@ -16,7 +16,7 @@ TOPICS = tuple(f"#t{number}" for number in range(20))
 
 
 class Ear:
-    """One that counts how often any of them is looked up."""
+    """An ear that counts how often any ear is looked up."""
 
     looks = 0
 
@@ -30,7 +30,7 @@ class Ear:
 
 @pytest.fixture(params=[False, True], ids=["the same", "not quite the same"])
 def crowd(request: pytest.FixtureRequest) -> Iterator[tuple[Audience, list[Ear]]]:
-    """An audience of twice as many as many, who listen at all topics; or each but at one."""
+    """Return an audience of twice MANY ears, who listen at all topics, or each at all but one."""
     audience, ears = Audience(), [Ear() for _ in range(2 * MANY)]
     for number, ear in enumerate(ears):
         audience.enter(ear)
@@ -47,7 +47,7 @@ def crowd(request: pytest.FixtureRequest) -> Iterator[tuple[Audience, list[Ear]]
 
 
 def test_a_post_with_many_topics_looks_at_no_ear_for_each(crowd: tuple[Audience, list[Ear]]) -> None:
-    """Where many follow the same topics, to find each of them once takes less than a look at each."""
+    """Where many ears follow the same topics, finding each once takes less than a look at each per topic."""
     audience, ears = crowd
     Ear.looks = 0
     hearing = audience.hearing(TOPICS)
@@ -65,9 +65,10 @@ steps = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=150)
 def test_each_ear_hears_at_the_first_of_the_places_where_it_listens(
     toggled: list[tuple[int, int]], orders: list[list[int]], many: int, part: int
 ) -> None:
-    """However many there are at each place, in whatever order ears come and go; afterwards nothing is left.
+    """An ear hears a post once, however many ears are at each place, in whatever order ears come and go;
+    afterwards nothing is left.
 
-    A step has an ear begin or end to listen at a place; one that listens nowhere has left.
+    A step lets an ear begin or end to listen at a place; an ear that listens nowhere has left.
     """
     with patch.multiple(module, FEW=2, MANY=many, A_PART=part):
         audience = Audience()

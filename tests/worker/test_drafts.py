@@ -1,4 +1,4 @@
-"""One session's drafts: in order, held beyond the rate, and never without bound."""
+"""The drafts of a session stay in order, are held beyond the rate, and are always bounded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def draft(number: int) -> Draft:
 
 
 class Reading:
-    """A connection whose reading can be held."""
+    """A connection that can be held, that is, no longer read."""
 
     def __init__(self) -> None:
         self.holds = 0
@@ -45,7 +45,7 @@ class Reading:
 
 
 class Stream:
-    """A stream into a log where alice is registered already."""
+    """A stream of drafts into a log where alice is registered already."""
 
     def __init__(self, rate: int) -> None:
         self.clock = Clock()
@@ -63,7 +63,7 @@ class Stream:
 
 
 def test_drafts_within_the_burst_pass_at_once() -> None:
-    """Five seconds' worth; the next is held for the time that the rate gives, not refused."""
+    """A burst of five seconds' worth passes; the next draft is held as long as the rate says, not refused."""
     one = Stream(rate=10)
     outcomes: list[Any] = []
     for number in range(52):
@@ -79,7 +79,7 @@ def test_drafts_within_the_burst_pass_at_once() -> None:
 
 
 def test_the_burst_comes_back_with_time() -> None:
-    """After a pause of five seconds as many pass at once as at the beginning, and no more."""
+    """After a pause of five seconds a whole burst passes again, and no more than that."""
     one = Stream(rate=10)
     for number in range(50):
         one.stream.send(draft(number))
@@ -90,7 +90,7 @@ def test_the_burst_comes_back_with_time() -> None:
 
 
 def test_no_rate_no_hold() -> None:
-    """Rate 0 is no limit."""
+    """A rate of 0 means that there is no limit."""
     one = Stream(rate=0)
     for number in range(1000):
         one.stream.send(draft(number))
@@ -98,7 +98,7 @@ def test_no_rate_no_hold() -> None:
 
 
 def test_too_many_outstanding_hold_the_connection() -> None:
-    """Beyond 200 it is not read any more, until half of them are done."""
+    """Beyond 200 drafts under way the connection is not read until half of them are done."""
     one = Stream(rate=10)
     for number in range(50):
         one.stream.send(draft(number))
@@ -117,8 +117,8 @@ def test_too_many_outstanding_hold_the_connection() -> None:
 
 
 def test_too_much_held_for_a_user_holds_each_of_their_connections() -> None:
-    """Who opens one connection after the other has no more wait here than on one; each goes on when its own
-    is answered, and what a session that is gone held counts no longer."""
+    """Several connections give a user no more room than one; each goes on when its own drafts are answered,
+    and what a closed session held no longer counts."""
     one = Stream(rate=1)
     others = [Reading() for _ in range(3)]
     streams = [DraftStream(one.shared, link, one.allowance, 0) for link in others]
@@ -138,7 +138,7 @@ def test_too_much_held_for_a_user_holds_each_of_their_connections() -> None:
 
 
 def test_a_log_with_too_much_waiting_holds_who_adds_to_it() -> None:
-    """While the store is away, memory is bounded by not reading; all goes on when it is back."""
+    """While the store is away, connections are not read, so memory stays bounded; later all go on."""
     one = Stream(rate=0)
     one.log.held = True
     one.stream.send(draft(1))
@@ -154,7 +154,7 @@ def test_a_log_with_too_much_waiting_holds_who_adds_to_it() -> None:
 
 
 def test_a_draft_that_is_being_made_keeps_its_place() -> None:
-    """Those behind it wait; when it is made all go on in order, and when it fails they go on without it."""
+    """Later drafts wait for it. When it is made, all go on in order; when it fails, they go on without it."""
     one = Stream(rate=0)
     making, failing = Deferred[Draft](), Deferred[Draft]()
     one.stream.send(draft(1))
@@ -172,7 +172,7 @@ def test_a_draft_that_is_being_made_keeps_its_place() -> None:
 
 
 def test_what_is_held_goes_with_the_session() -> None:
-    """The client sends it again; nothing is appended behind its back, and no timer stays."""
+    """A closed session appends nothing that it held, and leaves no timer: the client sends it again."""
     one = Stream(rate=1)
     making = Deferred[Draft]()
     for number in range(10):
@@ -186,7 +186,7 @@ def test_what_is_held_goes_with_the_session() -> None:
 
 @given(st.lists(st.one_of(st.just("send"), st.just("make"), st.just("made"), st.floats(0, 3)), max_size=60))
 def test_order_is_kept_whatever_happens(steps: list[Any]) -> None:
-    """The log has the drafts in the order in which they were sent, none twice, all in the end, in time."""
+    """The log gets all drafts in the order in which they were sent, none twice, and in time."""
     one = Stream(rate=2)
     making: list[tuple[Deferred[Draft], Draft]] = []
     sent = 0
@@ -214,7 +214,7 @@ def test_order_is_kept_whatever_happens(steps: list[Any]) -> None:
 
 
 def test_what_comes_in_one_turn_is_appended_together() -> None:
-    """Of all sessions, in the order of arrival: one commit, not one for the first and one for the rest."""
+    """The drafts of all sessions in a turn become one commit, in order of arrival."""
     one = Stream(rate=0)
     other = DraftStream(one.shared, one.link, Allowance(0, float), 0)
     batches: list[list[str]] = []
@@ -235,7 +235,7 @@ def test_what_comes_in_one_turn_is_appended_together() -> None:
 
 
 def test_an_append_that_fails_fails_each_of_its_drafts() -> None:
-    """None is left without an answer, and those of the next turn go on."""
+    """Each draft is answered, and those of the next turn go on."""
     one = Stream(rate=0)
     append = one.log.append
     one.log.append = lambda drafts: fail(ZeroDivisionError())  # type: ignore[method-assign]
@@ -253,13 +253,13 @@ def test_an_append_that_fails_fails_each_of_its_drafts() -> None:
 
 
 def test_a_session_holds_fast_posts_and_answers_each(slow_worker: Any) -> None:
-    """Faster than the rate is slower to be acknowledged, never refused; pings show that we live."""
+    """Posts faster than the rate are acknowledged later, never refused; pings show that the worker lives."""
     slow_worker.pulse.start()
     alice = slow_worker.client("alice")
     found = [alice.begin(wire.Post, key=alice.key(), text=str(number)) for number in range(1000)]
     assert sum(map(bool, found)) == 50
     assert not alice.wire.server_transport.reading
-    slow_worker.pass_time(50)  # longer than the patience with a silent client, were it not held by us
+    slow_worker.pass_time(50)  # longer than a silent client is tolerated, if we were not the ones who hold it
     assert alice.connected
     slow_worker.pass_time(60)
     assert [answer[0]["seq"] for answer in found] == list(range(2, 1002))
@@ -267,7 +267,7 @@ def test_a_session_holds_fast_posts_and_answers_each(slow_worker: Any) -> None:
 
 
 def test_what_a_lost_session_held_is_the_clients_to_send_again(slow_worker: Any) -> None:
-    """It is not appended by a session that is gone, perhaps behind what the client says elsewhere."""
+    """A closed session appends nothing it held: the client may have said other things elsewhere since."""
     alice = slow_worker.client("alice")
     for number in range(60):
         alice.begin(wire.Post, key=alice.key(), text=str(number))
@@ -278,7 +278,7 @@ def test_what_a_lost_session_held_is_the_clients_to_send_again(slow_worker: Any)
 
 
 def test_a_secret_keeps_its_place_among_the_posts(worker: Any) -> None:
-    """What was sent behind SetSecret is appended behind it, though hashing takes its time."""
+    """What a client sends after SetSecret is appended after it, though hashing takes time."""
     alice = worker.client("alice")
     secret = alice.begin(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
     post = alice.begin(wire.Post, key=b"p" * 16, text="hello")
@@ -292,7 +292,7 @@ def test_a_secret_keeps_its_place_among_the_posts(worker: Any) -> None:
 
 
 def test_a_secret_sent_again_answers_again(worker: Any) -> None:
-    """The same key and password are the same draft: the log recognizes it."""
+    """The same key and password make the same draft, which the log recognizes."""
     alice = worker.client("alice")
     for _ in range(2):
         found = alice.begin(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
@@ -306,7 +306,7 @@ def test_a_secret_sent_again_answers_again(worker: Any) -> None:
     [(b"short", "at least 8"), (b"x" * 1025, "at most 1,024"), (b"x" * 65_535, "at most")],
 )
 def test_a_bad_password_is_refused(worker: Any, secret: bytes, sentence: str) -> None:
-    """In a sentence, before it is hashed."""
+    """A bad password is refused by a sentence before it is hashed."""
     alice = worker.client("alice")
     with pytest.raises(BadSecret, match=sentence):
         alice.ask(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=secret)
@@ -314,7 +314,7 @@ def test_a_bad_password_is_refused(worker: Any, secret: bytes, sentence: str) ->
 
 
 def test_too_many_passwords_at_once_are_told_to_come_later(worker: Any) -> None:
-    """Threads and memory are bounded; the drafts of others, and this session's next ones, go on."""
+    """Threads and memory are bounded; drafts of others, and this session's next ones, go on."""
     bob = worker.client("bob")
     others = [worker.client(f"user{number}") for number in range(MOST_HASHES)]
     for other in others:
@@ -328,7 +328,8 @@ def test_too_many_passwords_at_once_are_told_to_come_later(worker: Any) -> None:
 
 
 def test_a_session_has_one_password_hashed_at_a_time(worker: Any) -> None:
-    """However many it sends: the threads are for others too. All are set in order, but not of who is gone."""
+    """A session hashes one password at a time, since others need threads too. All are set, in order; those of
+    a closed session are not."""
     alice, bob = worker.client("alice"), worker.client("bob")
     passwords = [b"s" * 32, b"password 0", b"password 1", b"password 2"]
     found = [
@@ -339,8 +340,8 @@ def test_a_session_has_one_password_hashed_at_a_time(worker: Any) -> None:
     worker.threads.work()
     worker.settle()
     assert [len(answers) for answers in found] == [1, 0, 0]
-    assert len(worker.threads.waiting) == 2  # bob's is the next
-    for _ in range(3):  # his, and alice's old one, and her new one
+    assert len(worker.threads.waiting) == 2  # bob's hash is the next
+    for _ in range(3):  # bob's hash, then the hashes of alice's old secret and of her new one
         worker.threads.work()
         worker.settle()
     assert [entry.user for entry in worker.log.entries[2:]] == ["alice", "bob", "alice"]
@@ -350,7 +351,7 @@ def test_a_session_has_one_password_hashed_at_a_time(worker: Any) -> None:
 
 
 def test_a_session_whose_password_has_to_wait_goes_on(worker: Any) -> None:
-    """It may send another, which is hashed once there is a thread."""
+    """A session whose password waits may send another, which is hashed once a thread is free."""
     alice = worker.client("alice")
     others = [worker.client(f"user{number}") for number in range(MOST_HASHES)]
     for other in others:

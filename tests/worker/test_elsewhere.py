@@ -1,4 +1,4 @@
-"""A worker names others to its clients, and is not chosen by them when it is to be empty."""
+"""A worker names other workers to its clients, and they do not choose one that should become empty."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatnet.worker.elsewhere import OtherPlaces
 
 
 def test_a_client_is_told_of_eight_at_random() -> None:
-    """Not all of the same: else they would all go there."""
+    """Clients are told of different workers, else all would go to the same ones."""
     places = OtherPlaces(random.Random(1))
     places.told([OtherWorker("there", port, f"key {port}") for port in range(1, 31)], emptied=False)
     first, second = places.some("here"), places.some("here")
@@ -21,7 +21,7 @@ def test_a_client_is_told_of_eight_at_random() -> None:
 
 
 def test_one_of_the_same_host_is_where_the_client_found_us() -> None:
-    """As the address is usually written."""
+    """A worker of this host has the address at which the client found us, in its usual spelling."""
     places = OtherPlaces(random.Random(1))
     assert places.some("here") == []
     places.told([OtherWorker("", 5)], emptied=False)
@@ -30,7 +30,7 @@ def test_one_of_the_same_host_is_where_the_client_found_us() -> None:
 
 
 def test_who_logs_in_and_who_resumes_is_told(worker: Any) -> None:
-    """What is known at that moment."""
+    """Login and Resume both answer with the workers known at that moment."""
     assert worker.client().login("alice")["workers"] is None
     worker.others.told([OtherWorker("", 5, "a key")], emptied=False)
     answer = worker.client().login("alice")

@@ -13,7 +13,7 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
 def test_each_failure_doubles_the_pause() -> None:
-    """From half a second to eight."""
+    """The pause grows from half a second to eight."""
     failures = Failures()
     now, waits = 0.0, []
     for _ in range(7):
@@ -25,7 +25,8 @@ def test_each_failure_doubles_the_pause() -> None:
 
 
 def test_name_and_address_count_together() -> None:
-    """A stranger slows down neither the owner, who is elsewhere, nor others behind the same address."""
+    """A stranger slows down neither the owner, who is elsewhere, nor other users of the stranger's
+    address."""
     failures = Failures()
     for _ in range(10):
         failures.failed(0, "alice", HERE)
@@ -35,7 +36,7 @@ def test_name_and_address_count_together() -> None:
 
 
 def test_attempts_at_once_are_spread() -> None:
-    """Each keeps the pause from the one before: many connections guess no faster than one."""
+    """Attempts at once wait for each other: many connections guess no faster than one."""
     failures = Failures()
     for _ in range(3):
         failures.failed(0, "alice", HERE)
@@ -45,7 +46,7 @@ def test_attempts_at_once_are_spread() -> None:
 
 
 def test_success_clears_what_was_wrong_from_there() -> None:
-    """It was the owner who mistyped; what others tried elsewhere is remembered."""
+    """A success clears the failures of its address: the owner mistyped. Failures from elsewhere stay."""
     failures = Failures()
     failures.failed(0, "alice", HERE)
     failures.failed(0, "alice", THERE)
@@ -55,7 +56,7 @@ def test_success_clears_what_was_wrong_from_there() -> None:
 
 
 def test_failures_are_forgotten() -> None:
-    """After five minutes without a new one."""
+    """Failures are forgotten after five minutes without a new one."""
     failures = Failures()
     for _ in range(10):
         failures.failed(0, "alice", HERE)
@@ -78,7 +79,7 @@ def test_memory_is_bounded() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=50))
 def test_no_wait_is_longer_than_the_longest(attempts: list[tuple[float, bool]]) -> None:
-    """Whatever the attempts: an attempt waits at most eight seconds, or is told to come later."""
+    """An attempt waits at most eight seconds, or is told to come later."""
     failures = Failures()
     now = 0.0
     for passed, fails in attempts:

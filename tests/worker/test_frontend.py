@@ -1,4 +1,4 @@
-"""What a worker keeps once it knows its log."""
+"""What a worker keeps after it has read the log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOBODY: Any = None
 
 
 def test_no_more_is_kept_of_who_joins_and_leaves_than_the_window_holds() -> None:
-    """A stay that ended before the window began is dropped, while the session lasts."""
+    """A stay that ended before the window began is dropped, also while the session lasts."""
     clock = Clock()
     log = MemoryLog(clock=clock.seconds)
     log.window = Window(log.log_id, limits=Limits(window_bytes=10_000))

@@ -1,4 +1,4 @@
-"""A second protocol over the same core: a session knows neither, and whoever hears gets its own encoding."""
+"""A second protocol works on the same core: the session knows neither, and each reader gets its encoding."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def toy() -> ToyChannel:
 
 
 def imported(path: Path) -> set[str]:
-    """What a module imports, for its types alone or to run."""
+    """Return what a module imports, whether for types or to run."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -63,7 +63,7 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_knows_no_protocol(module: str) -> None:
-    """Nothing of AMP, nor of any front, is imported: who adds a protocol need not touch it."""
+    """The core imports nothing of AMP or of any front: to add a protocol, nobody has to change it."""
     names = imported(Path(chatnet.worker.__path__[0]) / f"{module}.py")
     assert not [name for name in names if name.startswith(PROTOCOLS)]
 
@@ -72,7 +72,7 @@ def test_the_core_knows_no_protocol(module: str) -> None:
 
 
 def acquainted(worker: Worker, toy: ToyChannel) -> tuple[Client, ToyClient]:
-    """Alice speaks AMP, Bob in lines; each follows the other, and both chat."""
+    """Return Alice, who speaks AMP, and Bob, who speaks in lines; each follows the other, and both chat."""
     alice, bob = worker.client("alice"), ToyClient(worker, toy, "bob")
     alice.join("bob")
     assert bob.ask("JOIN Alice").endswith(" alice")
@@ -82,7 +82,7 @@ def acquainted(worker: Worker, toy: ToyChannel) -> tuple[Client, ToyClient]:
 
 
 def test_users_of_two_protocols_hear_each_other(worker: Worker, toy: ToyChannel) -> None:
-    """All that both say, each post once, in the order of the log, each in the encoding of who hears it."""
+    """Both get all posts once, in the order of the log, each in their own encoding."""
     alice, bob = acquainted(worker, toy)
     first = worker.log.window.head + 1
     said = [("alice", "hello"), ("bob", "well met"), ("bob", "again, @alice"), ("alice", "and @bob too")]
@@ -99,7 +99,7 @@ def test_users_of_two_protocols_hear_each_other(worker: Worker, toy: ToyChannel)
 def test_a_run_is_encoded_once_for_each_encoding(
     worker: Worker, toy: ToyChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the number of sessions; and not at all in an encoding that nobody listens to."""
+    """A run is encoded once for all sessions, and not at all in an encoding that nobody listens to."""
     boxes: list[list[int]] = []
     deliver = encode.deliver
 
@@ -123,7 +123,7 @@ def test_a_run_is_encoded_once_for_each_encoding(
 
 
 def test_a_front_may_show_joins_and_leaves(worker: Worker, toy: ToyChannel) -> None:
-    """As its channel says. To clients of AMP nothing of the kind comes."""
+    """A channel that shows joins and leaves gets them; clients of AMP do not."""
     alice, bob = acquainted(worker, toy)
     seq = worker.log.window.head
     carol = worker.client("carol")
@@ -139,7 +139,7 @@ def test_a_front_may_show_joins_and_leaves(worker: Worker, toy: ToyChannel) -> N
 
 
 def test_who_comes_back_over_another_protocol_misses_nothing(worker: Worker, toy: ToyChannel) -> None:
-    """A cursor and a ticket are the log's, and no protocol's."""
+    """A cursor and a ticket belong to the log, so they are good in every protocol."""
     alice, bob = acquainted(worker, toy)
     read = worker.at(worker.log.window.head)
     alice.post("one")
@@ -158,17 +158,17 @@ def test_who_comes_back_over_another_protocol_misses_nothing(worker: Worker, toy
 
 @pytest.mark.parametrize("text", ["a\nb", "\\n", "\\\n\\\\", "\r\n", "", " two  words "])
 def test_an_entry_survives_a_line(text: str) -> None:
-    """Whatever its text has."""
+    """An entry with any text survives being written as a line."""
     one = Entry(3, 5, "post", "bob", "bob", text, b"k" * 16)
     assert "\n" not in entry_words(one)
     assert read_entry(entry_words(one)) == one
 
 
-# ---- in plain, from another machine ----
+# ---- without TLS, from another machine ----
 
 
 class Ears(LineOnlyReceiver):
-    """What a client on another machine is told in lines."""
+    """A client on another machine: keeps the lines that it is told."""
 
     delimiter = b"\n"
     transport: Any
@@ -185,7 +185,7 @@ class Ears(LineOnlyReceiver):
 
 
 def port_for_lines(worker: Worker, insecure: bool) -> Any:
-    """A worker's port at which lines are spoken."""
+    """Return a worker's port for the protocol of lines."""
     clients = Clients([Toy], Shared(worker.outboxes, worker.pulse, worker.visitors, worker.others))
     clients.frontend = cast(Frontend, SimpleNamespace(is_open=True, entrance=worker.entrance))
     world = replace(real_world(), reactor=worker.clock)
@@ -193,7 +193,7 @@ def port_for_lines(worker: Worker, insecure: bool) -> Any:
 
 
 def from_afar(worker: Worker, port: Any, reads: bool = True) -> tuple[Ears, FarLoopback]:
-    """Who logs in there in plain, and perhaps does not read."""
+    """Connect a client from another machine without TLS and log in; it may read nothing."""
     ears = Ears()
     wire = FarLoopback(ears, port.buildProtocol(None))
     ears.transport.write(b"1 LOGIN alice %s\n" % (b"s" * 32).hex().encode())
@@ -212,7 +212,7 @@ REFUSED = [f"NO TLS_REQUIRED {TlsRequired.sentence}"]
 
 
 def test_a_front_refuses_in_its_own_words(worker: Worker) -> None:
-    """Who speaks it in plain from another machine is told why, and hung up on; nobody is logged in."""
+    """A client on another machine that speaks without TLS is told why it is closed; nobody is logged in."""
     ears, _ = from_afar(worker, port_for_lines(worker, insecure=False))
     assert ears.lines == REFUSED
     assert ears.is_lost
@@ -225,7 +225,7 @@ def test_a_front_refuses_in_its_own_words(worker: Worker) -> None:
 
 
 def test_who_is_refused_and_does_not_read_is_cut_off(worker: Worker) -> None:
-    """Until then there may be only so many: others are hung up on without a word."""
+    """Few refused connections may wait to be read; beyond that others are closed without a word."""
     port = port_for_lines(worker, insecure=False)
     deaf = [from_afar(worker, port, reads=False) for _ in range(MOST_UNREAD)]
     ears, _ = from_afar(worker, port)
@@ -242,7 +242,7 @@ def test_who_is_refused_and_does_not_read_is_cut_off(worker: Worker) -> None:
 
 
 def test_errors_are_sentences_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
-    """Those of the login, those that are found at once, and those that the log finds."""
+    """Errors of the login, errors found at once and errors found by the log are all sentences."""
     worker.client("bob")
     client = ToyClient(worker, toy)
     assert client.ask("POST hello") == "NO such command: POST"
@@ -260,7 +260,7 @@ def test_errors_are_sentences_in_any_protocol(worker: Worker, toy: ToyChannel) -
 
 
 def test_who_does_not_log_in_is_closed_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
-    """One attempt at a time, and ten seconds without any; one that is lost meanwhile leaves nothing."""
+    """One attempt at a time, and at most ten seconds without one; a lost connection leaves nothing."""
     idle, trying, lost = (ToyClient(worker, toy) for _ in range(3))
     worker.log.reads_held = True
     for client in (trying, lost):
@@ -279,7 +279,7 @@ def test_who_does_not_log_in_is_closed_in_any_protocol(worker: Worker, toy: ToyC
 
 
 def test_a_front_says_how_much_time_is_left(worker: Worker, toy: ToyChannel) -> None:
-    """What the handshake took is not given again."""
+    """The time that the handshake took counts, and is not given again."""
     client, hurried = ToyClient(worker, toy), ToyClient(worker, toy)
     for stranger in (client, hurried):
         stranger.server._arrival.lost()
@@ -291,7 +291,7 @@ def test_a_front_says_how_much_time_is_left(worker: Worker, toy: ToyChannel) -> 
 
 
 def test_who_is_refused_again_and_again_is_closed_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
-    """A minute after it came, however often it tries; an attempt that is under way by then is answered."""
+    """A minute after it connected, however often it tries; an attempt that is then under way is answered."""
     worker.client("alice")
     trying, slow = (ToyClient(worker, toy) for _ in range(2))
     wrong = f"LOGIN alice {'x' * 32}"
@@ -315,7 +315,7 @@ def test_who_is_refused_again_and_again_is_closed_in_any_protocol(worker: Worker
 def test_a_client_that_never_reads_costs_a_bounded_memory_in_any_protocol(
     worker: Worker, toy: ToyChannel
 ) -> None:
-    """It leaves live when its transport is full; nothing is queued, and all of it comes once it reads."""
+    """The session leaves live when its transport is full; nothing is queued, and all comes once it reads."""
     alice, bob = acquainted(worker, toy)
     bob.wire.client_transport.reading = False
     for number in range(300):
@@ -331,7 +331,7 @@ def test_a_client_that_never_reads_costs_a_bounded_memory_in_any_protocol(
 
 
 def test_a_front_is_held_while_too_much_is_under_way(worker: Worker, toy: ToyChannel) -> None:
-    """Its session says so, and lets go; all is done in order."""
+    """The session holds its front, and releases it later; everything is done in order."""
     bob = ToyClient(worker, toy, "bob")
     worker.log.held = True
     for number in range(LIMITS.drafts + 50):
@@ -344,7 +344,7 @@ def test_a_front_is_held_while_too_much_is_under_way(worker: Worker, toy: ToyCha
 
 
 def test_an_ended_session_says_why_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
-    """A new secret, set over one protocol, ends the sessions over the other; the one that set it goes on."""
+    """A new secret set over one protocol ends the sessions over others; the session that set it goes on."""
     alice, thief = ToyClient(worker, toy, "alice"), worker.client("alice")
     other = ToyClient(worker, toy, "alice")
     alice.begin(f"SECRET {'s' * 32} a-good-password")
@@ -357,7 +357,7 @@ def test_an_ended_session_says_why_in_any_protocol(worker: Worker, toy: ToyChann
 
 
 def test_a_session_moves_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
-    """It is told, and hung up on if it stays."""
+    """The client is told to move, and closed if it stays."""
     bob = ToyClient(worker, toy, "bob")
     handoff = Handoff(worker.sessions, worker.clock)
     handoff.shed(1)
@@ -369,7 +369,7 @@ def test_a_session_moves_in_any_protocol(worker: Worker, toy: ToyChannel) -> Non
 
 
 def test_who_does_not_read_that_it_moves_is_cut_off_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
-    """Five seconds after we have hung up. Nothing waits for it any more."""
+    """The connection is cut five seconds after we closed it, and nothing waits for it then."""
     clients: list[Client | ToyClient] = [worker.client("alice"), ToyClient(worker, toy, "bob")]
     for client in clients:
         client.wire.client_transport.reading = False
@@ -383,7 +383,7 @@ def test_who_does_not_read_that_it_moves_is_cut_off_in_any_protocol(worker: Work
 
 
 def test_who_chats_is_told_that_the_log_was_put_back_in_any_protocol(worker: Worker, toy: ToyChannel) -> None:
-    """And hears no more here."""
+    """After that, the session gets nothing more here."""
     alice, bob = acquainted(worker, toy)
     for session in worker.sessions.open:
         session.rewound(worker.at(1))

@@ -1,4 +1,4 @@
-"""Sessions move to other workers a few at a time, and nothing of what they do is lost by it."""
+"""Sessions move to other workers a few at a time, and nothing that they do is lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def moved(clients: list[Client]) -> list[int]:
 
 
 def test_so_many_are_told_a_few_at_a_time(worker: Worker, shedding: Handoff) -> None:
-    """The oldest sessions first; the others hear nothing."""
+    """The oldest sessions are told first; the others are told nothing."""
     clients = crowd(worker, PER_TICK + 4)
     shedding.shed(PER_TICK + 2)
     worker.settle()
@@ -36,7 +36,7 @@ def test_so_many_are_told_a_few_at_a_time(worker: Worker, shedding: Handoff) -> 
 
 
 def test_who_leaves_is_no_longer_moving(worker: Worker, shedding: Handoff) -> None:
-    """Once all are gone there is nothing left to do: no timer either."""
+    """Once all have left, nothing remains to be done, not even a timer."""
     clients = crowd(worker, 2)
     shedding.shed(1)
     worker.settle()
@@ -48,7 +48,7 @@ def test_who_leaves_is_no_longer_moving(worker: Worker, shedding: Handoff) -> No
 
 
 def test_asked_again_it_moves_others(worker: Worker, shedding: Handoff) -> None:
-    """Who was told is not told twice; more than there are is all of them."""
+    """A session is not told twice; a number above that of the sessions means all of them."""
     clients = crowd(worker, 3)
     shedding.shed(1)
     worker.pass_time(TICK)
@@ -73,7 +73,7 @@ def test_who_stays_is_hung_up_on_after_its_drafts_are_answered(worker: Worker, s
 
 
 def test_who_would_wait_for_answers_in_vain_is_hung_up_on_soon(worker: Worker, shedding: Handoff) -> None:
-    """Its drafts are not answered here; it sends them again elsewhere."""
+    """This worker cannot answer its drafts, so it is closed soon and sends them again elsewhere."""
     (client,) = crowd(worker, 1)
     shedding.shed(1, soon=True)
     worker.settle()
@@ -84,7 +84,7 @@ def test_who_would_wait_for_answers_in_vain_is_hung_up_on_soon(worker: Worker, s
 
 
 def test_who_does_not_read_is_cut_off(worker: Worker, shedding: Handoff) -> None:
-    """It has its cursor."""
+    """A client that does not read is cut off: it has its cursor."""
     (client,) = crowd(worker, 1)
     client.wire.client_transport.reading = False
     shedding.shed(1)

@@ -17,7 +17,7 @@ PASSWORD = b"a good password"
 
 
 def with_password(worker: Any, *names: str) -> None:
-    """They have a password each."""
+    """Give each user a password."""
     for name in names:
         client = worker.client(name)
         client.begin(wire.SetSecret, key=client.key(), old=b"s" * 32, secret=PASSWORD)
@@ -26,7 +26,7 @@ def with_password(worker: Any, *names: str) -> None:
 
 
 def login(worker: Any, address: str, user: str = "alice", secret: bytes = PASSWORD) -> list[Any]:
-    """What comes of a login from there."""
+    """Begin a login from ``address``; return a list that gets its outcome."""
     found: list[Any] = []
     claimant = Claimant(user, address)
     Deferred.fromCoroutine(worker.logins.login(claimant, secret, False)).addBoth(found.append)
@@ -35,7 +35,7 @@ def login(worker: Any, address: str, user: str = "alice", secret: bytes = PASSWO
 
 
 def test_a_random_secret_is_never_slowed_down(worker: Any) -> None:
-    """However many are wrong: nobody guesses one, so the owner is not to wait for who tries."""
+    """Nobody can guess a random secret, so wrong ones make the owner wait for nothing."""
     worker.client("alice")
     for _ in range(20):
         with pytest.raises(WrongSecret):
@@ -44,7 +44,7 @@ def test_a_random_secret_is_never_slowed_down(worker: Any) -> None:
 
 
 def waits_after_a_wrong_password(worker: Any, wrong_from: str, right_from: str) -> None:
-    """The right one of alice's is taken after half a second, and not before."""
+    """Check that alice's right password is taken half a second after a wrong one, and not before."""
     wrong = login(worker, wrong_from, secret=b"a bad password")
     worker.work()
     assert wrong[0].check(WrongSecret)
@@ -57,7 +57,7 @@ def waits_after_a_wrong_password(worker: Any, wrong_from: str, right_from: str) 
 
 
 def test_a_wrong_password_is_followed_by_a_pause(worker: Any) -> None:
-    """The right one is taken, half a second later; and then there is none."""
+    """The right password is taken half a second later; after that there is no pause."""
     with_password(worker, "alice")
     waits_after_a_wrong_password(worker, HERE, HERE)
     again = login(worker, HERE)
@@ -66,7 +66,7 @@ def test_a_wrong_password_is_followed_by_a_pause(worker: Any) -> None:
 
 
 def test_a_stranger_locks_out_neither_the_owner_nor_a_neighbour(worker: Any) -> None:
-    """Whatever they try on that name from their address."""
+    """Wrong passwords from one address affect only the same name from the same address."""
     with_password(worker, "alice", "bob")
     for _ in range(8):
         login(worker, HERE, secret=b"a bad password")
@@ -80,13 +80,13 @@ def test_a_stranger_locks_out_neither_the_owner_nor_a_neighbour(worker: Any) -> 
 
 @pytest.mark.parametrize(("first", "second"), [("2001:db8::1", "2001:db8::f:2"), ("127.0.0.1", "127.0.0.2")])
 def test_who_has_many_addresses_is_slowed_down_at_all_of_them(worker: Any, first: str, second: str) -> None:
-    """Whoever has one of IPv6 has 2**64, and whoever is on this machine has all of its own."""
+    """Addresses of one IPv6 network count as one, and so do all addresses of this machine."""
     with_password(worker, "alice")
     waits_after_a_wrong_password(worker, first, second)
 
 
 def test_guesses_through_a_session_are_slowed_down_as_well(worker: Any) -> None:
-    """Who has taken a session over does not find the password by SetSecret."""
+    """Whoever stole a session cannot guess the password by SetSecret."""
     with_password(worker, "alice")
     thief = worker.client()
     thief.resume(worker.token.ticket("memory", "alice", 2))
@@ -100,23 +100,23 @@ def test_guesses_through_a_session_are_slowed_down_as_well(worker: Any) -> None:
 
 
 def test_sessions_that_set_secrets_keep_no_login_out(worker: Any) -> None:
-    """Those who log in go first, and nobody has both threads."""
+    """Logins go before SetSecret, and neither kind takes both threads."""
     with_password(worker, "alice")
     setters = [worker.client(f"user{number}") for number in range(20)]
     for client in setters:
         client.begin(wire.SetSecret, key=client.key(), old=b"s" * 32, secret=PASSWORD)
     found = login(worker, HERE)
     assert len(worker.threads.waiting) == 2
-    worker.threads.work()  # what was under way
+    worker.threads.work()  # the task that was under way
     worker.threads.work()
-    worker.threads.work()  # the login, with the next secret beside it
+    worker.threads.work()  # the login, while the next secret is hashed
     worker.settle()
     assert found == [2]
     worker.work()
 
 
 def test_one_user_and_one_address_have_one_thread_each(worker: Any) -> None:
-    """Whoever tries many names from an address, or one from many addresses, leaves a thread to others."""
+    """Many names from an address, or one name from many addresses, leave a thread to others."""
     with_password(worker, "alice", "bob", "carol")
     for user in ("alice", "bob", "carol"):
         login(worker, HERE, user)
@@ -133,7 +133,7 @@ def test_one_user_and_one_address_have_one_thread_each(worker: Any) -> None:
 
 
 def test_addresses_take_turns(worker: Any) -> None:
-    """One with many attempts delays another by one of them."""
+    """An address with many attempts delays another by one of them."""
     names = [f"user{number}" for number in range(6)]
     with_password(worker, *names)
     for name in names[:5]:
@@ -148,7 +148,7 @@ def test_addresses_take_turns(worker: Any) -> None:
 
 
 def test_too_many_are_told_to_come_later(worker: Any) -> None:
-    """From one address few may wait, in all more; what is done makes room."""
+    """Few may wait from one address, more from all; a finished attempt makes room."""
     with_password(worker, "alice", "bob")
     found = [login(worker, HERE, "alice") for _ in range(MOST_OF_ONE + 2)]
     assert [bool(answers) for answers in found] == [False] * (MOST_OF_ONE + 1) + [True]
@@ -161,7 +161,7 @@ def test_too_many_are_told_to_come_later(worker: Any) -> None:
 
 
 def test_who_has_gone_is_not_hashed_for(worker: Any) -> None:
-    """What waits is dropped; what is under way makes room when it ends."""
+    """A waiting attempt is dropped with its connection; one under way makes room when it ends."""
     with_password(worker, "alice")
     clients = [worker.client() for _ in range(5)]
     for client in clients:
@@ -176,7 +176,7 @@ def test_who_has_gone_is_not_hashed_for(worker: Any) -> None:
 
 
 def test_a_password_is_checked_in_a_thread(worker: Any) -> None:
-    """It takes 100 ms: nobody else waits for it; right is let in, and wrong is refused."""
+    """A hash takes 100 ms, and nobody else waits for it; the right password is taken, a wrong one refused."""
     alice = worker.client("alice")
     found = alice.begin(wire.SetSecret, key=b"s" * 16, old=b"s" * 32, secret=b"a good password")
     worker.threads.work()

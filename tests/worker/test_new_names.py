@@ -1,4 +1,4 @@
-"""New names are throttled, in all and by address; who has to wait gets a place in turn."""
+"""New names are limited, in all and by address; whoever has to wait gets a place in turn."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ MOST = 30
 
 
 class Names:
-    """A worker's count, and what it registers, which is in the log at once."""
+    """A worker's count of new names; what it registers is in the log at once."""
 
     def __init__(self, most: int = MOST) -> None:
         self.new_names = NewNames(most)
         self.made = 0
 
     def register(self, now: float, address: str) -> str:
-        """The sentence of the refusal; empty if it was registered."""
+        """Register a name; return the sentence of the refusal, empty if there is none."""
         self.made += 1
         key = b"%016d" % self.made
         try:
@@ -44,13 +44,13 @@ class Names:
         return ""
 
     def elsewhere(self, now: float, key: bytes = b"e" * 16, time: float | None = None) -> None:
-        """A name is registered, here or not; the log's time may be another."""
+        """Count a name that was registered here or elsewhere; the log's time may differ from ours."""
         at = int((now if time is None else time) * 1000)
         self.new_names.apply(now, [Entry(1, at, "register", "x", "x", "", key)])
 
 
 def test_five_from_an_address_in_an_hour() -> None:
-    """The sixth is told when it may come; others are not touched, and loopback counts as no address."""
+    """The sixth is told when to come again; other addresses are not affected, and loopback has no limit."""
     names = Names(0 + 100)
     assert [names.register(0, "192.0.2.1") for _ in range(ADDRESS_MOST)] == [""] * ADDRESS_MOST
     assert "from your address in the last hour: try again in 3600 s" in names.register(0, "192.0.2.1")
@@ -60,7 +60,7 @@ def test_five_from_an_address_in_an_hour() -> None:
 
 
 def test_thirty_in_ten_minutes_in_all() -> None:
-    """Whoever registered them, at whichever worker: the log tells."""
+    """Names registered at any worker count, because the log has them."""
     names = Names()
     for _ in range(MOST - 1):
         names.elsewhere(0)
@@ -71,21 +71,21 @@ def test_thirty_in_ten_minutes_in_all() -> None:
 
 
 def test_a_free_place_is_for_the_address_that_has_asked_longest() -> None:
-    """One that asks for a hundred names delays another by those that it may have, and no more."""
+    """An address that asks for a hundred names delays another only by the few that it may have."""
     names = Names()
     for number in range(MOST):
         names.elsewhere(number)
     assert names.register(100, "192.0.2.1")
     assert names.register(101, "192.0.2.2")
-    assert names.register(ALL_SECONDS, "192.0.2.3")  # one place is free, and two have asked before
+    assert names.register(ALL_SECONDS, "192.0.2.3")  # one place is free, and two addresses asked before
     assert names.register(ALL_SECONDS, "192.0.2.2")
     assert not names.register(ALL_SECONDS, "192.0.2.1")
-    assert names.register(ALL_SECONDS + 1, "192.0.2.1")  # a second one, behind the others
+    assert names.register(ALL_SECONDS + 1, "192.0.2.1")  # a second name: it waits after the others
     assert not names.register(ALL_SECONDS + 1, "192.0.2.2")
 
 
 def test_who_does_not_come_back_loses_the_place() -> None:
-    """Half a minute after the time that it was told."""
+    """A place is kept for half a minute after the time that was told."""
     names = Names()
     for number in range(MOST):
         names.elsewhere(number)
@@ -99,7 +99,7 @@ def test_who_does_not_come_back_loses_the_place() -> None:
 
 
 def test_what_comes_to_nothing_frees_its_place() -> None:
-    """What is under way counts, until it is in the log or refused."""
+    """A registration under way counts until it is in the log or refused."""
     names = Names(1)
     names.new_names.take(0, "192.0.2.1", b"k" * 16)
     assert names.register(0, "192.0.2.2")
@@ -110,7 +110,7 @@ def test_what_comes_to_nothing_frees_its_place() -> None:
 
 @pytest.mark.parametrize("jump", [-(10**6), 0, 10**6])
 def test_a_clock_that_jumps_does_not_matter(jump: float) -> None:
-    """The log's time tells how old an entry was when this worker heard of it, and no more than that."""
+    """The log's time only says how old an entry was when this worker read it."""
     names = Names()
     now = 5_000.0
     for number in range(MOST):
@@ -120,7 +120,7 @@ def test_a_clock_that_jumps_does_not_matter(jump: float) -> None:
 
 
 def test_a_worker_that_begins_counts_what_the_log_has() -> None:
-    """By how much older it is than the newest entry."""
+    """A starting worker counts each name by how much older it is than the newest entry."""
     new_names = NewNames(2)
     kinds = [(0, "register"), (500, "register"), (900, "register"), (1_000, "post")]
     new_names.apply(
@@ -133,7 +133,7 @@ def test_a_worker_that_begins_counts_what_the_log_has() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """Whoever comes from a hundred thousand addresses is forgotten, the oldest first."""
+    """Of a hundred thousand addresses the oldest are forgotten first."""
     new_names = NewNames(1_000_000)
     for number in range(2 * MOST_ADDRESSES):
         key = b"%d" % number
@@ -149,7 +149,7 @@ def test_memory_is_bounded() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 120), st.sampled_from(["", "a", "b", "c", "d"])), max_size=200))
 def test_no_ten_minutes_have_more_than_that(asks: list[tuple[float, str]]) -> None:
-    """Nor an hour more of an address; whatever comes when."""
+    """Neither ten minutes in all nor an hour of one address exceed the limit, whatever is asked when."""
     names, now = Names(7), 0.0
     taken: list[tuple[float, str]] = []
     for seconds, address in asks:
@@ -166,7 +166,7 @@ def test_no_ten_minutes_have_more_than_that(asks: list[tuple[float, str]]) -> No
 
 
 def test_a_client_is_told_to_wait_and_then_let_in() -> None:
-    """In a sentence; who has a name already comes in."""
+    """The client is refused by a sentence; a user whose name is registered may log in."""
     worker: Any = Worker(names=2)
     worker.client("alice")
     worker.client("bob")
@@ -180,7 +180,7 @@ def test_a_client_is_told_to_wait_and_then_let_in() -> None:
 
 
 def test_no_place_is_taken_by_what_is_no_new_name() -> None:
-    """A secret that registers nothing, a name that is taken, one that nobody registers."""
+    """A secret that registers nothing, a taken name and an unregistered name take no place."""
     worker: Any = Worker(names=1)
     for secret, new in ((b"short", 1), (b"s" * 32, 0)):
         found = worker.client().begin(wire.Login, version=VERSION, name="alice", secret=secret, new=new)

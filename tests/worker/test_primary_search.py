@@ -1,4 +1,4 @@
-"""Where the primary is looked for: every place in turn, and first where it was or is said to be."""
+"""A worker looks for the primary at every place in turn, first where it was or is said to be."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PLACES = st.sampled_from([ONE, TWO, THREE, FAR])
 
 
 def test_all_in_turn() -> None:
-    """And round again."""
+    """All places are tried in turn, and then again."""
     places = PrimarySearch([ONE, TWO, THREE])
     assert [places.next() for _ in range(6)] == [ONE, TWO, THREE] * 2
 
 
 def test_where_it_was_comes_first() -> None:
-    """Each place once a round."""
+    """The last place of the primary is tried first; each place is tried once a round."""
     places = PrimarySearch([ONE, TWO, THREE])
     places.next()
     places.found(TWO)
@@ -27,7 +27,7 @@ def test_where_it_was_comes_first() -> None:
 
 
 def test_where_it_is_said_to_be_comes_next() -> None:
-    """Unless one has just looked there: two that name each other are looked at once."""
+    """Unless it was just tried: two masters that name each other are each tried once."""
     places = PrimarySearch([ONE, TWO, THREE])
     assert places.next() == ONE
     places.told(FAR)
@@ -38,7 +38,7 @@ def test_where_it_is_said_to_be_comes_next() -> None:
 
 @given(st.lists(PLACES, unique=True, min_size=1), st.lists(st.tuples(st.booleans(), PLACES)))
 def test_no_place_is_left_out(masters: list[Address], said: list[tuple[bool, Address]]) -> None:
-    """Whatever was found and told before: two rounds visit all that were named."""
+    """Whatever was found and told before, two rounds try every named place."""
     places = PrimarySearch(masters)
     for found, place in said:
         places.next()

@@ -1,4 +1,4 @@
-"""The rate is the user's: neither more sessions, nor other connections or workers, make anybody faster."""
+"""The rate belongs to the user: more sessions, connections or workers make nobody faster."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ BURST = RATE * BURST_SECONDS
 
 
 def burst(client: Any, count: int) -> int:
-    """How many of so many posts pass at once."""
+    """Send ``count`` posts; return how many pass at once."""
     found = [client.begin(wire.Post, key=client.key(), text=str(number)) for number in range(count)]
     return sum(map(bool, found))
 
 
 def entries(user: str, count: int, seconds: float, first: int = 1) -> list[Entry]:
-    """So many posts that somebody made elsewhere."""
+    """Return ``count`` posts that ``user`` made at another worker."""
     return [
         Entry(first + number, int(seconds * 1000), "post", user, user, "", b"%016d" % (first + number))
         for number in range(count)
@@ -31,7 +31,7 @@ def entries(user: str, count: int, seconds: float, first: int = 1) -> list[Entry
 
 
 def test_sessions_of_a_user_share_the_rate(slow_worker: Any) -> None:
-    """Two post no faster than one; another user is not slowed down."""
+    """Two sessions post no faster than one; another user is not slowed down."""
     one, other, bob = slow_worker.client("alice"), slow_worker.client("alice"), slow_worker.client("bob")
     assert burst(one, 30) == 30
     assert burst(other, 30) == 20
@@ -39,7 +39,7 @@ def test_sessions_of_a_user_share_the_rate(slow_worker: Any) -> None:
 
 
 def test_reconnecting_makes_nobody_faster(slow_worker: Any) -> None:
-    """Whoever comes again, ever so often, has what they had."""
+    """A user who reconnects often has the same rate as before."""
     posted = 0
     for _ in range(20):
         alice = slow_worker.client("alice")
@@ -49,7 +49,7 @@ def test_reconnecting_makes_nobody_faster(slow_worker: Any) -> None:
 
 
 def test_what_is_posted_through_other_workers_counts(slow_worker: Any) -> None:
-    """It passes this one's window, before the user comes here and while they are."""
+    """Posts of other workers pass this one's window, and count before the user comes here and after."""
     slow_worker.client("alice").cut()
     slow_worker.commit(*(slow_worker.said("alice", "elsewhere") for _ in range(20)))
     alice = slow_worker.client("alice")
@@ -59,7 +59,7 @@ def test_what_is_posted_through_other_workers_counts(slow_worker: Any) -> None:
 
 
 def test_ones_own_are_charged_once(slow_worker: Any) -> None:
-    """When they are appended, and not again when they pass the window; nor if they are refused, or known."""
+    """A post is charged when it is appended, not again in the window, and not if refused or known."""
     alice = slow_worker.client("alice")
     key = alice.key()
     for _ in range(10):
@@ -73,7 +73,7 @@ def test_ones_own_are_charged_once(slow_worker: Any) -> None:
 
 
 def test_a_log_that_answers_before_it_is_followed_charges_once(slow_worker: Any) -> None:
-    """As a database does: the entry passes the window after the author was told."""
+    """With a database an entry may pass the window after the author was told: it is charged once."""
     alice = slow_worker.client("alice")
     slow_worker.log.lagging = True
     assert burst(alice, 30) == 30
@@ -83,7 +83,7 @@ def test_a_log_that_answers_before_it_is_followed_charges_once(slow_worker: Any)
 
 
 def test_who_caught_up_counts_only_what_is_recent() -> None:
-    """A worker that was away is told at once what somebody posted in an hour, at their rate."""
+    """A worker that was away reads an hour of a user's posts at once, and counts only the recent ones."""
     clock = Clock()
     rates = Rates(RATE, clock.seconds)
     hour = [entry for at in range(0, 3600, 10) for entry in entries("alice", 100, at, 10 * at + 1)]
@@ -93,7 +93,7 @@ def test_who_caught_up_counts_only_what_is_recent() -> None:
 
 
 def test_those_who_fell_silent_are_forgotten() -> None:
-    """Memory is bounded by who appended of late."""
+    """Memory holds only users who appended recently."""
     clock = Clock()
     rates = Rates(RATE, clock.seconds)
     for number in range(1_000):
@@ -111,7 +111,7 @@ def test_those_who_fell_silent_are_forgotten() -> None:
 def test_two_workers_let_no_more_pass_than_the_rate_and_their_bursts(
     acts: list[tuple[float, str, int]],
 ) -> None:
-    """Each hears of the other's at once: then all that both let pass is what one would, and no burst more."""
+    """If each worker hears of the other's posts at once, both let pass one rate, and one more burst."""
     clock = Clock()
     workers = {"here": Rates(RATE, clock.seconds), "there": Rates(RATE, clock.seconds)}
     allowances = {name: rates.of("alice") for name, rates in workers.items()}

@@ -1,4 +1,4 @@
-"""A session's reads: one at a time, in order, none while the client does not read, and never too many."""
+"""A session reads one page at a time, in order, none while its client does not read, and never too many."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Reads:
 
 
 def test_one_at_a_time_in_order() -> None:
-    """The next begins in the turn of the reactor after the one in which the one before ended."""
+    """A read begins in the reactor turn after the one in which the last read ended."""
     reads = Reads()
     for number in range(3):
         reads.read(number)
@@ -67,7 +67,7 @@ def test_one_at_a_time_in_order() -> None:
 
 
 def test_none_overtakes() -> None:
-    """Not even one that comes just when the one before has ended."""
+    """A read that comes just as the last one ended does not overtake those that wait."""
     reads = Reads()
     reads.read(0)
     reads.read(1)
@@ -78,7 +78,7 @@ def test_none_overtakes() -> None:
 
 
 def test_none_begins_on_a_full_link() -> None:
-    """Neither at once nor after another: only when it has room again."""
+    """A read begins only when the link has room again, not at once and not after another read."""
     reads = Reads()
     reads.link.full = True
     reads.read(0)
@@ -97,7 +97,7 @@ def test_none_begins_on_a_full_link() -> None:
 
 
 def test_too_many_hold_the_connection() -> None:
-    """Until half of them have had their turn."""
+    """The connection is held until half of the reads have had their turn."""
     reads = Reads()
     for number in range(1 + LIMITS.reads):
         reads.read(number)
@@ -112,7 +112,7 @@ def test_too_many_hold_the_connection() -> None:
 
 
 def test_a_read_that_fails_ends_its_turn() -> None:
-    """Those behind it go on."""
+    """The reads after a failed one go on."""
     reads = Reads()
     reads.read(0)
     reads.read(1)
@@ -122,7 +122,7 @@ def test_a_read_that_fails_ends_its_turn() -> None:
 
 
 def test_nobody_waits_any_more_when_the_session_is_gone() -> None:
-    """The reads that waited never begin."""
+    """Reads that waited never begin once the session has closed."""
     reads = Reads()
     reads.read(0)
     reads.read(1)

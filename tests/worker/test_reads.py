@@ -1,4 +1,4 @@
-"""Reads of the log: one at a time for a session, bounded for a worker, and none for who has gone."""
+"""A session has one read at a time, a worker a bounded number, and nothing is read for closed sessions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatnet.worker.sessions import LOGINS_OF_ONE, MOST_READS, PAGES_OF_ONE
 
 
 def talk(worker: Any, user: str, count: int) -> None:
-    """So many posts of somebody; so that a window of few entries does not hold them."""
+    """Append so many posts of ``user`` that a window of few entries does not hold them."""
     worker.client(user)
     worker.log.window._limit = 10_000
     for number in range(count):
@@ -19,12 +19,12 @@ def talk(worker: Any, user: str, count: int) -> None:
 
 
 def beginning(worker: Any) -> dict[str, Any]:
-    """The cursor before all posts."""
+    """Return the cursor before all posts."""
     return {"cursor": 0, "check": Cursor.beginning(worker.log.log_id).check}
 
 
 def test_a_session_that_chats_anew_has_one_read_under_way(worker: Any) -> None:
-    """The page of the chat before is waited for, however often it begins again at the beginning."""
+    """A session that begins again at the beginning, however often, waits for the page of the chat before."""
     talk(worker, "bob", 100)
     alice = worker.client("alice")
     worker.log.reads_held = True
@@ -39,7 +39,7 @@ def test_a_session_that_chats_anew_has_one_read_under_way(worker: Any) -> None:
 
 
 def test_the_page_of_a_chat_that_was_replaced_is_not_read(worker: Any) -> None:
-    """It waited for its turn, and nobody wants it. Each cursor was looked at, which is a short read."""
+    """The page waited for its turn, and nobody wants it now. Each cursor is looked up, a short read."""
     talk(worker, "bob", 100)
     alice = worker.client("alice")
     alice.join("bob")
@@ -57,13 +57,14 @@ def test_the_page_of_a_chat_that_was_replaced_is_not_read(worker: Any) -> None:
 
 
 def test_catching_up_takes_its_turn_and_is_not_begun_for_nothing(worker: Any) -> None:
-    """It waits for another read of the session; when that is done, nobody chats any more."""
+    """Catching up waits for another read of the session; if nobody chats when that is done, it reads
+    nothing."""
     talk(worker, "bob", 100)
     alice = worker.client("alice")
     worker.log.reads_held = True
     alice.begin(wire.Chat, **beginning(worker))
     alice.begin(wire.List, prefix="", after="")
-    worker.log.answer_read()  # the cursor is looked at: it begins to catch up, behind List
+    worker.log.answer_read()  # the cursor is looked up: catching up begins, after List
     worker.settle()
     assert len(worker.log._reading) == 1
     alice.begin(wire.Unchat)
@@ -73,7 +74,7 @@ def test_catching_up_takes_its_turn_and_is_not_begun_for_nothing(worker: Any) ->
 
 
 def test_the_reads_of_a_worker_are_bounded_and_users_take_turns(worker: Any) -> None:
-    """Users who have many sessions that read delay another user by one read each."""
+    """A user with many reading sessions delays another user by one read."""
     talk(worker, "bob", 100)
     count = MOST_READS // PAGES_OF_ONE
     many = [worker.client(f"mallory{number}") for number in range(count) for _ in range(PAGES_OF_ONE + 1)]
@@ -90,7 +91,7 @@ def test_the_reads_of_a_worker_are_bounded_and_users_take_turns(worker: Any) -> 
 
 
 def test_one_user_has_a_part_of_the_reads_of_a_worker(worker: Any) -> None:
-    """However many sessions they open: another's read is begun at once."""
+    """However many sessions one user opens, another user's read begins at once."""
     talk(worker, "bob", 100)
     many = [worker.client("mallory") for _ in range(MOST_READS + 20)]
     alice = worker.client("alice")
@@ -106,7 +107,7 @@ def test_one_user_has_a_part_of_the_reads_of_a_worker(worker: Any) -> None:
 
 
 def test_the_logins_of_one_user_or_address_leave_others_room(worker: Any) -> None:
-    """Who resumes fifty sessions at once has a quarter of the places."""
+    """Fifty sessions that resume at once take a quarter of the places."""
     tickets = {name: worker.client().login(name)["ticket"] for name in ("mallory", "alice")}
     worker.log.reads_held = True
     for _ in range(MOST_READS):
@@ -120,7 +121,7 @@ def test_the_logins_of_one_user_or_address_leave_others_room(worker: Any) -> Non
 
 
 def test_what_waits_for_who_has_gone_is_not_read(worker: Any) -> None:
-    """The lane is free for others as soon as what was under way has returned."""
+    """The lane is free for others as soon as the read under way has returned."""
     talk(worker, "bob", 100)
     many = [worker.client(f"user{number}") for number in range(MOST_READS + 20)]
     worker.log.reads_held = True
@@ -149,7 +150,7 @@ def test_pages_keep_nobody_from_logging_in(worker: Any) -> None:
 
 
 def test_a_login_ends_with_its_connection(worker: Any) -> None:
-    """At its next step: nothing more is read for it, and nobody is let in."""
+    """At its next step the login stops: nothing more is read, and nobody is logged in."""
     worker.client("bob")
     worker.log.reads_held = True
     for step in range(2):
@@ -167,7 +168,7 @@ def test_a_login_ends_with_its_connection(worker: Any) -> None:
 
 
 def test_logins_that_wait_and_go_leave_nothing(worker: Any) -> None:
-    """However many come and hang up, so many reads are under way, and none waits."""
+    """However many logins come and go, the reads under way are bounded, and none waits."""
     worker.client("bob")
     worker.log.reads_held = True
     for _ in range(3 * MOST_READS):

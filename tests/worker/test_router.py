@@ -1,4 +1,4 @@
-"""The router: each new post goes once to each live session that may see it, and to nobody else."""
+"""The router hands each new post once to each live session that may see it, and to no other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from chatnet.worker.router import Router
 
 USERS = ("alice", "bob", "carol")
 NOTHING = Snapshot(0, 0, 1, [])
-"""Of a user who has only just registered."""
+"""The snapshot of a user who has just registered."""
 
 
 def entry(seq: int, kind: KindName, user: str, room: str = "", text: str = "") -> Entry:
@@ -46,7 +46,7 @@ class Written:
         self.writes += 1
 
     def seqs(self) -> list[int]:
-        """The posts that were delivered, as a client reads them."""
+        """Return the seqs of the delivered posts, as a client reads them."""
         boxes = amp.parseString(self.data)
         return [Deliver.parseArguments(box, None)["entry"].seq for box in boxes]
 
@@ -77,7 +77,7 @@ class Listener:
 
 
 class Crowd:
-    """A router, and sessions of it: over AMP, or in another channel."""
+    """A router and its sessions, over AMP or in another channel."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -91,7 +91,7 @@ class Crowd:
         return transport
 
     def listens(self, user: str, channel: Any, ear: Any) -> Callable[[], None]:
-        """One more session of ``user`` is live in ``channel``, until what is answered is called."""
+        """Make one more session of ``user`` live in ``channel``; return what ends it."""
         local_user = self.router.arrive(user, NOTHING, 0, [])
         peer: Any = Listener(channel, ear)
         self.router.go_live(local_user, peer)
@@ -103,7 +103,7 @@ class Crowd:
 
 
 def test_who_hears_a_post() -> None:
-    """Its author, the members of its rooms, and whom it mentions; nobody else."""
+    """The author, the members of its rooms and the mentioned users hear a post; nobody else does."""
     crowd = Crowd()
     alice, bob, carol = map(crowd.live, USERS)
     crowd.apply(entry(1, "join", "bob", "alice"), post(2, "alice"), post(3, "bob", "and @carol"))
@@ -112,7 +112,7 @@ def test_who_hears_a_post() -> None:
 
 
 def test_a_post_comes_once_to_who_hears_it_at_several_places() -> None:
-    """A member of two of its rooms who is mentioned as well gets one copy."""
+    """A member of two of its rooms who is also mentioned gets one copy."""
     crowd = Crowd()
     bob = crowd.live("bob")
     crowd.apply(
@@ -124,7 +124,7 @@ def test_a_post_comes_once_to_who_hears_it_at_several_places() -> None:
 
 
 def test_joins_and_leaves_take_effect_at_their_seq() -> None:
-    """Within one batch, what was said before the join or after the leave is not heard."""
+    """Within a batch, what was said before the join or after the leave is not heard."""
     crowd = Crowd()
     bob = crowd.live("bob")
     crowd.apply(
@@ -147,7 +147,7 @@ def test_posts_in_a_row_travel_as_one_write() -> None:
 
 
 def test_who_left_hears_no_more() -> None:
-    """After leave_live nothing is put on the outbox; the router forgets the user with the last session."""
+    """After leave_live the outbox gets nothing; with the last session the router forgets the user."""
     crowd = Crowd()
     resident = crowd.router.arrive("alice", NOTHING, 0, [])
     outbox = Outbox(Written(), crowd.outboxes)
@@ -163,7 +163,7 @@ def test_who_left_hears_no_more() -> None:
 
 
 def test_sessions_of_one_user_share_their_memberships() -> None:
-    """A join reaches all live sessions of the user, and the second session finds what the first had."""
+    """A join reaches all live sessions of a user, and a second session has the memberships of the first."""
     crowd = Crowd()
     phone, laptop = crowd.live("alice"), crowd.live("alice")
     crowd.apply(entry(1, "join", "alice", "bob"), post(2, "bob"))
@@ -171,7 +171,7 @@ def test_sessions_of_one_user_share_their_memberships() -> None:
 
 
 def test_arriving_takes_what_the_window_holds_behind_the_snapshot() -> None:
-    """Joins behind the snapshot count; those of others, and what the snapshot knows already, do not."""
+    """The user's joins after the snapshot count; those of others, or known to the snapshot, do not."""
     crowd = Crowd()
     behind = [entry(5, "join", "alice", "bob"), entry(6, "join", "carol", "#x"), post(7, "bob")]
     resident = crowd.router.arrive("alice", NOTHING, 0, behind)
@@ -179,8 +179,8 @@ def test_arriving_takes_what_the_window_holds_behind_the_snapshot() -> None:
 
 
 def test_stays_that_ended_long_ago_are_forgotten() -> None:
-    """Of whoever joins and leaves, however often, what ended after ``upto`` is kept and no more: of who came
-    with it, of who has ended it here, and of who rejoined. Who has gone is not looked at."""
+    """However often a user joins and leaves, only stays that ended after ``upto`` are kept: of the snapshot,
+    ended here, and rejoined. Users without sessions are not looked at."""
     crowd = Crowd()
     old = Snapshot(10, 0, 1, [Interval("#old", 2, 5), Interval("#late", 3, 9), Interval("#now", 4, None)])
     guest = crowd.router.arrive("alice", old, 0, [])
@@ -217,7 +217,7 @@ entries = st.lists(
 
 @given(entries, st.lists(st.integers(1, 8), min_size=1))
 def test_live_sessions_hear_exactly_what_is_visible(what: list[Any], sizes: list[int]) -> None:
-    """Whatever happens, and however it is batched: live delivery is the rule ``visible``, in seq order."""
+    """However entries are batched, live delivery equals the rule ``visible``, in the order of seqs."""
     crowd = Crowd()
     written = {user: crowd.live(user) for user in USERS}
     memberships = {user: Memberships(registered=1) for user in USERS}
@@ -240,7 +240,7 @@ def test_live_sessions_hear_exactly_what_is_visible(what: list[Any], sizes: list
 
 @pytest.mark.parametrize("user", USERS)
 def test_a_place_nobody_listens_at_costs_nothing(user: str) -> None:
-    """A post that nobody here may see is not even encoded: no outbox is touched."""
+    """A post that nobody here may see is not even encoded, and no outbox is touched."""
     crowd = Crowd()
     crowd.apply(post(1, user))
     assert crowd.router.deliveries == 0
@@ -252,7 +252,7 @@ def test_a_place_nobody_listens_at_costs_nothing(user: str) -> None:
 
 
 def test_a_run_of_posts_is_encoded_once_for_each_channel() -> None:
-    """However many ears it has, and at however many places: a channel is called once for a run."""
+    """A channel is called once for a run, however many ears it has and at however many places."""
     crowd, one, other, deaf = Crowd(), Heard(), Heard(), Heard()
     for number in range(10):
         crowd.listens("alice", one, f"one {number}")
@@ -265,7 +265,7 @@ def test_a_run_of_posts_is_encoded_once_for_each_channel() -> None:
 
 
 def test_an_ear_hears_an_entry_once_at_the_first_of_its_places() -> None:
-    """Of the places of the entry, in the order of :func:`chatnet.entries.places`: where the ear listens."""
+    """It hears the entry at the first place of :func:`chatnet.entries.places` where it listens."""
     crowd, heard = Crowd(), Heard()
     for user in USERS:
         crowd.listens(user, heard, user)
@@ -284,7 +284,7 @@ def test_an_ear_hears_an_entry_once_at_the_first_of_its_places() -> None:
 
 
 def test_the_order_of_the_places_parts_no_run() -> None:
-    """Who names the same topics in another order each time makes a worker look at the ears once."""
+    """An author who names the same topics in changing order makes a worker look at the ears once."""
     crowd, heard = Crowd(), Heard()
     crowd.listens("bob", heard, "bob")
     crowd.apply(
@@ -299,8 +299,8 @@ def test_the_order_of_the_places_parts_no_run() -> None:
 
 
 def test_a_channel_is_given_what_it_shows() -> None:
-    """One may show joins and leaves: to who is in the room, who comes or goes included, and in seq order.
-    No channel is given a credential."""
+    """A channel may show joins and leaves to everyone in the room and to the user who comes or goes, in the
+    order of seqs. No channel is given a credential."""
     crowd, quiet, chatty = Crowd(), Heard(), Heard("post", "join", "leave", "register", "secret")
     crowd.listens("alice", chatty, "alice")
     crowd.listens("bob", chatty, "bob")
@@ -325,7 +325,7 @@ def heard_by(channel: Heard, ear: Any) -> list[int]:
 
 
 def test_stays_of_others_part_no_run_where_nobody_shows_them() -> None:
-    """Where all clients speak AMP, the posts around them are encoded together."""
+    """Where all clients speak AMP, the posts around joins and leaves are encoded together."""
     crowd, heard = Crowd(), Heard()
     crowd.listens("alice", heard, "alice")
     crowd.apply(post(1, "alice"), entry(2, "join", "dave", "alice"), post(3, "alice"))
@@ -334,7 +334,7 @@ def test_stays_of_others_part_no_run_where_nobody_shows_them() -> None:
 
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_a_place_has_room_for_any_number_of_ears(newest_first: bool) -> None:
-    """Each that comes hears, each that goes hears no more, whichever goes first; then nothing is left."""
+    """Ears hear from when they come until they go, whichever goes first; then nothing is left."""
     crowd, heard = Crowd(), Heard()
     there = [(ear, crowd.listens("alice", heard, ear)) for ear in range(3 * FEW)]
     if newest_first:

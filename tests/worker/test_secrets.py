@@ -1,4 +1,4 @@
-"""What proves a user: who may replace it, what it ends, and that a name is never registered by mistake."""
+"""Who may replace a secret, what that ends, and that no name is registered by mistake."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OLD, NEW = b"s" * 32, b"a good password"
 
 
 def set_secret(client: Any, old: bytes = OLD, new: bytes = NEW, key: bytes = b"k" * 16) -> list[Any]:
-    """What comes of it, once the threads are done."""
+    """Send SetSecret and let the threads work; return a list that gets the outcome."""
     found: list[Any] = client.begin(wire.SetSecret, key=key, old=old, secret=new)
     client._worker.work()
     return found
 
 
 def set_elsewhere(worker: Any, key: bytes = b"k" * 16) -> None:
-    """The user sets the new secret through another worker."""
+    """Let the user set the new secret through another worker."""
     worker.commit(Draft("secret", "alice", "alice", password_credential(NEW, key, CHEAP), key, 1))
 
 
@@ -37,14 +37,14 @@ def set_elsewhere(worker: Any, key: bytes = b"k" * 16) -> None:
 
 @pytest.mark.parametrize("secret", [b"a good password", b"just thirty-two bytes, a password"[:32]])
 def test_a_password_never_registers_a_name(worker: Any, secret: bytes) -> None:
-    """Of whatever length: who mistypes their name is told that there is no such user."""
+    """Whoever mistypes their name is told that there is no such user, however long the password is."""
     with pytest.raises(NoSuchUser, match="There is no user alic"):
         worker.client().login("alic", secret, new=False)
     assert not worker.log.entries
 
 
 def test_a_name_is_registered_only_by_random_bytes(worker: Any) -> None:
-    """Even by who means it to be new."""
+    """A password registers no name even if ``new`` is set."""
     for size in (0, 8, 31, 33):
         with pytest.raises(BadSecret, match="32 random bytes"):
             worker.client().login("alice", b"x" * size, new=True)
@@ -55,7 +55,7 @@ def test_a_name_is_registered_only_by_random_bytes(worker: Any) -> None:
 
 
 def test_who_does_not_know_the_old_secret_cannot_set_a_new_one(worker: Any) -> None:
-    """Whoever took a session over cannot take the name over; and the session goes on."""
+    """Whoever stole a session cannot take the name over; the session goes on."""
     alice = worker.client("alice")
     assert set_secret(alice, old=b"x" * 32)[0].check(WrongSecret)
     assert set_secret(alice, key=b"l" * 16)[0]["seq"] == 2
@@ -66,9 +66,9 @@ def test_who_does_not_know_the_old_secret_cannot_set_a_new_one(worker: Any) -> N
 
 
 def test_a_secret_sent_again_is_known_though_the_old_one_is_not_any_more(worker: Any) -> None:
-    """Its first copy was committed, and nobody told the client, which has another connection now.
+    """Its first copy was committed, and the client, which has another connection now, was not told.
 
-    Even if one more was set since, as by a client that sends several at once.
+    Even if the user has set another secret since, as a client does that sends several at once.
     """
     alice = worker.client("alice")
     assert set_secret(alice)[0]["seq"] == 2
@@ -76,13 +76,13 @@ def test_a_secret_sent_again_is_known_though_the_old_one_is_not_any_more(worker:
     again = worker.client()
     assert again.resume(worker.token.ticket("memory", "alice", 3))
     assert set_secret(again)[0]["seq"] == 2
-    worker.pass_time(1)  # for all that could be seen so far, that was a wrong password
+    worker.pass_time(1)  # the worker has counted that as a wrong password
     assert set_secret(again, NEW, b"the next password", b"l" * 16)[0]["seq"] == 3
     assert len(worker.log.entries) == 3
 
 
 def test_of_two_that_replace_the_same_secret_one_succeeds(worker: Any) -> None:
-    """Both knew it; the log takes the first, though the other's worker had not heard of it when it looked."""
+    """Both knew the old secret; the log takes the first, even if the other's worker had not read it yet."""
     alice = worker.client("alice")
     found = alice.begin(wire.SetSecret, key=b"l" * 16, old=OLD, secret=b"the thief's own")
     worker.log.lagging = True
@@ -96,7 +96,7 @@ def test_of_two_that_replace_the_same_secret_one_succeeds(worker: Any) -> None:
 
 
 def test_a_new_secret_ends_the_users_other_sessions(worker: Any) -> None:
-    """They are told why and hung up on; the one that set it goes on, and so do others' sessions."""
+    """They are told why and closed; the session that set it goes on, and so do sessions of others."""
     alice, thief, bob = worker.client("alice"), worker.client("alice"), worker.client("bob")
     thief.chat()
     assert set_secret(alice)[0]["ticket"]
@@ -109,7 +109,7 @@ def test_a_new_secret_ends_the_users_other_sessions(worker: Any) -> None:
 
 
 def test_a_new_secret_set_elsewhere_ends_sessions_here(worker: Any) -> None:
-    """Each worker hears of it in the log. Who has shown it already stays."""
+    """Each worker reads it in the log. A session that has shown the new secret stays."""
     alice = worker.client("alice")
     worker.log.lagging = True
     set_elsewhere(worker)
@@ -122,7 +122,7 @@ def test_a_new_secret_set_elsewhere_ends_sessions_here(worker: Any) -> None:
 
 
 def test_who_set_it_through_another_connection_stays(worker: Any) -> None:
-    """It is known by the key of the draft, which the client sends again here."""
+    """That session is known by the key of the draft, which the client sends again here."""
     alice = worker.client("alice")
     found = alice.begin(wire.SetSecret, key=b"k" * 16, old=OLD, secret=NEW)
     set_elsewhere(worker)
@@ -133,9 +133,9 @@ def test_who_set_it_through_another_connection_stays(worker: Any) -> None:
 
 
 def test_what_an_ended_session_sent_is_not_done(worker: Any) -> None:
-    """Neither what it holds beyond the rate, nor what comes with the same bytes, nor what the log gets later.
+    """Drafts held beyond the rate, drafts in the same bytes and drafts that reach the log later are dropped.
 
-    It is not answered either: whoever shows the new secret may send it again.
+    They are not answered either: a client that shows the new secret may send them again.
     """
     alice = worker.client("alice")
     worker.log.lagging = True
@@ -151,7 +151,7 @@ def test_what_an_ended_session_sent_is_not_done(worker: Any) -> None:
 
 
 def test_held_drafts_of_an_ended_session_are_dropped(slow_worker: Any) -> None:
-    """What waits for its rate is not appended."""
+    """A draft that waits for its rate is not appended."""
     alice = slow_worker.client("alice")
     for number in range(60):
         alice.begin(wire.Post, key=alice.key(), text=str(number))
@@ -161,7 +161,7 @@ def test_held_drafts_of_an_ended_session_are_dropped(slow_worker: Any) -> None:
 
 
 def test_a_login_by_the_old_secret_does_not_slip_through(worker: Any) -> None:
-    """Neither one that was checked before, nor a ticket, when the new one comes while they are let in."""
+    """A login checked before and a ticket are both refused if the new secret comes before they are let in."""
     first = worker.client()
     ticket = first.login("alice")["ticket"]
     first.cut()
@@ -186,7 +186,7 @@ def test_a_login_by_the_old_secret_does_not_slip_through(worker: Any) -> None:
 
 
 def test_a_client_that_does_not_read_its_end_is_cut_off(worker: Any) -> None:
-    """After five seconds; it holds nothing of ours for ever."""
+    """It is cut off after five seconds, so it cannot keep our memory."""
     alice, thief = worker.client("alice"), worker.client("alice")
     thief.wire.client_transport.reading = False
     set_secret(alice)
@@ -201,7 +201,8 @@ def test_a_client_that_does_not_read_its_end_is_cut_off(worker: Any) -> None:
 
 
 def test_the_sessions_of_a_user_are_bounded(worker: Any) -> None:
-    """Beyond a hundred on one worker, both ways of coming in say so in a sentence; others come in."""
+    """Beyond a hundred sessions on a worker, Login and Resume are refused by a sentence; other users come
+    in."""
     ticket = worker.client().login("alice")["ticket"]
     for _ in range(MOST_SESSIONS - 1):
         worker.client("alice")

@@ -53,7 +53,7 @@ class Pool:
 
 
 class Reactor(MemoryReactorClock):
-    """Some ports are taken."""
+    """A reactor on which some ports are taken."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class Processes:
         return 4242
 
     def keep_private(self) -> None:
-        """Not of the tests' own process."""
+        """Do nothing: the tests' own process must not change."""
 
     def raise_file_limit(self) -> int:
         self.calls.append("raise")
@@ -142,7 +142,7 @@ class Processes:
         self.calls.append("ignore")
 
     def give_way(self) -> None:
-        """Not the tests' own thread."""
+        """Do nothing: the tests' own thread must not change."""
 
     def freeze_heap(self) -> None:
         self.calls.append("freeze_heap")
@@ -165,14 +165,14 @@ class FarLink:
 
 
 class OpenSession:
-    """One whose client is told to go elsewhere: then its name is in ``moved``."""
+    """A session whose client may be told to go elsewhere: then its name is in ``moved``."""
 
     def __init__(self, name: str, moved: list[str]) -> None:
         self.peer = SimpleNamespace(moved=lambda: moved.append(name))
 
 
 class Started:
-    """A worker that is built, with its world."""
+    """A worker that is built, and its world."""
 
     def __init__(self, *arguments: str, files: Files | None = None) -> None:
         options = Options()
@@ -206,7 +206,8 @@ class Started:
         return self
 
     def client(self) -> tuple[Any, Loopback]:
-        """One who has connected, and said what it speaks: the worker's end of the link; and the wire."""
+        """Connect a client and let it say what it speaks; return the worker's end of the link, and the
+        wire."""
         arrival: Any = self.reactor.tcpServers[0][1].buildProtocol(cast(Any, None))
         wire = Loopback(Link(Locator(), Outboxes(self.reactor)), arrival)
         arrival.dataReceived(PING)
@@ -229,13 +230,13 @@ class Started:
     ],
 )
 def test_wrong_options_are_usage_errors(arguments: tuple[str, ...], sentence: str) -> None:
-    """One sentence that says what is wrong."""
+    """A wrong option is refused by one sentence that says what is wrong."""
     with pytest.raises(UsageError, match=sentence):
         Options().parseOptions(arguments)
 
 
 def test_each_option_is_explained() -> None:
-    """The help names every option of the design, each with a text, and the defaults."""
+    """The help names every option of the design, with a text for each, and the defaults."""
     text = str(Options())
     for option in ("data", "listen", "master", "token-file", "advertise", "ports", "post-rate", "new-names"):
         assert f"--{option}=" in text
@@ -245,7 +246,7 @@ def test_each_option_is_explained() -> None:
 
 
 def test_two_services_in_one_directory_do_not_fight() -> None:
-    """The pid and log files carry the program's name, unless the user chose others."""
+    """The pid and log files have the program's name, unless the user chose others."""
     options = Options()
     parent: dict[str, Any] = {"pidfile": "twistd.pid", "logfile": None, "nodaemon": 0}
     options.parent = cast(Any, parent)
@@ -255,7 +256,7 @@ def test_two_services_in_one_directory_do_not_fight() -> None:
 
 
 def test_without_a_token_it_does_not_start() -> None:
-    """One sentence says where to copy it from; nothing was opened."""
+    """One sentence says from where to copy it; nothing was opened."""
     with pytest.raises(CannotStart, match="There is no cluster token at /here/chatnet-data/cluster"):
         Started(files=Files("/elsewhere"))
     assert Started("--token-file", "/my/token", files=Files("/my/token"))
@@ -263,13 +264,13 @@ def test_without_a_token_it_does_not_start() -> None:
 
 
 def test_a_master_that_is_no_address_is_refused() -> None:
-    """The sentence says where the wrong address stands."""
+    """The sentence names the source of the wrong address."""
     with pytest.raises(CannotStart, match=r"--master: .* is not an address"):
         Started("--master", "two words")
 
 
 def test_nothing_happens_before_the_start() -> None:
-    """twistd forks in between: no port, no thread, no timer, no connection."""
+    """twistd forks between build and start, so a built worker has no port, thread, timer or connection."""
     one = Started()
     assert not one.reactor.tcpServers
     assert not one.reactor.tcpClients
@@ -279,7 +280,7 @@ def test_nothing_happens_before_the_start() -> None:
 
 
 def test_it_listens_and_looks_for_the_master() -> None:
-    """With a backlog for reconnect storms, and as many files as the system allows."""
+    """It listens with a backlog for reconnect storms, and opens as many files as the system allows."""
     one = Started("--listen", "127.0.0.1:5000", "--master", "192.0.2.1:1234").start()
     port, _, backlog, interface = one.reactor.tcpServers[0]
     assert (port, backlog, interface) == (5000, BACKLOG, "127.0.0.1")
@@ -289,7 +290,7 @@ def test_it_listens_and_looks_for_the_master() -> None:
 
 
 def test_a_taken_port_is_one_sentence() -> None:
-    """It says which, why, and what to do."""
+    """The sentence names the port, says why it failed and what to do."""
     one = Started("--listen", "127.0.0.1:5000")
     one.reactor.taken = [5000]
     with pytest.raises(
@@ -302,7 +303,7 @@ def test_a_taken_port_is_one_sentence() -> None:
 
 
 def test_the_first_free_port_of_a_range() -> None:
-    """Behind a firewall: A-B, both included; none free is one sentence."""
+    """A-B includes both ends, for use behind a firewall; if none is free, one sentence says so."""
     one = Started("--ports", "5000-5002")
     one.reactor.taken = [5000, 5001]
     assert one.start().reactor.tcpServers[0][0] == 5002
@@ -313,7 +314,7 @@ def test_the_first_free_port_of_a_range() -> None:
 
 
 def test_who_it_says_it_is() -> None:
-    """Its own address, or the host that the operator chose for clients."""
+    """It reports its own address, or the host that the operator chose for clients."""
     plain = Started().start().worker.identity()
     assert (plain.host, plain.pid, plain.advertise, plain.spawned) == ("here", 42, False, False)
     assert Address.parse(plain.address).host == "0.0.0.0"
@@ -324,7 +325,7 @@ def test_who_it_says_it_is() -> None:
 
 
 def test_clients_are_turned_away_until_the_log_is_there() -> None:
-    """A worker that does not know the log yet closes: the client asks the master for another."""
+    """A worker that has not read the log yet closes: the client asks the master for another worker."""
     one = Started().start()
     factory: Any = one.reactor.tcpServers[0][1]
     assert factory.buildProtocol(None) is None
@@ -333,11 +334,11 @@ def test_clients_are_turned_away_until_the_log_is_there() -> None:
     one.worker._state.store.log.is_ready = True
     link, _ = one.client()
     assert isinstance(link, Link)
-    assert link.visitors is not None  # a stranger that does not read us is not read
+    assert link.visitors is not None  # the worker does not read a stranger that reads nothing
 
 
 def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
-    """Beyond, clients are turned away, and the primary is told: they go to other workers."""
+    """Beyond that, clients are turned away, and the primary is told, so they go to other workers."""
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
@@ -350,7 +351,7 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
         assert (one.worker.load().full, clients.is_full) == (False, False)
         links.append(one.client()[0])
         if number:
-            links[-1].become(Locator())  # it has logged in
+            links[-1].become(Locator())  # as after a login
     assert one.worker.load().full
     assert factory.buildProtocol(None) is None
     links[-1].connectionLost()
@@ -359,7 +360,7 @@ def test_a_worker_has_as_many_sessions_as_files_leave_room_for() -> None:
 
 
 def test_who_is_to_be_empty_takes_no_clients() -> None:
-    """They may know it from before. The next primary may want otherwise."""
+    """Clients may know such a worker from before. The next primary may want it to take clients again."""
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
@@ -374,7 +375,7 @@ def test_who_is_to_be_empty_takes_no_clients() -> None:
 
 
 def test_who_cannot_reach_the_store_takes_no_clients() -> None:
-    """They would not be answered; others may reach it."""
+    """It could not answer them, and another worker may reach the store."""
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
@@ -383,7 +384,7 @@ def test_who_cannot_reach_the_store_takes_no_clients() -> None:
 
 
 def test_what_a_primary_ordered_is_over_with_its_link() -> None:
-    """Sessions that were to move may stay: the next one looks for itself."""
+    """Sessions that had to move may stay: the next primary decides anew."""
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     orders: list[int] = []
@@ -394,8 +395,8 @@ def test_what_a_primary_ordered_is_over_with_its_link() -> None:
 
 
 def test_a_primary_with_another_store_or_log_is_the_end() -> None:
-    """What was read and answered so far stands on another log: the process ends, and its supervisor starts
-    another."""
+    """What the worker read and answered so far belongs to another log: the process ends, and its supervisor
+    starts another."""
     for log_id, store in (("another log", ""), ("the log", "postgresql://there")):
         one = Started().start()
         one.worker.registered(FarLink(), "the log", "")
@@ -408,7 +409,7 @@ def test_a_primary_with_another_store_or_log_is_the_end() -> None:
 
 
 def test_it_says_while_it_cannot_take_clients() -> None:
-    """Before it knows the log it is opening; a worker that is sent clients then would turn them away."""
+    """Until it knows which log to open, and while its store is away, a worker would turn clients away."""
     one = Started().start()
     assert one.worker.load().opening
     one.worker.registered(FarLink(), "the log", "")
@@ -418,8 +419,8 @@ def test_it_says_while_it_cannot_take_clients() -> None:
 
 
 def test_a_log_that_was_put_back_is_opened_afresh() -> None:
-    """Its clients are hung up on, and have a second to go; then the worker follows the log anew, and takes
-    clients again. The process goes on: nobody might start another."""
+    """Its clients are closed, and have a second to leave; then the worker follows the log afresh and takes
+    clients again. The process goes on, since perhaps nobody would start another."""
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     before = one.worker._state
@@ -443,8 +444,8 @@ def test_a_log_that_was_put_back_is_opened_afresh() -> None:
 
 @pytest.mark.parametrize("kind", ["level", "unheard"])
 def test_what_is_not_understood_is_the_end(kind: str) -> None:
-    """In that turn it serves nothing more, whether that is a level or a kind; it takes no clients, has those
-    that it has go elsewhere, and ends a second later, with status 1 and one sentence."""
+    """After an unknown level or kind a worker serves nothing more. It takes no clients, sends its own clients
+    elsewhere, and exits a second later with status 1 and one sentence."""
     one = Started().start()
     link = FarLink()
     one.worker.registered(link, "the log", "")
@@ -477,7 +478,7 @@ def test_what_is_not_understood_is_the_end(kind: str) -> None:
 
 
 def test_who_is_too_old_ends_at_once_if_it_has_no_clients() -> None:
-    """As the primary says when it registers."""
+    """The primary tells it at registration that it is too old; without clients it exits in the same turn."""
     one = Started().start()
     one.worker.outgrown("The log is at level 2.")
     one.reactor.advance(0)
@@ -485,7 +486,7 @@ def test_who_is_too_old_ends_at_once_if_it_has_no_clients() -> None:
 
 
 def test_a_spawned_worker_leaves_ctrl_c_to_its_parent() -> None:
-    """One started by hand does not."""
+    """A spawned worker ignores Ctrl-C; a worker started by hand obeys it."""
     assert "ignore" in Started("--spawned", "7").start().processes.calls
     assert "ignore" not in Started().start().processes.calls
 
@@ -498,9 +499,9 @@ def test_a_spawned_worker_leaves_ctrl_c_to_its_parent() -> None:
 def test_an_orphan_without_a_primary_ends(
     arguments: list[str], parent: int, stops: bool, early: bool
 ) -> None:
-    """Only when it was spawned, its parent is dead, and nobody was reached for a minute.
+    """It stops only if it was spawned, its parent is dead, and for a minute no primary was reached.
 
-    The parent may have died before the worker came to look who it is.
+    The parent may have died before the worker first looked at its parent's pid.
     """
     one = Started(*arguments)
     if early:
@@ -514,7 +515,8 @@ def test_an_orphan_without_a_primary_ends(
 
 
 def test_siblings_are_kept_as_the_primary_says() -> None:
-    """So many, not so many more; by their own options, but on free ports; and all are stopped with it."""
+    """The number is how many to keep, not how many to add. They get the worker's own options but free ports,
+    and are stopped with it."""
     arguments = ("--listen", "0.0.0.0:5000", "--advertise", "chat.example", "--ports", "5000-5005")
     one = Started(*arguments, "--master", "a:1,[::1]:2", "--post-rate", "7", "--new-names", "9").start()
     for count in (2, 2, 3, 1):
@@ -539,7 +541,7 @@ def test_siblings_are_kept_as_the_primary_says() -> None:
 
 
 def test_where_no_log_can_be_kept_no_sibling_is_started() -> None:
-    """Our own sessions go on."""
+    """The worker's own sessions go on."""
     one = Started().start()
     one.files.refusal = PermissionError(13, "Permission denied")
     one.worker.spawn_workers(2)
@@ -547,7 +549,7 @@ def test_where_no_log_can_be_kept_no_sibling_is_started() -> None:
 
 
 def test_only_the_very_process_is_killed() -> None:
-    """A pid that has passed to another process since is not touched, nor one whose start is not known."""
+    """A pid that now belongs to another process is not killed, nor one whose start time is unknown."""
     one = Started().start()
     one.worker.kill(5, 4242)
     one.worker.kill(5, 4243)
@@ -556,7 +558,7 @@ def test_only_the_very_process_is_killed() -> None:
 
 
 def test_stopping_leaves_nothing() -> None:
-    """Neither client, timer nor thread; stopping what never started is harmless."""
+    """No client, timer or thread stays; to stop a worker that never started does no harm."""
     one = Started().start()
     one.worker.registered(FarLink(), "the log", "")
     one.worker._state.store.log.is_ready = True
@@ -572,7 +574,7 @@ def test_stopping_leaves_nothing() -> None:
 
 
 def test_the_real_world_fits() -> None:
-    """What build takes from a world is there in the real one."""
+    """The real world has everything that build takes from a world."""
     world = real_world()
     options = Options()
     options.parseOptions([])

@@ -1,4 +1,4 @@
-"""What a client may say to a worker, what it hears, and what it is told when it is wrong."""
+"""What a client may say to a worker, what it receives, and what it is told when it is wrong."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from chatnet.worker.subscription import A_TURN
 
 
 def test_the_first_login_registers_and_the_next_is_the_same_user(worker: Any) -> None:
-    """A free name is registered by its first login; its secret opens it again, in any case of letters."""
+    """The first login with a free name registers it; its secret opens it again, in any case of letters."""
     assert worker.client().login("Alice")["name"] == "alice"
     assert worker.client().login("ALICE ")["name"] == "alice"
     assert [entry.kind for entry in worker.log.entries] == ["register"]
@@ -59,7 +59,7 @@ def test_a_taken_name_with_a_wrong_secret_is_refused(worker: Any) -> None:
 
 
 def test_a_lost_race_for_a_name_is_settled_by_the_secret(worker: Any) -> None:
-    """If somebody registers the name meanwhile, one's own secret still opens it, and another's does not."""
+    """If somebody else registers the name meanwhile, its own secret opens it, and another one does not."""
     for secret, right in ((b"s" * 32, True), (b"x" * 32, False)):
         name = f"user{right}".lower()
         worker.log.held = True
@@ -96,7 +96,7 @@ def _ignored() -> Any:
 def test_a_bad_name_or_secret_is_refused(
     worker: Any, name: str, secret: bytes, error: Any, sentence: str
 ) -> None:
-    """Each in a sentence; nothing is registered, and the connection stays up."""
+    """Each is refused by a sentence; nothing is registered, and the connection stays open."""
     client = worker.client()
     with pytest.raises(error, match=sentence):
         client.login(name, secret)
@@ -106,7 +106,7 @@ def test_a_bad_name_or_secret_is_refused(
 
 @pytest.mark.parametrize(("name", "secret"), [("#", b"s" * 32), ("alice", b"s" * 31)])
 def test_who_repeats_what_no_client_sends_is_closed(worker: Any, name: str, secret: bytes) -> None:
-    """Its second answer is its last; whoever has logged in may go on."""
+    """Its second answer is its last; a client that has logged in may go on."""
     stranger, alice = worker.client(), worker.client("bob")
     answers = []
     for _ in range(2):
@@ -121,7 +121,7 @@ def test_who_repeats_what_no_client_sends_is_closed(worker: Any, name: str, secr
 
 
 def test_another_version_is_told_so(worker: Any) -> None:
-    """Both ways of logging in check the version first."""
+    """Login and Resume both check the version first."""
     client = worker.client()
     with pytest.raises(WrongVersion, match="update the older one"):
         client.ask(wire.Login, version=VERSION + 1, name="alice", secret=b"s" * 32, new=True)
@@ -139,7 +139,7 @@ def test_nothing_but_logging_in_before_the_login(worker: Any) -> None:
 
 
 def test_logged_in_is_logged_in(worker: Any) -> None:
-    """A second login on a connection is refused, and so is a command that there is not."""
+    """A second login on a connection is refused, and so is an unknown command."""
     client = worker.client("alice")
     with pytest.raises(NotAllowed, match="no command Login here; you are logged in"):
         client.login("bob")
@@ -163,7 +163,8 @@ def test_one_attempt_at_a_time(worker: Any) -> None:
 
 
 def test_who_does_not_log_in_is_closed(worker: Any) -> None:
-    """After ten seconds in which nobody tries; not while an attempt is under way, however long it takes."""
+    """It is closed after ten seconds without an attempt; an attempt under way may take as long as it
+    needs."""
     idle, trying = worker.client(), worker.client()
     worker.log.reads_held = True
     found = trying.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=True)
@@ -179,7 +180,7 @@ def test_who_does_not_log_in_is_closed(worker: Any) -> None:
 
 
 def test_a_failed_attempt_gives_ten_more_seconds(worker: Any) -> None:
-    """And then the connection is closed all the same."""
+    """After these ten seconds the connection is closed."""
     client = worker.client()
     worker.pass_time(8)
     with pytest.raises(BadName):
@@ -191,7 +192,7 @@ def test_a_failed_attempt_gives_ten_more_seconds(worker: Any) -> None:
 
 
 def test_who_hangs_up_during_the_login_leaves_nothing(worker: Any) -> None:
-    """No session is counted, nobody stays with the router, no timer stays with the clock."""
+    """No session is counted, the router knows no user, and the clock has no timer."""
     worker.log.reads_held = True
     client = worker.client()
     client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=True)
@@ -220,7 +221,7 @@ def test_a_ticket_resumes(worker: Any) -> None:
     "spoil", [lambda t: b"", lambda t: t[:-1], lambda t: t + b"x", lambda t: b"x" * 3_000]
 )
 def test_a_torn_or_forged_ticket_is_refused(worker: Any, spoil: Any) -> None:
-    """In a sentence; the connection stays up for a login."""
+    """A sentence says so; the connection stays open for a login."""
     ticket = worker.client().login("alice")["ticket"]
     client = worker.client()
     with pytest.raises(BadTicket, match="log in again"):
@@ -229,14 +230,14 @@ def test_a_torn_or_forged_ticket_is_refused(worker: Any, spoil: Any) -> None:
 
 
 def test_a_ticket_of_another_log_is_refused(worker: Any) -> None:
-    """Where the seqs are others, the same user may be somebody else."""
+    """In another log a user of the same name may be somebody else."""
     client = worker.client()
     with pytest.raises(BadTicket):
         client.resume(worker.token.ticket("another", "alice", 1))
 
 
 def test_a_new_secret_ends_old_tickets(worker: Any) -> None:
-    """The old one is refused, also while a session of the user is here; the new one is good."""
+    """The old ticket is refused, even while a session of the user is open; the new one is good."""
     client = worker.client()
     old = client.login("alice")["ticket"]
     found = client.begin(wire.SetSecret, key=client.key(), old=b"s" * 32, secret=b"a good password")
@@ -249,7 +250,7 @@ def test_a_new_secret_ends_old_tickets(worker: Any) -> None:
 
 
 def test_who_is_refused_leaves_nothing(worker: Any) -> None:
-    """After an outdated ticket nobody stays with the router."""
+    """After an outdated ticket the router knows no user."""
     with pytest.raises(BadTicket):
         worker.client().resume(worker.token.ticket("memory", "alice", 99))
     assert not worker.router._local_users
@@ -259,7 +260,7 @@ def test_who_is_refused_leaves_nothing(worker: Any) -> None:
 
 
 def test_join_and_leave(worker: Any) -> None:
-    """Rooms come back as the cluster spells them, and each wrong call has its sentence."""
+    """Rooms come back as the cluster spells them, and each wrong call gets its sentence."""
     worker.client("bob")
     alice = worker.client("alice")
     assert alice.join(" BOB")["room"] == "bob"
@@ -278,7 +279,7 @@ def test_join_and_leave(worker: Any) -> None:
 
 
 def test_list_pages_say_what_is_joined(worker: Any) -> None:
-    """A page's joined rooms are those of the page; the prefix is folded; more says that another follows."""
+    """A page says which of its rooms are joined; the prefix is folded; ``more`` says that a page follows."""
     worker.log._page = 2
     for name in ("bob", "bea", "carol"):
         worker.client(name)
@@ -294,7 +295,7 @@ def test_list_pages_say_what_is_joined(worker: Any) -> None:
 
 
 MARKS = "\u0301\u0316" * 16_380
-"""As many as a value holds. To put them in order takes seconds, in which a worker would hang."""
+"""As many as a value holds. To order them takes seconds, in which a worker would hang."""
 
 
 @pytest.mark.parametrize(
@@ -316,7 +317,7 @@ MARKS = "\u0301\u0316" * 16_380
 def test_lengths_are_looked_at_before_all_else(
     worker: Any, command: type[amp.Command], arguments: dict[str, Any], refused: type[Exception] | None
 ) -> None:
-    """What is too long for what it is said to be costs nothing, in any command."""
+    """A value that is too long for its type costs nothing, in any command."""
     client = worker.client() if command is wire.Login else worker.client("alice")
     began = time.process_time()
     if refused is None:
@@ -369,7 +370,7 @@ def test_history(worker: Any) -> None:
     ],
 )
 def test_bad_text_is_refused(worker: Any, text: str, sentence: str) -> None:
-    """In a sentence; nothing is stored, and the connection stays up."""
+    """A sentence says so; nothing is stored, and the connection stays open."""
     alice = worker.client("alice")
     with pytest.raises(BadText, match=sentence):
         alice.post(text)
@@ -377,7 +378,7 @@ def test_bad_text_is_refused(worker: Any, text: str, sentence: str) -> None:
 
 
 def test_a_key_serves_once(worker: Any) -> None:
-    """Sent again, a post answers its old seq; the key with other content is refused."""
+    """A post that is sent again gets its old seq; the key with other content is refused."""
     alice = worker.client("alice")
     seq = alice.ask(wire.Post, key=b"k" * 16, text="hello")["seq"]
     assert alice.ask(wire.Post, key=b"k" * 16, text="hello")["seq"] == seq
@@ -396,7 +397,7 @@ def test_a_key_serves_once(worker: Any) -> None:
     ],
 )
 def test_a_malformed_request_is_answered(worker: Any, keys: dict[bytes, bytes], sentence: str) -> None:
-    """Missing keys and bad values are named; the connection stays up. Surplus keys are ignored."""
+    """Missing keys and bad values are named; the connection stays open. Surplus keys are ignored."""
     alice = worker.client("alice")
     found: list[Any] = []
     alice.link._sendBoxCommand(b"Post", amp.AmpBox(keys)).addErrback(found.append)
@@ -414,7 +415,7 @@ def test_a_malformed_request_is_answered(worker: Any, keys: dict[bytes, bytes], 
     [b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 4, b"\xff" * 100, (b"\x00\x01a\xff\xff" + b"x" * 65_535) * 3],
 )
 def test_garbage_closes_that_connection_only(worker: Any, garbage: bytes, logged_in: bool) -> None:
-    """A frame that is not AMP, or a box that never ends."""
+    """Bytes that are not AMP, or a box that never ends, close the connection."""
     other = worker.client("bob")
     client = worker.client("alice" if logged_in else None)
     client.raw(garbage)
@@ -426,7 +427,7 @@ def test_garbage_closes_that_connection_only(worker: Any, garbage: bytes, logged
 
 
 def test_chat_begins_with_the_newest_twenty_then_live(worker: Any) -> None:
-    """Oldest first, also from before the join; what follows comes by Deliver, each once."""
+    """The newest twenty come oldest first, also from before the join; later posts come by Deliver, once."""
     bob, alice = worker.client("bob"), worker.client("alice")
     for number in range(25):
         bob.post(str(number))
@@ -451,7 +452,7 @@ def test_chat_begins_with_what_the_client_was_told(worker: Any) -> None:
 
 
 def test_a_cursor_within_the_window_needs_no_read(worker: Any) -> None:
-    """A resuming client costs the primary nothing: also while it is away."""
+    """A resuming client costs the primary nothing, and can also resume while the primary is away."""
     alice = worker.client("alice")
     alice.post("one")
     worker.log.reads_held = True
@@ -460,7 +461,7 @@ def test_a_cursor_within_the_window_needs_no_read(worker: Any) -> None:
 
 
 def test_chat_with_a_cursor_delivers_every_visible_post_behind_it(worker: Any) -> None:
-    """Memberships as they were at each seq: left rooms count for what was said before."""
+    """Memberships count as they were at each seq: a left room counts for what was said before the leave."""
     bob, alice = worker.client("bob"), worker.client("alice")
     cursor = worker.log.window.head
     bob.post("before")
@@ -479,7 +480,7 @@ def test_chat_with_a_cursor_delivers_every_visible_post_behind_it(worker: Any) -
 
 
 def test_the_answer_to_chat_comes_before_what_it_announces(worker: Any) -> None:
-    """A client learns where it stands, and then what follows."""
+    """A client learns its cursor first, and then gets what follows."""
     alice = worker.client("alice")
     alice.post("one")
     order: list[str] = []
@@ -528,8 +529,8 @@ def test_memberships_older_than_the_window_are_the_logs_business(worker: Any) ->
 
 
 def test_a_session_that_stays_while_its_stays_are_forgotten_misses_nothing(worker: Any) -> None:
-    """What it was told lies before the window is read from the log, which knows who was where; also when the
-    window had it as it began to read, and has it no longer."""
+    """What was said before the window is read from the log, which knows who was where; also if the window had
+    it when the reading began, and has it no longer."""
     bob, alice = worker.client("bob"), worker.client("alice")
     cursor = worker.log.window.head
     alice.join("bob")
@@ -550,8 +551,8 @@ def test_a_session_that_stays_while_its_stays_are_forgotten_misses_nothing(worke
 
 @pytest.mark.parametrize("how", ["asked again", "drained"])
 def test_many_who_catch_up_at_once_do_so_in_turns(worker: Any, how: str) -> None:
-    """Sessions that resume in the window, or have room again, are handed some thousand entries in one turn of
-    the reactor, together; users take turns, so who has many sessions keeps nobody waiting."""
+    """Sessions that resume in the window, or have room again, together get some thousand entries in a turn of
+    the reactor. Users take turns, so a user with many sessions makes nobody wait."""
     posts = 600
     crowd = [worker.client("alice") for _ in range(12)]
     bob = worker.client("bob")
@@ -585,7 +586,7 @@ def test_many_who_catch_up_at_once_do_so_in_turns(worker: Any, how: str) -> None
 
 
 def test_a_cursor_ahead_of_the_log_is_refused(worker: Any) -> None:
-    """The log was put back: the sentence says so, and the session goes on without it."""
+    """The log was put back: the sentence says so, and the session goes on without the cursor."""
     alice = worker.client("alice")
     with pytest.raises(CursorAhead, match="The log was put back: what you read at 99 is not in it"):
         alice.chat(99)
@@ -593,8 +594,8 @@ def test_a_cursor_ahead_of_the_log_is_refused(worker: Any) -> None:
 
 
 def test_a_cursor_whose_post_is_gone_is_refused(worker: Any) -> None:
-    """A log that was put back and has grown past the cursor has something else there: a seq alone names
-    nothing. Wherever the cursor stands: in the window, at its edge, before it, ahead of it."""
+    """A log that was put back and has grown past the cursor has another entry there, so a seq alone says
+    nothing. This holds in the window, at its edge, before it and ahead of it."""
     alice = worker.client("alice")
     for number in range(6):
         alice.post(str(number))
@@ -609,14 +610,14 @@ def test_a_cursor_whose_post_is_gone_is_refused(worker: Any) -> None:
 
 
 def test_a_check_is_of_its_log(worker: Any) -> None:
-    """The same entries in another log make other checks: by them a new cluster is told from the old."""
+    """The same entries in another log make other checks, which tell a new cluster from the old one."""
     alice = worker.client("alice")
     with pytest.raises(CursorAhead):
         alice.chat(1, check=Cursor.at("another", worker.log.entries[0]).check)
 
 
 def test_a_cursor_is_a_seq_with_its_check(worker: Any) -> None:
-    """One without the other is a mistake of the program, and not taken for none."""
+    """A seq without a check, or a check without a seq, is a program's mistake and not read as no cursor."""
     alice = worker.client("alice")
     for half in ({"cursor": 0}, {"check": b"8 bytes."}):
         with pytest.raises(BadRequest, match="both or none"):
@@ -624,7 +625,7 @@ def test_a_cursor_is_a_seq_with_its_check(worker: Any) -> None:
 
 
 def test_a_cursor_ahead_of_this_worker_waits(worker: Any) -> None:
-    """The worker lags behind the log: nothing is repeated once it gets there."""
+    """The worker lags behind the log: nothing comes twice when it has caught up."""
     bob, alice = worker.client("bob"), worker.client("alice")
     alice.join("bob")
     worker.log.lagging = True
@@ -638,7 +639,7 @@ def test_a_cursor_ahead_of_this_worker_waits(worker: Any) -> None:
 
 
 def test_unchat_ends_it(worker: Any) -> None:
-    """Nothing is delivered any more; also when it overtakes a Chat that is under way."""
+    """Nothing is delivered after it, also if it overtakes a Chat that is under way."""
     alice = worker.client("alice")
     alice.chat()
     alice.ask(wire.Unchat)
@@ -654,7 +655,7 @@ def test_unchat_ends_it(worker: Any) -> None:
 
 
 def test_chat_again_begins_again(worker: Any) -> None:
-    """A second Chat replaces the first: each post behind its cursor comes once from then on."""
+    """A second Chat replaces the first: from then on each post after its cursor comes once."""
     alice = worker.client("alice")
     alice.chat()
     seq = alice.post("one")
@@ -664,7 +665,7 @@ def test_chat_again_begins_again(worker: Any) -> None:
 
 
 def test_joining_while_chatting(worker: Any) -> None:
-    """A join takes effect for the live session at its seq, and a leave likewise."""
+    """A join and a leave take effect for the live session at their seqs."""
     bob, alice = worker.client("bob"), worker.client("alice")
     alice.chat()
     bob.post("unheard")
@@ -676,7 +677,7 @@ def test_joining_while_chatting(worker: Any) -> None:
 
 
 def test_a_second_session_shares_memberships_and_both_hear(worker: Any) -> None:
-    """A join by one session of a user is also the other's, and the first may go before the second."""
+    """A join by one session counts for the user's other session, also after the first one has closed."""
     bob, phone, laptop = worker.client("bob"), worker.client("alice"), worker.client("alice")
     phone.chat()
     laptop.chat()
@@ -688,11 +689,11 @@ def test_a_second_session_shares_memberships_and_both_hear(worker: Any) -> None:
 
 
 def _arriving(worker: Any) -> tuple[Any, list[Any]]:
-    """A client of alice's whose login waits for the snapshot of her memberships."""
+    """Return a client of alice whose login waits for the snapshot of her memberships, and its outcome."""
     worker.log.reads_held = True
     client = worker.client()
     found = client.begin(wire.Login, version=VERSION, name="alice", secret=b"s" * 32, new=True)
-    worker.log.answer_read()  # of her account
+    worker.log.answer_read()  # the read of her account
     assert not found
     return client, found
 
@@ -712,7 +713,7 @@ def test_arriving_in_the_middle_of_things_loses_nothing(worker: Any) -> None:
 
 
 def test_a_snapshot_that_the_window_left_behind_is_read_again(worker: Any) -> None:
-    """What happened since would be missed: the window does not hold it any more."""
+    """The window no longer holds what happened since the snapshot, so that would be missed."""
     bob, alice = worker.client("bob"), worker.client("alice")
     alice.cut()
     again, found = _arriving(worker)
@@ -727,7 +728,7 @@ def test_a_snapshot_that_the_window_left_behind_is_read_again(worker: Any) -> No
 
 
 def test_who_is_gone_is_read_nothing_for(worker: Any) -> None:
-    """The rooms of a user come in pages; the next is not asked for once the connection is lost."""
+    """The rooms of a user come in pages; after the connection is lost the next page is not read."""
     alice = worker.client("alice")
     for number in range(0, 460, 20):
         maker, topics = f"maker{number}", [f"#t{each}" for each in range(number, number + 20)]
@@ -750,7 +751,7 @@ def test_who_is_gone_is_read_nothing_for(worker: Any) -> None:
 
 @pytest.mark.parametrize("cursor", [None, 1])
 def test_nobody_hears_what_was_said_to_their_name_before_them(worker: Any, cursor: int | None) -> None:
-    """Also on a worker that has not followed the log to where the name was registered."""
+    """This holds also on a worker that has not yet read where the name was registered."""
     alice = worker.client("alice")
     worker.log.lagging = True
     alice.post("hello @late, whoever you are")
@@ -768,7 +769,7 @@ def test_nobody_hears_what_was_said_to_their_name_before_them(worker: Any, curso
 
 
 def test_pings_carry_the_cursor_of_who_chats(worker: Any) -> None:
-    """Nothing for you up to here: a client's cursor moves though nobody it follows says anything."""
+    """A ping says “nothing for you up to here”: the cursor moves even if no followed room has posts."""
     worker.pulse.start()
     bob, alice = worker.client("bob"), worker.client("alice")
     alice.chat()
@@ -780,7 +781,7 @@ def test_pings_carry_the_cursor_of_who_chats(worker: Any) -> None:
 
 
 def test_a_ping_while_catching_up_says_no_more_than_is_known(worker: Any) -> None:
-    """Far behind, the worker does not know what stands at the cursor, and does not read it for a ping."""
+    """Far behind, the worker does not know the check at the cursor, and does not read it just for a ping."""
     alice = worker.client("alice")
     for number in range(5):
         alice.post(str(number))
@@ -793,7 +794,7 @@ def test_a_ping_while_catching_up_says_no_more_than_is_known(worker: Any) -> Non
 
 
 def test_a_check_is_made_once_for_each_head(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many sessions are pinged."""
+    """A check is made once for each head, however many sessions are pinged."""
     made: list[int] = []
     make = Cursor.at
 
@@ -812,7 +813,8 @@ def test_a_check_is_made_once_for_each_head(worker: Any, monkeypatch: pytest.Mon
 
 
 def test_who_chats_is_told_that_the_log_was_put_back(worker: Any) -> None:
-    """And hears no more here, nor of a cursor: what comes next is of another log. Others are not told."""
+    """After that it gets neither posts nor cursors here: what follows is of another log. Sessions that do not
+    chat are not told."""
     chats, silent = worker.client("alice"), worker.client("bob")
     chats.chat()
     for session in worker.sessions.open:
@@ -824,7 +826,7 @@ def test_who_chats_is_told_that_the_log_was_put_back(worker: Any) -> None:
 
 
 def test_a_half_open_connection_is_noticed(worker: Any) -> None:
-    """Who says nothing for 45 s is closed; who pings stays."""
+    """A client that says nothing for 45 s is closed; a client that pings stays."""
     worker.pulse.start()
     silent, alive = worker.client("bob"), worker.client("alice")
     for _ in range(11):
@@ -837,7 +839,7 @@ def test_a_half_open_connection_is_noticed(worker: Any) -> None:
 
 
 def test_a_lost_session_leaves_nothing(worker: Any) -> None:
-    """Not with the router, not with the clock."""
+    """Neither the router nor the clock keeps anything of it."""
     alice = worker.client("alice")
     alice.join("#x")
     alice.chat()
@@ -854,7 +856,7 @@ def test_a_lost_session_leaves_nothing(worker: Any) -> None:
 
 
 def test_a_client_that_never_reads_costs_a_bounded_memory(worker: Any) -> None:
-    """It leaves live when its transport is full; nothing is queued, and all of it comes once it reads."""
+    """The session leaves live when its transport is full; nothing is queued, and all comes once it reads."""
     bob, alice = worker.client("bob"), worker.client("alice")
     alice.join("bob")
     alice.chat()
@@ -872,8 +874,9 @@ def test_a_client_that_never_reads_costs_a_bounded_memory(worker: Any) -> None:
 
 @pytest.mark.parametrize("asked", [0, 10, 500])
 def test_a_slow_reader_that_pings_is_not_closed(worker: Any, asked: int) -> None:
-    """For minutes it reads nothing, and what it asks waits; its pings are heard behind that. With so much
-    before them that they are not read, it is we who do not read. Then all comes, and all is done."""
+    """For minutes the client reads nothing, and what it asks waits; its pings after that are still heard. If
+    so much is before the pings that the worker does not read them, the silence is the worker's doing. Later
+    everything comes, and everything is done."""
     worker.pulse.start()
     bob, alice = worker.client("bob"), worker.client("alice")
     alice.join("bob")
@@ -916,7 +919,7 @@ def test_catching_up_stops_where_the_client_stops_reading(worker: Any) -> None:
 
 
 def test_a_chat_on_a_full_link_waits_for_room(worker: Any) -> None:
-    """A link that filled up while Chat was under way does not go live: it would fill our memory."""
+    """A session whose link filled while Chat was under way does not go live: it would fill our memory."""
     bob, alice = worker.client("bob"), worker.client("alice")
     alice.join("bob")
     worker.log.reads_held = True
@@ -945,7 +948,7 @@ def test_a_chat_on_a_full_link_waits_for_room(worker: Any) -> None:
 def test_pipelined_requests_of_who_never_reads_cost_a_bounded_memory(
     worker: Any, command: Any, arguments: Any
 ) -> None:
-    """Reads take turns, none begins while the answers lie unread, and reading them goes on where it was."""
+    """Reads take turns, none begins while answers lie unread, and when they are read the reads go on."""
     alice = worker.client("alice")
     for _ in range(30):
         alice.post("x" * 1900)

@@ -1,4 +1,4 @@
-"""What a worker's log says of its sessions: enough to answer whether a client was told something twice."""
+"""What a worker's log says about its sessions: enough to see whether a client was told something twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chatnet.worker.session_lines import LINES, SessionLines
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """Those of level info that are logged during the test."""
+    """Yield the lines of level info that are logged during the test."""
     lines: list[str] = []
 
     @implementer(ILogObserver)
@@ -32,7 +32,7 @@ def lines() -> Iterator[list[str]]:
 
 
 def test_a_connection_has_a_line_for_each_step(worker: Worker, lines: list[str]) -> None:
-    """Who came from where; behind which cursor all posts are to be heard; when it was live; why it left."""
+    """The lines say who came from where, from which cursor on, when it was live, and why it left."""
     alice = worker.client("alice")
     at = alice.server.peer()
     alice.post("one")
@@ -49,7 +49,7 @@ def test_a_connection_has_a_line_for_each_step(worker: Worker, lines: list[str])
 
 
 def test_who_comes_back_by_a_ticket_resumes(worker: Worker, lines: list[str]) -> None:
-    """In the log that is another word than a login by a secret."""
+    """The log uses another word for a resumed session than for a login by secret."""
     client = worker.client()
     ticket = client.login("alice")["ticket"]
     again = worker.client()
@@ -61,7 +61,7 @@ def test_who_comes_back_by_a_ticket_resumes(worker: Worker, lines: list[str]) ->
 
 
 def test_the_log_says_who_was_silent_and_whose_secret_was_changed(worker: Worker) -> None:
-    """And not that the connection was closed, by us."""
+    """The log gives that reason, and not that we closed the connection."""
     worker.pulse.start()
     worker.client("alice")
     changing = worker.client("alice")
@@ -75,7 +75,7 @@ def test_the_log_says_who_was_silent_and_whose_secret_was_changed(worker: Worker
 
 
 def test_pages_that_are_read_are_told_and_not_logged(worker: Worker, lines: list[str]) -> None:
-    """How many there are, a client that reads slowly decides."""
+    """They are events but no log lines, since a slow client decides how many there are."""
     alice = worker.client("alice")
     for number in range(3):
         alice.post(f"post {number}")
@@ -89,7 +89,7 @@ def test_pages_that_are_read_are_told_and_not_logged(worker: Worker, lines: list
 
 
 def test_a_flood_of_logins_is_counted(lines: list[str]) -> None:
-    """So many lines of a kind are logged in a minute; then one that says how many more there were."""
+    """A limited number of lines of a kind is logged a minute; then one line says how many more there were."""
     clock = Clock()
     session_lines = SessionLines(clock)
     for number in range(LINES + 50):
@@ -103,6 +103,6 @@ def test_a_flood_of_logins_is_counted(lines: list[str]) -> None:
 
 
 def test_what_a_transport_says_is_made_legible(lines: list[str]) -> None:
-    """A reason may come from outside of the program."""
+    """A reason may contain text from outside the program."""
     SessionLines(Clock()).told(Left("alice", "10.0.0.2:2", "no\x1b[2J\nway"))
     assert lines == ["alice at 10.0.0.2:2 left: no\\x1b[2J\\nway"]

@@ -1,4 +1,4 @@
-"""The link to the primary: found among several masters, proven, registered, and again when it is lost."""
+"""The link to the primary is found among several masters, proven, registered, and made again when lost."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ class Primary(Locator):
 
 
 class Reactor(MemoryReactorClock):
-    """Connections are made when the test says so."""
+    """A reactor whose connections are made when the test says so."""
 
     def __init__(self) -> None:
         super().__init__()
         self.wires: list[Loopback] = []
 
     def accept(self, primary: Primary, token: Token = TOKEN) -> Link:
-        """The newest connection reaches ``primary``; its end of the link."""
+        """Let the newest connection reach ``primary``; return the primary's end of the link."""
         factory = self.tcpClients.pop()[2]
 
         def admit(role: Role) -> Locator:
@@ -118,7 +118,7 @@ class Reactor(MemoryReactorClock):
         return server
 
     def refuse(self, error: type[Exception] = ConnectionRefusedError) -> str:
-        """Nobody is there; the host that was asked."""
+        """Let the newest connection fail with ``error``; return the host that it was for."""
         host, _, factory, *_ = self.tcpClients.pop()
         factory.clientConnectionFailed(cast(Any, None), Failure(error()))
         return str(host)
@@ -134,7 +134,7 @@ class Reactor(MemoryReactorClock):
             self.settle()
 
     def pass_until_asked(self) -> None:
-        """Until somebody connects."""
+        """Let time pass until somebody connects."""
         while not self.tcpClients:
             self.advance(0.01)
 
@@ -221,7 +221,7 @@ class Up:
 
 @pytest.fixture
 def said() -> Any:
-    """The sentences that were logged."""
+    """Yield the sentences that were logged."""
     sentences: list[str] = []
 
     @provider(ILogObserver)
@@ -235,7 +235,7 @@ def said() -> Any:
 
 
 def test_it_registers_follows_and_reports() -> None:
-    """Who it is, what it has seen, and every second what it carries."""
+    """It says who it is and what it has seen, and every second how many sessions it carries."""
     up, primary = Up(), Primary()
     up.reactor.accept(primary)
     assert primary.registered == [(WORKER, 0)]
@@ -248,7 +248,7 @@ def test_it_registers_follows_and_reports() -> None:
 
 
 def test_what_is_committed_goes_to_the_log() -> None:
-    """Pushes extend the worker's window."""
+    """What the primary pushes extends the worker's window."""
     up = Up()
     server = up.reactor.accept(Primary())
     entry = Entry(1, 1, "register", "alice", "alice", "secret", b"k" * 16)
@@ -258,7 +258,7 @@ def test_what_is_committed_goes_to_the_log() -> None:
 
 
 def test_it_goes_round_the_masters_with_growing_delays() -> None:
-    """Nobody here: the next one, a moment later; and never more than half a second apart."""
+    """After a failure the next master is tried, a moment later; delays grow to half a second at most."""
     up = Up("one", "two", "three")
     asked, times = [], []
     for _ in range(30):
@@ -274,7 +274,7 @@ def test_it_goes_round_the_masters_with_growing_delays() -> None:
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError, TimeoutError, DNSLookupError])
 def test_whoever_cannot_be_reached_is_named_once(said: list[str], error: type[Exception]) -> None:
-    """The operator reads why, and is not told again each second."""
+    """The operator reads the reason once, and not again each second."""
     up = Up()
     for _ in range(5):
         up.reactor.refuse(error)
@@ -287,7 +287,7 @@ def test_whoever_cannot_be_reached_is_named_once(said: list[str], error: type[Ex
 
 
 def test_a_failure_of_ours_is_logged_and_survived(logged_failures: Any) -> None:
-    """Whatever the other end answers: the worker goes on looking for its primary."""
+    """Whatever the other end answers, the worker goes on looking for its primary."""
     up = Up()
     up.reactor.refuse(ZeroDivisionError)
     up.reactor.pass_time(1.1)
@@ -296,13 +296,13 @@ def test_a_failure_of_ours_is_logged_and_survived(logged_failures: Any) -> None:
 
 
 def test_a_connection_that_hangs_is_given_up_after_a_second() -> None:
-    """A host that swallows packets does not hold the worker up."""
+    """A host that drops packets does not hold the worker up."""
     up = Up()
     assert up.reactor.tcpClients[0][3] == 1.0
 
 
 def test_a_lost_link_is_made_again() -> None:
-    """At once, and it follows from where it was; the epoch seen goes along."""
+    """It is made again at once, follows from the same seq, and names the epoch it has seen."""
     up, primary = Up(), Primary(epoch=5)
     up.reactor.accept(primary)
     up.reactor.wires.pop().cut()
@@ -313,7 +313,7 @@ def test_a_lost_link_is_made_again() -> None:
 
 
 def test_after_a_long_search_the_next_one_begins_quickly() -> None:
-    """Delays grow while nobody is found, and begin anew once somebody was."""
+    """Delays grow while no primary is found, and begin small again once one was found."""
     up = Up()
     for _ in range(10):
         up.reactor.refuse()
@@ -326,7 +326,7 @@ def test_after_a_long_search_the_next_one_begins_quickly() -> None:
 
 
 def test_what_is_asked_while_the_primary_is_away_waits() -> None:
-    """And is asked of the next link."""
+    """What is asked meanwhile is sent on the next link."""
     up, primary = Up(), Primary()
     up.reactor.accept(primary)
     up.reactor.wires.pop().cut()
@@ -339,9 +339,9 @@ def test_what_is_asked_while_the_primary_is_away_waits() -> None:
 
 
 def test_a_silent_primary_is_given_up() -> None:
-    """After three seconds: it hangs, or the network does."""
+    """It is given up after three seconds: the primary hangs, or the network does."""
     up, primary = Up(), Primary()
-    up.reactor.accept(primary)  # which pings nobody
+    up.reactor.accept(primary)  # and it sends no ping
     up.reactor.pass_time(2.7)
     assert not up.reactor.tcpClients
     up.reactor.pass_time(0.8)
@@ -351,7 +351,7 @@ def test_a_silent_primary_is_given_up() -> None:
 
 
 def test_a_wrong_token_is_said_once_and_tried_slowly(said: list[str]) -> None:
-    """One sentence that says what to do; the operator may mend it while the worker runs."""
+    """One sentence says what to do; the operator may correct the token while the worker runs."""
     up, primary = Up(), Primary()
     for _ in range(3):
         up.reactor.accept(primary, Token(b"x" * 32))
@@ -366,7 +366,7 @@ def test_a_wrong_token_is_said_once_and_tried_slowly(said: list[str]) -> None:
 
 
 def test_an_old_primary_is_refused(said: list[str]) -> None:
-    """One that finds, by what the worker has seen, that it is over: it is asked again later."""
+    """A primary that learns from the worker's epoch that its own has ended is asked again later."""
     up = Up()
     up.reactor.accept(Primary(epoch=5))
     up.reactor.wires.pop().cut()
@@ -379,7 +379,7 @@ def test_an_old_primary_is_refused(said: list[str]) -> None:
 
 
 def test_a_worker_that_is_too_old_ends() -> None:
-    """The primary says so when it registers; whoever leads, it would be the same."""
+    """The primary says so at registration; any other primary would say the same."""
     up, primary = Up(), Primary()
     primary.refuses = LevelTooLow.of(level=2, own=1)
     up.reactor.accept(primary)
@@ -388,9 +388,9 @@ def test_a_worker_that_is_too_old_ends() -> None:
 
 
 def test_a_primary_that_serves_it_is_obeyed_in_its_epoch() -> None:
-    """Though the worker has seen a later one: the primary has looked into its store, where there is none.
+    """The worker has seen a later epoch, but the primary has looked for it in its store and not found it.
 
-    An older copy was put back, or somebody told the worker of an epoch that never was.
+    An older copy of the store was put back, or somebody told the worker of an epoch that never was.
     """
     up = Up()
     up.reactor.accept(Primary(epoch=2**63 - 1))
@@ -408,7 +408,7 @@ def test_a_primary_that_serves_it_is_obeyed_in_its_epoch() -> None:
 
 
 def test_shutdown_stops_the_process() -> None:
-    """The primary's word is obeyed; that of one whose epoch is over is not."""
+    """An order of the primary is obeyed; an order of one whose epoch has ended is not."""
     up = Up()
     server = up.reactor.accept(Primary(epoch=5))
     failed: list[Any] = []
@@ -424,7 +424,7 @@ def test_shutdown_stops_the_process() -> None:
 
 
 def test_a_minute_without_a_primary_is_told() -> None:
-    """Not before; and not while there is one."""
+    """It is told after a minute, not before, and not while there is a primary."""
     up = Up()
     for _ in range(20):
         up.reactor.refuse()
@@ -444,7 +444,7 @@ def test_a_minute_without_a_primary_is_told() -> None:
 
 
 def test_a_store_that_answers_is_worth_waiting_for() -> None:
-    """As long as it does, nobody is abandoned; a minute counts from when it does no more."""
+    """While the store answers, nobody is abandoned; the minute counts from when it stops answering."""
     up = Up()
     up.worker.has_store = True
 
@@ -463,7 +463,7 @@ def test_a_store_that_answers_is_worth_waiting_for() -> None:
 
 
 def test_a_master_that_hangs_is_not_waited_for() -> None:
-    """Its kernel accepts, and nobody answers: the primary may be elsewhere, and miss this worker."""
+    """Its kernel accepts but no process answers: the primary may be elsewhere, waiting for this worker."""
     up = Up("one", "two")
     factory = up.reactor.tcpClients.pop()[2]
     hung = Loopback(factory.buildProtocol(None), Link(Locator(), Outboxes(up.reactor)))
@@ -476,14 +476,14 @@ def test_a_master_that_hangs_is_not_waited_for() -> None:
 
 
 class Elsewhere(Gate):
-    """A replica, which says that the primary is elsewhere."""
+    """A replica that says that the primary is elsewhere."""
 
     def __init__(self, reactor: Reactor, primary: str) -> None:
         super().__init__(TOKEN, lambda role: primary, lambda size: b"n" * size, reactor)
 
 
 def test_a_replica_says_where_the_primary_is() -> None:
-    """The worker looks there next, though nobody named that place; later it begins there."""
+    """The worker tries that place next, though no option named it; later searches begin there."""
     up = Up("one", "two")
     factory = up.reactor.tcpClients.pop()[2]
     replica = Link(Elsewhere(up.reactor, "three:9"), Outboxes(up.reactor))
@@ -500,7 +500,7 @@ def test_a_replica_says_where_the_primary_is() -> None:
 
 
 def test_the_store_says_where_the_primary_is() -> None:
-    """It is asked as often as all other places were tried in vain."""
+    """It is asked after each round in which all other places failed."""
     up = Up("one")
     up.worker.leads = Address("far", 5)
     assert up.reactor.refuse() == "one"
@@ -511,7 +511,7 @@ def test_the_store_says_where_the_primary_is() -> None:
 
 
 def test_a_store_that_answers_is_asked_each_time() -> None:
-    """A primary that leads since this round began is not the last to be asked."""
+    """A primary that began to lead during this round need not wait for the end of the round."""
     up = Up("one", "two")
     up.worker.has_store = True
     assert up.reactor.refuse() == "one"
@@ -523,7 +523,7 @@ def test_a_store_that_answers_is_asked_each_time() -> None:
 
 
 def test_who_is_sent_on_goes_there_and_asks_nobody() -> None:
-    """Least of all a store that may hang."""
+    """The worker asks nobody else, least of all a store that may hang."""
     up = Up("one", "two")
     up.worker.has_store = True
     factory = up.reactor.tcpClients.pop()[2]
@@ -536,7 +536,7 @@ def test_who_is_sent_on_goes_there_and_asks_nobody() -> None:
 
 
 def test_a_store_that_hangs_holds_nobody_up() -> None:
-    """The masters that were named are looked for all the same."""
+    """The named masters are still tried."""
     up = Up("one")
     up.worker.leads = Deferred()
     up.reactor.refuse()
@@ -545,19 +545,19 @@ def test_a_store_that_hangs_holds_nobody_up() -> None:
 
 
 class Slowest(random.Random):
-    """Each delay is as long as it can be."""
+    """A random source that makes each delay as long as possible."""
 
     def uniform(self, a: float, b: float) -> float:
         return b
 
 
 def test_a_primary_of_this_host_is_found_before_it_misses_this_worker() -> None:
-    """Though it begins just after it was asked, where it was before is a dead host, and the store hangs."""
+    """Even if it starts just after it was asked, its last place is a dead host, and the store hangs."""
     up = Up("here", chance=Slowest())
     up.worker.leads, up.worker.has_store = Address("there", 1), True
     up.reactor.refuse()
 
-    for host in ("there", "here") * 6:  # until it has become slow
+    for host in ("there", "here") * 6:  # until the delays have grown
         up.reactor.pass_until_asked()
         assert up.reactor.refuse() == host
     asked = up.reactor.seconds()
@@ -580,7 +580,7 @@ def test_a_primary_of_this_host_is_found_before_it_misses_this_worker() -> None:
     ],
 )
 def test_only_the_epoch_of_the_registration_commands(command: Any, arguments: dict[str, Any]) -> None:
-    """Neither one that is over, nor one that is yet to come: that has a link of its own."""
+    """Orders of a past epoch are refused, and of a future one too: it will have a link of its own."""
     up = Up()
     server = up.reactor.accept(Primary(epoch=5))
     for epoch in (4, 6, 2**63 - 1):
@@ -591,7 +591,7 @@ def test_only_the_epoch_of_the_registration_commands(command: Any, arguments: di
 
 
 def asked(up: Up, server: Link, command: Any, **arguments: Any) -> Any:
-    """The answer to what somebody says to the worker, or the failure."""
+    """Return the answer to ``command``, said to the worker, or the failure."""
     answers: list[Any] = []
     server.callRemote(command, **arguments).addBoth(answers.append)
     up.reactor.settle()
@@ -610,7 +610,7 @@ ORDERS: list[tuple[Any, dict[str, Any]]] = [
 @pytest.mark.parametrize(("command", "arguments"), ORDERS)
 @pytest.mark.parametrize("epoch", [0, 1, 2**63 - 1])
 def test_who_has_proven_nothing_commands_nobody(command: Any, arguments: dict[str, Any], epoch: int) -> None:
-    """Whoever has the master's port may say what it likes: none of it is understood."""
+    """Whatever a process says that took the master's port, the worker understands none of it."""
     up, fake = Up(), Link(Locator(), Outboxes(Reactor()))
     fake.outboxes = Outboxes(up.reactor)
     up.reactor.wires.append(Loopback(up.reactor.tcpClients.pop()[2].buildProtocol(None), fake))
@@ -622,7 +622,7 @@ def test_who_has_proven_nothing_commands_nobody(command: Any, arguments: dict[st
 def test_who_has_not_answered_the_registration_commands_nobody(
     command: Any, arguments: dict[str, Any]
 ) -> None:
-    """Though it has the token: nobody knows yet of which epoch it is."""
+    """It has the token, but nobody knows yet which epoch it is of."""
     up, primary = Up(), Primary(epoch=5)
     primary.hesitates = Deferred()
     server = up.reactor.accept(primary)
@@ -631,7 +631,7 @@ def test_who_has_not_answered_the_registration_commands_nobody(
 
 
 def test_an_order_that_comes_with_the_answer_is_obeyed() -> None:
-    """In the same bytes: from the answer on, the worker is the primary's."""
+    """The order may come in the same bytes: from the answer on, the primary commands the worker."""
     up, primary = Up(), Primary(epoch=5)
     primary.hesitates = Deferred()
     server = up.reactor.accept(primary)
@@ -642,7 +642,7 @@ def test_an_order_that_comes_with_the_answer_is_obeyed() -> None:
 
 @pytest.mark.parametrize("epoch", [4, 6])
 def test_what_another_epoch_pushes_is_not_followed(epoch: int) -> None:
-    """It is not passed over either: the link is closed, and the worker follows afresh."""
+    """It is not skipped either: the link is closed, and the worker follows afresh."""
     up = Up()
     server = up.reactor.accept(Primary(epoch=5))
     server.callRemote(
@@ -654,7 +654,7 @@ def test_what_another_epoch_pushes_is_not_followed(epoch: int) -> None:
 
 
 def test_no_host_is_filled_with_children() -> None:
-    """A number that no host has room for is refused, and none is started."""
+    """A number that no host has room for is refused, and no child is started."""
     up = Up()
     server = up.reactor.accept(Primary(epoch=5))
     assert asked(up, server, SpawnWorkers, epoch=5, count=MOST_PROCESSES + 1).check(BadRequest)
@@ -662,7 +662,7 @@ def test_no_host_is_filled_with_children() -> None:
 
 
 class Strange(Locator):
-    """Whoever has the port, and answers as nobody of ours does."""
+    """A process that has the port, and answers as no chatnet process does."""
 
     @Challenge.responder
     def challenge(self, version: int, nonce: bytes) -> dict[str, Any]:
@@ -670,7 +670,7 @@ class Strange(Locator):
 
 
 def test_an_answer_as_of_nobody_of_ours_is_said_once(said: list[str]) -> None:
-    """In a sentence, and not as a failure of ours at each attempt."""
+    """It is logged as a sentence, not as a failure of ours at each attempt."""
     up = Up()
     for _ in range(3):
         stranger = Link(Strange(), Outboxes(up.reactor))
@@ -684,7 +684,7 @@ def test_an_answer_as_of_nobody_of_ours_is_said_once(said: list[str]) -> None:
 
 
 def test_a_stranger_on_the_port_of_the_primary_delays_it_no_longer_than_it_is_there(said: list[str]) -> None:
-    """A worker whose token was good once is not put off for long: the primary that comes misses it."""
+    """A worker whose token was good once tries again soon, since the primary that comes waits for it."""
     up, primary = Up(), Primary()
     up.reactor.accept(primary)
     up.reactor.wires.pop().cut()
@@ -699,7 +699,7 @@ def test_a_stranger_on_the_port_of_the_primary_delays_it_no_longer_than_it_is_th
 
 @pytest.mark.parametrize("linked", [False, True])
 def test_stopping_leaves_nothing(linked: bool) -> None:
-    """No timer, no link; the service's stop waits for neither."""
+    """No timer and no link stay; the service's stop waits for neither."""
     up = Up()
     if linked:
         up.reactor.accept(Primary())

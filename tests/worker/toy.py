@@ -29,9 +29,9 @@ class _Lines(LineOnlyReceiver):
 
 
 class ToyClient:
-    """A client's end of one toy connection to ``worker``: logged in, if a name is given.
+    """A client's end of a toy connection to ``worker``, logged in if a name is given.
 
-    What it is told to say gets a tag, and a new key where it needs one; secrets are spelled as bytes are.
+    What it says gets a tag, and a new key where it needs one; secrets are spelled as bytes are.
     """
 
     def __init__(self, worker: Worker, channel: ToyChannel, name: str = "") -> None:
@@ -54,7 +54,7 @@ class ToyClient:
         return bool(self._end.connected)
 
     def begin(self, line: str) -> None:
-        """Say a line."""
+        """Send a line, with a tag and a key."""
         command, _, rest = line.partition(" ")
         if command in KEYED:
             rest = f"{self._worker.entropy(16).hex()} {rest}"
@@ -64,28 +64,28 @@ class ToyClient:
         self.say(f"1 {command} {rest}".rstrip())
 
     def say(self, line: str) -> None:
-        """Say a line as it is."""
+        """Send a line unchanged."""
         self.wire.client_transport.write(f"{line}\n".encode())
         self._worker.settle()
 
     def ask(self, line: str) -> str:
-        """The first answer that comes to it, apart from what is heard meanwhile."""
+        """Send a line and return the first answer to it."""
         before = len(self.said())
         self.begin(line)
         return self.said()[before]
 
     def said(self) -> list[str]:
-        """All answers without their tags, and the codes of errors; and what else was said."""
+        """Return all answers without their tags, the codes of errors, and what else was said."""
         lines = (line for line in self._end.lines if not line.startswith(("HEAR ", "1 HAS ")))
         return [_without_code(line.removeprefix("1 ")) for line in lines]
 
     def heard(self) -> list[str]:
-        """All that it was shown: PLACE SEQ KIND USER TEXT."""
+        """Return everything it was shown: PLACE SEQ KIND USER TEXT."""
         lines = (line.removeprefix("HEAR ") for line in self._end.lines if line.startswith("HEAR "))
         return [_shown(*line.split(" ", 1)) for line in lines]
 
     def had(self) -> list[str]:
-        """The texts of the posts that were given to it with answers."""
+        """Return the texts of the posts that came with answers."""
         given = (line.removeprefix("1 HAS ") for line in self._end.lines if line.startswith("1 HAS "))
         return [read_entry(words).text for words in given]
 

@@ -1,4 +1,4 @@
-"""Speak to a cluster on each store, honest users beside it, and say what they and the processes noticed."""
+"""Send hostile input to a cluster on each store, and print what honest users and the processes noticed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEMORY = Path("/dev/shm")
 
 @contextmanager
 def store(name: str) -> Iterator[str]:
-    """The URL of a fresh store of that kind; empty for a cluster's own."""
+    """Yield the URL of a fresh store of the kind ``name``; empty for the cluster's own store."""
     if name == "sqlite":
         yield ""
         return
@@ -31,7 +31,7 @@ def store(name: str) -> Iterator[str]:
 
 
 def run(name: str, chosen: argparse.Namespace, seconds: float) -> Result:
-    """All that is said to a cluster on the store of that ``name``. If it went wrong, what is left is kept."""
+    """Attack a cluster on the store ``name``. If something went wrong, keep the cluster's files."""
     place = Path(tempfile.mkdtemp(prefix=f"chatnet-fuzz-{name}-", dir=MEMORY if MEMORY.is_dir() else None))
     with store(name) as url:
         rounds = Rounds(place, url, chosen.seed, lambda line: print(line, flush=True))
@@ -48,7 +48,7 @@ def run(name: str, chosen: argparse.Namespace, seconds: float) -> Result:
 
 
 def main() -> int:
-    """The program; its exit status."""
+    """Run the program; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m hostile.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="for how long, all stores together")
     parser.add_argument("--seed", type=int, help="what all is drawn from; without it, chance")

@@ -1,4 +1,4 @@
-"""What is said on a connection: boxes and bytes, drawn or mutated. Pure; chance is an argument."""
+"""What a visit says: boxes and bytes, drawn or mutated. Pure; randomness is an argument."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ GREETINGS = (
     b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n",
     b"\r\n\r\n", b"\0" * 100, b"\xff" * 1000, b"\0\x01a\xff\xff" + b"x" * 100, b"\x01\0" + b"k" * 300,
 )  # fmt: skip
-"""What other programs say, and what is not a box of theirs or ours."""
+"""What other programs say, and bytes that are no box."""
 
 
 def commands() -> list[type[Command]]:
-    """The whole vocabulary, by name."""
+    """Return all commands of the vocabulary, by name."""
     found: dict[str, type[Command]] = {}
     for module in pkgutil.iter_modules(wire.__path__):
         for thing in vars(importlib.import_module(f"chatnet.wire.{module.name}")).values():
@@ -38,9 +38,9 @@ VOCABULARY = commands()
 
 
 class Inputs:
-    """The inputs of one visit. ``likely`` are the commands of the conversation, ``never`` those left out,
-    ``spoiled`` those that are never whole; ``known`` has usual values. ``asked`` has the name of the command
-    of each ``_ask``."""
+    """The inputs of a visit. ``likely`` are the commands of the conversation, ``never`` those left out,
+    ``spoiled`` those that are never sent whole; ``known`` has usual values. ``asked`` has the command's name
+    for each ``_ask``."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Inputs:
         self.asked: dict[bytes, str] = {}
 
     def draw(self) -> bytes:
-        """The next one."""
+        """Return the next input."""
         kind = self._chance.choices(
             (self.box, self._many, self._unknown, self._unasked, self._odd, self._mutated, self._raw),
             (60, 4, 5, 4, 5, 16, 6),
@@ -67,12 +67,12 @@ class Inputs:
         return kind()
 
     def box(self) -> bytes:
-        """A command with values of every sort."""
+        """Return a command with values of every sort."""
         pool = self._likely if self._chance.random() < 0.8 else self._all
         return serialized(self.command(self._chance.choice(pool)))
 
     def command(self, command: type[Command]) -> dict[bytes, bytes]:
-        """``command``, its keys and values."""
+        """Return the keys and values of a ``command``."""
         box = {amp.COMMAND: command.__name__.encode()}
         if (ask := self._ask(command.__name__)) is not None:
             box[amp.ASK] = ask
@@ -99,7 +99,7 @@ class Inputs:
         return ask
 
     def _many(self) -> bytes:
-        """The same again and again."""
+        """Return the same box many times."""
         return self.box() * self._chance.choice((2, 10, 50))
 
     def _unknown(self) -> bytes:
@@ -109,7 +109,7 @@ class Inputs:
         return serialized(box)
 
     def _unasked(self) -> bytes:
-        """An answer to what nobody asked, or might have."""
+        """Return an answer to a question that was never asked, or may have been."""
         ask = self._chance.choice((b"0", b"1", b"2", b"a", values.text(self._chance)))
         if self._chance.random() < 0.5:
             return serialized({amp.ANSWER: ask, b"seq": b"1"})
@@ -123,7 +123,7 @@ class Inputs:
         return serialized(box)
 
     def _odd(self) -> bytes:
-        """Boxes that are none, too large, or of very many keys."""
+        """Return bytes that are no box, or a box that is too large or has very many keys."""
         kind = self._chance.randrange(5)
         if kind == 0:
             return b"\0\0" * self._chance.choice((1, 2, 100))
@@ -139,7 +139,7 @@ class Inputs:
         return b"".join(pair(b"x" * 200, bytes(60_000)) for _ in range(MAX_BOX // 60_000 + 1))
 
     def _mutated(self) -> bytes:
-        """Some boxes, and then a bit, a byte, a piece of them is another, gone, twice or elsewhere."""
+        """Return some boxes with a bit, a byte or a piece changed, removed, doubled or moved."""
         said = bytearray(b"".join(self.box() for _ in range(self._chance.choice((1, 1, 2, 5)))))
         for _ in range(self._chance.choice((1, 1, 2, 8))):
             self._mutate(said)
@@ -167,17 +167,17 @@ class Inputs:
 
 
 def serialized(box: dict[bytes, bytes]) -> bytes:
-    """The box as it travels."""
+    """Return the bytes of ``box``, as AMP sends it."""
     return b"".join(pair(key[:MAX_KEY] or b"x", value[:MAX_VALUE]) for key, value in box.items()) + b"\0\0"
 
 
 def pair(key: bytes, value: bytes) -> bytes:
-    """A key and its value."""
+    """Return the bytes of a key and its value."""
     return len(key).to_bytes(2, "big") + key + len(value).to_bytes(2, "big") + value
 
 
 def pieces(said: bytes, chance: random.Random) -> Iterator[bytes]:
-    """``said``, whole or cut anywhere."""
+    """Yield ``said``, whole or cut anywhere."""
     kind = chance.random()
     if kind < 0.6 or len(said) < 2:
         yield said

@@ -1,4 +1,4 @@
-"""A connection that speaks well until it is where it wants to be, and then says anything."""
+"""A connection that speaks correctly until it is in the wanted state, and then says anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatnet.net.outbox import Outboxes
 from chatnet.wire.boxes import Boxes, Malformed
 
 MOST_SENTENCE = 1000
-"""How long the sentence of an error may be, in characters: it is for people."""
+"""How long the sentence of an error may be, in characters: people read it."""
 
 
 class Heard:
@@ -28,7 +28,7 @@ class Heard:
         self.wrong: list[str] = []
 
     def box(self, box: Mapping[bytes, bytes], asked: Mapping[bytes, str]) -> None:
-        """The other end said this."""
+        """Count ``box``, and note it if it must never come; ``asked`` names the commands of the asks."""
         if amp.ERROR not in box:
             self.codes["answer" if amp.ANSWER in box else "command"] += 1
             return
@@ -43,7 +43,7 @@ class Heard:
 
 
 class Mouth(Link):
-    """See above; ``heard`` is what came back since it let go of good manners."""
+    """See above; ``heard`` is what came back after :meth:`let_go`."""
 
     def __init__(self, outboxes: Outboxes) -> None:
         super().__init__(Locator(), outboxes)
@@ -54,17 +54,17 @@ class Mouth(Link):
         self._stream = Boxes()
 
     def let_go(self, asked: Mapping[bytes, str]) -> None:
-        """From now on anything is said; ``asked`` has the commands of the asks."""
+        """Say anything from now on; ``asked`` names the commands of the asks."""
         self.asked = asked
         self._is_loose = True
 
     def write(self, said: bytes) -> None:
-        """Say it, whatever it is."""
+        """Send ``said``, whatever it is."""
         if self.transport is not None:
             self.transport.write(said)
 
     def stop_reading(self) -> None:
-        """Read nothing that comes."""
+        """Stop reading what comes."""
         if self.transport is not None:
             self.transport.pauseProducing()
 
@@ -84,4 +84,4 @@ class Mouth(Link):
         super().connectionLost(reason)
 
     def unhandledError(self, failure: Failure) -> Any:
-        """What was asked in good manners is answered, or the visit is over."""
+        """Ignore ``failure``: if a correct command gets no answer, the visit ends anyway."""

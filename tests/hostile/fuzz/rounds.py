@@ -1,4 +1,4 @@
-"""A cluster, honest users on it, and a speaker beside them: round by round, and what was noticed."""
+"""Rounds of a cluster, its honest users and a speaker, and what the users noticed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from rigs.processes import Cluster
 
 HERE = Path(__file__).parents[2]
 ROUND_SECONDS = 60.0
-"""After so long all is looked at, and must be at rest."""
+"""How long a round lasts; then everything is examined, and must be at rest."""
 LATE_SECONDS = 60.0
-"""How long the last visits of a round may take."""
+"""How long the last visits of a round may take after its end."""
 
 
 @dataclass
 class Result:
-    """What was said to one cluster, and what came of it: well if there are no ``violations``."""
+    """What was said to a cluster, and the outcome: good if there are no ``violations``."""
 
     store: str
     visits: int = 0
@@ -44,7 +44,7 @@ class Result:
         )
 
     def add(self, tally: dict[str, Any]) -> None:
-        """One more round."""
+        """Add the tally of a round."""
         self.visits += tally["visits"]
         self.inputs += tally["inputs"]
         for name in ("states", "codes", "failed"):
@@ -63,7 +63,7 @@ class Rounds:
         self.result = Result("postgresql" if url else "sqlite")
 
     def run(self, seconds: float, first: int = 0, visits: int = 1 << 62) -> Result:
-        """For so long, or so many visits from the ``first`` on. Nothing is left running."""
+        """Make visits from ``first`` on, for ``seconds`` or ``visits`` of them; leave nothing running."""
         beside = Beside(self._cluster, self._read_log)
         try:
             beside.start()

@@ -1,6 +1,6 @@
-"""The same commands, one after the other, to a cluster on each store: the same answers, and the same log.
+"""Send the same commands, one after the other, to a cluster on each store, and compare answers and logs.
 
-Nobody else is there, so that even the seqs must be alike.
+Nobody else uses the clusters, so even the seqs must be equal.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from chatnet.wire.common import VERSION
 from rigs.processes import Cluster
 
 ANSWER_SECONDS = 20.0
-"""How long an answer may take. One to a password takes its hash."""
+"""How long an answer may take. The answer to a password takes as long as its hash."""
 SAID = tuple(name for name in TALK if name != "Ping")
-"""All that is answered."""
+"""All commands that are answered."""
 USERS = 4
 CHECK = b"checking"
-"""Stands for the check of a log's beginning, which is its own."""
+"""Stands for the check of a log's beginning, which differs from log to log."""
 
 
 _OF_A_LOG = (b"ticket", b"log", b"check")
 
 
 class Pool:
-    """A connection that asks one thing at a time."""
+    """A connection that asks one question at a time."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS)
@@ -45,9 +45,9 @@ class Pool:
         self._came: list[Mapping[bytes, bytes]] = []
 
     def ask(self, said: bytes) -> Mapping[bytes, bytes]:
-        """What is answered; what comes besides is dropped. Empty if the connection is closed.
+        """Send ``said`` and return the answer; drop everything else that comes. An empty box: it is closed.
 
-        :raises TimeoutError: nothing is.
+        :raises TimeoutError: no answer comes.
         """
         try:
             self._socket.sendall(said)
@@ -64,7 +64,7 @@ class Pool:
             return {}
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
 
@@ -79,19 +79,19 @@ class Sequence:
         ]
 
     def commands(self) -> Iterator[tuple[int, str, bytes]]:
-        """Who says it, what it is, and as it travels: without end."""
+        """Yield the user's number, the command's name and its bytes, without end."""
         for number, guise in enumerate(self._guises):
             yield number, "Login", _login(guise)
         while True:
             number = self._chance.randrange(USERS)
             name, said = self._command(self._guises[number])
             if name == "Chat":
-                # A worker shows what it has followed: at least to what this user was told.
+                # A worker shows what it has followed, which is at least what this user was told.
                 yield number, "Post", self._post()
             yield number, name, said
 
     def login(self, number: int) -> bytes:
-        """How that one comes back when the connection was closed."""
+        """Return the command by which user ``number`` logs in again after the connection closed."""
         return _login(self._guises[number])
 
     def _command(self, guise: Guise) -> tuple[str, bytes]:
@@ -124,7 +124,7 @@ class Sequence:
 
 
 class Side:
-    """One cluster, and who asks there: a connection for each user, made again when it was closed."""
+    """A cluster and its users: a connection for each, which is opened again after it closed."""
 
     def __init__(self, cluster: Cluster, sequence: Sequence) -> None:
         self._port = int(cluster.workers(1)[0]["address"].rpartition(":")[2])
@@ -133,7 +133,7 @@ class Side:
         self._check = CHECK
 
     def ask(self, number: int, said: bytes) -> dict[bytes, object]:
-        """What the user of that number is answered, in a form that can be compared."""
+        """Send ``said`` as the user ``number``; return the answer in a form that can be compared."""
         asker = self._askers.get(number)
         if asker is None:
             asker = self._askers[number] = Pool(self._port)
@@ -147,13 +147,13 @@ class Side:
         return comparable(answer)
 
     def close(self) -> None:
-        """All hang up."""
+        """Close all connections."""
         for asker in self._askers.values():
             asker.close()
 
 
 def comparable(answer: Mapping[bytes, bytes]) -> dict[bytes, object]:
-    """The answer without what may differ: tickets and checks are of a log, entries have their times."""
+    """Return the answer without what may differ: tickets, checks and times."""
     plain: dict[bytes, object] = {key: value for key, value in answer.items() if key not in _OF_A_LOG}
     if b"posts" in answer:
         plain[b"posts"] = [
@@ -163,13 +163,13 @@ def comparable(answer: Mapping[bytes, bytes]) -> dict[bytes, object]:
 
 
 def timeless(entry: Entry) -> Entry:
-    """The entry without its time; and of a ``register`` without the key, which the worker chooses."""
+    """Return the entry without its time; and a ``register`` without its key, which the worker chooses."""
     key = b"" if entry.kind == "register" else entry.key
     return msgspec.structs.replace(entry, time=0, key=key)
 
 
 def differences(sides: tuple[Side, Side], sequence: Sequence, count: int) -> Iterator[str]:
-    """Where the answers to ``count`` commands differ."""
+    """Yield where the answers to ``count`` commands differ."""
     for place, (number, name, said) in enumerate(islice(sequence.commands(), count)):
         first, second = (side.ask(number, said) for side in sides)
         if first != second:

@@ -1,4 +1,4 @@
-"""The process that visits: ``python -m hostile.fuzz.speaker --help``. Its last line is the tally, as JSON."""
+"""Make visits: ``python -m hostile.fuzz.speaker --help``. The last line printed is the tally, as JSON."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from chatnet.world import World
 from chatnet.world.real import real_world
 
 GUISES = 6
-"""How many users hostile clients pretend to be: new names are rationed."""
+"""How many users the hostile clients pretend to be: new names are rationed."""
 PASSWORDS = (b"a password of some length", b"another password")
 
 
 @dataclass
 class Tally:
-    """What a speaker did: ``next`` is the next visit's number; ``wrong`` has what must not be answered."""
+    """What a speaker did: ``next`` is the next visit's number; ``wrong`` has the forbidden answers."""
 
     visits: int = 0
     inputs: int = 0
@@ -38,7 +38,7 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
-        """One more visit."""
+        """Add the outcome of a visit."""
         self.visits += 1
         self.inputs += outcome.said
         self.closed += outcome.closed
@@ -53,7 +53,7 @@ class Tally:
 
 
 def guises(seed: int) -> list[Guise]:
-    """Who hostile clients are; their secrets follow from the seed: the next speaker has them, too."""
+    """Return the users of hostile clients. Their secrets follow from the seed: the next speaker has them."""
     names = [f"mallory{number}" for number in range(GUISES)]
     secrets = [hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in names]
     made = [Guise(name, (secret,)) for name, secret in zip(names, secrets, strict=True)]
@@ -62,7 +62,7 @@ def guises(seed: int) -> list[Guise]:
 
 
 class Speaker:
-    """Makes visits, ``at_once`` many at a time and at most ``rate`` a second, until the time is over."""
+    """Makes visits, ``at_once`` at a time and at most ``rate`` a second, until the time has passed."""
 
     def __init__(self, world: World, visits: Visits, seed: int, first: int, rate: float) -> None:
         self._world = world
@@ -76,7 +76,7 @@ class Speaker:
         self.tally = Tally(next=first)
 
     async def speak(self, at_once: int, seconds: float, visits: int) -> None:
-        """For so long, or so many visits."""
+        """Make visits for ``seconds``, or ``visits`` of them."""
         self._until = self._began + seconds
         self._most = visits
         await gatherResults([Deferred.fromCoroutine(self._one_by_one()) for _ in range(at_once)])
@@ -101,7 +101,7 @@ async def _main(world: World, chosen: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """The program."""
+    """Run the program."""
     parser = argparse.ArgumentParser(prog="python -m hostile.fuzz.speaker", description=__doc__)
     parser.add_argument("--master", type=int, action="append", required=True, help="a master's port")
     parser.add_argument("--worker", type=int, action="append", required=True, help="a worker's port")

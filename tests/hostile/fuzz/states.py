@@ -1,4 +1,4 @@
-"""Where a connection can be when hostile things are said on it, and how it gets there."""
+"""The states in which a connection says hostile things, and how it reaches them."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ GATE = ("Challenge", "Prove", "Locate", "Ping")
 LOG = ("Append", "Append", "Append", "Follow", "Report", "Register", "Committed", *7 * ("Read",))
 OPERATE = ("Status", "Drain", "Ping", "Challenge", "Prove")
 COMMAND = ("Stop", "StepDown", "Shutdown")
-"""What an operator may rightly command, and would end processes: it is left out where it would be obeyed."""
+"""Correct commands of an operator, which would end processes: left out where they would be obeyed."""
 BELONG = ("Register", "Attach")
-"""Likewise who has the token may rightly join the cluster, and be sent clients, or have a replica be one too
-many. Where that would be obeyed, these are said with values that cannot be read alone."""
+"""A process with the token may join the cluster by these, be sent clients, or be one replica too many. Where
+they would be obeyed, they are said with unreadable values only."""
 SECRET = ("SetSecret",)
-"""Who says it is somebody else's guise from then on: only one user does."""
+"""Changes the guise's secret, so only one of the users says it."""
 
 
 @dataclass
 class Guise:
-    """A user that hostile clients are. ``secrets`` are those that may be right."""
+    """A user that hostile clients pretend to be. One of ``secrets`` may be right."""
 
     name: str
     secrets: Sequence[bytes]
@@ -45,7 +45,7 @@ class Guise:
 
 @dataclass
 class Visitor:
-    """Who makes a visit: chance, a guise, and what only the cluster's own processes should know."""
+    """Who makes a visit: its randomness, its guise, and the token that only the cluster should have."""
 
     chance: random.Random
     guise: Guise
@@ -57,8 +57,8 @@ Reach = Callable[[Mouth, Visitor], Awaitable[None]]
 
 @dataclass(frozen=True)
 class State:
-    """``reach`` gets a new connection to that ``port`` there. ``likely`` commands are said most of the time,
-    ``never`` those; ``spoiled`` ones are never whole. ``weight``: how often, of all."""
+    """A state: ``reach`` brings a new connection to ``port`` there. ``likely`` commands are said most of the
+    time, ``never`` ones never, ``spoiled`` ones never whole. ``weight``: how often the state is drawn."""
 
     name: str
     port: Literal["master", "worker"]
@@ -71,16 +71,16 @@ class State:
 
 
 async def at_once(mouth: Mouth, visitor: Visitor) -> None:
-    """As one comes."""
+    """Do nothing: the connection is new."""
 
 
 async def challenged(mouth: Mouth, visitor: Visitor) -> None:
-    """With a nonce of the other end's."""
+    """Get a nonce of the other end."""
     await mouth.callRemote(Challenge, version=VERSION, nonce=visitor.chance.randbytes(NONCE_BYTES))
 
 
 async def refused(mouth: Mouth, visitor: Visitor) -> None:
-    """After a wrong proof."""
+    """Send a wrong proof."""
     await challenged(mouth, visitor)
     try:
         await mouth.callRemote(Prove, role="worker", proof=visitor.chance.randbytes(PROOF_BYTES))
@@ -89,7 +89,7 @@ async def refused(mouth: Mouth, visitor: Visitor) -> None:
 
 
 def proven(role: Role) -> Reach:
-    """With the token: a broken or a hostile process of the cluster."""
+    """Return what proves the token: a broken or hostile process of the cluster."""
 
     async def reach(mouth: Mouth, visitor: Visitor) -> None:
         await prove(mouth, visitor.token, role, visitor.chance.randbytes)
@@ -98,7 +98,7 @@ def proven(role: Role) -> Reach:
 
 
 async def logging_in(mouth: Mouth, visitor: Visitor) -> None:
-    """A login is under way, and not answered."""
+    """Send a login, and do not wait for its answer."""
     guise = visitor.guise
     mouth.write(
         serialized(
@@ -115,7 +115,7 @@ async def logging_in(mouth: Mouth, visitor: Visitor) -> None:
 
 
 async def logged_in(mouth: Mouth, visitor: Visitor) -> None:
-    """By secret. The ticket is kept."""
+    """Log in by secret, and keep the ticket."""
     guise = visitor.guise
     for secret in guise.secrets:
         try:
@@ -129,7 +129,7 @@ async def logged_in(mouth: Mouth, visitor: Visitor) -> None:
 
 
 async def resumed(mouth: Mouth, visitor: Visitor) -> None:
-    """By ticket."""
+    """Log in by ticket."""
     if not visitor.guise.ticket:
         await logged_in(mouth, visitor)
     else:
@@ -137,13 +137,13 @@ async def resumed(mouth: Mouth, visitor: Visitor) -> None:
 
 
 async def chatting(mouth: Mouth, visitor: Visitor) -> None:
-    """Posts come."""
+    """Begin to receive posts."""
     await resumed(mouth, visitor)
     await mouth.callRemote(Chat, cursor=None, check=None)
 
 
 async def held(mouth: Mouth, visitor: Visitor) -> None:
-    """Beyond its rate: not read, with a lot to be read."""
+    """Send more than the rate allows, so that the worker reads no more though much is waiting."""
     await resumed(mouth, visitor)
     for number in range(400):
         key = visitor.chance.randbytes(16)
@@ -161,7 +161,7 @@ async def held(mouth: Mouth, visitor: Visitor) -> None:
 
 
 async def deaf(mouth: Mouth, visitor: Visitor) -> None:
-    """It does not read what it asks for."""
+    """Ask for much, and do not read it."""
     await chatting(mouth, visitor)
     mouth.stop_reading()
 
@@ -185,7 +185,7 @@ STATES = (
 
 
 def known(visitor: Visitor) -> dict[str, list[bytes]]:
-    """Usual values of arguments and fields, by their names."""
+    """Return usual values of arguments and fields, by their names."""
     chance, guise = visitor.chance, visitor.guise
     ticket = guise.ticket or b"t" * 60
     at = chance.randrange(len(ticket))

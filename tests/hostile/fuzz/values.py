@@ -16,7 +16,7 @@ Known = Mapping[str, Sequence[bytes]]
 """Usual values, by the name of the argument or field."""
 
 USUAL, HOSTILE, FOREIGN = 0.6, 0.25, 0.1
-"""How often a value is drawn so; else it is missing."""
+"""How often a value is of that sort; else it is missing."""
 
 WORDS = (
     "", " ", "\t", "a", "A", "-", "_", "admin", "all", "x" * 32, "x" * 33, "#", "##", "#a", "#A",
@@ -29,7 +29,7 @@ WORDS = (
     "{link}", "'; DROP TABLE entry; --", '"', "\\", "$1", "%", "_%", "a,b", "127.0.0.1:1", "[::1]:1",
     "a" + "\u0301" * 31, "@user0 hello", "@user1 @user2 @user3", "see #tea and #coffee", "a=b", "&ops",
 )  # fmt: skip
-"""None is the name of an honest user: what is said in theirs would not be theirs."""
+"""None is an honest user's name: what is said in their name would look like theirs."""
 _LETTERS = (
     "a",
     "İ",
@@ -50,7 +50,7 @@ BROKEN = (
     b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"a\xffb",
     b"#\xed\xb0\x80", b"\x80" * 300,
 )  # fmt: skip
-"""No UTF-8: overlong, surrogates, beyond Unicode, cut."""
+"""Not UTF-8: overlong, surrogates, beyond Unicode, cut."""
 EDGES = (
     0, 1, 2, 20, 127, 128, 255, 256, 65_535, 65_536, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32,
     (1 << 53) + 1, (1 << 63) - 1,
@@ -71,7 +71,7 @@ NO_PACKED = (
 
 
 def value(name: str, argument: amp.Argument, chance: random.Random, known: Known) -> bytes | None:
-    """What to say for the argument; None if nothing."""
+    """Return a value for the argument; None to leave it out."""
     kind = chance.random()
     if kind < USUAL:
         return usual(name, argument, chance, known)
@@ -83,7 +83,7 @@ def value(name: str, argument: amp.Argument, chance: random.Random, known: Known
 
 
 def usual(name: str, argument: amp.Argument, chance: random.Random, known: Known) -> bytes | None:
-    """A value that can be read, and may even be right."""
+    """Return a value that can be read, and may be right."""
     if argument.optional and chance.random() < 0.5:
         return None
     if known.get(name) and chance.random() < 0.9:
@@ -113,7 +113,7 @@ def _hostile(argument: amp.Argument, chance: random.Random) -> bytes:
 
 
 def text(chance: random.Random) -> bytes:
-    """A word, a long one, many of one letter, or what is no UTF-8."""
+    """Return a word, a long text, one letter many times, or what is not UTF-8."""
     kind = chance.random()
     if kind < 0.5:
         return chance.choice(WORDS).encode("utf-8", "surrogatepass")
@@ -129,25 +129,25 @@ def text(chance: random.Random) -> bytes:
 
 
 def number(chance: random.Random) -> bytes:
-    """One at an edge, or none."""
+    """Return a number at an edge, or what is no number."""
     return b"%d" % chance.choice(EDGES) if chance.random() < 0.4 else chance.choice(NO_NUMBERS)
 
 
 def blob(chance: random.Random) -> bytes:
-    """Bytes of an odd size."""
+    """Return bytes of an odd size."""
     size = chance.choice(SIZES)
     return chance.choice((bytes(size), b"\xff" * size, chance.randbytes(size)))
 
 
 def packed(chance: random.Random) -> bytes:
-    """What is no msgpack, or of another shape."""
+    """Return what is no msgpack, or msgpack of another shape."""
     if chance.random() < 0.5:
         return chance.choice(NO_PACKED)[:MAX_VALUE]
     return msgspec.msgpack.encode(anything(chance, 4))[:MAX_VALUE]
 
 
 def anything(chance: random.Random, depth: int) -> Any:
-    """A value of any type that msgpack has."""
+    """Return a value of any type that msgpack has."""
     kind = chance.randrange(9 if depth else 6)
     if kind < 6:
         word = chance.choice(WORDS)
@@ -165,7 +165,7 @@ def anything(chance: random.Random, depth: int) -> Any:
 
 
 def instance(kind: inspect.Type, chance: random.Random, known: Known, name: str = "") -> Any:
-    """A value of the type ``kind``, of the kinds that msgpack has; some of its leaves are hostile."""
+    """Return a value of the type ``kind`` that msgpack can hold; some of its leaves are hostile."""
     match kind:
         case inspect.StructType():
             fields = {field.name: instance(field.type, chance, known, field.name) for field in kind.fields}

@@ -1,4 +1,4 @@
-"""One connection: it is got somewhere, hostile things are said on it, and it ends in one way or another."""
+"""A visit: a connection reaches a state, says hostile things, and ends in one of several ways."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ from chatnet.errors import ChatnetError
 from chatnet.net.outbox import Outboxes
 
 REACH_SECONDS = 15.0
-"""How long it may take until a connection is where it wants to be."""
+"""How long a connection may take to reach its state."""
 LISTEN_SECONDS = 0.15
-"""How long a visit listens, when it has said all."""
+"""How long a visit listens after it has said everything."""
 LINGER_SECONDS = (1.0, 4.0, 12.0)
-"""How long one that lingers stays."""
+"""How long a visit that lingers stays."""
 CROWD, CROWDED = 150, 0.02
-"""So many connections come beside a visit, and say nothing or half a thing; and how often that is."""
+"""How many more connections a crowded visit opens, which say nothing or half a box; how often a visit is
+crowded."""
 HALVES = (b"", b"\0", b"\0\x08_comm", b"\0\x08_command\xff\xff" + bytes(20_000), b"\x16\x03\x01")
 DRIBBLES, DRIBBLED, DRIBBLE_SECONDS = 0.05, 100, 0.03
-"""How often a visit says byte after byte, how many at most, and how long each takes."""
+"""How often a visit sends byte after byte, how many bytes at most, and how long each takes."""
 INTRODUCED = "127.0.2.1"
 SOURCES = 250
-"""Visits come from so many addresses of loopback: bounds for one address must not be all that holds."""
+"""From how many loopback addresses visits come: else the bounds for one address would stop everything."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is drawn of a visit before it begins."""
+    """What is drawn for a visit before it begins."""
 
     number: int
     state: State
@@ -53,7 +54,7 @@ class Plan:
 
     @classmethod
     def of(cls, seed: int, number: int) -> Plan:
-        """The plan of the visit of this number."""
+        """Return the plan of visit ``number``."""
         chance = random.Random(f"{seed}/{number}")
         dribbles = chance.random() < DRIBBLES
         return cls(
@@ -70,7 +71,7 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """How it went. ``failed`` says why the connection did not get where it wanted to be."""
+    """How a visit went. ``failed`` says why the connection did not reach its state."""
 
     plan: Plan
     said: int = 0
@@ -80,7 +81,7 @@ class Outcome:
 
 
 class Visits:
-    """Makes visits. ``ports`` are those of masters and workers; ``guises`` whom they pretend to be."""
+    """Makes visits. ``ports`` are those of masters and workers; ``guises`` the users it pretends to be."""
 
     def __init__(
         self, reactor: Any, ports: dict[str, Sequence[int]], guises: Sequence[Guise], token: Token
@@ -92,8 +93,8 @@ class Visits:
         self._outboxes = Outboxes(reactor)
 
     async def introduce(self) -> None:
-        """Log in as each of the guises, whose names are free as yet: else the first visit that tries may take
-        one with another secret."""
+        """Log in as each guise while its name is free: else the first visit might register the name with
+        another secret."""
         for guise in self._guises:
             visitor = Visitor(random.Random(guise.name), guise, self._token)
             mouth = await self._connect(self._ports["worker"][0], INTRODUCED)
@@ -101,9 +102,9 @@ class Visits:
             mouth.abort()
 
     async def make(self, plan: Plan) -> Outcome:
-        """Visit, from the beginning to the end."""
+        """Make the visit, from beginning to end."""
         outcome = Outcome(plan)
-        # The last guise is the one whose secret changes.
+        # Only the last guise's secret changes.
         guises = self._guises[-1:] if "SetSecret" in plan.state.likely else self._guises[:-1]
         visitor = Visitor(plan.chance, plan.chance.choice(guises), self._token)
         port = plan.chance.choice(self._ports[plan.state.port])
