@@ -272,6 +272,100 @@ class ReplicaSurplus:
     replica: MasterIdentity | None
 
 
+# ---- the store, as each process that has opened it sees it ----
+
+
+@dataclass(frozen=True, slots=True)
+class LogOpened:
+    """This process has opened the log ``log``, in ``seconds``: what was left to recover was recovered.
+
+    Its newest seq was ``head``. ``warning`` is a sentence about how the store was found, or empty.
+    """
+
+    log: str
+    head: int
+    seconds: float
+    warning: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCommitted:
+    """A batch of ``drafts`` is durable, ``seconds`` after it was begun, or the drafts are refused for good.
+
+    The seconds include all that it waited for: a thread, a full disk, a database that was away.
+    """
+
+    drafts: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DraftPoisoned:
+    """A draft could not be stored, by a bug, and was refused. ``what`` describes it, without its text.
+
+    ``why`` is the class of the error: its words may quote the text.
+    """
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WalWrittenBack:
+    """The embedded store has written back ``written`` of the ``pages`` in its WAL; readers keep the rest."""
+
+    pages: int
+    written: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAway:
+    """The store takes nothing, or cannot be reached; ``why`` is a sentence. What is asked of it waits.
+
+    Told again when the reason becomes another.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBack:
+    """The store works again, ``seconds`` after it was away; ``how`` is a clause, without a full stop."""
+
+    how: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogRewound:
+    """The log was put back, or replaced. It was read up to ``cursor``, and is the same up to ``common``.
+
+    None: that is not known. All that stood on it starts afresh.
+    """
+
+    cursor: int
+    common: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerLive:
+    """The worker at ``peer`` has been sent everything up to ``seq``, and is pushed each batch from now on."""
+
+    peer: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerBehind:
+    """The worker at ``peer`` is pushed nothing after ``seq``: its link is full or lost, or it began again.
+
+    If its link lasts, it is sent the rest from the log.
+    """
+
+    peer: str
+    seq: int
+
+
 # ---- processes ----
 
 
@@ -338,6 +432,15 @@ Event = (
     | ReplicaAttached
     | ReplicaLost
     | ReplicaSurplus
+    | LogOpened
+    | BatchCommitted
+    | DraftPoisoned
+    | WalWrittenBack
+    | StoreAway
+    | StoreBack
+    | LogRewound
+    | FollowerLive
+    | FollowerBehind
     | Killed
     | ProcessGone
     | ChildDied

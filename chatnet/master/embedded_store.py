@@ -19,6 +19,7 @@ from chatnet.store.sqlite.log import SqliteLog
 from chatnet.store.sqlite.moved import refuse_moved
 from chatnet.store.sqlite.opening import Known, LogMissing
 from chatnet.store.sqlite.writer import DiskRefuses
+from chatnet.telemetry import Tell
 from chatnet.wire.replica import State
 from chatnet.world import FileStatus, World
 
@@ -94,12 +95,12 @@ class EmbeddedStore:
     def watch(self, free: Callable[[], None]) -> None:
         """Do nothing: the loss of the primary's link shows that the lease is free."""
 
-    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Leadership:
+    async def begin(self, told: State | None, given_up: Callable[[], bool], tell: Tell) -> Leadership:
         refuse_moved(self._world.files, self._data)
         if told is None:
             self._refuse_to_begin_anew()
         known = None if told is None else Known(told.log, told.epoch, told.head)
-        log = await self._opened(known, given_up)
+        log = await self._opened(known, given_up, tell)
         return Leadership(log, log.epoch, "", log, log.newest_epoch)
 
     def _refuse_to_begin_anew(self) -> None:
@@ -112,7 +113,7 @@ class EmbeddedStore:
                 f"back, or restore a backup; or, to begin a new log, remove {self._data / 'lease'}."
             )
 
-    async def _opened(self, known: Known | None, given_up: Callable[[], bool]) -> SqliteLog:
+    async def _opened(self, known: Known | None, given_up: Callable[[], bool], tell: Tell) -> SqliteLog:
         world, said = self._world, ""
         directory = world.files.status(self._data)
         while True:
@@ -128,6 +129,7 @@ class EmbeddedStore:
                     known=known,
                     limits=world.limits,
                     own_level=world.level,
+                    tell=tell,
                 )
             except DiskRefuses as refusal:
                 why, sentence = f" ({refusal})", f"{refusal.why}: the master commands when {refusal.until}."

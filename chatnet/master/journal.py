@@ -39,12 +39,21 @@ class Journal:
     def told(self, event: telemetry.Event) -> None:
         """Log and keep ``event``, if it concerns the operator: a :data:`~chatnet.telemetry.Tell`."""
         match event:
+            case telemetry.BatchCommitted():
+                pass  # the most frequent event: the other cases need not be tried
             case telemetry.EpochBegun(epoch, at):
                 self._say_epoch(epoch, "begins: this master commands", at)
             case telemetry.EpochEnded(epoch, at):
                 self._say_epoch(epoch, "ends: this master no longer commands", at)
             case telemetry.ChildDied():
                 self._keep(sentence(event))  # the supervisor logs more about it, and a crash loop less often
+            case (
+                telemetry.DraftPoisoned()
+                | telemetry.StoreAway()
+                | telemetry.StoreBack()
+                | telemetry.LogRewound()
+            ):
+                self._keep(sentence(event))  # likewise, the store
             case _ if what := sentence(event):
                 self._logger.info("{what}", what=what)
                 self._keep(what)
@@ -90,7 +99,21 @@ def sentence(event: telemetry.Event) -> str:
             return f"{what}; another one is started"
         case telemetry.ChildUnlinked(pid, seconds):
             return f"process {pid} has had no link for {seconds:.0f} s; it is killed"
-    return _of_a_worker(event)
+    return _of_the_store(event) or _of_a_worker(event)
+
+
+def _of_the_store(event: telemetry.Event) -> str:
+    match event:
+        case telemetry.DraftPoisoned(what, why):
+            return f"a draft could not be stored and was refused ({why}): {what}"
+        case telemetry.StoreAway(why):
+            return why.rstrip(".")
+        case telemetry.StoreBack(how, seconds):
+            return f"{how} ({seconds:.1f} s later)"
+        case telemetry.LogRewound(cursor, common):
+            same = "" if common is None else f", and is the same up to {common:,}"
+            return f"the log was put back: it was read up to {cursor:,}{same}"
+    return ""
 
 
 def _of_a_worker(event: telemetry.Event) -> str:

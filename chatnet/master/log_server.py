@@ -26,6 +26,7 @@ from chatnet.reads import LaneName, Question
 from chatnet.store.reader import Reader
 from chatnet.store.verifying import cursor_at, verify
 from chatnet.store.window import Window
+from chatnet.telemetry import FollowerBehind, FollowerLive, Tell, unheard
 from chatnet.wire import encode
 from chatnet.wire.log import Append, Follow, Read
 
@@ -52,8 +53,8 @@ class Broadcast:
     It watches the window first, before any reader does, so that no worker gets an entry twice.
     """
 
-    def __init__(self, window: Window, epoch: int) -> None:
-        self._epoch = epoch
+    def __init__(self, window: Window, epoch: int, tell: Tell = unheard) -> None:
+        self._window, self._epoch, self._tell = window, epoch, tell
         self._live: dict[Link, None] = {}
         self._most_bytes = window.limits.page.bytes
         window.watch(self._grown)
@@ -61,10 +62,13 @@ class Broadcast:
     def add(self, link: Link) -> None:
         """Push to ``link`` from now on."""
         self._live[link] = None
+        self._tell(FollowerLive(link.peer(), self._window.head))
 
     def discard(self, link: Link) -> None:
         """Stop pushing to ``link``."""
-        self._live.pop(link, None)
+        if link in self._live:
+            del self._live[link]
+            self._tell(FollowerBehind(link.peer(), self._window.head))
 
     def _grown(self, entries: list[Entry]) -> None:
         if self._live:

@@ -16,6 +16,7 @@ from chatnet.store.lease import Holder
 from chatnet.store.postgres.database import Denied, Distrusted, Unavailable
 from chatnet.store.postgres.lease import DatabaseLease
 from chatnet.store.postgres.log import PostgresLog
+from chatnet.telemetry import Tell
 from chatnet.wire.replica import State
 from chatnet.world import World
 
@@ -105,8 +106,8 @@ class SharedStore:
     def watch(self, free: Callable[[], None]) -> None:
         self._lease.watch(free)
 
-    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Leadership:
-        log = await PostgresLog.open_in(self._world, self._url, self._rewound, self._outgrown)
+    async def begin(self, told: State | None, given_up: Callable[[], bool], tell: Tell) -> Leadership:
+        log = await PostgresLog.open_in(self._world, self._url, self._rewound, self._outgrown, tell)
         return Leadership(log, self._lease.epoch, self._url, None, self._newest_epoch)
 
     async def _newest_epoch(self) -> int:

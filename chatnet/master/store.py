@@ -16,6 +16,7 @@ from chatnet.log import Outcome
 from chatnet.master.log_server import PrimaryLog
 from chatnet.store.lease import Holder
 from chatnet.store.window import Window
+from chatnet.telemetry import Tell
 from chatnet.wire.replica import State
 
 RETRY_SECONDS = 1.0
@@ -82,10 +83,11 @@ class Store(Protocol):
     def watch(self, free: Callable[[], None]) -> None:
         """Call ``free`` whenever the lease may be taken, until it is, if nothing else shows that."""
 
-    async def begin(self, told: State | None, given_up: Callable[[], bool]) -> Leadership:
+    async def begin(self, told: State | None, given_up: Callable[[], bool], tell: Tell) -> Leadership:
         """Open the log while holding the lease; wait for what delays it and will pass.
 
         ``told`` is what the last primary sent, if one was followed: the log must be that one, and whole.
+        ``tell`` takes what happens to the log.
 
         :raises CannotStart: it cannot be opened, or could not be before ``given_up()``.
         """

@@ -159,7 +159,9 @@ async def lead(
     :raises CannotStart: the log cannot be opened, or is another one; or the port cannot be opened.
     """
     state = inheritance.state
-    leadership = await store.begin(state, given_up)
+    journal = Journal(world.wall, () if state is None else state.events)
+    tell = tell_all(world.tell, journal.told)
+    leadership = await store.begin(state, given_up, tell)
     try:
         if state is not None and state.log != leadership.log.log_id:
             raise CannotStart(f"The log in {settings.data} is not the cluster's: was the directory replaced?")
@@ -169,7 +171,7 @@ async def lead(
     except CannotStart:
         await leadership.log.close()
         raise
-    return _command(settings, world, token, security, port, leadership, inheritance)
+    return _command(settings, world, token, security, port, leadership, inheritance, journal, tell)
 
 
 def _command(
@@ -180,11 +182,11 @@ def _command(
     port: MasterPort,
     leadership: Leadership,
     inheritance: Inheritance,
+    journal: Journal,
+    tell: Tell,
 ) -> Primary:
     state = inheritance.state
-    journal = Journal(world.wall, () if state is None else state.events)
     registry: Registry[Link] = Registry()
-    tell = tell_all(world.tell, journal.told)
     replicas = _make_replicas(settings, world, security, registry, journal, tell, leadership, port.port)
     cluster = _make_cluster(settings, world, registry, tell, leadership.epoch, port.port)
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
@@ -299,7 +301,7 @@ def _make_unproven(
     primary: Primary,
 ) -> Callable[[], Locator]:
     served = leadership.served
-    broadcast = None if served is None else Broadcast(served.window, leadership.epoch)
+    broadcast = None if served is None else Broadcast(served.window, leadership.epoch, primary.tell)
     epoch = Epoch(leadership.epoch, leadership.newest_epoch, lambda newest: _over(world, newest))
 
     def registered(worker: Registration[Link]) -> Locator:

@@ -8,6 +8,7 @@ refusals    which refusals are kept, and how
 questions   questions to a log, in a form that all stores answer in the same way
 pages       the size of entries and drafts on the wire, and pages cut to fit it
 remote      the log over AMP: how workers use the primary's
+absence     how long a store cannot be used, told as events
 lease       the right to command, on one host: a flock on the data directory
 sqlite/     the log in SQLite, opened by the primary alone
 postgres/   the log in a database that all processes share, and the lease in it

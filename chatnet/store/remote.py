@@ -18,6 +18,7 @@ from chatnet.log import Outcome, Refused
 from chatnet.reads import Head, Question
 from chatnet.store.appender import Appender
 from chatnet.store.window import Window
+from chatnet.telemetry import DraftPoisoned, LogRewound, Tell, unheard
 from chatnet.wire.arguments import Command
 from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read, answer_to
 
@@ -54,7 +55,9 @@ class RemoteLog:
         on_outgrown: Callable[[str], None],
         own_level: int | None = None,
         limits: Limits = LIMITS,
+        tell: Tell = unheard,
     ) -> None:
+        self._tell = tell
         self._on_replaced = on_replaced
         self._on_outgrown = on_outgrown
         self.window = Window(limits=limits, own=own_level)
@@ -138,6 +141,7 @@ class RemoteLog:
 
     def _replaced(self, link: Peer, why: str) -> None:
         self._logger.critical("The log was replaced ({why}); starting afresh", why=why)
+        self._tell(LogRewound(self.window.head, None))
         self._give_up(link)
         self._on_replaced()
 
@@ -176,10 +180,11 @@ class RemoteLog:
     async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
         try:
             outcomes: list[Outcome] = (await self._ask(Append, drafts=drafts))["outcomes"]
-        except Exception:
+        except Exception as error:
             if len(drafts) > 1:
                 return [outcome for draft in drafts for outcome in await self._commit([draft])]
             what = drafts[0].described()
+            self._tell(DraftPoisoned(what, type(error).__name__))
             self._logger.failure("A draft could not be passed on and was refused: {what}", what=what)
             return [Refused.of(Poison.of())]
         return outcomes

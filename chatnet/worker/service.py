@@ -338,7 +338,7 @@ def build(options: Mapping[str, Any], world: World, offers: Sequence[Offer] = FR
         return Frontend(store, hashing, token, allowed, world.clocks, world.entropy, tell)
 
     children = make_children(options, masters, world)
-    opening = partial(open_store, world)
+    opening = partial(open_store, world, tell)
     clients = Clients(offers, Shared(outboxes, pulse, Visitors(reactor), OtherPlaces(world.chance)))
     certificates = find_certificates(find_pair(options, world.directory), world)
     security = Security(certificates, token, bool(options["insecure"]), world)

@@ -15,6 +15,7 @@ from chatnet.store.lease import parse_holder
 from chatnet.store.postgres.database import Unavailable
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.remote import RemoteLog
+from chatnet.telemetry import Tell, unheard
 from chatnet.world import World
 
 
@@ -70,8 +71,9 @@ class PrimarysStore:
         on_outgrown: Callable[[str], None],
         own_level: int,
         limits: Limits = LIMITS,
+        tell: Tell = unheard,
     ) -> None:
-        self.log = RemoteLog(on_replaced, on_outgrown, own_level, limits)
+        self.log = RemoteLog(on_replaced, on_outgrown, own_level, limits, tell)
 
     def attached(self, link: Link, log_id: str) -> None:
         self.log.attached(link, log_id)
@@ -128,6 +130,7 @@ class DatabaseStore:
 
 async def open_store(
     world: World,
+    tell: Tell,
     url: str,
     on_replaced: Callable[[], None],
     on_rewound: Callable[[Cursor], None],
@@ -140,6 +143,6 @@ async def open_store(
     :raises CannotStart: it can never be opened.
     """
     if not url:
-        return PrimarysStore(on_replaced, on_outgrown, world.level, world.limits)
-    log = await PostgresLog.open_in(world, url, on_rewound, on_outgrown)
+        return PrimarysStore(on_replaced, on_outgrown, world.level, world.limits, tell)
+    log = await PostgresLog.open_in(world, url, on_rewound, on_outgrown, tell)
     return DatabaseStore(url, log, on_replaced)

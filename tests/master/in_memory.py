@@ -43,6 +43,7 @@ from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse
 from chatnet.net.visitors import Visitors
 from chatnet.supervisor import Supervisor
+from chatnet.telemetry import Event
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.testing.memory_log import MemoryLog
@@ -263,7 +264,8 @@ class Master:
             self.journal.told,
             self.clocks,
         )
-        self.broadcast = Broadcast(self.log.window, EPOCH)
+        self.told: list[Event] = []
+        self.broadcast = Broadcast(self.log.window, EPOCH, self.told.append)
         keys = count(1)
         self.levels = Levels(
             cast(Log, self.log),  # what levels ask of one

@@ -6,13 +6,18 @@ from twisted.internet.task import Clock
 
 from chatnet.master.journal import KEPT_EVENTS, MOST_TOLD, Journal
 from chatnet.telemetry import (
+    BatchCommitted,
     ChildDied,
+    DraftPoisoned,
     DrainBegun,
     EpochBegun,
     Killed,
     LoggedIn,
+    LogRewound,
     ProcessGone,
     ReplicaAttached,
+    StoreAway,
+    StoreBack,
 )
 from chatnet.wire.replica import MasterIdentity
 
@@ -51,6 +56,27 @@ def test_who_watches_is_told_of_each_event() -> None:
     journal.told(DrainBegun("one"))
     journal.told(ChildDied("two is dead"))
     assert [what.partition(" ")[0] for what in told] == ["one", "two"]
+
+
+def test_what_keeps_the_store_from_going_on_is_kept() -> None:
+    """As sentences; the store itself has logged them, and of batches nobody wants to hear."""
+    journal = Journal(lambda: 0.0)
+    for event in (
+        BatchCommitted(7, 0.002),
+        StoreAway("The disk of the log is full: posts wait until there is room."),
+        StoreBack("There is room on the disk again", 61.24),
+        DraftPoisoned("post of alice, 7 characters", "ValueError"),
+        LogRewound(12_000, 11_000),
+        LogRewound(12_000, None),
+    ):
+        journal.told(event)
+    assert [event.what for event in journal.events()] == [
+        "The disk of the log is full: posts wait until there is room",
+        "There is room on the disk again (61.2 s later)",
+        "a draft could not be stored and was refused (ValueError): post of alice, 7 characters",
+        "the log was put back: it was read up to 12,000, and is the same up to 11,000",
+        "the log was put back: it was read up to 12,000",
+    ]
 
 
 def test_what_is_not_the_operators_affair_is_not_kept() -> None:

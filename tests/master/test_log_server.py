@@ -18,6 +18,7 @@ from chatnet.limits import LIMITS, PAGE
 from chatnet.log import Refused
 from chatnet.master.log_server import MOST_READS
 from chatnet.reads import AccountOf, CursorAt, Feed, Head, History, Newest, Question, Rooms, SnapshotOf
+from chatnet.telemetry import FollowerBehind, FollowerLive
 from chatnet.testing.loopback import FULL
 from chatnet.wire.arguments import Command, Packed
 from chatnet.wire.encode import PING
@@ -240,6 +241,28 @@ def test_a_link_that_is_full_is_followed_once_it_drains(master: Master) -> None:
     worker.wire.client_transport.resumeProducing()
     master.settle()
     assert worker.hears.seqs == list(range(1, 1_001))
+
+
+def test_who_follows_and_who_fell_behind_is_told(master: Master) -> None:
+    """Once when a worker is pushed to, once when it no longer is: its link is full, or lost."""
+    fill(master, 5)
+    worker = master.worker("a")
+    worker.ask(Follow, **at(master, 5))
+    name = worker.server.peer()
+    assert master.told == [FollowerLive(name, 5)]
+    worker.wire.client_transport.pauseProducing()
+    while not worker.server.full:
+        fill(master, 20, "x" * 500)
+        master.settle()
+    fill(master, 20)
+    assert [type(event) for event in master.told[1:]] == [FollowerBehind]
+    worker.wire.client_transport.resumeProducing()
+    master.settle()
+    head = len(master.log.entries)
+    assert master.told[2:] == [FollowerLive(name, head)]
+    worker.cut()
+    master.settle()
+    assert master.told[3:] == [FollowerBehind(name, head)]
 
 
 def test_following_again_takes_the_place_of_the_first(master: Master) -> None:

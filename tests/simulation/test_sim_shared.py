@@ -194,6 +194,15 @@ def test_an_absent_database_ends_nobody(simulation: Simulation, land: Land) -> N
     assert not [process for process in before if process.is_dead and process.program == "chat-worker"]
 
 
+def test_the_operator_is_told_how_long_the_database_was_away(simulation: Simulation, land: Land) -> None:
+    """By the primary, among the events of the cluster."""
+    land.postgres.end_sessions()
+    simulation.run(3)
+    told = [event.what for event in service(land.leader())._primary.journal.events()]
+    assert any(what.startswith("The database cannot be reached (") for what in told)
+    assert any(what.startswith("The database is back; everything goes on (") for what in told)
+
+
 def test_handing_over_takes_no_three_seconds(simulation: Simulation, land: Land) -> None:
     """A lease that was let go is free at once; the next primary may be on either host."""
     first = land.leader()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from simulation.mutants.planting import Put, planted
@@ -106,7 +107,9 @@ def test_a_read_only_file_system_is_waited_for(simulation: Simulation, alpha: Ho
     alpha.disk.is_read_only = True
     talk.bob.terminal.type("when it is back")
     simulation.run(3)
-    assert simulation.trace.has("The file system of the log is read-only: posts wait until it takes writes.")
+    away = "The file system of the log is read-only: posts wait until it takes writes"
+    assert simulation.trace.has(f"{away}.")
+    assert away in [event.what for event in cast(Any, primary(alpha).service)._primary.journal.events()]
     primary(alpha).kill()
     simulation.run(5)
     assert simulation.trace.has("the master commands when it takes writes")

@@ -20,10 +20,12 @@ from simulator.programs import Program, programs
 
 @dataclass
 class ToyMetric:
-    """How many live sessions there are in this process, and how long each takeover took, in seconds."""
+    """How many live sessions there are in this process, how many drafts its store has committed, and how long
+    each takeover took, in seconds."""
 
     live: set[str] = field(default_factory=set)
     takeovers: list[float] = field(default_factory=list)
+    drafts: int = 0
 
     def told(self, event: telemetry.Event) -> None:
         match event:
@@ -33,6 +35,8 @@ class ToyMetric:
                 self.live.discard(peer)
             case telemetry.TookOver(seconds=seconds):
                 self.takeovers.append(seconds)
+            case telemetry.BatchCommitted(drafts):
+                self.drafts += drafts
 
 
 # ---- 2. where it is given to tell_all: here, before a program is built ----
@@ -62,7 +66,8 @@ def simulation() -> Iterator[Simulation]:
 
 
 def test_a_listener_counts_what_happens_in_its_process(simulation: Simulation) -> None:
-    """Whoever chats is live at one worker, until they leave; a primary knows how soon it was there."""
+    """Whoever chats is live at one worker, until they leave; a primary knows how soon it was there, and what
+    its store has committed."""
     masters: list[ToyMetric] = []
     workers: list[ToyMetric] = []
     simulation.programs["chat-master"] = measured("chat-master", masters)
@@ -70,6 +75,10 @@ def test_a_listener_counts_what_happens_in_its_process(simulation: Simulation) -
     alpha = a_whole_cluster(simulation)
     talk = Talk(simulation)
     assert sum(len(metric.live) for metric in workers) == 2
+    before = [metric.drafts for metric in masters]
+    talk.heard_within(1)
+    after = [metric.drafts for metric in masters]
+    assert sorted(was - is_now for was, is_now in zip(after, before, strict=True)) == [0, 0, 1]
     primary(alpha).kill()
     talk.heard_within(1)
     [seconds] = [seconds for metric in masters for seconds in metric.takeovers]

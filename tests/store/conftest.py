@@ -21,6 +21,7 @@ from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.store.sqlite.log import SqliteLog
 from chatnet.store.sqlite.opening import Known
+from chatnet.telemetry import Event
 from chatnet.world import World
 from chatnet.world.real import RealFiles
 from rigs.postgres import Server, running
@@ -73,7 +74,8 @@ class AtOnce(ThreadPool):
 class Disk:
     """A disk with one store on it, opened as often as wished: by programs of ``level``, if one is given.
 
-    ``fatal`` is what the logs died of, and ``outgrown`` what they said when they were.
+    ``fatal`` is what the logs died of, ``outgrown`` what they said when they were, and ``told`` what they
+    told of themselves.
     """
 
     def __init__(self, path: Path, new_url: Callable[[], str] | None = None) -> None:
@@ -81,6 +83,7 @@ class Disk:
         self._new_url = new_url
         self.rewound: list[Cursor] = []
         self.outgrown: list[str] = []
+        self.told: list[Event] = []
         self.level: int | None = None
         self.url = ""
         self.reactor = HandReactor()
@@ -111,6 +114,7 @@ class Disk:
                 known,
                 limits,
                 self.level,
+                self.told.append,
             )
         )
         self._opened.append(log)
@@ -133,6 +137,7 @@ class Disk:
                 self.outgrown.append,
                 self.level or own_level(),
                 limits,
+                self.told.append,
             )
         )
         self._opened.append(log)

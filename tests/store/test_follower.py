@@ -21,6 +21,7 @@ from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.follower import LOOK_SECONDS
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
+from chatnet.telemetry import LogRewound
 from rigs.postgres import Server
 
 REGISTER = Draft("register", "alice", "alice", "sha256:1", b"r" * 16)
@@ -209,6 +210,7 @@ def test_another_log_is_noticed(disk: Any, elsewhere: Elsewhere, loud: list[str]
     elsewhere.do("UPDATE log SET id = 'another'")
     pass_time(disk)
     assert disk.rewound == [Cursor.beginning("another")]
+    assert [event for event in disk.told if isinstance(event, LogRewound)] == [LogRewound(40, 0)]
     assert (log.log_id, log.window.head) == ("another", 40)
     assert "log another" in loud[-1]
 

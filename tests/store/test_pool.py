@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from typing import Any, cast
 
+import pytest
 from store.conftest import AtOnce, HandReactor
 from twisted.internet.defer import CancelledError, Deferred
 
 from chatnet.store.postgres.database import Database, Unavailable
 from chatnet.store.postgres.pool import Outage, Pool
+from chatnet.telemetry import Event, StoreAway, StoreBack
 
 
 class Stage:
@@ -18,7 +20,8 @@ class Stage:
     def __init__(self) -> None:
         self.is_away = True
         self.reactor = HandReactor()
-        self.outage = Outage()
+        self.told: list[Event] = []
+        self.outage = Outage(self.told.append, self.reactor.seconds)
         threads = AtOnce(2, "pool")
         threads.start()
         self.pool = Pool(self.reactor, threads, self._connect, random.Random(1), self.outage, 2)
@@ -47,6 +50,28 @@ def test_an_outage_ends_with_the_last_who_asks() -> None:
     asking.cancel()
     assert isinstance(found[0], CancelledError)
     assert stage.outage.sentence == ""
+
+
+@pytest.mark.parametrize("all_leave", [False, True])
+def test_an_outage_is_told(all_leave: bool) -> None:
+    """When it begins, and by the first answer how long it was; also if those who asked have gone."""
+    stage = Stage()
+    asking, _ = stage.ask()
+    stage.reactor.advance(3.0)
+    if all_leave:
+        asking.cancel()
+    else:
+        stage.is_away = False
+        stage.reactor.pump([0.5] * 20)
+    stage.is_away = False
+    stage.ask()
+    away, back = stage.told
+    assert away == StoreAway("The database cannot be reached (it is away): all waits until it can.")
+    assert isinstance(back, StoreBack)
+    assert back.how == "The database is back; everything goes on"
+    assert 3.0 <= back.seconds < 5.0
+    stage.ask()
+    assert len(stage.told) == 2
 
 
 def test_an_outage_lasts_while_somebody_asks() -> None:

@@ -16,6 +16,7 @@ from chatnet.errors import BadRequest, CursorAhead, InternalFailure, Poison
 from chatnet.log import Outcome, Refused
 from chatnet.reads import Account, AccountOf, Feed, Head, Snapshot, SnapshotOf
 from chatnet.store.remote import RemoteLog
+from chatnet.telemetry import DraftPoisoned, Event, LogRewound
 from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read
 
 
@@ -82,7 +83,8 @@ class Worker:
     def __init__(self, head: int = 0) -> None:
         self.replaced = 0
         self.outgrown: list[str] = []
-        self.log = RemoteLog(self._on_replaced, self.outgrown.append, own_level=1)
+        self.told: list[Event] = []
+        self.log = RemoteLog(self._on_replaced, self.outgrown.append, own_level=1, tell=self.told.append)
         self.primary = self.attach()
         self.primary.take(Follow)[1].callback(at(head))
         self.primary.take(Read)[1].callback(answered(head))
@@ -227,6 +229,7 @@ def test_a_log_that_was_put_back_is_told() -> None:
     another = Worker(head=4)
     primary = another.attach(log_id="another")
     assert (another.replaced, primary.aborted, primary.asked) == (1, True, [])
+    assert put_back.told == another.told == [LogRewound(4, None)]
     assert another.log.log_id == "log"
 
 
@@ -248,6 +251,7 @@ def test_a_draft_that_cannot_be_passed_on_is_refused_alone(logged_failures: Any)
     worker.primary.take(Append)[1].errback(BadRequest.of(why="the value of “drafts” is wrong"))
     assert (first, batch) == ([[1]], [[2, Refused(Poison.code, Poison.sentence)]])
     assert draft(3).described() in logged_failures.text()
+    assert worker.told == [DraftPoisoned(draft(3).described(), "BadRequest")]
     assert len(logged_failures.flush(BadRequest)) == 1
 
 

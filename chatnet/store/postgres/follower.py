@@ -23,6 +23,7 @@ from chatnet.reads import CursorAt, Last, PageOf
 from chatnet.store.postgres.database import Database, Unavailable
 from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.store.window import Window
+from chatnet.telemetry import LogRewound, Tell
 
 LOOK_SECONDS = 1.0
 """Seconds between two looks if the bell does not ring."""
@@ -64,7 +65,9 @@ class Follower:
         on_outgrown: Callable[[str], None],
         own_level: int,
         limits: Limits,
+        tell: Tell,
     ) -> None:
+        self._tell = tell
         self._on_outgrown = on_outgrown
         self._reactor, self._asker, self._trouble = reactor, asker, trouble
         self._entropy, self._on_rewound = entropy, on_rewound
@@ -147,6 +150,7 @@ class Follower:
             new=divergence.log_id,
             old=self.log_id,
         )
+        self._tell(LogRewound(self.window.head, divergence.common.seq))
         self.log_id = divergence.log_id
         self.window.restart(divergence.log_id, divergence.base)
         self.window.level = divergence.level

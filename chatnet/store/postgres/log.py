@@ -22,6 +22,7 @@ from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unava
 from chatnet.store.postgres.follower import Follower
 from chatnet.store.postgres.pool import Outage, Pool
 from chatnet.store.window import Window
+from chatnet.telemetry import BatchCommitted, DraftPoisoned, LogOpened, Tell, unheard
 
 if TYPE_CHECKING:
     from chatnet.world import World
@@ -62,8 +63,11 @@ class PostgresLog:
         follower: Follower,
         trouble: Outage,
         on_outgrown: Callable[[str], None],
+        seconds: Callable[[], float],
+        tell: Tell,
     ) -> None:
         self._on_outgrown = on_outgrown
+        self._seconds, self._tell = seconds, tell
         self._wall, self._pools, self._follower, self._trouble = wall, pools, follower, trouble
         self._askers = askers
         self._writer, logins, pages, _ = askers
@@ -79,6 +83,7 @@ class PostgresLog:
         url: str,
         on_rewound: Callable[[Cursor], None],
         on_outgrown: Callable[[str], None],
+        tell: Tell,
     ) -> Self:
         """Open the log at ``url`` with the parts of ``world``: see :meth:`open`."""
         return await cls.open(
@@ -93,6 +98,7 @@ class PostgresLog:
             on_outgrown=on_outgrown,
             own_level=world.level,
             limits=world.limits,
+            tell=tell,
         )
 
     @classmethod
@@ -109,6 +115,7 @@ class PostgresLog:
         on_outgrown: Callable[[str], None],
         own_level: int,
         limits: Limits = LIMITS,
+        tell: Tell = unheard,
     ) -> Self:
         """Open the log at ``url``, and make it if it does not exist; wait while the database is away.
 
@@ -137,7 +144,8 @@ class PostgresLog:
                 raise
             return database
 
-        trouble = Outage()
+        began = reactor.seconds()
+        trouble = Outage(tell, reactor.seconds)
         pools = (
             threads(1, "log writer"),
             threads(LOGIN_READERS, "log reader"),
@@ -155,13 +163,17 @@ class PostgresLog:
                 strict=True,
             )
         )
-        follower = Follower(reactor, looker, trouble, entropy, on_rewound, on_outgrown, own_level, limits)
-        log = cls(wall, pools, (writer, logins, pages, looker), follower, trouble, on_outgrown)
+        follower = Follower(
+            reactor, looker, trouble, entropy, on_rewound, on_outgrown, own_level, limits, tell
+        )
+        askers = writer, logins, pages, looker
+        log = cls(wall, pools, askers, follower, trouble, on_outgrown, reactor.seconds, tell)
         try:
             await follower.open()
         except BaseException:
             await log.close()
             raise
+        tell(LogOpened(log.log_id, log.window.head, reactor.seconds() - began, log.warning))
         return log
 
     async def close(self) -> None:
@@ -203,7 +215,7 @@ class PostgresLog:
         return self._appender.append(drafts)
 
     async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
-        now = int(self._wall() * 1000)
+        now, began = int(self._wall() * 1000), self._seconds()
         # Repeated with the same keys if the result is unknown: the log then gives the same answers again.
         try:
             outcomes, poisoned = await self._writer.ask(lambda database: database.append(drafts, now))
@@ -211,8 +223,10 @@ class PostgresLog:
             self._on_outgrown(str(outgrown))
             return await Deferred()  # the clients send these again elsewhere
         self._follower.ring()
+        self._tell(BatchCommitted(len(drafts), self._seconds() - began))
         for draft, error in poisoned:
             self.poisoned += 1
+            self._tell(DraftPoisoned(draft.described(), type(error).__name__))
             self._logger.failure(
                 "A draft could not be stored and was refused: {what}", Failure(error), what=draft.described()
             )

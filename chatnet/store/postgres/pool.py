@@ -16,8 +16,11 @@ from twisted.python.threadpool import ThreadPool
 
 from chatnet.errors import TooSlow
 from chatnet.limits import PATIENCE
+from chatnet.store.absence import Absence
 from chatnet.store.postgres.database import Database, GivenUp, Unavailable
+from chatnet.telemetry import Tell, unheard
 
+_BACK = "The database is back; everything goes on"
 _FIRST_DELAY, _LAST_DELAY = 0.05, 2.0
 
 T = TypeVar("T")
@@ -33,8 +36,9 @@ class Outage:
 
     _logger = Logger()
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell = unheard, seconds: Callable[[], float] = float) -> None:
         self._sentences: dict[object, str] = {}
+        self._absence = Absence(tell, seconds)
 
     @property
     def sentence(self) -> str:
@@ -44,6 +48,7 @@ class Outage:
         """Note that ``asker`` cannot go on, and will keep trying."""
         if not self._sentences:
             self._logger.critical("{sentence}", sentence=sentence)
+            self._absence.begin(sentence)
         self._sentences[asker] = sentence
 
     def left(self, asker: object) -> None:
@@ -53,7 +58,9 @@ class Outage:
     def back(self, asker: object) -> None:
         """Note that ``asker`` goes on."""
         if self._sentences.pop(asker, None) is not None and not self._sentences:
-            self._logger.info("The database is back; everything goes on")
+            self._logger.info("{back}", back=_BACK)
+        if not self._sentences:
+            self._absence.end(_BACK)
 
 
 class Pool:

@@ -24,11 +24,19 @@ _WAL_HEADER, _FRAME_HEADER = 32, 24
 """Sizes in a -wal file, in bytes: https://www.sqlite.org/fileformat2.html#the_write_ahead_log"""
 
 
+class WrittenBack(NamedTuple):
+    """What a checkpoint did: how many pages were in the WAL, and how many of them were written back."""
+
+    pages: int
+    written: int
+
+
 class Committed(NamedTuple):
     """A committed batch, or None; and a sentence about what happened to the files, or empty."""
 
     batch: Batch | None
     gone: str
+    written_back: WrittenBack | None = None
 
 
 @dataclass(frozen=True)
@@ -102,12 +110,13 @@ class StoreFile:
             if self._files.is_read_only(self._path.parent):
                 raise DiskReadOnly(str(error)) from error
             raise
+        written_back = None
         if self._pages >= self._most_pages or self._has_to_unmark:
-            self.checkpoint()
-        return Committed(batch, self.gone())
+            written_back = self.checkpoint()
+        return Committed(batch, self.gone(), written_back)
 
-    def checkpoint(self) -> None:
-        """Write the WAL back. If this fails, the next commit will meet the same error.
+    def checkpoint(self) -> WrittenBack | None:
+        """Write the WAL back. If this fails, the next commit will meet the same error; return None then.
 
         Between two checkpoints the main file says that a WAL exists; a reader that uses the WAL does not see
         that mark. So a copy of the main file alone can be told from a whole copy.
@@ -115,13 +124,15 @@ class StoreFile:
         with suppress(apsw.Error):
             self._mark(1)
             self._has_to_unmark = True
+        done = None
         with suppress(apsw.Error):
-            frames, written = self._connection.wal_checkpoint()
-            self._is_written_back = frames == written
+            done = WrittenBack(*self._connection.wal_checkpoint())
+            self._is_written_back = done.pages == done.written
             self._mark(0)
             self._has_to_unmark = False
         with suppress(OSError):
             self._main = self._files.status(self._path) or self._main
+        return done
 
     def _mark(self, follows: int) -> None:
         self._connection.execute("UPDATE log SET wal_follows = ?", (follows,))

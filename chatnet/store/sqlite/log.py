@@ -24,6 +24,7 @@ from chatnet.limits import LIMITS, Limits
 from chatnet.log import Outcome
 from chatnet.net.timer import Timer
 from chatnet.reads import Head, LaneName, PageOf, Question
+from chatnet.store.absence import Absence
 from chatnet.store.appender import Appender
 from chatnet.store.pages import take_page
 from chatnet.store.sqlite import reads as sqlite_reads
@@ -32,6 +33,7 @@ from chatnet.store.sqlite.opening import LOGIN_READERS, PAGE_READERS, RESTORE, K
 from chatnet.store.sqlite.readers import Readers
 from chatnet.store.sqlite.writer import Batch, DiskRefuses
 from chatnet.store.window import Window
+from chatnet.telemetry import BatchCommitted, DraftPoisoned, LogOpened, Tell, WalWrittenBack, unheard
 from chatnet.world import Files
 
 RETRY_SECONDS = 1.0
@@ -41,6 +43,7 @@ LOOK_SECONDS = 1.0
 
 _MAX_BYTES = 4 * 1024 * 1024
 
+_BACK = "The store's files are where they were; posts are stored as usual"
 _SAVED = "This master has saved the"
 _WHOLE = "whole: put it in place as “When the store's file is gone” in docs/operations.md says"
 _TORN = "not whole: restore a backup, if it was written over"
@@ -69,8 +72,11 @@ class SqliteLog:
         opened: Opened,
         limits: Limits,
         own_level: int,
+        tell: Tell,
     ) -> None:
         self._reactor, self._wall, self._on_fatal = reactor, wall, on_fatal
+        self._tell = tell
+        self._without_room, self._without_files = (Absence(tell, reactor.seconds) for _ in range(2))
         self._writer = writer
         self._readers = Readers(reactor, readers, opened.connections)
         self._pools: dict[LaneName, ThreadPool] = dict(zip(("logins", "pages"), readers, strict=True))
@@ -104,6 +110,7 @@ class SqliteLog:
         known: Known | None = None,
         limits: Limits = LIMITS,
         own_level: int | None = None,
+        tell: Tell = unheard,
     ) -> Self:
         """Open the store at ``path``, in a new epoch. Hold the lease before calling this.
 
@@ -118,6 +125,7 @@ class SqliteLog:
         :raises LogMissing: the same, until the log is put back.
         """
         level = kinds.own_level() if own_level is None else own_level
+        began = reactor.seconds()
         writer = threads(1, "log writer")
         readers = threads(LOGIN_READERS, "log reader"), threads(PAGE_READERS, "page reader")
         for pool in (writer, *readers):
@@ -138,7 +146,9 @@ class SqliteLog:
             raise
         if opened.warning:
             cls._logger.critical("{warning}", warning=opened.warning)
-        return cls(reactor, wall, on_fatal, writer, readers, opened, limits, level)
+        log = cls(reactor, wall, on_fatal, writer, readers, opened, limits, level, tell)
+        tell(LogOpened(log.log_id, log.window.head, reactor.seconds() - began, opened.warning))
+        return log
 
     async def close(self) -> None:
         """Close once the batch under way is committed; later drafts, and reads, are never answered."""
@@ -178,9 +188,10 @@ class SqliteLog:
         return self._appender.append(drafts)
 
     async def _commit(self, drafts: list[Draft]) -> list[Outcome]:
+        began = self._reactor.seconds()
         while not self._closed:
             try:
-                batch, gone = await self._in_writer(drafts)
+                batch, gone, written_back = await self._in_writer(drafts)
             except DiskRefuses as refusal:
                 await self._wait_for_disk(refusal)
             except Exception:
@@ -190,8 +201,11 @@ class SqliteLog:
                 self._noticed(gone)
                 if gone:
                     await self._back()  # a batch that is committed is on no disk
+                if written_back is not None:
+                    self._tell(WalWrittenBack(*written_back))
                 if batch is not None:
                     self._taken()
+                    self._tell(BatchCommitted(len(drafts), self._reactor.seconds() - began))
                     return self._committed(batch)
         # The process is about to exit: the next epoch will tell whether these drafts are in the log.
         return await Deferred()
@@ -203,6 +217,7 @@ class SqliteLog:
     def _committed(self, batch: Batch) -> list[Outcome]:
         for draft, error in batch.poisoned:
             self.poisoned += 1
+            self._tell(DraftPoisoned(draft.described(), type(error).__name__))
             self._logger.failure(
                 "A draft could not be stored and was refused: {what}", Failure(error), what=draft.described()
             )
@@ -216,6 +231,7 @@ class SqliteLog:
             self._logger.critical(
                 "{trouble} ({why}); trying again each second", trouble=self.trouble, why=refusal
             )
+            self._without_room.begin(f"{refusal.why}: posts wait until {refusal.until}.")
         self._retry = deferLater(self._reactor, RETRY_SECONDS)
         try:
             await self._retry
@@ -228,6 +244,7 @@ class SqliteLog:
         refused, self._refused = self._refused, None
         if refused is not None:
             self._logger.info("{over}", over=refused.over)
+            self._without_room.end(refused.over)
 
     # ---- the store's files ----
 
@@ -245,9 +262,11 @@ class SqliteLog:
         self._gone = gone
         if gone:
             self._logger.critical("{trouble}", trouble=self.trouble)
+            self._without_files.begin(f"{gone}: nothing is acknowledged until it is back.")
             return
         self._saved = ""
-        self._logger.info("The store's files are where they were; posts are stored as usual")
+        self._logger.info("{back}", back=_BACK)
+        self._without_files.end(_BACK)
         waiting, self._until_back = self._until_back, []
         for back in waiting:
             back.callback(None)

@@ -128,7 +128,7 @@ def a_full_disk_refuses(put: Put) -> None:
 
     async def commit(self: SqliteLog, drafts: list[Draft]) -> list[Outcome]:
         try:
-            batch, _ = await self._in_writer(drafts)
+            batch, *_ = await self._in_writer(drafts)
             assert batch is not None
             return self._committed(batch)
         except DiskFull:
