@@ -10,9 +10,13 @@ from typing import Any, cast
 import pytest
 from simulation.talking import a_whole_cluster, primary
 
+from chatnet.entries import Draft
 from chatnet.limits import LIMITS, Limits, PageSize
+from chatnet.reads import History
 from simulator import Simulation
+from simulator.database_server import Postgres
 from simulator.sizes import PAGE_BYTES, SIZES, Size, draw_sizes, limited
+from simulator.watch import _connections
 
 
 @pytest.fixture
@@ -43,6 +47,31 @@ def test_each_process_goes_by_the_limits_of_its_world(simulation: Simulation) ->
         assert frontend.store.log.window.limits == simulation.limits
         assert (sessions.drafts.most, sessions.reads.most) == (2, 4)
         assert frontend.store.log._appender._max_drafts == 1
+
+
+def test_each_transport_is_full_at_what_the_network_says(simulation: Simulation) -> None:
+    """Those who dial and those who listen, from the first on; a link that knows its other end goes by it."""
+    simulation.network.transport = 1_000
+    alpha = a_whole_cluster(simulation)
+    for process in alpha.living("chat-master") + alpha.living("chat-worker"):
+        found = [type(transport).bufferSize for transport in _connections(process)]
+        assert found
+        assert set(found) == {1_000}
+
+
+def test_a_simulated_database_goes_by_the_limits_too(simulation: Simulation) -> None:
+    """It cuts the pages of those who ask it."""
+    simulation.limits = replace(LIMITS, page=PageSize(bytes=10_000, entries=7, stays=2))
+    postgres = Postgres(simulation)
+    postgres.start()
+    simulation.run_while(lambda: postgres.server is None)
+    assert postgres.server is not None
+    tables = postgres.server.tables
+    tables.open("", "the log", 1)
+    keys = [number.to_bytes(16, "big") for number in range(1, 12)]
+    posts = [Draft("post", "ann", "ann", "hi", key) for key in keys[1:]]
+    tables.append([Draft("register", "ann", "ann", "sha256:", keys[0]), *posts], 0, 1)
+    assert [post.seq for post in tables.read(History("ann"))] == [5, 6, 7, 8, 9, 10, 11]
 
 
 def test_a_seed_draws_its_own() -> None:
