@@ -13,7 +13,7 @@ from simulator.toys import Toys
 
 @pytest.fixture
 def simulation() -> Iterator[Toys]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Toys(1) as toys:
         yield toys
         assert not toys.verdict()
@@ -21,8 +21,8 @@ def simulation() -> Iterator[Toys]:
 
 @pytest.fixture(autouse=True)
 def what_a_run_leaves_says_nothing(logged_failures: Any) -> Iterator[None]:
-    """Processes end in the middle of what they do. When that is collected, a coroutine may wake another that
-    was collected before; a run hears all of its own, and it is over."""
+    """Ignore failures after a run. Processes end in the middle of their work. When that is collected, a
+    coroutine may wake another one that was collected before; a run sees all of its own failures itself."""
     yield
     before = list(logged_failures.events)
     gc.collect()

@@ -1,4 +1,4 @@
-"""A cluster with people in it, all of them connected."""
+"""A cluster whose users are all connected."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ class Place:
         self.settle()
 
     def elsewhere(self, name: str, *options: str) -> Host:
-        """Another host, on which somebody starts a worker."""
+        """Return another host, on which somebody starts a worker."""
         host = self.simulation.host(name)
         environ = {"HOME": str(HOME), "CHATNET_TOKEN": TOKEN}
         host.start("chat-worker", "--master", "alpha", *options, environ=environ)
         return host
 
     def primary(self) -> SimProcess:
-        """Who holds the lease."""
+        """Return the process that holds the lease."""
         return next(iter(self.alpha.disk.locks.values()))
 
     def loads(self) -> list[int]:
-        """How many sessions each worker has that has any, the fewest first."""
+        """Return how many sessions each worker has that has any, the fewest first."""
         return sorted(Counter(person.user.worker for person in self.people if person.user).values())
 
     def settle(self) -> None:
-        """Until everybody is connected."""
+        """Run until everybody is connected."""
         self.simulation.run_while(lambda: not all(person.is_settled for person in self.people), 30)
 
     def count(self, kind: type[Event]) -> int:

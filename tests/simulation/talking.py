@@ -1,4 +1,4 @@
-"""A whole cluster on the host alpha, and two who talk on it."""
+"""A whole cluster on the host alpha, and two users who talk on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DATA = Path("/data")
 
 
 def a_whole_cluster(simulation: Simulation) -> Host:
-    """A primary, two replicas and three workers, all of them at rest."""
+    """Start a primary, two replicas and three workers, and wait until they are at rest; return their host."""
     host = simulation.host("alpha")
     host.start("chat-master", "--data", str(DATA))
     simulation.run_while(lambda: not simulation.trace.has("chatnet is up"), 20)
@@ -19,7 +19,7 @@ def a_whole_cluster(simulation: Simulation) -> Host:
 
 
 class Talk:
-    """Ann hears what bob posts."""
+    """Ann, who receives what Bob posts."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -36,7 +36,7 @@ class Talk:
         return process
 
     def heard_within(self, limit: float) -> float:
-        """Bob posts, and ann hears it; how long that took. Neither lost its connection."""
+        """Let Bob post until Ann has it; return how long that took. Neither may lose the connection."""
         self._said += 1
         began = self._simulation.now
         self.bob.terminal.type(f"post {self._said}")

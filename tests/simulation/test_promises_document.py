@@ -1,4 +1,4 @@
-"""``docs/architecture.md`` says of each promise what checks it, and which planted bugs break it."""
+"""``docs/architecture.md`` names each promise's checks, and the planted bugs that break it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CODE = re.compile(r"`(\w+)`")
 
 
 def rows() -> list[tuple[str, list[str], list[str]]]:
-    """Each promise, its checks, and its planted bugs."""
+    """Return each promise with its checks and its planted bugs."""
     document = (ROOT / "docs" / "architecture.md").read_text()
     table = document.partition("| promise | checks | planted bugs |\n|---|---|---|\n")[2].partition("\n\n")[0]
     cells = [line.strip("|").split("|") for line in table.splitlines()]
@@ -22,13 +22,13 @@ def rows() -> list[tuple[str, list[str], list[str]]]:
 
 
 def test_every_promise_has_checks_and_planted_bugs() -> None:
-    """A promise without a bug that breaks it is one that nobody has seen fail."""
+    """A promise that no bug breaks is one whose check nobody has seen fail."""
     assert len(rows()) >= 6
     assert all(checks and bugs for _, checks, bugs in rows())
 
 
 def test_every_check_is_named_once_and_is_there() -> None:
-    """Functions of the checker; and what a run of the simulator itself looks at begins with its name."""
+    """A check is a function of the checker, or a check of the simulator itself, which has its name."""
     named = [check for _, checks, _ in rows() for check in checks]
     of_the_checker = {promise.__name__ for promise in PROMISES}
     simulator = "".join(path.read_text() for path in (ROOT / "simulator").glob("*.py"))
@@ -38,6 +38,6 @@ def test_every_check_is_named_once_and_is_there() -> None:
 
 
 def test_every_planted_bug_is_named_once() -> None:
-    """At the promise that it breaks first."""
+    """Each planted bug is named at the promise that it breaks first."""
     named = [bug for _, _, bugs in rows() for bug in bugs]
     assert sorted(named) == sorted(mutant.__name__ for mutant in MUTANTS)

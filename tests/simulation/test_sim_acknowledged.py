@@ -1,4 +1,4 @@
-"""No acknowledgement leaves before the sync that makes it durable: in which order both happen."""
+"""No acknowledgement is sent before the sync that makes it durable."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MASTER, WORKER = "chat-master", "chat-worker"
 
 
 class Order:
-    """What servers say on their sockets, against what would be left of the log if the power failed then.
+    """What servers send on their sockets, compared with what a power failure at that moment would leave.
 
-    ``durable`` is the head of the log as the last sync that has ended left it on the platters. ``early`` is
-    what was said of entries behind that; ``said`` counts what was said at all, by who and what.
+    ``durable`` is the head of the log after the last finished sync. ``early`` lists what was said of entries
+    after that head; ``said`` counts everything that was said, by process and kind.
     """
 
     def __init__(self, host: Host, copy: Path) -> None:
@@ -41,7 +41,7 @@ class Order:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Watch each sync and each byte."""
+        """Watch each sync and each sent byte."""
 
         def sync(file: SimFile, flags: int) -> None:
             real_sync(file, flags)
@@ -74,14 +74,14 @@ class Order:
         self.early += (f"{what}: {seq} behind {self.durable}" for seq in seqs if seq > self.durable)
 
     def _head_if_power_failed(self) -> int:
-        """SQLite itself recovers what is on the platters."""
+        """Return the head that SQLite itself recovers from what was synced."""
         for real, image in self._host.disk.images.items():
             (self._copy / Path(real).name).write_bytes(image._durable)
         connection = apsw.Connection(str(self._copy / Path(self._host.disk.real(DATA / "log.sqlite")).name))
         try:
             return int(connection.execute("SELECT head FROM log").get or 0)
         except apsw.SQLError:
-            return 0  # no table yet
+            return 0  # there is no table yet
         finally:
             connection.close()
             for left in self._copy.iterdir():
@@ -89,7 +89,7 @@ class Order:
 
 
 def in_which_order(copy: Path) -> Order:
-    """Two talk; the primary is killed and followed; they talk on."""
+    """Let two users talk, kill the primary, and let them talk on after the takeover; return the order."""
     with Simulation(3) as simulation:
         order = Order(simulation.host("alpha"), copy)
         with order.watched():
@@ -105,7 +105,7 @@ def in_which_order(copy: Path) -> Order:
 
 
 def test_what_is_said_is_on_the_platters(tmp_path: Path) -> None:
-    """By the primary to workers, by workers to clients: each seq is covered by a sync that ended before."""
+    """Each seq that a primary tells a worker or a worker tells a client was synced before."""
     order = in_which_order(tmp_path)
     assert order.early == []
     assert order.durable >= 62
@@ -115,6 +115,6 @@ def test_what_is_said_is_on_the_platters(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mutant", [log.acknowledge_before_commit, log.no_fsync], ids=name)
 def test_what_is_said_too_early_is_seen(mutant: Mutant, tmp_path: Path) -> None:
-    """The test above can fail."""
+    """The test above fails with a planted bug."""
     with planted(mutant):
         assert in_which_order(tmp_path).early

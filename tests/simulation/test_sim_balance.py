@@ -1,4 +1,4 @@
-"""Sessions are spread over the workers, whatever comes and goes, and then stay where they are."""
+"""Sessions are spread over the workers after every change, and then stay where they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulator import Simulation
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(5) as made:
         yield made
         assert not made.verdict(), made.failures[0]
@@ -25,7 +25,7 @@ def place(simulation: Simulation) -> Place:
 
 
 def test_a_worker_that_replaces_another_gets_its_share(simulation: Simulation, place: Place) -> None:
-    """Each is moved once; and then, for as long as nothing changes, nobody is."""
+    """Each session moves once; and while nothing changes, none moves again."""
     assert place.loads() == [8, 8, 8]
     place.alpha.living("chat-worker")[0].kill(9)
     simulation.run(20)
@@ -40,7 +40,9 @@ def test_a_worker_that_replaces_another_gets_its_share(simulation: Simulation, p
 def test_a_worker_that_joins_gets_its_share_without_a_lost_connection(
     simulation: Simulation, place: Place
 ) -> None:
-    """Nobody is told of a lost connection, or logs in with more than a ticket; few are moved twice.
+    """No client reports a lost connection or logs in without its ticket; few move twice.
+
+    The first worker of another host starts two more, which get their share of its sessions.
 
     The first worker of another host starts two more, which get their share of what it got.
     """
@@ -54,7 +56,7 @@ def test_a_worker_that_joins_gets_its_share_without_a_lost_connection(
 
 
 def test_the_next_primary_evens_out_too(simulation: Simulation, place: Place) -> None:
-    """A primary and a worker die together."""
+    """A primary and a worker die together, and the next primary balances the sessions."""
     place.alpha.living("chat-worker")[0].kill(9)
     place.primary().kill(9)
     simulation.run(20)

@@ -1,4 +1,4 @@
-"""The real services, from their real command lines, as a whole cluster in virtual time."""
+"""The real services, started by their real command lines, run as a whole cluster in virtual time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simulator import Host, SimProcess, Simulation
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(5) as made:
         yield made
         assert not made.verdict(), made.failures[0]
@@ -20,7 +20,7 @@ def simulation() -> Iterator[Simulation]:
 
 @pytest.fixture
 def alpha(simulation: Simulation) -> Host:
-    """A host with a primary and its three workers."""
+    """Return a host with a primary and its three workers."""
     host = simulation.host("alpha")
     host.start("chat-master", "--data", "/data")
     simulation.run_while(lambda: not simulation.trace.has("chatnet is up"), 20)
@@ -28,20 +28,20 @@ def alpha(simulation: Simulation) -> Host:
 
 
 def client(simulation: Simulation, name: str) -> SimProcess:
-    """Somebody at a terminal on another host, logged in."""
+    """Start a client at a terminal on another host, and log in."""
     process = simulation.host("beta").start("chat-client", "--master", "alpha", name)
     simulation.run_while(lambda: f"Logged in as {name}." not in process.terminal.lines, 20)
     return process
 
 
 def test_a_cluster_boots(simulation: Simulation, alpha: Host) -> None:
-    """A primary, two replicas and three workers that it started."""
+    """A primary starts two replicas and three workers."""
     assert len(alpha.living("chat-master")) == 3
     assert len(alpha.living("chat-worker")) == 3
 
 
 def test_people_talk(simulation: Simulation, alpha: Host) -> None:
-    """A post is heard by who joined its author; a client that ends its input leaves by itself."""
+    """Whoever joined the author receives the post; a client exits at the end of its input."""
     ann, bob = client(simulation, "ann"), client(simulation, "bob")
     ann.terminal.type("JOIN bob", "CHAT")
     simulation.run(1)
@@ -53,7 +53,7 @@ def test_people_talk(simulation: Simulation, alpha: Host) -> None:
 
 
 def test_a_killed_worker_is_replaced_and_its_clients_hear_on(simulation: Simulation, alpha: Host) -> None:
-    """Whichever of them held the client."""
+    """This holds whichever worker held the client."""
     ann, bob = client(simulation, "ann"), client(simulation, "bob")
     ann.terminal.type("JOIN bob", "CHAT")
     bob.terminal.type("CHAT")
@@ -70,7 +70,7 @@ def test_a_killed_worker_is_replaced_and_its_clients_hear_on(simulation: Simulat
 def test_a_primary_that_is_told_to_stop_stops_its_replicas_and_workers(
     simulation: Simulation, alpha: Host
 ) -> None:
-    """No orphan is left."""
+    """No orphan stays."""
     alpha.living("chat-master")[0].kill(signal.SIGTERM)
     simulation.run(15)
     assert alpha.living() == []
@@ -94,7 +94,7 @@ def test_a_cluster_that_lost_its_power_has_all_that_was_acknowledged(
 
 
 def test_what_is_wrong_with_a_command_line_is_said(simulation: Simulation) -> None:
-    """By the real options, as twistd would."""
+    """The real options say so, as under twistd."""
     process = simulation.host("alpha").start("chat-master", "--listen", "nonsense")
     simulation.run(1)
     assert process.status == (1, None)

@@ -1,4 +1,4 @@
-"""The simulator's database: what is committed stays, in one order; all else may be lost, and takes time."""
+"""The simulator's database keeps what is committed, in one order; everything takes time, and may be lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Query = Callable[[Database], Any]
 
 
 class Client:
-    """A process that asks the database, one question after the other, on one connection until it fails."""
+    """A process that asks the database questions in turn, on a connection that it keeps until it fails."""
 
     def __init__(self, simulation: Toys, postgres: Postgres, host: str = "alpha") -> None:
         self.simulation = simulation
@@ -38,7 +38,7 @@ class Client:
         self._pool.start()
 
     def asking(self, question: Query) -> Deferred[Any]:
-        """Its answer, or why there was none."""
+        """Ask the question; return its answer, or why there was none."""
 
         def in_thread() -> Any:
             try:
@@ -58,7 +58,7 @@ class Client:
         self._database = None
 
     def ask(self, question: Query, limit: float = 30.0) -> Any:
-        """Likewise, waiting for it."""
+        """Ask the question and wait for its answer; ``limit`` is in seconds."""
         answers: list[Any] = []
         self.asking(question).addBoth(answers.append)
         self.simulation.run_while(lambda: not answers, limit)
@@ -69,7 +69,7 @@ class Client:
 
 @pytest.fixture
 def postgres(simulation: Toys) -> Postgres:
-    """A server that is up."""
+    """Return a server that runs."""
     return up(simulation)
 
 
@@ -100,7 +100,7 @@ def appending(*drafts: Draft) -> Query:
 
 
 def texts(client: Client) -> list[str]:
-    """All posts that are committed, in their order."""
+    """Return the texts of all committed posts, in order."""
     client.forget()
     entries = client.ask(lambda database: database.read(PageOf(0)))
     assert [entry.seq for entry in entries] == [*range(1, len(entries) + 1)]
@@ -111,7 +111,7 @@ def texts(client: Client) -> list[str]:
 
 
 def test_it_answers_after_a_while(simulation: Toys, postgres: Postgres) -> None:
-    """Answers and refusals are the embedded store's; what it refuses is raised where it was asked."""
+    """Answers and refusals are those of the embedded store; a refusal is raised where it was asked."""
     client = Client(simulation, postgres)
     opened(client, "alice")
     asked = simulation.now
@@ -129,7 +129,7 @@ def test_it_answers_after_a_while(simulation: Toys, postgres: Postgres) -> None:
 
 
 def test_who_has_no_such_url_cannot_start(simulation: Toys, postgres: Postgres) -> None:
-    """It is no database's; and one whose host nobody knows may yet come."""
+    """A URL that is no database's is refused; an unknown host may yet appear."""
     client = Client(simulation, postgres)
     with pytest.raises(CannotStart):
         client.ask(lambda _: client.world.databases.connect("sqlite:///x"))
@@ -138,7 +138,8 @@ def test_who_has_no_such_url_cannot_start(simulation: Toys, postgres: Postgres) 
 
 
 def test_batches_of_many_are_one_after_the_other(simulation: Toys, postgres: Postgres) -> None:
-    """Each stands together in the log, and each process's in their order; what is answered can be read."""
+    """A batch's entries stand together in the log, each process's batches in order; what is answered can be
+    read."""
     clients = [Client(simulation, postgres, host) for host in ("alpha", "beta", "gamma")]
     opened(clients[0], "alice")
     seqs: list[list[int]] = [[], [], []]
@@ -159,7 +160,8 @@ def test_batches_of_many_are_one_after_the_other(simulation: Toys, postgres: Pos
 
 
 def test_the_lease_is_one_row(simulation: Toys, postgres: Postgres) -> None:
-    """Who saw it as it is takes it; it is renewed and let go by its epoch; whoever keeps it, is told of."""
+    """It is taken by whoever saw its present state, and renewed and released by its epoch; others are told
+    who holds it."""
     seen: list[tuple[LeaseRow, LeaseRow]] = []
     postgres.on_lease = lambda before, after: seen.append((before, after))
     one, other = (Client(simulation, postgres, host) for host in ("alpha", "beta"))
@@ -203,7 +205,7 @@ def listening(client: Client, rung: list[float], lost: list[float]) -> None:
 
 
 def test_the_bell_rings_after_the_commit(simulation: Toys, postgres: Postgres) -> None:
-    """For everybody who listens; not for what added nothing."""
+    """All listeners hear it; a commit that added nothing does not ring."""
     writer, hearer = Client(simulation, postgres), Client(simulation, postgres, "beta")
     opened(writer, "alice")
     rung: list[float] = []
@@ -219,7 +221,7 @@ def test_the_bell_rings_after_the_commit(simulation: Toys, postgres: Postgres) -
 
 
 def test_a_bell_is_lost_with_its_connection(simulation: Toys, postgres: Postgres) -> None:
-    """It says so, once, and rings no more; and so does one whose other end is silent."""
+    """A lost bell says so once and rings no longer; the same holds if its other end is silent."""
     writer, hearer = Client(simulation, postgres), Client(simulation, postgres, "beta")
     opened(writer, "alice")
     rung: list[float] = []
@@ -275,7 +277,7 @@ FAULTS = [kill, end_sessions, lose_power, cut, cut_answers, forget]
 
 
 def under_way(seed: int, fault: Callable[[Postgres], None]) -> tuple[bool, bool]:
-    """A fault falls while a post is appended: did that take effect, and was it answered?"""
+    """Let a fault fall while a post is appended; return whether the post was stored, and whether answered."""
     with Toys(seed) as simulation:
         postgres = up(simulation)
         client, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
@@ -301,9 +303,10 @@ def under_way(seed: int, fault: Callable[[Postgres], None]) -> tuple[bool, bool]
 def test_what_was_under_way_took_effect_or_not_and_what_was_committed_stays(
     fault: Callable[[Postgres], None],
 ) -> None:
-    """A fault may fall before, in, and behind the commit. The same key tells; nothing is lost or doubled."""
+    """A fault may fall before, in and after the commit. The same key shows which; nothing is lost or
+    doubled."""
     seen = {under_way(seed, fault) for seed in range(40)}
-    # What was sent before the answers were cut is done.
+    # What was sent before the answers were cut off is done.
     never = set() if fault is cut_answers else {(False, False)}
     assert seen == {(True, False), (True, True)} | never
 
@@ -326,7 +329,7 @@ def test_whoever_asks_is_killed_and_it_may_have_taken_effect() -> None:
 
 
 def test_a_stopped_process_goes_on_with_its_answer(simulation: Toys, postgres: Postgres) -> None:
-    """What came while it stood still waits for it, as its threads do."""
+    """The answer that came while the process was stopped waits for it, as its threads do."""
     client = Client(simulation, postgres)
     opened(client, "alice")
     answers: list[Any] = []
@@ -341,7 +344,7 @@ def test_a_stopped_process_goes_on_with_its_answer(simulation: Toys, postgres: P
 
 @pytest.mark.parametrize("both", [True, False])
 def test_a_silent_cut_is_noticed_after_some_seconds(both: bool, simulation: Toys, postgres: Postgres) -> None:
-    """While one waits for an answer, and while one connects."""
+    """It is noticed while a client waits for an answer, and while it connects."""
     client = Client(simulation, postgres)
     opened(client)
     asked = simulation.now
@@ -358,7 +361,7 @@ def test_a_silent_cut_is_noticed_after_some_seconds(both: bool, simulation: Toys
 
 
 def test_a_short_cut_delays(simulation: Toys, postgres: Postgres) -> None:
-    """What was sent is sent again when the link is healed, and the connection lasts."""
+    """What was sent is sent again when the link is healed, and the connection stays."""
     client = Client(simulation, postgres)
     opened(client)
     network, ends = simulation.network, (client.process.host, postgres.host)
@@ -370,7 +373,7 @@ def test_a_short_cut_delays(simulation: Toys, postgres: Postgres) -> None:
 
 
 def test_a_server_that_hangs_answers_when_it_goes_on(simulation: Toys, postgres: Postgres) -> None:
-    """Its kernel says that it is there: nobody but the asker itself gives up, by closing the connection."""
+    """Its kernel keeps the connection alive: only the asker can give up, by closing it."""
     client = Client(simulation, postgres)
     opened(client)
     postgres.pause(60.0)
@@ -388,7 +391,7 @@ def test_a_server_that_hangs_answers_when_it_goes_on(simulation: Toys, postgres:
 
 
 def test_it_takes_only_so_many_connections(simulation: Toys, postgres: Postgres) -> None:
-    """One more is told so; and has room when another leaves."""
+    """A connection beyond the limit is told so; there is room when another one leaves."""
     one, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
     postgres.most_sessions = 1
     opened(one)
@@ -400,7 +403,7 @@ def test_it_takes_only_so_many_connections(simulation: Toys, postgres: Postgres)
 
 
 def test_it_can_be_read_only_for_a_while(simulation: Toys, postgres: Postgres) -> None:
-    """Who is connected still reads; nobody writes, and nobody new is let in, for he would want to write."""
+    """Connected clients still read; nobody writes, and new clients are refused, since they would write."""
     one, other = Client(simulation, postgres), Client(simulation, postgres, "beta")
     opened(one, "alice")
     postgres.is_read_only = True
@@ -414,7 +417,7 @@ def test_it_can_be_read_only_for_a_while(simulation: Toys, postgres: Postgres) -
 
 
 def test_a_full_disk_is_away_for_now(simulation: Toys, postgres: Postgres) -> None:
-    """Nothing was committed; there is room, and it is."""
+    """A commit on a full disk stores nothing; with room again, it passes."""
     client = Client(simulation, postgres)
     opened(client, "alice")
     postgres.host.disk.room = 0
@@ -425,7 +428,7 @@ def test_a_full_disk_is_away_for_now(simulation: Toys, postgres: Postgres) -> No
 
 
 def test_a_fail_over_to_a_standby_that_lags_loses_the_newest(simulation: Toys) -> None:
-    """And nothing else: the log is dense, and what comes next has the seqs of what was lost."""
+    """Only the newest entries are lost: the log has no hole, and new entries take their seqs."""
     postgres = up(simulation, lags=True)
     client = Client(simulation, postgres)
     opened(client, "alice")
@@ -441,7 +444,7 @@ def test_a_fail_over_to_a_standby_that_lags_loses_the_newest(simulation: Toys) -
 
 
 def test_a_pool_that_stops_waits_for_no_database(simulation: Toys, postgres: Postgres) -> None:
-    """Work that waits for an answer ends with none."""
+    """Work that waits for an answer ends without one."""
     client = Client(simulation, postgres)
     opened(client)
     answers: list[Any] = []
@@ -455,7 +458,7 @@ def test_a_pool_that_stops_waits_for_no_database(simulation: Toys, postgres: Pos
 
 @pytest.mark.parametrize("seed", [3, 4])
 def test_a_seed_tells_the_same_story_again(seed: int) -> None:
-    """Byte for byte, faults and all."""
+    """The story is the same byte for byte, including its faults."""
     stories = []
     for _ in range(2):
         with Toys(seed, detailed=True) as simulation:

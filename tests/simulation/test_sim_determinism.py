@@ -12,7 +12,7 @@ from simulator import Simulation
 
 
 def story(seed: int) -> str:
-    """A cluster, two clients that chat, and some deaths."""
+    """Return the trace of a cluster with two clients that chat, and some deaths."""
     with Simulation(seed, detailed=True) as simulation:
         alpha, beta = simulation.host("alpha"), simulation.host("beta")
         alpha.start("chat-master", "--data", "/data")
@@ -36,12 +36,12 @@ def story(seed: int) -> str:
 
 
 def digest(seed: int) -> str:
-    """A short name for a whole story."""
+    """Return a short digest of a whole story."""
     return hashlib.sha256(story(seed).encode()).hexdigest()
 
 
 def test_a_seed_gives_the_same_trace_in_any_process() -> None:
-    """Whatever the order in which this process hashes strings, and whatever ran before in it."""
+    """Neither the order in which this process hashes strings nor what ran before in it changes the trace."""
     program = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import {__name__} as t; "
     digests = {digest(3), digest(3)}
     for hash_seed in ("1", "2"):
@@ -55,12 +55,12 @@ def test_a_seed_gives_the_same_trace_in_any_process() -> None:
 
 
 def test_another_seed_gives_another_run() -> None:
-    """Or there would be nothing to search."""
+    """Two seeds differ, else there would be nothing to search."""
     assert digest(3) != digest(4)
 
 
 def test_a_trace_says_nothing_of_this_machine() -> None:
-    """No path, no address in memory: it can be compared and passed on."""
+    """It has no path and no memory address, so it can be compared and passed on."""
     text = story(3)
     assert " 0x" not in text.replace("0x…", "")
     assert "/dev/shm" not in text
@@ -68,7 +68,7 @@ def test_a_trace_says_nothing_of_this_machine() -> None:
 
 
 def test_runs_do_not_pile_up_in_memory() -> None:
-    """A thousand seeds are run in one process: a run leaves nothing of it."""
+    """A thousand seeds run in one process, so a run must leave nothing in memory."""
 
     def objects() -> int:
         gc.unfreeze()
@@ -82,5 +82,5 @@ def test_runs_do_not_pile_up_in_memory() -> None:
     for seed in range(3):
         story(seed)
     more = objects() - before
-    gc.freeze()  # as tests/conftest.py has it
+    gc.freeze()  # as in tests/conftest.py
     assert more < 500

@@ -1,4 +1,4 @@
-"""The simulated disk: what a death keeps and a loss of power takes, locks, and a disk that is full."""
+"""What the simulated disk keeps after a death or a loss of power, its locks, and a full disk."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _open(world: World, synchronous: str = "FULL") -> apsw.Connection:
 
 
 def _stored(simulation: Toys) -> list[int]:
-    """What another process finds; SQLite itself says that the file is whole."""
+    """Return what another process finds; SQLite itself says that the file is whole."""
     found: list[Any] = []
 
     def look(world: World) -> None:
@@ -72,7 +72,7 @@ def _stored(simulation: Toys) -> list[int]:
 def _run_and(
     end: Callable[[Toys, Committer], None], seed: int, synchronous: str
 ) -> tuple[list[int], list[int]]:
-    """Commit for a while, let ``end`` happen, and look: what was acknowledged, and what is there."""
+    """Commit for a while, then call ``end``; return what was acknowledged, and what is stored."""
     with Toys(seed) as simulation:
         committer = Committer(simulation, synchronous)
         simulation.run(0.005 + simulation.chance("test").random() * 0.03)
@@ -91,7 +91,7 @@ def _kill(simulation: Toys, committer: Committer) -> None:
 
 
 def test_power_loss_takes_nothing_that_was_synced() -> None:
-    """synchronous=FULL: all that was acknowledged is there, and at most what was under way besides."""
+    """synchronous=FULL: everything acknowledged is there, and at most what was under way as well."""
     for seed in range(30):
         acknowledged, stored = _run_and(_lose_power, seed, "FULL")
         assert len(acknowledged) > 2
@@ -110,7 +110,7 @@ def test_power_loss_takes_what_was_not_synced() -> None:
 
 
 def test_a_store_without_sync_is_caught_losing_acknowledged_commits() -> None:
-    """synchronous=OFF: they are lost, or the file is torn."""
+    """synchronous=OFF: acknowledged commits are lost, or the file is torn."""
     caught = 0
     for seed in range(10):
         try:
@@ -124,7 +124,7 @@ def test_a_store_without_sync_is_caught_losing_acknowledged_commits() -> None:
 
 @pytest.mark.parametrize("synchronous", ["OFF", "FULL"])
 def test_a_killed_process_loses_nothing_that_it_wrote(synchronous: str) -> None:
-    """The kernel has it, synced or not; a commit cut off in its middle is there whole or not at all."""
+    """The kernel has it, synced or not; an interrupted commit is stored whole or not at all."""
     besides = set()
     for seed in range(30):
         acknowledged, stored = _run_and(_kill, seed, synchronous)
@@ -134,7 +134,7 @@ def test_a_killed_process_loses_nothing_that_it_wrote(synchronous: str) -> None:
 
 
 def test_a_kill_may_fall_in_the_middle_of_a_commit() -> None:
-    """Over some seeds: before, within and after its writes."""
+    """Over some seeds a kill falls before, within and after the writes of a commit."""
     written = set()
     for seed in range(40):
         with Toys(seed) as simulation:
@@ -151,7 +151,7 @@ def test_a_kill_may_fall_in_the_middle_of_a_commit() -> None:
 def test_a_killed_process_neither_commits_nor_rolls_back_nor_checkpoints(
     simulation: Toys, journal: str
 ) -> None:
-    """Its open transaction is left as it is, for the next process to undo; its lock on the store is free."""
+    """The next process undoes its open transaction; its lock on the store is free."""
     connections: list[apsw.Connection] = []
 
     def writer(world: World) -> None:
@@ -195,7 +195,7 @@ def test_a_full_disk_refuses_and_heals(simulation: Toys) -> None:
 
 
 def test_a_slow_sync_makes_threads_wait(simulation: Toys) -> None:
-    """Commits take as long as the disk does."""
+    """A commit takes as long as the disk does."""
     committer = Committer(simulation, "FULL")
     simulation.run(1)
     fast = len(committer.acknowledged)
@@ -205,7 +205,7 @@ def test_a_slow_sync_makes_threads_wait(simulation: Toys) -> None:
 
 
 def test_two_connections_see_one_store(simulation: Toys) -> None:
-    """A reader reads on while a writer writes, and a second writer is told to wait."""
+    """A reader continues while a writer writes, and a second writer is told to wait."""
 
     def both(world: World) -> None:
         world.files.make_directory(STORE.parent)
@@ -223,7 +223,7 @@ def test_two_connections_see_one_store(simulation: Toys) -> None:
 
 
 def test_a_lock_is_held_until_release_or_death_and_not_inherited(simulation: Toys) -> None:
-    """As flock on a directory: one holder, whose pid can be told."""
+    """As with flock on a directory, a lock has one holder, whose pid is known."""
     held: list[Any] = []
 
     def locks(world: World) -> None:
@@ -235,7 +235,7 @@ def test_a_lock_is_held_until_release_or_death_and_not_inherited(simulation: Toy
     assert processes[1].files.lock_holder(Path("/data")) == processes[0].pid
     held[0].release()
     processes.append(simulation.start(locks))
-    held[0].release()  # harmless, and not the other's
+    held[0].release()  # does no harm: it does not release the other's lock
     processes.append(simulation.start(locks))
     processes[2].kill()
     processes.append(simulation.start(locks))
@@ -245,7 +245,7 @@ def test_a_lock_is_held_until_release_or_death_and_not_inherited(simulation: Toy
 
 
 def test_small_files_are_as_on_any_disk(simulation: Toys) -> None:
-    """They outlive processes and power; what is missing or may not be written says so."""
+    """Files outlive processes and loss of power; missing or forbidden files raise the usual errors."""
 
     def writer(world: World) -> None:
         files = world.files
@@ -284,7 +284,7 @@ def test_small_files_are_as_on_any_disk(simulation: Toys) -> None:
 
 
 def test_nothing_is_left_of_a_simulation_s_disks() -> None:
-    """The private directory goes with it."""
+    """The private directory is removed with the simulation."""
     with Toys(1) as simulation:
         Committer(simulation, "FULL")
         directory = simulation.directory

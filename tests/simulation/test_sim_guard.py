@@ -1,4 +1,4 @@
-"""Nobody touches the real world in a simulated run, and an error is the fault of the process that made it."""
+"""Nothing touches the real world in a simulated run, and an error belongs to the process that made it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ TRESPASSES: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", TRESPASSES)
 def test_whoever_touches_the_real_world_fails_the_run(simulation: Toys, name: str) -> None:
-    """Even if it catches the error."""
+    """The run fails even if the process catches the error."""
     trespass = TRESPASSES[name]
 
     def trespasses(world: World) -> None:
@@ -69,7 +69,7 @@ def test_whoever_touches_the_real_world_fails_the_run(simulation: Toys, name: st
 
 
 def test_chance_that_was_imported_by_name_is_the_seed_s_too() -> None:
-    """Twisted's own jitter cannot be forbidden so, but it is the same in each run of a seed."""
+    """Twisted's own jitter cannot be forbidden this way, but is the same in each run of a seed."""
     drawn: list[float] = []
     for _ in range(2):
         random.random()
@@ -81,7 +81,7 @@ def test_chance_that_was_imported_by_name_is_the_seed_s_too() -> None:
 
 
 def test_an_unhandled_deferred_is_the_fault_of_its_process(simulation: Toys) -> None:
-    """Whenever it is collected, and whoever runs then."""
+    """This holds whenever it is collected, and whichever process runs then."""
 
     def forgets(world: World) -> None:
         forgotten: Deferred[None] = Deferred()
@@ -98,7 +98,7 @@ def test_an_unhandled_deferred_is_the_fault_of_its_process(simulation: Toys) -> 
 
 
 def test_the_dead_have_no_unhandled_errors(simulation: Toys) -> None:
-    """A failure that waited for its handler when the process was killed is nobody's fault."""
+    """A failure that still waited for its handler when the process was killed is no error."""
     waiting: list[Deferred[None]] = []
 
     def waits(world: World) -> None:
@@ -112,7 +112,7 @@ def test_the_dead_have_no_unhandled_errors(simulation: Toys) -> None:
 
 
 def test_a_dead_process_s_coroutines_do_nothing_when_they_are_collected(simulation: Toys) -> None:
-    """Their ``finally`` is not run in the middle of the life of others."""
+    """Their ``finally`` does not run while other processes run."""
     happened: list[str] = []
 
     def works(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Another host's workers, kept by workers there: brought up to three, whoever of them dies or hangs."""
+"""Workers of another host keep three running there, whichever of them dies or hangs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from simulator.host import HOME
 from simulator.workload import Crowd
 
 TALK = ("post", "join", "leave", "chat")
-"""What people do who stay connected."""
+"""What connected people do."""
 
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(5) as made:
         yield made
         assert not made.verdict(), made.failures[0]
@@ -36,7 +36,7 @@ def place(simulation: Simulation) -> Place:
 
 @pytest.fixture
 def gamma(simulation: Simulation, place: Place) -> Host:
-    """Another host, with a worker that somebody started, and two that it started."""
+    """Return another host, with a worker that somebody started, and two that it started."""
     host = place.elsewhere("gamma")
     until(simulation, host, 3)
     place.settle()
@@ -44,7 +44,7 @@ def gamma(simulation: Simulation, place: Place) -> Host:
 
 
 def until(simulation: Simulation, host: Host, count: int, seconds: float = 30) -> None:
-    """Until ``count`` workers live there; and then they do for a while."""
+    """Run until ``count`` workers live on ``host``, and check that it stays so for a while."""
     simulation.run_while(lambda: len(host.living("chat-worker")) != count, seconds)
     simulation.run(15)
     assert len(host.living("chat-worker")) == count
@@ -55,7 +55,7 @@ def parents(host: Host) -> list[SimProcess | None]:
 
 
 def test_a_host_is_brought_up_to_three(simulation: Simulation, gamma: Host, place: Place) -> None:
-    """By the first worker there; the primary's own host keeps its three; clients are spread over all."""
+    """Its first worker starts two; the primary's host keeps its three; clients are spread over all."""
     first = gamma.living("chat-worker")[0]
     assert parents(gamma) == [None, first, first]
     assert len(place.alpha.living("chat-worker")) == 3
@@ -67,7 +67,7 @@ def test_a_host_is_brought_up_to_three(simulation: Simulation, gamma: Host, plac
 def test_those_that_die_are_replaced(
     simulation: Simulation, gamma: Host, place: Place, which: list[int]
 ) -> None:
-    """As long as one of them lives, parent or child."""
+    """This holds while one of them lives, whether parent or child."""
     workers = gamma.living("chat-worker")
     for at in which:
         workers[at].kill()
@@ -77,7 +77,7 @@ def test_those_that_die_are_replaced(
 
 
 def test_a_host_whose_workers_all_die_is_gone(simulation: Simulation, gamma: Host, place: Place) -> None:
-    """Until somebody starts one there."""
+    """It has no workers until somebody starts one there."""
     for worker in gamma.living("chat-worker"):
         worker.kill()
     simulation.run(60)
@@ -89,7 +89,7 @@ def test_a_host_whose_workers_all_die_is_gone(simulation: Simulation, gamma: Hos
 
 
 def test_who_hangs_is_killed_and_replaced(simulation: Simulation, gamma: Host, place: Place) -> None:
-    """A child is; one that a person started is theirs to kill, and another takes its place meanwhile."""
+    """A hung child is killed. A worker that a person started is theirs to kill: it is replaced meanwhile."""
     first, child, _ = gamma.living("chat-worker")
     child.kill(signal.SIGSTOP)
     until(simulation, gamma, 3)
@@ -104,7 +104,7 @@ def test_who_hangs_is_killed_and_replaced(simulation: Simulation, gamma: Host, p
 
 
 def test_one_that_was_stopped_for_a_moment_lives_on(simulation: Simulation, gamma: Host) -> None:
-    """Its link is given up; it comes back in time."""
+    """Its link is given up, and it comes back in time."""
     before = gamma.living("chat-worker")
     before[1].kill(signal.SIGSTOP)
     simulation.run(4)
@@ -114,7 +114,7 @@ def test_one_that_was_stopped_for_a_moment_lives_on(simulation: Simulation, gamm
 
 
 def test_the_next_primary_finds_them_and_goes_on(simulation: Simulation, gamma: Host, place: Place) -> None:
-    """They live on without it, and are neither more nor fewer; what dies with it is replaced, too."""
+    """They live on while there is no primary, as many as before; what dies with it is replaced, too."""
     before = gamma.living("chat-worker")
     place.primary().kill()
     until(simulation, gamma, 3)
@@ -126,7 +126,7 @@ def test_the_next_primary_finds_them_and_goes_on(simulation: Simulation, gamma: 
 
 
 def test_slow_starts_are_not_answered_by_more(simulation: Simulation, place: Place) -> None:
-    """However long the others take, two are started."""
+    """However long two workers take to start, no third is started."""
     gamma = simulation.host("gamma")
     gamma.slow_start = 60.0
     place.elsewhere("gamma")
@@ -144,14 +144,14 @@ def test_slow_starts_are_not_answered_by_more(simulation: Simulation, place: Pla
 
 
 def test_who_is_stopped_stops_those_that_it_started(simulation: Simulation, gamma: Host) -> None:
-    """Ctrl-C in the terminal in which a host's first worker runs ends all of that host."""
+    """Ctrl-C in the terminal of a host's first worker ends all workers of that host."""
     gamma.living("chat-worker")[0].kill(signal.SIGTERM)
     simulation.run(15)
     assert gamma.living() == []
 
 
 def test_the_operators_stop_stops_all_hosts(simulation: Simulation, gamma: Host, place: Place) -> None:
-    """Whoever started whom."""
+    """This holds whichever process started which."""
     place.alpha.start("chatnet", "stop")
     simulation.run(30)
     assert gamma.living() == []
@@ -159,7 +159,7 @@ def test_the_operators_stop_stops_all_hosts(simulation: Simulation, gamma: Host,
 
 
 def test_a_host_without_a_cluster_ends_by_itself(simulation: Simulation, gamma: Host, place: Place) -> None:
-    """A minute after the last primary, those end whose parent is dead; those of a living one wait with it."""
+    """A minute after the last primary, workers without a living parent exit; the others wait with theirs."""
     place.alpha.power_off()
     simulation.run(90)
     assert len(gamma.living("chat-worker")) == 3
@@ -169,7 +169,7 @@ def test_a_host_without_a_cluster_ends_by_itself(simulation: Simulation, gamma: 
 
 
 def test_a_host_is_drained_while_people_post(simulation: Simulation, gamma: Host, place: Place) -> None:
-    """Nothing is lost, nobody sees a lost connection, and nothing is left there, nor comes again."""
+    """Nothing is lost, no user sees a lost connection, and no worker stays or comes back there."""
     for step in workload.plan(simulation.chance("posts"), USERS, 200, simulation.now, 15.0):
         if step.does in TALK:
             simulation.schedule(step.time, place.users, cast(Crowd, place.users.service).does, (step,))
@@ -190,7 +190,7 @@ def test_a_host_is_drained_while_people_post(simulation: Simulation, gamma: Host
 
 
 def test_the_next_primary_goes_on_draining(simulation: Simulation, gamma: Host, place: Place) -> None:
-    """The command that waits asks it again."""
+    """The waiting command asks the next primary again."""
     operator = place.alpha.start("chatnet", "drain", "gamma")
     simulation.run_while(lambda: not operator.terminal.lines, 10)
     place.primary().kill()
@@ -203,7 +203,7 @@ def test_the_next_primary_goes_on_draining(simulation: Simulation, gamma: Host, 
 
 
 def test_others_are_started_with_the_options_of_the_first(simulation: Simulation, place: Place) -> None:
-    """Several masters, and the host by which clients get there."""
+    """They get several masters, and the host by which clients reach them."""
     gamma = place.elsewhere("gamma", "--master", "nowhere,alpha:1,alpha", "--advertise", "gamma")
     until(simulation, gamma, 3)
     place.settle()
@@ -226,7 +226,7 @@ def test_others_are_started_with_the_options_of_the_first(simulation: Simulation
 def test_what_cannot_be_drained_is_a_sentence(
     simulation: Simulation, place: Place, host: str, sentence: str
 ) -> None:
-    """With exit status 1."""
+    """The exit status is 1."""
     operator = place.alpha.start("chatnet", "drain", host)
     simulation.run_while(lambda: not operator.is_dead, 10)
     assert operator.status == (1, None)

@@ -1,4 +1,4 @@
-"""Corner cases of the lease, in virtual time: pids passed on, masters that are strangers, nobody left."""
+"""Corner cases of the lease, in virtual time: reused pids, masters that are strangers, nobody left."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator import Host, SimProcess, Simulation
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(11) as made:
         yield made
         assert not made.verdict(), made.failures[0]
@@ -22,12 +22,12 @@ def simulation() -> Iterator[Simulation]:
 
 @pytest.fixture
 def alpha(simulation: Simulation) -> Host:
-    """A host with a whole cluster."""
+    """Return a host with a whole cluster."""
     return a_whole_cluster(simulation)
 
 
 def start_as(host: Host, pid: int, *argv: str) -> SimProcess:
-    """Start a program, which happens to get the pid of a process that is dead."""
+    """Start a program that happens to get the pid of a dead process."""
     host._pids, next_pid = pid - 1, host._pids
     process = host.start(*argv)
     host._pids = next_pid
@@ -36,7 +36,7 @@ def start_as(host: Host, pid: int, *argv: str) -> SimProcess:
 
 @pytest.mark.parametrize("leads", [False, True])
 def test_a_pid_that_was_passed_on_is_not_fenced(simulation: Simulation, alpha: Host, leads: bool) -> None:
-    """Neither another program that has it now, nor the next primary, if it happens to get the pid."""
+    """If another program has the pid by now, or the next primary has it, that is not killed."""
     before, standing_by = primary(alpha), replicas(alpha)
     for replica in standing_by:
         replica.kill(signal.SIGSTOP)
@@ -56,7 +56,7 @@ def test_a_pid_that_was_passed_on_is_not_fenced(simulation: Simulation, alpha: H
 def test_adopted_workers_whose_pids_were_passed_on_are_not_killed(
     simulation: Simulation, alpha: Host
 ) -> None:
-    """All masters die, and a worker after them, whose pid a client gets: it is not taken for the worker."""
+    """All masters die, then a worker, whose pid a client gets: the client is not taken for the worker."""
     primary(alpha).kill(signal.SIGSTOP)
     simulation.run(1)
     victim = alpha.living("chat-worker")[0]
@@ -69,7 +69,7 @@ def test_adopted_workers_whose_pids_were_passed_on_are_not_killed(
 
 
 def test_masters_that_start_again_adopt_the_workers(simulation: Simulation, alpha: Host) -> None:
-    """Three in all, the same; clients keep their connections."""
+    """The same three workers stay; clients keep their connections."""
     talk, three = Talk(simulation), workers(alpha)
     for master in alpha.living("chat-master"):
         master.kill()
@@ -82,7 +82,7 @@ def test_masters_that_start_again_adopt_the_workers(simulation: Simulation, alph
 
 
 def test_workers_that_are_alone_end(simulation: Simulation, alpha: Host) -> None:
-    """After a minute without a primary, if their supervisor is dead: who was started by hand waits on."""
+    """After a minute without a primary a worker whose supervisor is dead exits; one started by hand waits."""
     alpha.start("chat-worker", "--data", str(DATA))
     simulation.run(3)
     by_hand = alpha.living("chat-worker")[-1]
@@ -95,7 +95,7 @@ def test_workers_that_are_alone_end(simulation: Simulation, alpha: Host) -> None
 
 
 def test_a_replica_whose_parent_died_while_it_started_ends(simulation: Simulation, alpha: Host) -> None:
-    """It cannot look any more who started it: it was told. A stranger holds the lease, and refuses it."""
+    """It cannot find out now who started it, but was told. A stranger holds the lease, and refuses it."""
     alpha.slow_start = 20.0
     replicas(alpha)[0].kill()
     simulation.run(0.5)
@@ -116,7 +116,7 @@ def test_a_replica_whose_parent_died_while_it_started_ends(simulation: Simulatio
 
 
 def test_a_deposed_primary_appends_nothing(simulation: Simulation, alpha: Host) -> None:
-    """Stopped while drafts are under way, and continued after the takeover: the log has each of them once."""
+    """It is stopped while drafts are under way, and continues after the takeover: each is in the log once."""
     talk = Talk(simulation)
     talk.bob.terminal.type(*(f"line {number}" for number in range(30)))
     simulation.run(0.002)

@@ -1,4 +1,4 @@
-"""Clusters of programs of two levels: with a toy kind, which the older ones do not know."""
+"""Clusters of programs of two levels: the newer ones have a toy kind, which the older do not know."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _toy() -> Iterator[None]:
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(7) as made:
         yield made
         assert not made.verdict(), made.failures[0]
@@ -57,19 +57,19 @@ class Land:
             self.alpha.disk.write(data / "cluster.token", f"{TOKEN}\n".encode())
 
     def master(self, level: int) -> SimProcess:
-        """One of ``level`` is started on alpha, and keeps nobody else there."""
+        """Start a master of ``level`` on alpha, which keeps no other processes there."""
         self.alpha.level = level
         arguments = ("--workers", "0", "--replicas", "0")
         return self.alpha.start("chat-master", *arguments, environ=self.with_store)
 
     def worker(self, host: str, level: int) -> SimProcess:
-        """One of ``level`` is started by hand."""
+        """Start a worker of ``level`` by hand."""
         where = self.simulation.host(host)
         where.level = level
         return where.start("chat-worker", "--master", "alpha", environ=self.environ)
 
     def client(self, user: str, *lines: str) -> SimProcess:
-        """Somebody logs in, and says these lines."""
+        """Log a user in, who says these lines."""
         laptop = self.simulation.host("laptop")
         client = laptop.start("chat-client", "--master", "alpha", user)
         self.wait(lambda: f"Logged in as {user}." in client.terminal.lines)
@@ -81,14 +81,14 @@ class Land:
         self.simulation.run_while(lambda: not until(), limit)
 
     def chatnet(self, *words: str) -> tuple[int, str]:
-        """A command of the operator's: its exit status, and what it says."""
+        """Run an operator's command; return its exit status and its output."""
         command = self.alpha.start("chatnet", *words, "--master", "alpha", environ=self.environ)
         self.wait(lambda: command.is_dead)
         assert command.status is not None
         return command.status.code, said_by(command)
 
     def refused(self, process: SimProcess) -> str:
-        """It ends by itself, with status 1; what it says."""
+        """Wait until the process exits by itself with status 1; return what it says."""
         self.wait(lambda: process.is_dead)
         assert process.status is not None
         assert process.status.code == 1
@@ -96,12 +96,12 @@ class Land:
 
     @property
     def primary(self) -> SimProcess | None:
-        """Who commands."""
+        """Return the primary."""
         masters: list[Any] = self.alpha.living("chat-master")
         return next((one for one in masters if getattr(one, "service", None) and one.service._primary), None)
 
     def append(self, process: Any, *drafts: Draft) -> list[Any]:
-        """What becomes of drafts that a primary, or a worker that has the log by itself, appends."""
+        """Append drafts by a primary, or by a worker that has the log by itself; return their outcomes."""
         outcomes: list[Any] = []
         is_master = process.program == "chat-master"
         log = process.service._primary.leadership.log if is_master else process.service._state.store.log
@@ -135,7 +135,8 @@ UPDATE = "The log is at level 2, and this chatnet understands level 1: update ch
 
 
 def test_old_workers_under_a_new_primary(land: Land) -> None:
-    """They serve as ever, and hold the level back. Once they are replaced it rises; one more is refused."""
+    """They serve as before, and hold the level back. When they are replaced it rises; a late one is
+    refused."""
     land.master(NEW)
     old = land.worker("gamma", OLD)
     ann = land.client("ann", "JOIN #tea", "CHAT")
@@ -161,8 +162,8 @@ def test_old_workers_under_a_new_primary(land: Land) -> None:
 
 
 def test_new_workers_under_an_old_primary(land: Land) -> None:
-    """It holds the level back. When a new one leads it rises; an old one is refused then, whether or not the
-    lease is free."""
+    """The old primary holds the level back. Under a new one it rises; after that an old one is refused,
+    whether or not the lease is free."""
     old = land.master(OLD)
     land.worker("gamma", NEW)
     ann, bob = land.client("ann", "JOIN #tea", "CHAT"), land.client("bob", "CHAT", "#tea one")
@@ -187,10 +188,10 @@ def test_new_workers_under_an_old_primary(land: Land) -> None:
 
 
 def hears_what_is_not_for_her(land: Land) -> bool:
-    """The level rises under a worker that is too old, and in the same batch ann is gone from #tea: does she
-    hear what is said there then?
+    """Raise the level under a worker that is too old, and remove ann from #tea in the same batch; return
+    whether she receives what is said there after that.
 
-    Of a shared log, the primary is as old, and another process writes that: nobody cuts the worker off.
+    With a shared log the primary is as old, and another process writes: nobody cuts the worker off.
     """
     first = land.master(OLD if land.is_shared else NEW)
     old = land.worker("gamma", OLD)
@@ -216,7 +217,7 @@ def hears_what_is_not_for_her(land: Land) -> bool:
 
 
 def test_who_is_removed_hears_nothing_from_an_old_worker(land: Land) -> None:
-    """It ends in the turn in which it meets the level; its clients are on another, and noticed nothing."""
+    """The worker exits in the turn in which it reads the level; its clients go to another, unnoticed."""
     assert not hears_what_is_not_for_her(land)
 
 
@@ -229,13 +230,13 @@ def takes_what_is_above_the_level(land: Land) -> bool:
 
 
 def test_a_store_takes_nothing_above_its_level(land: Land) -> None:
-    """Though the program that appends knows it."""
+    """It is refused even if the program that appends knows the kind."""
     assert not takes_what_is_above_the_level(land)
 
 
 @pytest.mark.parametrize("mutant", levels.MUTANTS, ids=name)
 def test_a_planted_bug_is_caught(land: Land, mutant: Mutant) -> None:
-    """By the one of these tests that is for it."""
+    """Each planted bug is caught by the test that is made for it."""
     with planted(mutant):
         passed_over = mutant is levels.an_unknown_kind_is_passed_over
         assert (hears_what_is_not_for_her if passed_over else takes_what_is_above_the_level)(land)

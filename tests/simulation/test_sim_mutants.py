@@ -1,4 +1,4 @@
-"""The simulator can fail: planted bugs are caught. ``make mutants`` hunts all of them."""
+"""The simulator can fail: it catches planted bugs. ``make mutants`` hunts all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from simulation.mutants.hunt import hunt, scale_of
 from simulation.mutants.planting import Mutant, Put, bug, name, planted
 
 SEEDS = 25
-"""Within so many seeds those are caught that a few seeds are enough for."""
+"""Within how many seeds the bugs below are caught; others need more."""
 SOON_CAUGHT: dict[Mutant, int] = {
     log.acknowledge_before_commit: 0,
     log.forget_the_key_check: 2,
@@ -24,30 +24,30 @@ SOON_CAUGHT: dict[Mutant, int] = {
     masters.workers_do_not_come_back: 0,
     masters.the_lease_goes_before_the_store_is_closed: 0,
 }
-"""With the seed where to begin: the first that caught it when this was written."""
+"""Each with the seed to begin with: the first that caught it when this was written."""
 
 
 @pytest.mark.parametrize(("mutant", "first"), SOON_CAUGHT.items(), ids=[name(one) for one in SOON_CAUGHT])
 def test_a_planted_bug_is_caught(mutant: Mutant, first: int) -> None:
-    """A promise is broken that the same seed keeps without it."""
+    """With the bug a seed breaks a promise that it keeps without it."""
     assert hunt(mutant, first, SEEDS).seed is not None
 
 
 def test_a_bug_is_hunted_where_it_can_be_found() -> None:
-    """One of a store that hosts share, among such hosts."""
+    """A bug of a store that hosts share is hunted among hosts that share one."""
     assert {scale_of(mutant).store for mutant in database.MUTANTS} == {"postgresql"}
     assert scale_of(log.no_fsync).store == "sqlite"
 
 
 def test_every_mutant_says_what_it_breaks() -> None:
-    """By a name of its own, and a sentence."""
+    """Each has a name of its own, and a sentence."""
     assert len({name(mutant) for mutant in MUTANTS}) == len(MUTANTS)
     assert all(bug(mutant).endswith(".") for mutant in MUTANTS)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=name)
 def test_a_bug_is_there_while_it_is_planted(mutant: Mutant) -> None:
-    """And only then: afterwards the code is as it was."""
+    """Afterwards the code is as before."""
     places: list[tuple[object, str]] = []
 
     def noting(put: Put) -> None:

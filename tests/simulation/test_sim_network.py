@@ -1,4 +1,4 @@
-"""The simulated network under Twisted's own transports: what a protocol sees of delays, cuts and deaths."""
+"""What a protocol sees of delays, cuts and deaths in the simulated network, under Twisted's transports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PORT = 7000
 
 
 class End(Protocol):
-    """Writes down what it is told."""
+    """A protocol that records what it is told."""
 
     transport: Any
 
@@ -40,7 +40,7 @@ class End(Protocol):
 
 
 class Echo(End):
-    """Sends back what it gets."""
+    """A protocol that sends back what it gets."""
 
     def dataReceived(self, data: bytes) -> None:
         super().dataReceived(data)
@@ -48,7 +48,7 @@ class Echo(End):
 
 
 class Ends(Factory):
-    """Makes ends of one kind and keeps them, newest last."""
+    """Makes protocols of one class and keeps them, newest last."""
 
     noisy = False
 
@@ -62,7 +62,7 @@ class Ends(Factory):
 
 
 class Dial(ClientFactory, Ends):
-    """Likewise, for who connects; ``failed`` are the errors of attempts."""
+    """The same for a client; ``failed`` has the errors of its attempts."""
 
     def __init__(self, kind: type[End] = End) -> None:
         Ends.__init__(self, kind)
@@ -91,7 +91,7 @@ class Pair:
 
 
 def test_bytes_arrive_whole_and_in_order_however_they_are_cut(simulation: Toys) -> None:
-    """Pieces of all sizes, both ways; and the addresses are those of the two hosts."""
+    """This holds for pieces of all sizes, both ways; the addresses are those of the two hosts."""
     pair = Pair(simulation, kind=Echo)
     sent = [bytes([number % 256]) * (1 + number**3 % 9000) for number in range(200)]
     for number, piece in enumerate(sent):
@@ -125,7 +125,7 @@ def test_data_is_cut_at_places_that_the_seed_chooses() -> None:
 
 
 def test_nobody_listening_refuses(simulation: Toys) -> None:
-    """At once, and not by a timeout."""
+    """The refusal comes at once, not after a timeout."""
     simulation.host("beta")
     dial = Dial()
     simulation.start(lambda world: world.reactor.connectTCP("beta", PORT, dial), name="client")
@@ -134,7 +134,7 @@ def test_nobody_listening_refuses(simulation: Toys) -> None:
 
 
 def test_an_unknown_name_does_not_resolve(simulation: Toys) -> None:
-    """As with DNS."""
+    """The error is that of DNS."""
     dial = Dial()
     simulation.start(lambda world: world.reactor.connectTCP("nowhere", PORT, dial), name="client")
     simulation.run(0.2)
@@ -142,7 +142,7 @@ def test_an_unknown_name_does_not_resolve(simulation: Toys) -> None:
 
 
 def test_a_port_is_for_one_at_a_time(simulation: Toys) -> None:
-    """It is free again when its process has died; port 0 gives any."""
+    """A port is free again when its process has died; port 0 gives any free port."""
     first = simulation.start(lambda world: world.reactor.listenTCP(PORT, Ends()), name="first")
 
     def second(world: World) -> None:
@@ -156,7 +156,7 @@ def test_a_port_is_for_one_at_a_time(simulation: Toys) -> None:
 
 
 def test_loopback_alone_is_not_reached_from_elsewhere(simulation: Toys) -> None:
-    """Who listens on 127.0.0.1 is found there by its own host, and refused to others."""
+    """A listener on 127.0.0.1 can be reached from its own host, and others are refused."""
     simulation.start(
         lambda world: world.reactor.listenTCP(PORT, Ends(), interface="127.0.0.1"), name="server"
     )
@@ -195,7 +195,7 @@ def test_aborting_resets(simulation: Toys) -> None:
 
 @pytest.mark.parametrize("unread", [False, True])
 def test_a_killed_process_s_kernel_closes_its_connections(simulation: Toys, unread: bool) -> None:
-    """Cleanly, or with a reset if it had not read all."""
+    """It closes them cleanly, or with a reset if the process had not read everything."""
     pair = Pair(simulation)
     if unread:
         pair.server.kill(signal.SIGSTOP)
@@ -207,7 +207,7 @@ def test_a_killed_process_s_kernel_closes_its_connections(simulation: Toys, unre
 
 
 def test_a_reset_in_between_is_heard_by_both(simulation: Toys) -> None:
-    """As from a firewall."""
+    """Both ends lose the connection, as after a firewall's reset."""
     pair = Pair(simulation)
     [connection] = simulation.network.connections()
     connection.reset()
@@ -216,7 +216,7 @@ def test_a_reset_in_between_is_heard_by_both(simulation: Toys) -> None:
 
 
 def test_a_forgotten_connection_is_silent_at_both_ends(simulation: Toys) -> None:
-    """Half-open until an end gives it up: what is sent goes nowhere, and nobody is told."""
+    """It is half-open until an end gives it up: what is sent is lost, and nobody is told."""
     pair = Pair(simulation, kind=Echo)
     [connection] = simulation.network.connections()
     assert not simulation.network.any_forgotten()
@@ -232,7 +232,7 @@ def test_a_forgotten_connection_is_silent_at_both_ends(simulation: Toys) -> None
 
 
 def test_a_connection_may_be_forgotten_while_its_link_is_cut(simulation: Toys) -> None:
-    """And its ends may then die: what the cut held back is gone with the rest."""
+    """If its ends then die, what the cut held back is lost with them."""
     pair = Pair(simulation, kind=Echo)
     [connection] = simulation.network.connections()
     simulation.network.cut(pair.here, pair.there)
@@ -256,7 +256,7 @@ def test_a_host_without_power_says_nothing_and_once_it_is_back_it_resets(simulat
     assert pair.near.lost is None
     pair.there.power_on()
     simulation.run(1)
-    lost: Any = pair.near.lost  # by now
+    lost: Any = pair.near.lost  # it has been set by now
     assert type(lost) is error.ConnectionLost
 
 
@@ -275,7 +275,7 @@ def test_a_cut_link_delays_and_a_healed_one_delivers(simulation: Toys) -> None:
 
 
 def test_a_link_may_be_cut_in_one_direction(simulation: Toys) -> None:
-    """What the client says arrives, and it never hears the answer until the link is healed."""
+    """What the client says arrives, and it gets the answer only when the link is healed."""
     pair = Pair(simulation, kind=Echo)
     simulation.network.cut(pair.there, pair.here, both=False)
     pair.client.soon(pair.near.transport.write, b"hello")
@@ -288,7 +288,7 @@ def test_a_link_may_be_cut_in_one_direction(simulation: Toys) -> None:
 
 
 def test_a_connection_across_a_cut_link_times_out(simulation: Toys) -> None:
-    """And one that is patient is made after the link is healed."""
+    """An attempt with a longer timeout succeeds after the link is healed."""
     simulation.start(lambda world: world.reactor.listenTCP(PORT, Ends()), host="beta", name="server")
     hasty, patient = Dial(), Dial()
     simulation.network.partition([simulation.host("alpha")], [simulation.host("beta")])
@@ -306,7 +306,7 @@ def test_a_connection_across_a_cut_link_times_out(simulation: Toys) -> None:
 
 
 def test_a_stopped_process_is_still_connected_to_and_written_to(simulation: Toys) -> None:
-    """Its kernel accepts and keeps what comes; going on, it finds all of it."""
+    """Its kernel accepts and keeps what comes, and the process finds it when it continues."""
     pair = Pair(simulation)
     pair.server.kill(signal.SIGSTOP)
     dial = Dial()
@@ -321,7 +321,7 @@ def test_a_stopped_process_is_still_connected_to_and_written_to(simulation: Toys
 
 
 def test_the_backlog_of_a_stopped_process_is_bounded(simulation: Toys) -> None:
-    """Who comes when it is full waits, until the client gives up."""
+    """When it is full, a client waits until it gives up."""
     server = simulation.start(lambda world: world.reactor.listenTCP(PORT, Ends(), backlog=3), name="server")
     server.kill(signal.SIGSTOP)
     dial = Dial()
@@ -338,7 +338,7 @@ def test_the_backlog_of_a_stopped_process_is_bounded(simulation: Toys) -> None:
 
 @implementer(IPushProducer)
 class Flood(End):
-    """Writes as much as it may."""
+    """A protocol that writes as much as it may."""
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -361,7 +361,7 @@ class Flood(End):
 
 
 def test_a_reader_that_pauses_pauses_the_writer_in_bounded_memory(simulation: Toys) -> None:
-    """A transport's buffer and two kernels' fill up, no more; when it reads on, everything comes."""
+    """The buffers of a transport and of two kernels fill up, and no more; when it reads on, all comes."""
     pair = Pair(simulation, kind=Flood)
     pair.client.soon(pair.near.transport.pauseProducing)
     simulation.run(5)
@@ -376,7 +376,7 @@ def test_a_reader_that_pauses_pauses_the_writer_in_bounded_memory(simulation: To
 
 
 def test_a_reconnecting_factory_reconnects(simulation: Toys) -> None:
-    """Twisted's own, over failures, refusals and the death of the server."""
+    """Twisted's own reconnecting factory survives failures, refusals and the death of the server."""
 
     class Again(ReconnectingClientFactory, Ends):
         jitter = 0
@@ -405,7 +405,7 @@ def test_a_reconnecting_factory_reconnects(simulation: Toys) -> None:
 
 
 def test_a_client_service_over_a_hostname_endpoint_stays_connected(simulation: Toys) -> None:
-    """Names are resolved, endpoints connect and listen, and the service comes back after a death."""
+    """Names are resolved, endpoints connect and listen, and the service reconnects after a death."""
     made = Ends()
     services: list[ClientService] = []
 
@@ -431,7 +431,7 @@ def test_a_client_service_over_a_hostname_endpoint_stays_connected(simulation: T
 
 
 def test_an_attempt_to_connect_can_be_cancelled(simulation: Toys) -> None:
-    """Nothing of it is left."""
+    """Nothing of the attempt stays."""
     outcome: list[Any] = []
     host = simulation.host("beta")
     simulation.network.cut(simulation.host("alpha"), host)
@@ -449,7 +449,7 @@ def test_an_attempt_to_connect_can_be_cancelled(simulation: Toys) -> None:
 
 
 def test_what_a_stopped_reactor_holds_is_disconnected(simulation: Toys) -> None:
-    """Its protocols hear of the loss before the process exits, and so do their peers."""
+    """Its protocols are told of the loss before the process exits, and so are their peers."""
     pair = Pair(simulation)
     pair.server.kill(signal.SIGTERM)
     simulation.run(1)

@@ -1,4 +1,4 @@
-"""Simulated processes: how they start, get signals, start others, and end."""
+"""How simulated processes start, get signals, start others, and end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def idle(world: World) -> None:
 
 
 def test_a_program_that_cannot_start_says_why_and_exits_with_status_1(simulation: Toys) -> None:
-    """As under twistd, the sentence of a SystemExit is the last thing that is printed."""
+    """As under twistd, the sentence of a SystemExit is the last line printed."""
 
     def refuse(world: World) -> None:
         raise CannotStart("The port is taken.")
@@ -33,7 +33,7 @@ def test_a_program_that_cannot_start_says_why_and_exits_with_status_1(simulation
 
 
 def test_an_error_at_the_start_ends_the_process(simulation: Toys) -> None:
-    """It exits with status 1, and the run is failed with the whole story."""
+    """It exits with status 1, and the run fails with the whole story."""
     process = simulation.start(lambda world: dict[str, None]()["missing"], name="toy")
     assert process.status == (1, None)
     [failure] = simulation.failures
@@ -42,7 +42,7 @@ def test_an_error_at_the_start_ends_the_process(simulation: Toys) -> None:
 
 
 def test_an_error_in_a_callback_is_logged_and_the_process_lives(simulation: Toys) -> None:
-    """As in Twisted's reactor; and the run is failed."""
+    """This is as in Twisted's reactor; and the run fails."""
     process = simulation.start(lambda world: world.reactor.callLater(0, lambda: 1 // 0), name="toy")
     simulation.run(1)
     assert not process.is_dead
@@ -52,7 +52,8 @@ def test_an_error_in_a_callback_is_logged_and_the_process_lives(simulation: Toys
 
 
 def test_sigterm_stops_the_reactor_once_all_before_shutdown_is_done(simulation: Toys) -> None:
-    """Triggers are called by phase, Deferreds of the first are waited for; then it ends by the signal."""
+    """Triggers run phase by phase, and the first phase's Deferreds are waited for; then the signal ends
+    it."""
     order: list[str] = []
     slow: Deferred[None] = Deferred()
 
@@ -82,7 +83,7 @@ def test_sigterm_stops_the_reactor_once_all_before_shutdown_is_done(simulation: 
 
 
 def test_a_reactor_that_stops_itself_exits_with_status_0(simulation: Toys) -> None:
-    """And it is running until then."""
+    """The process runs until its reactor stops."""
     process = simulation.start(lambda world: world.reactor.callLater(1, world.reactor.stop), name="toy")
     assert process.reactor.running
     simulation.run(2)
@@ -91,7 +92,7 @@ def test_a_reactor_that_stops_itself_exits_with_status_0(simulation: Toys) -> No
 
 
 def test_a_killed_process_runs_no_further_instruction(simulation: Toys) -> None:
-    """No timer fires, no trigger is called."""
+    """No timer fires, and no trigger is called."""
     happened: list[str] = []
 
     def busy(world: World) -> None:
@@ -107,7 +108,7 @@ def test_a_killed_process_runs_no_further_instruction(simulation: Toys) -> None:
 
 
 def test_what_a_process_does_after_its_exit_is_void(simulation: Toys) -> None:
-    """``exit`` comes back in a simulation, but nothing that follows has an effect."""
+    """``exit`` returns in a simulation, but nothing after it has an effect."""
     later: list[int] = []
 
     def exits(world: World) -> None:
@@ -127,7 +128,7 @@ def test_what_a_process_does_after_its_exit_is_void(simulation: Toys) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_stopped_process_does_nothing_until_it_is_continued(seed: int) -> None:
-    """Then it does all that it has missed, timers in their order."""
+    """Then it does everything that it missed, its timers in order."""
     done: list[int] = []
     with Toys(seed) as simulation:
         process = simulation.start(
@@ -143,7 +144,7 @@ def test_a_stopped_process_does_nothing_until_it_is_continued(seed: int) -> None
 
 
 def test_a_stopped_process_can_be_killed_and_gets_other_signals_when_it_goes_on(simulation: Toys) -> None:
-    """SIGKILL does not wait; SIGTERM does."""
+    """SIGKILL works at once; SIGTERM waits."""
     processes = [simulation.start(idle) for _ in range(2)]
     for process in processes:
         process.kill(signal.SIGSTOP)
@@ -157,7 +158,7 @@ def test_a_stopped_process_can_be_killed_and_gets_other_signals_when_it_goes_on(
 
 
 def test_an_interrupt_is_ignored_by_whoever_asked_for_that(simulation: Toys) -> None:
-    """Ctrl-C reaches the others."""
+    """Ctrl-C ends the other processes."""
     deaf = simulation.start(lambda world: world.processes.ignore_interrupts(), name="deaf")
     other = simulation.start(idle)
     for process in (deaf, other):
@@ -168,7 +169,7 @@ def test_an_interrupt_is_ignored_by_whoever_asked_for_that(simulation: Toys) -> 
 
 
 class Child(ProcessProtocol):
-    """Writes down what it is told."""
+    """A process protocol that records what it is told."""
 
     transport: Any
 
@@ -190,7 +191,7 @@ class Child(ProcessProtocol):
 
 
 def _parent(simulation: Toys, child: Child, run: Any) -> SimProcess:
-    """A process that starts ``run`` as twistd would be started, its output appended to a file."""
+    """Start a process that starts ``run`` as twistd would, with its output appended to a file."""
     simulation.programs["child"] = toy(run)
 
     def parent(world: World) -> None:
@@ -211,7 +212,7 @@ def _find(simulation: Toys) -> SimProcess:
 
 
 def test_a_child_is_another_process_with_its_own_world(simulation: Toys) -> None:
-    """Its parent, pid and environment are what they should be, and what it prints is in the file."""
+    """Its parent, pid and environment are correct, and what it prints is in the file."""
     worlds: list[World] = []
     protocol = Child()
 
@@ -232,7 +233,7 @@ def test_a_child_is_another_process_with_its_own_world(simulation: Toys) -> None
 
 
 def test_a_parent_can_signal_its_child_until_it_has_ended(simulation: Toys) -> None:
-    """How it ended is told; a signal after that is an error."""
+    """The parent is told how the child ended; a signal after that is an error."""
     protocol = Child()
     parent = _parent(simulation, protocol, idle)
     simulation.run(1)
@@ -254,7 +255,7 @@ def test_a_child_that_finishes_is_done(simulation: Toys) -> None:
 
 
 def test_orphans_live_on_under_another_parent(simulation: Toys) -> None:
-    """As on Linux; and a dead parent is told of nothing."""
+    """Orphans get another parent, as on Linux; a dead parent is told nothing."""
     protocol = Child()
     parent = _parent(simulation, protocol, idle)
     simulation.run(1)
@@ -267,13 +268,13 @@ def test_orphans_live_on_under_another_parent(simulation: Toys) -> None:
 
 
 def test_a_program_that_does_not_exist_cannot_be_started(simulation: Toys) -> None:
-    """As for any process."""
+    """To start it fails, as on any system."""
     with pytest.raises(FileNotFoundError):
         simulation.host("alpha").start("no-such-program")
 
 
 def test_a_process_takes_a_while_to_start(simulation: Toys) -> None:
-    """It may be killed before its first instruction, and a slow host is slower."""
+    """It may be killed before its first instruction, and on a slow host it starts more slowly."""
     begun: list[float] = []
     simulation.programs["toy"] = toy(lambda world: begun.append(simulation.now))
     host = simulation.host("alpha")

@@ -1,5 +1,5 @@
-"""A relay stands between two hosts; whoever looks at the other end's key, or binds a proof to the connection,
-tells it nothing."""
+"""A relay between two hosts learns nothing from a client that checks the other end's key, or that binds its
+proof to the connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOKEN = Token(b"shared by the cluster's processe")
 
 
 class Between:
-    """A server on beta; who dials it on alpha reaches a relay on gamma."""
+    """A server on beta; a client on alpha that dials it reaches a relay on gamma."""
 
     def __init__(self, simulation: Toys) -> None:
         self.simulation = simulation
@@ -57,7 +57,7 @@ class Between:
         return process
 
     def failures(self) -> list[str]:
-        """What the relay has learned; it fails no run then."""
+        """Return what the relay has learned; it then does not fail the run."""
         found, self.simulation.failures = self.simulation.failures, []
         return found
 
@@ -68,7 +68,7 @@ def between(simulation: Toys) -> Between:
 
 
 def test_who_is_diverted_notices_nothing_in_plain(between: Between) -> None:
-    """All is passed on, and it believes to have reached whom it dialled; until it is not diverted."""
+    """Everything is passed on, and the client believes that it reached the server."""
     served, dialled = Ends(Echo), Dial()
     between.serve(WORKER_PORT, served, encrypted=False)
     client = between.dial(WORKER_PORT, dialled, "")
@@ -87,7 +87,7 @@ def test_who_is_diverted_notices_nothing_in_plain(between: Between) -> None:
 
 
 def test_connections_that_are_there_are_reset(simulation: Toys) -> None:
-    """So whoever keeps them comes to the relay, too."""
+    """A client that keeps a connection must dial again, and so reaches the relay."""
     served, dialled = Ends(), Dial()
     simulation.start(lambda world: world.reactor.listenTCP(WORKER_PORT, served), host="beta", name="serve")
     simulation.start(lambda world: world.reactor.connectTCP("beta", WORKER_PORT, dialled), name="dial")
@@ -100,7 +100,7 @@ def test_connections_that_are_there_are_reset(simulation: Toys) -> None:
 
 
 def test_who_looks_at_the_key_tells_it_nothing(between: Between) -> None:
-    """Not even that it wanted to log in."""
+    """The relay does not even learn that the client wanted to log in."""
     dialled = Dial()
     between.serve(WORKER_PORT, Ends())
     between.dial(WORKER_PORT, dialled, "pinned", OURS.fingerprint)
@@ -109,7 +109,7 @@ def test_who_looks_at_the_key_tells_it_nothing(between: Between) -> None:
 
 
 def test_it_knows_when_somebody_takes_it_for_a_worker(between: Between) -> None:
-    """As whoever looks at no key does."""
+    """This happens to a client that checks no key."""
 
     class Trusting(End):
         def connectionMade(self) -> None:
@@ -126,14 +126,14 @@ def test_it_knows_when_somebody_takes_it_for_a_worker(between: Between) -> None:
 
 @pytest.mark.parametrize("encrypted", [True, False], ids=["by TLS", "in plain"])
 def test_a_proof_that_is_bound_to_its_connection_is_not_taken(between: Between, encrypted: bool) -> None:
-    """In plain it is nobody's fault: who says --insecure trusts the network."""
+    """Without TLS a taken proof is no violation: whoever says --insecure trusts the network."""
     outcome = meet(between, encrypted)
     assert outcome == (["WrongToken"] if encrypted else ["proven"])
     assert not between.failures()
 
 
 def test_it_knows_when_a_proof_is_taken_through_it(between: Between, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one that is the same on all connections is."""
+    """A proof that is the same on all connections is taken."""
     monkeypatch.setattr("chatnet.net.gate._bound_to", lambda link, is_asker: b"")
     assert meet(between, True) == ["proven"]
     (failure,) = between.failures()
@@ -141,7 +141,7 @@ def test_it_knows_when_a_proof_is_taken_through_it(between: Between, monkeypatch
 
 
 def meet(between: Between, encrypted: bool) -> list[str]:
-    """How it goes when a worker on alpha proves the token to the master on beta."""
+    """Let a worker on alpha prove the token to the master on beta; return what the relay learned."""
     outcome: list[str] = []
 
     async def proves(link: Link, world: World) -> None:

@@ -1,4 +1,4 @@
-"""A store is put back to an earlier backup: whoever had read what is gone is told, and all have the rest."""
+"""After a store is put back to a backup, readers of what was lost are told, and all have the rest."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ LONG = 1_000.0
 
 
 class Restored:
-    """A place where all follow all, and whose store is put back to a backup while some of them are away.
+    """A cluster where all follow all, and whose store is put back to a backup while some are away.
 
-    In the end ``head`` is the backup's, ``ahead`` is who had read more, and ``log`` is what there is.
+    In the end ``head`` is the backup's, ``ahead`` are those who had read more, and ``log`` is what is stored.
     """
 
     def __init__(self, seed: int, simulation: Simulation) -> None:
@@ -45,10 +45,10 @@ class Restored:
         self._wait_for(self.people)
 
     def run(self) -> None:
-        """All of it."""
+        """Do everything."""
         self._talk(self.people, 10)
         early, *late = away = self._chance.sample(self.people, 3)
-        self._have(early.hang_up, LONG)  # having read no further than the backup
+        self._have(early.hang_up, LONG)  # early has read no further than the backup
         self._power_off()
         backup, self.head = self._place.alpha.disk.backup(STORE), len(self._log())
         self._power_on()
@@ -59,7 +59,7 @@ class Restored:
         self.ahead = [person.name for person in self.people if not self._has_read_at_most(self.head, person)]
         self._place.alpha.disk.restore(STORE, backup)
         self._power_on()
-        # By the time that those who are away come back, others have taken the seqs of what is gone, or not.
+        # When those who are away come back, others have or have not taken the seqs of the lost entries.
         self._talk([person for person in self.people if person not in away], self._chance.choice((1, 15, 40)))
         for person in away:
             if person.user is not None:
@@ -69,7 +69,7 @@ class Restored:
         self.log = self._log()
 
     def complaints(self) -> Iterator[str]:
-        """Who was told without a reason, or not told, or missed something."""
+        """Yield who was told without a reason, or not told, or missed something."""
         events = self._place.history
         for name in [person.name for person in self.people]:
             told = [event for event in events if isinstance(event, history.Told) and event.user == name]
@@ -100,12 +100,12 @@ class Restored:
         self._wait_for(people)
 
     def _have(self, does: Callable[..., None], *arguments: object) -> None:
-        """Have a person do something, in the process of their client."""
+        """Let a person do something, in the process of their client."""
         self._simulation.schedule(self._simulation.now, self._place.users, does, arguments)
         self._simulation.run(0.01)
 
     def _wait_for(self, people: Sequence[Person]) -> None:
-        """All is answered, and has been read."""
+        """Wait until everything is answered and read."""
         self._until(lambda: all(person.is_settled for person in people))
         newest = max(entry.seq for entry in self._log() if entry.kind in ("post", "register"))
         self._until(lambda: all(person.has_read(newest) for person in people))
@@ -123,11 +123,11 @@ class Restored:
     def _power_on(self) -> None:
         self._place.alpha.power_on()
         self._place.alpha.start("chat-master")
-        self._simulation.run(2 * PULSE.every)  # by then everybody has noticed that the machine was gone
+        self._simulation.run(2 * PULSE.every)  # by then everybody has noticed that the machine was away
 
 
 def the_check_is_not_looked_at(put: Put) -> None:
-    """A cursor is good if the log goes so far, whatever stands there."""
+    """A cursor is good if the log is long enough, whatever entry is there."""
 
     async def verify(log: Log, cursor: Cursor) -> None:
         if await cursor_at(log, cursor.seq) is None:
@@ -139,7 +139,8 @@ def the_check_is_not_looked_at(put: Put) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_whoever_had_read_what_is_gone_is_told(seed: int) -> None:
-    """Present or away, and however much was said meanwhile; and nobody else is. All have all the rest."""
+    """They are told, whether present or away, however much was said meanwhile; nobody else is told. All have
+    the rest."""
     with Simulation(seed) as simulation:
         restored = Restored(seed, simulation)
         restored.run()
@@ -149,7 +150,7 @@ def test_whoever_had_read_what_is_gone_is_told(seed: int) -> None:
 
 
 def test_that_can_fail() -> None:
-    """Without a look at the check, those who come late miss posts, and nobody tells them."""
+    """Without the look at the check, late readers miss posts, and nobody tells them."""
     complaints: list[str] = []
     with planted(the_check_is_not_looked_at):
         for seed in range(3):

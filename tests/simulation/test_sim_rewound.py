@@ -1,4 +1,4 @@
-"""A database that fails over to a copy which lags behind: what was lost is said, and all go on from there."""
+"""After a database fails over to a copy that lags, users are told what was lost, and all go on from there."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ TOKEN = "cd" * TOKEN_BYTES
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(7) as made:
         yield made
         assert not made.verdict(), made.failures[0]
 
 
 def test_workers_and_clients_go_on_from_where_the_log_was_put_back_to(simulation: Simulation) -> None:
-    """On all hosts, without an end of any worker, be it started by hand; users are told, once."""
+    """No worker exits on any host, even if started by hand; users are told once."""
     postgres = Postgres(simulation, lags=True)
     postgres.start()
     simulation.run_while(lambda: postgres.server is None)

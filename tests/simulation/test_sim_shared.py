@@ -1,4 +1,4 @@
-"""Masters of several hosts around one database: roles follow the lease, and one at a time commands."""
+"""Masters of several hosts around one database: roles follow the lease, and only one commands at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN = "cd" * TOKEN_BYTES
 
 
 class Land:
-    """Hosts around a database; ``environ`` is what their programs are started with."""
+    """Hosts around a database; their programs are started with ``environ``."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
@@ -28,12 +28,12 @@ class Land:
         self.environ = {"HOME": str(HOME), "CHATNET_STORE": self.postgres.url, "CHATNET_TOKEN": TOKEN}
 
     def master(self, host: str, *arguments: str, **environ: str) -> SimProcess:
-        """A master is started by hand."""
+        """Start a master by hand."""
         where = self.simulation.host(host)
         return where.start("chat-master", *arguments, environ={**self.environ, **environ})
 
     def leaders(self) -> list[SimProcess]:
-        """Whoever commands."""
+        """Return the processes that command."""
         return [
             process
             for host in self.simulation.hosts.values()
@@ -46,11 +46,11 @@ class Land:
         return leader
 
     def wait_for(self, words: str, limit: float = 20.0) -> None:
-        """Until somebody's log says so."""
+        """Wait until a log has these words; ``limit`` is in seconds."""
         self.simulation.run_while(lambda: not self.simulation.trace.has(words), limit)
 
     def wait_for_leader(self, *before: SimProcess, limit: float = 10.0) -> float:
-        """Until another than those commands; how long that took, in seconds."""
+        """Wait until a process other than ``before`` commands; return how long that took, in seconds."""
         began = self.simulation.now
         self.simulation.run_while(lambda: not [one for one in self.leaders() if one not in before], limit)
         return self.simulation.now - began
@@ -61,7 +61,7 @@ class Land:
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(7) as made:
         yield made
         assert not made.verdict(), made.failures[0]
@@ -69,7 +69,7 @@ def simulation() -> Iterator[Simulation]:
 
 @pytest.fixture
 def land(simulation: Simulation) -> Land:
-    """A primary and its workers on alpha, and a replica on beta."""
+    """Return a primary and its workers on alpha, and a replica on beta."""
     land = Land(simulation)
     land.master("alpha")
     land.wait_for("chatnet is up")
@@ -84,7 +84,7 @@ def service(process: SimProcess) -> Any:
 
 
 def test_a_replica_elsewhere_counts_as_one_of_two(simulation: Simulation, land: Land) -> None:
-    """So one of those that the primary had started is stopped."""
+    """So the primary stops one of the replicas that it had started."""
     assert land.leader().host.name == "alpha"
     assert land.count("alpha", "chat-master") == 2
     assert land.count("alpha", "chat-worker") == 3
@@ -93,7 +93,7 @@ def test_a_replica_elsewhere_counts_as_one_of_two(simulation: Simulation, land: 
 
 
 def test_the_death_of_the_primarys_host_is_healed_in_six_seconds(simulation: Simulation, land: Land) -> None:
-    """Another host's master leads, in the next epoch, with workers and replicas of its own."""
+    """Another host's master leads, in the next epoch, with its own workers and replicas."""
     simulation.host("alpha").power_off()
     assert 2.0 < land.wait_for_leader() < 5.0
     simulation.run(5)
@@ -104,7 +104,7 @@ def test_the_death_of_the_primarys_host_is_healed_in_six_seconds(simulation: Sim
 
 
 def test_a_replica_does_not_wait_for_a_hung_primary_elsewhere(simulation: Simulation, land: Land) -> None:
-    """It cannot end it, and another may lead by now, on its own host, and miss it."""
+    """The replica cannot kill it, and by now another primary may lead and miss this replica."""
     land.leader().kill(signal.SIGSTOP)
     land.master("gamma")
     land.wait_for("gamma:chat-master[4001] to alpha:chat-master", 1.0)
@@ -115,7 +115,7 @@ def test_a_replica_does_not_wait_for_a_hung_primary_elsewhere(simulation: Simula
 def test_a_replica_that_listened_does_not_miss_itself_when_it_leads(
     simulation: Simulation, land: Land
 ) -> None:
-    """Its predecessor knew it by where it listened, and told it of itself."""
+    """The previous primary knew it by the address where it listened, and told it of itself."""
     simulation.host("alpha").power_off()
     land.wait_for_leader()
     simulation.run(5)
@@ -139,7 +139,7 @@ def test_a_replica_that_listened_does_not_miss_itself_when_it_leads(
 def test_a_primary_that_cannot_renew_commands_no_more_before_another_does(
     simulation: Simulation, land: Land
 ) -> None:
-    """Cut off from the database alone, it stands by for the one that took over, in the same process."""
+    """It is cut off from the database alone, and stands by for the next primary, in the same process."""
     first = land.leader()
     simulation.network.cut(simulation.host("alpha"), simulation.host("db"))
     simulation.run_while(lambda: land.leaders(), 5)
@@ -154,7 +154,7 @@ def test_a_primary_that_cannot_renew_commands_no_more_before_another_does(
 
 
 def test_a_hung_primary_that_goes_on_finds_its_lease_over(simulation: Simulation, land: Land) -> None:
-    """It obeys before it does anything else of note, and stands by."""
+    """It obeys before it does anything else, and stands by."""
     first = land.leader()
     first.kill(signal.SIGSTOP)
     took = land.wait_for_leader(first)
@@ -166,7 +166,7 @@ def test_a_hung_primary_that_goes_on_finds_its_lease_over(simulation: Simulation
 
 
 def test_a_hung_primary_is_killed_by_a_replica_of_its_host(simulation: Simulation) -> None:
-    """On one machine with a database: its port is needed."""
+    """On a machine with a database it is killed, because its port is needed."""
     land = Land(simulation)
     land.master("alpha")
     land.wait_for("chatnet is up")
@@ -181,7 +181,7 @@ def test_a_hung_primary_is_killed_by_a_replica_of_its_host(simulation: Simulatio
 
 
 def test_an_absent_database_ends_nobody(simulation: Simulation, land: Land) -> None:
-    """For longer than what ends those that nobody needs; when it is back, somebody leads within seconds."""
+    """All wait longer than a process that nobody needs does; when it is back, one leads within seconds."""
     before = {process for host in ("alpha", "beta") for process in simulation.host(host).living()}
     land.postgres.host.power_off()
     simulation.run(120)
@@ -204,7 +204,7 @@ def test_the_operator_is_told_how_long_the_database_was_away(simulation: Simulat
 
 
 def test_handing_over_takes_no_three_seconds(simulation: Simulation, land: Land) -> None:
-    """A lease that was let go is free at once; the next primary may be on either host."""
+    """A released lease is free at once; the next primary may be on either host."""
     first = land.leader()
     simulation.host("alpha").start("chatnet", "stepdown", environ=land.environ)
     assert land.wait_for_leader(first) < 2.0
@@ -214,7 +214,7 @@ def test_handing_over_takes_no_three_seconds(simulation: Simulation, land: Land)
 
 
 def test_draining_the_primarys_host_hands_over_first(simulation: Simulation, land: Land) -> None:
-    """Then nothing is left there, and a user who was there has gone on elsewhere."""
+    """Then no process is left there, and a user of that host continues elsewhere."""
     simulation.host("gamma").start("chat-worker", "--master", "alpha,beta", environ=land.environ)
     simulation.run(8)
     carol = simulation.host("laptop").start("chat-client", "--master", "alpha,beta", "carol")
@@ -237,7 +237,7 @@ def test_a_primary_that_is_told_to_end_lets_another_host_lead(simulation: Simula
 
 
 def test_a_master_that_once_led_takes_its_workers_with_it(simulation: Simulation, land: Land) -> None:
-    """Though another leads by now: whoever started it had all of this host started by it."""
+    """Although another leads by now, whatever it started on its host ends with it."""
     first = land.leader()
     simulation.network.cut(simulation.host("alpha"), simulation.host("db"))
     simulation.run(8)
@@ -251,7 +251,7 @@ def test_a_master_that_once_led_takes_its_workers_with_it(simulation: Simulation
 
 
 def test_whoever_asks_a_replica_is_sent_to_the_primary(simulation: Simulation, land: Land) -> None:
-    """Clients, workers and operators alike."""
+    """This holds for clients, workers and operators."""
     gamma = simulation.host("gamma")
     gamma.start("chat-worker", "--master", "beta", environ=land.environ)
     carol = gamma.start("chat-client", "--master", "beta", "carol", environ={"HOME": str(HOME)})
@@ -272,7 +272,7 @@ def test_a_master_with_another_token_is_refused(simulation: Simulation, land: La
 
 
 def test_stopping_the_cluster_stops_it_on_all_hosts(simulation: Simulation, land: Land) -> None:
-    """Asked anywhere; nothing is left."""
+    """Any master can be asked, and no process stays."""
     simulation.host("gamma").start("chat-worker", "--master", "alpha,beta", environ=land.environ)
     simulation.run(10)
     simulation.host("beta").start("chatnet", "stop", "--master", "beta", environ=land.environ)
@@ -284,7 +284,7 @@ def test_stopping_the_cluster_stops_it_on_all_hosts(simulation: Simulation, land
 def test_users_of_a_host_that_is_cut_off_from_the_database_go_elsewhere(
     simulation: Simulation, land: Land
 ) -> None:
-    """Their posts do not wait for the network to be mended."""
+    """Their posts need not wait until the network is repaired."""
     gamma, names = simulation.host("gamma"), [f"ann{number}" for number in range(6)]
     gamma.start("chat-worker", "--master", "alpha", environ=land.environ)
     simulation.run_while(lambda: len(gamma.living("chat-worker")) < 3, 20)

@@ -1,4 +1,4 @@
-"""Small sizes: a run draws other limits, and its processes go by them."""
+"""A run may draw small limits, and its processes keep to them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from simulator.watch import _connections
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(5) as made:
         yield made
         assert not made.verdict(), made.failures[0]
 
 
 def test_each_process_goes_by_the_limits_of_its_world(simulation: Simulation) -> None:
-    """The primary, whose window and batches they bound, and each worker with its sessions."""
+    """The primary keeps to them in its window and batches, and each worker in its sessions."""
     simulation.limits = replace(
         LIMITS,
         window_bytes=5_000,
@@ -75,7 +75,7 @@ def test_a_simulated_database_goes_by_the_limits_too(simulation: Simulation) -> 
 
 
 def test_a_seed_draws_its_own() -> None:
-    """Every second seed has some; and nothing is left of them for the next run."""
+    """Every second seed draws some, and the next run is not affected."""
     drawn: list[Limits] = []
     for seed in range(12):
         with Simulation(seed) as simulation:
@@ -88,6 +88,6 @@ def test_a_seed_draws_its_own() -> None:
 
 @pytest.mark.parametrize("size", [*SIZES, PAGE_BYTES])
 def test_what_is_drawn_is_a_limit(size: Size) -> None:
-    """The name of each is one that the limits, or their page, have."""
+    """Each name is one of the limits, or of the limits of pages."""
     for choice in size.choices:
         assert attrgetter(size.name)(limited(LIMITS, {size.name: choice})) == choice

@@ -1,4 +1,4 @@
-"""The store's file is removed under a running cluster, in virtual time: what was acknowledged is not lost."""
+"""If the store's file is removed under a running cluster, nothing acknowledged is lost (virtual time)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STORE = DATA / "log.sqlite"
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(5) as made:
         yield made
         assert not made.verdict(), made.failures[0]
@@ -25,7 +25,7 @@ def simulation() -> Iterator[Simulation]:
 
 @pytest.fixture
 def alpha(simulation: Simulation) -> Host:
-    """A host with a whole cluster."""
+    """Return a host with a whole cluster."""
     return a_whole_cluster(simulation)
 
 
@@ -40,15 +40,15 @@ def remove_store(host: Host) -> None:
 
 
 def put_back_what_was_saved(host: Host) -> None:
-    """As docs/operations.md says."""
+    """Put the saved log back, as docs/operations.md says."""
     real = host.disk.real(DATA / "rescued")
     [saved] = [path for path in host.disk.images if path.startswith(real)]
     host.disk.rename(DATA / saved.removeprefix(host.disk.real(DATA / "x")[:-1]), STORE)
 
 
 def is_lost(simulation: Simulation, host: Host, talk: Talk) -> bool:
-    """Bob posts on a store that is removed; the operator does what there is to do. Does the log lack what
-    anybody was told of?"""
+    """Let Bob post on a store that is removed, and the operator do what is to be done; return whether the log
+    lacks what anybody was told of."""
     talk.heard_within(1)
     remove_store(host)
     talk.bob.terminal.type("is that kept?")
@@ -65,8 +65,8 @@ def is_lost(simulation: Simulation, host: Host, talk: Talk) -> bool:
 
 
 def test_nothing_that_was_told_is_lost(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """It is not told until the log is on a disk again: then a replica goes on with what was saved, and all
-    clients with it, as they were."""
+    """Nothing is told until the log is on a disk again: then a replica continues with what was saved, and all
+    clients continue with it, unchanged."""
     three = workers(alpha)
     assert not is_lost(simulation, alpha, talk)
     assert simulation.trace.has("nothing is acknowledged until it is back")
@@ -88,7 +88,7 @@ def test_what_is_told_too_early_is_lost() -> None:
 
 
 def test_nobody_begins_a_log_where_there_was_one(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """A master that is started by hand says what to do, and ends; the replicas wait."""
+    """A master that is started by hand says what to do and exits; the replicas wait."""
     talk.heard_within(1)
     for process in [*replicas(alpha), primary(alpha)]:
         process.kill()
@@ -102,7 +102,7 @@ def test_nobody_begins_a_log_where_there_was_one(simulation: Simulation, alpha: 
 
 
 def test_a_read_only_file_system_is_waited_for(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """By the primary, and by whoever takes its place; then all goes on."""
+    """The primary waits, and so does its successor; then everything continues."""
     talk.heard_within(1)
     alpha.disk.is_read_only = True
     talk.bob.terminal.type("when it is back")

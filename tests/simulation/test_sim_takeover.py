@@ -13,7 +13,7 @@ from simulator import Host, Simulation
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(7) as made:
         yield made
         assert not made.verdict(), made.failures[0]
@@ -21,7 +21,7 @@ def simulation() -> Iterator[Simulation]:
 
 @pytest.fixture
 def alpha(simulation: Simulation) -> Host:
-    """A host with a whole cluster."""
+    """Return a host with a whole cluster."""
     return a_whole_cluster(simulation)
 
 
@@ -31,7 +31,7 @@ def talk(simulation: Simulation, alpha: Host) -> Talk:
 
 
 def test_a_killed_primary_is_followed_by_a_replica(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """In well under a second; the workers are the same; two replicas stand by again."""
+    """The takeover takes well under a second; the workers are the same; two replicas stand by again."""
     before, three = primary(alpha), workers(alpha)
     before.kill()
     assert talk.heard_within(1) < 0.6
@@ -42,7 +42,7 @@ def test_a_killed_primary_is_followed_by_a_replica(simulation: Simulation, alpha
 
 
 def test_again_and_again(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """Each primary in turn, without an operator."""
+    """Each primary in turn is killed and followed, without an operator."""
     for _ in range(5):
         primary(alpha).kill()
         talk.heard_within(1)
@@ -55,7 +55,7 @@ def test_again_and_again(simulation: Simulation, alpha: Host, talk: Talk) -> Non
 def test_a_replica_takes_over_on_a_full_disk_once_there_is_room(
     simulation: Simulation, alpha: Host, talk: Talk
 ) -> None:
-    """Nobody has to start anything: it holds the lease, and waits; the other does not take it for hung."""
+    """Nobody has to start anything: it holds the lease and waits; the other does not take it for hung."""
     three = workers(alpha)
     alpha.disk.room = 0
     primary(alpha).kill()
@@ -72,7 +72,7 @@ def test_a_replica_takes_over_on_a_full_disk_once_there_is_room(
 
 
 def test_who_waits_for_room_can_be_stopped(simulation: Simulation, alpha: Host) -> None:
-    """By a signal, in good order."""
+    """It stops by a signal, in good order."""
     alpha.disk.room = 0
     before = primary(alpha)
     before.kill()
@@ -84,7 +84,7 @@ def test_who_waits_for_room_can_be_stopped(simulation: Simulation, alpha: Host) 
 
 
 def test_a_hung_primary_is_fenced(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """Three seconds of silence: it is killed before another commands."""
+    """After three seconds of silence it is killed, before another commands."""
     before = primary(alpha)
     before.kill(signal.SIGSTOP)
     assert 2 < talk.heard_within(5) < 5
@@ -92,7 +92,7 @@ def test_a_hung_primary_is_fenced(simulation: Simulation, alpha: Host, talk: Tal
 
 
 def test_a_primary_that_hangs_for_less_is_left_alone(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """Two seconds are not death."""
+    """Two seconds of silence are not enough."""
     before = primary(alpha)
     before.kill(signal.SIGSTOP)
     simulation.run(1.9)
@@ -104,7 +104,7 @@ def test_a_primary_that_hangs_for_less_is_left_alone(simulation: Simulation, alp
 def test_replicas_that_were_stopped_themselves_fence_nobody(
     simulation: Simulation, alpha: Host, talk: Talk
 ) -> None:
-    """However long it was; neither does a whole host that slept."""
+    """This holds however long they were stopped, and also if the whole host slept."""
     before = primary(alpha)
     standing_by = replicas(alpha)
     for seconds in (2.5, 4, 60):
@@ -124,7 +124,7 @@ def test_replicas_that_were_stopped_themselves_fence_nobody(
 
 
 def test_primary_and_worker_at_once(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """The dead worker is known by its pid, and replaced at once; the others are adopted."""
+    """The dead worker is recognized by its pid, and replaced at once; the others are adopted."""
     victim = alpha.living("chat-worker")[0]
     victim.kill()
     primary(alpha).kill()
@@ -137,7 +137,7 @@ def test_primary_and_worker_at_once(simulation: Simulation, alpha: Host, talk: T
 def test_a_worker_that_hangs_while_its_primary_dies_is_replaced(
     simulation: Simulation, alpha: Host, talk: Talk
 ) -> None:
-    """It does not come back in three seconds: it is killed, though it is nobody's child."""
+    """It does not come back in three seconds and is killed, though it is not the new primary's child."""
     victim = alpha.living("chat-worker")[0]
     victim.kill(signal.SIGSTOP)
     primary(alpha).kill()
@@ -147,7 +147,7 @@ def test_a_worker_that_hangs_while_its_primary_dies_is_replaced(
 
 
 def test_an_adopted_worker_is_watched(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """By link and pid: dead or hung, it is replaced by who is not its parent."""
+    """It is watched by link and pid, and replaced when dead or hung, though the primary is not its parent."""
     primary(alpha).kill()
     simulation.run(5)
     for number in (signal.SIGKILL, signal.SIGSTOP):
@@ -159,11 +159,11 @@ def test_an_adopted_worker_is_watched(simulation: Simulation, alpha: Host, talk:
 
 
 def test_lost_replicas_are_replaced(simulation: Simulation, alpha: Host) -> None:
-    """Dead or hung, children or adopted; the primary goes on."""
+    """Dead and hung ones are replaced, children and adopted ones; the primary goes on."""
     primary(alpha).kill()
     simulation.run(5)
     before = primary(alpha)
-    for replica in replicas(alpha):  # one of them is adopted
+    for replica in replicas(alpha):  # one of these is adopted
         for number in (signal.SIGKILL, signal.SIGSTOP):
             victim = replica if not replica.is_dead else replicas(alpha)[-1]
             victim.kill(number)
@@ -176,7 +176,7 @@ def test_lost_replicas_are_replaced(simulation: Simulation, alpha: Host) -> None
 def test_a_primary_without_its_lease_can_neither_commit_nor_command(
     simulation: Simulation, alpha: Host, talk: Talk
 ) -> None:
-    """Stopped, its lease taken away by no fencing of ours, and continued: it ends at its first commit."""
+    """It is stopped, its lease taken without a kill, and continued: it exits at its first commit."""
     before = primary(alpha)
     before.kill(signal.SIGSTOP)
     del alpha.disk.locks[DATA]
@@ -194,7 +194,7 @@ def test_a_primary_without_its_lease_can_neither_commit_nor_command(
 def test_the_text_of_the_lease_is_only_text(
     simulation: Simulation, alpha: Host, talk: Talk, text: bytes | None
 ) -> None:
-    """Deleted, torn or stale, those who stand by know their primary; and it is replaced as ever."""
+    """If it is deleted, torn or stale, replicas still know their primary, and replace it as usual."""
     if text is None:
         del alpha.disk._files[DATA / "lease"]
     else:
@@ -211,7 +211,7 @@ def test_the_text_of_the_lease_is_only_text(
 def test_without_its_text_the_primary_is_looked_for_where_it_was(
     simulation: Simulation, alpha: Host, talk: Talk
 ) -> None:
-    """A replica that comes fresh finds it where it listens itself."""
+    """A replica that starts finds it at the port where it would listen itself."""
     before = primary(alpha)
     del alpha.disk._files[DATA / "lease"]
     for replica in replicas(alpha):
@@ -224,7 +224,7 @@ def test_without_its_text_the_primary_is_looked_for_where_it_was(
 def test_a_winner_that_hangs_before_it_commands_is_fenced(
     simulation: Simulation, alpha: Host, talk: Talk
 ) -> None:
-    """After half a minute in which it did not open the store, it is killed."""
+    """If it has not opened the store after half a minute, it is killed."""
     primary(alpha).kill()
     simulation.run_while(lambda: DATA not in alpha.disk.locks, 5)
     winner = primary(alpha)
@@ -241,7 +241,7 @@ def test_a_winner_that_hangs_before_it_commands_is_fenced(
 def test_a_replica_is_told_where_the_primary_is_by_the_lease_alone(
     simulation: Simulation, alpha: Host
 ) -> None:
-    """Another port than its own; it takes over that one."""
+    """The primary has another port than the replica, which takes over that port."""
     alpha.start("chat-master", "--data", str(DATA), "--listen", "0.0.0.0:7")
     simulation.run(5)
     assert simulation.trace.has("standing by as a replica")
@@ -254,7 +254,7 @@ def test_a_replica_is_told_where_the_primary_is_by_the_lease_alone(
 
 
 def test_a_replica_told_to_stop_stops_alone(simulation: Simulation, alpha: Host) -> None:
-    """And is replaced."""
+    """Nothing else stops, and it is replaced."""
     before = primary(alpha)
     victim = replicas(alpha)[0]
     victim.kill(signal.SIGTERM)
@@ -270,7 +270,7 @@ def test_a_replica_told_to_stop_stops_alone(simulation: Simulation, alpha: Host)
 def test_a_stop_of_the_primary_leaves_no_orphan(
     simulation: Simulation, alpha: Host, number: int, after: float
 ) -> None:
-    """Nobody takes over, however soon after a takeover it comes."""
+    """No replica takes over, however soon after a takeover the stop comes."""
     primary(alpha).kill()
     simulation.run_while(lambda: DATA not in alpha.disk.locks, 5)
     simulation.run(after)
@@ -282,7 +282,7 @@ def test_a_stop_of_the_primary_leaves_no_orphan(
 
 
 def test_chatnet_stop_stops_masters_by_hand_too(simulation: Simulation, alpha: Host) -> None:
-    """Whoever is primary."""
+    """This holds whichever of them is primary."""
     alpha.start("chat-master", "--data", str(DATA))
     simulation.run(5)
     primary(alpha).kill()
@@ -293,7 +293,7 @@ def test_chatnet_stop_stops_masters_by_hand_too(simulation: Simulation, alpha: H
 
 
 def test_a_master_by_hand_outlives_the_primary_that_is_stopped(simulation: Simulation, alpha: Host) -> None:
-    """It takes over, with replicas and workers of its own."""
+    """It takes over, with its own replicas and workers."""
     by_hand = alpha.start("chat-master", "--data", str(DATA))
     simulation.run(5)
     primary(alpha).kill(signal.SIGTERM)
@@ -304,7 +304,7 @@ def test_a_master_by_hand_outlives_the_primary_that_is_stopped(simulation: Simul
 
 
 def test_stepping_down(simulation: Simulation, alpha: Host, talk: Talk) -> None:
-    """The primary ends, all others live on, and posts are acknowledged."""
+    """The primary exits, all others live on, and posts are acknowledged."""
     before, three = primary(alpha), workers(alpha)
     operator = alpha.start("chatnet", "stepdown", "--data", str(DATA))
     simulation.run_while(lambda: not before.is_dead, 5)
@@ -318,7 +318,7 @@ def test_stepping_down(simulation: Simulation, alpha: Host, talk: Talk) -> None:
 
 
 def test_a_replica_that_is_alone_ends(simulation: Simulation, alpha: Host) -> None:
-    """Its parent is dead, and it cannot get at the lease for a minute: nobody needs it."""
+    """Its parent is dead, and for a minute it cannot get the lease: nobody needs it."""
     alpha.disk._directories = {path: None for path in alpha.disk._directories if path != DATA}
     primary(alpha).kill()
     simulation.run(50)

@@ -1,4 +1,4 @@
-"""The person at a simulated terminal, and the program that they use."""
+"""A person at a simulated terminal, and the program that they use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulator.toys import Toys
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class Program(Protocol):
-    """Writes down what happens to it."""
+    """A program that records what happens to it."""
 
     transport: Any
 
@@ -52,7 +52,7 @@ def _begin(simulation: Toys) -> tuple[Program, Any]:
 
 
 def test_what_is_typed_is_read_and_what_is_shown_is_seen(simulation: Toys) -> None:
-    """Also what was typed before the program was there; the end of input comes last."""
+    """This includes what was typed before the program started; the end of input comes last."""
     program, process = _begin(simulation)
     process.terminal.type("one", "two")
     process.terminal.hang_up()
@@ -71,7 +71,7 @@ def test_a_program_that_nobody_reads_is_paused_in_bounded_memory(simulation: Toy
     for number in range(20):
         process.soon(program.transport.write, b"%05d\n" % number + b"x" * 4999 + b"\n")
     simulation.run(1)
-    # A full transport says so again at each write, as Twisted's do.
+    # A full transport reports this again at each write, as Twisted's transports do.
     assert set(program.story) == {"pause"}
     assert process.terminal.lines == []
     process.terminal.read_on()
@@ -94,7 +94,7 @@ def test_a_program_that_does_not_read_is_not_typed_at(simulation: Toys) -> None:
 
 
 def test_a_dead_program_shows_nothing(simulation: Toys) -> None:
-    """And typing at it is harmless."""
+    """To type at it does no harm."""
     program, process = _begin(simulation)
     process.soon(program.transport.write, b"never\n")
     process.kill()

@@ -1,4 +1,4 @@
-"""Simulated threads: so many at once, in order, and a result that arrives later."""
+"""Simulated threads: a limited number at once, in order, with results that arrive later."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulator.toys import Toys
 
 
 def test_the_result_arrives_some_time_after_the_work(simulation: Toys) -> None:
-    """Between asking, doing and hearing, virtual time passes."""
+    """Virtual time passes between the question, the work and the result."""
     times: dict[str, float] = {}
 
     def work(world: World) -> None:
@@ -30,7 +30,7 @@ def test_the_result_arrives_some_time_after_the_work(simulation: Toys) -> None:
 
 
 def test_a_failure_arrives_as_one(simulation: Toys) -> None:
-    """With its type."""
+    """The failure keeps its type."""
     failures: list[Any] = []
 
     def work(world: World) -> None:
@@ -45,7 +45,7 @@ def test_a_failure_arrives_as_one(simulation: Toys) -> None:
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_no_more_than_its_size_are_at_work_and_none_is_begun_before_its_turn(size: int) -> None:
-    """A single thread keeps the order from the asking to the result."""
+    """A single thread keeps the order of the questions up to the results."""
     with Toys(4) as simulation:
         heard: list[int] = []
         busy: list[int] = []
@@ -69,7 +69,7 @@ def test_no_more_than_its_size_are_at_work_and_none_is_begun_before_its_turn(siz
 
 
 def test_a_kill_can_fall_between_the_work_and_its_result() -> None:
-    """Over some seeds: nothing done, done but not heard of, and heard of."""
+    """Over some seeds a kill falls before the work, between work and result, and after the result."""
     seen: set[tuple[bool, bool]] = set()
     for seed in range(40):
         with Toys(seed) as simulation:
@@ -91,7 +91,7 @@ def test_a_kill_can_fall_between_the_work_and_its_result() -> None:
 
 
 def test_a_stopped_pool_has_done_all_that_it_was_asked_for(simulation: Toys) -> None:
-    """As with a real one, stop waits for the work, and the results still come; nothing new is taken."""
+    """As with a real pool, stop waits for the work and the results still come; new work is refused."""
     heard: list[int] = []
 
     def work(world: World) -> None:
@@ -111,7 +111,7 @@ def test_a_stopped_pool_has_done_all_that_it_was_asked_for(simulation: Toys) -> 
 
 
 def test_a_pool_that_was_not_started_does_nothing_yet(simulation: Toys) -> None:
-    """What was asked for waits for the start."""
+    """Work that was given earlier waits for the start."""
     heard: list[Any] = []
     pools: list[Any] = []
 

@@ -28,7 +28,7 @@ moves = st.lists(
 def _play(
     reactor: Any, moves_made: list[tuple[str, int, float, int]], fired: list[tuple[int, float]]
 ) -> None:
-    """Five calls, and what is done to them at given times."""
+    """Make five calls, change them at the given times, and return when they fired."""
     start = reactor.seconds()
 
     def fire(number: int) -> None:
@@ -41,20 +41,20 @@ def _play(
             getattr(calls[which], how)(*(() if how == "cancel" else (seconds,)))
 
     for number, (how, which, seconds, when) in enumerate(moves_made):
-        # Never at the same moment as another: what is first then is anybody's guess.
+        # No two calls are at the same moment: their order would be undefined.
         reactor.callLater(when + (2 * number + 1) / 64, move, how, which, seconds)
 
 
 @settings(max_examples=40, deadline=None)
 @given(moves)
 def test_calls_fire_as_on_twisted_s_own_clock(made: list[tuple[str, int, float, int]]) -> None:
-    """Whatever is cancelled, reset and delayed, each call fires when Twisted's Clock would fire it."""
+    """Whatever is cancelled, reset or delayed, each call fires when it would on Twisted's Clock."""
     clock = Clock()
     expected: list[Any] = []
     fired: list[Any] = []
     _play(clock, made, expected)
     for _ in range(6400):
-        clock.advance(1 / 64)  # a sum without rounding errors
+        clock.advance(1 / 64)  # these add up without rounding errors
     with Toys(1) as simulation:
         simulation.start(lambda world: _play(world.reactor, made, fired), name="toy")
         simulation.run(100)
@@ -76,7 +76,7 @@ def test_a_call_that_was_made_or_cancelled_cannot_be_moved(simulation: Toys) -> 
 def test_calls_for_the_same_moment_are_made_in_the_order_in_which_they_were_asked_for(
     simulation: Toys,
 ) -> None:
-    """A turn's calls do not overtake each other."""
+    """The calls of a turn do not overtake each other."""
     made: list[int] = []
     simulation.start(
         lambda world: [world.reactor.callLater(0, made.append, i) for i in range(20)], name="toy"
@@ -86,7 +86,7 @@ def test_calls_for_the_same_moment_are_made_in_the_order_in_which_they_were_aske
 
 
 def test_timers_do_not_care_about_the_wall_clock(simulation: Toys) -> None:
-    """However far it is set, forwards or backwards, they fire when their time has passed."""
+    """However far the wall clock is set forwards or backwards, they fire when their time has passed."""
     fired: list[tuple[int, float]] = []
     worlds: list[World] = []
 
@@ -109,7 +109,8 @@ def test_timers_do_not_care_about_the_wall_clock(simulation: Toys) -> None:
 
 
 def test_a_laptop_that_sleeps_finds_that_time_has_passed(simulation: Toys) -> None:
-    """Nothing runs while it sleeps; on waking its monotonic clock has gone on, and what is due happens."""
+    """Nothing runs while it sleeps; when it wakes its monotonic clock has advanced, and due calls are
+    made."""
     ticks: list[float] = []
 
     def ticking(world: World) -> None:
@@ -130,14 +131,14 @@ def test_a_laptop_that_sleeps_finds_that_time_has_passed(simulation: Toys) -> No
 
 
 def test_waiting_has_a_limit_in_virtual_time(simulation: Toys) -> None:
-    """What does not come is reported, with the seed, and not waited for without end."""
+    """What does not come in time is reported with the seed."""
     with pytest.raises(NotInTime, match="seed 1"):
         simulation.run_while(lambda: True, 5)
     assert simulation.now == 5
 
 
 def test_each_concern_has_a_stream_of_chance_of_its_own(simulation: Toys) -> None:
-    """Drawing from one does not shift another; the same name gives the same stream."""
+    """Drawing from one stream does not shift another; the same name gives the same stream."""
     first = [simulation.chance("a").random() for _ in range(3)]
     simulation.chance("b").random()
     assert first == [simulation.chance("a").random()] * 3

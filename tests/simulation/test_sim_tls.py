@@ -1,4 +1,4 @@
-"""The stand-in for OpenSSL's connections does what OpenSSL does, under the layer that programs have."""
+"""The stand-in for OpenSSL's connections behaves as OpenSSL does, below the layer that programs use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMED = AUTHORITY.vouch("chat.example", **GOOD)
 
 
 class Meeting:
-    """Two ends under the layer that programs have; time passes when it is told to."""
+    """Two ends below the layer that programs use; time passes when the test says so."""
 
     def __init__(self, dialling: Any, presented: Any, piece: int = 0) -> None:
         self.clock = Clock()
@@ -42,7 +42,7 @@ class Meeting:
         return Encryption(creator, is_client, Factory.forProtocol(End), self.clock).buildProtocol(None)
 
     def go_on(self) -> None:
-        """Carry all that there is, perhaps in pieces."""
+        """Carry everything that is waiting, perhaps in pieces."""
         while True:
             self.clock.advance(0)
             if self._piece:
@@ -68,7 +68,7 @@ def tls(request: pytest.FixtureRequest) -> Tls:
 
 
 def test_both_hear_each_other_though_they_spoke_at_once(tls: Tls) -> None:
-    """What is written before hands are shaken waits until then."""
+    """What is written before the handshake ends waits for it."""
     meeting = Meeting(tls.pinned(OURS.fingerprint), tls.presented(OURS))
     for end in (meeting.client, meeting.server):
         end.transport.write(b"hello")
@@ -81,7 +81,7 @@ def test_both_hear_each_other_though_they_spoke_at_once(tls: Tls) -> None:
 
 @pytest.mark.parametrize("piece", [1, 7, 1000])
 def test_records_may_be_cut_anywhere(tls: Tls, piece: int) -> None:
-    """And what is long goes in several."""
+    """A long message goes in several records."""
     meeting = Meeting(tls.in_cluster(), tls.presented(OURS), piece)
     said = random.Random(2).randbytes(50_000)
     meeting.say(said)
@@ -104,7 +104,7 @@ def test_records_may_be_cut_anywhere(tls: Tls, piece: int) -> None:
 def test_who_is_not_trusted_is_told_nothing(
     tls: Tls, dial: Callable[[Tls], Any], pair: Any, why: type[Exception] | None
 ) -> None:
-    """And the other end loses the connection before anything was said on it."""
+    """The other end loses the connection before anything was said on it."""
     meeting = Meeting(dial(tls), tls.presented(pair))
     meeting.say(b"hello")
     if why is None:
@@ -117,7 +117,7 @@ def test_who_is_not_trusted_is_told_nothing(
 
 
 def test_who_does_not_speak_tls_is_no_partner(tls: Tls) -> None:
-    """Either way round."""
+    """This holds whichever end speaks without TLS."""
     for dialling in (True, False):
         clock, plain = Clock(), End()
         creator = tls.in_cluster() if dialling else tls.presented(OURS)
@@ -131,7 +131,7 @@ def test_who_does_not_speak_tls_is_no_partner(tls: Tls) -> None:
 
 
 def test_both_ends_have_what_nobody_else_has(tls: Tls) -> None:
-    """A relay has two connections, with two of them, whatever it presents."""
+    """A relay has two connections with two different values, whatever it presents."""
     presented = tls.presented(OURS)
     bindings = []
     for _ in range(2):
@@ -148,7 +148,7 @@ def test_a_plain_link_has_no_binding() -> None:
 
 
 def test_closing_says_so_and_loses_nothing(tls: Tls) -> None:
-    """What was put before goes first; the other end answers, and neither has an error."""
+    """What was written before is sent first; the other end answers the close, and neither has an error."""
     meeting = Meeting(tls.in_cluster(), tls.presented(OURS))
     meeting.say(b"hello")
     meeting.server.transport.write(b"and good bye")
@@ -161,7 +161,7 @@ def test_closing_says_so_and_loses_nothing(tls: Tls) -> None:
 
 
 def test_who_does_not_agree_to_a_close_is_cut_off(tls: Tls) -> None:
-    """It may have hung, or be hostile."""
+    """The other end may hang, or be hostile."""
     meeting = Meeting(tls.in_cluster(), tls.presented(OURS))
     meeting.say(b"hello")
     meeting.wire.client_transport.reading = False
@@ -172,7 +172,7 @@ def test_who_does_not_agree_to_a_close_is_cut_off(tls: Tls) -> None:
 
 
 def test_a_connection_that_is_cut_is_lost(tls: Tls) -> None:
-    """Without a word of closing nobody takes it for closed: what was said last may be missing."""
+    """Without a message of closing nobody takes it for closed: the last bytes may be missing."""
     meeting = Meeting(tls.in_cluster(), tls.presented(OURS))
     meeting.say(b"hello")
     meeting.wire.cut()
@@ -180,7 +180,7 @@ def test_a_connection_that_is_cut_is_lost(tls: Tls) -> None:
 
 
 def test_a_renewed_pair_is_for_those_who_come_after_it(tls: Tls) -> None:
-    """Who is connected notices nothing."""
+    """Connections that exist are not affected."""
     presented = tls.presented(OURS)
     before = Meeting(tls.pinned(OURS.fingerprint), presented)
     presented.renew(THEIRS)
@@ -191,7 +191,8 @@ def test_a_renewed_pair_is_for_those_who_come_after_it(tls: Tls) -> None:
 
 
 def test_who_does_not_read_fills_the_other_end(tls: Tls) -> None:
-    """Its producer is told so, and when there is room again: back-pressure is that of the transport below."""
+    """Its producer is paused, and resumed when there is room: back-pressure comes from the transport
+    below."""
     meeting = Meeting(tls.in_cluster(), tls.presented(OURS))
     meeting.say(b"hello")
     told: list[str] = []
@@ -219,8 +220,8 @@ def test_who_does_not_read_fills_the_other_end(tls: Tls) -> None:
 
 @pytest.mark.parametrize("how", ["abortConnection", "loseConnection"])
 def test_who_writes_on_a_connection_that_it_closes_loses_it_as_any_other(tls: Tls, how: str) -> None:
-    """With a producer, as links have one. By an error of OpenSSL's instead, what was asked on it would be
-    taken for refused, and not be asked again on the next."""
+    """The connection has a producer, as links have. With an error of OpenSSL instead, questions on it would
+    be taken for refused, and not be asked again on the next connection."""
 
     class Producer:
         def pauseProducing(self) -> None: ...
@@ -240,7 +241,7 @@ def test_who_writes_on_a_connection_that_it_closes_loses_it_as_any_other(tls: Tl
 
 
 def test_who_is_sent_what_was_changed_on_its_way_loses_the_connection(tls: Tls) -> None:
-    """As if it had been cut."""
+    """It is lost as if it had been cut."""
     meeting = Meeting(tls.in_cluster(), tls.presented(OURS))
     meeting.say(b"hello")
     meeting.wire.server_transport.write(b"nonsense")
@@ -250,7 +251,7 @@ def test_who_is_sent_what_was_changed_on_its_way_loses_the_connection(tls: Tls) 
 
 @pytest.mark.parametrize("encrypted", [True, False])
 def test_hosts_speak_it_to_each_other_and_processes_of_one_do_not(encrypted: bool) -> None:
-    """In an encrypted run; in another nobody does."""
+    """This holds in an encrypted run; in other runs nobody speaks TLS."""
     seen: set[tuple[bool, bool]] = set()
 
     def look() -> None:

@@ -1,4 +1,4 @@
-"""A metric is a listener that is given to ``tell_all``: a toy is, here, for a whole cluster."""
+"""A metric is a listener that is given to ``tell_all``; here a toy metric, for a whole cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatnet.world import World
 from simulator import Simulation
 from simulator.programs import Program, programs
 
-# ---- 1. a module with a listener ----
+# ---- 1. write a module with a listener ----
 
 
 @dataclass
@@ -39,11 +39,11 @@ class ToyMetric:
                 self.drafts += drafts
 
 
-# ---- 2. where it is given to tell_all: here, before a program is built ----
+# ---- 2. give it to tell_all: here, before a program is built ----
 
 
 def measured(program: str, metrics: list[ToyMetric]) -> Program:
-    """``program``, each process of which has a metric of its own."""
+    """Return ``program``; each of its processes has a metric of its own."""
 
     def build(arguments: Any, world: World) -> Any:
         metrics.append(ToyMetric())
@@ -54,12 +54,12 @@ def measured(program: str, metrics: list[ToyMetric]) -> Program:
     return build
 
 
-# ---- and that was all ----
+# ---- nothing else is needed ----
 
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Fails the test on whatever no run may have."""
+    """Yield a simulation; fail the test on what no run may have."""
     with Simulation(7) as made:
         yield made
         assert not made.verdict(), made.failures[0]

@@ -1,4 +1,4 @@
-"""Users of all protocols are held to the same promises, by the same checker, on the same workers."""
+"""The same checker holds users of all protocols to the same promises, on the same workers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEVICES = [f"user{number}" for number in range(40)]
 
 
 def test_in_some_runs_some_users_speak_something_else() -> None:
-    """In others none do; so what is found can be told from what only they find."""
+    """In other runs none do, so what only these users find can be told apart."""
     runs = [set(drawn(random.Random(seed), DEVICES).values()) for seed in range(100)]
     assert set().union(*runs) == set(speakers())
     assert 50 * OTHERS < sum(spoken != {USUAL} for spoken in runs) < 150 * OTHERS
@@ -36,15 +36,15 @@ def test_in_some_runs_some_users_speak_something_else() -> None:
 
 
 def test_what_is_said_of_a_device_is_understood() -> None:
-    """Nothing but its name, if it speaks what is usual."""
+    """A device that speaks the usual protocol is described by its name alone."""
     assert told("ann+", USUAL) == "ann+"
     for spoken, make in speakers().items():
         assert heard(told("ann+", spoken)) == ("ann+", make)
 
 
 def test_workers_offer_what_is_spoken_beside_what_they_always_do() -> None:
-    """So real fronts are there in every run, and a protocol for users of simulations alone is no more than
-    one module here."""
+    """Real fronts are there in every run, and a protocol for simulated users only needs a single module
+    here."""
     assert offers()[: len(FRONTS)] == FRONTS
     assert len(offers()) > len(FRONTS)
 
@@ -52,14 +52,14 @@ def test_workers_offer_what_is_spoken_beside_what_they_always_do() -> None:
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("spoken", sorted(speakers()))
 def test_promises_are_kept_to_all(spoken: str, store: str) -> None:
-    """Whatever all of them speak, and whatever strikes."""
+    """Promises are kept whatever all users speak, and whatever faults come."""
     scale = Scale(users=10, posts=120, faults=8, seconds=12.0, store=store, spoken=spoken)
     for seed in range(2):
         assert run(seed, scale).violations == []
 
 
 def test_a_run_over_lines_has_all_that_users_do() -> None:
-    """They are refused, read, look back, are moved, lose their connection and come back by their ticket."""
+    """They are refused, read, look back, are moved, lose their connection and come back by ticket."""
     with Simulation(7) as simulation:
         kinds = ("kill_worker", "reset_connection")
         scale = Scale(posts=150, faults=8, seconds=15.0, spoken="toy", kinds=kinds)

@@ -1,4 +1,4 @@
-"""What a run looks at in its processes, from outside."""
+"""What a run measures in its processes, from outside."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simulator import Simulation, watch
 
 
 def test_what_is_spoken_is_seen_at_both_ends(simulation: Simulation) -> None:
-    """Also at the end that dialled, where an endpoint's protocol stays around it, and within TLS: so what
+    """This includes the end that dialled, where an endpoint wraps the protocol, and links within TLS: so what
     waits there is measured."""
     simulation.encrypt()
     alpha = a_whole_cluster(simulation)

@@ -1,4 +1,4 @@
-"""Seeds that every change is held to: each a whole cluster with its users and faults."""
+"""Seeds that every change must pass: each a whole cluster with its users and faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOUND_SOMETHING = {
     85: "a client that was stopped while it looked a name up lived on",
     102: "who began to chat again before the first answer went on from that one's cursor",
 }
-"""Seeds that once failed, and why. What draws the faults has changed since; a test of its own holds each."""
+"""Seeds that once failed, and why. Faults are drawn differently now; each of them has a test of its own."""
 
 
 @pytest.mark.parametrize("seed", [*STANDING, *FOUND_SOMETHING])
@@ -31,12 +31,13 @@ def test_a_seed(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", MANY_MACHINES)
 def test_a_seed_of_many_machines(seed: int) -> None:
-    """Likewise, around a database: hosts die, are cut off, and it fails over; one at a time commands."""
+    """The same holds around a database: hosts die and are cut off, it fails over, and only one master
+    commands at a time."""
     assert run(seed, Scale(store="postgresql")).violations == []
 
 
 def test_a_seed_is_the_same_whenever_it_is_run() -> None:
-    """Byte for byte: again in this process, after another, and in processes that hash differently."""
+    """Byte for byte: again in this process, after another seed, and in processes that hash differently."""
     scale = Scale(users=8, posts=60, faults=6, seconds=8.0)
     story = run(5, scale, detailed=True, story=True).story
     run(14, scale)
@@ -59,9 +60,9 @@ def test_a_seed_is_the_same_whenever_it_is_run() -> None:
 def test_a_store_that_does_not_sync_is_caught(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Losing power it loses its log: no master begins another in its place, so the cluster is not whole.
+    """After a loss of power its log is lost. No master begins a new one, so the cluster is not whole.
 
-    The seed is named, and the command that tells its story.
+    The report names the seed, and the command that tells its story.
     """
     monkeypatch.setattr(SimFile, "xSync", lambda *_: None)
     assert (
@@ -77,7 +78,7 @@ def test_a_store_that_does_not_sync_is_caught(
 
 
 def test_many_seeds_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    """Seeds a second, virtual hours, and faults by kind."""
+    """The count shows seeds a second, virtual hours, and faults by kind."""
     assert main(["--seeds", "2", "--first", "3", "--jobs", "1"]) == 0
     said = capsys.readouterr().out
     assert "2 seeds in " in said
@@ -87,7 +88,7 @@ def test_many_seeds_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_runs_that_fail_before_their_first_event_are_counted() -> None:
-    """As one with an error in the simulator itself does: what it says is the violation, not another."""
+    """An error in the simulator itself can cause that; what it says is the only violation."""
     tally = Tally(1)
     tally.add(Verdict(0, ["it failed"], events=0, entries=0, virtual=0.0, real=0.1, whole_after=0.0))
     assert "0 entries, 0 events of 0 µs" in str(tally)

@@ -20,7 +20,7 @@ USERS = workload.names(20)
 
 
 def test_a_plan_is_the_seeds() -> None:
-    """The same seed gives the same steps and faults, another one others."""
+    """The same seed gives the same steps and faults, another seed gives others."""
     first, again, other = (
         (
             workload.plan(random.Random(seed), USERS, 100, 0.0, 10.0),
@@ -34,7 +34,7 @@ def test_a_plan_is_the_seeds() -> None:
 
 
 def test_some_users_have_a_second_device() -> None:
-    """It is theirs: what is done at it, they do."""
+    """What is done at the device, its user does."""
     drawn = [workload.devices(random.Random(seed), USERS) for seed in range(20)]
     assert {len(devices) for devices in drawn} == {20, 21, 23}
     assert all(devices[:20] == USERS for devices in drawn)
@@ -44,7 +44,7 @@ def test_some_users_have_a_second_device() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_everybody_arrives_and_all_posts_are_made(seed: int) -> None:
-    """In the order of time, each user first arrives, and together they make exactly so many posts."""
+    """Each user arrives before they act, and together they make exactly the planned number of posts."""
     steps = workload.plan(random.Random(seed), USERS, 100, 5.0, 10.0)
     assert [step.time for step in steps] == sorted(step.time for step in steps)
     assert 5.0 <= steps[0].time <= steps[-1].time <= 5.0 + ARRIVAL_SECONDS + 10.0
@@ -55,7 +55,7 @@ def test_everybody_arrives_and_all_posts_are_made(seed: int) -> None:
 
 
 def test_every_step_and_fault_is_drawn_some_time_and_can_be_done() -> None:
-    """Over many seeds nothing is left out, and nothing is drawn that nobody knows how to do."""
+    """Over many seeds every step is drawn, and none is drawn that cannot be done."""
     steps = {
         step.does for seed in range(30) for step in workload.plan(random.Random(seed), USERS, 100, 0.0, 10.0)
     }
@@ -71,7 +71,7 @@ def test_every_step_and_fault_is_drawn_some_time_and_can_be_done() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_fault_strikes_and_is_survived(kind: str) -> None:
-    """One kind at a time, often."""
+    """Each test uses one kind of fault, often."""
     scale = Scale(users=6, posts=40, faults=4, seconds=8.0, laptops=2, kinds=(kind,))
     verdict = run(3, replace(scale, encrypted=True) if kind == "relay" else scale)
     assert verdict.violations == []
@@ -86,7 +86,7 @@ def test_a_run_has_what_users_do() -> None:
         assert simulation.verdict() == []
         assert story.violations == []
         counts = Counter(type(event) for event in story.history)
-        # Some want to post while their client is not running.
+        # Some users want to post while their client is not running.
         assert 100 < sum(entry.kind == "post" for entry in story.log) <= 120
         assert counts[Sent] >= counts[Acknowledged] + counts[Refused] > 120
         assert min(counts[kind] for kind in (Refused, ChatBegun, PageRead, Lost)) > 0
@@ -97,7 +97,7 @@ def test_a_run_has_what_users_do() -> None:
 
 
 def test_a_client_that_found_nobody_is_started_again() -> None:
-    """As somebody would who reads that nobody is there; what it sent before it gave up is not waited for."""
+    """A person would do so. What the client sent before it gave up is not waited for."""
     with Simulation(0) as simulation:
         simulation.programs["users"] = workload.crowd(lambda _: None, lambda: simulation.now)
         process = simulation.host("laptop").start("users", "server", "alice")

@@ -1,18 +1,18 @@
 """Realistic bugs, each planted into the real code in memory: the simulator must find every one of them.
 
-planting   how a bug is put into place, and taken out again
+planting   how a bug is planted, and removed again
 log        what is committed, acknowledged and read
-delivery   from the log to those who read
+delivery   from the log to the readers
 clients    what a client sends again, and how far it has read
-toys       the same, by the code of one that speaks in lines
-cluster    who is taken for dead, and who is counted
-masters    who commands, what a winner knows, whom it keeps, whom it kills
-hostile    what hostile clients have wait
-relays     whom who dials takes for whom, and what a proof proves
-strangers  who is obeyed and believed that has the port of a primary
+toys       the same, in a client that speaks in lines
+cluster    which processes are taken for dead, and which are counted
+masters    who commands, and what a new primary knows, keeps and kills
+hostile    what hostile clients can make wait
+relays     for what a client takes the process it dials, and what a proof proves
+strangers  what a stranger on the port of a primary is obeyed and believed in
 database   a store that many hosts share, hunted on many machines
-levels     of programs of several levels: caught where there are some, by test_sim_levels
-hunt       how many seeds it takes until one is caught, and by which check
+levels     programs of several levels: caught where there are some, by test_sim_levels
+hunt       how many seeds it takes to catch a bug, and which check catches it
 """
 
 from simulation.mutants import (

@@ -13,7 +13,7 @@ from simulation.mutants.planting import bug, name
 
 
 def main() -> int:
-    """Exit status 1 if one was not caught."""
+    """Hunt the mutants; return 1 if one was not caught, else 0."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="parts of the names of mutants [all]")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at once [all processors]")

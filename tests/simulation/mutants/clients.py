@@ -1,4 +1,4 @@
-"""Bugs of the client: what it sends again, and how far it believes to have read."""
+"""Bugs of the client: what it sends again, and how far it believes it has read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def resend_after_new_drafts(put: Put) -> None:
 
 
 def unanswered_is_forgotten(put: Put) -> None:
-    """What was sent on a connection that was lost is not sent again on the next."""
+    """What was sent on a lost connection is not sent again on the next."""
 
     def attached(self: PendingRequests, link: Link) -> None:
         self._link = link
@@ -42,7 +42,7 @@ def unanswered_is_forgotten(put: Put) -> None:
 
 
 def cursor_by_acknowledgement(put: Put) -> None:
-    """An acknowledged post moves the cursor past posts of others that were not delivered yet."""
+    """An acknowledged post moves the cursor past undelivered posts of others."""
 
     def post(self: Connection, text: str) -> Deferred[dict[str, Any]]:
         def acknowledged(answer: dict[str, Any]) -> dict[str, Any]:

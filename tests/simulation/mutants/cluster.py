@@ -1,4 +1,4 @@
-"""Bugs in how the cluster is kept: who is taken for dead, and who is counted."""
+"""Bugs in how the cluster is kept: which processes are taken for dead, and which are counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chatnet.net.pulse import Pulse
 
 
 def a_watcher_that_slept_judges(put: Put) -> None:
-    """Silence is measured by the clock, even by a process that was itself stopped."""
+    """A process measures silence by the clock even if it was itself stopped."""
 
     def beat(self: Pulse) -> None:
         asleep = self._monotonic() - self._last - self._tick
@@ -26,7 +26,7 @@ def a_watcher_that_slept_judges(put: Put) -> None:
 
 
 def adopted_workers_are_not_counted(put: Put) -> None:
-    """A new primary starts as many workers as it wants, beside those that its predecessor left."""
+    """A new primary starts a full set of workers in addition to those that its predecessor left."""
 
     def adopted(self: Cluster) -> list[Registration[Link]]:
         return []

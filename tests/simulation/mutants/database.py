@@ -23,7 +23,7 @@ SCALE = Scale(store="postgresql")
 
 
 def a_lost_bell_is_not_missed(put: Put) -> None:
-    """Who follows the log waits for NOTIFY alone, and does not look once a second without it."""
+    """A follower waits for NOTIFY alone, and does not look once a second when it has no doorbell."""
 
     async def wait(self: Follower) -> None:
         self._waiting = Deferred()
@@ -33,7 +33,7 @@ def a_lost_bell_is_not_missed(put: Put) -> None:
 
 
 def an_expired_lease_is_obeyed(put: Put) -> None:
-    """A primary that could not renew the lease commands on until it hears that another has it."""
+    """A primary that could not renew the lease commands until it learns that another has it."""
     put(DatabaseLease, "_check", lambda self: None)
 
 
@@ -48,7 +48,7 @@ def a_lease_is_taken_early(put: Put) -> None:
 
 
 def seq_order_is_not_commit_order(put: Put) -> None:
-    """An entry can be read before one with a smaller seq is committed; who follows steps over the hole."""
+    """An entry can be read before one with a smaller seq is committed, and a follower steps over the hole."""
 
     def read(self: Tables, question: Question[Any]) -> Any:
         found = real_read(self, question)
@@ -73,7 +73,7 @@ def seq_order_is_not_commit_order(put: Put) -> None:
 
 
 def an_unknown_outcome_gets_new_keys(put: Put) -> None:
-    """A batch whose answer was lost with its connection is asked again as if it were another one."""
+    """A batch whose answer was lost with its connection is sent again as if it were another batch."""
 
     async def commit(self: PostgresLog, drafts: list[Draft]) -> list[Outcome]:
         asked = [0]

@@ -1,4 +1,4 @@
-"""Bugs on the way from the log to those who read: followers, sessions, the router, the window."""
+"""Bugs on the way from the log to readers: followers, sessions, the router, the window."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chatnet.worker.subscription import Subscription
 
 
 def texts_are_not_folded_as_commands_are(put: Put) -> None:
-    """A command composes what it is given, and drops what cannot be seen, and a text does not."""
+    """A command composes its values and drops what cannot be seen, but a text does not."""
     word = re.compile(r"(?<![\w@#&/])([@#])([\w-]+)")
 
     def named(text: str) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def texts_are_not_folded_as_commands_are(put: Put) -> None:
 
 
 def mentions_from_before_the_name_was_registered(put: Put) -> None:
-    """Who registers a name is given what was said to it before."""
+    """A user who registers a name is given what was said to it before."""
 
     def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
         return place in (user, "@" + user) or memberships.covers(place, seq)
@@ -42,7 +42,7 @@ def mentions_from_before_the_name_was_registered(put: Put) -> None:
 
 
 def resume_from_cursor_plus_one(put: Put) -> None:
-    """Who comes back with a cursor is served from the seq behind the next one."""
+    """A reader with a cursor is served from the seq after the next one."""
 
     class Skipping(Subscription):
         def __init__(self, cursor: int, *parts: object) -> None:
@@ -52,7 +52,7 @@ def resume_from_cursor_plus_one(put: Put) -> None:
 
 
 def fetch_before_follow(put: Put) -> None:
-    """A reader that has read a page to its end goes live, without what was committed meanwhile."""
+    """A reader that has read a page to its end goes live without what was committed meanwhile."""
 
     async def catch_up(self: Reader, behind: Behind) -> None:
         while self._state is behind:
@@ -73,7 +73,7 @@ def fetch_before_follow(put: Put) -> None:
 
 
 def double_delivery_at_the_handover(put: Put) -> None:
-    """From catching up to live, the window's rest is taken from the cursor on, and not from behind it."""
+    """When catching up ends, the rest of the window is taken from the cursor on, not from after it."""
 
     def take_window(self: Reader, behind: Behind) -> None:
         if self._window.holds(self._cursor - 1):
@@ -95,12 +95,12 @@ def drop_on_lag(put: Put) -> None:
 
 
 def lost_wakeup_of_the_follower(put: Put) -> None:
-    """A worker's link that was full is never gone on with when it has room again."""
+    """A worker's link that was full is never resumed when it has room again."""
     put(LogServer, "drained", lambda self: None)
 
 
 def never_live_under_load(put: Put) -> None:
-    """A reader is near the head only once a page has brought it right there, however fast the log grows."""
+    """A reader is near the head only if a page ended exactly there, however fast the log grows."""
 
     def is_near(self: Reader) -> bool:
         rest = self._window.head - self._cursor
@@ -137,7 +137,7 @@ def ping_up_to_the_head(put: Put) -> None:
 
 
 def leaving_is_not_followed(put: Put) -> None:
-    """Who leaves a room while they are chatting goes on to hear it."""
+    """A user who leaves a room while they chat goes on receiving its posts."""
 
     def move(self: Router, resident: LocalUser, entry: Entry) -> None:
         if entry.kind == "join":

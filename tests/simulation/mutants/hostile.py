@@ -1,4 +1,4 @@
-"""Bugs that only who is hostile finds: what waits, and should not have been let in."""
+"""Bugs that only hostile clients find: what waits, and should not have been accepted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatnet.worker.reads import ReadQueue
 
 
 def reads_wait_without_bound(put: Put) -> None:
-    """A session's connection is read on, however many of its reads wait for their turn."""
+    """A session's connection is read however many of its reads wait for their turn."""
 
     async def enter(self: ReadQueue) -> None:
         if not (self._busy or self._waiting or self._peer.full):
@@ -34,7 +34,7 @@ def reads_do_not_take_turns(put: Put) -> None:
 
 
 def drafts_wait_without_bound(put: Put) -> None:
-    """A session's connection is read on, however many of its drafts are held."""
+    """A session's connection is read however many of its drafts are held."""
 
     def begin(self: DraftStream) -> None:
         self._outstanding += 1
@@ -43,7 +43,7 @@ def drafts_wait_without_bound(put: Put) -> None:
 
 
 def input_waits_without_bound(put: Put) -> None:
-    """A connection that is held is read on, and what comes is kept."""
+    """A held connection is read, and what comes is kept."""
     put(Intake, "is_full", property(lambda self: False))
 
 

@@ -15,7 +15,7 @@ from chatnet.store.window import Window
 
 
 def an_unknown_kind_is_passed_over(put: Put) -> None:
-    """Who follows the log goes on behind an entry that it does not know, as if that were none."""
+    """A follower skips an entry that it does not know, as if it were none."""
 
     def extend(self: Window, entries: Sequence[Entry]) -> list[Entry]:
         known = [

@@ -33,7 +33,7 @@ Edit = Callable[[Writer, str], str]
 
 
 def _editing(edit: Edit, method: Callable[..., Any]) -> Callable[..., Any]:
-    """``method`` of the store, whose SQL is other than it is written."""
+    """Return ``method`` of the store with its SQL edited."""
 
     def edited(self: Writer, *arguments: Any) -> Any:
         execute = self._execute
@@ -70,7 +70,7 @@ def _commit_if_need_be(store: Writer) -> None:
 
 
 def forget_the_key_check(put: Put) -> None:
-    """A draft is appended whether or not its key is there already."""
+    """A draft is appended even if its key is there already."""
     put(sqlite_schema, "STEPS", _without_unique_keys())
     put(Writer, "_apply", _editing(lambda _, sql: sql.replace(_LOOK_UP, ""), Writer._apply))
 
@@ -105,7 +105,7 @@ def _without_unique_keys() -> tuple[str, ...]:
 
 
 def no_fsync(put: Put) -> None:
-    """The store leaves it to the kernel when to write to the disk: ``synchronous=OFF``."""
+    """The kernel decides when to write to the disk: ``synchronous=OFF``."""
 
     def set_up(connection: apsw.Connection) -> None:
         real(connection)
@@ -115,7 +115,7 @@ def no_fsync(put: Put) -> None:
 
 
 def stale_epoch_obeyed(put: Put) -> None:
-    """A primary commits on though another has taken the lease."""
+    """A primary goes on committing though another has taken the lease."""
 
     def ours(self: Writer, sql: str) -> str:
         return sql.replace("SELECT epoch,", f"SELECT {self._epoch},")
@@ -138,7 +138,7 @@ def a_full_disk_refuses(put: Put) -> None:
 
 
 def a_lost_primary_refuses(put: Put) -> None:
-    """What was under way to a primary that died is refused, instead of being asked again of the next."""
+    """Drafts under way to a primary that died are refused, instead of being sent to the next."""
 
     async def commit(self: RemoteLog, drafts: list[Draft]) -> list[Outcome]:
         if self._link is not None:
@@ -165,7 +165,7 @@ def time_goes_back(put: Put) -> None:
 
 
 def resume_by_todays_memberships(put: Put) -> None:
-    """What was missed is read by the rooms that the user is in now, instead of those of then."""
+    """What was missed is read by the user's rooms of now, not of that time."""
 
     def feed(tables: sqlite_reads.SqliteTables, asked: Feed) -> FeedPage:
         rooms = [room for room, _, _ in sqlite_reads._stays(tables, asked.user, asked.upto, asked.upto)]
@@ -178,7 +178,7 @@ def resume_by_todays_memberships(put: Put) -> None:
 
 
 def a_new_secret_ends_nobody(put: Put) -> None:
-    """Whoever has a session keeps it when the user sets a new secret, and goes on posting."""
+    """When a user sets a new secret, their other sessions stay and go on posting."""
     put(Users, "apply", lambda self, entries: None)
     real: Callable[..., Any] = put(
         writer, "judge", lambda draft, facts, now: real(replace(draft, by=0), facts, now)

@@ -1,4 +1,4 @@
-"""Bugs of masters that succeed each other: who commands, what a winner knows, whom it keeps or kills."""
+"""Bugs of successive masters: who commands, and what a new primary knows, keeps and kills."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from chatnet.worker.uplink import Uplink
 
 
 def a_replica_commands_without_the_lease(put: Put) -> None:
-    """A replica that has lost its primary takes over, whether or not another was faster."""
+    """A replica that has lost its primary takes over even if another was faster."""
 
     async def take(self: Replica) -> bool:
         taken: bool = await real(self)
@@ -44,7 +44,7 @@ def a_replica_commands_without_the_lease(put: Put) -> None:
 
 
 def the_epoch_is_not_raised(put: Put) -> None:
-    """Whoever takes the lease commands in the epoch of the primary before it."""
+    """The next primary commands in the epoch of the one before."""
 
     def take_epoch(connection: apsw.Connection) -> tuple[str, int]:
         log_id, epoch = real(connection)
@@ -59,7 +59,7 @@ def the_epoch_is_not_raised(put: Put) -> None:
 
 
 def replicas_are_told_once(put: Put) -> None:
-    """What a replica must know it is told when it comes, and not again when it changes."""
+    """A replica is told what it must know when it comes, and not again when that changes."""
     put(Replicas, "_tell_all", lambda self: setattr(self, "_soon", False))
 
 
@@ -77,7 +77,7 @@ def the_dead_stay_in_the_registry(put: Put) -> None:
 
 
 def a_winner_believes_what_it_was_told(put: Put) -> None:
-    """Workers of which a winner was told are counted until they come back, be they dead or not."""
+    """A new primary counts the workers that it was told of until they come back, even if they are dead."""
     put(LostProcesses, "_look", lambda self: None)
     put(LostProcesses, "_is_dead", lambda self, kin: False)
 
@@ -86,7 +86,7 @@ def a_winner_believes_what_it_was_told(put: Put) -> None:
 
 
 def adopted_workers_are_not_watched(put: Put) -> None:
-    """An adopted worker that dies is taken out of the registry, and that is all."""
+    """An adopted worker that dies is removed from the registry, and not replaced."""
 
     def lost(self: Cluster, worker: Registration[Link], hung: bool) -> None:
         if self._population.is_child(worker.identity):
@@ -98,7 +98,7 @@ def adopted_workers_are_not_watched(put: Put) -> None:
 
 
 def workers_do_not_come_back(put: Put) -> None:
-    """A worker that has lost its primary waits for it where it is, and does not look for it."""
+    """A worker that has lost its primary waits, and does not look for it elsewhere."""
 
     async def serve(self: Uplink, master: Address) -> None:
         await real(self, master)
@@ -108,7 +108,7 @@ def workers_do_not_come_back(put: Put) -> None:
 
 
 def lost_replicas_are_not_replaced(put: Put) -> None:
-    """How many replicas there should be is looked at when one comes, and not when one goes."""
+    """The number of replicas is checked when one comes, and not when one goes."""
 
     def lost(self: Replicas, replica: AttachedReplica, hung: bool) -> None:
         if self._population.is_child(replica.identity):
@@ -120,7 +120,7 @@ def lost_replicas_are_not_replaced(put: Put) -> None:
 
 
 def a_winner_wants_no_replica(put: Put) -> None:
-    """Only the first primary starts replicas: whoever takes over makes do with those that are left."""
+    """Only the first primary starts replicas; its successors make do with those that are left."""
 
     def start(self: Replicas, expected: tuple[MasterIdentity, ...] = ()) -> None:
         if self._commands.epoch > 1:
@@ -134,7 +134,7 @@ def a_winner_wants_no_replica(put: Put) -> None:
 
 
 def fencing_without_looking(put: Put) -> None:
-    """A pid that held the lease when the replica came is killed, whatever it holds, or is, by now."""
+    """A pid that held the lease when the replica came is killed, whatever process it is by now."""
 
     def fence(self: Replica, holder: Holder) -> None:
         anybody = msgspec.structs.replace(holder, started=self._processes.started(holder.pid) or 0)
@@ -145,7 +145,7 @@ def fencing_without_looking(put: Put) -> None:
 
 
 def a_lost_link_is_taken_for_death(put: Put) -> None:
-    """A primary is killed as soon as a link to it breaks, be it alive or not."""
+    """A primary is killed as soon as a link to it breaks, even if it is alive."""
 
     def lost(self: Replica, hung: bool) -> None:
         real(self, hung)
@@ -159,7 +159,7 @@ def a_lost_link_is_taken_for_death(put: Put) -> None:
 
 
 def the_lease_goes_before_the_store_is_closed(put: Put) -> None:
-    """A primary that stops lets the lease go first, and then closes the store."""
+    """A primary that stops releases the lease first, and then closes the store."""
 
     async def stop(self: Primary, release: Callable[[], Awaitable[None]]) -> None:
         await release()

@@ -1,4 +1,4 @@
-"""Planting a bug into the real code, in memory, for as long as a context lasts."""
+"""Plant a bug into the real code, in memory, while a context is open."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 Put = Callable[[Any, str, Any], Any]
-"""``put(owner, name, value)`` replaces an attribute that is there; what was there is returned."""
+"""``put(owner, name, value)`` replaces an existing attribute and returns the old value."""
 Mutant = Callable[[Put], None]
-"""Puts one bug into place. Its docstring says which."""
+"""Plants a bug. Its docstring says which."""
 
 
 @contextmanager
 def planted(mutant: Mutant) -> Iterator[None]:
-    """While it is open, the code has the bug."""
+    """Give the code the bug while the context is open."""
     with ExitStack() as before:
 
         def put(owner: Any, name: str, value: Any) -> Any:
@@ -28,10 +28,10 @@ def planted(mutant: Mutant) -> Iterator[None]:
 
 
 def name(mutant: Mutant) -> str:
-    """What it is called in a table."""
+    """Return the mutant's name for a table."""
     return mutant.__name__.replace("_", " ")
 
 
 def bug(mutant: Mutant) -> str:
-    """What is wrong with the code while it is planted."""
+    """Return what is wrong with the code while the bug is planted."""
     return " ".join((mutant.__doc__ or "").split())

@@ -12,12 +12,12 @@ SCALE = Scale(store="postgresql", encrypted=True, kinds=("relay", "kill_worker",
 
 
 def a_proof_without_the_binding(put: Put) -> None:
-    """What proves the token is the same on each connection that has the same nonces."""
+    """The proof of the token is the same on each connection that has the same nonces."""
     put(gate, "_bound_to", lambda link, is_asker: b"")
 
 
 def a_pin_that_is_not_looked_at(put: Put) -> None:
-    """Whoever is dialled may have any key."""
+    """The process that is dialled may have any key."""
 
     def key_check(expected: str) -> Verify:
         return lambda *_: True

@@ -1,4 +1,4 @@
-"""Bugs that only a stranger on the port of a primary finds: who is obeyed, and what is believed."""
+"""Bugs that only a stranger on the port of a primary finds: what is obeyed, and what is believed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from chatnet.worker.uplink import Uplink
 
 
 def orders_before_the_proof(put: Put) -> None:
-    """A worker takes orders from whoever it reaches, before anything is proven."""
+    """A worker obeys whatever process it reaches, before that has proven anything."""
 
     class Obeying(FromPrimary):
         def check(self, epoch: int) -> None:
-            """Any will do."""
+            """Accept any epoch."""
 
     async def connect(self: Uplink, master: Any) -> Link:
         workers[id(self._approach)] = self._worker
@@ -39,7 +39,7 @@ def orders_before_the_proof(put: Put) -> None:
 
 
 def a_believed_epoch(put: Put) -> None:
-    """Who dials keeps the greatest epoch it ever heard, from whomever; and a primary that is told it ends."""
+    """A process that dials keeps the greatest epoch that anybody said; a primary that is told of one ends."""
 
     class Hearing(Unregistered):
         @Shed.responder

@@ -1,4 +1,4 @@
-"""Bugs of a client that speaks in lines: it sends again, and goes on reading, by code of its own."""
+"""Bugs of a client that speaks in lines: it sends again, and goes on reading, by its own code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simulator.users.toy_lines import Answer, Line, Question, Unanswered
 
 
 def a_line_gets_a_new_key_when_sent_again(put: Put) -> None:
-    """What was sent on a connection that was lost is sent again as if it were another draft."""
+    """What was sent on a lost connection is sent again as if it were another draft."""
     sent: set[Question] = set()
 
     def send(self: Unanswered, question: Question, line: Line) -> None:
@@ -26,7 +26,7 @@ def a_line_gets_a_new_key_when_sent_again(put: Put) -> None:
 
 
 def a_lines_cursor_by_acknowledgement(put: Put) -> None:
-    """An acknowledged line moves the cursor past posts of others that were not heard yet."""
+    """An acknowledged line moves the cursor past undelivered posts of others."""
 
     def acknowledged(self: ToyUser, answer: Answer, key: bytes, secret: str) -> None:
         mine = Entry(int(answer.words[0]), 0, "post", self.name, self.name, "", key)
