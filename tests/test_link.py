@@ -562,6 +562,23 @@ def test_links_are_pinged() -> None:
     assert not locator.reasons
 
 
+@pytest.mark.parametrize("turn", [0.3, 0.8, 1.4, 2.0])
+def test_a_process_that_is_only_busy_is_heard(turn: float) -> None:
+    """However long its turns are: as long as they are shorter than the others' patience."""
+    clock = Clock()
+    locator = Doubler()
+    pair = Pair(locator, make_pulse(clock))  # who watches
+    busy = Clock()
+    pair.client.pulse = make_pulse(busy)
+    pair.client.pulse.add(pair.client)
+    for number in range(1, 400):
+        clock.advance(0.25)
+        if number * 0.25 % turn < 0.25:
+            busy.advance(turn)
+        pair.flush()
+    assert not locator.reasons
+
+
 # ---- back-pressure ----
 
 

@@ -46,8 +46,8 @@ class Pulse:
     """Pings a group of links, and notices those that fell silent.
 
     ``tick``, ``every`` and ``patience`` are those of :class:`Rhythm`. Silence is counted in ticks of the
-    monotonic clock. If this process itself was stopped (its own tick came a second late), the count starts
-    again: what the others sent meanwhile is still unread in our sockets.
+    monotonic clock, and pings go by its time. If this process itself was stopped (its own tick came a second
+    late), the count starts again: what the others sent meanwhile is still unread in our sockets.
     """
 
     LATE = 1.0
@@ -98,21 +98,24 @@ class Pulse:
     def _beat(self) -> None:
         now = self._monotonic()
         elapsed, self._last = now - self._last, now
-        if elapsed > self._tick + self.LATE:
-            for link in self._links:
-                link.silent = 0.0
-            return
-        self._since_ping += self._tick
-        pings = self._since_ping >= self._every
-        if pings:
-            self._since_ping = 0.0
+        self._ping(elapsed)
+        slept = elapsed > self._tick + self.LATE
         for link in list(self._links):
-            if link.silent >= self._patience:
+            if slept or link.is_paused:
+                link.silent = 0.0
+            elif link.silent < self._patience:
+                link.silent += self._tick
+            else:
                 self._tell_of(link)
                 link.fell_silent()
-                continue
-            link.silent = 0.0 if link.is_paused else link.silent + self._tick
-            if pings:
+
+    def _ping(self, elapsed: float) -> None:
+        # Pings go by the time that has passed: if ticks were counted, a process that is only busy would be
+        # heard the less the longer its turns are.
+        self._since_ping += elapsed
+        if self._since_ping > self._every - self._tick / 2:
+            self._since_ping = 0.0
+            for link in list(self._links):
                 link.ping()
 
     def _tell_of(self, link: Watched) -> None:
