@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
+from OpenSSL import SSL
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed
@@ -13,14 +15,15 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.protocols.amp import AmpBox
 
-from chatnet.addresses import parse_masters
-from chatnet.client.finder import Finder
+from chatnet.addresses import Address, parse_masters
+from chatnet.client.finder import DIAL_SECONDS, Finder
 from chatnet.client.identity import config_directory
 from chatnet.client.known_masters import KnownMasters
 from chatnet.client.race import Unreachable
 from chatnet.client.trust import Trust
 from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError
+from chatnet.net.dial import dial_any
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
@@ -35,6 +38,10 @@ STEPS = 20
 """How often something is done on a connection before it begins again."""
 MANY = 10
 """How many boxes, or connections, at once."""
+READ_BYTES = 1024
+"""More than a greeting has."""
+STORM = 120
+"""How many handshakes at once: as many as a port has strangers of one address."""
 
 
 class Hostile(Service):
@@ -78,6 +85,18 @@ class Hostile(Service):
         for number in range(MANY):
             link = await self._dial(number % 2 == 0)
             self._write(link, [b"", b"\0\x08_comm", b"\0\x08_command\xff\xff" + bytes(3_000)][number % 3])
+        for _ in range(STEPS):
+            await self._pause()
+
+    async def begin_handshakes(self) -> None:
+        """Begin to shake hands on many connections, and leave it at that."""
+        if not self._is_encrypted:
+            await self.half_open()
+            return
+        to_master = self._world.chance.random() < 0.5
+        address = self._masters[0] if to_master else (await self._finder.find(lambda found: True)).worker
+        for _ in range(STORM):
+            Deferred.fromCoroutine(self._greet(address)).addErrback(lambda why: None)
         for _ in range(STEPS):
             await self._pause()
 
@@ -155,6 +174,17 @@ class Hostile(Service):
             self._write(link, said)
             await self._pause()
 
+    async def _greet(self, address: Address) -> None:
+        """Begin to shake hands."""
+        reactor = self._world.reactor
+        link = await dial_any(reactor, address, lambda: Link(Locator(), Outboxes(reactor)), DIAL_SECONDS)
+        self._links.append(link)
+        connection = self._world.tls.in_cluster().clientConnectionForTLS(cast(Any, None))
+        connection.set_connect_state()
+        with suppress(SSL.WantReadError):
+            connection.do_handshake()
+        self._write(link, connection.bio_read(READ_BYTES))
+
     def _write(self, link: Link, said: bytes) -> None:
         if link.transport is not None:
             link.transport.write(said)
@@ -193,6 +223,7 @@ def _serialized(boxes: Any) -> bytes:
 
 TACTICS = (
     "half_open",
+    "begin_handshakes",
     "prove_wrongly",
     "talk_nonsense",
     "send_large_boxes",

@@ -44,6 +44,10 @@ class Status(NamedTuple):
         return f"is ended by {signal.Signals(self.signal).name}"
 
 
+Event = tuple[Callable[..., object], tuple[Any, ...]]
+"""What is to be called, and its arguments."""
+
+
 class SimProcess:
     """A process of ``host``. ``runs``: its code runs now, since ``runs_since``, after it was stopped for
     ``stood_still`` seconds. ``status`` is None while it lives. At its end, ``ran_to_the_end``: its code ran;
@@ -74,6 +78,7 @@ class SimProcess:
         self.runs = not host.is_asleep
         self.runs_since = self._stands_since = host.simulation.now
         self.stood_still = 0.0
+        self.busy_until = 0.0
         self.started = int(self.simulation.now * 100) + 1
         self.is_dead = False
         self.status: Status | None = None
@@ -87,7 +92,8 @@ class SimProcess:
         self.level = host.level
         self._descriptors = 2
         self._is_stopped = False
-        self._missed: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._missed: list[Event] = []
+        self._waiting: list[Event] = []
         self._pending_signals: list[int] = []
         self.world = self._make_world()
 
@@ -109,7 +115,7 @@ class SimProcess:
             threads=lambda size, name: cast(ThreadPool, self.new_pool(size, name)),
             stdio=SimStdio(self.terminal, self),
             databases=SimDatabases(self),
-            tls=SimTls(self.simulation.chance(f"tls {self.name}").randbytes),
+            tls=SimTls(self.simulation.chance(f"tls {self.name}").randbytes, self.spend),
             tell=lambda event: self.simulation.told(self, event),
             limits=self.simulation.limits,
             level=self.level,
@@ -161,12 +167,38 @@ class SimProcess:
         if not self.is_dead:
             self.simulation.schedule(self.simulation.now + seconds, self, function, arguments)
 
+    def spend(self, seconds: float) -> None:
+        """Compute for so long. All that happens meanwhile is one turn of the reactor, after that."""
+        now = self.simulation.now
+        if self.busy_until <= now:
+            self.simulation.later(seconds, self._next_turn)
+        self.busy_until = max(self.busy_until, now) + seconds
+
+    def waits(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        """Something happened while this process was busy."""
+        self._waiting.append((function, arguments))
+
+    def _next_turn(self) -> None:
+        if self.runs and self.busy_until > self.simulation.now:
+            self.simulation.at(self.busy_until, self._next_turn)
+            return
+        waiting, self._waiting = self._waiting, []
+        for function, arguments in self._in_turn(waiting):
+            if self.runs:
+                self.run(function, arguments)
+            else:
+                self.missed(function, arguments)
+
+    def _in_turn(self, events: Sequence[Event], io_first: bool = False) -> list[Event]:
+        """As a reactor has them in one turn: timers, and then what sockets have; or the other way round."""
+        return sorted(events, key=lambda event: (event[0] == self.reactor.fire) == io_first)
+
     def wake(self, socket: SimSocket) -> None:
         """Note that the kernel has something for the reactor."""
         if self.is_dead:
             return
         socket.is_polled = True
-        if self.runs and self.simulation.running is None:
+        if self.runs and self.simulation.running is None and self.busy_until <= self.simulation.now:
             self.run(self.reactor.poll, (socket,))
         else:
             self.soon(self.reactor.poll, socket)
@@ -188,10 +220,8 @@ class SimProcess:
             return
         self.runs_since, self.stood_still = now, now - self._stands_since
         missed, self._missed = self._missed, []
-        timers = [event for event in missed if event[0] == self.reactor.fire]
-        others = [event for event in missed if event[0] != self.reactor.fire]
         io_first = self.chance.random() < IO_FIRST
-        for function, arguments in others + timers if io_first else timers + others:
+        for function, arguments in self._in_turn(missed, io_first):
             self.soon(function, *arguments)
         pending, self._pending_signals = self._pending_signals, []
         for number in pending:

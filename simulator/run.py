@@ -20,7 +20,7 @@ from simulator import nemesis, outages, workload
 from simulator.clusters import cluster
 from simulator.probes import SessionReads, Silence
 from simulator.process import SimProcess
-from simulator.simulation import NotInTime, Simulation
+from simulator.simulation import NotInTime, Simulation, collect_quietly
 from simulator.sizes import draw_sizes
 from simulator.takeover_probe import Successions
 from simulator.users import offers
@@ -288,30 +288,35 @@ def hush() -> None:
 
 def run(seed: int, scale: Scale | None = None, detailed: bool = False, story: bool = False) -> Verdict:
     """Run ``seed``; ``story``: tell it, in all detail if ``detailed``."""
-    began = time.process_time()
     with Simulation(seed, detailed) as simulation:
-        it = Run(simulation, scale or Scale())
-        try:
-            simulation.note("the world", "sizes: {}", str(draw_sizes(simulation)))
-            it.go()
-        except NotInTime as late:
-            it.violations.append(str(late))
-        except Exception:
-            it.violations.append(f"the simulator failed: {traceback.format_exc()}")
-        violations = it.violations + simulation.verdict()
-        alone = "hostile_client" not in it.nemesis.counted
-        relayed = "relay" in it.nemesis.counted
-        violations += check(
-            Evidence(it.history, it.log, settled=not it.violations, alone=alone, relayed=relayed)
-        )
-        return Verdict(
-            seed=seed,
-            violations=violations,
-            events=simulation.steps,
-            entries=len(it.log),
-            virtual=simulation.now,
-            real=time.process_time() - began,
-            whole_after=it.whole_after,
-            faults=it.nemesis.counted,
-            story=simulation.trace.text() if story or violations else "",
-        )
+        verdict = _run(simulation, scale or Scale(), story)
+    del simulation
+    collect_quietly()
+    return verdict
+
+
+def _run(simulation: Simulation, scale: Scale, story: bool) -> Verdict:
+    began = time.process_time()
+    it = Run(simulation, scale)
+    try:
+        simulation.note("the world", "sizes: {}", str(draw_sizes(simulation)))
+        it.go()
+    except NotInTime as late:
+        it.violations.append(str(late))
+    except Exception:
+        it.violations.append(f"the simulator failed: {traceback.format_exc()}")
+    violations = it.violations + simulation.verdict()
+    alone = "hostile_client" not in it.nemesis.counted
+    relayed = "relay" in it.nemesis.counted
+    violations += check(Evidence(it.history, it.log, settled=not it.violations, alone=alone, relayed=relayed))
+    return Verdict(
+        seed=simulation.seed,
+        violations=violations,
+        events=simulation.steps,
+        entries=len(it.log),
+        virtual=simulation.now,
+        real=time.process_time() - began,
+        whole_after=it.whole_after,
+        faults=it.nemesis.counted,
+        story=simulation.trace.text() if story or violations else "",
+    )

@@ -27,6 +27,8 @@ from chatnet.net import tls
 from chatnet.net.pair import KeyPair
 
 Entropy = Callable[[int], bytes]
+Spend = Callable[[float], object]
+"""The process computes for so many seconds."""
 
 ALERT, HANDSHAKE, DATA = 0x15, 0x16, 0x17
 """The types of records."""
@@ -34,19 +36,24 @@ _CLOSE, _REFUSED = b"\0", b"\x2a"
 """The contents of alerts."""
 _TICKET = b"ticket"
 _RANDOM = 32
+HANDSHAKE_SECONDS = 0.05
+"""What a handshake costs the end that is dialled: on a slow machine, with a long key of RSA."""
 CUTS = 38
 """How often, out of 256 times, what is sent at once arrives in two records."""
 
 
 class SimConnection:
-    """One end, with the ``pair`` that it presents; the dialling end has none.
+    """One end, with the ``pair`` that it presents; the dialling end has none. To present it costs: see ``spend``.
 
     Its methods are those of ``SSL.Connection`` that Twisted calls, with their errors.
     """
 
-    def __init__(self, entropy: Entropy, pair: KeyPair | None = None) -> None:
+    def __init__(
+        self, entropy: Entropy, pair: KeyPair | None = None, spend: Spend = lambda seconds: None
+    ) -> None:
         self._entropy = entropy
         self._pair = pair
+        self._spend = spend
         self._ours = entropy(_RANDOM)
         self._shared = b""
         self._peer: Certificate | None = None
@@ -133,6 +140,7 @@ class SimConnection:
     def _greet(self, theirs: bytes) -> None:
         assert self._pair is not None
         self._is_greeted = True
+        self._spend(HANDSHAKE_SECONDS)
         certificate = self._pair.certificate.public_bytes(Encoding.DER)
         self._share(theirs, self._ours, certificate)
         self._put(HANDSHAKE, self._ours + certificate)
@@ -233,15 +241,16 @@ def _fail(why: str) -> NoReturn:
 class SimPresented(tls.Presented):
     """A pair that is presented: nobody else can present it, because nobody else has its key."""
 
-    def __init__(self, pair: KeyPair, entropy: Entropy) -> None:
+    def __init__(self, pair: KeyPair, entropy: Entropy, spend: Spend) -> None:
         self._entropy = entropy
+        self._spend = spend
         super().__init__(pair)
 
     def renew(self, pair: KeyPair) -> None:
         self.pair = pair
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
-        return SimConnection(self._entropy, self.pair)
+        return SimConnection(self._entropy, self.pair, self._spend)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -262,11 +271,12 @@ class Checking:
 class SimTls:
     """The TLS of one process; see :class:`chatnet.world.Tls`. The real code checks the certificates."""
 
-    def __init__(self, entropy: Entropy) -> None:
+    def __init__(self, entropy: Entropy, spend: Spend = lambda seconds: None) -> None:
         self._entropy = entropy
+        self._spend = spend
 
     def presented(self, pair: KeyPair) -> tls.Presented:
-        return SimPresented(pair, self._entropy)
+        return SimPresented(pair, self._entropy, self._spend)
 
     def pinned(self, expected: str) -> Any:
         return Checking(self._entropy, tls.key_check(expected))

@@ -8,6 +8,7 @@ toys       the same, in a client that speaks in lines
 cluster    which processes are taken for dead, and which are counted
 masters    who commands, and what a new primary knows, keeps and kills
 hostile    what hostile clients can make wait
+handshakes how much is done at once for strangers who begin to speak TLS
 relays     for what a client takes the process it dials, and what a proof proves
 strangers  what a stranger on the port of a primary is obeyed and believed in
 database   a store that many hosts share, hunted on many machines
@@ -20,6 +21,7 @@ from simulation.mutants import (
     cluster,
     database,
     delivery,
+    handshakes,
     hostile,
     log,
     masters,
@@ -72,6 +74,7 @@ MUTANTS: tuple[Mutant, ...] = (
     masters.handing_over_in_the_middle_of_a_batch,
     masters.the_store_is_closed_under_a_batch,
     *hostile.MUTANTS,
+    *handshakes.MUTANTS,
     *strangers.MUTANTS,
     *toys.MUTANTS,
     *relays.MUTANTS,
