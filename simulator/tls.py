@@ -43,7 +43,7 @@ CUTS = 38
 
 
 class SimConnection:
-    """One end, with the ``pair`` that it presents; the dialling end has none. To present it costs: see ``spend``.
+    """One end, with the ``pair`` that it presents; the dialling end has none. It costs: see ``spend``.
 
     Its methods are those of ``SSL.Connection`` that Twisted calls, with their errors.
     """
