@@ -128,6 +128,8 @@ class Cluster:
     def _disown(self) -> bool:
         """Replace the workers of this host that other workers keep, from the time of a primary elsewhere.
 
+        Nobody is sent to them; they stop once their sessions have moved.
+
         Returns whether there were any.
         """
         disowned = self._remote_hosts.disown()
@@ -212,6 +214,7 @@ class Cluster:
     async def stop(self) -> None:
         """Stop this host's spawned workers; wait for them and for all others that were told to stop."""
         self._end()
+        self._remote_hosts.stop_disowned()
         self._population.end(signal.SIGTERM)
         for worker in self._adopted():
             self._shut_down(worker)

@@ -127,6 +127,24 @@ def drain(workers: Sequence[Registration[L]], may_stop: bool) -> list[Step[L]]:
     ]
 
 
+def disown(workers: Sequence[Registration[L]], may_stop: bool) -> list[Step[L]]:
+    """Return what empties those of a host's ``workers`` that others of them keep, and then stops them.
+
+    Who keeps some stops all of them, once none has sessions, and if they ``may_stop``.
+    """
+    steps: list[Step[L]] = []
+    for parent in workers:
+        children = children_of(parent, workers)
+        steps += [Shed(child, child.staying) for child in children if child.staying > 0]
+        if may_stop and children and all(map(_is_empty, children)):
+            steps.append(SpawnWorkers(parent, 0, "is asked to stop its own: the primary starts others here"))
+    return steps
+
+
+def _is_empty(worker: Registration[L]) -> bool:
+    return worker.reported is not None and not worker.load.sessions
+
+
 @dataclass
 class _Silent:
     identity: WorkerIdentity

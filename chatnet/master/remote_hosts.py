@@ -7,7 +7,18 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from chatnet.master.commands import Commands
-from chatnet.master.host_plan import Kill, OtherHost, Shed, Shutdown, SpawnWorkers, Step, children_of
+from chatnet.master.host_plan import (
+    DRAIN_SECONDS,
+    Kill,
+    OtherHost,
+    Shed,
+    Shutdown,
+    SpawnWorkers,
+    Step,
+    children_of,
+    disown,
+    has_parent,
+)
 from chatnet.master.registry import Registration, Registry
 from chatnet.net.link import Link
 from chatnet.net.timer import Timer
@@ -43,6 +54,7 @@ class RemoteHosts:
         self._hosts: dict[str, OtherHost[Link]] = {}
         self._kept: dict[Registration[Link], int] = {}
         self._emptied: dict[Registration[Link], float | None] = {}
+        self._disowned = 0.0
         self._looking = Timer(clock, LOOK_SECONDS, self._look, "Cannot look after the other hosts")
 
     def start(self) -> None:
@@ -82,6 +94,7 @@ class RemoteHosts:
             worker.draining = True
 
     def _look(self) -> None:
+        self._look_after_disowned()
         for name, host in list(self._hosts.items()):
             workers = self._on(name)
             if workers:
@@ -90,19 +103,27 @@ class RemoteHosts:
                 del self._hosts[name]
 
     def disown(self) -> list[Registration[Link]]:
-        """Return the workers of our own host that other workers keep; these are told to stop them.
+        """Return the workers of our own host that other workers keep; these stop them once they are empty.
 
         They may have been started when the primary was elsewhere. We keep our own workers.
         """
         workers = [worker for worker in self._on(self._here) if not worker.leaving]
-        disowned: list[Registration[Link]] = []
-        for parent in workers:
-            if children := children_of(parent, workers):
-                self._spawn_workers(
-                    SpawnWorkers(parent, 0, "is asked to stop its own: the primary starts others here")
-                )
-                disowned += children
+        disowned = [worker for worker in workers if has_parent(worker, workers)]
+        if disowned:
+            self._disowned = 0.0
         return disowned
+
+    def _look_after_disowned(self) -> None:
+        self._disowned += LOOK_SECONDS
+        if self._registry.open():  # else there is nowhere to go
+            self._carry_out(disown(self._on(self._here), may_stop=self._disowned >= DRAIN_SECONDS))
+
+    def stop_disowned(self) -> None:
+        """Have them stopped at once, with the sessions that they have."""
+        workers = self._on(self._here)
+        for parent in workers:
+            if children_of(parent, workers):
+                self._spawn_workers(SpawnWorkers(parent, 0, "is asked to stop its own: the primary stops"))
 
     def _on(self, host: str) -> list[Registration[Link]]:
         return [worker for worker in self._registry.workers() if worker.identity.host == host]

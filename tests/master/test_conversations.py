@@ -11,6 +11,8 @@ from twisted.internet.defer import Deferred
 
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, NotAllowed, NoWorkers, StaleEpoch, WrongToken, WrongVersion
+from chatnet.master.host_plan import DRAIN_SECONDS
+from chatnet.master.remote_hosts import LOOK_SECONDS
 from chatnet.master.replicas import TELL_SECONDS
 from chatnet.net.gate import Unregistered
 from chatnet.net.intake import MOST_BOXES
@@ -263,9 +265,11 @@ class Dialer(Peer):
 def test_a_worker_is_ordered_nothing_before_its_registration_is_answered(master: Master) -> None:
     """It would not understand: here, that the primary keeps the workers of this host, and not itself."""
     master.adopted()
-    master.worker("child", 2, supervisor=1)
+    master.worker("child", 2, supervisor=1).report()
     parent = Dialer(master)
     parent.register("worker", Register, worker=WorkerIdentity("parent", "here", 1, "0.0.0.0:5", False, 99))
+    assert parent.hears.kept == []
+    master.pass_time(DRAIN_SECONDS + LOOK_SECONDS)
     assert parent.hears.kept == [0]
 
 

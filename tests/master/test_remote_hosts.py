@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from master.in_memory import EPOCH, HOST, Master, Peer
+from twisted.internet.defer import Deferred
 
 from chatnet.errors import NoSuchHost, OnlyHost, PrimaryThere
-from chatnet.master.host_plan import PATIENCE_SECONDS
+from chatnet.master.host_plan import DRAIN_SECONDS, PATIENCE_SECONDS
 from chatnet.master.remote_hosts import LOOK_SECONDS
+from chatnet.supervisor import TERM_SECONDS
 from chatnet.wire.operate import Drain
 from chatnet.wire.replica import Attach, MasterIdentity
 
@@ -88,19 +90,41 @@ def test_a_host_without_workers_is_forgotten(master: Master) -> None:
 
 
 def test_workers_of_our_own_host_that_others_keep_are_replaced(master: Master) -> None:
-    """They were started when the primary was elsewhere: two that keep the same would quarrel."""
+    """They were started when the primary was elsewhere: two that keep the same would quarrel. Their sessions
+    move, to ours that are started at once, before they are stopped."""
     by_hand = master.worker("a", 50, spawned=False)
     kept = master.worker("b", 51, supervisor=50)
     adopted = master.worker("c", 52)
+    for peer in (by_hand, kept, adopted):
+        peer.report(sessions=3)
     master.adopted()
+    assert len(master.reactor.running) == 2
+    assert (kept.hears.shed, adopted.hears.shed) == ([3], [])
+    kept.report(sessions=3, moving=2)
+    master.pass_time(10)
+    assert by_hand.hears.kept == []
+    kept.report(sessions=0)
+    master.pass_time(LOOK_SECONDS)
     assert by_hand.hears.kept == [0]
     assert (kept.hears.shut_down, adopted.hears.shut_down) == (0, 0)
-    assert len(master.reactor.running) == 2
     kept.cut()
     late = master.worker("d", 54, supervisor=50)
     late.cut()
     master.pass_time(10)
     assert len(master.reactor.running) == 2
+
+
+def test_a_primary_that_stops_waits_for_no_sessions_of_the_disowned(master: Master) -> None:
+    """Else they lived on, with whoever started them."""
+    by_hand = master.worker("a", 50, spawned=False)
+    master.worker("b", 51, supervisor=50).report(sessions=3)
+    master.adopted()
+    assert by_hand.hears.kept == []
+    Deferred.fromCoroutine(master.cluster.stop())
+    master.settle()
+    assert by_hand.hears.kept == [0]
+    assert by_hand.hears.shut_down == 0
+    master.pass_time(TERM_SECONDS)
 
 
 def test_workers_that_are_disowned_late_are_replaced(master: Master) -> None:
@@ -109,8 +133,11 @@ def test_workers_that_are_disowned_late_are_replaced(master: Master) -> None:
     master.adopted()
     assert len(master.reactor.running) == 1
     parent = master.worker("hand", 50, spawned=False)
-    assert parent.hears.kept == [0]
     assert len(master.reactor.running) == 3
+    for peer in (parent, *children):
+        peer.report()
+    master.pass_time(DRAIN_SECONDS + LOOK_SECONDS)
+    assert parent.hears.kept == [0]
     for child in children:
         child.cut()
     master.pass_time(10)
