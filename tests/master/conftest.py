@@ -11,7 +11,7 @@ from master.in_memory import Master
 
 @pytest.fixture
 def master(tmp_path: Path) -> Iterator[Master]:
-    """One that wants three workers."""
+    """Yield a primary that wants three workers."""
     master = Master(tmp_path, 3)
     yield master
     master.close()

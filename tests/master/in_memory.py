@@ -1,4 +1,4 @@
-"""A primary without its process: conversations over loop-backs, a log in memory, children that are not."""
+"""A primary without its process: conversations over loop-backs, a log in memory, simulated children."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ from chatnet.world.real import RealFiles
 EPOCH = 7
 HOST = "here"
 SUPERVISOR = 99
-"""Who started workers that a person did not."""
+"""The pid of the supervisor that started the workers that no person started."""
 
 
 class WholeLog(MemoryLog):
@@ -79,7 +79,7 @@ class WholeLog(MemoryLog):
         return self.entries[after : min(upto, after + self._page)]
 
     async def outdate(self, level: int) -> None:
-        """It has nothing of old programs."""
+        """Do nothing: this log keeps nothing of old programs."""
 
 
 class Hears(Locator):
@@ -138,12 +138,12 @@ class Hears(Locator):
 
     @property
     def seqs(self) -> list[int]:
-        """The seqs pushed so far, in order."""
+        """Return the seqs pushed so far, in order."""
         return [entry.seq for batch in self.batches for entry in batch]
 
 
 class OtherProcesses:
-    """The processes of this host that are not children: by pid, when they were started. Signals are kept."""
+    """This host's processes that are no children: their start times by pid. Signals are recorded."""
 
     def __init__(self) -> None:
         self.living: dict[int, int] = {}
@@ -160,7 +160,7 @@ class OtherProcesses:
 
 
 class Peer:
-    """One connection to the primary, and what it hears."""
+    """A connection to the primary, and what it receives."""
 
     def __init__(self, master: Master) -> None:
         self._master = master
@@ -171,7 +171,7 @@ class Peer:
         master.peers.append(self)
 
     def begin(self, command: Any, **arguments: Any) -> list[Any]:
-        """Ask; the list gets the answer or its failure."""
+        """Send the command; return a list that gets its answer or its failure."""
         found: list[Any] = []
         asked: Deferred[Any] = self.link.callRemote(command, **arguments)
         asked.addBoth(found.append)
@@ -179,7 +179,7 @@ class Peer:
         return found
 
     def ask(self, command: Any, **arguments: Any) -> Any:
-        """The answer, or its error raised."""
+        """Send the command; return its answer, or raise its error."""
         return result(self.begin(command, **arguments))
 
     def prove(self, role: Role, token: Token | None = None) -> None:
@@ -205,7 +205,7 @@ class Peer:
 
 
 def result(found: list[Any]) -> Any:
-    """The answer that came, or its error raised."""
+    """Return the answer that came, or raise its error."""
     assert found, "no answer came"
     if isinstance(found[0], Failure):
         found[0].raiseException()
@@ -213,7 +213,7 @@ def result(found: list[Any]) -> Any:
 
 
 class Master:
-    """All that runs while the lease is held, in memory. Time moves by :meth:`pass_time`."""
+    """Everything that runs while the lease is held, in memory. Time moves by :meth:`pass_time`."""
 
     def __init__(self, logs: Path, workers: int, replicas: int = 0) -> None:
         self.reactor = SpawningClock()
@@ -268,7 +268,7 @@ class Master:
         self.broadcast = Broadcast(self.log.window, EPOCH, self.told.append)
         keys = count(1)
         self.levels = Levels(
-            cast(Log, self.log),  # what levels ask of one
+            cast(Log, self.log),  # it has what levels ask of a log
             self.primary.me,
             self.registry,
             self.replicas,
@@ -351,11 +351,11 @@ class Master:
             self.settle()
 
     def adopted(self) -> None:
-        """Let the time pass in which workers that still live may come."""
+        """Let the time pass in which surviving workers may come back."""
         self.pass_time(ADOPTION_SECONDS)
 
     def replica(self, pid: int, spawned: bool = True, started: int = 0) -> Peer:
-        """A replica that stands by."""
+        """Return a replica that stands by."""
         peer = Peer(self)
         peer.prove("replica")
         identity = MasterIdentity(HOST, pid, started, spawned)
@@ -365,7 +365,7 @@ class Master:
     def worker(
         self, id: str, pid: int = 1, host: str = HOST, spawned: bool = True, supervisor: int = SUPERVISOR
     ) -> Peer:
-        """A worker that has registered; a spawned one was started by ``supervisor``."""
+        """Return a worker that has registered; a spawned one was started by ``supervisor``."""
         peer = Peer(self)
         peer.prove("worker")
         identity = WorkerIdentity(id, host, pid, "0.0.0.0:5", False, supervisor if spawned else 0)

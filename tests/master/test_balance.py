@@ -1,4 +1,4 @@
-"""Loads are evened out, once, and then nobody is moved."""
+"""Loads are evened out once, and then no session is moved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOADS = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(0, 6
 
 
 def placed(sessions: dict[str, int], moving: int) -> dict[str, int]:
-    """Where ``moving`` clients end up, each at the worker with the fewest sessions."""
+    """Return the loads after ``moving`` clients have each gone to the worker with the fewest sessions."""
     loads = dict(sessions)
     for _ in range(moving):
         loads[min(loads, key=lambda id: loads[id])] += 1
@@ -19,7 +19,7 @@ def placed(sessions: dict[str, int], moving: int) -> dict[str, int]:
 
 
 def test_small_differences_are_left_alone() -> None:
-    """Up to five sessions, and up to a fifth of the greatest load."""
+    """Differences up to five sessions, and up to a fifth of the greatest load, are left alone."""
     assert surplus({"a": 5, "b": 0}) == {}
     assert surplus({"a": 6, "b": 0}) == {"a": 3}
     assert surplus({"a": 100, "b": 80}) == {}
@@ -29,7 +29,7 @@ def test_small_differences_are_left_alone() -> None:
 
 @given(LOADS)
 def test_what_is_moved_is_never_moved_back(sessions: dict[str, int]) -> None:
-    """Each gives away what it has above the mean; placed again, loads are even, and nothing is left to do."""
+    """Each worker gives away what it has above the mean; after that loads are even, and no order follows."""
     orders = surplus(sessions)
     left = {id: load - orders.get(id, 0) for id, load in sessions.items()}
     if orders:
@@ -41,7 +41,7 @@ def test_what_is_moved_is_never_moved_back(sessions: dict[str, int]) -> None:
 
 @given(LOADS)
 def test_orders_are_given_only_if_loads_differ(sessions: dict[str, int]) -> None:
-    """By more than 20 % and more than five sessions."""
+    """An order needs a difference of more than 20 % and more than five sessions."""
     differ = bool(sessions) and max(sessions.values()) - min(sessions.values()) > max(
         GAP, SHARE * max(sessions.values())
     )
@@ -49,7 +49,7 @@ def test_orders_are_given_only_if_loads_differ(sessions: dict[str, int]) -> None
 
 
 def test_an_order_is_followed_by_a_rest() -> None:
-    """Nothing is ordered before the last order can be seen in the reports; large ones come in parts."""
+    """The next order waits until reports show the last one; large orders come in parts."""
     balance = Balance(0.0)
     loads = {"a": 10_000, "b": 0}
     assert balance.orders(loads, REST_SECONDS - 0.1) == {}
@@ -66,7 +66,7 @@ def test_an_order_is_followed_by_a_rest() -> None:
 def test_nobody_is_moved_because_reports_are_of_different_ages(
     phases: list[float], rate: int, leaving: bool
 ) -> None:
-    """While many arrive or leave, evenly, loads seem uneven: each is as of its worker's last report."""
+    """While many clients arrive or leave evenly, loads seem uneven, since each is as of its last report."""
     balance = Balance(0.0)
     for second in range(1, 20):
         reported = [second - (second - phase) % 1.0 for phase in phases]
@@ -75,7 +75,7 @@ def test_nobody_is_moved_because_reports_are_of_different_ages(
 
 
 def test_what_lasts_is_evened_out_though_more_arrive() -> None:
-    """As soon as it is more than what the last seconds explain."""
+    """It is evened out as soon as it is more than the last seconds explain."""
     balance = Balance(0.0)
     assert balance.orders({"a": 100, "b": 0}, 1.0) == {}
     assert balance.orders({"a": 110, "b": 10}, 2.0) == {}

@@ -6,7 +6,7 @@ from chatnet.master.clock import ahead_of
 
 
 def test_it_is_said_how_far_the_log_is_ahead() -> None:
-    """Beyond a minute, by which the clocks of hosts may differ; an old log, or an empty one, is not."""
+    """A minute is tolerated, since hosts' clocks may differ so; old and empty logs are never ahead."""
     now = 1_700_000_000
     for newest in (0, now * 1000, (now + 60) * 1000):
         assert ahead_of(now, newest) == ""

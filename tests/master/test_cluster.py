@@ -1,4 +1,4 @@
-"""The cluster keeps as many workers as wanted: adopted ones and children, each replaced when it is gone."""
+"""The cluster keeps the wanted number of workers, adopted ones and children, and replaces lost ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHILD = 100
 
 
 def stopping(master: Master) -> list[Any]:
-    """Begin to stop; gets a result when all is over."""
+    """Begin to stop; return a list that gets a result when the stop has ended."""
     done: list[Any] = []
     Deferred.fromCoroutine(master.cluster.stop()).addBoth(done.append)
     master.settle()
@@ -27,7 +27,7 @@ def stopping(master: Master) -> list[Any]:
 
 
 def test_it_fills_up_after_a_second(master: Master) -> None:
-    """No child before a second has passed; then three; the operator is told once all three registered."""
+    """No child starts before a second has passed; then three; the operator is told when all registered."""
     master.pass_time(0.75)
     assert not master.reactor.children
     master.pass_time(0.25)
@@ -41,7 +41,7 @@ def test_it_fills_up_after_a_second(master: Master) -> None:
 
 
 def test_workers_that_still_live_are_adopted(master: Master) -> None:
-    """Two spawned by an earlier primary: one child is missing."""
+    """With two workers spawned by an earlier primary, one child is missing."""
     master.worker("a", 1)
     master.worker("b", 2)
     master.adopted()
@@ -49,7 +49,7 @@ def test_workers_that_still_live_are_adopted(master: Master) -> None:
 
 
 def test_workers_by_hand_and_of_other_hosts_are_neither_counted_nor_touched(master: Master) -> None:
-    """They take nobody's place, before and after, and are left alone by a stop of this host."""
+    """They take nobody's place, before and after, and a stop of this host leaves them alone."""
     by_hand = master.worker("hand", 1, spawned=False)
     far = master.worker("far", 2, host="there")
     master.adopted()
@@ -63,7 +63,7 @@ def test_workers_by_hand_and_of_other_hosts_are_neither_counted_nor_touched(mast
 
 
 def test_surplus_adopted_workers_are_stopped(master: Master) -> None:
-    """Of five, the two with the fewest sessions; these get no more clients."""
+    """Of five the two with the fewest sessions are stopped; these get no more clients."""
     peers = [master.worker(str(number), number) for number in range(5)]
     for number, peer in enumerate(peers):
         peer.report(sessions=10 - number)
@@ -79,7 +79,7 @@ def test_surplus_adopted_workers_are_stopped(master: Master) -> None:
 
 
 def test_who_came_last_is_not_stopped_before_it_is_known_how_many_clients_it_has(master: Master) -> None:
-    """After a takeover all come back at once; the one too many is the emptiest of them, whoever is first."""
+    """After a takeover all come back at once; the emptiest is the surplus one, whichever comes first."""
     peers = [master.worker(str(number), number) for number in range(3)]
     for peer in peers:
         peer.report(sessions=5)
@@ -92,7 +92,7 @@ def test_who_came_last_is_not_stopped_before_it_is_known_how_many_clients_it_has
 
 
 def test_an_adopted_worker_that_is_lost_is_replaced(master: Master) -> None:
-    """By a child, when it has not come back in three seconds."""
+    """A child replaces it when it has not come back in three seconds."""
     peers = [master.worker(str(number), number) for number in range(3)]
     master.adopted()
     peers[0].cut()
@@ -103,7 +103,7 @@ def test_an_adopted_worker_that_is_lost_is_replaced(master: Master) -> None:
 
 
 def test_an_adopted_worker_that_hangs_is_killed_at_once(master: Master) -> None:
-    """As a child is: who was silent for three seconds is not waited for another three."""
+    """As with a child: after three seconds of silence it is not given another three."""
     master.processes.living[50] = 7
     hung = Peer(master)
     hung.prove("worker")
@@ -118,7 +118,7 @@ def test_an_adopted_worker_that_hangs_is_killed_at_once(master: Master) -> None:
 
 
 def test_an_adopted_worker_that_comes_back_is_kept(master: Master) -> None:
-    """Within three seconds nobody takes its place."""
+    """If it comes back within three seconds, nobody takes its place."""
     peers = [master.worker(str(number), number) for number in range(3)]
     master.adopted()
     peers[0].cut()
@@ -130,7 +130,7 @@ def test_an_adopted_worker_that_comes_back_is_kept(master: Master) -> None:
 
 
 def test_an_adopted_worker_that_comes_back_too_late_is_stopped(master: Master) -> None:
-    """Its place is taken: three are enough."""
+    """Its place is taken, and three are enough."""
     peers = [master.worker(str(number), number) for number in range(3)]
     master.adopted()
     peers[0].cut()
@@ -142,7 +142,7 @@ def test_an_adopted_worker_that_comes_back_too_late_is_stopped(master: Master) -
 
 
 def test_a_hung_child_is_killed(master: Master) -> None:
-    """Three seconds of silence: its link is dropped, it is killed, and nobody else."""
+    """After three seconds of silence its link is dropped, and only it is killed."""
     master.adopted()
     hung, well = master.worker("a", CHILD), master.worker("b", CHILD + 1)
     master.far_pulse.discard(hung.link)
@@ -162,7 +162,7 @@ def test_a_hung_child_is_killed(master: Master) -> None:
 
 
 def test_a_child_that_lost_its_link_may_come_back(master: Master) -> None:
-    """It lives: it is not killed, and not counted twice."""
+    """It lives, so it is not killed and not counted twice."""
     master.adopted()
     child = master.worker("a", CHILD)
     child.cut()
@@ -175,7 +175,7 @@ def test_a_child_that_lost_its_link_may_come_back(master: Master) -> None:
 
 
 def test_a_child_that_never_links_is_killed(master: Master) -> None:
-    """Half a minute after its start, or after it lost its link; those that are linked are left alone."""
+    """It is killed half a minute after its start, or after it lost its link; linked ones are left alone."""
     master.adopted()
     master.worker("a", CHILD)
     loses = master.worker("b", CHILD + 1)
@@ -200,7 +200,7 @@ def test_a_worker_that_registers_again_replaces_its_older_link(master: Master) -
 
 
 def test_a_stop_stops_this_host_and_waits(master: Master) -> None:
-    """Adopted ones are told, children get TERM; it is over when both are gone. Others are left alone."""
+    """Adopted ones are told, children get TERM; the stop ends when both are gone. Others are left alone."""
     adopted = master.worker("a", 1)
     by_hand = master.worker("hand", 2, spawned=False)
     master.adopted()
@@ -220,7 +220,7 @@ def test_a_stop_stops_this_host_and_waits(master: Master) -> None:
 
 
 def test_a_stop_does_not_wait_for_ever(master: Master) -> None:
-    """An adopted worker that does not go is left after ten seconds."""
+    """An adopted worker that does not exit is left after ten seconds."""
     for number in range(3):
         master.worker(str(number), number)
     master.adopted()
@@ -232,7 +232,7 @@ def test_a_stop_does_not_wait_for_ever(master: Master) -> None:
 
 
 def test_the_operators_stop_reaches_all_workers(master: Master) -> None:
-    """Also those by hand and of other hosts; children are left to their supervisor; it waits for all."""
+    """That includes workers by hand and of other hosts; supervisors stop their children; it waits for all."""
     master.adopted()
     child = master.worker("child", CHILD)
     others = [master.worker("hand", 2, spawned=False), master.worker("far", 3, host="there")]
@@ -250,7 +250,7 @@ def test_the_operators_stop_reaches_all_workers(master: Master) -> None:
 
 
 def test_a_stop_before_anything_was_started_starts_nothing(master: Master) -> None:
-    """The second of waiting is given up: no timer is left."""
+    """The second of waiting is given up, so no timer is left."""
     assert stopping(master) == [None]
     master.replicas.leave()
     master.pulse.stop()
@@ -259,7 +259,7 @@ def test_a_stop_before_anything_was_started_starts_nothing(master: Master) -> No
 
 
 def test_what_the_operator_sees_of_a_worker(master: Master) -> None:
-    """Its address as a client gets it, its rates, and how far it is behind."""
+    """The operator sees its address for clients, its rates, and how far it is behind."""
     worker = master.worker("a", 5, spawned=False)
     worker.report(sessions=2, posts=10, deliveries=20, cursor=10)
     master.pass_time(1)

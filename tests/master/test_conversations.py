@@ -30,7 +30,7 @@ WORKER = WorkerIdentity("w", "here", 1, "0.0.0.0:5", False, 99)
 
 
 def test_a_client_is_told_a_worker_by_the_address_that_it_reached(master: Master) -> None:
-    """The host of its own connection to us, the worker's port, the log, our epoch; no proof is needed."""
+    """It gets the host that it reached us at, the worker's port, the log and the epoch, without a proof."""
     master.worker("a")
     answer = Peer(master).ask(Locate, version=VERSION)
     assert {name: value for name, value in answer.items() if value is not None} == {
@@ -41,7 +41,7 @@ def test_a_client_is_told_a_worker_by_the_address_that_it_reached(master: Master
 
 
 def test_without_workers_a_client_is_told_so(master: Master) -> None:
-    """In a sentence, and the connection stays for another question; a leaving worker is none."""
+    """A sentence says so, and the connection stays for another question; a leaving worker does not count."""
     client = Peer(master)
     with pytest.raises(NoWorkers):
         client.ask(Locate, version=VERSION)
@@ -53,13 +53,13 @@ def test_without_workers_a_client_is_told_so(master: Master) -> None:
 
 
 def test_a_client_of_another_version_is_told_so(master: Master) -> None:
-    """Both versions are named."""
+    """The sentence names both versions."""
     with pytest.raises(WrongVersion, match=str(VERSION + 1)):
         Peer(master).ask(Locate, version=VERSION + 1)
 
 
 def test_a_client_is_told_the_log_that_there_is_now(master: Master) -> None:
-    """A database that was put back may hold another one than when the connection was made."""
+    """A database that was put back may hold another log than when the connection was made."""
     master.worker("w1")
     client = Peer(master)
     master.log.log_id = "another"
@@ -67,7 +67,7 @@ def test_a_client_is_told_the_log_that_there_is_now(master: Master) -> None:
 
 
 def test_clients_are_spread_over_the_workers(master: Master) -> None:
-    """Those with the fewest sessions come first, also among clients that come at once."""
+    """The workers with the fewest sessions come first, also for clients that come at once."""
     for id, port, sessions in (("a", 1, 4), ("b", 2, 0), ("c", 3, 2)):
         peer = Peer(master)
         peer.prove("worker")
@@ -90,7 +90,7 @@ def test_clients_are_spread_over_the_workers(master: Master) -> None:
 def test_a_stranger_finds_nothing_but_the_door(
     master: Master, command: type, arguments: dict[str, object]
 ) -> None:
-    """All else is refused in a sentence until the token is proven."""
+    """Everything else is refused by a sentence until the token is proven."""
     with pytest.raises(NotAllowed, match="prove the token first"):
         Peer(master).ask(command, **arguments)
     assert master.stops == 0
@@ -98,7 +98,7 @@ def test_a_stranger_finds_nothing_but_the_door(
 
 @pytest.mark.parametrize("role", ["", "admin", "worker|", "operator\x00", "Worker"])
 def test_there_are_three_roles(master: Master, role: str) -> None:
-    """Any other is refused, be the token right."""
+    """Another role is refused even with the right token."""
     stranger = Peer(master)
     with pytest.raises(NotAllowed, match="a role is worker, replica or operator"):
         stranger.prove(cast(Role, role))
@@ -114,7 +114,7 @@ def test_a_wrong_token_opens_nothing(master: Master) -> None:
 
 
 def test_each_role_has_its_own_commands(master: Master) -> None:
-    """A worker cannot stop the cluster, an operator cannot append."""
+    """A worker cannot stop the cluster, and an operator cannot append."""
     worker, operator = master.worker("a"), Peer(master)
     operator.prove("operator")
     with pytest.raises(NotAllowed):
@@ -124,7 +124,7 @@ def test_each_role_has_its_own_commands(master: Master) -> None:
 
 
 def test_a_stranger_is_closed_after_ten_seconds(master: Master) -> None:
-    """Half-open connections do not stay; a proven one does."""
+    """An unproven connection is closed; a proven one stays."""
     stranger, worker = Peer(master), master.worker("a")
     master.pass_time(STRANGER_SECONDS - 0.25)
     assert stranger.connected
@@ -134,7 +134,7 @@ def test_a_stranger_is_closed_after_ten_seconds(master: Master) -> None:
 
 
 def test_a_stranger_that_does_not_read_is_not_obeyed(master: Master) -> None:
-    """Its answers would fill our memory; a worker's link, once proven, is obeyed whatever happens."""
+    """Its answers would fill our memory; a proven worker's link is always obeyed."""
     stranger, worker = Peer(master), master.worker("a")
     for peer in (stranger, worker):
         peer.wire.client_transport.pauseProducing()
@@ -159,7 +159,7 @@ NEWCOMERS: list[tuple[Role, Any, dict[str, Any]]] = [
 def test_a_primary_is_over_if_the_store_says_so(
     master: Master, role: Role, command: Any, who: dict[str, Any]
 ) -> None:
-    """Whoever has obeyed a later epoch makes it look; it is refused, and the primary's time is over."""
+    """A worker that has obeyed a later epoch makes the primary look: it refuses, and its epoch has ended."""
     master.newest = EPOCH + 2
     peer = Peer(master)
     peer.prove(role)
@@ -173,7 +173,7 @@ def test_a_primary_is_over_if_the_store_says_so(
 def test_no_primary_ends_because_a_peer_says_a_number(
     master: Master, role: Role, command: Any, who: dict[str, Any]
 ) -> None:
-    """An epoch of which the store knows nothing never was: who believes in it is told which there is."""
+    """An epoch that the store does not know never existed: the peer is told which epoch there is."""
     peer = Peer(master)
     peer.prove(role)
     assert peer.ask(command, seen=2**63 - 1, **who)["epoch"] == EPOCH
@@ -185,7 +185,7 @@ def test_no_primary_ends_because_a_peer_says_a_number(
 def test_whose_link_is_lost_while_the_store_is_looked_at_is_not_here(
     master: Master, role: Role, command: Any, who: dict[str, Any]
 ) -> None:
-    """Or it would be counted for ever."""
+    """Else it would be counted without end."""
     master.looked = Deferred()
     peer = Peer(master)
     peer.prove(role)
@@ -197,7 +197,7 @@ def test_whose_link_is_lost_while_the_store_is_looked_at_is_not_here(
 
 
 def test_of_two_registrations_that_wait_for_the_store_the_first_counts(master: Master) -> None:
-    """One link is one worker's."""
+    """A link belongs to one worker."""
     master.looked = Deferred()
     peer = Peer(master)
     peer.prove("worker")
@@ -214,7 +214,7 @@ def test_of_two_registrations_that_wait_for_the_store_the_first_counts(master: M
 
 @pytest.mark.parametrize(("role", "command", "who"), NEWCOMERS)
 def test_nobody_registers_twice(master: Master, role: Role, command: Any, who: dict[str, Any]) -> None:
-    """Not as the same, nor as another: a link is one worker's, or one replica's, to its end."""
+    """Neither as the same nor as another: a link belongs to one worker, or one replica, to its end."""
     peer = Peer(master)
     peer.prove(role)
     peer.ask(command, seen=0, **who)
@@ -238,7 +238,7 @@ def test_nobody_registers_twice(master: Master, role: Role, command: Any, who: d
 def test_the_log_is_served_to_registered_workers_alone(
     master: Master, command: Any, arguments: dict[str, Any]
 ) -> None:
-    """Who has only proven the token says first who it is; a replica or an operator never gets it."""
+    """A peer that has only proven the token must register first; a replica or operator never gets the log."""
     roles: tuple[Role, ...] = ("worker", "replica", "operator")
     for role in roles:
         peer = Peer(master)
@@ -251,10 +251,10 @@ def test_the_log_is_served_to_registered_workers_alone(
 
 
 class Dialer(Peer):
-    """One that understands orders from the answer to its registration on, as workers and replicas do."""
+    """A peer that understands orders from the answer to its registration on, as workers and replicas do."""
 
     def register(self, role: Role, command: Any, **arguments: Any) -> None:
-        """Prove, and say who it is."""
+        """Prove the token and register."""
         self.link.become(Unregistered())
         self.prove(role)
         asked: Deferred[Any] = self.link.callRemote(command, seen=0, **arguments)
@@ -263,7 +263,7 @@ class Dialer(Peer):
 
 
 def test_a_worker_is_ordered_nothing_before_its_registration_is_answered(master: Master) -> None:
-    """It would not understand: here, that the primary keeps the workers of this host, and not itself."""
+    """It would not understand; here the order is that the primary, not itself, keeps this host's workers."""
     master.adopted()
     master.worker("child", 2, supervisor=1).report()
     parent = Dialer(master)
@@ -274,7 +274,7 @@ def test_a_worker_is_ordered_nothing_before_its_registration_is_answered(master:
 
 
 def test_a_replica_is_told_nothing_before_it_is_attached(master: Master) -> None:
-    """And then at once: what it must know, and here, that it is one too many."""
+    """Right after the answer it is told what it must know, and here, that it is one too many."""
     replica = Dialer(master)
     replica.register("replica", Attach, master=MasterIdentity("here", 1, 0, True))
     assert replica.hears.states
@@ -282,7 +282,7 @@ def test_a_replica_is_told_nothing_before_it_is_attached(master: Master) -> None
 
 
 def test_a_worker_that_says_it_listens_nowhere_is_refused(master: Master) -> None:
-    """Each client that is sent there would be answered by a failure."""
+    """A client that is sent there could not connect."""
     peer = Peer(master)
     peer.prove("worker")
     with pytest.raises(BadRequest):
@@ -291,7 +291,7 @@ def test_a_worker_that_says_it_listens_nowhere_is_refused(master: Master) -> Non
 
 
 def test_a_worker_of_this_epoch_or_an_earlier_one_is_welcome(master: Master) -> None:
-    """Those that an earlier primary left, and those that come back."""
+    """An earlier primary's workers may register, and so may those that come back."""
     for id, seen in (("a", EPOCH - 1), ("b", EPOCH)):
         peer = Peer(master)
         peer.prove("worker")
@@ -301,7 +301,7 @@ def test_a_worker_of_this_epoch_or_an_earlier_one_is_welcome(master: Master) -> 
 
 
 def test_a_report_before_the_registration_is_passed_over(master: Master) -> None:
-    """It has no answer; the link stays."""
+    """A report has no answer; the link stays."""
     peer = Peer(master)
     peer.prove("worker")
     peer.link.callRemote(Report, load=Load(sessions=1))
@@ -311,7 +311,7 @@ def test_a_report_before_the_registration_is_passed_over(master: Master) -> None
 
 
 def test_an_operator_sees_the_cluster_and_stops_it(master: Master) -> None:
-    """Status as the primary has it; Stop is answered before anything stops."""
+    """Status shows what the primary knows; Stop is answered before anything stops."""
     master.worker("a")
     operator = Peer(master)
     operator.prove("operator")
@@ -323,11 +323,11 @@ def test_an_operator_sees_the_cluster_and_stops_it(master: Master) -> None:
 
 
 LONGEST = "\N{GRINNING FACE}" * 253
-"""A host's name that takes as many bytes as one may."""
+"""A host name of the greatest allowed size in bytes."""
 
 
 def test_a_cluster_that_is_large_is_told_as_far_as_it_fits(master: Master) -> None:
-    """To operators, who are told how many more there are, and to replicas; whatever processes are called."""
+    """Operators are told how many more there are; replicas get as much as fits, whatever the names are."""
     replica = master.replica(7)
     for number in range(100):
         master.worker(f"{number}", host=LONGEST)
@@ -354,7 +354,7 @@ def test_a_cluster_that_is_large_is_told_as_far_as_it_fits(master: Master) -> No
     ],
 )
 def test_who_says_of_itself_what_cannot_be_is_refused(master: Master, wrong: dict[str, Any]) -> None:
-    """A worker, and a replica: it would be told to everybody."""
+    """This holds for workers and replicas, since everybody would be told."""
     peer = Peer(master)
     peer.prove("worker")
     with pytest.raises(BadRequest):
@@ -374,7 +374,7 @@ def test_who_says_of_itself_what_cannot_be_is_refused(master: Master, wrong: dic
     [{"sessions": -(1 << 62)}, {"sessions": 10**7}, {"posts": 1 << 63}, {"cursor": -1}, {"moving": -1}],
 )
 def test_a_load_that_cannot_be_is_passed_over(master: Master, load: dict[str, int]) -> None:
-    """It would draw all clients, or none; the worker counts as it last reported."""
+    """It would draw all clients, or none; the worker counts as in its last report."""
     worker = master.worker("a")
     worker.report(sessions=3)
     worker.report(**load)
@@ -382,7 +382,7 @@ def test_a_load_that_cannot_be_is_passed_over(master: Master, load: dict[str, in
 
 
 def test_no_worker_has_fewer_sessions_than_none(master: Master) -> None:
-    """Whatever it says that is moving: else every client went there."""
+    """Whatever it reports as moving counts as zero at least, else every client would go there."""
     worker = master.worker("a")
     worker.report(sessions=3, moving=1_000)
     assert master.registry.workers()[0].staying == 0

@@ -1,4 +1,4 @@
-"""What is to be done about the workers of another host: always up to as many as wanted, never beyond."""
+"""What to do about the workers of another host: start as many as wanted, and never more."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ WANTED = 3
 
 
 def worker(pid: int, supervisor: int = 0, sessions: int = 0, started: int | None = None) -> Registration[Any]:
-    """A worker that was started in the step of the pids, by hand unless by a supervisor."""
+    """Return a worker started at the time ``pid``, or ``started``; by hand if there is no supervisor."""
     identity = WorkerIdentity(str(pid), "there", pid, "0.0.0.0:1", False, supervisor, started or pid)
     return Registration(identity, None, Load(sessions=sessions))
 
 
 def test_the_first_worker_is_asked_for_the_others() -> None:
-    """And while they start, for no more."""
+    """While these start it is asked for no more."""
     first = worker(1)
     (step,) = fill([first], WANTED)
     assert isinstance(step, SpawnWorkers)
@@ -32,7 +32,7 @@ def test_the_first_worker_is_asked_for_the_others() -> None:
 
 
 def test_the_one_with_most_children_is_asked() -> None:
-    """It keeps those that it has; the eldest of equals, so that it is always the same."""
+    """It keeps the children that it has; of equal ones the eldest is asked, so it is always the same."""
     eldest, parent = worker(1), worker(2)
     (step,) = fill([eldest, parent, worker(3, 2)], 4)
     assert isinstance(step, SpawnWorkers)
@@ -43,7 +43,7 @@ def test_the_one_with_most_children_is_asked() -> None:
 
 
 def test_of_too_many_those_go_that_nobody_would_start_again() -> None:
-    """Those with the fewest sessions; then children of living parents, by their parents' hand."""
+    """Those with the fewest sessions go first; children of living parents go by their parents' hand."""
     by_hand = worker(1, sessions=1)
     orphans = [worker(2, 99, sessions=5), worker(3, 99, sessions=4)]
     children = [worker(4, 1), worker(5, 1)]
@@ -56,12 +56,12 @@ def test_of_too_many_those_go_that_nobody_would_start_again() -> None:
 
 
 def test_who_was_started_by_hand_is_never_one_too_many() -> None:
-    """However many there are."""
+    """This holds however many there are."""
     assert thin([worker(pid) for pid in range(1, 8)], WANTED) == []
 
 
 def test_an_orphan_that_is_a_parent_loses_its_children_first() -> None:
-    """It would take them along, whatever they carry."""
+    """Its children would die with it, whatever sessions they have."""
     orphan = worker(2, 99)
     steps = thin([orphan, worker(3, 2), worker(4, 2), worker(5)], WANTED)
     assert [(step.parent, step.count) for step in steps if isinstance(step, SpawnWorkers)] == [(orphan, 1)]
@@ -69,14 +69,14 @@ def test_an_orphan_that_is_a_parent_loses_its_children_first() -> None:
 
 
 def test_a_pid_that_passed_on_makes_no_parent() -> None:
-    """Whoever has the pid of a dead parent, but is younger than the child, did not start it."""
+    """A process that has the pid of a dead parent but is younger than the child did not start it."""
     (step,) = fill([worker(7, 0, started=50), worker(8, 7, started=10)], WANTED)
     assert isinstance(step, SpawnWorkers)
     assert (step.parent.identity.pid, step.count) == (8, 1)
 
 
 def test_nobody_is_asked_at_once() -> None:
-    """Those that lost their link come back; and time is counted in looks."""
+    """Workers that lost their link come back; time is counted in looks."""
     host: OtherHost[Any] = OtherHost()
     alone = [worker(1)]
     for _ in range(11):
@@ -87,7 +87,7 @@ def test_nobody_is_asked_at_once() -> None:
 
 
 def test_who_hangs_is_killed_by_its_parent() -> None:
-    """After three seconds in which it did not come back; by another, if the parent is not there."""
+    """It is killed when it has not come back for three seconds; by another worker if the parent is away."""
     host: OtherHost[Any] = OtherHost()
     parent, other, hung = worker(2), worker(1), worker(3, 2)
     back = worker(4, 2)
@@ -103,7 +103,7 @@ def test_who_hangs_is_killed_by_its_parent() -> None:
 
 @given(st.data())
 def test_whatever_dies_and_however_slow_the_others_start_it_settles(data: Any) -> None:
-    """One worker that was started by hand; then deaths, some of them of parents; then nothing more."""
+    """There is a worker by hand, then deaths, some of them of parents; then nothing else happens."""
     world = Model()
     for _ in range(data.draw(st.integers(0, 12))):
         step = data.draw(st.sampled_from(["look", "look", "start", "kill", "hand"]))
@@ -126,7 +126,7 @@ def test_whatever_dies_and_however_slow_the_others_start_it_settles(data: Any) -
 
 
 class Model:
-    """A host whose workers keep children as they are told; a child takes a while until it lives."""
+    """A host whose workers keep the ordered number of children; a child takes a while to start."""
 
     def __init__(self) -> None:
         self.pids = 0
@@ -148,7 +148,7 @@ class Model:
         self._supervise()
 
     def start(self, which: int) -> None:
-        """One that is being started lives now, if its parent still does or not."""
+        """Let a starting worker live, whether its parent still lives or not."""
         if which < len(self.starting):
             self.living.append(worker(self.next_pid(), self.starting.pop(which)))
         self._supervise()

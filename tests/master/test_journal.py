@@ -1,4 +1,4 @@
-"""What happens to the cluster, as its operator is told."""
+"""What an operator is told of the cluster's events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPLICA = MasterIdentity("alpha", 7, 1, True)
 
 
 def test_only_the_newest_events_are_kept() -> None:
-    """A hundred, oldest first, each with its time."""
+    """A hundred are kept, oldest first, each with its time."""
     clock = Clock()
     journal = Journal(clock.seconds)
     for number in range(KEPT_EVENTS + 5):
@@ -37,7 +37,7 @@ def test_only_the_newest_events_are_kept() -> None:
 
 
 def test_it_goes_on_where_the_primary_before_ended() -> None:
-    """Its events were told to the replica that took over."""
+    """The replica that took over was told of its predecessor's events."""
     before = Journal(lambda: 1.0)
     before.told(ReplicaAttached(REPLICA, back=False))
     after = Journal(lambda: 2.0, before.events())
@@ -49,7 +49,7 @@ def test_it_goes_on_where_the_primary_before_ended() -> None:
 
 
 def test_who_watches_is_told_of_each_event() -> None:
-    """Also of one that was logged by who saw it; and the event is kept by then."""
+    """This includes events that were logged where they happened; each event is kept by then."""
     journal = Journal(lambda: 0.0)
     told: list[str] = []
     journal.watch(lambda: told.append(journal.events()[-1].what))
@@ -59,7 +59,7 @@ def test_who_watches_is_told_of_each_event() -> None:
 
 
 def test_what_keeps_the_store_from_going_on_is_kept() -> None:
-    """As sentences; the store itself has logged them, and of batches nobody wants to hear."""
+    """They are kept as sentences; the store itself has logged them. Batches are not events."""
     journal = Journal(lambda: 0.0)
     for event in (
         BatchCommitted(7, 0.002),
@@ -80,7 +80,7 @@ def test_what_keeps_the_store_from_going_on_is_kept() -> None:
 
 
 def test_what_is_not_the_operators_affair_is_not_kept() -> None:
-    """Users come and go, and who commands in which epoch is logged alone."""
+    """Sessions come and go unnoticed; who commands in which epoch is only logged."""
     journal = Journal(lambda: 0.0)
     for event in (LoggedIn("alice", "a:1"), EpochBegun(3, 12.5), Killed(7, "missed")):
         journal.told(event)
@@ -88,7 +88,7 @@ def test_what_is_not_the_operators_affair_is_not_kept() -> None:
 
 
 def test_what_others_say_of_themselves_is_cut() -> None:
-    """A name may be as long as a box, and hold what moves a terminal's cursor."""
+    """A name may be as long as a box, and contain control characters of a terminal."""
     journal = Journal(lambda: 0.0)
     journal.told(ProcessGone("\x1b[2J" + "x" * 10 * MOST_TOLD, is_dead=True))
     [event] = journal.events()

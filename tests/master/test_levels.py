@@ -1,4 +1,4 @@
-"""The log's level, as the primary sees to it: with a toy kind of level 2."""
+"""How the primary raises the log's level, with a toy kind of level 2."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _toy() -> Iterator[None]:
 
 @pytest.fixture
 def newer(master: Master) -> Master:
-    """Its primary understands level 2."""
+    """Return a primary that understands level 2."""
     master.levels._me = msgspec.structs.replace(master.levels._me, level=2)
     return master
 
@@ -51,7 +51,7 @@ def operator(master: Master) -> Peer:
 
 
 def test_it_rises_once_all_understand_it(newer: Master) -> None:
-    """And not before: whoever holds it back is named. To ask again changes nothing."""
+    """Before that, the processes that hold it back are named. To ask again changes nothing."""
     old, new = worker(newer, "old", 1), worker(newer, "new", 2)
     stands_by = replica(newer, 11, 1)
     asks = operator(newer)
@@ -73,7 +73,7 @@ def test_it_rises_once_all_understand_it(newer: Master) -> None:
 
 
 def test_two_operators_raise_it_once(newer: Master) -> None:
-    """Both are told where it is, and it is noted once."""
+    """Both are told the level, and it is noted once."""
     newer.log.held = True
     answers = [operator(newer).begin(LevelUp) for _ in range(2)]
     newer.log.let_go()
@@ -83,7 +83,7 @@ def test_two_operators_raise_it_once(newer: Master) -> None:
 
 
 def test_a_log_that_does_not_take_it_says_why(newer: Master) -> None:
-    """As the log says it, behind what was asked."""
+    """The log's sentence comes after what was asked."""
     newer.log.own_level = 1
     with pytest.raises(
         HeldBack, match=r"^The log stays at level 1, for it does not take level 2: The cluster"
@@ -92,7 +92,7 @@ def test_a_log_that_does_not_take_it_says_why(newer: Master) -> None:
 
 
 def test_it_rises_as_far_as_all_understand_it(newer: Master) -> None:
-    """One that is ahead of all others, or says so, keeps nobody from the level that they have in common."""
+    """One process that is ahead, or says so, does not keep the others from their common level."""
     common, ahead = worker(newer, "common", 2), worker(newer, "ahead", 3)
     assert operator(newer).ask(LevelUp) == {"level": 2}
     assert [entry.text for entry in newer.log.entries] == ["2"]
@@ -110,7 +110,7 @@ def test_an_old_primary_holds_it_back(master: Master) -> None:
 
 
 def test_of_many_only_some_are_named(newer: Master) -> None:
-    """A sentence has an end."""
+    """The sentence has a limited length."""
     for number in range(7):
         worker(newer, f"w{number}", 1)
     with pytest.raises(HeldBack, match=r"\(pid 7\) and 4 more: update"):
@@ -118,7 +118,7 @@ def test_of_many_only_some_are_named(newer: Master) -> None:
 
 
 def test_who_is_too_old_is_refused(newer: Master) -> None:
-    """In a sentence, as a worker and as a replica."""
+    """A worker and a replica are refused by a sentence."""
     assert operator(newer).ask(LevelUp) == {"level": 2}
     sentence = "The log is at level 2, and this chatnet understands level 1: update chatnet on this machine"
     with pytest.raises(LevelTooLow, match=sentence):
@@ -130,7 +130,8 @@ def test_who_is_too_old_is_refused(newer: Master) -> None:
 
 
 def test_who_was_linked_is_cut_off_when_it_rises(newer: Master) -> None:
-    """Also if it came while the entry was being committed: it can neither append nor read from then on."""
+    """This includes one that came while the entry was committed: it can neither append nor read from then
+    on."""
     old, new = worker(newer, "old", 1), worker(newer, "new", 2)
     old_replica, new_replica = replica(newer, 11, 1), replica(newer, 12, 2)
     newer.log.append([Draft("level", CLUSTER, CLUSTER, "2", b"k" * 16)])
@@ -140,6 +141,6 @@ def test_who_was_linked_is_cut_off_when_it_rises(newer: Master) -> None:
 
 @pytest.mark.parametrize("level", [0, -1, 1 << 63, "2"])
 def test_what_is_no_level_is_refused(newer: Master, level: object) -> None:
-    """In a sentence."""
+    """A sentence says so."""
     with pytest.raises(BadRequest, match="the value of “worker” is wrong"):
         worker(newer, "odd", level)  # type: ignore[arg-type]

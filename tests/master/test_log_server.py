@@ -1,4 +1,4 @@
-"""The log as workers are served it: appended to, followed without gaps or repeats, read."""
+"""How workers append to the log, follow it without gaps or repeats, and read it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class ReadAnything(Command):
-    """Read, by whoever knows other questions."""
+    """The command Read of a program that knows other questions."""
 
     commandName = b"Read"
     arguments = [(b"question", Packed[Any](Any))]
@@ -50,14 +50,14 @@ def fill(master: Master, count: int, text: str = "hello") -> None:
 
 
 def at(master: Master, seq: int) -> dict[str, Any]:
-    """The cursor at ``seq``, as it travels."""
+    """Return the cursor at ``seq``, as it travels."""
     log = master.log
     cursor = Cursor.at(log.log_id, log.entries[seq - 1]) if seq else Cursor.beginning(log.log_id)
     return {"cursor": cursor.seq, "check": cursor.check}
 
 
 def test_appends_are_answered_with_an_outcome_each(master: Master) -> None:
-    """A seq, or the refusal's code and sentence; what is refused does not touch its neighbours."""
+    """An outcome is a seq, or the refusal's code and sentence; a refusal does not affect other drafts."""
     drafts = [
         Draft("register", "alice", "alice", "sha256:00", key(1)),
         Draft("join", "alice", "nobody", "", key(2)),
@@ -68,7 +68,7 @@ def test_appends_are_answered_with_an_outcome_each(master: Master) -> None:
 
 
 def test_what_only_the_primary_appends_no_worker_brings(master: Master) -> None:
-    """Whatever its text. Its neighbours are stored, and the log's level stays as it is."""
+    """Such a draft is refused whatever its text. Its neighbours are stored, and the level stays."""
     levels = [Draft("level", CLUSTER, CLUSTER, text, key(9)) for text in ("2", "many")]
     register = Draft("register", "alice", "alice", "sha256:00", key(1))
     post = Draft("post", "alice", "alice", "hello", key(2))
@@ -81,7 +81,7 @@ def test_what_only_the_primary_appends_no_worker_brings(master: Master) -> None:
 
 
 def test_an_append_is_answered_only_once_it_is_durable(master: Master) -> None:
-    """Not before the log says so."""
+    """It is answered when the log says that it is durable."""
     worker = master.worker("a")
     master.log.held = True
     found = worker.begin(Append, drafts=[Draft("register", "alice", "alice", "x", key(1))])
@@ -93,9 +93,10 @@ def test_an_append_is_answered_only_once_it_is_durable(master: Master) -> None:
 
 
 def test_a_worker_appends_one_batch_at_a_time(master: Master) -> None:
-    """Who sends the next before the answer has a bug, which must not fill our memory: its link is closed.
+    """A worker that sends the next batch before the answer has a bug, which must not fill our memory: its
+    link is closed.
 
-    What it has under way is appended all the same, and others go on.
+    The batch under way is still appended, and others go on.
     """
     worker, other = master.worker("a"), master.worker("b")
     master.log.held = True
@@ -112,7 +113,7 @@ def test_a_worker_appends_one_batch_at_a_time(master: Master) -> None:
 
 
 def test_a_batch_that_failed_is_answered_and_the_next_is_taken(master: Master, logged_failures: Any) -> None:
-    """As after any other answer."""
+    """The next batch is taken as after any other answer."""
 
     def append(drafts: Any) -> Deferred[Any]:
         return fail(ZeroDivisionError())
@@ -128,7 +129,7 @@ def test_a_batch_that_failed_is_answered_and_the_next_is_taken(master: Master, l
 
 
 def test_a_batch_holds_no_more_than_its_answer_can(master: Master) -> None:
-    """A larger one is refused before anything of it is done."""
+    """A larger batch is refused before anything of it is done."""
     drafts = [Draft("leave", "alice", "#tea", "", key(number)) for number in range(MAX_DRAFTS + 1)]
     worker = master.worker("a")
     assert len(worker.ask(Append, drafts=drafts[:-1])["outcomes"]) == MAX_DRAFTS
@@ -137,7 +138,7 @@ def test_a_batch_holds_no_more_than_its_answer_can(master: Master) -> None:
 
 
 def test_a_follower_gets_everything_behind_its_cursor_once_and_in_order(master: Master) -> None:
-    """From pages, from the window, then live; the answer comes before the first push; each has our epoch."""
+    """From pages, from the window, then live; the answer precedes the first push; each push has our epoch."""
     fill(master, 1_200)
     master.log.forget()
     fill(master, 50)
@@ -154,7 +155,7 @@ def test_a_follower_gets_everything_behind_its_cursor_once_and_in_order(master: 
 
 
 def test_a_fresh_follower_begins_shortly_before_the_head(master: Master) -> None:
-    """So that its window takes the reconnects of clients; at the beginning, if the log is short."""
+    """So its window serves clients that reconnect; if the log is short, it begins at the beginning."""
     fill(master, 5)
     assert master.worker("a").ask(Follow) == at(master, 0)
     fill(master, LIMITS.run_up)
@@ -164,7 +165,7 @@ def test_a_fresh_follower_begins_shortly_before_the_head(master: Master) -> None
 
 
 def test_a_cursor_ahead_of_the_log_is_refused(master: Master) -> None:
-    """The log was put back: said, not waited out."""
+    """The log was put back: the follower is told so at once."""
     fill(master, 5)
     with pytest.raises(CursorAhead, match="put back: what you read at 6 is not in it"):
         master.worker("a").ask(Follow, cursor=6, check=b"8 bytes.")
@@ -172,7 +173,7 @@ def test_a_cursor_ahead_of_the_log_is_refused(master: Master) -> None:
 
 @pytest.mark.parametrize("seq", [0, 3, 5, 7])
 def test_a_cursor_whose_entry_is_gone_is_refused(master: Master, seq: int) -> None:
-    """The log was put back, and has grown past it: in the window, at its edge, or before it."""
+    """The log was put back and has grown past it: in the window, at its edge, or before it."""
     fill(master, 5)
     master.log.forget()
     fill(master, 2)
@@ -183,7 +184,7 @@ def test_a_cursor_whose_entry_is_gone_is_refused(master: Master, seq: int) -> No
 
 
 def test_live_followers_share_the_bytes(master: Master) -> None:
-    """One encoding for all: the very same bytes lie in each outbox."""
+    """One encoding serves all: each outbox has the same bytes object."""
     workers = [master.worker(id) for id in "ab"]
     for worker in workers:
         worker.ask(Follow, **at(master, 0))
@@ -195,7 +196,7 @@ def test_live_followers_share_the_bytes(master: Master) -> None:
 
 
 def test_a_follower_that_does_not_read_is_not_queued_for(master: Master) -> None:
-    """It leaves live while its transport is full; drained, it gets what it missed, each once."""
+    """It leaves live while its transport is full; when drained it gets what it missed, each entry once."""
     slow, quick = master.worker("a"), master.worker("b")
     for worker in (slow, quick):
         worker.ask(Follow, **at(master, 0))
@@ -212,7 +213,7 @@ def test_a_follower_that_does_not_read_is_not_queued_for(master: Master) -> None
 
 
 def test_catching_up_stops_at_a_full_transport(master: Master) -> None:
-    """The whole window is not put into the memory of one link."""
+    """A link does not get the whole window into its memory."""
     fill(master, 10_000, "x" * 500)
     slow = master.worker("a")
     found = slow.begin(Follow)
@@ -229,7 +230,7 @@ def test_catching_up_stops_at_a_full_transport(master: Master) -> None:
 
 
 def test_a_link_that_is_full_is_followed_once_it_drains(master: Master) -> None:
-    """Nothing but the answer is added to what it did not read yet."""
+    """Until then only the answer is added to what it has not read."""
     fill(master, 1_000)
     worker = master.worker("a")
     worker.wire.client_transport.pauseProducing()
@@ -244,7 +245,7 @@ def test_a_link_that_is_full_is_followed_once_it_drains(master: Master) -> None:
 
 
 def test_who_follows_and_who_fell_behind_is_told(master: Master) -> None:
-    """Once when a worker is pushed to, once when it no longer is: its link is full, or lost."""
+    """Once when a worker becomes live, and once when it no longer is: its link is full, or lost."""
     fill(master, 5)
     worker = master.worker("a")
     worker.ask(Follow, **at(master, 5))
@@ -266,7 +267,7 @@ def test_who_follows_and_who_fell_behind_is_told(master: Master) -> None:
 
 
 def test_following_again_takes_the_place_of_the_first(master: Master) -> None:
-    """A worker that begins afresh on the same link is pushed to once, also while the first still reads."""
+    """A worker that begins again on the same link is pushed to once, even while the first still reads."""
     worker = master.worker("a")
     fill(master, 5)
     master.log.forget()
@@ -280,7 +281,7 @@ def test_following_again_takes_the_place_of_the_first(master: Master) -> None:
 
 
 def test_a_lost_follower_is_forgotten(master: Master) -> None:
-    """Live, still catching up, or before its cursor was looked at: nothing is put into its outbox then."""
+    """Live, catching up, or before its cursor was looked up: its outbox gets nothing then."""
     fill(master, 5)
     live, behind, fresh = (master.worker(id) for id in "abc")
     live.ask(Follow, **at(master, 0))
@@ -299,7 +300,7 @@ def test_a_lost_follower_is_forgotten(master: Master) -> None:
 
 
 def test_a_read_that_fails_closes_the_follower(master: Master, logged_failures: Any) -> None:
-    """A bug of ours is logged, and the worker connects afresh: it does not go on with a hole."""
+    """Our bug is logged, and the worker connects afresh, so that it has no hole."""
     fill(master, 5)
     master.log.forget()
 
@@ -314,7 +315,7 @@ def test_a_read_that_fails_closes_the_follower(master: Master, logged_failures: 
 
 
 def test_reads_are_the_logs_own(master: Master) -> None:
-    """Each is answered with what the log answers; what it refuses is refused."""
+    """Each is answered by what the log answers, and refused if the log refuses it."""
     fill(master, 3)
     worker = master.worker("a")
 
@@ -338,7 +339,7 @@ def test_reads_are_the_logs_own(master: Master) -> None:
 
 
 def test_an_unknown_question_is_refused_in_a_sentence(master: Master) -> None:
-    """It is another release's: the link stays, and so do the other reads. Values too many are passed over."""
+    """Another release asks it: the link stays, and so do the other reads. Surplus values are ignored."""
     worker = master.worker("a")
     odds: list[Any] = [["Likes", 1], ["History"], ["PageOf", 0, None], [], 7, {}, ["CursorAt", "x"]]
     for odd in odds:
@@ -348,7 +349,7 @@ def test_an_unknown_question_is_refused_in_a_sentence(master: Master) -> None:
 
 
 def test_pages_keep_no_login_waiting(master: Master) -> None:
-    """Each question goes to its own lane: those who log in do not wait for those who read pages."""
+    """Each question goes to its own lane: logins do not wait for pages."""
     fill(master, 3)
     worker = master.worker("a")
     master.log.reads_held = True
@@ -361,14 +362,14 @@ def test_pages_keep_no_login_waiting(master: Master) -> None:
     assert len(master.log._reading) == MOST_READS + 4
     master.log._reading.pop(0).callback(None)
     master.settle()
-    assert len(master.log._reading) == MOST_READS + 4  # the page that waited has begun
+    assert len(master.log._reading) == MOST_READS + 4  # the waiting page has begun
     master.log.let_go()
     master.settle()
     assert all(found and not isinstance(found[0], Failure) for found in (*pages, *logins))
 
 
 def test_users_take_turns(master: Master) -> None:
-    """Who has many reads waiting delays another user by one; what names none has a turn of its own."""
+    """A user with many waiting reads delays another by one; questions without a user have their own turn."""
     fill(master, 3)
     worker = master.worker("a")
     master.log.reads_held = True
@@ -392,7 +393,7 @@ def test_users_take_turns(master: Master) -> None:
 
 
 def test_nothing_is_read_for_a_lost_link(master: Master) -> None:
-    """However many waited: what is under way is the last of it."""
+    """However many reads waited, only those under way are done."""
     fill(master, 3)
     worker = master.worker("a")
     master.log.reads_held = True
@@ -408,13 +409,13 @@ def test_nothing_is_read_for_a_lost_link(master: Master) -> None:
 
 
 def test_an_answer_to_something_else_is_none(master: Master) -> None:
-    """It is another release's, and said to who asked."""
+    """The answer of another release is an error for the asker."""
     with pytest.raises(BadRequest, match="the answer to “AccountOf” is wrong"):
         answer_to(AccountOf("alice"), {"answer": msgspec.msgpack.encode("alice")})
 
 
 def test_a_read_that_our_code_fails_at_is_answered(master: Master, logged_failures: Any) -> None:
-    """With a sentence; the link stays."""
+    """A sentence answers it; the link stays."""
     master.log.entries = None  # type: ignore[assignment]
     worker = master.worker("a")
     with pytest.raises(InternalFailure):

@@ -1,4 +1,4 @@
-"""A master's process on a real reactor and disk: how it starts, why it does not, how it ends."""
+"""A master's process on a real reactor and disk: how it starts, why it may not, how it ends."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Processes:
         self._reactor.callLater(0, self.exited.callback, status)
 
     def keep_private(self) -> None:
-        """Not of the tests' own process."""
+        """Do nothing: the tests' own process must not change."""
 
     def raise_file_limit(self) -> int:
         return 1024
@@ -87,7 +87,7 @@ class Processes:
 
 
 class Reactor:
-    """The real one, which does not really stop. ``asked_to_stop`` fires instead."""
+    """The real reactor, which does not really stop. ``asked_to_stop`` fires instead."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -101,7 +101,7 @@ class Reactor:
 
 
 class Masters:
-    """Masters with one disk, one after the other, without workers."""
+    """Masters on one disk, one after the other, without workers."""
 
     def __init__(self, root: Path) -> None:
         self.data = root / "data"
@@ -149,13 +149,13 @@ class Masters:
 
     @property
     def address(self) -> str:
-        """Where the master listens; known once it is up."""
+        """Return where the master listens; known once it is up."""
         holder = FlockLease(RealFiles(), self.data).holder()
         assert holder is not None
         return holder.address
 
     async def ask(self, command: str, *arguments: str) -> list[str]:
-        """What a command of the operator says."""
+        """Run an operator's command; return what it says."""
         options = StatusOptions()
         options.parseOptions(["--master", self.address, "--data", str(self.data), *arguments])
         told: Any = Stdio()
@@ -172,7 +172,7 @@ def masters(tmp_path: Path) -> Iterator[Masters]:
 
 @pytest_twisted.ensureDeferred
 async def test_a_master_comes_up_and_says_how_to_chat(masters: Masters) -> None:
-    """It holds the lease, publishes who it is, has made a token, and says one line."""
+    """It holds the lease, publishes who it is, has made a token, and prints one line."""
     masters.start()
     await masters.stdio.up
     assert masters.stdio.said == [
@@ -188,7 +188,7 @@ async def test_a_master_comes_up_and_says_how_to_chat(masters: Masters) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_each_start_is_a_new_epoch_of_the_same_log(masters: Masters) -> None:
-    """And with the token of the first."""
+    """The token stays the first one."""
     masters.start()
     await masters.stdio.up
     token = (masters.data / "cluster.token").read_bytes()
@@ -202,7 +202,7 @@ async def test_each_start_is_a_new_epoch_of_the_same_log(masters: Masters) -> No
 
 @pytest_twisted.ensureDeferred
 async def test_a_second_master_is_a_replica(masters: Masters) -> None:
-    """It says so, with the pid and address of the first; when that stops, it takes over, address and all."""
+    """It says so, with the first one's pid and address; when that stops, it takes over with the address."""
     first = masters.start()
     await masters.stdio.up
     address = masters.address
@@ -228,7 +228,7 @@ async def test_a_second_master_is_a_replica(masters: Masters) -> None:
 def test_a_directory_that_another_machine_uses_is_refused(
     masters: Masters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a disk that machines share the lock is held, and no process here holds it: one sentence says so."""
+    """On a shared disk the lock is held but no process here holds it: one sentence says so."""
     masters.data.mkdir()
     elsewhere = FlockLease(RealFiles(), masters.data)
     assert elsewhere.take()
@@ -240,7 +240,7 @@ def test_a_directory_that_another_machine_uses_is_refused(
 
 
 def test_a_directory_whose_log_was_moved_is_refused(masters: Masters) -> None:
-    """With what to do, and the lease is let go of."""
+    """The sentence says what to do, and the lease is released."""
     masters.data.mkdir()
     moved.mark(RealFiles(), masters.data)
     for _ in range(2):
@@ -265,7 +265,7 @@ async def test_a_master_that_waited_for_the_lease_finds_the_log_moved(masters: M
 
 @pytest_twisted.ensureDeferred
 async def test_without_a_replica_nobody_steps_down(masters: Masters) -> None:
-    """One sentence; the primary goes on."""
+    """One sentence says so; the primary goes on."""
     masters.start()
     await masters.stdio.up
     with pytest.raises(CannotStart, match="and none is kept"):
@@ -275,7 +275,8 @@ async def test_without_a_replica_nobody_steps_down(masters: Masters) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_master_says_that_it_has_the_lease_before_it_opens_the_store(masters: Masters) -> None:
-    """Who it is, so that it can be ended if it hangs; where, once it listens. The last epoch stays known."""
+    """It says who it is, so that it can be killed if it hangs; and where, once it listens. The last epoch
+    stays known."""
     lease = FlockLease(RealFiles(), masters.data)
     for epoch in (0, 1):
         masters.start()
@@ -293,7 +294,7 @@ async def test_a_master_says_that_it_has_the_lease_before_it_opens_the_store(mas
 
 
 def test_a_port_in_use_is_said_and_the_lease_let_go(masters: Masters) -> None:
-    """With another port the same directory can be used at once."""
+    """The same directory can be used at once with another port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(
@@ -305,20 +306,20 @@ def test_a_port_in_use_is_said_and_the_lease_let_go(masters: Masters) -> None:
 
 @pytest.mark.parametrize("address", ["nohost.invalid:7100", "203.0.113.1:7100"])
 def test_an_address_that_is_not_ours_is_no_other_program_s(masters: Masters, address: str) -> None:
-    """There is none to stop."""
+    """The sentence does not tell the user to stop another program."""
     with pytest.raises(CannotStart, match=rf"Cannot listen on {address} \(.*\): choose an address of this"):
         masters.make("--listen", address).startService()
 
 
 def test_a_directory_that_cannot_be_made_is_said(masters: Masters) -> None:
-    """By its path and the system's reason."""
+    """The sentence has the path and the system's reason."""
     masters.data.write_text("not a directory")
     with pytest.raises(CannotStart, match=rf"Cannot use {masters.data}.* \(.*\): mend it, or choose another"):
         masters.make().startService()
 
 
 def test_a_token_file_without_a_token_is_said(masters: Masters, tmp_path: Path) -> None:
-    """It is not written over, and the lease is let go."""
+    """It is not overwritten, and the lease is released."""
     token = tmp_path / "token"
     token.write_text("no token\n")
     with pytest.raises(CannotStart, match="does not hold a cluster token"):
@@ -329,7 +330,7 @@ def test_a_token_file_without_a_token_is_said(masters: Masters, tmp_path: Path) 
 
 
 def test_a_token_that_cannot_be_read_is_said(masters: Masters, tmp_path: Path) -> None:
-    """By its path."""
+    """The sentence has its path."""
     (tmp_path / "token").mkdir()
     with pytest.raises(CannotStart, match=rf"Cannot use {tmp_path / 'token'} \(Is a directory\)"):
         masters.make("--token-file", str(tmp_path / "token")).startService()
@@ -337,7 +338,7 @@ def test_a_token_that_cannot_be_read_is_said(masters: Masters, tmp_path: Path) -
 
 @pytest_twisted.ensureDeferred
 async def test_a_store_that_is_none_ends_the_process(masters: Masters) -> None:
-    """One sentence, exit status 1."""
+    """One sentence is said, and the exit status is 1."""
     masters.data.mkdir()
     (masters.data / "log.sqlite").write_text("this was never a database\n" * 100)
     masters.start()
@@ -348,7 +349,7 @@ async def test_a_store_that_is_none_ends_the_process(masters: Masters) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_stopped_before_it_is_up_it_waits_until_all_is_closed(masters: Masters) -> None:
-    """The log that is just being opened is closed again: the next start finds nothing in its way."""
+    """The log that is being opened is closed again, so the next start finds nothing in its way."""
     masters.start()
     await masters.stop()
     masters.start()
@@ -357,7 +358,7 @@ async def test_stopped_before_it_is_up_it_waits_until_all_is_closed(masters: Mas
 
 @pytest_twisted.ensureDeferred
 async def test_the_operators_status_and_stop(masters: Masters) -> None:
-    """Status answers, stop has the process stopped, and waits until nobody is there."""
+    """Status answers; stop stops the process, and waits until it is gone."""
     service = masters.start()
     await masters.stdio.up
     assert (await masters.ask("status"))[0].startswith("Epoch 1; the log's head is 0.")
@@ -389,7 +390,7 @@ async def test_a_log_ahead_of_the_clock_is_said(masters: Masters) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_operators_are_told_what_is_wrong(masters: Masters) -> None:
-    """No token, a wrong one, nobody there: one sentence each."""
+    """A missing token, a wrong token and a missing master each give one sentence."""
     masters.start()
     await masters.stdio.up
     with pytest.raises(CannotStart, match=r"There is no cluster token at .*: copy DATA/cluster\.token"):
@@ -410,7 +411,7 @@ async def test_operators_are_told_what_is_wrong(masters: Masters) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_of_several_masters_the_first_that_answers_is_asked(masters: Masters) -> None:
-    """One that is gone is passed over."""
+    """A master that is gone is skipped."""
     masters.start()
     await masters.stdio.up
     with socket.create_server(("127.0.0.1", 0)) as gone:
@@ -420,7 +421,7 @@ async def test_of_several_masters_the_first_that_answers_is_asked(masters: Maste
 
 @pytest_twisted.ensureDeferred
 async def test_of_several_masters_one_that_refuses_is_passed_over(masters: Masters, tmp_path: Path) -> None:
-    """A stranger may have its port: if no other is there, it is said that it refused."""
+    """A stranger may have its port; if no other master is there, the refusal is said."""
     masters.start()
     await masters.stdio.up
     stranger = Links(Outboxes(masters.world.reactor), masters.world.reactor)
@@ -446,9 +447,9 @@ async def test_of_several_masters_one_that_refuses_is_passed_over(masters: Maste
 async def test_a_log_that_fails_ends_the_process_at_once(
     meddling: str, logged: type[Exception] | None, masters: Masters, logged_failures: Any
 ) -> None:
-    """On a commit error that is neither a draft's nor a full disk: exit status 1.
+    """A commit error that is neither a draft's nor a full disk ends it with exit status 1.
 
-    It is logged with its traceback, but for an epoch that is over, which is no bug.
+    It is logged with its traceback, except for an epoch that has ended, which is no bug.
     """
     masters.start()
     await masters.stdio.up

@@ -1,4 +1,4 @@
-"""Placement: the fewest sessions, counting those just sent; and the address by which a client gets there."""
+"""A client is placed where the fewest sessions are, just placed ones included, at an address it can reach."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOADS = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 50), min_size=
 def test_clients_go_where_the_fewest_are(
     sessions: dict[str, int], pauses: list[float], chance: random.Random
 ) -> None:
-    """Each choice is one with the fewest of sessions reported and clients sent in the last two seconds."""
+    """Each choice has the fewest of reported sessions and clients sent there in the last two seconds."""
     placement, now = Placement(chance), 100.0
     sent: list[tuple[float, str]] = []
     for pause in pauses:
@@ -34,7 +34,7 @@ def test_clients_go_where_the_fewest_are(
 
 
 def test_a_storm_is_spread_evenly() -> None:
-    """No report comes between 300 clients at once: they are spread all the same."""
+    """No report comes between 300 clients at once, and still they are spread."""
     placement = Placement(random.Random(1))
     chosen = [placement.choose({"a": 0, "b": 0, "c": 0}, 5.0) for _ in range(300)]
     assert {id: chosen.count(id) for id in "abc"} == {"a": 100, "b": 100, "c": 100}
@@ -71,7 +71,8 @@ def test_a_worker_that_is_gone_is_not_chosen() -> None:
 def test_the_address_is_one_by_which_the_client_gets_there(
     host: str, listens: str, advertise: bool, peer: str, reached: str, found: str
 ) -> None:
-    """The operator's choice; else, on the primary's host, the one the client reached; else the link's."""
+    """The operator's choice; else, on the primary's host, what the client reached; else the link's
+    address."""
     identity = WorkerIdentity("w", host, 1, listens, advertise, 99)
     assert str(address_for_clients(identity, peer, "here", reached)) == found
 
@@ -91,8 +92,8 @@ def test_the_address_is_one_by_which_the_client_gets_there(
 def test_another_worker_is_found_as_the_client_gets_there(
     beside: str, peer: str, host: str, other_peer: str, advertise: bool, found: tuple[str, int]
 ) -> None:
-    """On one host, where it has found the first; the primary's, where the first has reached that; else by the
-    link. The operator's choice comes before all."""
+    """On one host, the address at which the client found the first; the primary's, if the first reached that;
+    else the link's. The operator's choice precedes all."""
     first = WorkerIdentity("1", beside, 1, "0.0.0.0:6", False, 99)
     other = WorkerIdentity("2", host, 2, "chat.example:7" if advertise else "0.0.0.0:7", advertise, 99)
     where = address_beside(first, peer, other, other_peer, "here", "::ffff:10.0.0.1", "a key")
@@ -100,6 +101,6 @@ def test_another_worker_is_found_as_the_client_gets_there(
 
 
 def test_loopback_has_several_names() -> None:
-    """In both families, and mapped; a name that is no literal is not looked up."""
+    """It has names in both families, and mapped; a name that is no literal is not looked up."""
     assert all(map(is_loopback, ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]))
     assert not any(map(is_loopback, ["10.0.0.1", "::2", "localhost", ""]))

@@ -1,4 +1,4 @@
-"""A population counts the children, the adopted and the lost, and starts what is missing."""
+"""A population counts the children, the adopted and the lost processes, and starts what is missing."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def test_what_is_missing_is_started_at_once_or_after_the_wait(stage: Stage, tmp_path: Path) -> None:
-    """Until then nothing that happens starts any."""
+    """Before the wait has passed, no event starts any."""
     stage.start()
     assert len(stage.children) == 2
     late = Stage(tmp_path)
@@ -88,7 +88,7 @@ def test_what_is_missing_is_started_at_once_or_after_the_wait(stage: Stage, tmp_
 
 
 def test_who_is_a_child_and_who_is_adopted(stage: Stage) -> None:
-    """A child by its pid, here; adopted is what another process started here, and nobody else."""
+    """A child is known by its pid, here; adopted are only those that another process started here."""
     stage.start()
     child = stage.children[0]
     assert stage.population.is_child(child)
@@ -100,7 +100,7 @@ def test_who_is_a_child_and_who_is_adopted(stage: Stage) -> None:
 
 
 def test_others_take_the_place_of_children(stage: Stage) -> None:
-    """It answers how many children there should be: whoever has more may drop them."""
+    """It returns how many children there should be; a supervisor with more may stop some."""
     stage.others = 1
     stage.start()
     assert len(stage.children) == 1
@@ -111,7 +111,8 @@ def test_others_take_the_place_of_children(stage: Stage) -> None:
 
 
 def test_a_lost_one_counts_until_it_does_not_come_back(stage: Stage) -> None:
-    """Only then another is started, and it is killed; those of other hosts, and by hand, are not expected."""
+    """Then another is started, and the lost one is killed; those of other hosts or by hand are not
+    expected."""
     stage.start(one(), one(51, "elsewhere"), one(52, spawned=False))
     assert (stage.population.lost, len(stage.children)) == (1, 1)
     stage.pass_time(RETURN_SECONDS + 0.5)
@@ -121,7 +122,7 @@ def test_a_lost_one_counts_until_it_does_not_come_back(stage: Stage) -> None:
 
 
 def test_one_that_comes_back_stays(stage: Stage) -> None:
-    """It is lost no longer, and nobody kills it."""
+    """It is no longer lost, and nobody kills it."""
     stage.start(one())
     assert stage.population.is_back(one())
     assert not stage.population.is_back(one())
@@ -130,13 +131,13 @@ def test_one_that_comes_back_stays(stage: Stage) -> None:
 
 
 def test_a_dead_one_is_not_waited_for(stage: Stage) -> None:
-    """It is said, and another is started."""
+    """The death is reported, and another is started."""
     stage.start(one(99))
     assert (stage.events, len(stage.children)) == (["replica (pid 99) on here is dead"], 2)
 
 
 def test_one_that_hangs_is_killed_child_or_not(stage: Stage) -> None:
-    """A child by its supervisor, which starts another; else by its pid and start."""
+    """Its supervisor kills a child and starts another; other processes are killed by pid and start."""
     stage.start()
     child = stage.clock.running[0]
     stage.population.kill(one(child.pid))
@@ -146,7 +147,7 @@ def test_one_that_hangs_is_killed_child_or_not(stage: Stage) -> None:
 
 
 def test_a_child_that_never_links_is_killed(stage: Stage) -> None:
-    """The others, which have a link, are not."""
+    """Those that have a link are not killed."""
     stage.start()
     good, bad = stage.clock.running
     for _ in range(round(UNLINKED_SECONDS) + 1):
@@ -155,7 +156,7 @@ def test_a_child_that_never_links_is_killed(stage: Stage) -> None:
 
 
 def test_who_is_to_end_is_not_replaced(stage: Stage) -> None:
-    """Neither by settling, nor when a lost one is gone."""
+    """Neither settling nor the end of a lost one starts another."""
     stage.start(one())
     stage.population.retire()
     stage.others = -5
@@ -166,7 +167,7 @@ def test_who_is_to_end_is_not_replaced(stage: Stage) -> None:
 
 @pytest.mark.parametrize(("number", "sent"), [(None, []), (signal.SIGTERM, [(LIVING, signal.SIGTERM)])])
 def test_the_end_lets_the_lost_go(stage: Stage, number: int | None, sent: list[tuple[int, int]]) -> None:
-    """With a signal, or without; and the wait is over."""
+    """It may send them a signal, and the wait ends."""
     stage.start(one(), wait=1.0)
     stage.population.end(number)
     assert not stage.clock.getDelayedCalls()
@@ -174,7 +175,7 @@ def test_the_end_lets_the_lost_go(stage: Stage, number: int | None, sent: list[t
 
 
 def test_to_stop_is_to_wait_for_children_and_links(stage: Stage) -> None:
-    """It says whether all that were told to stop have gone in time."""
+    """It returns whether all that were told to stop have gone in time."""
     stage.start()
     stage.population.end()
     done: list[bool] = []
@@ -188,7 +189,7 @@ def test_to_stop_is_to_wait_for_children_and_links(stage: Stage) -> None:
 
 
 def test_those_that_are_left_live_on_until_they_are_stopped(stage: Stage) -> None:
-    """By signals: the next primary commands them by then."""
+    """They get no signals: the next primary commands them by then."""
     stage.start()
     stage.population.leave([one()])
     running = list(stage.clock.running)

@@ -52,7 +52,7 @@ def test_before_it_is_opened_nobody_is_let_in() -> None:
 
 
 def test_hanging_up_sends_what_was_put() -> None:
-    """Then the connection is closed; it is over when all are gone, without waiting any longer."""
+    """Then the connection is closed; the hang-up ends when all are gone, without further waiting."""
     office = Office()
     office.links.open(Locator)
     wire, hears, server = office.call()
@@ -68,7 +68,7 @@ def test_hanging_up_sends_what_was_put() -> None:
 
 
 def test_who_does_not_let_go_is_cut_off() -> None:
-    """After a second, whatever still waited for it."""
+    """It is cut off after a second, whatever still waited for it."""
     office = Office()
     office.links.open(Locator)
     wire, hears, server = office.call()
@@ -84,7 +84,7 @@ def test_who_does_not_let_go_is_cut_off() -> None:
 
 
 def test_lost_links_are_not_waited_for() -> None:
-    """They are forgotten when they are lost."""
+    """A link is forgotten when it is lost."""
     office = Office()
     office.links.open(Locator)
     wire, _, _ = office.call()

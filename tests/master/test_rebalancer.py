@@ -1,4 +1,4 @@
-"""Whose sessions are moved, and when: those of workers that have many, and of those that are of no use."""
+"""When sessions are moved: from workers that have many, and from those that cannot serve them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chatnet.master.rebalancer import PATIENCE_SECONDS
 
 
 def crowded(master: Master) -> tuple[Peer, Peer]:
-    """Two workers, of which one has all the sessions."""
+    """Return two workers, of which one has all the sessions."""
     full, empty = master.worker("full", 1), master.worker("empty", 2)
     full.report(sessions=12)
     empty.report(sessions=0)
@@ -17,7 +17,7 @@ def crowded(master: Master) -> tuple[Peer, Peer]:
 
 
 def test_a_primary_has_the_surplus_moved_and_says_so(master: Master) -> None:
-    """Once: those that are moving already are not asked for again."""
+    """It is moved once: those that are moving already are not asked for again."""
     full, empty = crowded(master)
     master.pass_time(REST_SECONDS + 1)
     assert full.hears.shed == [6]
@@ -41,7 +41,7 @@ def test_nobody_is_moved_before_all_have_reported(master: Master) -> None:
 
 
 def test_who_is_moving_is_not_counted(master: Master) -> None:
-    """A client is sent to the worker that will have the fewest."""
+    """A client is sent to the worker that will have the fewest sessions."""
     leaving, other = master.worker("leaving", 1), master.worker("other", 2)
     leaving.report(sessions=9, moving=9)
     other.report(sessions=2)
@@ -50,7 +50,7 @@ def test_who_is_moving_is_not_counted(master: Master) -> None:
 
 
 def test_who_cannot_reach_the_store_is_emptied(master: Master) -> None:
-    """After three seconds, once; what has not moved when the store is back may stay."""
+    """This happens after three seconds, once; what has not moved when the store is back may stay."""
     cut_off, other = master.worker("cut off", 1), master.worker("other", 2)
     cut_off.report(sessions=4)
     other.report(sessions=4)
@@ -68,7 +68,7 @@ def test_who_cannot_reach_the_store_is_emptied(master: Master) -> None:
 
 
 def test_nobody_is_sent_on_when_there_is_nowhere_left_to_go(master: Master) -> None:
-    """The others are cut off as well, by now."""
+    """By then the others are cut off as well."""
     cut_off, other = master.worker("cut off", 1), master.worker("other", 2)
     cut_off.report(sessions=400, opening=True)
     other.report(sessions=4)
@@ -80,7 +80,7 @@ def test_nobody_is_sent_on_when_there_is_nowhere_left_to_go(master: Master) -> N
 
 
 def test_a_short_cut_moves_nobody(master: Master) -> None:
-    """Patience begins anew each time."""
+    """The three seconds begin again each time."""
     cut_off = master.worker("cut off", 1)
     master.worker("other", 2).report(sessions=4)
     for _ in range(3):
@@ -92,7 +92,7 @@ def test_a_short_cut_moves_nobody(master: Master) -> None:
 
 
 def test_nobody_is_sent_away_where_no_other_worker_is_of_use(master: Master) -> None:
-    """As when the database is down for all of them."""
+    """This is so when the database is down for all workers."""
     workers = [master.worker("one", 1), master.worker("two", 2)]
     for worker in workers:
         worker.report(sessions=4, opening=True)

@@ -1,4 +1,4 @@
-"""The registry: who is registered, by which link, and what they report."""
+"""The registry knows who is registered, by which link, and what they report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def identity(id: str) -> WorkerIdentity:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans())))
 def test_a_worker_is_registered_by_its_newest_link_alone(steps: list[tuple[str, bool]]) -> None:
-    """Whatever order links come and go in: the loss of an older link never unregisters a newer one."""
+    """In whatever order links come and go, the loss of an older link never unregisters a newer one."""
     registry: Registry[int] = Registry()
     newest: dict[str, Registration[int]] = {}
     older: list[Registration[int]] = []
@@ -37,7 +37,7 @@ def test_a_worker_is_registered_by_its_newest_link_alone(steps: list[tuple[str, 
 
 
 def test_rates_are_those_between_two_reports() -> None:
-    """Per second of the time that passed; none before the second report."""
+    """Rates are per second of the time between two reports; there are none before the second report."""
     worker = Registry[None]().register(identity("a"), None)[0]
     worker.report(Load(posts=100, deliveries=1000), 10.0)
     assert (worker.posts, worker.deliveries) == (0, 0)
@@ -47,7 +47,7 @@ def test_rates_are_those_between_two_reports() -> None:
 
 
 def test_two_reports_at_once_leave_the_rates() -> None:
-    """No time passed between them: the load is the newer, the rate stays."""
+    """No time has passed between them: the load is the newer one, and the rates stay."""
     worker = Registry[None]().register(identity("a"), None)[0]
     worker.report(Load(posts=0), 1.0)
     worker.report(Load(posts=7), 2.0)
@@ -56,7 +56,7 @@ def test_two_reports_at_once_leave_the_rates() -> None:
 
 
 def test_a_leaving_worker_gets_no_clients() -> None:
-    """It is registered, and not open."""
+    """It is registered, but not open."""
     registry: Registry[None] = Registry()
     stays, leaves = (registry.register(identity(id), None)[0] for id in "ab")
     leaves.leaving = True
@@ -65,7 +65,7 @@ def test_a_leaving_worker_gets_no_clients() -> None:
 
 
 def test_a_worker_that_opens_its_store_gets_no_clients() -> None:
-    """It would turn them away, and so would one that is full; but it counts as one that stays."""
+    """It would turn clients away, and so would a full worker; but it counts as one that stays."""
     registry: Registry[None] = Registry()
     worker = registry.register(identity("a"), None)[0]
     for load in (Load(opening=True), Load(full=True)):

@@ -1,4 +1,4 @@
-"""Other hosts: who is there is told to bring the host up to as many as wanted, and to kill who hangs."""
+"""Workers of other hosts are told to start as many as wanted there, and to kill hung ones."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from chatnet.wire.replica import Attach, MasterIdentity
 
 
 def abroad(master: Master, id: str, pid: int, supervisor: int = 0) -> Peer:
-    """A worker of another host, started by hand unless by a supervisor."""
+    """Return a worker of another host, started by hand unless by a supervisor."""
     return master.worker(id, pid, "there", spawned=supervisor != 0, supervisor=supervisor or 1)
 
 
 def test_the_first_worker_of_a_host_is_told_to_start_others(master: Master) -> None:
-    """Once, after a moment, with the epoch; the operator reads of it. Our own host's is told nothing."""
+    """It is told once, after a moment, with the epoch, and the operator reads of it. Our own host's worker is
+    told nothing."""
     here = master.worker("here", 9, spawned=False)
     first = abroad(master, "a", 50)
     master.pass_time(PATIENCE_SECONDS - LOOK_SECONDS)
@@ -33,7 +34,7 @@ def test_the_first_worker_of_a_host_is_told_to_start_others(master: Master) -> N
 
 
 def test_a_host_that_is_complete_is_left_alone(master: Master) -> None:
-    """And one that has too many loses those that nobody would start again."""
+    """A host with too many loses those that nobody would start again."""
     first = abroad(master, "a", 50)
     children = [abroad(master, "b", 51, 50), abroad(master, "c", 52, 50)]
     master.pass_time(10)
@@ -47,7 +48,7 @@ def test_a_host_that_is_complete_is_left_alone(master: Master) -> None:
 
 
 def test_when_the_parent_is_lost_another_starts_those_that_are_missing(master: Master) -> None:
-    """The eldest that is left; those whose parent is gone live on."""
+    """The eldest that is left starts them; workers whose parent is gone live on."""
     first = abroad(master, "a", 50)
     second, third = abroad(master, "b", 51, 50), abroad(master, "c", 52, 50)
     first.cut()
@@ -57,7 +58,7 @@ def test_when_the_parent_is_lost_another_starts_those_that_are_missing(master: M
 
 
 def test_who_came_back_is_told_again(master: Master) -> None:
-    """What it was told may have been lost with its link."""
+    """The order may have been lost with its link."""
     abroad(master, "a", 50).cut()
     first = abroad(master, "a", 50)
     master.pass_time(10)
@@ -68,7 +69,8 @@ def test_who_came_back_is_told_again(master: Master) -> None:
 
 
 def test_who_hangs_is_killed_by_one_of_its_host(master: Master) -> None:
-    """Its parent, when it has not come back for a while; one that was started by hand is not."""
+    """Its parent kills it when it has not come back for a while; one that was started by hand is left
+    alone."""
     first = abroad(master, "a", 50)
     second, hung = abroad(master, "b", 51, 50), abroad(master, "c", 52, 50)
     by_hand = abroad(master, "d", 53)
@@ -82,7 +84,7 @@ def test_who_hangs_is_killed_by_one_of_its_host(master: Master) -> None:
 
 
 def test_a_host_without_workers_is_forgotten(master: Master) -> None:
-    """Nobody is there to start one, until somebody comes."""
+    """No process is there to start one, until somebody starts a worker."""
     abroad(master, "a", 50).cut()
     master.pass_time(10)
     assert abroad(master, "b", 60).hears.kept == []
@@ -128,7 +130,7 @@ def test_a_primary_that_stops_waits_for_no_sessions_of_the_disowned(master: Mast
 
 
 def test_workers_that_are_disowned_late_are_replaced(master: Master) -> None:
-    """After a takeover who keeps them may be the last to come back: then, too, there are three of ours."""
+    """After a takeover their supervisor may come back last: then, too, three of our own are started."""
     children = [master.worker(str(pid), pid, spawned=True, supervisor=50) for pid in (51, 52)]
     master.adopted()
     assert len(master.reactor.running) == 1
@@ -145,7 +147,7 @@ def test_workers_that_are_disowned_late_are_replaced(master: Master) -> None:
 
 
 def test_stopping_gives_no_more_orders(master: Master) -> None:
-    """Those whose parent is told to stop are stopped by it."""
+    """Workers whose parent is told to stop are stopped by it."""
     first = abroad(master, "a", 50)
     child = abroad(master, "b", 51, 50)
     master.cluster.shut_down_all()
@@ -163,8 +165,8 @@ def drain(master: Master, host: str = "there") -> tuple[int, int]:
 
 
 def test_a_drained_host_is_emptied_and_then_stopped(master: Master) -> None:
-    """No clients are sent there, its sessions move, and when the last has gone, whoever is nobody's child is
-    told to stop; nobody is asked to start another. Asked again, it goes on."""
+    """No clients are sent there, and its sessions move. When the last session has gone, workers without a
+    parent are told to stop, and nobody is asked to start another. Asked again, the drain goes on."""
     master.worker("here", 9, spawned=False)
     first = abroad(master, "a", 50)
     child = abroad(master, "b", 51, 50)
@@ -189,7 +191,7 @@ def test_a_drained_host_is_emptied_and_then_stopped(master: Master) -> None:
 
 
 def test_a_drained_host_whose_workers_are_started_again_is_as_any_other(master: Master) -> None:
-    """It gets clients, and is brought up to three."""
+    """It gets clients, and as many workers as any host."""
     master.worker("here", 9, spawned=False)
     first = abroad(master, "a", 50)
     drain(master)
@@ -203,7 +205,7 @@ def test_a_drained_host_whose_workers_are_started_again_is_as_any_other(master: 
 
 
 def test_replicas_of_a_drained_host_stop_too(master: Master) -> None:
-    """They would become primary there."""
+    """They could become primary there."""
     master.worker("here", 9, spawned=False)
     peer = Peer(master)
     peer.prove("replica")
@@ -216,7 +218,7 @@ def test_replicas_of_a_drained_host_stop_too(master: Master) -> None:
     ("host", "error"), [("nowhere", NoSuchHost), ("there", OnlyHost), (HOST, PrimaryThere)]
 )
 def test_what_cannot_be_drained_is_said(master: Master, host: str, error: type[Exception]) -> None:
-    """Nothing is there, nothing would be left, or the primary is there; and nothing is done."""
+    """It has no workers, no other host would be left, or the primary is there; and nothing is done."""
     first = abroad(master, "a", 50)
     first.report(sessions=1)
     with pytest.raises(error):

@@ -1,4 +1,4 @@
-"""A master that stands by, alone: what it says of the primary to those who ask it."""
+"""A replica alone: what it tells others about the primary."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ALPHA = Holder(11, "alpha:64480", 1, 4, "alpha")
 
 
 class Primary(Locator):
-    """The primary's end of one link."""
+    """The primary's end of a link."""
 
     @Attach.responder
     def attach(self, master: MasterIdentity, seen: int) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Primary(Locator):
 
 
 class Newer(Locator):
-    """The end of a primary whose log is above what the replica understands."""
+    """The end of a primary whose log is at a level that the replica does not understand."""
 
     @Attach.responder
     def attach(self, master: MasterIdentity, seen: int) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Newer(Locator):
 
 
 class SharedStore:
-    """A database that others use, too. ``names`` is the lease's holder; None while it cannot be asked."""
+    """A shared database. ``names`` is the lease's holder; None while it cannot be asked."""
 
     is_shared = True
 
@@ -80,11 +80,11 @@ class SharedStore:
         return holder.is_same(self.names)
 
     def watch(self, free: Callable[[], None]) -> None:
-        """Nobody lets it go."""
+        """Do nothing: nobody releases the lease."""
 
 
 class Processes:
-    """Those of this host, by pid: when they were started. Who was killed is kept."""
+    """This host's processes: their start times by pid. Kills are recorded."""
 
     def __init__(self) -> None:
         self.living = {11: 1}
@@ -101,7 +101,7 @@ class Processes:
 
 
 class Stage:
-    """A replica that was started, and the connections that it makes."""
+    """A replica that was started, and its connections."""
 
     def __init__(self, names: Holder | None = ALPHA) -> None:
         self.reactor = MemoryReactorClock()
@@ -125,9 +125,9 @@ class Stage:
                 abandoned=lambda: pytest.fail("it gave up"),
                 outgrown=self.outgrown.append,
             ),
-            cast(Store, self.store),  # what a replica asks of one
+            cast(Store, self.store),  # it has what a replica asks of a store
             Approach(caller, True, RealTls(), self.reactor),
-            cast(world.Processes, self.processes),  # what a replica asks of them
+            cast(world.Processes, self.processes),  # they have what a replica asks of them
             world.Clocks(self.reactor, seconds, seconds),
             random.Random(1),
             unheard,
@@ -135,7 +135,7 @@ class Stage:
         self.replica.start()
 
     def asked(self) -> str:
-        """Where it looks for the primary; waits until it does."""
+        """Wait until it looks for the primary; return where."""
         for _ in range(round(LONGEST_DELAY * 100)):
             if self.reactor.tcpClients:
                 break
@@ -144,7 +144,7 @@ class Stage:
         return f"{host}:{port}"
 
     def answer(self, admitted: Locator | str) -> Loopback:
-        """Who is asked is the primary, or a replica that says where that is."""
+        """Let the asked process be the primary, or a replica that says where that is."""
 
         def admit(role: Role) -> Locator | str:
             assert role == "replica"
@@ -153,7 +153,7 @@ class Stage:
         return self.accept(Gate(TOKEN, admit, lambda size: b"n" * size, self.reactor))
 
     def accept(self, locator: Locator) -> Loopback:
-        """Somebody is where it looks, and speaks by ``locator``: its end is :attr:`server`."""
+        """Accept its connection and speak by ``locator``; the accepting end is :attr:`server`."""
         factory = self.reactor.tcpClients.pop()[2]
         self.server = Link(locator, self.outboxes)
         self.wire = Loopback(factory.buildProtocol(None), self.server)
@@ -163,12 +163,12 @@ class Stage:
         return self.wire
 
     def refuse(self) -> None:
-        """Nobody listens where it looks."""
+        """Refuse its connection."""
         factory = self.reactor.tcpClients.pop()[2]
         factory.clientConnectionFailed(cast(Any, None), Failure(ConnectionRefusedError()))
 
     def wait(self, seconds: int, each_second: Callable[[], None]) -> None:
-        """Nobody listens anywhere for so long."""
+        """Let time pass in which nobody listens anywhere."""
         for _ in range(seconds):
             each_second()
             for _ in range(20):
@@ -182,7 +182,7 @@ class Stage:
             self.reactor.advance(0)
 
     def says(self, command: Any, **arguments: Any) -> Any:
-        """The other end says it: the answer, or the failure; None if it has none."""
+        """Let the other end say a command; return the answer, or the failure; None if there is none."""
         answers: list[Any] = []
         asked = self.server.callRemote(command, **arguments)
         if asked is not None:
@@ -191,14 +191,14 @@ class Stage:
         return answers[0] if answers else None
 
     def lose(self, wire: Loopback) -> None:
-        """The connection is lost; the factory hears of it, too, as from a real connector."""
+        """Lose the connection; the factory is told too, as by a real connector."""
         wire.cut()
         self.replica.clientConnectionLost(None, Failure(ConnectionDone()))
 
 
 @pytest.fixture
 def sent_on() -> Stage:
-    """The store is away, and another replica has sent this one to beta, which it asks now."""
+    """Return a replica whose store is away and which another replica sent to beta, which it asks now."""
     stage = Stage()
     stage.store.names = None
     stage.answer("beta:64480")
@@ -207,7 +207,7 @@ def sent_on() -> Stage:
 
 
 def test_one_that_is_too_old_ends() -> None:
-    """The primary says so when it attaches: it neither stands by nor goes for the lease."""
+    """The primary says so when it attaches: it neither stands by nor tries to get the lease."""
     stage = Stage()
     stage.asked()
     stage.answer(Newer())
@@ -218,7 +218,7 @@ def test_one_that_is_too_old_ends() -> None:
 
 
 def test_one_that_is_too_old_does_not_take_the_lease() -> None:
-    """The database says so, though nobody leads."""
+    """The database says so, even if there is no primary."""
     stage = Stage(None)
     stage.store.outgrown = Outgrown.at(2, 1)
     stage.reactor.advance(10)
@@ -227,7 +227,7 @@ def test_one_that_is_too_old_does_not_take_the_lease() -> None:
 
 
 def test_it_says_who_holds_the_lease() -> None:
-    """Before it stands by as well as then."""
+    """It says so before it stands by and afterwards."""
     stage = Stage()
     assert stage.asked() == stage.replica.primary.address == "alpha:64480"
     stage.answer(Primary())
@@ -235,20 +235,20 @@ def test_it_says_who_holds_the_lease() -> None:
 
 
 def test_one_that_was_sent_on_while_the_store_was_away_says_where_it_stands_by(sent_on: Stage) -> None:
-    """Or whoever knows no other master, as workers that were started on this host, would look for ever."""
+    """Else workers that know no other master, as those started on this host, would search without end."""
     assert sent_on.replica.primary.address == ""
     sent_on.answer(Primary())
     assert sent_on.replica.primary.address == "beta:64480"
 
 
 def test_when_that_is_lost_it_does_not_say_so_any_more(sent_on: Stage) -> None:
-    """Who asks then is not sent to the dead."""
+    """Whoever asks then is not sent to the dead primary."""
     sent_on.lose(sent_on.answer(Primary()))
     assert sent_on.replica.primary.address == ""
 
 
 class Stranger(Locator):
-    """Whoever has the port, and keeps the replica waiting for a proof."""
+    """A process that has the port, and keeps the replica waiting for a proof."""
 
     @Challenge.responder
     def challenge(self, version: int, nonce: bytes) -> Deferred[dict[str, Any]]:
@@ -256,13 +256,13 @@ class Stranger(Locator):
 
 
 def state(epoch: int, listen: str = "0.0.0.0:64480") -> State:
-    """What a primary tells."""
+    """Return what a primary tells."""
     return State(log="log", epoch=epoch, head=0, listen=listen, workers=[], replicas=[], events=[])
 
 
 @pytest.mark.parametrize("epoch", [0, 5, 2**63 - 1])
 def test_who_has_proven_nothing_tells_it_nothing(epoch: int) -> None:
-    """Whoever has the port of a primary may say whom to kill and where to listen: it is not understood."""
+    """A process on the port of a primary may say whom to kill and where to listen: it is not understood."""
     stage = Stage()
     stage.asked()
     stage.accept(Stranger())
@@ -277,7 +277,7 @@ def test_who_has_proven_nothing_tells_it_nothing(epoch: int) -> None:
 
 @pytest.mark.parametrize("epoch", [4, 6, 2**63 - 1])
 def test_only_the_epoch_to_which_it_is_attached_commands(epoch: int) -> None:
-    """An order, or a state, of another is none of that primary's."""
+    """An order or a state of another epoch is refused."""
     stage = Stage()
     stage.asked()
     stage.answer(Primary())
@@ -290,7 +290,7 @@ def test_only_the_epoch_to_which_it_is_attached_commands(epoch: int) -> None:
     stage.store.is_free = True
     stage.lose(stage.wire)
     stage.reactor.advance(0)
-    assert not stage.won  # it stops
+    assert not stage.won  # it is stopping
 
 
 def test_what_it_was_told_last_it_knows_when_it_leads() -> None:
@@ -306,7 +306,8 @@ def test_what_it_was_told_last_it_knows_when_it_leads() -> None:
 
 
 def test_a_stranger_on_the_port_of_the_primary_does_not_keep_it_from_the_lease() -> None:
-    """It accepts, and talks on, so that it is not silent: the lease is gone for all the same."""
+    """It accepts and goes on talking, so it is not silent; the replica tries to get the lease all the
+    same."""
     stage = Stage()
     stage.store.is_shared = False
     stage.asked()
@@ -317,7 +318,7 @@ def test_a_stranger_on_the_port_of_the_primary_does_not_keep_it_from_the_lease()
 
 
 def test_a_stranger_that_talks_on_and_proves_nothing_is_left() -> None:
-    """After ten seconds: the primary may have its port back."""
+    """It is left after ten seconds: the primary may have its port back."""
     stage = Stage()
     stage.store.is_shared = False
     stage.asked()
@@ -335,14 +336,15 @@ OPENING = Holder(11, "", 1, 4, "here", beat=1)
 
 @pytest.fixture
 def opening() -> Stage:
-    """The lease of an embedded store is held by one that does not listen yet."""
+    """Return a replica; a process that does not listen yet holds the lease of an embedded store."""
     stage = Stage(OPENING)
     stage.store.is_shared = False
     return stage
 
 
 def test_who_neither_listens_nor_says_that_it_lives_is_killed(opening: Stage) -> None:
-    """It hangs while it opens the store, which takes moments: half a minute after it was last heard of."""
+    """Opening the store takes moments, so it hangs: it is killed half a minute after its last sign of
+    life."""
     opening.wait(OPENING_SECONDS - 1, lambda: None)
     assert not opening.processes.killed
     opening.wait(2, lambda: None)
@@ -350,7 +352,7 @@ def test_who_neither_listens_nor_says_that_it_lives_is_killed(opening: Stage) ->
 
 
 def test_who_waits_for_its_port_is_not_killed(opening: Stage) -> None:
-    """A stranger has it, and does not even listen: the holder says on that it lives."""
+    """A stranger has its port without listening; the holder goes on saying that it lives."""
     beats = iter(range(1000))
 
     def beat() -> None:
@@ -365,7 +367,7 @@ def test_who_waits_for_its_port_is_not_killed(opening: Stage) -> None:
     "names", [Holder(11), Holder(11, "", 2, 4, "here")], ids=["unpublished", "another process"]
 )
 def test_nobody_is_killed_who_has_not_said_that_it_is_the_holder(opening: Stage, names: Holder) -> None:
-    """Nor who has the pid of one that has."""
+    """A process that reuses the pid of a holder is not killed either."""
     opening.store.names = names
     opening.wait(2 * OPENING_SECONDS, lambda: None)
     assert not opening.processes.killed
@@ -375,7 +377,7 @@ def test_nobody_is_killed_who_has_not_said_that_it_is_the_holder(opening: Stage,
 def test_a_primary_that_falls_silent_is_killed_if_it_has_said_who_it_is(
     names: Holder, killed: list[int]
 ) -> None:
-    """After three seconds, in which nothing came from it."""
+    """It is killed after three seconds in which nothing came from it."""
     stage = Stage(names)
     stage.store.is_shared = False
     stage.asked()

@@ -1,4 +1,4 @@
-"""What a replica is about, one thing at a time."""
+"""The states of a replica, one at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ THERE = Address("127.0.0.1", 64480)
 
 
 def test_it_stands_by_after_it_has_dialed_and_proven_itself() -> None:
-    """What was known on the way is known at its end."""
+    """What it learned on the way is known in the end."""
     dialing = Seeking().dial(THERE)
     proving = dialing.connected("the link")
     assert (dialing, proving) == (Dialing(THERE), Proving(THERE, "the link"))

@@ -1,4 +1,4 @@
-"""The primary keeps so many replicas standing by, whoever started them, and tells them what they need."""
+"""The primary keeps a number of replicas standing by, whoever started them, and tells them what they need."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from chatnet.wire.replica import Attach, MasterIdentity
 
 @pytest.fixture
 def primary(tmp_path: Path) -> Iterator[Master]:
-    """One that wants two replicas, and no workers."""
+    """Yield a primary that wants two replicas, and no workers."""
     master = Master(tmp_path, 0, replicas=2)
     yield master
     master.close()
 
 
 def test_two_are_started(primary: Master) -> None:
-    """At once: they need not wait for anybody."""
+    """They are started at once, since they need not wait for anything."""
     assert [child.command for child in primary.reactor.running] == [["replica"], ["replica"]]
 
 
 def test_it_can_be_told_whether_to_wait_for_one(primary: Master, tmp_path: Path) -> None:
-    """Of those that are kept there will be one again; and none, if none are."""
+    """A primary that keeps replicas will have one again; one that keeps none will not."""
     assert primary.replicas.are_kept
     alone = Master(tmp_path, 0, replicas=0)
     assert not alone.replicas.are_kept
@@ -38,7 +38,7 @@ def test_it_can_be_told_whether_to_wait_for_one(primary: Master, tmp_path: Path)
 
 
 def test_one_by_hand_takes_the_place_of_a_child(primary: Master) -> None:
-    """A child is stopped for it, and started again when it goes; it is never stopped itself."""
+    """A child is stopped for it, and started again when it goes; the one by hand is never stopped."""
     by_hand = primary.replica(1, spawned=False)
     first, second = primary.reactor.children
     assert (first.signals, second.signals) == ([], ["TERM"])
@@ -54,7 +54,7 @@ def test_one_by_hand_takes_the_place_of_a_child(primary: Master) -> None:
 
 
 def test_they_are_told_what_changes(primary: Master) -> None:
-    """At once when one attaches, and when a worker comes; nothing is said twice."""
+    """They are told at once when one attaches, and when a worker comes; nothing is said twice."""
     replica = primary.replica(100)
     assert [master.pid for master in replica.hears.states[-1].replicas] == [100]
     primary.worker("w", 7)
@@ -66,28 +66,29 @@ def test_they_are_told_what_changes(primary: Master) -> None:
 
 
 def test_a_hung_child_is_killed_and_replaced(primary: Master) -> None:
-    """Three seconds of silence."""
+    """It is killed after three seconds of silence."""
     primary.replica(100)
     primary.reactor.advance(0)
     for _ in range(round((CLUSTER_PULSE.patience + 1) / 0.25)):
-        primary.reactor.advance(0.25)  # and nothing is passed on
+        primary.reactor.advance(0.25)  # and no byte is carried
     primary.settle()
     assert primary.reactor.children[0].signals == ["KILL"]
 
 
 def test_one_whose_link_breaks_before_patience_ends_does_not_hang(primary: Master) -> None:
-    """Whoever reset it lives."""
+    """The process that reset the link lives."""
     child = primary.replica(100)
     primary.reactor.advance(0)
     for _ in range(round(CLUSTER_PULSE.patience / 0.25)):
-        primary.reactor.advance(0.25)  # and nothing is passed on
+        primary.reactor.advance(0.25)  # and no byte is carried
     child.cut()
     primary.settle()
     assert primary.reactor.children[0].signals == []
 
 
 def test_an_adopted_one_is_known_by_pid_and_start(primary: Master) -> None:
-    """Dead: replaced within moments, although another process has its pid by now. That is not touched."""
+    """A dead one is replaced within moments, even if another process has its pid by now, which is not
+    killed."""
     primary.processes.living = {7: 70}
     adopted = primary.replica(7, started=70)
     primary.reactor.children[1].end(signal=15)
@@ -99,7 +100,7 @@ def test_an_adopted_one_is_known_by_pid_and_start(primary: Master) -> None:
 
 
 def test_an_adopted_one_that_does_not_come_back_is_killed(primary: Master) -> None:
-    """After three seconds, and another is started; one that comes back in time is not."""
+    """It is killed after three seconds, and another is started; one that comes back in time is not killed."""
     primary.processes.living = {7: 70}
     primary.replica(7, started=70).cut()
     primary.pass_time(RETURN_SECONDS - 0.5)
@@ -112,7 +113,7 @@ def test_an_adopted_one_that_does_not_come_back_is_killed(primary: Master) -> No
 
 
 def test_a_replica_of_another_host_with_the_same_pid_is_another(primary: Master) -> None:
-    """That it stands by does not bring back the one that is missed here."""
+    """That it stands by does not mean that the missed one of this host is back."""
     primary.processes.living = {7: 70}
     primary.replica(7, started=70).cut()
     elsewhere = Peer(primary)
@@ -144,7 +145,7 @@ def test_a_stop_waits_until_nobody_can_take_over(primary: Master) -> None:
 
 @pytest.mark.parametrize("heard", [True, False])
 def test_only_who_may_not_have_heard_that_it_is_to_stop_is_killed(primary: Master, heard: bool) -> None:
-    """Whoever lost its link before it heard would go for the lease; who did hear may end in peace."""
+    """One that lost its link before it heard would try to get the lease; one that heard may exit itself."""
     primary.processes.living = {7: 70}
     adopted = primary.replica(7, started=70)
     done: list[None] = []
@@ -162,7 +163,7 @@ def test_only_who_may_not_have_heard_that_it_is_to_stop_is_killed(primary: Maste
 
 @pytest.mark.parametrize("is_silent", [False, True])
 def test_who_is_to_stop_and_hangs_is_killed(primary: Master, is_silent: bool) -> None:
-    """Though it has heard."""
+    """It is killed even if it has heard."""
     primary.processes.living = {7: 70}
     primary.replica(7, started=70)
     done: list[None] = []
@@ -178,7 +179,7 @@ def test_who_is_to_stop_and_hangs_is_killed(primary: Master, is_silent: bool) ->
 
 
 def test_one_that_does_not_read_is_told_once_it_does(master: Master) -> None:
-    """And then what is true then: what changes meanwhile does not pile up in our memory."""
+    """It is told what is true then, so changes do not pile up in our memory."""
     peer = master.replica(1)
     master.settle()
     told = len(peer.hears.states)

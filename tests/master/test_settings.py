@@ -1,4 +1,4 @@
-"""What follows from a master's options, for its workers and its users."""
+"""What a master's options mean for its workers and its users."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def settings(*arguments: str) -> Settings:
 
 
 def test_the_defaults_are_those_of_the_manual() -> None:
-    """Three workers, port 64480 everywhere, the token beside the data, 20 posts a second."""
+    """Three workers, port 64480 everywhere, the token in the data directory, 20 posts a second."""
     chosen = settings()
     assert (chosen.data, chosen.token_file) == (Path("chatnet-data"), Path("chatnet-data/cluster.token"))
     assert (str(chosen.listen), chosen.workers, chosen.post_rate) == ("0.0.0.0:64480", 3, 20)
@@ -42,13 +42,13 @@ def test_the_defaults_are_those_of_the_manual() -> None:
     ],
 )
 def test_wrong_options_are_refused(wrong: list[str]) -> None:
-    """Before anything is started."""
+    """They are refused before anything is started."""
     with pytest.raises(UsageError):
         settings(*wrong)
 
 
 def test_every_option_is_explained() -> None:
-    """--help has a sentence for each."""
+    """--help has a sentence for each option."""
     parameters: Any = Options.optParameters
     assert all(len(explanation) > 10 for _, _, _, explanation, *_ in parameters)
 
@@ -64,7 +64,8 @@ def test_a_worker_is_told_all_it_needs_and_no_secret() -> None:
 
 
 def test_a_replica_is_told_all_that_the_primary_was() -> None:
-    """Whose child it is, the port that is really used, and the counts; so it starts as many when it wins."""
+    """Its parent, the port that is really used, and the counts; so it keeps as many when it becomes
+    primary."""
     command = settings("--data", "d", "--workers", "5").replica_command("/bin/python", 7, 42)
     assert " ".join(command[3:]) == (
         "-n --pidfile= chat-master --spawned 42 --listen 0.0.0.0:7 --workers 5 --replicas 2 "
@@ -73,7 +74,7 @@ def test_a_replica_is_told_all_that_the_primary_was() -> None:
 
 
 def test_a_worker_is_told_of_firewalls() -> None:
-    """Its ports and the host to advertise are handed on."""
+    """Its ports and the host to advertise are passed on."""
     command = settings(
         "--ports", "70-79", "--advertise", "chat.example", "--listen", "[::]:1"
     ).worker_command("p", 1, 42)
@@ -91,14 +92,15 @@ def test_a_worker_is_told_of_firewalls() -> None:
     ],
 )
 def test_the_invitation_can_be_typed_as_it_is(listen: str, python: str, chat: str) -> None:
-    """The twistd of this tree, if it is in it; the master's address, if it is not the usual one."""
+    """It names the twistd of this tree, if it is in it, and the master's address, if it is not the usual
+    one."""
     chosen = settings("--listen", listen, "--workers", "1")
     line = chosen.invitation(python, HERE, chosen.listen.port)
     assert line == f"chatnet is up: 1 worker, data in chatnet-data. Chat with: {chat}"
 
 
 def test_a_master_listens_where_clients_look_for_it() -> None:
-    """Without --listen: on the port that CHATNET_MASTER or default_master_address names."""
+    """Without --listen it is the port that CHATNET_MASTER or default_master_address names."""
     options = Options()
     options.parseOptions([])
     chosen = Settings.of(options, {}, usual_port=7000)

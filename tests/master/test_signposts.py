@@ -1,4 +1,4 @@
-"""The primary tells each worker of the others that take clients: when that changes, and not more often."""
+"""The primary tells each worker of other workers that take clients, but only when that changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chatnet.wire.cluster import MOST_TOLD, OtherWorker, WorkerIdentity
 
 
 def test_workers_hear_of_each_other_when_something_changes(master: Master) -> None:
-    """Not of themselves; the last news is what counts."""
+    """A worker is not told of itself; the last news counts."""
     one, two = master.worker("1", 1), master.worker("2", 2)
     master.pass_time(1)
     assert not one.hears.others, "it is told nothing before it has reported"
@@ -33,7 +33,7 @@ def test_workers_hear_of_each_other_when_something_changes(master: Master) -> No
 
 
 def test_one_that_is_alone_is_told_so(master: Master) -> None:
-    """From the primary before it may know of others, which are dead with that one's host."""
+    """It may still know others from the previous primary, which died with that one's host."""
     alone = master.worker("1", 1)
     alone.report(sessions=3)
     master.pass_time(5)
@@ -41,7 +41,7 @@ def test_one_that_is_alone_is_told_so(master: Master) -> None:
 
 
 def test_a_new_key_is_news(master: Master) -> None:
-    """A certificate was renewed with another one: clients demand exactly the key that they were told."""
+    """A certificate was renewed with another key: clients demand exactly the key that they were told."""
     one, two = master.worker("1", 1), master.worker("2", 2)
     for key in ("", "a key", "another"):
         one.report(sessions=3)
@@ -53,7 +53,7 @@ def test_a_new_key_is_news(master: Master) -> None:
 
 
 def test_who_takes_no_clients_is_not_named(master: Master) -> None:
-    """It may be full, or away from the store; it hears of the others all the same."""
+    """It may be full, or cut off from the store; it is told of the others all the same."""
     one, two = master.worker("1", 1), master.worker("2", 2)
     one.report(sessions=3)
     two.report(sessions=9, full=True)
@@ -78,7 +78,7 @@ def test_who_is_to_be_empty_is_told_so_and_is_not_named(master: Master) -> None:
 
 
 def test_each_is_told_of_so_many_and_each_is_told_of() -> None:
-    """Those that follow it; so one more is news for as many, and not for all."""
+    """Each hears of a number of workers that follow it, so a new worker is news for few, and not for all."""
     ring = [
         Registration(WorkerIdentity(f"{number:03}", "here", number, "h:1", False, 0), cast(Link, None))
         for number in range(MOST_TOLD + 20)

@@ -1,4 +1,4 @@
-"""A log with something of everything, for the commands that read one."""
+"""A log with entries of every sort, for the commands that read one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatnet.store.sqlite.writer import Writer
 
 
 def drafts() -> Iterator[Draft]:
-    """What it is made of."""
+    """Yield the drafts of that log."""
     number = 0
 
     def draft(kind: Any, user: str, room: str, text: str) -> Draft:
@@ -37,7 +37,7 @@ def drafts() -> Iterator[Draft]:
 
 
 def make_store(path: Path, drafts: Iterable[Draft]) -> int:
-    """Make a store with what ``drafts`` become; how many entries these are."""
+    """Make a store with ``drafts``; return the number of its entries."""
     connection = apsw.Connection(str(path))
     set_up_writer(connection)
     make_tables(connection, "the log")

@@ -1,4 +1,4 @@
-"""Logs without threads: what a thread would do is done at once, so that tests see each step."""
+"""Logs without threads: a thread's work is done at once, so that tests see each step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from simulator.toys import Toys
 
 
 class HandReactor(Clock):
-    """A clock moved by hand, whose threads are the caller's own."""
+    """A clock moved by hand; work for its threads is done by the caller."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class HandReactor(Clock):
 
 
 class AtOnce(ThreadPool):
-    """Threads that have always just finished."""
+    """A pool whose threads have always just finished."""
 
     def __init__(self, size: int, name: str) -> None:
         super().__init__(0, size, name)
@@ -72,10 +72,10 @@ class AtOnce(ThreadPool):
 
 
 class Disk:
-    """A disk with one store on it, opened as often as wished: by programs of ``level``, if one is given.
+    """A disk with a store on it, which can be opened repeatedly: by programs of ``level``, if one is given.
 
-    ``fatal`` is what the logs died of, ``outgrown`` what they said when they were, and ``told`` what they
-    told of themselves.
+    ``fatal`` has the errors that ended logs, ``outgrown`` what they said when a level was too new, and
+    ``told`` the events that they told.
     """
 
     def __init__(self, path: Path, new_url: Callable[[], str] | None = None) -> None:
@@ -96,12 +96,12 @@ class Disk:
         self._simulation = ExitStack()
 
     def entropy(self, size: int) -> bytes:
-        """Never twice the same."""
+        """Return bytes that are never the same twice."""
         self._keys += 1
         return self._keys.to_bytes(size, "big")
 
     def open(self, known: Known | None = None, limits: Limits = LIMITS) -> SqliteLog:
-        """Open the log, in its next epoch; it must hold what is ``known``."""
+        """Open the log in its next epoch; it must hold what is ``known``."""
         log: SqliteLog = now(
             SqliteLog.open(
                 self.path,
@@ -144,7 +144,8 @@ class Disk:
         return log
 
     def open_simulated(self) -> tuple[PostgresLog, Callable[[], None]]:
-        """Open the log in the simulator's database; and how to let time pass until all has settled."""
+        """Open the log in the simulator's database; also return how to let time pass until all has
+        settled."""
         simulation = self._simulation.enter_context(Toys(1))
         postgres = Postgres(simulation)
         postgres.start()
@@ -178,7 +179,7 @@ class Disk:
 
 
 def now(answer: Any) -> Any:
-    """The result of what has one already."""
+    """Return the result of a Deferred that has one already."""
     results: list[Any] = []
     deferred = answer if isinstance(answer, Deferred) else Deferred.fromCoroutine(answer)
     deferred.addBoth(results.append)
@@ -195,7 +196,7 @@ def now_fixture() -> Callable[[Any], Any]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """The one PostgreSQL server of this run; each test takes a fresh place in it."""
+    """Yield the PostgreSQL server of this run; each test uses a fresh database on it."""
     with running() as server:
         yield server
 
@@ -209,7 +210,7 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Disk]:
 
 @pytest.fixture(scope="module")
 def new_disk(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> Iterator[Callable[[], Disk]]:
-    """For tests by hypothesis, whose examples need a disk each."""
+    """Yield what makes disks, for tests by hypothesis, whose examples need one each."""
     disks: list[Disk] = []
 
     def make() -> Disk:

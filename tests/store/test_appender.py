@@ -17,7 +17,7 @@ def draft(number: int, size: int = 10) -> Draft:
 
 
 class Store:
-    """Commits by hand; knows keys, as a log does."""
+    """A store whose commits the test makes; it knows keys, as a log does."""
 
     def __init__(self) -> None:
         self.batches: list[list[Draft]] = []
@@ -51,7 +51,7 @@ def results(deferred: Deferred[Any]) -> list[Any]:
 
 
 def test_the_first_draft_does_not_wait_and_the_next_gather() -> None:
-    """A batch begins at once; what comes while it is committed makes up the next one, together."""
+    """A batch begins at once; what comes while it is committed becomes the next batch."""
     store = Store()
     appender = Appender(store.commit, 100, 10_000)
     first = results(appender.append([draft(1)]))
@@ -72,7 +72,7 @@ def test_nothing_is_answered_at_once() -> None:
 
 
 def test_batches_are_bounded() -> None:
-    """No batch passes the bounds, but for a single draft that does so alone; one call may span several."""
+    """No batch exceeds the bounds, except a single draft that does so alone; a call may span several."""
     store = Store()
     size = draft_bytes(draft(0, 100))
     appender = Appender(store.commit, 3, 2 * size)
@@ -90,7 +90,7 @@ def test_batches_are_bounded() -> None:
 
 
 def test_what_waits_is_counted() -> None:
-    """``waiting_bytes`` is the size of what was not answered yet, batch under way included."""
+    """``waiting_bytes`` is the size of what is not answered yet, including the batch under way."""
     store = Store()
     appender = Appender(store.commit, 1, 10_000)
     appender.append([draft(1), draft(2)])
@@ -106,7 +106,7 @@ def test_what_waits_is_counted() -> None:
 
 
 def test_a_failed_commit_fails_its_calls_and_no_others() -> None:
-    """A failure reaches every call with a draft in the batch; the rest of their drafts is dropped."""
+    """Every call with a draft in the batch fails; the rest of their drafts is dropped."""
     store = Store()
     appender = Appender(store.commit, 2, 10_000)
     first = results(appender.append([draft(1), draft(2), draft(3), draft(4)]))
@@ -119,7 +119,7 @@ def test_a_failed_commit_fails_its_calls_and_no_others() -> None:
 
 
 def test_a_wrong_number_of_outcomes_is_a_failure() -> None:
-    """A commit that answers more or fewer outcomes than drafts must not shift them to other drafts."""
+    """A commit with more or fewer outcomes than drafts must not shift outcomes to other drafts."""
 
     async def wrong(drafts: list[Draft]) -> list[Outcome]:
         return [1]
@@ -140,7 +140,7 @@ CALL = st.lists(st.integers(0, 20), max_size=5)
 def test_every_call_is_answered_once_in_order(
     steps: list[list[int] | str], max_drafts: int, max_bytes: int
 ) -> None:
-    """Whatever comes between: one outcome a draft, the log in the order of the calls, old keys old seqs."""
+    """In any order of events: an outcome for each draft, the log in the order of calls, old keys old seqs."""
     store = Store()
     appender = Appender(store.commit, max_drafts, max_bytes)
     calls: list[tuple[list[int], list[Any]]] = []
@@ -171,7 +171,7 @@ def test_every_call_is_answered_once_in_order(
 
 
 def test_a_call_that_failed_can_be_made_again() -> None:
-    """The same drafts with the same keys, after a failure, are as good as new."""
+    """After a failure the same drafts with the same keys can be appended."""
     store = Store()
     appender = Appender(store.commit, 10, 10_000)
     failed = results(appender.append([draft(1)]))

@@ -1,6 +1,6 @@
 """Following a log in PostgreSQL: the bell, the look each second, and a log that was put back.
 
-Nothing happens but what a test does: the clock is moved by hand, and so is the bell's socket read.
+Only the test moves the clock, and reads the bell's socket.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Elsewhere:
         self.database.append(drafts, 1)
 
     def fail_over(self, head: int) -> None:
-        """All connections are lost, and what was behind ``head`` is as well."""
+        """Lose all connections and everything after ``head``."""
         self.do(
             f"DELETE FROM entry WHERE seq > {head}",
             f"DELETE FROM place WHERE seq > {head}",
@@ -72,7 +72,7 @@ def elsewhere(postgres: Server) -> Iterator[Elsewhere]:
 
 @pytest.fixture
 def loud() -> Iterator[list[str]]:
-    """What was said at the level of critical."""
+    """Yield what was logged at the level critical."""
     said: list[str] = []
 
     @provider(ILogObserver)
@@ -86,7 +86,7 @@ def loud() -> Iterator[list[str]]:
 
 
 def hear(disk: Any) -> None:
-    """Let the reactor read the bell's socket, once there is something in it."""
+    """Let the reactor read the bell's socket, as soon as there is something in it."""
     (bell,) = disk.reactor.readers
     assert select.select([bell.fileno()], [], [], 10)[0], "the bell was not rung"
     while bell in disk.reactor.readers and select.select([bell.fileno()], [], [], 0)[0]:
@@ -103,7 +103,7 @@ def texts(log: PostgresLog) -> list[str]:
 
 
 def test_the_bell_is_heard_at_once(disk: Any, elsewhere: Elsewhere) -> None:
-    """What another process appends is in the window without any time passing."""
+    """What another process appends is in the window before any time passes."""
     log = disk.open_postgres(elsewhere.url)
     assert (log.is_ready, log.window.head, log.log_id) == (True, 1, "id")
     elsewhere.append(posts(2, 1_300))
@@ -112,7 +112,7 @@ def test_the_bell_is_heard_at_once(disk: Any, elsewhere: Elsewhere) -> None:
 
 
 def test_what_was_not_rung_for_is_seen_within_a_second(disk: Any, elsewhere: Elsewhere) -> None:
-    """A bell that is lost, or never rung, costs a second and no more."""
+    """A bell that is lost or never rung delays it by a second at most."""
     log = disk.open_postgres(elsewhere.url)
     elsewhere.append(posts(2, 3))
     pass_time(disk, LOOK_SECONDS)
@@ -145,7 +145,7 @@ def test_closing_takes_the_bell_down(disk: Any, elsewhere: Elsewhere, now: Calla
 
 
 def test_a_log_that_went_back_is_noticed(disk: Any, elsewhere: Elsewhere, loud: list[str]) -> None:
-    """When the newest entries are gone, it is said loudly, and the window begins anew where both agree."""
+    """If the newest entries are gone, that is logged as critical, and the window starts where both agree."""
     log = disk.open_postgres(elsewhere.url)
     elsewhere.append(posts(2, 40))
     hear(disk)
@@ -165,7 +165,7 @@ def test_a_log_that_went_back_is_noticed(disk: Any, elsewhere: Elsewhere, loud: 
 
 
 def test_reused_seqs_are_noticed(disk: Any, elsewhere: Elsewhere) -> None:
-    """When others have appended behind the point by then, so that the head is beyond our cursor, it shows."""
+    """If others have appended since, so that the head is past our cursor, it is noticed all the same."""
     log = disk.open_postgres(elsewhere.url)
     elsewhere.append(posts(2, 40))
     hear(disk)
@@ -184,8 +184,8 @@ def test_reused_seqs_are_noticed(disk: Any, elsewhere: Elsewhere) -> None:
 def test_nothing_is_read_of_a_log_that_went_back_before_that_is_noticed(
     disk: Any, elsewhere: Elsewhere
 ) -> None:
-    """A page of what others have said instead would reach a reader of what is gone, and leave it a cursor
-    that is good: what lies between would never be missed."""
+    """A page of what others have said instead would reach readers of the lost entries and leave them a good
+    cursor: they would never miss what lies between."""
     log = disk.open_postgres(elsewhere.url)
     elsewhere.append(posts(2, 40))
     hear(disk)
@@ -216,7 +216,7 @@ def test_another_log_is_noticed(disk: Any, elsewhere: Elsewhere, loud: list[str]
 
 
 def test_a_hole_is_loud_and_never_skipped(disk: Any, elsewhere: Elsewhere, loud: list[str]) -> None:
-    """When an entry is missing, nothing behind it is shown, and the operator is told once."""
+    """If an entry is missing, nothing after it is shown, and the operator is told once."""
     log = disk.open_postgres(elsewhere.url)
     elsewhere.append(posts(2, 5))
     with connect(elsewhere.url) as connection:

@@ -24,7 +24,7 @@ def a_lease(path: Path) -> FlockLease:
 
 
 def test_only_one_holds_it(tmp_path: Path) -> None:
-    """Of two that take the lease of one directory, the second is told no, until the first lets go."""
+    """Of two that take the lease of a directory, the second is refused until the first releases it."""
     first, second = a_lease(tmp_path), a_lease(tmp_path)
     assert first.take()
     assert first.take()
@@ -36,7 +36,7 @@ def test_only_one_holds_it(tmp_path: Path) -> None:
 
 
 def test_a_dead_process_holds_nothing(tmp_path: Path) -> None:
-    """The lease of a process that died is free at once, and its file tells of nobody."""
+    """The lease of a dead process is free at once, and its file names nobody."""
     held = subprocess.run(
         [sys.executable, "-c", HOLD, str(tmp_path)], capture_output=True, text=True, check=True
     )
@@ -48,7 +48,7 @@ def test_a_dead_process_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_a_child_does_not_inherit_it(tmp_path: Path) -> None:
-    """A process started by the holder does not keep the lease when the holder lets go."""
+    """A process started by the holder does not keep the lease after the holder releases it."""
     lease = a_lease(tmp_path)
     assert lease.take()
     command = [sys.executable, "-c", "print('up', flush=True); input()"]
@@ -92,7 +92,8 @@ os.waitpid(child, 0)
 
 
 def test_who_does_not_have_the_directory_open_is_not_its_holder(tmp_path: Path) -> None:
-    """The kernel lists locks by inode, and each file system has its own: such a process may be anybody."""
+    """The kernel lists locks by inode, which every file system numbers itself: such a process may be
+    anybody."""
     command, pipe = [sys.executable, "-c", PASSED_ON, str(tmp_path)], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe) as held:
         assert held.stdout is not None
@@ -128,7 +129,7 @@ theirs.communicate(b"\\n")
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_the_same_inode_of_another_file_system_is_another_directory(tmp_path: Path) -> None:
-    """Whoever has locked that is left alone, and the real holder is found beside it."""
+    """A process that locked that one is left alone, and the real holder is found."""
     command = ["unshare", "--mount", "sh", "-c", TWINS, sys.executable, LOOK]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["None", "True", "True"]

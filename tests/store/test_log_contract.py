@@ -1,4 +1,4 @@
-"""What every log promises, checked on each of them against a model that filters the whole log."""
+"""What every log promises, checked on each against a model that filters the whole log."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ ROOMS = [*USERS, *TOPICS]
 
 
 class Model:
-    """The rules, said once more: slowly, and from the whole log each time."""
+    """The rules written once more: slow, and computed from the whole log each time."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._refused: dict[tuple[str, bytes], tuple[Draft, Refusal]] = {}
 
     def append(self, draft: Draft) -> tuple[int, str] | int:
-        """The seq, or the refusal's code and sentence."""
+        """Return the seq, or the refusal's code and sentence."""
         if draft.kind == "post" and not draft.text:
             return said(BadText.of(why="A post has at least one character."))
         kept = self._is_kept(draft)
@@ -171,7 +171,7 @@ class Subject:
         self._settle = settle
 
     def ask(self, question: Any) -> Any:
-        """Its answer."""
+        """Ask the question and return its answer."""
         results: list[Any] = []
         answer = question if isinstance(question, Deferred) else Deferred.fromCoroutine(question)
         answer.addBoth(results.append)
@@ -182,17 +182,17 @@ class Subject:
         return result
 
     def read(self, question: Question[T]) -> T:
-        """What the log answers."""
+        """Return what the log answers."""
         answer: T = self.ask(self.log.read(question))
         return answer
 
     def append(self, *drafts: Draft) -> list[Any]:
-        """What became of them."""
+        """Append the drafts and return their outcomes."""
         return [shown(outcome) for outcome in self.ask(self.log.append(drafts))]
 
 
 class WorkersSubject(Subject):
-    """A worker's log. What only the primary appends is appended at the primary's own."""
+    """A worker's log. What only the primary appends is appended at the primary's own log."""
 
     def __init__(self, log: Log, settle: Callable[[], None], primarys: Log) -> None:
         super().__init__(log, settle)
@@ -256,7 +256,7 @@ def new_log(request: pytest.FixtureRequest, new_disk: Callable[[], Any]) -> Call
 
 
 def whole_feed(subject: Subject, user: str, cursor: int, upto: int) -> list[Entry]:
-    """All pages of a feed, each complete up to its cursor."""
+    """Return all pages of a feed; each is complete up to its cursor."""
     seen: list[Entry] = []
     while cursor < upto:
         feed = subject.read(Feed(user, cursor, upto))
@@ -266,7 +266,7 @@ def whole_feed(subject: Subject, user: str, cursor: int, upto: int) -> list[Entr
 
 
 def whole_snapshot(subject: Subject, user: str, after: int, upto: int) -> Snapshot:
-    """All pages of it; each but the last is full."""
+    """Return all pages of a snapshot; each but the last is full."""
     page: Snapshot = subject.read(SnapshotOf(user, after, upto))
     stays = list(page.intervals)
     while page.behind is not None:
@@ -286,7 +286,7 @@ def registered(subject: Subject, *users: str) -> None:
 
 
 def made(subject: Subject, topics: Sequence[str]) -> None:
-    """By as many users as it takes: nobody makes so many on a day."""
+    """Make ``topics``, by as many users as that takes: the number a day is limited for each."""
     for start in range(0, len(topics), 100):
         maker = f"maker{start}"
         registered(subject, maker)
@@ -300,7 +300,7 @@ def post(user: str, text: str, number: int) -> Draft:
 
 
 def test_a_feed_goes_over_any_number_of_stays(new_log: Callable[[], Subject]) -> None:
-    """Who joined and left a room a thousand times sees what was said there while they were in it."""
+    """A user who joined and left a room a thousand times sees what was said while they were in it."""
     subject = new_log()
     registered(subject, "alice", "bob")
     turns = [
@@ -322,7 +322,7 @@ def test_a_feed_goes_over_any_number_of_stays(new_log: Callable[[], Subject]) ->
 
 
 def test_a_used_key_answers_its_seq(new_log: Callable[[], Subject]) -> None:
-    """The same draft again, later or in the same batch, has the seq that it has; other content is refused."""
+    """The same draft again, later or in the same batch, gets its old seq; other content is refused."""
     subject = new_log()
     registered(subject, "alice", "bob")
     first, other = post("alice", "one", 1), post("alice", "two", 1)
@@ -336,8 +336,8 @@ def test_a_used_key_answers_its_seq(new_log: Callable[[], Subject]) -> None:
 def test_a_refusal_is_final(new_log: Callable[[], Subject]) -> None:
     """A join or leave that was refused is refused whenever it comes again, whatever is true by then.
 
-    It comes again from a client that was not told, behind what that one has sent since; or late, through a
-    worker that the client has left, when it has been told on another.
+    It comes again from a client that was not told, after newer drafts of that client; or late, through a
+    worker that the client has left after it was told on another.
     """
     subject = new_log()
     registered(subject, "alice")
@@ -352,9 +352,10 @@ def test_a_refusal_is_final(new_log: Callable[[], Subject]) -> None:
 
 
 def test_nothing_new_is_taken_by_an_older_secret(new_log: Callable[[], Subject]) -> None:
-    """Of whatever kind, also in the batch of the newer one; nor kept as a refusal: it may come again by that.
+    """This holds for every kind, also in the batch of the newer secret. It is not kept as a refusal: the same
+    draft may come again by the newer secret.
 
-    What the log has already is answered, by whatever secret it comes. Others are not touched.
+    A draft that the log has already is answered, by whatever secret it comes. Others are not affected.
     """
     subject = new_log()
     registered(subject, "alice", "bob")
@@ -381,7 +382,7 @@ def test_nothing_new_is_taken_by_an_older_secret(new_log: Callable[[], Subject])
 
 
 def test_a_refusal_touches_nothing_else(new_log: Callable[[], Subject]) -> None:
-    """Refused drafts take no seq, and what follows them in the batch is judged as if they were not there."""
+    """Refused drafts take no seq, and what follows them in the batch is judged as if they were absent."""
     subject = new_log()
     registered(subject, "alice")
     nobody = (0, f"{NoSuchUser.code!r}: There is no user zoe.")
@@ -395,7 +396,7 @@ def test_a_refusal_touches_nothing_else(new_log: Callable[[], Subject]) -> None:
 
 
 def test_the_window_follows_the_log(new_log: Callable[[], Subject]) -> None:
-    """By the time that an append is answered and all has settled, the window holds the entries."""
+    """When an append is answered and everything has settled, the window holds the entries."""
     subject = new_log()
     registered(subject, "alice")
     subject.append(*[post("alice", f"{number}", number) for number in range(700)])
@@ -405,7 +406,7 @@ def test_the_window_follows_the_log(new_log: Callable[[], Subject]) -> None:
 
 
 def test_each_log_says_the_same_of_a_cursor(new_log: Callable[[], Subject]) -> None:
-    """What stands at a seq, in the table as in the window; at the beginning; and that it ends there."""
+    """The table and the window agree on what is at a seq, also at the beginning and after the end."""
     subject = new_log()
     registered(subject, "alice")
     subject.append(*[post("alice", f"{number}", number) for number in range(5)])
@@ -432,7 +433,7 @@ def test_the_newest_begin_before_the_join(new_log: Callable[[], Subject]) -> Non
 
 
 def test_a_mention_is_of_who_has_the_name_by_then(new_log: Callable[[], Subject]) -> None:
-    """Who registers a name sees nothing that was said to it before: it was not for them."""
+    """A user who registers a name sees nothing that was said to it before: it was not for them."""
     subject = new_log()
     registered(subject, "alice")
     subject.append(post("alice", "hello @late, whoever you are", 1), Draft("join", "alice", "#x", "", key(2)))
@@ -448,7 +449,7 @@ def test_a_mention_is_of_who_has_the_name_by_then(new_log: Callable[[], Subject]
 
 
 def test_a_snapshot_misses_nothing_that_ends_meanwhile(new_log: Callable[[], Subject]) -> None:
-    """Its pages are of one moment, though rooms are left and joined while one goes through them."""
+    """Its pages show one moment, though rooms are left and joined while they are read."""
     subject = new_log()
     registered(subject, "alice", "bob")
     topics = [f"#t{number:03}" for number in range(450)]
@@ -482,7 +483,7 @@ def test_a_room_without_a_post_is_a_room(new_log: Callable[[], Subject]) -> None
 
 
 def test_long_posts_come_in_pages(new_log: Callable[[], Subject]) -> None:
-    """However long the posts, every page fits the wire; together they are all, and each once."""
+    """However long the posts, every page fits the wire; together the pages have each post once."""
     subject = new_log()
     registered(subject, "alice", "bob")
     text = "𐀀" * 1_990
@@ -518,7 +519,7 @@ def test_many_posts_come_in_pages(new_log: Callable[[], Subject]) -> None:
 
 
 def test_a_user_of_many_rooms_has_a_whole_snapshot(new_log: Callable[[], Subject]) -> None:
-    """A snapshot has all memberships, also more than an AMP value holds; feeds and the newest likewise."""
+    """It has all memberships, also more than an AMP value holds; so do feeds and the newest posts."""
     subject = new_log()
     registered(subject, "alice", "bob")
     topics = [f"#{number}".ljust(60, "é") for number in range(1_100)]
@@ -536,7 +537,7 @@ def test_a_user_of_many_rooms_has_a_whole_snapshot(new_log: Callable[[], Subject
 
 
 def test_rooms_come_in_pages(new_log: Callable[[], Subject]) -> None:
-    """All rooms with a prefix come, in order, each once, page by page."""
+    """All rooms with a prefix come in order, each once, page by page."""
     subject = new_log()
     names = [f"u{number}" for number in range(450)]
     registered(subject, *names, "v")
@@ -561,14 +562,15 @@ def test_rooms_come_in_pages(new_log: Callable[[], Subject]) -> None:
 def test_rooms_by_what_no_name_can_have(
     new_log: Callable[[], Subject], prefix: str, after: str, names: list[str]
 ) -> None:
-    """A NUL, which PostgreSQL takes in no text, is behind nothing and before any letter, on all stores."""
+    """A NUL, which PostgreSQL takes in no text, sorts before every letter and after nothing, on all
+    stores."""
     subject = new_log()
     registered(subject, "u", "ua", "ub")
     assert subject.read(Rooms(prefix, after)).names == names
 
 
 def test_nobody_is_in_too_many_rooms(new_log: Callable[[], Subject]) -> None:
-    """2,000 at a time; who has left one may join another. What was refused is refused for ever."""
+    """2,000 at a time; a user who has left one may join another. A refused join stays refused."""
     subject = new_log()
     registered(subject, "alice")
     topics = [f"#t{number:04}" for number in range(2_002)]
@@ -588,9 +590,10 @@ def test_nobody_is_in_too_many_rooms(new_log: Callable[[], Subject]) -> None:
 
 @pytest.mark.parametrize("make", [on_sqlite, on_postgres, in_memory])
 def test_nobody_makes_too_many_topics(make: Callable[[Any], Subject], new_disk: Callable[[], Any]) -> None:
-    """A hundred on a day of the log's time, by posts and joins together; what is there anybody may use.
+    """A user makes a hundred on a day of the log's time, by posts and joins together; existing topics are
+    free to use.
 
-    What was refused is refused for ever, whatever day it is when it comes again.
+    A refused draft stays refused, whatever day it comes again.
     """
     disk = new_disk()
     subject = make(disk)
@@ -643,10 +646,10 @@ HISTORY = st.lists(st.lists(DRAFT, min_size=1, max_size=12), max_size=8)
 def test_a_log_is_the_model(
     new_disk: Callable[[], Any], history: list[list[Draft]], everybody: bool, after: int, upto: int
 ) -> None:
-    """On any history, every outcome and every read is what filtering the whole log gives."""
+    """For any history, every outcome and every read is what filtering the whole log gives."""
     if everybody:
         history = [[Draft("register", user, user, "sha256:0", key(9_999)) for user in USERS], *history]
-    # Not parametrized: pytest-twisted wraps a hypothesis test once more for each parameter.
+    # Not parametrized: pytest-twisted wraps a hypothesis test again for each parameter.
     for make in LOGS:
         check_log(make(new_disk()), history, after, upto)
 
@@ -736,7 +739,7 @@ ODD_WORDS = [
     ),
     *("#É @ALICE", "#x\u200b @al\u200bice", "#ß #ẞ #SS", " ".join(f"#{number}" for number in range(21))),
 ]
-"""No halves of surrogate pairs: nothing that came over a wire has them."""
+"""They have no halves of surrogate pairs, since nothing that came over a wire has them."""
 odd_words = st.sampled_from([*3 * ROOMS, *ODD_WORDS])
 edges = st.sampled_from(EDGES)
 odd_drafts = st.one_of(
@@ -774,7 +777,7 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
 
 
 def every_odd_read() -> list[Question[Any]]:
-    """Each word and each number in each place where one may stand."""
+    """Return reads with each word and each number in each place where one may be."""
     of_words: list[Question[Any]] = [
         read
         for word in [*ODD_WORDS, *ROOMS]
@@ -795,12 +798,12 @@ def every_odd_read() -> list[Question[Any]]:
 
 
 def test_every_question_is_asked_of_every_log() -> None:
-    """Nobody adds one that is not among the odd reads."""
+    """A new question must be added to the odd reads."""
     assert {type(read) for read in every_odd_read()} == set(QUESTIONS)
 
 
 def test_all_logs_answer_odd_reads_alike(new_disk: Callable[[], Any]) -> None:
-    """Whatever the word, and at both ends of what a number may be."""
+    """This holds for every word, and at both ends of the numbers' range."""
     talk = [post("alice", f"{number} #x @bob", number) for number in range(4)]
     joins = [Draft("join", user, "#x", "", key(10)) for user in ("alice", "bob")]
     first, *others = (answers(make(new_disk()), [*joins, *talk], every_odd_read()) for make in LOGS)
@@ -815,14 +818,14 @@ def test_all_logs_answer_odd_reads_alike(new_disk: Callable[[], Any]) -> None:
 def test_all_logs_answer_alike(
     new_disk: Callable[[], Any], drafts: list[Draft], reads: list[Question[Any]]
 ) -> None:
-    """Whatever they are given and asked, with the same sentences."""
+    """All logs give the same answers and sentences to the same drafts and questions."""
     first, *others = (answers(make(new_disk()), drafts, reads) for make in LOGS)
     for other in others:
         assert other == first
 
 
 def answers(subject: Subject, drafts: list[Draft], reads: list[Question[Any]]) -> list[Any]:
-    """What became of the drafts, and what the reads answer; without what is a store's own."""
+    """Return the outcomes of drafts and reads, without what differs between stores."""
     registered(subject, "alice", "bob")
     found: list[Any] = [*subject.append(*drafts), *subject.append(*drafts)]
     for question in reads:
@@ -835,7 +838,7 @@ def answers(subject: Subject, drafts: list[Draft], reads: list[Question[Any]]) -
 
 
 def told(answer: Any) -> Any:
-    """An answer without times, and without the log's id."""
+    """Return an answer without times, and without the log's id."""
     if isinstance(answer, list):
         return [entry.seq for entry in answer]
     if isinstance(answer, FeedPage):

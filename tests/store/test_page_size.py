@@ -26,7 +26,7 @@ def opened_postgres(disk: Disk, limits: Limits) -> Any:
 
 @pytest.fixture(params=[opened_sqlite, opened_postgres])
 def opened(request: pytest.FixtureRequest, disk: Disk, now: Callable[[Any], Any]) -> Callable[..., Any]:
-    """What alice, who has said ten things in three rooms, reads in pages of a size."""
+    """Return what reads a log of alice, who has said ten things in three rooms, in pages of a size."""
 
     def read(size: PageSize, question: Question[Any]) -> Any:
         log = request.param(disk, Limits(page=size))
@@ -42,28 +42,28 @@ def opened(request: pytest.FixtureRequest, disk: Disk, now: Callable[[Any], Any]
 
 
 def test_a_page_is_bounded_in_number(opened: Callable[..., Any]) -> None:
-    """Of all entries, and of the posts of a room."""
+    """This holds for pages of all entries, and of the posts of a room."""
     size = PageSize(bytes=60_000, entries=7, stays=200)
     assert [entry.seq for entry in opened(size, PageOf(0))] == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize("question", [PageOf(0), History("alice"), Newest("alice", 14)])
 def test_a_page_is_bounded_in_bytes(opened: Callable[..., Any], question: Question[Any]) -> None:
-    """Whatever is read."""
+    """This holds whatever is read."""
     page = opened(PageSize(bytes=500, entries=500, stays=200), question)
     assert 1 < len(page) < 10
     assert sum(map(entry_bytes, page)) <= 500
 
 
 def test_a_page_of_a_feed_is_bounded(opened: Callable[..., Any]) -> None:
-    """It says how far it came."""
+    """A page says how far it came."""
     page = opened(PageSize(bytes=60_000, entries=7, stays=200), Feed("alice", 0, 14))
     assert [post.seq for post in page.posts] == [5, 6, 7, 8, 9, 10, 11]
     assert page.cursor == 11
 
 
 def test_a_page_of_a_snapshot_is_bounded(opened: Callable[..., Any]) -> None:
-    """It says where the next begins."""
+    """A page says where the next begins."""
     page = opened(PageSize(bytes=60_000, entries=500, stays=2), SnapshotOf("alice", 0, 14))
     assert [stay.room for stay in page.intervals] == ["#c", "#b"]
     assert page.behind is not None

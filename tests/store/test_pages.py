@@ -27,7 +27,7 @@ KIND = st.sampled_from(["register", "secret", "join", "leave", "post"])
 def test_the_estimates_are_upper_bounds(
     kind: str, user: str, room: str, text: str, seq: int, time: int
 ) -> None:
-    """What is cut by the estimates fits, and they are not far off."""
+    """A page cut by the estimates fits, and the estimates are not much too large."""
     draft = Draft(kind, user, room, text, b"k" * 16)
     entry = Entry(seq, time, kind, user, room, text, b"k" * 16)
     assert 0 <= draft_bytes(draft) - len(msgspec.msgpack.encode(draft)) < 32
@@ -35,7 +35,7 @@ def test_the_estimates_are_upper_bounds(
 
 
 def test_a_text_without_encoding_has_a_size() -> None:
-    """The size of half a surrogate pair can be told: that it cannot be stored is found out elsewhere."""
+    """The size of half a surrogate pair can be told; that it cannot be stored is found elsewhere."""
     assert draft_bytes(Draft("post", "a", "a", "\ud800", b"k" * 16)) > 0
 
 
@@ -44,7 +44,7 @@ def entry(seq: int, size: int) -> Entry:
 
 
 def pages_of(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """All of ``entries``, in pages."""
+    """Yield all of ``entries``, in pages."""
     start = 0
     while start < len(entries):
         page, _ = take_page(entries[start : start + PAGE.entries], PAGE)
@@ -64,7 +64,7 @@ def test_pages_hold_everything_in_order_and_fit(sizes: list[int]) -> None:
 
 
 def test_a_page_is_bounded_in_number() -> None:
-    """However small its entries are, a page has at most 500; whether more follow is told."""
+    """A page of small entries has at most 500, and says whether more follow."""
     entries = [entry(seq, 1) for seq in range(PAGE.entries + 1)]
     assert take_page(entries, PAGE) == (entries[:-1], True)
     assert take_page(entries[:-1], PAGE) == (entries[:-1], False)
@@ -72,13 +72,13 @@ def test_a_page_is_bounded_in_number() -> None:
 
 
 def test_an_entry_larger_than_a_page_goes_alone() -> None:
-    """A page has at least one entry, or a reader would never get on."""
+    """A page has at least one entry, else a reader would never advance."""
     entries = [entry(1, PAGE.bytes), entry(2, 1)]
     assert take_page(entries, PAGE) == (entries[:1], True)
 
 
 def test_a_page_of_a_snapshot_fits() -> None:
-    """Even with the longest names it fits an AMP value; one that is full says where the next begins."""
+    """Even with the longest names it fits an AMP value; a full page says where the next begins."""
     stays = [("#" + "𐀀" * 64, BIG, BIG)] * PAGE.stays
     account = Account("sha256:", BIG, BIG)
     page = snapshot_page(account, BIG, stays, PAGE)

@@ -1,4 +1,4 @@
-"""What is made of a database that is away, by those who ask it and those who stop asking."""
+"""How an absent database is reported, to those who ask it and when they stop asking."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatnet.telemetry import Event, StoreAway, StoreBack
 
 
 class Stage:
-    """A pool of two threads on a database that is away, or not."""
+    """A pool of two threads on a database that may be away."""
 
     def __init__(self) -> None:
         self.is_away = True
@@ -32,10 +32,10 @@ class Stage:
         return cast(Any, self)
 
     def close(self) -> None:
-        """As a connection."""
+        """Do nothing, as a connection."""
 
     def ask(self) -> tuple[Deferred[int], list[Any]]:
-        """A question, and what became of it."""
+        """Ask a question; return its Deferred, and a list that gets the outcome."""
         asking = Deferred.fromCoroutine(self.pool.ask(lambda database: 7))
         found: list[Any] = []
         asking.addBoth(lambda result: found.append(getattr(result, "value", result)))
@@ -43,7 +43,7 @@ class Stage:
 
 
 def test_an_outage_ends_with_the_last_who_asks() -> None:
-    """They may have gone meanwhile: nobody would ever say that it is over."""
+    """If all have stopped asking, nobody would ever report that the outage has ended."""
     stage = Stage()
     asking, found = stage.ask()
     assert "it is away" in stage.outage.sentence
@@ -54,7 +54,7 @@ def test_an_outage_ends_with_the_last_who_asks() -> None:
 
 @pytest.mark.parametrize("all_leave", [False, True])
 def test_an_outage_is_told(all_leave: bool) -> None:
-    """When it begins, and by the first answer how long it was; also if those who asked have gone."""
+    """Its beginning is told, and its duration by the first answer; also if those who asked have gone."""
     stage = Stage()
     asking, _ = stage.ask()
     stage.reactor.advance(3.0)
@@ -75,7 +75,7 @@ def test_an_outage_is_told(all_leave: bool) -> None:
 
 
 def test_an_outage_lasts_while_somebody_asks() -> None:
-    """Also if others stop; then the answer ends it."""
+    """It lasts even if others stop asking; then the answer ends it."""
     stage = Stage()
     first, _ = stage.ask()
     _, found = stage.ask()

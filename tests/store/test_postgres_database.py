@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL: what it promises to each that asks it, and what its errors mean."""
+"""A connection to PostgreSQL: what it promises its users, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def url(postgres: Server) -> str:
 
 @pytest.fixture
 def open_at() -> Iterator[Open]:
-    """Connections with tables, closed in the end."""
+    """Yield what opens connections with tables; close them at the end."""
     opened: list[PostgresDatabase] = []
 
     def open_one(url: str) -> PostgresDatabase:
@@ -103,7 +103,7 @@ def test_the_tables_of_a_newer_chatnet_are_left_alone(url: str, open_at: Open) -
 
 
 def test_tables_that_a_newer_chatnet_has_only_added_to_can_be_used(url: str, open_at: Open) -> None:
-    """What it added has a default, and is left as it is: old and new run side by side until all are new."""
+    """New columns have a default and are ignored: old and new programs run together until all are new."""
     open_at(url)
     with connect(url) as connection:
         connection.execute("ALTER TABLE entry ADD COLUMN more bytea")
@@ -115,7 +115,7 @@ def test_tables_that_a_newer_chatnet_has_only_added_to_can_be_used(url: str, ope
 
 @pytest.mark.parametrize("version", range(1, len(STEPS) + 1))
 def test_each_version_is_brought_up_to_date(url: str, open_at: Open, version: int) -> None:
-    """With what it holds, whatever functions were made by the release that left it."""
+    """It keeps its data, whatever functions the older release left."""
     with connect(url) as connection:
         connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
         for step in STEPS[:version]:
@@ -132,7 +132,7 @@ def test_each_version_is_brought_up_to_date(url: str, open_at: Open, version: in
 def test_functions_of_another_text_are_made_beside_those_there(
     url: str, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Processes of two releases may append at the same time: each calls its own."""
+    """Processes of two releases may append at the same time: each calls its own functions."""
     ours = append.functions(1)
     mark = ours.append.removeprefix("chatnet_append_")
     newer = append.Functions("chatnet_append_newer", ours.statements.replace(mark, "newer"))
@@ -148,7 +148,7 @@ def test_functions_of_another_text_are_made_beside_those_there(
 
 
 def test_names_sort_by_code_point(url: str, database: PostgresDatabase) -> None:
-    """All text that has an index sorts as in Python, whatever the database's own collation is."""
+    """All indexed text sorts as in Python, whatever the database's own collation is."""
     assert asked(
         url,
         """
@@ -160,7 +160,7 @@ def test_names_sort_by_code_point(url: str, database: PostgresDatabase) -> None:
 
 
 def test_commits_are_durable_whatever_the_server_is_set_to(postgres: Server, url: str) -> None:
-    """synchronous_commit is at least "on", in open sessions as well; what is stronger is kept."""
+    """synchronous_commit is at least "on", in open sessions as well; a stronger setting is kept."""
     before = connect(url)
     for wished, found in (("off", "on"), ("local", "on"), ("remote_write", "on"), ("remote_apply",) * 2):
         postgres.ask(f"ALTER ROLE app SET synchronous_commit = {wished}")
@@ -176,7 +176,7 @@ def test_commits_are_durable_whatever_the_server_is_set_to(postgres: Server, url
 
 
 def test_the_server_lets_go_of_who_vanished(url: str) -> None:
-    """As soon as we of it; by its own settings it keeps their sessions for hours, until none are left."""
+    """It does so as fast as we do; by default it would keep their sessions for hours, until none are left."""
     with connect(url) as connection:
         for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"):
             assert connection.execute(f"SELECT current_setting('{name}')::integer <= 3").fetchone() == (True,)
@@ -184,7 +184,7 @@ def test_the_server_lets_go_of_who_vanished(url: str) -> None:
 
 
 def test_who_is_refused_by_one_host_of_two_may_be_let_in_by_the_other(postgres: Server) -> None:
-    """No such database is not the same as no server; of several hosts, all must say so."""
+    """“No such database” is not the same as “no server”; of several hosts, all must say so."""
     there = f"127.0.0.1:{postgres.port}"
     with pytest.raises(Denied, match='"nothing" does not exist'):
         connect(f"postgresql://chatnet@{there}/nothing")
@@ -197,7 +197,7 @@ def test_who_is_refused_by_one_host_of_two_may_be_let_in_by_the_other(postgres: 
 
 
 def set_for_all(server: Server, name: str, value: str | None) -> None:
-    """Change the server's configuration, or put it back; in effect for new connections when this returns."""
+    """Change the server's configuration, or restore it; new connections have it when this returns."""
 
     def found() -> Any:
         with connect(server.url()) as fresh:
@@ -210,7 +210,7 @@ def set_for_all(server: Server, name: str, value: str | None) -> None:
 
 
 def test_the_operator_is_told_what_a_crash_would_cost(postgres: Server, database: PostgresDatabase) -> None:
-    """Without a synchronous standby, opening says that the log is lost with its machine."""
+    """Without a synchronous standby, opening warns that the log is lost with its machine."""
     assert "synchronous_standby_names" in database.open("other").warning
     assert database.open("other").log_id == "id"
 
@@ -222,7 +222,7 @@ def test_the_operator_is_told_what_a_crash_would_cost(postgres: Server, database
     "url", ["postgresql://u:sesame@[::1/x", "postgresql://u:sesame@h/x?nonsense=1", "sesame"]
 )
 def test_a_url_that_is_none_is_said_without_its_password(url: str) -> None:
-    """The sentence tells what a URL is like, and shows nothing of the one given."""
+    """The sentence says how a URL looks, and shows nothing of the given one."""
     with pytest.raises(CannotStart, match="postgresql://USER") as caught:
         PostgresDatabases().connect(url)
     assert "sesame" not in str(caught.value)
@@ -239,7 +239,7 @@ def test_nobody_there_is_unavailable(postgres: Server) -> None:
 def test_a_server_that_hangs_while_connecting_is_unavailable(
     postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Connecting ends in bounded time, also if the server stops answering once it has let us in."""
+    """Connecting ends in bounded time, also if the server stops answering after it has accepted us."""
     monkeypatch.setattr(postgres_connection, "set_up", lambda lock_seconds: "SELECT pg_sleep(30)")
     limits = Limits(database=PATIENCE._replace(set_up=0.3))
     begun = time.monotonic()
@@ -249,14 +249,14 @@ def test_a_server_that_hangs_while_connecting_is_unavailable(
 
 
 def test_without_the_driver_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """chatnet works without psycopg, until a PostgreSQL is asked for."""
+    """chatnet works without psycopg until a PostgreSQL store is asked for."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(CannotStart, match=re.escape("chatnet[postgres]")):
         PostgresDatabases().connect("postgresql://u@127.0.0.1:1/x")
 
 
 def test_the_host_that_takes_writes_is_found(postgres: Server, url: str, open_at: Open) -> None:
-    """Of several hosts in the URL, one that is down is passed over."""
+    """Of several hosts in the URL, one that is down is skipped."""
     many = url.replace("@", "@127.0.0.1:1,")
     assert open_at(many).read(Head()) == 0
 
@@ -265,7 +265,7 @@ def test_the_host_that_takes_writes_is_found(postgres: Server, url: str, open_at
 
 
 def test_a_lost_connection_is_unavailable(postgres: Server, database: PostgresDatabase) -> None:
-    """A connection that the server has ended is Unavailable, once and always; another one works."""
+    """A connection that the server has ended is Unavailable from then on; another one works."""
     postgres.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
     for _ in range(2):
         with pytest.raises(Unavailable):
@@ -273,7 +273,7 @@ def test_a_lost_connection_is_unavailable(postgres: Server, database: PostgresDa
 
 
 def test_too_many_connections_are_unavailable(postgres: Server, url: str, open_at: Open) -> None:
-    """A connection too many is refused for now, and can be had later."""
+    """A connection too many is refused for now, and may succeed later."""
     postgres.ask("ALTER ROLE app CONNECTION LIMIT 0")
     try:
         with pytest.raises(Unavailable, match="too many connections"):
@@ -286,7 +286,7 @@ def test_too_many_connections_are_unavailable(postgres: Server, url: str, open_a
 def test_a_database_that_takes_no_writes_is_unavailable(
     postgres: Server, url: str, database: PostgresDatabase
 ) -> None:
-    """While it is read-only nothing is refused: appending waits, and new connections as well."""
+    """While it is read-only nothing is refused: appending waits, and so do new connections."""
     database.append([register("alice")], 1)
     database._connection.execute("SET default_transaction_read_only = on")
     with pytest.raises(Unavailable, match="read-only"):
@@ -302,7 +302,7 @@ def test_a_database_that_takes_no_writes_is_unavailable(
 
 
 def test_closing_cuts_off_a_call(postgres: Server, url: str, open_at: Open) -> None:
-    """close() from another thread ends a call that waits, at once."""
+    """close() from another thread ends a waiting call at once."""
     database, other = open_at(url), connect(url)
     with other.transaction(), ThreadPoolExecutor(1) as thread:
         other.execute("SELECT FROM log FOR UPDATE")
@@ -319,7 +319,7 @@ def test_closing_cuts_off_a_call(postgres: Server, url: str, open_at: Open) -> N
 
 
 def test_only_the_poison_is_refused(database: PostgresDatabase) -> None:
-    """Of a batch, the drafts that cannot be stored are refused and told of; the rest is as without them."""
+    """The drafts of a batch that cannot be stored are refused and reported; the rest is stored as usual."""
     drafts = [register("alice"), *[post(number, f"{number}") for number in range(20)]]
     bad = [
         Draft("post", "alice", "bob", "in the room of another", b"p" * 16),
@@ -335,7 +335,7 @@ def test_only_the_poison_is_refused(database: PostgresDatabase) -> None:
 
 
 def test_an_error_does_not_quote_the_row(database: PostgresDatabase) -> None:
-    """It is logged; and a row may be a post, or a credential."""
+    """The error is logged, and a row may be a post or a credential."""
     import psycopg
 
     database._connection.execute("CREATE TEMP TABLE t (x text CHECK (x = ''))")
@@ -345,7 +345,7 @@ def test_an_error_does_not_quote_the_row(database: PostgresDatabase) -> None:
 
 
 def test_batches_of_any_kind_are_alike(postgres: Server, open_at: Open) -> None:
-    """200 posts that go all together have the same outcomes and rows as the same posts draft by draft."""
+    """200 posts in one batch have the same outcomes and rows as the same posts draft by draft."""
     users = ["alice", "bob"]
     posts = [post(number, f"#t{number % 7} @bob é𐀀 {number}", users[number % 2]) for number in range(200)]
     found = []
@@ -361,14 +361,14 @@ def test_batches_of_any_kind_are_alike(postgres: Server, open_at: Open) -> None:
 
 
 def test_time_never_goes_back(database: PostgresDatabase) -> None:
-    """Entries are never older than those before them, whatever the clocks of those who append."""
+    """Entries are never older than those before them, whatever the clocks of the appending hosts say."""
     for now in (50, 20, 70):
         database.append([register(f"u{now}")], now)
     assert [entry.time for entry in database.read(Last(3))] == [50, 50, 70]
 
 
 def test_appends_of_many_are_in_one_order(url: str, open_at: Open) -> None:
-    """While many append, a reader never sees an entry before all that are older: seqs stay dense."""
+    """A reader never sees an entry before all older ones, so seqs stay dense."""
     databases = [open_at(url) for _ in range(4)]
     databases[0].append([register(f"u{number}") for number in range(4)], 1)
     done = threading.Event()
@@ -406,14 +406,14 @@ for batch in itertools.count():
 
 
 def test_a_stopped_process_holds_up_nobody(url: str, database: PostgresDatabase) -> None:
-    """Wherever in an append a process is stopped, others go on appending within two seconds."""
+    """Wherever in an append a process is stopped, others append again within two seconds."""
     database.append([register("alice")], 1)
     with subprocess.Popen([sys.executable, "-c", STOPPED, url], stdout=subprocess.PIPE) as stopped:
         assert stopped.stdout is not None
         try:
             for number in range(15):
                 stopped.stdout.readline()
-                # Another point of its next append each time.
+                # Stop it at another point of its next append each time.
                 threading.Event().wait(number / 2_000)
                 stopped.send_signal(signal.SIGSTOP)
                 begun = time.monotonic()
@@ -431,7 +431,7 @@ TALK = [f"u{number}" for number in range(100)]
 
 
 def talk(database: PostgresDatabase, count: int) -> int:
-    """The head after so many posts of hundred users, of whom the first follows all others."""
+    """Make ``count`` posts of a hundred users, of whom the first follows all others; return the head."""
     database.append([register(user) for user in TALK], 1)
     database.append([Draft("join", TALK[0], user, "", user.encode().ljust(16)) for user in TALK[1:]], 1)
     for start in range(0, count, 1_000):
@@ -454,8 +454,8 @@ EXPLAINING = (
 
 @pytest.fixture
 def explained(postgres: Server) -> Iterator[tuple[PostgresDatabase, int, list[str]]]:
-    """A database of 50,000 posts, its head, and the plans of all that it is asked from now on, also within
-    functions, and though nothing forbids it to read through tables."""
+    """Yield a database of 50,000 posts, its head, and the plans of all that it is asked from now on, also
+    within functions, without a setting that forbids it to scan tables."""
     schema = re.findall(r"D(s\d+)", postgres.fresh())[0]
     connection = connect(postgres.url(schema))
     database = PostgresDatabase(connection)
@@ -472,7 +472,7 @@ def explained(postgres: Server) -> Iterator[tuple[PostgresDatabase, int, list[st
 def test_every_statement_finds_what_it_needs_by_index(
     explained: tuple[PostgresDatabase, int, list[str]],
 ) -> None:
-    """At 50,000 posts no statement reads through a table that grows."""
+    """At 50,000 posts no statement scans a table that grows."""
     database, head, plans = explained
     posts = [post(90_000, "#y @u3", "u1"), post(90_001, "#x", "u2")]
     assert database.append(posts, 1) == ([head + 1, head + 2], [])
@@ -495,13 +495,14 @@ def test_every_statement_finds_what_it_needs_by_index(
 
 
 def test_a_read_costs_about_what_it_returns(explained: tuple[PostgresDatabase, int, list[str]]) -> None:
-    """A follower of hundred busy rooms gets a page, and the newest 20, without all that was said there."""
+    """A follower of a hundred busy rooms gets a page, and the newest 20, without a read of all posts
+    there."""
     database, head, plans = explained
     for read in (lambda: database.read(Feed("u0", 1_000, head)), lambda: database.read(Newest("u0", head))):
         plans.clear()
         assert read()
         rows = re.findall(r" place .*rows=(\d+)(?:\.\d+)? loops=(\d+)", "\n".join(plans))
-        # Twenty posts of each room are looked at.
+        # It reads twenty posts of each room.
         assert 1_900 <= sum(int(found) * int(loops) for found, loops in rows) <= 2_020
 
 
@@ -509,7 +510,7 @@ def test_a_read_costs_about_what_it_returns(explained: tuple[PostgresDatabase, i
 
 
 def test_the_lease_is_taken_by_one(database: PostgresDatabase, url: str, open_at: Open) -> None:
-    """Of two who saw it the same, one takes it; each renewal shows; let go of, it is free at once."""
+    """Of two that saw the same state, one takes it; each renewal shows; a released lease is free at once."""
     other = open_at(url)
     assert database.lease() == LeaseRow(0, 0, "")
     assert (database.take_lease(0, "me"), other.take_lease(0, "you")) == (1, None)

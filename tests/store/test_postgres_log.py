@@ -46,9 +46,9 @@ def post(number: int, text: str = "hello") -> Draft:
 
 
 async def until(what: str, true: Callable[[], Any]) -> None:
-    """Let the reactor go on until it is so.
+    """Let the reactor run until ``true``.
 
-    :raises NotInTime: it was not within thirty seconds.
+    :raises NotInTime: it was not true within thirty seconds.
     """
     end = time.monotonic() + DEADLINE
     while not true():
@@ -79,7 +79,7 @@ def said() -> Any:
 
 @pytest_twisted.async_yield_fixture
 async def open_log() -> AsyncIterator[Open]:
-    """Opens logs with real threads, and closes them in the end."""
+    """Yield what opens logs with real threads; close them at the end."""
     logs: list[PostgresLog] = []
 
     async def open_one(url: str, databases: Any = None, limits: Limits = LIMITS) -> PostgresLog:
@@ -105,7 +105,7 @@ async def open_log() -> AsyncIterator[Open]:
 
 
 async def check_exactly_once(log: PostgresLog, drafts: list[Draft], outcomes: list[Outcome]) -> None:
-    """Each draft was appended once, in order, and is what the followed window has at its seq."""
+    """Check that each draft was appended once, in order, and is in the followed window at its seq."""
     assert outcomes == list(range(2, len(drafts) + 2))
     await until("the window is at the head", lambda: log.window.head == len(drafts) + 1)
     assert [entry.key for entry in log.window.after(1)] == [draft.key for draft in drafts]
@@ -135,7 +135,7 @@ class AnswersLost(PostgresDatabases):
 
 
 def test_who_asks_no_more_does_not_say_that_the_database_is_back(said: list[str]) -> None:
-    """A log that is closed while the database is away knows no better."""
+    """A log that is closed while the database is away does not know whether it is back."""
     trouble = Outage()
     asker = object()
     trouble.away(asker, "away")
@@ -145,7 +145,7 @@ def test_who_asks_no_more_does_not_say_that_the_database_is_back(said: list[str]
 
 @pytest_twisted.ensureDeferred
 async def test_an_answer_that_is_lost_is_had_again(postgres: Server, open_log: Open, said: list[str]) -> None:
-    """When the connection dies between commit and answer, the batch is asked again, and is there once."""
+    """If the connection dies between commit and answer, the batch is sent again, and is stored once."""
     log = await open_log(postgres.fresh(), AnswersLost(3))
     drafts = [post(number) for number in range(300)]
     outcomes = await log.append([REGISTER, *drafts])
@@ -158,7 +158,7 @@ async def test_an_answer_that_is_lost_is_had_again(postgres: Server, open_log: O
 
 @pytest_twisted.ensureDeferred
 async def test_killed_connections_cost_nothing(postgres: Server, open_log: Open) -> None:
-    """While all connections are killed again and again, each draft is appended once, and in order."""
+    """While all connections are killed repeatedly, each draft is appended once, and in order."""
     log = await open_log(postgres.fresh())
     await log.append([REGISTER])
     drafts = [post(number) for number in range(2_000)]
@@ -173,7 +173,7 @@ async def test_killed_connections_cost_nothing(postgres: Server, open_log: Open)
 
 @pytest_twisted.ensureDeferred
 async def test_a_crash_of_the_server_is_waited_for(postgres: Server, open_log: Open, said: list[str]) -> None:
-    """When the server crashes under appends, they are answered once it is back; reads wait as well."""
+    """Appends under way are answered when the server is back; reads wait as well."""
     log = await open_log(postgres.fresh())
     await log.append([REGISTER])
     drafts = [post(number) for number in range(2_000)]
@@ -198,7 +198,8 @@ async def test_a_crash_of_the_server_is_waited_for(postgres: Server, open_log: O
 
 @pytest_twisted.ensureDeferred
 async def test_one_who_cannot_connect_yet_waits(postgres: Server, open_log: Open, said: list[str]) -> None:
-    """Opening waits while there are too many connections, says so once, and goes on when there are fewer."""
+    """Opening waits while there are too many connections, says so once, and continues when there are
+    fewer."""
     url = postgres.fresh()
     postgres.ask("ALTER ROLE app CONNECTION LIMIT 0")
     try:
@@ -215,7 +216,8 @@ async def test_one_who_cannot_connect_yet_waits(postgres: Server, open_log: Open
 
 @pytest_twisted.ensureDeferred
 async def test_fewer_connections_than_wished_for_will_do(postgres: Server, open_log: Open) -> None:
-    """With one connection to read on and one to write on, all is answered; without a bell all is followed."""
+    """With one connection for reads and one for writes everything is answered and, without a bell,
+    followed."""
     url = postgres.fresh()
     log = await open_log(url)
     await log.append([REGISTER])
@@ -237,7 +239,7 @@ async def test_fewer_connections_than_wished_for_will_do(postgres: Server, open_
 async def test_a_database_that_takes_no_writes_is_waited_for(
     postgres: Server, open_log: Open, said: list[str]
 ) -> None:
-    """While it is read-only drafts wait, and nothing is refused; afterwards they are there once."""
+    """While it is read-only drafts wait, and nothing is refused; afterwards each is stored once."""
     log = await open_log(postgres.fresh())
     await log.append([REGISTER])
     for wished in ("on", "off"):
@@ -250,7 +252,7 @@ async def test_a_database_that_takes_no_writes_is_waited_for(
             while not log.trouble:
                 appending.append(log.append([post(next(numbers))]))
                 await deferLater(reactor, 0.01)
-            # The superuser's own session is as well, unless it says otherwise.
+            # It applies to the superuser's own session as well, unless that says otherwise.
             postgres.ask("SET default_transaction_read_only = off")
     postgres.ask("ALTER SYSTEM RESET default_transaction_read_only")
     postgres.ask("SELECT pg_reload_conf()")
@@ -272,7 +274,7 @@ class Deaf(PostgresDatabases):
 @pytest.mark.parametrize("databases", [PostgresDatabases, Deaf])
 @pytest_twisted.ensureDeferred
 async def test_all_follow_what_any_appends(postgres: Server, open_log: Open, databases: Any) -> None:
-    """What one process appends, the others have soon; within about a second even if no bell rings."""
+    """The other processes have it soon; within about a second even if no bell rings."""
     url = postgres.fresh()
     writing, reading = await open_log(url), await open_log(url, databases())
     assert writing.log_id == reading.log_id
@@ -287,7 +289,7 @@ async def test_all_follow_what_any_appends(postgres: Server, open_log: Open, dat
 
 @pytest_twisted.ensureDeferred
 async def test_only_the_poison_is_refused(postgres: Server, open_log: Open, logged_failures: Any) -> None:
-    """A draft that cannot be stored is refused, counted, and logged but for its text; others are stored."""
+    """It is refused, counted, and logged without its text; other drafts are stored."""
     log = await open_log(postgres.fresh())
     outcomes = await log.append(
         [REGISTER, post(1), Draft("post", "alice", "alice", "private", b"short"), post(3)]
@@ -302,7 +304,7 @@ async def test_only_the_poison_is_refused(postgres: Server, open_log: Open, logg
 
 @pytest_twisted.ensureDeferred
 async def test_a_database_that_hangs_is_given_up(postgres: Server, open_log: Open, said: list[str]) -> None:
-    """A connection that does not answer is cut off, and the question asked on another; it counts once."""
+    """A silent connection is cut off, and its question asked on another; it counts once."""
     log = await open_log(postgres.fresh(), None, Limits(database=PATIENCE._replace(answer=0.5)))
     await log.append([REGISTER])
     ((backend,),) = postgres.ask(
@@ -324,7 +326,7 @@ async def test_a_database_that_hangs_is_given_up(postgres: Server, open_log: Ope
 
 @pytest_twisted.ensureDeferred
 async def test_closing_does_not_wait_for_a_database_that_hangs(postgres: Server, open_log: Open) -> None:
-    """close() is done within seconds though the server answers nothing any more."""
+    """close() ends within seconds even if the server answers nothing."""
     log = await open_log(postgres.fresh())
     await log.append([REGISTER])
     backends = [pid for (pid,) in postgres.ask("SELECT pid FROM pg_stat_activity WHERE usename = 'app'")]
@@ -344,7 +346,7 @@ async def test_closing_does_not_wait_for_a_database_that_hangs(postgres: Server,
 
 
 class DeadBell(PostgresDatabases):
-    """Databases that hang when they are to listen."""
+    """Databases that hang when they are asked to listen."""
 
     listening = 0
 
@@ -362,7 +364,7 @@ class DeadBell(PostgresDatabases):
 
 @pytest_twisted.ensureDeferred
 async def test_closing_does_not_wait_for_a_bell_that_hangs(postgres: Server, open_log: Open) -> None:
-    """close() is done within seconds though the connection that is to ring does not answer."""
+    """close() ends within seconds even if the bell's connection does not answer."""
     databases = DeadBell()
     log = await open_log(postgres.fresh(), databases)
     await until("it is asked to listen", lambda: databases.listening)
@@ -379,8 +381,8 @@ def test_a_database_is_what_is_asked(postgres: Server) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_read_that_is_too_slow_is_given_up(postgres: Server, open_log: Open, said: list[str]) -> None:
-    """After some attempts, in a sentence: it would be no quicker the next time, and keep others from theirs.
-    A post is asked for until it is answered, for it has a key."""
+    """After some attempts it fails with a sentence: it would be no faster the next time, and would delay
+    other reads. An append is tried until it is answered, since its drafts have keys."""
     url = postgres.fresh()
     log = await open_log(url, None, Limits(database=PATIENCE._replace(lock=0.1)))
     await log.append([REGISTER, post(1)])

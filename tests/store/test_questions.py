@@ -1,4 +1,4 @@
-"""What is asked of a log, put so that all stores answer it alike."""
+"""Questions to a log are normalized, so that all stores answer them alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ rooms = st.from_regex(r"#?[abé豈]{1,4}", fullmatch=True).filter(is_room)
 
 @given(odd, odd, st.lists(rooms, max_size=20))
 def test_the_same_rooms_are_asked_for(prefix: str, after: str, names: list[str]) -> None:
-    """In words that both databases can hold, and whatever was asked."""
+    """They are asked in words that both databases can hold, whatever was asked."""
     wanted = {name for name in names if name.startswith(prefix) and name > after}
     between = rooms_between(prefix, after)
     found = set()
@@ -27,7 +27,7 @@ def test_the_same_rooms_are_asked_for(prefix: str, after: str, names: list[str])
 
 
 def test_what_no_log_has_is_nobody_and_nothing() -> None:
-    """A name or a room that there cannot be, and a seq beyond all."""
+    """An impossible name or room, and a seq beyond all, give no user and no entries."""
     assert (known_name("alice"), known_name("a\0"), known_name("\ud800")) == ("alice", "", "")
     assert (known_room("#x"), known_room("#X"), known_room("#x\0")) == ("#x", "", "")
     assert (known_seq(7), known_seq((1 << 63) - 1)) == (7, LAST_SEQ)

@@ -86,7 +86,7 @@ class Listener:
 
 
 def small_window() -> Window:
-    """A window with room for about five entries."""
+    """Return a window with room for about five entries."""
     return Window(limits=Limits(window_bytes=2_000))
 
 
@@ -114,7 +114,7 @@ def test_a_reader_behind_the_window_reads_pages_until_it_is_in_it() -> None:
 
 
 def test_entries_committed_while_a_page_is_read_come_after_it() -> None:
-    """What arrives while a read is out is neither lost nor handed over before the page."""
+    """What arrives during a read is neither lost nor handed over before the page."""
     listener = Listener(small_window())
     listener.grow(20)
     listener.listen(17 - 3)
@@ -125,7 +125,7 @@ def test_entries_committed_while_a_page_is_read_come_after_it() -> None:
 
 
 def test_a_rest_that_is_not_near_is_read_in_pages() -> None:
-    """With a bound, a reader reads pages, even in the window, until what is left is within the bound."""
+    """With a bound, a reader reads pages, even in the window, until the rest is within the bound."""
     listener = Listener(Window(), page=10)
     listener.grow(25)
     listener.listen(0, near=6)
@@ -137,8 +137,8 @@ def test_a_rest_that_is_not_near_is_read_in_pages() -> None:
 
 
 def test_a_reader_waits_for_its_turn_before_it_takes_the_rest() -> None:
-    """It takes what the window then holds; if that is not near by then, it goes on by pages, and if the
-    reader is full or stopped, not at all."""
+    """It takes what the window then holds. If that is not near by then, it goes on by pages; if the reader is
+    full or stopped, it takes nothing."""
     listener = Listener(Window(), page=10)
     listener.turns = []
     listener.grow(5)
@@ -162,7 +162,7 @@ def test_a_reader_waits_for_its_turn_before_it_takes_the_rest() -> None:
 
 
 def test_a_reader_gets_live_however_fast_the_log_grows() -> None:
-    """Each complete page doubles the bound: a reader that keeps up with its pages ends up live."""
+    """Each complete page doubles the bound: a reader that keeps up with its pages becomes live."""
     listener = Listener(Window(), page=10**9)
     listener.grow(100)
     listener.listen(0, near=1)
@@ -175,7 +175,7 @@ def test_a_reader_gets_live_however_fast_the_log_grows() -> None:
 
 
 def test_a_reader_ahead_of_its_window_waits() -> None:
-    """A cursor ahead of this process's head gets nothing until the window has passed it."""
+    """A reader with a cursor ahead of this process's head gets nothing until the window has passed it."""
     listener = Listener(Window())
     listener.grow(2)
     reader = listener.listen(4)
@@ -188,7 +188,7 @@ def test_a_reader_ahead_of_its_window_waits() -> None:
 
 
 def test_a_full_reader_leaves_live_and_queues_nothing() -> None:
-    """While the transport is full nothing is handed over or read; drained, it goes on where it was."""
+    """While the transport is full nothing is handed over or read; when drained, it goes on where it was."""
     listener = Listener(Window())
     reader = listener.listen(0)
     listener.grow(2)
@@ -200,7 +200,7 @@ def test_a_full_reader_leaves_live_and_queues_nothing() -> None:
 
 
 def test_a_reader_stops_within_the_slice_that_fills_its_transport() -> None:
-    """full() called within take() ends the handing over there; nothing of it comes again."""
+    """full() called within take() stops the hand-over there; nothing of it comes again."""
     listener = Listener(Window(), fills=1)
     listener.grow(2 * LIMITS.slice + 5)
     reader = listener.listen(0)
@@ -214,7 +214,7 @@ def test_a_reader_stops_within_the_slice_that_fills_its_transport() -> None:
 
 
 def test_the_window_is_handed_over_in_pages() -> None:
-    """A full transport is noticed when one page was put on it, however long the posts are."""
+    """A full transport is noticed after one page was written to it, however long the posts are."""
     listener = Listener(Window(), fills=1)
     long = [Entry(seq, 1000, "post", "alice", "alice", "é" * 2000, b"k" * 16) for seq in range(1, 101)]
     listener.log += long
@@ -227,7 +227,7 @@ def test_the_window_is_handed_over_in_pages() -> None:
 
 
 def test_a_page_that_comes_while_full_is_read_again() -> None:
-    """A page that was asked for before the transport became full is dropped, and read again when drained."""
+    """A page asked for before the transport became full is dropped, and read again when drained."""
     listener = Listener(small_window(), page=100)
     listener.grow(20)
     reader = listener.listen(0)
@@ -252,7 +252,7 @@ def test_a_reader_told_full_before_it_starts_waits() -> None:
 
 
 def test_a_stopped_reader_is_silent() -> None:
-    """After stop() nothing comes, from wherever it was stopped; the fan-out is told once."""
+    """After stop() nothing comes, whatever the reader was doing; the fan-out is told once."""
     listener = Listener(Window())
     reader = listener.listen(0)
     reader.stop()
@@ -268,7 +268,7 @@ def test_a_stopped_reader_is_silent() -> None:
 
 
 def test_a_failed_read_ends_the_reader() -> None:
-    """A failed read is a bug: the sink hears of it once, and the reader has stopped."""
+    """A failed read is a bug: the sink is told once, and the reader has stopped."""
     listener = Listener(small_window())
     listener.grow(20)
     reader = listener.listen(0)
@@ -279,7 +279,7 @@ def test_a_failed_read_ends_the_reader() -> None:
 
 
 def test_a_page_that_does_not_get_on_ends_the_reader() -> None:
-    """A read that answers no progress, or more than was asked for, is a bug and not an endless loop."""
+    """A read that returns no progress, or more than was asked for, is a bug and not an endless loop."""
     for cursor in (0, 21):
         listener = Listener(small_window())
         listener.grow(20)
@@ -302,7 +302,7 @@ STEP = st.sampled_from(["grow", "grow many", "answer", "answer", "full", "drain"
 def test_every_entry_once_in_order_and_live_in_the_end(
     steps: list[str], cursor: int, before: int, page: int, near: int | None, fills: int | None
 ) -> None:
-    """Under any interleaving a reader hands over each entry once, in order, and gets live when left alone."""
+    """In any order of events a reader hands over each entry once, in order, and becomes live in the end."""
     listener = Listener(small_window(), page, fills)
     listener.grow(before)
     reader = listener.listen(cursor, near)

@@ -32,18 +32,18 @@ def entries(first: int, last: int) -> list[Entry]:
 
 
 def at(seq: int) -> dict[str, Any]:
-    """The cursor at ``seq`` of the log of these entries, as it travels."""
+    """Return the cursor at ``seq`` of the log of these entries, as it travels."""
     cursor = Cursor.at("log", entries(seq, seq)[0]) if seq else Cursor.beginning("log")
     return {"cursor": cursor.seq, "check": cursor.check}
 
 
 def answered(answer: object) -> dict[str, Any]:
-    """The response to ``Read``."""
+    """Return the response to ``Read``."""
     return {"answer": msgspec.msgpack.encode(answer)}
 
 
 class Primary:
-    """A link to a primary that answers when it is told to."""
+    """A link to a primary that answers when the test says so."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[type, dict[str, Any], Deferred[Any]]] = []
@@ -62,7 +62,7 @@ class Primary:
         self.aborted = True
 
     def take(self, command: type) -> tuple[dict[str, Any], Deferred[Any]]:
-        """The arguments of the oldest unanswered ``command``, and what answers it."""
+        """Return the arguments of the oldest unanswered ``command``, and what answers it."""
         for index, (asked, arguments, answer) in enumerate(self.asked):
             if asked is command:
                 del self.asked[index]
@@ -70,7 +70,7 @@ class Primary:
         raise AssertionError(f"{command.__name__} was not asked, but {[asked for asked, _, _ in self.asked]}")
 
     def lose(self) -> None:
-        """As AMP does: what is asked from now on fails at once, then all that was asked."""
+        """Lose the link as AMP does: new questions fail at once, then all that were asked."""
         self.lost = True
         asked, self.asked = self.asked, []
         for _, _, answer in asked:
@@ -99,7 +99,7 @@ class Worker:
         return self.primary
 
     def follow_again(self) -> Primary:
-        """On a new link, whose primary has what was followed so far."""
+        """Follow on a new link, whose primary has what was followed so far."""
         primary = self.attach()
         primary.take(Follow)[1].callback(at(self.log.window.head))
         return primary
@@ -114,7 +114,7 @@ def results(question: Any) -> list[Any]:
 
 @pytest.mark.parametrize(("kind", "text"), [("level", "2"), ("unheard", "")])
 def test_what_is_not_understood_is_the_end(kind: str, text: str) -> None:
-    """Nothing of what comes with it is passed on, and its link is given up."""
+    """Nothing that comes with it is passed on, and its link is given up."""
     worker = Worker(head=1)
     told: list[list[Entry]] = []
     worker.log.window.watch(told.append)
@@ -149,7 +149,7 @@ def test_an_empty_log_is_reached_at_once() -> None:
 
 
 def test_a_new_link_follows_from_the_cursor() -> None:
-    """After a lost link the follower goes on behind its window, and drops what it has already."""
+    """After a lost link the follower continues after its window, and drops what it has already."""
     worker = Worker(head=4)
     worker.log.committed(entries(5, 6))
     worker.primary.lose()
@@ -163,7 +163,7 @@ def test_a_new_link_follows_from_the_cursor() -> None:
 
 
 def test_what_is_asked_without_a_primary_waits() -> None:
-    """Reads and appends made while there is no link are asked on the next one."""
+    """Reads and appends made while there is no link are sent on the next one."""
     worker = Worker()
     worker.primary.lose()
     worker.log.detached()
@@ -175,8 +175,8 @@ def test_what_is_asked_without_a_primary_waits() -> None:
 
 
 def test_nothing_is_asked_of_a_log_that_may_have_been_put_back() -> None:
-    """Before the primary has said that it has what was followed. Its pages would reach readers who have read
-    another log, and their cursors would be good in both: what lies between is never seen."""
+    """It waits until the primary has said that it has what was followed. Its pages would reach readers of
+    another log, whose cursors would be good in both: they would never see what lies between."""
     worker = Worker(head=4)
     worker.log.detached()
     results(worker.log.read(Feed("alice", 2, 4)))
@@ -188,7 +188,7 @@ def test_nothing_is_asked_of_a_log_that_may_have_been_put_back() -> None:
 
 
 def test_what_was_not_answered_is_asked_again() -> None:
-    """After a lost link, reads are asked again, and the append under way is sent again before newer ones."""
+    """After a lost link reads are asked again, and the append under way is sent again before newer ones."""
     worker = Worker()
     head = results(worker.log.read(Head()))
     first, second = results(worker.log.append([draft(1)])), results(worker.log.append([draft(2)]))
@@ -222,7 +222,7 @@ def test_a_hole_is_loud_and_followed_afresh() -> None:
 
 
 def test_a_log_that_was_put_back_is_told() -> None:
-    """A primary whose head is before our cursor, or whose log is another, makes us begin afresh."""
+    """If the primary's head is before our cursor, or its log is another, the worker begins afresh."""
     put_back = Worker(head=4)
     put_back.attach().take(Follow)[1].errback(CursorAhead.of(cursor=4))
     assert (put_back.replaced, put_back.primary.aborted) == (1, True)
@@ -242,7 +242,8 @@ def test_a_primary_that_cannot_be_followed_is_left(logged_failures: Any) -> None
 
 
 def test_a_draft_that_cannot_be_passed_on_is_refused_alone(logged_failures: Any) -> None:
-    """When a batch fails for anything but a lost link, its drafts are sent one by one: one is the poison."""
+    """When a batch fails for a reason other than a lost link, its drafts are sent one by one, to find which
+    one is the poison."""
     worker = Worker()
     first, batch = results(worker.log.append([draft(1)])), results(worker.log.append([draft(2), draft(3)]))
     worker.primary.take(Append)[1].callback({"outcomes": [1]})
@@ -256,7 +257,7 @@ def test_a_draft_that_cannot_be_passed_on_is_refused_alone(logged_failures: Any)
 
 
 def test_batches_are_bounded() -> None:
-    """No batch has more drafts than outcomes fit an answer."""
+    """A batch has no more drafts than outcomes that fit an answer."""
     worker = Worker()
     results(worker.log.append([draft(number) for number in range(2 * MAX_DRAFTS)]))
     arguments, _ = worker.primary.take(Append)
@@ -264,7 +265,7 @@ def test_batches_are_bounded() -> None:
 
 
 def test_a_refused_read_is_the_callers() -> None:
-    """An error that the primary answers reaches who asked, and is not tried again."""
+    """An error that the primary answers reaches the asker, and the read is not tried again."""
     worker = Worker()
     asked = results(worker.log.read(AccountOf("alice")))
     worker.primary.take(Read)[1].errback(Failure(InternalFailure(InternalFailure.sentence)))
@@ -272,7 +273,7 @@ def test_a_refused_read_is_the_callers() -> None:
 
 
 def test_a_snapshot_is_read_in_pages() -> None:
-    """One at a time, from where the page before says; who does not ask for the next is not sent it."""
+    """Pages come one at a time, from where the last one says; a page that is not asked for is not sent."""
     worker = Worker()
     for behind in (None, (7, "#x")):
         page = Snapshot(900, 5, 1, [Interval("#x", 3, None)], (7, "#x"))

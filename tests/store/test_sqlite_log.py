@@ -41,7 +41,7 @@ def results(deferred: Deferred[Any]) -> list[Any]:
 
 
 class Recorder(RealFiles):
-    """Files whose databases remember every statement that was run."""
+    """Files whose databases record every statement that was run."""
 
     def __init__(self) -> None:
         self.statements: dict[str, None] = {}
@@ -103,7 +103,7 @@ def test_commits_are_durable(disk: Any, now: Callable[[Any], Any]) -> None:
 
 @pytest.mark.parametrize("version", range(1, len(STEPS) + 1))
 def test_each_version_is_brought_up_to_date(disk: Any, now: Callable[[Any], Any], version: int) -> None:
-    """With what it holds."""
+    """The store keeps its data."""
     with closing(apsw.Connection(str(disk.path))) as old:
         old.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
         for step in STEPS[:version]:
@@ -119,13 +119,13 @@ def test_each_version_is_brought_up_to_date(disk: Any, now: Callable[[Any], Any]
 
 
 def test_what_is_written_of_the_keys_stands_together(disk: Any, now: Callable[[Any], Any]) -> None:
-    """Keys begin with their time, and their index with the key: by chance, each would be on another page."""
+    """Keys begin with their time, and their index with the key: random keys would each be on another page."""
     log = disk.open()
     users = [f"user{number}" for number in range(5)]
     wal = disk.path.with_name(disk.path.name + "-wal")
 
     def written(keys: Iterable[bytes]) -> int:
-        """How many bytes a batch of posts with such keys takes on the disk."""
+        """Return how many bytes a batch of posts with these keys writes to the disk."""
         before = wal.stat().st_size
         pairs = zip(keys, itertools.cycle(users))
         now(log.append([Draft("post", user, user, "hi", key) for key, user in pairs]))
@@ -192,7 +192,7 @@ def test_the_newest_cost_the_same_however_long_the_log(disk: Any, now: Callable[
 
 
 def test_time_never_goes_back(disk: Any, now: Callable[[Any], Any]) -> None:
-    """When the wall clock steps back, even across a restart, entries keep the time of those before them."""
+    """If the wall clock steps back, even across a restart, entries keep the time of those before them."""
     log = disk.open()
     disk.wall = lambda: 50.0
     now(log.append([REGISTER]))
@@ -207,7 +207,7 @@ def test_time_never_goes_back(disk: Any, now: Callable[[Any], Any]) -> None:
 
 
 def test_the_window_is_extended_before_the_author_is_told(disk: Any) -> None:
-    """Whoever hears that a draft is durable finds its entry in the window."""
+    """Whoever is told that a draft is durable finds its entry in the window."""
     log = disk.open()
     heads: list[tuple[Any, int]] = []
     log.append([REGISTER]).addCallback(lambda outcomes: heads.append((outcomes, log.window.head)))
@@ -222,7 +222,7 @@ def fill(disk: Any) -> apsw.Connection:
 
 
 def test_on_a_full_disk_drafts_wait(disk: Any, now: Callable[[Any], Any]) -> None:
-    """Nothing is refused or lost while the disk is full; the operator is told, and all goes on after it."""
+    """Nothing is refused or lost while the disk is full; the operator is told, and all goes on afterwards."""
     disk.files = Recorder()
     log = disk.open()
     now(log.append([REGISTER]))
@@ -261,8 +261,8 @@ def test_closing_while_the_disk_is_full_leaves_nothing_behind(disk: Any, now: Ca
 def test_a_poison_draft_is_refused_and_its_neighbours_are_not(
     disk: Any, now: Callable[[Any], Any], logged_failures: Any
 ) -> None:
-    """A draft on which our own code raises is refused, counted, and logged but for its text; nothing else
-    suffers."""
+    """A draft on which our own code raises is refused, counted, and logged without its text; nothing else is
+    affected."""
     log = disk.open()
     poison = Draft("post", "alice", "alice", "the key is none", b"short")
     talkative = Draft("leave", "alice", "alice", "a leave has no text", b"d" * 16)
@@ -300,7 +300,7 @@ def test_a_poison_register_leaves_no_user(
 
 
 def test_a_lost_epoch_is_fatal(disk: Any, now: Callable[[Any], Any]) -> None:
-    """Once another process has taken the lease, nothing is committed or answered any more."""
+    """After another process has taken the lease, nothing is committed or answered."""
     old = disk.open()
     now(old.append([REGISTER]))
     new = disk.open()
@@ -323,8 +323,8 @@ def test_a_broken_store_is_fatal(disk: Any, now: Callable[[Any], Any]) -> None:
 
 
 def test_what_is_no_store_is_said_in_a_sentence(disk: Any) -> None:
-    """A file that is not a database, and a store of a newer version, are refused before anything is done; and
-    let go of, before the lease is."""
+    """A file that is no database, and a store of a newer version, are refused before anything is done; they
+    are closed before the lease is released."""
     files = disk.files = Recorder()
     disk.path.write_bytes(b"this is not a database at all, but it is long enough" * 100)
     with pytest.raises(CannotStart, match=r"cannot be opened: .*not a database"):
@@ -344,7 +344,7 @@ def test_what_is_no_store_is_said_in_a_sentence(disk: Any) -> None:
 def test_a_store_that_a_newer_program_has_only_added_to_can_be_used(
     disk: Any, now: Callable[[Any], Any]
 ) -> None:
-    """What it added has a default, and is left as it is: old and new run side by side until all are new."""
+    """New columns have a default and are ignored: old and new programs run together until all are new."""
     disk.open()
     disk.close()
     with closing(RealFiles().database(disk.path)) as connection:
@@ -365,7 +365,7 @@ def test_a_store_that_a_newer_program_has_only_added_to_can_be_used(
 
 @pytest.fixture
 def real_threads() -> Iterator[list[ThreadPool]]:
-    """The thread pools of a test; none is left running, whatever became of it."""
+    """Yield the thread pools of a test; stop all of them at its end."""
     pools: list[ThreadPool] = []
     yield pools
     for pool in pools:
@@ -377,7 +377,7 @@ def real_threads() -> Iterator[list[ThreadPool]]:
 async def test_with_real_threads_readers_and_the_writer_go_together(
     tmp_path: Path, real_threads: list[ThreadPool]
 ) -> None:
-    """While batches are committed, reads answer complete moments of the log; all is committed, in order."""
+    """While batches are committed, reads see complete moments of the log; all is committed, in order."""
 
     def pool(size: int, name: str) -> ThreadPool:
         real_threads.append(ThreadPool(0, size, name))

@@ -1,4 +1,4 @@
-"""Reads of the embedded log that fail, or that nobody waits for any more."""
+"""Reads of the embedded log that fail, or whose askers have gone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def post(number: int, text: str = "hello") -> Draft:
 
 @pytest.fixture
 def released() -> Iterator[threading.Event]:
-    """What reads wait for; it comes at last, whatever the test does."""
+    """Yield what reads wait for; it is set at the end, whatever the test does."""
     event = threading.Event()
     watchdog = threading.Timer(10, event.set)
     watchdog.start()
@@ -43,7 +43,7 @@ def released() -> Iterator[threading.Event]:
 
 @pytest_twisted.ensureDeferred
 async def test_closing_does_not_keep_the_reactor(tmp_path: Path, released: threading.Event) -> None:
-    """However long the queue of its reads is: what is read is waited for, what is queued is dropped."""
+    """However many reads are queued: the one under way is waited for, the queued ones are dropped."""
     keys = iter(range(100))
     log = await SqliteLog.open(
         tmp_path / "log.sqlite", RealFiles(), reactor, lambda size, name: ThreadPool(0, size, name),
@@ -70,7 +70,7 @@ async def test_closing_does_not_keep_the_reactor(tmp_path: Path, released: threa
 
 @pytest_twisted.ensureDeferred
 async def test_a_read_that_takes_long_is_broken_off(tmp_path: Path) -> None:
-    """One of SQLite's that would go on for minutes."""
+    """A statement of SQLite that would run for minutes is interrupted."""
     keys = iter(range(100))
     log = await SqliteLog.open(
         tmp_path / "log.sqlite", RealFiles(), reactor, lambda size, name: ThreadPool(0, size, name),
@@ -89,7 +89,7 @@ async def test_a_read_that_takes_long_is_broken_off(tmp_path: Path) -> None:
 
 
 def spoilt(disk: Any) -> SqliteLog:
-    """A log of many pages whose oldest places cannot be read; its newest entries can."""
+    """Return a log of many pages whose oldest parts cannot be read; its newest entries can."""
     log = disk.open()
     for batch in range(20):
         log.append([REGISTER, *(post(1000 * batch + number, "x" * 300 + " #tea") for number in range(1000))])
@@ -105,7 +105,7 @@ def spoilt(disk: Any) -> SqliteLog:
 
 
 def test_what_can_be_read_is_served(disk: Any, now: Callable[[Any], Any]) -> None:
-    """What cannot is refused in a sentence; the operator is told by status, and by the log once a minute."""
+    """The rest is refused by a sentence; the operator is told by status, and by the log once a minute."""
     log = spoilt(disk)
     with capturedLogs() as said:
         for _ in range(3):
@@ -124,7 +124,7 @@ def test_what_can_be_read_is_served(disk: Any, now: Callable[[Any], Any]) -> Non
 
 
 def test_what_cannot_be_written_waits(disk: Any, now: Callable[[Any], Any]) -> None:
-    """Whoever took over would find the same, and end as well, until no master is left."""
+    """Any other process that took over would find the same and end too, until no master is left."""
     log = spoilt(disk)
     head = log.window.head
     answered: list[Any] = []

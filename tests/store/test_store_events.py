@@ -1,4 +1,4 @@
-"""What a store tells of itself, for metrics and the operator: once for a batch, and never for each draft."""
+"""What a store tells of itself, for metrics and the operator: once for a batch, never for each draft."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BOTH = pytest.mark.parametrize("opened", [opened_sqlite, opened_postgres])
 
 
 def told(disk: Disk, *kinds: type[Event]) -> list[Event]:
-    """What was told of these kinds since the last time."""
+    """Return the events of these kinds that were told since the last call."""
     found = [event for event in disk.told if isinstance(event, kinds)]
     disk.told.clear()
     return found
@@ -52,7 +52,7 @@ def told(disk: Disk, *kinds: type[Event]) -> list[Event]:
 
 @BOTH
 def test_each_opening_is_told(disk: Disk, now: Now, opened: Callable[[Disk], Any]) -> None:
-    """How far the log had come, and how long it took to get there."""
+    """The event says how far the log had come, and how long opening took."""
     log = opened(disk)
     assert disk.told == [LogOpened(log.log_id, 0, 0.0, log.warning)]
     now(log.append([REGISTER, post(1)]))
@@ -65,7 +65,7 @@ def test_each_opening_is_told(disk: Disk, now: Now, opened: Callable[[Disk], Any
 
 @BOTH
 def test_a_batch_is_told_once(disk: Disk, now: Now, opened: Callable[[Disk], Any]) -> None:
-    """However many drafts are in it; also those that are not new, or refused."""
+    """It is told once however many drafts it has, including those that are not new, or refused."""
     log = opened(disk)
     told(disk, LogOpened)
     refused = Draft("post", "nobody", "nobody", "hi", b"n" * 16)
@@ -75,7 +75,7 @@ def test_a_batch_is_told_once(disk: Disk, now: Now, opened: Callable[[Disk], Any
 
 @BOTH
 def test_poison_is_told(disk: Disk, now: Now, opened: Callable[[Disk], Any], logged_failures: Any) -> None:
-    """Which draft it was, but not its text; and that the batch was committed without it."""
+    """The event says which draft it was, without its text; the batch was committed without it."""
     log = opened(disk)
     poison = Draft("post", "alice", "alice", "private", b"short")
     assert now(log.append([REGISTER, poison, post(2)]))[::2] == [1, 2]
@@ -90,7 +90,7 @@ def test_poison_is_told(disk: Disk, now: Now, opened: Callable[[Disk], Any], log
 
 
 class Recorder(RealFiles):
-    """Knows the databases that it opened."""
+    """Files that know the databases that they opened."""
 
     def __init__(self) -> None:
         self.opened: list[apsw.Connection] = []
@@ -101,7 +101,7 @@ class Recorder(RealFiles):
 
 
 def test_a_full_disk_is_told(disk: Disk, now: Now) -> None:
-    """When it begins, and when there is room again; the batch took all that time."""
+    """It is told when it begins, and when there is room again; the batch took all that time."""
     disk.files = files = Recorder()
     log = disk.open()
     now(log.append([REGISTER]))
@@ -120,7 +120,7 @@ def test_a_full_disk_is_told(disk: Disk, now: Now) -> None:
 
 
 def test_files_that_are_gone_are_told(disk: Disk, now: Now) -> None:
-    """Though nobody posts; and that they are back."""
+    """It is told even if nobody posts; and so is their return."""
     log = disk.open()
     now(log.append([REGISTER]))
     disk.told.clear()
@@ -137,7 +137,7 @@ def test_files_that_are_gone_are_told(disk: Disk, now: Now) -> None:
 
 
 def test_each_checkpoint_is_told(disk: Disk, now: Now) -> None:
-    """How many pages the WAL had; none is left when nobody reads."""
+    """The event says how many pages the WAL had; none is left when nobody reads."""
     log = disk.open(limits=Limits(checkpoint_pages=10))
     now(log.append([REGISTER]))
     for number in range(100):

@@ -1,4 +1,4 @@
-"""What becomes of the store's files while it is open, or was between two openings."""
+"""What may happen to the store's files while it is open, or between two openings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def answers(deferred: Deferred[Any]) -> list[Any]:
 
 @pytest.fixture
 def data(disk: Any, tmp_path: Path) -> Path:
-    """The directory of the store, which is all that is in it."""
+    """Return the directory of the store, which has nothing else in it."""
     disk.path = tmp_path / "data" / "log.sqlite"
     disk.path.parent.mkdir()
     return tmp_path / "data"
@@ -109,7 +109,8 @@ WAYS: list[tuple[Callable[[Path], None], str]] = [
 def test_what_is_on_no_disk_is_not_acknowledged(
     disk: Any, data: Path, now: Callable[[Any], Any], spoil: Callable[[Path], None], says: str
 ) -> None:
-    """Whatever became of the files, the next batch is neither answered nor passed on, and it is said why."""
+    """Whatever happened to the files, the next batch is neither answered nor passed on, and the reason is
+    said."""
     log = disk.open()
     now(log.append([REGISTER, *(post(number) for number in range(100))]))
     spoil(data)
@@ -127,8 +128,8 @@ def test_what_is_on_no_disk_is_not_acknowledged(
 def test_what_the_process_still_has_is_saved(
     disk: Any, data: Path, now: Callable[[Any], Any], spoil: Callable[[Path], None]
 ) -> None:
-    """Though nobody posts, all that was acknowledged is soon in a file beside, which is as any store: put in
-    place, it goes on where the log was."""
+    """Even if nobody posts, all that was acknowledged is soon in a second file in the same directory. It is a
+    store like any other: put in place, it continues the log."""
     log = disk.open()
     now(log.append([REGISTER, *(post(number) for number in range(100))]))
     spoil(data)
@@ -147,7 +148,7 @@ def test_what_the_process_still_has_is_saved(
 
 
 def test_what_comes_back_goes_on(disk: Any, data: Path, now: Callable[[Any], Any]) -> None:
-    """What waited meanwhile is answered, once, in its order."""
+    """What waited meanwhile is answered once, in order."""
     log = disk.open()
     now(log.append([REGISTER]))
     directory_moved(data)
@@ -162,7 +163,7 @@ def test_what_comes_back_goes_on(disk: Any, data: Path, now: Callable[[Any], Any
 
 
 def test_a_rescue_that_fails_is_tried_again(disk: Any, data: Path, now: Callable[[Any], Any]) -> None:
-    """It says so meanwhile, for the process must not be ended."""
+    """It says so meanwhile, since the process must not be ended."""
     log = disk.open()
     now(log.append([REGISTER]))
     removed(data)
@@ -190,7 +191,7 @@ def test_a_checkpoint_by_another_program_does_no_harm(
 
 
 def test_our_own_checkpoints_are_no_trouble(disk: Any, data: Path, now: Callable[[Any], Any]) -> None:
-    """However many there are."""
+    """This holds however many there are."""
     log = disk.open(limits=Limits(checkpoint_pages=10))
     now(log.append([REGISTER]))
     for number in range(300):
@@ -213,7 +214,7 @@ class ReadOnly(RealFiles):
 
 
 def test_a_read_only_file_system_is_waited_for(disk: Any, data: Path, now: Callable[[Any], Any]) -> None:
-    """As a full one is."""
+    """It is waited for as a full one is."""
     files = disk.files = ReadOnly()
     log = disk.open()
     now(log.append([REGISTER]))
@@ -237,7 +238,7 @@ def test_a_read_only_file_system_is_waited_for(disk: Any, data: Path, now: Calla
 
 
 def a_copy(disk: Any, data: Path, *suffixes: str) -> Path:
-    """Copies of some of the files of a log that is open, as ``cp`` makes them, in place of the store."""
+    """Copy some files of an open log, as ``cp`` does; return the path of the copied store."""
     directory = data.parent / "copied"
     directory.mkdir()
     for suffix in suffixes:
@@ -254,7 +255,7 @@ def reopened(disk: Any, path: Path) -> SqliteLog:
 
 @pytest.mark.parametrize("pages", [40, 100_000])
 def test_a_copy_without_its_wal_is_said(disk: Any, data: Path, now: Callable[[Any], Any], pages: int) -> None:
-    """Whether the WAL was ever written back or not; until the next epoch, for then it may have been seen."""
+    """It is said whether or not the WAL was ever written back, but only in the first epoch of the copy."""
     log = disk.open(limits=Limits(checkpoint_pages=pages))
     now(log.append([REGISTER]))
     for number in range(31):
@@ -267,7 +268,7 @@ def test_a_copy_without_its_wal_is_said(disk: Any, data: Path, now: Callable[[An
 
 
 def test_what_is_whole_is_not_doubted(disk: Any, data: Path, now: Callable[[Any], Any]) -> None:
-    """A store after a crash, after a good end, and copies of one that is open, made by SQLite."""
+    """A store after a crash, after a good end, and SQLite's copies of an open one are all accepted."""
     log = disk.open()
     now(log.append([REGISTER, post(1)]))
     by_backup, by_vacuum = data.parent / "backup.sqlite", data.parent / "vacuum.sqlite"
@@ -286,7 +287,7 @@ def test_what_is_whole_is_not_doubted(disk: Any, data: Path, now: Callable[[Any]
 
 
 def test_a_known_log_must_be_there(disk: Any, data: Path, now: Callable[[Any], Any]) -> None:
-    """Nothing is begun in its place, and nothing of an older copy, or of another log, is changed."""
+    """No new log is begun in its place, and an older copy or another log is not changed."""
     log = disk.open()
     now(log.append([REGISTER]))
     older = a_copy(disk, data, "", "-wal")
@@ -315,7 +316,7 @@ def test_a_known_log_must_be_there(disk: Any, data: Path, now: Callable[[Any], A
 
 
 class Unwritable(RealFiles):
-    """A disk whose store this user may read: SQLite itself opens it like that then."""
+    """A disk whose store this user may only read, as SQLite itself then opens it."""
 
     def database(self, path: Path) -> apsw.Connection:
         return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -324,7 +325,8 @@ class Unwritable(RealFiles):
 def test_a_store_that_may_not_be_written_is_not_called_damaged(
     disk: Any, data: Path, now: Callable[[Any], Any]
 ) -> None:
-    """No backup helps: it, or its directory, is to be made writable. Likewise what is no file."""
+    """No backup helps: the file, or its directory, must be made writable. The same holds for what is no
+    file."""
     now(disk.open().append([REGISTER]))
     disk.close()
     disk.files, writable = Unwritable(), disk.files
@@ -339,7 +341,7 @@ def test_a_store_that_may_not_be_written_is_not_called_damaged(
 
 
 class Locked(RealFiles):
-    """A disk whose store is locked by another program for as long as SQLite waits for it."""
+    """A disk whose store another program has locked for as long as SQLite waits."""
 
     def database(self, path: Path) -> apsw.Connection:
         raise apsw.BusyError("database is locked")
@@ -348,7 +350,7 @@ class Locked(RealFiles):
 def test_a_store_that_another_program_uses_is_not_called_damaged(
     disk: Any, data: Path, now: Callable[[Any], Any]
 ) -> None:
-    """That is to be ended."""
+    """The sentence says to end that program."""
     now(disk.open().append([REGISTER]))
     disk.close()
     disk.files = Locked()
@@ -372,7 +374,7 @@ def test_a_store_that_another_program_uses_is_not_called_damaged(
 def test_a_damaged_end_is_refused(
     disk: Any, data: Path, now: Callable[[Any], Any], damage: str, says: str
 ) -> None:
-    """To append to it would bury what is wrong: the sentence says what to do."""
+    """To append to it would hide the damage: the sentence says what to do."""
     now(disk.open().append([REGISTER, *(post(number) for number in range(8))]))
     disk.close()
     apsw.Connection(str(disk.path)).execute(damage).close()
@@ -381,7 +383,7 @@ def test_a_damaged_end_is_refused(
 
 
 def test_a_file_that_lacks_its_end_is_refused(disk: Any, data: Path, now: Callable[[Any], Any]) -> None:
-    """At the start, and not when somebody reads that far."""
+    """It is refused at the start, and not when somebody reads that far."""
     now(disk.open().append([REGISTER, *(post(number, "x" * 500) for number in range(500))]))
     disk.close()
     os.truncate(disk.path, disk.path.stat().st_size - 8192)

@@ -1,4 +1,4 @@
-"""A kind is added in six places, and then each log takes it, from its level on: a toy is, in just those."""
+"""A kind is added in six places, and then each log takes it, from its level on: here a toy is added."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ NOT_YET = said(NotYet.of())
 
 
 def test_what_is_above_the_level_is_refused(subject: Subject) -> None:
-    """For ever, though the level rises meanwhile; and what no program knows at all, at any level."""
+    """It stays refused though the level rises later; a kind that no program knows is refused at any level."""
     registered(subject, "alice")
     dance = Draft("dance", "alice", "alice", "", key(4))
     asked = [join("alice", "#x", 1), quit("alice", "#x", 2), level(2), quit("alice", "#x", 3), dance]
@@ -65,7 +65,7 @@ def test_what_is_above_the_level_is_refused(subject: Subject) -> None:
 
 
 def test_what_is_no_level_is_refused(subject: Subject) -> None:
-    """In one sentence, which is no bug of ours: nothing is logged, and its neighbours are stored."""
+    """One sentence says so, and it is no bug of ours: nothing is logged, and its neighbours are stored."""
     odd = ["two", "-2", "0", "1", "02", "2.0", "²", "", "\0", "9" * 10_000, str(1 << 63)]
     levels = [level(text, number) for number, text in enumerate(odd, 10)]
     refused = said(BadText.of(why="A level is a whole number from 2 to 9223372036854775807, in digits."))
@@ -76,7 +76,7 @@ def test_what_is_no_level_is_refused(subject: Subject) -> None:
 
 
 def test_its_rule_and_what_follows_from_it(subject: Subject) -> None:
-    """A rule of its own, and the stay ends: nothing that is said later is seen."""
+    """The toy has a rule of its own, and ends the stay: nothing said later is seen."""
     registered(subject, "alice", "bob")
     assert subject.append(level(2), join("bob", "#x", 1), join("bob", "alice", 2)) == [3, 4, 5]
     assert subject.append(quit("bob", "alice", 3), quit("alice", "#x", 3)) == [
@@ -100,7 +100,7 @@ def test_its_rule_and_what_follows_from_it(subject: Subject) -> None:
 
 
 class ToyModel(Model):
-    """The rules with the toy's, and the levels'."""
+    """The rules with those of the toy and of levels."""
 
     level = 1
 
@@ -156,7 +156,7 @@ DRAFTS = st.one_of(
 @given(history=st.lists(st.lists(DRAFTS, min_size=1, max_size=8), max_size=6))
 @settings(max_examples=20, deadline=None)
 def test_all_logs_are_the_model(new_disk: Callable[[], Any], history: list[list[Draft]]) -> None:
-    """Whatever is sent, at whatever level, in batches of any kinds."""
+    """This holds for whatever is sent, at whatever level, in batches of any kinds."""
     for make in LOGS:
         subject, model = make(new_disk()), ToyModel()
         for batch in history:
@@ -166,7 +166,7 @@ def test_all_logs_are_the_model(new_disk: Callable[[], Any], history: list[list[
 
 @pytest.mark.parametrize("entries", [["level"], ["post", "quit"], ["post", "level", "quit", "post"]])
 def test_a_window_takes_nothing_that_is_not_understood(entries: list[str]) -> None:
-    """And tells nobody of what comes with it."""
+    """It tells nobody of what comes with it."""
     window, told = Window(own=1), list[list[Entry]]()
     window.watch(told.append)
     window.extend([Entry(1, 0, "post", "alice", "alice", "hi", key(1))])
@@ -183,7 +183,8 @@ def test_a_window_takes_nothing_that_is_not_understood(entries: list[str]) -> No
 
 
 def test_an_old_program_cannot_open_a_newer_log(disk: Any) -> None:
-    """Of an embedded store. It says why, and the epoch is not raised; a new one goes on."""
+    """An old program says why an embedded store cannot be opened, and does not raise the epoch; a new one can
+    use it."""
     log = disk.open()
     Subject(log, lambda: None).append(level(2))
     disk.close()
@@ -205,7 +206,7 @@ def test_an_old_process_of_a_shared_log_ends(disk: Any) -> None:
     registered(follows, "alice")
     disk.reactor.advance(1)
     assert old.window.head == 1
-    old._follower.close()  # so that it is the append by which it finds out
+    old._follower.close()  # so that it finds out by the append
     assert follows.append(level(2), join("alice", "#x", 1), quit("alice", "#x", 2)) == [2, 3, 4]
     answered: list[object] = []
     old.append([post("alice", "I am old", 3)]).addBoth(answered.append)
@@ -219,7 +220,8 @@ def test_an_old_process_of_a_shared_log_ends(disk: Any) -> None:
 
 
 def test_functions_of_older_programs_are_dropped(disk: Any) -> None:
-    """When the level has risen: of the old program, and not of another new one. Until then both work."""
+    """They are dropped when the level has risen: the old program's, not another new one's. Until then both
+    work."""
     new = disk.open_postgres()
     disk.level = 1
     disk.open_postgres(disk.url)
@@ -243,7 +245,7 @@ def test_functions_of_older_programs_are_dropped(disk: Any) -> None:
 
 
 def test_an_old_program_does_not_take_the_lease_of_a_shared_log(disk: Any) -> None:
-    """Though it was open before the level rose: the row is left as it is."""
+    """This holds even if it was open before the level rose: the row stays."""
     new = disk.open_postgres()
     subject = Subject(new, lambda: disk.reactor.advance(0))
     old = PostgresDatabases(1).connect(disk.url)
@@ -260,7 +262,7 @@ def test_an_old_program_does_not_take_the_lease_of_a_shared_log(disk: Any) -> No
 
 
 def test_an_old_follower_of_a_shared_log_ends(disk: Any) -> None:
-    """It hears nothing of the batch with the level, nor anything later."""
+    """It is handed nothing of the batch with the level, nor anything later."""
     new = disk.open_postgres()
     disk.level = 1
     old = disk.open_postgres(disk.url)
@@ -278,7 +280,7 @@ def test_an_old_follower_of_a_shared_log_ends(disk: Any) -> None:
 
 
 def test_a_whole_log_of_a_newer_level_is_found_whole(disk: Any) -> None:
-    """By a program of that level. The old one says that it cannot tell."""
+    """A program of that level finds it whole. The old one says that it cannot tell."""
     subject = Subject(disk.open(), lambda: None)
     registered(subject, "alice")
     subject.append(level(2), join("alice", "#x", 1), quit("alice", "#x", 2))

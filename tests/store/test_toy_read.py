@@ -1,4 +1,4 @@
-"""A read is added in four places, and then each log answers it: a toy is, here, in just those."""
+"""A read is added in four places, and then each log answers it: here a toy is added, in just these four."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chatnet.wire import log as wire
 
 
 class Crowd(Question[list[str]], frozen=True):
-    """Who is in ``room`` at ``upto``, in order: as many as fit."""
+    """The members of ``room`` at ``upto``, in order: as many as fit."""
 
     lane = "logins"
     costs = "100 rows"
@@ -67,7 +67,7 @@ def crowd_in_memory(log: MemoryLog, asked: Crowd) -> list[str]:
 
 @pytest.fixture
 def crowds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy stands in the four files; what is made of the first, when it is imported, is made again."""
+    """Put the toy into the four files, and make again what is derived from the first when it is imported."""
     questions: tuple[type[Question[Any]], ...] = (*QUESTIONS, Crowd)
     monkeypatch.setattr(reads, "QUESTIONS", questions)
     tables: list[tuple[Any, Callable[..., list[str]]]] = [
@@ -85,7 +85,7 @@ def crowds(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_new_read_is_answered_by_each_log(
     make: Callable[[Any], Subject], new_disk: Callable[[], Any]
 ) -> None:
-    """The wire, the primary, the connections to a database and the simulator pass it on as it is."""
+    """The wire, the primary, the connections to a database and the simulator pass it on without a change."""
     subject = make(new_disk())
     registered(subject, "bob", "alice", "carol")
     drafts = [Draft("join", user, "#x", "", key(1)) for user in ("alice", "bob")]
@@ -97,7 +97,7 @@ def test_a_new_read_is_answered_by_each_log(
 
 
 def test_a_log_that_does_not_know_it_says_so(new_disk: Callable[[], Any]) -> None:
-    """As one of the last release."""
+    """A program of the last release does so."""
     over_amp = next(make for make in LOGS if make.__name__ == "over_amp")
     with pytest.raises(BadRequest, match="the value of “question” is wrong"):
         over_amp(new_disk()).read(Crowd("#x", 1))
@@ -114,5 +114,5 @@ def test_a_log_that_does_not_know_it_says_so(new_disk: Callable[[], Any]) -> Non
 def test_each_log_answers_each_question(
     answers: Answers[Any], questions: tuple[type[Question[Any]], ...]
 ) -> None:
-    """A question that somebody has added to one table alone is missed in the others."""
+    """A question that somebody has added to one table alone is missing in the others."""
     assert list(answers) == list(questions)

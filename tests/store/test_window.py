@@ -34,7 +34,7 @@ def test_an_empty_window_begins_behind_its_head() -> None:
 
 
 def test_known_entries_are_dropped() -> None:
-    """What is given again is dropped, and only what is new is answered and told."""
+    """Entries given again are dropped; only new ones are returned and told."""
     window = Window()
     told: list[Any] = []
     window.watch(told.append)
@@ -49,7 +49,7 @@ def test_known_entries_are_dropped() -> None:
     "given_seqs", [[5], [5, 6], [4, 6], [4, 4], [5, 4]], ids=["behind", "behind2", "within", "twice", "order"]
 )
 def test_a_hole_is_loud(given_seqs: list[int]) -> None:
-    """Entries that do not continue the log raise, and nothing of them is taken or told."""
+    """Entries that do not continue the log raise, and none of them is taken or told."""
     window = Window()
     told: list[Any] = []
     window.extend(entries(1, 3))
@@ -99,7 +99,7 @@ def test_asking_for_what_is_gone_is_loud() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """However much comes, what is held stays under the limit, and most of the limit is used."""
+    """However much comes, the held size stays under the limit, and most of the limit is used."""
     window = Window(limits=Limits(window_bytes=100_000))
     for seq in range(1, 2_000):
         window.extend([entry(seq, 100)])
@@ -124,9 +124,9 @@ def test_an_entry_larger_than_the_limit_is_told_and_not_held() -> None:
     limit=st.sampled_from([0, 2_000, 10**9]),
 )
 def test_a_window_is_the_end_of_the_log(head: int, batches: list[tuple[int, int]], limit: int) -> None:
-    """A window answers as a list of all that was accepted would, for every cursor that it holds.
+    """For every cursor that it holds, a window answers as a list of all accepted entries would.
 
-    It knows the check at each of them, also at its edge, whose entry it holds no more or never did.
+    It knows the check at each cursor, also at its edge, whose entry it no longer holds or never did.
     """
     window, log = (
         Window("log", at(head), Limits(window_bytes=limit)),
