@@ -134,14 +134,19 @@ def a_winner_wants_no_replica(put: Put) -> None:
 
 
 def fencing_without_looking(put: Put) -> None:
-    """A pid that held the lease when the replica came is killed, whatever process it is by now."""
+    """A pid that held the lease when the replica came is killed, whatever it holds, or is, by now."""
 
     def fence(self: Replica, holder: Holder) -> None:
         anybody = msgspec.structs.replace(holder, started=self._processes.started(holder.pid) or 0)
         if self._processes.signal(anybody, signal.SIGKILL):
             self._tell(Killed(holder.pid, "the primary hung"))
 
+    async def fence_and_wait(self: Replica, holder: Holder) -> None:
+        self._fence(holder)
+        self.retry()
+
     put(Replica, "_fence", fence)
+    put(Replica, "_fence_and_wait", fence_and_wait)
 
 
 def a_lost_link_is_taken_for_death(put: Put) -> None:
