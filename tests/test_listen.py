@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import ast
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory
 
-from chatnet.net.listen import ACCEPTED, accept_in_turns, is_taken, limit_send_buffer, why_not_had
+from chatnet.addresses import Address
+from chatnet.net.listen import (
+    ACCEPTED,
+    accept_in_turns,
+    is_taken,
+    limit_send_buffer,
+    listen,
+    number_of,
+    why_not_had,
+)
 from chatnet.worker.port import SEND_BUFFER
 
 PACKAGE = Path(__file__).parents[1] / "chatnet"
@@ -20,6 +34,22 @@ OPENING = {"connectTCP", "listenTCP", "connectSSL", "listenSSL", "adoptStreamPor
 """What opens something by a reactor."""
 FOREIGN = ("twisted.internet.endpoints", "twisted.application.internet")
 """What does so behind our back."""
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_number_of_a_port_is_asked_while_it_is_open() -> None:
+    """A closed one raises: whoever needs the number later keeps it. So nobody else asks a port."""
+    port = listen(reactor, Address("127.0.0.1", 0), Factory())
+    assert number_of(port) > 0
+    await maybeDeferred(port.stopListening)
+    with pytest.raises(AttributeError):
+        number_of(port)
+    asking = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"(port|listening)\.getHost\(", path.read_text())
+    }
+    assert asking == {"net/listen.py"}
 
 
 def opens(tree: ast.AST) -> Iterator[str]:

@@ -25,7 +25,7 @@ from chatnet.master.settings import Settings
 from chatnet.net.first_byte import AMP
 from chatnet.net.gate import Gate, check_version
 from chatnet.net.link import Link
-from chatnet.net.listen import is_taken, listen, why_not_had
+from chatnet.net.listen import is_taken, listen, number_of, why_not_had
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.security import Security
@@ -93,22 +93,20 @@ async def all_gone(links: Iterable[Link], seconds: float, clock: IReactorTime) -
 
 @dataclass(frozen=True)
 class MasterPort:
-    """Where a primary is found; opened without waiting, so that an error is reported at the start."""
+    """Where a primary is found; opened without waiting, so that an error is reported at the start.
+
+    ``number`` is that of the port, also once it is closed.
+    """
 
     links: Links
     listening: IListeningPort
     security: Security
+    number: int
 
     @property
     def key(self) -> str:
         """The fingerprint of the public key that is presented there."""
         return self.security.key
-
-    @property
-    def port(self) -> int:
-        """The number of the port."""
-        address: Any = self.listening.getHost()
-        return int(address.port)
 
 
 def open_port(settings: Settings, world: World, security: Security) -> MasterPort:
@@ -120,11 +118,12 @@ def open_port(settings: Settings, world: World, security: Security) -> MasterPor
     links = Links(Outboxes(world.reactor), world.reactor, room)
     answering = security.port({AMP: links}, links.outboxes, links.visitors, lambda: links.is_open)
     try:
-        return MasterPort(links, listen(world.reactor, settings.listen, answering), security)
+        listening = listen(world.reactor, settings.listen, answering)
     except CannotListenError as error:
         why = why_not_had(error)
         what = "stop what does, or choose another" if is_taken(error) else "choose an address of this machine"
         raise CannotStart(f"Cannot listen on {settings.listen} ({why}): {what} by --listen.") from error
+    return MasterPort(links, listening, security, number_of(listening))
 
 
 async def wait_for_port(

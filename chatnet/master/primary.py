@@ -141,7 +141,7 @@ class Primary:
     def status(self, reached: str) -> ClusterStatus:
         """Return the state of the cluster, for an operator who reached us at the host ``reached``."""
         head = self.leadership.log.window.head
-        address = Address(reached, self.port.port)
+        address = Address(reached, self.port.number)
         early = ahead_of(self.clocks.wall(), self.leadership.log.window.time)
         return ClusterStatus(
             log=self.leadership.log.log_id,

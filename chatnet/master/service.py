@@ -190,7 +190,7 @@ class MasterService(Service):
             await self.store.release()
             raise
         self._primary = primary
-        self._leads_at = settings.reached_at(self.store.seen_as, primary.port.port)
+        self._leads_at = settings.reached_at(self.store.seen_as, primary.port.number)
         await self._publish(primary)
         world.processes.freeze_heap()
         self._up()

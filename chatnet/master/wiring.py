@@ -121,7 +121,7 @@ def stand_by(
 
     def address() -> str:
         port = None if redirecting is None else redirecting.port
-        return "" if port is None else str(settings.reached_at(store.seen_as, port.port))
+        return "" if port is None else str(settings.reached_at(store.seen_as, port.number))
 
     def ours() -> Holder | None:
         if redirecting is not None and redirecting.port is None:
@@ -187,8 +187,8 @@ def _command(
 ) -> Primary:
     state = inheritance.state
     registry: Registry[Link] = Registry()
-    replicas = _make_replicas(settings, world, security, registry, journal, tell, leadership, port.port)
-    cluster = _make_cluster(settings, world, registry, tell, leadership.epoch, port.port)
+    replicas = _make_replicas(settings, world, security, registry, journal, tell, leadership, port.number)
+    cluster = _make_cluster(settings, world, registry, tell, leadership.epoch, port.number)
     pulse = Pulse(world.reactor, world.monotonic, *CLUSTER_PULSE, world.tell)
     me = identify(settings, world)
     levels = Levels(leadership.log, me, registry, replicas, world.fresh_key, tell)

@@ -37,6 +37,12 @@ def listen(
     return listening
 
 
+def number_of(listening: IListeningPort) -> int:
+    """Return the number of a port that is open; a closed one does not know it."""
+    address: Any = listening.getHost()
+    return int(address.port)
+
+
 def why_not_had(error: CannotListenError) -> str:
     """Return why a port could not be opened, in the system's words, without the full stop."""
     return str(getattr(error.socketError, "strerror", None) or error.socketError)

@@ -24,6 +24,7 @@ from chatnet.net.approach import Approach
 from chatnet.net.certificates import Certificates
 from chatnet.net.gate import Caller
 from chatnet.net.link import Link
+from chatnet.net.listen import number_of
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import CLUSTER_PULSE, Pulse, Watched
 from chatnet.net.security import Renewal, Security, find_certificates
@@ -113,6 +114,7 @@ class Worker(MultiService):
         self._serve = serve
         self._open_store = open_store
         self._port: Any = None
+        self._number = 0
         self._id = world.entropy(4).hex()
         self._state: Unserving | Opening | Frontend | Ending = Unserving()
         self._opening: Deferred[None] | None = None
@@ -123,14 +125,14 @@ class Worker(MultiService):
     # ---- what the uplink asks and brings: see Linked ----
 
     def identity(self) -> WorkerIdentity:
-        """Return who this worker is, while it listens."""
+        """Return who this worker is, once it listens."""
         host = self._options["advertise"] or self._options["listen"].host
         pid = self._world.processes.own_pid()
         return WorkerIdentity(
             id=self._id,
             host=self._world.hostname,
             pid=pid,
-            address=str(Address(host, self._port.getHost().port)),
+            address=str(Address(host, self._number)),
             advertise=bool(self._options["advertise"]),
             supervisor=self._options["spawned"] or 0,
             started=self._world.processes.started(pid) or 0,
@@ -286,6 +288,7 @@ class Worker(MultiService):
             host, number = self._options["listen"]
             numbers = self._options["ports"] or (number,)
             self._port = open_port(self._world.reactor, self._clients, self._security, host, numbers)
+            self._number = number_of(self._port)
         self._clients.make_room(self._world.processes.raise_file_limit())
         if self._options["spawned"]:
             self._world.processes.ignore_interrupts()

@@ -256,7 +256,7 @@ class Master:
         self.primary = Primary(
             MasterIdentity(HOST, SUPERVISOR, 0, spawned=False),
             self.leadership,
-            MasterPort(Links(self.outboxes, self.reactor), cast(Any, None), cast(Any, None)),
+            MasterPort(Links(self.outboxes, self.reactor), cast(Any, None), cast(Any, None), 64480),
             self.pulse,
             self.cluster,
             self.replicas,

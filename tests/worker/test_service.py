@@ -324,6 +324,14 @@ def test_who_it_says_it_is() -> None:
     assert chosen.spawned
 
 
+def test_it_knows_where_it_is_while_it_stops() -> None:
+    """Its port is closed by then, and a closed one does not know its number."""
+    one = Started().start()
+    before = one.worker.identity()
+    del one.worker._port
+    assert one.worker.identity() == before
+
+
 def test_clients_are_turned_away_until_the_log_is_there() -> None:
     """A worker that has not read the log yet closes: the client asks the master for another worker."""
     one = Started().start()
