@@ -27,13 +27,14 @@ from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.visitors import Room
 from chatnet.start import TERMINAL
-from chatnet.telemetry import unheard
+from chatnet.telemetry import Event, LogRewound, unheard
 from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import OtherWorker
 from chatnet.wire.encode import PING
 from chatnet.wire.session import Elsewhere
 from chatnet.worker.service import build
+from chatnet.worker.session_lines import SessionLines
 from chatnet.worker.tap import Options
 from chatnet.world import Clocks, FileStatus, ProcessId
 from chatnet.world.real import RealTls, real_world
@@ -414,6 +415,17 @@ def test_a_primary_with_another_store_or_log_is_the_end() -> None:
         one.worker.detached()
         one.worker.registered(FarLink(), log_id, store)
         assert one.processes.calls[-1] == "exit 1"
+
+
+def test_who_listens_in_the_worker_hears_of_its_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a metric would, that stands beside the lines of sessions."""
+    heard: list[Event] = []
+    monkeypatch.setattr(SessionLines, "told", lambda _, event: heard.append(event))
+    one = Started().start()
+    one.worker.registered(FarLink(), "the log", "")
+    one.worker.detached()
+    one.worker.registered(FarLink(), "another log", "")
+    assert heard == [LogRewound(0, None)]
 
 
 def test_it_says_while_it_cannot_take_clients() -> None:
