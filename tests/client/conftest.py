@@ -1,4 +1,4 @@
-"""What the tests of the client share."""
+"""What the client's tests share."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from chatnet.testing.fake_cluster import FakeCluster, Network
 
 @pytest.fixture
 def network() -> Network:
-    """A network without anybody."""
+    """Return a network with no hosts."""
     return Network()
 
 
 @pytest.fixture
 def cluster(network: Network) -> FakeCluster:
-    """A master and a worker."""
+    """Return a master and a worker."""
     cluster = FakeCluster(network)
     cluster.master(MASTER, worker=f"w:{WORKER}")
     cluster.worker(WORKER)
@@ -29,7 +29,8 @@ def cluster(network: Network) -> FakeCluster:
 
 @pytest.fixture
 def new_person(network: Network, tmp_path: Path) -> Iterator[Callable[..., Person]]:
-    """Makes clients, not yet started; each is stopped after the test, and leaves no timer behind."""
+    """Yield what makes clients that are not started yet; each is stopped after the test, and leaves no
+    timer."""
     made: list[Person] = []
 
     def make(**options: Any) -> Person:
@@ -47,7 +48,7 @@ def new_person(network: Network, tmp_path: Path) -> Iterator[Callable[..., Perso
 
 @pytest.fixture
 def alice(cluster: FakeCluster, new_person: Callable[..., Person]) -> Person:
-    """Alice, logged in."""
+    """Return Alice, logged in."""
     person = new_person().start()
     assert person.seen() == ["Logged in as alice."]
     return person

@@ -1,4 +1,4 @@
-"""A whole client at a plain terminal, before a cluster in memory."""
+"""A whole client at a plain terminal, connected to a cluster in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chatnet.world.real import RealFiles, RealTls
 
 MASTER, WORKER = 64480, 2001
 SINCE_1970 = 1_800_000_000.0
-"""What the wall clock shows when the reactor's, which counts from elsewhere, shows 0; in seconds."""
+"""The wall clock's time when the reactor's is 0, in seconds: the reactor's clock begins elsewhere."""
 
 
 class PipedTerminal(StringTransport):
@@ -76,13 +76,13 @@ class PipedTerminal(StringTransport):
             protocol.connectionLost(None)
 
     def break_output(self) -> None:
-        """The reader of the output is gone: Twisted says so, and nothing when it is closed after that."""
+        """Lose the output's reader: Twisted reports it, and reports nothing when it is closed later."""
         self.broken = True
         self.protocol.writeConnectionLost()
 
 
 class TrustingTls(RealTls):
-    """Trusts these authorities, where it is to trust those of this machine."""
+    """Trusts these authorities where the real one trusts those of the machine."""
 
     def __init__(self, authorities: Sequence[x509.Certificate]) -> None:
         self._authorities = authorities
@@ -94,7 +94,7 @@ class TrustingTls(RealTls):
 
 
 class Exits:
-    """Notes the exit status."""
+    """Records the exit status."""
 
     status: int | None = None
 
@@ -103,7 +103,7 @@ class Exits:
 
 
 class Person:
-    """A client and who sits before it."""
+    """A client, and the person who uses it."""
 
     def __init__(
         self,
@@ -166,28 +166,28 @@ class Person:
         self.network.settle()
 
     def end_input(self) -> None:
-        """End of file."""
+        """End the input."""
         self.stdio.protocol.readConnectionLost()
         self.network.settle()
 
     def seen(self) -> list[str]:
-        """The lines shown since the last look."""
+        """Return the lines shown since the last look."""
         lines = self.stdio.value().decode().splitlines()
         self.stdio.clear()
         return lines
 
     def has_left(self) -> bool:
-        """Was the reactor stopped?"""
+        """Return whether the reactor was stopped."""
         return self.network.hasStopped
 
     def exit_status(self) -> int:
-        """What the process would exit with."""
+        """Return the status with which the process would exit."""
         for call, arguments, keywords in self.network.triggers.get("after", {}).get("shutdown", []):
             call(*arguments, **keywords)
         return self.exits.status or 0
 
     def stop(self) -> None:
-        """As Ctrl-C does."""
+        """Stop as Ctrl-C does."""
         stopped: Deferred[None] = self.client.stopService()
         self.network.pass_time(2)
         assert stopped.called

@@ -1,4 +1,4 @@
-"""Texts as rows of cells: whatever the text and the width, they can be drawn, and are told apart."""
+"""Texts as rows of cells can be drawn, whatever the text and the width, and rows cannot be confused."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ NASTY = st.text(
 
 @pytest.fixture(autouse=True)
 def utf_8() -> Iterator[None]:
-    """A terminal of today."""
+    """Let the terminal use UTF-8."""
     with urwid.util.set_temporary_encoding("utf-8"):
         yield
 
 
 def words() -> dict[str, str]:
-    """A word of each script, by its name in Unicode: letters, each with the next of the script's marks."""
+    """Return a word of each script, by its name in Unicode: each letter with one of the script's marks."""
     letters: dict[str, list[str]] = {}
     marks: dict[str, list[str]] = {}
     for number in range(0xA1, sys.maxunicode):
@@ -56,7 +56,7 @@ def words() -> dict[str, str]:
 
 
 def assert_drawable(shown: list[Row], width: int) -> None:
-    """The library that draws them counts as many columns as the terminal has."""
+    """Check that the library that draws the rows counts at most ``width`` columns."""
     canvas = urwid.TextCanvas([row.shown for row in shown], [list(row.looks) for row in shown], maxcol=width)
     assert canvas.cols() == width
     assert all(sum(size for _, size in row.looks) == len(row.shown) for row in shown)
@@ -64,7 +64,7 @@ def assert_drawable(shown: list[Row], width: int) -> None:
 
 
 def test_words_of_all_scripts_fit_every_width() -> None:
-    """As they are, and not by their numbers: ours is no guess that has to be put right."""
+    """They are shown unchanged, not by numbers: our count of columns needs no correction."""
     found = words()
     assert len(found) > 150
     for word in found.values():
@@ -78,19 +78,19 @@ def test_words_of_all_scripts_fit_every_width() -> None:
     "text", ["x" + "\u102b" * 60, BURMESE * 5, "e" + "\u0301" * 30, "\u0301", *SPELT_WITH_JOINERS]
 )
 def test_what_libraries_disagree_about_can_be_drawn(text: str) -> None:
-    """However many marks there are, and whatever is joined."""
+    """This holds for any number of marks, and for anything joined."""
     for width in WIDTHS:
         assert_drawable(rows(f"bob: {text} {text}", width), width)
 
 
 def test_a_sign_is_given_a_column_though_the_library_gives_it_none() -> None:
-    """Some terminals do, and what is too long for them would be cut."""
+    """Some terminals give it a column, and would cut a row that is too long for them."""
     assert sum(cell.width for cell in cells("x" + "\u102b" * 30)) == 31
     assert len(wrapped(cells("x" + "\u102b" * 60), 40)) == 2
 
 
 def test_a_row_that_is_too_wide_is_not_drawn() -> None:
-    """It is found out here, before it stops the drawing of all others; then its text is shown by numbers."""
+    """It is found before it stops the drawing of all other rows; its text is then shown by numbers."""
     with pytest.raises(ValueError, match="too wide"):
         painted([Cell("漢", 1)], 1)
     shown = [painted(row, 9) for row in wrapped(cells("a 漢\u102b!", by_number=True), 9)]
@@ -102,7 +102,7 @@ def test_a_row_that_is_too_wide_is_not_drawn() -> None:
 @example("\t" * 40, 7)
 @example("a " + "b" * 39, 40)
 def test_whatever_is_written_can_be_drawn(text: str, width: int) -> None:
-    """At any width; and all of it is there."""
+    """At any width everything is drawn, and nothing is missing."""
     assert_drawable(rows(text, width), width)
     if width > 1:
         taken = [cell.length for row in wrapped(cells(text), width) for cell in row]
@@ -111,13 +111,13 @@ def test_whatever_is_written_can_be_drawn(text: str, width: int) -> None:
 
 @given(NASTY, st.integers(2, 100))
 def test_only_the_first_row_begins_at_the_left_edge(text: str, width: int) -> None:
-    """What is wrapped, or stands behind a line feed, cannot pass for somebody's line."""
+    """A wrapped row, or one after a line feed, cannot be taken for another user's line."""
     shown = rows(f"bob: {text}", width)
     assert all(row.shown.startswith(b" ") for row in shown[1:])
 
 
 def test_a_text_is_broken_between_words() -> None:
-    """A word that is longer than a row is broken anywhere, and so are Chinese, Japanese and Korean."""
+    """A word longer than a row is broken anywhere, and so are Chinese, Japanese and Korean."""
     assert said("bob: one two three", 12) == ["bob: one two", "  three"]
     assert said("bob: onetwothreefour", 12) == ["bob:", "  onetwothre", "  efour"]
     assert said("bob: 漢字漢字漢字", 12) == ["bob: 漢字漢", "  字漢字"]
@@ -126,7 +126,8 @@ def test_a_text_is_broken_between_words() -> None:
 
 
 def test_what_cannot_be_seen_is_shown_by_its_number() -> None:
-    """All that Unicode has everybody ignore, and what a terminal would obey; it looks unlike a text."""
+    """This includes what Unicode tells programs to ignore, and what a terminal would obey; it does not look
+    like text."""
     for first, last in RANGES:
         for number in {first, last}:
             assert said(f"a{chr(number)} b", 80) == [f"a‹U+{number:04X}› b"]
@@ -137,7 +138,7 @@ def test_what_cannot_be_seen_is_shown_by_its_number() -> None:
 
 @pytest.mark.parametrize("text", SPELT_WITH_JOINERS)
 def test_what_a_word_or_an_emoji_is_spelt_with_is_left(text: str) -> None:
-    """Within it, once: at its edge, or twice, it is hidden."""
+    """It is kept within a word, once; at the edge, or twice, it is hidden."""
     assert said(text, 80) == [text]
     joiner = next(letter for letter in text if letter in "\u200c\u200d\ufe0f\u180b")
     assert "‹U+" in said(f"{joiner}{text}", 80)[0]
@@ -148,7 +149,7 @@ def test_what_a_word_or_an_emoji_is_spelt_with_is_left(text: str) -> None:
     ("encoding", "shown"), [("ascii", "gr<U+00FC>n <U+6F22>"), ("latin-1", "grün <U+6F22>")]
 )
 def test_a_terminal_of_another_encoding_is_shown_numbers(encoding: str, shown: str) -> None:
-    """Of what it has no characters for."""
+    """Characters that the encoding does not have are shown by number."""
     with urwid.util.set_temporary_encoding(encoding):
         (row,) = rows("grün 漢", 40)
         assert row.shown.decode(encoding).rstrip() == shown
@@ -156,7 +157,7 @@ def test_a_terminal_of_another_encoding_is_shown_numbers(encoding: str, shown: s
 
 
 def test_laying_out_is_linear() -> None:
-    """Twice the text takes twice the work, in words, in one word, and of any script."""
+    """Twice the text takes twice the work, in words, in one word, and in any script."""
     for text in ("word grüße ", "x", BURMESE, "x\u102b", "漢"):
         times = 2_000 // len(text)
         once, twice = (work(text * (times * factor)) for factor in (1, 2))
@@ -164,7 +165,7 @@ def test_laying_out_is_linear() -> None:
 
 
 def work(text: str) -> int:
-    """How many functions are called to lay it out."""
+    """Return how many functions are called to lay it out."""
     calls = 0
 
     def count(_: object, event: str, __: object) -> None:

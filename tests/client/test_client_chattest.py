@@ -15,7 +15,7 @@ from chatnet.errors import Poison
 from chatnet.testing.fake_cluster import FakeCluster
 
 GRAIN = 1 / 1024
-"""The grain of time, in seconds: one that adds up exactly."""
+"""The step of time, in seconds: steps of this size add up exactly."""
 
 
 class Bucket:
@@ -48,7 +48,7 @@ def climb(post: Callable[[Clock], Callable[[str], Deferred[Any]]]) -> tuple[list
 
 
 def test_every_rung_is_climbed_if_the_cluster_keeps_up() -> None:
-    """A line each: the rate asked and reached, and the time to acknowledgement, 100 posts a rung."""
+    """Each rung of 100 posts has a line: the wanted and reached rate, and the time to acknowledgement."""
     lines, (climbing, bucket) = climb(lambda clock: Bucket(clock, 1e9, 1))
     assert climbing.called
     assert [line.split()[0] for line in lines] == [str(rate) for rate in RATES]
@@ -57,14 +57,14 @@ def test_every_rung_is_climbed_if_the_cluster_keeps_up() -> None:
 
 
 def test_it_stops_where_the_cluster_held_it() -> None:
-    """With the limit of 20 a second and 100 at once, that is at 100 a second; and it says so."""
+    """With a limit of 20 a second and 100 at once it stops at 100 a second, and says so."""
     lines, _ = climb(lambda clock: Bucket(clock, 20, 100))
     assert [line.split()[0] for line in lines] == ["10", "20", "50", "100", "The"]
     assert "--post-rate" in lines[-1]
 
 
 def test_a_refused_post_ends_it() -> None:
-    """With the refusal, and no failure forgotten."""
+    """It shows the refusal, and no failure is lost."""
     _, (climbing, _) = climb(lambda clock: lambda text: fail(Poison(Poison.sentence)))
     with pytest.raises(Poison):
         raise climbing.result.value
@@ -72,7 +72,7 @@ def test_a_refused_post_ends_it() -> None:
 
 
 def test_the_posts_are_real(cluster: FakeCluster, alice: Person) -> None:
-    """They go to one's own room, and others hear them; what is typed meanwhile comes after it."""
+    """They go to the user's own room, and others receive them; what is typed meanwhile comes after them."""
     alice.type("CHATTEST", "HELP")
     alice.network.pass_time(22)
     seen = alice.seen()
@@ -81,7 +81,7 @@ def test_the_posts_are_real(cluster: FakeCluster, alice: Person) -> None:
 
 
 def test_percentiles_of_one_rung() -> None:
-    """p99 is the slowest but one of a hundred."""
+    """p99 is the second slowest of a hundred."""
     delays = iter([2 * GRAIN] * 50 + [4 * GRAIN] * 48 + [64 * GRAIN, 128 * GRAIN])
 
     def post(clock: Clock) -> Callable[[str], Deferred[Any]]:

@@ -1,4 +1,4 @@
-"""Connecting, coming back, and what is asked again."""
+"""How a client connects and reconnects, and what it asks again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from chatnet.wire.session import Chat, Deliver, Login
 
 
 def test_nobody_there_is_said_after_ten_seconds(network: Network, new_person: Callable[..., Person]) -> None:
-    """One sentence names the masters tried and what to do; exit status 1."""
+    """One sentence names the masters that were tried and says what to do; the exit status is 1."""
     person = new_person(master="one:1,two:2").start()
     network.pass_time(9.8)
     assert person.stdio.said == []
@@ -44,7 +44,7 @@ def test_nobody_there_is_said_after_ten_seconds(network: Network, new_person: Ca
 def test_a_master_without_workers_is_waited_for(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """It is said once that the workers are missing; when one comes, all goes on as ever."""
+    """It says once that the workers are missing; when one comes, everything goes on as usual."""
     cluster.master(MASTER)
     person = new_person().start()
     network.pass_time(25)
@@ -60,7 +60,7 @@ def test_a_master_without_workers_is_waited_for(
 def test_a_master_that_is_gone_again_is_not_waited_for(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """Nobody is there then, and that is said as ever."""
+    """After that nobody is there, and the usual sentence says so."""
     cluster.master(MASTER)
     person = new_person().start()
     network.pass_time(10.1)
@@ -70,7 +70,7 @@ def test_a_master_that_is_gone_again_is_not_waited_for(
 
 
 def test_retries_have_jitter_and_a_bound(network: Network, new_person: Callable[..., Person]) -> None:
-    """From 0.05 s up to 2 s between attempts, never twice the same."""
+    """Pauses between attempts grow from 0.05 s to 2 s, and are never the same twice."""
     new_person().start()
     network.pass_time(9.8)
     times = [when for when, _ in network.attempts]
@@ -83,7 +83,7 @@ def test_retries_have_jitter_and_a_bound(network: Network, new_person: Callable[
 def test_masters_are_tried_in_turn_and_send_on_to_the_primary(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """A dead master is passed over, and one that is not the primary names it."""
+    """A dead master is skipped, and one that is not the primary names the primary."""
     cluster.master(3, primary="three:64480")
     person = new_person(master="one:1,two:3").start()
     network.pass_time(1)
@@ -98,7 +98,7 @@ def test_masters_are_tried_in_turn_and_send_on_to_the_primary(
 def test_masters_that_send_on_in_a_circle_are_given_up(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """Two masters that each hold the other for the primary do not keep us busy."""
+    """Two masters that each name the other as the primary do not keep the client busy."""
     cluster.master(1, primary="b:2")
     cluster.master(2, primary="a:1")
     new_person(master="a:1").start()
@@ -108,7 +108,8 @@ def test_masters_that_send_on_in_a_circle_are_given_up(
 def test_a_master_that_hangs_is_passed_over(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """A machine that died refuses nobody: the next master is soon asked beside it, and is the first then."""
+    """A dead machine refuses nobody: the next master is soon asked as well, and is asked first from then
+    on."""
     network.listeners[1] = HangingMaster
     person = new_person(master="a:1,b:64480").start()
     network.pass_time(HEAD_START_SECONDS - 0.1)
@@ -124,7 +125,7 @@ def test_a_master_that_hangs_is_passed_over(
 def test_a_primary_that_has_just_died_is_not_waited_for(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """A replica may name it until another has the lease; then it names that."""
+    """A replica may name it until another has the lease; then it names that one."""
     network.listeners[1] = HangingMaster
     cluster.master(2, primary="a:1")
     person = new_person(master="b:2").start()
@@ -137,7 +138,7 @@ def test_a_primary_that_has_just_died_is_not_waited_for(
 def test_a_dead_machine_is_not_waited_for_while_there_is_no_worker_yet(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """The primary was there, and is being replaced: the others are asked again, rather than it to the end."""
+    """The primary was there, and is being replaced: the others are asked again, and not only the primary."""
     network.listeners[1] = HangingMaster
     cluster.master(2, primary="a:1")
     cluster.master(3)
@@ -157,7 +158,7 @@ class HangingMaster(Locator):
 def test_it_is_said_once_when_it_is_lost_and_once_when_it_is_back(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """However many attempts lie between."""
+    """This holds however many attempts were made in between."""
     del network.listeners[WORKER]
     network.cut()
     network.pass_time(30)
@@ -173,7 +174,7 @@ NO_POST = Entry((1 << 64) - 1, 0, "post", "bob", "bob", "hi", b"k" * 16)
 def test_a_worker_that_delivers_what_is_no_post_is_given_up(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """And the client goes on from where it was."""
+    """The client then goes on from where it was."""
     alice.type("CHAT")
     cluster.say("bob", "one")
     network.settle()
@@ -190,7 +191,7 @@ def test_a_worker_that_delivers_what_is_no_post_is_given_up(
 def test_posts_without_end_before_the_answer_to_chat_cost_the_worker_its_link(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """Whatever it goes on to send is not kept."""
+    """What it sends after that is not kept."""
 
     class Liar(FakeSession):
         @Chat.responder
@@ -213,7 +214,7 @@ def test_posts_without_end_before_the_answer_to_chat_cost_the_worker_its_link(
 def test_an_answer_to_chat_that_holds_no_post_begins_no_chat(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """It is said, and none of it is shown."""
+    """A sentence says so, and none of it is shown."""
 
     class Liar(FakeSession):
         @Chat.responder
@@ -235,7 +236,7 @@ def test_an_answer_to_chat_that_holds_no_post_begins_no_chat(
 def test_a_worker_that_calls_us_by_no_name_is_none(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person], answer: dict[str, str]
 ) -> None:
-    """It would stand in the line that says how one stands, and before each of one's own posts."""
+    """The name would be shown in the status line, and before each own post."""
 
     class Liar(FakeSession):
         @Login.responder
@@ -249,7 +250,7 @@ def test_a_worker_that_calls_us_by_no_name_is_none(
 
 
 def test_a_key_begins_with_the_time_of_day(network: Network, cluster: FakeCluster, alice: Person) -> None:
-    """And not with how long the machine is up, by which the reactor counts."""
+    """It does not begin with the machine's uptime, by which the reactor counts."""
     network.pass_time(5)
     alice.type("CHAT", "hello")
     [(_, asked)] = cluster.asked("Post")
@@ -260,7 +261,7 @@ def test_a_key_begins_with_the_time_of_day(network: Network, cluster: FakeCluste
 def test_all_unacknowledged_is_sent_again_in_order_before_anything_new(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """With the keys it was first sent with; what was committed unseen is not there twice."""
+    """Each keeps its first key, so what was committed without an answer is not there twice."""
     alice.type("CHAT", "zero")
     cluster.mute = True
     alice.type("one", "two")
@@ -283,7 +284,7 @@ def test_all_unacknowledged_is_sent_again_in_order_before_anything_new(
 def test_an_acknowledged_post_is_not_sent_again(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """Nor anything else that was answered."""
+    """Other answered commands are not sent again either."""
     alice.type("CHAT", "one", "/quit", "LIST")
     asked = len(cluster.asked("Post", "List", "Unchat"))
     network.cut()
@@ -292,7 +293,7 @@ def test_an_acknowledged_post_is_not_sent_again(
 
 
 def test_joins_and_reads_are_asked_again_too(network: Network, cluster: FakeCluster, alice: Person) -> None:
-    """A join whose answer was lost is one join; a LIST that was cut short is completed."""
+    """A join whose answer was lost is one join; a LIST that was interrupted is completed."""
     cluster.secrets["bob"] = b""
     cluster.mute = True
     alice.type("JOIN bob", "LIST")
@@ -314,7 +315,7 @@ def test_joins_and_reads_are_asked_again_too(network: Network, cluster: FakeClus
 
 
 def test_chatting_goes_on_from_the_cursor(network: Network, cluster: FakeCluster, alice: Person) -> None:
-    """What was said meanwhile comes, once; nothing before it comes again."""
+    """What was said meanwhile comes once; nothing before the cursor comes again."""
     cluster.say("bob", "one")
     alice.type("CHAT")
     cluster.say("bob", "two")
@@ -329,7 +330,7 @@ def test_chatting_goes_on_from_the_cursor(network: Network, cluster: FakeCluster
 def test_the_cursor_moves_by_what_is_delivered_and_by_ping_alone(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """An acknowledgement of one's own post says nothing of the posts of others before it."""
+    """The acknowledgement of an own post says nothing of others' posts before it."""
     alice.type("CHAT")
     (session,) = cluster.sessions
     session.cursor = None
@@ -357,7 +358,7 @@ def test_nothing_is_shown_twice(network: Network, cluster: FakeCluster, alice: P
 def test_what_comes_before_the_answer_to_chat_is_neither_lost_nor_shown_twice(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """What a worker delivers before its answer is shown after the newest, if it lies behind the cursor."""
+    """What a worker delivers before its answer is shown after the newest, if it is after the cursor."""
 
     class Hasty(FakeSession):
         @Chat.responder
@@ -376,7 +377,7 @@ def test_what_comes_before_the_answer_to_chat_is_neither_lost_nor_shown_twice(
 def test_who_begins_again_before_the_answer_goes_on_from_the_last_one(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """Only the last answer's cursor is one behind which everything is delivered."""
+    """Only the last answer has a cursor after which everything is delivered."""
     cluster.say("bob", "one")
     asked: list[None] = []
 
@@ -405,7 +406,7 @@ def test_who_begins_again_before_the_answer_goes_on_from_the_last_one(
 def test_what_one_worker_held_back_is_void_at_the_next(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """The next may have read less of the log: what lies between must not be passed over."""
+    """The next worker may have read less of the log: what lies between must not be skipped."""
     cluster.say("bob", "one")
 
     class Silent(FakeSession):
@@ -429,7 +430,7 @@ def test_what_one_worker_held_back_is_void_at_the_next(
 def test_a_log_that_was_put_back_is_said_and_begun_afresh(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """Whether it ends before the cursor or has grown past it by then: the newest are shown again, and it
+    """Whether the log ends before the cursor or has grown past it, the newest are shown again, and the chat
     goes on live."""
     cluster.say("bob", "one", "two", "three")
     alice.type("CHAT")
@@ -452,7 +453,7 @@ def test_a_log_that_was_put_back_is_said_and_begun_afresh(
 def test_a_chat_that_is_begun_anew_and_refused_is_begun_on_the_next_link(
     network: Network, cluster: FakeCluster, alice: Person, times: int
 ) -> None:
-    """The log is slow, or damaged there: nobody fails for it, and what is told is told once."""
+    """The log is slow, or damaged there: the chat does not fail, and the refusal is shown once."""
     cluster.say("bob", "one", "two")
     alice.type("CHAT")
     refusals = [TooSlow(TooSlow.sentence)] * times
@@ -480,7 +481,8 @@ def test_a_chat_that_is_begun_anew_and_refused_is_begun_on_the_next_link(
 def test_who_stops_chatting_meanwhile_is_not_made_to(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """A refused chat that was to begin anew is begun for nobody who has left it, or whom it was refused."""
+    """A chat that was to begin again does not, if its user has left it, or if the user's own Chat was
+    refused."""
     cluster.say("bob", "one", "two")
     alice.type("CHAT")
 
@@ -514,7 +516,7 @@ def test_who_stops_chatting_meanwhile_is_not_made_to(
 
 
 def test_who_is_moved_by_each_worker_pauses(network: Network, cluster: FakeCluster, alice: Person) -> None:
-    """The first move is followed at once, as ever; and after one that has lasted, the next."""
+    """The first move is followed at once, and after a connection that has lasted so is the next."""
 
     class Moving(FakeSession):
         def _enter(self, name: str) -> bytes:
@@ -540,7 +542,7 @@ def test_who_is_moved_by_each_worker_pauses(network: Network, cluster: FakeClust
 def test_a_worker_of_another_log_is_left(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """The cluster is being replaced: what the master and the worker say must be of one log."""
+    """The cluster is being replaced: what the master and the worker say must be of the same log."""
     new = FakeCluster(network)
     new.log_id = "new"
     new.worker(WORKER)
@@ -551,7 +553,7 @@ def test_a_worker_of_another_log_is_left(
 
 
 class Fickle(FakeSession):
-    """Lets everybody in, and hangs up after a moment."""
+    """Accepts every login, and closes after a moment."""
 
     def __init__(self, cluster: FakeCluster, network: Network) -> None:
         super().__init__(cluster)
@@ -565,8 +567,8 @@ class Fickle(FakeSession):
 def test_a_worker_that_lets_us_in_and_hangs_up_is_not_run_down(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """The pauses grow as after any failure, to half a second in the mean. After a connection that has lasted
-    the next is short again."""
+    """The pauses grow as after any failure, to half a second on average. After a connection that has lasted
+    the next pause is short again."""
     network.listeners[WORKER] = lambda: Fickle(cluster, network)
     network.cut()
     network.pass_time(10)
@@ -582,7 +584,7 @@ def test_a_worker_that_lets_us_in_and_hangs_up_is_not_run_down(
 
 
 def test_a_worker_that_falls_silent_is_left(network: Network, cluster: FakeCluster, alice: Person) -> None:
-    """No byte in 45 seconds: the link is dead, whatever TCP says."""
+    """After 45 seconds without a byte the link is dead, whatever TCP says."""
     network.open[-1].server_transport.reading = False
     network.pass_time(50)
     assert alice.seen() == [
@@ -594,7 +596,7 @@ def test_a_worker_that_falls_silent_is_left(network: Network, cluster: FakeClust
 def test_too_many_attempts_wait_and_are_not_the_end(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """TryLater is said once; the login is tried again, beyond the first ten seconds too."""
+    """TryLater is said once; the login is tried again, also after the first ten seconds."""
     busy = [True]
 
     class BusySession(FakeSession):
@@ -615,7 +617,7 @@ def test_too_many_attempts_wait_and_are_not_the_end(
 def test_stopping_during_a_look_up_is_the_end(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """A look-up that is given up ends as if there were no such host: no other master is tried after it."""
+    """A cancelled look-up looks as if there were no such host; no other master is tried after it."""
     looking_up: list[Any] = []
 
     class SlowResolver:
@@ -631,7 +633,7 @@ def test_stopping_during_a_look_up_is_the_end(
 
 
 def test_a_taken_name_is_final(cluster: FakeCluster, new_person: Callable[..., Person]) -> None:
-    """One sentence on standard error, exit status 1, no second attempt."""
+    """It gives one sentence on standard error, exit status 1, and no second attempt."""
     cluster.secrets["alice"] = b"of somebody else"
     person = new_person().start()
     person.network.pass_time(5)
@@ -644,7 +646,7 @@ def test_a_taken_name_is_final(cluster: FakeCluster, new_person: Callable[..., P
 def test_another_version_of_the_protocol_is_final(
     network: Network, new_person: Callable[..., Person]
 ) -> None:
-    """It says so, and does not try for ever."""
+    """The client says so, and does not try again."""
 
     class Newer(Locator):
         @Locate.responder
@@ -660,7 +662,7 @@ def test_another_version_of_the_protocol_is_final(
 def test_a_version_that_comes_later_is_said_and_not_final(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """A stranger may have the port of a master that died: the client goes on, and finds the real one."""
+    """A stranger may have the port of a dead master: the client goes on, and finds the real one."""
 
     class Newer(Locator):
         @Locate.responder
@@ -689,7 +691,7 @@ def test_what_is_no_master_is_said(network: Network, new_person: Callable[..., P
 def test_a_resumption_that_fails_is_tried_on_another_link(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """Nobody chats on a link where the chat did not begin."""
+    """The client does not chat on a link where the chat did not begin."""
     failures = [1, 2]
 
     class Failing(FakeSession):
@@ -721,7 +723,7 @@ def test_a_client_that_is_moved_comes_back_without_a_word(
     cluster.sessions[0].move()
     cluster.say("bob", "two")
     network.pass_time(0.2)
-    assert len(network.attempts) == before + 2  # the master, and a worker, at once
+    assert len(network.attempts) == before + 2  # one to the master and one to a worker, at once
     assert cluster.asked("Resume")
     assert cluster.asked("Chat")[-1] == ("Chat", {"cursor": 2})
     cluster.say("bob", "three")
@@ -730,7 +732,7 @@ def test_a_client_that_is_moved_comes_back_without_a_word(
 
 
 def test_who_is_moved_takes_its_answers_first(network: Network, cluster: FakeCluster, alice: Person) -> None:
-    """What was sent is answered on the old connection; what is typed meanwhile goes out on the next."""
+    """What was sent is answered on the old connection; what is typed meanwhile is sent on the next."""
     alice.type("CHAT")
     cluster.mute = True
     alice.type("sent")
@@ -750,7 +752,7 @@ def test_who_is_moved_takes_its_answers_first(network: Network, cluster: FakeClu
 def test_a_move_that_fails_is_told_like_a_lost_connection(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """Once; and once that it is back."""
+    """It is told once, and once when the connection is back."""
     listener = network.listeners.pop(WORKER)
     cluster.sessions[0].move()
     network.pass_time(2)
@@ -763,7 +765,7 @@ def test_a_move_that_fails_is_told_like_a_lost_connection(
 
 
 def test_a_log_that_was_put_back_is_told_once(network: Network, cluster: FakeCluster, alice: Person) -> None:
-    """In a sentence, and the chat goes on from where the log was put back to."""
+    """A sentence says so, and the chat goes on from where the log was put back to."""
     alice.type("CHAT")
     cluster.say("bob", "one", "two", "three")
     network.settle()

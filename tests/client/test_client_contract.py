@@ -18,7 +18,7 @@ from chatnet.wire.session import Join, List
 
 
 def test_join_and_leave(cluster: FakeCluster, alice: Person) -> None:
-    """Commands are read in any case; refusals are shown as the cluster words them."""
+    """Commands are read in any case; refusals are shown in the cluster's words."""
     cluster.secrets["bob"] = b""
     alice.type("JOIN bob", "join BOB", "Join nobody", "LEAVE bob", "leave bob")
     assert alice.seen() == [
@@ -31,7 +31,7 @@ def test_join_and_leave(cluster: FakeCluster, alice: Person) -> None:
 
 
 def test_list_pages_through_everything(cluster: FakeCluster, alice: Person) -> None:
-    """All rooms are listed, whatever a page holds; then those joined."""
+    """All rooms are listed, whatever a page holds; then the joined ones."""
     for name in ("bob", "carol", "dave", "eve"):
         cluster.secrets[name] = b""
     alice.type("JOIN bob", "JOIN eve", "LIST")
@@ -47,7 +47,7 @@ def test_list_pages_through_everything(cluster: FakeCluster, alice: Person) -> N
 def test_a_list_that_does_not_go_on_is_ended(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person], answer: dict[str, Any]
 ) -> None:
-    """The same page again and again, or more rooms joined than anybody may."""
+    """A worker sends the same page again and again, or more joined rooms than anybody may have."""
     pages = iter(range(1_000_000, 2_000_000))
 
     class Liar(FakeSession):
@@ -65,7 +65,7 @@ def test_a_list_that_does_not_go_on_is_ended(
 
 
 def test_a_list_without_end_is_ended(cluster: FakeCluster, new_person: Callable[..., Person]) -> None:
-    """And it is said that there is more."""
+    """It is said that there is more."""
     alice = new_person(limits=Limits(list_pages=2)).start()
     assert alice.seen() == ["Logged in as alice."]
     for name in ("bob", "carol", "dave", "eve"):
@@ -79,7 +79,7 @@ def test_a_list_without_end_is_ended(cluster: FakeCluster, new_person: Callable[
 
 
 def test_chat_begins_with_the_newest_and_goes_on_live(cluster: FakeCluster, alice: Person) -> None:
-    """The newest 20, oldest first; then live ones; one's own are not shown again."""
+    """The newest 20 come oldest first, then live ones; own posts are not shown again."""
     cluster.say("bob", *(f"old {number}" for number in range(30)))
     alice.type("CHAT")
     assert alice.seen() == [f"bob: old {number}" for number in range(10, 30)]
@@ -108,7 +108,7 @@ def test_quit_goes_back_to_commands(cluster: FakeCluster, alice: Person) -> None
     ("typed", "near"), [("JION bob", " Did you mean JOIN?"), ("list!", " Did you mean LIST?"), ("xyzzy", "")]
 )
 def test_a_mistyped_command_names_the_nearest(alice: Person, typed: str, near: str) -> None:
-    """If one is near; none is done."""
+    """It is named if there is a near one; nothing is done."""
     alice.type(typed)
     assert alice.seen() == [f"Unknown command: {typed.split()[0]}.{near} HELP lists them."]
 
@@ -140,7 +140,7 @@ def test_bad_lines_get_one_sentence_and_harm_no_other(cluster: FakeCluster, alic
 def test_what_cannot_be_sent_is_refused_in_a_sentence(
     cluster: FakeCluster, alice: Person, typed: str, end: str
 ) -> None:
-    """Whatever terminal lets it through; and the client goes on."""
+    """This holds whatever a terminal lets through; the client goes on."""
     alice.stdio.protocol._queue.put(typed + end)
     alice.network.settle()
     said = alice.seen()
@@ -153,7 +153,7 @@ def test_what_cannot_be_sent_is_refused_in_a_sentence(
 
 @pytest.mark.parametrize("asked", [{"room": "x" * 65_536}, {"room": "\udce4"}])
 def test_what_no_link_can_carry_is_refused_without_one(asked: dict[str, str]) -> None:
-    """And is not asked on any that comes."""
+    """It is not sent on any later link either."""
     pending = PendingRequests()
     refused: list[Any] = []
     pending.ask(Join, key=b"k" * 16, **asked).addErrback(refused.append)
@@ -171,7 +171,7 @@ def test_what_others_write_cannot_command_the_terminal(cluster: FakeCluster, ali
 
 
 def test_help_names_every_command(alice: Person) -> None:
-    """Including that CHATTEST posts for real."""
+    """It also says that CHATTEST makes real posts."""
     alice.type("help")
     said = "\n".join(alice.seen())
     for word in (
@@ -190,7 +190,7 @@ def test_help_names_every_command(alice: Person) -> None:
 
 
 def test_the_end_of_input_waits_for_acknowledgements(cluster: FakeCluster, alice: Person) -> None:
-    """However long the cluster is away; then the exit status is 0."""
+    """This holds however long the cluster is away; then the exit status is 0."""
     cluster.deaf = True
     alice.type("CHAT", "one")
     alice.end_input()
@@ -205,7 +205,7 @@ def test_the_end_of_input_waits_for_acknowledgements(cluster: FakeCluster, alice
 
 
 def test_quit_leaves_and_reads_no_more(cluster: FakeCluster, alice: Person) -> None:
-    """Exit status 0; what stands behind it is not done."""
+    """The exit status is 0; lines after QUIT are not done."""
     alice.type("quit", "LIST")
     assert alice.has_left()
     assert alice.exit_status() == 0
@@ -213,7 +213,7 @@ def test_quit_leaves_and_reads_no_more(cluster: FakeCluster, alice: Person) -> N
 
 
 def test_a_command_sees_what_was_posted_before_it(cluster: FakeCluster, alice: Person) -> None:
-    """Leaving the chat waits until all that was posted in it is acknowledged."""
+    """Leaving the chat waits until everything posted in it is acknowledged."""
     cluster.mute = True
     alice.type("CHAT", "one", "/quit", "CHAT")
     assert len(cluster.asked("Chat")) == 1
@@ -224,7 +224,7 @@ def test_a_command_sees_what_was_posted_before_it(cluster: FakeCluster, alice: P
 
 
 def test_the_last_line_needs_no_line_break(cluster: FakeCluster, alice: Person) -> None:
-    """What stands before the end of input counts."""
+    """What comes before the end of input counts."""
     alice.type("CHAT")
     alice.stdio.protocol.dataReceived(b"bye")
     alice.end_input()
@@ -261,9 +261,9 @@ def test_much_input_is_read_no_faster_than_it_is_acknowledged(cluster: FakeClust
 
 
 def test_output_that_nobody_reads_stops_our_reading(cluster: FakeCluster, alice: Person) -> None:
-    """A slow reader of our output slows the worker down; signs of life are given and taken meanwhile."""
+    """A slow reader of our output slows the worker down; pings are answered meanwhile."""
     alice.type("CHAT")
-    for _ in range(2):  # a full transport says so at each write, and only once that it has room
+    for _ in range(2):  # a full transport reports so at each write, but only once that it has room
         alice.stdio.protocol.pauseProducing()
     cluster.say("bob", "one", "two")
     for _ in range(10):
@@ -278,7 +278,7 @@ def test_output_that_nobody_reads_stops_our_reading(cluster: FakeCluster, alice:
 
 
 def test_output_closed_is_the_end(cluster: FakeCluster, alice: Person) -> None:
-    """``| head`` ends the client, once what was typed is acknowledged; it says so."""
+    """``| head`` ends the client when what was typed is acknowledged; it says so."""
     alice.type("CHAT", "hello")
     alice.stdio.break_output()
     alice.network.settle()
@@ -289,7 +289,7 @@ def test_output_closed_is_the_end(cluster: FakeCluster, alice: Person) -> None:
 
 
 def test_output_closed_too_early_loses_nothing(cluster: FakeCluster, alice: Person) -> None:
-    """What is in the pipe by then is done, but for a line that has only begun."""
+    """What is in the pipe by then is done, except for an unfinished line."""
     alice.stdio.behind = b"CHAT\nhello\nwor"
     alice.stdio.break_output()
     alice.network.settle()
@@ -310,7 +310,7 @@ LEFT = "Left before all was acknowledged: {} of what you typed may not have been
 
 
 def test_an_interrupt_says_what_may_be_lost(cluster: FakeCluster, alice: Person) -> None:
-    """Ctrl-C leaves at once, and does not pretend."""
+    """Ctrl-C leaves at once, and says honestly what may be lost."""
     cluster.deaf = True
     alice.type("CHAT", "one", "two")
     alice.stop()
@@ -321,7 +321,7 @@ def test_an_interrupt_says_what_may_be_lost(cluster: FakeCluster, alice: Person)
 def test_an_interrupt_before_the_login_counts_what_was_typed(
     network: Network, new_person: Callable[..., Person]
 ) -> None:
-    """Whole lines, and the one that has only begun; not empty ones."""
+    """Whole lines count, and an unfinished one; empty ones do not."""
     person = new_person().start()
     person.type("CHAT", "", "one", "   ", "two")
     person.stdio.protocol.dataReceived(b"thr")
@@ -342,7 +342,7 @@ def test_an_interrupt_before_the_login_counts_what_was_typed(
 def test_an_interrupt_counts_what_waits_behind_a_command(
     cluster: FakeCluster, alice: Person, typed: list[str], count: int
 ) -> None:
-    """The command that an outage holds up, and all behind it, each once."""
+    """The command that waits during an outage counts, and all lines after it, each once."""
     alice.network.listeners.clear()
     alice.network.cut()
     alice.network.pass_time(1)
@@ -352,7 +352,7 @@ def test_an_interrupt_counts_what_waits_behind_a_command(
 
 
 def test_an_interrupt_when_all_is_done_says_nothing(cluster: FakeCluster, alice: Person) -> None:
-    """And the exit status is 0."""
+    """The exit status is 0."""
     alice.type("CHAT", "one", "/quit", "LIST", "HELP", "JOIN nobody")
     alice.stop()
     assert alice.stdio.said == []
@@ -360,7 +360,7 @@ def test_an_interrupt_when_all_is_done_says_nothing(cluster: FakeCluster, alice:
 
 
 def test_an_interrupt_counts_what_was_not_even_read(cluster: FakeCluster, alice: Person) -> None:
-    """It may be in the pipe still."""
+    """It may still be in the pipe."""
     alice.stdio.behind = b"CHAT\none\n"
     alice.stop()
     assert alice.stdio.said == [LEFT.format(2)]
@@ -369,7 +369,7 @@ def test_an_interrupt_counts_what_was_not_even_read(cluster: FakeCluster, alice:
 def test_a_client_that_cannot_go_on_says_what_was_not_done(
     network: Network, new_person: Callable[..., Person]
 ) -> None:
-    """Beside the reason."""
+    """It says so as well as the reason."""
     person = new_person().start()
     person.type("CHAT", "one")
     network.pass_time(11)
@@ -379,7 +379,7 @@ def test_a_client_that_cannot_go_on_says_what_was_not_done(
 
 
 def test_a_client_that_cannot_start_says_why(new_person: Callable[..., Person]) -> None:
-    """On standard error itself: what Python says there goes into the log by then."""
+    """It uses standard error itself: Python's own output goes into the log by then."""
     person = new_person()
 
     def attach(reactor: Any, protocol: Any) -> None:
@@ -394,7 +394,7 @@ def test_a_client_that_cannot_start_says_why(new_person: Callable[..., Person]) 
 def test_a_client_that_cannot_keep_its_identity_says_so(
     cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
-    """And ends, before anybody has heard of the secret."""
+    """It ends before anybody was told the secret."""
     (tmp_path / "chatnet").write_text("")
     person = new_person().start()
     (sentence,) = person.stdio.said
@@ -404,7 +404,7 @@ def test_a_client_that_cannot_keep_its_identity_says_so(
 
 
 def test_a_password_is_not_shown_while_it_is_typed(cluster: FakeCluster, alice: Person) -> None:
-    """From the line that announces it, even if the command before it waits, to the line that holds it."""
+    """From the line that announces it, even if the command before waits, to the line that holds it."""
     alice.type("PASSWORD")
     assert not alice.stdio.echoes
     alice.type("a long password")
@@ -422,13 +422,13 @@ def test_a_post_is_shown_whatever_it_says(cluster: FakeCluster, alice: Person) -
 
 
 def test_what_is_typed_is_shown_again_after_the_end(cluster: FakeCluster, alice: Person) -> None:
-    """An interrupted password leaves a terminal that echoes."""
+    """After an interrupted password the terminal echoes again."""
     alice.type("PASSWORD")
     alice.stop()
     assert alice.stdio.echoes
 
 
 def test_a_byte_order_mark_is_no_part_of_the_input(cluster: FakeCluster, alice: Person) -> None:
-    """At its beginning alone."""
+    """It is ignored only at the beginning."""
     alice.type(b"\xef\xbb\xbfCHAT", b"\xef\xbb\xbfx")
     assert [entry.text for entry in cluster.entries] == ["\ufeffx"]

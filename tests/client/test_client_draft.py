@@ -1,4 +1,4 @@
-"""The line that is typed: keys, pastes, and where the cursor stands."""
+"""The typed line: keys, pastes, and the cursor."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Typing:
 
 
 def test_a_paste_is_one_draft() -> None:
-    """Its line breaks and tabs are seen, and posted as they are; the last break of all is the copying's."""
+    """Its line breaks and tabs are seen, and posted unchanged; its last line break comes from the copying."""
     typing = Typing().press(*"so: ", Pasted("a\tb\nc\n"))
     assert typing.entered == []
     assert typing.sees() == (["say: so: a  b⏎", "  c"], (3, 1))
@@ -44,7 +44,7 @@ def test_a_paste_is_one_draft() -> None:
 
 
 def test_what_is_pasted_as_commands_is_entered_line_by_line() -> None:
-    """As in a pipe; the last one waits for Enter."""
+    """It is entered as from a pipe; the last line waits for Enter."""
     assert Typing("command").press(Pasted("list\nhelp\nch"), *"at", "enter").entered == [
         "list",
         "help",
@@ -53,14 +53,14 @@ def test_what_is_pasted_as_commands_is_entered_line_by_line() -> None:
 
 
 def test_a_pasted_password_is_not_shown() -> None:
-    """Nor what is behind it."""
+    """What follows it is not shown either."""
     typing = Typing("password").press(Pasted("geheim"))
     assert typing.sees(40)[0] == ["New password: ******"]
 
 
 @pytest.mark.parametrize("what", ["post", "command", "password", "answer"])
 def test_a_paste_far_over_the_longest_post_is_left_out(what: str) -> None:
-    """It is said, and what was typed before stays: it is not entered without what was to follow it."""
+    """It is said, and what was typed before stays: it is not entered without what should follow."""
     for pasted in ("x" * MAX_DRAFT, "x" * MAX_DRAFT + "\nlist\n", "list\n" + "x" * (MAX_DRAFT + 1)):
         typing = Typing(what).press(*"join ", Pasted(pasted))
         assert typing.told == [TOO_LONG]
@@ -72,7 +72,8 @@ def test_a_paste_far_over_the_longest_post_is_left_out(what: str) -> None:
 
 
 def test_a_line_that_is_full_takes_no_more_keys() -> None:
-    """As many lines of a terminal that does not mark its pastes; it is said once, until there is room."""
+    """A terminal that does not mark pastes sends their lines as keys; it is said once, until there is
+    room."""
     typing = Typing().press(*"x" * (MAX_DRAFT + 1_000), "tab", "<255>")
     assert len(typing.draft.text) == MAX_DRAFT
     assert typing.told == [TOO_LONG]
@@ -83,7 +84,7 @@ def test_a_line_that_is_full_takes_no_more_keys() -> None:
 
 
 def test_a_tab_is_typed() -> None:
-    """And not lost, as it would come without bracketed paste."""
+    """It is not lost, since it would come like this without bracketed paste."""
     assert Typing().press("a", "tab", "b", "enter").entered == ["a\tb"]
 
 
@@ -107,7 +108,7 @@ def test_a_byte_that_is_no_character_leaves_a_trace() -> None:
     ],
 )
 def test_keys_edit(keys: list[str], text: str, column: int) -> None:
-    """As in a shell."""
+    """They edit as in a shell."""
     typing = Typing().press(*"one three")
     if keys[:2] == ["left", "left"]:
         keys = ["left"] * 6 + keys[2:]
@@ -117,7 +118,7 @@ def test_keys_edit(keys: list[str], text: str, column: int) -> None:
 
 
 def test_the_cursor_moves_by_what_one_sees() -> None:
-    """Over an accent, a family, a syllable at a time."""
+    """It moves over an accent, a family or a syllable at a time."""
     typing = Typing().press(*"e\u0301👨‍👩‍👧က\u103c\u102e")
     columns = [typing.press("left").sees(60)[1][0] for _ in range(4)]
     assert columns[2:] == [5, 5]
@@ -125,14 +126,14 @@ def test_the_cursor_moves_by_what_one_sees() -> None:
 
 
 def test_half_a_line_is_kept_while_one_looks_at_those_before() -> None:
-    """Down brings it back."""
+    """The down key brings it back."""
     typing = Typing().press(*"one", "enter", *"half", "up")
     assert typing.draft.text == "one"
     assert typing.press("down").draft.text == "half"
 
 
 def test_a_long_draft_is_seen_around_the_cursor() -> None:
-    """In as many rows as there are for it."""
+    """It is seen in as many rows as there are for it."""
     typing = Typing().press(Pasted("x" * 500))
     found, (_, row) = typing.sees(20, 4)
     assert (len(found), row) == (4, 3)
@@ -146,7 +147,7 @@ def test_a_long_draft_is_seen_around_the_cursor() -> None:
     st.integers(0, 90),
 )
 def test_any_draft_can_be_drawn(text: str, width: int, height: int, left: int) -> None:
-    """And the cursor is on the screen."""
+    """The cursor is on the screen."""
     typing = Typing().press(Pasted(text), *["left"] * left)
     found, (column, row) = typing.draft.laid_out(width, height)
     assert 1 <= len(found) <= height
@@ -155,11 +156,11 @@ def test_any_draft_can_be_drawn(text: str, width: int, height: int, left: int) -
     urwid.TextCanvas([row.shown for row in found], [list(row.looks) for row in found], maxcol=width)
 
 
-# ---- told from what is typed ----
+# ---- how pastes are told from typed keys ----
 
 
 def keys_of(raw: bytes) -> list[Any]:
-    """As urwid reads them."""
+    """Return the keys that urwid reads."""
     codes, keys = list(raw), []
     while codes:
         found, codes = urwid.display.escape.process_keyqueue(codes, False)
@@ -181,26 +182,26 @@ def taken(*reads: bytes) -> list[str]:
     ],
 )
 def test_what_is_pasted_comes_as_one_key(reads: list[bytes]) -> None:
-    """Over however many reads, in its place among what is typed; its line breaks are line feeds."""
+    """It comes over any number of reads, in its place among typed keys; its line breaks are line feeds."""
     found = taken(*reads)
     assert found == ["a", "ü\tb\nc\nd\x1b[A\x03", "z", "enter"]
     assert isinstance(found[1], Pasted)
 
 
 def test_two_pastes_are_two() -> None:
-    """And one of nothing is none."""
+    """An empty paste gives nothing."""
     assert taken(BEGIN + b"a" + END + b"-" + BEGIN + b"b" + END, BEGIN + END) == ["a", "-", "b"]
 
 
 def test_a_resize_is_noticed_while_one_pastes() -> None:
-    """And does not end up in the text."""
+    """It does not become part of the text."""
     pastes = Pastes("utf-8")
     assert pastes.take(["begin paste", "a", "window resize"], BEGIN + b"a") == ["window resize"]
     assert pastes.take(["b", "end paste"], b"b" + END) == ["ab"]
 
 
 def test_an_overlong_paste_is_left_out_to_its_end() -> None:
-    """What is behind a megabyte of it is not typed: each of its lines would be entered. It is said once."""
+    """What follows the first megabyte is not typed: each of its lines would be entered. It is said once."""
     pastes = Pastes("utf-8")
     assert pastes.take(["begin paste"], BEGIN) == []
     found = [key for _ in range(40) for key in pastes.take([*"x\n"] * 32_768, b"x\n" * 32_768)]

@@ -1,4 +1,4 @@
-"""The cursor, whatever is delivered."""
+"""How the cursor moves, whatever is delivered."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def at(seq: int) -> Cursor:
 def test_only_what_lies_behind_the_cursor_is_shown_each_once_and_rising(
     cursor: int, early: list[int], late: list[int]
 ) -> None:
-    """Before the answer or after it, repeated or not."""
+    """This holds before the answer and after it, for repeated posts and others."""
     feed = Feed()
     feed.begin()
     assert not any(feed.take(post(seq)) for seq in early)
@@ -38,7 +38,7 @@ def test_only_what_lies_behind_the_cursor_is_shown_each_once_and_rising(
 
 
 def test_what_only_a_newer_program_knows_is_passed_over() -> None:
-    """The cursor moves on, before the answer and after it; what clients are never sent stays unbelievable."""
+    """The cursor moves on before the answer and after it; what clients are never sent is not believed."""
     feed = Feed()
     feed.begin()
     dances = [msgspec.structs.replace(post(seq), kind="dance") for seq in (6, 7)]
@@ -65,7 +65,7 @@ def test_the_cursor_never_goes_back() -> None:
 
 
 def test_own_posts_move_the_cursor_unseen() -> None:
-    """They are known by their keys, of which the newest are remembered."""
+    """They are recognized by their keys, of which the newest are remembered."""
     feed = Feed()
     feed.begin()
     feed.began(at(0))
@@ -95,7 +95,7 @@ def test_own_posts_move_the_cursor_unseen() -> None:
 )
 @pytest.mark.parametrize("is_following", [True, False])
 def test_what_is_no_post_is_not_believed(wrong: dict[str, Any], is_following: bool) -> None:
-    """Nor kept, nor is the cursor made of it: no worker would read that."""
+    """It is not kept, and the cursor does not move to it: no worker would accept that cursor."""
     feed = Feed()
     beginning = feed.begin()
     if is_following:
@@ -120,7 +120,7 @@ def test_what_is_held_is_bounded() -> None:
 
 
 def test_silence_takes_nothing() -> None:
-    """Not chatting, there is no cursor and nothing to show."""
+    """Without a chat there is no cursor and nothing to show."""
     feed = Feed()
     assert not feed.take(post(1))
     feed.nothing_up_to(at(3))
@@ -129,7 +129,7 @@ def test_silence_takes_nothing() -> None:
 
 
 def test_a_log_that_was_put_back_is_gone_on_from_there() -> None:
-    """The cursor goes back as far as the log, never forward, and only while one chats."""
+    """The cursor goes back as far as the log, never forward, and only in a chat."""
     feed = Feed()
     assert not feed.rewound(at(3))
     feed.begin()

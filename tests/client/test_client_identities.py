@@ -1,4 +1,4 @@
-"""Where an identity is shown, and what is kept of one that the cluster refused."""
+"""To which clusters an identity is shown, and what is kept of one that the cluster refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kept(directory: Path) -> Credentials:
 
 @pytest.fixture
 def moved(cluster: FakeCluster, alice: Person) -> FakeCluster:
-    """Alice was at m:64480; now the cluster, or who says that it is this one, has a master elsewhere."""
+    """Return a cluster elsewhere. Alice knows m:64480; the cluster there is hers, or says so."""
     alice.stop()
     cluster.requests.clear()
     cluster.master(ELSEWHERE, worker=f"w:{WORKER}")
@@ -69,7 +69,7 @@ def test_a_password_does_not_change_that(moved: FakeCluster, new_person: Callabl
 def test_a_person_is_asked_and_no_is_no(
     moved: FakeCluster, new_person: Callable[..., Person], answer: str
 ) -> None:
-    """Whatever is not a plain yes."""
+    """Every answer but a plain yes is a no."""
     person = new_person(tty_password="", **at(ELSEWHERE)).start()
     (question,) = person.seen()
     assert question.startswith("m:64999 says that it is the cluster that you know at m:64480. Is it?")
@@ -83,7 +83,7 @@ def test_a_person_is_asked_and_no_is_no(
 def test_a_person_who_says_yes_is_let_in_and_not_asked_again(
     moved: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
-    """The address is in the file from then on; what is typed after the answer is a command as ever."""
+    """The address is in the file from then on; what is typed after the answer is a command as usual."""
     person = new_person(tty_password="", **at(ELSEWHERE)).start()
     person.type("y", "JOIN alice")
     person.network.pass_time(0.1)
@@ -98,7 +98,7 @@ def test_a_person_who_says_yes_is_let_in_and_not_asked_again(
 def test_who_is_gone_while_the_question_stands_is_sought_again(
     moved: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """The user is not asked a second time; and told as ever, when there is nobody for ten seconds."""
+    """The user is not asked again, and is told as usual if nobody is there for ten seconds."""
     person = new_person(tty_password="", **at(ELSEWHERE)).start()
     del moved.network.listeners[WORKER]
     person.type("y")
@@ -109,7 +109,7 @@ def test_who_is_gone_while_the_question_stands_is_sought_again(
 
 
 def test_an_option_says_yes_beforehand(moved: FakeCluster, new_person: Callable[..., Person]) -> None:
-    """For scripts."""
+    """The option is for scripts."""
     person = new_person(**{"same-cluster": True}, **at(ELSEWHERE)).start()
     assert person.seen() == ["Logged in as alice."]
 
@@ -120,7 +120,7 @@ def test_an_option_says_yes_beforehand(moved: FakeCluster, new_person: Callable[
 def test_loopback_is_one_address(
     cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path, other: str
 ) -> None:
-    """Whatever one calls it, on the same port; nothing is asked, and it stands in the file once."""
+    """All its names count as one on the same port; nothing is asked, and the file has it once."""
     new_person(**at(MASTER, "localhost")).start().stop()
     person = new_person(**at(MASTER, other)).start()
     assert person.seen() == ["Logged in as alice."]
@@ -133,7 +133,8 @@ def test_loopback_is_one_address(
 def test_a_master_named_beside_a_known_one_is_of_its_cluster(
     moved: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
-    """So says who names them together. When the known one is dead, they go on; the other is known then."""
+    """Whoever names them together says so. If the known one is dead the client goes on, and knows the
+    other."""
     del moved.network.listeners[MASTER]
     person = new_person(master=f"m:{MASTER},m:{ELSEWHERE}").start()
     person.network.pass_time(1)
@@ -172,7 +173,7 @@ def test_another_cluster_at_a_known_address_gets_another_secret(
 def test_a_log_that_is_none_is_not_believed(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path, log_id: str
 ) -> None:
-    """What a stranger says becomes the name of a directory: nothing but a plain word does."""
+    """What a stranger says becomes the name of a directory: only a plain word is accepted."""
     cluster.log_id = log_id
     person = new_person().start()
     network.pass_time(10.1)
@@ -180,13 +181,13 @@ def test_a_log_that_is_none_is_not_believed(
     assert not (tmp_path / "chatnet" / "identities").exists()
 
 
-# ---- a cluster that is replaced while one is there ----
+# ---- a cluster that is replaced while a client is connected ----
 
 
 def test_nothing_is_said_to_another_cluster_that_comes_in_place_of_ours(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """The user is told, once; what is typed waits until theirs is back, and is sent there."""
+    """The user is told once; what is typed waits until their own cluster is back, and is sent there."""
     listeners = dict(network.listeners)
     other = FakeCluster(network)
     other.log_id = "other"
@@ -211,7 +212,7 @@ def test_nothing_is_said_to_another_cluster_that_comes_in_place_of_ours(
 def test_ours_is_found_at_the_next_master(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """A cluster that comes in place of one of our masters does not keep us from the others."""
+    """Another cluster in place of one of our masters does not keep us from the others."""
     cluster.master(ELSEWHERE, worker=f"w:{WORKER}")
     person = new_person(master=f"m:{MASTER},m:{ELSEWHERE}").start()
     other = FakeCluster(network)
@@ -226,7 +227,7 @@ def test_ours_is_found_at_the_next_master(
 
 
 class Refusing(FakeSession):
-    """Refuses each login by ``error``, or, without one, never answers, after it has been done."""
+    """Refuses each login by ``error``, or, without one, does it and never answers."""
 
     def __init__(self, cluster: FakeCluster, error: ChatnetError | None) -> None:
         super().__init__(cluster)
@@ -250,7 +251,7 @@ def test_nothing_is_kept_of_a_refused_secret(
     tmp_path: Path,
     error: ChatnetError,
 ) -> None:
-    """The next attempt is as the first one, whoever has the name by then."""
+    """The next attempt is like the first, whoever has the name by then."""
     network.listeners[WORKER] = lambda: Refusing(cluster, error)
     person = new_person().start()
     assert person.exit_status() == 1
@@ -286,7 +287,7 @@ def test_a_secret_of_which_nobody_knows_what_became_is_tried_again(
 def test_a_secret_that_nobody_accepted_shuts_nobody_out(
     network: Network, cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
-    """Left by a crash, and refused when it is tried, for somebody else has the name: it is gone then."""
+    """A crash left it; when it is tried it is refused, since somebody else has the name, and then removed."""
     network.listeners[WORKER] = lambda: Refusing(FakeCluster(network), None)
     new_person().start().stop()
     cluster.worker(WORKER)
@@ -298,7 +299,7 @@ def test_a_secret_that_nobody_accepted_shuts_nobody_out(
 def test_a_secret_that_was_good_is_never_thrown_away(
     cluster: FakeCluster, alice: Person, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
-    """Refused where it was accepted before, as after a restore in which another has the name: it is kept."""
+    """It is refused where it was accepted before, as after a restore in which another user has the name."""
     alice.stop()
     cluster.tickets.clear()
     cluster.secrets["alice"] = b"of somebody else"
@@ -310,7 +311,7 @@ def test_a_secret_that_was_good_is_never_thrown_away(
 def test_a_name_that_a_restore_has_lost_is_registered_again(
     cluster: FakeCluster, alice: Person, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
-    """By the secret that its user has; nobody else could have it."""
+    """It is registered by the secret that its user has; nobody else could have it."""
     alice.stop()
     cluster.tickets.clear()
     cluster.secrets.clear()

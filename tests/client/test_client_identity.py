@@ -1,4 +1,4 @@
-"""The secret and the ticket: made first, kept private, used in the right order."""
+"""The secret and the ticket are made first, kept private, and used in the right order."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_secret_is_on_disk_before_the_first_login(
 def test_the_first_login_is_by_secret_and_the_next_by_ticket(
     network: Network, cluster: FakeCluster, alice: Person, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
-    """In this process and in the next one; nobody logs in again."""
+    """This holds in this process and in the next one; the user does not log in again."""
     secret = kept(tmp_path).secret
     assert cluster.asked("Login", "Resume") == [("Login", {"name": "alice", "secret": secret, "new": True})]
     network.cut()
@@ -77,7 +77,7 @@ def test_the_first_login_is_by_secret_and_the_next_by_ticket(
 def test_a_bad_ticket_falls_back_to_the_secret(
     network: Network, cluster: FakeCluster, alice: Person, tmp_path: Path
 ) -> None:
-    """And the new ticket is kept."""
+    """The new ticket is kept."""
     cluster.tickets.clear()
     network.cut()
     network.pass_time(1)
@@ -103,7 +103,7 @@ def test_a_password_replaces_the_secret(
 def test_a_ticket_that_no_worker_reads_is_none(
     network: Network, cluster: FakeCluster, alice: Person, tmp_path: Path
 ) -> None:
-    """Whoever gave it: a worker closes on what is longer than a stranger needs, and that for ever."""
+    """This holds whoever gave it: a worker closes on what is longer than a stranger needs, each time."""
     [path] = (tmp_path / "chatnet" / "identities").glob("*/*")
     for length, is_shown in ((MAX_TICKET, True), (MAX_TICKET + 1, False)):
         path.write_bytes(msgspec.json.encode(Credentials(None, b"t" * length)))
@@ -143,7 +143,8 @@ def test_a_password_that_never_reached_the_log_does_not_shut_us_out(
 def test_another_device_logs_in_by_password(
     cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path, tty_password: str | None
 ) -> None:
-    """Read from the terminal without echo, else as the first line of input. No random secret is made."""
+    """It is read from the terminal without echo, else as the first line of input. No random secret is
+    made."""
     cluster.secrets["alice"] = b"correct horse"
     person = new_person(password=True, tty_password=tty_password).start()
     if tty_password is None:
@@ -155,7 +156,7 @@ def test_another_device_logs_in_by_password(
 
 
 def test_a_wrong_password_is_called_so(cluster: FakeCluster, new_person: Callable[..., Person]) -> None:
-    """Whoever gives one has set it: the sentence is not for those who have none."""
+    """Whoever gives a password has set one: the sentence is not for users who have none."""
     cluster.secrets["alice"] = b"correct horse"
     person = new_person(password=True, tty_password="wrong horse").start()
     assert person.stdio.said == ["That is not the password of alice: try again."]
@@ -199,7 +200,7 @@ def test_what_can_be_no_password_is_not_sent(
 def test_no_password_is_called_so(
     cluster: FakeCluster, new_person: Callable[..., Person], line: bytes | None, sentence: str
 ) -> None:
-    """Input that is at its end, or that cannot be read, is not an empty password."""
+    """Input that has ended, or that cannot be read, is not an empty password."""
     person = new_person(password=True).start()
     if line is None:
         person.end_input()
@@ -214,7 +215,7 @@ def test_no_password_is_called_so(
 def test_what_can_be_no_new_password_is_refused_here(
     cluster: FakeCluster, alice: Person, typed: list[str]
 ) -> None:
-    """In a sentence; the old one stays."""
+    """A sentence says so; the old one stays."""
     alice.type(*typed)
     assert alice.seen() == ["A password has at most 1,024 bytes."]
     assert not cluster.asked("SetSecret")
@@ -223,7 +224,7 @@ def test_what_can_be_no_new_password_is_refused_here(
 def test_after_an_unreadable_old_password_the_new_one_is_no_command(
     cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """It would be shown, as a command that there is not."""
+    """It would be shown, as an unknown command."""
     cluster.secrets["alice"] = b"correct horse"
     person = new_person(password=True, tty_password="correct horse").start()
     person.type("PASSWORD", b"\xff", "battery staple")
@@ -236,7 +237,7 @@ def test_after_an_unreadable_old_password_the_new_one_is_no_command(
 def test_a_password_does_not_register_a_name(
     cluster: FakeCluster, new_person: Callable[..., Person], tmp_path: Path
 ) -> None:
-    """Who mistypes their name is told that there is no such user, and nothing is done."""
+    """A user who mistypes their name is told that there is no such user, and nothing is done."""
     person = new_person(password=True, tty_password="correct horse").start()
     assert person.stdio.said == ["There is no user alice."]
     assert person.exit_status() == 1
@@ -246,7 +247,8 @@ def test_a_password_does_not_register_a_name(
 def test_the_old_password_is_asked_for_where_only_a_person_knows_it(
     cluster: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """Whoever finds a terminal open cannot take the name over. A random one is in the file, and is shown."""
+    """Whoever finds an open terminal cannot take the name over. A random secret is in the file, and is
+    used."""
     cluster.secrets["alice"] = b"correct horse"
     person = new_person(password=True, tty_password="correct horse").start()
     person.type("PASSWORD", "incorrect horse", "battery staple")
@@ -261,7 +263,7 @@ def test_the_old_password_is_asked_for_where_only_a_person_knows_it(
 def test_who_was_ended_for_a_new_secret_says_so_and_leaves(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """It is not let in again by what it has, and does not try for ever."""
+    """It does not log in again with what it has, and does not try again and again."""
     cluster.secrets["alice"] = b"set by the owner"
     cluster.tickets.clear()
     cluster.sessions[0].end("SECRET_CHANGED", "The secret of alice was changed elsewhere.")
@@ -274,7 +276,7 @@ def test_who_was_ended_for_a_new_secret_says_so_and_leaves(
 def test_who_was_ended_by_ones_own_new_secret_comes_back(
     network: Network, cluster: FakeCluster, alice: Person
 ) -> None:
-    """Set through a connection that was lost: the worker cannot know that it was us."""
+    """The secret was set through a lost connection: the worker cannot know that it was us."""
     cluster.mute = True
     alice.type("PASSWORD correct horse battery")
     cluster.mute = False
@@ -299,7 +301,7 @@ def test_without_ticket_and_secret_the_user_is_told_of_the_password(
 def test_the_ticket_that_another_client_got_since_is_used(
     network: Network, cluster: FakeCluster, alice: Person, new_person: Callable[..., Person]
 ) -> None:
-    """Two terminals of one user: a password set in one does not throw the other out."""
+    """When two terminals of a user are open, a password set in one does not throw the other out."""
     other = new_person().start()
     other.type("PASSWORD correct horse")
     network.cut()
@@ -349,7 +351,7 @@ def test_the_first_of_two_clients_makes_the_secret(tmp_path: Path) -> None:
 
 
 def test_a_refusal_takes_away_no_secret_but_the_refused_one(tmp_path: Path) -> None:
-    """Another client may have made a new one, or got in by this one, in the meantime."""
+    """Another client may have made a new one, or logged in by this one, in the meantime."""
     slow = identity(tmp_path)
     slow.open(MASTER, make_secret=True)
     slow.path.unlink()
@@ -366,7 +368,7 @@ def test_a_refusal_takes_away_no_secret_but_the_refused_one(tmp_path: Path) -> N
 
 
 def test_a_damaged_or_unwritable_place_is_named(tmp_path: Path) -> None:
-    """One sentence says where and what to do."""
+    """One sentence says where it is and what to do."""
     first = identity(tmp_path)
     first.open(MASTER, make_secret=True)
     for damage in (b"{", b"[" * 60_000, b'{"secret": 7}', b" " * 70_000):
@@ -389,7 +391,7 @@ def test_what_is_no_file_is_said_and_the_client_ends(
     tmp_path: Path,
     make: Callable[[Path], None],
 ) -> None:
-    """It is not waited for: no signal would be heard. Nor read without end."""
+    """It is not waited for, since no signal would be handled, and is not read without end."""
     alice.stop()
     (path,) = (tmp_path / "chatnet" / "identities").glob("*/*")
     path.unlink()
@@ -403,7 +405,7 @@ def test_what_is_no_file_is_said_and_the_client_ends(
 def test_a_damaged_file_is_said_and_the_client_ends(
     cluster: FakeCluster, new_person: Callable[..., Person], alice: Person, tmp_path: Path
 ) -> None:
-    """Once it is known which file it is: not before a master has said which log it has."""
+    """It is said when the file is known: not before a master has said which log it has."""
     alice.stop()
     (path,) = (tmp_path / "chatnet" / "identities").glob("*/*")
     path.write_bytes(b"{")
@@ -413,7 +415,8 @@ def test_a_damaged_file_is_said_and_the_client_ends(
 
 
 def test_where_the_configuration_is(tmp_path: Path) -> None:
-    """XDG_CONFIG_HOME, else ~/.config; relative paths do not count; neither is said in one sentence."""
+    """It is in XDG_CONFIG_HOME, else ~/.config; relative paths do not count; without both a sentence says
+    so."""
     assert config_directory({"XDG_CONFIG_HOME": "/x", "HOME": "/h"}) == Path("/x/chatnet")
     assert config_directory({"XDG_CONFIG_HOME": "x", "HOME": "/h"}) == Path("/h/.config/chatnet")
     with pytest.raises(CannotStart, match="HOME is not set"):

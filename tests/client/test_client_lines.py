@@ -12,7 +12,7 @@ from chatnet.client.text import one_line
 
 @given(st.binary(max_size=200).map(lambda raw: raw.replace(b"z", b"\n")), st.lists(st.integers(1, 9)))
 def test_it_does_not_matter_how_the_bytes_come(raw: bytes, sizes: list[int]) -> None:
-    """The same lines, in whatever pieces; each is readable or said to be not, and none is missing."""
+    """In whatever pieces they come the lines are the same; each is read or said to be unreadable."""
     whole, pieces = Lines(), Lines()
     expected = whole.take(raw) + whole.end()
     found = []
@@ -36,19 +36,19 @@ def test_an_endless_line_does_not_fill_the_memory() -> None:
 
 
 def test_the_longest_line_is_taken() -> None:
-    """65,535 bytes, with either line break."""
+    """It has 65,535 bytes, with either line break."""
     assert Lines().take(b"x" * MAX_LINE + b"\n") == ["x" * MAX_LINE]
     assert Lines().take("grüß dich\r\n".encode()) == ["grüß dich"]
 
 
 def test_a_line_feed_is_shown_as_such() -> None:
-    """Nobody's second line can pass for somebody else's first."""
+    """A second line of a text cannot be taken for another user's line."""
     assert one_line("alice: hello\nbob: I agree") == "alice: hello⏎bob: I agree"
 
 
 @given(st.text())
 def test_nothing_that_a_terminal_obeys_is_printable(text: str) -> None:
-    """And whatever is printable has an encoding and is one line."""
+    """Whatever is printable has an encoding and is a single line."""
     shown = one_line(text)
     assert not any(ord(letter) < 32 and letter != "\t" for letter in shown)
     assert "\x1b" not in shown

@@ -1,4 +1,4 @@
-"""When its worker is lost, a client goes to others that it was told of, and only then to a master."""
+"""A client that lost its worker goes to other workers that it was told of, and only then to a master."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FIRST, SECOND, THIRD = 3001, 3002, 3003
 
 @pytest.fixture
 def others(cluster: FakeCluster) -> FakeCluster:
-    """The worker names three others; none of them is there yet."""
+    """Return a cluster whose worker names three others; none of them is there yet."""
     cluster.others = [Elsewhere(f"h{port}:{port}") for port in (FIRST, SECOND, THIRD)]
     return cluster
 
 
 def lose(network: Network, port: int = WORKER) -> list[int]:
-    """The worker there is gone, and a while passes; which ports were dialled then."""
+    """Lose the worker at ``port`` and let time pass; return the ports that were dialled."""
     before = len(network.attempts)
     network.listeners.pop(port, None)
     network.cut()
@@ -39,7 +39,7 @@ def lose(network: Network, port: int = WORKER) -> list[int]:
 def test_it_resumes_at_another_worker_and_asks_no_master(
     network: Network, others: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """By ticket and cursor; what was said and typed meanwhile is there."""
+    """It resumes by ticket and cursor; what was said and typed meanwhile arrives."""
     alice = new_person().start()
     alice.type("CHAT")
     others.worker(SECOND)
@@ -64,7 +64,7 @@ def test_it_resumes_at_another_worker_and_asks_no_master(
 def test_each_is_tried_once_and_then_a_master(
     network: Network, others: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """In random order: who have lost one worker do not all go to one."""
+    """The order is random: the clients of a lost worker do not all go to the same one."""
     orders = set()
     for _ in range(6):
         person = new_person().start()
@@ -81,7 +81,7 @@ def test_each_is_tried_once_and_then_a_master(
 def test_what_the_last_worker_named_counts(
     network: Network, others: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """Also when one has resumed there; what an earlier one named is forgotten."""
+    """This includes one where the client has resumed; what an earlier worker named is forgotten."""
     new_person().start()
     others.worker(THIRD)
     others.others = [Elsewhere(f"h:{FIRST}")]
@@ -92,8 +92,8 @@ def test_what_the_last_worker_named_counts(
 def test_a_worker_that_refuses_is_passed_over(
     network: Network, others: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """Whether it closes at once, has too many sessions of ours, or says what is final of one that a master
-    names: the next one is asked."""
+    """It closes at once, has too many of our sessions, or gives an answer that is final only from a worker
+    that a master names: the next one is asked."""
 
     class Closing(Locator):
         def connected(self, link: Link) -> None:
@@ -119,7 +119,7 @@ def test_a_worker_that_refuses_is_passed_over(
 def test_who_took_a_workers_place_is_shown_a_ticket_and_nothing_else(
     network: Network, others: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """Neither the secret nor a password; and it is not believed: a master is asked."""
+    """It gets neither the secret nor a password, and is not believed: a master is asked."""
     stranger = FakeCluster(network)
     for port in (FIRST, SECOND, THIRD):
         stranger.worker(port)
@@ -135,7 +135,7 @@ def test_who_took_a_workers_place_is_shown_a_ticket_and_nothing_else(
 def test_a_worker_of_another_log_is_passed_over(
     network: Network, others: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """It has the ticket, and is not ours."""
+    """It has the ticket, but is not ours."""
     strange = FakeCluster(network)
     strange.log_id, strange.tickets = "strange", others.tickets
     strange.worker(FIRST)
@@ -147,7 +147,7 @@ def test_a_worker_of_another_log_is_passed_over(
 def test_a_dead_machine_is_waited_for_once(
     network: Network, others: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """However many workers it had."""
+    """This holds however many workers it had."""
     others.others = [Elsewhere(f"h:{port}") for port in (FIRST, SECOND, THIRD)]
     network.silent = {FIRST, SECOND, THIRD}
     new_person().start()
@@ -182,7 +182,7 @@ def test_a_worker_that_hangs_is_not_waited_for(
 def test_who_is_told_to_move_asks_a_master(
     network: Network, others: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """It knows where there is room; but if it does not answer, the others are tried."""
+    """A master knows where there is room; but if it does not answer, the others are tried."""
     others.worker(FIRST)
     alice = new_person().start()
     before = len(network.attempts)
@@ -210,7 +210,7 @@ def test_who_was_ended_goes_to_no_other_worker(
 def test_who_has_no_ticket_asks_a_master(
     network: Network, others: FakeCluster, new_person: Callable[..., Person]
 ) -> None:
-    """One that is no ticket is none."""
+    """An unreadable ticket counts as none."""
 
     class Generous(FakeSession):
         @Login.responder
@@ -223,7 +223,7 @@ def test_who_has_no_ticket_asks_a_master(
 
 
 def test_of_what_is_named_only_addresses_are_kept() -> None:
-    """And of those not more than a few: whoever names them may be anybody."""
+    """Only a few of the addresses are kept, since any process may have named them."""
 
     class First:
         def randrange(self, stop: int) -> int:

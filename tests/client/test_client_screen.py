@@ -1,4 +1,4 @@
-"""The screen: what it shows, without a terminal; and that a real terminal is restored."""
+"""What the screen shows, tested without a terminal; and that a real terminal is restored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIZE = (60, 10)
 
 
 class Person:
-    """Looks at a screen of 60 by 10, and types."""
+    """A person who looks at a screen of 60 by 10, and types."""
 
     def __init__(self) -> None:
         self.terminal = ScreenTerminal(Clock(), "alice", "m:64480")
@@ -65,7 +65,7 @@ def person() -> Person:
 
 
 def test_the_standing_and_the_prompt_are_below(person: Person) -> None:
-    """Name, connected or not, cluster; then what is typed."""
+    """The status line has name, connection and cluster; what is typed is below it."""
     person.keys(*"join b")
     assert person.sees()[-2:] == [" alice · connecting · m:64480", "> join b"]
     person.terminal.linked("alice")
@@ -75,7 +75,7 @@ def test_the_standing_and_the_prompt_are_below(person: Person) -> None:
 
 
 def test_a_question_has_a_prompt_of_its_own(person: Person) -> None:
-    """A person sits there, who can be asked; what they answer is no command, and is not shown as one."""
+    """The person at the terminal can be asked; the answer is no command, and is not shown as one."""
     assert person.terminal.is_attended
     person.terminal.show("Is it the same cluster?")
     person.terminal.expect("answer")
@@ -87,7 +87,7 @@ def test_a_question_has_a_prompt_of_its_own(person: Person) -> None:
 
 
 def test_what_comes_in_does_not_disturb_what_is_typed(person: Person) -> None:
-    """However much it is; the newest is at the bottom."""
+    """This holds however much comes; the newest is at the bottom."""
     person.keys(*"half ty")
     for number in range(30):
         person.terminal.show(f"bob: {number}")
@@ -98,7 +98,7 @@ def test_what_comes_in_does_not_disturb_what_is_typed(person: Person) -> None:
 
 
 def test_a_post_of_one_s_own_is_dim_until_acknowledged(person: Person) -> None:
-    """It shows at once; a refused one is marked."""
+    """It is shown at once; a refused post is marked."""
     person.terminal.expect("post")
     answers: list[Deferred[None]] = [Deferred(), Deferred()]
     for number, answer in enumerate(answers):
@@ -129,14 +129,14 @@ def test_one_can_scroll_back_while_posts_come_in(person: Person) -> None:
 
 
 def test_the_feed_is_bounded(person: Person) -> None:
-    """The oldest lines go."""
+    """The oldest lines are removed."""
     for number in range(MAX_LINES + 10):
         person.terminal.show(str(number))
     assert len(person.terminal._scroll) == MAX_LINES
 
 
 def test_lines_typed_before_come_back(person: Person) -> None:
-    """By up and down."""
+    """The up and down keys bring them back."""
     person.type("list")
     person.type("help")
     person.keys("up", "up", "up")
@@ -148,14 +148,14 @@ def test_lines_typed_before_come_back(person: Person) -> None:
 
 
 def test_a_paste_that_is_left_out_is_said_in_the_feed(person: Person) -> None:
-    """And what was typed before it is still there."""
+    """What was typed before it stays."""
     person.keys(*"join ", Pasted("x" * 70_000))
     assert " ".join(" ".join(person.sees()[:2]).split()) == TOO_LONG
     assert person.sees()[-1] == "> join"
 
 
 def test_a_password_is_shown_nowhere(person: Person) -> None:
-    """Neither while it is typed, even if the command before it waits, nor among the lines typed before."""
+    """It is not shown while it is typed, even if the command before it waits, nor in the history."""
     person.type("password geheim")
     assert person.next_line() == "password geheim"
     person.type("password")
@@ -174,7 +174,7 @@ def test_a_password_is_shown_nowhere(person: Person) -> None:
 
 
 def test_lines_that_wait_are_counted(person: Person) -> None:
-    """While a command waits for the cluster, one sees that what one types is kept."""
+    """While a command waits for the cluster, the user sees that what they type is kept."""
     person.type("LIST")
     person.type("HELP")
     assert "lines waiting: 2" in person.sees()[-2]
@@ -183,7 +183,7 @@ def test_lines_that_wait_are_counted(person: Person) -> None:
 
 
 def test_ctrl_d_ends_input_on_an_empty_line_only(person: Person) -> None:
-    """As shells do; and the end stays the end."""
+    """Shells do the same; after that, input stays at its end."""
     person.keys("x", "ctrl d", "ctrl u", "ctrl d", "ctrl d")
     assert person.next_line() is None
     assert person.next_line() is None
@@ -247,7 +247,7 @@ def screen() -> ScreenTerminal:
 
 
 def test_drawing_survives_whatever_happens(screen: ScreenTerminal, logged_failures: Any) -> None:
-    """It is logged once, and the next change is drawn."""
+    """An error is logged once, and the next change is drawn."""
     terminal = Terminal()
     with terminal.drawn_on(screen):
         assert screen._loop is not None
@@ -261,7 +261,7 @@ def test_drawing_survives_whatever_happens(screen: ScreenTerminal, logged_failur
 
 
 def test_a_terminal_that_is_gone_ends_it(screen: ScreenTerminal) -> None:
-    """Whether that is noticed by drawing or by reading; the reason is said."""
+    """Drawing or reading may notice it; the reason is said."""
     terminal = Terminal()
     with terminal.drawn_on(screen):
         os.close(terminal.ours)
@@ -276,7 +276,7 @@ def test_a_terminal_that_is_gone_ends_it(screen: ScreenTerminal) -> None:
 
 
 def test_input_that_is_closed_ends_it(screen: ScreenTerminal) -> None:
-    """Likewise; it is not read again and again."""
+    """The client ends too; the input is not read again and again."""
     terminal = Terminal()
     with terminal.drawn_on(screen):
         assert screen._loop is not None
@@ -291,7 +291,7 @@ def test_input_that_is_closed_ends_it(screen: ScreenTerminal) -> None:
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
 def test_a_terminal_of_any_encoding_is_drawn_on(screen: ScreenTerminal, encoding: str) -> None:
-    """What it has no characters for, it is shown by number."""
+    """Characters that the encoding does not have are shown by number."""
     terminal = Terminal(encoding)
     with terminal.drawn_on(screen):
         screen.show("bob: grün 漢")
@@ -304,7 +304,7 @@ def test_a_terminal_of_any_encoding_is_drawn_on(screen: ScreenTerminal, encoding
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (5, 1), (2, 2), (3, 40), (100, 3)])
 def test_any_size_can_be_drawn(person: Person, size: tuple[int, int]) -> None:
-    """With a long draft and a long feed; the cursor is on the screen."""
+    """This holds with a long draft and a long feed; the cursor is on the screen."""
     for number in range(30):
         person.terminal.show(f"bob: {number} \t 漢字 \u102b")
     person.keys(*("y" * 80))
@@ -318,7 +318,7 @@ def test_any_size_can_be_drawn(person: Person, size: tuple[int, int]) -> None:
 
 
 def test_only_what_is_seen_is_laid_out(person: Person) -> None:
-    """Once: a key costs the same, however long the feed is."""
+    """Each line is laid out once: a key costs the same, however long the feed is."""
     for number in range(MAX_LINES):
         person.terminal.show(str(number))
     lines = person.terminal._scroll._lines
@@ -333,7 +333,7 @@ def test_only_what_is_seen_is_laid_out(person: Person) -> None:
 
 
 def test_keys_are_not_laid_out(person: Person) -> None:
-    """However many come at once: that is for who draws."""
+    """However many keys come at once, only drawing lays out."""
     calls = []
     sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
     person.keys(*("y" * 1_000))
@@ -342,14 +342,14 @@ def test_keys_are_not_laid_out(person: Person) -> None:
 
 
 def test_what_is_typed_and_not_entered_counts(person: Person) -> None:
-    """For who is told how much is lost."""
+    """It counts for the sentence that says how much is lost."""
     person.type("LIST")
     person.keys(*"half")
     assert person.terminal.undone() == 2
 
 
 def test_one_stays_at_the_line_one_reads(person: Person) -> None:
-    """When the screen gets narrower, when the oldest lines go, and up to the oldest of all."""
+    """The view stays when the screen gets narrower, when the oldest lines go, and up to the oldest of all."""
     for number in range(60):
         person.terminal.show(f"bob: {number:04} " + "x" * 50)
     person.keys(*["page up"] * 40)
@@ -363,7 +363,7 @@ def test_one_stays_at_the_line_one_reads(person: Person) -> None:
 
 
 def read_until(descriptor: int, mark: bytes) -> bytes:
-    """What is shown, up to ``mark``."""
+    """Return what is shown, up to ``mark``."""
     shown, deadline = b"", time.monotonic() + 20
     while mark not in shown:
         ready, _, _ = select.select([descriptor], [], [], max(0, deadline - time.monotonic()))

@@ -15,7 +15,7 @@ from chatnet.options import sort_out
 
 
 class Twistd(dict[str, Any]):
-    """The options of twistd itself, as its defaults are."""
+    """The default options of twistd itself."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__({"pidfile": "twistd.pid", "logfile": None, "nodaemon": False, **given})
@@ -29,13 +29,13 @@ def parse(*arguments: str, parent: Any = None) -> Options:
 
 
 def test_the_name_is_folded() -> None:
-    """As the cluster spells it."""
+    """It is spelled as the cluster spells it."""
     assert parse("Alice")["name"] == "alice"
 
 
 @pytest.mark.parametrize("arguments", [(), ("a", "b"), ("a b",), ("ä",), ("x" * 33,)])
 def test_a_wrong_name_is_one_sentence(arguments: tuple[str, ...]) -> None:
-    """It says what a name is, or how to call the program."""
+    """The sentence says what a name is, or how to call the program."""
     with pytest.raises(usage.UsageError) as raised:
         parse(*arguments)
     assert str(raised.value).count("\n") == 0
@@ -54,13 +54,13 @@ def test_a_wrong_name_is_one_sentence(arguments: tuple[str, ...]) -> None:
     ],
 )
 def test_options_stand_before_or_behind_the_name(arguments: tuple[str, ...]) -> None:
-    """Nobody remembers which; also where POSIXLY_CORRECT is set."""
+    """Users need not remember the order; this holds also where POSIXLY_CORRECT is set."""
     options = parse(*arguments)
     assert (options["name"], options["master"], options["plain"]) == ("alice", "here:1", 1)
 
 
 def test_behind_two_dashes_nothing_is_an_option() -> None:
-    """As everywhere; a value may look like them."""
+    """This is the usual rule; a value may look like an option."""
     assert sort_out(Options(), ["a", "--", "--plain"]) == ([], ["a", "--plain"])
     assert parse("--master", "--", "alice")["master"] == "--"
 
@@ -69,7 +69,7 @@ def test_behind_two_dashes_nothing_is_an_option() -> None:
     "mistyped", [("alice", "--plian"), ("--plian", "alice"), ("alice", "--plain=1"), ("alice", "bob")]
 )
 def test_a_mistyped_option_is_one_sentence(mistyped: tuple[str, ...]) -> None:
-    """Below twistd, whose own way is to print all that it can do, and the sentence last."""
+    """Under twistd, which by itself would print all options, and the sentence last."""
     with pytest.raises(CannotStart) as ended:
         parse(*mistyped, parent=Twistd())
     assert str(ended.value).startswith("chat-client: ")
@@ -80,7 +80,7 @@ def test_a_mistyped_option_is_one_sentence(mistyped: tuple[str, ...]) -> None:
 def test_twistd_s_own_log_and_pid_stay_off_the_terminal_and_the_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log is a private file beside the identities, there is no pid file, no daemon."""
+    """The log is a private file in the identities' directory; there is no pid file and no daemon."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     twistd = Twistd()
     parse("alice", parent=twistd)
@@ -92,7 +92,7 @@ def test_twistd_s_own_log_and_pid_stay_off_the_terminal_and_the_directory(
 
 
 def test_what_the_user_chose_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log and a pid file that were asked for are."""
+    """A log and a pid file that the user asked for are made."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     twistd = Twistd(logfile="-", pidfile="mine.pid")
     parse("alice", parent=twistd)
@@ -102,7 +102,7 @@ def test_what_the_user_chose_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_home_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one sentence, with what to do."""
+    """One sentence says so, and what to do."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
     with pytest.raises(CannotStart, match="XDG_CONFIG_HOME"):

@@ -1,4 +1,4 @@
-"""Whom a client speaks to, and how: by TLS off its machine, to who is known, or vouched for, or was named."""
+"""Which servers a client trusts: other machines only by TLS, and if known, vouched for, or named to it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def authority() -> Authority:
 
 
 class Stage:
-    """A cluster that presents a pair at its ports, and what is plainly said to it."""
+    """A cluster that presents a pair at its ports, and what is said to it without TLS."""
 
     def __init__(self, network: Network, new_person: Callable[..., Person], directory: Path) -> None:
         self.network = network
@@ -59,14 +59,14 @@ class Stage:
             self.presents(port, OURS)
 
     def names(self, key: str | None, worker: str = f"w:{WORKER}") -> None:
-        """The master says this of its worker."""
+        """Let the master name its worker with this key."""
         self.cluster.master(MASTER, worker=worker, key=key)
 
     def presents(self, port: int, pair: KeyPair) -> None:
         self.network.present[port] = Presented(pair)
 
     def person(self, **options: Any) -> Person:
-        """Who starts now, and has ten seconds."""
+        """Start a client, and let ten seconds pass."""
         person = self._new_person(**{"insecure": False, **options}).start()
         self.network.pass_time(0.5)
         return person
@@ -85,7 +85,7 @@ def stage(network: Network, new_person: Callable[..., Person], tmp_path: Path) -
 
 
 def refused(person: Person) -> str:
-    """The sentence with which it has ended; it has never spoken to anybody."""
+    """Return the sentence with which it has ended; it has never spoken to anybody."""
     (sentence,) = person.stdio.said
     assert person.seen() == []
     assert person.exit_status() == 1
@@ -93,7 +93,7 @@ def refused(person: Person) -> str:
 
 
 def test_a_new_masters_key_is_kept_and_shown_once(stage: Stage) -> None:
-    """In a private file, a line each; the second time nothing is said."""
+    """It is kept in a private file, a line for each master; the second time nothing is said."""
     seen = stage.person().seen()
     assert seen[0].startswith(f"m:{MASTER} was not known here. Its public key is {KEY}, by which it is known")
     assert seen[1:] == ["Logged in as alice."]
@@ -103,7 +103,7 @@ def test_a_new_masters_key_is_kept_and_shown_once(stage: Stage) -> None:
 
 
 def test_one_that_is_vouched_for_is_known_by_that(stage: Stage) -> None:
-    """Under the name by which it was dialled; nothing is said."""
+    """The authority vouches for the name that was dialled; nothing is said."""
     root = authority()
     stage.presents(MASTER, root.vouch("m", NOW - DAY, NOW + DAY))
     assert stage.person(authorities=[root.pair.certificate]).seen() == ["Logged in as alice."]
@@ -113,7 +113,7 @@ def test_one_that_is_vouched_for_is_known_by_that(stage: Stage) -> None:
 
 
 def test_a_key_that_has_changed_is_refused(stage: Stage) -> None:
-    """The sentence says both, whom to ask, and what to do; done so, it is as a new one."""
+    """The sentence names both keys, whom to ask, and what to do; after that it is as a new one."""
     stage.person()
     stage.presents(MASTER, THEIRS)
     sentence = refused(stage.person())
@@ -128,7 +128,7 @@ def test_a_key_that_has_changed_is_refused(stage: Stage) -> None:
 
 
 def test_a_known_one_may_come_to_be_vouched_for(stage: Stage) -> None:
-    """That is said once; a key alone is good no longer."""
+    """It is said once; from then on the key alone is not accepted."""
     stage.person()
     root = authority()
     stage.presents(MASTER, root.vouch("m", NOW - DAY, NOW + DAY))
@@ -145,7 +145,7 @@ def test_a_known_one_may_come_to_be_vouched_for(stage: Stage) -> None:
 
 @pytest.mark.parametrize("name", ["n", ""])
 def test_who_is_vouched_for_under_another_name_is_not(stage: Stage, name: str) -> None:
-    """A key that was known is not passed over by that, nor by an authority that is not trusted."""
+    """A known key is not replaced by that, nor by an authority that is not trusted."""
     root = authority()
     stage.knows(KEY)
     stage.presents(MASTER, root.vouch(name, NOW - DAY, NOW + DAY))
@@ -155,7 +155,7 @@ def test_who_is_vouched_for_under_another_name_is_not(stage: Stage, name: str) -
 
 
 def test_a_key_that_changes_later_is_told_once_and_others_are_asked(stage: Stage) -> None:
-    """Nothing that was typed is lost; who is not who it was is shown nothing."""
+    """Nothing typed is lost; a server with another key is sent nothing."""
     stage.cluster.others = []
     alice = stage.person(master=f"m:{MASTER},other:{MASTER + 1}")
     alice.seen()
@@ -177,7 +177,7 @@ def test_a_key_that_changes_later_is_told_once_and_others_are_asked(stage: Stage
 
 
 def test_each_wrong_key_is_told_once_until_it_is_right_again(stage: Stage) -> None:
-    """Though the client tries again each second. Who shows one after the other does not fill the screen."""
+    """The client tries again each second. A server that shows many keys does not fill the screen."""
     stage.cluster.others = []
     alice = stage.person()
     wrong = [self_made(Token(bytes([number]) * 32)) for number in range(6)]
@@ -208,7 +208,7 @@ def test_each_wrong_key_is_told_once_until_it_is_right_again(stage: Stage) -> No
 
 @pytest.mark.parametrize("key", [OTHER_KEY, None, "nonsense"])
 def test_a_worker_must_have_the_key_that_the_master_said(stage: Stage, key: str | None) -> None:
-    """Exactly that, and it must be said: no secret is shown to anybody else."""
+    """The master must name the key, and it must be exactly that; no secret is shown to another server."""
     stage.names(key)
     person = stage.person()
     stage.network.pass_time(10)
@@ -219,7 +219,7 @@ def test_a_worker_must_have_the_key_that_the_master_said(stage: Stage, key: str 
 
 
 def test_a_key_that_is_longer_than_any_is_shown_to_nobody(stage: Stage) -> None:
-    """A stranger may have the port of a master, and must not fill a terminal, nor a log."""
+    """A stranger may have the port of a master, and must not fill a terminal or a log."""
     stage.names("K" * 60_000)
     person = stage.person()
     stage.network.pass_time(10)
@@ -229,7 +229,7 @@ def test_a_key_that_is_longer_than_any_is_shown_to_nobody(stage: Stage) -> None:
 
 
 def test_another_worker_must_have_the_key_that_was_told(stage: Stage) -> None:
-    """It resumes there by that; at one with another key it says nothing, and a master is asked."""
+    """It resumes there with that key; to a worker with another key it says nothing, and a master is asked."""
     alice = stage.person()
     stage.cluster.others = [Elsewhere(f"w:{WORKER}", OTHER_KEY)]
     stage.network.listeners.pop(WORKER)
@@ -246,7 +246,7 @@ def test_another_worker_must_have_the_key_that_was_told(stage: Stage) -> None:
 
 
 def test_a_further_master_must_have_the_key_that_was_told(stage: Stage) -> None:
-    """Nothing is kept of it: the user has not named it."""
+    """The key is not kept: the user has not named that master."""
     stage.cluster.master(2, primary=f"p:{MASTER}", key=KEY)
     stage.presents(2, OURS)
     assert stage.person(master="m:2").seen()[-1] == "Logged in as alice."
@@ -258,7 +258,7 @@ def test_a_further_master_must_have_the_key_that_was_told(stage: Stage) -> None:
 
 
 def test_nothing_is_said_in_plain_to_another_machine(stage: Stage) -> None:
-    """Not even a question."""
+    """Without TLS not even a question is sent."""
     plain: list[int] = []
 
     class Ears(Locator):
@@ -293,7 +293,7 @@ def test_on_its_own_machine_it_speaks_plainly(stage: Stage, host: str) -> None:
 
 
 def test_where_tls_is_wanted_it_is_spoken_on_its_own_machine_too(stage: Stage) -> None:
-    """A port may lead elsewhere; then of the worker the key is demanded as well."""
+    """A port may lead elsewhere; so the worker's key is demanded as well."""
 
     class Strict(FakeMaster):
         @Locate.responder
@@ -315,7 +315,8 @@ def test_where_tls_is_wanted_it_is_spoken_on_its_own_machine_too(stage: Stage) -
 
 
 def test_where_tls_was_wanted_once_nothing_is_said_in_plain(stage: Stage) -> None:
-    """Whoever is on the way behind a forwarded port could answer so, and name a worker of his own."""
+    """Whoever is on the way behind a forwarded port could answer without TLS, and name a worker of their
+    own."""
     stage.path.parent.mkdir(parents=True)
     stage.path.write_text(f"localhost:{MASTER} {KEY}\n")
     stage.names(None, worker=f"127.0.0.1:{WORKER}")
@@ -330,7 +331,7 @@ def test_where_tls_was_wanted_once_nothing_is_said_in_plain(stage: Stage) -> Non
 
 
 def test_a_worker_that_wants_tls_gets_it(stage: Stage) -> None:
-    """Its refusal says nothing of the secret, which is kept."""
+    """Its refusal does not affect the secret, which is kept."""
     shown: set[bytes] = set()
 
     class Strict(FakeSession):
@@ -348,7 +349,7 @@ def test_a_worker_that_wants_tls_gets_it(stage: Stage) -> None:
 
 
 def test_a_localhost_that_is_elsewhere_is_told_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name is what the system makes of it."""
+    """The system decides what a name means."""
     asked: list[int] = []
 
     class Asked(FakeMaster):
@@ -366,7 +367,7 @@ def test_a_localhost_that_is_elsewhere_is_told_nothing(stage: Stage, monkeypatch
 
 
 def test_insecure_speaks_plainly_to_everybody(stage: Stage) -> None:
-    """The user has said so. Where plain is refused, the sentence says what to do."""
+    """The user has asked for it. Where plain connections are refused, the sentence says what to do."""
     stage.network.present.clear()
     assert stage.person(insecure=True).seen() == ["Logged in as alice."]
 
@@ -394,7 +395,7 @@ def test_insecure_speaks_plainly_to_everybody(stage: Stage) -> None:
     ],
 )
 def test_what_is_no_list_of_masters_is_said(stage: Stage, content: bytes) -> None:
-    """In one sentence that names the file; nobody is dialled by it."""
+    """One sentence names the file; no server is dialled by it."""
     stage.knows("")
     stage.path.write_bytes(content)
     sentence = refused(stage.person())
@@ -405,7 +406,7 @@ def test_what_is_no_list_of_masters_is_said(stage: Stage, content: bytes) -> Non
 
 
 def test_a_list_that_is_spoilt_later_ends_no_chat(stage: Stage) -> None:
-    """It is told, once; when it is right again, all goes on."""
+    """It is told once; when the file is right again, everything goes on."""
     stage.cluster.others = []
     alice = stage.person()
     alice.seen()
@@ -429,7 +430,7 @@ def test_where_nothing_can_be_kept_nobody_is_believed(stage: Stage) -> None:
 
 
 def test_a_key_that_cannot_be_kept_is_said(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nobody is left connected."""
+    """No connection stays."""
 
     def write(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -444,12 +445,12 @@ FIRST, SECOND = Address("m", 1), Address("::1", 2)
 
 
 def kept(known: KnownMasters, master: Address, by: str) -> bool:
-    """Is it kept at once?"""
+    """Return whether it is kept at once."""
     return Deferred.fromCoroutine(known.keep(master, by)).called
 
 
 def test_clients_of_one_user_keep_what_the_others_have_kept(tmp_path: Path) -> None:
-    """Each line is another's; which line it is, is said."""
+    """Each master has its line, whichever client wrote it; the number of the line is known."""
     one, other = (KnownMasters(RealFiles(), tmp_path, Clock()) for _ in range(2))
     assert kept(one, FIRST, KEY)
     assert kept(other, SECOND, "authority")
@@ -459,7 +460,7 @@ def test_clients_of_one_user_keep_what_the_others_have_kept(tmp_path: Path) -> N
 
 
 class Overtaken(RealFiles):
-    """Between reading and writing, once, something else happens."""
+    """Files where something else happens once, between reading and writing."""
 
     def __init__(self, meanwhile: Callable[[], object]) -> None:
         self._meanwhile = [meanwhile]
@@ -471,7 +472,7 @@ class Overtaken(RealFiles):
 
 
 def test_clients_that_write_at_the_same_time_keep_both_lines(tmp_path: Path) -> None:
-    """The second waits until the first has written, and reads before it writes."""
+    """The second client waits until the first has written, and reads before it writes."""
     clock = Clock()
     other = KnownMasters(RealFiles(), tmp_path, clock)
     at_once: list[bool] = []
@@ -484,7 +485,7 @@ def test_clients_that_write_at_the_same_time_keep_both_lines(tmp_path: Path) -> 
 
 
 def test_a_client_that_is_stopped_in_the_midst_keeps_none_from_writing(tmp_path: Path) -> None:
-    """It is waited for only so long. One that is killed has no lock any longer."""
+    """It is waited for only for a while. A killed client's lock is free."""
     clock = Clock()
     known = KnownMasters(RealFiles(), tmp_path, clock)
     stopped = RealFiles().lock(tmp_path)
@@ -497,7 +498,7 @@ def test_a_client_that_is_stopped_in_the_midst_keeps_none_from_writing(tmp_path:
 
 
 def test_where_nothing_can_be_locked_masters_are_known_all_the_same(tmp_path: Path) -> None:
-    """As on some networks."""
+    """Some network file systems are like that."""
 
     class Unlockable(RealFiles):
         def lock(self, directory: Path) -> Lock | None:

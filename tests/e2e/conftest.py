@@ -1,4 +1,4 @@
-"""A cluster of real processes for each test, all of them gone after it."""
+"""A cluster of real processes for each test; all of them end with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rigs.processes import Cluster
 
 @pytest.fixture
 def new_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
-    """Makes clusters, not yet started, each with the given options for its master."""
+    """Yield what makes clusters that are not started yet, with the given options for the master."""
     made: list[Cluster] = []
 
     def make(*options: str) -> Cluster:
@@ -26,7 +26,7 @@ def new_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
 
 @pytest.fixture
 def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
-    """A cluster that is up: a primary and three workers."""
+    """Return a running cluster: a primary and three workers."""
     started = new_cluster()
     started.start()
     return started

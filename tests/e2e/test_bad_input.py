@@ -1,4 +1,4 @@
-"""What an operator or a stranger may do wrong to real processes: one sentence each, and nothing lost."""
+"""What operators and strangers may do wrong to real processes: one sentence each, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from rigs.processes import Cluster, Terminal, wait_until
 
 WRONG_TOKEN = {"CHATNET_TOKEN": "ab" * 32}
 FILLER = ["x" * 1900 + f" {number}" for number in range(80)]
-"""Posts that a full disk has no room for."""
+"""More posts than a full disk has room for."""
 
 
 def master_says(cluster: Cluster, *options: str) -> str:
-    """What a master that cannot start says: one line, exit status 1."""
+    """Return what a master that cannot start says: one line; its exit status is 1."""
     status, output = cluster.run("twistd", "-n", "--pidfile=", "chat-master", *options)
     assert status == 1, output
     assert "Traceback" not in output
@@ -42,7 +42,7 @@ def test_a_port_in_use_is_said(cluster: Cluster) -> None:
 
 
 def test_an_unwritable_data_directory_is_said(new_cluster: Callable[..., Cluster]) -> None:
-    """A path that cannot be a directory is named."""
+    """The sentence names the path."""
     cluster = new_cluster()
     cluster.root.mkdir(parents=True)
     (cluster.root / "file").write_text("")
@@ -51,7 +51,7 @@ def test_an_unwritable_data_directory_is_said(new_cluster: Callable[..., Cluster
 
 
 def test_a_wrong_or_missing_token_is_said(cluster: Cluster) -> None:
-    """Operator and worker are told where the token comes from; nothing joins."""
+    """Operator and worker are told where the token comes from; the worker does not join."""
     at = ("--master", cluster.address)
     status, output = cluster.run("chatnet", "status", *at, environ=WRONG_TOKEN)
     assert status == 1
@@ -72,7 +72,7 @@ def test_a_wrong_or_missing_token_is_said(cluster: Cluster) -> None:
 
 
 def test_garbage_on_every_port(cluster: Cluster) -> None:
-    """Garbage closes its own connection; everybody else goes on, and the log has no traceback."""
+    """Garbage closes its own connection; all others go on, and the log has no traceback."""
     alice = cluster.terminal("alice")
     ports = [cluster.port, *(int(w["address"].rpartition(":")[2]) for w in cluster.workers(3))]
     for port in ports:
@@ -85,7 +85,7 @@ def test_garbage_on_every_port(cluster: Cluster) -> None:
 
 
 def talks_to(port: int, garbage: bytes) -> bytes:
-    """What comes back until the other end closes."""
+    """Send ``garbage``; return what comes back until the other end closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as stranger:
         try:
             stranger.sendall(garbage)
@@ -95,8 +95,8 @@ def talks_to(port: int, garbage: bytes) -> bytes:
 
 
 def test_the_largest_values_stay_with_their_client(cluster: Cluster) -> None:
-    """A box as large as one may be, and a text that grows when it is folded, are answered in a sentence or a
-    page; the worker keeps its link to the primary, and its log has no traceback."""
+    """A box of the greatest size, and a text that grows when it is folded, get a sentence or a page; the
+    worker keeps its link to the primary, and its log has no traceback."""
     worker = cluster.workers(3)[0]
     address = ("127.0.0.1", int(worker["address"].rpartition(":")[2]))
     room_left = 128 * 1024 - 65_535 - sum(map(len, ("_command", "List", "_ask", "1", "prefix", "after")))
@@ -119,7 +119,7 @@ def test_the_largest_values_stay_with_their_client(cluster: Cluster) -> None:
 
 
 def read_box(stream: IO[bytes]) -> bytes:
-    """The next AMP box, up to and with its end."""
+    """Return the next AMP box, up to and with its end."""
     box = b""
     while True:
         size = stream.read(2)
@@ -131,7 +131,7 @@ def read_box(stream: IO[bytes]) -> bytes:
 
 
 def test_half_open_connections_are_closed(cluster: Cluster) -> None:
-    """Who says nothing for ten seconds is not kept."""
+    """A connection that says nothing for ten seconds is closed."""
     worker = int(cluster.workers(3)[0]["address"].rpartition(":")[2])
     strangers = [socket.create_connection(("127.0.0.1", port), timeout=20) for port in (cluster.port, worker)]
     for stranger in strangers:
@@ -145,7 +145,7 @@ def test_half_open_connections_are_closed(cluster: Cluster) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MB."""
+    """Yield a disk of 8 MB."""
     path = tmp_path / "disk"
     path.mkdir()
     if os.geteuid() != 0:
@@ -164,7 +164,7 @@ def fill(path: Path) -> None:
 
 @pytest.fixture
 def full(small_disk: Path, new_cluster: Callable[..., Cluster]) -> tuple[Cluster, Terminal, Path]:
-    """A cluster whose disk is full, alice, whose posts wait for room, and the file that takes it."""
+    """Return a cluster on a full disk, alice, whose posts wait for room, and the file that fills it."""
     cluster = new_cluster()
     cluster.data = small_disk / "data"
     cluster.start()
@@ -180,7 +180,7 @@ def full(small_disk: Path, new_cluster: Callable[..., Cluster]) -> tuple[Cluster
 
 
 def newest(alice: Terminal) -> list[str]:
-    """What alice hears when she chats anew: her last 20 posts."""
+    """Return what alice gets when she chats again: her last 20 posts."""
     alice.type("/quit", "CHAT")
     return [alice.lines.next() for _ in range(20)]
 
@@ -189,7 +189,7 @@ LAST = [f"alice: {text}" for text in [*FILLER[-19:], "after"]]
 
 
 def test_a_full_disk_holds_posts_up_and_loses_none(full: tuple[Cluster, Terminal, Path]) -> None:
-    """Drafts wait, the operator is told, and all goes on once there is room."""
+    """Drafts wait, the operator is told, and all goes on when there is room."""
     cluster, alice, ballast = full
     ballast.unlink()
     assert newest(alice) == LAST
@@ -199,7 +199,7 @@ def test_a_full_disk_holds_posts_up_and_loses_none(full: tuple[Cluster, Terminal
 def test_a_primary_that_dies_on_a_full_disk_is_followed_once_there_is_room(
     full: tuple[Cluster, Terminal, Path],
 ) -> None:
-    """Nobody has to start anything; what waited is posted then."""
+    """Nobody has to start anything; the waiting drafts are posted then."""
     cluster, alice, ballast = full
     files = RealFiles()
     primary = files.lock_holder(cluster.data)

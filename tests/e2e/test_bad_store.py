@@ -1,4 +1,4 @@
-"""What an operator may do wrong with a store that hosts share: one clear sentence each."""
+"""What operators may do wrong with a store that hosts share: one clear sentence each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GUARDED = "host all guarded 127.0.0.1/32 scram-sha-256\n"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A database that knows a user by a password."""
+    """Yield a database that knows a user by a password."""
     with running("-c", "fsync=off") as server:
         server.ask("CREATE ROLE guarded LOGIN PASSWORD 'right'")
         allowed = server.directory / "db" / "pg_hba.conf"
@@ -27,14 +27,14 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """None that runs: what is started for it ends with the test."""
+    """Yield a cluster that is not started; what is started for it ends with the test."""
     cluster = Cluster(tmp_path)
     yield cluster
     cluster.close()
 
 
 def master(cluster: Cluster, url: str, **environ: str) -> tuple[int, str]:
-    """The exit status and output of a master on the store at ``url``."""
+    """Return the exit status and output of a master on the store at ``url``."""
     return cluster.run(
         "twistd", "-n", "--pidfile=", "chat-master", "--data", str(cluster.data), "--listen", "127.0.0.1:0",
         environ={"CHATNET_STORE": url, **environ},
@@ -65,7 +65,7 @@ def test_a_store_that_refuses_is_said_and_not_waited_for(
 
 
 def test_a_daemon_says_it_to_its_terminal(server: Server, cluster: Cluster) -> None:
-    """It does not return before the database has answered; and leaves nothing."""
+    """twistd returns when the database has answered, and leaves nothing behind."""
     url = f"postgresql://guarded:wrong@127.0.0.1:{server.port}/postgres"
     status, output = cluster.run(
         "twistd", "chat-master", "--data", str(cluster.data), "--listen", "127.0.0.1:0",
@@ -84,7 +84,7 @@ def test_a_daemon_says_it_to_its_terminal(server: Server, cluster: Cluster) -> N
 
 
 def test_a_missing_driver_is_said(cluster: Cluster) -> None:
-    """It comes with an extra."""
+    """The sentence names the extra that has it."""
     cluster.root.mkdir(exist_ok=True)
     (cluster.root / "psycopg.py").write_text("raise ImportError('not here')")
     status, output = master(cluster, "postgresql://a@b/c", PYTHONPATH=str(cluster.root))
@@ -95,14 +95,14 @@ def test_a_missing_driver_is_said(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize(("program", "option"), [("chat-master", "--master"), ("chat-worker", "--store")])
 def test_an_option_of_the_other_program_is_said(cluster: Cluster, program: str, option: str) -> None:
-    """A master is told no master, and a worker no store: the primary tells it."""
+    """A master gets no master, and a worker no store: the primary tells it."""
     status, output = cluster.run("twistd", "-n", "--pidfile=", program, option, "postgresql://a@b/c")
     assert status == 1
     assert f"option {option} not recognized" in output
 
 
 def test_a_master_whose_database_is_away_waits_and_can_be_stopped(cluster: Cluster) -> None:
-    """Machines come up in any order: it says why it waits, once. A stop does not wait with it."""
+    """Machines start in any order: it says once why it waits. A stop does not wait with it."""
     process = cluster.popen(
         "twistd", "-n", "--pidfile=", "chat-master", "--data", str(cluster.data), "--listen", "127.0.0.1:0",
         environ={"CHATNET_STORE": f"postgresql://chatnet@127.0.0.1:{free_port()}/postgres"},
@@ -113,7 +113,8 @@ def test_a_master_whose_database_is_away_waits_and_can_be_stopped(cluster: Clust
 
 
 def test_another_token_than_the_clusters_is_refused(server: Server, cluster: Cluster) -> None:
-    """Whether a master of the cluster runs or not: by the lease it would command, and nobody would obey."""
+    """It is refused whether or not a master of the cluster runs: with the lease it would command,
+    unobeyed."""
     url = server.fresh()
     first = Cluster(cluster.root / "first", environ={"CHATNET_STORE": url})
     try:

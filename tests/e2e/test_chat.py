@@ -1,4 +1,4 @@
-"""People talk through a real cluster, by the contract of the plain terminal."""
+"""People talk through a real cluster, as the contract of the plain terminal promises."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rigs.processes import Cluster
 
 
 def test_the_contract_of_the_terminal(cluster: Cluster) -> None:
-    """Each line that a person types gets the very line that is promised."""
+    """Each typed line gets exactly the promised line."""
     alice = cluster.terminal("alice")
     bob = cluster.terminal("bob")
     alice.type("JOIN bob")
@@ -41,7 +41,8 @@ def test_the_contract_of_the_terminal(cluster: Cluster) -> None:
 
 
 def test_a_name_belongs_to_who_took_it(cluster: Cluster) -> None:
-    """The second start of a client is the same user; another machine's is told that the name is taken."""
+    """A client that is started again is the same user; one on another machine is told that the name is
+    taken."""
     assert cluster.terminal("alice").end() == (0, [])
     assert cluster.terminal("alice").end() == (0, [])
     elsewhere = cluster.root / "elsewhere"
@@ -56,7 +57,7 @@ def test_a_name_belongs_to_who_took_it(cluster: Cluster) -> None:
 
 
 def test_end_of_input_leaves_once_all_is_acknowledged(cluster: Cluster) -> None:
-    """A script can pipe posts in, and all of them are there, in order."""
+    """A script can pipe posts in, and all of them arrive, in order."""
     alice = cluster.terminal("alice")
     alice.type("CHAT", *(f"line {number}" for number in range(60)))
     assert alice.end() == (0, [])
@@ -66,7 +67,7 @@ def test_end_of_input_leaves_once_all_is_acknowledged(cluster: Cluster) -> None:
 
 
 def test_bad_lines_get_a_sentence_and_lose_nothing(cluster: Cluster) -> None:
-    """Whatever is typed, one clear line comes back and the next command works."""
+    """Whatever is typed gets one clear line, and the next command works."""
     alice = cluster.terminal("alice")
     alice.type("FROBNICATE", "JOIN", "JOIN a b", "JOIN ###", "", "LIST")
     sentences = [alice.lines.next() for _ in range(4)]
@@ -84,7 +85,7 @@ def test_bad_lines_get_a_sentence_and_lose_nothing(cluster: Cluster) -> None:
 
 
 def test_a_password_opens_the_name_on_another_device(cluster: Cluster) -> None:
-    """PASSWORD chooses one; with it the name is reached from a device that has no secret."""
+    """PASSWORD sets one; with it a device that has no secret can log in."""
     alice = cluster.terminal("alice")
     alice.type("PASSWORD correct horse battery")
     alice.lines.find(r".*[Pp]assword.*")
@@ -95,7 +96,7 @@ def test_a_password_opens_the_name_on_another_device(cluster: Cluster) -> None:
 
 
 def test_nobody_found_is_said_after_ten_seconds(cluster: Cluster) -> None:
-    """A client whose first connection finds nobody says so in one sentence, and exits with status 1."""
+    """If the first connection finds no master, one sentence says so, and the exit status is 1."""
     cluster.kill_everything()
     status, output = cluster.run("twistd", "-n", "chat-client", "--master", cluster.address, "alice")
     assert status == 1

@@ -1,4 +1,4 @@
-"""``twistd`` without ``-n``: it returns when the outcome is known, and that is said in a sentence."""
+"""``twistd`` without ``-n`` returns when the outcome is known, and a sentence says it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def start(cluster: Cluster, *options: str, **environ: str) -> tuple[int, str]:
 
 
 def nothing_is_left(cluster: Cluster) -> None:
-    """No process, no pid file, no lock."""
+    """Check that no process, pid file or lock is left."""
     wait_until("no process", lambda: not cluster.alive(), 5)
     assert not list(cluster.root.glob("*.pid"))
     if cluster.data.is_dir():
@@ -65,7 +65,8 @@ def nothing_is_left(cluster: Cluster) -> None:
 def test_what_keeps_a_master_from_starting_is_said(
     new_cluster: Callable[..., Cluster], reason: Callable[[Path], str]
 ) -> None:
-    """Whole, on the terminal, with status 1; and nothing is left. Mended, it starts at once."""
+    """The terminal gets the whole sentence, the status is 1, and nothing is left. When corrected, it
+    starts."""
     cluster = new_cluster()
     cluster.data.mkdir(parents=True, mode=0o700)
     says = reason(cluster.data)
@@ -83,7 +84,7 @@ def test_what_keeps_a_master_from_starting_is_said(
 
 
 def test_a_port_that_is_taken_is_said(cluster: Cluster, tmp_path: Path) -> None:
-    """Of a master, and of a worker."""
+    """This holds for a master and a worker."""
     other = Cluster(tmp_path / "other", port=cluster.port)
     status, output = start(other)
     assert status == 1
@@ -99,7 +100,7 @@ def test_a_port_that_is_taken_is_said(cluster: Cluster, tmp_path: Path) -> None:
 
 
 def test_a_second_master_says_that_it_stands_by(cluster: Cluster, tmp_path: Path) -> None:
-    """Once the primary has taken it; one that the primary refuses says why, and ends."""
+    """It says so when the primary has accepted it; one that the primary refuses says why, and exits."""
     strange = tmp_path / "strange.token"
     strange.write_text("ab" * 32)
     strange.chmod(0o600)
@@ -115,7 +116,7 @@ def test_a_second_master_says_that_it_stands_by(cluster: Cluster, tmp_path: Path
 
 
 def test_a_database_that_is_away_is_said_and_waited_for(new_cluster: Callable[..., Cluster]) -> None:
-    """The daemon lives on: machines come up in any order."""
+    """The daemon lives on: machines start in any order."""
     cluster = new_cluster()
     url = f"postgresql://chatnet@127.0.0.1:{free_port()}/postgres"
     status, output = start(cluster, CHATNET_STORE=url)
@@ -126,7 +127,7 @@ def test_a_database_that_is_away_is_said_and_waited_for(new_cluster: Callable[..
 
 
 def test_one_that_is_not_its_directorys_is_said(new_cluster: Callable[..., Cluster]) -> None:
-    """A file where the data should be."""
+    """A file is where the data directory should be."""
     cluster = new_cluster()
     cluster.root.mkdir(parents=True, exist_ok=True)
     cluster.data.write_text("")
@@ -139,7 +140,7 @@ def test_one_that_is_not_its_directorys_is_said(new_cluster: Callable[..., Clust
 
 
 def test_a_worker_without_a_token_is_said(new_cluster: Callable[..., Cluster]) -> None:
-    """Before it is a daemon."""
+    """It is said before the worker becomes a daemon."""
     cluster = new_cluster()
     status, output = cluster.run("twistd", "chat-worker", "--data", str(cluster.data))
     assert status == 1
@@ -149,7 +150,7 @@ def test_a_worker_without_a_token_is_said(new_cluster: Callable[..., Cluster]) -
 
 
 def test_it_returns_when_the_primary_commands(new_cluster: Callable[..., Cluster]) -> None:
-    """Not before: whoever asks then is answered."""
+    """It does not return earlier: whoever asks then gets an answer."""
     cluster = new_cluster()
     status, output = start(cluster)
     assert (status, output) == (0, "")
@@ -160,7 +161,7 @@ def test_it_returns_when_the_primary_commands(new_cluster: Callable[..., Cluster
 
 @pytest.fixture
 def careless() -> Iterator[None]:
-    """A umask that lets everybody read."""
+    """Set a umask that lets everybody read."""
     before = os.umask(0o022)
     yield
     os.umask(before)
@@ -169,7 +170,8 @@ def careless() -> Iterator[None]:
 @pytest.mark.usefixtures("careless")
 @pytest.mark.parametrize("store", ["", "postgresql"])
 def test_what_a_cluster_makes_is_private(new_cluster: Callable[..., Cluster], store: str) -> None:
-    """A directory made by ``mkdir`` is closed before anything is in it, so is all that is made, or found."""
+    """A directory made by ``mkdir`` is closed before anything is in it, and so is all that is made or
+    found."""
     cluster = new_cluster()
     (cluster.data / "log").mkdir(parents=True)
     (cluster.data / "cluster.token").write_text("ab" * 32)
@@ -186,7 +188,7 @@ def test_what_a_cluster_makes_is_private(new_cluster: Callable[..., Cluster], st
 @pytest.mark.root
 @pytest.mark.parametrize("whose", ["", "cluster.token"])
 def test_what_is_somebody_elses_is_refused(new_cluster: Callable[..., Cluster], whose: str) -> None:
-    """He may read it at any time, and has chosen what stands there."""
+    """Its owner may read it at any time, and has chosen what is in it."""
     cluster = new_cluster()
     cluster.data.mkdir(parents=True, mode=0o700)
     (cluster.data / "cluster.token").write_text("ab" * 32)

@@ -1,4 +1,4 @@
-"""An operator's certificate, presented by real processes; and a database that is spoken to by TLS."""
+"""Real processes present an operator's certificate, and speak TLS to a database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def authority() -> Authority:
 
 
 def put(pair: KeyPair, directory: Path) -> tuple[str, ...]:
-    """Write a pair; the options that name it."""
+    """Write a pair; return the options that name it."""
     directory.mkdir(parents=True, exist_ok=True)
     cert, private = directory / "cert.pem", directory / "key.pem"
     cert.write_bytes(certificates(pair))
@@ -42,7 +42,7 @@ def good(authority: Authority) -> KeyPair:
 def test_a_bad_pair_is_said_at_the_start(
     program: str, wrong: str, authority: Authority, new_cluster: Callable[..., Cluster]
 ) -> None:
-    """In one sentence, with exit status 1; nothing runs."""
+    """One sentence says so, the exit status is 1, and nothing runs."""
     cluster = new_cluster()
     pair = good(authority)
     if wrong == "expired":
@@ -68,7 +68,7 @@ def test_a_bad_pair_is_said_at_the_start(
 
 
 def keys(cluster: Cluster) -> set[str]:
-    """Those that the primary and its workers present."""
+    """Return the keys that the primary and its workers present."""
     status: dict[str, Any] = cluster.status()
     return {process["key"] for process in (status["masters"][0], *status["workers"])}
 
@@ -76,7 +76,7 @@ def keys(cluster: Cluster) -> set[str]:
 def test_a_renewed_certificate_is_presented_without_a_restart(
     authority: Authority, new_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
-    """At SIGHUP, by the master and its workers, who go on as they are."""
+    """At SIGHUP the master and its workers present it, and continue as they are."""
     old, new = good(authority), good(authority)
     cluster = new_cluster(*put(old, tmp_path / "pair"))
     cluster.start()
@@ -95,7 +95,7 @@ def test_a_renewed_certificate_is_presented_without_a_restart(
 
 @pytest.fixture
 def database(authority: Authority) -> Iterator[Server]:
-    """One for which the authority vouches, as 127.0.0.1."""
+    """Yield a database for which the authority vouches, as 127.0.0.1."""
     with running("-c", "fsync=off", identity=of_server(authority, "127.0.0.1", NOW)) as server:
         yield server
 
@@ -103,8 +103,8 @@ def database(authority: Authority) -> Iterator[Server]:
 def test_a_database_is_spoken_to_by_tls_and_has_to_show_who_it_is(
     database: Server, new_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
-    """As the store's URL demands: all that masters and workers say to it is encrypted. Under another name, or
-    by another authority, it is refused, by whoever asks: one sentence, exit status 1, nothing stored."""
+    """If the store's URL demands it, all that masters and workers say to the database is encrypted. Under
+    another name or another authority it is refused: one sentence, exit status 1, nothing stored."""
     url = database.url()
     assert "&sslmode=verify-full&" in url
     stranger = new_authority(NOW - DAY, NOW + DAY)

@@ -1,4 +1,4 @@
-"""docs/example_client.py against a real cluster: what docs/protocol.md says is enough to write a client."""
+"""docs/example_client.py on a real cluster: docs/protocol.md is enough to write a client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Example:
     """The example client; like any other, it runs in the cluster's directory."""
 
     def __init__(self, cluster: Cluster, name: str, *rooms: str, host: str = "127.0.0.1") -> None:
-        # -I: what it imports is the standard library's.
+        # -I: it imports only the standard library.
         self.process = cluster.popen(
             Path(sys.executable).name, "-I", str(CLIENT), f"{host}:{cluster.port}", name, *rooms,
             stdin=subprocess.PIPE,
@@ -57,7 +57,7 @@ def test_it_talks_with_the_terminal_client(cluster: Cluster) -> None:
 
 
 def test_by_tls_it_knows_the_cluster_by_its_key(cluster: Cluster) -> None:
-    """It speaks TLS to all but literals of loopback, and to the workers it finds so; another key ends it."""
+    """It speaks TLS except to loopback literals, and to the workers that it finds so; another key ends it."""
     (key,) = {process["key"] for process in (cluster.status()["masters"][0], *cluster.workers(3))}
     alice = cluster.terminal("alice")
     bob = Example(cluster, "bob", "alice", host="localhost")
@@ -87,7 +87,7 @@ def test_by_tls_it_knows_the_cluster_by_its_key(cluster: Cluster) -> None:
 
 
 def test_its_errors_are_sentences(cluster: Cluster) -> None:
-    """What is refused is said, and what comes behind it is not touched."""
+    """A refusal is said, and what follows it is not affected."""
     carol = Example(cluster, "carol", "nobody", "carol")
     assert carol.lines.next() == "No such room: nobody."
     assert carol.lines.next() == "That is your own room."
@@ -98,7 +98,7 @@ def test_its_errors_are_sentences(cluster: Cluster) -> None:
 
 
 def test_nothing_is_lost_repeated_or_reordered_when_workers_die(cluster: Cluster) -> None:
-    """All workers are killed under its posts: cursor and keys bring each to the reader once, in order."""
+    """All workers are killed during its posts: cursor and keys bring each to the reader once, in order."""
     writer = Example(cluster, "writer")
     writer.type("number 0")
     writer.lines.find("writer: number 0")
@@ -109,7 +109,7 @@ def test_nothing_is_lost_repeated_or_reordered_when_workers_die(cluster: Cluster
     for worker in cluster.workers(3):
         os.kill(worker["pid"], signal.SIGKILL)
     writer.type(*(f"number {number}" for number in range(50, 80)))
-    # Before the writer leaves: an acknowledgement may come before one's own post, still being caught up.
+    # Before the writer leaves: a post may be acknowledged before it is delivered to its author.
     reader.lines.find("writer: number 79")
     writer.lines.find("writer: number 79")
     status, _ = writer.end()

@@ -1,4 +1,4 @@
-"""Processes die, hang and come back; nobody notices more than a pause."""
+"""Processes die, hang and come back; users notice no more than a pause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rigs.processes import Cluster, Terminal, wait_until
 
 
 def chatting(cluster: Cluster, reader: str, writer: str) -> tuple[Terminal, Terminal]:
-    """Two clients, each joined to the other and chatting."""
+    """Return two clients, each joined to the other and chatting."""
     one, other = cluster.terminal(reader), cluster.terminal(writer)
     one.type(f"JOIN {writer}", "CHAT")
     one.expect(f"Joined {writer}.")
@@ -22,7 +22,7 @@ def chatting(cluster: Cluster, reader: str, writer: str) -> tuple[Terminal, Term
 
 
 def talk(writer: Terminal, reader: Terminal, count: int, since: int = 0) -> None:
-    """``count`` posts arrive, each once, in order; told apart from what the client says of its connection."""
+    """Check that ``count`` posts arrive once, in order; the client's lines on its connection are ignored."""
     numbers = range(since, since + count)
     writer.type(*(f"number {number}" for number in numbers))
     seen = [reader.lines.find(rf"{writer.name}: .*") for _ in numbers]
@@ -34,7 +34,7 @@ def pids_of_workers(cluster: Cluster) -> list[int]:
 
 
 def test_a_killed_worker_is_replaced_and_its_clients_go_on(cluster: Cluster) -> None:
-    """SIGKILL one worker after the other: three again each time, nothing lost or repeated, nobody logs in."""
+    """SIGKILL of one worker after another: three again each time, nothing lost or repeated, no new login."""
     reader, writer = chatting(cluster, "reader", "writer")
     for turn in range(3):
         before = pids_of_workers(cluster)
@@ -50,7 +50,7 @@ def test_a_killed_worker_is_replaced_and_its_clients_go_on(cluster: Cluster) -> 
 
 
 def test_all_workers_killed_at_once(cluster: Cluster) -> None:
-    """With no worker left, what is typed waits, and arrives once they are back."""
+    """Without workers what is typed waits, and arrives when they are back."""
     reader, writer = chatting(cluster, "reader", "writer")
     for pid in pids_of_workers(cluster):
         os.kill(pid, signal.SIGKILL)
@@ -58,7 +58,7 @@ def test_all_workers_killed_at_once(cluster: Cluster) -> None:
 
 
 def test_a_hung_worker_is_replaced(cluster: Cluster) -> None:
-    """SIGSTOP for longer than three seconds counts as death."""
+    """SIGSTOP for more than three seconds counts as death."""
     reader, writer = chatting(cluster, "reader", "writer")
     stopped = [worker["pid"] for worker in cluster.workers(3) if worker["sessions"]]
     for pid in stopped:
@@ -68,7 +68,7 @@ def test_a_hung_worker_is_replaced(cluster: Cluster) -> None:
 
 
 def test_the_whole_cluster_killed_and_started_again(cluster: Cluster) -> None:
-    """All acknowledged posts are there, clients that waited go on where they were."""
+    """All acknowledged posts are there; waiting clients continue where they were."""
     reader, writer = chatting(cluster, "reader", "writer")
     talk(writer, reader, 10)
     masters = [master["pid"] for master in cluster.masters()]
@@ -100,7 +100,7 @@ def test_all_masters_killed_and_started_again_adopt_their_workers(cluster: Clust
 
 
 def test_a_worker_started_by_hand_joins_and_gets_clients(cluster: Cluster) -> None:
-    """``twistd chat-worker --master`` adds a worker; new clients go where there are fewest."""
+    """``twistd chat-worker --master`` adds a worker; new clients go where the fewest sessions are."""
     three = {worker["id"] for worker in cluster.workers(3)}
     terminals = [cluster.terminal(f"user{number}") for number in range(3)]
     cluster.popen(

@@ -1,4 +1,4 @@
-"""A cluster that may have but few files open: strangers never take those that it needs itself."""
+"""In a cluster that may open only few files, strangers never take those that it needs itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILES, IDLE = 256, 280
 
 @contextmanager
 def idle_strangers(port: int, count: int) -> Iterator[None]:
-    """So many connections that say nothing, for as long as they are let."""
+    """Open ``count`` connections that say nothing, and keep them while the server does."""
     with ExitStack() as open_ones:
         for _ in range(count):
             open_ones.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
@@ -23,8 +23,8 @@ def idle_strangers(port: int, count: int) -> Iterator[None]:
 
 
 def test_idle_strangers_keep_nobody_out(new_cluster: Callable[..., Cluster]) -> None:
-    """The operator asks, a worker that died is replaced, users log in and post, though more strangers come to
-    each port than files may be open; and nobody is at the limit."""
+    """More strangers than files may be open come to each port. Still the operator is answered, a dead worker
+    is replaced, users log in and post, and no process reaches its limit."""
     cluster = new_cluster()
     master = cluster.launch()
     resource.prlimit(master.pid, resource.RLIMIT_NOFILE, (FILES, FILES))

@@ -1,4 +1,4 @@
-"""A cluster that listens on IPv6: clients and workers of both families, which name several masters."""
+"""A cluster that listens on IPv6, with clients and workers of both families that name several masters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rigs.processes import Cluster
 
 
 def test_people_talk_whichever_way_they_come(new_cluster: Callable[..., Cluster]) -> None:
-    """Masters that are not there are passed over; each client is sent where it can get."""
+    """Missing masters are skipped; each client is sent to an address that it can reach."""
     cluster = new_cluster()
     cluster.options = ("--listen", f"[::]:{cluster.port}")
     cluster.start()

@@ -1,4 +1,4 @@
-"""A cluster on one machine's store is moved into PostgreSQL while its users stay where they are."""
+"""The embedded store of a cluster is moved into PostgreSQL while its users stay connected or come back."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ USERS = 5
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """An empty database."""
+    """Yield the URL of an empty database."""
     with running("-c", "fsync=off") as server:
         yield server.fresh()
 
 
 def test_users_go_on_in_the_other_store(new_cluster: Callable[..., Cluster], url: str) -> None:
-    """Stopped under load, migrated, started there: each resumes by ticket and cursor, what was not answered
-    is sent again by the same key, and all promises are kept across the move."""
+    """The cluster is stopped under load, migrated and started there: users resume by ticket and cursor, what
+    was not answered is sent again with the same key, and all promises are kept across the move."""
     cluster = new_cluster()
     with (cluster.root.parent / "embedded.log").open("wb") as output:
         cluster.launch(output)

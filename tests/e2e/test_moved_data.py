@@ -14,7 +14,7 @@ from rigs.processes import Cluster, Terminal, wait_until
 
 
 def chatting(cluster: Cluster) -> tuple[Terminal, Terminal]:
-    """Somebody who hears what somebody else posts."""
+    """Return a user who posts and a user who receives that."""
     reader, writer = cluster.terminal("reader"), cluster.terminal("writer")
     reader.type("JOIN writer", "CHAT")
     reader.expect("Joined writer.")
@@ -29,8 +29,9 @@ def hears(talk: tuple[Terminal, Terminal], text: str) -> None:
 
 
 def test_two_clusters_do_not_meddle(new_cluster: Callable[..., Cluster]) -> None:
-    """The first acknowledges nothing more: nobody would look for it where it is now. Its replicas neither
-    take the second's lease nor end its primary, however the first's ends: they say why they cannot."""
+    """The first cluster acknowledges nothing more, since nobody would look for its log where it is now. Its
+    replicas neither take the second's lease nor end its primary, whatever ends the first: they say why
+    not."""
     first, second = new_cluster(), new_cluster()
     first.start()
     first.masters()
@@ -58,7 +59,7 @@ def test_two_clusters_do_not_meddle(new_cluster: Callable[..., Cluster]) -> None
 
 
 def test_a_directory_that_is_moved_back_goes_on(cluster: Cluster) -> None:
-    """What was posted meanwhile waits, and `status` says why; then all is as if nothing had been."""
+    """What was posted meanwhile waits, and `status` says why; after the move back all is as before."""
     talk = chatting(cluster)
     hears(talk, "before")
     moved = cluster.root / "moved"
@@ -81,8 +82,8 @@ def test_a_directory_that_is_moved_back_goes_on(cluster: Cluster) -> None:
 
 
 def test_a_log_that_was_removed_is_saved_and_goes_on(cluster: Cluster) -> None:
-    """As docs/operations.md says: what the primary saved is put in place, and a replica goes on with it.
-    Nobody is thrown out, and nothing that was posted is lost."""
+    """The saved log is put in place as docs/operations.md says, and a replica continues with it. No user is
+    disconnected, and nothing that was posted is lost."""
     cluster.masters()
     talk = chatting(cluster)
     hears(talk, "before")
@@ -103,7 +104,7 @@ def test_a_log_that_was_removed_is_saved_and_goes_on(cluster: Cluster) -> None:
 
 
 def test_a_directory_that_was_replaced_is_not_taken_over(cluster: Cluster) -> None:
-    """Another log stands where the cluster's was, and nobody leads it: the replicas see that, and exit."""
+    """Another log is in the place of the cluster's, and nobody leads it: the replicas see that, and exit."""
     cluster.masters()
     cluster.data.rename(cluster.root / "moved")
     RealFiles().make_directory(cluster.data)
@@ -124,6 +125,6 @@ def test_a_directory_that_was_replaced_is_not_taken_over(cluster: Cluster) -> No
 
 
 def masters_of(cluster: Cluster) -> list[Path]:
-    """The processes of its masters."""
+    """Return the processes of its masters."""
     processes = [Path(f"/proc/{pid}/cmdline") for pid in cluster.alive()]
     return [each for each in processes if each.exists() and b"chat-master" in each.read_bytes()]

@@ -1,4 +1,4 @@
-"""However chatnet is installed, twistd finds its three programs and ``chatnet`` runs."""
+"""However chatnet is installed, twistd finds its three programs, and ``chatnet`` runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TWISTD = "from twisted.scripts.twistd import run; run()"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of the sources, as a user has them."""
+    """Return a copy of the sources, as a user has them."""
     copy = tmp_path / "tree"
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
     for name in filter(None, listed.decode().split("\0")):
@@ -29,11 +29,11 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
-    """A fresh environment that has what chatnet needs, and not chatnet."""
+    """Return a fresh environment that has what chatnet needs, but not chatnet."""
     home = tmp_path / "venv"
     venv.create(home, with_pip=False)
     site = next((home / "lib").glob("python3*")) / "site-packages"
-    # Named as a directory only: its own .pth files, such as that of an editable chatnet, are not read.
+    # Only the directory is named, so its .pth files, for example that of an editable chatnet, are not read.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return home / "bin" / "python"
 

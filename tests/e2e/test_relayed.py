@@ -1,4 +1,4 @@
-"""A real relay before a real master: who is pointed at it by mistake is refused, both here and there."""
+"""A real relay before a real master: a process that is sent to it by mistake is refused at both ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rigs.processes import Cluster, Lines, wait_until
 
 @pytest.fixture
 def relay(cluster: Cluster) -> Iterator[str]:
-    """Where one listens that passes everything on to the master, and back."""
+    """Yield the address of a relay that passes everything on to the master, and back."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     host, _, master = cluster.address.rpartition(":")
@@ -35,7 +35,7 @@ def relay(cluster: Cluster) -> Iterator[str]:
 
 
 def test_an_operator_comes_through_a_tunnel(cluster: Cluster, relay: str) -> None:
-    """Who only passes on what is encrypted is one, and can neither read it nor change it: ssh -L is such."""
+    """A tunnel passes encrypted bytes on, and can neither read nor change them: ssh -L is one."""
     workers = cluster.workers(3)
     status, said = cluster.run("chatnet", "status", "--master", relay, "--data", str(cluster.data))
     assert status == 0
@@ -43,7 +43,7 @@ def test_an_operator_comes_through_a_tunnel(cluster: Cluster, relay: str) -> Non
 
 
 def test_a_worker_is_refused_through_a_relay(cluster: Cluster, relay: str) -> None:
-    """It says so, and goes on trying; it is none of the cluster's."""
+    """It says so, and goes on trying; it does not join the cluster."""
     worker = cluster.popen(
         "twistd", "-n", "--pidfile=", "chat-worker", "--master", relay, "--data", str(cluster.data)
     )

@@ -1,4 +1,4 @@
-"""An operator puts the store back to a backup, as the manual says, while people are there."""
+"""An operator restores the store from a backup, as the manual says, while users are connected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rigs.processes import Cluster
 
 
 def restored(cluster: Cluster, backup: Path) -> None:
-    """Stop it, put the backup in the store's place, start it."""
+    """Stop the cluster, put the backup in the store's place, and start it."""
     status, output = cluster.run("chatnet", "stop", "--master", cluster.address, "--data", str(cluster.data))
     assert status == 0, output
     for file in cluster.data.glob("log.sqlite*"):
@@ -25,7 +25,7 @@ def restored(cluster: Cluster, backup: Path) -> None:
 def test_who_was_ahead_of_a_backup_is_told_even_when_the_log_has_grown_past_it(
     new_cluster: Callable[..., Cluster],
 ) -> None:
-    """And begins afresh, with all that was posted since."""
+    """They then begin afresh, and get everything that was posted since."""
     cluster = new_cluster("--workers", "2", "--replicas", "0")
     cluster.start()
     writer, ahead = (cluster.terminal(name) for name in ("writer", "ahead"))
@@ -42,7 +42,7 @@ def test_who_was_ahead_of_a_backup_is_told_even_when_the_log_has_grown_past_it(
     ahead.expect(*(f"writer: {text}" for text in gone))
     os.kill(ahead.process.pid, signal.SIGSTOP)
     restored(cluster, backup)
-    # What was acknowledged is not sent again: so these take the seqs of what is gone, and more.
+    # Acknowledged posts are not sent again, so new ones take the seqs of the lost ones, and more.
     others = [f"instead {number}" for number in range(10)]
     writer.type(*others)
     third = cluster.terminal("third")

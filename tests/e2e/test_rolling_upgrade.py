@@ -1,4 +1,4 @@
-"""An upgrade of real processes while users post: of two levels, and the newer program has a toy kind."""
+"""An upgrade of real processes while users post; the newer program has a higher level and a toy kind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECONDS = 60.0
 def start(
     cluster: Cluster, program: str, environ: dict[str, str], *arguments: str
 ) -> subprocess.Popen[bytes]:
-    """A master, or a worker, as a person starts one."""
+    """Start a master or a worker as a person does."""
     with (cluster.root / f"{program}.log").open("ab") as log:
         return cluster.popen(
             "twistd", "-n", "--pidfile=", program, "--data", str(cluster.data), *arguments,
@@ -58,7 +58,7 @@ def refused(cluster: Cluster, process: subprocess.Popen[bytes], program: str) ->
 
 @pytest.fixture(params=["embedded", "shared"])
 def store(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty database, or nothing for the store that a primary has in its directory."""
+    """Yield the URL of an empty database, or nothing for the embedded store."""
     if request.param == "embedded":
         yield ""
     else:
@@ -71,8 +71,8 @@ def entries_of(cluster: Cluster, store: str) -> list[Entry]:
 
 
 def test_a_cluster_is_upgraded_under_load(new_cluster: Callable[..., Cluster], store: str) -> None:
-    """New workers under an old primary, then old ones under a new: no promise is broken. The level rises when
-    all are new, and not before; then an old worker and an old master are refused."""
+    """New workers under an old primary, then old ones under a new one: no promise is broken. The level rises
+    only when all are new; after that an old worker and an old master are refused."""
     cluster = new_cluster()
     cluster.root.mkdir(parents=True)
     if store:

@@ -20,7 +20,7 @@ from rigs.processes import DEADLINE, Cluster, wait_until
 
 
 class Screen:
-    """A client of alice's in a terminal of 60 by 12."""
+    """Alice's client in a terminal of 60 by 12."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.ours, self.theirs = pty.openpty()
@@ -42,12 +42,12 @@ class Screen:
             stderr=self.theirs,
             env={**os.environ, "XDG_CONFIG_HOME": str(cluster.root / "config"), "TERM": "xterm", name: mark},
             cwd=cluster.root,
-            # A process group whose parents are all of other sessions cannot be suspended; ours may be one.
+            # A process group whose parents are all in other sessions, as ours may be, cannot be suspended.
             process_group=0,
         )
 
     def sees(self, pattern: str) -> None:
-        """Waits until it is drawn, and forgets what was drawn up to there."""
+        """Wait until ``pattern`` is drawn, and forget what was drawn up to its end."""
         end = time.monotonic() + DEADLINE
         while not (found := re.search(pattern.encode(), self.shown)):
             ready, _, _ = select.select([self.ours], [], [], max(0.0, end - time.monotonic()))
@@ -59,7 +59,7 @@ class Screen:
         os.write(self.ours, keys.encode())
 
     def paste(self, text: str) -> None:
-        """As terminals do: a line break is a CR."""
+        """Paste as terminals do: a line break is a CR."""
         self.type(f"\x1b[200~{text}\x1b[201~".replace("\n", "\r"))
 
     def resize(self, rows: int, columns: int) -> None:
@@ -75,7 +75,7 @@ class Screen:
 
 @pytest.fixture
 def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
-    """A small one."""
+    """Return a small cluster."""
     cluster = new_cluster("--workers", "1", "--replicas", "0")
     cluster.start()
     return cluster
@@ -83,9 +83,9 @@ def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
 
 @pytest.fixture
 def screen(cluster: Cluster) -> Iterator[Screen]:
-    """Alice, in her chat."""
+    """Yield alice's screen, in her chat."""
     screen = Screen(cluster)
-    screen.sees(r"\[\?2004h")  # pastes are told from what is typed
+    screen.sees(r"\[\?2004h")  # the terminal marks pastes
     screen.sees(r"\[\?7l")
     screen.sees("connected")
     screen.type("CHAT\r")
@@ -95,7 +95,7 @@ def screen(cluster: Cluster) -> Iterator[Screen]:
 
 
 def posted(cluster: Cluster, count: int) -> list[str]:
-    """Her newest posts, as a terminal of plain lines shows them."""
+    """Return her newest posts, as a terminal of plain lines shows them."""
     reader = cluster.terminal("alice")
     reader.type("CHAT")
     lines = [reader.lines.next() for _ in range(count)]
@@ -104,7 +104,7 @@ def posted(cluster: Cluster, count: int) -> list[str]:
 
 
 def test_a_paste_is_one_post(cluster: Cluster, screen: Screen) -> None:
-    """With its tabs and line breaks, once Enter is pressed; also if the terminal is resized meanwhile."""
+    """It keeps its tabs and line breaks, and is sent at Enter; also if the terminal is resized meanwhile."""
     screen.type("\x1b[200~one\ttwo\r")
     screen.resize(8, 40)
     screen.sees("connected")
@@ -119,7 +119,7 @@ def test_a_paste_is_one_post(cluster: Cluster, screen: Screen) -> None:
 
 
 def test_words_that_once_froze_it_are_drawn(cluster: Cluster, screen: Screen) -> None:
-    """And what is said after them."""
+    """What is said after them is drawn too."""
     screen.resize(12, 40)
     for text in ("x" + "\u102b" * 30, "မင်္ဂလာပါ ကမ္ဘာလောကကြီး " * 6, "zero\u200bwidth", "the end"):
         screen.type(f"{text}\r")
@@ -146,7 +146,7 @@ def signalled(number: signal.Signals) -> Callable[[Screen], None]:
 def test_the_terminal_is_as_it_was_after_each_end(
     screen: Screen, end: Callable[[Screen], None], status: int
 ) -> None:
-    """Its modes, its main buffer, its wrapping; and what is lost is said there."""
+    """Its modes, its main buffer and its wrapping are restored; what is lost is said there."""
     end(screen)
     screen.sees(r"\[\?7h")
     screen.sees(r"\[\?1049l")
@@ -158,7 +158,7 @@ def test_the_terminal_is_as_it_was_after_each_end(
 
 
 def test_it_can_be_suspended(screen: Screen) -> None:
-    """The shell has the terminal meanwhile; then all of it is drawn again."""
+    """The shell has the terminal meanwhile; then the whole screen is drawn again."""
     screen.type("half")
     screen.sees("half")
     screen.client.send_signal(signal.SIGTSTP)

@@ -1,4 +1,4 @@
-"""The scripts: they do what their names say, and a wrong call prints how to call them."""
+"""The scripts do what their names say, and print their usage after a wrong call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from rigs.processes import Cluster, wait_until
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
-# A tree without a .venv of its own has them call the twistd that is on PATH.
+# In a tree without its own .venv they call the twistd that is on PATH.
 OURS = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
@@ -31,7 +31,7 @@ OURS = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 def test_a_wrong_call_prints_the_usage(
     script: str, arguments: tuple[str, ...], usage: str, new_cluster: Callable[..., Cluster]
 ) -> None:
-    """One line, exit status 2, and nothing is started."""
+    """The usage is one line, the exit status is 2, and nothing is started."""
     cluster = new_cluster()
     said = cluster.run(str(SCRIPTS / script), *arguments, environ=OURS)
     assert said == (2, f"Usage: {script}{usage}\n")
@@ -40,7 +40,7 @@ def test_a_wrong_call_prints_the_usage(
 
 @pytest.mark.parametrize("named", [True, False])
 def test_they_start_a_cluster_a_worker_and_a_client(named: bool, new_cluster: Callable[..., Cluster]) -> None:
-    """With the master's address as an argument, and without: then ./default_master_address counts for all."""
+    """The master's address is an argument; without it ./default_master_address counts for all."""
     cluster = new_cluster()
     cluster.data = cluster.root / "chatnet-data"
     cluster.root.mkdir()

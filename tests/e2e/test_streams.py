@@ -1,4 +1,4 @@
-"""Programs whose streams are closed, full, or read by nobody: their work, or one sentence; no traceback."""
+"""Programs whose streams are closed, full or unread do their work or give a sentence; no traceback."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Shell:
         }
 
     def __call__(self, line: str, **environ: str) -> tuple[int, str, str]:
-        """Exit status, standard output and error."""
+        """Run a line; return its exit status, standard output and error."""
         done = subprocess.run(
             ["bash", "-c", line],
             cwd=self._root,
@@ -50,7 +50,7 @@ class Shell:
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def posts(self) -> list[str]:
-        """What alice has posted."""
+        """Return what alice has posted."""
         status, shown, said = self("printf 'CHAT\\n' | $client alice")
         assert (status, said) == (0, "")
         return [line.removeprefix("alice: ") for line in shown.splitlines()[1:]]
@@ -58,14 +58,14 @@ class Shell:
 
 @pytest.fixture
 def shell(new_cluster: Callable[..., Cluster]) -> Shell:
-    """Beside a small cluster."""
+    """Return a shell and a small cluster."""
     cluster = new_cluster("--workers", "1", "--replicas", "0")
     cluster.start()
     return Shell(cluster)
 
 
 def test_a_client_does_its_work_without_streams(shell: Shell) -> None:
-    """What it reads is posted, wherever its output goes; input that is closed is at its end."""
+    """What it reads is posted, wherever its output goes; closed input counts as ended."""
     for number, closed in enumerate((">&-", "2>&-", ">&- 2>&-", ">/dev/null", "> file")):
         assert shell(f"{POSTS % number} | $client alice {closed}")[0] == 0
     assert shell("$client alice <&-") == (0, "Logged in as alice.\n", "")
@@ -74,7 +74,7 @@ def test_a_client_does_its_work_without_streams(shell: Shell) -> None:
 
 
 def test_the_key_of_a_draft_begins_with_the_time_of_day(shell: Shell) -> None:
-    """By the wall clock of the client's machine; its reactor counts from when the machine came up."""
+    """It begins with the wall clock of the client's machine, not with that machine's uptime."""
     before = time.time()
     assert shell(f"{POSTS % 'hi'} | $client alice")[0] == 0
     status, shown, _ = shell(f"{BIN}/chatnet log $data")
@@ -84,7 +84,7 @@ def test_the_key_of_a_draft_begins_with_the_time_of_day(shell: Shell) -> None:
 
 
 def test_a_client_says_that_nobody_reads_it(shell: Shell) -> None:
-    """With status 1, once what it read is posted, whether the reader went or the disk is full."""
+    """Its status is 1, after what it read is posted, whether the reader is gone or the disk is full."""
     for number, (where, why) in enumerate(
         [("> /dev/full", "cannot be written"), ("| true", "by its reader")]
     ):
@@ -96,7 +96,8 @@ def test_a_client_says_that_nobody_reads_it(shell: Shell) -> None:
 
 
 def test_a_client_speaks_utf_8_in_every_locale(shell: Shell) -> None:
-    """In lines, whatever the environment says; what is no UTF-8 is said, and its neighbours live."""
+    """With plain lines it does, whatever the environment says; a line that is not UTF-8 is reported, and
+    other lines are posted."""
     for number, locale in enumerate(("C", "POSIX", "en_US.ISO-8859-1", "")):
         line = "printf '\\xef\\xbb\\xbfCHAT\\r\\ngrüße %s ☃\\n\\xff\\nx\\0y\\nnext\\n' | $client alice"
         status, shown, said = shell(line % number, LC_ALL=locale, PYTHONIOENCODING="ascii")
@@ -107,7 +108,7 @@ def test_a_client_speaks_utf_8_in_every_locale(shell: Shell) -> None:
 
 
 def test_an_operator_s_command_ends_as_other_programs_do(shell: Shell) -> None:
-    """By SIGPIPE when its reader has gone; else in one sentence. All alike, and without a traceback."""
+    """If its reader is gone it ends by SIGPIPE, else with one sentence, and never with a traceback."""
     commands = [
         "$chatnet status",
         "$chatnet status --json",
@@ -120,7 +121,7 @@ def test_an_operator_s_command_ends_as_other_programs_do(shell: Shell) -> None:
         assert (status, said) == (128 + signal.SIGPIPE, ""), command
         status, _, said = shell(f"{command} > /dev/full")
         assert (status, said) == (1, "Standard output cannot be written: No space left on device.\n"), command
-        if "--help" in command:  # Twisted prints it; Python writes that at the end, or at once
+        if "--help" in command:  # Twisted prints it, and Python writes it at once or at the end
             status, _, said = shell(f"PYTHONUNBUFFERED=1 {command} > /dev/full")
             assert (status, said) == (1, "Standard output cannot be written: No space left on device.\n")
     for command in commands[:3]:
@@ -131,7 +132,7 @@ def test_an_operator_s_command_ends_as_other_programs_do(shell: Shell) -> None:
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Iterator[Shell]:
-    """Beside a cluster that does not answer."""
+    """Yield a shell whose cluster does not answer."""
     cluster = Cluster(tmp_path / "cluster")
     cluster.root.mkdir()
     yield Shell(cluster)
@@ -150,7 +151,7 @@ def nowhere(tmp_path: Path) -> Iterator[Shell]:
     ],
 )
 def test_a_client_that_cannot_start_says_why(nowhere: Shell, before: str, sentence: str) -> None:
-    """In one line on standard error, with status 1; what twistd's log has of it, nobody reads."""
+    """It gives one line on standard error and the status 1; twistd's log is not needed to see it."""
     status, shown, said = nowhere(
         f"export PATH={BIN}:$PATH; mkdir -p $XDG_CONFIG_HOME; {before}; echo CHAT | $client alice"
     )
@@ -170,7 +171,7 @@ def test_a_client_that_cannot_start_says_why(nowhere: Shell, before: str, senten
 def test_a_client_without_an_identity_says_why(
     shell: Shell, tmp_path: Path, before: str, sentence: str
 ) -> None:
-    """Likewise, once it is known of which cluster it would be."""
+    """It says so too, when it knows for which cluster the identity would be."""
     assert shell("$client bob < /dev/null")[0] == 0
     (of_bob,) = (Path(shell.environ["XDG_CONFIG_HOME"]) / "chatnet" / "identities").iterdir()
     where = tmp_path / "chatnet" / "identities" / of_bob.name
@@ -184,7 +185,7 @@ def test_a_client_without_an_identity_says_why(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_before_the_login_says_what_is_lost(nowhere: Shell, number: signal.Signals) -> None:
-    """Whichever it is, each line that was typed is counted; exit status 1."""
+    """Whichever signal it is, each typed line is counted; the exit status is 1."""
     client = start(nowhere, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     assert client.stdin is not None
     assert client.stderr is not None
@@ -200,7 +201,7 @@ def test_a_signal_before_the_login_says_what_is_lost(nowhere: Shell, number: sig
 
 
 def test_who_ignores_hanging_up_goes_on(nowhere: Shell) -> None:
-    """As ``nohup`` promises."""
+    """``nohup`` promises that."""
     status, _, said = nowhere(
         "trap '' HUP; $client alice < /dev/null & sleep 2; kill -HUP $!; kill $!; wait $!"
     )
@@ -212,7 +213,7 @@ def test_who_ignores_hanging_up_goes_on(nowhere: Shell) -> None:
 def test_a_terminal_shows_again_what_is_typed(
     nowhere: Shell, number: signal.Signals, options: list[str]
 ) -> None:
-    """However the client ends while it reads a password; and what was typed of that was not shown."""
+    """However the client ends while it reads a password; what was typed of it was not shown."""
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)
     client = start(nowhere, *options, stdin=theirs, stdout=theirs, stderr=theirs)
@@ -230,13 +231,13 @@ def test_a_terminal_shows_again_what_is_typed(
 
 
 def start(shell: Shell, *options: str, **streams: Any) -> subprocess.Popen[bytes]:
-    """A client of alice's."""
+    """Start alice's client."""
     command = [*shell.environ["client"].split(), *options, "alice"]
     return subprocess.Popen(command, env=shell.environ, cwd=shell._root, **streams)
 
 
 def catches(pid: int, number: int) -> bool:
-    """Does this process do something of its own when it gets this signal?"""
+    """Return whether this process handles this signal itself."""
     status = Path(f"/proc/{pid}/status").read_text()
     (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught, 16) >> (number - 1) & 1)

@@ -1,4 +1,4 @@
-"""Primaries die and hang; a replica takes over, and nobody notices more than a pause."""
+"""Primaries die and hang; a replica takes over, and users notice no more than a pause."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def chat(cluster: Cluster) -> Chat:
 
 
 class Chat:
-    """A reader hears what a writer posts."""
+    """A user who receives what another user posts."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.reader, self.writer = cluster.terminal("reader"), cluster.terminal("writer")
@@ -33,7 +33,8 @@ class Chat:
         self.goes_on(30)
 
     def goes_on(self, limit: float) -> float:
-        """Three posts arrive, each once, in order; after how many seconds. Nobody loses the connection."""
+        """Check that three posts arrive once, in order, with no lost connection; return the seconds that
+        took."""
         began = time.monotonic()
         numbers = range(self.said, self.said + 3)
         self.said += 3
@@ -53,7 +54,7 @@ def pids(listed: list[dict[str, int]]) -> list[int]:
 
 
 def test_one_primary_after_the_other_is_killed(cluster: Cluster, chat: Chat) -> None:
-    """Three times; the workers stay the same; two replicas stand by again; events say what happened."""
+    """Three are killed; the workers stay the same; two replicas stand by again; events say what happened."""
     workers = pids(cluster.workers(3))
     for epoch in (2, 3, 4):
         primary = cluster.masters()[0]["pid"]
@@ -67,7 +68,7 @@ def test_one_primary_after_the_other_is_killed(cluster: Cluster, chat: Chat) -> 
 
 
 def test_a_hung_primary_is_killed(cluster: Cluster, chat: Chat) -> None:
-    """By a replica, after three seconds of silence."""
+    """A replica kills it after three seconds of silence."""
     primary = cluster.masters()[0]["pid"]
     os.kill(primary, signal.SIGSTOP)
     chat.goes_on(SLOW)
@@ -77,7 +78,7 @@ def test_a_hung_primary_is_killed(cluster: Cluster, chat: Chat) -> None:
 
 
 def test_replicas_that_were_stopped_fence_nobody(cluster: Cluster, chat: Chat) -> None:
-    """They come back too late to tell anything of others; the primary has replaced them."""
+    """When they continue it is too late to report anything of others; the primary has replaced them."""
     primary, *replicas = [master["pid"] for master in cluster.masters()]
     for pid in replicas:
         os.kill(pid, signal.SIGSTOP)
@@ -88,7 +89,7 @@ def test_replicas_that_were_stopped_fence_nobody(cluster: Cluster, chat: Chat) -
 
 def test_the_primary_and_a_worker_at_once(cluster: Cluster, chat: Chat) -> None:
     """The dead worker is replaced, the others are adopted."""
-    # Workers report each second: until both users are counted, none can be told to be idle.
+    # Workers report each second: until both users are counted, an idle worker cannot be known.
     wait_until("both are counted", lambda: sum(worker["sessions"] for worker in cluster.workers(3)) == 2)
     idle = next(worker["pid"] for worker in cluster.workers(3) if not worker["sessions"])
     for pid in (cluster.masters()[0]["pid"], idle):
@@ -99,7 +100,7 @@ def test_the_primary_and_a_worker_at_once(cluster: Cluster, chat: Chat) -> None:
 
 
 def test_a_second_master_is_a_replica_and_takes_over(cluster: Cluster, chat: Chat) -> None:
-    """One of the spawned ones goes for it; when all others are dead, it has the cluster, and its address."""
+    """A spawned replica is stopped for it; when all others are dead, it takes the cluster and the address."""
     by_hand = cluster.popen("twistd", "-n", "--pidfile=", "chat-master", "--data", str(cluster.data))
     wait_until("it stands by", lambda: by_hand.pid in pids(cluster.masters()))
     for master in cluster.masters():
@@ -110,7 +111,7 @@ def test_a_second_master_is_a_replica_and_takes_over(cluster: Cluster, chat: Cha
 
 
 def test_stepping_down(cluster: Cluster, chat: Chat) -> None:
-    """The primary exits in good order; workers and clients go on with a replica, which says so."""
+    """The primary exits in good order; workers and clients continue with a replica, which says so."""
     workers = pids(cluster.workers(3))
     assert cluster.master is not None
     status, said = cluster.run(
@@ -126,7 +127,7 @@ def test_stepping_down(cluster: Cluster, chat: Chat) -> None:
 
 @pytest.mark.parametrize("how", ["SIGTERM", "stop"])
 def test_nothing_is_left_whoever_is_primary(cluster: Cluster, how: str) -> None:
-    """After a takeover, the replica that is primary now stops all of it."""
+    """After a takeover, the replica that is primary now stops the whole cluster."""
     cluster.masters()
     os.kill(cluster.primary(), signal.SIGKILL)
     cluster.masters()
@@ -136,6 +137,6 @@ def test_nothing_is_left_whoever_is_primary(cluster: Cluster, how: str) -> None:
         )
         assert status == 0, said
     else:
-        # A spawned one does not listen to Ctrl-C, which is for who sits at the terminal.
+        # A spawned one ignores Ctrl-C, which is for the process in the terminal.
         os.kill(cluster.primary(), signal.SIGTERM)
     wait_until("no process left", lambda: not cluster.alive())

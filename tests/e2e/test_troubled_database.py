@@ -1,4 +1,4 @@
-"""A real cluster whose PostgreSQL is in trouble: posts wait, and then each is in the log once."""
+"""A real cluster whose PostgreSQL has troubles: posts wait, and then each is in the log once."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from rigs.processes import DEADLINE, Cluster, NotInTime, runs, send, wait_until
 
 USERS = 9
 BUSY_SECONDS = 4.0
-"""A machine that does other things meanwhile makes all of it later, by no more than this."""
+"""How much later everything may be because the machine is busy, in seconds."""
 STOPS = 4
 """How often a worker is stopped."""
 ELSEWHERE_SECONDS = 2.0
-"""Those at other workers wait no longer."""
+"""How long users of other workers may wait, in seconds."""
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A database that runs."""
+    """Yield a running database."""
     with running("-c", "fsync=off") as server:
         yield server
 
 
 @pytest.fixture
 def shared(server: Server, tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster on it, up."""
-    # As an ordinary user: for the superuser the database keeps connections back.
+    """Yield a running cluster on the database."""
+    # As an ordinary user: the database reserves connections for the superuser.
     cluster = Cluster(tmp_path, environ={"CHATNET_STORE": server.fresh()})
     try:
         with (tmp_path / "master.log").open("wb") as log:
@@ -54,13 +54,13 @@ def shared(server: Server, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def talk(cluster: Cluster) -> Conversation:
-    """The users, who talk."""
+    """Yield the users, who talk."""
     options = ("--master", cluster.address, "--users", str(USERS), "--rate", "60")
     return Conversation(cluster.popen_talking, cluster.root, *options, mark=cluster.mark)
 
 
 def judge(cluster: Cluster, conversation: Conversation) -> None:
-    """All is answered and was heard by all; every promise was kept; nothing broke."""
+    """Check that all is answered and received by all, that promises were kept, and that nothing broke."""
     conversation.settle()
     cluster.workers(3)
     log = whole_log(cluster.environ["CHATNET_STORE"])
@@ -70,7 +70,7 @@ def judge(cluster: Cluster, conversation: Conversation) -> None:
 
 
 def pass_time(seconds: float, meanwhile: Callable[[], object] = lambda: None) -> None:
-    """A trouble lasts for so long."""
+    """Let a trouble last for ``seconds``."""
     end = time.monotonic() + seconds
 
     def is_over() -> bool:
@@ -81,8 +81,8 @@ def pass_time(seconds: float, meanwhile: Callable[[], object] = lambda: None) ->
 
 
 def test_the_database_is_in_trouble(server: Server, shared: Cluster) -> None:
-    """Restarted, its connections killed again and again, all of them taken by others, read-only: one after
-    the other under load. Whatever waits is answered soon after the trouble's end."""
+    """It is restarted, its connections are killed again and again, others take them all, and it is read-only:
+    one after the other, under load. Whatever waits is answered soon after the end of the trouble."""
     conversation = talk(shared)
 
     def weather(what: str, trouble: Callable[[], object]) -> None:
@@ -112,7 +112,7 @@ def kill_connections(server: Server) -> None:
 
 
 def take_connections(server: Server) -> None:
-    """Nobody gets a new connection, and some lose the one they have."""
+    """Take all connections: nobody gets a new one, and some lose theirs."""
     server.ask("ALTER ROLE app CONNECTION LIMIT 5")
     kill_connections(server)
     pass_time(5)
@@ -120,7 +120,7 @@ def take_connections(server: Server) -> None:
 
 
 def be_read_only(server: Server) -> None:
-    """As a server is while another is to take over."""
+    """Make the server read-only, as during a switch to another server."""
     server.ask("ALTER ROLE app SET default_transaction_read_only = on")
     kill_connections(server)
     pass_time(5)
@@ -129,13 +129,13 @@ def be_read_only(server: Server) -> None:
 
 
 def in_use(cluster: Cluster) -> list[int]:
-    """The pids of those of the three workers that have sessions, once there are several."""
+    """Return the pids of those of the three workers that have sessions, once there are several."""
     workers = [worker["pid"] for worker in cluster.workers(3) if worker["sessions"]]
     return workers if len(workers) > 1 else []
 
 
 def test_a_stopped_worker_holds_up_nobody_else(shared: Cluster) -> None:
-    """Whatever it was doing: locks of the database are never held while we are waited for."""
+    """Whatever it was doing, no lock of the database is held while a worker of ours is waited for."""
     conversation = talk(shared)
     chance = random.Random()
     for _ in range(STOPS):
@@ -159,7 +159,7 @@ def test_a_stopped_worker_holds_up_nobody_else(shared: Cluster) -> None:
 
 
 def named_by(worker: str) -> list[Any]:
-    """The others that the worker at this address names to who logs in."""
+    """Return the other workers that the worker at this address names at login."""
     host, _, port = worker.rpartition(":")
     login = {b"_command": b"Login", b"_ask": b"1", b"version": b"%d" % VERSION, b"name": b"probe"}
     with socket.create_connection((host, int(port)), timeout=DEADLINE) as connection:
@@ -173,8 +173,8 @@ def named_by(worker: str) -> list[Any]:
 
 
 def test_a_killed_workers_clients_go_on_without_a_master(shared: Cluster) -> None:
-    """No master answers anything, and the worker is not replaced: its clients resume at the others, of which
-    they have heard when they logged in, and talk on."""
+    """No master answers, and the worker is not replaced: its clients resume at other workers, of which they
+    were told at login, and talk on."""
     masters = shared.masters()
     workers = shared.workers(3)
     wait_until("each knows the others", lambda: all(len(named_by(w["address"])) == 2 for w in workers))

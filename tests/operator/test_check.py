@@ -1,4 +1,4 @@
-"""``chatnet check``: finds each kind of damage, in both stores, and disturbs nobody."""
+"""``chatnet check`` finds each kind of damage, in both stores, and disturbs nobody."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ WHOLE = "5,009 entries, and all that follows from them, are whole."
 
 
 def in_batches(entries: int) -> World:
-    """A world in which so many are read at a time."""
+    """Return a world in which so many entries are read at a time."""
     return replace(real_world(), limits=Limits(batch_entries=entries))
 
 
 def test_what_is_whole_is_said_to_be(data: Path, url: str) -> None:
-    """A directory, a file, a database; in as many transactions as it takes; and nothing is changed."""
+    """It checks a directory, a file and a database, in any number of transactions, and changes nothing."""
     for world in (real_world(), in_batches(777)):
         before = (data / "log.sqlite").read_bytes()
         for target in (str(data), str(data / "log.sqlite"), None):
@@ -52,13 +52,13 @@ def test_what_is_whole_is_said_to_be(data: Path, url: str) -> None:
 
 
 def written(path: Path) -> tuple[int, ...]:
-    """What of a file tells that it was written; when it was read is no matter."""
+    """Return what shows that a file was written; reading it does not change that."""
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def test_nothing_is_left_beside_what_is_looked_at(data: Path) -> None:
-    """Neither an index nor a WAL: a backup is one file, and may lie where nobody may write, by any name."""
+    """No index and no WAL stays: a backup is one file, and may be in a read-only place, under any name."""
     for name in ("log.sqlite", "of 100%? #1.sqlite"):
         path = data / name
         (data / "log.sqlite").rename(path)
@@ -72,7 +72,7 @@ def test_nothing_is_left_beside_what_is_looked_at(data: Path) -> None:
 def test_a_store_that_a_master_opens_meanwhile_is_not_judged(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is read of a file that nobody writes is nonsense once somebody does."""
+    """What is read of a file that nobody writes becomes nonsense when somebody does."""
 
     def begin(self: Any, what: str, done: int) -> None:
         open_it(data / "log.sqlite")
@@ -127,7 +127,7 @@ DAMAGES = [
 
 @pytest.mark.parametrize(("damage", "says"), DAMAGES)
 def test_each_damage_is_found(data: Path, damage: str, says: str) -> None:
-    """And said, with where it is."""
+    """Each is reported, with its place."""
     apsw.Connection(str(data / "log.sqlite")).execute(damage).close()
     with pytest.raises(CannotStart) as found:
         check(None, data, "", real_world())
@@ -138,7 +138,7 @@ DAY = 86_400_000
 
 
 def test_a_users_rooms_and_topics_are_counted_anew(tmp_path: Path) -> None:
-    """By each join and leave; and by the day of the log's time, whoever used a topic first, and by what."""
+    """By each join and leave; and by day of the log's time, who used a topic first, and in which entry."""
     path = tmp_path / "log.sqlite"
     numbers = iter(range(100, 200))
 
@@ -161,7 +161,7 @@ def test_a_users_rooms_and_topics_are_counted_anew(tmp_path: Path) -> None:
 
 
 def test_nothing_of_a_finding_is_obeyed_by_a_terminal(data: Path) -> None:
-    """Nor does it forge another, or fill the screen, whatever stands in the store."""
+    """A finding cannot imitate another one or fill the screen, whatever is in the store."""
     with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
         hostile = ("\x1b[2J", "\x1b]0;me\x07\nseq 1 is well" + "x" * 9_000)
         store.execute("UPDATE entry SET kind = ?, user = ? WHERE seq = 8", hostile)
@@ -173,7 +173,7 @@ def test_nothing_of_a_finding_is_obeyed_by_a_terminal(data: Path) -> None:
 
 
 def test_a_text_of_marks_alone_takes_no_time(data: Path) -> None:
-    """To put 200,000 of them in order takes minutes; it is found by its length."""
+    """To order 200,000 marks takes minutes; the text is found by its length."""
     with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
         store.execute("UPDATE entry SET text = ? WHERE seq = 9", ("#a" + "\u0301\u0316" * 100_000,))
     with pytest.raises(CannotStart, match="the text of seq 9 has 200,002 characters"):
@@ -181,7 +181,7 @@ def test_a_text_of_marks_alone_takes_no_time(data: Path) -> None:
 
 
 def test_each_damage_is_found_in_a_database(data: Path, url: str) -> None:
-    """By the same rules."""
+    """The same rules apply."""
     for damage, says in DAMAGES:
         with psycopg.connect(url, autocommit=True) as broken, broken.transaction(force_rollback=True):
             broken.execute(damage)
@@ -208,7 +208,7 @@ def test_a_key_that_stands_twice_is_found(data: Path) -> None:
 
 
 def test_broken_pages_are_found(data: Path) -> None:
-    """Somewhere in the middle, where no read of the newest comes."""
+    """They are in the middle, where no read of the newest comes."""
     with (data / "log.sqlite").open("r+b") as file:
         file.seek(40 * 4096)
         file.write(os.urandom(8192))
@@ -217,7 +217,7 @@ def test_broken_pages_are_found(data: Path) -> None:
 
 
 def overwritten(store: bytes) -> Iterator[bytes]:
-    """A store with each of its pages written over in turn: by nothing, by noise, by each other page."""
+    """Yield a store with each of its pages overwritten in turn: by zeros, by noise, by each other page."""
     pages = [store[start : start + PAGE] for start in range(0, len(store), PAGE)]
     for number, page in enumerate(pages):
         for other in (bytes(PAGE), b"\xff" * PAGE, page[::-1], Random(number).randbytes(PAGE), *pages):
@@ -226,7 +226,7 @@ def overwritten(store: bytes) -> Iterator[bytes]:
 
 
 def open_it(path: Path) -> None:
-    """As a master does."""
+    """Open a store as a master does."""
     opened = open_store(path, real_world().files, "another", None, 1)
     for connection in opened.connections:
         connection.close()
@@ -234,7 +234,7 @@ def open_it(path: Path) -> None:
 
 
 def test_whatever_page_is_written_over_is_a_sentence(tmp_path: Path) -> None:
-    """Never a traceback; a check finds each of them, and a master is told by the store what it is."""
+    """There is never a traceback; a check finds each, and the store tells a master what is wrong."""
     path = tmp_path / "log.sqlite"
     make_store(path, islice(drafts(), 60))
     for number, store in enumerate(overwritten(path.read_bytes())):
@@ -242,12 +242,12 @@ def test_whatever_page_is_written_over_is_a_sentence(tmp_path: Path) -> None:
         spoilt.write_bytes(store)
         with pytest.raises(CannotStart, match=r"is damaged:|cannot be read|can be read|no text"):
             check(str(spoilt), tmp_path, "", real_world())
-        with suppress(CannotStart, apsw.Error, UnicodeDecodeError):  # which the log says in a sentence
+        with suppress(CannotStart, apsw.Error, UnicodeDecodeError):  # the log says these in a sentence
             open_it(spoilt)
 
 
 def test_what_a_store_says_of_itself_is_looked_at(data: Path) -> None:
-    """By a check, and by a master that opens it."""
+    """A check looks at it, and so does a master that opens the store."""
     apsw.Connection(str(data / "log.sqlite")).execute("UPDATE schema_version SET version = 'none'").close()
     with pytest.raises(CannotStart, match="the version of its tables is not as it was written"):
         check(None, data, "", real_world())
@@ -256,17 +256,17 @@ def test_what_a_store_says_of_itself_is_looked_at(data: Path) -> None:
 
 
 def test_a_copy_without_its_wal_is_found(data: Path) -> None:
-    """As at the start of a master."""
+    """It is found as at the start of a master."""
     apsw.Connection(str(data / "log.sqlite")).execute("UPDATE log SET wal_follows = 1").close()
     with pytest.raises(CannotStart, match="without its -wal file: its newest entries are missing"):
         check(None, data, "", real_world())
 
 
 def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes meanwhile is looked at too, and nobody is kept from appending."""
+    """New entries are checked too, and nobody is kept from appending."""
     connection = apsw.Connection(str(data / "log.sqlite"))
     set_up_writer(connection)
-    take_epoch(connection)  # as a master does: something is in the WAL
+    take_epoch(connection)  # as a master does, so that the WAL is not empty
     store = Writer(connection, 1)
     more = iter(range(10**6, 10**7))
 
@@ -283,7 +283,7 @@ def test_a_store_is_looked_at_while_it_grows(data: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("version", range(1, len(STEPS)))
 def test_a_store_of_an_older_release_is_said_to_be_that(tmp_path: Path, version: int) -> None:
-    """And what to do. It is left as it is; once a master has opened it, it is checked."""
+    """It also says what to do. The store is not changed; when a master has opened it, it is checked."""
     path = tmp_path / "log.sqlite"
     with closing(apsw.Connection(str(path))) as old:
         old.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
@@ -320,7 +320,7 @@ LAST = len(STEPS)
 def test_a_store_of_another_release_is_not_judged(
     data: Path, url: str, version: int, works_from: int, says: str
 ) -> None:
-    """In either store, unless this release can work with its tables."""
+    """This holds for both stores, unless this release can work with its tables."""
     statement = f"UPDATE schema_version SET version = {version}, works_from = {works_from}"
     apsw.Connection(str(data / "log.sqlite")).execute(statement).close()
     with psycopg.connect(url, autocommit=True) as database:
@@ -343,7 +343,7 @@ def test_a_store_of_another_release_is_not_judged(
     ],
 )
 def test_what_is_no_store_is_said(tmp_path: Path, make: Callable[[Path], Any], says: str) -> None:
-    """In a sentence; and none is made there."""
+    """A sentence says so; and no store is made there."""
     make(tmp_path / "it")
     with pytest.raises(CannotStart, match=says):
         check(str(tmp_path / "it"), tmp_path, "", real_world())
@@ -351,7 +351,7 @@ def test_what_is_no_store_is_said(tmp_path: Path, make: Callable[[Path], Any], s
 
 
 def test_the_program_ends_by_status_1(data: Path, capfd: Any) -> None:
-    """The differences on standard error; on standard output what is well."""
+    """Differences go to standard error, and what is well to standard output."""
     main(["check", str(data)])
     assert WHOLE in capfd.readouterr().out
     apsw.Connection(str(data / "log.sqlite")).execute("DELETE FROM room").close()

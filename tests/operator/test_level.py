@@ -1,4 +1,4 @@
-"""``chatnet level``: what is said of whom, and what is no way for a level."""
+"""What ``chatnet level`` says about processes, and which levels it refuses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UPDATE = (
     "Update chatnet where “holds the log back” stands, and start that again; "
     "then “chatnet level up” raises it."
 )
-"""What is to be done while somebody holds it back."""
+"""What to do while a process holds the level back."""
 
 
 def status(log: int, primary: int, *workers: int) -> ClusterStatus:
@@ -59,7 +59,7 @@ def status(log: int, primary: int, *workers: int) -> ClusterStatus:
     ],
 )
 def test_it_says_who_holds_the_log_back(levels: tuple[int, ...], sentence: str, behind: list[str]) -> None:
-    """The sentence first, then a row for each process."""
+    """It prints the sentence first, then a row for each process."""
     lines = as_text(status(*levels)).splitlines()
     assert lines[0] == sentence
     assert lines[2].split() == ["LEVEL", "ROLE", "HOST", "PID", "ID"]
@@ -87,12 +87,12 @@ def test_it_says_who_holds_the_log_back(levels: tuple[int, ...], sentence: str, 
     ],
 )
 def test_who_is_not_shown_is_not_spoken_for(levels: tuple[int, ...], sentence: str) -> None:
-    """There may be more processes than are told of."""
+    """There may be more processes than the primary names."""
     assert as_text(replace(status(*levels), left_out=7)).splitlines()[0] == sentence
 
 
 class Primary:
-    """A link to a primary: its log is at the level ``before``, and ``after`` once it was asked to rise."""
+    """A link to a primary: its log is at the level ``before``, and ``after`` when it was asked to rise."""
 
     def __init__(self, before: int, after: int | HeldBack) -> None:
         self._before, self._after = before, after
@@ -105,7 +105,7 @@ class Primary:
         return {"level": self._after}
 
     def raised(self) -> str:
-        """What is said once it was asked to rise."""
+        """Return what is said after the level was asked to rise."""
         with pytest.raises(StopIteration) as ended:
             raise_level(cast(Link, self)).send(None)
         return str(ended.value.value)
@@ -124,12 +124,12 @@ class Primary:
     ],
 )
 def test_what_is_said_of_a_level_that_was_asked_to_rise(before: int, after: int, sentence: str) -> None:
-    """That it has; or that there is nothing to raise, and what would change that."""
+    """It has risen; or there is nothing to raise, and the sentence says what would change that."""
     assert Primary(before, after).raised() == sentence
 
 
 def test_who_holds_it_back_ends_the_command() -> None:
-    """In the primary's own sentence."""
+    """It uses the primary's own sentence."""
     held = HeldBack.of(level=1, next=2, who="worker w0 on vm (pid 2)")
     with pytest.raises(
         CannotStart, match="The log stays at level 1, for level 2 is not understood by worker w0"
@@ -139,7 +139,7 @@ def test_who_holds_it_back_ends_the_command() -> None:
 
 @pytest.mark.parametrize("words", [["down"], ["2"], [f"{1 << 63}"], ["up", "up"], ["up", "2"], [""]])
 def test_a_level_has_one_way(words: list[str]) -> None:
-    """All else is a sentence."""
+    """Everything else is refused by a sentence."""
     with pytest.raises(
         usage.UsageError, match="is no way for a level: “chatnet level” shows it, and “chatnet level up”"
     ):
@@ -147,7 +147,7 @@ def test_a_level_has_one_way(words: list[str]) -> None:
 
 
 def test_what_is_asked() -> None:
-    """To be shown it, or to raise it."""
+    """It asks to show the level, or to raise it."""
     for words, up in (([], False), (["up"], True)):
         options = Options()
         options.parseOptions(["level", *words])

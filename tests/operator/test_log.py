@@ -1,4 +1,4 @@
-"""``chatnet log``: prints the entries that are asked for, of both stores, and gives nobody's secret away."""
+"""``chatnet log`` prints the wanted entries of both stores, and shows no secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAID = "9\t1970-01-01T00:00:01.000Z\tpost\talice\talice\t" + f"{9:032x}" + "\tse
 
 @pytest.fixture(params=["embedded", "shared"])
 def where(request: pytest.FixtureRequest, data: Path) -> list[str]:
-    """The options that name a store of either kind, with the same log."""
+    """Return the options that name a store of either kind, with the same log."""
     if request.param == "shared":
         return ["--store", request.getfixturevalue("url"), "--data", "nowhere"]
     return ["--data", str(data)]
@@ -40,7 +40,7 @@ def where(request: pytest.FixtureRequest, data: Path) -> list[str]:
 def test_what_is_asked_for_is_printed(
     where: list[str], asked: list[str], seqs: list[int], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """In order, a line each."""
+    """Entries are printed in order, a line each."""
     main(["log", *asked, *where])
     lines = capfd.readouterr().out.splitlines()
     assert [int(line.partition("\t")[0]) for line in lines] == seqs
@@ -49,7 +49,7 @@ def test_what_is_asked_for_is_printed(
 
 
 def test_a_credential_is_not_printed(where: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    """It is what is kept of a secret."""
+    """A credential is what is stored of a secret."""
     main(["log", "--kinds", "register,secret", *where])
     said = capfd.readouterr().out
     assert len(said.splitlines()) == 3
@@ -73,7 +73,7 @@ def test_a_credential_is_not_printed(where: list[str], capfd: pytest.CaptureFixt
 def test_what_cannot_be_printed_is_said(
     data: Path, asked: list[str], why: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """In a sentence, with status 1."""
+    """A sentence says so, and the status is 1."""
     with pytest.raises(SystemExit) as ended:
         main(["log", "--data", str(data), *asked])
     assert ended.value.code == 1
@@ -82,13 +82,13 @@ def test_what_cannot_be_printed_is_said(
 
 @pytest.mark.parametrize("option", ["--seq", "--newest"])
 def test_a_number_that_no_seq_can_be_is_refused(data: Path, option: str) -> None:
-    """As such, and not as if the store were broken."""
+    """The sentence says so, and does not blame the store."""
     with pytest.raises(SystemExit, match="is too large a number"):
         main(["log", "--data", str(data), option, str(2**63)])
 
 
 def test_nothing_of_an_entry_is_obeyed_by_a_terminal(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Nor does it forge a line or a column, whatever stands in the store of somebody else."""
+    """It cannot imitate a line or a column either, whatever is in a foreign store."""
     with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
         hostile = ("po\x1b[2Jst", "\x1b]0;me\x07al\tice", "r\n9\tforged")
         store.execute("UPDATE entry SET kind = ?, user = ?, room = ? WHERE seq = 9", hostile)
@@ -98,7 +98,7 @@ def test_nothing_of_an_entry_is_obeyed_by_a_terminal(data: Path, capfd: pytest.C
 
 
 def shown_of_damaged(data: Path, damage: str, newest: int, capfd: pytest.CaptureFixture[str]) -> Any:
-    """What is printed of a store's ``newest`` after this ``damage``; the exit status is 1."""
+    """Print a store's ``newest`` after this ``damage``; return the output; the exit status is 1."""
     with closing(apsw.Connection(str(data / "log.sqlite"))) as store:
         store.execute(damage)
     with pytest.raises(SystemExit) as ended:
@@ -122,7 +122,7 @@ def shown_of_damaged(data: Path, damage: str, newest: int, capfd: pytest.Capture
 def test_what_cannot_be_read_is_left_out_and_said(
     data: Path, damage: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """With its seq, and with status 1 at the end; the rest is printed."""
+    """Its seq is named, and the status is 1; the rest is printed."""
     shown = shown_of_damaged(data, f"UPDATE entry SET {damage} WHERE seq = 5007", 4, capfd)
     assert [line.partition("\t")[0] for line in shown.out.splitlines()] == ["5006", "5008", "5009"]
     assert shown.err.splitlines() == [
@@ -133,14 +133,14 @@ def test_what_cannot_be_read_is_left_out_and_said(
 
 @pytest.mark.parametrize("head", ["'x'", "cast(x'ff' AS text)"])
 def test_a_head_that_is_no_number_is_said(data: Path, head: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """The entries are there all the same."""
+    """The entries are printed all the same."""
     shown = shown_of_damaged(data, f"UPDATE log SET head = {head}", 1, capfd)
     assert shown.out.startswith("5009\t")
     assert shown.err.startswith("What the log says of its head is not as it was written.\n")
 
 
 def test_new_entries_are_followed(tmp_path: Path) -> None:
-    """Of a cluster that runs, as they are committed; what a text would have a terminal do is escaped."""
+    """They are printed as a running cluster commits them; what a terminal would obey in a text is escaped."""
     cluster = Cluster(tmp_path / "cluster", "--workers", "1", "--replicas", "0")
     try:
         cluster.start()

@@ -1,4 +1,4 @@
-"""The master may go while it is being asked."""
+"""A master that dies while an operator asks it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Going(Locator):
 
 
 class Refusing(Locator):
-    """A primary of another version, which has a bug; and says, at length, what a terminal would obey."""
+    """A primary of another version, which has a bug, and says at length what a terminal would obey."""
 
     @Status.responder
     def status(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Refusing(Locator):
 
 @contextmanager
 def asked(primary: type[Locator], tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """The options that name such a primary."""
+    """Yield the options that name a primary of this kind."""
     world = real_world()
     (tmp_path / "token").write_text(TOKEN)
     listening = world.reactor.listenTCP(0, _Primary(world, primary), interface="127.0.0.1")
@@ -70,7 +70,7 @@ def asked(primary: type[Locator], tmp_path: Path) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("command", ["status", "stop"])
 @pytest_twisted.ensureDeferred
 async def test_a_master_that_goes_before_it_answers_is_said(command: str, tmp_path: Path) -> None:
-    """One sentence, for the exit status 1, and no word that the cluster has stopped."""
+    """One sentence says so, for the exit status 1, and not that the cluster has stopped."""
     with asked(Going, tmp_path) as options, pytest.raises(CannotStart) as cannot:
         await run(command, cast(Any, options), real_world())
     assert str(cannot.value).startswith(f"The master at {options['master']} went away")
@@ -79,7 +79,7 @@ async def test_a_master_that_goes_before_it_answers_is_said(command: str, tmp_pa
 @pytest.mark.parametrize("command", ["status", "watch", "stop", "stepdown", "drain"])
 @pytest_twisted.ensureDeferred
 async def test_what_a_master_refuses_is_said(command: str, tmp_path: Path) -> None:
-    """Whatever it is, also what this version knows nothing of: one sentence, and no traceback."""
+    """Whatever it is, even if this version does not know it: one sentence, and no traceback."""
     with asked(Refusing, tmp_path) as options:
         if command == "watch":
             command, options["watch"] = "status", 1
@@ -91,7 +91,7 @@ async def test_what_a_master_refuses_is_said(command: str, tmp_path: Path) -> No
 
 
 class _Primary(Factory):
-    """Whoever proves the token is an operator."""
+    """A primary for which every prover is an operator."""
 
     noisy = False
 

@@ -1,4 +1,4 @@
-"""The log of an embedded store is copied into PostgreSQL: all of it, or nobody can use it."""
+"""The log of an embedded store is copied into PostgreSQL; nobody can use an incomplete copy."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ class Source:
         return Draft(kind, user, room or user, text, self._keys.to_bytes(16, "big"))
 
     def grow(self, count: int, text: str = "number") -> None:
-        """So many more posts."""
+        """Add ``count`` posts."""
         self._store.commit([self.draft("post", "alice", text=f"{text} {n}") for n in range(count)], NOW)
 
     def close(self) -> None:
         self._store.close()
 
     def read(self, what: Any, *arguments: Any) -> Any:
-        """What the embedded store answers."""
+        """Return what the embedded store answers."""
         connection = apsw.Connection(str(self.data / "log.sqlite"))
         try:
             return what(connection, *arguments)
@@ -85,7 +85,7 @@ class Source:
 
 
 class Quiet:
-    """No terminal."""
+    """Standard output that is no terminal."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -98,7 +98,7 @@ class Quiet:
 
 
 class Terminal(Quiet):
-    """One; ``shown`` is all that was written to it."""
+    """A terminal; ``shown`` is all that was written to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,14 +112,14 @@ class Terminal(Quiet):
 
 
 def change(source: Source, sql: str) -> None:
-    """Damage the log behind its own back."""
+    """Damage the log in its file."""
     connection = apsw.Connection(str(source.data / "log.sqlite"))
     connection.execute(sql)
     connection.close()
 
 
 def program_of(source: Source, url: str) -> subprocess.Popen[str]:
-    """``chatnet migrate`` as a process; the target comes by its environment, with no password in argv."""
+    """Start ``chatnet migrate`` as a process; its environment names the target, so argv has no password."""
     return subprocess.Popen(
         [sys.executable, "-m", "chatnet", "migrate", "--from", str(source.data)],
         env={**os.environ, "CHATNET_STORE": url},
@@ -158,7 +158,7 @@ def opened(url: str) -> PostgresDatabase:
 
 
 def test_both_logs_answer_alike(source: Source, url: str, world: World) -> None:
-    """Every read, and every draft that is sent again: its key is known there, refused ones too."""
+    """Every read is answered alike, and every draft sent again: its key is known there, refused ones too."""
     said = migrate(source.data, url, world)
     head = max(outcome for outcome in source.outcomes if isinstance(outcome, int))
     assert f"{head:,} entries copied" in said
@@ -183,7 +183,7 @@ def test_both_logs_answer_alike(source: Source, url: str, world: World) -> None:
 
 
 def test_epochs_go_on_rising(source: Source, url: str, world: World) -> None:
-    """So a master that finds no token there does not make one of its own."""
+    """So a master that finds no token there does not make one."""
     migrate(source.data, url, world)
     database = opened(url)
     assert database.lease().epoch == 1
@@ -192,7 +192,7 @@ def test_epochs_go_on_rising(source: Source, url: str, world: World) -> None:
 
 
 def test_what_was_moved_goes_on_in_one_place(source: Source, url: str, world: World) -> None:
-    """A master that is started without the store's URL, out of habit say, would give the same seqs anew."""
+    """A master that is started without the store's URL, perhaps by habit, would give the same seqs again."""
     refuse_moved(world.files, source.data)
     migrate(source.data, url, world)
     with pytest.raises(CannotStart, match=r"was moved into a database: .*CHATNET_STORE.* remove .*/moved\."):
@@ -200,14 +200,14 @@ def test_what_was_moved_goes_on_in_one_place(source: Source, url: str, world: Wo
 
 
 def test_a_mark_that_cannot_be_read_is_one(source: Source, world: World) -> None:
-    """Whoever may not look must not guess."""
+    """Without the right to look, a master must not guess."""
     (source.data / "moved").mkdir()
     with pytest.raises(CannotStart, match=r"moved cannot be read \(Is a directory\)"):
         refuse_moved(world.files, source.data)
 
 
 def test_a_copy_that_cannot_be_used_moves_nothing(source: Source, url: str, world: World) -> None:
-    """Masters may use the source on."""
+    """Masters may go on using the source."""
     change(source, "DELETE FROM entry WHERE seq = 3")
     with pytest.raises(CannotStart):
         migrate(source.data, url, world)
@@ -217,7 +217,7 @@ def test_a_copy_that_cannot_be_used_moves_nothing(source: Source, url: str, worl
 def test_a_copy_that_was_broken_off_goes_on(
     source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From where it was; and until it is whole, no master can use the database."""
+    """It continues where it was; and until it is complete, no master can use the database."""
     world = replace(world, limits=Limits(batch_entries=5))
     real, batches = Progress.show, []
 
@@ -250,7 +250,7 @@ def test_a_cluster_that_runs_is_not_copied(source: Source, url: str, world: Worl
 
 
 def test_a_database_that_is_used_is_left_alone(source: Source, url: str, world: World) -> None:
-    """By another log, or by a master; and one that has the whole copy already."""
+    """Another log or a master uses it, or it has the whole copy already."""
     database = opened(url)
     database.take_lease(0, "somebody")
     with pytest.raises(CannotStart, match="another log"):
@@ -259,7 +259,7 @@ def test_a_database_that_is_used_is_left_alone(source: Source, url: str, world: 
 
 
 def test_a_second_copy_changes_nothing(source: Source, url: str, world: World) -> None:
-    """It is compared again; once masters have used the database, not even that."""
+    """It is compared again; after masters have used the database, it is not even compared."""
     said = migrate(source.data, url, world)
     assert migrate(source.data, url, world) == said
     database = opened(url)
@@ -274,7 +274,8 @@ def test_a_second_copy_changes_nothing(source: Source, url: str, world: World) -
 
 
 def test_what_came_after_a_copy_is_copied_too(tmp_path: Path, url: str, world: World) -> None:
-    """The cluster went on, after a rehearsal say: posts, and refusals that are no entries."""
+    """The cluster continued, perhaps after a rehearsal: posts, and refusals that are no entries, are
+    copied."""
     source = Source(tmp_path / "data")
     migrate(source.data, url, world)
     source.grow(7)
@@ -293,7 +294,7 @@ def test_what_came_after_a_copy_is_copied_too(tmp_path: Path, url: str, world: W
 
 
 def test_a_copy_in_use_that_lacks_something_is_said(tmp_path: Path, url: str, world: World) -> None:
-    """Both went on after the copy: whoever starts masters there must know what they will not have."""
+    """Both continued after the copy: whoever starts masters there must know what is missing."""
     source = Source(tmp_path / "data")
     migrate(source.data, url, world)
     source.grow(1)
@@ -311,8 +312,8 @@ def test_a_copy_in_use_that_lacks_something_is_said(tmp_path: Path, url: str, wo
 
 @pytest.mark.parametrize("since", [0, 1, 9])
 def test_an_older_source_is_refused(tmp_path: Path, url: str, world: World, since: int) -> None:
-    """A backup of a log that was copied as it was later, however far it went on by itself: nothing is taken
-    away, and nothing written behind what it does not hold."""
+    """The source is a backup older than the copy, however far it went on by itself: nothing is removed, and
+    nothing is written after what it does not hold."""
     source = Source(tmp_path / "data")
     shutil.copytree(source.data, tmp_path / "older")
     source.grow(3)
@@ -347,7 +348,7 @@ def test_a_copy_that_differs_is_not_used(
 
 
 def test_nothing_to_copy_is_said(tmp_path: Path, url: str, world: World) -> None:
-    """No directory, or no store in it; none is made."""
+    """There is no directory, or no store in it; none is made."""
     with pytest.raises(CannotStart, match="no store"):
         migrate(tmp_path / "nowhere", url, world)
     with pytest.raises(CannotStart, match="cannot be opened"):
@@ -356,12 +357,12 @@ def test_nothing_to_copy_is_said(tmp_path: Path, url: str, world: World) -> None
 
 
 def test_a_killed_run_is_simply_run_again(tmp_path: Path, url: str) -> None:
-    """Killed in its second batch: nobody can use what is there, and the next run goes on behind it."""
+    """Killed in its second batch: nobody can use what is there, and the next run continues after it."""
     source = Source(tmp_path / "data")
     source.grow(2 * LIMITS.batch_entries)
     source.close()
     opened(url).close()
-    # A stone in the way of one entry, so that it is known where the run is when it is killed.
+    # An entry that cannot be written, so that it is known where the run is when it is killed.
     with connect(url) as stone:
         stone.execute("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                       " PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$")  # fmt: skip
@@ -391,8 +392,8 @@ def test_a_killed_run_is_simply_run_again(tmp_path: Path, url: str) -> None:
 def test_two_runs_do_not_meet(
     source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """From a copy of the directory, which its lock does not guard: the slower one would write over what the
-    masters do by then."""
+    """The second copies from a copy of the directory, which the lock does not guard. The slower run would
+    overwrite what the masters do by then."""
     copy = tmp_path / "copy"
     shutil.copytree(source.data, copy)
     real, refused = program._Copy._copy_derived, []
@@ -410,7 +411,7 @@ def test_two_runs_do_not_meet(
 
 @pytest.mark.parametrize("lost", ["seq = 7", "seq > 9"])
 def test_a_log_with_holes_is_not_copied(source: Source, url: str, world: World, lost: str) -> None:
-    """A copy of it would be the same, and of no use: no reader gets past a hole."""
+    """A copy of it would have the same holes and be useless: no reader gets past a hole."""
     change(source, f"DELETE FROM entry WHERE {lost}")
     with pytest.raises(CannotStart, match="The log lacks entries behind"):
         migrate(source.data, url, world)
@@ -430,14 +431,14 @@ def test_a_log_with_holes_is_not_copied(source: Source, url: str, world: World, 
 def test_an_entry_that_is_damaged_is_not_copied(
     source: Source, url: str, world: World, damage: str, says: str
 ) -> None:
-    """It is said, before places are looked for in a text without end."""
+    """It is reported before places are searched for in an endless text."""
     change(source, f"UPDATE entry SET {damage} WHERE seq = 3")
     with pytest.raises(CannotStart, match=says):
         migrate(source.data, url, world)
 
 
 def test_a_log_that_cannot_be_read_is_said(source: Source, url: str, world: World) -> None:
-    """In one sentence, as all else."""
+    """One sentence says so, as for other errors."""
     change(source, "DROP TABLE entry")
     with pytest.raises(CannotStart, match="The log cannot be read"):
         migrate(source.data, url, world)
@@ -446,7 +447,7 @@ def test_a_log_that_cannot_be_read_is_said(source: Source, url: str, world: Worl
 def test_a_database_that_cannot_hold_all_text_is_refused(
     source: Source, server: Server, world: World
 ) -> None:
-    """Before anything is copied: no master would open it afterwards."""
+    """It is refused before anything is copied: no master would open it afterwards."""
     server.ask("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0")
     with pytest.raises(CannotStart, match="encoding UTF8"):
         migrate(source.data, server.url().replace("/postgres?", "/ascii?"), world)
@@ -469,7 +470,7 @@ def test_an_empty_log_is_copied(tmp_path: Path, url: str, world: World) -> None:
 def test_a_bar_is_drawn_on_a_terminal(
     source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
-    """In one line for each of the two passes, which is whole and ended before anything else is said."""
+    """Each of the two passes has one line, which is complete and ended before anything else is said."""
     world = replace(world, limits=Limits(batch_entries=batch))
     terminal = Terminal()
     stand_ins: dict[str, Any] = {"stdio": terminal}
@@ -483,7 +484,7 @@ def test_a_bar_is_drawn_on_a_terminal(
 def test_a_bar_that_is_broken_off_ends_its_line(
     source: Source, url: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that the sentence that says why can be read."""
+    """So the sentence that says why can be read."""
     world = replace(world, limits=Limits(batch_entries=5))
     terminal = Terminal()
     stand_ins: dict[str, Any] = {"stdio": terminal}

@@ -1,4 +1,4 @@
-"""``chatnet`` as a program: what it does with what is typed."""
+"""``chatnet`` as a program: how it reads its command line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from chatnet.world.real import RealFiles, real_world
     ],
 )
 def test_what_is_mistyped_names_the_nearest(typed: list[str], near: str) -> None:
-    """A command, and an option of any of them."""
+    """This holds for a command, and for an option of any command."""
     with pytest.raises(SystemExit, match=f"Did you mean {near}?"):
         main(typed)
 
@@ -53,7 +53,7 @@ def test_what_is_mistyped_names_the_nearest(typed: list[str], near: str) -> None
     ],
 )
 def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
-    """One sentence on standard error, and where there is more; exit status 1."""
+    """One sentence goes to standard error, and says where to find more; the exit status is 1."""
     with pytest.raises(SystemExit) as ended:
         main(typed)
     assert isinstance(ended.value.code, str)
@@ -64,7 +64,7 @@ def test_what_cannot_be_understood_is_said(typed: list[str]) -> None:
 
 @pytest.mark.parametrize("command", ["check", "log"])
 def test_no_terminal_obeys_what_a_sentence_names(command: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """A file has any name, and a damaged store tells SQLite anything."""
+    """A file may have any name, and a damaged store gives SQLite any text."""
     with pytest.raises(SystemExit) as ended:
         main([command, "no\x1b[2Jsuch\udcff"])
     assert ended.value.code == 1
@@ -76,7 +76,7 @@ def test_no_terminal_obeys_what_a_sentence_names(command: str, capfd: pytest.Cap
     [([], ["status", "stop", "drain", "stepdown"]), (["status"], ["--json", "--watch", "--master"])],
 )
 def test_help_explains(typed: list[str], explained: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """The commands, and the options of each; exit status 0."""
+    """It shows the commands, and the options of each; the exit status is 0."""
     with pytest.raises(SystemExit) as ended:
         main([*typed, "--help"])
     assert not ended.value.code
@@ -96,7 +96,7 @@ def test_help_explains(typed: list[str], explained: list[str], capsys: pytest.Ca
     ],
 )
 def test_options_stand_before_or_behind_the_command(typed: list[str]) -> None:
-    """Nobody remembers which."""
+    """Users need not remember the order."""
     options = Options()
     options.parseOptions(typed)
     found = options.subOptions
@@ -108,7 +108,7 @@ def test_options_stand_before_or_behind_the_command(typed: list[str]) -> None:
     "typed", [["--help", "status"], ["status", "--help"], ["--help", "--json", "status"]]
 )
 def test_help_is_that_of_the_command(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Wherever it stands."""
+    """This holds wherever the option is."""
     with pytest.raises(SystemExit) as ended:
         main(typed)
     assert not ended.value.code
@@ -116,7 +116,8 @@ def test_help_is_that_of_the_command(typed: list[str], capsys: pytest.CaptureFix
 
 
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
-    """On standard error alone, without a traceback; exit status 1. Also as python -m chatnet."""
+    """It goes to standard error alone, without a traceback; the exit status is 1. The same for
+    ``python -m chatnet``."""
     root = Path(__file__).parent.parent.parent
     program = subprocess.run(
         [sys.executable, "-m", "chatnet", "status", "--master", "127.0.0.1:1", "--data", str(tmp_path)],
@@ -147,7 +148,7 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
 async def test_who_cannot_be_connected_to_is_said(
     command: list[str], master: str, why: str, tmp_path: Path
 ) -> None:
-    """And why, whatever connecting failed of."""
+    """The sentence says why, whatever made connecting fail."""
     (tmp_path / "token").write_text("ab" * 32)
     (tmp_path / "token").chmod(0o600)
     options = Options()
@@ -159,13 +160,13 @@ async def test_who_cannot_be_connected_to_is_said(
 
 
 def published(data: Path, holder: Holder) -> World:
-    """A world in which ``holder`` has said in ``data`` that it commands."""
+    """Return a world in which ``holder`` has published in ``data`` that it is primary."""
     FlockLease(RealFiles(), data).publish(holder)
     return replace(real_world(), directory=data, environ={})
 
 
 def test_a_directory_says_where_its_primary_is(tmp_path: Path) -> None:
-    """Before the usual port, where another cluster may be, and behind all that somebody chose."""
+    """It counts before the usual port, where another cluster may be, and after everything the user chose."""
     usual = [Address("localhost", MASTER_PORT)]
     world = published(tmp_path, Holder(1, "127.0.0.1:7000"))
     assert find_cluster(None, tmp_path, world) == [("127.0.0.1", 7000)]
@@ -185,6 +186,6 @@ def test_a_directory_says_where_its_primary_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["", "no address at all"])
 def test_a_directory_may_not_know_where_its_primary_is(tmp_path: Path, address: str) -> None:
-    """It does not listen yet, or that was written over."""
+    """The primary does not listen yet, or its text was overwritten."""
     world = published(tmp_path, Holder(1, address))
     assert find_cluster(None, tmp_path, world) == [("localhost", MASTER_PORT)]

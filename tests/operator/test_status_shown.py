@@ -32,7 +32,7 @@ def status(
 
 
 def test_the_table_has_a_row_for_each_process() -> None:
-    """Numbers stand to the right in their columns, names to the left; nothing trails."""
+    """Numbers are right-aligned in their columns, names left-aligned; no line ends with spaces."""
     lines = as_table(status()).splitlines()
     assert lines[0] == "Epoch 3; the log's head is 1,234."
     assert lines[2:] == [
@@ -43,7 +43,7 @@ def test_the_table_has_a_row_for_each_process() -> None:
 
 
 def test_what_processes_say_of_themselves_does_nothing_to_the_table() -> None:
-    """Nor what happened to them: whoever reads it looks at a terminal."""
+    """Neither can events: the reader looks at a terminal."""
     named = msgspec.structs.replace(worker("\x1b[2J"), host="h\nprimary", address="x" * 9_000)
     told = msgspec.structs.replace(status("\x1b", workers=(named,)), events=[Event(1.0, "\x1b[2J\nworker a")])
     table = as_table(told)
@@ -53,7 +53,7 @@ def test_what_processes_say_of_themselves_does_nothing_to_the_table() -> None:
 
 
 def test_hand_started_workers_are_marked() -> None:
-    """Nobody else replaces or stops them; no mark is explained that is not there."""
+    """Nobody else replaces or stops them; a mark is explained only if it is there."""
     table = as_table(status(workers=(worker(), worker("hand", spawned=False))))
     assert re.search(r"^worker\* .* hand$", table, re.MULTILINE)
     assert "* started by hand" in table
@@ -61,7 +61,7 @@ def test_hand_started_workers_are_marked() -> None:
 
 
 def test_the_table_ends_with_what_happened_lately() -> None:
-    """The newest events, in the operator's own time."""
+    """The newest events are shown, in the operator's own time zone."""
     lines = as_table(status(events=SHOWN_EVENTS + 3)).splitlines()
     shown = lines[-SHOWN_EVENTS:]
     assert [line.split("  ")[1] for line in shown] == [f"event {n}" for n in range(3, SHOWN_EVENTS + 3)]
@@ -69,14 +69,14 @@ def test_the_table_ends_with_what_happened_lately() -> None:
 
 
 def test_trouble_is_said_at_the_top() -> None:
-    """Before the table; for programs beside the rest, and only while there is any."""
+    """It is above the table; for programs it is a key of its own; and only while there is any."""
     assert as_table(status(trouble="The disk is full.")).splitlines()[1] == "The disk is full."
     assert json.loads(as_json(status(trouble="The disk is full.")))["trouble"] == "The disk is full."
     assert "trouble" not in json.loads(as_json(status()))
 
 
 def test_the_json_has_the_promised_keys() -> None:
-    """Those of the manual, in its order."""
+    """The keys are those of the manual, in its order."""
     shown = json.loads(as_json(status(events=1)))
     assert list(shown) == ["epoch", "head", "level", "masters", "workers", "events"]
     assert shown["masters"] == [
@@ -98,7 +98,7 @@ def test_what_the_operator_should_know_stands_at_the_top() -> None:
 
 
 def test_the_public_key_is_shown_once() -> None:
-    """If all present the same one, as they do without a certificate; else it is said which host's."""
+    """Once if all present the same, as they do without a certificate; else with the host of each."""
 
     def told(master: str, worker_: str) -> list[str]:
         shown = status()
@@ -112,7 +112,7 @@ def test_the_public_key_is_shown_once() -> None:
 
 
 def test_those_that_do_not_fit_are_counted() -> None:
-    """Below the table, and for programs; only while there are any."""
+    """The count is below the table, and for programs; only while there are any."""
     told = msgspec.structs.replace(status(), left_out=1_234)
     assert "… and 1,234 more, which there is no room for here." in as_table(told).splitlines()
     assert json.loads(as_json(told))["left_out"] == 1_234
@@ -122,7 +122,7 @@ def test_those_that_do_not_fit_are_counted() -> None:
 
 @pytest.mark.parametrize("time", [-1.0, 1e300, float("inf")])
 def test_no_time_of_an_event_is_none_that_can_be_shown(time: float) -> None:
-    """It may come from another primary, by way of a replica: it is refused where it comes in."""
+    """The time may come from another primary, by way of a replica: a bad one is refused on arrival."""
     with pytest.raises(msgspec.ValidationError):
         msgspec.msgpack.decode(msgspec.msgpack.encode(Event(time, "it")), type=Event)
     latest = status(events=1)

@@ -1,4 +1,4 @@
-"""``chatnet stop`` is done when nobody is there any more, and not when its own link is gone."""
+"""``chatnet stop`` ends when no master is left, and not when its own link is lost."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Port:
 
 @pytest_twisted.ensureDeferred
 async def test_a_port_that_still_answers_is_waited_for() -> None:
-    """The link is lost at once, the port is asked again and again; it is over when it refuses."""
+    """The link is lost at once, and the port is asked again and again, until it refuses."""
     world = real_world()
     port = Port(world)
     stopped = Deferred.fromCoroutine(stop(port.address, await connect(port.address, world), world))

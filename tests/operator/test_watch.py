@@ -1,4 +1,4 @@
-"""``chatnet status --watch``: one screen, for as long as somebody looks."""
+"""``chatnet status --watch`` shows one screen for as long as somebody looks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Screen:
         self.said.append(text)
         if self._awaited is not None and self._awaited[0] in text:
             shown, self._awaited = self._awaited[1], None
-            self._reactor.callLater(0, shown.callback, None)  # not from within the watch
+            self._reactor.callLater(0, shown.callback, None)  # after the watch's own turn
 
     def shows(self, what: str) -> Deferred[None]:
         shown: Deferred[None] = Deferred()
@@ -84,7 +84,7 @@ class Primary:
 
 
 class Looking:
-    """Somebody who looks at the primary's status on a screen."""
+    """A person who looks at the primary's status on a screen."""
 
     def __init__(self, height: int | None) -> None:
         real = real_world()
@@ -110,7 +110,7 @@ class Looking:
 @pytest.mark.parametrize("height", [None, 24])
 @pytest_twisted.ensureDeferred
 async def test_a_takeover_is_said_and_looked_beyond(height: int | None) -> None:
-    """That the primary is gone; then who is primary now, above its table. The watch goes on."""
+    """It says that the primary is gone, and then which is primary now, above its table. The watch goes on."""
     looking = Looking(height)
     watching = looking.begin()
     await looking.screen.shows("111")
@@ -147,7 +147,7 @@ async def test_a_reader_that_is_gone_ends_it() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_what_is_no_terminal_gets_no_control_codes() -> None:
-    """A file of tables is for reading, too: they are plain, and parted by a line."""
+    """A file of tables is read by people: they are plain, and separated by a line."""
     looking = Looking(None)
     watching = looking.begin()
     await looking.screen.shows("111")
@@ -158,7 +158,7 @@ async def test_what_is_no_terminal_gets_no_control_codes() -> None:
 
 
 def test_a_screen_that_is_too_low_is_not_scrolled() -> None:
-    """The lines that do not fit are cut, with room for the cursor: else nothing could be drawn over."""
+    """Lines that do not fit are cut, with room for the cursor: else the screen could not be redrawn."""
     for height in (5, 10, 24):
         drawn = redrawn([f"line {number}" for number in range(20)], height)
         assert drawn.count("\n") == min(20, height - 2)
@@ -166,5 +166,5 @@ def test_a_screen_that_is_too_low_is_not_scrolled() -> None:
 
 
 def test_what_was_there_is_drawn_over() -> None:
-    """A line that was longer, and lines that are no more, leave nothing behind."""
+    """A longer old line, and old lines that are gone, leave nothing on the screen."""
     assert redrawn(["a", "b"], 24) == "\x1b[H\x1b[?7la\x1b[K\nb\x1b[K\n\x1b[J\x1b[?7h"

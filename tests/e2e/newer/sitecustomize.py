@@ -1,4 +1,4 @@
-"""Makes every Python that finds this on its path one of a newer program: it has the toy kind."""
+"""Gives every Python that finds this on its path a newer chatnet: it has the toy kind."""
 
 import sys
 from pathlib import Path
