@@ -53,8 +53,8 @@ draft."""
 class Patience(NamedTuple):
     """How long a database may take, in seconds: to ``set_up`` a session, to get a ``lock``, to ``answer``.
 
-    The database itself watches over locks. An answer is waited for longer than it lets one take, because
-    that is for a database that hangs.
+    The database itself limits the wait for a lock. The limit of an answer is longer than each limit of the
+    database's own: it is for a database that hangs.
     """
 
     set_up: float
@@ -79,14 +79,14 @@ class Limits:
     each time, since a held connection is not seen to close. When ``reads`` wait, it is not read either.
     ``client_pulse`` is how clients are watched; ``password_cost`` is the cost of each password.
 
-    Of a store: what is read of it comes in pages, and ``page`` says how large they are. A worker passes on
-    ``worker_drafts`` at a time, at most those that the wire takes, and the embedded store commits
-    ``batch_drafts``. A log is opened with ``prefill`` entries in its window. SQLite's WAL is written back
-    when it has ``checkpoint_pages``. ``database`` is how long PostgreSQL may take.
+    For a store: reads answer in pages of the size ``page``. A worker sends on at most ``worker_drafts``
+    in one batch, and no more than the wire takes; the embedded store commits ``batch_drafts`` at most. A log
+    is opened with ``prefill`` entries in its window. SQLite's WAL is written back when it has
+    ``checkpoint_pages``. ``database`` is how long PostgreSQL may take.
 
-    Of programs: ``chatnet check`` reads, and ``chatnet migrate`` commits, ``batch_entries`` at a time: so
-    much is done again, at most, when a copy was broken off. ``chatnet status --watch`` looks every
-    ``look_seconds``. The client's LIST asks for ``list_pages``: a million rooms.
+    For programs: ``chatnet check`` reads ``batch_entries`` at a time, and ``chatnet migrate`` commits as
+    many, which is the most that is copied again after an interruption. ``chatnet status --watch`` looks every
+    ``look_seconds``. LIST asks for at most ``list_pages``: enough for a million rooms.
     """
 
     window_bytes: int = 16 * 1024 * 1024
