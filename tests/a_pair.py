@@ -1,4 +1,4 @@
-"""Certificates for tests: of an authority of our own, for any name and any time."""
+"""Certificates for tests, of an authority of our own, for any name and any time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 @dataclass(frozen=True)
 class Authority:
-    """Vouches for others; ``pair`` is its own."""
+    """An authority that vouches for others; ``pair`` is its own."""
 
     pair: KeyPair
 
@@ -42,14 +42,14 @@ class Authority:
         ends: datetime = TODAY + DAY,
         **more: Any,
     ) -> KeyPair:
-        """A pair for ``name``, which may be a literal, or empty; of ``key``, or a new one."""
+        """Return a pair for ``name``, which may be a literal, or empty; of ``key``, or a new one."""
         key = more.get("key") or new_key()
         return KeyPair(
             _certificate(name, key, self.pair, begins, ends, is_authority=False), key, more.get("chain", ())
         )
 
     def appoint(self, today: datetime = TODAY) -> Authority:
-        """An authority for which this one vouches."""
+        """Return an authority for which this one vouches."""
         key = new_key()
         begins, ends = today - 10 * DAY, today + 10 * DAY
         return Authority(
@@ -63,18 +63,18 @@ def new_authority(begins: datetime = TODAY - 20 * DAY, ends: datetime = TODAY + 
 
 
 def certificates(pair: KeyPair) -> bytes:
-    """The file for ``--tls-cert``."""
+    """Return the file for ``--tls-cert``."""
     return b"".join(one.public_bytes(Encoding.PEM) for one in (pair.certificate, *pair.chain))
 
 
 def key(pair: KeyPair, passphrase: bytes | None = None) -> bytes:
-    """The file for ``--tls-key``."""
+    """Return the file for ``--tls-key``."""
     lock = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
     return pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
 
 
 def of_server(authority: Authority, name: str, today: datetime = TODAY) -> Identity:
-    """What a database called ``name`` shows."""
+    """Return what a database called ``name`` shows."""
     pair = authority.vouch(name, today - DAY, today + DAY)
     return Identity(certificates(pair), key(pair), certificates(authority.pair))
 

@@ -1,4 +1,4 @@
-"""What every test is held to: nothing unexpected in the log, no Deferred's failure forgotten."""
+"""Every test fails on an unexpected failure in the log, and on a Deferred whose failure was forgotten."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: to look through it for garbage after each test takes longer than most do."""
+    """Freeze what was imported: to search it for garbage after each test takes longer than most tests."""
     gc.collect()
     gc.freeze()
 
@@ -29,11 +29,11 @@ class LoggedFailures:
             self.events.append(event)
 
     def text(self) -> str:
-        """All of them as they stand in a log."""
+        """Return all of them as a log shows them."""
         return "".join(formatEventAsClassicLogText(event) or "" for event in self.events)
 
     def flush(self, kind: type[BaseException]) -> list[Failure]:
-        """Take out those of ``kind``, which the test expected."""
+        """Take out and return those of ``kind``, which the test expected."""
         found = [event["log_failure"] for event in self.events if event["log_failure"].check(kind)]
         self.events = [event for event in self.events if not event["log_failure"].check(kind)]
         return found
@@ -41,7 +41,7 @@ class LoggedFailures:
 
 @pytest.fixture(autouse=True)
 def logged_failures() -> Iterator[LoggedFailures]:
-    """Fails the test on any failure that was logged and not flushed."""
+    """Fail the test on any failure that was logged and not flushed."""
     failures = LoggedFailures()
     globalLogPublisher.addObserver(failures)
     yield failures

@@ -1,4 +1,4 @@
-"""What operators may have in the files of a certificate and its key, and what is said of it."""
+"""What operators' certificate and key files may contain, and what is said about it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BETWEEN = AUTHORITY.appoint()
 GOOD = BETWEEN.vouch(chain=[BETWEEN.pair.certificate])
 CERTIFICATES, KEY = certificates(GOOD), key(GOOD)
 Contents = tuple[bytes, bytes]
-"""Of the certificate's file, and of the key's."""
+"""The contents of the certificate's file, and of the key's file."""
 
 NO_CERTIFICATE = "fullchain.pem holds no certificate: name the full chain, as PEM, by --tls-cert."
 NO_KEY = "privkey.pem holds no private key: name the certificate's key, as PEM, by --tls-key."
@@ -41,31 +41,31 @@ LOCKED = (
 
 
 def of(its_key: Any) -> Contents:
-    """A pair of this key, whatever it is."""
+    """Return a pair with this key, whatever it is."""
     pair = AUTHORITY.vouch(key=its_key)
     return certificates(pair), key(pair)
 
 
 def written(encoding: Encoding, form: PrivateFormat, lock: Any = None) -> bytes:
-    """The good key."""
+    """Return the good key."""
     made: bytes = GOOD.key.private_bytes(encoding, form, lock or NoEncryption())
     return made
 
 
 def in_wrong_order() -> bytes:
-    """The authority's certificate before its own."""
+    """Return the authority's certificate followed by the server's own."""
     return certificates(KeyPair(BETWEEN.pair.certificate, GOOD.key, [GOOD.certificate]))
 
 
 def of_version_1() -> Contents:
-    """Without a version, and without extensions. Who signed it would not know it again, and is not asked."""
+    """Return a certificate without version and extensions. Its signature is wrong, but is not checked."""
     whole, algorithm, signature = _parts(GOOD.certificate.public_bytes(Encoding.DER))
     tbs = [part for part in _parts(whole) if part[0] not in (0xA0, 0xA3)]
     return _pem(_sequence(_sequence(*tbs), algorithm, signature)), KEY
 
 
 def with_bytes(old: bytes, new: bytes) -> Contents:
-    """The good certificate, with something else in the place of ``old``."""
+    """Return the good certificate with ``old`` replaced by ``new``."""
     content = GOOD.certificate.public_bytes(Encoding.DER)
     assert old in content
     assert len(old) == len(new)
@@ -73,7 +73,7 @@ def with_bytes(old: bytes, new: bytes) -> Contents:
 
 
 def with_a_negative_number() -> Contents:
-    """As some tools made them, which took a number of random bits."""
+    """Return a certificate with a negative number, as tools made that took random bits for it."""
     number = GOOD.certificate.serial_number
     size = number.bit_length() // 8 + 1
     old = bytes([2, size]) + number.to_bytes(size)
@@ -81,7 +81,7 @@ def with_a_negative_number() -> Contents:
 
 
 def with_names(value: bytes, authority: Authority = AUTHORITY) -> Contents:
-    """A certificate for the good key whose extension of names is this, which may be none."""
+    """Return a certificate for the good key with this extension of names, which may be invalid."""
     good, signer = GOOD.certificate, cast(Any, authority.pair.key)
     builder = x509.CertificateBuilder(
         authority.pair.certificate.subject,
@@ -101,7 +101,7 @@ def _pem(content: bytes) -> bytes:
 
 
 def _parts(sequence: bytes) -> Iterator[bytes]:
-    """What stands in a sequence of DER."""
+    """Yield the elements of a DER sequence."""
     at, end = _content(sequence, 0)
     while at < end:
         _, next = _content(sequence, at)
@@ -120,7 +120,7 @@ def _content(der: bytes, at: int) -> tuple[int, int]:
 def _sequence(*parts: bytes) -> bytes:
     content = b"".join(parts)
     size = len(content).to_bytes(2).lstrip(b"\0")
-    return bytes([0x30, 0x80 + len(size)]) + size + content  # none is shorter than 128 bytes
+    return bytes([0x30, 0x80 + len(size)]) + size + content  # all are at least 128 bytes long
 
 
 WRONG: dict[str, tuple[Callable[[], Contents], str]] = {
@@ -196,7 +196,7 @@ WRONG: dict[str, tuple[Callable[[], Contents], str]] = {
         REFUSED,
     ),
 }
-"""What is refused, and a part of the sentence."""
+"""What is refused, each with a part of the sentence."""
 
 RIGHT: dict[str, Callable[[], Contents]] = {
     "version 1": of_version_1,
@@ -211,4 +211,4 @@ RIGHT: dict[str, Callable[[], Contents]] = {
     ),
     "a broken extension": lambda: with_names(b"\x05\x00"),
 }
-"""What looks odd, and is presented as any other."""
+"""What looks odd, and is presented like any other."""

@@ -21,7 +21,7 @@ from chatnet.addresses import MASTER_PORT, Address, network, parse_masters
     ],
 )
 def test_addresses_parse(text: str, address: Address) -> None:
-    """Names, IPv4, IPv6 with and without brackets and port."""
+    """Names, IPv4, and IPv6 with and without brackets and port, are addresses."""
     assert Address.parse(text, 1) == address
 
 
@@ -37,7 +37,7 @@ def test_addresses_parse(text: str, address: Address) -> None:
     ],
 )
 def test_one_place_has_many_names(one: str, other: str) -> None:
-    """What is surely the same: a loopback by any name, a literal or a name in another spelling."""
+    """Loopback by any name is the same place, and so is a literal or a name in another spelling."""
     assert Address.parse(one).place == Address.parse(other).place
 
 
@@ -52,7 +52,7 @@ def test_one_place_has_many_names(one: str, other: str) -> None:
     ],
 )
 def test_what_may_be_two_places_is_two(one: str, other: str) -> None:
-    """Another port, another host."""
+    """Another port or another host counts as another place."""
     assert Address.parse(one).place != Address.parse(other).place
 
 
@@ -76,20 +76,20 @@ def test_what_may_be_two_places_is_two(one: str, other: str) -> None:
     ],
 )
 def test_bad_addresses_get_a_sentence(text: str) -> None:
-    """What is no address is refused in a sentence."""
+    """What is no address is refused by a sentence."""
     with pytest.raises(ValueError, match=r"\.$"):
         Address.parse(text, 1)
 
 
 def test_a_missing_port_without_default_is_said() -> None:
-    """Where a port is needed, its absence is named."""
+    """Where a port is needed, the sentence says that it is missing."""
     with pytest.raises(ValueError, match="no port"):
         Address.parse("localhost")
 
 
 @given(st.sampled_from(["localhost", "::1", "10.0.0.1"]), st.integers(0, 65535))
 def test_text_and_address_are_the_same(host: str, port: int) -> None:
-    """str() parses back."""
+    """str() gives a text that parses to the same address."""
     assert Address.parse(str(Address(host, port))) == (host, port)
 
 
@@ -113,5 +113,5 @@ def test_several_masters() -> None:
     ],
 )
 def test_of_ipv6_half_an_address_counts(host: str, address: str) -> None:
-    """Whoever has one of those 64 bits has them all."""
+    """Whoever has an IPv6 address has all 2**64 of its network."""
     assert network(host) == address

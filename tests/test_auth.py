@@ -17,13 +17,13 @@ TOKEN = auth.Token(b"t" * 32)
 
 @given(st.text(max_size=10), st.text(max_size=32), st.integers(0, 2**62))
 def test_a_ticket_proves_its_user(log: str, user: str, seq: int) -> None:
-    """What was signed comes back, in the log it was signed for."""
+    """A ticket gives back what was signed, in the log for which it was signed."""
     assert TOKEN.check_ticket(log, TOKEN.ticket(log, user, seq)) == (user, seq)
 
 
 @given(st.binary(max_size=120))
 def test_forged_tickets_are_refused(ticket: bytes) -> None:
-    """No bytes but ours pass, and none makes us raise anything else."""
+    """Only our own tickets pass, and no bytes raise another error."""
     with pytest.raises(BadTicket):
         TOKEN.check_ticket("log", ticket)
 
@@ -54,7 +54,7 @@ def test_the_two_ends_proofs_differ() -> None:
 
 
 def test_the_first_master_makes_the_token_and_all_others_read_it(tmp_path: Path) -> None:
-    """The token is made once, privately, and the same for everybody after."""
+    """The token is made once, readable by its owner only, and the same for everybody later."""
     path = tmp_path / "cluster.token"
     first = auth.make_token(RealFiles(), path, b"a" * 32)
     second = auth.make_token(RealFiles(), path, b"b" * 32)
@@ -65,7 +65,7 @@ def test_the_first_master_makes_the_token_and_all_others_read_it(tmp_path: Path)
 
 
 def test_a_token_is_read_whatever_editor_wrote_it(tmp_path: Path) -> None:
-    """With a byte order mark; what is no text is no token, and that is said."""
+    """A byte order mark is allowed; a file that is no text is no token, and a sentence says so."""
     path = tmp_path / "cluster.token"
     path.write_text("ab" * 32 + "\r\n", "utf-8-sig")
     found = auth.find_token(RealFiles(), {}, None, tmp_path)
@@ -76,7 +76,7 @@ def test_a_token_is_read_whatever_editor_wrote_it(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_torn_token_gets_a_sentence(tmp_path: Path) -> None:
-    """Without a token a process says where to copy it from, and exits with status 1."""
+    """Without a token a process says from where to copy it, and exits with status 1."""
     with pytest.raises(CannotStart, match=r"copy DATA/cluster\.token"):
         auth.find_token(RealFiles(), {}, None, tmp_path)
     (tmp_path / "cluster.token").write_text("nonsense")

@@ -1,4 +1,4 @@
-"""An operator's certificate: what a process begins with, and what becomes of it when the files change."""
+"""An operator's certificate: what a process starts with, and what happens when the files change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEW = AUTHORITY.vouch(ends=TODAY + 2 * DAY)
 
 
 class Directory:
-    """Where an operator's tool puts a pair; and a process that presents it."""
+    """The directory of an operator's pair, and a process that presents it."""
 
     def __init__(self, path: Path) -> None:
         self.paths = PairFiles(path / "fullchain.pem", path / "privkey.pem")
@@ -56,14 +56,14 @@ def directory(tmp_path: Path) -> Directory:
 
 
 def look(presented: Certificates) -> list[str | None]:
-    """What is said about it."""
+    """Return what is said about the pair."""
     with capturedLogs() as said:
         presented.look()
     return [formatEvent(event) for event in said]
 
 
 def test_a_pair_is_there_from_the_start(directory: Directory) -> None:
-    """Or the program does not start."""
+    """Without a good pair the program does not start."""
     assert directory.open().presented.pair.fingerprint == OLD.fingerprint
     directory.put(KeyPair(OLD.certificate, NEW.key))
     assert "does not hold the key of the first certificate" in directory.refusal()
@@ -71,7 +71,7 @@ def test_a_pair_is_there_from_the_start(directory: Directory) -> None:
 
 @pytest.mark.parametrize(("which", "option"), [(0, "--tls-cert"), (1, "--tls-key")])
 def test_a_file_that_cannot_be_read_is_named(directory: Directory, which: int, option: str) -> None:
-    """With what the system says of it, and by which option to name another."""
+    """The sentence has the system's reason, and the option by which to name another file."""
     path = directory.paths[which]
     path.unlink()
     assert directory.refusal() == (
@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_read_is_named(directory: Directory, which: int, o
 
 
 def test_a_key_that_openssl_refuses_is_refused_at_the_start(directory: Directory) -> None:
-    """And not at each handshake."""
+    """It is refused at the start, and not at each handshake."""
     directory.put(AUTHORITY.vouch(key=rsa.generate_private_key(65537, 1024)))
     assert directory.refusal() == (
         f"OpenSSL refuses the certificate in {directory.paths.certificate} (ee key too small): make another, "
@@ -93,7 +93,8 @@ def test_a_key_that_openssl_refuses_is_refused_at_the_start(directory: Directory
 
 @pytest.mark.parametrize("what", odd_pairs.WRONG)
 def test_what_cannot_be_used_is_said_in_one_sentence(directory: Directory, what: str) -> None:
-    """At the start, and when the files change later: then the old one is kept. There is never a traceback."""
+    """At the start, and when the files change later: then the old pair is kept. There is never a
+    traceback."""
     contents, sentence = odd_pairs.WRONG[what][0](), odd_pairs.WRONG[what][1]
     opened = directory.open()
     directory.write(contents)
@@ -108,7 +109,7 @@ def test_what_cannot_be_used_is_said_in_one_sentence(directory: Directory, what:
 
 @pytest.mark.parametrize("what", odd_pairs.RIGHT)
 def test_what_is_odd_but_good_is_presented(directory: Directory, what: str) -> None:
-    """Clients that pin its key do not look at what else stands in it."""
+    """Clients that pin its key do not look at the rest of it."""
     opened = directory.open()
     directory.write(odd_pairs.RIGHT[what]())
     assert opened.look() is True
@@ -116,7 +117,7 @@ def test_what_is_odd_but_good_is_presented(directory: Directory, what: str) -> N
 
 
 def test_a_file_that_this_user_may_not_read_is_named(directory: Directory) -> None:
-    """At the start, and later."""
+    """This holds at the start, and later."""
 
     class Forbidden(RealFiles):
         forbidden = False
@@ -139,7 +140,7 @@ def test_a_file_that_this_user_may_not_read_is_named(directory: Directory) -> No
 
 
 def test_a_new_pair_is_taken_when_it_is_there(directory: Directory) -> None:
-    """And it is said, once; what has not changed is not taken again."""
+    """It is said once; files that have not changed are not loaded again."""
     opened = directory.open()
     assert look(opened) == []
     directory.put(NEW)
@@ -152,7 +153,7 @@ def test_a_new_pair_is_taken_when_it_is_there(directory: Directory) -> None:
 
 
 def test_a_link_that_leads_elsewhere_now_is_seen(directory: Directory, tmp_path: Path) -> None:
-    """As certbot has them: neither the time of the link changes, nor need that of the file be later."""
+    """certbot uses links: the link's time does not change, and the new file's need not be later."""
     (tmp_path / "new").mkdir()
     new = Directory(tmp_path / "new")
     new.put(NEW)
@@ -167,7 +168,7 @@ def test_a_link_that_leads_elsewhere_now_is_seen(directory: Directory, tmp_path:
 
 
 def test_while_it_is_written_the_old_pair_is_kept(directory: Directory) -> None:
-    """Wherever one looks at it: one file after the other, and each in pieces."""
+    """It is kept at any moment of the writing: one file after the other, and each in pieces."""
     opened = directory.open()
     for path, content in zip(directory.paths, (certificates(NEW), key(NEW)), strict=True):
         for end in range(0, len(content) - 1, 29):
@@ -180,7 +181,7 @@ def test_while_it_is_written_the_old_pair_is_kept(directory: Directory) -> None:
 
 
 def test_what_is_wrong_is_said_once(directory: Directory) -> None:
-    """And again if it becomes something else, or comes back after it was mended."""
+    """It is said again if the fault becomes another, or comes back after it was corrected."""
     opened = directory.open()
     until = "Until then the old certificate stays in use; it is good until 2026-06-02"
     directory.paths.key.write_bytes(key(NEW))
@@ -201,7 +202,7 @@ def test_what_is_wrong_is_said_once(directory: Directory) -> None:
 
 
 def test_a_pair_that_is_not_good_yet_is_taken_when_it_is(directory: Directory) -> None:
-    """Though the files have not changed since: what was refused is looked at again."""
+    """The files have not changed since, but a refused pair is examined again."""
     opened = directory.open()
     directory.put(AUTHORITY.vouch(begins=TODAY + DAY / 2, ends=TODAY + 2 * DAY))
     assert opened.look() is False
@@ -210,7 +211,7 @@ def test_a_pair_that_is_not_good_yet_is_taken_when_it_is(directory: Directory) -
 
 
 def test_an_expired_pair_does_not_replace_a_good_one(directory: Directory) -> None:
-    """The wrong files were copied."""
+    """Somebody copied the wrong files."""
     opened = directory.open()
     directory.put(AUTHORITY.vouch(begins=TODAY - 2 * DAY, ends=TODAY - DAY))
     assert opened.look() is False
@@ -218,7 +219,7 @@ def test_an_expired_pair_does_not_replace_a_good_one(directory: Directory) -> No
 
 
 def test_a_pair_that_openssl_refuses_does_not_replace_a_good_one(directory: Directory) -> None:
-    """It would be presented to nobody."""
+    """No client could use it."""
     opened = directory.open()
     directory.put(AUTHORITY.vouch(key=rsa.generate_private_key(65537, 1024)))
     assert opened.look() is False

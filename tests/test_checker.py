@@ -43,7 +43,7 @@ def key(number: int) -> bytes:
 
 @dataclass
 class Story:
-    """A history and a log that are made by hand. Time goes on by a second with each event."""
+    """A history and a log that are made by hand. Each event takes a second."""
 
     events: list[Event] = field(default_factory=list)
     log: list[Entry] = field(default_factory=list)
@@ -51,28 +51,28 @@ class Story:
     alone: bool = True
 
     def add(self, kind: type[Event], client: str = "bob/1", /, **fields: Any) -> None:
-        """Something happens."""
+        """Add an event."""
         self.events.append(kind(time=float(len(self.events)), client=client, **fields))
 
     def append(self, kind: KindName, user: str, room: str, text: str, number: int) -> Entry:
-        """The log takes something."""
+        """Append an entry to the log."""
         entry = Entry(len(self.log) + 1, 1000 + len(self.log), kind, user, room, text, key(number))
         self.log.append(entry)
         return entry
 
     def arrive(self, user: str) -> None:
-        """A user logs in for the first time."""
+        """Let a user log in for the first time."""
         self.add(Started, f"{user}/1")
         self.append("register", user, user, "sha256:…", 1000 + len(self.log))
         self.add(LoggedIn, f"{user}/1", how="first")
 
     def send(self, client: str, kind: KindName, what: str, number: int) -> None:
-        """A draft is made; ``what`` is its text or room."""
+        """Make a draft; ``what`` is its text or room."""
         room, text = ("", what) if kind == "post" else (what, "")
         self.add(Sent, client, key=key(number), kind=kind, room=room, text=text)
 
     def draft(self, client: str, kind: KindName, what: str, number: int) -> Entry:
-        """A draft is made, appended and acknowledged."""
+        """Make a draft, and let it be appended and acknowledged."""
         self.send(client, kind, what, number)
         user = client.partition("/")[0]
         room, text = (user, what) if kind == "post" else (what, "")
@@ -81,11 +81,11 @@ class Story:
         return entry
 
     def broken(self) -> list[str]:
-        """How it breaks promises."""
+        """Return the broken promises, as sentences."""
         return check(Evidence(self.events, self.log, self.settled, self.alone))
 
     def without(self, *seqs: int) -> list[Entry]:
-        """The log without some entries, dense again."""
+        """Return the log without some entries, dense again."""
         left = [entry for entry in self.log if entry.seq not in seqs]
         return [renumbered(entry, seq) for seq, entry in enumerate(left, 1)]
 
@@ -96,7 +96,7 @@ def renumbered(entry: Entry, seq: int) -> Entry:
 
 @pytest.fixture
 def good() -> Story:
-    """Bob follows Alice, and reads; the log has 8 entries."""
+    """Return a story in which Bob follows Alice, and reads; the log has 8 entries."""
     story = Story()
     story.add(LeaseTaken, "master 1")
     story.add(EpochBegun, "master 1", epoch=1)
@@ -120,7 +120,7 @@ def good() -> Story:
 
 
 def test_a_good_history_breaks_nothing(good: Story) -> None:
-    """Every promise looks at it and finds no fault."""
+    """Every promise examines it and finds no fault."""
     assert good.broken() == []
     assert [promise.__name__ for promise in PROMISES] == [
         "durable",
@@ -135,7 +135,7 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
 
 
 def only(story: Story, promise: str, *words: str) -> None:
-    """``promise`` is broken, in a sentence with these words."""
+    """Check that only ``promise`` is broken, in a sentence with these words."""
     found = [how for how in story.broken() if how.startswith(f"{promise}: ")]
     assert any(all(word in how for word in words) for how in found), story.broken()
 
@@ -144,7 +144,7 @@ def only(story: Story, promise: str, *words: str) -> None:
 
 
 def test_an_acknowledged_draft_that_is_not_in_the_log(good: Story) -> None:
-    """The log was cut off by a loss of power."""
+    """A loss of power cut the log's end off."""
     del good.log[6:]
     only(good, "durable", "the post 30303030 of bob/1", "acknowledged at 7", "the log ends at 6")
 
@@ -159,7 +159,7 @@ def test_an_acknowledgement_of_what_was_never_sent(good: Story) -> None:
     [{"text": "other"}, {"user": "mallory"}, {"key": key(98)}, {"kind": "leave"}, {"room": "#other"}],
 )
 def test_an_acknowledged_draft_that_became_something_else(good: Story, changed: dict[str, Any]) -> None:
-    """At its seq there is another user's, another room's, another text."""
+    """At its seq there is another user's entry, another room, or another text."""
     entry = good.log[3]
     fields = {name: getattr(entry, name) for name in ("seq", "time", "kind", "user", "room", "text", "key")}
     good.log[3] = Entry(**{**fields, **changed})
@@ -172,14 +172,14 @@ def test_an_entry_that_nobody_sent(good: Story) -> None:
 
 
 def test_an_entry_that_differs_from_what_was_sent(good: Story) -> None:
-    """Though nobody was told that it is durable."""
+    """It is a fault even if nobody was told that the entry is durable."""
     good.send("alice/1", "post", "mine", 30)
     good.append("post", "alice", "alice", "not mine", 30)
     only(good, "durable", "nobody ever sent")
 
 
 def test_what_was_seen_and_is_not_in_the_log(good: Story) -> None:
-    """By a reader, among the newest, or in a page."""
+    """A reader saw it live, among the newest, or in a page."""
     ghost = Entry(99, 0, "post", "alice", "alice", "boo", key(99))
     good.add(Took, reader=1, entry=ghost)
     only(good, "durable", "bob/1 saw", "boo")
@@ -205,7 +205,7 @@ def test_the_entries_of_others_who_recorded_nothing(good: Story) -> None:
 
 
 def test_a_level_is_the_clusters_and_only_rises(good: Story) -> None:
-    """Nobody has to have sent it."""
+    """Nobody needs to have sent it."""
     good.append("level", "chatnet", "chatnet", "2", 2003)
     assert good.broken() == []
     good.append("level", "chatnet", "chatnet", "2", 2004)
@@ -283,7 +283,7 @@ def test_a_post_that_was_delivered_again(good: Story) -> None:
     ],
 )
 def test_a_refusal_for_no_reason(good: Story, kind: KindName, what: str, code: str) -> None:
-    """Bob is in alice's room and in no other."""
+    """Bob is in Alice's room and in no other."""
     good.send("bob/1", kind, what, 30)
     good.add(Refused, key=key(30), code=code)
     only(good, "exactly_once", "was refused for no reason", code)
@@ -308,7 +308,7 @@ def test_a_refusal_with_good_reason(good: Story, kind: KindName, what: str, code
 
 
 def test_a_refusal_is_judged_by_what_was_true_some_time_then(good: Story) -> None:
-    """Eve registers while Bob's join is under way: both answers would do."""
+    """Eve registers while Bob's join is under way: both answers are right."""
     good.send("bob/1", "join", "eve", 30)
     good.arrive("eve")
     good.add(Refused, key=key(30), code="NO_SUCH_ROOM")
@@ -335,7 +335,7 @@ def test_a_reader_that_is_given_what_lies_before_its_cursor(good: Story) -> None
 
 
 def test_the_drafts_of_a_client_in_another_order(good: Story) -> None:
-    """As when a resend goes after new drafts."""
+    """This happens if a draft is sent again after newer ones."""
     good.send("alice/1", "post", "first", 30)
     good.send("alice/1", "post", "second", 31)
     for text, number in (("second", 31), ("first", 30)):
@@ -356,7 +356,7 @@ def test_a_refusal_that_was_taken_back(good: Story) -> None:
 
 
 def test_an_entry_before_what_its_author_knew(good: Story) -> None:
-    """Somebody was told of seq 10 before another made the draft that got seq 9."""
+    """Somebody was told of seq 10 before another user made the draft that got seq 9."""
     late = Entry(9, 9000, "post", "alice", "alice", "late", key(31))
     good.send("bob/1", "post", "early", 30)
     good.log.append(late)
@@ -382,13 +382,13 @@ def test_a_page_out_of_order(good: Story) -> None:
 
 
 def test_a_post_that_a_reader_was_never_given(good: Story) -> None:
-    """Its cursor has passed it."""
+    """The reader's cursor has passed it."""
     good.events = [event for event in good.events if not (isinstance(event, Took) and event.entry.seq == 6)]
     only(good, "no_gaps", "reader 1 of bob/1, from 4 to 8, was never given 6")
 
 
 def test_a_reader_that_did_not_reach_the_head(good: Story) -> None:
-    """When the run has settled, a chat that goes on must have everything; one that ended need not."""
+    """When the run has settled, an open chat must have everything; one that ended need not."""
     good.draft("alice/1", "post", "last", 30)
     only(good, "no_gaps", "from 4 to 9, was never given 9")
     assert replace(good, settled=False).broken() == []
@@ -397,14 +397,14 @@ def test_a_reader_that_did_not_reach_the_head(good: Story) -> None:
 
 
 def test_a_post_that_the_reader_may_not_see(good: Story) -> None:
-    """Alice is not told what a stranger says."""
+    """Alice must not get what a stranger says."""
     good.add(ChatBegun, "alice/1", reader=1, cursor=6, newest=[good.log[2], good.log[4], good.log[5]])
     good.add(Took, "alice/1", reader=1, entry=good.log[6])
     only(good, "no_gaps", "reader 1 of alice/1 was given what alice may not see: 7")
 
 
 def test_memberships_count_at_the_seq_of_the_post(good: Story) -> None:
-    """What is said after one has left is not for one, and what was said before is."""
+    """What was said before the leave is for the reader, and what is said after it is not."""
     good.draft("bob/1", "leave", "alice", 30)
     good.draft("alice/1", "post", "among us", 31)
     assert good.broken() == []
@@ -419,7 +419,7 @@ def test_a_cursor_ahead_of_the_log(good: Story) -> None:
 
 @pytest.mark.parametrize("newest", [[], [4], [2, 4, 5]])
 def test_newest_posts_that_are_wrong(good: Story, newest: list[int]) -> None:
-    """Of the rooms that one is in at the cursor, whenever they were said."""
+    """The newest are of the reader's rooms at the cursor, whenever they were said."""
     good.add(ChatEnded, reader=1)
     good.add(ChatBegun, reader=2, cursor=7, newest=[good.log[at] for at in newest])
     only(good, "no_gaps", "bob/1 chats from 7 on", "instead of [3, 5, 6, 7]")
@@ -492,14 +492,14 @@ def test_a_second_login(good: Story) -> None:
 
 
 def set_secret(story: Story, client: str, number: int) -> None:
-    """The user sets a new one, by the connection that this client has."""
+    """Set a new secret of the user, by this client's connection."""
     story.send(client, "secret", "", number)
     seq = story.append("secret", client.partition("/")[0], "", "$argon2id$…", number).seq
     story.add(Acknowledged, client, key=key(number), seq=seq)
 
 
 def test_who_goes_on_after_a_new_secret(good: Story) -> None:
-    """By a connection from before it, though another client has set it."""
+    """A connection from before the secret goes on, though another client has set a new one."""
     good.add(ChatEnded, reader=1)
     good.add(Started, "bob/2")
     good.add(LoggedIn, "bob/2", how="resumed")
@@ -511,7 +511,7 @@ def test_who_goes_on_after_a_new_secret(good: Story) -> None:
 
 
 def test_who_comes_in_again_after_a_new_secret_is_fine(good: Story) -> None:
-    """They have shown it: whoever logs in again then is not turned away for nothing."""
+    """They have shown the new secret, so they need not be turned away."""
     good.add(ChatEnded, reader=1)
     good.add(Started, "bob/2")
     good.add(LoggedIn, "bob/2", how="resumed")
@@ -522,7 +522,7 @@ def test_who_comes_in_again_after_a_new_secret_is_fine(good: Story) -> None:
 
 
 def test_a_client_that_is_turned_away(good: Story) -> None:
-    """A client that finds nobody may give up, and nobody else."""
+    """A client that finds nobody may give up; others must not be turned away."""
     good.add(Ended, sentence=f"{checker.NOBODY_FOUND} at m:1.")
     assert good.broken() == []
     good.add(Ended, sentence="The name bob is taken.")
@@ -533,7 +533,7 @@ def test_a_client_that_is_turned_away(good: Story) -> None:
 
 
 def test_a_history_survives_as_lines(good: Story) -> None:
-    """Everything comes back as it was, but for a last line that was torn."""
+    """Everything is read back unchanged, except a torn last line."""
     lines = [line(event) for event in good.events]
     assert read(lines) == good.events
     assert read([*lines[:-1], lines[-1][:-5]]) == good.events[:-1]

@@ -48,7 +48,7 @@ def test_passwords() -> None:
     ],
 )
 def test_bad_passwords_get_a_sentence(password: bytes, sentence: str) -> None:
-    """Too short, in characters; too long, in bytes; no text. Said before any hashing."""
+    """Too few characters, too many bytes and no text are all refused before any hashing."""
     with pytest.raises(BadSecret, match=sentence):
         credentials.normalized(password)
 
@@ -64,7 +64,8 @@ def test_bad_passwords_get_a_sentence(password: bytes, sentence: str) -> None:
     ],
 )
 def test_one_password_has_one_spelling(typed: str, stored: str) -> None:
-    """Whatever keyboard sends it; and nothing else of it is changed, for it is not ours to guess."""
+    """Its spelling does not depend on the keyboard; nothing else of it is changed, since we must not
+    guess."""
     assert credentials.normalized(typed.encode()) == stored.encode()
 
 
@@ -72,7 +73,7 @@ def test_one_password_has_one_spelling(typed: str, stored: str) -> None:
     st.text(min_size=8, max_size=200).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text))
 )
 def test_normalizing_twice_changes_nothing(password: str) -> None:
-    """Or a password would be another one after it was passed on; unless it is refused."""
+    """Else a password would change when it is passed on; a password may also be refused."""
     try:
         once = credentials.normalized(password.encode())
     except BadSecret:

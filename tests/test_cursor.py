@@ -18,7 +18,7 @@ def post(seq: int, user: str = "alice", text: str = "hello", key: bytes = KEY) -
 
 
 def test_a_check_is_made_as_the_protocol_says() -> None:
-    """The values in docs/protocol.md: whoever writes a client can hold their own against them."""
+    """The values are in docs/protocol.md: authors of clients can compare their own with them."""
     log_id = "00112233445566778899aabbccddeeff"
     assert Cursor.at(log_id, post(7)) == Cursor(7, bytes.fromhex("d35beb0d8dab97eb"))
     assert Cursor.beginning(log_id) == Cursor(0, bytes.fromhex("ca8d234c0cf08dcf"))
@@ -32,18 +32,18 @@ def test_a_check_is_made_as_the_protocol_says() -> None:
     [("other", post(7)), ("log", post(8)), ("log", post(7, user="bob")), ("log", post(7, key=b"k" * 16))],
 )
 def test_another_entry_has_another_check(log_id: str, entry: Entry) -> None:
-    """Of another log, at another seq, by another user, under another key."""
+    """Entries of another log, seq, user or key have different checks."""
     assert Cursor.at(log_id, entry).check != Cursor.at("log", post(7)).check
 
 
 def test_a_check_does_not_need_the_text() -> None:
-    """It stays good when the text is taken away."""
+    """It stays good when the text is removed."""
     assert Cursor.at("log", post(7, text="")) == Cursor.at("log", post(7))
 
 
 @given(st.one_of(st.none(), st.integers(0, 9)), st.one_of(st.none(), st.binary(min_size=8, max_size=8)))
 def test_a_cursor_comes_whole_or_not_at_all(seq: int | None, check: bytes | None) -> None:
-    """One of its two values alone is nobody's cursor."""
+    """A cursor with only one of its two values is refused."""
     if (seq is None) != (check is None):
         with pytest.raises(BadRequest, match="both or none"):
             Cursor.received(seq, check)

@@ -1,4 +1,4 @@
-"""Opening connections: how long it may take, how it fails, and what our kernel asks of the other end."""
+"""Opening connections: how long it may take, how it fails, and what our kernel demands of the other end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chatnet.net.tls import in_cluster
 
 
 class Silent(MemoryReactorClock):
-    """A network in which nobody answers, and no name is ever looked up."""
+    """A network in which nobody answers, and no name is ever resolved."""
 
     def make(self) -> Link:
         return Link(Locator(), Outboxes(self))
@@ -36,7 +36,7 @@ def silent() -> Silent:
 
 @pytest.mark.parametrize("way", [dial, dial_any])
 def test_a_literal_is_connected_to_at_once_and_for_so_long(way: object) -> None:
-    """Nobody looks it up; the time limit goes with it."""
+    """It is not looked up, and the connection gets the time limit."""
     reactor = silent()
     waiting = Deferred.fromCoroutine(way(reactor, Address("10.1.2.3", 64480), reactor.make, 3.0))  # type: ignore[operator]
     ((host, port, _, timeout, _),) = reactor.tcpClients
@@ -46,7 +46,7 @@ def test_a_literal_is_connected_to_at_once_and_for_so_long(way: object) -> None:
 
 
 def test_a_client_gives_up_in_time_whatever_hangs() -> None:
-    """A look-up of a name has no time limit of its own."""
+    """The limit includes the look-up of a name, which has none of its own."""
     reactor = silent()
     waiting = Deferred.fromCoroutine(dial_any(reactor, Address("example.org", 1), reactor.make, 3.0))
     reactor.advance(3.0)
@@ -58,7 +58,7 @@ def test_a_client_gives_up_in_time_whatever_hangs() -> None:
 
 @pytest.mark.parametrize("host", ["example.org", "10.1.2.3", "::1"])
 def test_who_is_cancelled_hears_nothing_else(host: str) -> None:
-    """And not that there were no such host: whoever tries again at that would never stop."""
+    """The error is not “no such host”: whoever tries again after that would never stop."""
     reactor = silent()
     waiting = Deferred.fromCoroutine(dial_any(reactor, Address(host, 1), reactor.make, 3.0))
     waiting.cancel()
@@ -68,13 +68,13 @@ def test_who_is_cancelled_hears_nothing_else(host: str) -> None:
 
 
 async def by_tls(reactor: Silent, address: Address, make: Callable[[], Link], seconds: float) -> Link:
-    """As a client dials."""
+    """Dial as a client does."""
     return await shake_hands(reactor, address, make, seconds, in_cluster())
 
 
 @pytest.mark.parametrize("way", [dial, dial_any, by_tls])
 def test_a_dial_logs_nothing(way: Callable[..., Coroutine[Any, Any, Link]]) -> None:
-    """Twisted's factories say that they start and stop, for each connection."""
+    """Twisted's factories would log for each connection that they start and stop."""
     reactor = silent()
     with capturedLogs() as events:
         waiting = Deferred.fromCoroutine(way(reactor, Address("10.1.2.3", 64480), reactor.make, 3.0))
@@ -98,12 +98,12 @@ def test_a_dial_logs_nothing(way: Callable[..., Coroutine[Any, Any, Link]]) -> N
     ],
 )
 def test_why_nobody_was_found_is_said_in_words(error: Exception, why: str) -> None:
-    """As the end of a sentence."""
+    """The words fit the end of a sentence."""
     assert why_not(error) == why
 
 
 def test_the_kernel_is_asked_whether_the_workers_machine_lives() -> None:
-    """Each second; and what it does not take within three, it is not there to take."""
+    """It asks each second; if nothing is acknowledged within three, the connection is lost."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         connection = socket.create_connection(server.getsockname())
     with connection:

@@ -23,7 +23,7 @@ def step(seq: int, kind: str, room: str) -> Entry:
 
 @given(st.floats(-1e12, 1e15), st.floats(-1e12, 1e15))
 def test_keys_stand_in_the_order_of_their_times(one: float, other: float) -> None:
-    """Whatever a clock says, a key has its length; and two of one time differ by chance."""
+    """Whatever a clock says, a key has its length; two keys of the same time differ by chance."""
     first, second = (fresh_key(seconds, lambda count: b"c" * count) for seconds in (one, other))
     assert len(first) == len(second) == KEY_BYTES
     if 0 <= one < other - 0.001 < 2**48 / 1000:
@@ -39,7 +39,7 @@ def test_every_place_can_be_listened_at(user: str, text: str) -> None:
 
 
 def test_a_post_is_seen_by_author_mentioned_and_members() -> None:
-    """The three ways to see a post, and no fourth; who is mentioned has the name by then."""
+    """There are only these three ways to see a post; a mentioned user has the name by then."""
     members = Memberships()
     members.apply(step(3, "join", "alice"))
     everybody = Memberships(registered=1)
@@ -62,9 +62,9 @@ steps = st.lists(st.tuples(st.sampled_from(["join", "leave"]), st.sampled_from([
 def test_membership_at_a_seq_is_the_state_after_the_steps_before_it(
     given_steps: list[tuple[str, str]], at: int, chance: Random
 ) -> None:
-    """covers(room, seq) replays the steps before seq, and has(room) all of them.
+    """covers(room, seq) applies the steps before seq, and has(room) all of them.
 
-    Made of stays, they are the same in whatever order those come: pages begin with those that last.
+    Made of stays, memberships are the same in any order of these: pages begin with those that last.
     """
     memberships = Memberships()
     then: dict[str, bool] = {}
@@ -91,8 +91,8 @@ def test_membership_at_a_seq_is_the_state_after_the_steps_before_it(
 def test_who_forgets_ended_stays_still_knows_what_comes_after(
     given_steps: list[tuple[str, str]], arrived: int, upto: int, before: list[int]
 ) -> None:
-    """Behind ``upto`` nothing changes, whatever was forgotten before and wherever the stays come from; of
-    what had ended by then, nothing is kept."""
+    """After ``upto`` nothing changes, whatever was forgotten before and wherever the stays come from; stays
+    that had ended by then are not kept."""
     whole, forgetful = Memberships(), Memberships()
     for number, (kind, room) in enumerate(given_steps, 1):
         whole.apply(step(number, kind, room))
@@ -114,8 +114,8 @@ def test_who_forgets_ended_stays_still_knows_what_comes_after(
 
 
 def test_a_snapshot_may_have_stays_that_ended_while_it_was_read() -> None:
-    """Then they have ended later than what comes next, and may come as lasting, too: none is forgotten early,
-    and none stays behind."""
+    """They have then ended later than the next page's, and may also come as lasting: none is forgotten too
+    early, and none is kept."""
     stays = [Interval("alice", 2, None), Interval("#t", 3, None), Interval("alice", 2, 9)]
     memberships = Memberships(stays)
     memberships.apply(step(7, "leave", "#t"))

@@ -1,4 +1,4 @@
-"""The first byte: several protocols on one port, handshakes in turns, and who is not through in time."""
+"""The first byte: several protocols on a port, handshakes in turns, and who is too slow."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ OURS = self_made(TOKEN)
 LINES = ord("L")
 """The first byte of a protocol of these tests."""
 HELLO = b"\x16\x03\x01"
-"""How TLS begins."""
+"""The first bytes of TLS."""
 
 
 class Hearer(Protocol):
-    """Keeps what it hears."""
+    """A protocol that keeps what it receives."""
 
     transport: Any
 
@@ -69,7 +69,7 @@ class Hearer(Protocol):
 
 
 class Speaker(Hearer):
-    """Answers what it hears."""
+    """A protocol that answers what it receives."""
 
     def dataReceived(self, data: bytes) -> None:
         super().dataReceived(data)
@@ -77,7 +77,7 @@ class Speaker(Hearer):
 
 
 class Spoken(Factory):
-    """Whoever speaks one protocol."""
+    """A factory of one protocol."""
 
     def __init__(self) -> None:
         self.speakers: list[Speaker] = []
@@ -91,7 +91,7 @@ class Spoken(Factory):
 
 
 class Turns(Clock):
-    """A reactor of which one turn is one call."""
+    """A reactor whose turn is one call."""
 
     def turn(self) -> None:
         for call in [call for call in self.calls if call.time <= self.seconds()]:
@@ -136,7 +136,7 @@ class Port:
         return dialling.buildProtocol(None)
 
     def carry(self, wire: Loopback) -> None:
-        """Until nothing moves; without time passing."""
+        """Carry bytes until nothing moves, without letting time pass."""
         while True:
             self.clock.advance(0)
             if not wire.pump():
@@ -149,7 +149,7 @@ def port() -> Port:
 
 
 class Hushed(StringTransport):
-    """A transport that says whether it was closed, and never closes by itself."""
+    """A transport that tells whether it was closed, and never closes by itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class Hushed(StringTransport):
 
 
 def come(port: Port, host: str = "192.0.2.1", data: bytes = b"") -> Hushed:
-    """Somebody from ``host`` is accepted, and has said ``data``."""
+    """Accept a connection from ``host`` that has sent ``data``."""
     transport = Hushed()
     transport.protocol = port.factory.buildProtocol(Address(host, 1))
     transport.protocol.makeConnection(transport)
@@ -178,7 +178,7 @@ def come(port: Port, host: str = "192.0.2.1", data: bytes = b"") -> Hushed:
 
 @pytest.mark.parametrize("way", [Port.plain, Port.encrypted], ids=["plain", "encrypted"])
 def test_a_connection_is_whose_its_first_byte_is(port: Port, way: Callable[..., Any]) -> None:
-    """With that byte and all that came with it; and what follows goes there."""
+    """The protocol gets that byte, everything that came with it, and what follows."""
     one, one_wire = way(port, b"\x00\x05hello")
     two, _ = way(port, b"LINE")
     one.transport.write(b"more")
@@ -193,7 +193,7 @@ def test_a_connection_is_whose_its_first_byte_is(port: Port, way: Callable[..., 
 
 @pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n\r\n", b"\x80\x2e\x01", b"\xff"])
 def test_what_is_not_spoken_here_is_refused(port: Port, first: bytes) -> None:
-    """In plain, or over TLS."""
+    """It is refused without TLS and within TLS."""
     for way in (Port.plain, Port.encrypted):
         client, _ = way(port, first)
         assert client.lost is not None
@@ -202,14 +202,14 @@ def test_what_is_not_spoken_here_is_refused(port: Port, first: bytes) -> None:
 
 
 def test_tls_within_tls_is_refused(port: Port) -> None:
-    """Each layer costs a stranger little, and us much."""
+    """Each layer would cost a stranger little, and us much."""
     client, _ = port.encrypted(HELLO)
     assert client.lost is not None
     assert not port.clock.getDelayedCalls()
 
 
 def test_tls_is_refused_where_there_is_nothing_to_present(port: Port) -> None:
-    """And so before any handshake is begun."""
+    """It is refused before any handshake begins."""
     port.factory = FirstByte({AMP: port.amp}, None, port.handshakes, port.visitors, port.clock)
     for data in (HELLO, b"LINE"):
         assert come(port, data=data).aborted
@@ -220,7 +220,7 @@ def test_tls_is_refused_where_there_is_nothing_to_present(port: Port) -> None:
 
 @pytest.mark.parametrize("way", [Port.plain, Port.encrypted])
 def test_who_is_not_taken_is_closed(port: Port, way: Callable[..., Any]) -> None:
-    """A worker that has no room for sessions makes no protocol."""
+    """A worker without room for sessions makes no protocol."""
     port.lines.is_open = False
     client, _ = way(port, b"LINE")
     assert client.lost is not None
@@ -229,7 +229,7 @@ def test_who_is_not_taken_is_closed(port: Port, way: Callable[..., Any]) -> None
 
 
 def test_a_handshake_may_come_in_any_pieces(port: Port) -> None:
-    """Byte for byte, from the first one on."""
+    """It may even come byte by byte, from the first one on."""
     client = port.wrap(Hearer())
     wire = port.accept(client)
     client.wrappedProtocol.transport.write(b"LINE")
@@ -245,7 +245,7 @@ def test_a_handshake_may_come_in_any_pieces(port: Port) -> None:
 
 
 def test_what_only_begins_like_tls_is_closed(port: Port) -> None:
-    """At once, and nothing is logged: scanners come all day."""
+    """It is closed at once, and nothing is logged: scanners come all day."""
     client, _ = port.plain(b"\x16" + b"garbage" * 100)
     assert client.lost is not None
     assert port.visitors.strangers == 0
@@ -253,7 +253,7 @@ def test_what_only_begins_like_tls_is_closed(port: Port) -> None:
 
 
 def test_tls_is_always_spoken() -> None:
-    """Nobody else can have its byte."""
+    """No protocol can have its first byte."""
     with pytest.raises(ValueError, match="TLS"):
         FirstByte({TLS: Spoken()}, Presented(OURS), Handshakes(Clock()), Visitors(Clock()), Clock())
 
@@ -262,7 +262,7 @@ def test_tls_is_always_spoken() -> None:
 
 
 def test_nothing_stays_between_a_protocol_and_its_transport(port: Port) -> None:
-    """What there are thousands of shall cost nothing; and nobody was registered before."""
+    """There are thousands of connections, so nothing may stay in between; nobody is registered before."""
     plain = come(port, data=b"LINE")
     assert plain.protocol is port.lines.speakers[0]
     assert plain.producer is None
@@ -276,7 +276,7 @@ def test_nothing_stays_between_a_protocol_and_its_transport(port: Port) -> None:
 
 @pytest.mark.parametrize("data", [b"", HELLO, b"\x16"])
 def test_who_is_not_through_in_time_goes(port: Port, data: bytes) -> None:
-    """Whether it says nothing, or stops in the middle of the handshake."""
+    """It may say nothing, or stop in the middle of the handshake."""
     stranger = come(port, data=data)
     port.clock.advance(STRANGER_SECONDS - 0.1)
     assert not stranger.aborted
@@ -288,7 +288,7 @@ def test_who_is_not_through_in_time_goes(port: Port, data: bytes) -> None:
 
 
 def test_who_says_nothing_over_tls_goes_as_well(port: Port) -> None:
-    """The handshake alone does not make anybody known."""
+    """The handshake alone does not show who somebody is."""
     client, wire = port.encrypted(b"")
     assert port.visitors.strangers == 1
     port.clock.advance(STRANGER_SECONDS)
@@ -297,7 +297,7 @@ def test_who_says_nothing_over_tls_goes_as_well(port: Port) -> None:
 
 
 def test_a_slow_handshake_leaves_less_time_to_say_who_one_is() -> None:
-    """It is one time from when the connection is accepted, whatever is spoken on it one after the other."""
+    """There is one time limit from when the connection is accepted, for all that is spoken on it."""
     clock = Turns()
     outboxes, visitors = Outboxes(clock), Visitors(clock)
     links = Links(outboxes, clock)
@@ -324,12 +324,12 @@ def test_a_slow_handshake_leaves_less_time_to_say_who_one_is() -> None:
 
 
 def begun(*strangers: Hushed) -> int:
-    """How many of them shake hands."""
+    """Return how many of them are in the handshake."""
     return sum(type(stranger.protocol).__name__ == "Encrypted" for stranger in strangers)
 
 
 def test_handshakes_are_begun_in_turns(port: Port) -> None:
-    """However many come at once, a turn of the reactor begins a few, in the order in which they came."""
+    """However many come at once, a reactor turn begins a few, in the order of arrival."""
     strangers = [come(port, f"192.0.2.{number}", HELLO) for number in range(2 * A_TURN + 3)]
     assert begun(*strangers) == begun(*strangers[:A_TURN]) == A_TURN
     assert [stranger.producerState for stranger in strangers[A_TURN:]] == ["paused"] * (A_TURN + 3)
@@ -343,7 +343,7 @@ def test_handshakes_are_begun_in_turns(port: Port) -> None:
 
 
 class Slow:
-    """An arrival that takes ``seconds`` to shake hands."""
+    """An arrival whose handshake takes ``seconds``."""
 
     has_begun, host = False, "192.0.2.1"
 
@@ -359,7 +359,7 @@ class Slow:
 
 
 def test_handshakes_that_take_long_count_as_several() -> None:
-    """A turn of the reactor has an end in time as well: with a long RSA key, sixteen take 40 ms."""
+    """A turn is bounded in time as well: with a long RSA key, sixteen handshakes take 40 ms."""
     clock = Turns()
     handshakes = Handshakes(clock)
     slow = [Slow(clock, A_TURN_SECONDS * 0.4) for _ in range(8)]
@@ -373,12 +373,12 @@ def test_handshakes_that_take_long_count_as_several() -> None:
 
 
 def greeted(port: Port, strangers: list[Loopback]) -> int:
-    """How many of them have been answered by now."""
+    """Return how many of them have been answered."""
     return sum(bool(wire.server_transport.waiting) for wire in strangers)
 
 
 def test_a_handshake_that_has_begun_waits_for_its_turns(port: Port) -> None:
-    """Who says one byte, and the rest when all the others do, has not got it done out of turn."""
+    """A stranger that sends one byte first, and the rest when all others do, is not served out of turn."""
     count = 2 * A_TURN + 3
     wires = [port.accept(port.wrap(Hearer())) for _ in range(count)]
     hellos = [wire.client_transport.take() for wire in wires]
@@ -396,7 +396,8 @@ def test_a_handshake_that_has_begun_waits_for_its_turns(port: Port) -> None:
 
 
 def test_those_who_go_on_do_not_keep_others_waiting(port: Port) -> None:
-    """Nor from beginning; and whoever has many that go on waits for himself."""
+    """Those that continue delay neither others nor newcomers; a host with many that continue delays
+    itself."""
     many = [come(port, "198.51.100.1") for _ in range(3 * A_TURN)]
     other = come(port, "192.0.2.1")
     for stranger in (*many, other):
@@ -418,7 +419,7 @@ def test_those_who_go_on_do_not_keep_others_waiting(port: Port) -> None:
 
 
 def test_who_waits_keeps_what_it_has_said(port: Port) -> None:
-    """And what had been read when its transport was told to read no more."""
+    """What had been read when its transport was told to stop reading is kept as well."""
     for number in range(A_TURN):
         come(port, f"192.0.2.{number}", HELLO)
     client = Hearer()
@@ -432,7 +433,7 @@ def test_who_waits_keeps_what_it_has_said(port: Port) -> None:
 
 
 def test_who_goes_while_it_waits_costs_nothing(port: Port) -> None:
-    """Its turn is the next one's."""
+    """The next one gets its turn."""
     strangers = [come(port, f"192.0.2.{number}", HELLO) for number in range(A_TURN + 2)]
     strangers[A_TURN].lose()
     port.clock.turn()
@@ -441,7 +442,7 @@ def test_who_goes_while_it_waits_costs_nothing(port: Port) -> None:
 
 
 def test_of_one_address_only_some_wait(port: Port) -> None:
-    """So nobody alone can have all the turns; who comes beyond that tries again."""
+    """So nobody alone can take all turns; whoever comes beyond that tries again."""
     for number in range(A_TURN):
         come(port, f"192.0.2.{number}", HELLO)
     greedy = [come(port, "198.51.100.1", HELLO) for _ in range(MOST_OF_ONE_ADDRESS + 2)]
@@ -453,14 +454,14 @@ def test_of_one_address_only_some_wait(port: Port) -> None:
 
 
 def test_all_in_all_only_some_wait() -> None:
-    """They are begun within a second, so who is turned away soon has a place."""
+    """They are begun within a second, so whoever is turned away soon has a place."""
     port = Port(most_waiting=3)
     strangers = [come(port, f"192.0.2.{number}", HELLO) for number in range(A_TURN + 5)]
     assert [stranger.aborted for stranger in strangers[A_TURN:]] == [False] * 3 + [True] * 2
 
 
 def test_newcomers_are_strangers_of_the_port() -> None:
-    """Of too many, the oldest goes: whoever holds connections open keeps nobody out."""
+    """If there are too many, the oldest is closed: open connections keep nobody out."""
     port = Port(Room(strangers=3, one_address=2))
     strangers = [come(port, f"192.0.2.{number}") for number in range(4)]
     assert [stranger.aborted for stranger in strangers] == [True, False, False, False]
@@ -473,7 +474,7 @@ def test_newcomers_are_strangers_of_the_port() -> None:
 
 
 def test_a_stranger_that_does_not_agree_to_close_is_cut_off(port: Port) -> None:
-    """Twisted alone would wait for its close_notify for ever."""
+    """Twisted alone would wait for its close_notify without end."""
     _, wire = port.encrypted(b"LINE")
     wire.client_transport.reading = False
     port.lines.speakers[0].transport.loseConnection()
@@ -486,7 +487,7 @@ def test_a_stranger_that_does_not_agree_to_close_is_cut_off(port: Port) -> None:
 
 
 def test_who_agrees_is_closed_at_once(port: Port) -> None:
-    """With all that was written before."""
+    """Everything that was written before is sent."""
     client, wire = port.encrypted(b"LINE")
     port.lines.speakers[0].transport.write(b"bye")
     port.lines.speakers[0].transport.loseConnection()
@@ -500,7 +501,7 @@ def test_who_agrees_is_closed_at_once(port: Port) -> None:
 
 
 class Kept(Factory):
-    """Links, and those that there are."""
+    """A factory of links that keeps them."""
 
     noisy = False
 
@@ -515,7 +516,7 @@ class Kept(Factory):
 
 
 class RealPort:
-    """A port of this machine at which links prove the token, in plain and by TLS."""
+    """A port of this machine at which links prove the token, with TLS and without."""
 
     def __init__(self) -> None:
         self.outboxes = Outboxes(reactor)
@@ -530,7 +531,7 @@ class RealPort:
         return Link(Locator(), self.outboxes)
 
     async def close(self, *links: Link) -> None:
-        """Hang up, and wait until everybody has noticed."""
+        """Close, and wait until everybody has noticed."""
         lost = [link.when_lost() for link in (*links, *self.kept.links)]
         for link in self.kept.links:
             link.hang_up()
@@ -541,7 +542,7 @@ class RealPort:
 
 @pytest_twisted.ensureDeferred
 async def test_links_speak_over_a_real_port_plain_and_encrypted() -> None:
-    """The same commands, the same bytes; and over TLS both ends have what only that connection has."""
+    """Commands and bytes are the same; over TLS both ends have a value that only that connection has."""
     port = RealPort()
     links = [
         await dial(reactor, port.address, port.make, 5.0),
@@ -557,7 +558,7 @@ async def test_links_speak_over_a_real_port_plain_and_encrypted() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_no_link_is_made_to_somebody_else() -> None:
-    """So nothing can be said to him; and the sentence says who he is."""
+    """So nothing can be said to them; the sentence says who they are."""
     port = RealPort()
     made: list[Link] = []
 
@@ -576,7 +577,7 @@ async def test_no_link_is_made_to_somebody_else() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_who_does_not_shake_hands_is_not_waited_for() -> None:
-    """A port that is there and hangs; or one at which no TLS is spoken."""
+    """The port hangs, or speaks no TLS."""
     outboxes = Outboxes(reactor)
     hanging = Hanging()
     silent: Any = Factory.forProtocol(lambda: hanging)
@@ -596,7 +597,7 @@ async def test_who_does_not_shake_hands_is_not_waited_for() -> None:
 
 
 class Hanging(Protocol):
-    """Says nothing; says when it heard something, and when it was left."""
+    """Says nothing; tells when it received something, and when it was left."""
 
     def __init__(self) -> None:
         self.heard: Deferred[None] = Deferred()
@@ -610,7 +611,7 @@ class Hanging(Protocol):
 
 
 class _Timed:
-    """The real reactor, by a clock of ours."""
+    """The real reactor with a clock of ours."""
 
     def __init__(self, real: Any, clock: Clock) -> None:
         self.connectTCP = real.connectTCP
@@ -618,7 +619,7 @@ class _Timed:
 
 
 def test_an_arrival_is_out_of_memory_once_it_is_known_what_is_spoken(port: Port) -> None:
-    """There are thousands of connections, and a process looks for garbage seldom."""
+    """There are thousands of connections, and a process rarely looks for garbage."""
     gc.collect()
     gc.disable()
     try:

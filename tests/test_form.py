@@ -1,4 +1,4 @@
-"""What a text, and a draft, itself shows to be wrong."""
+"""What is wrong with a text or a draft by itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from chatnet.form import check_form, check_text
     ],
 )
 def test_good_texts(text: str) -> None:
-    """What has 1 to 2,000 characters, one of them to be seen, may be said; on up to 41 lines."""
+    """A text of 1 to 2,000 characters with at least one visible, on up to 41 lines, is good."""
     assert check_text(text) is text
 
 
@@ -59,7 +59,7 @@ def test_good_texts(text: str) -> None:
     ],
 )
 def test_bad_texts_get_a_sentence(text: str, why: str) -> None:
-    """Each says what is wrong, in one printable line."""
+    """Each sentence says what is wrong, in one printable line."""
     with pytest.raises(BadText, match=why) as caught:
         check_text(text)
     assert str(caught.value).isprintable()
@@ -67,7 +67,7 @@ def test_bad_texts_get_a_sentence(text: str, why: str) -> None:
 
 @given(st.text(min_size=1, max_size=50))
 def test_checked_text_can_be_encoded(text: str) -> None:
-    """No text that we accept can fail in UTF-8."""
+    """A text that we accept can always be encoded in UTF-8."""
     try:
         check_text(text)
     except BadText:
@@ -81,7 +81,7 @@ def test_checked_text_can_be_encoded(text: str) -> None:
     ids=["long", "marks at first sight", "topics", "marks", "one word"],
 )
 def test_a_text_costs_little_to_look_at(text: str) -> None:
-    """Whatever it is: the worst take some milliseconds, and what is too long none."""
+    """The worst texts take some milliseconds, and a text that is too long takes none."""
     began = time.process_time()
     with suppress(BadText):
         check_text(text)
@@ -107,7 +107,7 @@ NO_LEVELS = ("", "two", "-2", "+2", "0", "1", "02", "2.0", " 2", "2\n", "²", "\
     ],
 )
 def test_a_draft_is_judged_like_what_a_client_asks(draft: Draft, error: type[Exception]) -> None:
-    """By the same rules, and a name or a room must be in its one spelling by now."""
+    """The rules are the same, and a name or a room must be in its one spelling by now."""
     with pytest.raises(error):
         check_form(draft)
 
@@ -125,19 +125,19 @@ def test_a_draft_is_judged_like_what_a_client_asks(draft: Draft, error: type[Exc
     ],
 )
 def test_what_no_worker_makes_is_a_bug(draft: Draft) -> None:
-    """Nobody can have asked for it: it raises, and whoever stores drafts takes it for poison."""
+    """No client can have asked for it: it raises, and the store treats it as poison."""
     with pytest.raises(ValueError, match=r"."):
         check_form(draft)
 
 
 def test_a_kind_that_is_not_known_is_refused() -> None:
-    """It is a newer worker's, under a primary that is older."""
+    """It comes from a newer worker, under an older primary."""
     with pytest.raises(NotYet, match="level up"):
         check_form(Draft("dance", "alice", "alice", "hi", KEY))
 
 
 def test_what_is_in_form_is_not_refused() -> None:
-    """Of each kind, one."""
+    """One draft of each kind is accepted."""
     for draft in (
         Draft("register", "alice", "alice", "sha256:0", KEY),
         Draft("level", "chatnet", "chatnet", f"{(1 << 63) - 1}", KEY),
@@ -154,7 +154,7 @@ SEEN_AND_NOT = "ab#@ \n\t\u0301\u0316\u200d\u3164\u115f\ufe0f\u2800é😀\x00\u2
 
 @given(st.text(st.sampled_from(SEEN_AND_NOT), max_size=60) | st.text(max_size=60))
 def test_the_short_way_passes_only_what_the_long_one_does(text: str) -> None:
-    """Most texts are looked at but shortly; a character more at the end has the whole look at it."""
+    """Most texts are checked the short way; with one more character at the end, the long way is used."""
     for ending in ("", "\u0316\u3164" * 31):
         assert passes(text + ending) == passes("\t" + text + ending)
 

@@ -1,4 +1,4 @@
-"""The rules of who may append what, by facts that are made up."""
+"""The rules of who may append what, tested with made-up facts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Known:
 
 
 def code(facts: Known, kind: KindName, user: str = "alice", what: str = "", by: int = 0) -> str:
-    """Why the draft is refused; empty if it is not."""
+    """Return why the draft is refused; empty if it is not."""
     is_move = kind in ("join", "leave")
     draft = Draft(kind, user, what if is_move else user, "" if is_move else what, b"k" * 16, by)
     try:
@@ -83,19 +83,19 @@ def code(facts: Known, kind: KindName, user: str = "alice", what: str = "", by: 
     ],
 )
 def test_who_may_append_what(facts: Known, draft: tuple[str, ...], expected: str) -> None:
-    """The rules, one by one."""
+    """Each case has one rule."""
     assert code(facts, *draft) == expected  # type: ignore[arg-type]
 
 
 def test_a_post_costs_no_look_at_the_log() -> None:
-    """Almost all are of known users, and name no topic."""
+    """Almost all posts are of known users, and name no topic."""
     facts = Known()
     assert code(facts, "post", what="hello @bob") == ""
     assert facts.asked == []
 
 
 def test_a_topic_is_made_once() -> None:
-    """However often a post names it, and only by what is said there or joined."""
+    """However often a post names it; only posts and joins make topics."""
     facts = Known()
     said = Draft("post", "alice", "alice", "#New #new #tea", b"k" * 16)
     assert judge(said, facts, 3 * DAY_MS) == ["#new"]

@@ -1,4 +1,4 @@
-"""So much work at a time, in turns: who wants much keeps nobody waiting, and who has gone gets none."""
+"""Limited work at a time, in turns: heavy users delay nobody, and nothing is done for those who have gone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatnet.lanes import Lane, Pace, Rota, Visitor
 
 
 def test_whose_it_is_takes_turns() -> None:
-    """One who has a hundred waiting delays another by one."""
+    """A user with a hundred waiting tasks delays another by one."""
     rota: Rota[str] = Rota()
     for number in range(100):
         rota.put("mallory", f"m{number}")
@@ -21,7 +21,7 @@ def test_whose_it_is_takes_turns() -> None:
 
 
 def test_what_does_not_wait_any_more_leaves_nothing() -> None:
-    """Neither it nor whose it was."""
+    """Neither the task nor its user is kept."""
     rota: Rota[str] = Rota()
     rota.put("alice", "a")
     rota.put("bob", "b")
@@ -53,13 +53,13 @@ class Work:
         asking.addCallbacks(self.done.append, lambda why: why.trap(ZeroDivisionError))
 
     def finish(self) -> None:
-        """All that is under way ends, and all that waits for it."""
+        """End all that is under way, and all that waits for it."""
         while self.under_way:
             self.under_way.pop(0).callback(None)
 
 
 def test_so_much_is_under_way_and_the_rest_waits() -> None:
-    """As one ends, the next begins, whether it came to something or failed."""
+    """When a task ends, the next begins, whether it succeeded or failed."""
     work, visitors = Work(2), [Visitor(name) for name in "abcd"]
     for visitor in visitors:
         work.ask(visitor, str(visitor.whose))
@@ -72,7 +72,7 @@ def test_so_much_is_under_way_and_the_rest_waits() -> None:
 
 
 def test_nothing_is_begun_for_who_has_left() -> None:
-    """Neither what waits nor what is asked after; what is under way makes room when it ends."""
+    """Neither waiting nor later tasks begin; what is under way makes room when it ends."""
     work = Work(1)
     alice, bob, carol = Visitor("alice"), Visitor("bob"), Visitor("carol")
     for visitor in (alice, bob, carol):
@@ -88,7 +88,7 @@ def test_nothing_is_begun_for_who_has_left() -> None:
 
 
 def test_a_held_lane_begins_nothing() -> None:
-    """Until it is released, and then no more than it may."""
+    """When it is released, it begins no more than its limit."""
     work = Work(2)
     work.lane.hold()
     for number in range(4):
@@ -99,7 +99,7 @@ def test_a_held_lane_begins_nothing() -> None:
 
 
 def test_one_has_a_part_of_a_lane() -> None:
-    """However many of theirs ask at once, others who come later are not kept waiting by what waits."""
+    """However many tasks a user has at once, waiting ones do not delay users that come later."""
     work = Work(4, 2)
     for number in range(40):
         work.ask(Visitor("mallory"), f"m{number}")
@@ -117,7 +117,7 @@ def test_one_has_a_part_of_a_lane() -> None:
 
 
 def test_of_who_has_nothing_under_way_nothing_is_kept() -> None:
-    """Whoever comes by: there may be any number of them."""
+    """Any number of users may come by."""
     work = Work(2)
     for number in range(10):
         work.ask(Visitor(number), str(number))
@@ -127,7 +127,7 @@ def test_of_who_has_nothing_under_way_nothing_is_kept() -> None:
 
 
 def test_taking_costs_the_same_however_many_wait() -> None:
-    """Only those are looked at who have their share already: a thousand who come back wait in no square."""
+    """Only users at their share are looked at: a thousand that come back do not cost a square of that."""
     rota: Rota[int] = Rota()
     looked: list[object] = []
 
@@ -140,14 +140,14 @@ def test_taking_costs_the_same_however_many_wait() -> None:
     lines = rota._lines
     assert [rota.take_if(is_ready) for _ in range(3)] == [(1, 1), (2, 2), (3, 3)]
     assert looked == [0, 1, 0, 2, 0, 3]
-    assert rota._lines is lines  # not copied
+    assert rota._lines is lines  # it was not copied
 
 
 # ---- work that is done at once ----
 
 
 class Paced:
-    """Pieces of work at a pace of ten a turn, each of which costs so much; who did one, turn by turn."""
+    """Tasks at a pace of ten a turn, each with a cost; and who did one, turn by turn."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -170,8 +170,8 @@ class Paced:
 
 
 def test_in_a_turn_no_more_is_done_than_is_good_and_users_take_turns() -> None:
-    """What there is room for is done at once; what is more waits for the next turns, each a piece of another
-    user. A piece that costs more than a turn is one turn's, and nothing is left that ticks."""
+    """Tasks are done at once while there is room; the rest waits for the next turns, each task of another
+    user. A task that costs more than a turn has a turn alone, and no timer is left."""
     paced = Paced()
     for number in range(4):
         paced.ask(Visitor("mallory"), f"m{number}", 6)
@@ -183,7 +183,7 @@ def test_in_a_turn_no_more_is_done_than_is_good_and_users_take_turns() -> None:
 
 
 def test_who_leaves_or_asks_again_waits_once_or_not_at_all() -> None:
-    """Of a visitor one piece waits, the last; of one who has left, none."""
+    """Of a visitor only the last task waits; of one that has left, none."""
     paced = Paced()
     alice, bob = Visitor("alice"), Visitor("bob")
     paced.pace.spend(10)

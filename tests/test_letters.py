@@ -1,4 +1,4 @@
-"""Classes of characters: as Unicode's categories have them."""
+"""Classes of characters agree with Unicode's categories."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatnet.letters import MARKS, OTHER_NUMBERS
 
 
 def test_they_hold_what_unicode_says() -> None:
-    """Of all characters there are: none was overlooked in a plane that is not looked through."""
+    """All characters are compared, so no plane was overlooked."""
     marks = re.compile(f"[{MARKS}]")
     of_words = re.compile(rf"(?![{OTHER_NUMBERS}])\w")
     for letter in map(chr, range(sys.maxunicode + 1)):

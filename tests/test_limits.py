@@ -1,4 +1,4 @@
-"""Sizes and times that anybody varies are limits, given by the world: nobody replaces a constant by name."""
+"""Sizes and times that are varied are limits, given by the world: nobody replaces a constant by name."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ CODE = {
 }
 CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*|__defaults__|__kwdefaults__|bufferSize")
 TABLES = {"ANSWERS", "QUESTIONS"}
-"""What a toy is added to, as it would be in the source."""
+"""Tables to which a toy is added, as it would be in the source."""
 BY_ANY_NAME = {
     "simulator/guard.py": "what reaches into the real world",
     "tests/simulation/mutants/planting.py": "what a planted bug is",
     "chatnet/net/first_byte.py": "who speaks on a transport",
     "tests/test_rights.py": "what a stand-in does",
 }
-"""Who sets attributes whose names are variables, and which."""
+"""Modules that set attributes whose names are variables, and which."""
 
 
 def replaced(code: str) -> Iterator[str]:
-    """The names of what is replaced in ``code``; “?” for one that is a variable."""
+    """Yield the names that ``code`` replaces; “?” for one that is a variable."""
     for node in ast.walk(ast.parse(code)):
         match node:
             case ast.Call(
@@ -50,12 +50,12 @@ def replaced(code: str) -> Iterator[str]:
 
 
 def constants(code: str) -> set[str]:
-    """Those of them that are constants, or may be."""
+    """Return those of them that are constants, or may be."""
     return {name for name in replaced(code) if name == "?" or CONSTANT.fullmatch(name)} - TABLES
 
 
 def test_nobody_replaces_a_constant() -> None:
-    """Whoever imported it has a copy, which stays as it was; whoever imports it meanwhile keeps the other."""
+    """A module that imported it keeps the old value, and one that imports it meanwhile keeps the new one."""
     found = {path: names for path, code in CODE.items() if (names := constants(code))}
     assert found == {path: {"?"} for path in BY_ANY_NAME}
 
@@ -74,12 +74,12 @@ def test_nobody_replaces_a_constant() -> None:
     ],
 )
 def test_whoever_does_is_found(code: str) -> None:
-    """In each way in which it was done, or could be."""
+    """It is found in each way in which it was done, or could be."""
     assert constants(code)
 
 
 def test_what_nobody_varies_is_no_limit() -> None:
-    """It is a constant of the module that uses it. A seed draws a limit, or a test gives another."""
+    """It is a constant of the module that uses it. A limit is drawn by a seed, or set by a test."""
     drawn = {size.name.partition(".")[0] for size in (*SIZES, PAGE_BYTES)} | {"client_pulse", "window_bytes"}
     given = {
         keyword.arg

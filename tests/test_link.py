@@ -78,7 +78,7 @@ class StrangeDoubler(Doubler):
 
 
 def turn(clock: Clock) -> None:
-    """One turn of the reactor: what was begun before it is done, and no more."""
+    """Let one turn of the reactor pass: only what was due before it is done."""
     for call in list(clock.getDelayedCalls()):
         do: Any = call
         func, arguments = do.func, do.args
@@ -107,7 +107,7 @@ class Pair:
             self.clock.advance(0)
 
     def ask(self, command: Any, **arguments: Any) -> Any:
-        """The answer to one command, or its error raised."""
+        """Send a command; return its answer, or raise its error."""
         return self.wait(self.client.callRemote(command, **arguments))
 
     def wait(self, deferred: Deferred[Any]) -> Any:
@@ -120,7 +120,7 @@ class Pair:
         return found[0]
 
     def raw(self, data: bytes) -> None:
-        """Bytes as a stranger sends them."""
+        """Send bytes as a stranger would."""
         self.wire.client_transport.write(data)
         self.flush()
 
@@ -133,7 +133,7 @@ def box(**keys: bytes) -> bytes:
 
 
 def test_an_answer_and_a_declared_error_come_back() -> None:
-    """A refusal is an answer: the connection stays up."""
+    """A refusal is an answer: the connection stays open."""
     pair = Pair(Doubler())
     assert pair.ask(Double, number=21) == {"number": 42}
     with pytest.raises(NotJoined, match=r"^You have not joined bob\.$"):
@@ -154,7 +154,7 @@ def test_an_answer_and_a_declared_error_come_back() -> None:
     ],
 )
 def test_a_bad_value_is_answered_in_a_sentence(keys: dict[str, bytes], sentence: str) -> None:
-    """Missing keys and bad values are named; nothing else happens to the connection."""
+    """Missing keys and bad values are named; the connection is not affected."""
     pair = Pair(Doubler())
     asked = pair.client._sendBoxCommand(b"Double", amp.AmpBox({k.encode(): v for k, v in keys.items()}))
     with pytest.raises(amp.RemoteAmpError, match=sentence) as caught:
@@ -164,14 +164,14 @@ def test_a_bad_value_is_answered_in_a_sentence(keys: dict[str, bytes], sentence:
 
 
 def test_surplus_keys_are_ignored() -> None:
-    """A newer peer may send more than we know."""
+    """A newer peer may send keys that we do not know."""
     pair = Pair(Doubler())
     asked = pair.client._sendBoxCommand(b"Double", amp.AmpBox({b"number": b"2", b"colour": b"red"}))
     assert pair.wait(asked)[b"number"] == b"4"
 
 
 def test_an_unknown_command_is_answered_in_a_sentence() -> None:
-    """A command that is not there (or not yet) is refused with a hint."""
+    """A command that does not exist (yet) is refused with a hint."""
     pair = Pair(Doubler())
     with pytest.raises(amp.RemoteAmpError, match="no command Nonsense here") as caught:
         pair.wait(pair.client._sendBoxCommand(b"Nonsense", amp.AmpBox()))
@@ -180,7 +180,7 @@ def test_an_unknown_command_is_answered_in_a_sentence() -> None:
 
 
 def test_our_own_bug_is_logged_and_answered(logged_failures: Any) -> None:
-    """A responder that raises costs one request, not the connection."""
+    """If a responder raises, only the request fails, and the connection stays."""
     pair = Pair(Doubler())
     with pytest.raises(InternalFailure):
         pair.ask(Double, number=666)
@@ -189,14 +189,14 @@ def test_our_own_bug_is_logged_and_answered(logged_failures: Any) -> None:
 
 
 def test_a_bad_command_that_wants_no_answer_is_dropped() -> None:
-    """Without _ask there is nobody to tell; the connection stays up."""
+    """Without _ask nobody can be told; the connection stays open."""
     pair = Pair(Doubler())
     pair.raw(box(_command=b"Double", number=b"x") + box(_command=b"Nonsense"))
     assert pair.alive()
 
 
 def test_what_wants_no_answer_is_logged_once_a_connection() -> None:
-    """A stranger cannot fill the disk by commands that we do not understand."""
+    """A stranger cannot fill the disk with commands that we do not understand."""
     said: list[str] = []
 
     @provider(ILogObserver)
@@ -225,7 +225,7 @@ def test_what_wants_no_answer_is_logged_once_a_connection() -> None:
     ],
 )
 def test_garbage_closes_its_connection_quietly(garbage: bytes) -> None:
-    """What is no box, answers nothing, or never ends closes its own connection, without a traceback."""
+    """Bytes that are no box, answer nothing, or never end close their own connection, without a traceback."""
     locator = Doubler()
     pair = Pair(locator)
     pair.raw(garbage)
@@ -233,7 +233,7 @@ def test_garbage_closes_its_connection_quietly(garbage: bytes) -> None:
 
 
 def test_what_follows_garbage_is_not_obeyed() -> None:
-    """A box behind a broken one, in the same bytes, is not acted on."""
+    """A box after a broken one, in the same bytes, is not obeyed."""
     doubled: list[int] = []
 
     class Recorder(Locator):
@@ -247,7 +247,7 @@ def test_what_follows_garbage_is_not_obeyed() -> None:
 
 
 def test_what_came_with_the_last_box_before_an_abort_is_not_obeyed() -> None:
-    """A responder that aborts has the last word; what one held that came with it waits."""
+    """After a responder's abort nothing is obeyed; what a hold kept back waits."""
     doubled: list[int] = []
 
     class Ender(Locator):
@@ -270,7 +270,7 @@ def test_what_came_with_the_last_box_before_an_abort_is_not_obeyed() -> None:
 
 
 def test_an_answer_that_nobody_looks_at_is_logged(logged_failures: Any) -> None:
-    """An error that its asker does not handle is a bug of the asker: it is heard, and ends the link."""
+    """An error that its asker does not handle is the asker's bug: it is logged, and closes the link."""
     locator = Doubler()
     pair = Pair(locator)
     pair.client.callRemote(Double, number=13)
@@ -280,7 +280,7 @@ def test_an_answer_that_nobody_looks_at_is_logged(logged_failures: Any) -> None:
 
 
 def test_a_box_of_the_largest_allowed_size_passes() -> None:
-    """Only what is larger than 128 KB closes the connection; small boxes do not add up."""
+    """Only a box of more than 128 KB closes the connection; small boxes do not add up."""
     pair = Pair(Doubler())
     for _ in range(3):
         keys = {f"k{n}": b"x" * 60_000 for n in range(2)}
@@ -290,7 +290,7 @@ def test_a_box_of_the_largest_allowed_size_passes() -> None:
 
 
 def test_an_answer_after_the_connection_is_gone_goes_nowhere() -> None:
-    """A responder that finishes late harms nobody."""
+    """A responder that finishes late does no harm."""
     waiting: Deferred[dict[str, Any]] = Deferred()
 
     class Slow(Locator):
@@ -312,7 +312,7 @@ def test_an_answer_after_the_connection_is_gone_goes_nowhere() -> None:
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """What is logged, as text."""
+    """Yield the logged lines, as text."""
     said: list[str] = []
 
     @provider(ILogObserver)
@@ -325,7 +325,7 @@ def lines() -> Iterator[list[str]]:
 
 
 def test_what_a_stranger_says_is_cut_in_the_log_and_obeyed_by_no_terminal(lines: list[str]) -> None:
-    """The name of a command may be as long as a box, and anything."""
+    """The name of a command may be as long as a box, and contain anything."""
     for name in (b"\x1b[2J\nroot logged in", b"x" * 3_000, "\u202e".encode(), b"\xff"):
         pair = Pair(Stranger(), bounded=True)
         pair.raw(box(_command=name))
@@ -354,7 +354,7 @@ def test_a_sentence_of_the_other_end_is_cut_where_it_comes_in() -> None:
 
 
 def test_lines_about_visitors_are_counted_beyond_some(lines: list[str], logged_failures: Any) -> None:
-    """Twenty a minute: a flood of strangers does not fill the disk; one that comes later is logged again."""
+    """Twenty a minute: a flood of strangers does not fill the disk; a later line is logged again."""
     clock = Clock()
     visitors = Visitors(clock)
     outboxes = Outboxes(clock)
@@ -367,7 +367,7 @@ def test_lines_about_visitors_are_counted_beyond_some(lines: list[str], logged_f
     for _ in range(3 * LINES):
         come(b"GET / HTTP/1.1")
         come(box(_command=b"Double", number=b"666"))
-    # A failure that no answer tells of has two lines: its own, and that it was not understood.
+    # A failure without an answer has two lines: its own, and that it was not understood.
     assert len(lines) == 3 * LINES
     clock.advance(A_MINUTE)
     more = [line for line in lines if "more like" in line]
@@ -404,7 +404,7 @@ def gate_pair(token: Token = TOKEN, sent_on: str | None = None) -> tuple[Pair, l
 
 
 def test_a_proven_link_gets_the_commands_of_its_role() -> None:
-    """Nothing before the proof, everything after; the timer is gone."""
+    """Before the proof none is understood, after it all of them; the timer is gone."""
     pair, roles = gate_pair()
     with pytest.raises(NotAllowed, match="prove the token first"):
         pair.ask(Double, number=1)
@@ -416,7 +416,7 @@ def test_a_proven_link_gets_the_commands_of_its_role() -> None:
 
 @pytest.mark.parametrize("primary", ["there:7", ""])
 def test_who_is_sent_on_is_closed_after_ten_seconds(primary: str) -> None:
-    """It should go by itself; but its hanging up may be lost on the way."""
+    """It should close by itself, but that may be lost on the way."""
     pair, _ = gate_pair(sent_on=primary)
     with pytest.raises(NotPrimary) as raised:
         pair.wait(Deferred.fromCoroutine(prove(pair.client, TOKEN, "worker", entropy)))
@@ -430,7 +430,7 @@ def test_who_is_sent_on_is_closed_after_ten_seconds(primary: str) -> None:
 
 
 def test_a_wrong_token_is_refused_by_both_ends() -> None:
-    """Neither end is admitted by the other, and the sentence says where to copy the token from."""
+    """Neither end admits the other, and the sentence says from where to copy the token."""
     pair, roles = gate_pair(Token(b"x" * 32))
     with pytest.raises(WrongToken, match=r"cluster\.token"):
         pair.wait(Deferred.fromCoroutine(prove(pair.client, TOKEN, "worker", entropy)))
@@ -438,7 +438,7 @@ def test_a_wrong_token_is_refused_by_both_ends() -> None:
 
 
 def test_a_server_that_cannot_prove_the_token_is_not_believed() -> None:
-    """An impostor that admits everybody is found out by its answer."""
+    """An impostor that admits everybody is recognized by its answer."""
 
     class Impostor(Gate):
         def prove(self, role: str, proof: bytes) -> dict[str, Any]:
@@ -475,12 +475,12 @@ def at(host: str, port: int) -> Any:
     ],
 )
 def test_a_connection_on_loopback_is_bound_by_its_addresses(asker: Any, answerer: Any, bound: bytes) -> None:
-    """Whichever way they are written; elsewhere nothing is known that only the connection has."""
+    """This holds however they are written; off loopback no value is known that only the connection has."""
     assert binding(asker, answerer) == bound
 
 
 def test_a_proof_serves_once() -> None:
-    """A recorded proof cannot be played again: each challenge has a nonce of its own."""
+    """A recorded proof cannot be used again: each challenge has a nonce of its own."""
     from chatnet.wire.common import Prove
 
     pair, roles = gate_pair()
@@ -493,7 +493,7 @@ def test_a_proof_serves_once() -> None:
 
 
 def test_another_version_is_told() -> None:
-    """Two versions say so, and which is which."""
+    """The sentence says that there are two versions, and which is which."""
     pair, _ = gate_pair()
     with pytest.raises(WrongVersion, match=f"version {VERSION} of the protocol and yours 99"):
         pair.ask(Challenge, version=99, nonce=entropy(32))
@@ -520,7 +520,7 @@ def make_pulse(clock: Clock, **options: float) -> Pulse:
 
 
 def test_a_silent_link_is_dropped_after_its_patience() -> None:
-    """Three seconds of silence are the end; a word in between begins them anew."""
+    """After three seconds of silence it is dropped; a message in between starts them again."""
     clock = Clock()
     locator = Doubler()
     pair = Pair(locator, make_pulse(clock))
@@ -535,7 +535,7 @@ def test_a_silent_link_is_dropped_after_its_patience() -> None:
 
 
 def test_a_watcher_that_was_itself_stopped_counts_anew() -> None:
-    """A tick that comes a second late accuses us, not the others."""
+    """A tick that comes a second late shows that we were stopped, not the others."""
     clock = Clock()
     locator = Doubler()
     pair = Pair(locator, make_pulse(clock))
@@ -550,7 +550,7 @@ def test_a_watcher_that_was_itself_stopped_counts_anew() -> None:
 
 
 def test_links_are_pinged() -> None:
-    """Every second a sign of life, and two pulses keep each other alive."""
+    """A ping each second is enough for two pulses to keep each other alive."""
     clock = Clock()
     locator = Doubler()
     pair = Pair(locator, make_pulse(clock))
@@ -564,10 +564,10 @@ def test_links_are_pinged() -> None:
 
 @pytest.mark.parametrize("turn", [0.3, 0.8, 1.4, 2.0])
 def test_a_process_that_is_only_busy_is_heard(turn: float) -> None:
-    """However long its turns are: as long as they are shorter than the others' patience."""
+    """However long its turns are, they only need to be shorter than the others' patience."""
     clock = Clock()
     locator = Doubler()
-    pair = Pair(locator, make_pulse(clock))  # who watches
+    pair = Pair(locator, make_pulse(clock))  # the watching process
     busy = Clock()
     pair.client.pulse = make_pulse(busy)
     pair.client.pulse.add(pair.client)
@@ -583,7 +583,7 @@ def test_a_process_that_is_only_busy_is_heard(turn: float) -> None:
 
 
 class Recorder(Locator):
-    """Notes what it is asked to double, and holds at 0."""
+    """Records what it is asked to double, and holds at 0."""
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
@@ -611,10 +611,10 @@ def doubles(*numbers: int) -> bytes:
 
 
 def test_a_visitor_that_does_not_read_is_not_obeyed() -> None:
-    """What it asks waits, for our answers would wait in our memory; and is done once it reads."""
+    """What it asks waits, since our answers would fill our memory; it is done when the visitor reads."""
     locator = Recorder()
     pair = Pair(locator, bounded=True)
-    for _ in range(2):  # a full transport says so at each write, and only once that it has room
+    for _ in range(2):  # a full transport reports so at each write, but only once that it has room
         pair.server.outbox.put(b"\x00" * 100_000)
         pair.clock.advance(0)
     pair.server.dataReceived(doubles(1, 2))
@@ -628,7 +628,8 @@ def test_a_visitor_that_does_not_read_is_not_obeyed() -> None:
 
 
 def test_who_is_held_is_read_on_for_its_signs_of_life() -> None:
-    """As long as little waits: a slow client that pings is not closed, though nothing is done for it."""
+    """This holds while little waits: a slow client that pings is not closed, though nothing is done for
+    it."""
     clock = Clock()
     locator = Recorder()
     pair = Pair(locator, make_pulse(clock), bounded=True)
@@ -644,7 +645,8 @@ def test_who_is_held_is_read_on_for_its_signs_of_life() -> None:
 
 
 def test_a_ping_that_says_more_keeps_its_place() -> None:
-    """One with a seq says that nothing is left up to there: it is true only behind what came before it."""
+    """A ping with a seq says that nothing is left up to there: that is true only after what came before
+    it."""
     locator = Recorder()
     pair = Pair(locator)
     pair.raw(doubles(0, 1) + box(_command=b"Ping", seq=b"7"))
@@ -656,7 +658,7 @@ def test_a_ping_that_says_more_keeps_its_place() -> None:
 
 @pytest.mark.parametrize("bounded", [True, False])
 def test_no_more_is_read_once_enough_waits(bounded: bool) -> None:
-    """Boxes count, and memory does. Then its silence is no sign of death: it is we who do not read."""
+    """Boxes and bytes both count. After that silence is no sign of death: we are the ones not reading."""
     clock = Clock()
     for sent in (
         doubles(*range(1, 2 * MOST_BOXES)),
@@ -694,7 +696,7 @@ def test_who_is_held_again_on_the_way_goes_on_where_it_was() -> None:
 
 
 def test_who_releases_in_the_middle_of_something_is_not_overtaken() -> None:
-    """What waits is obeyed in the next turn of the reactor, and not within the call that released."""
+    """What waits is obeyed in the next reactor turn, not within the call that released it."""
     locator = Recorder()
     pair = Pair(locator)
     pair.raw(doubles(0, 1))
@@ -710,7 +712,7 @@ def test_who_releases_in_the_middle_of_something_is_not_overtaken() -> None:
 
 @pytest.mark.parametrize(("locator", "share"), [(Stranger, STRANGERS_SHARE), (Recorder, USERS_SHARE)])
 def test_a_visitor_is_obeyed_so_often_in_one_turn(locator: type[Recorder], share: int) -> None:
-    """Of a stranger less than of a user; the rest follows in the next turns, in order."""
+    """A stranger may do less than a user; the rest follows in the next turns, in order."""
     server = locator()
     pair = Pair(server, bounded=True)
     pair.server.dataReceived(doubles(*range(1, 200)))
@@ -724,7 +726,7 @@ def test_a_visitor_is_obeyed_so_often_in_one_turn(locator: type[Recorder], share
 
 
 class Slow(Recorder):
-    """Each number takes so many milliseconds."""
+    """Each number takes as many milliseconds."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -738,7 +740,7 @@ class Slow(Recorder):
 
 
 def test_a_turn_ends_by_time_as_well() -> None:
-    """However few boxes that is, of all visitors together; and each gets its turn."""
+    """All visitors share the time of a turn, however few boxes that allows; each gets its turn."""
     clock = Clock()
     outboxes, visitors = Outboxes(clock), Visitors(clock)
     floods = [Slow(clock) for _ in range(3)]
@@ -751,14 +753,14 @@ def test_a_turn_ends_by_time_as_well() -> None:
         turn(clock)
         done.append([len(locator.numbers) for locator in floods])
     in_turns = [sum(after) - sum(before) for before, after in pairwise([[0], *done])]
-    most = A_TURN_SECONDS * 1000 + 1  # the last one that is begun
+    most = A_TURN_SECONDS * 1000 + 1  # including the last box that was begun
     assert all(count <= most for count in in_turns)
     assert sum(in_turns) >= 10 * A_TURN_SECONDS * 1000
     assert max(done[-1]) - min(done[-1]) <= most
 
 
 def test_the_clusters_own_links_are_not_bounded() -> None:
-    """What a worker or a primary says is done at once; also of one that has just proven that it is one."""
+    """What workers and primaries say is done at once, also what one says that has just proven the token."""
     for bounded in (False, True):
         pair = Pair(server := Recorder(), bounded=bounded)
         pair.server.trust()
@@ -767,7 +769,7 @@ def test_the_clusters_own_links_are_not_bounded() -> None:
 
 
 def test_nonsense_of_a_stranger_is_answered_once(logged_failures: Any) -> None:
-    """The second time it gets its answer, and is closed; nothing behind that is obeyed. Users may go on."""
+    """The second time it is answered, and closed; what follows is not obeyed. Users may go on."""
     for nonsense in (box(_command=b"Nonsense", _ask=b"1"), box(_command=b"Double", number=b"x")):
         for locator in (Stranger(), Recorder()):
             pair = Pair(locator, bounded=True)
@@ -782,7 +784,7 @@ def test_nonsense_of_a_stranger_is_answered_once(logged_failures: Any) -> None:
 
 
 def test_a_refusal_of_a_stranger_is_no_nonsense() -> None:
-    """A wrong version, or secret, may be tried again."""
+    """A wrong version or secret may be corrected and sent again."""
     pair = Pair(StrangeDoubler(), bounded=True)
     for _ in range(5):
         with pytest.raises(NotJoined):
@@ -790,7 +792,7 @@ def test_a_refusal_of_a_stranger_is_no_nonsense() -> None:
 
 
 def test_a_strangers_box_is_small() -> None:
-    """It takes no more to log in; who has may say more."""
+    """A login needs no larger box; after it larger ones are allowed."""
     for locator in (Stranger(), Recorder()):
         pair = Pair(locator, bounded=True)
         pair.raw(box(_command=b"Double", number=b"1", word=b"x" * MAX_STRANGERS_BOX))
@@ -805,7 +807,7 @@ def test_a_strangers_box_is_small() -> None:
 
 
 def test_the_clusters_own_links_go_on_reading_when_full() -> None:
-    """Two processes that both stop reading would wait for each other for ever."""
+    """If two processes both stopped reading, they would wait for each other without end."""
     pair = Pair(Doubler())
     pair.server.outbox.put(b"\x00" * 100_000)
     pair.clock.advance(0)
@@ -814,7 +816,7 @@ def test_the_clusters_own_links_go_on_reading_when_full() -> None:
 
 
 def test_holds_add_up() -> None:
-    """It goes on when everybody who held it has released it."""
+    """Reading goes on when everybody that held the link has released it."""
     locator = Recorder()
     pair = Pair(locator)
     pair.server.hold()
@@ -832,7 +834,7 @@ def test_holds_add_up() -> None:
 
 
 def test_hanging_up_sends_what_was_put() -> None:
-    """A goodbye arrives."""
+    """What was written before the close arrives."""
     pair = Pair(Doubler())
     received: list[bytes] = []
     pair.client.dataReceived = received.append  # type: ignore[method-assign, assignment]
@@ -846,8 +848,8 @@ def test_hanging_up_sends_what_was_put() -> None:
 
 @pytest.mark.parametrize("is_held", [False, True])
 def test_who_does_not_read_is_cut_off_after_we_hang_up(is_held: bool) -> None:
-    """Five seconds later, however often we hang up, and though we have stopped reading it meanwhile, when no
-    silence is counted. Of one that lets go nothing is left that waits."""
+    """It is cut off five seconds later, however often we close, and even if we have stopped reading, when
+    silence is not counted. If the other end closes, no timer stays."""
     clock = Clock()
     pulse = Pulse(clock, clock.seconds, tick=0.25, every=1, patience=3)
     pair = Pair(Doubler(), pulse, bounded=True)
@@ -871,7 +873,7 @@ def test_who_does_not_read_is_cut_off_after_we_hang_up(is_held: bool) -> None:
 
 
 def test_when_lost_fires_before_and_after() -> None:
-    """Whoever waits for the end hears of it, and whoever asks after it at once."""
+    """A caller that waits for the end is told, and one that asks after the end is told at once."""
     pair = Pair(Doubler())
     fired: list[None] = []
     pair.server.when_lost().addCallback(fired.append)

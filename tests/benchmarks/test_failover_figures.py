@@ -1,4 +1,4 @@
-"""The figures of the failover benchmark, from histories made by hand; and the picture of them."""
+"""The figures of the failover benchmark, from histories made by hand; and their picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KILL = Span(killed=10.0, whole=12.0)
 
 
 def post(key: bytes, made: float, told: float | None, *read: float) -> list[Event]:
-    """A post of ann's: when it was made, acknowledged, and received by readers."""
+    """Return a post of ann's: when it was made, acknowledged, and received by readers."""
     entry = Entry(1, 0, "post", "ann", "ann", "text", key)
     events: list[Event] = [Sent(time=made, client="ann/1", key=key, kind="post", room="", text="text")]
     if told is not None:
@@ -24,7 +24,7 @@ def post(key: bytes, made: float, told: float | None, *read: float) -> list[Even
 
 
 def test_the_slowest_post_of_all_counts() -> None:
-    """From the kill, if it was made before; else from its making. Of its readers, the last one counts."""
+    """A wait counts from the kill, or from the post if that was later, to the last of its readers."""
     events = post(b"a", 9.9, 10.3, 10.2, 10.7) + post(b"b", 11.0, 11.4, 11.3) + post(b"c", 11.9, 12.0, 12.2)
     waits = measure(events, [KILL])
     assert waits.acknowledged == [pytest.approx(0.4)]
@@ -32,19 +32,19 @@ def test_the_slowest_post_of_all_counts() -> None:
 
 
 def test_what_a_kill_did_not_touch_is_not_its_fault() -> None:
-    """Posts that were answered before it, or made after all was whole again, say nothing of it."""
+    """Posts that were answered before it, or made when all was whole again, do not count."""
     events = post(b"a", 5.0, 9.0, 9.5) + post(b"b", 11.0, 11.1, 11.1) + post(b"c", 12.5, 19.0, 19.0)
     assert measure(events, [KILL]).acknowledged == [pytest.approx(0.1)]
 
 
 def test_each_kill_has_its_own_figure() -> None:
-    """In their order."""
+    """The figures come in the order of the kills."""
     events = post(b"a", 10.0, 10.5, 10.5) + post(b"b", 21.0, 24.0, 24.0)
     assert measure(events, [KILL, Span(20.0, 22.0)]).acknowledged == pytest.approx([0.5, 3.0])
 
 
 def test_joins_are_no_posts() -> None:
-    """Only what is said is measured."""
+    """Only posts are measured."""
     join = Sent(time=10.5, client="ann/1", key=b"j", kind="join", room="bob", text="")
     told = Acknowledged(time=11.9, client="ann/1", key=b"j", seq=2)
     events = [join, told, *post(b"a", 10.0, 10.1, 10.1)]
@@ -52,7 +52,7 @@ def test_joins_are_no_posts() -> None:
 
 
 def test_an_aim_that_was_missed_is_said() -> None:
-    """At the median, or at the 99th percentile."""
+    """The aim may be missed at the median, or at the 99th percentile."""
     primary = next(kind for kind in KINDS if kind.name == "primary")
     assert "missed" not in aim(primary, Waits([0.1] * 30, [9.0] * 30))
     assert "missed" in aim(primary, Waits([0.1] * 29 + [0.6], []))

@@ -1,4 +1,4 @@
-"""Real processes, really killed and stopped; and what users saw of it."""
+"""Real processes are really killed and stopped, and users' experience is checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_users_notice_nothing_of_kills_and_stops(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_a_run_that_was_killed_itself(tmp_path: Path) -> None:
-    """The users outlive whoever started them for long enough to end the cluster."""
+    """The users' process outlives its parent long enough to end the cluster."""
     cluster = Cluster(tmp_path / "cluster")
     try:
         cluster.start()

@@ -1,4 +1,4 @@
-"""The demo is real: what it says at the end is the checker's word."""
+"""The demo is real: its last words come from the checker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rigs.processes import Cluster
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
-    """One that is played fast."""
+    """Yield a fast demo."""
     real = real_world()
     world = dataclasses.replace(real, environ={**real.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")})
     cluster = Cluster(tmp_path / "cluster")
@@ -28,7 +28,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 @pytest_twisted.ensureDeferred
 async def test_the_chat_goes_on_through_both_kills(demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each line is heard once, who was killed and how long it took is told, and the checker finds nothing."""
+    """Each line is received once, the killed process and the time are told, and the checker finds nothing."""
     await demo.play()
     shown = capsys.readouterr().out
     for line in (*BEFORE, *AFTER_WORKER, *AFTER_PRIMARY):
@@ -43,7 +43,7 @@ async def test_the_chat_goes_on_through_both_kills(demo: Demo, capsys: pytest.Ca
 async def test_a_broken_promise_is_said(
     demo: Demo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Had bob not been given one of the lines, the demo would say so, and not that all was well."""
+    """If bob had missed one of the lines, the demo would say so, and not that all was well."""
     judge = demo._judge
 
     def forget_and_judge() -> None:

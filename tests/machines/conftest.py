@@ -1,4 +1,4 @@
-"""Tests that need hosts say in one sentence what they lack, and fail; they are not skipped."""
+"""Tests that need hosts fail with a sentence that says what they lack; they are not skipped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rigs.machines import Network, NoMachines
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of this directory needs root."""
+    """Mark every test of this directory as one that needs root."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.root)
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def network() -> Iterator[Network]:
-    """Three hosts."""
+    """Yield three hosts."""
     try:
         with Network("alpha", "beta", "gamma") as hosts:
             yield hosts

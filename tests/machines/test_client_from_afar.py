@@ -1,4 +1,4 @@
-"""Real chat-clients on another machine: by TLS, to a master that they know by its key."""
+"""Real chat-clients on another machine, by TLS, with a master that they know by its key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Client:
         self.process.stdin.flush()
 
     def end(self) -> tuple[int, list[str]]:
-        """End of input: the exit status, and what was said until then."""
+        """End the input; return the exit status, and what was said until then."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         rest = self.lines.rest()
@@ -41,7 +41,7 @@ class Client:
 
 
 def status(cluster: Cluster) -> dict[str, Any]:
-    """What the operator sees; empty while nobody answers."""
+    """Return what the operator sees; empty while no master answers."""
     code, said = cluster.operate("status", "--json")
     found: dict[str, Any] = json.loads(said) if code == 0 else {}
     return found
@@ -52,7 +52,7 @@ def is_primary(cluster: Cluster, pid: int) -> bool:
 
 
 def of_the_example(cluster: Cluster, place: str) -> tuple[int, list[str]]:
-    """The exit status and output of the documents' example, which posts one line."""
+    """Return the exit status and output of the documents' example, which posts a line."""
     command = [str(BIN / "python"), "-I", str(EXAMPLE), place, "carol"]
     process = cluster.gamma.start(command, cwd=cluster.root, stdin=subprocess.PIPE)
     said, _ = process.communicate(b"from afar\n", DEADLINE)
@@ -60,8 +60,8 @@ def of_the_example(cluster: Cluster, place: str) -> tuple[int, list[str]]:
 
 
 def test_a_client_knows_its_cluster_by_the_key(network: Network, tmp_path: Path) -> None:
-    """It is shown once, and is what the operator sees. A takeover changes nothing, a lost worker nothing
-    either; of another cluster at that address it says what to do, and nothing else."""
+    """It is shown once, and equals what the operator sees. A takeover or a lost worker changes nothing; for
+    another cluster at that address the client says only what to do."""
     cluster = Cluster(network, tmp_path)
     cluster.start()
     wait_until("two replicas", lambda: len(status(cluster).get("masters", [])) == 3)

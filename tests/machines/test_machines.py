@@ -1,4 +1,4 @@
-"""Hosts behave as machines do: they reach each other, can be cut off without a word, and die whole."""
+"""Hosts behave as machines do: they reach each other, can be cut off silently, and die as a whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rigs.processes import DEADLINE, Lines, wait_until
 from rigs.tap import Overheard, Tap
 
 SILENCE = 1.0
-"""Who hears nothing for so many seconds is taken to be cut off."""
+"""After how many seconds of silence a program is taken to be cut off."""
 
 ECHO = """
 import socket, threading
@@ -30,7 +30,7 @@ print("listens", flush=True)
 while True:
     threading.Thread(target=serve, args=server.accept()[:1], daemon=True).start()
 """
-"""Says back to its peers what it hears."""
+"""Sends back to its peers what it receives."""
 
 TALK = """
 import socket, sys
@@ -59,7 +59,7 @@ class Talker:
         self._lines = Lines(self._process)
 
     def __call__(self, words: str, seconds: float = DEADLINE) -> str:
-        """What it answers; TimeoutError if it heard nothing for so many seconds."""
+        """Give it words; return its answer; TimeoutError if it received nothing for ``seconds``."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{words} {seconds}\n".encode())
         self._process.stdin.flush()
@@ -67,14 +67,14 @@ class Talker:
 
 
 def echo(host: Host) -> Lines:
-    """What the echo on ``host`` prints, from when it listens."""
+    """Return what the echo on ``host`` prints, from when it listens."""
     lines = Lines(host.start([sys.executable, "-c", ECHO]))
     lines.find("listens")
     return lines
 
 
 def test_hosts_have_names_and_reach_each_other(network: Network) -> None:
-    """Each process sees its host's name, and all hosts hear all others at both addresses."""
+    """Each process sees its host's name, and all hosts reach all others at both addresses."""
     for host in network.hosts.values():
         assert host.run(["hostname"]) == (0, f"{host.name}\n")
     echo(network["alpha"])
@@ -86,7 +86,7 @@ def test_hosts_have_names_and_reach_each_other(network: Network) -> None:
 
 
 def test_a_cut_is_silent_and_heals(network: Network) -> None:
-    """Of a cut neither end is told; a third host hears both. Healed, the old connection goes on."""
+    """Neither end is told of a cut; a third host reaches both. After healing, the old connection goes on."""
     alpha, beta = network["alpha"], network["beta"]
     heard = echo(alpha)
     talk = Talker(beta)
@@ -99,12 +99,12 @@ def test_a_cut_is_silent_and_heals(network: Network) -> None:
     network.heal(alpha, beta)
     heard.find("heard meanwhile")
     assert "closed" not in heard.seen
-    # A stream of bytes: what was said after may have come with it.
+    # It is a stream of bytes: what was said after may have come with it.
     assert talk("say after") in ("hears meanwhile", "hears meanwhileafter")
 
 
 def test_what_is_said_in_plain_is_overheard(network: Network) -> None:
-    """By which of both addresses it may be, each way: how it begins, and the words that one listens for."""
+    """At both addresses and in both directions: how a connection begins, and the words to look for."""
     alpha, beta = network["alpha"], network["beta"]
     echo(alpha)
     tap = Tap(network, "hello", "nothing")
@@ -125,7 +125,7 @@ def test_what_is_said_in_plain_is_overheard(network: Network) -> None:
 
 
 def test_what_is_encrypted_is_told_from_what_is_not() -> None:
-    """TLS from the first byte on, or behind PostgreSQL's request for it; to say nothing is no breach."""
+    """TLS from the first byte on, or after PostgreSQL's request for it; saying nothing is no breach."""
     asked = bytes.fromhex("0000000804d2162f")
     for begins, is_encrypted in (
         (b"", True),
@@ -144,7 +144,7 @@ def test_what_is_encrypted_is_told_from_what_is_not() -> None:
 
 
 def test_one_that_is_isolated_is_heard_by_nobody(network: Network) -> None:
-    """Isolated, it is cut from all; the others still hear each other. It comes back."""
+    """It is cut from all; the others still reach each other. It comes back."""
     alpha, gamma = network["alpha"], network["gamma"]
     echo(alpha)
     network.isolate(gamma)
@@ -155,7 +155,8 @@ def test_one_that_is_isolated_is_heard_by_nobody(network: Network) -> None:
 
 
 def test_a_host_dies_whole_and_without_a_word(network: Network) -> None:
-    """All its processes are gone, their children too; its peers wait in vain. Booted again it is reached."""
+    """All its processes and their children are gone; its peers are told nothing. After a boot it is
+    reached."""
     alpha = network["alpha"]
     talk = Talker(network["beta"])
     echo(alpha)
@@ -185,7 +186,7 @@ with Network("alpha", "beta") as network:
 
 @pytest.mark.parametrize("end", ["failure", signal.SIGTERM, signal.SIGKILL], ids=str)
 def test_nothing_is_left_of_a_network(end: str | signal.Signals) -> None:
-    """Whether its program fails, is told to end or is killed: all that ran in it ends, all names go."""
+    """If its program fails, is told to end or is killed, all that ran in it ends, and all names go."""
     words = [end] if isinstance(end, str) else []
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *words],
@@ -204,7 +205,7 @@ def test_nothing_is_left_of_a_network(end: str | signal.Signals) -> None:
 
 
 def test_what_is_left_by_a_dead_program_is_known() -> None:
-    """Where the guard was killed too, the names say that their program is dead; the living are spared."""
+    """If the guard was killed too, the names say that their program is dead; living ones are left alone."""
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         stdin=subprocess.PIPE,

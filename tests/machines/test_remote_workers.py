@@ -29,7 +29,7 @@ from rigs.tap import Tap
 BIN = Path(sys.executable).parent
 USERS = 8
 CUT_SECONDS = 5.0
-"""Longer than the three of silence after which the primary takes a worker for dead."""
+"""More than the three seconds of silence after which the primary takes a worker for dead."""
 
 
 class Cluster:
@@ -44,26 +44,26 @@ class Cluster:
         self.store: dict[str, str] = {}
 
     def start(self) -> None:
-        """All but the users; until :meth:`is_whole`."""
+        """Start everything except the users; wait until :meth:`is_whole`."""
         self.launch(self.alpha, "chat-master", "--data", str(self.root / "data"))
         wait_until("a token", lambda: (self.root / "data" / "cluster.token").exists())
         self.launch(self.beta, "chat-worker", *self.at)
         wait_until("all workers", self.is_whole)
 
     def is_whole(self) -> bool:
-        """Has alpha its three workers, and beta the one that was started there, or those it started since?"""
+        """Return whether alpha has its three workers, and beta the started one or those that it started."""
         hosts = [worker["host"] for worker in self.workers()]
         return hosts.count("alpha") == 3 and hosts.count("beta") > 0
 
     def launch(self, host: Host, program: str, *options: str) -> None:
-        """Start a program of twistd's."""
+        """Start a program by twistd."""
         with (self.root / f"{host.name}.log").open("ab") as log:
             command = [str(BIN / "twistd"), "-n", "--pidfile=", program, *options]
             environ = self.environ() | (self.store if program == "chat-master" else {})
             self.started.append(host.start(command, environ, cwd=self.root, stdout=log))
 
     def talk(self) -> subprocess.Popen[bytes]:
-        """Start the users; until they have joined each other."""
+        """Start the users; wait until they have joined each other."""
         command = [
             str(BIN / "python"), "-m", "rigs.talkers", *self.at, "--users", str(USERS),
             "--rate", "20", "--history", "history", "--log", "talkers.log", "--mark", "CHATNET_TEST=machines",
@@ -75,34 +75,34 @@ class Cluster:
         return self.gamma.run([str(BIN / "chatnet"), *words, *self.at], self.environ(), cwd=self.root)
 
     def stop(self) -> None:
-        """Stop all of it, from where the operator is; until nothing is left on any host."""
+        """Stop everything, from the operator's host; wait until nothing is left on any host."""
         code, said = self.operate("stop")
         assert code == 0, said
         wait_until("all ended", lambda: not self.alpha.processes() and not self.beta.processes())
 
     def migrate(self, url: str) -> None:
-        """Copy the log into a database; masters that are started later have it there."""
+        """Copy the log into a database; masters started later use it there."""
         self.store = {"CHATNET_STORE": url}
         command = [str(BIN / "chatnet"), "migrate", "--from", str(self.root / "data")]
         code, said = self.alpha.run(command, self.store, cwd=self.root)
         assert (code, "entries copied and compared" in said) == (0, True), said
 
     def workers(self) -> list[dict[str, Any]]:
-        """Those that the primary has; none while nobody answers."""
+        """Return the primary's workers; none while it does not answer."""
         status, said = self.operate("status", "--json")
         found: list[dict[str, Any]] = json.loads(said)["workers"] if status == 0 else []
         return found
 
     def of_beta(self) -> list[dict[str, Any]]:
-        """Those of them on the host beta."""
+        """Return those on the host beta."""
         return [worker for worker in self.workers() if worker["host"] == "beta"]
 
     def in_use(self) -> list[dict[str, Any]]:
-        """Those of beta that report sessions."""
+        """Return those of beta that report sessions."""
         return [worker for worker in self.of_beta() if worker["sessions"]]
 
     def environ(self) -> dict[str, str]:
-        """With the token, once there is one, and a place of its own for users' secrets."""
+        """Return an environment with the token, once there is one, and a directory for users' secrets."""
         path = self.root / "data" / "cluster.token"
         token = {"CHATNET_TOKEN": path.read_text().strip()} if path.exists() else {}
         return {"XDG_CONFIG_HOME": str(self.root / "config"), **token}
@@ -110,7 +110,7 @@ class Cluster:
 
 @pytest.fixture
 def tap(network: Network) -> Iterator[Tap]:
-    """Hears all that crosses between hosts, from before anything is started; what users post, and SQL."""
+    """Yield what records all traffic between hosts, from the start; it looks for users' posts, and SQL."""
     tap = Tap(network, "number ", "SELECT ")
     yield tap
     tap.close()
@@ -118,7 +118,7 @@ def tap(network: Network) -> Iterator[Tap]:
 
 @pytest.fixture
 def database(network: Network) -> Iterator[Server]:
-    """An empty one on gamma, that shows who it is."""
+    """Yield an empty database on gamma, with a certificate."""
     today = datetime.now(UTC)
     identity = of_server(new_authority(today - DAY, today + DAY), network["gamma"].address, today)
     try:
@@ -131,16 +131,16 @@ def database(network: Network) -> Iterator[Server]:
 
 @pytest.fixture
 def cluster(network: Network, tap: Tap, tmp_path: Path) -> Cluster:
-    """One that runs."""
+    """Return a running cluster."""
     cluster = Cluster(network, tmp_path)
     cluster.start()
     return cluster
 
 
 def test_a_worker_that_is_cut_off_loses_nothing(cluster: Cluster, tap: Tap, database: Server) -> None:
-    """Cut from the primary and healed, a host's worker holds its users' posts, and comes back with them.
+    """After a cut from the primary heals, a host's worker still has its users' posts, and comes back.
 
-    Then all is stopped, migrated into a database on another host, and goes on there; the users stay.
+    Then everything is stopped, migrated into a database on another host, and goes on there; users stay.
     """
     talkers = cluster.talk()
     lines = Lines(talkers)
@@ -174,7 +174,7 @@ def test_a_worker_that_is_cut_off_loses_nothing(cluster: Cluster, tap: Tap, data
 
 
 def judge(root: Path, log: list[Entry]) -> None:
-    """All promises were kept, nothing broke, and everybody heard everything."""
+    """Check that all promises were kept, nothing broke, and everybody received everything."""
     events = history.read((root / "history").read_bytes().splitlines(keepends=True))
     assert check(Evidence(events, log)) == []
     logins = [event.how for event in events if isinstance(event, LoggedIn)]
@@ -187,7 +187,7 @@ def judge(root: Path, log: list[Entry]) -> None:
 
 
 def count(events: list[history.Event], true: Callable[[history.Event], bool]) -> int:
-    """How many are so."""
+    """Return how many events are like that."""
     return sum(map(true, events))
 
 

@@ -1,6 +1,6 @@
-"""Three hosts around one PostgreSQL: links are cut, hosts isolated, killed and drained, while users talk on.
+"""Three hosts around a PostgreSQL: links are cut, hosts isolated, killed and drained, while users talk on.
 
-All of it by TLS: what crosses between hosts is listened to from the first byte to the last.
+All of it uses TLS: traffic between hosts is recorded from the first byte to the last.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ NAMES = ("alpha", "beta", "gamma")
 CUT_SECONDS = 5.0
 """Longer than the patience of a lease, of a link between processes, of a connection to the database."""
 LONG_CUT_SECONDS = 16.0
-"""Nobody waits so long for a database that only their own host cannot reach."""
+"""Longer than anybody may wait for a database that only their own host cannot reach."""
 AWAY_SECONDS = 11.0
-"""For so long nobody reaches the database."""
+"""For how long nobody reaches the database."""
 
 BUSY_SECONDS = 4.0
-"""A machine that does other things meanwhile makes all of it later, by no more than this."""
+"""How much later everything may be because the machine is busy, in seconds."""
 PAUSE_SECONDS = 1.0 + BUSY_SECONDS
-"""Who is not concerned by a fault waits no longer for an answer: in peace, some hundredths of a second."""
+"""How long users may wait that a fault does not affect: without faults, some hundredths of a second."""
 ELSEWHERE_SECONDS = 9.0 + BUSY_SECONDS
-"""Whose host cannot reach the database is sent to another: three seconds until that is known, three of
-patience, and up to two until they are told, and are hung up on."""
+"""How long users may wait whose host cannot reach the database: three seconds until that is known, three of
+patience, and up to two until they are told to move, and are closed."""
 HOST_SECONDS = 5.0 + BUSY_SECONDS
-"""Whose host died is served by another."""
+"""How long users may wait whose host died: another host serves them."""
 PRIMARY_SECONDS = 6.0 + BUSY_SECONDS
-"""Who comes when the primary's host has died is placed."""
+"""How long a newcomer may wait when the primary's host has died."""
 
 
 @pytest.fixture
 def network() -> Iterator[Network]:
-    """Hosts for a cluster, its database, and its users."""
+    """Yield hosts for a cluster, its database, and its users."""
     try:
         with Network(*NAMES, "db", "users") as network:
             yield network
@@ -56,7 +56,7 @@ def network() -> Iterator[Network]:
 
 @pytest.fixture
 def tap(network: Network) -> Iterator[Tap]:
-    """Hears all that crosses between them, from before anything is started; what users post, and SQL."""
+    """Yield what records all traffic between them, from the start; it looks for users' posts, and SQL."""
     tap = Tap(network, "number ", "SELECT ")
     yield tap
     tap.close()
@@ -64,7 +64,7 @@ def tap(network: Network) -> Iterator[Tap]:
 
 @pytest.fixture
 def hosts(network: Network, tap: Tap, tmp_path: Path) -> Iterator[Hosts]:
-    """A cluster that runs, with users who talk. Its database has to show that it is who it should be."""
+    """Yield a running cluster, with users who talk. Its database has to prove its name."""
     today = datetime.now(UTC)
     authority = new_authority(today - DAY, today + DAY)
     identity = of_server(authority, network["db"].address, today)
@@ -81,16 +81,16 @@ def hosts(network: Network, tap: Tap, tmp_path: Path) -> Iterator[Hosts]:
 
 
 def pass_time(seconds: float) -> None:
-    """A fault lasts for so long."""
+    """Let a fault last for ``seconds``."""
     end = time.monotonic() + seconds
     wait_until("the fault lasts", lambda: time.monotonic() > end, seconds + 5)
 
 
 def felt(hosts: Hosts, what: str, since: float) -> Felt:
-    """Once all is whole again: what users felt of it."""
+    """Wait until everything is whole again; return what users felt of the fault."""
     hosts.conversation.wait_until_answered()
     whole = hosts.wait_until_whole()
-    # Who lost their connection is back as well.
+    # Users who lost their connection are back as well.
     hosts.conversation.wait_until_answered()
     felt = Felt(hosts.conversation.history(), since)
     print(f"{what}: whole {whole:.1f} s after; {felt}")
@@ -98,7 +98,7 @@ def felt(hosts: Hosts, what: str, since: float) -> Felt:
 
 
 def judge(hosts: Hosts, tap: Tap) -> None:
-    """No promise was broken, nothing broke, and nothing at all crossed between hosts in plain."""
+    """Check that no promise was broken, nothing broke, and all traffic between hosts was encrypted."""
     assert hosts.violations() == []
     heard = tap.end()
     assert {MASTER_PORT, hosts.server.port} <= heard.ports()
@@ -106,7 +106,7 @@ def judge(hosts: Hosts, tap: Tap) -> None:
 
 
 def hosts_in_use(hosts: Hosts, primary: str) -> list[str]:
-    """Those besides the primary's that have sessions, the one that has most of them first."""
+    """Return the hosts other than the primary's that have sessions, the one with the most first."""
     sessions: Counter[str] = Counter()
     for worker in hosts.status().get("workers", []):
         sessions[worker["host"]] += worker["sessions"]
@@ -114,11 +114,11 @@ def hosts_in_use(hosts: Hosts, primary: str) -> list[str]:
 
 
 def drain(hosts: Hosts, name: str) -> list[Event]:
-    """Empty a host: nothing is left there, and nobody who talks notices anything; what they recorded."""
+    """Empty a host, check that nothing is left there and no user notices; return what users recorded."""
     began = time.monotonic()
     code, said = hosts.operate("drain", name)
     assert code == 0, said
-    # By hand or not, what was started there for the cluster has ended.
+    # Everything of the cluster there has ended, also what was started by hand.
     wait_until(f"nothing runs on {name}", lambda: not hosts.network[name].processes())
     hosts.conversation.wait_until_answered()
     waited = Felt(hosts.conversation.history(), began)
@@ -135,10 +135,10 @@ def drain(hosts: Hosts, name: str) -> list[Event]:
 
 @pytest.mark.timeout(240)
 def test_links_are_cut(hosts: Hosts, tap: Tap) -> None:
-    """Between any two hosts, between each and the database, between it and all, between the primary and all.
+    """Between two hosts, between each and the database, between it and all, between the primary and all.
 
-    Whose worker cannot reach the database waits until the cut is healed, and no longer; nor longer than until
-    it is clear that another worker can. An operator elsewhere stops all of it, on all hosts.
+    A user whose worker cannot reach the database waits until the cut is healed, or until it is clear that
+    another worker can reach it. An operator elsewhere stops the cluster on all hosts.
     """
     network, primary = hosts.network, hosts.primary()
     second, third = (name for name in NAMES if name != primary)
@@ -177,7 +177,7 @@ def test_links_are_cut(hosts: Hosts, tap: Tap) -> None:
 
 @pytest.mark.timeout(240)
 def test_hosts_die_and_are_drained(hosts: Hosts, tap: Tap) -> None:
-    """One without the primary, and the one that has it; each comes back. Then likewise they are drained.
+    """A host without the primary, and the primary's host, die and come back. Then they are drained.
 
     Users of other hosts feel nothing, those of the dead one go elsewhere, and newcomers are placed. Nobody
     feels a drain, though one of them takes a takeover.

@@ -11,7 +11,7 @@ from rigs.patroni import NoPatroni, Pair
 
 @pytest.fixture
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    """Two nodes; synchronous, unless the test says otherwise."""
+    """Yield two nodes; synchronous, unless the test says otherwise."""
     try:
         with Pair(synchronous=getattr(request, "param", True)) as pair:
             yield pair

@@ -20,12 +20,12 @@ from rigs.processes import Cluster, wait_until
 
 USERS = 8
 BUSY_SECONDS = 5.0
-"""A machine that does other things meanwhile makes all of it later, by no more than this."""
+"""How much later everything may be because the machine is busy, in seconds."""
 
 
 @pytest.fixture
 def cluster(pair: Pair, tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster on the pair, up."""
+    """Yield a running cluster on the pair."""
     cluster = Cluster(tmp_path, environ={"CHATNET_STORE": pair.url})
     tmp_path.mkdir(exist_ok=True)
     try:
@@ -38,23 +38,23 @@ def cluster(pair: Pair, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def talk(cluster: Cluster) -> Conversation:
-    """The users, who talk."""
+    """Yield the users, who talk."""
     options = ("--master", cluster.address, "--users", str(USERS), "--rate", "40")
     return Conversation(cluster.popen_talking, cluster.root, *options, mark=cluster.mark)
 
 
 def newest(events: list[Event]) -> int:
-    """The highest seq that anybody was told of so far."""
+    """Return the highest seq that anybody was told of so far."""
     return max(event.seq for event in events if isinstance(event, Acknowledged))
 
 
 def goes_on(conversation: Conversation, seq: int) -> None:
-    """Until something behind ``seq`` is acknowledged."""
+    """Wait until something after ``seq`` is acknowledged."""
     wait_until(f"posts behind {seq}", lambda: newest(conversation.history()) > seq, 2 * FAILOVER_SECONDS)
 
 
 def logs(cluster: Cluster) -> dict[str, str]:
-    """What all its processes logged."""
+    """Return what all its processes logged."""
     paths = [*cluster.root.glob("*.log"), *(cluster.data / "log").glob("*.log")]
     return {path.stem: path.read_text() for path in paths}
 
@@ -77,8 +77,8 @@ def test_the_leader_dies_and_nothing_is_lost(pair: Pair, cluster: Cluster) -> No
 
 @pytest.mark.parametrize("pair", [False], indirect=True)
 def test_what_an_asynchronous_pair_loses_is_said(pair: Pair, cluster: Cluster) -> None:
-    """What was acknowledged is gone, and that is the database's. All processes and users are told; from then
-    on everybody is given every post, once."""
+    """The database loses what was acknowledged. All processes and users are told; from then on every user
+    gets every post, once."""
     conversation = talk(cluster)
     pair.hold_standby_back()
     held = newest(conversation.history())
@@ -96,7 +96,7 @@ def test_what_an_asynchronous_pair_loses_is_said(pair: Pair, cluster: Cluster) -
     conversation.settle()
     log, events = whole_log(pair.url), conversation.history()
     said = {name: text.count("The log was put back") for name, text in logs(cluster).items()}
-    # A master that lost the lease meanwhile does not follow any more.
+    # A master that lost the lease meanwhile does not follow the log.
     assert [name for name in said if name.startswith("worker") and not said[name]] == []
     assert len({event.client for event in events if isinstance(event, Told)}) == USERS
     took = [event.entry for event in events if isinstance(event, Took) and event.time > killed]
@@ -106,5 +106,5 @@ def test_what_an_asynchronous_pair_loses_is_said(pair: Pair, cluster: Cluster) -
 
 
 def told_since(events: list[Event], since: float) -> int:
-    """How many drafts were acknowledged."""
+    """Return how many drafts were acknowledged."""
     return sum(isinstance(event, Acknowledged) and event.time > since for event in events)

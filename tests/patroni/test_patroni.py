@@ -57,13 +57,13 @@ class Writer:
 
 
 def kept(url: str) -> set[int]:
-    """What the database holds."""
+    """Return what the database holds."""
     with psycopg.connect(url) as connection:
         return {number for (number,) in connection.execute("SELECT number FROM kept")}
 
 
 def fails_over(pair: Pair, writes: Callable[[], None]) -> Node:
-    """Kill the leader; whoever led is returned once there are ``writes`` again, in the stated time."""
+    """Kill the leader; return it when there are ``writes`` again, in the stated time."""
     killed = time.monotonic()
     dead = pair.kill_leader()
     assert not dead.processes()
@@ -90,7 +90,7 @@ def test_what_was_acknowledged_survives_the_leader(pair: Pair) -> None:
 
 @pytest.mark.parametrize("pair", [False], indirect=True)
 def test_an_asynchronous_standby_loses_what_it_did_not_receive(pair: Pair) -> None:
-    """The other kind: a row is acknowledged, the leader dies, and the row was never there."""
+    """A row is acknowledged, the leader dies, and the row is not there."""
     with psycopg.connect(pair.url, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (number int PRIMARY KEY)")
         connection.execute("INSERT INTO kept VALUES (1)")
@@ -112,7 +112,7 @@ with pair:
 
 
 def test_nothing_is_left_of_a_pair_whose_program_is_killed() -> None:
-    """Even while it is being started: all its processes end, and its directory goes."""
+    """Even if it is killed while it starts, all its processes end, and its directory is removed."""
     program = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE)
     with program:
         root = Path(Lines(program).next())
@@ -123,6 +123,6 @@ def test_nothing_is_left_of_a_pair_whose_program_is_killed() -> None:
 
 
 def speaking_of(path: Path) -> list[str]:
-    """The command lines that name it."""
+    """Return the command lines that name it."""
     found = subprocess.run(["pgrep", "--list-full", "--full", str(path)], capture_output=True, text=True)
     return found.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""The systemd units of docs/systemd, as far as they can be tried without a systemd that runs."""
+"""The systemd units of docs/systemd, as far as they can be tested without a running systemd."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNITS = Path(__file__).parents[2] / "docs" / "systemd"
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """One that runs."""
+    """Yield a running cluster."""
     cluster = Cluster(tmp_path / "cluster")
     try:
         cluster.start()
@@ -29,7 +29,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.mark.parametrize("unit", ["chatnet-master.service", "chatnet-worker.service"])
 def test_systemd_accepts_the_units(unit: str, tmp_path: Path) -> None:
-    """systemd-analyze has nothing to say, but for the programs, which are elsewhere here."""
+    """systemd-analyze reports nothing, except the programs, which are elsewhere here."""
     if shutil.which("systemd-analyze") is None:
         pytest.fail("systemd-analyze is not installed: apt-get install systemd.", pytrace=False)
     installed = tmp_path / unit
@@ -61,7 +61,7 @@ def test_stopping_ends_all_of_the_unit(cluster: Cluster) -> None:
     stopping = stop(cluster, cluster.alive(), MAINPID=str(again.pid))
 
     def stopped() -> bool:
-        again.poll()  # it is our child, and not systemd's
+        again.poll()  # it is our child, not systemd's
         return stopping.poll() is not None
 
     wait_until("the stop command returns", stopped)
