@@ -1,4 +1,4 @@
-"""Ports: who may open one, how many are accepted at once, and what the kernel keeps for each."""
+"""Ports: which code opens them, how many connections a turn accepts, and what the kernel keeps for each."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from chatnet.worker.port import SEND_BUFFER
 PACKAGE = Path(__file__).parents[1] / "chatnet"
 DOORS = {"net/dial.py", "net/listen.py"}
 OPENING = {"connectTCP", "listenTCP", "connectSSL", "listenSSL", "adoptStreamPort", "adoptStreamConnection"}
-"""What opens something by a reactor."""
+"""Methods of a reactor that open something."""
 FOREIGN = ("twisted.internet.endpoints", "twisted.application.internet")
-"""What does so behind our back."""
+"""Modules that open something out of our sight."""
 
 
 @pytest_twisted.ensureDeferred
 async def test_the_number_of_a_port_is_asked_while_it_is_open() -> None:
-    """A closed one raises: whoever needs the number later keeps it. So nobody else asks a port."""
+    """A closed port raises, so its number must be kept; only one place may ask a port."""
     port = listen(reactor, Address("127.0.0.1", 0), Factory())
     assert number_of(port) > 0
     await maybeDeferred(port.stopListening)
@@ -53,7 +53,7 @@ async def test_the_number_of_a_port_is_asked_while_it_is_open() -> None:
 
 
 def opens(tree: ast.AST) -> Iterator[str]:
-    """What in a module opens connections or ports."""
+    """Yield what opens connections or ports in a module."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value, attr) if attr in OPENING and ast.unparse(value) != "super()":
@@ -65,11 +65,11 @@ def opens(tree: ast.AST) -> Iterator[str]:
             case ast.Import(names=names):
                 yield from (name.name for name in names if name.name in FOREIGN)
             case ast.Constant(value=str(text)) if text in OPENING:
-                yield text  # by getattr
+                yield text  # as an argument of getattr
 
 
 def test_connections_and_ports_are_opened_in_one_place_each() -> None:
-    """So what holds for all of them, as TLS, is written once."""
+    """So what holds for all of them, for example TLS, is written once."""
     found = {
         str(path.relative_to(PACKAGE)): sorted(opens(ast.parse(path.read_text())))
         for path in PACKAGE.rglob("*.py")
@@ -88,13 +88,13 @@ def test_connections_and_ports_are_opened_in_one_place_each() -> None:
     ],
 )
 def test_why_a_port_cannot_be_had_is_the_systems_word(error: object, why: str, taken: bool) -> None:
-    """And whether somebody has it decides what is advised."""
+    """The advice depends on whether another program has the port."""
     refusal = CannotListenError("", 1, error)
     assert (why_not_had(refusal), is_taken(refusal)) == (why, taken)
 
 
 class Backlog:
-    """A port at which many wait to be accepted; how many were, in each turn."""
+    """A port at which many wait to be accepted; it counts them in each turn."""
 
     def __init__(self) -> None:
         self.numberAccepts = 100
@@ -106,7 +106,7 @@ class Backlog:
 
 
 def test_who_comes_is_accepted_in_turns() -> None:
-    """However many wait, a turn of the reactor accepts a few."""
+    """However many wait, a reactor turn accepts a few."""
     port = Backlog()
     accept_in_turns(port)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""A program's log: harmless, bounded, and not filled by one kind of trouble."""
+"""A program's log is harmless, bounded, and not filled by one kind of trouble."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chatnet.logs import Output, Refusals, logged, make_observer
 
 
 def test_a_log_obeys_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What others say in a line is escaped, whoever forgot to: it can neither paint nor begin a line."""
+    """What others say in a line is escaped, even if the caller forgot: it cannot colour or begin a line."""
     files: list[LogFile] = []
     monkeypatch.setattr(logs, "_rotate_on_signal", files.append)
     observer = make_observer({"logfile": str(tmp_path / "x.log")}, spawned=False)
@@ -33,7 +33,7 @@ def test_a_log_obeys_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_old_logs_of_a_daemon_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new file is begun at a size, and only some old ones are kept."""
+    """At a certain size a new file is begun, and only some old ones are kept."""
     files: list[LogFile] = []
     monkeypatch.setattr(logs, "_rotate_on_signal", files.append)
     log = Logger(observer=make_observer({"logfile": str(tmp_path / "x.log")}, spawned=False, most=500))
@@ -45,7 +45,7 @@ def test_old_logs_of_a_daemon_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_old_output_of_a_child_goes(tmp_path: Path) -> None:
-    """Whoever else holds the file goes on in the same one, which is emptied; two old ones are kept."""
+    """Other holders of the file go on in the same one, which is emptied; two old ones are kept."""
     path = tmp_path / "worker-1.log"
     descriptors = [os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) for _ in range(2)]
     with open(descriptors[0], "w") as stream, open(descriptors[1], "w") as other:
@@ -65,7 +65,7 @@ def test_old_output_of_a_child_goes(tmp_path: Path) -> None:
 
 
 def test_output_that_is_no_file_is_left_alone(tmp_path: Path) -> None:
-    """A pipe, a terminal: there is nothing to empty."""
+    """A pipe or a terminal cannot be emptied."""
     reading, writing = os.pipe()
     with open(writing, "w") as stream, open(reading) as far:
         output = Output(stream, most=10)
@@ -82,7 +82,7 @@ class Options(dict[str, Any]):
 
 
 def test_twistd_is_told_where_the_log_goes() -> None:
-    """By its application; who chose ``--syslog`` has that."""
+    """Its application tells it; with ``--syslog`` it uses that."""
     for twistd, has_observer in (({"logfile": "-"}, True), ({"syslog": True}, False)):
         application: Any = Application("chatnet")
         logged(MultiService(), Options(**twistd)).setServiceParent(application)
@@ -90,7 +90,7 @@ def test_twistd_is_told_where_the_log_goes() -> None:
 
 
 class Limit:
-    """A listening socket in a process that has all the files it may have; each try finds one connection."""
+    """A listening socket in a process at its limit of open files; each try finds a connection."""
 
     def __init__(self) -> None:
         self.waiting = 0
@@ -106,7 +106,7 @@ class Limit:
 
 
 def test_refused_connections_are_counted() -> None:
-    """Twisted has three lines for each, and more; of them one is said in a minute, with the number."""
+    """Twisted logs at least three lines for each; one line a minute is logged instead, with the number."""
     clock, limit = Clock(), Limit()
     events: list[LogEvent] = []
     observer = Refusals(events.append, clock.seconds)
@@ -134,7 +134,7 @@ def test_refused_connections_are_counted() -> None:
 
 
 def test_all_else_is_passed_on() -> None:
-    """At once."""
+    """It is passed on at once."""
     events: list[LogEvent] = []
     Logger(observer=Refusals(events.append, Clock().seconds)).info("hello")
     assert [event["log_format"] for event in events] == ["hello"]

@@ -1,4 +1,4 @@
-"""The map in each package's ``__init__`` names what is in it: all of it, and nothing else."""
+"""The map in each package's ``__init__`` names everything in it, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PACKAGES = sorted(
 
 
 def on_the_map(package: Path) -> set[str]:
-    """Each line names one, or several with a dot between; a package has a slash."""
+    """Return the names: a line has one, or several with a dot between; a package has a slash."""
     text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
     return set(re.findall(r"(?:^|· )([a-z_]+/?)  ", "\n".join(text.splitlines()[1:]), re.MULTILINE))
 

@@ -1,4 +1,4 @@
-"""Names, topics and rooms in their one spelling, and which of them a text names."""
+"""Names, topics and rooms have one spelling, and a text names some of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ALL = [chr(code) for code in range(sys.maxunicode + 1)]
 ZWNJ, ZWJ = "\u200c", "\u200d"
 ACUTE = "\u0301"
 
-# What Unicode's property leaves out of the format characters: those that are seen, before or around others.
+# Format characters that Unicode does not call ignorable: those that are seen, before or around others.
 SEEN_FORMATS = (
     "\u0600-\u0605 \u06dd \u070f \u0890-\u0891 \u08e2 \ufff9-\ufffb "
     "\U000110bd \U000110cd \U00013430-\U00013440"
@@ -45,7 +45,7 @@ def seen_formats() -> set[str]:
 
 
 def test_the_ignorable_are_those_of_unicode() -> None:
-    """The table holds as many as Unicode says, all format characters but the seen, and all selectors."""
+    """The table has as many as Unicode says, all invisible format characters, and all selectors."""
     ignorable = {chr(code) for first, last in RANGES for code in range(first, last + 1)}
     assert len(ignorable) == 4174
     formats = {letter for letter in ALL if unicodedata.category(letter) == "Cf"}
@@ -73,7 +73,7 @@ def test_the_ignorable_are_those_of_unicode() -> None:
     ],
 )
 def test_names_fold(given_name: str, folded: str) -> None:
-    """A name has one spelling, whatever was typed."""
+    """A name has one spelling, however it is typed."""
     assert fold_name(given_name) == folded
 
 
@@ -98,7 +98,7 @@ def test_names_fold(given_name: str, folded: str) -> None:
     ],
 )
 def test_bad_names_get_a_sentence(name: str) -> None:
-    """What is no name, or would be taken for everybody or an operator, is refused in one printable line."""
+    """What is no name, or looks like everybody or an operator, is refused by one printable line."""
     with pytest.raises(BadName) as caught:
         fold_name(name)
     assert str(caught.value).isprintable()
@@ -133,7 +133,7 @@ def test_bad_names_get_a_sentence(name: str) -> None:
     ],
 )
 def test_rooms_fold(given_room: str, folded: str) -> None:
-    """A topic has letters, marks and digits of any script, in one spelling: in a command and in a text."""
+    """A topic has letters, marks and digits of any script, and one spelling in commands and texts."""
     assert unicodedata.normalize("NFC", folded) == fold_room(given_room)
     assert named(given_room) == ((fold_room(given_room),) if given_room.startswith("#") else ())
 
@@ -158,16 +158,16 @@ def test_rooms_fold(given_room: str, folded: str) -> None:
     ],
 )
 def test_bad_rooms_get_a_sentence(room: str) -> None:
-    """What is neither a user's room nor a topic is refused, in one printable line."""
+    """What is neither a user's room nor a topic is refused by one printable line."""
     with pytest.raises(BadRoom) as caught:
         fold_room(room)
     assert str(caught.value).isprintable()
 
 
 def test_a_command_and_a_text_agree_on_every_letter() -> None:
-    """Whatever is written behind ``#x``, who posts to it and who joins it are in one room.
+    """Whatever follows ``#x``, a post to it and a join of it are in the same room.
 
-    What no topic has ends the word in a text, and is refused in a command.
+    A character that no topic has ends the word in a text, and is refused in a command.
     """
     for start in range(0, len(ALL), 4096):
         spelled = ["#x" + letter for letter in ALL[start : start + 4096]]
@@ -183,7 +183,7 @@ def room_or_x(word: str) -> str:
 
 
 def test_folding_is_stable_on_every_letter() -> None:
-    """What was folded folds to itself, and so do all that differ by case or composition alone."""
+    """A folded text folds to itself, and texts that differ by case or composition alone fold alike."""
     for letter in ALL:
         folded = fold("x" + letter)
         if folded != "x" + letter:
@@ -201,7 +201,7 @@ odd = st.text(
 
 @given(odd | st.text(max_size=80))
 def test_folding_is_stable(text: str) -> None:
-    """On any text; composed or not, and with what cannot be seen or without, it names the same."""
+    """Composed or not, with invisible characters or without, a text names the same rooms."""
     assert fold(fold(text)) == fold(text)
     for other in (
         unicodedata.normalize("NFD", text),
@@ -220,7 +220,7 @@ def test_folding_is_stable(text: str) -> None:
 
 @given(st.text(st.sampled_from("aA9_-#@&/. "), max_size=30))
 def test_ascii_takes_no_other_way(text: str) -> None:
-    """A text names the same whether or not there is something else in it."""
+    """Whether or not a text has other characters, its ASCII words name the same rooms."""
     assert named(text + " é") == named(text)
 
 
@@ -229,7 +229,7 @@ def test_ascii_takes_no_other_way(text: str) -> None:
     [("", ""), ("#PY", "#py"), (" Al", "al"), ("#cafe" + ACUTE, "#café"), ("#\u200d", "#"), ("#ẞ", "#ss")],
 )
 def test_prefixes_fold_as_rooms_do(prefix: str, folded: str) -> None:
-    """So whoever looks for the beginning of a name finds it, however it is typed."""
+    """So a search for the beginning of a name finds it, however it is typed."""
     assert fold_prefix(prefix) == folded
 
 
@@ -243,7 +243,7 @@ MARKS = "\u0301\u0316" * 500_000
     "word", ["#x" + MARKS, "x" + MARKS, "#" + "x\u0345" * 500_000], ids=["topic", "name", "long"]
 )
 def test_lengths_are_looked_at_first(work: object, word: str) -> None:
-    """To put a million marks in order would take an hour: nobody can have it done."""
+    """To order a million marks would take an hour: nobody can cause that."""
     began = time.process_time()
     with suppress(BadName, BadRoom):
         work(word)  # type: ignore[operator]
@@ -251,7 +251,7 @@ def test_lengths_are_looked_at_first(work: object, word: str) -> None:
 
 
 def test_many_marks_are_no_room() -> None:
-    """Thirty in a row are more than any script has; what cannot be seen does not part them."""
+    """Thirty in a row are more than any script has; invisible characters do not separate them."""
     assert fold_room("#x" + "\u0316" * 30)
     for row in ("\u0316" * 31, "\u0316\u200d" * 31, "\u0316" * (MAX_SPELLED - 2)):
         assert too_many_marks(bare(row))
@@ -288,12 +288,12 @@ def test_many_marks_are_no_room() -> None:
     ],
 )
 def test_a_text_names_topics_and_users(text: str, found: tuple[str, ...]) -> None:
-    """Each once, in the order of the text; addresses and URLs are neither."""
+    """Each comes once, in the order of the text; addresses and URLs name none."""
     assert named(text) == found
 
 
 @given(st.text(max_size=100))
 def test_what_is_named_can_be_joined(text: str) -> None:
-    """It is a topic, or a name behind an ``@``, in its one spelling."""
+    """It is a topic, or a name after an ``@``, in its one spelling."""
     for word in named(text):
         assert is_name(word[1:]) if word.startswith("@") else fold_room(word) == word

@@ -1,4 +1,4 @@
-"""Where the masters are: by option, environment, the file here, the installed copy, in this order."""
+"""Masters are found by option, environment, the local file, the installed copy, in this order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def world(directory: Path, **environ: str) -> World:
 
 
 def test_the_order_in_which_masters_are_found(tmp_path: Path) -> None:
-    """The nearer word wins, with and without a port."""
+    """The first of these that is there counts, with and without a port."""
     installed = find_masters(None, world(tmp_path))
     assert installed == [Address("localhost", MASTER_PORT)]
     (tmp_path / "default_master_address").write_text("here:1\n")
@@ -39,7 +39,7 @@ def test_the_order_in_which_masters_are_found(tmp_path: Path) -> None:
 
 
 def test_a_bad_address_names_where_it_stands(tmp_path: Path) -> None:
-    """The operator is told which of the four places to mend."""
+    """The operator is told which of the four places to correct."""
     path = tmp_path / "default_master_address"
     path.write_text("a b c")
     with pytest.raises(CannotStart, match=r"default_master_address: .* is not an address"):
@@ -68,7 +68,7 @@ def test_a_byte_order_mark_is_no_part_of_an_address(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text_names_no_master(
     tmp_path: Path, make: Callable[[Path], object], why: str
 ) -> None:
-    """It is said, and no other place is looked at; unless a nearer word names one."""
+    """A sentence says so, and later places are not used; unless an earlier place names a master."""
     make(tmp_path / "default_master_address")
     with pytest.raises(CannotStart, match=rf"/default_master_address names no master \({why}\): write"):
         find_masters(None, world(tmp_path))
@@ -76,7 +76,7 @@ def test_a_file_that_is_no_text_names_no_master(
 
 
 class Twistd(usage.Options):
-    """The part of twistd's own options that ours touch."""
+    """The part of twistd's own options that our options affect."""
 
     optFlags = [["nodaemon", "n", ""]]
     optParameters = [["pidfile", "", "twistd.pid"], ["logfile", "", None]]
@@ -88,7 +88,7 @@ class Prog(ProgramOptions):
 
 
 def accumulated(program: Any) -> list[list[Any]]:
-    """The parameters of a program, those of its bases too."""
+    """Return the parameters of a program, including those of its bases."""
     parameters: list[list[Any]] = []
     accumulateClassList(program, "optParameters", parameters)
     return parameters
@@ -106,14 +106,14 @@ def accumulated(program: Any) -> list[list[Any]]:
 def test_programs_name_their_own_pid_and_log_files(
     arguments: list[str], pidfile: str, logfile: str | None
 ) -> None:
-    """Two programs in one directory do not fight over twistd.pid; what the user says holds."""
+    """Two programs in a directory do not share twistd.pid; a user's own choice counts."""
     options = Twistd()
     options.parseOptions(arguments)
     assert (options["pidfile"], options["logfile"]) == (pidfile, logfile)
 
 
 def said_of(make: Callable[[], usage.Options], arguments: list[str]) -> str:
-    """What a program or a command says of ``arguments``; empty if it takes them."""
+    """Return what a program or a command says about ``arguments``; empty if it accepts them."""
     options = make()
     try:
         options.parseOptions(arguments)
@@ -143,8 +143,8 @@ CHECKED = [
 def test_what_an_option_does_not_take_is_said_in_a_sentence(
     program: Callable[[], usage.Options], name: str, others: list[str], digits: str
 ) -> None:
-    """In ours, of every option of every program and command whose value is looked at, and without repeating
-    five thousand digits."""
+    """The sentence is ours, for every option of every program and command whose value is checked, and does
+    not repeat five thousand digits."""
     said = said_of(program, [f"--{name}={digits}", *others])
     assert len(said) < 200
     assert not said or re.match(
@@ -155,13 +155,13 @@ def test_what_an_option_does_not_take_is_said_in_a_sentence(
 
 
 def test_options_that_take_numbers_are_checked() -> None:
-    """All that there are; the list grows with them."""
+    """All of them are tested; the list grows with the options."""
     numbers = {name for _, name, _ in CHECKED}
     assert numbers >= {"workers", "replicas", "post-rate", "new-names", "spawned", "seq", "newest", "ports"}
 
 
 def test_numbers_and_ranges() -> None:
-    """What is no number or range is refused in a sentence."""
+    """What is no number or range is refused by a sentence."""
     assert a_count("20") == 20
     assert port_range("5-7") == range(5, 8)
     for parse, bad in (

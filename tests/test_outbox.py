@@ -1,4 +1,4 @@
-"""The outbox keeps order and loses nothing, over real sockets."""
+"""The outbox keeps the order and loses nothing, over real sockets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ reactor: Any = real_reactor
 
 
 class Receiver(Protocol):
-    """Counts what comes, and says when it has enough."""
+    """Counts what comes, and tells when it has enough."""
 
     def __init__(self) -> None:
         self.received = bytearray()
@@ -79,7 +79,7 @@ async def test_everything_arrives_in_order_through_a_full_socket(connected: Conn
 
 @pytest_twisted.ensureDeferred
 async def test_what_is_put_in_one_turn_is_sent_once(connected: Connected) -> None:
-    """Many messages of one turn cost one system call."""
+    """Many messages of a turn cost one system call."""
     transport: Any = connected.sender.transport
     sent: list[bytes] = []
     real = transport.socket
@@ -108,7 +108,7 @@ async def test_what_is_put_in_one_turn_is_sent_once(connected: Connected) -> Non
 
 @pytest_twisted.ensureDeferred
 async def test_a_lost_connection_swallows_quietly(connected: Connected) -> None:
-    """What is put on a connection that is gone harms nobody."""
+    """Messages to a lost connection do no harm."""
     transport: Any = connected.sender.transport
     outboxes = Outboxes(reactor)
     outbox = Outbox(transport, outboxes)
@@ -120,7 +120,7 @@ async def test_a_lost_connection_swallows_quietly(connected: Connected) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_who_does_not_read_is_cut_off_after_the_close(connected: Connected) -> None:
-    """A closing transport waits for the kernel to take the rest, which it never does; not so the outbox."""
+    """A closing transport waits until the kernel takes the rest, which may never be; the outbox does not."""
     transport: Any = connected.sender.transport
     connected.receiver.transport.pauseProducing()  # type: ignore[union-attr]
     clock, lost = Clock(), Deferred[None]()
@@ -145,7 +145,7 @@ async def test_who_does_not_read_is_cut_off_after_the_close(connected: Connected
 
 
 class Pausing:
-    """A producer that has nothing more to say."""
+    """A producer that has nothing to produce."""
 
     def pauseProducing(self) -> None: ...
     def resumeProducing(self) -> None: ...

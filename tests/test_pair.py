@@ -1,4 +1,4 @@
-"""Certificates and keys: the cluster's own, and what is wrong with an operator's files."""
+"""Certificates and keys: the cluster's own, and faults in an operator's files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refusal(certificate: bytes, its_key: bytes, now: float = NOW) -> str:
 
 
 def test_the_clusters_own_certificate_follows_from_its_token_for_ever() -> None:
-    """Clients have pinned its key, and any release must make the same of the same token."""
+    """Clients have pinned its key, and any release must make the same one of the same token."""
     pair = self_made(Token(bytes(range(32))))
     assert pair.fingerprint == "SHA256:UVhrdhym0zYrn0UFYsiMKE4jXKd1XtGgIQ99Gx3oCt8"
     content = pair.certificate.public_bytes(Encoding.DER)
@@ -46,7 +46,7 @@ def test_the_clusters_own_certificate_follows_from_its_token_for_ever() -> None:
 
 
 def test_two_clusters_have_nothing_in_common_that_a_browser_would_take_for_a_forgery() -> None:
-    """Firefox refuses, without a way round, two certificates with one issuer and serial number."""
+    """Firefox refuses two certificates of one issuer with the same serial number, and offers no way round."""
     one, two = (self_made(Token(bytes([number]) * 32)) for number in (1, 2))
     assert one.fingerprint != two.fingerprint
     assert one.certificate.issuer != two.certificate.issuer
@@ -54,7 +54,7 @@ def test_two_clusters_have_nothing_in_common_that_a_browser_would_take_for_a_for
 
 
 def test_a_self_made_certificate_is_its_own_and_never_expires() -> None:
-    """It is signed by the key that it is for, and good from before there was chatnet."""
+    """Its own key signs it, and it is valid from before there was chatnet."""
     pair = self_made(Token(bytes(32)))
     pair.certificate.verify_directly_issued_by(pair.certificate)
     assert pair.certificate.not_valid_before_utc < TODAY - 5 * 365 * DAY
@@ -63,14 +63,15 @@ def test_a_self_made_certificate_is_its_own_and_never_expires() -> None:
 
 
 def test_what_is_made_of_a_token_for_two_purposes_is_unrelated() -> None:
-    """And of two tokens; as RFC 5869 says, in any length."""
+    """This holds for two tokens too; the values are as RFC 5869 says, in any length."""
     token = Token(b"\x0b" * 32)
     assert token.derive("one", 16) != token.derive("two", 16)
     assert token.derive("one", 48)[:16] == token.derive("one", 16) != Token(bytes(32)).derive("one", 16)
 
 
 def test_a_fingerprint_is_what_ssh_and_openssl_make_of_a_key() -> None:
-    """As from “openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64”, without padding."""
+    """It equals “openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64”, without
+    padding."""
     text = fingerprint(PAIR.certificate.public_key())
     assert text == PAIR.fingerprint
     assert text.startswith("SHA256:")
@@ -78,7 +79,7 @@ def test_a_fingerprint_is_what_ssh_and_openssl_make_of_a_key() -> None:
 
 
 def test_a_renewed_certificate_of_the_same_key_has_the_same_fingerprint() -> None:
-    """It is the key that is pinned."""
+    """Clients pin the key, not the certificate."""
     renewed = AUTHORITY.vouch("another.example", key=PAIR.key)
     assert renewed.fingerprint == PAIR.fingerprint
 
@@ -87,21 +88,21 @@ def test_a_renewed_certificate_of_the_same_key_has_the_same_fingerprint() -> Non
 
 
 def test_two_files_make_a_pair() -> None:
-    """The server's own certificate stands first, then those that lead to an authority."""
+    """The server's own certificate is first, then those that lead to an authority."""
     assert read(certificates(PAIR), key(PAIR)).fingerprint == PAIR.fingerprint
     assert read(certificates(PAIR), key(PAIR)).chain == [BETWEEN.pair.certificate]
     assert read(certificates(PAIR), key(PAIR)).expires == (TODAY + DAY).timestamp()
 
 
 def test_both_may_be_one_file_with_words_between() -> None:
-    """As “openssl s_client -showcerts” and many tools write them."""
+    """“openssl s_client -showcerts” and many tools write such files."""
     together = b"Bag Attributes\n    friendlyName: x\n" + key(PAIR) + b"subject=/CN=x\n" + certificates(PAIR)
     assert read(together, together).fingerprint == PAIR.fingerprint
     assert read(together.replace(b"\n", b"\r\n"), together).fingerprint == PAIR.fingerprint
 
 
 def test_the_key_of_another_certificate_is_refused() -> None:
-    """One of the two was renewed, and the other not yet."""
+    """One of the two was renewed, and the other was not."""
     other = AUTHORITY.vouch()
     assert refusal(certificates(PAIR), key(other)) == (
         "/etc/privkey.pem does not hold the key of the first certificate in /etc/fullchain.pem: "
@@ -110,7 +111,7 @@ def test_the_key_of_another_certificate_is_refused() -> None:
 
 
 def test_an_expired_certificate_is_refused_and_one_that_is_not_good_yet() -> None:
-    """By the dates in it; an expired one in its chain is the authority's affair, and often on purpose."""
+    """Its own dates count; an expired one in its chain is the authority's affair, and often intended."""
     late, early = (TODAY + 2 * DAY).timestamp(), (TODAY - 2 * DAY).timestamp()
     assert refusal(certificates(PAIR), key(PAIR), late) == (
         "The certificate in /etc/fullchain.pem expired on 2026-06-02: renew it."
@@ -126,13 +127,13 @@ def test_an_expired_certificate_is_refused_and_one_that_is_not_good_yet() -> Non
 
 @given(data=st.data())
 def test_a_file_that_is_cut_anywhere_is_refused(data: st.DataObject) -> None:
-    """It is just being written, or the disk was full: never is a part of a chain, or of a key, taken for all.
+    """It is being written, or the disk was full: a part of a chain or of a key is never taken for the whole.
 
-    Only between two certificates does nothing show it: a chain may end there.
+    Only a cut between two certificates cannot be seen: a chain may end there.
     """
     whole, its_key = certificates(PAIR), key(PAIR)
     first = certificates(KeyPair(PAIR.certificate, PAIR.key))
-    # The last letter is a newline.
+    # The last character is a newline.
     at = data.draw(st.integers(0, len(whole) - 2).filter(lambda at: not len(first) - 1 <= at <= len(first)))
     why = refusal(whole[:at], its_key)
     assert why.startswith("/etc/fullchain.pem holds no" if at == 0 else "/etc/fullchain.pem is cut short")
@@ -143,7 +144,7 @@ def test_a_file_that_is_cut_anywhere_is_refused(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("path", [0, 1])
 def test_a_damaged_file_is_refused(path: int) -> None:
-    """Its frame is whole, but what is in it is not."""
+    """Its frame is whole, but its content is not."""
     contents = [certificates(PAIR), key(PAIR)]
     lines = contents[path].splitlines(keepends=True)
     contents[path] = b"".join([lines[0], b"AAAA\n", *lines[2:]])
@@ -153,7 +154,7 @@ def test_a_damaged_file_is_refused(path: int) -> None:
 
 
 def test_files_with_something_else_are_refused() -> None:
-    """Named the wrong way round, or in DER."""
+    """They are named the wrong way round, or in DER."""
     assert refusal(key(PAIR), key(PAIR)) == (
         "/etc/fullchain.pem holds no certificate: name the full chain, as PEM, by --tls-cert."
     )
@@ -164,7 +165,7 @@ def test_files_with_something_else_are_refused() -> None:
 
 
 def test_a_key_with_a_passphrase_is_refused() -> None:
-    """Nobody is there to be asked for it, at three in the morning."""
+    """Nobody is there to type it when a process starts at night."""
     assert refusal(certificates(PAIR), key(PAIR, b"secret")) == (
         "The key in /etc/privkey.pem is locked by a passphrase: write it without one, by “openssl pkey”, "
         "for this user alone."
@@ -172,6 +173,6 @@ def test_a_key_with_a_passphrase_is_refused() -> None:
 
 
 def test_a_key_of_rsa_is_as_good() -> None:
-    """Many authorities' tools make those still."""
+    """Many authorities' tools still make RSA keys."""
     pair = AUTHORITY.vouch(key=rsa.generate_private_key(65537, 2048))
     assert read(certificates(pair), key(pair)).fingerprint == pair.fingerprint

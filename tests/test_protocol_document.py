@@ -1,4 +1,4 @@
-"""docs/protocol.md says what the code does: each command, its arguments, results and errors; each code."""
+"""docs/protocol.md agrees with the code: each command, its arguments, results and errors; each code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TO_ANY_COMMAND = {code.decode() for code in Command.errors.values()}
 
 
 def commands() -> list[type[Command]]:
-    """The whole vocabulary."""
+    """Return all commands of the vocabulary."""
     found: dict[str, type[Command]] = {}
     for module in pkgutil.iter_modules(wire.__path__):
         for _, thing in inspect.getmembers(importlib.import_module(f"chatnet.wire.{module.name}")):
@@ -34,20 +34,20 @@ def commands() -> list[type[Command]]:
 
 
 def row_of(name: str) -> str:
-    """The table row that describes a command: the first one that begins with it."""
+    """Return the table row that describes a command: the first one that begins with it."""
     found = re.search(rf"^\| `{name}` \|.*\|$", TEXT, re.MULTILINE)
     assert found, f"docs/protocol.md has no row for {name}"
     return found[0]
 
 
 def is_named(argument: bytes, value: amp.Argument, row: str) -> bool:
-    """The row has the argument, marked with ? if it may be missing."""
+    """Return whether the row has the argument, marked with ? if it may be missing."""
     return re.search(rf"\b{argument.decode()}{'[?]' if value.optional else ''}: ", row) is not None
 
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command.__name__)
 def test_every_command_is_described(command: type[Command]) -> None:
-    """Its row has its arguments and results, and the very errors that it declares."""
+    """Its row has its arguments and results, and exactly the errors that it declares."""
     row = row_of(command.commandName.decode())
     for argument, value in [*command.arguments, *command.response]:
         assert is_named(argument, value, row), f"{argument!r} is missing in: {row}"
@@ -63,12 +63,12 @@ QUESTION_ROWS = {
 
 
 def test_no_other_question_is_described() -> None:
-    """The document has those that there are, in the order in which they stand in the code."""
+    """The document has the existing questions, in the order of the code."""
     assert list(QUESTION_ROWS) == [question.__name__ for question in QUESTIONS]
 
 
 def packed_as(value: msgspec.inspect.Type) -> str:
-    """What the document calls a type of values."""
+    """Return the document's word for a type of values."""
     match value:
         case msgspec.inspect.UnionType(types=types):
             (other,) = [each for each in types if not isinstance(each, msgspec.inspect.NoneType)]
@@ -82,7 +82,7 @@ def packed_as(value: msgspec.inspect.Type) -> str:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.__name__)
 def test_every_question_is_described(question: type[Question[Any]]) -> None:
-    """Its row has its values in their order, and its lane, cost and errors."""
+    """Its row has its values in order, and its lane, cost and errors."""
     values, _, lane, costs, codes = QUESTION_ROWS[question.__name__]
     info = msgspec.inspect.type_info(question)
     assert isinstance(info, msgspec.inspect.StructType)
@@ -101,7 +101,7 @@ def every_error(root: type[errors.ChatnetError]) -> list[type[errors.ChatnetErro
 
 @pytest.mark.parametrize("error", every_error(errors.ChatnetError), ids=lambda error: error.__name__)
 def test_every_error_is_described(error: type[errors.ChatnetError]) -> None:
-    """Its code stands beside its sentence (at least its beginning, for the two that are long)."""
+    """Its code is in a row with its sentence (at least its beginning, for the two long ones)."""
     if error is errors.Refusal:  # the root of the refusals is never told
         return
     row = row_of(error.code.decode())
@@ -116,7 +116,7 @@ def test_the_version_is_described() -> None:
 
 @pytest.mark.parametrize("bound", [b"127.0.0.1:40000|127.0.0.1:64480", b"\xcc" * 32])
 def test_the_proofs_in_the_document_are_right(bound: bytes) -> None:
-    """Those of the example, on loopback and over TLS."""
+    """The example's proofs are computed, on loopback and over TLS."""
     token, nonces = Token(bytes(range(32))), (b"\xaa" * 32, b"\xbb" * 32)
     asks, answers = (
         token.proof("asks", "operator", *nonces, bound).hex(),

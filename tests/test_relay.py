@@ -1,4 +1,4 @@
-"""Whoever stands between two processes of one machine, and passes on what they say, is admitted nowhere."""
+"""A relay between two processes of one machine, which passes on what they say, is not admitted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROLES: tuple[Role, ...] = ("worker", "replica", "operator")
 
 
 class Listening:
-    """A master's port on loopback, and a relay before it. Who was admitted is kept."""
+    """A master's port on loopback, and a relay before it. Admissions are recorded."""
 
     def __init__(self) -> None:
         self.admitted: list[Role] = []
@@ -69,7 +69,7 @@ class Listening:
 @pytest.mark.parametrize("role", ROLES)
 @pytest_twisted.ensureDeferred
 async def test_a_proof_is_not_passed_on(role: Role) -> None:
-    """Both ends have the token, and neither takes the other through a relay; straight, both do."""
+    """Both ends have the token, and neither accepts the other through a relay; directly, both do."""
     listening = Listening()
     try:
         with pytest.raises(WrongToken):
@@ -84,7 +84,7 @@ async def test_a_proof_is_not_passed_on(role: Role) -> None:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("here", ["asker", "answerer"])
 def test_nor_from_another_machine_to_loopback(role: Role, here: str) -> None:
-    """One end sees a connection on loopback, the other one from afar: there is somebody in between."""
+    """One end sees a loopback connection, the other one from another machine: something is in between."""
     admitted: list[Role] = []
 
     def admit(role: Role) -> Locator:

@@ -1,4 +1,4 @@
-"""Whose the data directory and the token are, on a real disk; who we are is told by the files."""
+"""Who may own and read the data directory and the token, on a real disk seen by a chosen user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOKEN = b"ab" * 32
 
 
 class Seen(RealFiles):
-    """The disk, seen by user 1000, of whom all is that others do not own; who may be unable to mend it."""
+    """The disk, seen by user 1000, who owns all that others do not; who may be unable to change it."""
 
     def __init__(self) -> None:
         self.owners: dict[Path, int] = {}
@@ -46,7 +46,7 @@ def files() -> Seen:
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    """That of careless people."""
+    """Set a careless umask."""
     before = os.umask(0o022)
     yield
     os.umask(before)
@@ -54,7 +54,7 @@ def umask() -> Iterator[None]:
 
 @pytest.fixture
 def data(tmp_path: Path, umask: None) -> Path:
-    """A directory made by ``mkdir``, with files that anybody may read."""
+    """Return a directory made by ``mkdir``, with files that anybody may read."""
     (tmp_path / "data" / "log").mkdir(parents=True)
     for name in (
         "log.sqlite",
@@ -73,7 +73,7 @@ def mode(path: Path) -> int:
 
 
 def test_what_is_ours_and_open_is_mended(files: Seen, data: Path) -> None:
-    """All of it, with one line that says so; what is private already is not touched."""
+    """All of it is closed, and one line says so; what is private already is not changed."""
     with capturedLogs() as said:
         secure_data(files, data)
         secure_data(files, data)
@@ -85,7 +85,7 @@ def test_what_is_ours_and_open_is_mended(files: Seen, data: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "cluster.token", "log.sqlite", "log", "log/worker-1.log"])
 def test_what_is_somebody_elses_is_refused(files: Seen, data: Path, name: str) -> None:
-    """Be it private or not: they chose what stands in it, or may read it at any time."""
+    """It is refused whether private or not: the owner chose its content, or may read it at any time."""
     secure_data(files, data)
     files.owners[data / name] = 1001
     with pytest.raises(CannotStart, match=r"belongs to another user \(number 1001; .* as 1000\): .* chown"):
@@ -94,21 +94,21 @@ def test_what_is_somebody_elses_is_refused(files: Seen, data: Path, name: str) -
 
 @pytest.mark.parametrize("how", ["is_fixed", "lies"])
 def test_what_cannot_be_mended_is_refused(files: Seen, data: Path, how: str) -> None:
-    """Because it is not allowed, or because the file system knows no rights."""
+    """We may not change it, or the file system has no rights."""
     setattr(files, how, True)
     with pytest.raises(CannotStart, match=r"open to others \(mode 0755\), and cannot be made private"):
         secure_data(files, data)
 
 
 def test_what_is_not_there_is_nobodys(files: Seen, tmp_path: Path) -> None:
-    """It will be made, by us."""
+    """We will make it."""
     secure_data(files, tmp_path / "none")
     secure_token(files, tmp_path / "none")
 
 
 @pytest.mark.parametrize("place", ["data", "above"])
 def test_a_link_of_somebody_else_is_refused(files: Seen, data: Path, place: str) -> None:
-    """In a place where all may write, as /tmp, they could have it lead elsewhere at any time."""
+    """In a directory where all may write, such as /tmp, they could change its target at any time."""
     link = data.parent / place / "link" if place != "data" else data.parent / "link"
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(data if place == "data" else data.parent)
@@ -120,7 +120,7 @@ def test_a_link_of_somebody_else_is_refused(files: Seen, data: Path, place: str)
 
 
 def test_what_is_not_chatnets_alone_is_not_closed(files: Seen, data: Path) -> None:
-    """Somebody's home is refused while it is open, and used, untouched, while it is not."""
+    """A home directory is refused while it is open, and used unchanged while it is not."""
     (data / "thesis.txt").write_text("")
     with pytest.raises(CannotStart, match=r"holds what is not chatnet's \(thesis.txt\): choose a directory"):
         secure_data(files, data)
@@ -131,7 +131,7 @@ def test_what_is_not_chatnets_alone_is_not_closed(files: Seen, data: Path) -> No
 
 
 def test_a_link_is_not_followed_to_close_what_it_leads_to(files: Seen, data: Path) -> None:
-    """The logs may lie in a directory of the system's."""
+    """The logs may be in a directory of the system."""
     elsewhere = data.parent / "var-log"
     (data / "log").rename(elsewhere)
     elsewhere.chmod(0o755)
@@ -141,7 +141,8 @@ def test_a_link_is_not_followed_to_close_what_it_leads_to(files: Seen, data: Pat
 
 
 def test_a_token_is_read_by_whom_it_is_meant_for(files: Seen, data: Path) -> None:
-    """As ssh has it with keys, but that ours is mended; root may give a group one, and read everybody's."""
+    """ssh has the same rule for keys, but ours are corrected; root may allow a group, and read
+    everybody's."""
     path = data / "cluster.token"
     assert (
         find_token(files, {}, str(path), data).fingerprint == Token(bytes.fromhex(TOKEN.decode())).fingerprint
@@ -170,7 +171,7 @@ def test_a_token_is_read_by_whom_it_is_meant_for(files: Seen, data: Path) -> Non
 
 
 def test_what_is_made_is_private(data: Path) -> None:
-    """Whatever the umask is: databases with all that SQLite puts beside them, and small files."""
+    """This holds for any umask: databases with all of SQLite's files, and small files."""
     files = RealFiles()
     place = data.parent / "fresh" / "log"
     files.make_directory(place)

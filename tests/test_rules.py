@@ -1,4 +1,4 @@
-"""The checker's own rule of where a post is heard, against the product's."""
+"""The checker's own rule for where a post is heard, compared with the product's."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ parts = st.sampled_from([*"#@-_. a9é\n\u0301", *HIDDEN, "@bob", "@Alice", "ह�
 
 @given(st.lists(parts, max_size=12).map("".join))
 def test_both_say_the_same(text: str) -> None:
-    """Of all that simulated users write, and more."""
+    """This holds for all that simulated users write, and for more."""
     assert heard_at("alice", text) == places("alice", text)
 
 
 @given(st.integers(0, 10_000))
 def test_what_simulated_users_write_is_heard_where_both_say(seed: int) -> None:
-    """All that can be posted at all."""
+    """Everything that can be posted is compared."""
     steps = plan(random.Random(seed), ["alice", "bob", "bob+"], 60, 0.0, 10.0)
     texts = [step.arguments[0] for step in steps if step.does == "post"]
     assert len(texts) == 60
@@ -40,7 +40,7 @@ def test_what_simulated_users_write_is_heard_where_both_say(seed: int) -> None:
 
 
 def test_a_topic_has_one_place_however_it_is_spelled() -> None:
-    """Each topic of the workload."""
+    """Each topic of the workload has one."""
     for topic in TOPICS:
         chance = random.Random(1)
         assert len({heard_at("alice", spelled(chance, topic)) for _ in range(50)}) == 1

@@ -1,4 +1,4 @@
-"""A port as all processes have it, and who gets there: in plain, by TLS, through a relay."""
+"""The port that all processes have, and who is admitted: without TLS, with it, through a relay."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Served:
 
 
 class Real(Served):
-    """One that listens, and links to it."""
+    """A port that listens, and links to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Real(Served):
         return Address("127.0.0.1", self._ports[number].getHost().port)
 
     def relay(self) -> Address:
-        """Where one listens who speaks TLS with both ends, and passes on what they say."""
+        """Return the address of a relay that speaks TLS with both ends, and passes on what they say."""
         relays: Any = Factory.forProtocol(lambda: Relay(self.address))
         factory = Encryption(Presented(self_made(OTHER)), False, relays, reactor)
         self._ports.append(reactor.listenTCP(0, factory, interface="127.0.0.1"))
@@ -107,7 +107,7 @@ class Real(Served):
 
 
 class Relay(Protocol):
-    """Somebody in between, who reads all that is said."""
+    """A relay that reads everything."""
 
     transport: Any
     other: Any = None
@@ -144,7 +144,7 @@ class Relay(Protocol):
 @pytest.mark.parametrize("role", ROLES)
 @pytest_twisted.ensureDeferred
 async def test_who_relays_an_encrypted_link_proves_nothing(role: Role) -> None:
-    """Though both ends have the token, and the relay all that they say: each has another connection."""
+    """Both ends have the token, and the relay has all they say; but each end has another connection."""
     served = Real()
     try:
         with pytest.raises(WrongToken):
@@ -158,7 +158,7 @@ async def test_who_relays_an_encrypted_link_proves_nothing(role: Role) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_another_token_is_refused_over_tls() -> None:
-    """As in plain; its own certificate is not looked at."""
+    """It is refused as without TLS; its own certificate does not matter."""
     served = Real()
     try:
         with pytest.raises(WrongToken):
@@ -170,7 +170,7 @@ async def test_another_token_is_refused_over_tls() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_an_older_tls_is_refused_before_the_challenge() -> None:
-    """What binds a proof is sure only in 1.3; clients may come by 1.2."""
+    """Only with 1.3 is a proof's binding secure; clients may use 1.2."""
 
     class Older:
         def clientConnectionForTLS(self, protocol: Any) -> Any:
@@ -193,13 +193,13 @@ async def test_an_older_tls_is_refused_before_the_challenge() -> None:
         await served.close()
 
 
-# ---- in plain ----
+# ---- without TLS ----
 
 
 @pytest.mark.parametrize(("role", "encrypted"), [("worker", False), ("replica", False), ("operator", True)])
 @pytest_twisted.ensureDeferred
 async def test_on_loopback_processes_speak_plain_and_operators_tls(role: Role, encrypted: bool) -> None:
-    """What goes between the processes of one machine costs nothing; an operator may come by a tunnel."""
+    """TLS between processes of a machine would cost and gain nothing; an operator may come by a tunnel."""
     served = Real()
     try:
         link = await served.approach(role).link(served.address, SECONDS, SECONDS)
@@ -215,7 +215,7 @@ async def test_on_loopback_processes_speak_plain_and_operators_tls(role: Role, e
 async def test_who_is_told_that_it_takes_tls_speaks_it(
     insecure: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is a loopback literal here may be another machine there: the other end of a tunnel."""
+    """A loopback literal here may lead to another machine: the other end of a tunnel."""
     monkeypatch.setattr(first_byte, "both_on_loopback", lambda transport: False)
     served = Real()
     try:
@@ -228,7 +228,7 @@ async def test_who_is_told_that_it_takes_tls_speaks_it(
 
 
 def far(wire: Loopback) -> None:
-    """Its ends are on two machines."""
+    """Put the two ends on two machines."""
     here, there = (IPv4Address("TCP", f"10.0.0.{number}", 64480) for number in (1, 2))
     for transport, host, peer in ((wire.client_transport, here, there), (wire.server_transport, there, here)):
         transport._host, transport._peer = host, peer
@@ -239,7 +239,7 @@ class FarLoopback(Loopback):
 
     def __init__(self, client: Any, server: Any) -> None:
         class Waiting(Protocol):
-            """Nothing is made before its addresses are known."""
+            """Makes its protocol only when the addresses are known."""
 
         super().__init__(Waiting(), Waiting())
         far(self)
@@ -249,7 +249,7 @@ class FarLoopback(Loopback):
 
 
 def proven(served: Served, clock: Clock, make: Callable[[Any], Any] = lambda link: link) -> Any:
-    """What becomes of a proof in plain from another machine."""
+    """Send a proof without TLS from another machine; return what follows."""
     asker = Link(Unregistered(), Outboxes(clock))
     wire = FarLoopback(make(asker), served.port.buildProtocol(None))
     found: list[Any] = []
@@ -263,7 +263,7 @@ def proven(served: Served, clock: Clock, make: Callable[[Any], Any] = lambda lin
 
 
 def test_who_speaks_plain_from_another_machine_is_told_so_and_hung_up_on() -> None:
-    """Whatever it asks; nothing waits for it then."""
+    """It is closed whatever it asks, and no timer stays."""
     clock = Clock()
     served = Served(clock=clock)
     answer, lost = proven(served, clock)
@@ -274,7 +274,7 @@ def test_who_speaks_plain_from_another_machine_is_told_so_and_hung_up_on() -> No
 
 
 def test_who_has_said_nothing_goes_when_the_port_is_closed() -> None:
-    """Nothing of it stays, and a process that stops does not wait for it."""
+    """Nothing of it stays, and a stopping process does not wait for it."""
     clock = Clock()
     served = Served(clock=clock)
     wire = Loopback(Protocol(), served.port.buildProtocol(None))
@@ -287,14 +287,14 @@ def test_who_has_said_nothing_goes_when_the_port_is_closed() -> None:
 
 
 def test_nobody_is_accepted_while_nobody_is_taken() -> None:
-    """Not even a handshake is begun then."""
+    """Then not even a handshake begins."""
     served = Served(clock=Clock())
     served.port.takes = lambda: False
     assert served.port.buildProtocol(None) is None
 
 
 def test_it_is_served_if_the_operator_says_so() -> None:
-    """By --insecure; and so is who speaks TLS there."""
+    """With --insecure it is; and so is a client that speaks TLS there."""
     clock = Clock()
     served = Served(insecure=True, clock=clock)
     assert proven(served, clock)[0] is None
@@ -308,7 +308,7 @@ def test_it_is_served_if_the_operator_says_so() -> None:
 
 @pytest.mark.parametrize("named", ["tls-cert", "tls-key"])
 def test_a_certificate_and_its_key_go_together(named: str) -> None:
-    """One of them alone is a mistake."""
+    """One of them without the other is a mistake."""
     options = {"tls-cert": None, "tls-key": None, named: "a.pem"}
     with pytest.raises(
         CannotStart, match="--tls-cert and --tls-key go together: name both files, or neither"
@@ -317,7 +317,7 @@ def test_a_certificate_and_its_key_go_together(named: str) -> None:
 
 
 def test_it_is_looked_at_each_minute_and_at_sighup() -> None:
-    """What is to be done about another one is done once; and nothing once it has stopped."""
+    """A new certificate is taken once; and nothing happens after the stop."""
 
     class Watched:
         looks = [False, True, False, True]

@@ -1,4 +1,4 @@
-"""What becomes of a start, told to the twistd that waits for its daemon, and to its terminal."""
+"""How the outcome of a start is told to the twistd that waits for its daemon, and to its terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Waiting:
         self.options.parent = cast(Any, self.parent)
 
     def told(self) -> tuple[bytes, bytes]:
-        """All that it is told, to the end: by the pipe, and on the terminal."""
+        """Return all that it is told, to the end: by the pipe, and on the terminal."""
         return os.read(self.answer, 1000), os.read(self.seen, 1000)
 
 
@@ -42,7 +42,7 @@ def twistd(tmp_path: Path) -> Iterator[Waiting]:
 
 
 def test_what_cannot_start_is_said_whole(twistd: Waiting) -> None:
-    """The one that waits shows 98 bytes, so the sentence goes to the terminal itself; no pid file is left."""
+    """The waiting one shows only 98 bytes, so the sentence goes to the terminal; no pid file is left."""
     with pytest.raises(CannotStart, match="No room"), Start(twistd.options).beginning():
         raise CannotStart(SENTENCE)
     assert twistd.told() == (b"1 as said above", SENTENCE.encode() + b"\n")
@@ -51,7 +51,7 @@ def test_what_cannot_start_is_said_whole(twistd: Waiting) -> None:
 
 
 def test_a_start_is_answered_once_it_is_known(twistd: Waiting) -> None:
-    """Not when twistd would: then it may still turn out that it cannot be."""
+    """It is not answered when twistd would do it: then the start may still fail."""
     start = Start(twistd.options)
     with start.beginning():
         pass
@@ -65,7 +65,7 @@ def test_a_start_is_answered_once_it_is_known(twistd: Waiting) -> None:
 
 
 def test_what_is_up_says_so_once(twistd: Waiting) -> None:
-    """With a sentence, if there is one; the pid file stays until it fails."""
+    """It says a sentence, if there is one; the pid file stays until it fails."""
     start = Start(twistd.options)
     with start.beginning():
         pass
@@ -79,7 +79,7 @@ def test_what_is_up_says_so_once(twistd: Waiting) -> None:
 
 @pytest.mark.parametrize("options", [{}, ProgramOptions()])
 def test_without_twistd_it_is_only_raised(options: object) -> None:
-    """In a simulated world there is nobody to tell."""
+    """In a simulated world nobody can be told."""
     start = Start(options)
     with pytest.raises(CannotStart), start.beginning():
         raise CannotStart("No room.")

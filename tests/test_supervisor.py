@@ -1,4 +1,4 @@
-"""The supervisor: children are kept running, and stopped, whatever they do."""
+"""The supervisor keeps children running, and stops them, whatever they do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chatnet.world.real import RealFiles
 
 
 class CountedFiles(RealFiles):
-    """The disk; counts the descriptors that are open."""
+    """The disk; it counts the open descriptors."""
 
     def __init__(self) -> None:
         self.open = 0
@@ -54,7 +54,7 @@ class Nursery:
         )
 
     def stop(self) -> list[Any]:
-        """Begin to stop; what is answered gets a result when all is over."""
+        """Begin to stop; return a list that gets a result when the stop has ended."""
         done: list[Any] = []
         Deferred.fromCoroutine(self.supervisor.stop()).addBoth(done.append)
         return done
@@ -76,7 +76,7 @@ def notes() -> Iterator[list[str]]:
 
 
 def logged(level: str) -> Iterator[list[str]]:
-    """What is logged at ``level`` while this is suspended."""
+    """Yield what is logged at ``level`` until resumed."""
     lines: list[str] = []
 
     @implementer(ILogObserver)
@@ -91,7 +91,7 @@ def logged(level: str) -> Iterator[list[str]]:
 
 @given(st.lists(st.floats(0, GOOD_LIFE * 2)))
 def test_each_young_death_doubles_the_delay_and_a_good_life_resets_it(lives: list[float]) -> None:
-    """0.1 to 10 seconds, doubled by each young death; a step is said when it is another delay."""
+    """The delay is 0.1 to 10 seconds, doubled by each early death; it is logged when it changes."""
     policy, before = RestartPolicy(), 0.0
     for lived in lives:
         restart = policy.died(lived)
@@ -125,7 +125,7 @@ def test_keep_never_stops_a_child(nursery: Nursery) -> None:
 
 
 def test_a_dead_child_is_started_again(nursery: Nursery) -> None:
-    """After 0.1 seconds, then 0.2; the operator is told each time, by name and pid."""
+    """It starts after 0.1 seconds, then 0.2; the operator is told each time, by name and pid."""
     nursery.supervisor.keep(1)
     for delay in (0.1, 0.2):
         nursery.reactor.running[0].end(signal=9)
@@ -139,13 +139,13 @@ def test_a_dead_child_is_started_again(nursery: Nursery) -> None:
 
 
 def test_a_crash_loop_is_logged_once_per_step(nursery: Nursery, warnings: list[str]) -> None:
-    """However often it dies: once per delay, with what the child said last."""
+    """However often it dies, it is logged once per delay, with the last words of the child."""
     nursery.supervisor.keep(1)
     (nursery.logs / "worker-1.log").write_text("lots\nmore\nImportError: no such thing\x1b[2J\n")
     for _ in range(30):
         nursery.reactor.running[0].end(status=1)
         nursery.reactor.advance(LONGEST_DELAY)
-    # 0.1, 0.2, 0.4 … 6.4, 10: every one of them lived for less than 30 s.
+    # 0.1, 0.2, 0.4 … 6.4, 10: each of them lived for less than 30 s.
     assert len(warnings) == 8
     assert "failed with status 1" in warnings[0]
     assert "    ImportError: no such thing\\x1b[2J" in warnings[0]
@@ -153,7 +153,7 @@ def test_a_crash_loop_is_logged_once_per_step(nursery: Nursery, warnings: list[s
 
 
 def test_a_child_that_cannot_be_started_is_tried_again(nursery: Nursery) -> None:
-    """No process to be had is like a death at birth; no descriptor stays open."""
+    """A failed start counts as an early death; no descriptor stays open."""
     nursery.reactor.refusal = BlockingIOError(11, "Resource temporarily unavailable")
     nursery.supervisor.keep(1)
     assert nursery.told == [
@@ -166,7 +166,7 @@ def test_a_child_that_cannot_be_started_is_tried_again(nursery: Nursery) -> None
 
 
 def test_a_hung_child_is_killed(nursery: Nursery) -> None:
-    """Only the one with that pid."""
+    """Only the child with that pid is killed."""
     nursery.supervisor.keep(2)
     first, second = nursery.reactor.children
     nursery.supervisor.kill(second.pid)
@@ -174,7 +174,7 @@ def test_a_hung_child_is_killed(nursery: Nursery) -> None:
 
 
 def test_stopping_waits_for_every_end(nursery: Nursery) -> None:
-    """TERM to all; done when the last has ended; none is started again, and no timer is left."""
+    """All get TERM; it ends when the last has ended; none is started again, and no timer is left."""
     nursery.supervisor.keep(2)
     done = nursery.stop()
     first, second = nursery.reactor.children
@@ -188,7 +188,7 @@ def test_stopping_waits_for_every_end(nursery: Nursery) -> None:
 
 
 def test_stopping_kills_those_who_do_not_stop(nursery: Nursery) -> None:
-    """KILL after ten seconds, for those alone who are still there."""
+    """After ten seconds those that are still there, and only those, get KILL."""
     nursery.supervisor.keep(2)
     done = nursery.stop()
     first, second = nursery.reactor.children
@@ -200,7 +200,8 @@ def test_stopping_kills_those_who_do_not_stop(nursery: Nursery) -> None:
 
 
 def test_a_stop_in_good_order_is_not_logged_as_a_killing(nursery: Nursery, notes: list[str]) -> None:
-    """twistd ends by the TERM that stopped it: only who was not asked, or ended otherwise, was killed."""
+    """twistd ends by the TERM that stopped it: only a child that was not asked, or ended otherwise, was
+    killed."""
     nursery.supervisor.keep(2)
     nursery.reactor.children[0].end(signal=15)
     nursery.reactor.advance(FIRST_DELAY)
@@ -212,7 +213,7 @@ def test_a_stop_in_good_order_is_not_logged_as_a_killing(nursery: Nursery, notes
 
 
 def test_stopping_forgets_those_about_to_be_started(nursery: Nursery) -> None:
-    """A child that waits for its next start has none."""
+    """A child that waits for its next start is not started."""
     nursery.supervisor.keep(1)
     nursery.reactor.running[0].end(status=1)
     assert nursery.stop() == [None]

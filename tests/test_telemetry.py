@@ -1,4 +1,4 @@
-"""What happens is told as events: to all who listen, and nobody acts on it."""
+"""Events are told to all listeners, and have no effect on who tells them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatnet.telemetry import DrainBegun, Event
 
 
 def test_all_who_listen_are_told_in_turn() -> None:
-    """Each of every event, and the teller gets nothing back."""
+    """Each listener gets every event, and the teller gets nothing back."""
     heard: list[tuple[str, Event]] = []
     tell = tell_all(
         lambda event: heard.append(("first", event)), lambda event: heard.append(("second", event))
@@ -25,7 +25,7 @@ def test_all_who_listen_are_told_in_turn() -> None:
 
 
 def test_a_listener_that_fails_keeps_nobody_from_anything(logged_failures: Any) -> None:
-    """Not the one who tells, nor others who listen: it is logged."""
+    """Neither the teller nor other listeners are affected: the failure is logged."""
     heard: list[Event] = []
 
     def fails(event: Event) -> None:
@@ -38,14 +38,14 @@ def test_a_listener_that_fails_keeps_nobody_from_anything(logged_failures: Any) 
 
 @pytest.mark.parametrize("event", get_args(Event), ids=lambda event: str(event.__name__))
 def test_an_event_is_a_frozen_value(event: Any) -> None:
-    """Whoever keeps one knows that it stays as it was, and a docstring says what it means."""
+    """An event never changes, and its docstring says what it means."""
     assert event.__dataclass_params__.frozen
     assert event.__doc__
     assert not event.__doc__.startswith(f"{event.__name__}(")
 
 
 def test_the_union_has_all_events() -> None:
-    """One that was forgotten there could not be told."""
+    """A forgotten event could not be told."""
     events = {
         thing
         for thing in vars(telemetry).values()
@@ -55,7 +55,7 @@ def test_the_union_has_all_events() -> None:
 
 
 def test_the_module_is_pure() -> None:
-    """What runs imports nothing of Twisted, nor anything that does; types are looked at by nobody."""
+    """Its code imports nothing of Twisted, directly or not; imports for types do not count."""
     tree = ast.parse(Path(telemetry.__file__).read_text())
     imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert imported == {

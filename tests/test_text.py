@@ -1,4 +1,4 @@
-"""What others say does nothing to whoever reads a log."""
+"""What others say cannot affect readers of a log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chatnet.text import LONGEST, harmless, legible
 
 @given(st.text() | st.binary(), st.integers(1, 50))
 def test_whatever_is_said_is_legible(said: str | bytes, most: int) -> None:
-    """On one line, printable, and no longer than was asked for, escapes included."""
+    """It is on one line, printable, and within the wanted length, escapes included."""
     shown = legible(said, most)
     assert shown.isprintable()
     assert len(shown) <= most + 1
@@ -33,16 +33,16 @@ def test_whatever_is_said_is_legible(said: str | bytes, most: int) -> None:
     ],
 )
 def test_what_is_not_printable_is_escaped(said: str | bytes, shown: str) -> None:
-    """So that one sees what it was."""
+    """So the reader sees what it was."""
     assert legible(said) == shown
 
 
 def test_lines_of_ours_keep_their_shape() -> None:
-    """A traceback is of many lines; what a terminal would obey in it is escaped all the same."""
+    """A traceback keeps its lines; what a terminal would obey in it is escaped all the same."""
     assert harmless("Traceback:\n\tx = '\x1b[2J\r\u202e'\n") == "Traceback:\n\tx = '\\x1b[2J\\r\\u202e'\n"
 
 
 def test_a_draft_is_described_without_what_it_says() -> None:
-    """A post is nobody's business, and a credential is a secret."""
+    """A post is private, and a credential is a secret."""
     described = Draft("secret", "alice", "alice", "random$5ec2e7", b"k" * 16).described()
     assert described == f"secret of alice, 13 characters, key {(b'k' * 16).hex()}"

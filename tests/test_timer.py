@@ -1,4 +1,4 @@
-"""What is called again and again: when, until when, and what is said when it fails."""
+"""A repeated call: when it is made, how long, and what is said when it fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chatnet.net.timer import Timer
 
 
 def test_it_calls_at_once_or_after_an_interval() -> None:
-    """And then each time that one is over; to start it twice is to start it once."""
+    """The next call comes an interval after the last has ended; to start twice is to start once."""
     clock, calls = Clock(), list[float]()
     timer = Timer(clock, 2.0, lambda: calls.append(clock.seconds()), "never")
     timer.start()
@@ -25,7 +25,7 @@ def test_it_calls_at_once_or_after_an_interval() -> None:
 
 
 def test_it_can_be_stopped_whenever() -> None:
-    """Before it was started, within its own call, and again."""
+    """It can be stopped before its start, within its own call, and repeatedly."""
     clock, calls = Clock(), list[float]()
 
     def call() -> None:
@@ -51,7 +51,7 @@ async def fails_later(clock: Clock, seconds: float) -> None:
 
 @pytest.mark.parametrize("call", [fails_until, fails_later])
 def test_a_failure_is_heard_and_not_the_end(call: Callable[..., object], logged_failures: Any) -> None:
-    """What is done is needed, so it is tried again; and said once until it succeeds, not each time."""
+    """The call is needed, so it is tried again; the failure is logged once until it succeeds."""
     clock, calls = Clock(), list[float]()
 
     def tick() -> object:

@@ -1,4 +1,4 @@
-"""TLS: handshakes between two ends in memory, with right and wrong keys, names, authorities and versions."""
+"""TLS handshakes between two ends in memory, with right and wrong keys, names, authorities and versions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from chatnet.net.tls import (
 )
 from chatnet.testing.loopback import Loopback
 
-# OpenSSL goes by this machine's clock.
+# OpenSSL uses this machine's clock.
 TODAY = datetime.now(UTC)
 GOOD = {"begins": TODAY - DAY, "ends": TODAY + DAY}
 AUTHORITY = new_authority(TODAY - 20 * DAY, TODAY + 20 * DAY)
@@ -44,7 +44,7 @@ THEIRS = self_made(Token(b"them" * 8))
 
 @implementer(IHandshakeListener)
 class End(Protocol):
-    """What came, and how it ended."""
+    """A protocol that records what came, and how it ended."""
 
     transport: Any
 
@@ -65,7 +65,7 @@ class End(Protocol):
 
 
 class Meeting:
-    """A client and a server that have met; the client said hello at once."""
+    """A client and a server that are connected; the client has sent its first message."""
 
     def __init__(self, dialling: Any, presented: Any) -> None:
         self._clock = Clock()
@@ -81,7 +81,7 @@ class Meeting:
         return factory.buildProtocol(None)
 
     def go_on(self) -> None:
-        """Carry what is to be carried."""
+        """Carry everything that waits."""
         while True:
             self._clock.advance(0)
             if not self._wire.pump():
@@ -89,14 +89,14 @@ class Meeting:
 
     @property
     def is_good(self) -> bool:
-        """Do they hear each other?"""
+        """Return whether they receive each other's messages."""
         self.server.transport.write(b"welcome")
         self.go_on()
         return self.server.received == b"hello" and self.client.received.endswith(b"welcome")
 
     @property
     def why(self) -> BaseException:
-        """Why the client did not want it, who has then said nothing."""
+        """Return why the client refused the server; it has then said nothing."""
         assert self.client.lost is not None
         assert not self.client.is_trusted
         assert not self.server.received
@@ -106,7 +106,7 @@ class Meeting:
 
 
 def old_server(pair: KeyPair) -> Any:
-    """One that speaks TLS 1.2 at most."""
+    """Return a server that speaks TLS 1.2 at most."""
     return CertificateOptions(
         privateKey=pair.key,  # type: ignore[arg-type]
         certificate=pair.certificate,  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ def old_server(pair: KeyPair) -> Any:
 
 @pytest.fixture(params=[Presented, old_server], ids=["1.3", "1.2"])
 def server(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """What presents a pair, by either version."""
+    """Yield what presents a pair, by either version."""
     return request.param
 
 
@@ -124,12 +124,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def test_who_has_the_pinned_key_is_trusted(server: Any) -> None:
-    """Though no authority vouches for it."""
+    """It is trusted though no authority vouches for it."""
     assert Meeting(pinned(OURS.fingerprint), server(OURS)).is_good
 
 
 def test_who_has_another_key_is_told_nothing(server: Any) -> None:
-    """The sentence says which key it has: after a change of the token it may be right."""
+    """The sentence says which key it has: after a change of the token that may be the right one."""
     why = Meeting(pinned(OURS.fingerprint), server(THEIRS)).why
     assert isinstance(why, WrongKey)
     assert why.theirs == THEIRS.fingerprint
@@ -137,7 +137,7 @@ def test_who_has_another_key_is_told_nothing(server: Any) -> None:
 
 
 def test_who_shows_the_pinned_certificate_behind_its_own_is_not_trusted() -> None:
-    """Anybody has our certificate: only the key of the first one is proven."""
+    """Anybody has our certificate: only the first one's key is proven."""
     impostor = KeyPair(THEIRS.certificate, THEIRS.key, [OURS.certificate])
     assert isinstance(Meeting(pinned(OURS.fingerprint), Presented(impostor)).why, WrongKey)
     signed = AUTHORITY.vouch(**GOOD, chain=ROOTS)  # type: ignore[arg-type]
@@ -145,19 +145,19 @@ def test_who_shows_the_pinned_certificate_behind_its_own_is_not_trusted() -> Non
 
 
 def test_who_copies_the_pinned_certificate_without_its_key_gets_nowhere() -> None:
-    """OpenSSL does not even begin with it."""
+    """OpenSSL does not even begin a handshake."""
     with pytest.raises(SSL.Error):
         Presented(KeyPair(OURS.certificate, THEIRS.key))
 
 
 def test_a_pinned_key_is_good_whatever_stands_in_its_certificate(server: Any) -> None:
-    """It may be for any name, and expired: it is the key that is pinned, as by SSH."""
+    """It may be for any name, and expired: the key is pinned, as with SSH."""
     expired = AUTHORITY.vouch("another.example", TODAY - 3 * DAY, TODAY - 2 * DAY)
     assert Meeting(pinned(expired.fingerprint), server(expired)).is_good
 
 
 def test_a_pinned_key_may_have_authorities_behind_it(server: Any) -> None:
-    """Theirs are other keys, of which nothing is asked."""
+    """The authorities' keys are not checked."""
     bought = AUTHORITY.vouch(**GOOD, chain=ROOTS)  # type: ignore[arg-type]
     assert Meeting(pinned(bought.fingerprint), server(bought)).is_good
 
@@ -167,13 +167,13 @@ def test_a_pinned_key_may_have_authorities_behind_it(server: Any) -> None:
 
 @pytest.mark.parametrize("name", ["chat.example", "192.0.2.1", "2001:db8::1"])
 def test_who_is_vouched_for_under_its_name_is_trusted(server: Any, name: str) -> None:
-    """A name, or a literal of either kind."""
+    """It has a name, or a literal of either kind."""
     pair = AUTHORITY.vouch(name, **GOOD)
     assert Meeting(vouched_for(name, ROOTS), server(pair)).is_good
 
 
 def test_a_chain_leads_to_the_authority() -> None:
-    """As all that sell certificates have one between."""
+    """Authorities that sell certificates have one in between."""
     between = AUTHORITY.appoint(TODAY)
     pair = between.vouch(**GOOD, chain=[between.pair.certificate])  # type: ignore[arg-type]
     assert Meeting(vouched_for("chat.example", ROOTS), Presented(pair)).is_good
@@ -183,14 +183,14 @@ def test_a_chain_leads_to_the_authority() -> None:
 
 @pytest.mark.parametrize(("asked", "has"), [("chat.example", "chat.evil"), ("192.0.2.1", "192.0.2.2")])
 def test_who_is_vouched_for_under_another_name_is_told_nothing(server: Any, asked: str, has: str) -> None:
-    """Anybody can have a certificate for a name of his own."""
+    """Anybody can have a certificate for a name of their own."""
     why = Meeting(vouched_for(asked, ROOTS), server(AUTHORITY.vouch(has, **GOOD))).why
     assert isinstance(why, WrongName)
     assert why_not_trusted(why) == f"its certificate is not for {asked}"
 
 
 def test_a_certificate_that_names_nobody_is_nobodys(server: Any) -> None:
-    """An authority may have made it for something else; Twisted takes it for anybody's."""
+    """An authority may have made it for something else; Twisted would accept it for any name."""
     why = Meeting(vouched_for("chat.example", ROOTS), server(AUTHORITY.vouch("", **GOOD))).why
     assert isinstance(why, WrongName)
 
@@ -205,7 +205,7 @@ def test_a_certificate_that_names_nobody_is_nobodys(server: Any) -> None:
     ids=["expired", "of a strange authority", "self-made"],
 )
 def test_who_is_not_vouched_for_is_told_nothing(server: Any, pair: KeyPair) -> None:
-    """Whatever name is on it."""
+    """This holds whatever name is on it."""
     why = Meeting(vouched_for("chat.example", ROOTS), server(pair)).why
     assert why_not_trusted(why) == (
         "no authority that is trusted here vouches for its certificate, or it has expired"
@@ -213,7 +213,7 @@ def test_who_is_not_vouched_for_is_told_nothing(server: Any, pair: KeyPair) -> N
 
 
 def test_without_authorities_those_of_this_machine_are_asked() -> None:
-    """And they do not know ours."""
+    """They do not know our authority."""
     why = Meeting(vouched_for("chat.example"), Presented(AUTHORITY.vouch(**cast(Any, GOOD)))).why
     assert isinstance(why, SSL.Error)
 
@@ -222,17 +222,17 @@ def test_without_authorities_those_of_this_machine_are_asked() -> None:
 
 
 def test_within_the_cluster_no_certificate_is_looked_at() -> None:
-    """It is the token that both ends prove."""
+    """Both ends prove the token instead."""
     assert Meeting(in_cluster(), Presented(THEIRS)).is_good
 
 
 def test_within_the_cluster_only_tls_1_3_is_spoken() -> None:
-    """With an older one, what binds the proof to its connection may be the same on two."""
+    """With an older version two connections may have the same binding."""
     assert isinstance(Meeting(in_cluster(), old_server(OURS)).why, SSL.Error)
 
 
 def test_both_ends_have_what_nobody_else_has() -> None:
-    """Who stands between has two connections, with two of them: no proof serves on both."""
+    """A relay has two connections with two values: no proof is good on both."""
     here, there = Meeting(in_cluster(), Presented(OURS)), Meeting(in_cluster(), Presented(OURS))
     bindings = [
         channel_binding(end.transport) for end in (here.client, here.server, there.client, there.server)
@@ -251,7 +251,7 @@ def test_a_link_that_is_older_or_plain_has_no_binding() -> None:
 
 class _Plain:
     def getHandle(self) -> object:
-        """A socket."""
+        """Return a socket."""
         return object()
 
 
@@ -259,7 +259,7 @@ class _Plain:
 
 
 def test_a_renewed_pair_is_for_those_who_come_after_it() -> None:
-    """Who is connected notices nothing."""
+    """Existing connections are not affected."""
     presented = Presented(OURS)
     before = Meeting(pinned(OURS.fingerprint), presented)
     presented.renew(THEIRS)
@@ -269,7 +269,7 @@ def test_a_renewed_pair_is_for_those_who_come_after_it() -> None:
 
 
 def test_what_openssl_does_not_take_leaves_the_old_pair() -> None:
-    """The port goes on presenting that."""
+    """The port goes on presenting the old pair."""
     presented = Presented(OURS)
     with pytest.raises(SSL.Error):
         presented.renew(KeyPair(THEIRS.certificate, OURS.key))
@@ -278,7 +278,7 @@ def test_what_openssl_does_not_take_leaves_the_old_pair() -> None:
 
 
 def test_who_has_only_ciphers_of_old_is_refused() -> None:
-    """Without forward secrecy, whoever steals the key can read what was recorded years ago."""
+    """Without forward secrecy a stolen key opens what was recorded years ago."""
     client = CertificateOptions(
         lowerMaximumSecurityTo=TLSVersion.TLSv1_2,
         acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString("AES128-SHA:ECDHE-ECDSA-AES128-SHA"),
@@ -289,7 +289,7 @@ def test_who_has_only_ciphers_of_old_is_refused() -> None:
 
 
 def test_who_does_not_speak_tls_is_said_to() -> None:
-    """And what is no failure of TLS is left to others to say."""
+    """What is no failure of TLS is left to others to report."""
     assert why_not_trusted(SSL.Error([("SSL routines", "", "wrong version number")])) == (
         "it does not speak TLS as we do"
     )

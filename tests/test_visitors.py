@@ -1,4 +1,4 @@
-"""Strangers and users of one port: how many there may be, and what is done for them in one turn."""
+"""Strangers and users of a port: how many there may be, and what is done for them in a turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chatnet.net.visitors import (
 
 
 class Someone:
-    """A connection with so much to do; ``is_idle`` unless it is just logging in."""
+    """A connection with work to do; ``is_idle`` unless it is just logging in."""
 
     def __init__(self, visitors: Visitors, wants: int = 0) -> None:
         self.visitors = visitors
@@ -32,7 +32,7 @@ class Someone:
         self.aborted = True
 
     def go_on(self, share: int) -> None:
-        """Do what there is to do, as a link does."""
+        """Do work, as a link does."""
         done = min(share, self.wants - self.done, self.visitors.left)
         self.done += done
         self.visitors.spend(done)
@@ -41,7 +41,7 @@ class Someone:
 
 
 class Turns(Clock):
-    """A reactor of which one turn is one call."""
+    """A reactor whose turn is one call."""
 
     def turn(self) -> None:
         calls, self.calls = self.calls, []
@@ -57,7 +57,7 @@ def came(visitors: Visitors, *hosts: str) -> list[Any]:
 
 
 def test_the_oldest_idle_stranger_gives_way() -> None:
-    """So who needs but milliseconds gets in, however many sit there; and who is logging in is left to it."""
+    """Whoever needs only milliseconds gets in, however many are idle; a login is not interrupted."""
     visitors = Visitors(Clock(), Room(strangers=3, one_address=3, users=9))
     first, second, third = came(visitors, "a", "b", "c")
     first.is_idle = False
@@ -67,7 +67,7 @@ def test_the_oldest_idle_stranger_gives_way() -> None:
 
 
 def test_if_all_are_at_something_the_oldest_gives_way() -> None:
-    """It has had the most time; else an attacker who is busy would keep everybody out."""
+    """It has had the most time; else a busy attacker would keep everybody out."""
     visitors = Visitors(Clock(), Room(strangers=2, one_address=2, users=9))
     links = came(visitors, "a", "b")
     for link in links:
@@ -78,14 +78,14 @@ def test_if_all_are_at_something_the_oldest_gives_way() -> None:
 
 
 def test_one_address_has_a_part_of_the_room() -> None:
-    """Its own oldest gives way to its newest, and nobody else's."""
+    """Its own oldest gives way to its newest, and nobody else's does."""
     visitors = Visitors(Clock(), Room(strangers=9, one_address=2, users=9))
     other, first, second, third = came(visitors, "b", "a", "a", "a")
     assert [link.aborted for link in (other, first, second, third)] == [False, True, False, False]
 
 
 def test_who_is_known_is_no_stranger() -> None:
-    """Nor who is gone: they make room, and their address is forgotten."""
+    """Known and closed connections make room, and their addresses are forgotten."""
     visitors = Visitors(Clock(), Room(strangers=2, one_address=1, users=9))
     for _ in range(10):
         [link] = came(visitors, "a")
@@ -98,7 +98,7 @@ def test_who_is_known_is_no_stranger() -> None:
 
 @pytest.mark.parametrize("files", [16, 64, 256, 1024, 65_536, 1 << 62])
 def test_the_room_leaves_a_reserve(files: int) -> None:
-    """Whatever the limit of open files, something is left for the cluster itself, and for users."""
+    """Whatever the limit of open files, some are left for the cluster itself, and for users."""
     room = find_room(files)
     assert 1 <= room.one_address <= room.strangers <= MOST_STRANGERS
     assert room.users >= room.strangers
@@ -106,7 +106,7 @@ def test_the_room_leaves_a_reserve(files: int) -> None:
 
 
 def test_what_was_done_in_earlier_turns_takes_nothing_of_this_one() -> None:
-    """Else, once in so many boxes, those that came together would be torn apart though nobody is busy."""
+    """Else boxes that came together would now and then be split, though nobody is busy."""
     clock = Turns()
     visitors = Visitors(clock)
     for _ in range(3 * A_TURN):
@@ -118,7 +118,7 @@ def test_what_was_done_in_earlier_turns_takes_nothing_of_this_one() -> None:
 
 
 def test_one_turn_has_a_bound_for_all_together() -> None:
-    """However many want however much; in the long run each has its share. Who comes newly goes first."""
+    """Whoever wants how much, in the long run each has its share. Newcomers go first."""
     clock = Turns()
     visitors = Visitors(clock)
     many: list[Any] = [Someone(visitors, 1000) for _ in range(200)]
@@ -138,7 +138,7 @@ def test_one_turn_has_a_bound_for_all_together() -> None:
 
 
 def test_who_always_has_more_is_not_starved_by_newcomers() -> None:
-    """A part of each turn is for those that go on."""
+    """A part of each turn is for connections that go on."""
     clock = Turns()
     visitors = Visitors(clock)
     poster: Any = Someone(visitors, 1000)
@@ -153,7 +153,7 @@ def test_who_always_has_more_is_not_starved_by_newcomers() -> None:
 
 
 def test_who_waits_alone_has_the_whole_turn() -> None:
-    """But for the bound of one connection, which is the link's to keep."""
+    """Only the bound of one connection applies, which the link keeps."""
     clock = Turns()
     visitors = Visitors(clock)
     one: Any = Someone(visitors, 2 * A_TURN)

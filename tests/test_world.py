@@ -1,4 +1,4 @@
-"""The real world's files: what is private stays so. Its processes: what stays is not looked through."""
+"""The real world's files stay private; its processes are not searched for garbage that stays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chatnet.world.real import LEAST_PRIORITY, MAX_FILE, RealFiles, RealProcesse
 
 
 def test_directories_are_private_with_their_parents(tmp_path: Path) -> None:
-    """All that is made on the way is the user's alone; what was there is not touched."""
+    """All directories made on the way are the user's alone; existing ones are not changed."""
     tmp_path.chmod(0o755)
     path = tmp_path / "data" / "log"
     RealFiles().make_directory(path)
@@ -38,7 +38,7 @@ def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
 
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
-    """A pipe that nobody writes into would be waited for, and no signal be heard meanwhile."""
+    """To open a pipe that nobody writes into would block, and signals would not be handled."""
     pipe, device, directory, link = (tmp_path / name for name in ("pipe", "device", "directory", "link"))
     os.mkfifo(pipe)
     device.symlink_to("/dev/zero")
@@ -55,7 +55,7 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
 
 
 def test_a_pipe_that_nobody_reads_is_no_log(tmp_path: Path) -> None:
-    """It is not waited for; whoever gets a log to write into may wait at it as ever."""
+    """It is not waited for; a writer that is given a log may block at it as usual."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="No such device"):
         RealFiles().append_to(tmp_path / "pipe")
@@ -65,7 +65,7 @@ def test_a_pipe_that_nobody_reads_is_no_log(tmp_path: Path) -> None:
 
 
 def test_only_small_files_are_read_whole(tmp_path: Path) -> None:
-    """A large one is none of ours, and does not fill our memory; of one that grows, the end is read."""
+    """A large file is none of ours, and must not fill our memory; of a growing one, the end is read."""
     path = tmp_path / "file"
     path.write_bytes(b"x" * MAX_FILE)
     assert RealFiles().read(path) == b"x" * MAX_FILE
@@ -76,17 +76,17 @@ def test_only_small_files_are_read_whole(tmp_path: Path) -> None:
 
 
 def test_a_process_whose_heap_is_frozen_looks_for_garbage_rarely_and_not_in_what_it_had() -> None:
-    """All that was there is frozen, and the thresholds are ours."""
+    """Everything that was there is frozen, and the thresholds are ours."""
     program = (
         "import gc; from chatnet.world.real import RARELY, RealProcesses; RealProcesses().freeze_heap(); "
         "assert gc.get_freeze_count() > 10_000; assert gc.get_threshold() == RARELY"
     )
-    # In a process of its own: what this one has frozen is to stay so.
+    # In a process of its own, since a freeze cannot be undone here.
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
 
 
 def test_a_process_is_known_by_its_pid_and_when_it_was_started() -> None:
-    """A signal reaches that very one; one that is dead, even if nobody has asked for its status, is gone."""
+    """A signal reaches only that process; a dead one counts as gone even before its status was read."""
     processes = RealProcesses()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         started = processes.started(child.pid)
@@ -116,14 +116,14 @@ print(processes.signal(Holder(1, started=processes.started(1)), 0))
 
 
 def test_a_process_that_is_not_ours_is_not_signalled_and_that_is_said() -> None:
-    """In one line: whoever wanted it ended has to do it by hand."""
+    """One line says so: whoever wanted it ended has to do it by hand."""
     done = subprocess.run([sys.executable, "-c", NOT_OURS], check=True, timeout=30, capture_output=True)
     assert done.stdout == b"Process 1 cannot be sent signal 0 (Operation not permitted)\nFalse\n"
 
 
 @pytest.mark.parametrize("pid", [-1, 0, 2**31, 2**63 - 1])
 def test_what_is_no_pid_is_nobodys(pid: int) -> None:
-    """It may come from another process: it is neither a failure of ours, nor another process's."""
+    """It may come from another process, and is neither a failure of ours nor a reason to signal anything."""
     processes = RealProcesses()
     assert processes.started(pid) is None
     assert not processes.signal(Holder(pid, started=1), 0)
@@ -131,7 +131,7 @@ def test_what_is_no_pid_is_nobodys(pid: int) -> None:
 
 @pytest.mark.parametrize("first", ["stop_soon(reactor)", "reactor.stop()"])
 def test_a_process_that_is_told_twice_to_stop_stops(first: str) -> None:
-    """By a signal and by its primary say, in one turn of the reactor: nothing is logged of that."""
+    """A signal and its primary may tell it in one reactor turn: nothing is logged about that."""
     program = (
         "import sys; from twisted.python import log; log.startLogging(sys.stdout, setStdout=False); "
         "from twisted.internet import reactor; from chatnet.world import stop_soon; "
@@ -143,7 +143,8 @@ def test_a_process_that_is_told_twice_to_stop_stops(first: str) -> None:
 
 
 def test_the_reactors_timers_go_by_a_clock_that_does_not_step() -> None:
-    """Made before the reactor runs, as a tap does: who sets the wall clock back stops no timer."""
+    """This holds also when made before the reactor runs, as by a tap: a wall clock set back stops no
+    timer."""
     program = (
         "import time; from chatnet.world.real import real_world; reactor = real_world().reactor; "
         "assert abs(reactor.callLater(5, print).getTime() - time.monotonic() - 5) < 1; "
@@ -153,7 +154,7 @@ def test_the_reactors_timers_go_by_a_clock_that_does_not_step() -> None:
 
 
 def test_a_file_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
-    """On a full disk its neighbours would find the half of it."""
+    """On a full disk others would find half a file."""
 
     class FullDisk(RealFiles):
         @staticmethod
@@ -167,7 +168,7 @@ def test_a_file_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_thread_that_gives_way_does_so_alone() -> None:
-    """Its priority is the least, and that of the others, the reactor's among them, stays."""
+    """Its priority is the lowest, and the priority of other threads, such as the reactor's, stays."""
     found: list[int] = []
 
     def give_way() -> None:

@@ -1,7 +1,7 @@
-"""A kind of entry of the next level, put into just those places that docs/architecture.md names.
+"""A kind of entry of the next level, added in exactly the places that docs/architecture.md names.
 
-Who quits a topic leaves it. It is a kind that must not be passed over: who does goes on delivering to
-somebody who is no longer there.
+A user who quits a topic leaves it. A program must not skip this kind, else it goes on delivering to somebody
+who has left.
 """
 
 from __future__ import annotations
@@ -81,12 +81,12 @@ PLACES: tuple[tuple[dict[str, Any], Any], ...] = (
     (memory_log.FOLLOWS, follow_in_memory),
     (derived.FOLLOWS, follow_from),
 )
-"""Beside the table of kinds."""
+"""The places other than the table of kinds."""
 
 
 @contextmanager
 def there() -> Iterator[None]:
-    """While it is open, the program has the kind."""
+    """Give the program the kind while the context is open."""
     with ExitStack() as before:
         for table, how in PLACES:
             table[QUIT.name] = how

@@ -1,4 +1,4 @@
-"""The turns of a reactor whose clock is at hand."""
+"""The turns of a reactor whose clock the test moves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 
 
 def turn(clock: Clock) -> None:
-    """One turn of the reactor: what was due before it is done, and no more."""
+    """Let one turn of the reactor pass: only what was due before it is done."""
     for call in list(clock.getDelayedCalls()):
         if call.getTime() <= clock.seconds() and call.active():
             do: Any = call

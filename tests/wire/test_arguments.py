@@ -1,4 +1,4 @@
-"""What cannot be read is refused in a sentence, whatever it is; it never raises anything else."""
+"""Whatever cannot be read is refused by a sentence, and never raises another error."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ IMPOSSIBLE = [
     b"\xc1",
     b"",
 ]
-"""Nested too deeply, longer than it is, and none."""
+"""Nested too deeply, longer than it really is, and no msgpack at all."""
 
 
 def read(value: Value, said: bytes) -> None:
-    """It is read, or refused."""
+    """Check that it is read or refused."""
     with suppress(BadRequest):
         value.fromBox(b"key", {b"key": said}, {}, None)
 
@@ -48,14 +48,14 @@ def read(value: Value, said: bytes) -> None:
 @pytest.mark.parametrize("said", IMPOSSIBLE, ids=lambda said: said[:5].hex())
 @pytest.mark.parametrize("value", [value for value in VALUES if isinstance(value, Packed)])
 def test_no_msgpack_does_more_than_be_refused(value: Value, said: bytes) -> None:
-    """However deeply it is nested, and however long it says that it is."""
+    """However deeply it is nested, and however long it claims to be, it is read or refused."""
     with pytest.raises(BadRequest, match="the value of “key” is wrong"):
         value.fromBox(b"key", {b"key": said}, {}, None)
 
 
 @given(st.sampled_from(VALUES), st.binary(max_size=200), st.integers(0, 1 << 32))
 def test_no_bytes_do(value: Value, said: bytes, seed: int) -> None:
-    """Nor any others, nor some in the middle of what could be read."""
+    """Other bytes are refused too, also in the middle of what could be read."""
     read(value, said)
     chance = random.Random(seed)
     good = bytearray(b"\x91\x97\x01\x02\xa4post\xa1a\xa1a\xa5hello\xc4\x10" + bytes(16))
@@ -65,7 +65,7 @@ def test_no_bytes_do(value: Value, said: bytes, seed: int) -> None:
 
 @pytest.mark.parametrize("said", [True, False])
 def test_a_flag_is_a_digit(said: bool) -> None:
-    """So a peer of any language can say it, and one reads it in a dump."""
+    """So a peer in any language can send it, and people can read it in a dump."""
     box: dict[bytes, bytes] = {}
     Flag().toBox(b"key", box, {"key": said}, None)
     assert box == {b"key": b"1" if said else b"0"}
@@ -76,6 +76,6 @@ def test_a_flag_is_a_digit(said: bool) -> None:
 
 @pytest.mark.parametrize("said", [b"2", b"", b"01", b"true", b"\xff"])
 def test_nothing_else_is_a_flag(said: bytes) -> None:
-    """What is meant by it is not guessed."""
+    """We do not guess what was meant."""
     with pytest.raises(BadRequest, match="neither 1 nor 0"):
         Flag().fromBox(b"key", {b"key": said}, {}, None)

@@ -17,7 +17,7 @@ Pairs = list[tuple[bytes, bytes]]
 
 
 def framed(pairs: Pairs) -> bytes:
-    """A box as AMP writes it, a key as often and wherever it is said."""
+    """Return a box as AMP writes it; keys may be repeated, in any order."""
     strings = [string for pair in pairs for string in pair]
     return b"".join(len(string).to_bytes(2, "big") + string for string in strings) + b"\x00\x00"
 
@@ -30,7 +30,7 @@ CUTS = st.lists(st.integers(0, 300), max_size=20)
 
 
 def pieces(stream: bytes, sizes: Iterable[int]) -> list[bytes]:
-    """``stream`` in pieces of these ``sizes``, and what is left in one."""
+    """Return ``stream`` in pieces of these ``sizes``, and the rest in one."""
     found = []
     for size in sizes:
         found.append(stream[:size])
@@ -39,7 +39,7 @@ def pieces(stream: bytes, sizes: Iterable[int]) -> list[bytes]:
 
 
 def read(stream: Iterable[bytes]) -> tuple[list[Box], bool]:
-    """What we read, and whether the rest was malformed."""
+    """Return what we read, and whether the rest was malformed."""
     boxes = Boxes()
     found: list[Box] = []
     try:
@@ -52,20 +52,20 @@ def read(stream: Iterable[bytes]) -> tuple[list[Box], bool]:
 
 
 class Recorder:
-    """Notes what Twisted reads."""
+    """Records what Twisted reads."""
 
     def __init__(self) -> None:
         self.found: list[Box] = []
 
     def startReceivingBoxes(self, sender: Any) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def ampBoxReceived(self, box: amp.AmpBox) -> None:
         self.found.append(dict(box))
 
 
 def twisted_reads(stream: Iterable[bytes]) -> tuple[list[Box], bool]:
-    """What Twisted's own protocol reads, and whether it closed then."""
+    """Return what Twisted's own protocol reads, and whether it then closed."""
     recorder, transport = Recorder(), StringTransport()
     protocol: Any = amp.BinaryBoxProtocol(recorder)
     protocol.makeConnection(transport)
@@ -79,20 +79,20 @@ def twisted_reads(stream: Iterable[bytes]) -> tuple[list[Box], bool]:
 def test_any_stream_is_read_as_twisted_reads_it_wherever_it_is_cut(
     boxes: list[bytes], garbage: bytes, sizes: list[int]
 ) -> None:
-    """The same boxes in the same order, and closed for the same garbage behind them."""
+    """The same boxes come in the same order, and the same garbage after them closes."""
     stream = b"".join(boxes) + garbage
     assert read(pieces(stream, sizes)) == twisted_reads([stream])
 
 
 @given(st.lists(BOXES.filter(lambda box: len(box) < 2000), max_size=3))
 def test_a_stream_that_comes_byte_by_byte_is_read(boxes: list[bytes]) -> None:
-    """No cut is special: not within a length, a key, a value or an end."""
+    """A cut may be within a length, a key, a value or an end."""
     stream = b"".join(boxes)
     assert read(stream[at : at + 1] for at in range(len(stream))) == twisted_reads([stream])
 
 
 def test_a_box_is_as_large_as_its_bound_and_no_larger() -> None:
-    """Keys and values count, each box begins anew, and one byte more is too much."""
+    """Keys and values count, each box is counted anew, and one byte more is too much."""
     half = MAX_BOX // 2
     largest = framed([(b"a", bytes(half - 1)), (b"b", bytes(half - 1))])
     found, malformed = read([largest * 2])
@@ -103,7 +103,7 @@ def test_a_box_is_as_large_as_its_bound_and_no_larger() -> None:
 
 @pytest.mark.parametrize("repeated", [b"x" * 6_000, b"x" * 60_000], ids=["many small", "few large"])
 def test_a_box_that_never_ends_is_not_kept(repeated: bytes) -> None:
-    """Even one key again and again counts, and a value is refused by its length, before it has come."""
+    """Even a repeated key counts, and a value is refused by its length, before it has come."""
     pair = framed([(b"k", repeated)])[:-2]
     boxes = Boxes()
     for _ in range(MAX_BOX // (1 + len(repeated))):
@@ -113,7 +113,7 @@ def test_a_box_that_never_ends_is_not_kept(repeated: bytes) -> None:
 
 
 def test_a_box_has_a_bounded_number_of_keys() -> None:
-    """Each costs more than its bytes; one that is repeated costs time, and counts as well."""
+    """A key costs more than its bytes; a repeated one costs time, and counts as well."""
     most = framed([(b"%d" % number, b"") for number in range(MAX_KEYS)])
     found, malformed = read([most * 2])
     assert (len(found), malformed) == (2, False)
@@ -122,7 +122,7 @@ def test_a_box_has_a_bounded_number_of_keys() -> None:
 
 
 def test_what_is_not_asked_for_is_read_the_next_time() -> None:
-    """As it came, however much it is; and by the bound that holds then."""
+    """It is read unchanged, however much it is, with the bound that holds then."""
     boxes = Boxes(most=4)
     small, large = framed([(b"a", b"b")]), framed([(b"a", b"b" * 10)])
     begun = boxes.feed(small + small + large + small[:4])
@@ -143,7 +143,7 @@ def test_boxes_before_garbage_are_given() -> None:
 
 @given(st.dictionaries(KEYS, VALUES, max_size=4).filter(lambda box: len(serialize(box)) <= MAX_BOX))
 def test_what_is_written_is_read(box: Box) -> None:
-    """Also by Twisted."""
+    """Twisted reads it, too."""
     recorder = Recorder()
     reader = amp.BinaryBoxProtocol(recorder)
     reader.makeConnection(StringTransport())

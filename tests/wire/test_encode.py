@@ -1,4 +1,4 @@
-"""The boxes that are made by hand are those that AMP would make, so that any client reads them."""
+"""Boxes that are made by hand are those that AMP would make, so any client reads them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def post(seq: int, text: str = "hello") -> Entry:
 
 
 def of_amp(command: type[amp.Command], **arguments: Any) -> bytes:
-    """The box as Twisted makes it."""
+    """Return the box as Twisted makes it."""
     return amp.AmpBox(_command=command.commandName, **_strings(command, arguments)).serialize()
 
 
@@ -35,13 +35,13 @@ def _strings(command: type[amp.Command], arguments: dict[str, Any]) -> dict[str,
 
 
 def test_posts_are_delivered_as_amp_would() -> None:
-    """One box each, one after the other; the longest ones, too."""
+    """Each post has a box, in order; this holds for the longest ones, too."""
     posts = [post(1), post(2, "é" * 2000), post(3, "😀" * 2000)]
     assert encode.deliver(posts) == b"".join(of_amp(Deliver, entry=one) for one in posts)
 
 
 def test_a_ping_is_as_amp_would_send_it() -> None:
-    """With the cursor up to which there is nothing, however large, and without any."""
+    """This holds with a cursor up to which there is nothing, however large, and without one."""
     assert of_amp(Ping) == encode.PING
     for seq in (0, 9, 10, (1 << 63) - 1):
         box = {"seq": seq, "check": b"8 bytes."}
@@ -52,7 +52,7 @@ def test_a_ping_is_as_amp_would_send_it() -> None:
 
 @given(st.lists(st.text(max_size=2000), min_size=1, max_size=60))
 def test_every_push_fits_an_amp_value_and_all_of_them_hold_all(texts: list[str]) -> None:
-    """Whatever was committed: in order, each once, in blobs of no more than a page, with the epoch."""
+    """Entries come in order, each once, in blobs of at most a page, with the epoch."""
     texts = [text.encode("utf-8", "replace").decode() for text in texts]
     entries = [post(seq, text) for seq, text in enumerate(texts * 4, start=1)]
     found: list[Entry] = []

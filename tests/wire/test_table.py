@@ -1,4 +1,4 @@
-"""Who may say what, and when: the table, the code and the document say the same."""
+"""Who may say what, and when: the table, the code and the document agree."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ TOKEN = Token(b"t" * 32)
 
 
 class Nobody:
-    """What an order is passed on to, where only who may give it is looked at."""
+    """What an order is passed on to, where only the right to give it is tested."""
 
     def __getattr__(self, name: str) -> Nobody:
         return self
 
     def __call__(self, *_: object, **__: object) -> None:
-        """It is done."""
+        """Do nothing."""
 
 
 class Stage:
-    """A link whose other end is a speaker: what it says is heard by the code of that state."""
+    """A link whose other end is a speaker: the code of that state handles what it says."""
 
     def __init__(self, speaker: Link, settle: Callable[[], None]) -> None:
         self.speaker = speaker
         self.settle = settle
 
     def is_understood(self, command: type[Command]) -> bool:
-        """Is an empty box of it refused for what it lacks, or obeyed, and not for who says it?"""
+        """Return whether an empty box is obeyed or refused for what it lacks, not for who says it."""
         found: list[Any] = []
         sent: Deferred[Any] = self.speaker._sendBoxCommand(command.commandName, amp.AmpBox())
         sent.addBoth(found.append)
@@ -77,7 +77,7 @@ def _code(failure: Failure) -> bytes:
 
 
 def to_primary(tmp_path: Path, become: Callable[[Master, Peer], None]) -> Stage:
-    """Somebody who is linked to a primary."""
+    """Return a peer that is linked to a primary."""
     master = Master(tmp_path, workers=0)
     peer = Peer(master)
     become(master, peer)
@@ -100,7 +100,7 @@ def a_replica(master: Master, peer: Peer) -> None:
 
 
 def to_worker(become: Callable[[Client], object]) -> Stage:
-    """A client of a worker."""
+    """Return a client of a worker."""
     worker = Worker()
     client = worker.client()
     become(client)
@@ -108,7 +108,7 @@ def to_worker(become: Callable[[Client], object]) -> Stage:
 
 
 def alone(hears: Locator) -> Stage:
-    """Whoever is at the other end of a link that ``hears``."""
+    """Return what is at the other end of a link that ``hears``."""
     clock = Clock()
     outboxes = Outboxes(clock)
     speaker = Link(Locator(), outboxes)
@@ -150,15 +150,15 @@ STAGES: dict[str, tuple[Speaker, Callable[[Path], Stage]]] = {
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_speaker_may_say_what_the_table_says(stage: str, tmp_path: Path) -> None:
-    """Every command is said in every state, before and after the proof, in the right role and in wrong ones:
-    it is understood if the table has it there, and else answered by NOT_ALLOWED, or TLS_REQUIRED."""
+    """Every command is said in every state, before and after the proof, in the right role and in wrong ones.
+    It is understood if the table has it there, and else answered by NOT_ALLOWED, or TLS_REQUIRED."""
     speaker, make = STAGES[stage]
     heard = {command for command in COMMANDS if make(tmp_path).is_understood(command)}
     assert heard == understood(speaker)
 
 
 def locators() -> list[type[Locator]]:
-    """Every class of responders of the product."""
+    """Return every class of responders of the product."""
     for module in pkgutil.walk_packages(chatnet.__path__, "chatnet."):
         if not module.name.startswith(("chatnet.testing", "chatnet.__main__", "chatnet.operator.__main__")):
             importlib.import_module(module.name)
@@ -172,9 +172,9 @@ def locators() -> list[type[Locator]]:
 
 @pytest.mark.parametrize("locator", locators(), ids=lambda one: f"{one.__module__}.{one.__name__}")
 def test_no_class_understands_more_than_the_table(locator: type[Locator]) -> None:
-    """A class of responders has just those that the table has for whom it listens to.
+    """A class of responders has exactly the commands that the table has for its speaker.
 
-    A base of several has no speaker: what it responds to is understood by those that have."""
+    A base of several classes has no speaker: those that inherit it understand its commands."""
     responds = {command for command, _ in locator._commandDispatch.values()}
     if locator.speaker is None:
         assert any(locator in other.__mro__ and other.speaker for other in locators())
@@ -189,19 +189,19 @@ def test_every_command_is_in_the_table_once() -> None:
 
 
 def test_every_state_is_tried() -> None:
-    """No speaker is left out above; one that has the log by itself says less than one that follows ours."""
+    """No speaker is left out above; a worker with its own log says less than one that follows ours."""
     assert {speaker for speaker, _ in STAGES.values()} == set(Speaker) - {Speaker.WORKER}
     assert understood(Speaker.WORKER) < understood(Speaker.FOLLOWER)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.command.__name__)
 def test_the_document_shows_the_table(rule: Any) -> None:
-    """docs/protocol.md has the row as the code has it."""
+    """docs/protocol.md has the row as in the code."""
     assert rule.row() in TEXT
 
 
 def test_a_proof_in_one_role_is_none_in_another(tmp_path: Path) -> None:
-    """A role that there is none of, and a second proof, are refused: nobody changes what they are."""
+    """An unknown role and a second proof are refused: no peer changes its role."""
     stage = to_primary(tmp_path, a_proven("operator"))
     found: list[Any] = []
     again = prove(stage.speaker, TOKEN, "worker", lambda size: b"c" * size)
