@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from simulation.mutants import MUTANTS, clients, database, delivery, hostile, log, masters
+from simulation.mutants import MUTANTS, clients, database, delivery, handshakes, hostile, log, masters
 from simulation.mutants.hunt import hunt, scale_of
 from simulation.mutants.planting import Mutant, Put, bug, name, planted
 
@@ -18,7 +18,8 @@ SOON_CAUGHT: dict[Mutant, int] = {
     delivery.leaving_is_not_followed: 7,
     clients.resend_after_new_drafts: 0,
     hostile.drafts_wait_without_bound: 2,
-    hostile.input_waits_without_bound: 2,
+    hostile.input_waits_without_bound: 1,
+    handshakes.a_handshake_counts_as_silence: 0,
     masters.a_replica_commands_without_the_lease: 0,
     masters.replicas_are_told_once: 0,
     masters.workers_do_not_come_back: 0,

@@ -8,6 +8,9 @@ from twisted.internet.defer import Deferred
 from chatnet.net.intake import Intake
 from chatnet.worker.drafts import DraftStream
 from chatnet.worker.reads import ReadQueue
+from simulator.run import Scale
+
+SCALE = Scale(kinds=("hostile_client",))
 
 
 def reads_wait_without_bound(put: Put) -> None:
