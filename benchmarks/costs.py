@@ -35,7 +35,7 @@ def rows(server: Server, seconds: float) -> Iterator[Row]:
         posts = f"{batch} post{'s' * (batch > 1)}"
         yield Row(f"PostgreSQL's processor time, a commit of {posts}", f"{alone * 1e6:,.0f} µs")
         yield Row(
-            f"likewise, for each worker that follows, of {FOLLOWERS}",
+            f"the same, for each worker that follows, of {FOLLOWERS}",
             f"{(followed - alone) / FOLLOWERS * 1e6:,.0f} µs",
         )
     yield from _worker(server, seconds)

@@ -2,9 +2,10 @@
 
     python docs/example_client.py HOST:PORT NAME [ROOM ...]
 
-Joins the rooms, prints what it hears, posts each line of standard input, and ends with the input once all is
-acknowledged. When its worker dies it goes on at another: at its cursor, resending what was not answered.
-To 127.0.0.1 and ::1 it speaks plain, to all others TLS: it keeps the master's public key in HOST:PORT.key.
+Joins the rooms, prints what it receives, posts each line of standard input, and ends with the input when all
+is acknowledged. When its worker dies it goes on at another: at its cursor, resending what was not answered.
+It speaks without TLS to 127.0.0.1 and ::1, and TLS to all others: it keeps the master's public key in
+HOST:PORT.key.
 """
 
 import base64
@@ -24,7 +25,7 @@ WIDTHS = {0xC4: 1, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD9: 1, 0xDA: 2, 0xDC: 2
 
 
 def decode(stream):
-    """A msgpack value, of the types that entries are made of: numbers, text, bytes and arrays."""
+    """Return a msgpack value, of the types that entries are made of: numbers, text, bytes and arrays."""
     kind = stream.read(1)[0]
     if kind < 0x80:
         return kind
@@ -38,27 +39,27 @@ def decode(stream):
 
 
 def element(stream):
-    """The next value in DER, with its type and length in front, and its content alone."""
+    """Return the next value in DER, with its type and length in front, and its content alone."""
     head = stream.read(2)
-    head += stream.read(head[1] & 127 if head[1] > 127 else 0)  # a length that one byte does not hold
+    head += stream.read(head[1] & 127 if head[1] > 127 else 0)  # the bytes of a longer length
     content = stream.read(int.from_bytes(head[2:] or head[1:], "big"))
     return head + content, content
 
 
 def fingerprint(certificate):
-    """That of its public key, the seventh value in the first value of a certificate."""
+    """Return the fingerprint of a certificate's public key, the seventh value in its first value."""
     signed = io.BytesIO(element(io.BytesIO(element(io.BytesIO(certificate))[1]))[1])
     key = [element(signed)[0] for _ in range(7)][6]
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
-# Whom one has reached the key says, and not the certificate: see Link and Client.known.
+# The key shows which server this is, and not the certificate: see Link and Client.known.
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 TLS.check_hostname, TLS.verify_mode = False, ssl.CERT_NONE
 
 
 class Link:
-    """One connection, to a master or a worker. By TLS, ``is_right`` says whether the key there is right."""
+    """A connection to a master or a worker. With TLS, ``is_right`` says whether the key there is right."""
 
     def __init__(self, address, is_right, tls=False):
         host, _, port = address.rpartition(":")
@@ -72,20 +73,20 @@ class Link:
         self.came, self.lock = b"", threading.Lock()  # one thread at a time may use a TLS connection
 
     def send(self, **values):
-        """A box: keys and values, each behind its length in two bytes, and then an empty key."""
+        """Send a box: keys and values, each after its length in two bytes, and then an empty key."""
         strings = [s if isinstance(s, bytes) else str(s).encode() for pair in values.items() for s in pair]
         with self.lock:
             self.socket.sendall(b"".join(len(s).to_bytes(2, "big") + s for s in [*strings, b""]))
 
     def receive(self):
-        """The next box. The end of the connection, and 45 seconds of silence, are an OSError."""
+        """Return the next box. The end of the connection, and 45 seconds of silence, are an OSError."""
         box = {}
         while key := self._string():
             box[key.decode()] = self._string()
         return box
 
     def ask(self, **command):
-        """The answer, where nothing else is under way. What will not pass later ends the program."""
+        """Return the answer; nothing else is under way. An error that will not pass ends the program."""
         self.send(_ask=0, **command)
         while "_command" in (box := self.receive()):
             pass
@@ -105,15 +106,15 @@ class Link:
         return found
 
     def _wait(self):
-        """Until more has come; the other thread may send meanwhile."""
+        """Wait until more has come; the other thread may send meanwhile."""
         if not select.select([self.socket], [], [], 45)[0]:
             raise TimeoutError("silence")
         with self.lock:
             self.socket.settimeout(0)
             try:
-                chunk = self.socket.recv(65536)  # all of a TLS record, or nothing
+                chunk = self.socket.recv(65536)  # a whole TLS record, or nothing
             except ssl.SSLWantReadError:
-                return  # it was TLS's own, or not yet a whole record
+                return  # it was a message of TLS itself, or not yet a whole record
             finally:
                 self.socket.settimeout(45)
         if not chunk:
@@ -149,7 +150,7 @@ class Client:
         self.request(_command="Unchat")  # its answer wakes the other thread
 
     def known(self, key):
-        """Is it the master's key? The one that was there the first time is, and is kept and shown."""
+        """Return True for the master's key, the one of the first time, which is kept and shown; else exit."""
         kept = pathlib.Path(f"{self.master}.key")
         if not kept.exists():
             kept.write_text(key)
@@ -159,7 +160,7 @@ class Client:
         return True
 
     def log_in(self):
-        """A link to a worker, by ticket if there is one: that costs the cluster next to nothing."""
+        """Return a link to a worker, by ticket if there is one: that costs the cluster next to nothing."""
         master = Link(self.master, self.known)
         found = master.ask(_command="Locate", version=1)
         worker, its_key = found["worker"].decode(), found.get("worker_key", b"").decode()
@@ -168,7 +169,7 @@ class Client:
             self.log = link.ask(_command="Resume", version=1, ticket=self.ticket)["log"].decode()
             return link
         secret = pathlib.Path(f"{self.name}.secret")
-        if not secret.exists():  # kept before it is used: who loses it loses the name
+        if not secret.exists():  # kept before it is used: without it the name is lost
             secret.touch(0o600)
             secret.write_bytes(os.urandom(32))
         answer = link.ask(_command="Login", version=1, name=self.name, secret=secret.read_bytes(), new=1)
@@ -182,7 +183,7 @@ class Client:
                 link.send(_ask=number, **command)
             self.link = link
         while "Join" in [command["_command"] for command in list(self.unanswered.values())]:
-            self.take(link)  # only then are the newest posts of all rooms among those that Chat begins with
+            self.take(link)  # Chat begins with the newest posts of the rooms that are joined by then
         with self.lock:
             link.send(_ask=0, _command="Chat", **(self.cursor or {}))
         while self.typing or self.unanswered or self.cursor is None:
@@ -196,7 +197,7 @@ class Client:
             self.answered(int(box.get("_answer") or box["_error"]), box)
 
     def hear(self, link, box):
-        """The worker's commands: a post, a sign of life, or the end; the cursor moves by the first two."""
+        """Obey the worker: show a post, note a ping, or end; a post and a ping move the cursor."""
         if box["_command"] == b"Deliver":
             self.show(decode(io.BytesIO(box["entry"])))
         elif box["_command"] == b"Ended":
@@ -215,7 +216,7 @@ class Client:
                 del self.unanswered[number]
             self.room.release()
         elif "_error" in box:
-            self.cursor = None  # the log was put back: it begins afresh
+            self.cursor = None  # the log was put back: begin afresh
             raise ConnectionError("the chat was refused")
         else:
             for entry in decode(io.BytesIO(box["posts"])):
@@ -224,7 +225,7 @@ class Client:
 
     def show(self, entry):
         seq, _time, kind, user, _room, text, key = entry[:7]
-        if kind == "post":  # what a newer cluster has besides is passed over
+        if kind == "post":  # other kinds of a newer cluster are ignored
             print(f"{user}: {text}", flush=True)
         check = hashlib.sha256(f"{self.log}|{seq}|{user}|".encode() + key).digest()[:8]
         self.cursor = {"cursor": seq, "check": check}

@@ -53,7 +53,7 @@ class Journal:
                 | telemetry.StoreBack()
                 | telemetry.LogRewound()
             ):
-                self._keep(sentence(event))  # likewise, the store
+                self._keep(sentence(event))  # the store logs more about it
             case _ if what := sentence(event):
                 self._logger.info("{what}", what=what)
                 self._keep(what)

@@ -97,7 +97,7 @@ class Presented:
     def renew(self, pair: KeyPair) -> None:
         """Present ``pair`` on new connections; existing ones stay as they are. Keeps the old if this raises.
 
-        :raises SSL.Error: as above. :raises crypto.Error: likewise.
+        :raises SSL.Error: as above. :raises crypto.Error: for the same reasons.
         """
         context = _server_context(pair)
         _shake_hands_within(context)

@@ -36,7 +36,7 @@ class Account:
 
 
 class Derived:
-    """What the tables beside the entries must hold, after the last entry that was taken."""
+    """What the tables other than the entries must hold, after the last entry that was taken."""
 
     def __init__(self) -> None:
         self.head = self.places = 0

@@ -82,8 +82,8 @@ def set_up(lock_seconds: float) -> str:
 def connect(url: str, patience: Patience = PATIENCE) -> Any:
     """Return a connection of psycopg to ``url``, set up, in autocommit.
 
-    :raises Unavailable: it cannot be had for now.
-    :raises Denied: likewise, because we are refused; :class:`Distrusted`, because we refuse the server.
+    :raises Unavailable: there is no connection for now.
+    :raises Denied: the same, because we are refused; :class:`Distrusted`, because we refuse the server.
     :raises CannotStart: the URL is none, or psycopg is not installed.
     """
     try:

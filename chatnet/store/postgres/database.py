@@ -39,7 +39,7 @@ class Denied(Unavailable):
 
 
 class Distrusted(Denied):
-    """The database is there, and does not show by TLS that it is whom the URL demands: likewise."""
+    """The database is there, but does not prove by TLS the identity that the URL demands. See above."""
 
 
 class Opened(msgspec.Struct, frozen=True):

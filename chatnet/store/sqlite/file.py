@@ -66,7 +66,7 @@ class Found:
 
 
 def wal_of(path: Path) -> Path:
-    """Return the file beside the database where SQLite keeps what is not written back yet."""
+    """Return the WAL: the file in which SQLite keeps what is not written back yet."""
     return path.with_name(path.name + "-wal")
 
 
