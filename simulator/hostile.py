@@ -39,7 +39,7 @@ STEPS = 20
 MANY = 10
 """How many boxes, or connections, at once."""
 READ_BYTES = 1024
-"""More than a greeting has."""
+"""More bytes than a greeting has."""
 STORM = 120
 """How many handshakes at once: as many as a port has strangers of one address."""
 
@@ -89,7 +89,7 @@ class Hostile(Service):
             await self._pause()
 
     async def begin_handshakes(self) -> None:
-        """Begin to shake hands on many connections, and leave it at that."""
+        """Begin handshakes on many connections, and do nothing more there."""
         if not self._is_encrypted:
             await self.half_open()
             return
@@ -175,7 +175,7 @@ class Hostile(Service):
             await self._pause()
 
     async def _greet(self, address: Address) -> None:
-        """Begin to shake hands."""
+        """Begin a handshake."""
         reactor = self._world.reactor
         link = await dial_any(reactor, address, lambda: Link(Locator(), Outboxes(reactor)), DIAL_SECONDS)
         self._links.append(link)

@@ -45,7 +45,7 @@ class Status(NamedTuple):
 
 
 Event = tuple[Callable[..., object], tuple[Any, ...]]
-"""What is to be called, and its arguments."""
+"""A function to call, and its arguments."""
 
 
 class SimProcess:
@@ -168,14 +168,14 @@ class SimProcess:
             self.simulation.schedule(self.simulation.now + seconds, self, function, arguments)
 
     def spend(self, seconds: float) -> None:
-        """Compute for so long. All that happens meanwhile is one turn of the reactor, after that."""
+        """Compute for ``seconds``. What comes meanwhile is handled after that, in one reactor turn."""
         now = self.simulation.now
         if self.busy_until <= now:
             self.simulation.later(seconds, self._next_turn)
         self.busy_until = max(self.busy_until, now) + seconds
 
     def waits(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        """Something happened while this process was busy."""
+        """Keep an event that came while this process was busy."""
         self._waiting.append((function, arguments))
 
     def _next_turn(self) -> None:
@@ -190,7 +190,7 @@ class SimProcess:
                 self.missed(function, arguments)
 
     def _in_turn(self, events: Sequence[Event], io_first: bool = False) -> list[Event]:
-        """As a reactor has them in one turn: timers, and then what sockets have; or the other way round."""
+        """Return ``events`` in the order of a reactor turn: timers first, or sockets with ``io_first``."""
         return sorted(events, key=lambda event: (event[0] == self.reactor.fire) == io_first)
 
     def wake(self, socket: SimSocket) -> None:

@@ -249,7 +249,7 @@ class Simulation:
 
 
 def collect_quietly() -> None:
-    """Collect what a run has left, once nobody has it; what finalizers log then does not matter."""
+    """Collect the garbage that a run has left; what finalizers log meanwhile does not matter."""
     observers, globalLogPublisher._observers = globalLogPublisher._observers, []
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:

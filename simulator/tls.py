@@ -28,7 +28,7 @@ from chatnet.net.pair import KeyPair
 
 Entropy = Callable[[int], bytes]
 Spend = Callable[[float], object]
-"""The process computes for so many seconds."""
+"""Makes the process compute for this many seconds."""
 
 ALERT, HANDSHAKE, DATA = 0x15, 0x16, 0x17
 """The types of records."""
@@ -37,7 +37,7 @@ _CLOSE, _REFUSED = b"\0", b"\x2a"
 _TICKET = b"ticket"
 _RANDOM = 32
 HANDSHAKE_SECONDS = 0.05
-"""What a handshake costs the end that is dialled: on a slow machine, with a long key of RSA."""
+"""How long a handshake keeps the dialled end busy: on a slow machine, with a long RSA key."""
 CUTS = 38
 """How often, out of 256 times, what is sent at once arrives in two records."""
 

@@ -119,7 +119,7 @@ class RemoteHosts:
             self._carry_out(disown(self._on(self._here), may_stop=self._disowned >= DRAIN_SECONDS))
 
     def stop_disowned(self) -> None:
-        """Have them stopped at once, with the sessions that they have."""
+        """Order the disowned workers' parents to stop them now, even if these still have sessions."""
         workers = self._on(self._here)
         for parent in workers:
             if children_of(parent, workers):

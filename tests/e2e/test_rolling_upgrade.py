@@ -123,7 +123,7 @@ def test_a_cluster_is_upgraded_under_load(new_cluster: Callable[..., Cluster], s
     talkers.wait(SECONDS)
     assert ask(cluster, "stop")[0] == 0
     wait_until("no process left", lambda: not cluster.alive())
-    # By the store itself: nobody else is there who could.
+    # The store itself refuses it: no other process runs.
     an_older_is_refused(cluster, "chat-master")
     events = history.read(recorded.read_bytes().splitlines(keepends=True))
     entries = entries_of(cluster, store)

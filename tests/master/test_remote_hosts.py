@@ -117,7 +117,7 @@ def test_workers_of_our_own_host_that_others_keep_are_replaced(master: Master) -
 
 
 def test_a_primary_that_stops_waits_for_no_sessions_of_the_disowned(master: Master) -> None:
-    """Else they lived on, with whoever started them."""
+    """If it waited, they would live on with the process that started them."""
     by_hand = master.worker("a", 50, spawned=False)
     master.worker("b", 51, supervisor=50).report(sessions=3)
     master.adopted()

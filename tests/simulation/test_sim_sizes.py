@@ -50,7 +50,7 @@ def test_each_process_goes_by_the_limits_of_its_world(simulation: Simulation) ->
 
 
 def test_each_transport_is_full_at_what_the_network_says(simulation: Simulation) -> None:
-    """Those who dial and those who listen, from the first on; a link that knows its other end goes by it."""
+    """This holds for both ends of a connection from its start, also for a link that knows its other end."""
     simulation.network.transport = 1_000
     alpha = a_whole_cluster(simulation)
     for process in alpha.living("chat-master") + alpha.living("chat-worker"):
@@ -60,7 +60,7 @@ def test_each_transport_is_full_at_what_the_network_says(simulation: Simulation)
 
 
 def test_a_simulated_database_goes_by_the_limits_too(simulation: Simulation) -> None:
-    """It cuts the pages of those who ask it."""
+    """It cuts pages by the limits."""
     simulation.limits = replace(LIMITS, page=PageSize(bytes=10_000, entries=7, stays=2))
     postgres = Postgres(simulation)
     postgres.start()

@@ -326,7 +326,7 @@ def test_who_it_says_it_is() -> None:
 
 
 def test_it_knows_where_it_is_while_it_stops() -> None:
-    """Its port is closed by then, and a closed one does not know its number."""
+    """Its port is closed by then, and a closed port does not know its number."""
     one = Started().start()
     before = one.worker.identity()
     del one.worker._port
@@ -418,7 +418,7 @@ def test_a_primary_with_another_store_or_log_is_the_end() -> None:
 
 
 def test_who_listens_in_the_worker_hears_of_its_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a metric would, that stands beside the lines of sessions."""
+    """A metric could listen in the same way as the log lines about sessions."""
     heard: list[Event] = []
     monkeypatch.setattr(SessionLines, "told", lambda _, event: heard.append(event))
     one = Started().start()

@@ -1,4 +1,4 @@
-"""Bugs that only a storm of handshakes finds, at ports where TLS is spoken."""
+"""Bugs that only many handshakes at once find, at ports that speak TLS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCALE = Scale(encrypted=True, kinds=("hostile_client",))
 
 
 def a_handshake_counts_as_silence(put: Put) -> None:
-    """Handshakes do not take turns: while a process is at many of them, nothing is heard of it."""
+    """Handshakes do not take turns: a process is silent while it does many of them."""
 
     def ask(self: Handshakes, arrival: Arrival) -> None:
         arrival.shake_hands()
