@@ -49,10 +49,15 @@ lint: $(VENV)/developed
 
 # Only root may make network namespaces. What the tests need besides, they say (see .ci/run).
 EVERYTHING := $(filter 0,$(shell id -u))
+ROOTLESS := $(if $(EVERYTHING),,-m "not root")
+
+# Tests of real clusters, which measure how long things take: one at a time. All others run on all processors.
+CLUSTERS := $(addprefix tests/,benchmarks chaos e2e hostile machines patroni systemd)
 
 test: lint
 	$(if $(EVERYTHING),,@echo "Not root: without the tests of several machines, tests/machines.")
-	$(BIN)/python -m pytest $(if $(EVERYTHING),,-m "not root")
+	$(BIN)/python -m pytest $(ROOTLESS) --numprocesses auto --dist loadfile $(addprefix --ignore ,$(CLUSTERS))
+	$(BIN)/python -m pytest $(ROOTLESS) $(CLUSTERS)
 
 simulate: $(VENV)/developed
 	$(BIN)/python -m simulator --seeds $(SEEDS) --first $(FIRST)
