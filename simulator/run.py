@@ -12,6 +12,7 @@ from typing import Any, cast
 from twisted.logger import globalLogBeginner
 
 from chatnet.entries import Entry, Memberships, visible
+from chatnet.kinds import HEARD
 from chatnet.master.balance import GAP, SHARE
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
@@ -271,12 +272,12 @@ class Run:
 
 
 def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
-    """Return the newest post that each user may see."""
+    """Return the seq of the newest post that each user may see."""
     stays = {user: Memberships() for user in users}
     for entry in log:
-        if entry.kind in ("register", "join", "leave") and entry.user in stays:
+        if entry.user in stays:
             stays[entry.user].apply(entry)
-    posts = [entry for entry in reversed(log) if entry.kind == "post"]
+    posts = [entry for entry in reversed(log) if entry.kind in HEARD]
     return {user: next((post.seq for post in posts if visible(post, user, stays[user])), 0) for user in users}
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+import toy_kind
 
 from chatnet.entries import Entry
-from chatnet.kinds import KindName
+from chatnet.kinds import HEARD, KindName
 from chatnet.testing import checker
 from chatnet.testing.checker import PROMISES, check
 from chatnet.testing.evidence import Evidence
@@ -68,14 +69,14 @@ class Story:
 
     def send(self, client: str, kind: KindName, what: str, number: int) -> None:
         """Make a draft; ``what`` is its text or room."""
-        room, text = ("", what) if kind == "post" else (what, "")
+        room, text = ("", what) if kind in HEARD else (what, "")
         self.add(Sent, client, key=key(number), kind=kind, room=room, text=text)
 
     def draft(self, client: str, kind: KindName, what: str, number: int) -> Entry:
         """Make a draft, and let it be appended and acknowledged."""
         self.send(client, kind, what, number)
         user = client.partition("/")[0]
-        room, text = (user, what) if kind == "post" else (what, "")
+        room, text = (user, what) if kind in HEARD else (what, "")
         entry = self.append(kind, user, room, text, number)
         self.add(Acknowledged, client, key=key(number), seq=entry.seq)
         return entry
@@ -385,6 +386,15 @@ def test_a_post_that_a_reader_was_never_given(good: Story) -> None:
     """The reader's cursor has passed it."""
     good.events = [event for event in good.events if not (isinstance(event, Took) and event.entry.seq == 6)]
     only(good, "no_gaps", "reader 1 of bob/1, from 4 to 8, was never given 6")
+
+
+def test_what_is_heard_is_looked_for_whatever_its_kind(good: Story) -> None:
+    """A reader who was never given an entry of a new kind that is heard, as its row says, is found."""
+    with toy_kind.there(toy_kind.SHOUT, toy_kind.SHOUTS_PLACES):
+        good.draft("alice/1", "shout", "hear me", 30)
+        only(good, "no_gaps", "from 4 to 9, was never given 9")
+        good.add(Took, reader=1, entry=good.log[8])
+        assert good.broken() == []
 
 
 def test_a_reader_that_did_not_reach_the_head(good: Story) -> None:

@@ -1,7 +1,9 @@
-"""A kind of entry of the next level, added in exactly the places that docs/architecture.md names.
+"""Kinds of entries of the next level, added in exactly the places that docs/architecture.md names.
 
 A user who quits a topic leaves it. A program must not skip this kind, else it goes on delivering to somebody
 who has left.
+
+A shout is heard as a post is. It has no rule of its own, and nothing follows from it but what its row says.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ LEVEL = 2
 # ---- 1. chatnet/kinds.py ----
 
 QUIT = Kind("quit", Text.NOTHING, level=LEVEL, is_of_room=True, stay=Stay.ENDS)
+SHOUT = Kind("shout", Text.POST, level=LEVEL, is_heard=True)
 
 # ---- 2. chatnet/rules.py ----
 
@@ -81,15 +84,22 @@ PLACES: tuple[tuple[dict[str, Any], Any], ...] = (
     (memory_log.FOLLOWS, follow_in_memory),
     (derived.FOLLOWS, follow_from),
 )
-"""The places other than the table of kinds."""
+"""The places other than the table of kinds, for the kind that ends a stay."""
+SHOUTS_PLACES: tuple[tuple[dict[str, Any], Any], ...] = (
+    (writer.FOLLOWS, lambda store, entry: None),
+    (append.SQL, Sql("NULL", "NULL;")),
+    (memory_log.FOLLOWS, lambda log, entry: None),
+    (derived.FOLLOWS, lambda log, entry, account: ""),
+)
+"""Those for the kind that is heard."""
 
 
 @contextmanager
-def there() -> Iterator[None]:
+def there(kind: Kind = QUIT, places: Sequence[tuple[dict[str, Any], Any]] = PLACES) -> Iterator[None]:
     """Give the program the kind while the context is open."""
     with ExitStack() as before:
-        for table, how in PLACES:
-            table[QUIT.name] = how
-            before.callback(table.pop, QUIT.name)
-        before.callback(kinds.add(QUIT))
+        for table, how in places:
+            table[kind.name] = how
+            before.callback(table.pop, kind.name)
+        before.callback(kinds.add(kind))
         yield

@@ -25,6 +25,7 @@ from chatnet.errors import (
     WrongSecret,
 )
 from chatnet.form import check_text
+from chatnet.kinds import KINDS, Text
 from chatnet.names import fold_room, is_topic
 from chatnet.reads import NEWEST
 from chatnet.testing.evidence import Evidence, Reading, SentDraft, shown
@@ -280,9 +281,10 @@ def _of_nobody(evidence: Evidence) -> Violations:
 
 
 def _matches(sent: Sent, entry: Entry) -> bool:
-    if sent.kind == "secret":  # the log keeps what follows from it
+    kind = KINDS[sent.kind]
+    if kind.text is Text.CREDENTIAL:  # the log keeps what follows from it
         return (entry.user, entry.key, entry.kind) == (sent.user, sent.key, sent.kind)
-    room = sent.user if sent.kind == "post" else fold_room(sent.room)
+    room = fold_room(sent.room) if kind.is_of_room else sent.user
     return (entry.user, entry.key, entry.kind, entry.room, entry.text) == (
         sent.user,
         sent.key,
@@ -309,7 +311,7 @@ def _wrongly_refused(evidence: Evidence) -> Violations:
 def _right_refusals(sent: Sent, floor: int, ceiling: int, evidence: Evidence) -> set[str]:
     """Return the codes with which it may be refused, somewhere from ``floor`` to before ``ceiling``."""
     right: set[type[ChatnetError]] = set()
-    if sent.kind == "post":
+    if KINDS[sent.kind].text is Text.POST:
         try:
             check_text(sent.text)
         except BadText:

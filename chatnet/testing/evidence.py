@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from chatnet.entries import Entry, Memberships
+from chatnet.kinds import HEARD, Stay, stay_of
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -155,8 +156,8 @@ class Evidence:
 
     @cached_property
     def posts(self) -> list[Entry]:
-        """The posts of the log."""
-        return [entry for entry in self.log if entry.kind == "post"]
+        """The entries of the log that are heard: posts, and whatever other kind is."""
+        return [entry for entry in self.log if entry.kind in HEARD]
 
     @cached_property
     def heard_at(self) -> dict[int, tuple[str, ...]]:
@@ -168,7 +169,7 @@ class Evidence:
         """All stays of each user."""
         stays = {user: Memberships() for user in self.users}
         for entry in self.log:
-            if entry.kind in ("register", "join", "leave") and entry.user in stays:
+            if entry.user in stays:
                 stays[entry.user].apply(entry)
         return stays
 
@@ -196,9 +197,9 @@ class Evidence:
             rooms: Iterable[str] = ()
             if entry.kind == "register":
                 rooms = (entry.user,)
-            elif entry.kind == "join":
+            elif stay_of(entry.kind) is Stay.BEGINS:
                 rooms = (entry.room,)
-            elif entry.kind == "post":
+            elif entry.kind in HEARD:
                 rooms = (place for place in self.heard_at[entry.seq] if place.startswith("#"))
             for room in rooms:
                 since.setdefault(room, entry.seq)

@@ -26,7 +26,7 @@ from chatnet.errors import (
     NoWorkers,
     WrongSecret,
 )
-from chatnet.kinds import KindName
+from chatnet.kinds import HEARD, KindName
 from chatnet.net.first_byte import TLS
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
@@ -218,7 +218,7 @@ class FakeSession(Locator):
         if self.cursor is not None:
             for entry in self.cluster.entries[self.cursor :]:
                 self.cursor = entry.seq
-                if entry.kind == "post":
+                if entry.kind in HEARD:
                     self.deliver(entry)
 
     def deliver(self, entry: Entry) -> None:
@@ -360,4 +360,4 @@ async def _seq(answer: Deferred[int] | int) -> int:
 
 
 def _posts(entries: Iterable[Entry]) -> Iterable[Entry]:
-    return (entry for entry in entries if entry.kind == "post")
+    return (entry for entry in entries if entry.kind in HEARD)

@@ -281,7 +281,7 @@ class MemoryLog:
             await read
 
     def _posts(self, after: int, upto: int) -> list[Entry]:
-        return [entry for entry in self.entries[after:upto] if entry.kind == "post"]
+        return [entry for entry in self.entries[after:upto] if entry.kind in HEARD]
 
     def _memberships_at(self, user: str, seq: int) -> Memberships:
         memberships = self._memberships.get(user, Memberships())

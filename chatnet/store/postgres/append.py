@@ -167,7 +167,8 @@ END
 $function$;
 
 -- Are these all posts of known users by their newest secrets, with keys that were never used, and topics that
--- are there?
+-- are there? This is about posts alone, which is why what inserts them names their kind: other kinds that are
+-- heard are few, may have rules, and go draft by draft.
 CREATE FUNCTION chatnet_is_plain(
     kinds text[], users text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[])
 RETURNS boolean LANGUAGE plpgsql AS $function$
