@@ -23,7 +23,7 @@ from chatnet.errors import (
     TooManyRooms,
     TooManyTopics,
 )
-from chatnet.kinds import KINDS
+from chatnet.kinds import KINDS, Kind, Stay
 from chatnet.names import is_topic, named
 
 MOST_ROOMS = 2_000
@@ -78,29 +78,32 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
         if 0 < draft.by < newest:
             raise SecretChanged.of(name=draft.user)
     rule = RULES.get(draft.kind)
-    return () if rule is None else rule(draft, facts, now)
+    if rule is not None:
+        rule(draft, facts)
+    return _made(draft.user, _named(draft, kind), facts, now)
 
 
-def _register(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+def _named(draft: Draft, kind: Kind) -> Sequence[str]:
+    """Return the rooms of which the draft makes those topics that nobody has used so far."""
+    if kind.is_heard:
+        # Most posts name no topic, and are not searched for one.
+        return named(draft.text) if "#" in draft.text else ()
+    return (draft.room,) if kind.stay is Stay.BEGINS else ()
+
+
+def _register(draft: Draft, facts: Facts) -> None:
     if facts.secret_seq(draft.user) is not None:
         raise NameTaken.of(name=draft.user)
-    return ()
 
 
-def _level(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+def _level(draft: Draft, facts: Facts) -> None:
     if int(draft.text) <= facts.level:
         raise LevelReached.of()
     if int(draft.text) > facts.own_level:
         raise NotYet.of()
-    return ()
 
 
-def _post(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
-    # Most posts name no topic, and are not searched for one.
-    return _made(draft.user, named(draft.text), facts, now) if "#" in draft.text else ()
-
-
-def _join(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+def _join(draft: Draft, facts: Facts) -> None:
     user, room = draft.user, draft.room
     if room == user:
         raise OwnRoom.of()
@@ -110,13 +113,11 @@ def _join(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
         raise AlreadyJoined.of(room=room)
     if facts.rooms_of(user) >= MOST_ROOMS:
         raise TooManyRooms.of()
-    return _made(user, (room,), facts, now)
 
 
-def _leave(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+def _leave(draft: Draft, facts: Facts) -> None:
     if not facts.is_member(draft.user, draft.room):
         raise NotJoined.of(room=draft.room)
-    return ()
 
 
 def _made(user: str, rooms: Sequence[str], facts: Facts, now: int) -> Sequence[str]:
@@ -127,15 +128,18 @@ def _made(user: str, rooms: Sequence[str], facts: Facts, now: int) -> Sequence[s
     return topics
 
 
-Rule = Callable[[Draft, Facts, int], Sequence[str]]
+Rule = Callable[[Draft, Facts], None]
 
 RULES: dict[str, Rule] = {
     "register": _register,
-    "post": _post,
     "join": _join,
     "leave": _leave,
     "level": _level,
 }
-"""The rules by kind, in addition to those for all kinds; a kind without one is taken from every user."""
+"""The rules by kind, in addition to those for all kinds; a kind without one is taken from every user.
+
+Each raises a :class:`~chatnet.errors.Refusal`, or returns. Which topics a draft makes, and whether its user
+may make so many, follows from the kind's row.
+"""
 if not set(RULES) <= set(KINDS):
     raise TypeError("there is a rule for what is no kind")

@@ -37,12 +37,11 @@ SHOUT = Kind("shout", Text.POST, level=LEVEL, is_heard=True)
 # ---- 2. chatnet/rules.py ----
 
 
-def judge_quit(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
+def judge_quit(draft: Draft, facts: Facts) -> None:
     if not is_topic(draft.room):
         raise NoSuchRoom.of(room=draft.room)
     if not facts.is_member(draft.user, draft.room):
         raise NotJoined.of(room=draft.room)
-    return ()
 
 
 # ---- 3. chatnet/store/sqlite/writer.py ----

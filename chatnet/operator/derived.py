@@ -8,7 +8,7 @@ from typing import Any
 
 from chatnet.entries import Entry, places
 from chatnet.form import MAX_CREDENTIAL, MAX_TEXT
-from chatnet.kinds import FIRST_LEVEL, HEARD, KINDS, MOST_LEVEL, Text, is_level
+from chatnet.kinds import FIRST_LEVEL, HEARD, KINDS, MOST_LEVEL, Stay, Text, is_level
 from chatnet.names import is_topic
 from chatnet.rules import DAY_MS
 from chatnet.store.pages import OPEN
@@ -111,6 +111,8 @@ class Derived:
         if account is None:
             return "there is no such user"
         why = FOLLOWS[entry.kind](self, entry, account)
+        if kind.stay is Stay.BEGINS:
+            self._use(entry, [entry.room])
         return f"the log is at level {self.level} there" if kind.level > self.level else why
 
     def _secret(self, entry: Entry, account: Account) -> str:
@@ -131,7 +133,6 @@ class Derived:
         joined = (user, room) in self._open
         self._open[user, room] = entry.seq
         account.rooms += not joined
-        self._use(entry, [room])
         if not is_topic(room) and room not in self._accounts:
             return f"there is no room {room}"
         return f"they are in {room} already" if joined else ""

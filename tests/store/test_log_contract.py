@@ -29,7 +29,7 @@ from chatnet.errors import (
     TooManyRooms,
     TooManyTopics,
 )
-from chatnet.kinds import KINDS
+from chatnet.kinds import HEARD, KINDS
 from chatnet.limits import PAGE
 from chatnet.log import Log, Outcome, Refused
 from chatnet.master.log_server import Broadcast, LogServer
@@ -96,7 +96,7 @@ class Model:
         return seq
 
     def _is_kept(self, draft: Draft) -> bool:
-        return draft.kind in ("join", "leave") or (draft.kind == "post" and "#" in draft.text)
+        return draft.kind in ("join", "leave") or (draft.kind in HEARD and "#" in draft.text)
 
     def _refusal(self, draft: Draft) -> Refusal | None:
         is_user = self.account(draft.user) is not None
@@ -133,7 +133,7 @@ class Model:
         return memberships
 
     def posts(self, after: int, upto: int) -> list[Entry]:
-        return [entry for entry in self.entries[after:upto] if entry.kind == "post"]
+        return [entry for entry in self.entries[after:upto] if entry.kind in HEARD]
 
     def rooms(self) -> list[str]:
         found = {entry.user for entry in self.entries if entry.kind == "register"}

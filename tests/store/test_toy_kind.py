@@ -1,4 +1,4 @@
-"""A kind is added in six places, and then each log takes it, from its level on: here a toy is added."""
+"""A kind is added in six places, and then each log takes it, from its level on: here two toys are added."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from msgspec.structs import replace
 from store.test_log_contract import LOGS, Model, Subject, key, post, registered, said, whole_feed
 
 from chatnet.entries import Draft, Entry, Interval, Memberships
-from chatnet.errors import BadText, LevelReached, NoSuchRoom, NotJoined, NotYet, Outgrown, Refusal
+from chatnet.errors import (
+    BadText,
+    LevelReached,
+    NoSuchRoom,
+    NotJoined,
+    NotYet,
+    Outgrown,
+    Refusal,
+    TooManyTopics,
+)
 from chatnet.kinds import CLUSTER
 from chatnet.names import is_topic
 from chatnet.operator.check import check
-from chatnet.reads import Head, SnapshotOf
+from chatnet.reads import Head, History, Newest, Rooms, SnapshotOf
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.store.window import Window
@@ -26,7 +35,7 @@ from chatnet.world.real import real_world
 
 @pytest.fixture(autouse=True, scope="module")
 def _toy() -> Iterator[None]:
-    with toy_kind.there():
+    with toy_kind.there(), toy_kind.there(toy_kind.SHOUT, toy_kind.SHOUTS_PLACES):
         yield
 
 
@@ -38,6 +47,10 @@ def subject(request: pytest.FixtureRequest, new_disk: Callable[[], Any]) -> Subj
 
 def quit(user: str, room: str, number: int) -> Draft:
     return Draft("quit", user, room, "", key(number))
+
+
+def shout(user: str, text: str, number: int) -> Draft:
+    return Draft("shout", user, user, text, key(number))
 
 
 def level(text: object, number: int = 1) -> Draft:
@@ -99,8 +112,25 @@ def test_its_rule_and_what_follows_from_it(subject: Subject) -> None:
     ]
 
 
+def test_what_is_heard_follows_from_the_row_of_its_kind(subject: Subject) -> None:
+    """A kind that is heard, and has no rule of its own, is indexed by its places, makes topics, and may make
+    no more of them on a day than posts may."""
+    registered(subject, "alice", "bob")
+    assert subject.append(level(2), join("bob", "#x", 1), shout("alice", "#new and #x", 2)) == [3, 4, 5]
+    assert subject.append(shout("alice", "@bob", 3), shout("alice", "to nobody", 4)) == [6, 7]
+    assert subject.read(Rooms("#", "")).names == ["#new", "#x"]
+    assert [entry.seq for entry in subject.read(History("#new", None))] == [5]
+    assert [entry.seq for entry in subject.read(Newest("bob", 7))] == [5, 6]
+    assert [entry.seq for entry in whole_feed(subject, "bob", 0, 7)] == [5, 6]
+    for number in range(5):
+        names = " ".join(f"#{number}-{each}" for each in range(20 - (number == 4)))
+        assert subject.append(shout("alice", names, 10 + number)) == [8 + number]
+    too_many = said(TooManyTopics.of())
+    assert subject.append(shout("alice", "#newer", 20), shout("bob", "#newer", 21)) == [too_many, 13]
+
+
 class ToyModel(Model):
-    """The rules with those of the toy and of levels."""
+    """The rules with those of the toys and of levels."""
 
     level = 1
 
@@ -122,10 +152,10 @@ class ToyModel(Model):
                 if draft.text > "2"
                 else None
             )
+        if draft.kind in ("quit", "shout") and self.level < 2:
+            return NotYet.of()
         if draft.kind != "quit":
             return super()._refusal(draft)
-        if self.level < 2:
-            return NotYet.of()
         if refusal := super()._refusal(Draft("post", draft.user, draft.user, "", draft.key, draft.by)):
             return refusal
         if not is_topic(draft.room):
@@ -136,7 +166,7 @@ class ToyModel(Model):
     def memberships(self, user: str, upto: int) -> Memberships:
         memberships = Memberships()
         for entry in self.entries[:upto]:
-            if entry.user == user and entry.kind != "post":
+            if entry.user == user:
                 memberships.apply(replace(entry, kind="leave") if entry.kind == "quit" else entry)
         return memberships
 
@@ -149,6 +179,7 @@ DRAFTS = st.one_of(
     st.builds(lambda *what: Draft("leave", what[0], what[1], "", key(what[2])), USERS, ROOMS, NUMBERS),
     st.builds(quit, USERS, ROOMS, NUMBERS),
     st.builds(post, USERS, st.sampled_from(["hi", "see #x"]), NUMBERS),
+    st.builds(shout, USERS, st.sampled_from(["hi", "see #x", "see #z"]), NUMBERS),
     st.builds(level, st.integers(2, 4), NUMBERS),
 )
 
@@ -162,6 +193,7 @@ def test_all_logs_are_the_model(new_disk: Callable[[], Any], history: list[list[
         for batch in history:
             assert subject.append(*batch) == [model.append(draft) for draft in batch]
         assert subject.log.window.level == model.level
+        assert subject.read(Rooms("", "")).names == model.rooms()
 
 
 @pytest.mark.parametrize("entries", [["level"], ["post", "quit"], ["post", "level", "quit", "post"]])
@@ -283,8 +315,8 @@ def test_a_whole_log_of_a_newer_level_is_found_whole(disk: Any) -> None:
     """A program of that level finds it whole. The old one says that it cannot tell."""
     subject = Subject(disk.open(), lambda: None)
     registered(subject, "alice")
-    subject.append(level(2), join("alice", "#x", 1), quit("alice", "#x", 2))
+    subject.append(level(2), join("alice", "#x", 1), quit("alice", "#x", 2), shout("alice", "#y", 3))
     disk.close()
-    assert "4 entries, and all that follows from them, are whole" in check(
+    assert "5 entries, and all that follows from them, are whole" in check(
         str(disk.path), disk.path, "", real_world()
     )

@@ -36,9 +36,9 @@ class Sql(NamedTuple):
     """A kind in plpgsql. The ``rule`` is an expression: why a draft is refused, or NULL; rules for all kinds
     come in addition. ``follows`` is the statements that follow from its entry.
 
-    They know the draft as ``its_kind``, ``its_user``, ``its_room``, ``its_text``, ``its_topics`` and
-    ``today``. The rule also knows the log's level as ``its_level`` and the program's as ``own_level``;
-    ``follows`` also knows the entry's ``its_seq``.
+    They know the draft as ``its_kind``, ``its_user``, ``its_room`` and ``its_text``. The rule also knows the
+    log's level as ``its_level`` and the program's as ``own_level``; ``follows`` also knows the entry's
+    ``its_seq``.
     """
 
     rule: str
@@ -58,7 +58,7 @@ SQL: dict[str, Sql] = {
         """UPDATE account SET credential = its_text, secret_seq = its_seq WHERE "user" = its_user;""",
     ),
     "join": Sql(
-        "chatnet_join(its_user, its_room, its_topics, today)",
+        "chatnet_join(its_user, its_room)",
         f"""
         INSERT INTO membership ("user", "left", room, joined) VALUES (its_user, {OPEN}, its_room, its_seq);
         UPDATE account SET rooms = rooms + 1 WHERE "user" = its_user;""",
@@ -70,14 +70,17 @@ SQL: dict[str, Sql] = {
         UPDATE membership SET "left" = its_seq
             WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room;""",
     ),
-    "post": Sql("chatnet_too_many_topics(its_user, its_topics, today)", "NULL;"),
+    "post": Sql("NULL", "NULL;"),
     "level": Sql(
         """CASE WHEN its_text::bigint <= its_level THEN 'LEVEL_REACHED'
             WHEN its_text::bigint > own_level THEN 'NOT_YET' END""",
         "UPDATE log SET level = its_text::bigint;",
     ),
 }
-"""How the functions judge each kind, and keep the tables in step with it."""
+"""How the functions judge each kind, and keep the tables in step with it.
+
+The places of what is heard, and the topics that a draft makes, follow from the kind's row.
+"""
 
 
 class Functions(NamedTuple):
@@ -167,8 +170,8 @@ END
 $function$;
 
 -- Are these all posts of known users by their newest secrets, with keys that were never used, and topics that
--- are there? This is about posts alone, which is why what inserts them names their kind: other kinds that are
--- heard are few, may have rules, and go draft by draft.
+-- are there? This is about posts alone, and what inserts them names their kind: others that are heard are
+-- few, may have rules, and go draft by draft.
 CREATE FUNCTION chatnet_is_plain(
     kinds text[], users text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[])
 RETURNS boolean LANGUAGE plpgsql AS $function$
@@ -295,9 +298,11 @@ BEGIN
             RETURN 'SECRET_CHANGED';
         END IF;
     END IF;
-    RETURN CASE its_kind
+    RETURN coalesce(
+        CASE its_kind
         {_whens(f"'{kind.name}' THEN {SQL[kind.name].rule}" for kind in kinds)}
-    END;
+        END,
+        chatnet_too_many_topics(its_user, its_topics, today));
 END
 $function$;
 
@@ -309,8 +314,7 @@ END
 $function$;
 
 -- Why the user may not join the room.
-CREATE FUNCTION chatnet_join(its_user text, its_room text, its_topics text, today bigint) RETURNS text
-LANGUAGE plpgsql AS $function$
+CREATE FUNCTION chatnet_join(its_user text, its_room text) RETURNS text LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
     IF its_room = its_user THEN
@@ -319,8 +323,7 @@ BEGIN
         RETURN 'NO_SUCH_ROOM';
     END IF;
     RETURN CASE WHEN chatnet_is_member(its_user, its_room) THEN 'ALREADY_JOINED'
-        WHEN (SELECT rooms FROM account WHERE "user" = its_user) >= {MOST_ROOMS} THEN 'TOO_MANY_ROOMS'
-        ELSE chatnet_too_many_topics(its_user, its_topics, today) END;
+        WHEN (SELECT rooms FROM account WHERE "user" = its_user) >= {MOST_ROOMS} THEN 'TOO_MANY_ROOMS' END;
 END
 $function$;
 

@@ -20,7 +20,7 @@ from chatnet.errors import (
     SecretChanged,
 )
 from chatnet.form import check_form
-from chatnet.kinds import own_level
+from chatnet.kinds import HEARD, own_level
 from chatnet.log import Outcome, Refused
 from chatnet.rules import DAY_MS, judge
 from chatnet.store.pages import OPEN
@@ -179,6 +179,8 @@ class Writer:
         entry = Entry(seq, now, kind, user, room, text, key)
         if topics:
             self._make_topics(entry, topics)
+        if kind in HEARD:
+            self._index(entry)
         FOLLOWS[kind](self, entry)
         batch.outcomes.append(seq)
         batch.entries.append(entry)
@@ -243,6 +245,9 @@ class Writer:
         self._execute("UPDATE account SET rooms = rooms - 1 WHERE user = ?", (entry.user,))
 
     def _post(self, entry: Entry) -> None:
+        """Do nothing: from a post follows only what does from all that is heard."""
+
+    def _index(self, entry: Entry) -> None:
         for place in places(entry.user, entry.text):
             self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, entry.seq))
 
@@ -294,7 +299,10 @@ FOLLOWS: dict[str, Callable[[Writer, Entry], None]] = {
     "post": Writer._post,
     "level": Writer._level,
 }
-"""What follows from an entry, by its kind: how the other tables are kept in step with the entries."""
+"""What follows from an entry, by its kind: how the other tables are kept in step with the entries.
+
+The places of what is heard, and the topics that an entry makes, follow from the kind's row.
+"""
 
 
 def is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:
