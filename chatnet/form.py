@@ -74,7 +74,9 @@ def check_form(draft: Draft) -> None:
 def _is_text_of(kind: Kind, text: str) -> bool:
     if kind.text is Text.NOTHING:
         return not text
-    return 0 < len(text) <= MAX_CREDENTIAL and text.isascii() and text.isprintable()
+    if kind.text is Text.CREDENTIAL:
+        return 0 < len(text) <= MAX_CREDENTIAL and text.isascii() and text.isprintable()
+    raise ValueError(f"Nobody has said what the text of kind {kind.name} may be: {kind.text}")
 
 
 def _check_letters(text: str) -> None:

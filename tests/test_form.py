@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatnet import kinds
 from chatnet.entries import Draft
 from chatnet.errors import BadName, BadRoom, BadText, NotYet
 from chatnet.form import check_form, check_text
+from chatnet.kinds import Kind, Text
 
 
 @pytest.mark.parametrize(
@@ -147,6 +150,16 @@ def test_what_is_in_form_is_not_refused() -> None:
         Draft("post", "alice", "alice", "hi\nthere", KEY),
     ):
         check_form(draft)
+
+
+def test_a_text_of_which_nothing_is_known_is_not_accepted() -> None:
+    """Whoever adds a sort of text, and forgets to say what it may be, is told so: it is no credential."""
+    remove = kinds.add(Kind("odd", cast(Text, "odd")))
+    try:
+        with pytest.raises(ValueError, match="Nobody has said what the text of kind odd may be: odd"):
+            check_form(Draft("odd", "alice", "alice", "like a credential", KEY))
+    finally:
+        remove()
 
 
 SEEN_AND_NOT = "ab#@ \n\t\u0301\u0316\u200d\u3164\u115f\ufe0f\u2800é😀\x00\u2028\ud800\u00a0"

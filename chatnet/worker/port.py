@@ -28,10 +28,13 @@ class Clients:
 
     Otherwise closes them: the clients try another worker that they know, or ask a master again. ``offers``
     are the protocols that they may speak.
+
+    :raises ValueError: two of these begin with the same byte.
     """
 
     def __init__(self, offers: Sequence[Offer], shared: Shared) -> None:
         self._fronts = [offer(shared) for offer in offers]
+        _check_apart(self._fronts)
         self._pulse = shared.pulse
         self._visitors = shared.visitors
         self.others = shared.others
@@ -79,6 +82,16 @@ class Clients:
         for link in links:
             link.hang_up()
         return links
+
+
+def _check_apart(fronts: Sequence[Front]) -> None:
+    of_byte: dict[int, Front] = {}
+    for front in fronts:
+        for byte in sorted(set(front.begins)):
+            other = of_byte.setdefault(byte, front)
+            if other is not front:
+                names = f"{type(other).__name__} and {type(front).__name__}"
+                raise ValueError(f"Connections of {names} would both begin with the byte {byte:#04x}.")
 
 
 class _Speaking(Factory):

@@ -27,6 +27,7 @@ from chatnet.wire import encode
 from chatnet.worker.entrance import ALL_SECONDS, ANSWER_SECONDS, LOGIN_SECONDS
 from chatnet.worker.front import Shared
 from chatnet.worker.frontend import Frontend
+from chatnet.worker.fronts.amp import Amp
 from chatnet.worker.handoff import LEAVE_SECONDS, Handoff
 from chatnet.worker.port import Clients
 from chatnet.world.real import real_world
@@ -190,6 +191,15 @@ def port_for_lines(worker: Worker, insecure: bool) -> Any:
     clients.frontend = cast(Frontend, SimpleNamespace(is_open=True, entrance=worker.entrance))
     world = replace(real_world(), reactor=worker.clock)
     return clients.port(Security(None, worker.token, insecure, world))
+
+
+def test_two_fronts_that_begin_alike_are_not_offered(worker: Worker) -> None:
+    """The first byte of a connection would not tell which of them it speaks; the sentence names both."""
+    shared = Shared(worker.outboxes, worker.pulse, worker.visitors, worker.others)
+    Clients([Toy, Amp], shared)
+    sentence = "Connections of Toy and Toy would both begin with the byte 0x30."
+    with pytest.raises(ValueError, match=sentence):
+        Clients([Toy, Amp, Toy], shared)
 
 
 def from_afar(worker: Worker, port: Any, reads: bool = True) -> tuple[Ears, FarLoopback]:
