@@ -17,7 +17,7 @@ hashing     password hashes in threads; users and addresses take turns
 failures    wrong passwords, and how long the next attempt must wait   (pure)
 new_names   how many names may be registered, and who gets the next place   (pure)
 front       what the port for clients asks of a protocol
-peer        what a session asks of its connection: the port that each protocol implements
+peer        what a session asks of its connection: the interface that each protocol implements
 session     one logged-in connection: the user's commands, in any protocol
 sessions    what all sessions of a worker share
 session_lines  log lines: who came, from which cursor they hear posts, who left

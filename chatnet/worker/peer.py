@@ -1,4 +1,4 @@
-"""The port between a session and its connection: what a session asks of it, in any protocol."""
+"""The interface between a session and its connection: what a session asks of it, in any protocol."""
 
 from __future__ import annotations
 
