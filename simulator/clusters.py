@@ -20,7 +20,8 @@ from simulator.database_server import PATH, Postgres
 from simulator.disk import Disk
 from simulator.host import HOME, Host
 from simulator.lease_probe import Reigns
-from simulator.nemesis import Nemesis, Operator
+from simulator.nemesis import Nemesis
+from simulator.operators import Operator
 from simulator.outages import Outages
 from simulator.process import SimProcess
 from simulator.watch import WatchedDisk

@@ -5,20 +5,19 @@ from __future__ import annotations
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator import squatter
 from simulator.host import Host
 from simulator.hostile import TACTICS
+from simulator.operators import OPERATOR_SECONDS, Operator
 from simulator.process import SimProcess
 from simulator.relay import PORT, RELAY
 
 if TYPE_CHECKING:
     from simulator.simulation import Simulation
 
-OPERATOR_SECONDS = (0.1, 4.0)
-"""Seconds until somebody starts a master again: between these."""
 LONGEST_FAULT = 8.0
 """The longest time of a fault that passes, in seconds."""
 SHORTEST_REIGN = 1.0
@@ -33,50 +32,6 @@ RELAY_SECONDS = 0.5
 """Seconds until a relay is ready."""
 LONGEST_STEP = 3.0
 """The greatest step of a wall clock, in seconds."""
-
-
-class Operator:
-    """Keeps ``program`` running on ``host``: if none runs, starts it again after a while."""
-
-    def __init__(
-        self, host: Host, program: str, *arguments: str, environ: Mapping[str, str] | None = None
-    ) -> None:
-        self.host = host
-        self._argv = (program, *arguments)
-        self._environ = environ
-        self._chance = host.simulation.chance(f"operator {host.name}")
-        self._stopping = False
-
-    def start(self) -> None:
-        """Start it, if the host is up and none lives; and check again from time to time."""
-        if self._stopping:
-            return
-        self._start()
-        self.host.simulation.later(self._chance.uniform(*OPERATOR_SECONDS), self.start)
-
-    def _start(self) -> None:
-        if self.host.is_up and not self.host.living(self._argv[0]):
-            self.host.start(*self._argv, environ=self._environ)
-
-    @property
-    def primary(self) -> SimProcess | None:
-        """The process that holds the lease."""
-        return next(iter(self.host.disk.locks.values()), None)
-
-    def rest(self) -> None:
-        """Start nothing from now on."""
-        self._stopping = True
-
-    def stop(self) -> None:
-        """Stop all processes of the program for good, whoever started them."""
-        self.rest()
-        for process in self.host.living(self._argv[0]):
-            process.kill(signal.SIGTERM)
-
-    def power_on(self) -> None:
-        """Give the host power again, and start the program."""
-        self.host.power_on()
-        self._start()
 
 
 class Fault(NamedTuple):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from simulator import nemesis
 from simulator.host import Host
-from simulator.nemesis import Fault, Nemesis, Operator
+from simulator.nemesis import Fault, Nemesis
+from simulator.operators import OPERATOR_SECONDS, Operator
 from simulator.process import SimProcess
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Outages(Nemesis):
     def restart_database(self) -> bool:
         """Kill the database; it is started again."""
         self._postgres.kill()
-        return self._after(nemesis.OPERATOR_SECONDS[0], lambda: None)
+        return self._after(OPERATOR_SECONDS[0], lambda: None)
 
     def hang_database(self) -> bool:
         """Let the database answer nobody for a while."""
