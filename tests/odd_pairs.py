@@ -172,9 +172,17 @@ WRONG: dict[str, tuple[Callable[[], Contents], str]] = {
         ODD_KEY,
     ),
     "short RSA": (lambda: of(rsa.generate_private_key(65537, 1024)), REFUSED),
-    "P-192": (lambda: of(ec.generate_private_key(ec.SECP192R1())), REFUSED),
-    "P-224": (lambda: of(ec.generate_private_key(ec.SECP224R1())), REFUSED),
-    "the curve of Bitcoin": (lambda: of(ec.generate_private_key(ec.SECP256K1())), REFUSED),
+    "P-192": (lambda: of(ec.generate_private_key(ec.SECP192R1())), ODD_KEY),
+    "P-224": (lambda: of(ec.generate_private_key(ec.SECP224R1())), ODD_KEY),
+    "the curve of Bitcoin": (lambda: of(ec.generate_private_key(ec.SECP256K1())), ODD_KEY),
+    "a curve that only some have": (lambda: of(ec.generate_private_key(ec.BrainpoolP256R1())), ODD_KEY),
+    "trusted for a purpose": (
+        lambda: (
+            CERTIFICATES.replace(b"BEGIN C", b"BEGIN TRUSTED C").replace(b"END C", b"END TRUSTED C"),
+            KEY,
+        ),
+        NO_CERTIFICATE,
+    ),
     "a kind of key nobody knows": (
         lambda: with_bytes(bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0901")),
         ODD,
@@ -209,6 +217,7 @@ RIGHT: dict[str, Callable[[], Contents]] = {
         certificates(KeyPair(GOOD.certificate, GOOD.key, [new_authority().pair.certificate])),
         KEY,
     ),
+    "written by an editor": lambda: (b"\xef\xbb\xbf" + CERTIFICATES, b"\xef\xbb\xbf" + KEY),
     "a broken extension": lambda: with_names(b"\x05\x00"),
 }
 """What looks odd, and is presented like any other."""

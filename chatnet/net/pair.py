@@ -34,6 +34,10 @@ _BORN, _DIES = datetime(2020, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 
 
 _OF_TLS = (ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey, rsa.RSAPrivateKey)
 """The private keys by which TLS 1.3 can sign."""
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+"""The curves that every TLS has. OpenSSL knows others, and its newest shake hands by some of them."""
+_CERTIFICATES = ("CERTIFICATE", "X509 CERTIFICATE")
+_MARK_OF_UTF8 = b"\xef\xbb\xbf"
 _BLOCK = re.compile(
     rb"^-----BEGIN (?P<label>[A-Z0-9 ]+)-----[ \t\r]*$.*?^-----END (?P=label)-----[ \t\r]*$",
     re.MULTILINE | re.DOTALL,
@@ -145,7 +149,7 @@ def _why_they_do_not_fit(files: PairFiles, in_chain: bool, is_one_of_several: bo
 
 
 def _certificates(content: bytes, path: Path) -> list[x509.Certificate]:
-    blocks = [block for label, block in _blocks(content, path) if label.endswith("CERTIFICATE")]
+    blocks = [block for label, block in _blocks(content, path) if label in _CERTIFICATES]
     if not blocks:
         raise CannotStart(f"{path} holds no certificate: name the full chain, as PEM, by --tls-cert.")
     try:
@@ -181,7 +185,9 @@ def _keys(content: bytes, path: Path) -> list[PrivateKeyTypes]:
         raise _of_no_kind("key", path) from error
     except ValueError as error:
         raise _damaged(path) from error
-    if not isinstance(keys[0], _OF_TLS):
+    first = keys[0]
+    is_odd = isinstance(first, ec.EllipticCurvePrivateKey) and not isinstance(first.curve, _CURVES)
+    if is_odd or not isinstance(first, _OF_TLS):
         raise _of_no_kind("key", path)
     return keys
 
@@ -191,6 +197,7 @@ def _blocks(content: bytes, path: Path) -> list[tuple[str, bytes]]:
 
     :raises CannotStart: a block is cut short.
     """
+    content = content.removeprefix(_MARK_OF_UTF8)  # of an editor
     if _REST_OF_A_BLOCK.search(_BLOCK.sub(b"", content)):
         raise _damaged(path)
     return [(found["label"].decode(), found[0]) for found in _BLOCK.finditer(content)]

@@ -93,6 +93,7 @@ class LevelOptions(CommandOptions):
             raise usage.UsageError(
                 f"“{legible(' '.join(where), 40)}” is no way for a level: “chatnet level” shows it, and "
                 "“chatnet level up” raises it to the next, if all processes understand that; it never falls."
+                + meant(" ".join(where), ["up"])
             )
         self["up"] = bool(where)
 

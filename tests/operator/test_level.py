@@ -146,6 +146,12 @@ def test_a_level_has_one_way(words: list[str]) -> None:
         Options().parseOptions(["level", *words])
 
 
+def test_a_mistyped_way_names_the_nearest() -> None:
+    """As a mistyped command or option does."""
+    with pytest.raises(usage.UsageError, match=r"Did you mean up\?"):
+        Options().parseOptions(["level", "upp"])
+
+
 def test_what_is_asked() -> None:
     """It asks to show the level, or to raise it."""
     for words, up in (([], False), (["up"], True)):
