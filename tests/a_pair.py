@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from cryptography import x509
@@ -16,13 +17,16 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from OpenSSL import SSL, crypto
 
 from chatnet.net.pair import KeyPair
+from chatnet.net.tls import Presented
 from rigs.postgres import Identity
 
 TODAY = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = TODAY.timestamp()
 DAY = timedelta(days=1)
+_ECDSA_BY_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -62,6 +66,25 @@ def new_authority(begins: datetime = TODAY - 20 * DAY, ends: datetime = TODAY + 
     return Authority(KeyPair(_certificate("root", key, None, begins, ends, is_authority=True), key))
 
 
+class Unreadable(Presented):
+    """Presents a certificate of X.509 version 4, signed by ``by``: OpenSSL takes it, we cannot read it."""
+
+    def __init__(self, pair: KeyPair, by: KeyPair | None = None) -> None:
+        super().__init__(pair)
+        key = (by or pair).key
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        # The version counts from 0.
+        signed = pair.certificate.tbs_certificate_bytes.replace(b"\xa0\3\2\1\2", b"\xa0\3\2\1\3", 1)
+        signature = key.sign(signed, ec.ECDSA(hashes.SHA256()))
+        content = _der(0x30, signed + _ECDSA_BY_SHA256 + _der(3, b"\0" + signature))
+        self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        with NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            self._context.use_certificate_file(file.name, crypto.FILETYPE_ASN1)
+        self._context.use_privatekey(pair.key)  # type: ignore[arg-type]
+
+
 def certificates(pair: KeyPair) -> bytes:
     """Return the file for ``--tls-cert``."""
     return b"".join(one.public_bytes(Encoding.PEM) for one in (pair.certificate, *pair.chain))
@@ -96,6 +119,12 @@ def _certificate(
     if name:
         builder = builder.add_extension(x509.SubjectAlternativeName([_named(name)]), critical=False)
     return builder.sign(key if by is None else by.key, hashes.SHA256())  # type: ignore[arg-type]
+
+
+def _der(kind: int, content: bytes) -> bytes:
+    size = len(content)
+    sizes = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2)
+    return bytes([kind]) + sizes + content
 
 
 def _named(name: str) -> x509.GeneralName:

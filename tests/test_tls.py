@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from a_pair import DAY, new_authority
+from a_pair import DAY, Unreadable, new_authority
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IHandshakeListener
@@ -136,6 +136,13 @@ def test_who_has_another_key_is_told_nothing(server: Any) -> None:
     assert why_not_trusted(why) == f"its key is {THEIRS.fingerprint}, and not {OURS.fingerprint}"
 
 
+def test_whose_certificate_cannot_be_read_has_another_key() -> None:
+    """Anybody can present what OpenSSL takes and ``cryptography`` does not."""
+    why = Meeting(pinned(OURS.fingerprint), Unreadable(THEIRS)).why
+    assert isinstance(why, WrongKey)
+    assert why.theirs == "of a kind that is not known here"
+
+
 def test_who_shows_the_pinned_certificate_behind_its_own_is_not_trusted() -> None:
     """Anybody has our certificate: only the first one's key is proven."""
     impostor = KeyPair(THEIRS.certificate, THEIRS.key, [OURS.certificate])
@@ -193,6 +200,12 @@ def test_a_certificate_that_names_nobody_is_nobodys(server: Any) -> None:
     """An authority may have made it for something else; Twisted would accept it for any name."""
     why = Meeting(vouched_for("chat.example", ROOTS), server(AUTHORITY.vouch("", **GOOD))).why
     assert isinstance(why, WrongName)
+
+
+def test_a_certificate_that_cannot_be_read_is_nobodys() -> None:
+    """An authority may sign more than we can read."""
+    unreadable = Unreadable(AUTHORITY.vouch(**cast(Any, GOOD)), AUTHORITY.pair)
+    assert isinstance(Meeting(vouched_for("chat.example", ROOTS), unreadable).why, WrongName)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
@@ -60,6 +60,16 @@ chain, and whether OpenSSL finds it good. The peer's own certificate comes last,
 is proven. An exception refuses."""
 _MOST_SAID = 1 << 20
 """What one end says in a handshake is less, in bytes."""
+_UNREADABLE = (
+    UnsupportedAlgorithm,
+    InternalError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    ValueError,
+    TypeError,
+)
+"""What ``cryptography`` raises about a certificate that OpenSSL takes: the first five are no ValueErrors."""
 _BINDING, _BINDING_BYTES = b"EXPORTER-Channel-Binding", 32
 """The label and the length of RFC 9266."""
 
@@ -282,7 +292,7 @@ def name_check(host: str) -> Verify:
             return bool(ok)
         try:
             is_for(certificate.to_cryptography(), host)
-        except (VerificationError, CertificateError, ValueError):
+        except (VerificationError, CertificateError, *_UNREADABLE):
             connection.get_app_data().failVerification(Failure(WrongName(host)))
             return False
         return True
@@ -344,5 +354,5 @@ def _fingerprint_of(certificate: Any) -> str:
     """Return the fingerprint of a stranger's certificate, which may hold a key of any kind."""
     try:
         return fingerprint(certificate.to_cryptography().public_key())
-    except (UnsupportedAlgorithm, ValueError, TypeError):
+    except _UNREADABLE:
         return "of a kind that is not known here"
