@@ -40,22 +40,28 @@ class KnownMasters:
         """
         return self._read().get(_name(master))
 
-    def line(self, master: Address) -> int:
-        """Return the number of its line in the file."""
-        return list(self._read()).index(_name(master)) + 1
+    def line(self, master: Address, by: str) -> int | None:
+        """Return the number of the line by which ``master`` is known so; None if it stands there no more.
 
-    async def keep(self, master: Address, by: str) -> None:
-        """Record that ``master`` is known by this from now on.
+        :raises CannotStart: as :meth:`of`.
+        """
+        lines = enumerate(self._read().items(), 1)
+        return next((number for number, line in lines if line == (_name(master), by)), None)
 
+    async def keep(self, master: Address, by: str, before: str | None) -> str | None:
+        """Record that ``master`` is known by this from now on, if its line is still as ``before``.
+
+        Otherwise nothing is written: another client has kept something meanwhile, which the master must
+        satisfy first, or the user has taken the line out.
+
+        :returns: by what it is known now: ``by``, or what was kept meanwhile.
         :raises CannotStart: as :meth:`of`, or if the file cannot be written.
         """
         try:
             self._files.make_directory(self.path.parent)
             lock = await self._locked()
             try:
-                known = {**self._read(), _name(master): by}
-                content = "".join(f"{name} {how}\n" for name, how in known.items())
-                self._files.write(self.path, content.encode())
+                return self._replaced(_name(master), by, before)
             finally:
                 if lock is not None:
                     lock.release()
@@ -64,6 +70,15 @@ class KnownMasters:
                 f"The key of {master} cannot be kept in {self.path} ({error.strerror}): make that place "
                 "writable, or set XDG_CONFIG_HOME to one that is."
             ) from error
+
+    def _replaced(self, name: str, by: str, before: str | None) -> str | None:
+        known = self._read()
+        if known.get(name) != before:
+            return known.get(name)
+        known[name] = by
+        content = "".join(f"{name} {how}\n" for name, how in known.items())
+        self._files.write(self.path, content.encode())
+        return by
 
     async def _locked(self) -> Lock | None:
         """Return the lock; None if locks do not work here, as on some networks, or its holder is stopped.

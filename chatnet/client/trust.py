@@ -30,12 +30,15 @@ VOUCHED = "An authority vouches for {master} now, and from now on one has to."
 """What the user is told, once, where a key was kept before."""
 CHANGED = (
     "The public key of {master} is {key}, and not {kept} as before: somebody may stand in between. Ask who "
-    "runs the cluster. If they have changed it, take line {line} out of {path}, and start again."
+    "runs the cluster. If they have changed it, {remedy}."
 )
 UNVOUCHED = (
     "No authority vouches for {master} any longer ({why}): somebody may stand in between. Ask who runs the "
-    "cluster. If they have changed that, take line {line} out of {path}, and start again."
+    "cluster. If they have changed that, {remedy}."
 )
+REMOVE = "take line {line} out of {path}, and start again"
+REMOVED = "start again: its line is out of {path} already"
+"""How the two sentences end: what to do with the line by which the master was known."""
 
 Shake = Callable[[IOpenSSLClientConnectionCreator], Awaitable[Link]]
 """Dials a master, and has it prove by TLS who it is; raises :class:`NotTrusted` if it is somebody else."""
@@ -43,6 +46,10 @@ Shake = Callable[[IOpenSSLClientConnectionCreator], Awaitable[Link]]
 
 class Distrusted(Exception):
     """A master has changed; the text tells the user what to do."""
+
+
+class _Overtaken(Exception):
+    """What is kept of a master has changed while it proved who it is: it must prove it by that."""
 
 
 class Trust:
@@ -78,27 +85,32 @@ class Trust:
             if kept == BY_AUTHORITY:
                 return await self._still_vouched_for(master, shake)
             return await self._still_the_same(master, kept, shake, tell)
+        except _Overtaken:
+            return await self.verified(master, shake, tell)
         except NotTrusted as error:
             raise Unreachable(str(error)) from error
 
     async def _new(self, master: Address, shake: Shake, tell: Callable[[str], None]) -> Link:
         try:
             link = await shake(self._tls.vouched_for(master.host))
-        except NotTrusted:
+        except NotTrusted as why:
             key = await self._key_there(shake)
             link = await shake(self._tls.pinned(key))
-            await self._keep(master, key, link)
+            now = await self._keep(master, key, None, link)
+            if now == BY_AUTHORITY:
+                raise self._unvouched(master, why) from why
+            if now != key:
+                raise self._changed(master, key, str(now)) from why
             tell(NEW.format(master=master, key=key))
         else:
-            await self._keep(master, BY_AUTHORITY, link)
+            await self._keep_vouched(master, None, link)
         return link
 
     async def _still_vouched_for(self, master: Address, shake: Shake) -> Link:
         try:
             return await shake(self._tls.vouched_for(master.host))
         except NotTrusted as why:
-            where = self._where(master)
-            raise Distrusted(UNVOUCHED.format(master=master, why=why, **where)) from why
+            raise self._unvouched(master, why) from why
 
     async def _still_the_same(
         self, master: Address, kept: str, shake: Shake, tell: Callable[[str], None]
@@ -112,18 +124,26 @@ class Trust:
         try:
             link = await shake(self._tls.vouched_for(master.host))
         except NotTrusted as why:
-            where = self._where(master)
-            raise Distrusted(CHANGED.format(master=master, key=key, kept=kept, **where)) from why
-        await self._keep(master, BY_AUTHORITY, link)
+            raise self._changed(master, key, kept) from why
+        await self._keep_vouched(master, kept, link)
         tell(VOUCHED.format(master=master))
         return link
 
-    async def _keep(self, master: Address, by: str, link: Link) -> None:
+    async def _keep_vouched(self, master: Address, before: str | None, link: Link) -> None:
+        """:raises _Overtaken: something else has been kept meanwhile."""
+        if await self._keep(master, BY_AUTHORITY, before, link) != BY_AUTHORITY:
+            raise _Overtaken
+
+    async def _keep(self, master: Address, by: str, before: str | None, link: Link) -> str | None:
+        """Return by what ``master`` is known now; unless it is ``by``, nothing is said on ``link``."""
         try:
-            await self._known.keep(master, by)
+            now = await self._known.keep(master, by, before)
         except (CannotStart, CancelledError):
             link.abort()
             raise
+        if now != by:
+            link.abort()
+        return now
 
     async def _key_there(self, shake: Shake) -> str:
         """Return the key that is presented there. It is not proven yet."""
@@ -135,5 +155,14 @@ class Trust:
             raise
         raise Unreachable("it shows no key")
 
-    def _where(self, master: Address) -> dict[str, object]:
-        return {"line": self._known.line(master), "path": self._known.path}
+    def _changed(self, master: Address, key: str, kept: str) -> Distrusted:
+        remedy = self._remedy(master, kept)
+        return Distrusted(CHANGED.format(master=master, key=key, kept=kept, remedy=remedy))
+
+    def _unvouched(self, master: Address, why: NotTrusted) -> Distrusted:
+        remedy = self._remedy(master, BY_AUTHORITY)
+        return Distrusted(UNVOUCHED.format(master=master, why=why, remedy=remedy))
+
+    def _remedy(self, master: Address, kept: str) -> str:
+        line = self._known.line(master, kept)
+        return (REMOVED if line is None else REMOVE).format(line=line, path=self._known.path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from a_pair import DAY, Authority, new_authority
+from a_pair import DAY, Authority, Unreadable, new_authority
 from client.person import MASTER, WORKER, Person
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
@@ -441,12 +441,105 @@ def test_a_key_that_cannot_be_kept_is_said(stage: Stage, monkeypatch: pytest.Mon
     assert not stage.network.open
 
 
+class Slow(Presented):
+    """Presents a pair; at the first connection something happens meanwhile."""
+
+    def __init__(self, pair: KeyPair, meanwhile: Callable[[], object]) -> None:
+        super().__init__(pair)
+        self._meanwhile = [meanwhile]
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        return super().serverConnectionForTLS(tlsProtocol)
+
+
+def test_a_key_that_another_client_keeps_meanwhile_is_not_replaced(stage: Stage) -> None:
+    """Whoever is on the way may hold a first handshake until then. Nothing is said to them."""
+    stage.network.present[MASTER] = Slow(THEIRS, lambda: stage.knows(KEY))
+    sentence = refused(stage.person())
+    assert sentence.startswith(f"The public key of m:{MASTER} is {OTHER_KEY}, and not {KEY} as before")
+    assert f"take line 1 out of {stage.path}" in sentence
+    assert stage.known() == f"m:{MASTER} {KEY}\n"
+    assert not stage.network.open
+
+
+def test_an_authority_that_another_client_keeps_meanwhile_is_not_replaced(stage: Stage) -> None:
+    """The key alone is not accepted then."""
+    stage.network.present[MASTER] = Slow(THEIRS, lambda: stage.knows("authority"))
+    assert refused(stage.person()).startswith(f"No authority vouches for m:{MASTER} any longer (no authority")
+    assert stage.known() == f"m:{MASTER} authority\n"
+    assert not stage.network.open
+
+
+def test_the_same_key_may_be_kept_by_two_clients_at_once(stage: Stage) -> None:
+    """Both show it to their users."""
+    stage.network.present[MASTER] = Slow(OURS, lambda: stage.knows(KEY))
+    assert stage.person().seen()[0].startswith(f"m:{MASTER} was not known here. Its public key is {KEY}")
+    assert stage.known() == f"m:{MASTER} {KEY}\n"
+
+
+@pytest.mark.parametrize(("before", "meanwhile"), [(None, KEY), (OTHER_KEY, KEY), (None, "authority")])
+def test_who_is_vouched_for_satisfies_what_was_kept_meanwhile(
+    stage: Stage, before: str | None, meanwhile: str
+) -> None:
+    """It proves itself again, by that: what it says is what it says to each client that starts later."""
+    if before is not None:
+        stage.knows(before)
+    root = authority()
+    pair = root.vouch("m", NOW - DAY, NOW + DAY)
+    stage.network.present[MASTER] = Slow(pair, lambda: stage.knows(meanwhile))
+    seen = stage.person(authorities=[root.pair.certificate]).seen()
+    assert seen[-1] == "Logged in as alice."
+    told = [f"An authority vouches for m:{MASTER} now, and from now on one has to."]
+    assert seen[:-1] == (told if meanwhile == KEY else [])
+    assert stage.known() == f"m:{MASTER} authority\n"
+
+
+def test_a_kept_key_that_is_vouched_for_stays_a_key(stage: Stage) -> None:
+    """As it does if it was kept before: the other client may know no authority."""
+    root = authority()
+    pair = root.vouch("m", NOW - DAY, NOW + DAY)
+    stage.network.present[MASTER] = Slow(pair, lambda: stage.knows(pair.fingerprint))
+    assert stage.person(authorities=[root.pair.certificate]).seen() == ["Logged in as alice."]
+    assert stage.known() == f"m:{MASTER} {pair.fingerprint}\n"
+
+
+@pytest.mark.parametrize("by", [KEY, "authority"])
+def test_a_line_that_is_taken_out_meanwhile_is_no_failure(stage: Stage, by: str) -> None:
+    """The user may do what a client has said while another one asks the master; or write another line."""
+    stage.knows(by)
+    stage.network.present[MASTER] = Slow(THEIRS, stage.path.unlink)
+    sentence = refused(stage.person())
+    assert "somebody may stand in between" in sentence
+    assert sentence.endswith(f", start again: its line is out of {stage.path} already.")
+    assert stage.known() == ""
+    assert stage.person().seen()[-1] == "Logged in as alice."
+
+
+@pytest.mark.parametrize("by", [KEY, "authority"])
+def test_a_list_that_is_spoilt_meanwhile_is_said(stage: Stage, by: str) -> None:
+    """One sentence names the line."""
+    stage.knows(by)
+    stage.network.present[MASTER] = Slow(THEIRS, lambda: stage.path.write_text("nonsense\n"))
+    assert refused(stage.person()).startswith(f"Line 1 of {stage.path} is none of chatnet's")
+
+
+def test_a_certificate_that_cannot_be_read_is_another_key(stage: Stage) -> None:
+    """OpenSSL shakes hands by it; a client that knows the master by its key says that this has changed."""
+    stage.knows(KEY)
+    stage.network.present[MASTER] = Unreadable(THEIRS)
+    assert refused(stage.person()).startswith(
+        f"The public key of m:{MASTER} is of a kind that is not known here, and not {KEY} as before"
+    )
+
+
 FIRST, SECOND = Address("m", 1), Address("::1", 2)
 
 
-def kept(known: KnownMasters, master: Address, by: str) -> bool:
+def kept(known: KnownMasters, master: Address, by: str, before: str | None = None) -> bool:
     """Return whether it is kept at once."""
-    return Deferred.fromCoroutine(known.keep(master, by)).called
+    return getattr(Deferred.fromCoroutine(known.keep(master, by, before)), "result", None) == by
 
 
 def test_clients_of_one_user_keep_what_the_others_have_kept(tmp_path: Path) -> None:
@@ -454,9 +547,27 @@ def test_clients_of_one_user_keep_what_the_others_have_kept(tmp_path: Path) -> N
     one, other = (KnownMasters(RealFiles(), tmp_path, Clock()) for _ in range(2))
     assert kept(one, FIRST, KEY)
     assert kept(other, SECOND, "authority")
-    assert kept(one, FIRST, OTHER_KEY)
+    assert kept(one, FIRST, OTHER_KEY, before=KEY)
     assert (one.of(FIRST), one.of(SECOND), one.of(Address("M.", 1))) == (OTHER_KEY, "authority", OTHER_KEY)
-    assert (one.line(FIRST), one.line(SECOND)) == (1, 2)
+    assert (one.line(FIRST, OTHER_KEY), one.line(SECOND, "authority")) == (1, 2)
+    assert (one.line(FIRST, KEY), one.line(Address("m", 2), KEY)) == (None, None)
+
+
+def test_what_has_been_kept_meanwhile_stays(tmp_path: Path) -> None:
+    """Who read that a master is not known, or known otherwise, is told what stands there now."""
+    known = KnownMasters(RealFiles(), tmp_path, Clock())
+
+    def now(by: str, before: str | None) -> str | None:
+        keeping: Deferred[str | None] = Deferred.fromCoroutine(known.keep(FIRST, by, before))
+        assert keeping.result == known.of(FIRST)
+        return known.of(FIRST)
+
+    assert now(KEY, "authority") is None
+    assert now(KEY, None) == KEY
+    assert now(OTHER_KEY, None) == KEY
+    assert now("authority", OTHER_KEY) == KEY
+    assert now("authority", KEY) == "authority"
+    assert now(KEY, None) == "authority"
 
 
 class Overtaken(RealFiles):
