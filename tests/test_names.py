@@ -93,7 +93,7 @@ def test_names_fold(given_name: str, folded: str) -> None:
         "-",
         "--help",
         "_a",
-        *RESERVED,
+        *sorted(RESERVED),
         "ALL",
     ],
 )
