@@ -18,6 +18,7 @@ import select
 import socket
 import ssl
 import sys
+import tempfile
 import threading
 import time
 
@@ -51,6 +52,18 @@ def fingerprint(certificate):
     signed = io.BytesIO(element(io.BytesIO(element(io.BytesIO(certificate))[1]))[1])
     key = [element(signed)[0] for _ in range(7)][6]
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def keep(path, content):
+    """Write a file, private and whole, and return True; False if there is one: another client was faster."""
+    with tempfile.NamedTemporaryFile(dir=".") as fresh:
+        fresh.write(content)
+        fresh.flush()
+        try:
+            os.link(fresh.name, path)
+        except FileExistsError:
+            return False
+    return True
 
 
 # The key shows which server this is, and not the certificate: see Link and Client.known.
@@ -152,8 +165,7 @@ class Client:
     def known(self, key):
         """Return True for the master's key, the one of the first time, which is kept and shown; else exit."""
         kept = pathlib.Path(f"{self.master}.key")
-        if not kept.exists():
-            kept.write_text(key)
+        if not kept.exists() and keep(kept, key.encode()):
             print(f"{self.master} was not known here. Its public key is {key}.", file=sys.stderr, flush=True)
         if kept.read_text() != key:
             sys.exit(f"The public key of {self.master} is {key}, and not {kept.read_text()} as before.")
@@ -170,8 +182,7 @@ class Client:
             return link
         secret = pathlib.Path(f"{self.name}.secret")
         if not secret.exists():  # kept before it is used: without it the name is lost
-            secret.touch(0o600)
-            secret.write_bytes(os.urandom(32))
+            keep(secret, os.urandom(32))
         answer = link.ask(_command="Login", version=1, name=self.name, secret=secret.read_bytes(), new=1)
         self.ticket, self.log = answer["ticket"], answer["log"].decode()
         return link

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from rigs.processes import Cluster, Lines
 
@@ -117,6 +121,31 @@ def test_nothing_is_lost_repeated_or_reordered_when_workers_die(cluster: Cluster
     for client in (reader, writer):
         assert any("Trying again" in line for line in client.lines.seen)
         assert posts(client.lines.seen, "writer") == [f"writer: number {number}" for number in range(80)]
+
+
+def test_what_another_client_keeps_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the master's key nor the secret, which is private and whole from the beginning."""
+    monkeypatch.chdir(tmp_path)
+    example = runpy.run_path(str(CLIENT))
+    alice = example["Client"]("m:1", "alice")
+
+    def not_yet(path: Path) -> bool:
+        path.write_text("the right one")
+        return False
+
+    with monkeypatch.context() as slow:
+        slow.setattr(Path, "exists", not_yet)
+        with pytest.raises(SystemExit, match="is another, and not the right one as before"):
+            alice.known("another")
+    assert Path("m:1.key").read_text() == "the right one"
+    secret = Path("alice.secret")
+    assert example["keep"](secret, b"first")
+    assert not example["keep"](secret, b"second")
+    assert secret.read_bytes() == b"first"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert {path.name for path in tmp_path.iterdir()} == {"m:1.key", "alice.secret"}
 
 
 def test_its_name_is_its_own(cluster: Cluster) -> None:
