@@ -47,6 +47,7 @@ class Identity:
         self._files = files
         self._entropy = entropy
         self._credentials = Credentials()
+        self._on_disk: Credentials | None = None
 
     @property
     def secret(self) -> bytes | None:
@@ -95,9 +96,15 @@ class Identity:
     def keep_ticket(self, ticket: bytes, forget_secret: bool) -> None:
         """Remember ``ticket``; after a login by password, forget the secret that the password replaced.
 
+        If we logged in by the secret, and another client of this name has set a password since, our session
+        and ``ticket`` have ended: what the other has kept stays.
+
         :raises OSError: it is remembered, but not on disk.
         """
         secret = None if forget_secret else self.secret
+        self.reread()
+        if secret is not None and self.secret is None:
+            return
         self._keep(Credentials(secret, ticket, self.addresses, accepted=True))
 
     def used_at(self, master: Address) -> None:
@@ -105,6 +112,8 @@ class Identity:
 
         :raises OSError: it is remembered, but not on disk.
         """
+        if not self.was_used_at([master]):
+            self.reread()
         if not self.was_used_at([master]):
             self._keep(msgspec.structs.replace(self._credentials, addresses=(*self.addresses, str(master))))
 
@@ -125,16 +134,18 @@ class Identity:
         self._credentials = credentials
         self._files.make_directory(self.path.parent)
         self._files.write(self.path, msgspec.json.encode(credentials))
+        self._on_disk = credentials
 
     def _make(self, master: Address) -> None:
         fresh = Credentials(secret=self._entropy(SECRET_BYTES), addresses=(str(master),))
         self._files.make_directory(self.path.parent)
         if self._files.create(self.path, msgspec.json.encode(fresh)):
-            self._credentials = fresh
+            self._credentials = self._on_disk = fresh
         else:  # another client of this name was faster
             self._find()
 
     def _find(self) -> bool:
+        """Take over what is on disk, if it is not what we last saw there: a write of ours may have failed."""
         try:
             content = self._files.read(self.path)
         except FileNotFoundError:
@@ -144,9 +155,11 @@ class Identity:
                 raise self._holds_none(error.strerror) from error
             raise
         try:
-            self._credentials = msgspec.json.decode(content, type=Credentials)
+            found = msgspec.json.decode(content, type=Credentials)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise self._holds_none(error) from error
+        if found != self._on_disk:
+            self._credentials = self._on_disk = found
         return True
 
     def _holds_none(self, why: object) -> CannotStart:

@@ -367,6 +367,62 @@ def test_a_refusal_takes_away_no_secret_but_the_refused_one(tmp_path: Path) -> N
     assert kept_at(quick.path) == Credentials(b"q" * 32, b"ticket", ("m:64480",), accepted=True)
 
 
+def test_a_new_password_outlasts_the_other_clients_of_its_user(tmp_path: Path) -> None:
+    """They write what has become of them, and not again the secret and the ticket that were replaced."""
+    setter, other, late = (identity(tmp_path) for _ in range(3))
+    for one in (setter, other, late):
+        one.open(MASTER, make_secret=True)
+    setter.keep_ticket(b"of the password", forget_secret=True)
+    other.used_at(Address("another", 1))
+    expected = Credentials(None, b"of the password", ("m:64480", "another:1"), accepted=True)
+    assert kept_at(setter.path) == expected
+    late.keep_ticket(b"of the secret", forget_secret=False)
+    assert kept_at(setter.path) == expected
+    assert late.ticket == b"of the password"
+
+
+def test_the_secret_that_was_accepted_is_kept(tmp_path: Path) -> None:
+    """Another client may have made a new one since, as the file was gone: that one has no name."""
+    one, other = identity(tmp_path), identity(tmp_path)
+    one.open(MASTER, make_secret=True)
+    one.path.unlink()
+    other._entropy = lambda size: b"o" * size
+    other.open(MASTER, make_secret=True)
+    one.keep_ticket(b"ticket", forget_secret=False)
+    assert kept_at(one.path) == Credentials(bytes(32), b"ticket", ("m:64480",), accepted=True)
+
+
+def test_what_could_not_be_written_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on disk is older then. It is written as soon as the disk takes it."""
+    alice = identity(tmp_path)
+    alice.open(MASTER, make_secret=True)
+    with monkeypatch.context() as full:
+        full.setattr(RealFiles, "write", _fail)
+        with pytest.raises(OSError, match="space"):
+            alice.keep_ticket(b"ticket", forget_secret=True)
+    alice.reread()
+    assert (alice.secret, alice.ticket) == (None, b"ticket")
+    alice.used_at(Address("another", 1))
+    expected = Credentials(None, b"ticket", ("m:64480", "another:1"), accepted=True)
+    assert kept_at(alice.path) == expected
+
+
+def _fail(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_place_that_another_client_has_noted_is_not_noted_twice(tmp_path: Path) -> None:
+    """Nor is it forgotten when the ticket is kept."""
+    one, other = identity(tmp_path), identity(tmp_path)
+    for client in (one, other):
+        client.open(MASTER, make_secret=True)
+    one.used_at(Address("another", 1))
+    other.used_at(Address("another", 1))
+    one.used_at(Address("third", 1))
+    other.keep_ticket(b"ticket", forget_secret=True)
+    assert kept_at(one.path).addresses == ("m:64480", "another:1", "third:1")
+
+
 def test_a_damaged_or_unwritable_place_is_named(tmp_path: Path) -> None:
     """One sentence says where it is and what to do."""
     first = identity(tmp_path)
