@@ -128,7 +128,8 @@ class Squatting(Locator):
     def connected(self, link: Link) -> None:
         super().connected(link)
         pid = self._squatter.world.processes.own_pid()
-        started = self._squatter.world.processes.started(pid) or 0
+        # Nobody is killed by this: whoever obeyed would kill the squatter before it hears of it.
+        started = (self._squatter.world.processes.started(pid) or 0) + 1
         self._order(Shed, count=GREATEST, soon=True)
         self._order(SpawnWorkers, count=2)
         self._order(Kill, pid=pid, started=started)
