@@ -174,6 +174,11 @@ class SimProcess:
             self.simulation.later(seconds, self._next_turn)
         self.busy_until = max(self.busy_until, now) + seconds
 
+    @property
+    def owed(self) -> float:
+        """How many seconds of computing are not over yet."""
+        return max(0.0, self.busy_until - self.simulation.now)
+
     def waits(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         """Keep an event that came while this process was busy."""
         self._waiting.append((function, arguments))

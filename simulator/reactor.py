@@ -59,7 +59,6 @@ class SimReactor(_DisconnectSelectableMixin):
 
     def __init__(self, process: SimProcess) -> None:
         self._process = process
-        self.seconds = process.host.clock.monotonic
         self.running = self.has_started = False
         self._is_stopped = False
         self._exit_signal: int | None = None
@@ -73,7 +72,11 @@ class SimReactor(_DisconnectSelectableMixin):
         self.addSystemEventTrigger("during", "shutdown", self.crash)
         self.addSystemEventTrigger("during", "shutdown", self._disconnect_all)
 
-    # ---- IReactorTime; ``seconds`` is the monotonic clock's, as real_world() makes it ----
+    # ---- IReactorTime ----
+
+    def seconds(self) -> float:
+        """Return the monotonic clock's time, as real_world() has it, and what this turn has cost so far."""
+        return self._process.host.clock.monotonic() + self._process.owed
 
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
