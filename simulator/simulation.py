@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
@@ -110,16 +111,23 @@ class Simulation:
         """Drop everything that the processes were. What their coroutines' ``finally`` does now is ignored."""
         for thread in list(self.threads):
             thread.interrupt()
-        self._events.clear()
-        self.graveyard.clear()
-        self.parcels.clear()
-        self.hosts.clear()
-        self.network.forget()
+        self._let_go()
         hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
             _collect_all()
         finally:
             sys.unraisablehook = hook
+        self._let_go()  # of what finalizers have left
+
+    def _let_go(self) -> None:
+        # This object is older than the freeze, so the garbage collector takes all that it has for alive.
+        for kept in (self._events, self.graveyard, self.parcels, self.hosts, self.listeners, self.threads):
+            kept.clear()
+        self.programs.clear()
+        self.running = None
+        self.network.forget()
+        for shared in (CONNECTION_LOST, CONNECTION_DONE):  # Twisted raises the same ones again and again
+            shared.__traceback__ = None
 
     @property
     def directory(self) -> Path:
