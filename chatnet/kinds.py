@@ -71,6 +71,7 @@ _ROWS = (
 KINDS: dict[str, Kind] = {}
 HEARD: set[str] = set()
 STAYS: set[str] = set()
+PRIMARYS: set[str] = set()
 
 
 def add(kind: Kind) -> Callable[[], None]:
@@ -85,11 +86,14 @@ def add(kind: Kind) -> Callable[[], None]:
         HEARD.add(kind.name)
     if kind.stay is not None:
         STAYS.add(kind.name)
+    if kind.is_the_clusters:
+        PRIMARYS.add(kind.name)
 
     def remove() -> None:
         del KINDS[kind.name]
         HEARD.discard(kind.name)
         STAYS.discard(kind.name)
+        PRIMARYS.discard(kind.name)
 
     return remove
 

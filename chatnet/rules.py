@@ -80,7 +80,8 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
     rule = RULES.get(draft.kind)
     if rule is not None:
         rule(draft, facts)
-    return _made(draft.user, _named(draft, kind), facts, now)
+    rooms = _named(draft, kind)
+    return _made(draft.user, rooms, facts, now) if rooms else ()
 
 
 def _named(draft: Draft, kind: Kind) -> Sequence[str]:

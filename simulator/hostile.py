@@ -23,7 +23,7 @@ from chatnet.client.race import Unreachable
 from chatnet.client.trust import Trust
 from chatnet.cursor import Cursor
 from chatnet.errors import ChatnetError
-from chatnet.net.dial import dial_any
+from chatnet.net.dial import NotTrusted, dial_any
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
@@ -72,7 +72,7 @@ class Hostile(Service):
         while True:
             try:
                 await getattr(self, self._tactic)()
-            except (ChatnetError, ConnectionClosed, Unreachable):
+            except (ChatnetError, ConnectionClosed, Unreachable, NotTrusted):
                 await self._pause()
             for link in self._links:
                 link.abort()

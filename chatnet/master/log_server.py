@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import BadRequest, PrimarysOwn, Unreadable
-from chatnet.kinds import KINDS
+from chatnet.kinds import PRIMARYS
 from chatnet.lanes import Lane, Visitor
 from chatnet.log import Log, Outcome, Refused
 from chatnet.net.link import Link
@@ -108,9 +108,9 @@ class LogServer(Locator):
             self._is_appending = False
 
     async def _append(self, drafts: list[Draft]) -> list[Outcome]:
-        refused = [_not_a_workers(draft) for draft in drafts]
-        if not any(refused):
+        if not any(draft.kind in PRIMARYS for draft in drafts):
             return await self._store.append(drafts)
+        refused = [_not_a_workers(draft) for draft in drafts]
         self._logger.error("{peer} brings what only the primary appends; refused", peer=self.link.peer())
         its_own = [draft for draft, no in zip(drafts, refused, strict=True) if no is None]
         outcomes = iter(await self._store.append(its_own))
@@ -218,6 +218,4 @@ class LogServer(Locator):
 
 
 def _not_a_workers(draft: Draft) -> Refused | None:
-    kind = KINDS.get(draft.kind)
-    is_the_primarys = kind is not None and kind.is_the_clusters
-    return Refused.of(PrimarysOwn.of(kind=draft.kind)) if is_the_primarys else None
+    return Refused.of(PrimarysOwn.of(kind=draft.kind)) if draft.kind in PRIMARYS else None
