@@ -307,9 +307,7 @@ def _run(simulation: Simulation, scale: Scale, story: bool) -> Verdict:
     except Exception:
         it.violations.append(f"the simulator failed: {traceback.format_exc()}")
     violations = it.violations + simulation.verdict()
-    alone = "hostile_client" not in it.nemesis.counted
-    relayed = "relay" in it.nemesis.counted
-    violations += check(Evidence(it.history, it.log, settled=not it.violations, alone=alone, relayed=relayed))
+    violations += check(it.evidence())
     return Verdict(
         seed=simulation.seed,
         violations=violations,

@@ -112,11 +112,7 @@ class Simulation:
         for thread in list(self.threads):
             thread.interrupt()
         self._let_go()
-        hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-        try:
-            _collect_all()
-        finally:
-            sys.unraisablehook = hook
+        collect_quietly()
         self._let_go()  # of what finalizers have left
 
     def _let_go(self) -> None:

@@ -41,7 +41,7 @@ class KnownMasters:
         return self._read().get(_name(master))
 
     def line(self, master: Address, by: str) -> int | None:
-        """Return the number of the line by which ``master`` is known so; None if it stands there no more.
+        """Return the number of the line that says ``by`` of ``master``; None if there is none now.
 
         :raises CannotStart: as :meth:`of`.
         """

@@ -128,9 +128,9 @@ def drain(workers: Sequence[Registration[L]], may_stop: bool) -> list[Step[L]]:
 
 
 def disown(workers: Sequence[Registration[L]], may_stop: bool) -> list[Step[L]]:
-    """Return what empties those of a host's ``workers`` that others of them keep, and then stops them.
+    """Return the steps that empty the children among a host's ``workers``, and then stop them.
 
-    Who keeps some stops all of them, once none has sessions, and if they ``may_stop``.
+    If they ``may_stop``, a parent is asked to stop its children once none of these has sessions.
     """
     steps: list[Step[L]] = []
     for parent in workers:

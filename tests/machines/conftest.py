@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rigs.machines import Network, NoMachines
+from rigs.tap import Tap
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,3 +26,11 @@ def network() -> Iterator[Network]:
             yield hosts
     except NoMachines as lack:
         pytest.fail(str(lack), pytrace=False)
+
+
+@pytest.fixture
+def tap(network: Network) -> Iterator[Tap]:
+    """Yield what records all traffic between hosts, from the start; it looks for users' posts, and SQL."""
+    tap = Tap(network, "number ", "SELECT ")
+    yield tap
+    tap.close()

@@ -109,14 +109,6 @@ class Cluster:
 
 
 @pytest.fixture
-def tap(network: Network) -> Iterator[Tap]:
-    """Yield what records all traffic between hosts, from the start; it looks for users' posts, and SQL."""
-    tap = Tap(network, "number ", "SELECT ")
-    yield tap
-    tap.close()
-
-
-@pytest.fixture
 def database(network: Network) -> Iterator[Server]:
     """Yield an empty database on gamma, with a certificate."""
     today = datetime.now(UTC)

@@ -55,14 +55,6 @@ def network() -> Iterator[Network]:
 
 
 @pytest.fixture
-def tap(network: Network) -> Iterator[Tap]:
-    """Yield what records all traffic between them, from the start; it looks for users' posts, and SQL."""
-    tap = Tap(network, "number ", "SELECT ")
-    yield tap
-    tap.close()
-
-
-@pytest.fixture
 def hosts(network: Network, tap: Tap, tmp_path: Path) -> Iterator[Hosts]:
     """Yield a running cluster, with users who talk. Its database has to prove its name."""
     today = datetime.now(UTC)
