@@ -33,7 +33,7 @@ class SpawnWorkers(Generic[L]):
 
 @dataclass(frozen=True)
 class Shed(Generic[L]):
-    """``worker`` should move ``count`` sessions to other workers."""
+    """``worker`` should move ``count`` sessions to other workers, and take no others."""
 
     worker: Registration[L]
     count: int
@@ -91,7 +91,8 @@ def fill(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
 def thin(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
     """Return the steps that bring the ``workers`` of a host down to ``wanted``; those started by hand stay.
 
-    Workers that nobody would start again go first; among them those with the fewest sessions.
+    Workers that nobody would start again go first, once their sessions have moved; among them those with the
+    fewest sessions.
     """
     surplus = len(workers) - wanted
     orphans = [
@@ -100,7 +101,10 @@ def thin(workers: Sequence[Registration[L]], wanted: int) -> list[Step[L]]:
         if worker.identity.spawned and not has_parent(worker, workers) and not children_of(worker, workers)
     ]
     steps: list[Step[L]] = [
-        Shutdown(worker, "is one too many; it is stopped") for worker in orphans[:surplus]
+        Shutdown(worker, "is one too many; it is stopped")
+        if _is_empty(worker)
+        else Shed(worker, worker.staying)
+        for worker in orphans[:surplus]
     ]
     surplus -= len(steps)
     for parent in workers:

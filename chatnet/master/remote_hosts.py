@@ -98,7 +98,11 @@ class RemoteHosts:
         for name, host in list(self._hosts.items()):
             workers = self._on(name)
             if workers:
-                self._carry_out(host.look(workers, self._wanted, LOOK_SECONDS))
+                steps = host.look(workers, self._wanted, LOOK_SECONDS)
+                emptied = {step.worker.identity.id for step in steps if isinstance(step, Shed)}
+                for worker in workers:
+                    worker.draining = host.is_draining or worker.identity.id in emptied
+                self._carry_out(steps)
             else:
                 del self._hosts[name]
 
@@ -153,6 +157,8 @@ class RemoteHosts:
         self._commands.spawn_workers(parent, count)
 
     def _empty(self, worker: Registration[Link], count: int) -> None:
+        if not (count and self._registry.open()):
+            return  # they are moving already, or there is nowhere to go
         if self._emptied.get(worker) == worker.reported:
             return  # nothing new is known before its next report
         self._emptied[worker] = worker.reported

@@ -7,7 +7,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.master.host_plan import PATIENCE_SECONDS, Kill, OtherHost, Shutdown, SpawnWorkers, fill, thin
+from chatnet.master.host_plan import (
+    PATIENCE_SECONDS,
+    Kill,
+    OtherHost,
+    Shed,
+    Shutdown,
+    SpawnWorkers,
+    fill,
+    thin,
+)
 from chatnet.master.registry import Registration
 from chatnet.wire.cluster import Load, WorkerIdentity
 
@@ -17,7 +26,7 @@ WANTED = 3
 def worker(pid: int, supervisor: int = 0, sessions: int = 0, started: int | None = None) -> Registration[Any]:
     """Return a worker started at the time ``pid``, or ``started``; by hand if there is no supervisor."""
     identity = WorkerIdentity(str(pid), "there", pid, "0.0.0.0:1", False, supervisor, started or pid)
-    return Registration(identity, None, Load(sessions=sessions))
+    return Registration(identity, None, Load(sessions=sessions), reported=0.0)
 
 
 def test_the_first_worker_is_asked_for_the_others() -> None:
@@ -43,15 +52,20 @@ def test_the_one_with_most_children_is_asked() -> None:
 
 
 def test_of_too_many_those_go_that_nobody_would_start_again() -> None:
-    """Those with the fewest sessions go first; children of living parents go by their parents' hand."""
+    """Those with the fewest sessions go first, once these have moved; children of living parents go by their
+    parents' hand."""
     by_hand = worker(1, sessions=1)
     orphans = [worker(2, 99, sessions=5), worker(3, 99, sessions=4)]
     children = [worker(4, 1), worker(5, 1)]
-    assert [step.worker for step in thin([by_hand, *orphans], 2) if isinstance(step, Shutdown)] == [
-        orphans[1]
-    ]
+    assert thin([by_hand, *orphans], 2) == [Shed(orphans[1], 4)]
+    orphans[1].report(Load(sessions=4, moving=4), 1.0)
+    assert thin([by_hand, *orphans], 2) == [Shed(orphans[1], 0)]
+    orphans[1].report(Load(), 2.0)
+    steps = thin([by_hand, *orphans], 2)
+    assert [step.worker for step in steps if isinstance(step, Shutdown)] == [orphans[1]]
+    orphans[0].report(Load(), 2.0)
     steps = thin([by_hand, *orphans, *children], 2)
-    assert [step.worker for step in steps if isinstance(step, Shutdown)] == [orphans[1], orphans[0]]
+    assert [step.worker for step in steps if isinstance(step, Shutdown)] == orphans
     assert [(step.parent, step.count) for step in steps if isinstance(step, SpawnWorkers)] == [(by_hand, 1)]
 
 

@@ -34,12 +34,17 @@ def test_the_first_worker_of_a_host_is_told_to_start_others(master: Master) -> N
 
 
 def test_a_host_that_is_complete_is_left_alone(master: Master) -> None:
-    """A host with too many loses those that nobody would start again."""
+    """A host with too many loses those that nobody would start again, once their sessions have moved."""
     first = abroad(master, "a", 50)
     children = [abroad(master, "b", 51, 50), abroad(master, "c", 52, 50)]
     master.pass_time(10)
     assert first.hears.kept == []
     orphan = abroad(master, "d", 53, 99)
+    orphan.report(sessions=2)
+    master.pass_time(LOOK_SECONDS)
+    assert [peer.hears.shut_down for peer in (first, *children, orphan)] == [0, 0, 0, 0]
+    assert orphan.hears.shed == [2]
+    orphan.report()
     master.pass_time(LOOK_SECONDS)
     assert [peer.hears.shut_down for peer in (first, *children, orphan)] == [0, 0, 0, 1]
     orphan.cut()
