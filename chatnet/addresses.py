@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from chatnet.names import quoted
@@ -101,6 +102,7 @@ def both_on_loopback(transport: Any) -> bool:
     return all(is_loopback(getattr(end, "host", "")) for end in ends)
 
 
+@lru_cache(maxsize=4096)
 def network(host: str) -> str:
     """Return the range of addresses that one stranger can have: one IPv4 address, or a /64 of IPv6."""
     literal = _literal(host)

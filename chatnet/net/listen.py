@@ -14,9 +14,13 @@ from chatnet.addresses import Address
 
 BACKLOG = 1024
 """How many connections may wait to be accepted: after a process's death all its clients return at once."""
-ACCEPTED = 16
+ACCEPTED = 8
 """How many connections are accepted in one turn of the reactor: accepting one takes some 200 µs, and closing
-it as much. Twisted accepts 100, and 20 more each time that there were as many."""
+it as much. Twisted accepts 100, and 20 more each time that there were as many.
+
+Half as many delay posts no less, but leave more of each turn to handshakes (see
+:mod:`~chatnet.net.first_byte`): then honest clients wait longer in a full backlog.
+"""
 
 
 def listen(
