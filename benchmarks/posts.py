@@ -28,29 +28,29 @@ MOST = 60_000
 
 
 class Talker:
-    """One user who posts without pause."""
+    """One user who posts without pause. A post gets its key's time when it is sent, as real clients do it:
+    the store's index is by key, so keys made long before would be spread over its pages."""
 
     def __init__(self, connection: socket.socket, count: int) -> None:
         self.connection = connection
         connection.setblocking(False)
-        # Each is made a millisecond after the last, so keys of different talkers are not apart because of how
-        # they were prepared. Real clients make a key when somebody posts.
-        begun = time.time()
-        prepared = [wire.post(tag, made=begun + tag / 1000) for tag in range(count)]
+        prepared = [wire.post(tag, made=0) for tag in range(count)]
         self._box = len(prepared[0])
-        self._unsent = memoryview(b"".join(prepared))
+        self._time_at = prepared[0].index(wire.key_time(0))
+        self._unsent = memoryview(bytearray(b"".join(prepared)))
         self._tail = b""
 
     def say(self, count: int) -> None:
         """Send the next ``count`` posts."""
-        size = count * self._box
-        sent = self.connection.send(self._unsent[:size]) if self._unsent else 0
-        self._unsent = self._unsent[sent:]
-        if sent < min(size, len(self._unsent)):
+        now, size = wire.key_time(time.time()), min(count * self._box, len(self._unsent))
+        for at in range(self._time_at, size, self._box):
+            self._unsent[at : at + len(now)] = now
+        sent = self.connection.send(self._unsent[:size]) if size else 0
+        if sent < size:
             self.connection.setblocking(True)
-            self.connection.sendall(self._unsent[: size - sent])
+            self.connection.sendall(self._unsent[sent:size])
             self.connection.setblocking(False)
-            self._unsent = self._unsent[size - sent :]
+        self._unsent = self._unsent[size:]
 
     def hear(self) -> int:
         """Return how many answers have come.

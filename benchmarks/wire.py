@@ -88,8 +88,12 @@ PING = box({b"_command": b"Ping"})
 
 def fresh_key(made: float | None = None) -> bytes:
     """Return a draft's key, as a client makes it: its time, and bytes that were never used before."""
-    milliseconds = int((time.time() if made is None else made) * 1000)
-    return milliseconds.to_bytes(6, "big") + _run + next(_keys).to_bytes(4, "big")
+    return key_time(time.time() if made is None else made) + _run + next(_keys).to_bytes(4, "big")
+
+
+def key_time(seconds: float) -> bytes:
+    """Return how a key begins that was made at this time, in seconds since 1970."""
+    return int(seconds * 1000).to_bytes(6, "big")
 
 
 def boxes(stream: bytes) -> Iterator[dict[bytes, bytes]]:

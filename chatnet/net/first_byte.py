@@ -39,7 +39,7 @@ A_TURN = 4
 A_TURN_SECONDS = 0.001
 """Seconds that this many may take together: one that takes longer than its share counts as several.
 
-A handshake is begun in any case, so a turn begins one or two with our own key, one with a long RSA key (3 ms).
+A turn begins one in any case: one or two with our own key, and one with a long RSA key, in 3 ms.
 Short turns take nothing from handshakes when nothing else is to do, and a post waits for four or five turns.
 """
 A_PART_SECONDS = A_TURN_SECONDS / A_TURN
