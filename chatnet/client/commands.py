@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
 from chatnet.client.feed import Unbelievable
+from chatnet.client.typed import SLASH, command_in, post_in
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
@@ -33,6 +34,7 @@ JOIN NAME      follow NAME's room, or a topic: JOIN #python
 LEAVE NAME     stop following it
 LIST [PREFIX]  all rooms, and those you have joined
 CHAT           the newest posts, then live ones; each line you type is posted; /quit goes back
+               there, commands begin with a slash: /join #python; // posts a line that begins with one
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
 HELP           this
@@ -138,24 +140,38 @@ class Interpreter:
 
     async def _obey(self, line: str) -> None:
         try:
-            await (self._say(line) if self._chatting else self._command(line))
+            command = command_in(line, self._expected)
+            await (self._say(post_in(line)) if command is None else self._command(command))
         except (ChatnetError, RemoteAmpError, Unbelievable) as error:
             self._terminal.show(_sentence(error))
         self._commanding = False
 
     # ---- commands ----
 
+    @property
+    def _expected(self) -> str:
+        return "post" if self._chatting else "command"
+
     async def _command(self, line: str) -> None:
-        word, _, rest = line.strip().partition(" ")
-        if not word:
-            return
+        word, _, rest = line.partition(" ")
         command = self._commands.get(word.upper())
         if command is None:
-            near = meant(word.upper(), self._commands)
-            self._terminal.show(f"Unknown command: {word[:40]}.{near} HELP lists them.")
+            if word or self._chatting:
+                self._terminal.show(self._unknown(word))
         else:
             self._commanding = word.upper() not in DRAFTED
+            if self._chatting:
+                await self._connection.fewer_than(1)  # it sees what was posted before it
             await command(rest.strip())
+
+    def _unknown(self, word: str) -> str:
+        if not self._chatting:
+            return f"Unknown command: {word[:40]}.{meant(word.upper(), self._commands)} HELP lists them."
+        near = meant(SLASH + word.lower(), [SLASH + known.lower() for known in self._commands])
+        return (
+            f"Unknown command: {SLASH}{word[:40]}.{near} {SLASH}help lists them; two slashes post a line that "
+            "begins with one."
+        )
 
     async def _join(self, room: str) -> None:
         if not room:
@@ -197,9 +213,12 @@ class Interpreter:
             self._terminal.show("\t" + room)
 
     async def _chat(self, _: str) -> None:
+        if self._chatting:
+            self._terminal.show("You are chatting already; /quit goes back.")
+            return
         await self._connection.chat()
         self._chatting = True
-        self._terminal.expect("post")
+        self._terminal.expect(self._expected)
 
     async def _chattest(self, _: str) -> None:
         await self._ladder.climb(self._connection.post, self._terminal.show)
@@ -221,7 +240,7 @@ class Interpreter:
     async def _ask_password(self) -> str | None:
         self._terminal.expect("password")
         line = await self._terminal.read()
-        self._terminal.expect("command")
+        self._terminal.expect(self._expected)
         if isinstance(line, Unreadable):
             self._terminal.show(line.sentence)
         return line if isinstance(line, str) else None
@@ -231,17 +250,17 @@ class Interpreter:
             self._terminal.show(line)
 
     async def _quit(self, _: str) -> None:
-        self._quitting = True
+        if not self._chatting:
+            self._quitting = True
+            return
+        self._chatting = False
+        self._terminal.expect(self._expected)
+        await self._connection.unchat()
 
     # ---- chatting ----
 
     async def _say(self, line: str) -> None:
-        if line.strip().lower() == "/quit":
-            self._chatting, self._commanding = False, True
-            self._terminal.expect("command")
-            await self._connection.fewer_than(1)
-            await self._connection.unchat()
-        elif line.strip():
+        if line.strip():
             answer = self._connection.post(check_text(line))
             self._terminal.posted(f"{self._name}: {line}", answer)
             answer.addErrback(self._refused)
@@ -283,7 +302,7 @@ class Interpreter:
         self._terminal.show(question)
         self._terminal.expect("answer")
         line = await self._terminal.read()
-        self._terminal.expect("command")
+        self._terminal.expect(self._expected)
         return isinstance(line, str) and line.strip().lower() in ("y", "yes")
 
     def ended(self, sentence: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from chatnet.client.cells import UNSEEN, Cell, Row, can_be_said, cells, columns, painted, wrapped
+from chatnet.client.typed import has_password
 from chatnet.form import MAX_TEXT
 
 PROMPTS = {"command": "> ", "post": "say: ", "password": "New password: ", "answer": "y or n: "}
@@ -139,7 +140,7 @@ class Draft:
     def _submit(self) -> None:
         line = self.text
         self._become("")
-        if line and not self.is_secret and not is_secret(line):
+        if line and not self.is_secret and not has_password(line):
             self._before = [*self._before[-MAX_BEFORE:], line]
         self._at, self._unsent = len(self._before), ""
         self._enter(line)
@@ -161,11 +162,6 @@ class Draft:
         kept = self.text[: self._cursor].rstrip()
         kept = kept[: kept.rfind(" ") + 1]
         self._become(kept + self.text[self._cursor :], len(kept))
-
-
-def is_secret(line: str) -> bool:
-    """Return whether this is a PASSWORD command followed by the password."""
-    return line.strip().upper().startswith("PASSWORD ")
 
 
 def _with_breaks(text: Sequence[Cell]) -> Iterator[Cell]:

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from chatnet.client.commands import Unreadable
 from chatnet.client.text import one_line
+from chatnet.client.typed import asks_for_password
 from chatnet.world import Stdio
 
 MAX_LINE = 65_535
@@ -145,7 +146,7 @@ class LineTerminal(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         for line in self._lines.take(data):
-            if self._expected == "command" and is_password_command(line):
+            if isinstance(line, str) and asks_for_password(line, self._expected):
                 self._stdio.echo(False)  # at once, even if the command has to wait
             self._queue.put(line)
         if len(self._queue.pending) >= MANY and not self._paused and self._open:
@@ -184,8 +185,3 @@ class LineTerminal(Protocol):
 
     def stopProducing(self) -> None:
         """Do nothing: standard output is gone."""
-
-
-def is_password_command(line: str | Unreadable | None) -> bool:
-    """Return whether the next line will be the password itself."""
-    return isinstance(line, str) and line.strip().upper() == "PASSWORD"

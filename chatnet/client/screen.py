@@ -18,11 +18,11 @@ from urwid.display.common import InputClosedError
 
 from chatnet.client.cells import Row, cells, painted, wrapped
 from chatnet.client.commands import Unreadable
-from chatnet.client.draft import Draft, is_secret
-from chatnet.client.line import is_password_command
+from chatnet.client.draft import Draft
 from chatnet.client.pastes import Pastes
 from chatnet.client.scroll import Line, Scroll
 from chatnet.client.text import one_line
+from chatnet.client.typed import asks_for_password, command_in, has_password
 from chatnet.world import Stdio
 
 PALETTE = [
@@ -193,8 +193,8 @@ class ScreenTerminal:
         line = await self._queue.get()
         if line is None:
             self._queue.put(None)
-        elif isinstance(line, str) and line.strip() and self._expected == "command":
-            self._scroll.add(f"> {'PASSWORD' if is_secret(line) else line}", "typed")
+        elif isinstance(line, str) and line.strip() and command_in(line, self._expected) is not None:
+            self._scroll.add(f"> {'PASSWORD' if has_password(line) else line}", "typed")
         self._changed()
         return line
 
@@ -238,7 +238,7 @@ class ScreenTerminal:
     # ---- from the keyboard ----
 
     def _entered(self, line: str) -> None:
-        if self._expected == "command" and is_password_command(line):
+        if asks_for_password(line, self._expected):
             self._draft.expect("password")  # at once, even if the command must wait
         self._queue.put(line)
         self._changed()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from client.person import WORKER, Person
 
+from chatnet.client.commands import HELP
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
 from chatnet.client.pending import PendingRequests
 from chatnet.errors import CannotStart
@@ -102,6 +103,77 @@ def test_quit_goes_back_to_commands(cluster: FakeCluster, alice: Person) -> None
         "alice: hello",
         "bob: unheard",
     ]
+
+
+def test_commands_work_while_chatting(cluster: FakeCluster, alice: Person) -> None:
+    """They begin with a slash, in any case and behind spaces; they are no posts, and the chat goes on."""
+    cluster.secrets["bob"] = b""
+    alice.type("CHAT", "/join bob", "  /LIST b", "/chat", "/help", "hello", "/leave bob", "bye")
+    said = alice.seen()
+    assert said[:6] == [
+        "Joined bob.",
+        "All rooms:",
+        "\tbob",
+        "Rooms you have joined:",
+        "\tbob",
+        "You are chatting already; /quit goes back.",
+    ]
+    assert said[6:-1] == HELP.splitlines()
+    assert said[-1] == "Left bob."
+    cluster.say("bob", "still here")
+    alice.network.settle()
+    assert alice.seen() == ["bob: still here"]
+    assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["hello", "bye"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "near"),
+    [
+        ("/jion bob is a fool", "/jion", " Did you mean /join?"),
+        ("  /xyzzy secret", "/xyzzy", ""),
+        ("/", "/", ""),
+        ("/ join bob", "/", ""),
+        ("/usr/lib", "/usr/lib", ""),
+    ],
+)
+def test_a_mistyped_command_is_never_posted(
+    cluster: FakeCluster, alice: Person, typed: str, word: str, near: str
+) -> None:
+    """What comes behind it may be for one person alone."""
+    alice.type("CHAT", typed, "after")
+    assert alice.seen() == [
+        f"Unknown command: {word}.{near} /help lists them; two slashes post a line that begins with one."
+    ]
+    assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["after"]
+
+
+def test_two_slashes_post_a_line_that_begins_with_one(cluster: FakeCluster, alice: Person) -> None:
+    """Only at the beginning, and only one of them is taken away."""
+    alice.type("CHAT", "//quit", "  //shrug", "///", "either // or /")
+    texts = [arguments["text"] for _, arguments in cluster.asked("Post")]
+    assert texts == ["/quit", "  /shrug", "//", "either // or /"]
+    assert alice.seen() == []
+
+
+def test_a_password_is_set_while_chatting(cluster: FakeCluster, alice: Person) -> None:
+    """The line with the password is not posted, and a terminal does not show it; posts are expected again."""
+    alice.type("CHAT", "/password")
+    assert alice.stdio.echoes is False
+    alice.type("correct horse", "hello")
+    assert alice.stdio.echoes is True
+    assert alice.seen() == ["Password set. On another device, start with --password."]
+    assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["hello"]
+
+
+def test_a_command_while_chatting_sees_what_was_posted_before_it(cluster: FakeCluster, alice: Person) -> None:
+    """It waits until that is acknowledged."""
+    cluster.mute = True
+    alice.type("CHAT", "one", "/list")
+    assert len(cluster.asked("List")) == 0
+    cluster.mute = False
+    alice.network.cut()
+    alice.network.pass_time(1)
+    assert [name for name, _ in cluster.asked("Post", "List")] == ["Post", "Post", "List"]
 
 
 @pytest.mark.parametrize(
