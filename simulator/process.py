@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -106,6 +107,7 @@ class SimProcess:
             chance=chance,
             wall=self.host.clock.wall,
             monotonic=self.host.clock.monotonic,
+            local=lambda seconds: datetime.fromtimestamp(seconds, UTC),
             environ=self.environ,
             hostname=self.host.name,
             directory=Path(self.environ.get("PWD", "/home/user")),

@@ -57,6 +57,9 @@ class Terminal(Protocol):
     def show(self, text: str) -> None:
         """Show a text of ours or of others; it is made safe for the terminal here."""
 
+    def heard(self, line: str, time: int) -> None:
+        """Show a post of others, made at ``time``: in milliseconds since 1970, by the log's clock."""
+
     def posted(self, line: str, answer: Deferred[Any]) -> None:
         """Show the user's own post as others will see it. ``answer`` fires on acknowledgement or refusal."""
 
@@ -169,8 +172,8 @@ class Interpreter:
             return f"Unknown command: {word[:40]}.{meant(word.upper(), self._commands)} HELP lists them."
         near = meant(SLASH + word.lower(), [SLASH + known.lower() for known in self._commands])
         return (
-            f"Unknown command: {SLASH}{word[:40]}.{near} {SLASH}help lists them; two slashes post a line that "
-            "begins with one."
+            f"Unknown command: {SLASH}{word[:40]}.{near} {SLASH}help lists them; two slashes post a line "
+            "that begins with one."
         )
 
     async def _join(self, room: str) -> None:
@@ -291,7 +294,7 @@ class Interpreter:
             self.heard(post)
 
     def heard(self, post: Entry) -> None:
-        self._terminal.show(f"{post.user}: {post.text}")
+        self._terminal.heard(f"{post.user}: {post.text}", post.time)
 
     def told(self, sentence: str) -> None:
         self._terminal.show(sentence)

@@ -11,6 +11,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatnet.client.calendar import Calendar
 from chatnet.client.commands import Unreadable
 from chatnet.client.text import one_line
 from chatnet.client.typed import asks_for_password
@@ -67,12 +68,22 @@ class Lines:
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class LineTerminal(Protocol):
-    """Standard input and output. ``hold`` and ``release`` are called when its reader stops and continues."""
+    """Standard input and output. ``hold`` and ``release`` are called when its reader stops and continues.
+
+    With a ``calendar``, each post begins with its time.
+    """
 
     transport: Any
 
-    def __init__(self, reactor: Any, hold: Callable[[], None], release: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        hold: Callable[[], None],
+        release: Callable[[], None],
+        calendar: Calendar | None = None,
+    ) -> None:
         self._reactor = reactor
+        self._calendar = calendar
         self._hold, self._release = hold, release
         self._lines = Lines()
         self._queue: DeferredQueue[str | Unreadable | None] = DeferredQueue()
@@ -101,6 +112,9 @@ class LineTerminal(Protocol):
     def show(self, text: str) -> None:
         if self._open and not self._closing:
             self.transport.write(one_line(text).encode("utf-8") + b"\n")
+
+    def heard(self, line: str, time: int) -> None:
+        self.show(line if self._calendar is None else f"{self._calendar.stamp(time)} {line}")
 
     def posted(self, line: str, answer: Deferred[Any]) -> None:
         """Do nothing: the person who typed it has seen it."""

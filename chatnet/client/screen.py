@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, DeferredQueue, succeed
 from twisted.logger import Logger
 from urwid.display.common import InputClosedError
 
+from chatnet.client.calendar import Calendar
 from chatnet.client.cells import Row, cells, painted, wrapped
 from chatnet.client.commands import Unreadable
 from chatnet.client.draft import Draft
@@ -157,8 +158,9 @@ class ScreenTerminal:
 
     is_attended = True
 
-    def __init__(self, reactor: Any, name: str, masters: str) -> None:
+    def __init__(self, reactor: Any, name: str, masters: str, calendar: Calendar) -> None:
         self._reactor = reactor
+        self._calendar = calendar
         self._name, self._masters = name, masters
         self._link = "connecting"
         self._expected = "command"
@@ -202,12 +204,21 @@ class ScreenTerminal:
         self._scroll.add(text)
         self._changed()
 
+    def heard(self, line: str, time: int) -> None:
+        self._add_post(line, time, None)
+
     def posted(self, line: str, answer: Deferred[Any]) -> None:
-        shown = self._scroll.add(line, "waiting")
-        self._changed()
+        shown = self._add_post(line, self._calendar.now(), "waiting")
         answer.addCallbacks(
             lambda result: self._look(result, shown, None), lambda why: self._look(why, shown, "refused")
         )
+
+    def _add_post(self, line: str, time: int, look: str | None) -> Line:
+        if day := self._calendar.new_day(time):
+            self._scroll.add(f"-- {day} --", "typed")
+        shown = self._scroll.add(f"{self._calendar.hour(time)} {line}", look)
+        self._changed()
+        return shown
 
     def expect(self, what: str) -> None:
         self._expected = what

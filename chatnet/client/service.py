@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatnet.addresses import Address
+from chatnet.client.calendar import Calendar
 from chatnet.client.chattest import Ladder
 from chatnet.client.commands import Interpreter, Terminal, Unreadable
 from chatnet.client.connection import Connection
@@ -207,9 +208,11 @@ def build(options: Any, world: World) -> Client:
 
 
 def _terminal(options: Any, world: World, connection: Connection, masters: Sequence[Address]) -> OpenTerminal:
+    calendar = Calendar(world.local, world.wall)
     able = world.stdio.is_terminal() and world.environ.get("TERM", "dumb") != "dumb"
     if able and not options["plain"]:
         from chatnet.client.screen import ScreenTerminal  # scripts need not load the drawing library
 
-        return ScreenTerminal(world.reactor, options["name"], ", ".join(map(str, masters)))
-    return LineTerminal(world.reactor, connection.hold, connection.release)
+        return ScreenTerminal(world.reactor, options["name"], ", ".join(map(str, masters)), calendar)
+    times = calendar if options["times"] else None
+    return LineTerminal(world.reactor, connection.hold, connection.release, times)

@@ -29,6 +29,7 @@ class Options(ProgramOptions):
     optFlags = [
         ["password", None, "Log in by the password you set with PASSWORD elsewhere; it is asked for."],
         ["plain", None, "Plain lines, even on a terminal."],
+        ["times", None, "Plain lines begin each post with its date and time."],
         [
             "insecure",
             None,

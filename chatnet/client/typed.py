@@ -1,7 +1,7 @@
 """What a typed line is: a command, a post, or a password. Pure.
 
-``expected`` is what :meth:`~chatnet.client.commands.Terminal.expect` was told last. While posts are expected, a
-command has a slash before it, and a post that is to begin with a slash begins with two.
+``expected`` is what :meth:`~chatnet.client.commands.Terminal.expect` was told last. While posts are expected,
+a command has a slash before it, and a post that is to begin with a slash begins with two.
 """
 
 from __future__ import annotations

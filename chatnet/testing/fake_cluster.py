@@ -122,7 +122,7 @@ class FakeCluster:
 
     ``requests`` is everything that workers were asked, in order: the command's name and its arguments.
     ``others`` are the workers that they name at a login. While ``mute``, drafts are taken but not
-    acknowledged; while ``deaf``, they are lost on the way.
+    acknowledged; while ``deaf``, they are lost on the way. ``time`` is that of new entries.
     """
 
     log_id = "fake"
@@ -137,6 +137,7 @@ class FakeCluster:
         self.sessions: list[FakeSession] = []
         self.others: list[wire.Elsewhere] = []
         self.mute = self.deaf = False
+        self.time = 0
 
     @property
     def head(self) -> int:
@@ -169,7 +170,7 @@ class FakeCluster:
         for entry in self.entries:
             if (entry.user, entry.key) == (user, key):
                 return entry.seq
-        self.entries.append(Entry(self.head + 1, 0, kind, user, room, text, key))
+        self.entries.append(Entry(self.head + 1, self.time, kind, user, room, text, key))
         for session in self.sessions:
             session.catch_up()
         return self.head

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TextIO
 
@@ -263,9 +264,10 @@ class Clocks:
 class World:
     """What ``build`` functions unpack, passing on only what each object needs.
 
-    ``wall`` is in seconds since 1970, and may step; ``monotonic`` is in seconds, and does not. ``threads``
-    makes a pool of the given size and name, not yet started. ``tell`` hears all events. ``level`` is what the
-    program understands: see :mod:`chatnet.kinds`.
+    ``wall`` is in seconds since 1970, and may step; ``monotonic`` is in seconds, and does not. ``local``
+    returns a time in seconds since 1970 in this machine's zone. ``threads`` makes a pool of the given size
+    and name, not yet started. ``tell`` hears all events. ``level`` is what the program understands: see
+    :mod:`chatnet.kinds`.
     """
 
     reactor: Any
@@ -273,6 +275,7 @@ class World:
     chance: random.Random
     wall: Callable[[], float]
     monotonic: Callable[[], float]
+    local: Callable[[float], datetime]
     environ: Mapping[str, str]
     hostname: str
     directory: Path

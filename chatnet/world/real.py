@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -49,6 +50,7 @@ def real_world() -> World:
         chance=random.SystemRandom(),
         wall=time.time,
         monotonic=time.monotonic,
+        local=lambda seconds: datetime.fromtimestamp(seconds).astimezone(),
         environ=os.environ,
         hostname=socket.gethostname(),
         directory=Path.cwd(),

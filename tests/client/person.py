@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -127,6 +128,7 @@ class Person:
             chance=chance,
             wall=lambda: SINCE_1970 + network.seconds(),
             monotonic=network.seconds,
+            local=lambda seconds: datetime.fromtimestamp(seconds, UTC),
             environ={"XDG_CONFIG_HOME": str(directory)},
             hostname="here",
             directory=directory,
@@ -146,6 +148,7 @@ class Person:
             "master": f"m:{MASTER}",
             "password": False,
             "plain": True,
+            "times": False,
             "same-cluster": False,
             "insecure": True,
             **options,

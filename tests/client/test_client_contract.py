@@ -91,6 +91,29 @@ def test_chat_begins_with_the_newest_and_goes_on_live(cluster: FakeCluster, alic
     assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["hello", "world"]
 
 
+@pytest.mark.parametrize(
+    ("time", "stamp"),
+    [
+        (1_795_867_200_999, "2026-11-28T12:00:00+00:00"),
+        (0, "1970-01-01T00:00:00+00:00"),
+        ((1 << 63) - 1, "-"),
+    ],
+)
+def test_posts_begin_with_their_times_if_wanted(
+    cluster: FakeCluster, new_person: Callable[..., Person], time: int, stamp: str
+) -> None:
+    """They are the log's, also if no calendar has them; the other lines are as they were."""
+    cluster.time = time
+    cluster.say("bob", "old")
+    person = new_person(times=True).start()
+    person.type("CHAT", "/nope")
+    cluster.say("bob", "new")
+    person.network.settle()
+    logged_in, old, unknown, new = person.seen()
+    assert (logged_in, old, new) == ("Logged in as alice.", f"{stamp} bob: old", f"{stamp} bob: new")
+    assert unknown.startswith("Unknown command")
+
+
 def test_quit_goes_back_to_commands(cluster: FakeCluster, alice: Person) -> None:
     """After ``/quit`` nothing live is shown, and a second CHAT begins with the newest again."""
     alice.type("CHAT", "hello", "/quit")

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,19 +22,27 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 
+from chatnet.client.calendar import Calendar
 from chatnet.client.draft import TOO_LONG, Pasted
 from chatnet.client.screen import HUNG_UP, ScreenTerminal
 from chatnet.client.scroll import MAX_LINES
 from chatnet.world import Stdio
 
 SIZE = (60, 10)
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()
+
+
+def calendar(wall: Callable[[], float]) -> Calendar:
+    """Return a calendar in UTC."""
+    return Calendar(lambda seconds: datetime.fromtimestamp(seconds, UTC), wall)
 
 
 class Person:
     """A person who looks at a screen of 60 by 10, and types."""
 
     def __init__(self) -> None:
-        self.terminal = ScreenTerminal(Clock(), "alice", "m:64480")
+        self.time = NOON
+        self.terminal = ScreenTerminal(Clock(), "alice", "m:64480", calendar(lambda: self.time))
         self.read: list[Any] = []
 
     def sees(self) -> list[str]:
@@ -103,12 +112,34 @@ def test_a_post_of_one_s_own_is_dim_until_acknowledged(person: Person) -> None:
     answers: list[Deferred[None]] = [Deferred(), Deferred()]
     for number, answer in enumerate(answers):
         person.terminal.posted(f"alice: {number}", answer)
-    assert person.look_of("alice: 0") == "waiting"
+    assert person.look_of("12:00 alice: 0") == "waiting"
     answers[0].callback(None)
     answers[1].errback(ValueError())
     answers[1].addErrback(lambda failure: None)
-    assert person.look_of("alice: 0") is None
-    assert person.look_of("alice: 1") == "refused"
+    assert person.look_of("12:00 alice: 0") is None
+    assert person.look_of("12:00 alice: 1") == "refused"
+
+
+def test_posts_are_shown_with_their_time_and_a_line_for_each_day(person: Person) -> None:
+    """One's own have the clock's, others' the log's. A day begins once, also if the two clocks differ."""
+    now = int(NOON * 1000)
+    person.terminal.heard("bob: yesterday", now - 86_400_000)
+    person.terminal.heard("bob: before midnight", now - 43_200_001)
+    person.time += 43_200
+    person.terminal.posted("alice: after it", Deferred())
+    person.terminal.heard("bob: by another clock", now + 43_199_000)
+    person.terminal.show("Joined bob.")
+    person.terminal.heard("liar: when?", (1 << 63) - 1)
+    assert person.sees()[:-2] == [
+        "-- 2026-11-27 --",
+        "12:00 bob: yesterday",
+        "23:59 bob: before midnight",
+        "-- 2026-11-29 --",
+        "00:00 alice: after it",
+        "23:59 bob: by another clock",
+        "Joined bob.",
+        "--:-- liar: when?",
+    ]
 
 
 def test_one_can_scroll_back_while_posts_come_in(person: Person) -> None:
@@ -243,7 +274,7 @@ class Terminal:
 
 @pytest.fixture
 def screen() -> ScreenTerminal:
-    return ScreenTerminal(MemoryReactorClock(), "alice", "m:64480")
+    return ScreenTerminal(MemoryReactorClock(), "alice", "m:64480", calendar(lambda: NOON))
 
 
 def test_drawing_survives_whatever_happens(screen: ScreenTerminal, logged_failures: Any) -> None:

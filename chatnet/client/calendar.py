@@ -1,0 +1,44 @@
+"""When posts were made, for people: in the time of their own machine. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+
+class Calendar:
+    """``local`` returns a moment in seconds since 1970 as the machine shows it; ``wall`` is the clock."""
+
+    def __init__(self, local: Callable[[float], datetime], wall: Callable[[], float]) -> None:
+        self._local = local
+        self._wall = wall
+        self._day = date.min
+
+    def now(self) -> int:
+        """Return the time, in milliseconds since 1970."""
+        return int(self._wall() * 1000)
+
+    def stamp(self, time: int) -> str:
+        """Return the date and the time, with the zone, of ``time`` in milliseconds; "-" if it has none."""
+        moment = self._moment(time)
+        return "-" if moment is None else moment.isoformat(timespec="seconds")
+
+    def hour(self, time: int) -> str:
+        """Return hour and minute of ``time`` in milliseconds, as HH:MM."""
+        moment = self._moment(time)
+        return "--:--" if moment is None else f"{moment:%H:%M}"
+
+    def new_day(self, time: int) -> str:
+        """Return the day of ``time``, in milliseconds, if it is later than all that were asked about before;
+        otherwise an empty text."""
+        moment = self._moment(time)
+        if moment is None or moment.date() <= self._day:
+            return ""
+        self._day = moment.date()
+        return self._day.isoformat()
+
+    def _moment(self, time: int) -> datetime | None:
+        try:
+            return self._local(time / 1000)
+        except (ValueError, OverflowError, OSError):  # a worker may say anything
+            return None
