@@ -1,8 +1,9 @@
 """The log's entries and drafts, where a post is heard, and the one rule for who sees it. Pure.
 
-A *place* is where a post can be heard: its author's room, each topic in its text, and ``@name`` for each
-user that it mentions. A user listens at their own room, at ``@`` and their name, and in every room that they
-are a member of. The store's index, the router and the checkers in tests all use :func:`places`.
+A *place* is where a post can be heard: the room where it is said, and ``@name`` for each user that it
+mentions; a post in its author's own room is heard in each topic that it names as well. A user listens at
+their own room, at ``@`` and their name, and in every room that they are a member of. The stores' indexes and
+the router use :func:`places`; the checkers in tests state the rule a second time.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def fresh_key(seconds: float, entropy: Callable[[int], bytes]) -> bytes:
 class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An entry that is not committed yet.
 
-    ``room`` is the room joined or left, otherwise the author's own room; ``text`` is a post's text, or the
-    credential of a ``register`` or ``secret``; ``key`` is never used twice by a user.
+    ``room`` is the room joined or left, or where a post is said, otherwise the author's own room; ``text`` is
+    a post's text, or the credential of a ``register`` or ``secret``; ``key`` is never used twice by a user.
 
     ``by`` is not part of the entry: it is the seq of the secret that the author has shown. If there is a
     newer secret, the log takes nothing new from them. 0: not checked.
@@ -77,9 +78,15 @@ class Interval(msgspec.Struct, frozen=True, array_like=True, gc=False):
     left: int | None
 
 
-def places(user: str, text: str) -> tuple[str, ...]:
-    """Return where a post of ``user`` is heard: their room, then its topics and ``@`` mentions, each once."""
-    return (user, *named(text))
+def places(user: str, room: str, text: str) -> tuple[str, ...]:
+    """Return where a post of ``user`` in ``room`` is heard, each place once: the room first.
+
+    What is said in somebody's own room is heard in the topics that it names; what is said in a topic, there
+    alone, since whoever names another topic only talks about it. Those who are mentioned hear either.
+    """
+    if room == user:
+        return (user, *named(text))
+    return (room, *(place for place in named(text) if place[0] == "@"))
 
 
 def _joined(stay: Interval) -> int:
@@ -201,7 +208,7 @@ def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
 
 def visible(post: Entry, user: str, memberships: Memberships) -> bool:
     """Return whether ``user`` sees a post: as author, mentioned, or member of one of its rooms at its seq."""
-    where = places(post.user, post.text)
+    where = places(post.user, post.room, post.text)
     if memberships.know_none_of(where):
         where = tuple(place for place in (user, "@" + user) if place in where)
     return any(listens(user, memberships, place, post.seq) for place in where)

@@ -243,6 +243,11 @@ class OwnRoom(Refusal):
     sentence = "That is your own room."
 
 
+class NotYours(Refusal):
+    code = b"NOT_YOURS"
+    sentence = "That is {room}'s own room: only {room} posts there."
+
+
 class NotJoined(Refusal):
     code = b"NOT_JOINED"
     sentence = "You have not joined {room}."
@@ -314,6 +319,7 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         NoSuchRoom,
         AlreadyJoined,
         OwnRoom,
+        NotYours,
         NotJoined,
         TooManyRooms,
         TooManyTopics,

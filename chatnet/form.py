@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 
 from chatnet.entries import KEY_BYTES, Draft
-from chatnet.errors import BadName, BadRoom, BadText, NotYet
+from chatnet.errors import BadName, BadRoom, BadText, NotYet, NotYours
 from chatnet.ignorable import bare
 from chatnet.kinds import CLUSTER, KINDS, MOST_LEVEL, Kind, Text, is_level
 from chatnet.letters import MARKS
-from chatnet.names import MAX_MARKS, MAX_SPELLED, is_name, is_room, named, quoted, too_many_marks
+from chatnet.names import MAX_MARKS, MAX_SPELLED, is_name, is_room, is_topic, named, quoted, too_many_marks
 
 MAX_TEXT = MAX_SPELLED
 """The longest text of a post, in characters."""
@@ -39,6 +39,13 @@ def check_text(text: str) -> str:
     return text
 
 
+def check_said_in(room: str, user: str) -> str:
+    """Return ``room`` unchanged, or raise :class:`NotYours`: ``user`` can never say anything there."""
+    if room != user and not is_topic(room):
+        raise NotYours.of(room=room)
+    return room
+
+
 def check_form(draft: Draft) -> None:
     """Check whether a draft can be in any log: its user, its room and its text.
 
@@ -57,11 +64,13 @@ def check_form(draft: Draft) -> None:
             raise ValueError(f"A {draft.kind} is nobody's")
     elif not is_name(user):
         raise BadName.of(name=quoted(user))
-    if kind.is_of_room:
+    if draft.room != user:
+        if not kind.is_of_room:
+            raise ValueError(f"The room of a {draft.kind} is its author's")
         if not is_room(draft.room):
             raise BadRoom.of(room=quoted(draft.room))
-    elif draft.room != user:
-        raise ValueError(f"The room of a {draft.kind} is its author's")
+        if kind.is_heard:
+            check_said_in(draft.room, user)
     if kind.text is Text.POST:
         check_text(draft.text)
     elif kind.text is Text.LEVEL:

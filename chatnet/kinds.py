@@ -65,7 +65,7 @@ _ROWS = (
     Kind("secret", Text.CREDENTIAL),
     Kind("join", Text.NOTHING, is_of_room=True, stay=Stay.BEGINS),
     Kind("leave", Text.NOTHING, is_of_room=True, stay=Stay.ENDS),
-    Kind("post", Text.POST, is_heard=True),
+    Kind("post", Text.POST, is_of_room=True, is_heard=True),
     Kind("level", Text.LEVEL, is_the_clusters=True),
 )
 KINDS: dict[str, Kind] = {}

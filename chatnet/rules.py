@@ -87,8 +87,8 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
 def _named(draft: Draft, kind: Kind) -> Sequence[str]:
     """Return the rooms of which the draft makes those topics that nobody has used so far."""
     if kind.is_heard:
-        # Most posts name no topic, and are not searched for one.
-        return named(draft.text) if "#" in draft.text else ()
+        # Most posts name no topic, and are not searched for one. In a topic no other is spoken to.
+        return named(draft.text) if "#" in draft.text and draft.room == draft.user else ()
     return (draft.room,) if kind.stay is Stay.BEGINS else ()
 
 
@@ -116,6 +116,11 @@ def _join(draft: Draft, facts: Facts) -> None:
         raise TooManyRooms.of()
 
 
+def _post(draft: Draft, facts: Facts) -> None:
+    if draft.room != draft.user and not facts.is_member(draft.user, draft.room):
+        raise NotJoined.of(room=draft.room)
+
+
 def _leave(draft: Draft, facts: Facts) -> None:
     if not facts.is_member(draft.user, draft.room):
         raise NotJoined.of(room=draft.room)
@@ -135,6 +140,7 @@ RULES: dict[str, Rule] = {
     "register": _register,
     "join": _join,
     "leave": _leave,
+    "post": _post,
     "level": _level,
 }
 """The rules by kind, in addition to those for all kinds; a kind without one is taken from every user.

@@ -76,6 +76,7 @@ class Habits:
     paste: float
     mention: float
     topic: float
+    in_topic: float
     long_text: float
     odd_text: float
     late: float
@@ -101,6 +102,7 @@ class Habits:
             paste=often(0.03),
             mention=often(0.6),
             topic=often(0.6),
+            in_topic=often(0.8),
             long_text=often(0.9),
             odd_text=often(0.2),
             late=often(0.5),
@@ -151,7 +153,7 @@ def plan(
         count = min(posts, chance.randint(1, most))
         posts -= count
         texts = [_text(chance, devices, habits, pastes) for _ in range(count)]
-        steps += (Step(at, device, "post", (text,)) for text in texts)
+        steps += (Step(at, device, "post", (text, *_said_in(chance, devices, habits))) for text in texts)
         steps += _besides(chance, devices, habits, device, start + ARRIVAL_SECONDS, seconds)
     present = [step._replace(time=max(step.time, arrivals[step.device])) for step in steps]
     return sorted(present, key=lambda step: step.time)
@@ -186,6 +188,11 @@ def _absence(chance: random.Random) -> float:
 
 def _room(chance: random.Random, devices: Sequence[str]) -> str:
     return owner(chance.choice(devices)) if chance.random() < 0.7 else spelled(chance, chance.choice(TOPICS))
+
+
+def _said_in(chance: random.Random, devices: Sequence[str], habits: Habits) -> tuple[str, ...]:
+    """Return a room in which nobody but its members, or its owner, may post; nothing for one's own room."""
+    return (_room(chance, devices),) if chance.random() < habits.in_topic else ()
 
 
 def spelled(chance: random.Random, topic: str) -> str:
@@ -308,9 +315,9 @@ class Person:
             self.user.stop_reading()
             self._world.reactor.callLater(seconds, self.user.read_on)
 
-    def post(self, text: str) -> None:
+    def post(self, text: str, room: str | None = None) -> None:
         if self.user is not None:
-            self.user.post(text)
+            self.user.post(text, room)
 
     def join(self, room: str) -> None:
         if self.user is not None:

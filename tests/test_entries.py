@@ -31,10 +31,10 @@ def test_keys_stand_in_the_order_of_their_times(one: float, other: float) -> Non
     assert fresh_key(one, lambda count: b"d" * count) not in (first, second)
 
 
-@given(names, st.text(max_size=100))
-def test_every_place_can_be_listened_at(user: str, text: str) -> None:
+@given(names, st.none() | st.just("#tea"), st.text(max_size=100))
+def test_every_place_can_be_listened_at(user: str, topic: str | None, text: str) -> None:
     """A place is a room in its one spelling, or @ and a name in its one spelling."""
-    for place in places(user, text):
+    for place in places(user, topic or user, text):
         assert fold_name(place[1:]) == place[1:] if place.startswith("@") else fold_room(place) == place
 
 
@@ -124,3 +124,15 @@ def test_a_snapshot_may_have_stays_that_ended_while_it_was_read() -> None:
     assert not memberships.covers("#t", 6)
     memberships.forget(9)
     assert memberships.intervals() == []
+
+
+def test_what_is_said_in_a_topic_is_heard_there_alone() -> None:
+    """By its members and by who is mentioned; not by the author's followers, nor in topics that it names."""
+    said = Entry(10, 0, "post", "alice", "#tea", "see #help, @bob", b"k" * 16)
+    assert places(said.user, said.room, said.text) == ("#tea", "@bob")
+    members = {room: Memberships([Interval(room, 3, None)], 1) for room in ("#tea", "#help", "alice")}
+    assert visible(said, "carol", members["#tea"])
+    assert not visible(said, "carol", members["#help"])
+    assert not visible(said, "carol", members["alice"])
+    assert visible(said, "bob", Memberships(registered=1))
+    assert not visible(said, "alice", Memberships(registered=1))  # she has left meanwhile

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chatnet import kinds
 from chatnet.entries import Draft
-from chatnet.errors import BadName, BadRoom, BadText, NotYet
+from chatnet.errors import BadName, BadRoom, BadText, NotYet, NotYours
 from chatnet.form import check_form, check_text
 from chatnet.kinds import Kind, Text
 
@@ -106,6 +106,11 @@ NO_LEVELS = ("", "two", "-2", "+2", "0", "1", "02", "2.0", " 2", "2\n", "²", "\
         (Draft("join", "alice", "all", "", KEY), BadRoom),
         (Draft("post", "alice", "alice", "a\0b", KEY), BadText),
         (Draft("post", "alice", "alice", "", KEY), BadText),
+        (Draft("post", "alice", "#tea", "", KEY), BadText),
+        (Draft("post", "alice", "bob", "hi", KEY), NotYours),
+        (Draft("post", "alice", "Alice", "hi", KEY), BadRoom),
+        (Draft("post", "alice", "#Tea", "hi", KEY), BadRoom),
+        (Draft("post", "alice", "@bob", "hi", KEY), BadRoom),
         *((Draft("level", "chatnet", "chatnet", text, KEY), BadText) for text in NO_LEVELS),
     ],
 )
@@ -118,7 +123,7 @@ def test_a_draft_is_judged_like_what_a_client_asks(draft: Draft, error: type[Exc
 @pytest.mark.parametrize(
     "draft",
     [
-        Draft("post", "alice", "bob", "hi", KEY),
+        Draft("secret", "alice", "bob", "sha256:0", KEY),
         Draft("join", "alice", "#tea", "why", KEY),
         Draft("register", "alice", "alice", "", KEY),
         Draft("secret", "alice", "alice", "sha256:\n", KEY),

@@ -19,10 +19,10 @@ spellings = st.builds(
 parts = st.sampled_from([*"#@-_. a9é\n\u0301", *HIDDEN, "@bob", "@Alice", "हिन्दी"]) | spellings
 
 
-@given(st.lists(parts, max_size=12).map("".join))
-def test_both_say_the_same(text: str) -> None:
+@given(st.lists(parts, max_size=12).map("".join), st.sampled_from(["alice", "#go"]))
+def test_both_say_the_same(text: str, room: str) -> None:
     """This holds for all that simulated users write, and for more."""
-    assert heard_at("alice", text) == places("alice", text)
+    assert heard_at("alice", room, text) == places("alice", room, text)
 
 
 @given(st.integers(0, 10_000))
@@ -36,11 +36,12 @@ def test_what_simulated_users_write_is_heard_where_both_say(seed: int) -> None:
             check_text(text)
         except BadText:
             continue
-        assert heard_at("alice", text) == places("alice", text)
+        for room in ("alice", "#go"):
+            assert heard_at("alice", room, text) == places("alice", room, text)
 
 
 def test_a_topic_has_one_place_however_it_is_spelled() -> None:
     """Each topic of the workload has one."""
     for topic in TOPICS:
         chance = random.Random(1)
-        assert len({heard_at("alice", spelled(chance, topic)) for _ in range(50)}) == 1
+        assert len({heard_at("alice", "alice", spelled(chance, topic)) for _ in range(50)}) == 1

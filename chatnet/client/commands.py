@@ -17,7 +17,7 @@ from chatnet.client.typed import SLASH, command_in, post_in
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
-from chatnet.form import check_text
+from chatnet.form import check_said_in, check_text
 from chatnet.names import fold_prefix, fold_room
 from chatnet.rules import MOST_ROOMS
 from chatnet.text import meant
@@ -26,15 +26,17 @@ from chatnet.wire.session import Join, Leave, List
 PIPELINE = 1_000
 """How many posts may be under way before reading stops."""
 
-DRAFTED = ("JOIN", "LEAVE", "PASSWORD")
+DRAFTED = ("JOIN", "LEAVE", "SAY", "PASSWORD")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
 
 HELP = """\
 JOIN NAME      follow NAME's room, or a topic: JOIN #python
 LEAVE NAME     stop following it
 LIST [PREFIX]  all rooms, and those you have joined
-CHAT           the newest posts, then live ones; each line you type is posted; /quit goes back
+CHAT [ROOM]    the newest posts, then live ones; each line you type is posted, in a topic that you have
+               joined, or in your own room; /quit goes back
                there, commands begin with a slash: /join #python; // posts a line that begins with one
+SAY ROOM TEXT  post in a topic that you have joined, or in your own room
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
 HELP           this
@@ -63,8 +65,11 @@ class Terminal(Protocol):
     def posted(self, line: str, answer: Deferred[Any]) -> None:
         """Show the user's own post as others will see it. ``answer`` fires on acknowledgement or refusal."""
 
-    def expect(self, what: str) -> None:
-        """Say what the next line will be: a ``command``, a ``post``, a ``password`` or an ``answer``."""
+    def expect(self, what: str, room: str = "") -> None:
+        """Say what the next line will be: a ``command``, a ``post``, a ``password`` or an ``answer``.
+
+        A post is said in ``room``; empty: in the user's own.
+        """
 
     @property
     def is_attended(self) -> bool:
@@ -108,6 +113,7 @@ class Interpreter:
         self._leave = leave
         self._name = ""
         self._chatting = False
+        self._room = ""  # where lines are posted; empty: in the user's own
         self._quitting = False
         self._commanding = False
         self._logged_in: Deferred[None] = Deferred()
@@ -116,6 +122,7 @@ class Interpreter:
             "LEAVE": self._leave_room,
             "LIST": self._list,
             "CHAT": self._chat,
+            "SAY": self._say_in,
             "CHATTEST": self._chattest,
             "PASSWORD": self._password,
             "HELP": self._help,
@@ -215,13 +222,30 @@ class Interpreter:
         for room in rooms:
             self._terminal.show("\t" + room)
 
-    async def _chat(self, _: str) -> None:
-        if self._chatting:
-            self._terminal.show("You are chatting already; /quit goes back.")
+    async def _chat(self, room: str) -> None:
+        self._room = self._said_in(room) if room else ""
+        if not self._chatting:
+            await self._connection.chat()
+            self._chatting = True
+        self._expect_lines()
+
+    async def _say_in(self, rest: str) -> None:
+        room, _, text = rest.partition(" ")
+        if not text.strip():
+            self._terminal.show("SAY takes a room and a text: SAY #TOPIC TEXT.")
             return
-        await self._connection.chat()
-        self._chatting = True
-        self._terminal.expect(self._expected)
+        await self._connection.post(check_text(text), self._said_in(room) or None)
+
+    def _said_in(self, room: str) -> str:
+        """Return where it is that this user posts in ``room``; empty: in their own.
+
+        :raises BadRoom: it is none. :raises NotYours: it is somebody else's.
+        """
+        where = check_said_in(fold_room(room), self._name)
+        return "" if where == self._name else where
+
+    def _expect_lines(self) -> None:
+        self._terminal.expect(self._expected, self._room if self._chatting else "")
 
     async def _chattest(self, _: str) -> None:
         await self._ladder.climb(self._connection.post, self._terminal.show)
@@ -243,7 +267,7 @@ class Interpreter:
     async def _ask_password(self) -> str | None:
         self._terminal.expect("password")
         line = await self._terminal.read()
-        self._terminal.expect(self._expected)
+        self._expect_lines()
         if isinstance(line, Unreadable):
             self._terminal.show(line.sentence)
         return line if isinstance(line, str) else None
@@ -257,15 +281,15 @@ class Interpreter:
             self._quitting = True
             return
         self._chatting = False
-        self._terminal.expect(self._expected)
+        self._expect_lines()
         await self._connection.unchat()
 
     # ---- chatting ----
 
     async def _say(self, line: str) -> None:
         if line.strip():
-            answer = self._connection.post(check_text(line))
-            self._terminal.posted(f"{self._name}: {line}", answer)
+            answer = self._connection.post(check_text(line), self._room or None)
+            self._terminal.posted(_shown(self._room or self._name, self._name, line), answer)
             answer.addErrback(self._refused)
             await self._connection.fewer_than(PIPELINE)
 
@@ -294,7 +318,7 @@ class Interpreter:
             self.heard(post)
 
     def heard(self, post: Entry) -> None:
-        self._terminal.heard(f"{post.user}: {post.text}", post.time)
+        self._terminal.heard(_shown(post.room, post.user, post.text), post.time)
 
     def told(self, sentence: str) -> None:
         self._terminal.show(sentence)
@@ -305,11 +329,16 @@ class Interpreter:
         self._terminal.show(question)
         self._terminal.expect("answer")
         line = await self._terminal.read()
-        self._terminal.expect(self._expected)
+        self._expect_lines()
         return isinstance(line, str) and line.strip().lower() in ("y", "yes")
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)
+
+
+def _shown(room: str, user: str, text: str) -> str:
+    """Return a post as people see it: with its room, unless that is its author's own."""
+    return f"{user}: {text}" if room == user else f"[{room}] {user}: {text}"
 
 
 def _sentence(error: object) -> str:

@@ -119,11 +119,11 @@ class Connection:
         """Send a request that must be done exactly once, under a new key; fires like :meth:`ask`."""
         return self.ask(command, key=self._fresh_key(), **arguments)
 
-    def post(self, text: str) -> Deferred[dict[str, Any]]:
-        """Post ``text``; the listener will not hear it."""
+    def post(self, text: str, room: str | None = None) -> Deferred[dict[str, Any]]:
+        """Post ``text`` in the topic ``room``, or in the user's own room; the listener will not hear it."""
         key = self._fresh_key()
         self._feed.sent(key)
-        return self.ask(Post, key=key, text=text)
+        return self.ask(Post, key=key, text=text, room=room)
 
     @property
     def random_secret(self) -> bytes | None:

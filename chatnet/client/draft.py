@@ -35,17 +35,18 @@ class Draft:
     ) -> None:
         self._enter, self._end, self._tell = enter, end, tell
         self._has_told = False  # that the line is full
-        self._what = "command"
+        self.expect("command")
         self._before: list[str] = []
         self._at = 0
         self._unsent = ""  # what was typed before going back to earlier lines
         self._cursor = 0
         self.text = ""
 
-    def expect(self, what: str) -> None:
-        """Say what is typed: a ``command``, a ``post``, an ``answer``, or a ``password``, which is not shown
-        and not remembered."""
+    def expect(self, what: str, room: str = "") -> None:
+        """Say what is typed: a ``command``, a ``post`` in ``room``, an ``answer``, or a ``password``, which
+        is not shown and not remembered."""
         self._what = what
+        self._prompt = f"in {room}: " if room else PROMPTS[what]
 
     @property
     def is_secret(self) -> bool:
@@ -74,7 +75,7 @@ class Draft:
             return self._laid_out(width, height, by_number=True)
 
     def _laid_out(self, width: int, height: int, by_number: bool) -> tuple[list[Row], tuple[int, int]]:
-        prompt = cells(PROMPTS[self._what])
+        prompt = cells(self._prompt)
         text = [Cell("*", 1)] * len(self.text) if self.is_secret else cells(self.text, None, by_number)
         lines = wrapped([*prompt, *_with_breaks(text), Cell(" ", 1)], width, by_word=False)
         number, before = _find(lines, len(prompt) + self._cursor)

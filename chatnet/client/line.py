@@ -119,7 +119,7 @@ class LineTerminal(Protocol):
     def posted(self, line: str, answer: Deferred[Any]) -> None:
         """Do nothing: the person who typed it has seen it."""
 
-    def expect(self, what: str) -> None:
+    def expect(self, what: str, room: str = "") -> None:
         """Show no prompt; but a terminal must not show a password."""
         self._expected = what
         self._stdio.echo(what != "password")

@@ -220,9 +220,9 @@ class ScreenTerminal:
         self._changed()
         return shown
 
-    def expect(self, what: str) -> None:
+    def expect(self, what: str, room: str = "") -> None:
         self._expected = what
-        self._draft.expect(what)
+        self._draft.expect(what, room)
         self._changed()
 
     def linked(self, name: str | None) -> None:

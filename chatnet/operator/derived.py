@@ -64,7 +64,7 @@ class Derived:
         """Return its rows in the index of places. An overlong text is skipped: the search would take long."""
         if entry.kind not in HEARD or is_too_long(entry):
             return []
-        found = list(places(entry.user, entry.text))
+        found = list(places(entry.user, entry.room, entry.text))
         self.places += len(found)
         self._use(entry, found)
         return found
@@ -120,7 +120,8 @@ class Derived:
         return ""
 
     def _post(self, entry: Entry, account: Account) -> str:
-        return ""
+        is_there = entry.room == entry.user or (entry.user, entry.room) in self._open
+        return "" if is_there else f"they are not in {entry.room}"
 
     def _raise(self, entry: Entry, account: Account) -> str:
         if not is_level(entry.text) or int(entry.text) <= self.level:

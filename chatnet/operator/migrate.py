@@ -257,7 +257,7 @@ class _Copy:
 
 
 def _places(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, int]]:
-    for seq, _, kind, user, _, text, _ in rows:
+    for seq, _, kind, user, room, text, _ in rows:
         if kind in HEARD:
-            for place in places(user, text):
+            for place in places(user, room, text):
                 yield place, seq

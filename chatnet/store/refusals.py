@@ -18,7 +18,7 @@ from chatnet.log import Refused
 
 def is_kept(draft: Draft) -> bool:
     """Return whether a refusal of ``draft`` is kept, unless its form or its secret was the reason."""
-    return draft.kind in STAYS or (draft.kind in HEARD and "#" in draft.text)
+    return draft.kind in STAYS or (draft.kind in HEARD and ("#" in draft.text or draft.room != draft.user))
 
 
 def content(draft: Draft) -> bytes:

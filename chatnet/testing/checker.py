@@ -20,6 +20,7 @@ from chatnet.errors import (
     ChatnetError,
     NoSuchRoom,
     NotJoined,
+    NotYours,
     OwnRoom,
     TryLater,
     WrongSecret,
@@ -278,13 +279,21 @@ def _of_nobody(evidence: Evidence) -> Violations:
             yield f"nobody ever sent the entry {entry}"
         if entry.user not in registered:
             yield f"the entry {entry} is of a user who was not registered before"
+        if not _may_say(entry, evidence):
+            yield f"the entry {entry} was said where its author was not"
+
+
+def _may_say(entry: Entry, evidence: Evidence) -> bool:
+    if entry.room == entry.user or KINDS[entry.kind].text is not Text.POST:
+        return True
+    return is_topic(entry.room) and evidence.memberships[entry.user].covers(entry.room, entry.seq)
 
 
 def _matches(sent: Sent, entry: Entry) -> bool:
     kind = KINDS[sent.kind]
     if kind.text is Text.CREDENTIAL:  # the log keeps what follows from it
         return (entry.user, entry.key, entry.kind) == (sent.user, sent.key, sent.kind)
-    room = fold_room(sent.room) if kind.is_of_room else sent.user
+    room = fold_room(sent.room) if sent.room else sent.user
     return (entry.user, entry.key, entry.kind, entry.room, entry.text) == (
         sent.user,
         sent.key,
@@ -311,20 +320,26 @@ def _wrongly_refused(evidence: Evidence) -> Violations:
 def _right_refusals(sent: Sent, floor: int, ceiling: int, evidence: Evidence) -> set[str]:
     """Return the codes with which it may be refused, somewhere from ``floor`` to before ``ceiling``."""
     right: set[type[ChatnetError]] = set()
-    if KINDS[sent.kind].text is Text.POST:
+    if sent.kind == "secret":  # another of the user's may have been faster
+        return _codes({WrongSecret, TryLater})
+    is_said = KINDS[sent.kind].text is Text.POST
+    if is_said:
         try:
             check_text(sent.text)
         except BadText:
             right.add(BadText)
-        return _codes(right)
-    if sent.kind == "secret":  # another of the user's may have been faster
-        return _codes({WrongSecret, TryLater})
+        if not sent.room:
+            return _codes(right)
     try:
         room = fold_room(sent.room)
     except BadRoom:
-        return _codes({BadRoom})
+        return _codes({BadRoom, *right})
     if room == sent.user:
+        if is_said:
+            return _codes(right)
         right.add(OwnRoom)
+    elif is_said and not is_topic(room):
+        return _codes({NotYours, *right})
     stays = [stay for stay in evidence.memberships[sent.user].intervals() if stay.room == room]
     ever_in = any(stay.joined < ceiling and (stay.left is None or stay.left > floor) for stay in stays)
     always_in = any(stay.joined <= floor and (stay.left is None or stay.left >= ceiling) for stay in stays)

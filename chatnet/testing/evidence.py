@@ -162,7 +162,7 @@ class Evidence:
     @cached_property
     def heard_at(self) -> dict[int, tuple[str, ...]]:
         """The places of each post, by its seq."""
-        return {post.seq: heard_at(post.user, post.text) for post in self.posts}
+        return {post.seq: heard_at(post.user, post.room, post.text) for post in self.posts}
 
     @cached_property
     def memberships(self) -> dict[str, Memberships]:

@@ -287,9 +287,11 @@ class FakeSession(Locator):
         return Deferred() if self.cluster.mute else seq
 
     @wire.Post.responder
-    async def post(self, key: bytes, text: str) -> dict[str, Any]:
-        self._note("Post", key=key, text=text)
-        return {"seq": await _seq(self._draft("post", self.user, text, key))}
+    async def post(self, key: bytes, text: str, room: str | None) -> dict[str, Any]:
+        self._note("Post", key=key, text=text, room=room)
+        if room is not None and room not in self.cluster.joined:
+            raise NotJoined.of(room=room)
+        return {"seq": await _seq(self._draft("post", room or self.user, text, key))}
 
     @wire.Join.responder
     async def join(self, key: bytes, room: str) -> dict[str, Any]:

@@ -165,7 +165,7 @@ class MemoryLog:
         self.entries.append(entry)
         self._keys[entry.user, entry.key] = entry
         FOLLOWS[entry.kind](self, entry)
-        heard = places(entry.user, entry.text) if entry.kind in HEARD else ()
+        heard = places(entry.user, entry.room, entry.text) if entry.kind in HEARD else ()
         self._use(*(place for place in heard if not place.startswith("@")))
 
     def _use(self, *rooms: str) -> None:
@@ -251,7 +251,7 @@ class MemoryLog:
         return [
             post
             for post in self._posts(0, upto)
-            if rooms & {*(heard := places(post.user, post.text))}
+            if rooms & {*(heard := places(post.user, post.room, post.text))}
             or ("@" + user in heard and listens(user, memberships, "@" + user, post.seq))
         ][-NEWEST:]
 
@@ -266,7 +266,9 @@ class MemoryLog:
         if asked.room not in self._rooms:
             raise NoSuchRoom.of(room=asked.room)
         upto = len(self.entries) if asked.before is None else max(0, asked.before - 1)
-        posts = [post for post in self._posts(0, upto) if asked.room in places(post.user, post.text)]
+        posts = [
+            post for post in self._posts(0, upto) if asked.room in places(post.user, post.room, post.text)
+        ]
         return posts[-self._page :]
 
     def _room_page(self, asked: Rooms) -> RoomPage:

@@ -20,9 +20,10 @@ def one_spelling(word: str) -> str:
     return normalize("NFC", seen.casefold()).replace("i\u0307", "i")
 
 
-def heard_at(user: str, text: str) -> tuple[str, ...]:
-    """Return the places of a post: its author's room, then what its text names."""
-    return (user, *dict.fromkeys(_named(one_spelling(text))))
+def heard_at(user: str, room: str, text: str) -> tuple[str, ...]:
+    """Return the places of a post: its room, then what its text names: in a topic, only people."""
+    marks = "#@" if room == user else "@"
+    return (room, *(name for name in dict.fromkeys(_named(one_spelling(text))) if name[0] in marks))
 
 
 def _named(text: str) -> Iterator[str]:

@@ -235,8 +235,8 @@ class ToyFront(LineOnlyReceiver):
         return session
 
     async def _post(self, tag: str, rest: str) -> str:
-        key, text = rest.split(" ", 1)
-        return f"OK {await self._its.post(bytes.fromhex(key), unescaped(text))}"
+        key, room, text = rest.split(" ", 2)
+        return f"OK {await self._its.post(bytes.fromhex(key), unescaped(text), room)}"
 
     async def _join(self, tag: str, rest: str) -> str:
         key, room = rest.split(" ", 1)

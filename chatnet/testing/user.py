@@ -154,7 +154,7 @@ class RecordedConnection(Connection):
             history.Sent,
             key=key,
             kind=_KINDS[command],
-            room=arguments.get("room", ""),
+            room=arguments.get("room") or "",
             text=arguments.get("text", ""),
         )
         return (
@@ -262,9 +262,9 @@ class User:
 
     # ---- what it can be told ----
 
-    def post(self, text: str) -> None:
-        """Post ``text``."""
-        self._own(self._connection.post(text))
+    def post(self, text: str, room: str | None = None) -> None:
+        """Post ``text`` in ``room``, or in one's own."""
+        self._own(self._connection.post(text, room))
 
     def join(self, room: str) -> None:
         """Follow ``room``."""

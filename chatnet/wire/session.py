@@ -18,6 +18,7 @@ from chatnet.errors import (
     NoSuchRoom,
     NoSuchUser,
     NotJoined,
+    NotYours,
     OwnRoom,
     Poison,
     TooManyRooms,
@@ -98,11 +99,12 @@ class List(Command):
 
 
 class Post(Command):
-    """Post ``text`` in the user's own room. Answered with its seq once it is durable."""
+    """Post ``text`` in ``room``, a topic that the user has joined, or without it in the user's own room.
+    Answered with its seq once it is durable."""
 
-    arguments = [(b"key", Bytes(KEY_BYTES)), (b"text", Text())]
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"text", Text()), (b"room", Text(optional=True))]
     response = [(b"seq", Number())]
-    errors = declared(BadText, TooManyTopics, KeyReused, NoSuchUser, Poison)
+    errors = declared(BadText, BadRoom, NotYours, NotJoined, TooManyTopics, KeyReused, NoSuchUser, Poison)
 
 
 class Chat(Command):

@@ -129,7 +129,7 @@ class Router:
         where: tuple[str, ...] = ()
         for entry in entries:
             if entry.kind in HEARD:
-                at = places(entry.user, entry.text)
+                at = places(entry.user, entry.room, entry.text)
                 # Each place is named once; most posts have only one, and need no sets.
                 is_same = at == where or (len(at) == len(where) > 1 and set(at) == set(where))
                 if not is_same or (run and run[0].kind != entry.kind):

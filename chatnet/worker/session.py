@@ -11,7 +11,7 @@ from chatnet.credentials import normalized
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry
 from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
-from chatnet.form import check_text
+from chatnet.form import check_said_in, check_text
 from chatnet.kinds import KindName
 from chatnet.log import Outcome, Refused
 from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
@@ -126,9 +126,11 @@ class Session:
 
     # ---- drafts: one ordered stream ----
 
-    def post(self, key: bytes, text: str) -> Deferred[int]:
-        """Post ``text`` in the user's own room; fires with its seq, once it is durable."""
-        draft = self._draft("post", self._local_user.user, check_text(text), key)
+    def post(self, key: bytes, text: str, room: str | None = None) -> Deferred[int]:
+        """Post ``text`` in the topic ``room``, or in the user's own room; fires with its seq."""
+        user = self._local_user.user
+        where = user if room is None else check_said_in(fold_room(room), user)
+        draft = self._draft("post", where, check_text(text), key)
         return self._stream().send(draft).addCallback(self._posted)
 
     def join(self, key: bytes, room: str) -> Deferred[StayChanged]:

@@ -55,8 +55,8 @@ class User(Protocol):
 
     # ---- what it can be told ----
 
-    def post(self, text: str) -> None:
-        """Post ``text``, under a key that no other draft has."""
+    def post(self, text: str, room: str | None = None) -> None:
+        """Post ``text`` in ``room``, or in one's own, under a key that no other draft has."""
 
     def join(self, room: str) -> None:
         """Follow ``room``."""

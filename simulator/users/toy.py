@@ -242,10 +242,11 @@ class ToyUser:
 
     # ---- what it can be told ----
 
-    def post(self, text: str) -> None:
+    def post(self, text: str, room: str | None = None) -> None:
         key = self._fresh_key()
         self._feed.sent(key)
-        self._draft("post", key, f"POST {key.hex()} {escaped(text)}", text=text)
+        line = f"POST {key.hex()} {self.name if room is None else room} {escaped(text)}"
+        self._draft("post", key, line, room=room or "", text=text)
 
     def join(self, room: str) -> None:
         key = self._fresh_key()

@@ -133,20 +133,76 @@ def test_commands_work_while_chatting(cluster: FakeCluster, alice: Person) -> No
     cluster.secrets["bob"] = b""
     alice.type("CHAT", "/join bob", "  /LIST b", "/chat", "/help", "hello", "/leave bob", "bye")
     said = alice.seen()
-    assert said[:6] == [
+    assert said[:5] == [
         "Joined bob.",
         "All rooms:",
         "\tbob",
         "Rooms you have joined:",
         "\tbob",
-        "You are chatting already; /quit goes back.",
     ]
-    assert said[6:-1] == HELP.splitlines()
+    assert said[5:-1] == HELP.splitlines()
     assert said[-1] == "Left bob."
     cluster.say("bob", "still here")
     alice.network.settle()
     assert alice.seen() == ["bob: still here"]
     assert [arguments["text"] for _, arguments in cluster.asked("Post")] == ["hello", "bye"]
+
+
+def posted(cluster: FakeCluster) -> list[tuple[str, str | None]]:
+    """Return what was asked to be posted, and where."""
+    return [(asked["text"], asked["room"]) for _, asked in cluster.asked("Post")]
+
+
+def test_what_is_said_in_a_topic_is_posted_there(cluster: FakeCluster, alice: Person) -> None:
+    """By SAY one line, by CHAT ROOM all, however the topic is spelled; CHAT goes back to one's own room."""
+    cluster.joined["#tea"] = None
+    alice.type("SAY #Tea one  two", "CHAT #TEA", "three", "/say Alice four", "/chat", "five", "/chat #tea")
+    alice.type("six", "/quit", "say #tea seven", "CHAT", "eight")
+    assert posted(cluster) == [
+        ("one  two", "#tea"),
+        ("three", "#tea"),
+        ("four", None),
+        ("five", None),
+        ("six", "#tea"),
+        ("seven", "#tea"),
+        ("eight", None),
+    ]
+
+
+def test_what_is_heard_elsewhere_than_in_its_author_s_room_is_shown_with_its_room(
+    cluster: FakeCluster, alice: Person
+) -> None:
+    """In the newest and live."""
+    cluster.append("post", "bob", "#tea", "old", b"o" * 16)
+    alice.type("CHAT")
+    cluster.append("post", "bob", "#tea", "new", b"n" * 16)
+    cluster.say("bob", "at home")
+    alice.network.settle()
+    assert alice.seen() == ["[#tea] bob: old", "[#tea] bob: new", "bob: at home"]
+
+
+def test_nothing_is_posted_where_it_cannot_be(cluster: FakeCluster, alice: Person) -> None:
+    """Nor anywhere else: the chat goes on where it was."""
+    cluster.secrets["bob"] = b""
+    alice.type(
+        "SAY #tea", "SAY", "SAY bob hi", "SAY tea! hi", "CHAT bob", "CHAT #", "CHAT", "/chat bob", "home"
+    )
+    alice.type("/chat #tea", "away", "/chat", "home again")
+    no_room = (
+        "“{}” is not a room: a room is a user's name, or # and 1 to 64 letters, digits, - and _, the first a "
+        "letter or digit."
+    )
+    assert alice.seen() == [
+        "SAY takes a room and a text: SAY #TOPIC TEXT.",
+        "SAY takes a room and a text: SAY #TOPIC TEXT.",
+        "That is bob's own room: only bob posts there.",
+        no_room.format("tea!"),
+        "That is bob's own room: only bob posts there.",
+        no_room.format("#"),
+        "That is bob's own room: only bob posts there.",
+        "You have not joined #tea.",
+    ]
+    assert posted(cluster) == [("home", None), ("away", "#tea"), ("home again", None)]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,27 @@ def test_the_contract_of_the_terminal(cluster: Cluster) -> None:
     assert bob.end() == (0, [])
 
 
+def test_people_talk_in_a_topic(cluster: Cluster) -> None:
+    """Its members alone hear what is said there; whoever has not joined cannot speak."""
+    alice, bob, carol = (cluster.terminal(name) for name in ("alice", "bob", "carol"))
+    alice.type("JOIN #tea", "CHAT #tea")
+    alice.expect("Joined #tea.")
+    bob.type("JOIN #Tea", "JOIN alice", "CHAT")
+    bob.expect("Joined #tea.", "Joined alice.")
+    carol.type("JOIN alice", "SAY #tea hello?", "CHAT")
+    carol.expect("Joined alice.", "You have not joined #tea.")
+    alice.type("who has sugar? see #help", "/chat", "at home")
+    bob.expect("[#tea] alice: who has sugar? see #help", "alice: at home")
+    carol.expect("alice: at home")
+    bob.type("/say #TEA I have")
+    alice.expect("[#tea] bob: I have")
+    carol.type("/join #tea", "/say #tea now I hear you")
+    carol.expect("Joined #tea.")
+    for hearer in (alice, bob):
+        hearer.expect("[#tea] carol: now I hear you")
+    assert [talker.end() for talker in (alice, bob, carol)] == 3 * [(0, [])]
+
+
 def test_a_name_belongs_to_who_took_it(cluster: Cluster) -> None:
     """A client that is started again is the same user; one on another machine is told that the name is
     taken."""

@@ -23,6 +23,7 @@ from chatnet.errors import (
     NoSuchRoom,
     NoSuchUser,
     NotJoined,
+    NotYours,
     OwnRoom,
     Refusal,
     SecretChanged,
@@ -75,6 +76,8 @@ class Model:
 
     def append(self, draft: Draft) -> tuple[int, str] | int:
         """Return the seq, or the refusal's code and sentence."""
+        if draft.kind == "post" and draft.room in {*USERS} - {draft.user}:
+            return said(NotYours.of(room=draft.room))
         if draft.kind == "post" and not draft.text:
             return said(BadText.of(why="A post has at least one character."))
         kept = self._is_kept(draft)
@@ -96,7 +99,8 @@ class Model:
         return seq
 
     def _is_kept(self, draft: Draft) -> bool:
-        return draft.kind in ("join", "leave") or (draft.kind in HEARD and "#" in draft.text)
+        speaks_to_topics = draft.room != draft.user or "#" in draft.text
+        return draft.kind in ("join", "leave") or (draft.kind in HEARD and speaks_to_topics)
 
     def _refusal(self, draft: Draft) -> Refusal | None:
         is_user = self.account(draft.user) is not None
@@ -107,7 +111,8 @@ class Model:
         if draft.by and draft.by < self.account(draft.user).secret_seq:  # type: ignore[union-attr]
             return SecretChanged.of(name=draft.user)
         joined = self.memberships(draft.user, len(self.entries)).has(draft.room)
-        if draft.kind == "leave" and not joined:
+        elsewhere = draft.kind == "post" and draft.room != draft.user
+        if (draft.kind == "leave" or elsewhere) and not joined:
             return NotJoined.of(room=draft.room)
         if draft.kind == "join":
             if draft.room == draft.user:
@@ -139,7 +144,7 @@ class Model:
         found = {entry.user for entry in self.entries if entry.kind == "register"}
         found |= {entry.room for entry in self.entries if entry.kind == "join"}
         for post in self.posts(0, len(self.entries)):
-            found |= {place for place in places(post.user, post.text) if is_topic(place)}
+            found |= {place for place in places(post.user, post.room, post.text) if is_topic(place)}
         return sorted(found)
 
 
@@ -623,10 +628,10 @@ def test_nobody_makes_too_many_topics(make: Callable[[Any], Subject], new_disk: 
 
 
 DRAFT = st.builds(
-    lambda kind, user, room, words, number, by: Draft(
+    lambda kind, user, room, elsewhere, words, number, by: Draft(
         kind,
         user,
-        room if kind in ("join", "leave") else user,
+        room if kind in ("join", "leave") or (kind == "post" and elsewhere) else user,
         {"post": " ".join(words), "join": "", "leave": ""}.get(kind, f"sha256:{number}"),
         key(number),
         by,
@@ -634,6 +639,7 @@ DRAFT = st.builds(
     st.sampled_from(["register", "secret", "join", "join", "join", "leave", "post", "post", "post", "post"]),
     st.sampled_from(USERS),
     st.sampled_from(ROOMS),
+    st.booleans(),
     st.lists(st.sampled_from(["hi", "@alice", "@bob", "@carol", "@zoe", *TOPICS]), max_size=4),
     st.integers(0, 200),
     st.sampled_from([0, 0, 0, 0, 1, 3, 10]),
@@ -686,7 +692,7 @@ def check_user(subject: Subject, model: Model, user: str, after: int, upto: int)
     newest = [
         entry
         for entry in model.posts(0, upto)
-        if rooms & (heard := set(places(entry.user, entry.text)))
+        if rooms & (heard := set(places(entry.user, entry.room, entry.text)))
         or ("@" + user in heard and 0 < since < entry.seq)
     ]
     assert subject.read(Newest(user, upto)) == newest[-NEWEST:]
@@ -702,7 +708,9 @@ def check_room(subject: Subject, model: Model, room: str, before: int) -> None:
     if room in model.rooms():
         for bound in (None, before):
             upto = len(model.entries) if bound is None else max(0, bound - 1)
-            told = [entry for entry in model.posts(0, upto) if room in places(entry.user, entry.text)]
+            told = [
+                entry for entry in model.posts(0, upto) if room in places(entry.user, entry.room, entry.text)
+            ]
             assert subject.read(History(room, bound)) == told
 
 
@@ -757,8 +765,9 @@ odd_drafts = st.one_of(
         edges,
     ),
     st.builds(
-        lambda user, text, number, by: Draft("post", user, user, text, key(number), by),
+        lambda user, room, text, number, by: Draft("post", user, room or user, text, key(number), by),
         odd_words,
+        st.none() | odd_words,
         odd_words,
         st.integers(0, 9),
         edges,

@@ -138,8 +138,8 @@ class Client:
         self.keys += 1
         return b"%08d%08d" % (id(self) % 10**8, self.keys)
 
-    def post(self, text: str) -> int:
-        seq: int = self.ask(wire.Post, key=self.key(), text=text)["seq"]
+    def post(self, text: str, room: str | None = None) -> int:
+        seq: int = self.ask(wire.Post, key=self.key(), text=text, room=room)["seq"]
         return seq
 
     def join(self, room: str) -> Any:

@@ -27,6 +27,7 @@ from chatnet.errors import (
     NoSuchRoom,
     NotAllowed,
     NotJoined,
+    NotYours,
     OwnRoom,
     WrongSecret,
     WrongVersion,
@@ -357,6 +358,71 @@ def test_history(worker: Any) -> None:
 
 
 # ---- posting ----
+
+
+def test_what_is_said_in_a_topic_reaches_its_members_and_who_is_mentioned(worker: Any) -> None:
+    """Not the author's followers, and not the members of topics that it names; live and in pages."""
+    names = ("alice", "member", "follower", "other", "bob")
+    alice, member, follower, other, bob = clients = [worker.client(name) for name in names]
+    for client, room in ((alice, "#tea"), (member, "#Tea"), (follower, "alice"), (other, "#help")):
+        client.join(room)
+    for client in clients:
+        client.chat()
+    seq = alice.post("see #help, @bob", "#TEA")
+    home = alice.post("see #help, @bob", "Alice")
+    [told] = [post for post in member.hears.posts if post.seq == seq]
+    assert (told.user, told.room, told.text) == ("alice", "#tea", "see #help, @bob")
+    heard = {client: [post.seq for post in client.hears.posts] for client in clients}
+    assert heard == {alice: [seq, home], member: [seq], follower: [home], other: [home], bob: [seq, home]}
+    for room, seqs in (("#tea", [seq]), ("#help", [home]), ("alice", [home])):
+        assert [post.seq for post in bob.ask(wire.History, room=room, before=None)["posts"]] == seqs
+
+
+def test_nobody_posts_where_they_are_not(worker: Any) -> None:
+    """In somebody's room, in no room, in a topic that they have not joined, or have left."""
+    alice, _ = worker.client("alice"), worker.client("bob")
+    for room, error in (
+        ("bob", NotYours),
+        ("#", BadRoom),
+        ("", BadRoom),
+        ("@bob", BadRoom),
+        ("#tea", NotJoined),
+    ):
+        with pytest.raises(error):
+            alice.post("hi", room)
+    alice.join("#tea")
+    assert alice.post("hi", "#tea")
+    alice.leave("#tea")
+    with pytest.raises(NotJoined):
+        alice.post("hi", "#tea")
+
+
+def test_a_post_in_a_topic_that_was_refused_stays_refused(worker: Any) -> None:
+    """Under its key, though its author joins; a taken one stays taken, though they leave."""
+    alice = worker.client("alice")
+    late = {"key": b"l" * 16, "text": "hi", "room": "#tea"}
+    with pytest.raises(NotJoined):
+        alice.ask(wire.Post, **late)
+    alice.join("#tea")
+    with pytest.raises(NotJoined):
+        alice.ask(wire.Post, **late)
+    taken = {**late, "key": b"t" * 16}
+    seq = alice.ask(wire.Post, **taken)["seq"]
+    alice.leave("#tea")
+    assert alice.ask(wire.Post, **taken)["seq"] == seq
+    with pytest.raises(KeyReused):
+        alice.ask(wire.Post, **{**taken, "room": None})
+
+
+def test_a_post_behind_its_join_is_taken(worker: Any) -> None:
+    """Both are under way at once: the worker has not seen the join yet, and does not judge by that."""
+    alice = worker.client("alice")
+    worker.log.held = True
+    joined = alice.begin(wire.Join, key=b"j" * 16, room="#tea")
+    said = alice.begin(wire.Post, key=b"p" * 16, text="hi", room="#tea")
+    worker.log.let_go()
+    worker.settle()
+    assert said[0]["seq"] == joined[0]["seq"] + 1
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,10 @@ SQL: dict[str, Sql] = {
         UPDATE membership SET "left" = its_seq
             WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room;""",
     ),
-    "post": Sql("NULL", "NULL;"),
+    "post": Sql(
+        "CASE WHEN its_room <> its_user AND NOT chatnet_is_member(its_user, its_room) THEN 'NOT_JOINED' END",
+        "NULL;",
+    ),
     "level": Sql(
         """CASE WHEN its_text::bigint <= its_level THEN 'LEVEL_REACHED'
             WHEN its_text::bigint > own_level THEN 'NOT_YET' END""",
@@ -111,11 +114,11 @@ OLD = r"""
 """Finds the functions of programs below a level."""
 
 
-def _kept(kinds: Iterable[Kind], kind: str, text: str) -> str:
+def _kept(kinds: Iterable[Kind], kind: str, user: str, room: str, text: str) -> str:
     """Return an SQL condition for a kept refusal: see :func:`chatnet.store.refusals.is_kept`."""
     stays = _names(one for one in kinds if one.stay is not None)
     heard = _names(one for one in kinds if one.is_heard)
-    return f"{kind} IN ({stays}) OR {kind} IN ({heard}) AND {text} LIKE '%#%'"
+    return f"{kind} IN ({stays}) OR {kind} IN ({heard}) AND ({text} LIKE '%#%' OR {room} <> {user})"
 
 
 def _names(kinds: Iterable[Kind]) -> str:
@@ -148,7 +151,7 @@ BEGIN
     IF its_level > {level} THEN
         RAISE EXCEPTION '%', its_level USING ERRCODE = '{OUTGROWN}';
     END IF;
-    IF chatnet_is_plain(kinds, users, texts, keys, shown_seqs, topics) THEN
+    IF chatnet_is_plain(kinds, users, rooms, texts, keys, shown_seqs, topics) THEN
         INSERT INTO entry
             SELECT first + number, moment, 'post', u.name, u.room, u.text, u.key
             FROM unnest(users, rooms, texts, keys) WITH ORDINALITY AS u(name, room, text, key, number);
@@ -169,11 +172,11 @@ BEGIN
 END
 $function$;
 
--- Are these all posts of known users by their newest secrets, with keys that were never used, and topics that
--- are there? This is about posts alone, and what inserts them names their kind: others that are heard are
--- few, may have rules, and go draft by draft.
+-- Are these all posts of known users by their newest secrets, in their own rooms or in topics that they are
+-- in, with keys that were never used, and topics that are there? This is about posts alone, and what inserts
+-- them names their kind: others that are heard are few, may have rules, and go draft by draft.
 CREATE FUNCTION chatnet_is_plain(
-    kinds text[], users text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[])
+    kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[])
 RETURNS boolean LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
@@ -188,9 +191,12 @@ BEGIN
             SELECT FROM unnest(users, keys) AS u(name, key),
                 LATERAL (SELECT FROM entry WHERE entry."user" = u.name AND entry.key = u.key OFFSET 0) AS e)
         AND NOT EXISTS (
-            SELECT FROM unnest(users, texts, keys) AS u(name, text, key),
+            SELECT FROM unnest(users, rooms, texts, keys) AS u(name, room, text, key),
                 LATERAL (SELECT FROM refusal WHERE "user" = u.name AND refusal.key = u.key OFFSET 0) AS r
-            WHERE u.text LIKE '%#%')
+            WHERE u.text LIKE '%#%' OR u.room <> u.name)
+        AND NOT EXISTS (
+            SELECT FROM (SELECT DISTINCT name, room FROM unnest(users, rooms) AS d(name, room)) AS u
+            WHERE u.room <> u.name AND NOT chatnet_is_member(u.name, u.room))
         AND NOT EXISTS (
             SELECT FROM unnest(topics) AS d(its_topics)
             WHERE d.its_topics <> '' AND chatnet_new_topics(d.its_topics) > 0);
@@ -245,7 +251,7 @@ BEGIN
                 codes := codes || NULL::text;
                 next := next + 1;
                 CONTINUE;
-            ELSIF ({_kept(kinds, "d.kind", "d.text")})
+            ELSIF ({_kept(kinds, "d.kind", "d.name", "d.room", "d.text")})
                 AND code <> 'SECRET_CHANGED'
             THEN
                 INSERT INTO refusal VALUES (d.name, d.key, chatnet_content(d.kind, d.room, d.text), code);
@@ -264,7 +270,7 @@ CREATE FUNCTION chatnet_answered(
 ) LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
-    IF {_kept(kinds, "its_kind", "its_text")} THEN
+    IF {_kept(kinds, "its_kind", "its_user", "its_room", "its_text")} THEN
         SELECT CASE WHEN content = chatnet_content(its_kind, its_room, its_text) THEN refusal.code
                 ELSE 'KEY_REUSED' END INTO code
             FROM refusal WHERE "user" = its_user AND key = its_key;

@@ -295,9 +295,9 @@ def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
     topics: list[str] = []
     for number, draft in enumerate(drafts, 1):
         if draft.kind in HEARD:
-            at = places(draft.user, draft.text)
+            at = places(draft.user, draft.room, draft.text)
             heard += [(number, place) for place in at]
-            named = at[1:]  # the first is the author's own room, not a topic
+            named = at[1:]  # the first is the room, where the author is
         else:
             named = (draft.room,) if stay_of(draft.kind) is Stay.BEGINS else ()
         topics.append(" ".join([place for place in named if is_topic(place)]) if named else "")

@@ -248,7 +248,7 @@ class Writer:
         """Do nothing: from a post follows only what does from all that is heard."""
 
     def _index(self, entry: Entry) -> None:
-        for place in places(entry.user, entry.text):
+        for place in places(entry.user, entry.room, entry.text):
             self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, entry.seq))
 
     def _level(self, entry: Entry) -> None:

@@ -132,8 +132,8 @@ class AmpFront(Locator):
     # ---- the client's commands ----
 
     @wire.Post.responder
-    def post(self, key: bytes, text: str) -> Deferred[dict[str, Any]]:
-        return self.session.post(key, text).addCallback(_seq)
+    def post(self, key: bytes, text: str, room: str | None) -> Deferred[dict[str, Any]]:
+        return self.session.post(key, text, room).addCallback(_seq)
 
     @wire.Join.responder
     def join(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:

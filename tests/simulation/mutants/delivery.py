@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from simulation.mutants.planting import Put
+from twisted.internet.defer import Deferred
 
 from chatnet import entries
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, Memberships
+from chatnet.errors import NotJoined
 from chatnet.master.log_server import LogServer
-from chatnet.names import is_name
+from chatnet.names import fold_room, is_name, is_topic, named
 from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
 from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite import writer
 from chatnet.store.window import Window
-from chatnet.worker import session
+from chatnet.worker import router, session
 from chatnet.worker.router import LocalUser, Router
 from chatnet.worker.session import Session
 from chatnet.worker.subscription import Subscription
@@ -24,11 +28,33 @@ def texts_are_not_folded_as_commands_are(put: Put) -> None:
     """A command composes its values and drops what cannot be seen, but a text does not."""
     word = re.compile(r"(?<![\w@#&/])([@#])([\w-]+)")
 
-    def named(text: str) -> tuple[str, ...]:
+    def unfolded(text: str) -> tuple[str, ...]:
         found = (mark + name.lower() for mark, name in word.findall(text))
         return tuple(dict.fromkeys(each for each in found if each[0] == "#" or is_name(each[1:])))
 
-    put(entries, "named", named)
+    put(entries, "named", unfolded)
+
+
+def what_is_said_in_a_topic_goes_where_its_text_does(put: Put) -> None:
+    """A post in a topic is heard in each topic that it names, as one in its author's room is."""
+
+    def places(user: str, room: str, text: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((room, *named(text))))
+
+    for module in (entries, writer, router):
+        put(module, "places", places)
+
+
+def the_door_asks_before_the_key(put: Put) -> None:
+    """A worker refuses a post in a topic by what it knows itself; the log may know better, and the key."""
+
+    def post(self: Session, key: bytes, text: str, room: str | None = None) -> Deferred[int]:
+        where = self.user if room is None else fold_room(room)
+        if is_topic(where) and not self._local_user.memberships.has(where):
+            raise NotJoined.of(room=where)
+        return real(self, key, text, room)
+
+    real: Callable[..., Deferred[int]] = put(Session, "post", post)
 
 
 def mentions_from_before_the_name_was_registered(put: Put) -> None:

@@ -12,6 +12,7 @@ from simulation.mutants.planting import Put
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.threads import deferToThreadPool
 
+from chatnet import rules
 from chatnet.entries import Draft
 from chatnet.errors import Poison
 from chatnet.log import Outcome, Refused
@@ -175,6 +176,11 @@ def resume_by_todays_memberships(put: Put) -> None:
         return FeedPage(posts, posts[-1].seq if is_full else asked.upto)
 
     put(sqlite_reads, "ANSWERS", {**sqlite_reads.ANSWERS, Feed: feed})
+
+
+def nobody_asks_who_is_in_a_topic(put: Put) -> None:
+    """Posts of those who have not joined it are taken, or who have left it."""
+    put(rules, "RULES", {kind: rule for kind, rule in rules.RULES.items() if kind != "post"})
 
 
 def a_new_secret_ends_nobody(put: Put) -> None:
