@@ -135,15 +135,16 @@ def plan(
     habits = Habits.drawn(chance)
     steps: list[Step] = []
     arrivals: dict[str, float] = {}
+    topics: dict[str, list[str]] = {}
     for device in devices:
         arrives = start + chance.uniform(0, ARRIVAL_SECONDS)
         if chance.random() < habits.late:
             arrives += chance.uniform(0, 0.7 * seconds)
         arrivals[device] = arrives
         steps.append(Step(arrives, device, "arrive"))
-        steps += (
-            Step(arrives, device, "join", (_room(chance, devices),)) for _ in range(chance.randrange(5))
-        )
+        rooms = [_room(chance, devices) for _ in range(chance.randrange(5))]
+        steps += (Step(arrives, device, "join", (room,)) for room in rooms)
+        topics[device] = [room for room in rooms if room.startswith("#")]
         if chance.random() < 0.9:
             steps.append(Step(arrives + chance.random(), device, "chat"))
     while posts > 0:
@@ -153,7 +154,9 @@ def plan(
         count = min(posts, chance.randint(1, most))
         posts -= count
         texts = [_text(chance, devices, habits, pastes) for _ in range(count)]
-        steps += (Step(at, device, "post", (text, *_said_in(chance, devices, habits))) for text in texts)
+        for text in texts:
+            where = _said_in(chance, devices, habits, topics[device])
+            steps.append(Step(at, device, "post", (text, *where)))
         steps += _besides(chance, devices, habits, device, start + ARRIVAL_SECONDS, seconds)
     present = [step._replace(time=max(step.time, arrivals[step.device])) for step in steps]
     return sorted(present, key=lambda step: step.time)
@@ -190,9 +193,16 @@ def _room(chance: random.Random, devices: Sequence[str]) -> str:
     return owner(chance.choice(devices)) if chance.random() < 0.7 else spelled(chance, chance.choice(TOPICS))
 
 
-def _said_in(chance: random.Random, devices: Sequence[str], habits: Habits) -> tuple[str, ...]:
-    """Return a room in which nobody but its members, or its owner, may post; nothing for one's own room."""
-    return (_room(chance, devices),) if chance.random() < habits.in_topic else ()
+def _said_in(
+    chance: random.Random, devices: Sequence[str], habits: Habits, topics: Sequence[str]
+) -> tuple[str, ...]:
+    """Return where a post is said: mostly in one of the ``topics``, which were joined, if not in one's own
+    room; then it is empty. Some try it in rooms where they may not."""
+    if chance.random() >= habits.in_topic:
+        return ()
+    if chance.random() < 0.1:
+        return (_room(chance, devices),)
+    return (spelled(chance, chance.choice(topics)),) if topics else ()
 
 
 def spelled(chance: random.Random, topic: str) -> str:
