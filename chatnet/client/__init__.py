@@ -16,6 +16,8 @@ trust       which masters a client believes · known_masters  the file of known 
 finder      finds a worker through the masters · own_cluster  finds one of the cluster of the first login
 login       logs in · feed_requests  asks for the posts of a feed
 commands    what a person types, and what they see: the same for both terminals
+typed       whether a line is a command, a post or a password                       (pure)
+calendar    when posts were made, by the clock of their machine                     (pure)
 line        the terminal of scripts: plain lines
 text        makes invisible characters visible                                      (pure)
 screen      the terminal of people: the feed above, one input line below

@@ -7,6 +7,7 @@ perhaps after lines ``HAS ENTRY``, or ``NO CODE SENTENCE``::
     7 LOGIN NAME SECRET     OK LOG TICKET       JOIN KEY ROOM           OK SEQ ROOM
     7 RESUME TICKET         OK LOG              LEAVE KEY ROOM          OK SEQ ROOM
     7 POST KEY TEXT         OK SEQ              SECRET KEY OLD SECRET   OK SEQ TICKET
+    7 SAY KEY ROOM TEXT     OK SEQ
     7 ROOMS PREFIX          OK ROOM …           HISTORY ROOM [BEFORE]   OK
     7 CHAT [SEQ CHECK]      OK SEQ CHECK        UNCHAT                  OK
 
@@ -235,6 +236,10 @@ class ToyFront(LineOnlyReceiver):
         return session
 
     async def _post(self, tag: str, rest: str) -> str:
+        key, text = rest.split(" ", 1)
+        return f"OK {await self._its.post(bytes.fromhex(key), unescaped(text))}"
+
+    async def _say_in(self, tag: str, rest: str) -> str:
         key, room, text = rest.split(" ", 2)
         return f"OK {await self._its.post(bytes.fromhex(key), unescaped(text), room)}"
 
@@ -279,6 +284,7 @@ class ToyFront(LineOnlyReceiver):
     }
     AFTER: dict[str, Callable[[Any, str, str], Coroutine[Any, Any, str]]] = {
         "POST": _post,
+        "SAY": _say_in,
         "JOIN": _join,
         "LEAVE": _leave,
         "SECRET": _secret,

@@ -245,8 +245,8 @@ class ToyUser:
     def post(self, text: str, room: str | None = None) -> None:
         key = self._fresh_key()
         self._feed.sent(key)
-        line = f"POST {key.hex()} {self.name if room is None else room} {escaped(text)}"
-        self._draft("post", key, line, room=room or "", text=text)
+        says = f"POST {key.hex()}" if room is None else f"SAY {key.hex()} {room}"
+        self._draft("post", key, f"{says} {escaped(text)}", room=room or "", text=text)
 
     def join(self, room: str) -> None:
         key = self._fresh_key()

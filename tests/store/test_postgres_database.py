@@ -322,7 +322,7 @@ def test_only_the_poison_is_refused(database: PostgresDatabase) -> None:
     """The drafts of a batch that cannot be stored are refused and reported; the rest is stored as usual."""
     drafts = [register("alice"), *[post(number, f"{number}") for number in range(20)]]
     bad = [
-        Draft("post", "alice", "bob", "in the room of another", b"p" * 16),
+        Draft("secret", "alice", "bob", "in the room of another", b"p" * 16),
         Draft("post", "alice", "alice", "the key is none", b"short"),
         Draft("leave", "alice", "alice", "a leave has no text", b"n" * 16),
     ]

@@ -11,7 +11,7 @@ from chatnet.testing.loopback import Loopback
 from chatnet.testing.toy_front import ToyChannel, ToyFront, read_entry
 from chatnet.worker.front import Shared
 
-KEYED = ("POST", "JOIN", "LEAVE", "SECRET")
+KEYED = ("POST", "SAY", "JOIN", "LEAVE", "SECRET")
 
 
 class _Lines(LineOnlyReceiver):
