@@ -40,6 +40,13 @@ LOOK_SECONDS = 0.05
 GUESTS = 6
 """How many visitors there are: they come again and again."""
 
+TOPIC = "#numbers"
+"""Some posts name it; every second user has joined it, and says some in it."""
+
+
+def _is_in_topic(place: int) -> bool:
+    return place % 2 == 0
+
 
 class Talkers:
     """Users by the given names; together they make ``rate`` posts a second. ``say`` prints a line.
@@ -93,6 +100,8 @@ class Talkers:
         for place, user in enumerate(self.users):
             for step in range(1, self._follow + 1):
                 user.join(self._next(place, step).name)
+            if _is_in_topic(place):
+                user.join(TOPIC)
             user.chat()
         await self._until(self._is_settled)
         self._say("ready")
@@ -118,7 +127,9 @@ class Talkers:
         while "hush" not in self._words:
             author, other = self._next(number, 0), self._next(number, 1)
             # Mentions and topics are heard at several places at once, and still only once.
-            author.post(f"number {number}" + ("", f" @{other.name}", " #numbers")[number % 3])
+            text = f"number {number}" + ("", f" @{other.name}", f" {TOPIC}")[number % 3]
+            said_there = number % 4 == 0 and _is_in_topic(number % len(self.users))
+            author.post(text, TOPIC if said_there else None)
             number += 1
             due = began + number / self._rate
             await deferLater(self._world.reactor, max(0.0, due - self._world.monotonic()))
