@@ -16,7 +16,9 @@ from chatnet.letters import MARKS, OTHER_NUMBERS
 
 MAX_NAME = 32
 MAX_TOPIC = 64
-"""The longest name and topic, in characters, in their one spelling."""
+"""The longest name and topic, in characters, in their one spelling; a topic's ``#`` is not counted."""
+MAX_ROOM = len("#") + MAX_TOPIC
+"""The longest room."""
 MAX_SPELLED = 2_000
 """The longest name or topic as typed, in characters; this is checked first."""
 MAX_MARKS = 30

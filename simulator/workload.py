@@ -30,7 +30,17 @@ NAMES = (
     "mallory", "niaj", "olivia", "peggy", "quinn", "rupert", "sybil", "trent", "ursula", "victor",
     "walter", "xena", "yves", "zoe",
 )  # fmt: skip
-TOPICS = ("#python", "#chess", "#größe", "#go", "#हिन्दी", "#می\u200cخواهم", "#i\u0307stanbul", "#ΟΔΟΣ")
+TOPICS = (
+    "#python",
+    "#chess",
+    "#größe",
+    "#go",
+    "#हिन्दी",
+    "#می\u200cخواهم",
+    "#i\u0307stanbul",
+    "#ΟΔΟΣ",
+    "#" + "long" * 16,
+)
 WORDS = ("well", "never", "heard", "of", "that", "the", "same", "again", "why", "not", "tea", "rain", "on")
 SECOND = "+"
 """Ends the name of a user's second device."""

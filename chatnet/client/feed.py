@@ -12,7 +12,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.form import MAX_TEXT
 from chatnet.kinds import HEARD, KINDS
-from chatnet.names import MAX_NAME
+from chatnet.names import MAX_NAME, MAX_ROOM
 
 OWN_KEYS = 10_000
 """How many keys of the user's own posts are remembered."""
@@ -41,7 +41,7 @@ def check_entry(post: Entry) -> None:
     """
     if not (0 < post.seq < 1 << 63 and 0 <= post.time < 1 << 63 and post.kind not in _NEVER_SHOWN):
         raise Unbelievable("what it delivers is no post")
-    if len(post.user) > MAX_NAME or len(post.room) > MAX_NAME or len(post.text) > MAX_TEXT:
+    if len(post.user) > MAX_NAME or len(post.room) > MAX_ROOM or len(post.text) > MAX_TEXT:
         raise Unbelievable("a post longer than any")
     if len(post.key) != KEY_BYTES:
         raise Unbelievable("a post whose key is none")

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from chatnet.client.feed import MOST_HELD, OWN_KEYS, Feed, Following, Unbelievable
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.entries import KEY_BYTES, Draft, Entry
+from chatnet.form import MAX_TEXT, check_form
+from chatnet.names import MAX_NAME, MAX_TOPIC, is_name
 
 
 def post(seq: int) -> Entry:
@@ -87,7 +89,7 @@ def test_own_posts_move_the_cursor_unseen() -> None:
         {"time": -1},
         {"kind": "secret"},
         {"user": "x" * 33},
-        {"room": "x" * 33},
+        {"room": "x" * 66},
         {"text": "x" * 2_001},
         {"key": b""},
         {"key": b"k" * 60_000},
@@ -104,6 +106,17 @@ def test_what_is_no_post_is_not_believed(wrong: dict[str, Any], is_following: bo
         feed.take(msgspec.structs.replace(post(6), **wrong))
     assert feed.state == (Following(at(5)) if is_following else beginning)
     assert not beginning.held
+
+
+@pytest.mark.parametrize("room", ["#" + MAX_TOPIC * "x", "#" + MAX_TOPIC * "ह", MAX_NAME * "x"])
+def test_the_longest_rooms_are_believed(room: str) -> None:
+    """Whatever a log may hold is shown."""
+    feed = Feed()
+    feed.begin()
+    feed.began(at(5))
+    draft = Draft("post", room if is_name(room) else MAX_NAME * "x", room, MAX_TEXT * "x", KEY_BYTES * b"k")
+    check_form(draft)
+    assert feed.take(Entry(6, 0, draft.kind, draft.user, draft.room, draft.text, draft.key))
 
 
 def test_what_is_held_is_bounded() -> None:
