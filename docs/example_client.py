@@ -235,9 +235,10 @@ class Client:
             self.cursor = {"cursor": box["cursor"], "check": box["check"]}
 
     def show(self, entry):
-        seq, _time, kind, user, _room, text, key = entry[:7]
+        seq, _time, kind, user, room, text, key = entry[:7]
         if kind == "post":  # other kinds of a newer cluster are ignored
-            print(f"{user}: {text}", flush=True)
+            where = "" if room == user else f"[{room}] "
+            print(f"{where}{user}: {text}", flush=True)
         check = hashlib.sha256(f"{self.log}|{seq}|{user}|".encode() + key).digest()[:8]
         self.cursor = {"cursor": seq, "check": check}
 
