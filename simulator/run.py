@@ -242,9 +242,9 @@ class Run:
         end = since + SILENCE_SECONDS
         while (now := simulation.now) < end:
             uneven, grown = list(self._uneven(self._people())), list(self._grown(before))
-            if uneven or self._moves() > moves:
-                since, moves = now, self._moves()
-            elif not (grown or simulation.network.any_forgotten()) and now - since >= REPORTED_SECONDS:
+            if uneven or grown or simulation.network.any_forgotten() or self._moves() > moves:
+                since, moves = now, self._moves()  # what was noticed just now is reported later
+            elif now - since >= REPORTED_SECONDS:
                 return []
             simulation.run(LOOK_SECONDS)
         return uneven + grown
