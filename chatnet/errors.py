@@ -245,7 +245,7 @@ class OwnRoom(Refusal):
 
 class NotYours(Refusal):
     code = b"NOT_YOURS"
-    sentence = "That is {room}'s own room: only {room} posts there."
+    sentence = "In the room {room} only {room} posts; a topic begins with #: #{room}."
 
 
 class NotJoined(Refusal):

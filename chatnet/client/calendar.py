@@ -29,10 +29,9 @@ class Calendar:
         return "--:--" if moment is None else f"{moment:%H:%M}"
 
     def new_day(self, time: int) -> str:
-        """Return the day of ``time``, in milliseconds, if it is later than all that were asked about before;
-        otherwise an empty text."""
+        """Return the day of ``time``, in milliseconds, unless it is that of the time asked about before."""
         moment = self._moment(time)
-        if moment is None or moment.date() <= self._day:
+        if moment is None or moment.date() == self._day:
             return ""
         self._day = moment.date()
         return self._day.isoformat()

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
 from chatnet.client.feed import Unbelievable
-from chatnet.client.typed import SLASH, command_in, post_in
+from chatnet.client.typed import Typed, command_in, post_in
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
@@ -28,15 +28,20 @@ PIPELINE = 1_000
 
 DRAFTED = ("JOIN", "LEAVE", "SAY", "PASSWORD")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
+ALONE = ("CHATTEST", "HELP", "QUIT")
+"""The commands that take nothing."""
+SLASH = "/"
+NOWHERE = "nowhere"
 
 HELP = """\
 JOIN NAME      follow NAME's room, or a topic: JOIN #python
 LEAVE NAME     stop following it
 LIST [PREFIX]  all rooms, and those you have joined
-CHAT [ROOM]    the newest posts, then live ones; each line you type is posted, in a topic that you have
-               joined, or in your own room; /quit goes back
-               there, commands begin with a slash: /join #python; // posts a line that begins with one
-SAY ROOM TEXT  post in a topic that you have joined, or in your own room
+CHAT           the newest posts, then live ones; what you type is posted in your room
+CHAT #TOPIC    the same; what you type is posted in a topic that you have joined
+               In a chat commands begin with a slash: /join #tea, /chat #tea, /chat.
+               /quit goes back. Two slashes post a line that begins with one.
+SAY ROOM TEXT  one post in a topic that you have joined, or in your own room
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
 HELP           this
@@ -53,8 +58,11 @@ class Unreadable:
 class Terminal(Protocol):
     """Where a person types and reads."""
 
-    async def read(self) -> str | Unreadable | None:
+    async def read(self) -> Typed | Unreadable | None:
         """Return the next line; None at the end of input, at each call."""
+
+    async def answer(self) -> str | None:
+        """Return the answer that was expected; None at the end of input. Nothing typed before counts."""
 
     def show(self, text: str) -> None:
         """Show a text of ours or of others; it is made safe for the terminal here."""
@@ -68,7 +76,7 @@ class Terminal(Protocol):
     def expect(self, what: str, room: str = "") -> None:
         """Say what the next line will be: a ``command``, a ``post``, a ``password`` or an ``answer``.
 
-        A post is said in ``room``; empty: in the user's own.
+        A post is said in ``room``; empty: in the user's own. What was typed before stays what it was.
         """
 
     @property
@@ -113,7 +121,7 @@ class Interpreter:
         self._leave = leave
         self._name = ""
         self._chatting = False
-        self._room = ""  # where lines are posted; empty: in the user's own
+        self._room: str | None = ""  # where lines are posted; empty: in the user's own; None: nowhere
         self._quitting = False
         self._commanding = False
         self._logged_in: Deferred[None] = Deferred()
@@ -148,10 +156,15 @@ class Interpreter:
         """Return how many typed lines are not known to be done: they wait, or have no answer yet."""
         return self._terminal.undone() + self._connection.unacknowledged() + self._commanding
 
-    async def _obey(self, line: str) -> None:
+    async def _obey(self, line: Typed) -> None:
+        if line.what != self._expected:
+            if line.text.strip():
+                wanted = f"typed as a {line.what}, and now a {self._expected} is expected"
+                self._terminal.show(f"A line was {wanted}: it was left out.")
+            return
         try:
-            command = command_in(line, self._expected)
-            await (self._say(post_in(line)) if command is None else self._command(command))
+            command = command_in(line.text, line.what)
+            await (self._say(post_in(line.text)) if command is None else self._command(command))
         except (ChatnetError, RemoteAmpError, Unbelievable) as error:
             self._terminal.show(_sentence(error))
         self._commanding = False
@@ -163,16 +176,19 @@ class Interpreter:
         return "post" if self._chatting else "command"
 
     async def _command(self, line: str) -> None:
-        word, _, rest = line.partition(" ")
+        word, rest = [*line.split(None, 1), "", ""][:2]
         command = self._commands.get(word.upper())
         if command is None:
             if word or self._chatting:
                 self._terminal.show(self._unknown(word))
+        elif rest and word.upper() in ALONE:
+            self._terminal.show(f"{word.upper()} takes nothing after it; nothing was done.")
         else:
-            self._commanding = word.upper() not in DRAFTED
+            self._commanding = True
             if self._chatting:
                 await self._connection.fewer_than(1)  # it sees what was posted before it
-            await command(rest.strip())
+            self._commanding = word.upper() not in DRAFTED
+            await command(rest)
 
     def _unknown(self, word: str) -> str:
         if not self._chatting:
@@ -223,18 +239,29 @@ class Interpreter:
             self._terminal.show("\t" + room)
 
     async def _chat(self, room: str) -> None:
-        self._room = self._said_in(room) if room else ""
-        if not self._chatting:
-            await self._connection.chat()
-            self._chatting = True
-        self._expect_lines()
+        self._room = None  # what was meant for a room that is refused is posted nowhere else
+        try:
+            self._room = self._said_in(room) if room else ""
+            if self._chatting:
+                where = self._room or "your own room"
+                self._terminal.show(f"What you type is posted in {where} now.")
+            else:
+                await self._connection.chat()
+                self._chatting = True
+        finally:
+            self._expect_lines()
 
     async def _say_in(self, rest: str) -> None:
-        room, _, text = rest.partition(" ")
-        if not text.strip():
+        room, text = [*rest.split(None, 1), "", ""][:2]
+        if not text:
             self._terminal.show("SAY takes a room and a text: SAY #TOPIC TEXT.")
             return
-        await self._connection.post(check_text(text), self._said_in(room) or None)
+        await self._post(text, self._said_in(room))
+
+    def _post(self, text: str, room: str) -> Deferred[Any]:
+        answer = self._connection.post(check_text(text), room or None)
+        self._terminal.posted(_shown(room or self._name, self._name, text), answer)
+        return answer
 
     def _said_in(self, room: str) -> str:
         """Return where it is that this user posts in ``room``; empty: in their own.
@@ -245,7 +272,8 @@ class Interpreter:
         return "" if where == self._name else where
 
     def _expect_lines(self) -> None:
-        self._terminal.expect(self._expected, self._room if self._chatting else "")
+        room = NOWHERE if self._room is None else self._room
+        self._terminal.expect(self._expected, room if self._chatting else "")
 
     async def _chattest(self, _: str) -> None:
         await self._ladder.climb(self._connection.post, self._terminal.show)
@@ -270,7 +298,7 @@ class Interpreter:
         self._expect_lines()
         if isinstance(line, Unreadable):
             self._terminal.show(line.sentence)
-        return line if isinstance(line, str) else None
+        return line.text if isinstance(line, Typed) else None
 
     async def _help(self, _: str) -> None:
         for line in HELP.splitlines():
@@ -287,11 +315,15 @@ class Interpreter:
     # ---- chatting ----
 
     async def _say(self, line: str) -> None:
-        if line.strip():
-            answer = self._connection.post(check_text(line), self._room or None)
-            self._terminal.posted(_shown(self._room or self._name, self._name, line), answer)
-            answer.addErrback(self._refused)
-            await self._connection.fewer_than(PIPELINE)
+        if not line.strip():
+            return
+        if self._room is None:
+            self._terminal.show(
+                "That was posted nowhere: /chat #TOPIC says where, or /chat, for your own room."
+            )
+            return
+        self._post(line, self._room).addErrback(self._refused)
+        await self._connection.fewer_than(PIPELINE)
 
     def _refused(self, failure: Failure) -> None:
         failure.trap(ChatnetError, RemoteAmpError)
@@ -328,9 +360,9 @@ class Interpreter:
             return False
         self._terminal.show(question)
         self._terminal.expect("answer")
-        line = await self._terminal.read()
+        answer = await self._terminal.answer()
         self._expect_lines()
-        return isinstance(line, str) and line.strip().lower() in ("y", "yes")
+        return answer is not None and answer.strip().lower() in ("y", "yes")
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)

@@ -10,7 +10,7 @@ from chatnet.client.cells import UNSEEN, Cell, Row, can_be_said, cells, columns,
 from chatnet.client.typed import has_password
 from chatnet.form import MAX_TEXT
 
-PROMPTS = {"command": "> ", "post": "say: ", "password": "New password: ", "answer": "y or n: "}
+PROMPTS = {"command": "> ", "post": "say: ", "password": "Password: ", "answer": "y or n: "}
 MAX_BEFORE = 500
 """How many lines to remember."""
 MAX_DRAFT = 2 * MAX_TEXT
@@ -46,7 +46,7 @@ class Draft:
         """Say what is typed: a ``command``, a ``post`` in ``room``, an ``answer``, or a ``password``, which
         is not shown and not remembered."""
         self._what = what
-        self._prompt = f"in {room}: " if room else PROMPTS[what]
+        self._prompt = f"in {room}: " if room and what == "post" else PROMPTS[what]
 
     @property
     def is_secret(self) -> bool:

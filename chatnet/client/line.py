@@ -14,7 +14,7 @@ from zope.interface import implementer
 from chatnet.client.calendar import Calendar
 from chatnet.client.commands import Unreadable
 from chatnet.client.text import one_line
-from chatnet.client.typed import asks_for_password
+from chatnet.client.typed import Ahead, Typed
 from chatnet.world import Stdio
 
 MAX_LINE = 65_535
@@ -86,12 +86,13 @@ class LineTerminal(Protocol):
         self._calendar = calendar
         self._hold, self._release = hold, release
         self._lines = Lines()
-        self._queue: DeferredQueue[str | Unreadable | None] = DeferredQueue()
+        self._queue: DeferredQueue[Typed | Unreadable | None] = DeferredQueue()
+        self._answers: DeferredQueue[str | None] = DeferredQueue()
+        self._ahead = Ahead()
         self._paused = False
         self._ended = False
         self._open = False
         self._trouble: str | None = None
-        self._expected = "command"
         self._closing: list[Deferred[None]] = []
 
     def open(self, stdio: Stdio) -> None:
@@ -100,14 +101,20 @@ class LineTerminal(Protocol):
 
     # ---- for the interpreter ----
 
-    async def read(self) -> str | Unreadable | None:
+    async def read(self) -> Typed | Unreadable | None:
+        self._ahead.done()
         line = await self._queue.get()
         if line is None:
             self._queue.put(None)
-        elif self._paused and len(self._queue.pending) <= FEW:
+            return None
+        self._ahead.gave()
+        if self._paused and len(self._queue.pending) <= FEW:
             self._paused = False
             self.transport.resumeProducing()
         return line
+
+    async def answer(self) -> str | None:
+        return await self._answers.get()
 
     def show(self, text: str) -> None:
         if self._open and not self._closing:
@@ -121,8 +128,8 @@ class LineTerminal(Protocol):
 
     def expect(self, what: str, room: str = "") -> None:
         """Show no prompt; but a terminal must not show a password."""
-        self._expected = what
-        self._stdio.echo(what != "password")
+        self._ahead.expect(what)
+        self._stdio.echo(self._ahead.next != "password")
 
     @property
     def is_attended(self) -> bool:
@@ -136,7 +143,7 @@ class LineTerminal(Protocol):
 
     def undone(self) -> int:
         self.dataReceived(self._stdio.unread())
-        waiting = sum(isinstance(line, str) and bool(line.strip()) for line in self._queue.pending)
+        waiting = sum(isinstance(line, Typed) and bool(line.text.strip()) for line in self._queue.pending)
         return waiting + self._lines.has_begun
 
     def trouble(self) -> str | None:
@@ -160,16 +167,14 @@ class LineTerminal(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         for line in self._lines.take(data):
-            if isinstance(line, str) and asks_for_password(line, self._expected):
-                self._stdio.echo(False)  # at once, even if the command has to wait
-            self._queue.put(line)
+            self._typed(line)
         if len(self._queue.pending) >= MANY and not self._paused and self._open:
             self._paused = True
             self.transport.pauseProducing()
 
     def readConnectionLost(self) -> None:
         for line in self._lines.end():
-            self._queue.put(line)
+            self._typed(line)
         self._end()
 
     def writeConnectionLost(self) -> None:
@@ -186,10 +191,19 @@ class LineTerminal(Protocol):
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.writeConnectionLost()
 
+    def _typed(self, line: str | Unreadable) -> None:
+        what = self._ahead.add(line if isinstance(line, str) else "")
+        if what == "answer":
+            self._answers.put(line if isinstance(line, str) else "")
+        else:
+            self._stdio.echo(self._ahead.next != "password")  # at once, even if the command has to wait
+            self._queue.put(Typed(line, what) if isinstance(line, str) else line)
+
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
             self._queue.put(None)
+            self._answers.put(None)
 
     def pauseProducing(self) -> None:
         self._hold()

@@ -23,7 +23,7 @@ from chatnet.client.draft import Draft
 from chatnet.client.pastes import Pastes
 from chatnet.client.scroll import Line, Scroll
 from chatnet.client.text import one_line
-from chatnet.client.typed import asks_for_password, command_in, has_password
+from chatnet.client.typed import Ahead, Typed, command_in, has_password
 from chatnet.world import Stdio
 
 PALETTE = [
@@ -33,6 +33,7 @@ PALETTE = [
     ("refused", "dark red", ""),
     ("unseen", "dark gray", ""),
 ]
+NOT_POSTED = " (not posted)"
 FRAME_SECONDS = 0.02
 """Seconds between two drawings of the screen, at least, however much comes in."""
 HUNG_UP = "The terminal is gone: left, once what was typed was acknowledged."
@@ -163,8 +164,10 @@ class ScreenTerminal:
         self._calendar = calendar
         self._name, self._masters = name, masters
         self._link = "connecting"
-        self._expected = "command"
-        self._queue: DeferredQueue[str | Unreadable | None] = DeferredQueue()
+        self._room = ""
+        self._queue: DeferredQueue[Typed | Unreadable | None] = DeferredQueue()
+        self._answers: DeferredQueue[str | None] = DeferredQueue()
+        self._ahead = Ahead()
         self._ended = False
         self._trouble: str | None = None
         self._loop: Loop | None = None
@@ -191,14 +194,20 @@ class ScreenTerminal:
 
     # ---- for the interpreter ----
 
-    async def read(self) -> str | Unreadable | None:
+    async def read(self) -> Typed | Unreadable | None:
+        self._ahead.done()
         line = await self._queue.get()
         if line is None:
             self._queue.put(None)
-        elif isinstance(line, str) and line.strip() and command_in(line, self._expected) is not None:
-            self._scroll.add(f"> {'PASSWORD' if has_password(line) else line}", "typed")
+            return None
+        self._ahead.gave()
+        if isinstance(line, Typed) and line.text.strip() and command_in(*line) is not None:
+            self._scroll.add(f"> {'PASSWORD' if has_password(line.text) else line.text}", "typed")
         self._changed()
         return line
+
+    async def answer(self) -> str | None:
+        return await self._answers.get()
 
     def show(self, text: str) -> None:
         self._scroll.add(text)
@@ -210,7 +219,8 @@ class ScreenTerminal:
     def posted(self, line: str, answer: Deferred[Any]) -> None:
         shown = self._add_post(line, self._calendar.now(), "waiting")
         answer.addCallbacks(
-            lambda result: self._look(result, shown, None), lambda why: self._look(why, shown, "refused")
+            lambda result: self._look(result, shown, None),
+            lambda why: self._look(why, shown, "refused", NOT_POSTED),
         )
 
     def _add_post(self, line: str, time: int, look: str | None) -> Line:
@@ -221,8 +231,12 @@ class ScreenTerminal:
         return shown
 
     def expect(self, what: str, room: str = "") -> None:
-        self._expected = what
-        self._draft.expect(what, room)
+        self._room = room
+        self._ahead.expect(what)
+        self._prompt()
+
+    def _prompt(self) -> None:
+        self._draft.expect(self._ahead.next, self._room)
         self._changed()
 
     def linked(self, name: str | None) -> None:
@@ -235,7 +249,7 @@ class ScreenTerminal:
             self.show(f"Leaving once {drafts} of what you typed is acknowledged; Ctrl-C leaves at once.")
 
     def undone(self) -> int:
-        waiting = sum(isinstance(line, str) and bool(line.strip()) for line in self._queue.pending)
+        waiting = sum(isinstance(line, Typed) and bool(line.text.strip()) for line in self._queue.pending)
         return waiting + bool(self._draft.text.strip())
 
     def trouble(self) -> str | None:
@@ -245,14 +259,17 @@ class ScreenTerminal:
         if not self._ended:
             self._ended = True
             self._queue.put(None)
+            self._answers.put(None)
 
     # ---- from the keyboard ----
 
     def _entered(self, line: str) -> None:
-        if asks_for_password(line, self._expected):
-            self._draft.expect("password")  # at once, even if the command must wait
-        self._queue.put(line)
-        self._changed()
+        what = self._ahead.add(line)
+        if what == "answer":
+            self._answers.put(line)
+        else:
+            self._queue.put(Typed(line, what))
+        self._prompt()  # at once, even if the line has to wait
 
     def _hung_up(self) -> None:
         """Leave: the terminal is gone, so there is nobody to draw for, and nothing to read."""
@@ -264,8 +281,8 @@ class ScreenTerminal:
 
     # ---- drawing ----
 
-    def _look(self, result: Any, line: Line, look: str | None) -> Any:
-        line.turn(look)
+    def _look(self, result: Any, line: Line, look: str | None, mark: str = "") -> Any:
+        line.turn(look, mark)
         self._changed()
         return result
 

@@ -22,9 +22,9 @@ class Line:
         self._text, self._look = text, look
         self._laid_out: tuple[int, list[Row]] | None = None
 
-    def turn(self, look: str | None) -> None:
-        """Change its look."""
-        self._look, self._laid_out = look, None
+    def turn(self, look: str | None, mark: str = "") -> None:
+        """Change its look, and add ``mark`` at its end."""
+        self._text, self._look, self._laid_out = self._text + mark, look, None
 
     def rows(self, width: int) -> list[Row]:
         """Return its rows; at least one."""

@@ -23,6 +23,7 @@ from chatnet.client.known_masters import KnownMasters
 from chatnet.client.line import LineTerminal
 from chatnet.client.text import one_line
 from chatnet.client.trust import Trust
+from chatnet.client.typed import Typed
 from chatnet.credentials import as_typed
 from chatnet.errors import BadSecret, CannotStart
 from chatnet.limits import Rhythm
@@ -153,13 +154,13 @@ class Client(Service):
             stop_soon(self._reactor)
 
 
-def _password(line: str | Unreadable | None) -> bytes:
+def _password(line: Typed | Unreadable | None) -> bytes:
     """Return the password in this line.
 
     :raises BadSecret: there is none.
     """
-    if isinstance(line, str):
-        return as_typed(line)
+    if isinstance(line, Typed):
+        return as_typed(line.text)
     raise BadSecret(NO_PASSWORD if line is None else line.sentence)
 
 

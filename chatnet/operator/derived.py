@@ -120,8 +120,9 @@ class Derived:
         return ""
 
     def _post(self, entry: Entry, account: Account) -> str:
-        is_there = entry.room == entry.user or (entry.user, entry.room) in self._open
-        return "" if is_there else f"they are not in {entry.room}"
+        if entry.room == entry.user or (is_topic(entry.room) and (entry.user, entry.room) in self._open):
+            return ""
+        return f"they are not in {entry.room}" if is_topic(entry.room) else "that is not their room"
 
     def _raise(self, entry: Entry, account: Account) -> str:
         if not is_level(entry.text) or int(entry.text) <= self.level:

@@ -12,10 +12,11 @@ from client.person import WORKER, Person
 from chatnet.client.commands import HELP
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
 from chatnet.client.pending import PendingRequests
+from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.limits import Limits
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
-from chatnet.wire.session import Join, List
+from chatnet.wire.session import Chat, Join, List
 
 
 def test_join_and_leave(cluster: FakeCluster, alice: Person) -> None:
@@ -133,14 +134,15 @@ def test_commands_work_while_chatting(cluster: FakeCluster, alice: Person) -> No
     cluster.secrets["bob"] = b""
     alice.type("CHAT", "/join bob", "  /LIST b", "/chat", "/help", "hello", "/leave bob", "bye")
     said = alice.seen()
-    assert said[:5] == [
+    assert said[:6] == [
         "Joined bob.",
         "All rooms:",
         "\tbob",
         "Rooms you have joined:",
         "\tbob",
+        "What you type is posted in your own room now.",
     ]
-    assert said[5:-1] == HELP.splitlines()
+    assert said[6:-1] == HELP.splitlines()
     assert said[-1] == "Left bob."
     cluster.say("bob", "still here")
     alice.network.settle()
@@ -182,12 +184,14 @@ def test_what_is_heard_elsewhere_than_in_its_author_s_room_is_shown_with_its_roo
 
 
 def test_nothing_is_posted_where_it_cannot_be(cluster: FakeCluster, alice: Person) -> None:
-    """Nor anywhere else: the chat goes on where it was."""
+    """Nor anywhere else: what was meant for a room that is refused may be for nobody else's eyes."""
     cluster.secrets["bob"] = b""
-    alice.type(
-        "SAY #tea", "SAY", "SAY bob hi", "SAY tea! hi", "CHAT bob", "CHAT #", "CHAT", "/chat bob", "home"
-    )
+    alice.type("SAY #tea", "SAY", "SAY bob hi", "SAY tea! hi")
+    for room in ("bob", "#"):
+        alice.type(f"CHAT {room}")
+    alice.type("CHAT", "/chat bob", "for bob alone", "/chat", "home")
     alice.type("/chat #tea", "away", "/chat", "home again")
+    bobs = "In the room bob only bob posts; a topic begins with #: #bob."
     no_room = (
         "“{}” is not a room: a room is a user's name, or # and 1 to 64 letters, digits, - and _, the first a "
         "letter or digit."
@@ -195,12 +199,16 @@ def test_nothing_is_posted_where_it_cannot_be(cluster: FakeCluster, alice: Perso
     assert alice.seen() == [
         "SAY takes a room and a text: SAY #TOPIC TEXT.",
         "SAY takes a room and a text: SAY #TOPIC TEXT.",
-        "That is bob's own room: only bob posts there.",
+        bobs,
         no_room.format("tea!"),
-        "That is bob's own room: only bob posts there.",
+        bobs,
         no_room.format("#"),
-        "That is bob's own room: only bob posts there.",
+        bobs,
+        "That was posted nowhere: /chat #TOPIC says where, or /chat, for your own room.",
+        "What you type is posted in your own room now.",
+        "What you type is posted in #tea now.",
         "You have not joined #tea.",
+        "What you type is posted in your own room now.",
     ]
     assert posted(cluster) == [("home", None), ("away", "#tea"), ("home again", None)]
 
@@ -255,6 +263,77 @@ def test_a_command_while_chatting_sees_what_was_posted_before_it(cluster: FakeCl
     assert [name for name, _ in cluster.asked("Post", "List")] == ["Post", "Post", "List"]
 
 
+@pytest.mark.parametrize("slash", ["／", "\u200b/", "\ufeff /", "⁄", "∕"])
+def test_what_looks_like_a_slash_is_one(cluster: FakeCluster, alice: Person, slash: str) -> None:
+    """Some keyboards give another one, and what was copied may begin with what cannot be seen."""
+    alice.type("CHAT", f"{slash}password", "correct horse", f"{slash}nonsense", f"{slash}／twice")
+    assert alice.seen()[0].startswith("Password set.")
+    assert [arguments["text"][-6:] for _, arguments in cluster.asked("Post")] == ["／twice"]
+
+
+def test_whatever_separates_words_separates_a_command(cluster: FakeCluster, alice: Person) -> None:
+    """A tab, or the line break of a paste."""
+    cluster.secrets["bob"] = b""
+    alice.type("JOIN\tbob", "CHAT", "/leave\u00a0bob", "/say\talice\u3000hi")
+    assert alice.seen() == ["Joined bob.", "Left bob."]
+    assert posted(cluster) == [("hi", None)]
+
+
+def test_commands_that_take_nothing_do_nothing_with_it(cluster: FakeCluster, alice: Person) -> None:
+    """A mistyped line must not begin to measure, or leave."""
+    alice.type("CHAT", "/chattest x", "/quit now", "still here")
+    assert alice.seen() == [
+        "CHATTEST takes nothing after it; nothing was done.",
+        "QUIT takes nothing after it; nothing was done.",
+    ]
+    assert posted(cluster) == [("still here", None)]
+
+
+# ---- lines that are typed before those before them are done ----
+
+
+def test_what_was_typed_as_a_password_is_used_as_one_or_not_at_all(
+    cluster: FakeCluster, new_person: Callable[..., Person]
+) -> None:
+    """Before the login, in a chat that has not begun, behind posts that wait: never shown, never posted."""
+    alice = new_person()
+    alice.client.startService()
+    for line, echoes in (("chat", True), ("/password", False), ("correct horse", True), ("hello", True)):
+        alice.stdio.protocol.dataReceived(f"{line}\n".encode())
+        assert alice.stdio.echoes is echoes
+    alice.network.pass_time(0.05)
+    assert alice.seen() == ["Logged in as alice.", "Password set. On another device, start with --password."]
+    assert posted(cluster) == [("hello", None)]
+    cluster.mute = True
+    alice.type("waits", "/chat", "/quit", "password")
+    assert alice.stdio.echoes is False
+    alice.type("secret words")
+    assert alice.stdio.echoes is True
+    assert posted(cluster) == [("hello", None), ("waits", None)]
+
+
+def test_what_was_typed_for_a_chat_that_does_not_begin_is_no_command(
+    network: Network, cluster: FakeCluster, alice: Person
+) -> None:
+    """Somebody may begin a post with the name of a command."""
+
+    class Liar(FakeSession):
+        @Chat.responder
+        def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
+            nothing = Entry(0, 0, "post", "bob", "bob", "hi", b"k" * 16)
+            return {"posts": [nothing], "cursor": 1, "check": b"c" * 8}
+
+    network.listeners[WORKER] = lambda: Liar(cluster)
+    network.cut()
+    network.pass_time(1)
+    alice.seen()
+    alice.type("CHAT", "password", "leave it", "", "/quit", "LIST")
+    said = alice.seen()
+    assert said[1:4] == 3 * ["A line was typed as a post, and now a command is expected: it was left out."]
+    assert said[4] == "All rooms:"
+    assert not cluster.asked("Leave", "SetSecret")
+
+
 @pytest.mark.parametrize(
     ("typed", "near"), [("JION bob", " Did you mean JOIN?"), ("list!", " Did you mean LIST?"), ("xyzzy", "")]
 )
@@ -292,7 +371,7 @@ def test_what_cannot_be_sent_is_refused_in_a_sentence(
     cluster: FakeCluster, alice: Person, typed: str, end: str
 ) -> None:
     """This holds whatever a terminal lets through; the client goes on."""
-    alice.stdio.protocol._queue.put(typed + end)
+    alice.stdio.protocol._typed(typed + end)
     alice.network.settle()
     said = alice.seen()
     assert said

@@ -55,7 +55,7 @@ def test_what_is_pasted_as_commands_is_entered_line_by_line() -> None:
 def test_a_pasted_password_is_not_shown() -> None:
     """What follows it is not shown either."""
     typing = Typing("password").press(Pasted("geheim"))
-    assert typing.sees(40)[0] == ["New password: ******"]
+    assert typing.sees(40)[0] == ["Password: ******"]
 
 
 @pytest.mark.parametrize("what", ["post", "command", "password", "answer"])

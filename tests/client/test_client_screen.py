@@ -26,10 +26,18 @@ from chatnet.client.calendar import Calendar
 from chatnet.client.draft import TOO_LONG, Pasted
 from chatnet.client.screen import HUNG_UP, ScreenTerminal
 from chatnet.client.scroll import MAX_LINES
+from chatnet.client.typed import Typed
 from chatnet.world import Stdio
 
 SIZE = (60, 10)
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()
+
+
+def answered(terminal: ScreenTerminal) -> str | None:
+    """Return the answer that was given."""
+    found: list[str | None] = []
+    Deferred.fromCoroutine(terminal.answer()).addCallback(found.append)
+    return found[0]
 
 
 def calendar(wall: Callable[[], float]) -> Calendar:
@@ -65,7 +73,7 @@ class Person:
     def next_line(self) -> Any:
         found: list[Any] = []
         Deferred.fromCoroutine(self.terminal.read()).addCallback(found.append)
-        return found[0]
+        return found[0].text if isinstance(found[0], Typed) else found[0]
 
 
 @pytest.fixture
@@ -91,7 +99,7 @@ def test_a_question_has_a_prompt_of_its_own(person: Person) -> None:
     person.keys("y")
     assert person.sees()[-1] == "y or n: y"
     person.keys("enter")
-    assert person.next_line() == "y"
+    assert answered(person.terminal) == "y"
     assert [line for line in person.sees()[:-2] if line] == ["Is it the same cluster?"]
 
 
@@ -117,26 +125,30 @@ def test_a_post_of_one_s_own_is_dim_until_acknowledged(person: Person) -> None:
     answers[1].errback(ValueError())
     answers[1].addErrback(lambda failure: None)
     assert person.look_of("12:00 alice: 0") is None
-    assert person.look_of("12:00 alice: 1") == "refused"
+    assert person.look_of("12:00 alice: 1 (not posted)") == "refused"
 
 
 def test_posts_are_shown_with_their_time_and_a_line_for_each_day(person: Person) -> None:
-    """One's own have the clock's, others' the log's. A day begins once, also if the two clocks differ."""
+    """One's own have the clock's, others' the log's; if the two differ, each line is under its own day."""
     now = int(NOON * 1000)
     person.terminal.heard("bob: yesterday", now - 86_400_000)
     person.terminal.heard("bob: before midnight", now - 43_200_001)
     person.time += 43_200
     person.terminal.posted("alice: after it", Deferred())
     person.terminal.heard("bob: by another clock", now + 43_199_000)
-    person.terminal.show("Joined bob.")
-    person.terminal.heard("liar: when?", (1 << 63) - 1)
     assert person.sees()[:-2] == [
         "-- 2026-11-27 --",
         "12:00 bob: yesterday",
         "23:59 bob: before midnight",
         "-- 2026-11-29 --",
         "00:00 alice: after it",
+        "-- 2026-11-28 --",
         "23:59 bob: by another clock",
+        "",
+    ]
+    person.terminal.show("Joined bob.")
+    person.terminal.heard("liar: when?", (1 << 63) - 1)
+    assert person.sees()[-4:-2] == [
         "Joined bob.",
         "--:-- liar: when?",
     ]
@@ -191,9 +203,9 @@ def test_a_password_is_shown_nowhere(person: Person) -> None:
     assert person.next_line() == "password geheim"
     person.type("password")
     person.keys(*"secret")
-    assert person.sees()[-1] == "New password: ******"
-    person.keys("enter", "up")
-    assert person.sees()[-1] == "New password:"
+    assert person.sees()[-1] == "Password: ******"
+    person.keys("enter")
+    assert person.sees()[-1] == ">"
     assert person.next_line() == "password"
     person.terminal.expect("password")
     assert person.next_line() == "secret"

@@ -106,6 +106,7 @@ DAMAGES = [
     ("UPDATE entry SET kind = 'leave' WHERE seq = 8", "a leave of alice, cannot be: they are not in bob"),
     ("UPDATE entry SET room = 'nobody' WHERE seq = 8", "a join of alice, cannot be: there is no room nobody"),
     ("UPDATE entry SET room = '#none' WHERE seq = 9", "a post of alice, cannot be: they are not in #none"),
+    ("UPDATE entry SET room = 'bob' WHERE seq = 9", "a post of alice, cannot be: that is not their room"),
     ("UPDATE entry SET kind = 'join' WHERE seq = 5", "a join of bob, cannot be: they are in #tea already"),
     ("UPDATE account SET rooms = 7", "account has a row that follows from no entry"),
     ("UPDATE account SET day = 7", "account has a row that follows from no entry"),
