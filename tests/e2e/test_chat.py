@@ -50,6 +50,7 @@ def test_people_talk_in_a_topic(cluster: Cluster) -> None:
     carol.type("JOIN alice", "SAY #tea hello?", "CHAT")
     carol.expect("Joined alice.", "You have not joined #tea.")
     alice.type("who has sugar? see #help", "/chat", "at home")
+    alice.expect("What you type is posted in your own room now.")
     bob.expect("[#tea] alice: who has sugar? see #help", "alice: at home")
     carol.expect("alice: at home")
     bob.type("/say #TEA I have")
