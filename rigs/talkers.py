@@ -41,11 +41,8 @@ GUESTS = 6
 """How many visitors there are: they come again and again."""
 
 TOPIC = "#numbers"
-"""Some posts name it; every second user has joined it, and says some in it."""
-
-
-def _is_in_topic(place: int) -> bool:
-    return place % 2 == 0
+"""Some posts name it, and some are said in it. Where all follow all, all are in it, so that all hear all;
+elsewhere every second user."""
 
 
 class Talkers:
@@ -100,7 +97,7 @@ class Talkers:
         for place, user in enumerate(self.users):
             for step in range(1, self._follow + 1):
                 user.join(self._next(place, step).name)
-            if _is_in_topic(place):
+            if self._is_in_topic(place):
                 user.join(TOPIC)
             user.chat()
         await self._until(self._is_settled)
@@ -128,7 +125,7 @@ class Talkers:
             author, other = self._next(number, 0), self._next(number, 1)
             # Mentions and topics are heard at several places at once, and still only once.
             text = f"number {number}" + ("", f" @{other.name}", f" {TOPIC}")[number % 3]
-            said_there = number % 4 == 0 and _is_in_topic(number % len(self.users))
+            said_there = number % 4 == 0 and self._is_in_topic(number % len(self.users))
             author.post(text, TOPIC if said_there else None)
             number += 1
             due = began + number / self._rate
@@ -157,6 +154,9 @@ class Talkers:
     def _user(self, name: str, run: int = 1, keeps_ticket: bool = True) -> User:
         record = Recorder(f"{name}/{run}", self._kept, self._world.monotonic)
         return User(name, self._masters, self._world, record, keeps_ticket, self._trust)
+
+    def _is_in_topic(self, place: int) -> bool:
+        return self._follow >= len(self.users) - 1 or place % 2 == 0
 
     def _next(self, place: int, step: int) -> User:
         return self.users[(place + step) % len(self.users)]

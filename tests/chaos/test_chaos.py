@@ -20,8 +20,7 @@ def test_users_notice_nothing_of_kills_and_stops(tmp_path: Path) -> None:
     verdict = Chaos(cluster, users=8, rate=20.0, kills=KILLS, seed=1, say=lambda _: None).run()
     assert not verdict.violations, "\n".join(verdict.violations)
     assert set(verdict.struck) == set(Nemesis.KINDS)
-    # All follow all, and half of them are in the topic in which some posts are said.
-    assert 4 * verdict.posts < verdict.deliveries < 8 * verdict.posts
+    assert verdict.deliveries == 8 * verdict.posts > 0
     assert verdict.resumed > 0
     assert not cluster.alive()
 
