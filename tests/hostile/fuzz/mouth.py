@@ -11,11 +11,14 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from chatnet.errors import InternalFailure
+from chatnet.net.first_byte import TLS
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.wire.boxes import Boxes, Malformed
 
+ALERT = 0x15
+"""The first byte of what TLS says about a handshake that it cannot read."""
 MOST_SENTENCE = 1000
 """How long the sentence of an error may be, in characters: people read it."""
 
@@ -50,7 +53,7 @@ class Mouth(Link):
         self.heard = Heard()
         self.asked: Mapping[bytes, str] = {}
         self.is_gone = False
-        self._is_loose = False
+        self._is_loose = self._has_spoken = self._speaks_tls = False
         self._stream = Boxes()
 
     def let_go(self, asked: Mapping[bytes, str]) -> None:
@@ -61,7 +64,13 @@ class Mouth(Link):
     def write(self, said: bytes) -> None:
         """Send ``said``, whatever it is."""
         if self.transport is not None:
+            if said and not self._has_spoken:
+                self._has_spoken, self._speaks_tls = True, said[0] == TLS
             self.transport.write(said)
+
+    def sendBox(self, box: Any) -> None:
+        self._has_spoken = True
+        super().sendBox(box)
 
     def stop_reading(self) -> None:
         """Stop reading what comes."""
@@ -71,6 +80,9 @@ class Mouth(Link):
     def dataReceived(self, data: bytes) -> None:
         if not self._is_loose:
             super().dataReceived(data)
+            return
+        if self._speaks_tls and data[0] == ALERT:
+            self.heard.codes["a TLS alert"] += 1
             return
         try:
             for box in self._stream.feed(data):
