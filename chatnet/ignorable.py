@@ -16,7 +16,9 @@ RANGES = (
 )  # fmt: skip
 """From DerivedCoreProperties.txt of the Unicode Character Database, 14.0 to 16.0: 4,174 code points."""
 
-_IGNORABLE = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in RANGES) + "]+")
+IGNORABLE = "".join(f"{chr(first)}-{chr(last)}" for first, last in RANGES)
+"""The same for a class in a compiled expression, as :mod:`~chatnet.letters` has others."""
+_IGNORABLE = re.compile(f"[{IGNORABLE}]+")
 
 
 def bare(text: str) -> str:

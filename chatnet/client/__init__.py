@@ -18,6 +18,7 @@ login       logs in · feed_requests  asks for the posts of a feed
 commands    what a person types, and what they see: the same for both terminals
 typed       whether a line is a command, a post or a password                       (pure)
 calendar    when posts were made, by the clock of their machine                     (pure)
+entered     typed lines that wait to be read, as both terminals keep them
 line        the terminal of scripts: plain lines
 text        makes invisible characters visible                                      (pure)
 screen      the terminal of people: the feed above, one input line below

@@ -176,7 +176,7 @@ class Interpreter:
         return "post" if self._chatting else "command"
 
     async def _command(self, line: str) -> None:
-        word, rest = [*line.split(None, 1), "", ""][:2]
+        word, rest = _first_word(line)
         command = self._commands.get(word.upper())
         if command is None:
             if word or self._chatting:
@@ -252,7 +252,7 @@ class Interpreter:
             self._expect_lines()
 
     async def _say_in(self, rest: str) -> None:
-        room, text = [*rest.split(None, 1), "", ""][:2]
+        room, text = _first_word(rest)
         if not text:
             self._terminal.show("SAY takes a room and a text: SAY #TOPIC TEXT.")
             return
@@ -366,6 +366,12 @@ class Interpreter:
 
     def ended(self, sentence: str) -> None:
         self._leave(sentence)
+
+
+def _first_word(line: str) -> tuple[str, str]:
+    """Return the first word, and what comes behind it; empty texts for what is not there."""
+    word, rest = [*line.split(None, 1), "", ""][:2]
+    return word, rest
 
 
 def _shown(room: str, user: str, text: str) -> str:

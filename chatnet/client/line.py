@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredQueue, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -13,8 +13,9 @@ from zope.interface import implementer
 
 from chatnet.client.calendar import Calendar
 from chatnet.client.commands import Unreadable
+from chatnet.client.entered import Entered
 from chatnet.client.text import one_line
-from chatnet.client.typed import Ahead, Typed
+from chatnet.client.typed import Typed
 from chatnet.world import Stdio
 
 MAX_LINE = 65_535
@@ -86,9 +87,7 @@ class LineTerminal(Protocol):
         self._calendar = calendar
         self._hold, self._release = hold, release
         self._lines = Lines()
-        self._queue: DeferredQueue[Typed | Unreadable | None] = DeferredQueue()
-        self._answers: DeferredQueue[str | None] = DeferredQueue()
-        self._ahead = Ahead()
+        self._entered = Entered()
         self._paused = False
         self._ended = False
         self._open = False
@@ -102,19 +101,14 @@ class LineTerminal(Protocol):
     # ---- for the interpreter ----
 
     async def read(self) -> Typed | Unreadable | None:
-        self._ahead.done()
-        line = await self._queue.get()
-        if line is None:
-            self._queue.put(None)
-            return None
-        self._ahead.gave()
-        if self._paused and len(self._queue.pending) <= FEW:
+        line = await self._entered.read()
+        if line is not None and self._paused and len(self._entered) <= FEW:
             self._paused = False
             self.transport.resumeProducing()
         return line
 
     async def answer(self) -> str | None:
-        return await self._answers.get()
+        return await self._entered.answer()
 
     def show(self, text: str) -> None:
         if self._open and not self._closing:
@@ -128,8 +122,11 @@ class LineTerminal(Protocol):
 
     def expect(self, what: str, room: str = "") -> None:
         """Show no prompt; but a terminal must not show a password."""
-        self._ahead.expect(what)
-        self._stdio.echo(self._ahead.next != "password")
+        self._entered.expect(what)
+        self._echo()
+
+    def _echo(self) -> None:
+        self._stdio.echo(self._entered.next != "password")
 
     @property
     def is_attended(self) -> bool:
@@ -143,8 +140,7 @@ class LineTerminal(Protocol):
 
     def undone(self) -> int:
         self.dataReceived(self._stdio.unread())
-        waiting = sum(isinstance(line, Typed) and bool(line.text.strip()) for line in self._queue.pending)
-        return waiting + self._lines.has_begun
+        return self._entered.undone + self._lines.has_begun
 
     def trouble(self) -> str | None:
         return self._trouble
@@ -168,7 +164,7 @@ class LineTerminal(Protocol):
     def dataReceived(self, data: bytes) -> None:
         for line in self._lines.take(data):
             self._typed(line)
-        if len(self._queue.pending) >= MANY and not self._paused and self._open:
+        if len(self._entered) >= MANY and not self._paused and self._open:
             self._paused = True
             self.transport.pauseProducing()
 
@@ -192,18 +188,13 @@ class LineTerminal(Protocol):
         self.writeConnectionLost()
 
     def _typed(self, line: str | Unreadable) -> None:
-        what = self._ahead.add(line if isinstance(line, str) else "")
-        if what == "answer":
-            self._answers.put(line if isinstance(line, str) else "")
-        else:
-            self._stdio.echo(self._ahead.next != "password")  # at once, even if the command has to wait
-            self._queue.put(Typed(line, what) if isinstance(line, str) else line)
+        self._entered.add(line)
+        self._echo()  # at once, even if the command has to wait
 
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
-            self._queue.put(None)
-            self._answers.put(None)
+            self._entered.end()
 
     def pauseProducing(self) -> None:
         self._hold()

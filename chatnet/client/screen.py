@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import urwid
-from twisted.internet.defer import Deferred, DeferredQueue, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from urwid.display.common import InputClosedError
 
@@ -20,10 +20,11 @@ from chatnet.client.calendar import Calendar
 from chatnet.client.cells import Row, cells, painted, wrapped
 from chatnet.client.commands import Unreadable
 from chatnet.client.draft import Draft
+from chatnet.client.entered import Entered
 from chatnet.client.pastes import Pastes
 from chatnet.client.scroll import Line, Scroll
 from chatnet.client.text import one_line
-from chatnet.client.typed import Ahead, Typed, command_in, has_password
+from chatnet.client.typed import Typed, command_in, has_password
 from chatnet.world import Stdio
 
 PALETTE = [
@@ -165,9 +166,7 @@ class ScreenTerminal:
         self._name, self._masters = name, masters
         self._link = "connecting"
         self._room = ""
-        self._queue: DeferredQueue[Typed | Unreadable | None] = DeferredQueue()
-        self._answers: DeferredQueue[str | None] = DeferredQueue()
-        self._ahead = Ahead()
+        self._lines = Entered()
         self._ended = False
         self._trouble: str | None = None
         self._loop: Loop | None = None
@@ -195,19 +194,14 @@ class ScreenTerminal:
     # ---- for the interpreter ----
 
     async def read(self) -> Typed | Unreadable | None:
-        self._ahead.done()
-        line = await self._queue.get()
-        if line is None:
-            self._queue.put(None)
-            return None
-        self._ahead.gave()
+        line = await self._lines.read()
         if isinstance(line, Typed) and line.text.strip() and command_in(*line) is not None:
             self._scroll.add(f"> {'PASSWORD' if has_password(line.text) else line.text}", "typed")
         self._changed()
         return line
 
     async def answer(self) -> str | None:
-        return await self._answers.get()
+        return await self._lines.answer()
 
     def show(self, text: str) -> None:
         self._scroll.add(text)
@@ -232,11 +226,11 @@ class ScreenTerminal:
 
     def expect(self, what: str, room: str = "") -> None:
         self._room = room
-        self._ahead.expect(what)
+        self._lines.expect(what)
         self._prompt()
 
     def _prompt(self) -> None:
-        self._draft.expect(self._ahead.next, self._room)
+        self._draft.expect(self._lines.next, self._room)
         self._changed()
 
     def linked(self, name: str | None) -> None:
@@ -249,8 +243,7 @@ class ScreenTerminal:
             self.show(f"Leaving once {drafts} of what you typed is acknowledged; Ctrl-C leaves at once.")
 
     def undone(self) -> int:
-        waiting = sum(isinstance(line, Typed) and bool(line.text.strip()) for line in self._queue.pending)
-        return waiting + bool(self._draft.text.strip())
+        return self._lines.undone + bool(self._draft.text.strip())
 
     def trouble(self) -> str | None:
         return self._trouble
@@ -258,17 +251,12 @@ class ScreenTerminal:
     def end(self) -> None:
         if not self._ended:
             self._ended = True
-            self._queue.put(None)
-            self._answers.put(None)
+            self._lines.end()
 
     # ---- from the keyboard ----
 
     def _entered(self, line: str) -> None:
-        what = self._ahead.add(line)
-        if what == "answer":
-            self._answers.put(line)
-        else:
-            self._queue.put(Typed(line, what))
+        self._lines.add(line)
         self._prompt()  # at once, even if the line has to wait
 
     def _hung_up(self) -> None:
@@ -288,8 +276,8 @@ class ScreenTerminal:
 
     def _stand(self) -> None:
         parts = [self._name, self._link, self._masters]
-        if self._queue.pending:
-            parts.append(f"lines waiting: {len(self._queue.pending)}")
+        if len(self._lines):
+            parts.append(f"lines waiting: {len(self._lines)}")
         if self._scroll.unseen:
             parts.append(f"more below: {self._scroll.unseen}")
         self.layout.standing = " " + one_line(" · ".join(parts))

@@ -6,14 +6,14 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from chatnet.ignorable import RANGES
+from chatnet.ignorable import IGNORABLE
 
 # Characters that are invisible, or make a terminal do something: controls except tab and line feed, line and
 # paragraph separators, halves of surrogate pairs, noncharacters, what Unicode tells everybody to ignore, and
 # the rest of its format controls.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\ufff9-\ufffb"
-    + "".join(f"{chr(first)}-{chr(last)}" for first, last in RANGES)
+    + IGNORABLE
     + "\U00013430-\U0001345f]"
 )
 _NON_JOINER, _JOINER, _EMOJI_SELECTOR = "\u200c", "\u200d", "\ufe0f"

@@ -3,8 +3,8 @@
 In a chat a command has a slash before it, and a post that is to begin with a slash begins with two. What
 looks like a slash counts as one, and what cannot be seen before it does not count.
 
-Lines are often typed before earlier ones are done. What such a line is depends on those, and must not change
-any more: nobody may read what was typed as a password, or post it.
+Lines are often typed before earlier ones are done. What such a line is depends on those, and never changes
+later: what was typed as a password must not be shown or posted.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import re
 from collections import deque
 from typing import NamedTuple
 
-from chatnet.ignorable import RANGES
+from chatnet.ignorable import IGNORABLE
 
-_UNSEEN = "".join(f"{chr(first)}-{chr(last)}" for first, last in RANGES)
-_SLASHES = re.compile(rf"([\s{_UNSEEN}]*)([/\uff0f\u2044\u2215\u2571\u29f8]*)")
+_SLASHES = re.compile(rf"([\s{IGNORABLE}]*)([/\uff0f\u2044\u2215\u2571\u29f8]*)")
 _CHAT, _QUIT, _PASSWORD = "CHAT", "QUIT", "PASSWORD"
 
 
@@ -65,26 +64,24 @@ class Ahead:
 
     def __init__(self) -> None:
         self._mode = "command"
-        self._asked: str | None = None
+        self._is_asked = self._given = False
         self._lines: deque[str] = deque()
-        self._given = False
         self._state = _State(self._mode, False)
 
     def expect(self, what: str) -> None:
         """Expect a ``command`` or a ``post`` from now on, or once a ``password`` or an ``answer``."""
         self.done()
         if what in ("command", "post"):
-            self._mode, self._asked = what, None
-        else:
-            self._asked = what
-        self._state = _State(self._mode, self._asked == "password")
+            self._mode = what
+        self._is_asked = what == "answer"
+        self._state = _State(self._mode, what == "password")
         for line in self._lines:
             self._state = _behind(self._state, line)
 
     @property
     def next(self) -> str:
         """What the next line is."""
-        if self._asked == "answer":
+        if self._is_asked:
             return "answer"
         return "password" if self._state.is_secret else self._state.mode
 
@@ -92,7 +89,7 @@ class Ahead:
         """Return what this line is."""
         what = self.next
         if what == "answer":
-            self._asked = None
+            self._is_asked = False
         else:
             self._lines.append(line)
             self._state = _behind(self._state, line)
