@@ -593,8 +593,9 @@ def test_stopping_leaves_nothing() -> None:
     Started().worker.stopService()
 
 
-def test_the_real_world_fits() -> None:
-    """The real world has everything that build takes from a world."""
+def test_the_real_world_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real world has everything that build takes from a world; here it lacks only a token."""
+    monkeypatch.chdir(tmp_path)
     world = real_world()
     options = Options()
     options.parseOptions([])
