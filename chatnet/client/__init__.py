@@ -14,9 +14,11 @@ feed        what a chat hears, each post once and in order                      
 others      the other workers, for when the client's own is lost                    (pure)
 trust       which masters a client believes · known_masters  the file of known masters
 finder      finds a worker through the masters · own_cluster  finds one of the cluster of the first login
-login       logs in · feed_requests  asks for the posts of a feed
+login       logs in · feed_requests  asks for posts: a feed's, and history
 commands    what a person types, and what they see: the same for both terminals
 typed       whether a line is a command, a post or a password                       (pure)
+said        a post as people see it                                                 (pure)
+refused     what is told of a request that was not done
 calendar    when posts were made, by the clock of their machine                     (pure)
 entered     typed lines that wait to be read, as both terminals keep them
 line        the terminal of scripts: plain lines
@@ -24,6 +26,8 @@ text        makes invisible characters visible                                  
 screen      the terminal of people: the feed above, one input line below
 cells       a text as rows of a terminal's cells                                    (pure)
 scroll      the feed on the screen, and which part of it is seen                    (pure)
+past        which page of a room's history is read next, and how it is seen         (pure)
+back        scrolls, and reads history when the top is near
 draft       the line that is being typed                                            (pure)
 pastes      tells pasted text from typed text                                       (pure)
 chattest    the ladder of CHATTEST

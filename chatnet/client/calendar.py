@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 
 
 class Calendar:
@@ -12,7 +12,7 @@ class Calendar:
     def __init__(self, local: Callable[[float], datetime], wall: Callable[[], float]) -> None:
         self._local = local
         self._wall = wall
-        self._day = date.min
+        self._day = ""
 
     def now(self) -> int:
         """Return the time, in milliseconds since 1970."""
@@ -30,11 +30,16 @@ class Calendar:
 
     def new_day(self, time: int) -> str:
         """Return the day of ``time``, in milliseconds, unless it is that of the time asked about before."""
-        moment = self._moment(time)
-        if moment is None or moment.date() == self._day:
+        day = self.day(time)
+        if day in ("", self._day):
             return ""
-        self._day = moment.date()
-        return self._day.isoformat()
+        self._day = day
+        return day
+
+    def day(self, time: int) -> str:
+        """Return the day of ``time``, in milliseconds; empty if it has none."""
+        moment = self._moment(time)
+        return "" if moment is None else moment.date().isoformat()
 
     def _moment(self, time: int) -> datetime | None:
         try:

@@ -13,6 +13,8 @@ from twisted.python.failure import Failure
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
 from chatnet.client.feed import Unbelievable
+from chatnet.client.refused import REFUSED, sentence_of
+from chatnet.client.said import Said
 from chatnet.client.typed import Typed, command_in, post_in
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
@@ -67,10 +69,10 @@ class Terminal(Protocol):
     def show(self, text: str) -> None:
         """Show a text of ours or of others; it is made safe for the terminal here."""
 
-    def heard(self, line: str, time: int) -> None:
-        """Show a post of others, made at ``time``: in milliseconds since 1970, by the log's clock."""
+    def heard(self, said: Said) -> None:
+        """Show a post of others."""
 
-    def posted(self, line: str, answer: Deferred[Any]) -> None:
+    def posted(self, said: Said, answer: Deferred[Any]) -> None:
         """Show the user's own post as others will see it. ``answer`` fires on acknowledgement or refusal."""
 
     def expect(self, what: str, room: str = "") -> None:
@@ -165,8 +167,8 @@ class Interpreter:
         try:
             command = command_in(line.text, line.what)
             await (self._say(post_in(line.text)) if command is None else self._command(command))
-        except (ChatnetError, RemoteAmpError, Unbelievable) as error:
-            self._terminal.show(_sentence(error))
+        except REFUSED as error:
+            self._terminal.show(sentence_of(error))
         self._commanding = False
 
     # ---- commands ----
@@ -260,7 +262,7 @@ class Interpreter:
 
     def _post(self, text: str, room: str) -> Deferred[Any]:
         answer = self._connection.post(check_text(text), room or None)
-        self._terminal.posted(_shown(room or self._name, self._name, text), answer)
+        self._terminal.posted(Said(room or self._name, self._name, text), answer)
         return answer
 
     def _said_in(self, room: str) -> str:
@@ -327,7 +329,7 @@ class Interpreter:
 
     def _refused(self, failure: Failure) -> None:
         failure.trap(ChatnetError, RemoteAmpError)
-        self._terminal.show(_sentence(failure.value))
+        self._terminal.show(sentence_of(failure.value))
 
     # ---- what the connection says ----
 
@@ -350,7 +352,7 @@ class Interpreter:
             self.heard(post)
 
     def heard(self, post: Entry) -> None:
-        self._terminal.heard(_shown(post.room, post.user, post.text), post.time)
+        self._terminal.heard(Said.by(post))
 
     def told(self, sentence: str) -> None:
         self._terminal.show(sentence)
@@ -372,12 +374,3 @@ def _first_word(line: str) -> tuple[str, str]:
     """Return the first word, and what comes behind it; empty texts for what is not there."""
     word, rest = [*line.split(None, 1), "", ""][:2]
     return word, rest
-
-
-def _shown(room: str, user: str, text: str) -> str:
-    """Return a post as people see it: with its room, unless that is its author's own."""
-    return f"{user}: {text}" if room == user else f"[{room}] {user}: {text}"
-
-
-def _sentence(error: object) -> str:
-    return str(error.description if isinstance(error, RemoteAmpError) else error)

@@ -44,6 +44,7 @@ from chatnet.client.pending import PendingRequests
 from chatnet.client.race import FAILURES, NoAnswer, Unreachable
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
+from chatnet.entries import Entry
 from chatnet.errors import (
     BadName,
     BadSecret,
@@ -148,6 +149,10 @@ class Connection:
     async def unchat(self) -> None:
         """Stop hearing posts."""
         await self._requests.unchat()
+
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        """Return a page of history: see :meth:`.FeedRequests.history`."""
+        return await self._requests.history(room, before)
 
     def unacknowledged(self) -> int:
         """Return how many drafts are not answered."""

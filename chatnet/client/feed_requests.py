@@ -1,4 +1,4 @@
-"""Asks workers for a feed's posts: the newest ones, and on each new link those that came since."""
+"""Asks workers for posts: a feed's newest ones, on each new link those that came since, and history."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from chatnet.client.feed import Feed, Unbelievable, check_entry, is_shown
 from chatnet.client.listener import Listener
 from chatnet.client.race import FAILURES
 from chatnet.cursor import Cursor
+from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, CursorAhead
 from chatnet.net.link import Link
-from chatnet.wire.session import Chat, Unchat
+from chatnet.wire.session import Chat, History, Unchat
 
 
 class Ask(Protocol):
@@ -65,6 +66,21 @@ class FeedRequests:
         """Stop hearing posts."""
         self._feed.end()
         await self._ask(Unchat)
+
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        """Return a page of posts of ``room`` before the seq ``before``, or its newest; oldest first. An empty
+        page is the beginning of the room.
+
+        :raises ChatnetError: the worker refuses.
+        :raises Unbelievable: its answer is no such page.
+        """
+        posts: list[Entry] = (await self._ask(History, room=room, before=before))["posts"]
+        for post in posts:
+            check_entry(post)
+        seqs = [post.seq for post in posts]
+        if seqs != sorted(set(seqs)) or (before is not None and seqs and seqs[-1] >= before):
+            raise Unbelievable("history that is not in order")
+        return posts
 
     async def attached(self, link: Link) -> None:
         """``link`` is logged in: continue where we had read to, or begin again if that was refused."""

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from chatnet.client.calendar import Calendar
 from chatnet.client.commands import Unreadable
 from chatnet.client.entered import Entered
+from chatnet.client.said import Said
 from chatnet.client.text import one_line
 from chatnet.client.typed import Typed
 from chatnet.world import Stdio
@@ -114,10 +115,10 @@ class LineTerminal(Protocol):
         if self._open and not self._closing:
             self.transport.write(one_line(text).encode("utf-8") + b"\n")
 
-    def heard(self, line: str, time: int) -> None:
-        self.show(line if self._calendar is None else f"{self._calendar.stamp(time)} {line}")
+    def heard(self, said: Said) -> None:
+        self.show(said.line if self._calendar is None else f"{self._calendar.stamp(said.time)} {said.line}")
 
-    def posted(self, line: str, answer: Deferred[Any]) -> None:
+    def posted(self, said: Said, answer: Deferred[Any]) -> None:
         """Do nothing: the person who typed it has seen it."""
 
     def expect(self, what: str, room: str = "") -> None:

@@ -16,12 +16,15 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from urwid.display.common import InputClosedError
 
+from chatnet.client.back import Back, ReadHistory
 from chatnet.client.calendar import Calendar
 from chatnet.client.cells import Row, cells, painted, wrapped
-from chatnet.client.commands import Unreadable
+from chatnet.client.commands import NOWHERE, Unreadable
 from chatnet.client.draft import Draft
 from chatnet.client.entered import Entered
+from chatnet.client.past import day_line
 from chatnet.client.pastes import Pastes
+from chatnet.client.said import Said
 from chatnet.client.scroll import Line, Scroll
 from chatnet.client.text import one_line
 from chatnet.client.typed import Typed, command_in, has_password
@@ -43,15 +46,16 @@ _CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
 
 
 class Layout(urwid.Widget):
-    """Feed, status line, input. The page keys move the feed; all other keys go to the input."""
+    """Feed, status line, input. The page keys move the feed, and End brings it back; all other keys go to the
+    input."""
 
     _sizing = frozenset([urwid.BOX])
     _selectable = True
     no_cache = ["render"]
 
-    def __init__(self, scroll: Scroll, draft: Draft, changed: Callable[[], None]) -> None:
+    def __init__(self, scroll: Scroll, back: Back, draft: Draft, changed: Callable[[], None]) -> None:
         super().__init__()
-        self._scroll, self._draft, self._changed = scroll, draft, changed
+        self._scroll, self._back, self._draft, self._changed = scroll, back, draft, changed
         self.standing = ""
 
     def render(self, size: Any, focus: bool = False) -> urwid.Canvas:
@@ -73,6 +77,8 @@ class Layout(urwid.Widget):
     def keypress(self, size: Any, key: str) -> str | None:
         if key in ("page up", "page down"):
             self._page(size, key)
+        elif key == "end" and self._back.is_back:
+            self._back.end()
         elif not self._draft.press(key):
             return key
         self._changed()
@@ -81,7 +87,7 @@ class Layout(urwid.Widget):
     def _page(self, size: tuple[int, int], key: str) -> None:
         width, height = size
         room = max(1, height - len(self._typed(width, height)[0]) - 1)
-        (self._scroll.page_up if key == "page up" else self._scroll.page_down)(width, room)
+        (self._back.page_up if key == "page up" else self._back.page_down)(width, room)
 
     def _typed(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
         """Return the rows of the input, and the cursor in them. The last column stays empty: a character in
@@ -160,7 +166,9 @@ class ScreenTerminal:
 
     is_attended = True
 
-    def __init__(self, reactor: Any, name: str, masters: str, calendar: Calendar) -> None:
+    def __init__(
+        self, reactor: Any, name: str, masters: str, calendar: Calendar, history: ReadHistory
+    ) -> None:
         self._reactor = reactor
         self._calendar = calendar
         self._name, self._masters = name, masters
@@ -173,7 +181,8 @@ class ScreenTerminal:
         self._drawing: Any = None
         self._scroll = Scroll()
         self._draft = Draft(self._entered, self.end, self.show)
-        self.layout = Layout(self._scroll, self._draft, self._stand)
+        self._back = Back(self._scroll, calendar, history, self._changed)
+        self.layout = Layout(self._scroll, self._back, self._draft, self._stand)
         self._stand()
 
     def open(self, stdio: Stdio) -> None:
@@ -207,27 +216,34 @@ class ScreenTerminal:
         self._scroll.add(text)
         self._changed()
 
-    def heard(self, line: str, time: int) -> None:
-        self._add_post(line, time, None)
+    def heard(self, said: Said) -> None:
+        self._add_post(said, None)
 
-    def posted(self, line: str, answer: Deferred[Any]) -> None:
-        shown = self._add_post(line, self._calendar.now(), "waiting")
+    def posted(self, said: Said, answer: Deferred[Any]) -> None:
+        shown = self._add_post(said._replace(time=self._calendar.now()), "waiting")
         answer.addCallbacks(
-            lambda result: self._look(result, shown, None),
+            lambda result: self._look(result, shown, None, seq=result["seq"]),
             lambda why: self._look(why, shown, "refused", NOT_POSTED),
         )
 
-    def _add_post(self, line: str, time: int, look: str | None) -> Line:
-        if day := self._calendar.new_day(time):
-            self._scroll.add(f"-- {day} --", "typed")
-        shown = self._scroll.add(f"{self._calendar.hour(time)} {line}", look)
+    def _add_post(self, said: Said, look: str | None) -> Line:
+        if day := self._calendar.new_day(said.time):
+            self._scroll.add(day_line(day), "typed", is_news=False)
+        shown = self._scroll.add(f"{self._calendar.hour(said.time)} {said.line}", look, said.seq)
         self._changed()
         return shown
 
     def expect(self, what: str, room: str = "") -> None:
-        self._room = room
         self._lines.expect(what)
+        if what in ("command", "post"):
+            self._go_to(room if what == "post" else None)
         self._prompt()
+
+    def _go_to(self, room: str | None) -> None:
+        """Posts are said in ``room`` from now on; empty: in one's own; None: what is typed is no post."""
+        self._room = room or ""
+        is_read = room is not None and room != NOWHERE
+        self._back.go_to((room or self._name) if is_read else "", room or "your own room")
 
     def _prompt(self) -> None:
         self._draft.expect(self._lines.next, self._room)
@@ -269,17 +285,18 @@ class ScreenTerminal:
 
     # ---- drawing ----
 
-    def _look(self, result: Any, line: Line, look: str | None, mark: str = "") -> Any:
+    def _look(self, result: Any, line: Line, look: str | None, mark: str = "", seq: int = 0) -> Any:
         line.turn(look, mark)
+        line.seq = seq
         self._changed()
         return result
 
     def _stand(self) -> None:
-        parts = [self._name, self._link, self._masters]
+        parts = [] if self._scroll.is_live else [f"{self._scroll.unseen} new below (End goes there)"]
+        parts += ["reading older posts"] * self._back.is_reading
+        parts += [self._name, self._link, self._masters]
         if len(self._lines):
             parts.append(f"lines waiting: {len(self._lines)}")
-        if self._scroll.unseen:
-            parts.append(f"more below: {self._scroll.unseen}")
         self.layout.standing = " " + one_line(" · ".join(parts))
 
     def _changed(self) -> None:

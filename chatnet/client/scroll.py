@@ -1,25 +1,26 @@
-"""The feed on the screen: the newest lines, and which part of them is seen. Pure."""
+"""The feed on the screen, with what was read back above it, and which part of both is seen. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, dropwhile, islice
 from typing import NamedTuple
 
 from chatnet.client.cells import Row, rows
 
 MAX_LINES = 5_000
-"""How many lines one can scroll back."""
+"""How many lines of the feed are kept, and as many of what was read back."""
 
 
 class Line:
-    """One text of the feed. It is laid out when it is seen, once for each width."""
+    """One text. It is laid out when it is seen, once for each width. ``seq``: of the post that it shows, or
+    0."""
 
-    __slots__ = ("_laid_out", "_look", "_text")
+    __slots__ = ("_laid_out", "_look", "_text", "seq")
 
-    def __init__(self, text: str, look: str | None) -> None:
-        self._text, self._look = text, look
+    def __init__(self, text: str, look: str | None = None, seq: int = 0) -> None:
+        self._text, self._look, self.seq = text, look, seq
         self._laid_out: tuple[int, list[Row]] | None = None
 
     def turn(self, look: str | None, mark: str = "") -> None:
@@ -33,35 +34,75 @@ class Line:
         return self._laid_out[1]
 
 
-class Place(NamedTuple):
-    """A row of the feed: the number of the line, counted from the first ever, and the row in it."""
+class Edge(Line):
+    """The line between the feed and what was read back in ``where``."""
 
-    line: int
+    __slots__ = ("_left_out", "_where")
+
+    def __init__(self, where: str) -> None:
+        self._where, self._left_out = where, 0
+        super().__init__(f"-- Above: what was said before in {where} alone. --", "typed")
+
+    def leave_out(self) -> None:
+        """Say of one more line that it was here and is not kept."""
+        self._left_out += 1
+        lines = f"{self._left_out} lines" if self._left_out > 1 else "1 line"
+        self._text = (
+            f"-- Above: what was said before in {self._where} alone; {lines} between are left out. End, and "
+            "then Page Up, show them. --"
+        )
+        self._laid_out = None
+
+
+class Place(NamedTuple):
+    """A row: the line, and the row in it."""
+
+    line: Line
     row: int
 
 
 class Scroll:
-    """Follows incoming lines, unless the user has scrolled up: then the visible part stays in place."""
+    """Follows incoming lines, unless the user has scrolled up: then the visible part stays in place.
+
+    ``unseen`` is how many lines have come since.
+    """
 
     def __init__(self) -> None:
-        self._lines: deque[Line] = deque()
-        self._gone = 0
+        self._feed: deque[Line] = deque()
+        self._past: deque[Line] = deque()
+        self._edge: list[Edge] = []  # one as soon as something was read back
         self._bottom: Place | None = None  # the last visible row; None: the newest
         self.unseen = 0
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._feed) + len(self._edge) + len(self._past)
 
-    def add(self, text: str, look: str | None = None) -> Line:
-        """Add a line at the end."""
-        line = Line(text, look)
-        self._lines.append(line)
-        if len(self._lines) > MAX_LINES:
-            self._lines.popleft()
-            self._gone += 1
-        if self._bottom is not None:
-            self.unseen += 1
+    @property
+    def is_live(self) -> bool:
+        """Whether it follows incoming lines."""
+        return self._bottom is None
+
+    @property
+    def oldest(self) -> int | None:
+        """The seq of the oldest post of the feed; None if there is none."""
+        return next((line.seq for line in self._feed if line.seq), None)
+
+    def add(self, text: str, look: str | None = None, seq: int = 0, is_news: bool = True) -> Line:
+        """Add a line at the end of the feed; ``is_news``: it counts as unseen if it is not seen."""
+        line = Line(text, look, seq)
+        self._feed.append(line)
+        if len(self._feed) > MAX_LINES:
+            self._leave_out(self._feed.popleft(), self._feed[0])
+        if not self.is_live:
+            self.unseen += is_news
         return line
+
+    def put_above(self, texts: Sequence[str], where: str) -> None:
+        """Put the texts, which were read back in ``where``, above all; the visible part stays in place."""
+        self._edge = self._edge or [Edge(where)]
+        self._past.extendleft(Line(text) for text in reversed(texts))
+        while len(self._past) > MAX_LINES:
+            self._leave_out(self._past.pop(), self._edge[0])
 
     def visible(self, width: int, height: int) -> list[Row]:
         """Return the visible rows from the top; fewer than ``height`` only if there are not as many."""
@@ -69,11 +110,18 @@ class Scroll:
         below = [row for _, row in islice(self._downwards(width), height - len(above))]
         return above[::-1] + below
 
-    def page_up(self, width: int, height: int) -> None:
-        """Scroll a screen towards the oldest, less one row."""
-        above = [place for place, _ in islice(self._upwards(width), 2 * height - 1)]
-        if len(above) > height:
-            self._bottom = above[min(max(1, height - 1), len(above) - height)]
+    def page(self, width: int, height: int) -> int:
+        """Return the rows of a page: one fewer than are visible, so that one is seen before and after."""
+        return max(1, sum(1 for _ in islice(self._upwards(width), height)) - 1)
+
+    def up(self, width: int, height: int, count: int) -> int:
+        """Scroll towards the oldest by ``count`` rows, or as far as there are. Return how many there were, as
+        far as they matter: at most a screen more."""
+        places = [place for place, _ in islice(self._upwards(width), height + count + height)]
+        above = max(0, len(places) - height)
+        if above:
+            self._bottom = places[min(count, above)]
+        return above
 
     def page_down(self, width: int, height: int) -> None:
         """Scroll a screen towards the newest, less one row; at the end, follow incoming lines again."""
@@ -82,27 +130,38 @@ class Scroll:
         if len(below) > step:
             self._bottom = below[step - 1]
         else:
-            self._bottom, self.unseen = None, 0
+            self.end()
+
+    def end(self) -> None:
+        """Follow incoming lines again, and forget what was read back."""
+        self._bottom, self.unseen = None, 0
+        self._past.clear()
+        self._edge = []
+
+    def _leave_out(self, line: Line, below: Line) -> None:
+        """``line`` is gone; the next one is ``below``."""
+        if self._bottom is not None and self._bottom.line is line:
+            self._bottom = Place(below, 0)
+        for edge in self._edge:
+            edge.leave_out()
 
     def _upwards(self, width: int) -> Iterator[tuple[Place, Row]]:
         """Yield the rows from the lowest visible one up to the oldest."""
-        bottom = self._bottom or Place(self._gone + len(self._lines) - 1, -1)
-        for number in range(max(bottom.line, self._gone), self._gone - 1, -1):
-            if not self._lines:
-                return
-            found = self._lines[number - self._gone].rows(width)
-            is_cut = number == bottom.line and bottom.row >= 0
-            last = min(bottom.row, len(found) - 1) if is_cut else len(found) - 1
+        bottom = self._bottom
+        lines = chain(reversed(self._feed), self._edge, reversed(self._past))
+        for line in lines if bottom is None else dropwhile(lambda line: line is not bottom.line, lines):
+            found = line.rows(width)
+            last = min(bottom.row, len(found) - 1) if bottom and line is bottom.line else len(found) - 1
             for row in range(last, -1, -1):
-                yield Place(number, row), found[row]
+                yield Place(line, row), found[row]
 
     def _downwards(self, width: int) -> Iterator[tuple[Place, Row]]:
         """Yield the rows below the visible ones."""
-        if self._bottom is None:
+        bottom = self._bottom
+        if bottom is None:
             return
-        first = max(self._bottom.line, self._gone)
-        for number in range(first, self._gone + len(self._lines)):
-            found = self._lines[number - self._gone].rows(width)
-            start = self._bottom.row + 1 if number == self._bottom.line else int(number == first)
-            for row in range(start, len(found)):
-                yield Place(number, row), found[row]
+        lines = chain(self._past, self._edge, self._feed)
+        for line in dropwhile(lambda line: line is not bottom.line, lines):
+            found = line.rows(width)
+            for row in range(bottom.row + 1 if line is bottom.line else 0, len(found)):
+                yield Place(line, row), found[row]

@@ -214,6 +214,7 @@ def _terminal(options: Any, world: World, connection: Connection, masters: Seque
     if able and not options["plain"]:
         from chatnet.client.screen import ScreenTerminal  # scripts need not load the drawing library
 
-        return ScreenTerminal(world.reactor, options["name"], ", ".join(map(str, masters)), calendar)
+        where = ", ".join(map(str, masters))
+        return ScreenTerminal(world.reactor, options["name"], where, calendar, connection.history)
     times = calendar if options["times"] else None
     return LineTerminal(world.reactor, connection.hold, connection.release, times)

@@ -11,7 +11,7 @@ import pytest
 from client.person import MASTER, SINCE_1970, WORKER, Person
 from twisted.internet.defer import Deferred
 
-from chatnet.client.feed import MOST_HELD
+from chatnet.client.feed import MOST_HELD, Unbelievable
 from chatnet.client.finder import HOP_SECONDS
 from chatnet.client.from_worker import REWOUND
 from chatnet.client.race import HEAD_START_SECONDS
@@ -21,7 +21,7 @@ from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.locate import Locate
-from chatnet.wire.session import Chat, Deliver, Login
+from chatnet.wire.session import Chat, Deliver, History, Login
 
 
 def test_nobody_there_is_said_after_ten_seconds(network: Network, new_person: Callable[..., Person]) -> None:
@@ -229,6 +229,41 @@ def test_an_answer_to_chat_that_holds_no_post_begins_no_chat(
         "The worker says what no worker says: what it delivers is no post.",
         "A line was typed as a post, and now a command is expected: it was left out.",
     ]
+
+
+def test_history_comes_in_pages(cluster: FakeCluster, alice: Person) -> None:
+    """Each is before the seq that is asked for; before the first post there is an empty one."""
+    cluster.say("bob", *(str(number) for number in range(30)))
+    connection = alice.client._connection
+    pages = [Deferred.fromCoroutine(connection.history("bob", before)) for before in (None, 11, 1)]
+    alice.network.settle()
+    found: list[Any] = [page.result for page in pages]
+    assert [[post.seq for post in page] for page in found] == [
+        list(range(11, 31)),
+        list(range(1, 11)),
+        [],
+    ]
+
+
+@pytest.mark.parametrize(("seqs", "before"), [([0], None), ([2, 1], None), ([1, 1], 5), ([4, 5], 5)])
+def test_history_that_is_none_is_not_shown(
+    network: Network, cluster: FakeCluster, alice: Person, seqs: list[int], before: int | None
+) -> None:
+    """Reading it would never end, or show a post twice."""
+
+    class Liar(FakeSession):
+        @History.responder
+        def history(self, room: str, before: int | None) -> Any:
+            return {"posts": [msgspec.structs.replace(NO_POST, seq=seq) for seq in seqs]}
+
+    network.listeners[WORKER] = lambda: Liar(cluster)
+    network.cut()
+    network.pass_time(1)
+    page = Deferred.fromCoroutine(alice.client._connection.history("bob", before))
+    network.settle()
+    failure: Any = page.result
+    assert failure.check(Unbelievable)
+    page.addErrback(lambda _: None)
 
 
 @pytest.mark.parametrize("answer", [{"name": "x" * 60_000}, {"name": "a\nb"}])

@@ -24,9 +24,12 @@ from twisted.internet.testing import MemoryReactorClock
 
 from chatnet.client.calendar import Calendar
 from chatnet.client.draft import TOO_LONG, Pasted
+from chatnet.client.said import Said
 from chatnet.client.screen import HUNG_UP, ScreenTerminal
 from chatnet.client.scroll import MAX_LINES
 from chatnet.client.typed import Typed
+from chatnet.entries import KEY_BYTES, Entry
+from chatnet.errors import NoSuchRoom
 from chatnet.world import Stdio
 
 SIZE = (60, 10)
@@ -45,12 +48,47 @@ def calendar(wall: Callable[[], float]) -> Calendar:
     return Calendar(lambda seconds: datetime.fromtimestamp(seconds, UTC), wall)
 
 
+class Rooms:
+    """What was said in rooms, and the pages of it that were asked for.
+
+    ``page`` is how many posts a page has; while ``waits``, none is answered.
+    """
+
+    def __init__(self) -> None:
+        self.posts: dict[str, list[Entry]] = {}
+        self.asked: list[tuple[str, int | None]] = []
+        self.page = 10
+        self.waits: list[Deferred[None]] | None = None
+        self.refusal: Exception | None = None
+
+    async def history(self, room: str, before: int | None) -> list[Entry]:
+        self.asked.append((room, before))
+        if self.waits is not None:
+            self.waits.append(Deferred())
+            await self.waits[-1]
+        if self.refusal is not None:
+            raise self.refusal
+        posts = self.posts.get(room, [])
+        return [post for post in posts if before is None or post.seq < before][-self.page :]
+
+    def say(self, room: str, count: int) -> None:
+        """Say ``count`` posts, three a day up to the day before the tests."""
+        for seq in range(1, count + 1):
+            time = int(NOON * 1000) - (count - seq) // 3 * 86_400_000 - 86_400_000
+            self.posts.setdefault(room, []).append(
+                Entry(seq, time, "post", "bob", room, str(seq), bytes(KEY_BYTES))
+            )
+
+
 class Person:
     """A person who looks at a screen of 60 by 10, and types."""
 
     def __init__(self) -> None:
         self.time = NOON
-        self.terminal = ScreenTerminal(Clock(), "alice", "m:64480", calendar(lambda: self.time))
+        self.rooms = Rooms()
+        self.terminal = ScreenTerminal(
+            Clock(), "alice", "m:64480", calendar(lambda: self.time), self.rooms.history
+        )
         self.read: list[Any] = []
 
     def sees(self) -> list[str]:
@@ -117,11 +155,11 @@ def test_what_comes_in_does_not_disturb_what_is_typed(person: Person) -> None:
 def test_a_post_of_one_s_own_is_dim_until_acknowledged(person: Person) -> None:
     """It is shown at once; a refused post is marked."""
     person.terminal.expect("post")
-    answers: list[Deferred[None]] = [Deferred(), Deferred()]
+    answers: list[Deferred[Any]] = [Deferred(), Deferred()]
     for number, answer in enumerate(answers):
-        person.terminal.posted(f"alice: {number}", answer)
+        person.terminal.posted(Said("alice", "alice", str(number)), answer)
     assert person.look_of("12:00 alice: 0") == "waiting"
-    answers[0].callback(None)
+    answers[0].callback({"seq": 1})
     answers[1].errback(ValueError())
     answers[1].addErrback(lambda failure: None)
     assert person.look_of("12:00 alice: 0") is None
@@ -131,11 +169,11 @@ def test_a_post_of_one_s_own_is_dim_until_acknowledged(person: Person) -> None:
 def test_posts_are_shown_with_their_time_and_a_line_for_each_day(person: Person) -> None:
     """One's own have the clock's, others' the log's; if the two differ, each line is under its own day."""
     now = int(NOON * 1000)
-    person.terminal.heard("bob: yesterday", now - 86_400_000)
-    person.terminal.heard("bob: before midnight", now - 43_200_001)
+    person.terminal.heard(Said("bob", "bob", "yesterday", now - 86_400_000))
+    person.terminal.heard(Said("bob", "bob", "before midnight", now - 43_200_001))
     person.time += 43_200
-    person.terminal.posted("alice: after it", Deferred())
-    person.terminal.heard("bob: by another clock", now + 43_199_000)
+    person.terminal.posted(Said("alice", "alice", "after it"), Deferred())
+    person.terminal.heard(Said("bob", "bob", "by another clock", now + 43_199_000))
     assert person.sees()[:-2] == [
         "-- 2026-11-27 --",
         "12:00 bob: yesterday",
@@ -147,7 +185,7 @@ def test_posts_are_shown_with_their_time_and_a_line_for_each_day(person: Person)
         "",
     ]
     person.terminal.show("Joined bob.")
-    person.terminal.heard("liar: when?", (1 << 63) - 1)
+    person.terminal.heard(Said("liar", "liar", "when?", (1 << 63) - 1))
     assert person.sees()[-4:-2] == [
         "Joined bob.",
         "--:-- liar: when?",
@@ -163,7 +201,7 @@ def test_one_can_scroll_back_while_posts_come_in(person: Person) -> None:
     assert "bob: 29" not in before
     person.terminal.show("bob: new")
     assert person.sees()[:8] == before
-    assert "more below: 1" in person.sees()[-2]
+    assert person.sees()[-2].startswith(" 1 new below (End goes there) · alice")
     person.keys("page down", "page down", "page down")
     assert person.sees()[7] == "bob: new"
     assert "below" not in person.sees()[-2]
@@ -286,7 +324,7 @@ class Terminal:
 
 @pytest.fixture
 def screen() -> ScreenTerminal:
-    return ScreenTerminal(MemoryReactorClock(), "alice", "m:64480", calendar(lambda: NOON))
+    return ScreenTerminal(MemoryReactorClock(), "alice", "m:64480", calendar(lambda: NOON), Rooms().history)
 
 
 def test_drawing_survives_whatever_happens(screen: ScreenTerminal, logged_failures: Any) -> None:
@@ -364,7 +402,7 @@ def test_only_what_is_seen_is_laid_out(person: Person) -> None:
     """Each line is laid out once: a key costs the same, however long the feed is."""
     for number in range(MAX_LINES):
         person.terminal.show(str(number))
-    lines = person.terminal._scroll._lines
+    lines = person.terminal._scroll._feed
     person.keys("a")
     person.sees()
     laid_out = [line._laid_out for line in lines if line._laid_out is not None]
@@ -403,6 +441,155 @@ def test_one_stays_at_the_line_one_reads(person: Person) -> None:
     for number in range(MAX_LINES - 10):
         person.terminal.show(str(number))
     assert len(person.sees()) == SIZE[1]
+
+
+# ---- reading back ----
+
+
+@pytest.fixture
+def reader(person: Person) -> Person:
+    """Return a person who chats in #tea, of which 100 posts are kept and the newest two were heard."""
+    person.rooms.say("#tea", 100)
+    for post in person.rooms.posts["#tea"][-2:]:
+        person.terminal.heard(Said.by(post))
+    person.terminal.expect("post", "#tea")
+    return person
+
+
+def numbers(person: Person) -> list[int]:
+    """Return which posts are seen."""
+    return [int(row.rpartition(" ")[2]) for row in person.sees()[:8] if "bob: " in row]
+
+
+def test_page_up_reads_history_above_the_feed(reader: Person) -> None:
+    """Its pages are those before the feed's oldest post, of the room that posts go to; a line is between."""
+    reader.rooms.page = 6
+    reader.keys("page up")
+    assert reader.rooms.asked[:2] == [("#tea", 99), ("#tea", 93)]
+    assert reader.sees()[:8] == [
+        "-- 2026-11-26 --",
+        "12:00 [#tea] bob: 95",
+        "12:00 [#tea] bob: 96",
+        "12:00 [#tea] bob: 97",
+        "-- 2026-11-27 --",
+        "12:00 [#tea] bob: 98",
+        "-- Above: what was said before in #tea alone. --",
+        "-- 2026-11-27 --",
+    ]
+
+
+def test_one_reads_back_to_the_beginning_and_misses_nothing(reader: Person) -> None:
+    """However many posts a page has, each is seen, in order. The beginning is said, once."""
+    for page in (1, 3, 7, 100):
+        reader.rooms.page = page
+        reader.keys("end", "end")
+        seen: list[int] = numbers(reader)
+        for _ in range(40):
+            reader.keys("page up")
+            found = numbers(reader)
+            assert found == list(range(found[0], found[-1] + 1))
+            assert found[-1] + 1 >= seen[0] > found[0] or found[0] == 1
+            seen = found
+        assert reader.sees()[:3] == [
+            "-- Nothing was said here before. --",
+            "-- 2026-10-25 --",
+            "12:00 [#tea] bob: 1",
+        ]
+        asked = len(reader.rooms.asked)
+        reader.keys("page up")
+        assert len(reader.rooms.asked) == asked
+
+
+def test_what_is_looked_at_stays_while_history_and_posts_come(reader: Person) -> None:
+    """The status says how many posts have come; a line for a new day does not count."""
+    reader.keys("page up", "page up")
+    reader.rooms.waits = []
+    reader.keys("page up")
+    assert "reading older posts" in reader.sees()[-2]
+    before = reader.sees()[:8]
+    for seq in (101, 102):
+        reader.terminal.heard(Said("#tea", "bob", str(seq), int(NOON * 1000), seq))
+    assert reader.sees()[:8] == before
+    assert reader.sees()[-2].startswith(" 2 new below (End goes there) · reading older posts")
+    waits, reader.rooms.waits = reader.rooms.waits, None
+    waits[0].callback(None)
+    assert reader.sees()[-2].startswith(" 2 new below (End goes there) · alice")
+    reader.keys("end")
+    assert numbers(reader) == [99, 100, 101, 102]
+    assert "below" not in reader.sees()[-2]
+
+
+def test_a_page_that_comes_too_late_is_not_shown(reader: Person) -> None:
+    """One is at the newest again, or posts go elsewhere."""
+    waits: list[Deferred[None]] = []
+    reader.rooms.waits = waits
+    reader.keys("page up", "end")
+    reader.keys("page up")
+    reader.terminal.expect("post", "#coffee")
+    before = reader.sees()
+    for wait in waits:
+        wait.callback(None)
+    assert (len(waits), reader.sees()) == (2, before)
+    assert len(reader.terminal._scroll) == 3
+
+
+def test_page_down_to_the_newest_forgets_what_was_read_back(reader: Person) -> None:
+    """End does so, too; the next page up reads it again."""
+    for keys in (["end"], ["page down"] * 40):
+        reader.keys(*["page up"] * 20, *keys)
+        assert len(reader.terminal._scroll) == 3
+        assert reader.rooms.asked[-1] == ("#tea", 1)
+        reader.keys("page up")
+        assert ("#tea", 99) in reader.rooms.asked[-3:]
+
+
+def test_what_is_read_back_is_bounded(person: Person) -> None:
+    """The newest of it goes first, which is far below; a line says how much is missing."""
+    person.rooms.say("#tea", 20_000)
+    person.rooms.page = 500
+    person.terminal.heard(Said.by(person.rooms.posts["#tea"][-1]))
+    person.terminal.expect("post", "#tea")
+    for _ in range(1_500):
+        person.keys("page up")
+    scroll = person.terminal._scroll
+    assert len(scroll) == 2 + 1 + MAX_LINES
+    assert "lines between are left out" in scroll._edge[0]._text
+    found = numbers(person)
+    assert found == list(range(found[0], found[-1] + 1))
+    person.keys("end")
+    assert numbers(person) == [20_000]
+
+
+def test_history_that_is_refused_is_told_at_the_top(reader: Person) -> None:
+    """It is not asked for again until one was at the newest."""
+    reader.rooms.refusal = NoSuchRoom.of(room="#tea")
+    reader.keys("page up", "page up")
+    assert reader.sees()[0] == "No such room: #tea."
+    assert len(reader.rooms.asked) == 1
+    reader.keys("end", "page up")
+    assert len(reader.rooms.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "room", "asked"),
+    [("post", "", ["alice"]), ("post", "#tea", ["#tea"]), ("post", "nowhere", []), ("command", "", [])],
+)
+def test_history_is_read_where_posts_go(person: Person, what: str, room: str, asked: list[str]) -> None:
+    """In one's own room if they go there; nowhere if there is no chat."""
+    person.terminal.linked("alice")
+    person.terminal.expect(what, room)
+    person.keys("page up")
+    assert person.rooms.asked == [(room, None) for room in asked]
+
+
+def test_one_s_own_acknowledged_post_is_not_read_back_again(person: Person) -> None:
+    """Its place in the log is known by then."""
+    person.terminal.expect("post", "#tea")
+    answer: Deferred[Any] = Deferred()
+    person.terminal.posted(Said("#tea", "alice", "hi"), answer)
+    answer.callback({"seq": 7})
+    person.keys("page up")
+    assert person.rooms.asked == [("#tea", 7)]
 
 
 def read_until(descriptor: int, mark: bytes) -> bytes:

@@ -1,0 +1,50 @@
+"""One room's history, read page by page towards the oldest: what is next, and how it looks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from chatnet.client.calendar import Calendar
+from chatnet.client.feed import is_shown
+from chatnet.client.said import Said
+from chatnet.entries import Entry
+
+
+class Past:
+    """The history of ``room`` before the seq ``before``; None: all of it."""
+
+    def __init__(self, room: str, before: int | None, calendar: Calendar) -> None:
+        self.room, self.before = room, before
+        self.is_whole = False  # nothing is left to read
+        self._calendar = calendar
+        self._day = ""  # of the oldest post that was read
+
+    def came(self, page: Sequence[Entry]) -> list[str]:
+        """Take the page before :attr:`before`, oldest post first; return its lines, to be seen above those
+        of the pages before it. An empty page is the beginning of the room."""
+        if not page:
+            return self.ends("-- Nothing was said here before. --")
+        self.before = page[0].seq
+        return list(self._lines(page))[::-1]
+
+    def ends(self, sentence: str) -> list[str]:
+        """Nothing more is to be read, as ``sentence`` says; return the lines at the top."""
+        self.is_whole = True
+        return [sentence, day_line(self._day)] if self._day else [sentence]
+
+    def _lines(self, page: Sequence[Entry]) -> Iterator[str]:
+        """Yield the newest first. The line for a day is above its first post: it is known once a post of an
+        earlier day is read."""
+        for post in reversed(page):
+            if not is_shown(post):
+                continue
+            day = self._calendar.day(post.time) or self._day
+            if self._day and day != self._day:
+                yield day_line(self._day)
+            self._day = day
+            yield f"{self._calendar.hour(post.time)} {Said.by(post).line}"
+
+
+def day_line(day: str) -> str:
+    """Return the line above the posts of a day."""
+    return f"-- {day} --"

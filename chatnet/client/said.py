@@ -1,0 +1,29 @@
+"""A post as people see it. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from chatnet.entries import Entry
+
+
+class Said(NamedTuple):
+    """What ``user`` has said in ``room``. ``time`` is in milliseconds since 1970, by the log's clock, and
+    ``seq`` its place in the log; both are 0 for a post that is not acknowledged yet."""
+
+    room: str
+    user: str
+    text: str
+    time: int = 0
+    seq: int = 0
+
+    @classmethod
+    def by(cls, post: Entry) -> Said:
+        """Return what was said in ``post``."""
+        return cls(post.room, post.user, post.text, post.time, post.seq)
+
+    @property
+    def line(self) -> str:
+        """The post with its author; and with its room, unless that is its author's own."""
+        said = f"{self.user}: {self.text}"
+        return said if self.room == self.user else f"[{self.room}] {said}"
