@@ -90,6 +90,8 @@ def screen(cluster: Cluster) -> Iterator[Screen]:
     screen.sees("connected")
     screen.type("CHAT\r")
     screen.sees("say:")
+    screen.type("/chat\r")  # the prompt is there before the chat is, and what is under way counts at an end
+    screen.sees("in your own room now")
     yield screen
     screen.close()
 
