@@ -28,6 +28,8 @@ cells       a text as rows of a terminal's cells                                
 scroll      the feed on the screen, and which part of it is seen                    (pure)
 past        which page of a room's history is read next, and how it is seen         (pure)
 back        scrolls, and reads history when the top is near
+seen        the names and rooms that this client has come across                    (pure)
+completion  completes the word before the cursor                                    (pure)
 draft       the line that is being typed                                            (pure)
 pastes      tells pasted text from typed text                                       (pure)
 chattest    the ladder of CHATTEST

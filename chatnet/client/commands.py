@@ -81,6 +81,12 @@ class Terminal(Protocol):
         A post is said in ``room``; empty: in the user's own. What was typed before stays what it was.
         """
 
+    def offer(self, commands: Sequence[str]) -> None:
+        """Say which commands there are, without a slash."""
+
+    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
+        """Say that there are these rooms, and whether the user is a member of them; None: not known."""
+
     @property
     def is_attended(self) -> bool:
         """Whether a person is there, who can be asked."""
@@ -138,6 +144,7 @@ class Interpreter:
             "HELP": self._help,
             "QUIT": self._quit,
         }
+        terminal.offer(list(self._commands))
 
     async def run(self) -> None:
         """Run lines until the end of input or QUIT; leave once everything is acknowledged."""
@@ -207,6 +214,7 @@ class Interpreter:
             return
         fold_room(room)  # refuses what cannot be a room before it is sent
         answer = await self._connection.draft(Join, room=room)
+        self._terminal.learn([answer["room"]], is_member=True)
         self._terminal.show(f"Joined {answer['room']}.")
 
     async def _leave_room(self, room: str) -> None:
@@ -215,6 +223,7 @@ class Interpreter:
             return
         fold_room(room)
         answer = await self._connection.draft(Leave, room=room)
+        self._terminal.learn([answer["room"]], is_member=False)
         self._terminal.show(f"Left {answer['room']}.")
 
     async def _list(self, prefix: str) -> None:
@@ -235,10 +244,12 @@ class Interpreter:
             self._terminal.show("There are more: LIST PREFIX shows those that begin with PREFIX.")
         self._terminal.show("Rooms you have joined:")
         self._show_rooms(joined)
+        self._terminal.learn(joined, is_member=True)
 
     def _show_rooms(self, rooms: Sequence[str]) -> None:
         for room in rooms:
             self._terminal.show("\t" + room)
+        self._terminal.learn(rooms)
 
     async def _chat(self, room: str) -> None:
         self._room = None  # what was meant for a room that is refused is posted nowhere else

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from chatnet.client.cells import UNSEEN, Cell, Row, can_be_said, cells, columns, painted, wrapped
+from chatnet.client.completion import Completion
 from chatnet.client.typed import has_password
 from chatnet.form import MAX_TEXT
 
@@ -31,9 +32,14 @@ class Draft:
     """The typed line. ``enter`` is called with each line, ``end`` on Ctrl-D, ``tell`` with a hint."""
 
     def __init__(
-        self, enter: Callable[[str], None], end: Callable[[], None], tell: Callable[[str], None]
+        self,
+        enter: Callable[[str], None],
+        end: Callable[[], None],
+        tell: Callable[[str], None],
+        completion: Completion,
     ) -> None:
         self._enter, self._end, self._tell = enter, end, tell
+        self._completion = completion
         self._has_told = False  # that the line is full
         self.expect("command")
         self._before: list[str] = []
@@ -93,7 +99,8 @@ class Draft:
 
         return {
             "enter": self._submit,
-            "tab": lambda: self._type("\t"),
+            "tab": lambda: self._complete(1),
+            "shift tab": lambda: self._complete(-1),
             OVERLONG: lambda: self._tell(TOO_LONG),
             "up": lambda: self._recall(-1),
             "down": lambda: self._recall(1),
@@ -114,6 +121,14 @@ class Draft:
     def _become(self, text: str, cursor: int | None = None) -> None:
         self.text, self._has_told = text, False
         self._cursor = len(text) if cursor is None else max(0, cursor)
+
+    def _complete(self, step: int) -> None:
+        """Complete the word before the cursor; a tab that completes nothing is typed."""
+        completed = self._completion.turn(self.text, self._cursor, self._what, step)
+        if completed is not None and len(completed[0]) <= MAX_DRAFT:
+            self._become(*completed)
+        elif completed is None and step > 0:
+            self._type("\t")
 
     def _type(self, letter: str) -> None:
         if len(self.text) < MAX_DRAFT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -120,6 +120,12 @@ class LineTerminal(Protocol):
 
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
         """Do nothing: the person who typed it has seen it."""
+
+    def offer(self, commands: Sequence[str]) -> None:
+        """Do nothing: no line is completed."""
+
+    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
+        """Do nothing, either."""
 
     def expect(self, what: str, room: str = "") -> None:
         """Show no prompt; but a terminal must not show a password."""

@@ -7,7 +7,7 @@ urwid reads keys and draws; the layout is made here, since urwid's own fails at 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,14 +20,17 @@ from chatnet.client.back import Back, ReadHistory
 from chatnet.client.calendar import Calendar
 from chatnet.client.cells import Row, cells, painted, wrapped
 from chatnet.client.commands import NOWHERE, Unreadable
+from chatnet.client.completion import Completion
 from chatnet.client.draft import Draft
 from chatnet.client.entered import Entered
 from chatnet.client.past import day_line
 from chatnet.client.pastes import Pastes
 from chatnet.client.said import Said
 from chatnet.client.scroll import Line, Scroll
+from chatnet.client.seen import Seen
 from chatnet.client.text import one_line
 from chatnet.client.typed import Typed, command_in, has_password
+from chatnet.entries import Entry
 from chatnet.world import Stdio
 
 PALETTE = [
@@ -180,8 +183,11 @@ class ScreenTerminal:
         self._loop: Loop | None = None
         self._drawing: Any = None
         self._scroll = Scroll()
-        self._draft = Draft(self._entered, self.end, self.show)
-        self._back = Back(self._scroll, calendar, history, self._changed)
+        self._seen = Seen()
+        self._completion = Completion(self._seen)
+        self._draft = Draft(self._entered, self.end, self.show, self._completion)
+        self._history = history
+        self._back = Back(self._scroll, calendar, self._older, self._changed)
         self.layout = Layout(self._scroll, self._back, self._draft, self._stand)
         self._stand()
 
@@ -227,11 +233,18 @@ class ScreenTerminal:
         )
 
     def _add_post(self, said: Said, look: str | None) -> Line:
+        self._seen.said(said)
         if day := self._calendar.new_day(said.time):
             self._scroll.add(day_line(day), "typed", is_news=False)
         shown = self._scroll.add(f"{self._calendar.hour(said.time)} {said.line}", look, said.seq)
         self._changed()
         return shown
+
+    def offer(self, commands: Sequence[str]) -> None:
+        self._completion.commands = commands
+
+    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
+        self._seen.listed(rooms)
 
     def expect(self, what: str, room: str = "") -> None:
         self._lines.expect(what)
@@ -268,6 +281,12 @@ class ScreenTerminal:
         if not self._ended:
             self._ended = True
             self._lines.end()
+
+    async def _older(self, room: str, before: int | None) -> Sequence[Entry]:
+        page = await self._history(room, before)
+        for post in page:
+            self._seen.said(Said.by(post))
+        return page
 
     # ---- from the keyboard ----
 

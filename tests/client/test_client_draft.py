@@ -9,8 +9,11 @@ import urwid
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatnet.client.completion import Completion
 from chatnet.client.draft import MAX_DRAFT, OVERLONG, TOO_LONG, Draft, Pasted
 from chatnet.client.pastes import Pastes
+from chatnet.client.said import Said
+from chatnet.client.seen import MOST_SEEN, Seen
 
 urwid.set_encoding("utf-8")
 BEGIN, END = b"\x1b[200~", b"\x1b[201~"
@@ -22,7 +25,12 @@ class Typing:
     def __init__(self, what: str = "post") -> None:
         self.entered: list[str] = []
         self.told: list[str] = []
-        self.draft = Draft(self.entered.append, lambda: self.entered.append("the end"), self.told.append)
+        self.seen = Seen()
+        completion = Completion(self.seen)
+        completion.commands = ["JOIN", "LIST", "HISTORY", "HELP", "CHAT", "CHATTEST"]
+        self.draft = Draft(
+            self.entered.append, lambda: self.entered.append("the end"), self.told.append, completion
+        )
         self.draft.expect(what)
 
     def press(self, *keys: str) -> Typing:
@@ -154,6 +162,112 @@ def test_any_draft_can_be_drawn(text: str, width: int, height: int, left: int) -
     assert 0 <= column < width
     assert 0 <= row < len(found)
     urwid.TextCanvas([row.shown for row in found], [list(row.looks) for row in found], maxcol=width)
+
+
+# ---- completing ----
+
+
+def talk() -> list[Said]:
+    """Return what was said, the newest last."""
+    return [
+        Said("bob", "bob", "hi, see #teapot and #tea"),
+        Said("#tea", "bo-peep", "where is @boris?"),
+        Said("#çay", "carol", "merhaba"),
+    ]
+
+
+def after_talk(what: str = "post") -> Typing:
+    """Return a draft of somebody who has seen the talk."""
+    typing = Typing(what)
+    for said in talk():
+        typing.seen.said(said)
+    return typing
+
+
+@pytest.mark.parametrize(
+    ("what", "typed", "completed"),
+    [
+        ("post", "hi @bo", ["hi @bo-peep ", "hi @boris ", "hi @bob ", "hi @bo-peep "]),
+        ("post", "(@CA", ["(@carol ", "(@carol "]),
+        ("post", "I like #te", ["I like #tea ", "I like #teapot ", "I like #tea "]),
+        ("post", "#Ç", ["#çay "]),
+        ("post", "@", ["@carol ", "@bo-peep "]),
+        ("post", "@nobody", ["@nobody", "@nobody"]),
+        ("post", "/hi", ["/history ", "/history "]),
+        ("post", "  /he", ["  /help "]),
+        ("post", "/ch", ["/chat ", "/chattest ", "/chat "]),
+        ("post", "/CH", ["/CHAT "]),
+        ("post", "/join c", ["/join carol "]),
+        ("post", "/join #T", ["/join #tea "]),
+        ("post", "/say #tea @bor", ["/say #tea @boris "]),
+        ("post", "/say #tea bor", ["/say #tea bor\t"]),
+        ("post", "/nothing", ["/nothing"]),
+        ("post", "//hi", ["//hi\t"]),
+        ("post", "bo", ["bo\t", "bo\t\t"]),
+        ("post", "mail@bo", ["mail@bo\t"]),
+        ("post", "", ["\t"]),
+        ("command", "li", ["list "]),
+        ("command", "JO", ["JOIN "]),
+        ("command", "join bob", ["join bob "]),
+        ("command", "join", ["join "]),
+        ("command", "join ", ["join \t"]),
+        ("command", "", ["\t"]),
+        ("answer", "@bo", ["@bo\t"]),
+        ("password", "@bo", ["@bo\t"]),
+    ],
+)
+def test_tab_completes(what: str, typed: str, completed: list[str]) -> None:
+    """The word that was seen last comes first, then the others in turn. A tab that completes nothing is
+    typed, unless the word can only be a name, a topic or a command."""
+    typing = after_talk(what).press(*typed)
+    assert [typing.press("tab").draft.text for _ in completed] == completed
+
+
+def test_shift_tab_goes_the_other_way() -> None:
+    """Also as the first key; where there is nothing to complete, it does nothing."""
+    typing = after_talk().press(*"@bo", "shift tab")
+    assert typing.draft.text == "@bob "
+    assert typing.press("shift tab").draft.text == "@boris "
+    assert typing.press("tab").draft.text == "@bob "
+    assert after_talk().press(*"bo", "shift tab").draft.text == "bo"
+
+
+def test_what_is_behind_the_cursor_stays() -> None:
+    """One goes on typing behind the word and one space."""
+    typing = after_talk().press(*"@bo, hi", *["left"] * 4, "tab", "tab", "!")
+    assert typing.draft.text == "@boris !, hi"
+    typing = after_talk().press(*"@bo hi", *["left"] * 3, "tab", "tab", "!")
+    assert typing.draft.text == "@boris !hi"
+
+
+def test_a_word_that_was_changed_is_completed_anew() -> None:
+    """Only tab after tab goes on to the next."""
+    assert after_talk().press(*"@bo", "tab", *"and @c", "tab").draft.text == "@bo-peep and @carol "
+    assert after_talk().press(*"@bo", "tab", "backspace", "tab").draft.text == "@bo-peep "
+
+
+def test_what_no_log_has_is_not_completed() -> None:
+    """A worker may send anything, and what is typed is posted."""
+    typing = after_talk()
+    typing.seen.said(Said("@b\x1b[31m", "bo\u202eb", "@all #"))
+    typing.seen.listed(["#te\na", "bo b"])
+    assert set(typing.seen.names) == {"bob", "bo-peep", "boris", "carol"}
+    assert set(typing.seen.rooms) == {*typing.seen.names, "#tea", "#teapot", "#çay"}
+
+
+def test_what_was_seen_is_bounded() -> None:
+    """What was not seen for long is forgotten."""
+    seen = Seen()
+    for number in range(2 * MOST_SEEN):
+        seen.said(Said(f"#t{number}", f"u{number}", ""))
+    assert len(seen.names) == len(seen.rooms) == MOST_SEEN
+    assert seen.names[0] == f"u{2 * MOST_SEEN - 1}"
+
+
+def test_a_completion_for_which_there_is_no_room_is_none() -> None:
+    """A line stays as it is."""
+    typing = after_talk().press(Pasted("x" * (MAX_DRAFT - 4)), *" @bo", "tab")
+    assert typing.draft.text.endswith("x @bo")
 
 
 # ---- how pastes are told from typed keys ----

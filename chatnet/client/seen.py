@@ -1,0 +1,63 @@
+"""The names and rooms that this client has come across, to complete what is typed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chatnet.client.said import Said
+from chatnet.names import is_name, is_room, named
+
+MOST_SEEN = 2_000
+"""How many names and how many rooms are remembered."""
+
+
+class Seen:
+    """Names and rooms, those that were seen last first. What only a lying worker can send is left out."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+        self._rooms: dict[str, None] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The users' names."""
+        return list(reversed(self._names))
+
+    @property
+    def rooms(self) -> list[str]:
+        """The rooms: each user that was seen has one."""
+        return list(reversed(self._rooms))
+
+    def said(self, said: Said) -> None:
+        """A post was seen: its author last, and before that whom and what it names."""
+        for word in named(said.text):
+            if word[0] == "@":
+                self._see_user(word[1:])
+            else:
+                self.room(word)
+        self.room(said.room)
+        self._see_user(said.user)
+
+    def listed(self, rooms: Iterable[str]) -> None:
+        """These rooms were listed."""
+        for room in rooms:
+            self.room(room)
+
+    def room(self, room: str) -> None:
+        """A room was seen."""
+        if is_name(room):
+            self._see_user(room)
+        elif is_room(room):
+            _put(self._rooms, room)
+
+    def _see_user(self, name: str) -> None:
+        if is_name(name):
+            _put(self._names, name)
+            _put(self._rooms, name)
+
+
+def _put(words: dict[str, None], word: str) -> None:
+    words.pop(word, None)
+    words[word] = None
+    if len(words) > MOST_SEEN:
+        del words[next(iter(words))]
