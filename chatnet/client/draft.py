@@ -8,8 +8,9 @@ from itertools import accumulate
 
 from chatnet.client.cells import UNSEEN, Cell, Row, can_be_said, cells, columns, painted, wrapped
 from chatnet.client.completion import Completion
-from chatnet.client.typed import has_password
-from chatnet.form import MAX_TEXT
+from chatnet.client.typed import as_post, command_in, has_password, post_in
+from chatnet.errors import BadText
+from chatnet.form import MAX_TEXT, check_text
 
 PROMPTS = {"command": "> ", "post": "say: ", "password": "Password: ", "answer": "y or n: "}
 MAX_BEFORE = 500
@@ -18,6 +19,7 @@ MAX_DRAFT = 2 * MAX_TEXT
 """The longest line that can be typed, in characters. All of it is laid out at each key; there is room to type
 too long a post and then shorten it."""
 TOO_LONG = f"A line has at most {MAX_DRAFT:,} characters here; what does not fit was left out."
+QUESTION = "Send these {lines} lines as one post{where}? y, n, or e to edit: "
 OVERLONG = "overlong paste"
 """A key: the paste was too large to be useful."""
 
@@ -41,6 +43,7 @@ class Draft:
         self._enter, self._end, self._tell = enter, end, tell
         self._completion = completion
         self._has_told = False  # that the line is full
+        self._unpasted: tuple[str, int] | None = None  # text and cursor before the paste that is asked about
         self.expect("command")
         self._before: list[str] = []
         self._at = 0
@@ -51,7 +54,9 @@ class Draft:
     def expect(self, what: str, room: str = "") -> None:
         """Say what is typed: a ``command``, a ``post`` in ``room``, an ``answer``, or a ``password``, which
         is not shown and not remembered."""
-        self._what = what
+        self._what, self._room = what, room
+        if what != "post":
+            self._unpasted = None
         self._prompt = f"in {room}: " if room and what == "post" else PROMPTS[what]
 
     @property
@@ -63,6 +68,8 @@ class Draft:
         """Apply one key, by urwid's names; return False if it means nothing here."""
         if isinstance(key, Pasted):
             self._paste(key)
+        elif self._unpasted is not None:
+            self._answer(key.lower(), *self._unpasted)
         elif len(key) == 1:
             self._type(key)
         elif key.startswith("<") and key.endswith(">"):
@@ -75,6 +82,20 @@ class Draft:
 
     def laid_out(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
         """Return at most ``height`` rows around the cursor, and the cursor's column and row in them."""
+        if self._unpasted is not None:
+            return self._asking(width, height)
+        return self._typing(width, height)
+
+    def _asking(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
+        """Return the rows of the question, below what it asks about."""
+        lines, where = self.text.count("\n") + 1, f" in {self._room}" if self._room else ""
+        question = [*cells(QUESTION.format(lines=lines, where=where)), Cell(" ", 1)]
+        asked = wrapped(question, width)[-height:]
+        typed = self._typing(width, height - len(asked))[0] if height > len(asked) else []
+        cursor = min(columns(asked[-1][:-1]), width - 1), len(typed) + len(asked) - 1
+        return [*typed, *(painted(row, width) for row in asked)], cursor
+
+    def _typing(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
         try:
             return self._laid_out(width, height, by_number=False)
         except Exception:  # whatever breaks a library, as in cells.rows
@@ -142,24 +163,59 @@ class Draft:
         self._become(self.text[:at] + text + self.text[at:], at + len(text))
 
     def _paste(self, text: str) -> None:
-        """Insert all of a paste, or nothing: into a post with its line breaks, elsewhere line by line."""
-        first, *others = [text.removesuffix("\n")] if self._what == "post" else text.split("\n")
+        """Insert all of a paste, or nothing: into a post with its line breaks, and then ask whether to send
+        it; elsewhere line by line."""
+        if self._what == "post":
+            text = text.removesuffix("\n")
+            is_asked = "\n" in text and command_in(self.text, "post") is None
+            first, *others = [as_post(text) if is_asked and not self.text.strip() else text]
+        else:
+            is_asked = False
+            first, *others = text.split("\n")
         if max(len(self.text) + len(first), *map(len, others), 0) > MAX_DRAFT:
             self._tell(TOO_LONG)
             return
+        before = self.text, self._cursor
         *lines, last = first, *others
         for line in lines:
             self._insert(line)
             self._submit()
         self._insert(last)
+        self._unpasted = before if is_asked and self._can_be_posted() else None
+
+    def _answer(self, key: str, text: str, cursor: int) -> None:
+        """Send what was pasted; or take it back to ``text``, which makes it an earlier line; or edit it."""
+        if key in ("y", "n", "e"):
+            self._unpasted = None
+        if key == "y":
+            self._submit()
+        if key == "n":
+            self._remember(self.text)
+            self._become(text, cursor)
+
+    def _can_be_posted(self) -> bool:
+        """Return whether this can be sent, unless it is no post; tell why not."""
+        if self._what == "post" and self.text.strip() and command_in(self.text, "post") is None:
+            try:
+                check_text(post_in(self.text))
+            except BadText as error:
+                self._tell(str(error))
+                return False
+        return True
 
     def _submit(self) -> None:
+        """Enter the line; what cannot be posted stays."""
+        if not self._can_be_posted():
+            return
         line = self.text
         self._become("")
+        self._remember(line)
+        self._enter(line)
+
+    def _remember(self, line: str) -> None:
         if line and not self.is_secret and not has_password(line):
             self._before = [*self._before[-MAX_BEFORE:], line]
         self._at, self._unsent = len(self._before), ""
-        self._enter(line)
 
     def _recall(self, step: int) -> None:
         if self.is_secret:

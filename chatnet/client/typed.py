@@ -43,6 +43,12 @@ def post_in(line: str) -> str:
     return slashes[1] + line[slashes.end(1) + 1 :] if slashes[2] else line
 
 
+def as_post(text: str) -> str:
+    """Return the line that posts ``text``, whatever it begins with."""
+    slashes = _slashes(text)
+    return f"{slashes[1]}/{text[slashes.end(1) :]}" if slashes[2] else text
+
+
 def has_password(line: str) -> bool:
     """Return whether this may be a PASSWORD command followed by the password, whatever was expected."""
     words = line[_slashes(line).end() :].split(None, 1)

@@ -14,6 +14,7 @@ from chatnet.client.draft import MAX_DRAFT, OVERLONG, TOO_LONG, Draft, Pasted
 from chatnet.client.pastes import Pastes
 from chatnet.client.said import Said
 from chatnet.client.seen import MOST_SEEN, Seen
+from chatnet.client.typed import command_in, post_in
 
 urwid.set_encoding("utf-8")
 BEGIN, END = b"\x1b[200~", b"\x1b[201~"
@@ -45,10 +46,77 @@ class Typing:
 
 def test_a_paste_is_one_draft() -> None:
     """Its line breaks and tabs are seen, and posted unchanged; its last line break comes from the copying."""
-    typing = Typing().press(*"so: ", Pasted("a\tb\nc\n"))
+    typing = Typing().press(*"so: ", Pasted("a\tb\nc\n"), "e")
     assert typing.entered == []
     assert typing.sees() == (["say: so: a  b⏎", "  c"], (3, 1))
     assert typing.press("enter").entered == ["so: a\tb\nc"]
+
+
+def test_a_paste_of_several_lines_is_sent_after_a_question() -> None:
+    """The question is below the text and says how many lines it would send, and where; y sends them."""
+    typing = Typing()
+    typing.draft.expect("post", "#tea")
+    typing.press(*"so: ", Pasted("a\nb\n"))
+    question = "Send these 2 lines as one post in #tea? y, n, or e to edit:"
+    assert typing.sees(80) == (["in #tea: so: a⏎", "  b", question], (len(question) + 1, 2))
+    assert typing.press("enter", "x", "up", "ctrl d", "backspace", "tab").entered == []
+    assert typing.sees(80)[0][-1] == question
+    assert typing.press("Y").entered == ["so: a\nb"]
+    assert typing.sees(80)[0] == ["in #tea:"]
+
+
+def test_a_paste_that_is_not_sent_is_not_lost() -> None:
+    """With n the line is as before, and the key up brings the paste back; with e it is edited."""
+    typing = Typing().press(*"half", "left", Pasted("a\nb"), "n")
+    assert (typing.draft.text, typing.sees(40)[1]) == ("half", (8, 0))
+    assert typing.press("up").draft.text == "hala\nbf"
+    assert typing.press("down").draft.text == "half"
+    typing = Typing().press(Pasted("a\nb"), "e", "x", "enter")
+    assert typing.entered == ["a\nbx"]
+
+
+def test_a_second_paste_is_asked_about_with_the_first() -> None:
+    """Somebody may paste in parts."""
+    typing = Typing().press(Pasted("a\nb"), Pasted("c\nd"))
+    assert typing.sees(80)[0][-1].startswith("Send these 3 lines")
+    assert typing.press("y").entered == ["a\nbc\nd"]
+
+
+@pytest.mark.parametrize("text", ["/quit\nx", "  /join #tea\nx", "//x\ny", "／\nx"])
+def test_what_is_sent_as_one_post_is_no_command(text: str) -> None:
+    """Whatever it begins with, it is posted as it was copied."""
+    (line,) = Typing().press(Pasted(text), "y").entered
+    assert (command_in(line, "post"), post_in(line)) == (None, text)
+
+
+def test_a_paste_into_a_command_is_not_asked_about() -> None:
+    """It is no post of its own."""
+    assert Typing().press(*"/say #tea ", Pasted("a\nb"), "enter").entered == ["/say #tea a\nb"]
+
+
+@pytest.mark.parametrize(
+    ("pasted", "why"),
+    [
+        ("x\n" * 1_000 + "x", "A post has at most 2,000 characters; this one has 2,001."),
+        ("x\n" * 41 + "x", "A post has at most 40 line feeds."),
+        ("a\x1bb\nc", "A post has no control characters; tabs and line feeds are fine."),
+    ],
+)
+def test_what_cannot_be_posted_stays_in_the_line(pasted: str, why: str) -> None:
+    """A sentence says why, at the paste and at Enter, and it can be made shorter."""
+    typing = Typing().press(Pasted(pasted), "enter")
+    assert (typing.told, typing.entered, typing.draft.text) == ([why, why], [], pasted)
+    typing.press(*["backspace"] * len(pasted), "x", "enter")
+    assert typing.entered == ["x"]
+
+
+def test_a_question_about_a_paste_ends_with_the_chat() -> None:
+    """What was pasted stays in the line."""
+    typing = Typing().press(Pasted("a\nb"))
+    typing.draft.expect("command")
+    assert typing.sees(40)[0] == ["> a⏎", "  b"]
+    typing.draft.expect("post")
+    assert typing.press("y").draft.text == "a\nby"
 
 
 def test_what_is_pasted_as_commands_is_entered_line_by_line() -> None:
@@ -74,9 +142,7 @@ def test_a_paste_far_over_the_longest_post_is_left_out(what: str) -> None:
         assert typing.told == [TOO_LONG]
         assert typing.entered == []
         assert typing.draft.text == "join "
-        assert typing.press(Pasted("x" * (MAX_DRAFT - 5)), "enter").entered == [
-            "join " + "x" * (MAX_DRAFT - 5)
-        ]
+        assert typing.press(Pasted("x" * (MAX_DRAFT - 5))).draft.text == "join " + "x" * (MAX_DRAFT - 5)
 
 
 def test_a_line_that_is_full_takes_no_more_keys() -> None:
@@ -161,6 +227,8 @@ def test_any_draft_can_be_drawn(text: str, width: int, height: int, left: int) -
     assert 1 <= len(found) <= height
     assert 0 <= column < width
     assert 0 <= row < len(found)
+    is_asked = "\n" in text.removesuffix("\n") and not typing.told
+    assert (typing.draft._unpasted is not None) is is_asked
     urwid.TextCanvas([row.shown for row in found], [list(row.looks) for row in found], maxcol=width)
 
 

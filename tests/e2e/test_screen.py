@@ -106,13 +106,14 @@ def posted(cluster: Cluster, count: int) -> list[str]:
 
 
 def test_a_paste_is_one_post(cluster: Cluster, screen: Screen) -> None:
-    """It keeps its tabs and line breaks, and is sent at Enter; also if the terminal is resized meanwhile."""
+    """It keeps its tabs and line breaks, and is sent at y; also if the terminal is resized meanwhile."""
     screen.type("\x1b[200~one\ttwo\r")
     screen.resize(8, 40)
     screen.sees("connected")
     screen.type("three\r\x1b[201~")
     screen.sees("three")
-    screen.type("\r")
+    screen.sees("Send these 2 lines")
+    screen.type("y")
     screen.sees("alice: one")
     screen.paste("word grüße " * 150)
     screen.type("\r")
