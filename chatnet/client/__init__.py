@@ -24,6 +24,9 @@ entered     typed lines that wait to be read, as both terminals keep them
 line        the terminal of scripts: plain lines
 text        makes invisible characters visible                                      (pure)
 screen      the terminal of people: the feed above, one input line below
+layout      the parts of the screen, and which key is for which
+rooms       the rooms of a chat, and how much came in each                          (pure)
+column      the rooms, left of the feed                                             (pure)
 cells       a text as rows of a terminal's cells                                    (pure)
 scroll      the feed on the screen, and which part of it is seen                    (pure)
 past        which page of a room's history is read next, and how it is seen         (pure)

@@ -69,11 +69,14 @@ class Terminal(Protocol):
     def show(self, text: str) -> None:
         """Show a text of ours or of others; it is made safe for the terminal here."""
 
-    def heard(self, said: Said) -> None:
-        """Show a post of others."""
+    def heard(self, said: Said, is_new: bool = True) -> None:
+        """Show a post of others; ``is_new``: it came since the chat has begun."""
 
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
         """Show the user's own post as others will see it. ``answer`` fires on acknowledgement or refusal."""
+
+    def moved(self, sentence: str) -> None:
+        """Show the ``sentence`` that says where posts go from now on."""
 
     def expect(self, what: str, room: str = "") -> None:
         """Say what the next line will be: a ``command``, a ``post``, a ``password`` or an ``answer``.
@@ -257,7 +260,7 @@ class Interpreter:
             self._room = self._said_in(room) if room else ""
             if self._chatting:
                 where = self._room or "your own room"
-                self._terminal.show(f"What you type is posted in {where} now.")
+                self._terminal.moved(f"What you type is posted in {where} now.")
             else:
                 await self._connection.chat()
                 self._chatting = True
@@ -360,7 +363,7 @@ class Interpreter:
 
     def newest(self, posts: Sequence[Entry]) -> None:
         for post in posts:
-            self.heard(post)
+            self._terminal.heard(Said.by(post), is_new=False)
 
     def heard(self, post: Entry) -> None:
         self._terminal.heard(Said.by(post))

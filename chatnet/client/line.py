@@ -115,7 +115,7 @@ class LineTerminal(Protocol):
         if self._open and not self._closing:
             self.transport.write(one_line(text).encode("utf-8") + b"\n")
 
-    def heard(self, said: Said) -> None:
+    def heard(self, said: Said, is_new: bool = True) -> None:
         self.show(said.line if self._calendar is None else f"{self._calendar.stamp(said.time)} {said.line}")
 
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
@@ -126,6 +126,9 @@ class LineTerminal(Protocol):
 
     def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
         """Do nothing, either."""
+
+    def moved(self, sentence: str) -> None:
+        self.show(sentence)
 
     def expect(self, what: str, room: str = "") -> None:
         """Show no prompt; but a terminal must not show a password."""

@@ -18,13 +18,14 @@ from urwid.display.common import InputClosedError
 
 from chatnet.client.back import Back, ReadHistory
 from chatnet.client.calendar import Calendar
-from chatnet.client.cells import Row, cells, painted, wrapped
 from chatnet.client.commands import NOWHERE, Unreadable
 from chatnet.client.completion import Completion
 from chatnet.client.draft import Draft
 from chatnet.client.entered import Entered
+from chatnet.client.layout import Layout
 from chatnet.client.past import day_line
 from chatnet.client.pastes import Pastes
+from chatnet.client.rooms import LocalCounts, Rooms
 from chatnet.client.said import Said
 from chatnet.client.scroll import Line, Scroll
 from chatnet.client.seen import Seen
@@ -39,6 +40,8 @@ PALETTE = [
     ("typed", "dark cyan", ""),
     ("refused", "dark red", ""),
     ("unseen", "dark gray", ""),
+    ("here", "standout", ""),
+    ("counted", "bold", ""),
 ]
 NOT_POSTED = " (not posted)"
 FRAME_SECONDS = 0.02
@@ -48,57 +51,10 @@ _GONE = (errno.EIO, errno.ENXIO, errno.EPIPE, errno.EBADF)
 _CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
 
 
-class Layout(urwid.Widget):
-    """Feed, status line, input. The page keys move the feed, and End brings it back; all other keys go to the
-    input."""
+class Moved(str):
+    """A line that a key has entered: one that moves posts to another room."""
 
-    _sizing = frozenset([urwid.BOX])
-    _selectable = True
-    no_cache = ["render"]
-
-    def __init__(self, scroll: Scroll, back: Back, draft: Draft, changed: Callable[[], None]) -> None:
-        super().__init__()
-        self._scroll, self._back, self._draft, self._changed = scroll, back, draft, changed
-        self.standing = ""
-
-    def render(self, size: Any, focus: bool = False) -> urwid.Canvas:
-        width, height = size
-        typed, (column, row) = self._typed(width, height)
-        room = height - len(typed) - (height > 1)
-        shown = self._scroll.visible(width, room)
-        shown += [painted([], width)] * (room - len(shown))
-        if height > 1:
-            shown.append(painted(wrapped(cells(self.standing, "standing"), width, by_word=False)[0], width))
-        shown += typed
-        return urwid.TextCanvas(
-            [row.shown for row in shown],
-            [list(row.looks) for row in shown],
-            maxcol=width,
-            cursor=(column, height - len(typed) + row),
-        )
-
-    def keypress(self, size: Any, key: str) -> str | None:
-        if key in ("page up", "page down"):
-            self._page(size, key)
-        elif key == "end" and self._back.is_back:
-            self._back.end()
-        elif not self._draft.press(key):
-            return key
-        self._changed()
-        return None
-
-    def _page(self, size: tuple[int, int], key: str) -> None:
-        width, height = size
-        room = max(1, height - len(self._typed(width, height)[0]) - 1)
-        (self._back.page_up if key == "page up" else self._back.page_down)(width, room)
-
-    def _typed(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
-        """Return the rows of the input, and the cursor in them. The last column stays empty: a character in
-        the last corner of a terminal would scroll it."""
-        inner = max(1, width - 1)
-        typed, cursor = self._draft.laid_out(inner, max(1, (height - 1) // 2))
-        margin = width - inner
-        return [Row(row.shown + b" " * margin, [*row.looks, (None, margin)]) for row in typed], cursor
+    __slots__ = ()
 
 
 class Screen(urwid.display.raw.Screen):
@@ -188,7 +144,10 @@ class ScreenTerminal:
         self._draft = Draft(self._entered, self.end, self.show, self._completion)
         self._history = history
         self._back = Back(self._scroll, calendar, self._older, self._changed)
-        self.layout = Layout(self._scroll, self._back, self._draft, self._stand)
+        self._rooms = Rooms(LocalCounts())
+        self._moving: str | None = None  # the room that a key has moved to, until posts go there
+        self._is_moved = False  # the line that was read last was a key's
+        self.layout = Layout(self._scroll, self._back, self._rooms, self._draft, self._move, self._stand)
         self._stand()
 
     def open(self, stdio: Stdio) -> None:
@@ -210,10 +169,15 @@ class ScreenTerminal:
 
     async def read(self) -> Typed | Unreadable | None:
         line = await self._lines.read()
-        if isinstance(line, Typed) and line.text.strip() and command_in(*line) is not None:
-            self._scroll.add(f"> {'PASSWORD' if has_password(line.text) else line.text}", "typed")
+        self._is_moved = isinstance(line, Typed) and isinstance(line.text, Moved)
+        if isinstance(line, Typed) and not self._is_moved:
+            self._show_command(line)
         self._changed()
         return line
+
+    def _show_command(self, line: Typed) -> None:
+        if line.text.strip() and command_in(*line) is not None:
+            self._scroll.add(f"> {'PASSWORD' if has_password(line.text) else line.text}", "typed")
 
     async def answer(self) -> str | None:
         return await self._lines.answer()
@@ -222,7 +186,8 @@ class ScreenTerminal:
         self._scroll.add(text)
         self._changed()
 
-    def heard(self, said: Said) -> None:
+    def heard(self, said: Said, is_new: bool = True) -> None:
+        self._rooms.heard(said, is_new)
         self._add_post(said, None)
 
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
@@ -245,6 +210,12 @@ class ScreenTerminal:
 
     def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
         self._seen.listed(rooms)
+        for room in rooms if is_member is not None else ():
+            (self._rooms.joined if is_member else self._rooms.left)(room)
+
+    def moved(self, sentence: str) -> None:
+        if not self._is_moved:  # whoever presses a key sees the prompt, and may press many
+            self.show(sentence)
 
     def expect(self, what: str, room: str = "") -> None:
         self._lines.expect(what)
@@ -256,14 +227,18 @@ class ScreenTerminal:
         """Posts are said in ``room`` from now on; empty: in one's own; None: what is typed is no post."""
         self._room = room or ""
         is_read = room is not None and room != NOWHERE
-        self._back.go_to((room or self._name) if is_read else "", room or "your own room")
+        where = (room or self._name) if is_read else ""
+        self._back.go_to(where, room or "your own room")
+        self._rooms.go_to(None if room is None else where)
+        if where == self._moving:
+            self._moving = None
 
     def _prompt(self) -> None:
         self._draft.expect(self._lines.next, self._room)
         self._changed()
 
     def linked(self, name: str | None) -> None:
-        self._name = name or self._name
+        self._name = self._rooms.own = name or self._name
         self._link = "connected" if name else "connection lost, trying again"
         self._changed()
 
@@ -293,6 +268,14 @@ class ScreenTerminal:
     def _entered(self, line: str) -> None:
         self._lines.add(line)
         self._prompt()  # at once, even if the line has to wait
+
+    def _move(self, step: int) -> None:
+        """Enter the line that moves posts to the next room in the column, or the one before."""
+        if self._lines.next == "post" and self._rooms.here is not None:
+            now = self._moving or self._rooms.here
+            self._moving = room = self._rooms.beside(now, step)
+            if room != now:
+                self._entered(Moved("/chat" if room == self._name else f"/chat {room}"))
 
     def _hung_up(self) -> None:
         """Leave: the terminal is gone, so there is nobody to draw for, and nothing to read."""

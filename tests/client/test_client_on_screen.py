@@ -37,6 +37,10 @@ class Seated:
         rows = [row.decode().rstrip() for row in self.terminal.layout.render(self.size, focus=True).text]
         return [row for row in rows if row]
 
+    def rooms(self) -> list[str]:
+        """Return the column of rooms."""
+        return [row[:21].rstrip() for row in self.sees()[:-2] if row[:21].strip() and row[21:24] == " | "]
+
     def keys(self, *keys: str) -> None:
         """Press keys, and let the cluster answer."""
         for key in keys:
@@ -103,3 +107,87 @@ def test_commands_and_rooms_that_were_seen_are_completed(cluster: FakeCluster, s
     assert seated.prompt == "in #tea: @dave"
     seated.keys("ctrl u", *"@e", "tab")
     assert seated.prompt == "in #tea: @erin"
+
+
+def test_a_wide_screen_has_a_column_of_rooms(cluster: FakeCluster, seated: Seated) -> None:
+    """While one chats: one's own, joined, and heard of, with how much came; on a narrow one nothing of it."""
+    cluster.say("carol", "before the chat")
+    seated.size = (100, 12)
+    seated.type("join #tea")
+    assert seated.rooms() == []
+    assert not any("|" in row for row in seated.sees())
+    seated.type("chat")
+    cluster.say("bob", "hi", "there")
+    seated.keys("end")
+    assert seated.rooms() == ["alice", "#tea", "bob                 2", "carol"]
+    assert seated.sees()[0] == "alice                 | Logged in as alice."
+    assert seated.sees()[-2:] == [" alice · connected · m:1", "say:"]
+    seated.size = (99, 12)
+    assert not any("|" in row for row in seated.sees())
+    seated.size = (100, 12)
+    seated.type("/leave #tea", "/quit")
+    assert seated.rooms() == []
+    seated.type("chat")
+    assert seated.rooms() == ["alice", "bob                 2", "carol"]
+
+
+def test_page_up_and_down_go_by_the_rows_beside_the_column(cluster: FakeCluster, seated: Seated) -> None:
+    """A post that takes two of these rows is not passed over."""
+    seated.size = (100, 12)
+    cluster.say("alice", *(f"{number} " + "x" * 70 for number in range(40)))
+    seated.type("chat")
+    rows: list[str] = []
+    for _ in range(12):
+        rows = [*[row for row in seated.sees() if row[24:26] == "00"], *rows]
+        seated.keys("page up")
+    numbers = [int(row[37:39]) for row in rows]
+    assert sorted(set(numbers)) == list(range(40))
+
+
+def test_alt_and_arrows_move_posts_to_the_next_room(cluster: FakeCluster, seated: Seated) -> None:
+    """Like /chat with the room, without its line and its answer; what is typed meanwhile goes there."""
+    cluster.secrets["#pub"] = b""
+    seated.type("join #tea", "join #pub", "join bob", "chat", "home")
+    before = seated.sees()[:-1]
+    seated.keys("meta down")
+    assert seated.prompt == "in #pub:"
+    seated.keys(*"half", "meta down", "meta down", "meta up")
+    assert seated.prompt == "in #tea: half"
+    assert seated.sees()[:-1] == before
+    seated.keys("enter", "meta up", "meta up", *"x", "enter")
+    seated.type("/chat #tea", "y")
+    assert [(asked["text"], asked["room"]) for _, asked in cluster.asked("Post")] == [
+        ("home", None),
+        ("half", "#tea"),
+        ("x", None),
+        ("y", "#tea"),
+    ]
+    assert "What you type is posted in #tea now." in seated.sees()
+
+
+def test_moves_wait_for_what_was_posted_before(cluster: FakeCluster, seated: Seated) -> None:
+    """Several are done one after another, from where the last one leads, and the prompt says where one is."""
+    for room in ("#a", "#b", "#c"):
+        cluster.secrets[room] = b""
+        seated.type(f"join {room}")
+    seated.type("chat")
+    cluster.mute = True
+    seated.type("waits")
+    seated.keys("meta down", "meta down", "meta down")
+    assert seated.prompt == "say:"
+    cluster.mute = False
+    seated.network.cut()
+    seated.network.pass_time(1)
+    assert seated.prompt == "in #c:"
+
+
+def test_alt_and_arrows_do_nothing_where_there_are_no_posts(cluster: FakeCluster, seated: Seated) -> None:
+    """A password is not mixed up with a move."""
+    seated.type("join #tea")
+    seated.keys("meta down")
+    assert seated.prompt == ">"
+    seated.type("chat", "/password")
+    seated.keys("meta down")
+    seated.type("correct horse", "hello")
+    assert [asked["text"] for _, asked in cluster.asked("Post")] == ["hello"]
+    assert len(cluster.asked("SetSecret")) == 1

@@ -1,0 +1,156 @@
+"""The rooms of a chat: which are listed, in which order, and what came there; and their column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import urwid
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet.client.column import WIDTH, room_rows
+from chatnet.client.rooms import MOST_LISTED, LocalCounts, Rooms
+from chatnet.client.said import Said
+
+
+@pytest.fixture(autouse=True)
+def utf_8() -> Iterator[None]:
+    """Let the terminal use UTF-8."""
+    with urwid.util.set_temporary_encoding("utf-8"):
+        yield
+
+
+@pytest.fixture
+def rooms() -> Rooms:
+    """Return the rooms of Alice, who posts in #tea and has joined bob and #zoo."""
+    rooms = Rooms(LocalCounts())
+    rooms.own = "alice"
+    for room in ("bob", "#zoo"):
+        rooms.joined(room)
+    rooms.go_to("#tea")
+    return rooms
+
+
+def say(rooms: Rooms, room: str, text: str = "hi", *, user: str = "carol", is_new: bool = True) -> None:
+    rooms.heard(Said(room, user, text), is_new)
+
+
+def came(rooms: Rooms) -> dict[str, int]:
+    return {listed.room: listed.came for listed in rooms.listed()}
+
+
+def seen(rooms: Rooms, height: int = 4) -> list[str]:
+    shown = [row.shown.decode() for row in room_rows(rooms, height)]
+    assert all(row.endswith(" | ") for row in shown)
+    return [row[:-3].rstrip() for row in shown]
+
+
+def test_rooms_are_in_one_order(rooms: Rooms) -> None:
+    """One's own, the topics, then those of others: whatever is said where, none changes its place."""
+    say(rooms, "#café")
+    say(rooms, "adam", user="adam")
+    assert list(came(rooms)) == ["alice", "#café", "#tea", "#zoo", "adam", "bob"]
+    say(rooms, "#zoo")
+    assert list(came(rooms)) == ["alice", "#café", "#tea", "#zoo", "adam", "bob"]
+
+
+def test_what_comes_is_counted_until_one_posts_there(rooms: Rooms) -> None:
+    """Not where posts go now, and not what was said before the chat."""
+    say(rooms, "#zoo", is_new=False)
+    for room in ("#zoo", "#zoo", "alice", "#tea", "#new"):
+        say(rooms, room)
+    assert came(rooms) == {"alice": 1, "#new": 1, "#tea": 0, "#zoo": 2, "bob": 0}
+    rooms.go_to("#zoo")
+    say(rooms, "#tea")
+    assert came(rooms) == {"alice": 1, "#new": 1, "#tea": 1, "#zoo": 0, "bob": 0}
+    rooms.go_to("")
+    say(rooms, "#zoo")
+    assert came(rooms)["#zoo"] == 1
+    assert not any(listed.is_here for listed in rooms.listed())
+
+
+def test_what_is_said_at_home_counts_in_the_topics_that_it_names(rooms: Rooms) -> None:
+    """If they are listed; in a topic, to name another is to talk about it."""
+    say(rooms, "bob", "#zoo is open, #pub is not", user="bob")
+    say(rooms, "#tea", "#zoo", user="bob")
+    assert came(rooms) == {"alice": 0, "#tea": 0, "#zoo": 1, "bob": 1}
+    say(rooms, "#pub", is_new=False)
+    assert came(rooms)["#pub"] == 0
+
+
+def test_a_room_that_was_left_is_listed_no_more(rooms: Rooms) -> None:
+    """Until something is said there; the room that posts go to stays."""
+    say(rooms, "#zoo")
+    for room in ("#zoo", "bob", "#tea", "nobody"):
+        rooms.left(room)
+    assert came(rooms) == {"alice": 0, "#tea": 0}
+    say(rooms, "#zoo")
+    assert came(rooms) == {"alice": 0, "#tea": 0, "#zoo": 1}
+
+
+def test_one_moves_round_the_rooms_where_one_can_post(rooms: Rooms) -> None:
+    """Those of others are left out."""
+    assert [rooms.beside(room, 1) for room in ("alice", "#tea", "#zoo", "bob", "")] == [
+        "#tea",
+        "#zoo",
+        "alice",
+        "alice",
+        "alice",
+    ]
+    assert [rooms.beside(room, -1) for room in ("alice", "#tea", "#zoo")] == ["#zoo", "alice", "#tea"]
+    assert Rooms(LocalCounts()).beside("", 1) == ""
+
+
+def test_rooms_are_bounded(rooms: Rooms) -> None:
+    """Those in which nothing was said for the longest time go first, and what no log has is never listed."""
+    for number in range(3 * MOST_LISTED):
+        say(rooms, f"#t{number}")
+        rooms.joined(f"#j{number}")
+    assert len(came(rooms)) == 2 * MOST_LISTED + 1
+    assert f"#t{3 * MOST_LISTED - 1}" in rooms
+    assert len(rooms._counts._counts) <= MOST_LISTED  # type: ignore[attr-defined]
+    say(rooms, "#x\n\x1b[31m")
+    assert not any("x" in room for room in came(rooms))
+
+
+def test_the_column_has_names_and_counts(rooms: Rooms) -> None:
+    """The room that posts go to stands out; a great count is cut, and so is a long name."""
+    for _ in range(100):
+        say(rooms, "#zoo")
+    say(rooms, "#" + "x" * 40)
+    assert seen(rooms, 6) == [
+        "alice",
+        "#tea",
+        "#xxxxxxxxxxxxxxxxxx 1",
+        "#zoo              99+",
+        "bob",
+        "",
+    ]
+    looks = [row.looks[0][0] for row in room_rows(rooms, 5)]
+    assert looks == [None, "here", "counted", "counted", None]
+
+
+def test_of_many_rooms_those_around_the_present_one_are_seen(rooms: Rooms) -> None:
+    """Up to the first and the last."""
+    for number in range(10, 30):
+        say(rooms, f"#t{number}", is_new=False)
+    rooms.go_to("#t20")
+    assert seen(rooms) == ["#t18", "#t19", "#t20", "#t21"]
+    rooms.go_to("alice")
+    assert seen(rooms) == ["alice", "#t10", "#t11", "#t12"]
+    rooms.go_to("#zoo")
+    assert seen(rooms) == ["#t29", "#tea", "#zoo", "bob"]
+
+
+@given(st.lists(st.text("ab漢ก\u0e33ü", min_size=1, max_size=40), max_size=5), st.integers(0, 6))
+def test_any_rooms_can_be_drawn(words: list[str], height: int) -> None:
+    """Each row is as wide as the column."""
+    rooms = Rooms(LocalCounts())
+    for word in words:
+        say(rooms, f"#{word}")
+    shown = room_rows(rooms, height)
+    assert len(shown) == height
+    for row in shown:
+        assert urwid.calc_width(row.shown, 0, len(row.shown)) == WIDTH
+        assert sum(size for _, size in row.looks) == len(row.shown)
