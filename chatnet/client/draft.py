@@ -105,7 +105,7 @@ class Draft:
         prompt = cells(self._prompt)
         text = [Cell("*", 1)] * len(self.text) if self.is_secret else cells(self.text, None, by_number)
         lines = wrapped([*prompt, *_with_breaks(text), Cell(" ", 1)], width, by_word=False)
-        number, before = _find(lines, len(prompt) + self._cursor)
+        number, before = _find(lines, sum(cell.length for cell in prompt) + self._cursor)
         first = max(0, min(number - height // 2, len(lines) - height))
         shown = [painted(line, width) for line in lines[first : first + height]]
         return shown, (min(columns(lines[number][:before]), width - 1), number - first)

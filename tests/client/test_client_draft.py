@@ -199,6 +199,16 @@ def test_the_cursor_moves_by_what_one_sees() -> None:
     assert columns[0] > columns[1] > columns[2]
 
 
+@pytest.mark.parametrize("room", ["#tea", "#\u0e01\u0e35\u0e49", "#a\u200bb"])
+def test_the_cursor_is_behind_what_was_typed_in_any_room(room: str) -> None:
+    """A room's name may be of letters that take several characters."""
+    typing = Typing()
+    typing.draft.expect("post", room)
+    (empty,), at_first = typing.sees(60)
+    assert at_first == (len([*empty]) + 1 - ("\u0e35" in room) * 2, 0)
+    assert typing.press("x", "y").sees(60)[1] == (at_first[0] + 2, 0)
+
+
 def test_half_a_line_is_kept_while_one_looks_at_those_before() -> None:
     """The down key brings it back."""
     typing = Typing().press(*"one", "enter", *"half", "up")
