@@ -68,9 +68,12 @@ def cells(text: str, look: str | None = None, by_number: bool = False) -> list[C
 
 
 def rows(text: str, width: int, look: str | None = None) -> list[Row]:
-    """Return the rows of ``text``, broken between words, indented after the first; each fills ``width``."""
+    """Return the rows of ``text``, broken between words, indented after the first; each fills ``width``,
+    whatever is beside it."""
     try:
-        return [painted(row, width) for row in wrapped(cells(text, look), width)]
+        shown = [painted(row, width) for row in wrapped(cells(text, look), width)]
+        _check_edge(shown[0])
+        return shown
     except Exception:  # whatever breaks a library: one post must not hide the others
         return [painted(row, width) for row in wrapped(cells(text, look, by_number=True), width)]
 
@@ -134,6 +137,15 @@ def painted(row: Sequence[Cell], width: int) -> Row:
     return Row(shown + b" " * room, [*looks, (looks[-1][0] if looks else None, room)] if room else looks)
 
 
+def _check_edge(row: Row) -> None:
+    """Check that what the row begins with would not become one with what is at its left.
+
+    :raises ValueError: it would, like an accent.
+    """
+    if _measured(b" " + row.shown) != 1 + _measured(row.shown):
+        raise ValueError("This row does not stand alone")
+
+
 def columns(row: Sequence[Cell]) -> int:
     """Return how many columns the row takes, as the drawing library counts."""
     return _measured(_encoded("".join(cell.shown for cell in row)))
@@ -173,7 +185,8 @@ def _clusters(text: str) -> Iterator[str]:
     """Yield what a person calls characters; a vowel sign stays with its consonant while that is short."""
     held = ""
     for cluster in wcwidth.iter_graphemes(text):
-        if held and category(cluster[0])[0] == "M" and len(held) + len(cluster) <= MAX_CLUSTER:
+        is_letter = held not in ("", "\n", "\t")
+        if is_letter and category(cluster[0])[0] == "M" and len(held) + len(cluster) <= MAX_CLUSTER:
             held += cluster
             continue
         if held:

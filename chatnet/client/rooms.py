@@ -71,7 +71,7 @@ class Rooms:
 
     def joined(self, room: str) -> None:
         """The user is a member of ``room``."""
-        if len(self._joined) < MOST_LISTED:
+        if len(self._joined) < MOST_LISTED and is_room(room):
             self._joined.add(room)
 
     def left(self, room: str) -> None:

@@ -97,6 +97,21 @@ def test_a_row_that_is_too_wide_is_not_drawn() -> None:
     assert [row.shown.decode().strip() for row in shown] == ["a", "‹U+6F22", "›‹U+102", "B›!"]
 
 
+@pytest.mark.parametrize("space", ["\n", "\t"])
+def test_a_sign_does_not_become_one_with_a_line_feed_or_a_tab(space: str) -> None:
+    """Else the terminal would get that unchanged."""
+    (shown, *_) = cells(f"{space}\u102b")
+    assert shown.shown == space
+    assert not any(space in line for line in said(f"bob: a{space}\u102b\u102b", 20))
+
+
+@pytest.mark.parametrize("first", ["\u0301", "\u102b", "\u0e33", "\u1161", "\U0001f3fd", "\uff9e"])
+def test_a_text_that_begins_with_an_accent_can_be_drawn_beside_another(first: str) -> None:
+    """It does not become one with what is at its left: the row of both would not be as wide as the two."""
+    for row in rows(f"{first} x", 20):
+        assert_drawable([Row(b" | " + row.shown, [(None, 3), *row.looks])], 23)
+
+
 @given(NASTY, st.integers(1, 100))
 @example("x" + "\u102b" * 60, 40)
 @example("\t" * 40, 7)

@@ -111,6 +111,9 @@ def test_rooms_are_bounded(rooms: Rooms) -> None:
     assert f"#t{3 * MOST_LISTED - 1}" in rooms
     assert len(rooms._counts._counts) <= MOST_LISTED  # type: ignore[attr-defined]
     say(rooms, "#x\n\x1b[31m")
+    other = Rooms(LocalCounts())
+    other.joined("#x\n\x1b[31m")
+    assert other.listed() == []
     assert not any("x" in room for room in came(rooms))
 
 
