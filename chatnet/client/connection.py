@@ -159,7 +159,7 @@ class Connection:
         return self._pending.drafts()
 
     def fewer_than(self, count: int) -> Deferred[None]:
-        """Return a Deferred that fires as soon as fewer than ``count`` requests are unanswered."""
+        """Return a Deferred that fires as soon as fewer than ``count`` drafts are unanswered."""
         return self._pending.fewer_than(count)
 
     # ---- back-pressure ----

@@ -24,13 +24,18 @@ class Ask:
     arguments: dict[str, Any]
     answer: Deferred[dict[str, Any]] = field(default_factory=Deferred)
 
+    @property
+    def is_draft(self) -> bool:
+        """Whether it changes the log."""
+        return "key" in self.arguments
+
 
 class PendingRequests:
     """All requests under way, over all links in a client's life."""
 
     def __init__(self) -> None:
         self._open: dict[int, Ask] = {}
-        self._made = 0
+        self._made = self._drafts = 0
         self._link: Link | None = None
         self._below: list[tuple[int, Deferred[None]]] = []
         self._leaving: tuple[set[int], Deferred[None]] | None = None
@@ -49,6 +54,7 @@ class PendingRequests:
             return fail(BadRequest.of(why="it is too long, or no text."))
         self._made += 1
         ask = self._open[self._made] = Ask(self._made, command, arguments)
+        self._drafts += ask.is_draft
         if self._link is not None:
             self._send(ask, self._link)
         return ask.answer
@@ -58,8 +64,8 @@ class PendingRequests:
         return [ask.arguments for ask in self._open.values() if ask.command is command]
 
     def drafts(self) -> int:
-        """Return how many of them are drafts, which change the log."""
-        return sum("key" in ask.arguments for ask in self._open.values())
+        """Return how many of them are drafts."""
+        return self._drafts
 
     def attached(self, link: Link) -> None:
         """``link`` is logged in: send all requests again, before anything new."""
@@ -83,8 +89,9 @@ class PendingRequests:
         return left
 
     def fewer_than(self, count: int) -> Deferred[None]:
-        """Return a Deferred that fires as soon as fewer than ``count`` requests are unanswered."""
-        if len(self._open) < count:
+        """Return a Deferred that fires as soon as fewer than ``count`` drafts are unanswered. What is only
+        read is not waited for."""
+        if self._drafts < count:
             return succeed(None)
         waiting: Deferred[None] = Deferred()
         self._below.append((count, waiting))
@@ -98,13 +105,14 @@ class PendingRequests:
         if isinstance(answer, Failure) and answer.check(ConnectionClosed):
             return  # it is sent again on the next link
         del self._open[ask.number]
+        self._drafts -= ask.is_draft
         self._look_whether_left(ask.number)
         if isinstance(answer, Failure):
             ask.answer.errback(answer)
         else:
             ask.answer.callback(answer)
-        ready = [waiting for count, waiting in self._below if len(self._open) < count]
-        self._below = [(count, waiting) for count, waiting in self._below if len(self._open) >= count]
+        ready = [waiting for count, waiting in self._below if self._drafts < count]
+        self._below = [(count, waiting) for count, waiting in self._below if self._drafts >= count]
         for waiting in ready:
             waiting.callback(None)
 

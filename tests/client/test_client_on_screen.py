@@ -26,7 +26,8 @@ class Seated:
         self.terminal = ScreenTerminal(person.network, "alice", "m:1", calendar, connection.history)
         self.size = (60, 12)
         ladder = Ladder(person.network, person.network.seconds)
-        interpreter = Interpreter(connection, self.terminal, ladder, lambda sentence: None, list_pages=100)
+        self.left: list[str | None] = []
+        interpreter = Interpreter(connection, self.terminal, ladder, self.left.append, list_pages=100)
         connection.start(interpreter, None)
         Deferred.fromCoroutine(interpreter.run())
         person.network.pass_time(0.05)
@@ -85,6 +86,18 @@ def test_page_up_reads_on_in_the_room_that_posts_go_to(cluster: FakeCluster, sea
         {"room": "#tea", "before": 12},
     ]
     assert seated.sees()[9] == "00:00 [#tea] bob: old 26"
+
+
+def test_one_can_leave_while_history_is_being_read(cluster: FakeCluster, seated: Seated) -> None:
+    """Nothing of it would be lost; the cluster may be gone for long."""
+    seated.type("CHAT", "hello")
+    seated.network.listeners.clear()
+    seated.network.cut()
+    seated.network.pass_time(0.1)
+    seated.keys("page up")
+    assert "reading older posts" in seated.sees()[-2]
+    seated.keys("ctrl d")
+    assert seated.left == [None]
 
 
 def test_commands_and_rooms_that_were_seen_are_completed(cluster: FakeCluster, seated: Seated) -> None:
