@@ -57,7 +57,7 @@ from chatnet.errors import (
 )
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
-from chatnet.wire.session import Post, SetSecret
+from chatnet.wire.session import List, Post, SetSecret
 
 LOGIN_SECONDS = 10.0
 """Seconds that a worker has to answer a login."""
@@ -153,6 +153,11 @@ class Connection:
     async def history(self, room: str, before: int | None) -> list[Entry]:
         """Return a page of history: see :meth:`.FeedRequests.history`."""
         return await self._requests.history(room, before)
+
+    async def first_rooms(self) -> tuple[list[str], list[str]]:
+        """Return the first page of rooms, and those among them that the user has joined."""
+        answer = await self.ask(List, prefix="", after="")
+        return answer["rooms"], answer["joined"]
 
     def unacknowledged(self) -> int:
         """Return how many drafts are not answered."""

@@ -15,13 +15,15 @@ from chatnet.client.rooms import Rooms
 from chatnet.client.scroll import Scroll
 
 MOVES = {"meta up": -1, "meta down": 1}
+EMPTY_MOVES = {"shift tab": -1, "tab": 1}
+"""These move as well if nothing is typed and the rooms are seen."""
 
 
 class Layout(urwid.Widget):
     """Draws the parts, and gives each key to the part that it is for.
 
-    The page keys move the feed, and End brings it back; Alt and an arrow call ``move``; all other keys go to
-    the input. ``changed`` is called after each key.
+    The page keys move the feed, and End brings it back; Alt and an arrow call ``move``, and so does Tab where
+    it has nothing to complete; all other keys go to the input. ``changed`` is called after each key.
     """
 
     _sizing = frozenset([urwid.BOX])
@@ -61,6 +63,8 @@ class Layout(urwid.Widget):
             self._page(size, key)
         elif key in MOVES:
             self._move(MOVES[key])
+        elif key in EMPTY_MOVES and not self._draft.text and self._feed_width(size[0]) < size[0]:
+            self._move(EMPTY_MOVES[key])
         elif key == "end" and self._back.is_back:
             self._back.end()
         elif not self._draft.press(key):

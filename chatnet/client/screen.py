@@ -9,14 +9,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import urwid
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from urwid.display.common import InputClosedError
 
-from chatnet.client.back import Back, ReadHistory
+from chatnet.client.back import Back
 from chatnet.client.calendar import Calendar
 from chatnet.client.commands import NOWHERE, Unreadable
 from chatnet.client.completion import Completion
@@ -25,6 +25,7 @@ from chatnet.client.entered import Entered
 from chatnet.client.layout import Layout
 from chatnet.client.past import day_line
 from chatnet.client.pastes import Pastes
+from chatnet.client.refused import REFUSED
 from chatnet.client.rooms import LocalCounts, Rooms
 from chatnet.client.said import Said
 from chatnet.client.scroll import Line, Scroll
@@ -49,6 +50,16 @@ FRAME_SECONDS = 0.02
 HUNG_UP = "The terminal is gone: left, once what was typed was acknowledged."
 _GONE = (errno.EIO, errno.ENXIO, errno.EPIPE, errno.EBADF)
 _CUT_LINES, _WRAP_LINES = "\x1b[?7l", "\x1b[?7h"
+
+
+class Reads(Protocol):
+    """What the screen reads of the cluster."""
+
+    async def history(self, room: str, before: int | None) -> Sequence[Entry]:
+        """Return a page of history: see :meth:`.Connection.history`."""
+
+    async def first_rooms(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Return some rooms, and those among them that the user has joined."""
 
 
 class Moved(str):
@@ -124,10 +135,9 @@ class ScreenTerminal:
     """Draws on the whole terminal from :meth:`open` to :meth:`close`, and then restores it."""
 
     is_attended = True
+    _logger = Logger()
 
-    def __init__(
-        self, reactor: Any, name: str, masters: str, calendar: Calendar, history: ReadHistory
-    ) -> None:
+    def __init__(self, reactor: Any, name: str, masters: str, calendar: Calendar, reads: Reads) -> None:
         self._reactor = reactor
         self._calendar = calendar
         self._name, self._masters = name, masters
@@ -142,7 +152,7 @@ class ScreenTerminal:
         self._seen = Seen()
         self._completion = Completion(self._seen)
         self._draft = Draft(self._entered, self.end, self.show, self._completion)
-        self._history = history
+        self._reads = reads
         self._back = Back(self._scroll, calendar, self._older, self._changed)
         self._rooms = Rooms(LocalCounts())
         self._moving: str | None = None  # the room that a key has moved to, until posts go there
@@ -229,6 +239,10 @@ class ScreenTerminal:
         is_read = room is not None and room != NOWHERE
         where = (room or self._name) if is_read else ""
         self._back.go_to(where, room or "your own room")
+        if self._rooms.here is None and room is not None:
+            Deferred.fromCoroutine(self._read_rooms()).addErrback(
+                lambda failure: self._logger.failure("The rooms could not be listed", failure)
+            )
         self._rooms.go_to(None if room is None else where)
         if where == self._moving:
             self._moving = None
@@ -257,8 +271,17 @@ class ScreenTerminal:
             self._ended = True
             self._lines.end()
 
+    async def _read_rooms(self) -> None:
+        """Learn which rooms there are: the first of them; the others are learnt when they are listed, or
+        when something is said there."""
+        with suppress(*REFUSED):
+            rooms, joined = await self._reads.first_rooms()
+            self.learn(rooms)
+            self.learn(joined, is_member=True)
+            self._changed()
+
     async def _older(self, room: str, before: int | None) -> Sequence[Entry]:
-        page = await self._history(room, before)
+        page = await self._reads.history(room, before)
         for post in page:
             self._seen.said(Said.by(post))
         return page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from chatnet.client.said import Said
 from chatnet.names import is_name, is_room, named
@@ -38,10 +38,16 @@ class Seen:
         self.room(said.room)
         self._see_user(said.user)
 
-    def listed(self, rooms: Iterable[str]) -> None:
-        """These rooms were listed."""
-        for room in rooms:
+    def listed(self, rooms: Sequence[str]) -> None:
+        """These rooms were listed. They are behind those where something was said, in their order."""
+        names, rooms_said = self._names, self._rooms
+        self._names, self._rooms = {}, {}
+        for room in reversed(rooms):
             self.room(room)
+        for name in names:
+            _put(self._names, name)
+        for room in rooms_said:
+            _put(self._rooms, room)
 
     def room(self, room: str) -> None:
         """A room was seen."""

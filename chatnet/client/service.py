@@ -215,6 +215,6 @@ def _terminal(options: Any, world: World, connection: Connection, masters: Seque
         from chatnet.client.screen import ScreenTerminal  # scripts need not load the drawing library
 
         where = ", ".join(map(str, masters))
-        return ScreenTerminal(world.reactor, options["name"], where, calendar, connection.history)
+        return ScreenTerminal(world.reactor, options["name"], where, calendar, connection)
     times = calendar if options["times"] else None
     return LineTerminal(world.reactor, connection.hold, connection.release, times)

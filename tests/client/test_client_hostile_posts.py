@@ -61,9 +61,10 @@ class Watched:
         self.written = Written(self.theirs)
         self.source = open(self.theirs, "rb", buffering=0, closefd=False)  # noqa: SIM115
         self.page: list[Entry] = []
+        self.rooms: list[str] = []
         self.size = size
         calendar = Calendar(lambda seconds: datetime.fromtimestamp(seconds, UTC), lambda: NOON)
-        self.screen = ScreenTerminal(MemoryReactorClock(), "alice", "m:1", calendar, self.history)
+        self.screen = ScreenTerminal(MemoryReactorClock(), "alice", "m:1", calendar, self)
         self.screen.open(cast(Stdio, self))
         self.loop = cast(Any, self.screen._loop)
         colours = {self.loop.screen._attr_to_escape(look) for look in (None, *(row[0] for row in PALETTE))}
@@ -71,6 +72,9 @@ class Watched:
         self.emulator = Emulator(*size, colours | {one + other for one in colours for other in colours})
         self.written.seek(0)
         self.written.truncate()
+
+    async def first_rooms(self) -> tuple[list[str], list[str]]:
+        return self.rooms, self.rooms
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         page, self.page = self.page, []
@@ -131,6 +135,7 @@ def test_whatever_comes_a_terminal_obeys_nothing_of_it(
     watched = Watched(size)
     try:
         screen = watched.screen
+        watched.rooms = [name, room, text]
         screen.expect("post")
         watched.check()
         screen.heard(Said(room, name, text, int(NOON * 1000), 7))

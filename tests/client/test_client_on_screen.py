@@ -23,7 +23,7 @@ class Seated:
     def __init__(self, person: Person) -> None:
         self.network, connection = person.network, person.client._connection
         calendar = Calendar(lambda seconds: datetime.fromtimestamp(seconds, UTC), lambda: SINCE_1970)
-        self.terminal = ScreenTerminal(person.network, "alice", "m:1", calendar, connection.history)
+        self.terminal = ScreenTerminal(person.network, "alice", "m:1", calendar, connection)
         self.size = (60, 12)
         ladder = Ladder(person.network, person.network.seconds)
         self.left: list[str | None] = []
@@ -192,6 +192,46 @@ def test_moves_wait_for_what_was_posted_before(cluster: FakeCluster, seated: Sea
     seated.network.cut()
     seated.network.pass_time(1)
     assert seated.prompt == "in #c:"
+
+
+def test_tab_moves_where_nothing_is_typed_and_the_rooms_are_seen(
+    cluster: FakeCluster, seated: Seated
+) -> None:
+    """Elsewhere it is a tab, or completes."""
+    seated.type("join #tea", "chat")
+    seated.keys("tab")
+    assert seated.terminal._draft.text == "\t"
+    seated.size = (100, 12)
+    seated.keys("tab")
+    assert seated.terminal._draft.text == "\t\t"
+    seated.keys("ctrl u", "tab")
+    assert seated.prompt == "in #tea:"
+    seated.keys("shift tab")
+    assert seated.prompt == "say:"
+    seated.type("/quit")
+    seated.keys("tab")
+    assert (seated.prompt, seated.terminal._draft.text) == (">", "\t")
+
+
+def test_rooms_that_were_joined_before_are_listed(cluster: FakeCluster, seated: Seated) -> None:
+    """As far as the first page of rooms goes, and each time that a chat begins; what there is is completed,
+    after what was seen."""
+    cluster.secrets["#quiet"] = b""
+    cluster.joined["#quiet"] = None
+    seated.size = (100, 12)
+    seated.type("chat")
+    assert seated.rooms() == ["alice", "#quiet"]
+    seated.keys("meta down", "meta up")
+    assert len(cluster.asked("List")) == 1
+    seated.keys(*"/join #", "tab")
+    assert seated.prompt == "say: /join #quiet"
+    cluster.append("post", "bob", "#queue", "hi", b"q" * 16)
+    seated.keys("ctrl u")
+    seated.type("/list")
+    seated.keys(*"/join #", "tab")
+    assert seated.prompt == "say: /join #queue"
+    seated.type("/quit", "chat")
+    assert len(cluster.asked("List")) > 1
 
 
 def test_alt_and_arrows_do_nothing_where_there_are_no_posts(cluster: FakeCluster, seated: Seated) -> None:

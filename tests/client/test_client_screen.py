@@ -61,6 +61,9 @@ class Rooms:
         self.waits: list[Deferred[None]] | None = None
         self.refusal: Exception | None = None
 
+    async def first_rooms(self) -> tuple[list[str], list[str]]:
+        return [], []
+
     async def history(self, room: str, before: int | None) -> list[Entry]:
         self.asked.append((room, before))
         if self.waits is not None:
@@ -86,9 +89,7 @@ class Person:
     def __init__(self) -> None:
         self.time = NOON
         self.rooms = Rooms()
-        self.terminal = ScreenTerminal(
-            Clock(), "alice", "m:64480", calendar(lambda: self.time), self.rooms.history
-        )
+        self.terminal = ScreenTerminal(Clock(), "alice", "m:64480", calendar(lambda: self.time), self.rooms)
         self.read: list[Any] = []
 
     def sees(self) -> list[str]:
@@ -324,7 +325,7 @@ class Terminal:
 
 @pytest.fixture
 def screen() -> ScreenTerminal:
-    return ScreenTerminal(MemoryReactorClock(), "alice", "m:64480", calendar(lambda: NOON), Rooms().history)
+    return ScreenTerminal(MemoryReactorClock(), "alice", "m:64480", calendar(lambda: NOON), Rooms())
 
 
 def test_drawing_survives_whatever_happens(screen: ScreenTerminal, logged_failures: Any) -> None:
