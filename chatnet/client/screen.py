@@ -252,7 +252,7 @@ class ScreenTerminal:
         self._changed()
 
     def linked(self, name: str | None) -> None:
-        self._name = self._rooms.own = name or self._name
+        self._name = self._rooms.own = self._seen.own = name or self._name
         self._link = "connected" if name else "connection lost, trying again"
         self._changed()
 

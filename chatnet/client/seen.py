@@ -12,16 +12,20 @@ MOST_SEEN = 2_000
 
 
 class Seen:
-    """Names and rooms, those that were seen last first. What only a lying worker can send is left out."""
+    """Names and rooms, those that were seen last first. What only a lying worker can send is left out.
+
+    ``own`` is the user's name: nobody mentions themselves.
+    """
 
     def __init__(self) -> None:
+        self.own = ""
         self._names: dict[str, None] = {}
         self._rooms: dict[str, None] = {}
 
     @property
     def names(self) -> list[str]:
-        """The users' names."""
-        return list(reversed(self._names))
+        """The names of other users."""
+        return [name for name in reversed(self._names) if name != self.own]
 
     @property
     def rooms(self) -> list[str]:

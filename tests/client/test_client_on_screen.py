@@ -116,6 +116,7 @@ def test_commands_and_rooms_that_were_seen_are_completed(cluster: FakeCluster, s
     assert seated.prompt == "in #tea: /join carol"
     cluster.say("dave", "and @erin?")
     seated.keys("ctrl u")
+    seated.type("I do not mention myself")
     seated.keys(*"@", "tab")
     assert seated.prompt == "in #tea: @dave"
     seated.keys("ctrl u", *"@e", "tab")
