@@ -296,8 +296,9 @@ class ScreenTerminal:
         """Enter the line that moves posts to the next room in the column, or the one before."""
         if self._lines.next == "post" and self._rooms.here is not None:
             now = self._moving or self._rooms.here
-            self._moving = room = self._rooms.beside(now, step)
+            room = self._rooms.beside(now, step)
             if room != now:
+                self._moving = room
                 self._entered(Moved("/chat" if room == self._name else f"/chat {room}"))
 
     def _hung_up(self) -> None:

@@ -179,6 +179,18 @@ def test_alt_and_arrows_move_posts_to_the_next_room(cluster: FakeCluster, seated
     assert "What you type is posted in #tea now." in seated.sees()
 
 
+def test_a_move_begins_where_posts_go(cluster: FakeCluster, seated: Seated) -> None:
+    """Whichever way they went there, and also if there was nowhere to go before."""
+    seated.type("chat")
+    seated.keys("meta down")
+    for room in ("#a", "#b"):
+        cluster.secrets[room] = b""
+        seated.type(f"/join {room}")
+    seated.type("/chat #a")
+    seated.keys("meta down")
+    assert seated.prompt == "in #b:"
+
+
 def test_moves_wait_for_what_was_posted_before(cluster: FakeCluster, seated: Seated) -> None:
     """Several are done one after another, from where the last one leads, and the prompt says where one is."""
     for room in ("#a", "#b", "#c"):
