@@ -38,7 +38,8 @@ READS = 10
 POSTS_PER_SECOND = 100
 FEW = 100_000
 _FILL = """
-    INSERT INTO entry SELECT seq, 1, 'post', name, name, %s, decode(md5(seq::text), 'hex')
+    INSERT INTO entry (seq, time, kind, "user", room, text, key)
+        SELECT seq, 1, 'post', name, name, %s, decode(md5(seq::text), 'hex')
         FROM (SELECT seq, 'u' || seq %% {authors} AS name
             FROM generate_series({first}, {last}) AS seq) AS made;
     INSERT INTO place SELECT 'u' || seq %% {authors}, seq FROM generate_series({first}, {last}) AS seq;

@@ -20,7 +20,9 @@ from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from rigs.postgres import running
 
 NAMES = [f"u{number}" for number in range(USERS)]
-_ENTRY = "INSERT INTO entry VALUES (%b, %b, 'post', %b, %b, %b, %b)"
+_ENTRY = """
+    INSERT INTO entry (seq, time, kind, "user", room, text, key) VALUES (%b, %b, 'post', %b, %b, %b, %b)
+"""
 _PLACE = "INSERT INTO place VALUES (%b, %b)"
 
 

@@ -1,8 +1,10 @@
 """chatnet: a chat service that does not lose a message. The map, one line per module:
 
-entries     entries, drafts, where a post is heard, and who sees it                           pure
+entries     entries, drafts, where each is heard, and who sees it                             pure
 kinds       the kinds of entries, one row for each                                            pure
-rules       who may append what, judged by the log so far                                     pure
+stays       the intervals in which users listen somewhere, and what begins and ends them      pure
+rules       who may append what, judged by the log so far: a list of cases                    pure
+state       what follows from entries, in memory, and the facts that the cases ask for        pure
 cursor      how far somebody has read: a seq, and a check of the entry there                  pure
 names       names, topics and rooms in their one spelling, and which of them a text names     pure
 letters     classes of letters that regular expressions lack                                  pure

@@ -55,5 +55,10 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return cls(seq, check)
 
 
+def is_of(check: bytes, log_id: str, entry: Entry) -> bool:
+    """Return whether this is the check of ``entry`` in the log ``log_id``."""
+    return check == _check(log_id, entry.seq, entry.user, entry.key)
+
+
 def _check(log_id: str, seq: int, user: str, key: bytes) -> bytes:
     return sha256(f"{log_id}|{seq}|{user}|".encode() + key).digest()[:CHECK_BYTES]

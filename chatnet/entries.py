@@ -1,20 +1,25 @@
-"""The log's entries and drafts, where a post is heard, and the one rule for who sees it. Pure.
+"""The log's entries and drafts, where each is heard, and the one rule for who sees it. Pure.
 
-A *place* is where a post can be heard: the room where it is said, and ``@name`` for each user that it
-mentions; a post in its author's own room is heard in each topic that it names as well. A user listens at
-their own room, at ``@`` and their name, and in every room that they are a member of. The stores' indexes and
-the router use :func:`places`; the checkers in tests state the rule a second time.
+A *place* is where an entry can be heard: the room where it is said, and ``@name`` for each user that it
+mentions; a post in its author's own room is heard in each topic that it names as well. What is no post is
+heard in its room, at ``!name`` by whom it is for, and at ``!mods`` and its room by the room's moderators: see
+:class:`chatnet.kinds.Heard`. Places with ``!`` have no history, and no text names one.
+
+A user listens at their own room, at ``@`` and ``!`` with their name, in their conversations, and wherever a
+stay of theirs is. The stores' indexes and the router use :func:`heard_at`; the checkers in tests state the
+rule a second time.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import msgspec
 
-from chatnet.kinds import KindName, Stay, stay_of
-from chatnet.names import named
+from chatnet.kinds import KINDS, Heard, KindName
+from chatnet.names import is_talk, named, sides
+from chatnet.stays import Memberships
 from chatnet.text import legible
 
 KEY_BYTES = 16
@@ -32,11 +37,43 @@ def fresh_key(seconds: float, entropy: Callable[[int], bytes]) -> bytes:
     return made.to_bytes(_TIME_BYTES, "big") + entropy(KEY_BYTES - _TIME_BYTES)
 
 
+class Ref(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Another entry: its seq, and the check of it (see :mod:`chatnet.cursor`). A seq alone names no entry:
+    after a restore or a fail-over another one may have it."""
+
+    seq: int
+    check: bytes
+
+
+class More(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What an entry has beyond the columns that all have.
+
+    ``to``: whom it is for. ``ref``: which entry it refers to; of a post, which it answers. ``form``: how a
+    post is meant, a notice (of a program) or an action (“* alice waves”). ``until``: until when it holds, in
+    the log's time, in milliseconds since 1970; 0: for ever.
+    """
+
+    to: str = ""
+    ref: Ref | None = None
+    form: Literal["notice", "action", ""] = ""
+    until: int = 0
+
+
+_encode_more = msgspec.msgpack.Encoder().encode
+_decode_more = msgspec.msgpack.Decoder(More).decode
+
+
+def packed_more(more: More | None) -> bytes | None:
+    """Return ``more`` as the stores keep it: the same bytes for the same content."""
+    return None if more is None else _encode_more(more)
+
+
 class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An entry that is not committed yet.
 
-    ``room`` is the room joined or left, or where a post is said, otherwise the author's own room; ``text`` is
-    a post's text, or the credential of a ``register`` or ``secret``; ``key`` is never used twice by a user.
+    ``room`` is the room that it is about, or where a post is said, otherwise the author's own room; ``text``
+    is a post's text, a reason, or the credential of a ``register`` or ``secret``; ``key`` is never used twice
+    by a user.
 
     ``by`` is not part of the entry: it is the seq of the secret that the author has shown. If there is a
     newer secret, the log takes nothing new from them. 0: not checked.
@@ -48,6 +85,19 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str
     key: bytes
     by: int = 0
+    more: More | None = None
+
+    @property
+    def to(self) -> str:
+        """Whom it is for: of a post in a conversation, the other one; empty if nobody in particular."""
+        if self.more is not None and self.more.to:
+            return self.more.to
+        return other_side(self.room, self.user)
+
+    @property
+    def ref(self) -> Ref | None:
+        """Which entry it refers to."""
+        return None if self.more is None else self.more.ref
 
     def described(self) -> str:
         """Return it for a log: without the text, which is private, or a credential."""
@@ -58,7 +108,8 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One record of the log. ``seq`` counts from 1 without gaps; ``time`` is the log's, in ms since 1970.
 
-    ``kind`` may be unknown to this program: see :meth:`chatnet.store.window.Window.extend`.
+    ``kind`` may be unknown to this program: see :meth:`chatnet.store.window.Window.extend`. ``at`` are the
+    places, where they do not follow from the other values: see :func:`heard_at`. Clients are not told them.
     """
 
     seq: int
@@ -68,132 +119,97 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     room: str
     text: str
     key: bytes
+    more: More | None = None
+    at: tuple[str, ...] = ()
+
+    @property
+    def to(self) -> str:
+        """Whom it is for; empty if nobody in particular."""
+        return "" if self.more is None else self.more.to
+
+    @property
+    def ref(self) -> Ref | None:
+        """Which entry it refers to."""
+        return None if self.more is None else self.more.ref
 
 
-class Interval(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One stay of a user in a room: from the seq of the join to that of the leave, or None while it lasts."""
+def of_row(row: Sequence[Any]) -> Entry:
+    """Return the entry in a row of a store's table: nine columns, the last two often empty."""
+    seq, time, kind, user, room, text, key, more, at = row
+    if more is None and not at:
+        return Entry(seq, time, kind, user, room, text, key)
+    return Entry(
+        seq,
+        time,
+        kind,
+        user,
+        room,
+        text,
+        key,
+        None if more is None else _decode_more(more),
+        tuple(at.split(" ")) if at else (),
+    )
 
-    room: str
-    joined: int
-    left: int | None
+
+def other_side(room: str, user: str) -> str:
+    """Return the other user of a conversation; empty for another room, or if it is not one of ``user``."""
+    both = sides(room)
+    return both[user == both[0]] if user in both else ""
+
+
+def moderators_of(room: str) -> str:
+    """Return the place of a room's moderators; of the cluster's, for no room."""
+    return "!mods" + room
+
+
+def ears_of(place: str) -> tuple[str, ...]:
+    """Return where those listen who hear what is said at a place. Each user listens at ``@`` and their name:
+    that is where both sides of a conversation hear it, and where they hear what is for them."""
+    if "=" in place:
+        return tuple("@" + side for side in sides(place))
+    if place[0] == "!" and place != "!mods" and place[5:6] not in ("#", "&"):
+        return ("@" + place[1:],)
+    return (place,)
 
 
 def places(user: str, room: str, text: str) -> tuple[str, ...]:
     """Return where a post of ``user`` in ``room`` is heard, each place once: the room first.
 
     What is said in somebody's own room is heard in the topics that it names; what is said in a topic, there
-    alone, since whoever names another topic only talks about it. Those who are mentioned hear either.
+    alone, since whoever names another topic only talks about it. Those who are mentioned hear either. What is
+    said in a private room or a conversation is heard there alone.
     """
     if room == user:
         return (user, *named(text))
-    return (room, *(place for place in named(text) if place[0] == "@"))
+    if room[0] == "#":
+        return (room, *(place for place in named(text) if place[0] == "@"))
+    return (room,)
 
 
-def _joined(stay: Interval) -> int:
-    return stay.joined
+def heard_at(entry: Entry) -> tuple[str, ...]:
+    """Return the places of an entry, each once; none if it is not heard by anybody as such."""
+    if entry.at:
+        return entry.at
+    kind = KINDS.get(entry.kind)
+    if kind is None:
+        return ()
+    if kind.is_said:
+        return places(entry.user, entry.room, entry.text)
+    return tuple(dict.fromkeys(_PLACES[heard](entry) for heard in kind.heard if heard in _PLACES))
 
 
-def _left(stay: Interval) -> int:
-    return stay.left or 0  # only for stays that have ended
+_PLACES: dict[Heard, Callable[[Entry], str]] = {
+    Heard.ROOM: lambda entry: entry.room or moderators_of(""),
+    Heard.TO: lambda entry: "!" + entry.to,
+    Heard.AUTHOR: lambda entry: "!" + entry.user,
+    Heard.MODERATORS: lambda entry: moderators_of(entry.room),
+}
+"""Where an entry is heard, by the way in which it is; the store sets the places of the other way."""
 
 
-class Memberships:
-    """One user's stays in rooms, kept in step by the entries of the log.
-
-    ``registered`` is the seq at which they got the name; 0: nobody has it.
-    """
-
-    __slots__ = ("_ended", "_stays", "registered")
-
-    def __init__(self, intervals: Iterable[Interval] = (), registered: int = 0) -> None:
-        self.registered = registered
-        self._stays: dict[str, list[Interval]] = {}
-        # Pages of a snapshot list stays that last before those that have ended.
-        for interval in sorted(intervals, key=_joined):
-            self._add(interval)
-        ended = [stay for stay in self.intervals() if stay.left is not None]
-        # Most users have no ended stay: then there is no list.
-        self._ended: list[Interval] | None = sorted(ended, key=_left) or None
-
-    def apply(self, entry: Entry) -> bool:
-        """Apply an entry of this user. Return whether it changed the rooms that they follow now."""
-        if entry.kind == "register":
-            self.registered = entry.seq
-        stay = stay_of(entry.kind)
-        if stay is None:
-            return False
-        stays = self._stays.get(entry.room)
-        open_now = stays is not None and stays[-1].left is None
-        if stay is Stay.BEGINS and not open_now:
-            self._add(Interval(entry.room, entry.seq, None))
-            return True
-        if stay is Stay.ENDS and stays is not None and open_now:
-            stays[-1] = Interval(entry.room, stays[-1].joined, entry.seq)
-            if self._ended is None:
-                self._ended = []
-            # At the end, unless a snapshot had a stay that ended while it was read.
-            insort(self._ended, stays[-1], key=_left)
-            return True
-        return False
-
-    def _add(self, stay: Interval) -> None:
-        stays = self._stays.get(stay.room)
-        if stays is None:
-            self._stays[stay.room] = [stay]  # an empty list that grows would take more memory
-        else:
-            stays.append(stay)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it keeps a stay that has ended."""
-        return self._ended is not None
-
-    def forget(self, upto: int) -> None:
-        """Drop the stays that had ended by ``upto``: nobody will ask about that time again."""
-        if self._ended is None or _left(self._ended[0]) > upto:
-            return
-        gone = bisect_right(self._ended, upto, key=_left)
-        for room, last in {stay.room: stay for stay in self._ended[:gone]}.items():
-            # The stays in a room follow one another: earlier ones ended earlier.
-            stays = self._stays[room]
-            del stays[: bisect_right(stays, last.joined, key=_joined)]
-            if not stays:
-                del self._stays[room]
-        self._ended = self._ended[gone:] or None
-
-    def know_none_of(self, rooms: Iterable[str]) -> bool:
-        """Return whether the user was surely never in ``rooms``; much cheaper than asking about each."""
-        return self._stays.keys().isdisjoint(rooms)
-
-    def covers(self, room: str, seq: int) -> bool:
-        """Return whether the user was a member of ``room`` at ``seq``."""
-        stays = self._stays.get(room)
-        if stays is None:
-            return False
-        # Stays follow one another: only the last one that began before can cover it. There may be very many.
-        began = bisect_left(stays, seq, key=_joined)
-        if not began:
-            return False
-        left = stays[began - 1].left
-        return left is None or seq < left
-
-    def has(self, room: str) -> bool:
-        """Return whether the user is a member of ``room`` now."""
-        stays = self._stays.get(room)
-        return stays is not None and stays[-1].left is None
-
-    def rooms(self) -> list[str]:
-        """Return the rooms that the user is a member of now."""
-        return [room for room in self._stays if self.has(room)]
-
-    @property
-    def room_count(self) -> int:
-        """In how many rooms the user is, or was recently."""
-        return len(self._stays)
-
-    def intervals(self) -> list[Interval]:
-        """Return all stays, by room and then in order."""
-        return [stay for stays in self._stays.values() for stay in stays]
+def blanked(entry: Entry) -> Entry:
+    """Return a post without its text, which was taken back: its places are written out instead."""
+    return msgspec.structs.replace(entry, text="", at=heard_at(entry))
 
 
 def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
@@ -201,14 +217,39 @@ def listens(user: str, memberships: Memberships, place: str, seq: int) -> bool:
 
     A mention from before they got the name means somebody else, or nobody.
     """
-    if place == "@" + user:
+    if place in ("@" + user, "!" + user):
         return 0 < memberships.registered < seq
-    return place == user or memberships.covers(place, seq)
+    return place == user or (user in sides(place)) or memberships.covers(place, seq)
 
 
-def visible(post: Entry, user: str, memberships: Memberships) -> bool:
-    """Return whether ``user`` sees a post: as author, mentioned, or member of one of its rooms at its seq."""
-    where = places(post.user, post.room, post.text)
+def visible(entry: Entry, user: str, memberships: Memberships) -> bool:
+    """Return whether ``user`` sees an entry: as author, mentioned, member of one of its rooms at its seq, or
+    as somebody whom it is for."""
+    where = heard_at(entry)
     if memberships.know_none_of(where):
-        where = tuple(place for place in (user, "@" + user) if place in where)
-    return any(listens(user, memberships, place, post.seq) for place in where)
+        own = (user, "@" + user, "!" + user)
+        where = tuple(place for place in where if place in own or is_talk(place))
+    return any(listens(user, memberships, place, entry.seq) for place in where)
+
+
+def settled(draft: Draft, target: Entry | None, blocks: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the places of the entry of ``draft`` if they do not follow from its other values; else none.
+
+    ``target`` is the entry that it refers to; ``blocks`` says who blocks the author. This is settled when the
+    entry is committed, and all who read it later agree; what somebody missed because of a block stays missed.
+    """
+    kind = KINDS[draft.kind]
+    if kind.is_said:
+        where = places(draft.user, draft.room, draft.text)
+        heard = tuple(place for place in where if place[0] != "@" or not blocks(place[1:]))
+        return () if heard == where else heard
+    if Heard.AS_TARGET in kind.heard:
+        return () if target is None else tuple(dict.fromkeys((*heard_at(target), "!" + target.user)))
+    if Heard.AUTHOR in kind.heard and Heard.TO in kind.heard and blocks(draft.to):
+        return ("!" + draft.user,)
+    return ()
+
+
+def entry_of(draft: Draft, seq: int, time: int, at: Sequence[str]) -> Entry:
+    """Return the entry of a draft that is accepted."""
+    return Entry(seq, time, draft.kind, draft.user, draft.room, draft.text, draft.key, draft.more, tuple(at))

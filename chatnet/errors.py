@@ -203,8 +203,8 @@ class BadName(Refusal):
 class BadRoom(Refusal):
     code = b"BAD_ROOM"
     sentence = (
-        "{room} is not a room: a room is a user's name, or # and 1 to 64 letters, digits, - and _, "
-        "the first a letter or digit."
+        "{room} is not a room here: a room is a user's name, or # (a topic) or & (a private room) and 1 to "
+        "64 letters, digits, - and _, the first a letter or digit, or @ and a user's name (a conversation)."
     )
 
 
@@ -251,6 +251,102 @@ class NotYours(Refusal):
 class NotJoined(Refusal):
     code = b"NOT_JOINED"
     sentence = "You have not joined {room}."
+
+
+class RoomTaken(Refusal):
+    code = b"ROOM_TAKEN"
+    sentence = "The name {room} was used before, and a private room's name is used once: choose another."
+
+
+class LastOwner(Refusal):
+    code = b"LAST_OWNER"
+    sentence = "{to} alone owns {room}, and others are there: name another owner first, with ROLE."
+
+
+class NotModerator(Refusal):
+    code = b"NOT_MODERATOR"
+    sentence = "Only owners and moderators of the room do that."
+
+
+class NotOwner(Refusal):
+    code = b"NOT_OWNER"
+    sentence = "Only owners of {room} do that."
+
+
+class NotAdmin(Refusal):
+    code = b"NOT_ADMIN"
+    sentence = "Only admins do that."
+
+
+class OutOfReach(Refusal):
+    code = b"OUT_OF_REACH"
+    sentence = "{to} has a higher role than you there."
+
+
+class Yourself(Refusal):
+    code = b"YOURSELF"
+    sentence = "That is you: one does this to others."
+
+
+class AlreadyThere(Refusal):
+    code = b"ALREADY_THERE"
+    sentence = "{to} is in {room} already."
+
+
+class NotThere(Refusal):
+    code = b"NOT_THERE"
+    sentence = "{to} is not in {room}."
+
+
+class Banned(Refusal):
+    code = b"BANNED"
+    sentence = "You are banned from {room}."
+
+
+class BannedThere(Refusal):
+    code = b"BANNED_THERE"
+    sentence = "Your post names a topic that you are banned from."
+
+
+class TheyAreBanned(Refusal):
+    code = b"THEY_ARE_BANNED"
+    sentence = "{to} is banned from {room}: lift that first, with UNBAN."
+
+
+class Barred(Refusal):
+    """Banned from the whole cluster. The user's sessions end, and what they sent is not done."""
+
+    code = b"BARRED"
+    sentence = "{name} is banned from this server."
+
+
+class Muted(Refusal):
+    code = b"MUTED"
+    sentence = "You are muted: you hear what is said, and say nothing."
+
+
+class MutedThere(Refusal):
+    code = b"MUTED_THERE"
+    sentence = "Your post names a topic in which you are muted."
+
+
+class DirectOff(Refusal):
+    """The user blocks the author, or takes messages from nobody: they are not told which."""
+
+    code = b"DIRECT_OFF"
+    sentence = "{to} takes no messages from you."
+
+
+class NoSuchPost(Refusal):
+    """There is no such post, or the user may not read it, or it was taken back."""
+
+    code = b"NO_SUCH_POST"
+    sentence = "There is no such post."
+
+
+class TooManyToday(Refusal):
+    code = b"TOO_MANY_TODAY"
+    sentence = "You have done this as often today as one may: come back tomorrow."
 
 
 class SecretChanged(Refusal):
@@ -321,6 +417,24 @@ REFUSALS: dict[bytes, type[Refusal]] = {
         OwnRoom,
         NotYours,
         NotJoined,
+        RoomTaken,
+        LastOwner,
+        NotModerator,
+        NotOwner,
+        NotAdmin,
+        OutOfReach,
+        Yourself,
+        AlreadyThere,
+        NotThere,
+        Banned,
+        BannedThere,
+        TheyAreBanned,
+        Barred,
+        Muted,
+        MutedThere,
+        DirectOff,
+        NoSuchPost,
+        TooManyToday,
         TooManyRooms,
         TooManyTopics,
         SecretChanged,

@@ -7,12 +7,27 @@ from __future__ import annotations
 
 import re
 
+from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import KEY_BYTES, Draft
-from chatnet.errors import BadName, BadRoom, BadText, NotYet, NotYours
+from chatnet.errors import BadName, BadRoom, BadText, NoSuchPost, NoSuchRoom, NotYet, NotYours
 from chatnet.ignorable import bare
 from chatnet.kinds import CLUSTER, KINDS, MOST_LEVEL, Kind, Text, is_level
 from chatnet.letters import MARKS
-from chatnet.names import MAX_MARKS, MAX_SPELLED, is_name, is_room, is_topic, named, quoted, too_many_marks
+from chatnet.names import (
+    MAX_MARKS,
+    MAX_SPELLED,
+    Where,
+    is_name,
+    is_public,
+    is_room,
+    is_talk,
+    is_topic,
+    named,
+    quoted,
+    sides,
+    too_many_marks,
+    where,
+)
 
 MAX_TEXT = MAX_SPELLED
 """The longest text of a post, in characters."""
@@ -20,6 +35,11 @@ MAX_LINE_FEEDS = 40
 MAX_PLACES = 20
 """How many places a post is heard at, at most, in addition to its author's room."""
 MAX_CREDENTIAL = 1_000
+MAX_WORDS = 500
+"""The longest reason or description, in characters."""
+HISTORIES = ("joined", "all")
+"""What newcomers to a private room may read: from when they joined, or all of it."""
+_OWN = frozenset({Where.OWN})
 
 # Invisible characters that count as letters, and visible characters.
 _FILLERS = re.compile("[\u115f\u1160\u3164\uffa0]")
@@ -40,14 +60,24 @@ def check_text(text: str) -> str:
 
 
 def check_said_in(room: str, user: str) -> str:
-    """Return ``room`` unchanged, or raise :class:`NotYours`: ``user`` can never say anything there."""
-    if room != user and not is_topic(room):
+    """Return ``room`` unchanged, or raise an error: ``user`` can never say anything there."""
+    if is_talk(room):
+        if user not in sides(room):
+            raise NoSuchRoom.of(room=room)
+    elif room != user and is_public(room) and not is_topic(room):
         raise NotYours.of(room=room)
     return room
 
 
+def check_words(words: str) -> str:
+    """Return a reason or a description unchanged, or raise :class:`BadText`."""
+    if words and (len(words) > MAX_WORDS or not words.isprintable() or too_many_marks(bare(words))):
+        raise BadText.of(why=f"That has at most {MAX_WORDS} characters, on one line.")
+    return words
+
+
 def check_form(draft: Draft) -> None:
-    """Check whether a draft can be in any log: its user, its room and its text.
+    """Check whether a draft can be in any log: its user, its room, its text, and what else it has.
 
     :raises Refusal: it cannot.
     :raises ValueError: it cannot, and no worker makes such a draft.
@@ -59,32 +89,70 @@ def check_form(draft: Draft) -> None:
         raise ValueError(f"A key has {KEY_BYTES} bytes, and this one {len(draft.key)}")
     if not 0 <= draft.by < 1 << 63:
         raise ValueError(f"{draft.by} is no seq")
-    if kind.is_the_clusters:
-        if user != CLUSTER:
-            raise ValueError(f"A {draft.kind} is nobody's")
+    if user == CLUSTER:
+        if not (kind.is_the_clusters or kind.may_be_the_clusters):
+            raise ValueError(f"The cluster itself appends no {draft.kind}")
+    elif kind.is_the_clusters:
+        raise ValueError(f"A {draft.kind} is nobody's")
     elif not is_name(user):
         raise BadName.of(name=quoted(user))
     if draft.room != user:
-        if not kind.is_of_room:
-            raise ValueError(f"The room of a {draft.kind} is its author's")
-        if not is_room(draft.room):
-            raise BadRoom.of(room=quoted(draft.room))
-        if kind.is_heard:
-            check_said_in(draft.room, user)
+        _check_room(draft, kind)
+    elif Where.OWN not in kind.rooms:
+        raise BadRoom.of(room=quoted(draft.room))
+    _check_more(draft, kind)
     if kind.text is Text.POST:
         check_text(draft.text)
+    elif kind.text is Text.WORDS:
+        check_words(draft.text)
     elif kind.text is Text.LEVEL:
         if not is_level(draft.text):
             raise BadText.of(why=f"A level is a whole number from 2 to {MOST_LEVEL}, in digits.")
-    elif not _is_text_of(kind, draft.text):
+    elif not _is_text_of(kind, draft):
         raise ValueError(f"That is no text of a {draft.kind}: it has to be {kind.text.value}")
 
 
-def _is_text_of(kind: Kind, text: str) -> bool:
+def _check_room(draft: Draft, kind: Kind) -> None:
+    if kind.rooms == _OWN:
+        raise ValueError(f"The room of a {draft.kind} is its author's")
+    if kind.is_said and is_room(draft.room):
+        check_said_in(draft.room, draft.user)
+    is_good = is_room(draft.room) or not draft.room
+    if not is_good or where(draft.room, draft.user) not in kind.rooms:
+        raise BadRoom.of(room=quoted(draft.room))
+
+
+def _check_more(draft: Draft, kind: Kind) -> None:
+    more = draft.more
+    if more is None:
+        if kind.has_to or kind.has_ref:
+            raise ValueError(f"A {draft.kind} is for somebody, or refers to an entry")
+        return
+    if bool(more.to) != kind.has_to or (more.ref is None and kind.has_ref):
+        raise ValueError(f"A {draft.kind} is for somebody, or refers to an entry, or neither")
+    if more.ref is not None:
+        if not (kind.has_ref or kind.is_said):
+            raise ValueError(f"A {draft.kind} refers to no entry")
+        if not 0 <= more.ref.seq < 1 << 63 or len(more.ref.check) != CHECK_BYTES:
+            raise NoSuchPost.of()
+    if more.to and not is_name(more.to):
+        raise BadName.of(name=quoted(more.to))
+    if more.form and not kind.is_said:
+        raise ValueError(f"A {draft.kind} has no form")
+    if not 0 <= more.until < 1 << 62 or (more.until and draft.kind not in ("ban", "mute")):
+        raise ValueError(f"A {draft.kind} does not hold until {more.until}")
+
+
+def _is_text_of(kind: Kind, draft: Draft) -> bool:
+    text = draft.text
     if kind.text is Text.NOTHING:
         return not text
     if kind.text is Text.CREDENTIAL:
         return 0 < len(text) <= MAX_CREDENTIAL and text.isascii() and text.isprintable()
+    if kind.text is Text.HISTORY:
+        return text in HISTORIES
+    if kind.text is Text.ROLE:
+        return text in (("none", "moderator", "admin") if not draft.room else ("none", "moderator", "owner"))
     raise ValueError(f"Nobody has said what the text of kind {kind.name} may be: {kind.text}")
 
 

@@ -1,7 +1,8 @@
 """The kinds of entries: one row for each, and the level from which a cluster may write it. Pure.
 
-:mod:`chatnet.rules` says who may append what, and :func:`chatnet.entries.places` where a post is heard. What
-a store writes besides an entry is defined in each store, by kind.
+:mod:`chatnet.rules` says who may append what, :mod:`chatnet.stays` whose stays an entry begins or ends, and
+:func:`chatnet.entries.heard_at` where it is heard. What a store writes besides an entry is
+:mod:`chatnet.store.follows`.
 
 A *level* is a number: a log's level says which kinds it may hold; a program's level says which it
 understands. An entry of the kind ``level`` raises the log's, once all processes of the cluster understand the
@@ -14,6 +15,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+
+from chatnet.names import Where
 
 KindName = str
 """The name of a kind. An entry of a newer program may have one that has no row here."""
@@ -29,49 +32,143 @@ class Text(Enum):
     """What the text of an entry is."""
 
     POST = "what somebody says"
+    WORDS = "a reason or a description, perhaps empty"
+    ROLE = "owner, moderator, admin or none"
+    HISTORY = "joined or all"
     CREDENTIAL = "what is kept of a secret"
     LEVEL = "a level, in decimal digits"
     NOTHING = "empty"
 
 
-class Stay(Enum):
-    """What an entry does to its author's stay in its room."""
+class Heard(Enum):
+    """Where an entry is heard that is no post."""
 
-    BEGINS = "they are a member from then on"
-    ENDS = "they are none from then on"
+    ROOM = "in its room"
+    TO = "by whom it is for"
+    AUTHOR = "by its author, on all devices"
+    MODERATORS = "by the moderators of its room"
+    AS_TARGET = "wherever the entry is heard that it refers to, and by that one's author"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of entry.
 
-    ``level``: from this level on the log takes it. ``is_of_room``: it names its room; otherwise the room is
-    its author's own. ``is_heard``: listeners at its places hear it. ``stay``: it changes who hears what from
-    then on. ``is_the_clusters``: its author is :data:`CLUSTER`, not a user; the primary itself appends it,
-    and no worker may.
+    ``level``: from this level on the log takes it. ``rooms``: what its room may be, for its author.
+    ``is_said``: it is what somebody says, and is heard at its places (:func:`chatnet.entries.places`); such
+    places have a history. ``heard``: where else it is heard. ``has_to``: it is for another user, ``more.to``;
+    ``has_ref``: it refers to an entry, ``more.ref``. ``keeps_refusals``: a refusal of it lasts; see
+    :mod:`chatnet.store.refusals`. ``is_the_clusters``: its author is :data:`CLUSTER`, not a user, and the
+    primary itself appends it, and no worker may. ``may_be_the_clusters``: the same, or a user's.
     """
 
     name: KindName
     text: Text
     level: int = FIRST_LEVEL
-    is_of_room: bool = False
-    is_heard: bool = False
-    stay: Stay | None = None
+    rooms: frozenset[Where] = frozenset({Where.OWN})
+    is_said: bool = False
+    heard: tuple[Heard, ...] = ()
+    has_to: bool = False
+    has_ref: bool = False
+    keeps_refusals: bool = False
     is_the_clusters: bool = False
+    may_be_the_clusters: bool = False
 
+
+def _in(*rooms: Where) -> frozenset[Where]:
+    return frozenset(rooms)
+
+
+_JOINED = _in(Where.OWN, Where.USER, Where.TOPIC, Where.PRIVATE)
+_SAID = _in(*_JOINED, Where.TALK)
+_KEPT = _in(Where.TOPIC, Where.PRIVATE)
+_ORDERED = _in(Where.TOPIC, Where.PRIVATE, Where.CLUSTER)
 
 _ROWS = (
     Kind("register", Text.CREDENTIAL),
     Kind("secret", Text.CREDENTIAL),
-    Kind("join", Text.NOTHING, is_of_room=True, stay=Stay.BEGINS),
-    Kind("leave", Text.NOTHING, is_of_room=True, stay=Stay.ENDS),
-    Kind("post", Text.POST, is_of_room=True, is_heard=True),
+    Kind("join", Text.NOTHING, rooms=_JOINED, keeps_refusals=True),
+    Kind("leave", Text.NOTHING, rooms=_JOINED, keeps_refusals=True),
+    Kind("post", Text.POST, rooms=_SAID, is_said=True),
     Kind("level", Text.LEVEL, is_the_clusters=True),
+    Kind(
+        "create",
+        Text.HISTORY,
+        rooms=_in(Where.PRIVATE),
+        heard=(Heard.AUTHOR,),
+        keeps_refusals=True,
+    ),
+    Kind(
+        "invite",
+        Text.NOTHING,
+        rooms=_in(Where.PRIVATE),
+        heard=(Heard.TO, Heard.AUTHOR),
+        has_to=True,
+        keeps_refusals=True,
+    ),
+    Kind(
+        "remove",
+        Text.WORDS,
+        rooms=_KEPT,
+        heard=(Heard.ROOM, Heard.TO),
+        has_to=True,
+        keeps_refusals=True,
+    ),
+    Kind("describe", Text.WORDS, rooms=_in(Where.OWN, *_KEPT), heard=(Heard.ROOM,), keeps_refusals=True),
+    Kind(
+        "role",
+        Text.ROLE,
+        rooms=_ORDERED,
+        heard=(Heard.ROOM, Heard.TO),
+        has_to=True,
+        keeps_refusals=True,
+        may_be_the_clusters=True,
+    ),
+    Kind(
+        "ban",
+        Text.WORDS,
+        rooms=_ORDERED,
+        heard=(Heard.TO, Heard.MODERATORS),
+        has_to=True,
+        keeps_refusals=True,
+        may_be_the_clusters=True,
+    ),
+    Kind(
+        "mute",
+        Text.WORDS,
+        rooms=_ORDERED,
+        heard=(Heard.TO, Heard.MODERATORS),
+        has_to=True,
+        keeps_refusals=True,
+        may_be_the_clusters=True,
+    ),
+    Kind(
+        "unban",
+        Text.WORDS,
+        rooms=_ORDERED,
+        heard=(Heard.TO, Heard.MODERATORS),
+        has_to=True,
+        keeps_refusals=True,
+        may_be_the_clusters=True,
+    ),
+    Kind("block", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
+    Kind("unblock", Text.NOTHING, heard=(Heard.AUTHOR,), has_to=True, keeps_refusals=True),
+    Kind(
+        "redact",
+        Text.WORDS,
+        heard=(Heard.AS_TARGET,),
+        has_ref=True,
+        keeps_refusals=True,
+        may_be_the_clusters=True,
+    ),
 )
 KINDS: dict[str, Kind] = {}
-HEARD: set[str] = set()
-STAYS: set[str] = set()
+SAID: set[str] = set()
+"""The kinds of what people say: those that places have a history of."""
+EVENTS: set[str] = set()
+"""The kinds that are heard, and are not said."""
 PRIMARYS: set[str] = set()
+"""The kinds that no worker may append."""
 
 
 def add(kind: Kind) -> Callable[[], None]:
@@ -82,18 +179,15 @@ def add(kind: Kind) -> Callable[[], None]:
     if not _NAME.fullmatch(kind.name) or kind.name in KINDS:
         raise ValueError(f"{kind.name!r} cannot be the name of a new kind")
     KINDS[kind.name] = kind
-    if kind.is_heard:
-        HEARD.add(kind.name)
-    if kind.stay is not None:
-        STAYS.add(kind.name)
-    if kind.is_the_clusters:
-        PRIMARYS.add(kind.name)
+    sets = ((SAID, kind.is_said), (EVENTS, bool(kind.heard)), (PRIMARYS, kind.is_the_clusters))
+    for names, belongs in sets:
+        if belongs:
+            names.add(kind.name)
 
     def remove() -> None:
         del KINDS[kind.name]
-        HEARD.discard(kind.name)
-        STAYS.discard(kind.name)
-        PRIMARYS.discard(kind.name)
+        for names, _ in sets:
+            names.discard(kind.name)
 
     return remove
 
@@ -110,12 +204,6 @@ def own_level() -> int:
 def understood(level: int) -> frozenset[str]:
     """Return the kinds that a program of ``level`` understands."""
     return frozenset(kind.name for kind in KINDS.values() if kind.level <= level)
-
-
-def stay_of(kind: KindName) -> Stay | None:
-    """Return what an entry of this kind does to a stay; None also if the kind is unknown."""
-    row = KINDS.get(kind)
-    return None if row is None else row.stay
 
 
 def is_level(text: str) -> bool:

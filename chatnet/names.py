@@ -1,16 +1,21 @@
-"""Names, topics and rooms in their one spelling, and which of them a text names. Pure.
+"""Names and rooms in their one spelling, the kinds of rooms, and which places a text names. Pure.
 
 Every name of a room, in a command or in a text, goes through :func:`fold`. So two spellings that fold to the
 same are one room everywhere.
+
+A room's spelling says what it is: ``alice`` is a user's room, ``#tea`` a topic, ``&ops`` a private room, and
+``alice=bob`` a conversation of two, its names in order. A conversation is spelled ``@bob`` where alice takes
+part in it, and by that name alone commands and people know it.
 """
 
 from __future__ import annotations
 
 import re
+from enum import Enum
 from functools import lru_cache
 from unicodedata import normalize
 
-from chatnet.errors import BadName, BadRoom
+from chatnet.errors import BadName, BadRoom, OwnRoom
 from chatnet.ignorable import bare
 from chatnet.letters import MARKS, OTHER_NUMBERS
 
@@ -23,6 +28,18 @@ MAX_SPELLED = 2_000
 """The longest name or topic as typed, in characters; this is checked first."""
 MAX_MARKS = 30
 """How many marks may follow one another: sorting them takes the square of their number."""
+
+
+class Where(Enum):
+    """What a room is, for a certain user."""
+
+    OWN = "the user's own room"
+    USER = "another user's room"
+    TOPIC = "a topic"
+    PRIVATE = "a private room"
+    TALK = "a conversation"
+    CLUSTER = "the whole cluster: no room"
+
 
 RESERVED = frozenset({"all", "here", "everyone", "channel", "admin", "root", "system", "chatnet", "mods"})
 """Names that nobody may have: they would be read as everybody, or as the operator of the cluster."""
@@ -75,7 +92,7 @@ def _is_name(word: str) -> bool:
 
 
 def is_room(room: str) -> bool:
-    """Return whether this is a user's room or a topic in its one spelling."""
+    """Return whether this is a room of any kind in its one spelling."""
     try:
         return fold_room(room) == room
     except BadRoom:
@@ -83,8 +100,55 @@ def is_room(room: str) -> bool:
 
 
 def is_topic(room: str) -> bool:
-    """Return whether this (folded) room is a topic, not a user's room."""
+    """Return whether this (folded) room is a topic."""
     return room.startswith("#")
+
+
+def is_private(room: str) -> bool:
+    """Return whether this (folded) room is a private room."""
+    return room.startswith("&")
+
+
+def is_talk(room: str) -> bool:
+    """Return whether this (folded) room is a conversation of two."""
+    return "=" in room
+
+
+def is_public(room: str) -> bool:
+    """Return whether everybody may read what is said in this (folded) room."""
+    return not (room.startswith("&") or "=" in room)
+
+
+def where(room: str, user: str) -> Where:
+    """Return what this (folded) room is for ``user``."""
+    if room == user:
+        return Where.OWN
+    if not room:
+        return Where.CLUSTER
+    if is_topic(room):
+        return Where.TOPIC
+    if is_private(room):
+        return Where.PRIVATE
+    return Where.TALK if is_talk(room) else Where.USER
+
+
+def talk(user: str, other: str) -> str:
+    """Return the conversation of two users."""
+    return f"{user}={other}" if user < other else f"{other}={user}"
+
+
+def sides(room: str) -> tuple[str, ...]:
+    """Return the two users of a conversation; nobody for another room."""
+    return tuple(room.split("=")) if "=" in room else ()
+
+
+def spelled_for(room: str, user: str) -> str:
+    """Return how ``user`` knows the room: a conversation of theirs by the other's name."""
+    if "=" in room:
+        first, _, second = room.partition("=")
+        if user in (first, second):
+            return "@" + (second if user == first else first)
+    return room
 
 
 def fold_name(name: str) -> str:
@@ -96,11 +160,32 @@ def fold_name(name: str) -> str:
 
 
 def fold_room(room: str) -> str:
-    """Return a user's room or a topic in its one spelling, or raise :class:`BadRoom`."""
+    """Return a room in its one spelling, or raise :class:`BadRoom`."""
     folded = fold(room).strip() if _may_be_folded(room) else ""
-    if not (_is_topic_word(folded[1:]) if is_topic(folded) else is_name(folded)):
+    if folded[:1] in ("#", "&"):
+        is_good = _is_topic_word(folded[1:])
+    elif "=" in folded:
+        first, _, second = folded.partition("=")
+        is_good = is_name(first) and is_name(second) and first < second
+    else:
+        is_good = is_name(folded)
+    if not is_good:
         raise BadRoom.of(room=quoted(room))
     return folded
+
+
+def fold_for(room: str, user: str) -> str:
+    """Return a room as ``user`` spells it in its one spelling: ``@bob`` is their conversation with bob.
+
+    :raises BadRoom: it is not a room.
+    :raises OwnRoom: it is a conversation with oneself.
+    """
+    if room[:1] != "@":
+        return fold_room(room)
+    other = fold_name(room[1:])
+    if other == user:
+        raise OwnRoom.of()
+    return talk(user, other)
 
 
 def fold_prefix(prefix: str) -> str:

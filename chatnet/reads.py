@@ -13,9 +13,12 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import msgspec
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, Interval
+from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, NoSuchRoom
+from chatnet.stays import Interval
 
+LAST_SEQ = (1 << 63) - 2
+"""No entry has a greater seq; one more still fits both stores."""
 NEWEST = 20
 """How many posts ``CHAT`` begins with."""
 
@@ -45,7 +48,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of a user's memberships as of seq ``at``; entries after it come on top.
 
     ``secret_seq`` and ``registered`` are the newest, whatever ``at`` is. 0: there is no such user. ``behind``
-    is where the next page begins, if there is one.
+    is where the next page begins, if there is one. ``barred``: until then, in the log's time, the user is
+    banned from the cluster.
     """
 
     at: int
@@ -53,13 +57,44 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     registered: int
     intervals: list[Interval]
     behind: Position | None = None
+    barred: int = 0
 
 
 class FeedPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A page of visible posts, and the seq up to which it is complete."""
+    """A page of visible entries, and the seq up to which it is complete."""
 
     posts: list[Entry]
     cursor: int
+
+
+class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A member of a room, and their role there; empty if they have none."""
+
+    name: str
+    role: str
+
+
+class MemberPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of a room's members in order, and whether another follows. ``about`` is the room's
+    description."""
+
+    members: list[Member]
+    more: bool
+    about: str
+
+
+class Talk(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A conversation, and the seq of the newest post in it."""
+
+    room: str
+    newest: int
+
+
+class TalkPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of a user's conversations in order of their names, and whether another follows."""
+
+    talks: list[Talk]
+    more: bool
 
 
 class RoomPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -131,7 +166,8 @@ class SnapshotOf(Question[Snapshot], frozen=True):
 
 
 class Newest(Question[list[Entry]], frozen=True):
-    """The newest 20 posts of the rooms that the user is in at ``upto``, their own, and mentions of them.
+    """The newest 20 posts of the rooms that the user is in at ``upto``, their own, mentions of them, and what
+    is said in their conversations; of private rooms those that they may read.
 
     Posts from before the join are included. Oldest first; fewer than 20 if a page holds no more.
     """
@@ -143,7 +179,7 @@ class Newest(Question[list[Entry]], frozen=True):
 
 
 class Feed(Question[FeedPage], frozen=True):
-    """The first page of posts after ``after`` that the user may see (``visible``), in order."""
+    """The first page of entries after ``after`` that the user sees (``visible``), in order."""
 
     user: str
     after: int
@@ -151,15 +187,43 @@ class Feed(Question[FeedPage], frozen=True):
 
 
 class History(Question[list[Entry]], frozen=True):
-    """The page of the posts of ``room`` that ends before ``before`` (the newest for None), oldest first.
+    """The page of the posts of ``room`` up to ``upto`` that ends before ``before`` (the newest for None),
+    oldest first, of those that ``user`` may read at ``upto``.
 
-    :raises NoSuchRoom: nobody has this name, or nobody ever used this topic.
+    :raises NoSuchRoom: nobody has this name, or nobody ever used this topic; or the user may not read it.
     """
 
     errors = (NoSuchRoom,)
 
     room: str
     before: int | None = None
+    user: str = ""
+    upto: int = LAST_SEQ
+
+
+class Members(Question[MemberPage], frozen=True):
+    """The first page of the members of ``room`` at ``upto`` that sort after ``after``, for ``user``.
+
+    :raises NoSuchRoom: as for :class:`History`.
+    """
+
+    errors = (NoSuchRoom,)
+    costs = "200 rows"
+
+    room: str
+    user: str
+    upto: int
+    after: str = ""
+
+
+class Talks(Question[TalkPage], frozen=True):
+    """The first page of the conversations of ``user`` at ``upto`` that sort after ``after``."""
+
+    costs = "200 rows, and the newest post of each"
+
+    user: str
+    upto: int
+    after: str = ""
 
 
 class Rooms(Question[RoomPage], frozen=True):
@@ -179,6 +243,8 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Newest,
     Feed,
     History,
+    Members,
+    Talks,
     Rooms,
 )
 """What every log answers, and what workers may ask the primary."""

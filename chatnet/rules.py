@@ -1,41 +1,195 @@
 """Who may append what, judged by the log so far. Pure.
 
-The stores apply these rules, each with its own facts; PostgreSQL, which judges under the lock of the log's
-head, repeats them in its own language. A test compares all of them.
+The rules are data: a list of cases, in order, each with the facts that must hold for it and the error that
+it ends in. :func:`judge` goes through them; PostgreSQL, which judges under the lock of the log's head, gets
+them as code that is made from the same list (:mod:`chatnet.store.postgres.append`). What a *fact* is, is said
+twice: by :class:`chatnet.state.State`, over what follows from the log in memory, and by
+:mod:`chatnet.store.facts`, in SQL. A test compares all of them by thousands of drawn drafts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import NamedTuple, Protocol
 
 from chatnet.entries import Draft
 from chatnet.errors import (
     AlreadyJoined,
+    AlreadyThere,
+    Banned,
+    BannedThere,
+    Barred,
+    DirectOff,
+    LastOwner,
     LevelReached,
+    Muted,
+    MutedThere,
     NameTaken,
+    NoSuchPost,
     NoSuchRoom,
     NoSuchUser,
+    NotAdmin,
     NotJoined,
+    NotModerator,
+    NotOwner,
+    NotThere,
     NotYet,
+    OutOfReach,
     OwnRoom,
+    Refusal,
+    RoomTaken,
     SecretChanged,
+    TheyAreBanned,
     TooManyRooms,
+    TooManyToday,
     TooManyTopics,
+    Yourself,
 )
-from chatnet.kinds import KINDS, Kind, Stay
-from chatnet.names import is_topic, named
+from chatnet.kinds import CLUSTER, KINDS, Kind
+from chatnet.names import Where, is_topic, named, spelled_for, where
 
 MOST_ROOMS = 2_000
 """How many rooms a user may be in at a time: each login reads all of them, and each page searches them."""
 MOST_TOPICS = 100
 """How many topics a user may make in a day."""
+MOST_A_DAY = {"create": 20, "invite": 200, "redact": 1_000}
+"""How many drafts of these kinds the log takes from a user in a day."""
 DAY_MS = 86_400_000
 """A day of the log's time, from midnight to midnight in UTC."""
+INVITED_MS = 30 * DAY_MS
+"""For how long an invitation is good."""
+FOR_EVER = (1 << 63) - 1
+"""A time that never comes."""
+ROLES = ("none", "moderator", "owner", "admin")
+"""The roles, each by its rank: what a text of the kind ``role`` may be. Admins are of the cluster."""
+
+
+class Case(NamedTuple):
+    """A draft of one of ``kinds`` whose room is one of ``rooms`` is refused by ``error`` if each of ``facts``
+    holds, or, after an exclamation mark, does not hold."""
+
+    kinds: tuple[str, ...]
+    rooms: tuple[Where, ...]
+    facts: tuple[str, ...]
+    error: type[Refusal]
+
+
+_ANYWHERE = tuple(Where)
+_PUBLIC = (Where.OWN, Where.USER, Where.TOPIC)
+_KEPT = (Where.TOPIC, Where.PRIVATE)
+_ELSEWHERE = (Where.TOPIC, Where.PRIVATE, Where.TALK)
+_ORDERED = (Where.TOPIC, Where.PRIVATE, Where.CLUSTER)
+_ORDERS = ("ban", "mute", "unban")
+_TO_MEMBERS = ("post", "leave", "invite", "remove", "describe", "role", *_ORDERS)
+
+CASES: list[Case] = [
+    # Who is not in a private room is told of it as if it did not exist, before anything else is looked at.
+    Case(_TO_MEMBERS, (Where.PRIVATE,), ("!member",), NoSuchRoom),
+    Case(("join",), (Where.PRIVATE,), ("!member", "!invited"), NoSuchRoom),
+    # ---- what is said ----
+    Case(("post",), (Where.TOPIC,), ("banned",), Banned),
+    Case(("post",), (Where.TOPIC,), ("!member",), NotJoined),
+    Case(("post",), (Where.TALK,), ("!to_known",), NoSuchUser),
+    Case(("post",), (Where.TALK,), ("blocked",), DirectOff),
+    Case(("post",), (Where.OWN,), ("banned_there",), BannedThere),
+    Case(("post",), (Where.OWN,), ("muted_there",), MutedThere),
+    Case(("post",), _ANYWHERE, ("muted",), Muted),
+    Case(("post",), (Where.OWN,), ("refers", "!ref_public"), NoSuchPost),
+    Case(("post",), _ELSEWHERE, ("refers", "!ref_readable"), NoSuchPost),
+    Case(("post",), _ELSEWHERE, ("refers", "!ref_here"), NoSuchPost),
+    # ---- stays ----
+    Case(("join",), (Where.OWN,), (), OwnRoom),
+    Case(("join",), (Where.USER,), ("!room_known",), NoSuchRoom),
+    Case(("join",), _ANYWHERE, ("member",), AlreadyJoined),
+    Case(("join",), _ANYWHERE, ("banned",), Banned),
+    Case(("join", "create"), _ANYWHERE, ("full",), TooManyRooms),
+    Case(("leave",), _PUBLIC, ("!member",), NotJoined),
+    Case(("leave",), (Where.PRIVATE,), ("last_owner",), LastOwner),
+    Case(("create",), _ANYWHERE, ("made",), RoomTaken),
+    # ---- orders ----
+    Case(("invite",), _ANYWHERE, ("!moderates",), NotModerator),
+    Case(("invite",), _ANYWHERE, ("!to_known",), NoSuchUser),
+    Case(("invite",), _ANYWHERE, ("to_member",), AlreadyThere),
+    Case(("invite",), _ANYWHERE, ("to_banned",), TheyAreBanned),
+    Case(("remove",), _ANYWHERE, ("!moderates",), NotModerator),
+    Case(("remove",), _ANYWHERE, ("to_self",), Yourself),
+    Case(("remove",), _ANYWHERE, ("!to_member",), NotThere),
+    Case(("describe",), (Where.TOPIC,), ("owned", "!moderates"), NotModerator),
+    Case(("describe",), (Where.TOPIC,), ("!moderates", "!member"), NotJoined),
+    Case(("describe",), (Where.TOPIC,), ("banned",), Banned),
+    Case(("describe",), (Where.PRIVATE,), ("!moderates",), NotModerator),
+    Case(("role",), (Where.CLUSTER,), ("!owns",), NotAdmin),
+    Case(("role",), _KEPT, ("!owns",), NotOwner),
+    Case(("role", *_ORDERS), _ANYWHERE, ("!to_known",), NoSuchUser),
+    Case(("role",), (Where.PRIVATE,), ("!to_member",), NotThere),
+    Case(("role",), (Where.PRIVATE,), ("to_last_owner",), LastOwner),
+    Case(_ORDERS, _ORDERED, ("!moderates",), NotModerator),
+    Case(("ban", "mute"), _ORDERED, ("to_self",), Yourself),
+    Case(_ORDERS, (Where.PRIVATE,), ("!to_ever_there",), NotThere),
+    Case(("remove", "ban", "mute"), _ORDERED, ("to_outranks",), OutOfReach),
+    # ---- of one user towards another ----
+    Case(("block", "unblock"), _ANYWHERE, ("to_self",), Yourself),
+    Case(("block", "unblock"), _ANYWHERE, ("!to_known",), NoSuchUser),
+    # ---- taking back ----
+    Case(("redact",), _ANYWHERE, ("!ref_mine", "!ref_readable"), NoSuchPost),
+    Case(("redact",), _ANYWHERE, ("!ref_mine", "!ref_moderated"), NotModerator),
+    # ---- how many ----
+    Case(tuple(MOST_A_DAY), _ANYWHERE, ("often",), TooManyToday),
+]  # fmt: skip
+"""The cases, in addition to those for all kinds: see :func:`judge`.
+
+Whatever the store must know to refuse them is not told before: a private room that one is not in is, for
+every command, one that does not exist.
+"""
+
+FACTS = (
+    "banned",
+    "banned_there",
+    "blocked",
+    "full",
+    "invited",
+    "last_owner",
+    "made",
+    "member",
+    "moderates",
+    "muted",
+    "muted_there",
+    "often",
+    "owned",
+    "owns",
+    "ref_here",
+    "ref_mine",
+    "ref_moderated",
+    "ref_public",
+    "ref_readable",
+    "refers",
+    "room_known",
+    "to_banned",
+    "to_ever_there",
+    "to_known",
+    "to_last_owner",
+    "to_member",
+    "to_outranks",
+    "to_self",
+)
+"""What cases ask about a draft, of the log before it:
+
+``member``, ``invited``, ``banned``, ``muted`` (also in the whole cluster), ``moderates``, ``owns``: what
+the author is in the room, for topics also by a role in the cluster. ``banned_there``, ``muted_there``: the
+author is that in a topic that the text names. ``owned``: the room has an owner. ``made``: a private room of
+this name was ever made. ``room_known``: it is the room of a user. ``last_owner``: others are in the room,
+and the author alone owns it. ``full``: the author is in as many rooms as one may be in. ``often``: the
+author did this as often today as one may. ``to_…``: the same of the one whom it is for; ``to_outranks``:
+they have a higher role there than the author. ``blocked``: they block the author. ``refers``: it refers to
+a post; ``ref_readable``: the author can read that one, and it is there; ``ref_here``: it is heard in the
+room, too; ``ref_public``: it is there, and everybody can read it; ``ref_mine``: it is the author's;
+``ref_moderated``: it is heard at a place that the author moderates.
+"""
 
 
 class Facts(Protocol):
-    """What the log has so far. Each fact is looked up when a rule asks for it."""
+    """What the log has so far. Each fact is looked up when a case asks for it."""
 
     @property
     def level(self) -> int:
@@ -48,11 +202,14 @@ class Facts(Protocol):
     def secret_seq(self, user: str) -> int | None:
         """Return the seq of the user's newest secret; None if there is no such user."""
 
-    def is_member(self, user: str, room: str) -> bool:
-        """Return whether the user is in the room."""
+    def is_ordered(self, user: str) -> bool:
+        """Return whether anybody ever banned or muted the user: of all others much need not be asked."""
 
-    def rooms_of(self, user: str) -> int:
-        """Return how many rooms the user is in."""
+    def is_barred(self, user: str, now: int) -> bool:
+        """Return whether the user is banned from the cluster."""
+
+    def holds(self, fact: str, draft: Draft, now: int) -> bool:
+        """Return whether one of :data:`FACTS` holds for a draft at the log's time ``now``."""
 
     def has_topic(self, topic: str) -> bool:
         """Return whether this topic was ever used."""
@@ -71,30 +228,55 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
     kind = KINDS.get(draft.kind)
     if kind is None or kind.level > facts.level:
         raise NotYet.of()
-    if not kind.is_the_clusters and draft.kind != "register":
+    if draft.kind == "register":
+        if facts.secret_seq(draft.user) is not None:
+            raise NameTaken.of(name=draft.user)
+    elif draft.kind == "level":
+        _level(draft, facts)
+    elif draft.user != CLUSTER:
         newest = facts.secret_seq(draft.user)
         if newest is None:
             raise NoSuchUser.of(name=draft.user)
         if 0 < draft.by < newest:
             raise SecretChanged.of(name=draft.user)
-    rule = RULES.get(draft.kind)
-    if rule is not None:
-        rule(draft, facts)
+        if facts.is_ordered(draft.user) and facts.is_barred(draft.user, now):
+            raise Barred.of(name=draft.user)
+    for case in cases(draft.kind, where(draft.room, draft.user)):
+        if all(_holds(fact, draft, facts, now) for fact in case.facts):
+            raise refusal(case.error, draft)
     rooms = _named(draft, kind)
     return _made(draft.user, rooms, facts, now) if rooms else ()
 
 
-def _named(draft: Draft, kind: Kind) -> Sequence[str]:
-    """Return the rooms of which the draft makes those topics that nobody has used so far."""
-    if kind.is_heard:
-        # Most posts name no topic, and are not searched for one. In a topic no other is spoken to.
-        return named(draft.text) if "#" in draft.text and draft.room == draft.user else ()
-    return (draft.room,) if kind.stay is Stay.BEGINS else ()
+ORDERED = frozenset({"banned", "banned_there", "muted", "muted_there"})
+"""The facts that hold for nobody who was never banned or muted."""
 
 
-def _register(draft: Draft, facts: Facts) -> None:
-    if facts.secret_seq(draft.user) is not None:
-        raise NameTaken.of(name=draft.user)
+def _holds(wanted: str, draft: Draft, facts: Facts, now: int) -> bool:
+    fact = wanted.lstrip("!")
+    if fact in ORDERED and not facts.is_ordered(draft.user):
+        holds = False
+    elif fact == "refers":
+        holds = draft.ref is not None
+    else:
+        holds = facts.holds(fact, draft, now)
+    return holds is (wanted[0] != "!")
+
+
+def refusal(error: type[Refusal], draft: Draft) -> Refusal:
+    """Return the error with its sentence about this draft."""
+    return error.of(name=draft.user, room=spelled_for(draft.room, draft.user), to=draft.to or draft.user)
+
+
+@cache
+def cases(kind: str, room: Where) -> tuple[Case, ...]:
+    """Return the cases for a kind and a room; :func:`forget_cases` after a change of the list."""
+    return tuple(case for case in CASES if kind in case.kinds and room in case.rooms)
+
+
+def forget_cases() -> None:
+    """Look at :data:`CASES` anew: a test has added some."""
+    cases.cache_clear()
 
 
 def _level(draft: Draft, facts: Facts) -> None:
@@ -104,29 +286,19 @@ def _level(draft: Draft, facts: Facts) -> None:
         raise NotYet.of()
 
 
-def _join(draft: Draft, facts: Facts) -> None:
-    user, room = draft.user, draft.room
-    if room == user:
-        raise OwnRoom.of()
-    if not is_topic(room) and facts.secret_seq(room) is None:
-        raise NoSuchRoom.of(room=room)
-    if facts.is_member(user, room):
-        raise AlreadyJoined.of(room=room)
-    if facts.rooms_of(user) >= MOST_ROOMS:
-        raise TooManyRooms.of()
+def _named(draft: Draft, kind: Kind) -> Iterable[str]:
+    """Return the rooms of which the draft makes those topics that nobody has used so far."""
+    if kind.is_said:
+        # Most posts name no topic, and are not searched for one. In a topic no other is spoken to.
+        return named(draft.text) if "#" in draft.text and draft.room == draft.user else ()
+    return (draft.room,) if draft.kind in MAKERS else ()
 
 
-def _post(draft: Draft, facts: Facts) -> None:
-    if draft.room != draft.user and not facts.is_member(draft.user, draft.room):
-        raise NotJoined.of(room=draft.room)
+MAKERS = {"join"}
+"""The kinds that make the topic that is their room, besides posts."""
 
 
-def _leave(draft: Draft, facts: Facts) -> None:
-    if not facts.is_member(draft.user, draft.room):
-        raise NotJoined.of(room=draft.room)
-
-
-def _made(user: str, rooms: Sequence[str], facts: Facts, now: int) -> Sequence[str]:
+def _made(user: str, rooms: Iterable[str], facts: Facts, now: int) -> Sequence[str]:
     """Return the topics among ``rooms`` that nobody has used so far."""
     topics = [room for room in rooms if is_topic(room) and not facts.has_topic(room)]
     if topics and len(topics) + facts.topics_made(user, now // DAY_MS) > MOST_TOPICS:
@@ -134,19 +306,7 @@ def _made(user: str, rooms: Sequence[str], facts: Facts, now: int) -> Sequence[s
     return topics
 
 
-Rule = Callable[[Draft, Facts], None]
-
-RULES: dict[str, Rule] = {
-    "register": _register,
-    "join": _join,
-    "leave": _leave,
-    "post": _post,
-    "level": _level,
-}
-"""The rules by kind, in addition to those for all kinds; a kind without one is taken from every user.
-
-Each raises a :class:`~chatnet.errors.Refusal`, or returns. Which topics a draft makes, and whether its user
-may make so many, follows from the kind's row.
-"""
-if not set(RULES) <= set(KINDS):
-    raise TypeError("there is a rule for what is no kind")
+if unknown := {fact.lstrip("!") for case in CASES for fact in case.facts} - set(FACTS):
+    raise TypeError(f"there are cases about what is no fact: {unknown}")
+if not {kind for case in CASES for kind in case.kinds} <= set(KINDS):
+    raise TypeError("there is a case for what is no kind")

@@ -22,7 +22,7 @@ from pathlib import Path
 import apsw
 
 from chatnet.entries import Entry
-from chatnet.kinds import HEARD
+from chatnet.kinds import SAID
 from chatnet.reads import PageOf
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.schema import set_up_reader
@@ -254,7 +254,7 @@ class Chaos:
         self._violations += check(Evidence(events, log, settled))
         logs = [self._log, self._cluster.root / "master.log", *(self._cluster.data / "log").glob("*.log")]
         self._violations += (f"errors: see {path}" for path in logs if TRACEBACK in path.read_text())
-        verdict.posts = sum(isinstance(event, Sent) and event.kind in HEARD for event in events)
+        verdict.posts = sum(isinstance(event, Sent) and event.kind in SAID for event in events)
         verdict.deliveries = sum(isinstance(event, Took) for event in events)
         verdict.resumed = sum(isinstance(event, LoggedIn) and event.how == "resumed" for event in events)
 

@@ -20,7 +20,7 @@ from twisted.internet.task import deferLater, react
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from chatnet.addresses import parse_masters
-from chatnet.kinds import HEARD
+from chatnet.kinds import SAID
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Acknowledged, Event, LoggedIn, Lost, Sent, Took
@@ -185,7 +185,7 @@ class Demo:
         for violation in self.violations:
             self._stage.end(f"BROKEN  {violation}", False)
         if not self.violations:
-            posts = sum(entry.kind in HEARD for entry in log)
+            posts = sum(entry.kind in SAID for entry in log)
             self._stage.end(
                 f"The log has all {posts} posts; {self._count(Took)} deliveries were made of them.", True
             )
@@ -210,7 +210,7 @@ class Demo:
 
     def _is_settled(self) -> bool:
         """Return whether everything is answered, and everybody has read what is known to exist."""
-        posts = {event.key for event in self._events if isinstance(event, Sent) and event.kind in HEARD}
+        posts = {event.key for event in self._events if isinstance(event, Sent) and event.kind in SAID}
         acknowledged = (event for event in self._events if isinstance(event, Acknowledged))
         newest = max((event.seq for event in acknowledged if event.key in posts), default=0)
         return all(

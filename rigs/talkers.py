@@ -27,7 +27,7 @@ from chatnet.addresses import Address, parse_masters
 from chatnet.client.identity import config_directory
 from chatnet.client.known_masters import KnownMasters
 from chatnet.client.trust import Trust
-from chatnet.kinds import HEARD
+from chatnet.kinds import SAID
 from chatnet.testing import history
 from chatnet.testing.history import Acknowledged, Event, Sent
 from chatnet.testing.user import Recorder, User
@@ -184,7 +184,7 @@ class Talkers:
     def _kept(self, event: Event) -> None:
         self._keep(event)
         match event:
-            case Sent() if event.kind in HEARD:
+            case Sent() if event.kind in SAID:
                 self._posts[event.key] = None
             case Acknowledged() if event.key in self._posts:
                 self._newest = max(self._newest, event.seq)

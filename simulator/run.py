@@ -11,9 +11,10 @@ from typing import Any, cast
 
 from twisted.logger import globalLogBeginner
 
-from chatnet.entries import Entry, Memberships, visible
-from chatnet.kinds import HEARD
+from chatnet.entries import Entry, visible
+from chatnet.kinds import EVENTS, SAID
 from chatnet.master.balance import GAP, SHARE
+from chatnet.stays import Memberships
 from chatnet.testing.checker import check
 from chatnet.testing.evidence import Evidence
 from chatnet.testing.history import Event, Moved
@@ -275,9 +276,9 @@ def _last_visible(log: Sequence[Entry], users: Sequence[str]) -> dict[str, int]:
     """Return the seq of the newest post that each user may see."""
     stays = {user: Memberships() for user in users}
     for entry in log:
-        if entry.user in stays:
-            stays[entry.user].apply(entry)
-    posts = [entry for entry in reversed(log) if entry.kind in HEARD]
+        for user, its in stays.items():
+            its.apply(entry, user)
+    posts = [entry for entry in reversed(log) if entry.kind in SAID or entry.kind in EVENTS]
     return {user: next((post.seq for post in posts if visible(post, user, stays[user])), 0) for user in users}
 
 

@@ -9,7 +9,7 @@ import pytest
 import toy_kind
 
 from chatnet.entries import Entry
-from chatnet.kinds import HEARD, KindName
+from chatnet.kinds import SAID, KindName
 from chatnet.testing import checker
 from chatnet.testing.checker import PROMISES, check
 from chatnet.testing.evidence import Evidence
@@ -69,14 +69,14 @@ class Story:
 
     def send(self, client: str, kind: KindName, what: str, number: int) -> None:
         """Make a draft; ``what`` is its text or room."""
-        room, text = ("", what) if kind in HEARD else (what, "")
+        room, text = ("", what) if kind in SAID else (what, "")
         self.add(Sent, client, key=key(number), kind=kind, room=room, text=text)
 
     def draft(self, client: str, kind: KindName, what: str, number: int) -> Entry:
         """Make a draft, and let it be appended and acknowledged."""
         self.send(client, kind, what, number)
         user = client.partition("/")[0]
-        room, text = (user, what) if kind in HEARD else (what, "")
+        room, text = (user, what) if kind in SAID else (what, "")
         entry = self.append(kind, user, room, text, number)
         self.add(Acknowledged, client, key=key(number), seq=entry.seq)
         return entry
@@ -390,7 +390,7 @@ def test_a_post_that_a_reader_was_never_given(good: Story) -> None:
 
 def test_what_is_heard_is_looked_for_whatever_its_kind(good: Story) -> None:
     """A reader who was never given an entry of a new kind that is heard, as its row says, is found."""
-    with toy_kind.there(toy_kind.SHOUT, toy_kind.SHOUTS_PLACES):
+    with toy_kind.there(toy_kind.SHOUT):
         good.draft("alice/1", "shout", "hear me", 30)
         only(good, "no_gaps", "from 4 to 9, was never given 9")
         good.add(Took, reader=1, entry=good.log[8])

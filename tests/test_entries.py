@@ -7,8 +7,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.entries import KEY_BYTES, Entry, Interval, Memberships, fresh_key, places, visible
+from chatnet.entries import KEY_BYTES, Entry, fresh_key, places, visible
 from chatnet.names import fold_name, fold_room, is_name
+from chatnet.stays import Interval, Memberships
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True).filter(is_name)
 
@@ -41,7 +42,7 @@ def test_every_place_can_be_listened_at(user: str, topic: str | None, text: str)
 def test_a_post_is_seen_by_author_mentioned_and_members() -> None:
     """There are only these three ways to see a post; a mentioned user has the name by then."""
     members = Memberships()
-    members.apply(step(3, "join", "alice"))
+    members.apply(step(3, "join", "alice"), "reader")
     everybody = Memberships(registered=1)
     assert visible(post("alice", "hi"), "alice", everybody)
     assert visible(post("alice", "hi @bob"), "bob", everybody)
@@ -51,7 +52,7 @@ def test_a_post_is_seen_by_author_mentioned_and_members() -> None:
     assert not visible(post("alice", "hi @bob"), "bob", before)
     assert not visible(post("alice", "hi @bob"), "bob", Memberships())
     topical = Memberships()
-    topical.apply(step(3, "join", "#python"))
+    topical.apply(step(3, "join", "#python"), "reader")
     assert visible(post("alice", "on #Python"), "reader", topical)
 
 
@@ -70,7 +71,7 @@ def test_membership_at_a_seq_is_the_state_after_the_steps_before_it(
     then: dict[str, bool] = {}
     now: dict[str, bool] = {}
     for number, (kind, room) in enumerate(given_steps, 1):
-        changed = memberships.apply(step(number, kind, room))
+        changed = memberships.apply(step(number, kind, room), "reader")
         assert changed == (now.get(room, False) != (kind == "join"))
         now[room] = kind == "join"
         if number < at:
@@ -95,8 +96,8 @@ def test_who_forgets_ended_stays_still_knows_what_comes_after(
     that had ended by then are not kept."""
     whole, forgetful = Memberships(), Memberships()
     for number, (kind, room) in enumerate(given_steps, 1):
-        whole.apply(step(number, kind, room))
-        forgetful.apply(step(number, kind, room))
+        whole.apply(step(number, kind, room), "reader")
+        forgetful.apply(step(number, kind, room), "reader")
         if number == arrived:
             forgetful = Memberships(forgetful.intervals())
         if number in before and number <= upto:
@@ -118,7 +119,7 @@ def test_a_snapshot_may_have_stays_that_ended_while_it_was_read() -> None:
     early, and none is kept."""
     stays = [Interval("alice", 2, None), Interval("#t", 3, None), Interval("alice", 2, 9)]
     memberships = Memberships(stays)
-    memberships.apply(step(7, "leave", "#t"))
+    memberships.apply(step(7, "leave", "#t"), "reader")
     memberships.forget(8)
     assert memberships.covers("alice", 9 - 1)
     assert not memberships.covers("#t", 6)

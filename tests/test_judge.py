@@ -28,12 +28,19 @@ class Known:
     def secret_seq(self, user: str) -> int | None:
         return self.secrets.get(user)
 
-    def is_member(self, user: str, room: str) -> bool:
-        self.asked.append("is_member")
-        return room in self.joined
+    def is_ordered(self, user: str) -> bool:
+        return False
 
-    def rooms_of(self, user: str) -> int:
-        return self.rooms
+    def is_barred(self, user: str, now: int) -> bool:
+        return False
+
+    def holds(self, fact: str, draft: Draft, now: int) -> bool:
+        self.asked.append(fact)
+        return {
+            "member": draft.room in self.joined,
+            "room_known": draft.room in self.secrets,
+            "full": self.rooms >= MOST_ROOMS,
+        }[fact]
 
     def has_topic(self, topic: str) -> bool:
         self.asked.append("has_topic")

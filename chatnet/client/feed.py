@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.form import MAX_TEXT
-from chatnet.kinds import HEARD, KINDS
+from chatnet.kinds import EVENTS, KINDS, SAID
 from chatnet.names import MAX_NAME, MAX_ROOM
 
 OWN_KEYS = 10_000
@@ -20,7 +20,7 @@ MOST_HELD = 5_000
 """How many posts are held until their beginning is known. From a real worker, only posts that were on their
 way when we asked again come this early."""
 
-_NEVER_SHOWN = frozenset(KINDS) - HEARD
+_NEVER_SHOWN = frozenset(KINDS) - SAID - EVENTS
 
 
 class Unbelievable(Exception):
@@ -49,7 +49,7 @@ def check_entry(post: Entry) -> None:
 
 def is_shown(entry: Entry) -> bool:
     """Return whether this program knows and shows entries of this kind."""
-    return entry.kind in HEARD
+    return entry.kind in SAID or entry.kind in EVENTS
 
 
 @dataclass(frozen=True)

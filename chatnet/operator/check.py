@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from chatnet.entries import Entry
+import msgspec
+
+from chatnet.entries import Entry, of_row
 from chatnet.errors import REFUSALS, CannotStart, NoSuchUser, Outgrown
 from chatnet.kinds import own_level
 from chatnet.operator.derived import Derived, difference
@@ -21,8 +25,9 @@ SHOWN = 10
 MOST_SAID = 1_000
 """How many characters of each are shown: it may quote what is in the store."""
 
-_ENTRIES = 'SELECT seq, time, kind, "user", room, text, key FROM entry WHERE seq > %s ORDER BY seq LIMIT %s'
-_ACCOUNTS = 'SELECT "user", credential, secret_seq, registered, rooms, day, topics FROM account'
+_COLUMNS = 'seq, time, kind, "user", room, text, key, more, at'
+_ENTRIES = f"SELECT {_COLUMNS} FROM entry WHERE seq > %s ORDER BY seq LIMIT %s"
+_ENTRY = f"SELECT {_COLUMNS} FROM entry WHERE seq = %s"
 _REFUSALS = 'SELECT DISTINCT "user", code FROM refusal'
 _DOUBLE = 'SELECT "user", min(seq), max(seq) FROM entry GROUP BY key, "user" HAVING count(*) > 1'
 
@@ -36,9 +41,10 @@ def check(target: str | None, data: Path, url: str, world: World) -> str:
     """
     source = open_source(target, data, url, world)
     progress = Progress(world)
-    derived = Derived()
+    derived = Derived("", lambda seq: None)
     try:
         with read(source):
+            derived = Derived(_log_id_of(source), partial(_entry_at, source))
             found = _judged(source, derived, progress, world.limits.batch_entries)
     except UnicodeDecodeError as error:
         raise CannotStart(f"{source.name} holds what is no text, behind seq {derived.head:,}.") from error
@@ -118,31 +124,50 @@ def _level_of(source: Source) -> int:
     return levels[0] if len(levels) == 1 and isinstance(levels[0], int) else 0
 
 
+def _log_id_of(source: Source) -> str:
+    """Return the log's id; empty if the store states none."""
+    ids = [log_id for (log_id,) in source.ask("SELECT id FROM log")]
+    return ids[0] if len(ids) == 1 and isinstance(ids[0], str) else ""
+
+
+def _entry_at(source: Source, seq: int) -> Entry | None:
+    """Return the entry at a seq; None if it is not there, or not as it was written."""
+    for row in source.ask(_ENTRY, seq):
+        with suppress(msgspec.MsgspecError):
+            entry = of_row(row)
+            return entry if is_decoded(entry) else None
+    return None
+
+
 def _take(source: Source, derived: Derived, batch: int) -> Iterator[str]:
     for row in list(source.ask(_ENTRIES, derived.head, batch)):
-        entry = Entry(*row)
-        if not is_decoded(entry):
+        try:
+            entry = of_row(row)
+        except (msgspec.MsgspecError, AttributeError, TypeError):
+            entry = Entry(*row[:7])
+            is_good = False
+        else:
+            is_good = is_decoded(entry)
+        if not is_good:
             derived.head = entry.seq
             yield f"seq {entry.seq:,} is not as it was written"
             continue
         yield from derived.take(entry)
-        for place in derived.heard_at(entry):
-            if not list(source.ask("SELECT 1 FROM place WHERE name = %s AND seq = %s", place, entry.seq)):
-                yield f"the index of places lacks seq {entry.seq:,} at {place}"
+        index, places = derived.heard_at(entry)
+        for place in places:
+            if not list(source.ask(f"SELECT 1 FROM {index} WHERE name = %s AND seq = %s", place, entry.seq)):
+                yield f"the index of {index}s lacks seq {entry.seq:,} at {place}"
 
 
 def _compare(source: Source, derived: Derived) -> Iterator[str]:
-    [(count,)] = source.ask("SELECT count(*) FROM place")
-    if count != derived.places:
-        yield f"the index of places has {count:,} rows, and {derived.places:,} follow from the entries"
+    for index, should in (("place", derived.places), ("event", derived.events)):
+        [(count,)] = source.ask(f"SELECT count(*) FROM {index}")
+        if count != should:
+            yield f"the index of {index}s has {count:,} rows, and {should:,} follow from the entries"
     for user, first, last in source.ask(_DOUBLE):
         yield f"a key of {user} stands twice, at seq {first:,} and {last:,}"
-    for what, should, query in (
-        ("account", derived.accounts(), _ACCOUNTS),
-        ("membership", derived.memberships(), 'SELECT "user", "left", room, joined FROM membership'),
-        ("room", derived.rooms(), "SELECT name FROM room"),
-    ):
-        if wrong := difference(what, should, source.ask(query)):
+    for table, columns, rows in derived.tables():
+        if wrong := difference(table, rows, source.ask(f"SELECT {columns} FROM {table}")):
             yield wrong
     for user, code in source.ask(_REFUSALS):
         if str(code).encode() not in REFUSALS:

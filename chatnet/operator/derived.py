@@ -3,49 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Any
 
-from chatnet.entries import Entry, places
-from chatnet.form import MAX_CREDENTIAL, MAX_TEXT
-from chatnet.kinds import FIRST_LEVEL, HEARD, KINDS, MOST_LEVEL, Stay, Text, is_level
-from chatnet.names import is_topic
-from chatnet.rules import DAY_MS
+import msgspec
+
+from chatnet.entries import Draft, Entry, heard_at
+from chatnet.errors import NoSuchUser, Refusal
+from chatnet.form import MAX_CREDENTIAL, MAX_TEXT, MAX_WORDS, check_said_in
+from chatnet.kinds import KINDS, MOST_LEVEL, SAID, Text, is_level
+from chatnet.rules import judge
+from chatnet.state import State
 from chatnet.store.pages import OPEN
 
 Row = tuple[Any, ...]
 
 _LONGEST = {
     Text.POST: MAX_TEXT,
+    Text.WORDS: MAX_WORDS,
     Text.CREDENTIAL: MAX_CREDENTIAL,
     Text.LEVEL: len(str(MOST_LEVEL)),
+    Text.ROLE: 10,
+    Text.HISTORY: 10,
     Text.NOTHING: 0,
 }
-
-
-@dataclass(slots=True)
-class Account:
-    """The columns of a user's account."""
-
-    credential: str
-    secret_seq: int
-    registered: int
-    rooms: int = 0
-    day: int = 0
-    topics: int = 0
+_TAKEN_BACK = "…"
+"""Stands for a text that was taken back, where it is asked what was said of it before."""
 
 
 class Derived:
-    """What the tables other than the entries must hold, after the last entry that was taken."""
+    """What the tables other than the entries must hold, after the last entry that was taken.
 
-    def __init__(self) -> None:
-        self.head = self.places = 0
-        self.level = FIRST_LEVEL
+    ``look`` returns the entry at a seq, as the store has it.
+    """
+
+    def __init__(self, log_id: str, look: Callable[[int], Entry | None]) -> None:
+        self.head = self.places = self.events = 0
         self._time = 0
-        self._accounts: dict[str, Account] = {}
-        self._open: dict[tuple[str, str], int] = {}
-        self._ended: list[tuple[str, int, str, int]] = []
-        self._rooms: set[str] = set()
+        self._look = look
+        self.state = State(log_id, self._before)
+
+    @property
+    def level(self) -> int:
+        """The log's level."""
+        return self.state.level
 
     def take(self, entry: Entry) -> Iterator[str]:
         """Take the next entry; yield what is wrong with it."""
@@ -60,102 +61,73 @@ class Derived:
         if why:
             yield f"seq {entry.seq:,}, a {entry.kind} of {entry.user}, cannot be: {why}"
 
-    def heard_at(self, entry: Entry) -> list[str]:
-        """Return its rows in the index of places. An overlong text is skipped: the search would take long."""
-        if entry.kind not in HEARD or is_too_long(entry):
-            return []
-        found = list(places(entry.user, entry.room, entry.text))
-        self.places += len(found)
-        self._use(entry, found)
-        return found
+    def heard_at(self, entry: Entry) -> tuple[str, list[str]]:
+        """Return the index in which the entry has rows, and its places there.
+
+        An overlong text is skipped: the search would take long.
+        """
+        if is_too_long(entry):
+            return "place", []
+        found = list(heard_at(entry))
+        if entry.kind in SAID:
+            self.places += len(found)
+            return "place", found
+        self.events += len(found)
+        return "event", found
 
     def has(self, user: str) -> bool:
         """Return whether there is such a user."""
-        return user in self._accounts
+        return user in self.state.accounts
 
-    def accounts(self) -> set[Row]:
-        """Return for each user: name, credential, its seq, seq of the registration, number of rooms, the day
-        on which they last made a topic, and how many topics on that day."""
-        return {(user, *astuple(account)) for user, account in self._accounts.items()}
-
-    def memberships(self) -> set[Row]:
-        """Return user, left, room, joined of each stay."""
-        lasting = {(user, OPEN, room, joined) for (user, room), joined in self._open.items()}
-        return lasting.union(self._ended)
-
-    def rooms(self) -> set[Row]:
-        """Return each name."""
-        return {(room,) for room in self._rooms}
-
-    def _use(self, entry: Entry, rooms: Iterable[str]) -> None:
-        """Add the topics among ``rooms``; the author of ``entry`` made the new ones."""
-        topics = {room for room in rooms if is_topic(room)} - self._rooms
-        author = self._accounts.get(entry.user)
-        if topics and author is not None:
-            day = entry.time // DAY_MS
-            author.topics = len(topics) + (author.topics if author.day == day else 0)
-            author.day = day
-        self._rooms |= topics
+    def tables(self) -> Iterator[tuple[str, str, set[Row]]]:
+        """Yield each table, the query for its rows, and the rows that must be there."""
+        state = self.state
+        columns = '"user", credential, secret_seq, registered, rooms, day, topics'
+        yield "account", columns, {(user, *astuple(account)) for user, account in state.accounts.items()}
+        yield (
+            "membership",
+            '"user", "left", room, joined',
+            {
+                (user, OPEN if stay.left is None else stay.left, stay.room, stay.joined)
+                for user, stays in state.memberships.items()
+                for stay in stays.intervals()
+            },
+        )
+        yield "room", "name", {(room,) for room in state.rooms}
+        privates = state.privates.items()
+        yield "private", "name, history, made", {(room, it.history, it.made) for room, it in privates}
+        columns = 'room, "user", role, invited, banned, muted, ordered, blocked'
+        yield "standing", columns, {(*place, *it.row()) for place, it in state.standings.items()}
+        yield "talk", '"user", room', set(state.talks)
+        yield "description", "room, text, seq", {(room, *it) for room, it in state.descriptions.items()}
+        yield "tally", '"user", kind, day, count', {(*who, *it) for who, it in state.tallies.items()}
 
     def _apply(self, entry: Entry) -> str:
-        kind = KINDS.get(entry.kind)
-        if kind is None:
+        """Take the entry, and return why it cannot be; empty if it can."""
+        if entry.kind not in KINDS:
             return "there is no such kind"
-        account = self._accounts.get(entry.user)
-        if entry.kind == "register":
-            self._accounts[entry.user] = Account(entry.text, entry.seq, entry.seq)
-            self._rooms.add(entry.user)
-            return "the name is taken" if account else ""
-        if kind.is_the_clusters:
-            account = Account("", 0, 0)
-        if account is None:
-            return "there is no such user"
-        why = FOLLOWS[entry.kind](self, entry, account)
-        if kind.stay is Stay.BEGINS:
-            self._use(entry, [entry.room])
-        return f"the log is at level {self.level} there" if kind.level > self.level else why
+        if entry.kind == "level" and not is_level(entry.text):
+            return "that is no level"
+        draft = Draft(entry.kind, entry.user, entry.room, entry.text, entry.key, 0, entry.more)
+        why = ""
+        try:
+            if entry.kind in SAID:
+                check_said_in(entry.room, entry.user)
+            judge(draft, self.state, entry.time)
+            if entry.kind not in SAID and entry.at != self.state.settled(draft):
+                why = "it is heard elsewhere"
+        except Refusal as no:
+            why = str(no)
+            if isinstance(no, NoSuchUser):
+                return why
+        self.state.apply(entry)
+        return why
 
-    def _secret(self, entry: Entry, account: Account) -> str:
-        account.credential, account.secret_seq = entry.text, entry.seq
-        return ""
-
-    def _post(self, entry: Entry, account: Account) -> str:
-        if entry.room == entry.user or (is_topic(entry.room) and (entry.user, entry.room) in self._open):
-            return ""
-        return f"they are not in {entry.room}" if is_topic(entry.room) else "that is not their room"
-
-    def _raise(self, entry: Entry, account: Account) -> str:
-        if not is_level(entry.text) or int(entry.text) <= self.level:
-            return "that is no higher level"
-        self.level = int(entry.text)
-        return ""
-
-    def _join(self, entry: Entry, account: Account) -> str:
-        user, room = entry.user, entry.room
-        joined = (user, room) in self._open
-        self._open[user, room] = entry.seq
-        account.rooms += not joined
-        if not is_topic(room) and room not in self._accounts:
-            return f"there is no room {room}"
-        return f"they are in {room} already" if joined else ""
-
-    def _leave(self, entry: Entry, account: Account) -> str:
-        joined = self._open.pop((entry.user, entry.room), None)
-        if joined is None:
-            return f"they are not in {entry.room}"
-        account.rooms -= 1
-        self._ended.append((entry.user, entry.seq, entry.room, joined))
-        return ""
-
-
-FOLLOWS: dict[str, Callable[[Derived, Entry, Account], str]] = {
-    "secret": Derived._secret,
-    "join": Derived._join,
-    "leave": Derived._leave,
-    "post": Derived._post,
-    "level": Derived._raise,
-}
-"""What follows from an entry of a user, by its kind; each returns why the entry cannot be, or empty."""
+    def _before(self, seq: int) -> Entry | None:
+        entry = self._look(seq) if seq <= self.head else None
+        if entry is not None and entry.kind in SAID and not entry.text and entry.at:
+            return msgspec.structs.replace(entry, text=_TAKEN_BACK)
+        return entry
 
 
 def is_too_long(entry: Entry) -> bool:

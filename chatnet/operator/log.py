@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 from twisted.internet.task import deferLater
 
-from chatnet.entries import KEY_BYTES, Entry
+from chatnet.entries import KEY_BYTES, Entry, More, of_row
 from chatnet.errors import CannotStart
 from chatnet.kinds import KINDS, Text
 from chatnet.operator.source import Row, Source, head_of, open_source, read
@@ -29,7 +30,7 @@ MOST = (1 << 63) - 1
 # The first and the last millisecond that has a date.
 _FIRST_TIME, _LAST_TIME = -62_135_596_800_000, 253_402_300_799_999
 
-_COLUMNS = 'seq, time, kind, "user", room, text, key'
+_COLUMNS = 'seq, time, kind, "user", room, text, key, more, at'
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,10 @@ class LogReader:
 
 
 def _entry(row: Row) -> Entry | Damaged:
-    entry = Entry(*row)
+    try:
+        entry = of_row(row)
+    except (msgspec.MsgspecError, AttributeError, TypeError):
+        return Damaged(row[0])
     return entry if is_decoded(entry) and _FIRST_TIME <= entry.time <= _LAST_TIME else Damaged(entry.seq)
 
 
@@ -159,14 +163,27 @@ def _read_alone(source: Source, seq: int) -> Entry | Damaged:
 
 
 def line(entry: Entry) -> str:
-    """Return a line with tabs between its columns: seq, time in UTC, kind, user, room, key, text.
+    """Return a line with tabs between its columns: seq, time in UTC, kind, user, room, key, text, and
+    what else it has.
 
     A credential is left out; everything that a terminal would act on is escaped.
     """
     at = datetime.fromtimestamp(entry.time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     kind = KINDS.get(entry.kind)
-    text = entry.text if kind is not None and kind.text in (Text.POST, Text.LEVEL) else ""
+    text = entry.text if kind is not None and kind.text is not Text.CREDENTIAL else ""
     kind_name, user, room, text = (
         legible(said, 10 * len(said) + 1) for said in (entry.kind, entry.user, entry.room, text)
     )
-    return "\t".join([str(entry.seq), at, kind_name, user, room, entry.key.hex(), text])
+    words = [str(entry.seq), at, kind_name, user, room, entry.key.hex(), text]
+    return "\t".join(words if entry.more is None else [*words, _besides(entry.more)])
+
+
+def _besides(more: More) -> str:
+    """Return what an entry has beyond its columns: whom it is for, what it refers to."""
+    found = {
+        "to": more.to,
+        "ref": "" if more.ref is None else str(more.ref.seq),
+        "form": more.form,
+        "until": str(more.until or ""),
+    }
+    return " ".join(f"{name}={legible(value)}" for name, value in found.items() if value)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import starmap
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 
-from chatnet.entries import Entry, places
+from chatnet.entries import Entry, heard_at, of_row
 from chatnet.errors import CannotStart
-from chatnet.kinds import HEARD
+from chatnet.kinds import EVENTS, SAID
 from chatnet.operator.derived import is_too_long
 from chatnet.operator.progress import Progress
 from chatnet.operator.source import open_database
@@ -33,7 +32,7 @@ _USED_EARLIER = (
 )
 _RESTORE = "restore a backup of it, and copy that into an empty database"
 
-_ENTRY = 'seq, time, kind, "user", room, text, key'
+_ENTRY = 'seq, time, kind, "user", room, text, key, more, at'
 _DERIVED = {
     "membership": ('"user", "left", room, joined', "SELECT user, left, room, joined FROM membership"),
     "account": (
@@ -41,6 +40,14 @@ _DERIVED = {
         "SELECT user, credential, secret_seq, registered, rooms, day, topics FROM account",
     ),
     "room": ("name", "SELECT name FROM room"),
+    "private": ("name, history, made", "SELECT name, history, made FROM private"),
+    "standing": (
+        'room, "user", role, invited, banned, muted, ordered, blocked',
+        "SELECT room, user, role, invited, banned, muted, ordered, blocked FROM standing",
+    ),
+    "talk": ('"user", room', "SELECT user, room FROM talk"),
+    "description": ("room, text, seq", "SELECT room, text, seq FROM description"),
+    "tally": ('"user", kind, day, count', "SELECT user, kind, day, count FROM tally"),
     "refusal": (
         '"user", key, content, code',
         "SELECT user, key, content, code FROM refusal",
@@ -194,13 +201,12 @@ class _Copy:
             )
             if not rows or rows[-1][0] != copied + len(rows):
                 raise CannotStart(f"The log lacks entries behind {copied:,}: {_RESTORE}.")
-            for entry in starmap(Entry, rows):
-                if not is_decoded(entry) or is_too_long(entry):
-                    raise CannotStart(f"Seq {entry.seq:,} is not as it was written: {_RESTORE}.")
+            entries = [_entry(row) for row in rows]
             copied, time = rows[-1][0], rows[-1][1]
             with self._target.transaction():
                 self._write("entry", f"({_ENTRY})", rows)
-                self._write("place", "(name, seq)", _places(rows))
+                self._write("place", "(name, seq)", _places(entries, SAID))
+                self._write("event", "(name, seq)", _places(entries, EVENTS))
                 self._target.execute("UPDATE log SET head = %s, time = %s", (copied, time))
             self._progress.show("copied", copied)
 
@@ -230,7 +236,7 @@ class _Copy:
             theirs = self._digest(cursor, self._head)
         # A count reads the whole table; by the index of a fresh table it would also look up each row.
         self._target.execute("SET enable_seqscan = on")
-        counts = [(table, self._count(table)) for table in ("place", *_DERIVED)]
+        counts = [(table, self._count(table)) for table in ("place", "event", *_DERIVED)]
         if ours != theirs or any(here != there for _, (here, there) in counts):
             raise CannotStart(
                 f"The copy differs from the log ({theirs} and {ours}; {counts}): empty the database, and try "
@@ -240,8 +246,8 @@ class _Copy:
 
     def _digest(self, rows: Iterable[Sequence[Any]], done: int) -> str:
         digest, encode, number = hashlib.sha256(), msgspec.msgpack.Encoder().encode, 0
-        for number, (*values, key) in enumerate(rows, 1):
-            digest.update(encode((*values, bytes(key))))
+        for number, (*values, key, more, at) in enumerate(rows, 1):
+            digest.update(encode((*values, bytes(key), None if more is None else bytes(more), at)))
             if number % self._batch == 0:
                 self._progress.show("read again", done + number)
         if number % self._batch:
@@ -256,8 +262,22 @@ class _Copy:
         return self._target.execute(query).fetchone()
 
 
-def _places(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, int]]:
-    for seq, _, kind, user, room, text, _ in rows:
-        if kind in HEARD:
-            for place in places(user, room, text):
-                yield place, seq
+def _entry(row: Sequence[Any]) -> Entry:
+    """Return the entry in a row of the log.
+
+    :raises CannotStart: it is not as it was written.
+    """
+    try:
+        entry = of_row(row)
+        if is_decoded(entry) and not is_too_long(entry):
+            return entry
+    except (msgspec.MsgspecError, AttributeError, TypeError):
+        pass
+    raise CannotStart(f"Seq {row[0]:,} is not as it was written: {_RESTORE}.")
+
+
+def _places(entries: Iterable[Entry], kinds: Container[str]) -> Iterator[tuple[str, int]]:
+    for entry in entries:
+        if entry.kind in kinds:
+            for place in heard_at(entry):
+                yield place, entry.seq

@@ -5,6 +5,8 @@ reader      the one state machine that takes a reader from catching up to live
 verifying   whether the log still has what was read at a cursor
 appender    natural batching: while one batch is being committed, the next gathers
 refusals    which refusals are kept, and how
+facts       the facts that decide about drafts, in SQL that both kinds of stores understand
+follows     what follows from an entry in the tables, in the same SQL
 questions   questions to a log, in a form that all stores answer in the same way
 pages       the size of entries and drafts on the wire, and pages cut to fit it
 remote      the log over AMP: how workers use the primary's

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chatnet.entries import Draft, Entry, Interval
+from chatnet.entries import Draft, Entry, More, packed_more
 from chatnet.limits import PageSize
 from chatnet.reads import Account, Position, Snapshot
+from chatnet.stays import Interval
 
 PAGE_ROOMS = 200
 """How many names a page of rooms holds."""
@@ -20,18 +21,19 @@ FIRST_STAY: Position = (OPEN, "\U0010ffff")
 """No stay comes before this position: the first page begins here."""
 
 # msgpack's headers, the longest kind, the key, and the numbers at their longest.
-_DRAFT_BYTES = 57
+_DRAFT_BYTES = 60
 _ENTRY_BYTES = _DRAFT_BYTES + 9
 
 
 def draft_bytes(draft: Draft) -> int:
     """Return an upper bound of the encoded size, in bytes."""
-    return _DRAFT_BYTES + _utf8(draft.user) + _utf8(draft.room) + _utf8(draft.text)
+    return _DRAFT_BYTES + _utf8(draft.user) + _utf8(draft.room) + _utf8(draft.text) + _more(draft.more)
 
 
 def entry_bytes(entry: Entry) -> int:
     """Return an upper bound of the encoded size, in bytes."""
-    return _ENTRY_BYTES + _utf8(entry.user) + _utf8(entry.room) + _utf8(entry.text)
+    size = _ENTRY_BYTES + _utf8(entry.user) + _utf8(entry.room) + _utf8(entry.text) + _more(entry.more)
+    return size + sum(5 + _utf8(place) for place in entry.at)
 
 
 def take_page(entries: Iterable[Entry], size: PageSize) -> tuple[list[Entry], bool]:
@@ -50,15 +52,24 @@ def take_page(entries: Iterable[Entry], size: PageSize) -> tuple[list[Entry], bo
 
 
 def snapshot_page(
-    account: Account | None, upto: int, stays: Sequence[tuple[str, int, int]], size: PageSize
+    account: Account | None,
+    upto: int,
+    stays: Sequence[tuple[str, int, int]],
+    size: PageSize,
+    barred: int = 0,
 ) -> Snapshot:
-    """Return the page of a snapshot with these ``stays``: room, joined and left of each."""
+    """Return the page of a snapshot with these ``stays``: room, joined and left of each. ``barred`` is until
+    when the user is banned from the cluster."""
     intervals = [Interval(room, joined, left if left <= upto else None) for room, joined, left in stays]
     secret_seq, registered = (account.secret_seq, account.registered) if account else (0, 0)
     is_full = len(stays) == size.stays
     behind = (stays[-1][2], stays[-1][0]) if is_full else None
-    return Snapshot(upto, secret_seq, registered, intervals, behind)
+    return Snapshot(upto, secret_seq, registered, intervals, behind, barred)
 
 
 def _utf8(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _more(more: More | None) -> int:
+    return 0 if more is None else len(packed_more(more) or b"")

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 
 from chatnet.names import is_name, is_room
-
-LAST_SEQ = (1 << 63) - 2
-"""No entry has a greater seq; one more still fits both stores."""
+from chatnet.reads import LAST_SEQ
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _PRIVATE = "\ue000"
@@ -34,6 +32,12 @@ def known_room(room: str) -> str:
     return room if is_room(room) else ""
 
 
+def known_text(text: str) -> str:
+    """Return ``text``, or one that sorts in the same place among names and rooms."""
+    # No name has a NUL: a name after a text with NUL is one after the part before the NUL.
+    return _NO_TEXT.sub(_PRIVATE, text.partition("\0")[0])
+
+
 def rooms_between(prefix: str, after: str) -> tuple[str, str, str] | None:
     """Return bounds for the rooms with ``prefix`` after ``after``: at least the first, above the second,
     below the third.
@@ -42,7 +46,6 @@ def rooms_between(prefix: str, after: str) -> tuple[str, str, str] | None:
     """
     if _NO_TEXT.search(prefix):
         return None
-    # No name has a NUL: a name after a text with NUL is one after the part before the NUL.
-    after = _NO_TEXT.sub(_PRIVATE, after.partition("\0")[0])
+    after = known_text(after)
     # No name has the last code point, so everything that begins with the prefix sorts before this.
     return prefix, after, prefix + "\U0010ffff"

@@ -1,6 +1,6 @@
 """Which refusals are kept, and how. Pure.
 
-A draft that is refused now may be acceptable later: a join or leave, or a post with topics. A client that was
+A draft that is refused now may be acceptable later: a join or leave, or a post in a room. A client that was
 not told may send it again, or it may arrive late through a worker that the client has left. If it were
 accepted then, it would come after what the client sent later, or be in the log although the client was told
 that it was refused. So such a refusal is kept forever.
@@ -10,23 +10,39 @@ from __future__ import annotations
 
 import hashlib
 
-from chatnet.entries import Draft
-from chatnet.errors import REFUSALS
-from chatnet.kinds import HEARD, STAYS
+from chatnet.entries import Draft, packed_more
+from chatnet.errors import REFUSALS, Barred, Refusal, SecretChanged
+from chatnet.kinds import KINDS
 from chatnet.log import Refused
+from chatnet.rules import refusal
+
+OF_A_SESSION = (SecretChanged, Barred)
+"""Refusals that end a session, and are not kept: who logs in again may send the same draft again."""
 
 
-def is_kept(draft: Draft) -> bool:
-    """Return whether a refusal of ``draft`` is kept, unless its form or its secret was the reason."""
-    return draft.kind in STAYS or (draft.kind in HEARD and ("#" in draft.text or draft.room != draft.user))
+def is_kept(draft: Draft, is_ordered: bool) -> bool:
+    """Return whether a refusal of ``draft`` is kept, unless its form or its session was the reason.
+
+    ``is_ordered``: somebody once banned or muted the author. Posts of all others in their own room that name
+    no topic and answer nothing are never refused for what may change.
+    """
+    kind = KINDS[draft.kind]
+    if not kind.is_said:
+        return kind.keeps_refusals
+    return is_ordered or "#" in draft.text or draft.room != draft.user or draft.more is not None
+
+
+def lasts(no: Refusal) -> bool:
+    """Return whether a refusal of this kind is kept at all."""
+    return not isinstance(no, OF_A_SESSION)
 
 
 def content(draft: Draft) -> bytes:
     """Return what identifies a kept refusal, with its user and key: a hash of what was refused."""
-    said = f"{draft.kind} {draft.room} {draft.text}"
-    return hashlib.sha256(said.encode()).digest()[:16]
+    said = f"{draft.kind} {draft.room} {draft.text}".encode()
+    return hashlib.sha256(said + (packed_more(draft.more) or b"")).digest()[:16]
 
 
 def refused(draft: Draft, code: str) -> Refused:
     """Return the refusal with this code, as it is told."""
-    return Refused.of(REFUSALS[code.encode()].of(name=draft.user, room=draft.room))
+    return Refused.of(refusal(REFUSALS[code.encode()], draft))

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from chatnet.entries import Entry, Memberships
-from chatnet.kinds import HEARD, Stay, stay_of
+from chatnet.entries import Entry
+from chatnet.kinds import SAID
+from chatnet.stays import Memberships, changes
 from chatnet.testing.history import (
     Acknowledged,
     ChatBegun,
@@ -157,7 +158,7 @@ class Evidence:
     @cached_property
     def posts(self) -> list[Entry]:
         """The entries of the log that are heard: posts, and whatever other kind is."""
-        return [entry for entry in self.log if entry.kind in HEARD]
+        return [entry for entry in self.log if entry.kind in SAID]
 
     @cached_property
     def heard_at(self) -> dict[int, tuple[str, ...]]:
@@ -169,8 +170,11 @@ class Evidence:
         """All stays of each user."""
         stays = {user: Memberships() for user in self.users}
         for entry in self.log:
-            if entry.user in stays:
-                stays[entry.user].apply(entry)
+            if entry.user in stays and entry.kind == "register":
+                stays[entry.user].registered = entry.seq
+            for change in changes(entry):
+                if change.user in stays:
+                    stays[change.user].change(change, entry.seq)
         return stays
 
     @cached_property
@@ -197,9 +201,9 @@ class Evidence:
             rooms: Iterable[str] = ()
             if entry.kind == "register":
                 rooms = (entry.user,)
-            elif stay_of(entry.kind) is Stay.BEGINS:
+            elif entry.kind == "join":
                 rooms = (entry.room,)
-            elif entry.kind in HEARD:
+            elif entry.kind in SAID:
                 rooms = (place for place in self.heard_at[entry.seq] if place.startswith("#"))
             for room in rooms:
                 since.setdefault(room, entry.seq)

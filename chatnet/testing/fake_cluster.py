@@ -26,7 +26,7 @@ from chatnet.errors import (
     NoWorkers,
     WrongSecret,
 )
-from chatnet.kinds import HEARD, KindName
+from chatnet.kinds import SAID, KindName
 from chatnet.net.first_byte import TLS
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
@@ -219,7 +219,7 @@ class FakeSession(Locator):
         if self.cursor is not None:
             for entry in self.cluster.entries[self.cursor :]:
                 self.cursor = entry.seq
-                if entry.kind in HEARD:
+                if entry.kind in SAID:
                     self.deliver(entry)
 
     def deliver(self, entry: Entry) -> None:
@@ -363,4 +363,4 @@ async def _seq(answer: Deferred[int] | int) -> int:
 
 
 def _posts(entries: Iterable[Entry]) -> Iterable[Entry]:
-    return (entry for entry in entries if entry.kind in HEARD)
+    return (entry for entry in entries if entry.kind in SAID)

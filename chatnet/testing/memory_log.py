@@ -8,16 +8,12 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, Interval, Memberships, listens, places, visible
-from chatnet.errors import (
-    KeyReused,
-    NoSuchRoom,
-    Refusal,
-    SecretChanged,
-)
+from chatnet.entries import Draft, Entry, blanked, entry_of, heard_at, listens, other_side, visible
+from chatnet.errors import KeyReused, NoSuchRoom, Refusal
 from chatnet.form import check_form
-from chatnet.kinds import FIRST_LEVEL, HEARD, own_level
+from chatnet.kinds import EVENTS, SAID
 from chatnet.log import Outcome, Refused
+from chatnet.names import is_private, is_public, sides, spelled_for
 from chatnet.reads import (
     NEWEST,
     Account,
@@ -28,17 +24,25 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    Member,
+    MemberPage,
+    Members,
     Newest,
     Question,
     RoomPage,
     Rooms,
     Snapshot,
     SnapshotOf,
+    Talk,
+    TalkPage,
+    Talks,
 )
-from chatnet.rules import DAY_MS, judge
-from chatnet.store.pages import FIRST_STAY, OPEN, snapshot_page
-from chatnet.store.questions import known_name, known_seq
-from chatnet.store.refusals import is_kept
+from chatnet.rules import ROLES, judge
+from chatnet.state import State
+from chatnet.stays import Interval, Memberships
+from chatnet.store.pages import FIRST_STAY, OPEN, PAGE_ROOMS, snapshot_page
+from chatnet.store.questions import known_name, known_room, known_seq
+from chatnet.store.refusals import is_kept, lasts
 from chatnet.store.window import Window
 
 T = TypeVar("T")
@@ -58,21 +62,24 @@ class MemoryLog:
         self, window: Window | None = None, clock: Callable[[], float] = float, page: int = 500
     ) -> None:
         self.window = window or Window(self.log_id)
-        self.level = FIRST_LEVEL
-        self.own_level = own_level()
         self.entries: list[Entry] = []
         self.waiting_bytes = 0
         self.held = self.reads_held = self.lagging = False
         self._clock = clock
         self._page = page
-        self._keys: dict[tuple[str, bytes], Entry] = {}
+        self._seqs: dict[tuple[str, bytes], int] = {}
         self._refused: dict[tuple[str, bytes], tuple[Draft, Refused]] = {}
-        self._accounts: dict[str, Account] = {}
-        self._rooms: dict[str, None] = {}
-        self._makers: dict[str, tuple[int, int]] = {}
-        self._memberships: dict[str, Memberships] = {}
+        self.state = State(self.log_id, self._entry)
         self._waiting: list[tuple[list[Draft], Deferred[list[Outcome]]]] = []
         self._reading: list[Deferred[None]] = []
+
+    @property
+    def level(self) -> int:
+        """The log's level."""
+        return self.state.level
+
+    def _entry(self, seq: int) -> Entry | None:
+        return self.entries[seq - 1] if 0 < seq <= len(self.entries) else None
 
     # ---- appending ----
 
@@ -124,87 +131,39 @@ class MemoryLog:
             check_form(draft)
         except Refusal as no:
             return Refused.of(no)
-        old = self._keys.get((draft.user, draft.key))
-        kept = is_kept(draft)
-        before, refused = self._refused.get((draft.user, draft.key), (draft, None))
-        said = before.kind, before.room, before.text
-        if kept and refused is not None and said == (draft.kind, draft.room, draft.text):
-            return refused
         try:
-            if kept and refused is not None:
-                raise KeyReused(KeyReused.sentence)
-            if old is not None:
-                if (old.kind, old.room, old.text) != (draft.kind, draft.room, draft.text):
-                    raise KeyReused(KeyReused.sentence)
-                return old.seq
+            return self._judged(draft)
         except Refusal as no:
             return Refused.of(no)
+
+    def _judged(self, draft: Draft) -> Outcome:
+        place = draft.user, draft.key
+        kept = is_kept(draft, self.state.is_ordered(draft.user))
+        if kept and place in self._refused:
+            before, refused = self._refused[place]
+            if _content(before) == _content(draft):
+                return refused
+            raise KeyReused.of()
+        if place in self._seqs:
+            old = self.entries[self._seqs[place] - 1]
+            is_blank = old.kind in SAID and not old.text and old.kind == draft.kind
+            if is_blank or _content(old) == _content(draft):
+                return old.seq
+            raise KeyReused.of()
+        now = int(self._clock() * 1000)
         try:
-            topics = judge(draft, self, int(self._clock() * 1000))
-        except Refusal as why:
-            refused = Refused.of(why)
-            if kept and not isinstance(why, SecretChanged):
-                self._refused[draft.user, draft.key] = (draft, refused)
-            return refused
-        entry = Entry(
-            len(self.entries) + 1,
-            int(self._clock() * 1000),
-            draft.kind,
-            draft.user,
-            draft.room,
-            draft.text,
-            draft.key,
-        )
-        if topics:
-            day = entry.time // DAY_MS
-            self._makers[entry.user] = day, self.topics_made(entry.user, day) + len(topics)
-        self._take(entry)
-        return entry.seq
-
-    def _take(self, entry: Entry) -> None:
+            judge(draft, self.state, now)
+        except Refusal as no:
+            if kept and lasts(no):
+                self._refused[place] = (draft, Refused.of(no))
+            raise
+        entry = entry_of(draft, len(self.entries) + 1, now, self.state.settled(draft))
         self.entries.append(entry)
-        self._keys[entry.user, entry.key] = entry
-        FOLLOWS[entry.kind](self, entry)
-        heard = places(entry.user, entry.room, entry.text) if entry.kind in HEARD else ()
-        self._use(*(place for place in heard if not place.startswith("@")))
-
-    def _use(self, *rooms: str) -> None:
-        self._rooms.update(dict.fromkeys(rooms))
-
-    def _follow_account(self, entry: Entry) -> None:
-        memberships = self._memberships.setdefault(entry.user, Memberships())
-        memberships.apply(entry)
-        self._accounts[entry.user] = Account(entry.text, entry.seq, memberships.registered)
-        self._use(entry.user)
-
-    def _follow_stay(self, entry: Entry) -> None:
-        self._memberships[entry.user].apply(entry)
-        self._use(entry.room)
-
-    def _follow_post(self, entry: Entry) -> None:
-        """Do nothing: a post changes only where it is heard."""
-
-    def _follow_level(self, entry: Entry) -> None:
-        self.level = int(entry.text)
-
-    # ---- the facts that decide about drafts: see chatnet.rules.Facts ----
-
-    def secret_seq(self, user: str) -> int | None:
-        account = self._accounts.get(user)
-        return None if account is None else account.secret_seq
-
-    def is_member(self, user: str, room: str) -> bool:
-        return self._memberships[user].has(room)
-
-    def rooms_of(self, user: str) -> int:
-        return len(self._memberships[user].rooms())
-
-    def has_topic(self, topic: str) -> bool:
-        return topic in self._rooms
-
-    def topics_made(self, user: str, day: int) -> int:
-        its_day, made = self._makers.get(user, (0, 0))
-        return made if its_day == day else 0
+        self._seqs[place] = entry.seq
+        self.state.apply(entry)
+        if draft.kind == "redact" and draft.ref is not None:
+            self.entries[draft.ref.seq - 1] = blanked(self.entries[draft.ref.seq - 1])
+        return entry.seq
 
     # ---- reading ----
 
@@ -224,11 +183,15 @@ class MemoryLog:
         return Cursor.at(self.log_id, self.entries[asked.seq - 1]) if known else None
 
     def _account(self, asked: AccountOf) -> Account | None:
-        return self._accounts.get(asked.user)
+        return self._account_of(asked.user)
+
+    def _account_of(self, user: str) -> Account | None:
+        found = self.state.accounts.get(user)
+        return None if found is None else Account(found.credential, found.secret_seq, found.registered)
 
     def _snapshot(self, asked: SnapshotOf) -> Snapshot:
         upto = known_seq(asked.upto)
-        memberships = self._memberships.get(asked.user, Memberships())
+        memberships = self.state.memberships.get(asked.user, Memberships())
         stays = [
             (stay.room, stay.joined, OPEN if stay.left is None else stay.left)
             for stay in memberships.intervals()
@@ -242,37 +205,90 @@ class MemoryLog:
         page = [place for place in sorted(positions, reverse=True) if place < (asked.behind or FIRST_STAY)]
         size = self.window.limits.page
         shown = [positions[place] for place in page[: size.stays]]
-        return snapshot_page(self._accounts.get(asked.user), upto, shown, size)
+        standing = self.state.standings.get(("", asked.user))
+        barred = 0 if standing is None else standing.banned
+        return snapshot_page(self._account_of(asked.user), upto, shown, size, barred)
 
     def _newest(self, asked: Newest) -> list[Entry]:
-        user, upto = known_name(asked.user), asked.upto
+        user, upto = known_name(asked.user), known_seq(asked.upto)
         memberships = self._memberships_at(user, upto)
-        rooms = {user, *memberships.rooms()}
-        return [
-            post
-            for post in self._posts(0, upto)
-            if rooms & {*(heard := places(post.user, post.room, post.text))}
-            or ("@" + user in heard and listens(user, memberships, "@" + user, post.seq))
-        ][-NEWEST:]
+
+        def is_shown_at(place: str, seq: int) -> bool:
+            if place[0] == "@":
+                return listens(user, memberships, place, seq)
+            if place == user or user in sides(place):
+                return True
+            return memberships.has(place) and seq > self._shown_from(place, memberships)
+
+        def is_shown(post: Entry) -> bool:
+            return any(is_shown_at(place, post.seq) for place in heard_at(post))
+
+        return [post for post in self._posts(0, upto) if is_shown(post)][-NEWEST:]
 
     def _feed(self, asked: Feed) -> FeedPage:
         user, after, upto = known_name(asked.user), asked.after, known_seq(asked.upto)
         cursor = upto if after + self._page >= len(self.entries) else min(upto, after + self._page)
         memberships = self._memberships_at(user, cursor)
-        posts = [post for post in self._posts(after, cursor) if visible(post, user, memberships)]
-        return FeedPage(posts, cursor)
+        heard = [entry for entry in self.entries[after:cursor] if entry.kind in SAID or entry.kind in EVENTS]
+        return FeedPage([entry for entry in heard if visible(entry, user, memberships)], cursor)
 
     def _history(self, asked: History) -> list[Entry]:
-        if asked.room not in self._rooms:
-            raise NoSuchRoom.of(room=asked.room)
-        upto = len(self.entries) if asked.before is None else max(0, asked.before - 1)
-        posts = [
-            post for post in self._posts(0, upto) if asked.room in places(post.user, post.room, post.text)
+        upto = known_seq(asked.upto)
+        after = self._readable(asked)
+        last = min(upto, len(self.entries) if asked.before is None else max(0, asked.before - 1))
+        return [post for post in self._posts(after, last) if asked.room in heard_at(post)][-self._page :]
+
+    def _readable(self, asked: History | Members) -> int:
+        """Return the seq after which the user may read the room."""
+        room, user = known_room(asked.room), known_name(asked.user)
+        if is_public(room):
+            if room in self.state.rooms:
+                return 0
+        elif is_private(room):
+            memberships = self._memberships_at(user, known_seq(asked.upto))
+            if memberships.has(room):
+                return self._shown_from(room, memberships)
+        elif user in sides(room) and other_side(room, user) in self.state.accounts:
+            return 0
+        raise NoSuchRoom.of(room=spelled_for(asked.room, asked.user))
+
+    def _shown_from(self, room: str, memberships: Memberships) -> int:
+        private = self.state.privates.get(room)
+        if private is None:
+            return 0
+        return private.made if private.history == "all" else memberships.since(room)
+
+    def _members(self, asked: Members) -> MemberPage:
+        upto = known_seq(asked.upto)
+        self._readable(asked)
+        names = sorted(
+            user
+            for user in self.state.memberships
+            if user > asked.after and self._memberships_at(user, upto).has(asked.room)
+        )
+        members = [Member(name, self._role(asked.room, name)) for name in names[:PAGE_ROOMS]]
+        about, seq = self.state.descriptions.get(asked.room, ("", 0))
+        return MemberPage(members, len(names) > PAGE_ROOMS, about if seq <= upto else "")
+
+    def _role(self, room: str, user: str) -> str:
+        standing = self.state.standings.get((room, user))
+        return ROLES[standing.role] if standing is not None and standing.role else ""
+
+    def _talks(self, asked: Talks) -> TalkPage:
+        rooms = sorted(
+            room for user, room in self.state.talks if user == known_name(asked.user) and room > asked.after
+        )
+        talks = [
+            Talk(room, posts[-1].seq)
+            for room in rooms[:PAGE_ROOMS]
+            if (posts := [post for post in self._posts(0, known_seq(asked.upto)) if post.room == room])
         ]
-        return posts[-self._page :]
+        return TalkPage(talks, len(rooms) > PAGE_ROOMS)
 
     def _room_page(self, asked: Rooms) -> RoomPage:
-        names = sorted(room for room in self._rooms if room.startswith(asked.prefix) and room > asked.after)
+        names = sorted(
+            room for room in self.state.rooms if room.startswith(asked.prefix) and room > asked.after
+        )
         return RoomPage(names[: self._page], len(names) > self._page)
 
     async def _turn(self) -> None:
@@ -283,10 +299,10 @@ class MemoryLog:
             await read
 
     def _posts(self, after: int, upto: int) -> list[Entry]:
-        return [entry for entry in self.entries[after:upto] if entry.kind in HEARD]
+        return [entry for entry in self.entries[after:upto] if entry.kind in SAID]
 
     def _memberships_at(self, user: str, seq: int) -> Memberships:
-        memberships = self._memberships.get(user, Memberships())
+        memberships = self.state.memberships.get(user, Memberships())
         stays = (
             Interval(stay.room, stay.joined, stay.left if stay.left and stay.left <= seq else None)
             for stay in memberships.intervals()
@@ -294,16 +310,6 @@ class MemoryLog:
         )
         return Memberships(stays, memberships.registered)
 
-
-FOLLOWS: dict[str, Callable[[MemoryLog, Entry], None]] = {
-    "register": MemoryLog._follow_account,
-    "secret": MemoryLog._follow_account,
-    "join": MemoryLog._follow_stay,
-    "leave": MemoryLog._follow_stay,
-    "post": MemoryLog._follow_post,
-    "level": MemoryLog._follow_level,
-}
-"""What follows from an entry, by its kind."""
 
 ANSWERS: Answers[MemoryLog] = {
     Head: MemoryLog._head,
@@ -313,8 +319,14 @@ ANSWERS: Answers[MemoryLog] = {
     Newest: MemoryLog._newest,
     Feed: MemoryLog._feed,
     History: MemoryLog._history,
+    Members: MemoryLog._members,
+    Talks: MemoryLog._talks,
     Rooms: MemoryLog._room_page,
 }
+
+
+def _content(of: Draft | Entry) -> tuple[object, ...]:
+    return of.kind, of.room, of.text, of.more
 
 
 def _size(draft: Draft) -> int:

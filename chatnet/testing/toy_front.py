@@ -33,8 +33,9 @@ from chatnet.addresses import Address
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError, NotAllowed, TlsRequired
-from chatnet.kinds import HEARD, STAYS, KindName
+from chatnet.kinds import SAID, KindName
 from chatnet.net.outbox import Outbox, Outboxes
+from chatnet.stays import CHANGES
 from chatnet.worker.entrance import Entrance
 from chatnet.worker.front import Shared
 from chatnet.worker.peer import Hearing
@@ -88,7 +89,7 @@ class ToyChannel:
         self._shows_stays = shows_stays
 
     def shows(self, kind: KindName) -> bool:
-        return kind in HEARD or (self._shows_stays and kind in STAYS)
+        return kind in SAID or (self._shows_stays and kind in CHANGES)
 
     def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
         for place, outboxes in hearing:

@@ -28,11 +28,17 @@ def ping(cursor: Cursor) -> bytes:
     )
 
 
+def for_clients(entry: Entry) -> Entry:
+    """Return an entry as clients are given it: its places are not for them, since they may tell that
+    somebody blocks its author."""
+    return msgspec.structs.replace(entry, at=()) if entry.at else entry
+
+
 def deliver(posts: Iterable[Entry]) -> bytes:
     """Return the boxes of ``Deliver`` for ``posts``, one after the other."""
     parts: list[bytes] = []
     for post in posts:
-        blob = _encode(post)
+        blob = _encode(for_clients(post))
         parts += (_DELIVER, len(blob).to_bytes(2, "big"), blob, _END)
     return b"".join(parts)
 

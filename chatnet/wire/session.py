@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import msgspec
+from twisted.protocols import amp
 
 from chatnet.cursor import CHECK_BYTES
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.errors import (
     AlreadyJoined,
+    AlreadyThere,
     BadName,
     BadRoom,
     BadSecret,
     BadText,
     BadTicket,
+    Banned,
+    BannedThere,
+    Barred,
     CursorAhead,
+    DirectOff,
     KeyReused,
+    LastOwner,
+    Muted,
+    MutedThere,
+    NoSuchPost,
     NoSuchRoom,
     NoSuchUser,
+    NotAdmin,
     NotJoined,
+    NotModerator,
+    NotOwner,
+    NotThere,
     NotYours,
+    OutOfReach,
     OwnRoom,
     Poison,
+    RoomTaken,
+    TheyAreBanned,
     TooManyRooms,
+    TooManyToday,
     TooManyTopics,
     TryLater,
     WrongSecret,
     WrongVersion,
+    Yourself,
 )
+from chatnet.reads import Member, Talk
 from chatnet.wire.arguments import Bytes, Command, Flag, Number, Packed, Text, declared
 from chatnet.wire.cluster import Fingerprint, Place
 
@@ -41,6 +61,11 @@ class Elsewhere(msgspec.Struct, frozen=True, array_like=True):
     key: Fingerprint = ""
 
 
+Argument = tuple[bytes, amp.Argument]
+_REASON: Argument = (b"reason", Text(optional=True))
+_REF: list[Argument] = [(b"ref", Number(optional=True)), (b"check", Bytes(CHECK_BYTES, optional=True))]
+_SEQ_AND_ROOM: list[Argument] = [(b"seq", Number()), (b"room", Text())]
+_ABOUT_OTHERS = (BadName, BadRoom, OwnRoom, NoSuchRoom)
 _OTHERS = (b"workers", Packed[list[Elsewhere]](list[Elsewhere], optional=True))
 
 # ---- client -> worker ----
@@ -55,7 +80,7 @@ class Login(Command):
 
     arguments = [(b"version", Number()), (b"name", Text()), (b"secret", Bytes()), (b"new", Flag())]
     response = [(b"name", Text()), (b"ticket", Bytes()), (b"log", Text()), _OTHERS]
-    errors = declared(WrongVersion, BadName, BadSecret, NoSuchUser, WrongSecret, TryLater)
+    errors = declared(WrongVersion, BadName, BadSecret, NoSuchUser, WrongSecret, Barred, TryLater)
 
 
 class Resume(Command):
@@ -63,16 +88,17 @@ class Resume(Command):
 
     arguments = [(b"version", Number()), (b"ticket", Bytes())]
     response = [(b"name", Text()), (b"log", Text()), _OTHERS]
-    errors = declared(WrongVersion, BadTicket, TryLater)
+    errors = declared(WrongVersion, BadTicket, Barred, TryLater)
 
 
 class Join(Command):
     """Follow ``room``. Answered once it is durable; ``room`` comes back as the cluster spells it."""
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text())]
-    response = [(b"seq", Number()), (b"room", Text())]
+    response = _SEQ_AND_ROOM
     errors = declared(
-        BadRoom, NoSuchRoom, AlreadyJoined, OwnRoom, TooManyRooms, TooManyTopics, KeyReused, Poison
+        *(BadName, BadRoom, NoSuchRoom, AlreadyJoined, OwnRoom, Banned),
+        *(TooManyRooms, TooManyTopics, KeyReused, Poison),
     )
 
 
@@ -80,8 +106,8 @@ class Leave(Command):
     """Stop following ``room``. Answered once it is durable."""
 
     arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text())]
-    response = [(b"seq", Number()), (b"room", Text())]
-    errors = declared(BadRoom, NotJoined, OwnRoom, KeyReused, Poison)
+    response = _SEQ_AND_ROOM
+    errors = declared(BadName, BadRoom, NotJoined, NoSuchRoom, LastOwner, OwnRoom, KeyReused, Poison)
 
 
 class List(Command):
@@ -99,12 +125,169 @@ class List(Command):
 
 
 class Post(Command):
-    """Post ``text`` in ``room``, a topic that the user has joined, or without it in the user's own room.
-    Answered with its seq once it is durable."""
+    """Post ``text`` in ``room``: a room that the user is in, or ``@`` and a user's name for a conversation;
+    without it in the user's own room. Answered with its seq once it is durable.
 
-    arguments = [(b"key", Bytes(KEY_BYTES)), (b"text", Text()), (b"room", Text(optional=True))]
+    ``ref`` and ``check``: it answers that post. ``form``: "notice" or "action".
+    """
+
+    arguments = [
+        (b"key", Bytes(KEY_BYTES)),
+        (b"text", Text()),
+        (b"room", Text(optional=True)),
+        *_REF,
+        (b"form", Text(optional=True)),
+    ]
     response = [(b"seq", Number())]
-    errors = declared(BadText, BadRoom, NotYours, NotJoined, TooManyTopics, KeyReused, NoSuchUser, Poison)
+    errors = declared(
+        BadText,
+        BadName,
+        BadRoom,
+        NotYours,
+        NotJoined,
+        NoSuchRoom,
+        NoSuchPost,
+        Muted,
+        MutedThere,
+        Banned,
+        BannedThere,
+        DirectOff,
+        OwnRoom,
+        TooManyTopics,
+        KeyReused,
+        NoSuchUser,
+        Poison,
+    )
+
+
+class Create(Command):
+    """Make the private room ``room``, and own it. ``history``: newcomers may read what was said from when
+    they "joined", or "all" of it."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"history", Text())]
+    response = _SEQ_AND_ROOM
+    errors = declared(BadRoom, BadText, RoomTaken, TooManyRooms, TooManyToday, KeyReused, Poison)
+
+
+class Invite(Command):
+    """Invite a user to a private room: they can join it within 30 days."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"to", Text())]
+    response = [(b"seq", Number())]
+    errors = declared(
+        *_ABOUT_OTHERS, NotModerator, AlreadyThere, TheyAreBanned, TooManyToday, NoSuchUser, KeyReused, Poison
+    )
+
+
+class Remove(Command):
+    """End a user's stay in a topic or a private room."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"to", Text()), _REASON]
+    response = [(b"seq", Number())]
+    errors = declared(
+        *_ABOUT_OTHERS, BadText, NotModerator, Yourself, NotThere, OutOfReach, NoSuchUser, KeyReused, Poison
+    )
+
+
+class Describe(Command):
+    """Say what a room is about, in at most 500 characters on one line."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text()), (b"text", Text())]
+    response = [(b"seq", Number())]
+    errors = declared(BadRoom, BadText, NoSuchRoom, NotModerator, NotJoined, Banned, KeyReused, Poison)
+
+
+class SetRole(Command):
+    """Give a user a role in a room, or without ``room`` in the cluster: owner (of a room), admin (of the
+    cluster), moderator or none."""
+
+    arguments = [
+        (b"key", Bytes(KEY_BYTES)),
+        (b"room", Text(optional=True)),
+        (b"to", Text()),
+        (b"role", Text()),
+    ]
+    response = [(b"seq", Number())]
+    errors = declared(
+        *_ABOUT_OTHERS, BadText, NotOwner, NotAdmin, NotThere, LastOwner, NoSuchUser, KeyReused, Poison
+    )
+
+
+class Ban(Command):
+    """Keep a user out of a room, or without ``room`` out of the cluster; with ``mute`` only from speaking.
+    ``until``: in milliseconds since 1970, of the log's time; without it for ever."""
+
+    arguments = [
+        (b"key", Bytes(KEY_BYTES)),
+        (b"room", Text(optional=True)),
+        (b"to", Text()),
+        (b"until", Number(optional=True)),
+        (b"mute", Flag()),
+        _REASON,
+    ]
+    response = [(b"seq", Number())]
+    errors = declared(
+        *_ABOUT_OTHERS, BadText, NotModerator, Yourself, NotThere, OutOfReach, NoSuchUser, KeyReused, Poison
+    )
+
+
+class Unban(Command):
+    """Let a user in again, and let them speak."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"room", Text(optional=True)), (b"to", Text()), _REASON]
+    response = [(b"seq", Number())]
+    errors = declared(*_ABOUT_OTHERS, BadText, NotModerator, NotThere, NoSuchUser, KeyReused, Poison)
+
+
+class Block(Command):
+    """Hear nothing more that a user says to this one: no mention, no conversation, no invitation."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"to", Text())]
+    response = [(b"seq", Number())]
+    errors = declared(BadName, Yourself, NoSuchUser, KeyReused, Poison)
+
+
+class Unblock(Command):
+    """Undo :class:`Block`."""
+
+    arguments = [(b"key", Bytes(KEY_BYTES)), (b"to", Text())]
+    response = [(b"seq", Number())]
+    errors = declared(BadName, Yourself, NoSuchUser, KeyReused, Poison)
+
+
+class Redact(Command):
+    """Take the text of a post away, for ever: the user's own, or one at a place that they moderate."""
+
+    arguments = [
+        (b"key", Bytes(KEY_BYTES)),
+        (b"seq", Number()),
+        (b"check", Bytes(CHECK_BYTES)),
+        _REASON,
+    ]
+    response = [(b"seq", Number())]
+    errors = declared(BadText, NoSuchPost, NotModerator, TooManyToday, NoSuchUser, KeyReused, Poison)
+
+
+class Members(Command):
+    """A page of the members of ``room`` in order: those after ``after``, each with their role, which may be
+    empty. ``about`` is the room's description."""
+
+    arguments = [(b"room", Text()), (b"after", Text())]
+    response = [
+        (b"members", Packed[list[Member]](list[Member])),
+        (b"more", Flag()),
+        (b"about", Text()),
+    ]
+    errors = declared(BadName, BadRoom, NoSuchRoom, OwnRoom)
+
+
+class Conversations(Command):
+    """A page of the user's conversations in order: those after ``after``, each with the seq of its newest
+    post."""
+
+    arguments = [(b"after", Text())]
+    response = [(b"conversations", Packed[list[Talk]](list[Talk])), (b"more", Flag())]
+    errors = declared(BadName, BadRoom, OwnRoom)
 
 
 class Chat(Command):
@@ -133,7 +316,7 @@ class History(Command):
 
     arguments = [(b"room", Text()), (b"before", Number(optional=True))]
     response = [(b"posts", Packed[list[Entry]](list[Entry]))]
-    errors = declared(BadRoom, NoSuchRoom)
+    errors = declared(BadName, BadRoom, NoSuchRoom, OwnRoom)
 
 
 class SetSecret(Command):

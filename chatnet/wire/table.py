@@ -60,6 +60,7 @@ _ASKED = "as any stranger's: 16 boxes a turn"
 _ONE_ATTEMPT = "one attempt at a time on a connection"
 _ORDER = "as it commands; with the epoch of the registration"
 _RATE = "within the user's rate"
+_ENTRY = "an entry, or a refusal that is kept"
 _ONE_READ = "one read at a time, 16 wait"
 _AT_ONCE = "32 at once on a link; others wait"
 
@@ -143,14 +144,26 @@ RULES = (
         "an HMAC, a read of the user's rooms",
     ),
     Rule(session.Post, (Speaker.USER,), _RATE, "2,000 characters", "an entry, heard at 21 places"),
+    Rule(session.Create, (Speaker.USER,), f"{_RATE}; 20 a day", "a room", _ENTRY),
+    Rule(session.Invite, (Speaker.USER,), f"{_RATE}; 200 a day", "a room, a name", _ENTRY),
+    Rule(session.Remove, (Speaker.USER,), _RATE, "a room, a name, 500 characters", _ENTRY),
+    Rule(session.Describe, (Speaker.USER,), _RATE, "a room, 500 characters", _ENTRY),
+    Rule(session.SetRole, (Speaker.USER,), _RATE, "a room, a name", _ENTRY),
+    Rule(session.Ban, (Speaker.USER,), _RATE, "a room, a name, 500 characters", _ENTRY),
+    Rule(session.Unban, (Speaker.USER,), _RATE, "a room, a name, 500 characters", _ENTRY),
+    Rule(session.Block, (Speaker.USER,), _RATE, "a name", _ENTRY),
+    Rule(session.Unblock, (Speaker.USER,), _RATE, "a name", _ENTRY),
+    Rule(
+        session.Redact, (Speaker.USER,), f"{_RATE}; 1,000 a day", "a number, a check, 500 characters", _ENTRY
+    ),
     Rule(
         session.Join,
         (Speaker.USER,),
         f"{_RATE}; 2,000 rooms",
         "a room",
-        "an entry, or a refusal that is kept",
+        _ENTRY,
     ),
-    Rule(session.Leave, (Speaker.USER,), _RATE, "a room", "an entry, or a refusal that is kept"),
+    Rule(session.Leave, (Speaker.USER,), _RATE, "a room", _ENTRY),
     Rule(
         session.SetSecret,
         (Speaker.USER,),
@@ -160,6 +173,8 @@ RULES = (
     ),
     Rule(session.List, (Speaker.USER,), _ONE_READ, "two beginnings of rooms", "200 rows"),
     Rule(session.History, (Speaker.USER,), _ONE_READ, "a room, a number", "a page of 500 posts, 60 KB"),
+    Rule(session.Members, (Speaker.USER,), _ONE_READ, "a room, a name", "200 rows"),
+    Rule(session.Conversations, (Speaker.USER,), _ONE_READ, "a name", "200 rows, the newest post of each"),
     Rule(
         session.Chat,
         (Speaker.USER,),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from chatnet.auth import Token
-from chatnet.errors import BadTicket, ChatnetError, NotAllowed, WrongSecret
+from chatnet.entries import Entry
+from chatnet.errors import BadTicket, Barred, ChatnetError, NotAllowed, WrongSecret
 from chatnet.lanes import Lane, Visitor
 from chatnet.log import Log
 from chatnet.names import fold_name
 from chatnet.reads import Snapshot, SnapshotOf
+from chatnet.rules import FOR_EVER
 from chatnet.telemetry import LoggedIn, Resumed
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import Logins
@@ -125,13 +128,17 @@ class Arrival:
         """Return a session for the user who has shown the secret at the seq ``by``.
 
         :raises ChatnetError: ``wrong``, if that is not the newest secret.
+        :raises Barred: they are banned from the cluster.
         :raises TryLater: the user has too many sessions here.
         """
         sessions = self._entrance.sessions
-        local_user, newest = await arrive(sessions.log, sessions.router, user, sessions.logins, self._visitor)
+        arrived = await arrive(sessions.log, sessions.router, user, sessions.logins, self._visitor)
+        local_user = arrived.local_user
         try:
-            if by != newest:
+            if by != arrived.newest:
                 raise wrong
+            if arrived.barred > sessions.wall() * 1000:
+                raise Barred.of(name=user)
             sessions.users.check_room(user)
         except ChatnetError:
             sessions.router.depart(local_user)
@@ -152,8 +159,17 @@ class Arrival:
             self._deadline = None
 
 
-async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visitor) -> tuple[LocalUser, int]:
-    """Add a session of ``user``; return it, and the seq of the newest secret at the window's head or later.
+class Arrived(NamedTuple):
+    """A session that was added; the seq of its user's newest secret; and until when they are banned from the
+    cluster, in milliseconds since 1970. Both are as of the window's head or later."""
+
+    local_user: LocalUser
+    newest: int
+    barred: int
+
+
+async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visitor) -> Arrived:
+    """Add a session of ``user``.
 
     The memberships are read as of some seq that the window still holds, then brought to the window's head,
     and followed from there, all in one turn of the reactor.
@@ -166,7 +182,20 @@ async def arrive(log: Log, router: Router, user: str, lane: Lane, visitor: Visit
         if window.holds(snapshot.at):
             behind = window.after(snapshot.at)
             secrets = [entry.seq for entry in behind if entry.kind == "secret" and entry.user == user]
-            return router.arrive(user, snapshot, since, behind), max(snapshot.secret_seq, *secrets, 0)
+            local_user = router.arrive(user, snapshot, since, behind)
+            return Arrived(local_user, max(snapshot.secret_seq, *secrets, 0), _barred(snapshot, user, behind))
+
+
+def _barred(snapshot: Snapshot, user: str, behind: Sequence[Entry]) -> int:
+    """Return until when a user is banned from the cluster; 0 if they are not."""
+    barred = snapshot.barred
+    for entry in behind:
+        if not entry.room and entry.to == user and entry.more is not None:
+            if entry.kind == "ban":
+                barred = entry.more.until or FOR_EVER
+            elif entry.kind == "unban":
+                barred = 0
+    return barred
 
 
 async def _whole_snapshot(
@@ -178,4 +207,4 @@ async def _whole_snapshot(
     while page.behind is not None:
         page = await lane.run(visitor, log.read, SnapshotOf(user, after, upto, page.behind))
         stays |= dict.fromkeys(page.intervals)
-    return Snapshot(page.at, page.secret_seq, page.registered, list(stays))
+    return Snapshot(page.at, page.secret_seq, page.registered, list(stays), None, page.barred)

@@ -1,12 +1,13 @@
-"""Maps places to live sessions on this worker, following joins and leaves in the log. Pure."""
+"""Maps places to live sessions on this worker, following stays in the log. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from chatnet.entries import Entry, Memberships, places
-from chatnet.kinds import HEARD, STAYS, Stay, stay_of
+from chatnet.entries import Entry, ears_of, heard_at
+from chatnet.kinds import EVENTS, SAID
+from chatnet.stays import CHANGES, Change, Memberships, changes
 from chatnet.telemetry import Tell, unheard
 from chatnet.worker.audience import Audience
 
@@ -43,9 +44,9 @@ class LocalUser:
 
 
 class Router:
-    """Hands each new post to the live sessions that may see it, through their channels.
+    """Hands each new entry to the live sessions that may see it, through their channels.
 
-    Channels that show joins and leaves get those too. ``deliveries`` counts what was handed over. A live
+    Joins and leaves go to channels that show them. ``deliveries`` counts what was handed over. A live
     session's cursor is the window's head, so nothing here has to move it. ``tell`` hears who goes live.
     """
 
@@ -70,8 +71,8 @@ class Router:
         if local_user is None:
             memberships = Memberships(snapshot.intervals, snapshot.registered)
             for entry in behind:
-                if entry.user == user and entry.kind in STAYS:
-                    memberships.apply(entry)
+                if entry.kind in CHANGES:
+                    memberships.apply(entry, user)
             local_user = self._local_users[user] = LocalUser(user, memberships, since)
             self._keep_in_mind(local_user)
         local_user.sessions += 1
@@ -120,7 +121,7 @@ class Router:
             del self._audiences[peer.channel]
 
     def apply(self, entries: Sequence[Entry]) -> None:
-        """Follow the window: hand over posts, and follow joins and leaves, in the order of seq.
+        """Follow the window: hand over what is heard, and follow stays, in the order of seq.
 
         Consecutive entries of one kind that are heard at the same places, named in any order, are handed over
         together.
@@ -128,25 +129,25 @@ class Router:
         run: list[Entry] = []
         where: tuple[str, ...] = ()
         for entry in entries:
-            if entry.kind in HEARD:
-                at = places(entry.user, entry.room, entry.text)
+            if entry.kind in SAID:
+                at = heard_at(entry)
                 # Each place is named once; most posts have only one, and need no sets.
                 is_same = at == where or (len(at) == len(where) > 1 and set(at) == set(where))
                 if not is_same or (run and run[0].kind != entry.kind):
                     self._fan_out(where, run)
                     run, where = [], at
                 run.append(entry)
-            elif entry.kind in STAYS:
-                local_user = self._local_users.get(entry.user)
-                if local_user is not None or any(channel.shows(entry.kind) for channel in self._audiences):
-                    self._fan_out(where, run)
-                    run = []
-                    self._stay(local_user, entry)
+            elif entry.kind in EVENTS or (entry.kind in CHANGES and self._matters(entry)):
+                self._fan_out(where, run)
+                run = []
+                self._event(entry)
         self._fan_out(where, run)
 
     def _fan_out(self, where: tuple[str, ...], run: list[Entry]) -> None:
         if not run:
             return
+        if where[0][0] == "!" or "=" in where[0]:
+            where = tuple(dict.fromkeys(ear for place in where for ear in ears_of(place)))
         for channel, audience in self._audiences.items():
             if channel.shows(run[0].kind):
                 hearing = audience.hearing(where)
@@ -155,21 +156,31 @@ class Router:
                 for _, ears in hearing:
                     self.deliveries += len(run) * len(ears)
 
-    def _stay(self, local_user: LocalUser | None, entry: Entry) -> None:
-        """Hand over the entry that begins or ends a stay, also to the user whose stay it is."""
-        stay = stay_of(entry.kind)
-        if stay is Stay.ENDS:
-            self._fan_out((entry.room,), [entry])
-        if local_user is not None:
-            self._move(local_user, entry)
-        if stay is Stay.BEGINS:
-            self._fan_out((entry.room,), [entry])
+    def _matters(self, entry: Entry) -> bool:
+        """Return whether a join or leave concerns anybody here."""
+        if any(change.user in self._local_users for change in changes(entry)):
+            return True
+        return any(channel.shows(entry.kind) for channel in self._audiences)
 
-    def _move(self, local_user: LocalUser, entry: Entry) -> None:
-        if local_user.memberships.apply(entry):
+    def _event(self, entry: Entry) -> None:
+        """Hand over an entry that is no post, also to users whose stay it begins or ends."""
+        moves = changes(entry)
+        for change in moves:
+            if change.begins:
+                self._move(change, entry.seq)
+        # Joins and leaves are heard in the room, by those whose channel shows them.
+        where = heard_at(entry) or ((entry.room,) if moves else ())
+        if where:
+            self._fan_out(tuple(dict.fromkeys(ear for place in where for ear in ears_of(place))), [entry])
+        for change in moves:
+            if not change.begins:
+                self._move(change, entry.seq)
+
+    def _move(self, change: Change, seq: int) -> None:
+        local_user = self._local_users.get(change.user)
+        if local_user is not None and local_user.memberships.change(change, seq):
             self._keep_in_mind(local_user)
             for peer in local_user.live:
                 audience = self._audiences[peer.channel]
-                begins = stay_of(entry.kind) is Stay.BEGINS
-                change = audience.listen if begins else audience.turn_away
-                change(entry.room, peer.ear)
+                move = audience.listen if change.begins else audience.turn_away
+                move(change.place, peer.ear)

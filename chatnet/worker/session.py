@@ -9,13 +9,13 @@ from twisted.internet.defer import Deferred, DeferredLock
 
 from chatnet.credentials import normalized
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
-from chatnet.errors import ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
-from chatnet.form import check_said_in, check_text
+from chatnet.entries import Draft, Entry, More
+from chatnet.errors import BadText, Barred, ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
+from chatnet.form import HISTORIES, check_form, check_said_in, check_text
 from chatnet.kinds import KindName
 from chatnet.log import Outcome, Refused
-from chatnet.names import MAX_TOPIC, fold_prefix, fold_room
-from chatnet.reads import AccountOf, History, Newest, Rooms
+from chatnet.names import MAX_TOPIC, fold_for, fold_prefix, spelled_for
+from chatnet.reads import AccountOf, History, MemberPage, Members, Newest, Rooms, Talk, TalkPage, Talks
 from chatnet.store.verifying import verify
 from chatnet.telemetry import CatchUpBegun, Left
 from chatnet.worker.drafts import DraftStream
@@ -126,20 +126,38 @@ class Session:
 
     # ---- drafts: one ordered stream ----
 
-    def post(self, key: bytes, text: str, room: str | None = None) -> Deferred[int]:
-        """Post ``text`` in the topic ``room``, or in the user's own room; fires with its seq."""
+    def post(self, key: bytes, text: str, room: str | None = None, more: More | None = None) -> Deferred[int]:
+        """Post ``text`` in ``room``, or in the user's own room; fires with its seq."""
         user = self._local_user.user
-        where = user if room is None else check_said_in(fold_room(room), user)
-        draft = self._draft("post", where, check_text(text), key)
+        where = user if room is None else check_said_in(fold_for(room, user), user)
+        draft = self._draft("post", where, check_text(text), key, more)
         return self._stream().send(draft).addCallback(self._posted)
 
     def join(self, key: bytes, room: str) -> Deferred[StayChanged]:
         """Follow ``room``; fires once it is durable."""
-        return self._move("join", fold_room(room), key)
+        return self._move("join", self._fold(room), "", key)
 
     def leave(self, key: bytes, room: str) -> Deferred[StayChanged]:
         """Stop following ``room``; fires once it is durable."""
-        return self._move("leave", fold_room(room), key)
+        return self._move("leave", self._fold(room), "", key)
+
+    def create(self, key: bytes, room: str, history: str) -> Deferred[StayChanged]:
+        """Make a private room; fires once it is durable."""
+        if history not in HISTORIES:
+            raise BadText.of(why="Newcomers may read what was said from when they “joined”, or “all” of it.")
+        return self._move("create", self._fold(room), history, key)
+
+    def order(
+        self, key: bytes, kind: KindName, room: str | None, text: str = "", more: More | None = None
+    ) -> Deferred[int]:
+        """Append what is neither a post nor a stay of one's own; fires with its seq once it is durable.
+
+        ``room`` is as the user spells it; empty is the cluster, and None their own room.
+        """
+        where = self.user if room is None else room and self._fold(room)
+        draft = self._draft(kind, where, text, key, more)
+        check_form(draft)
+        return self._stream().send(draft).addCallback(self._ordered)
 
     def set_secret(self, key: bytes, old: bytes, secret: bytes) -> Deferred[SecretSet]:
         """Replace the user's ``old`` secret with a password; fires once it is durable.
@@ -173,12 +191,16 @@ class Session:
         credential = await secrets.credential(self._claimant, password, key)
         return Draft("secret", user, user, credential, key, by)
 
-    def _draft(self, kind: KindName, room: str, text: str, key: bytes) -> Draft:
-        return Draft(kind, self._local_user.user, room, text, key, self.by)
+    def _draft(self, kind: KindName, room: str, text: str, key: bytes, more: More | None = None) -> Draft:
+        return Draft(kind, self._local_user.user, room, text, key, self.by, more)
 
-    def _move(self, kind: KindName, room: str, key: bytes) -> Deferred[StayChanged]:
-        sent = self._stream().send(self._draft(kind, room, "", key))
-        return sent.addCallback(self._stay_changed, room)
+    def _move(self, kind: KindName, room: str, text: str, key: bytes) -> Deferred[StayChanged]:
+        draft = self._draft(kind, room, text, key)
+        check_form(draft)
+        return self._stream().send(draft).addCallback(self._stay_changed, room)
+
+    def _fold(self, room: str) -> str:
+        return fold_for(room, self.user)
 
     def _stream(self) -> DraftStream:
         if self._drafts is None:
@@ -189,15 +211,19 @@ class Session:
 
     def _stay_changed(self, outcome: Outcome, room: str) -> StayChanged | Deferred[StayChanged]:
         if _is_over(outcome):
-            return self._not_answered()
+            return self._not_answered(outcome)
         return StayChanged(self._accepted(outcome), room)
 
-    def _not_answered(self) -> Deferred[Any]:
-        """End the session: the log has a new secret from another session; the window will show it soon.
+    def _ordered(self, outcome: Outcome) -> int | Deferred[int]:
+        return self._not_answered(outcome) if _is_over(outcome) else self._accepted(outcome)
 
-        This session's draft is neither done nor refused: a client with the new secret may send it again.
+    def _not_answered(self, outcome: Outcome) -> Deferred[Any]:
+        """End the session, as the log says that it has ended; the window will show why soon.
+
+        This session's draft is neither done nor refused: a client that may log in again may send it again.
         """
-        self.end(SecretChanged.of(name=self._local_user.user))
+        ended = Barred if isinstance(outcome, Refused) and outcome.code == Barred.code else SecretChanged
+        self.end(ended.of(name=self._local_user.user))
         return Deferred()
 
     def _accepted(self, outcome: Outcome) -> int:
@@ -211,7 +237,7 @@ class Session:
 
     def _posted(self, outcome: Outcome) -> int | Deferred[int]:
         if _is_over(outcome):
-            return self._not_answered()
+            return self._not_answered(outcome)
         seq = self._accepted(outcome)
         self._sessions.posts += 1
         return seq
@@ -260,9 +286,30 @@ class Session:
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         """Return a page of posts of ``room`` before the seq ``before`` (or the newest), oldest first."""
-        room = fold_room(room)
+        room = self._fold(room)
         async with self._turn():
-            return await self._turn().read(self._sessions.log.read, History(room, before))
+            await self._own_drafts_followed()
+            log = self._sessions.log
+            return await self._turn().read(log.read, History(room, before, self.user, log.window.head))
+
+    async def members(self, room: str, after: str) -> MemberPage:
+        """Return a page of the members of ``room`` that come after ``after``."""
+        room = self._fold(room)
+        async with self._turn():
+            await self._own_drafts_followed()
+            log = self._sessions.log
+            question = Members(room, self.user, log.window.head, _beginning(after))
+            return await self._turn().read(log.read, question)
+
+    async def conversations(self, after: str) -> TalkPage:
+        """Return a page of the user's conversations that come after ``after``, as the user spells them."""
+        after = self._fold(after) if after else ""
+        async with self._turn():
+            await self._own_drafts_followed()
+            log = self._sessions.log
+            page = await self._turn().read(log.read, Talks(self.user, log.window.head, after))
+        talks = [Talk(spelled_for(talk.room, self.user), talk.newest) for talk in page.talks]
+        return TalkPage(talks, page.more)
 
     async def chat(self, start: Cursor | None) -> ChatBegun:
         """Begin to hear posts: from ``start``, or from now on, after the newest 20.
@@ -371,7 +418,7 @@ class Session:
 
 
 def _is_over(outcome: Outcome) -> bool:
-    return isinstance(outcome, Refused) and outcome.code == SecretChanged.code
+    return isinstance(outcome, Refused) and outcome.code in (SecretChanged.code, Barred.code)
 
 
 def _beginning(text: str) -> str:

@@ -59,6 +59,7 @@ class Sessions:
         self.secrets = secrets
         self.rates = Rates(rate, clocks.monotonic)
         self.clock = clock
+        self.wall = clocks.wall
         self._token = token
         self.users = Users()
         self.tell = tell

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry, visible
 from chatnet.errors import TooSlow, Unreadable
-from chatnet.kinds import HEARD
+from chatnet.kinds import EVENTS, SAID
 from chatnet.lanes import Pace, Visitor
 from chatnet.log import Log
 from chatnet.reads import Feed
@@ -101,7 +101,9 @@ class Subscription:
         self._pace.spend(len(entries))
         shows = self._peer.channel.shows
         posts = [
-            entry for entry in entries if entry.kind in HEARD and shows(entry.kind) and self._may_see(entry)
+            entry
+            for entry in entries
+            if (entry.kind in SAID or entry.kind in EVENTS) and shows(entry.kind) and self._may_see(entry)
         ]
         if posts:
             self._router.deliveries += len(posts)

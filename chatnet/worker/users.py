@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chatnet.entries import Entry
-from chatnet.errors import SecretChanged, TryLater
+from chatnet.errors import Barred, ChatnetError, SecretChanged, TryLater
 
 MOST_SESSIONS = 100
 """How many sessions a user may have on one worker."""
@@ -26,12 +26,13 @@ class UsersSession(Protocol):
     def goes_by(self, seq: int) -> None:
         """Use the secret at ``seq`` from now on: the session has set it itself."""
 
-    def end(self, why: SecretChanged) -> None:
+    def end(self, why: ChatnetError) -> None:
         """Tell the client why, and close."""
 
 
 class Users:
-    """The sessions of all users. A new secret in the window ends those that have not shown it. Pure."""
+    """The sessions of all users. A new secret in the window ends those that have not shown it; a ban from the
+    cluster ends all of its user. Pure."""
 
     def __init__(self) -> None:
         # Almost every user has one session: a tuple takes a quarter of a dict's memory.
@@ -62,6 +63,9 @@ class Users:
         for entry in entries:
             if entry.kind == "secret" and entry.user in self._sessions:
                 self._secret(entry)
+            elif entry.kind == "ban" and not entry.room:
+                for session in self._sessions.get(entry.to, ()):
+                    session.end(Barred.of(name=entry.to))
 
     def _secret(self, entry: Entry) -> None:
         for session in self._sessions[entry.user]:

@@ -84,7 +84,7 @@ def test_two_operators_raise_it_once(newer: Master) -> None:
 
 def test_a_log_that_does_not_take_it_says_why(newer: Master) -> None:
     """The log's sentence comes after what was asked."""
-    newer.log.own_level = 1
+    newer.log.state.own_level = 1
     with pytest.raises(
         HeldBack, match=r"^The log stays at level 1, for it does not take level 2: The cluster"
     ):

@@ -383,7 +383,11 @@ def test_users_take_turns(master: Master) -> None:
     master.log.read = noted  # type: ignore[method-assign]
     for _ in range(MOST_READS + 20):
         worker.begin(Read, question=Newest("mallory", 3))
-    others: list[Question[Any]] = [Newest("alice", 3), History("bob"), History("bob")]
+    others: list[Question[Any]] = [
+        Newest("alice", 3),
+        History("bob", None, "carol"),
+        History("bob", None, "dave"),
+    ]
     for question in others:
         worker.begin(Read, question=question)
     for _ in range(4):

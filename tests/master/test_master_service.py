@@ -379,7 +379,9 @@ async def test_a_log_ahead_of_the_clock_is_said(masters: Masters) -> None:
     await masters.stop()
     store = apsw.Connection(str(masters.data / "log.sqlite"))
     later = int(masters.world.wall() + 365 * 86_400) * 1000
-    store.execute("INSERT INTO entry VALUES (1, ?, 'post', 'alice', 'alice', 'hi', zeroblob(16))", (later,))
+    store.execute(
+        "INSERT INTO entry VALUES (1, ?, 'post', 'alice', 'alice', 'hi', zeroblob(16), NULL, NULL)", (later,)
+    )
     store.execute("UPDATE log SET head = 1")
     store.close()
     masters.stdio.said, masters.stdio.up = [], Deferred()

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, Interval, Memberships, places, visible
+from chatnet.entries import Draft, Entry, places, visible
 from chatnet.errors import (
     AlreadyJoined,
     BadText,
@@ -30,7 +30,7 @@ from chatnet.errors import (
     TooManyRooms,
     TooManyTopics,
 )
-from chatnet.kinds import HEARD, KINDS
+from chatnet.kinds import KINDS, SAID
 from chatnet.limits import PAGE
 from chatnet.log import Log, Outcome, Refused
 from chatnet.master.log_server import Broadcast, LogServer
@@ -48,12 +48,15 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    Members,
     Newest,
     Question,
     Rooms,
     Snapshot,
     SnapshotOf,
+    Talks,
 )
+from chatnet.stays import Interval, Memberships
 from chatnet.store.pages import FEED_STAYS
 from chatnet.store.remote import RemoteLog
 from chatnet.testing.loopback import Loopback
@@ -100,7 +103,7 @@ class Model:
 
     def _is_kept(self, draft: Draft) -> bool:
         speaks_to_topics = draft.room != draft.user or "#" in draft.text
-        return draft.kind in ("join", "leave") or (draft.kind in HEARD and speaks_to_topics)
+        return draft.kind in ("join", "leave") or (draft.kind in SAID and speaks_to_topics)
 
     def _refusal(self, draft: Draft) -> Refusal | None:
         is_user = self.account(draft.user) is not None
@@ -133,12 +136,11 @@ class Model:
     def memberships(self, user: str, upto: int) -> Memberships:
         memberships = Memberships()
         for entry in self.entries[:upto]:
-            if entry.user == user and entry.kind in ("register", "join", "leave"):
-                memberships.apply(entry)
+            memberships.apply(entry, user)
         return memberships
 
     def posts(self, after: int, upto: int) -> list[Entry]:
-        return [entry for entry in self.entries[after:upto] if entry.kind in HEARD]
+        return [entry for entry in self.entries[after:upto] if entry.kind in SAID]
 
     def rooms(self) -> list[str]:
         found = {entry.user for entry in self.entries if entry.kind == "register"}
@@ -776,7 +778,9 @@ odd_drafts = st.one_of(
 odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.just(Head()),
     st.builds(AccountOf, odd_words),
-    st.builds(History, odd_words, st.none() | edges),
+    st.builds(History, odd_words, st.none() | edges, odd_words, edges),
+    st.builds(Members, odd_words, odd_words, edges, odd_words),
+    st.builds(Talks, odd_words, edges, odd_words),
     st.builds(Rooms, odd_words, odd_words),
     st.builds(Newest, odd_words, edges),
     st.builds(Feed, odd_words, edges, edges),
@@ -793,6 +797,8 @@ def every_odd_read() -> list[Question[Any]]:
         for read in (
             *(AccountOf(word), History(word), Rooms(word, ""), Rooms("", word)),
             *(Newest(word, 5), Feed(word, 0, 5), SnapshotOf(word, 0, 5)),
+            *(Members(word, "alice", 5), Members("#x", word, 5), Members("#x", "alice", 5, word)),
+            *(Talks(word, 5), Talks("alice", 5, word), History(word, None, "alice", 5)),
         )
     ]
     of_numbers: list[Question[Any]] = [

@@ -7,9 +7,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.entries import Draft, Entry, Interval
+from chatnet.entries import Draft, Entry
 from chatnet.limits import PAGE
 from chatnet.reads import Account, Snapshot
+from chatnet.stays import Interval
 from chatnet.store.pages import (
     draft_bytes,
     entry_bytes,

@@ -106,7 +106,7 @@ def test_tables_that_a_newer_chatnet_has_only_added_to_can_be_used(url: str, ope
     """New columns have a default and are ignored: old and new programs run together until all are new."""
     open_at(url)
     with connect(url) as connection:
-        connection.execute("ALTER TABLE entry ADD COLUMN more bytea")
+        connection.execute("ALTER TABLE entry ADD COLUMN most bytea")
         connection.execute("ALTER TABLE account ADD COLUMN more integer NOT NULL DEFAULT 0")
         connection.execute("UPDATE schema_version SET version = 99, works_from = %s", (len(STEPS),))
     assert open_at(url).append([register("alice"), post(1)], 1) == ([1, 2], [])

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.names import is_room
-from chatnet.store.questions import LAST_SEQ, known_name, known_room, known_seq, rooms_between
+from chatnet.reads import LAST_SEQ
+from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
 
 odd = st.text(st.sampled_from("ab#\0\x01\ud7ff\ud800\udfff\ue000\U0010ffffé"), max_size=5)
 rooms = st.from_regex(r"#?[abé豈]{1,4}", fullmatch=True).filter(is_room)

@@ -11,10 +11,11 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, Interval
+from chatnet.entries import Draft, Entry
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, Poison
 from chatnet.log import Outcome, Refused
 from chatnet.reads import Account, AccountOf, Feed, Head, Snapshot, SnapshotOf
+from chatnet.stays import Interval
 from chatnet.store.remote import RemoteLog
 from chatnet.telemetry import DraftPoisoned, Event, LogRewound
 from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from store.test_log_contract import LOGS, Model, Subject, key, post, registered, said, whole_feed
 
-from chatnet.entries import Draft, Entry, Interval, Memberships
+from chatnet.entries import Draft, Entry
 from chatnet.errors import (
     BadText,
     LevelReached,
@@ -27,6 +27,7 @@ from chatnet.kinds import CLUSTER
 from chatnet.names import is_topic
 from chatnet.operator.check import check
 from chatnet.reads import Head, History, Newest, Rooms, SnapshotOf
+from chatnet.stays import Interval, Memberships
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabases
 from chatnet.store.window import Window
@@ -35,7 +36,7 @@ from chatnet.world.real import real_world
 
 @pytest.fixture(autouse=True, scope="module")
 def _toy() -> Iterator[None]:
-    with toy_kind.there(), toy_kind.there(toy_kind.SHOUT, toy_kind.SHOUTS_PLACES):
+    with toy_kind.there(), toy_kind.there(toy_kind.SHOUT):
         yield
 
 
@@ -166,8 +167,7 @@ class ToyModel(Model):
     def memberships(self, user: str, upto: int) -> Memberships:
         memberships = Memberships()
         for entry in self.entries[:upto]:
-            if entry.user == user:
-                memberships.apply(replace(entry, kind="leave") if entry.kind == "quit" else entry)
+            memberships.apply(replace(entry, kind="leave") if entry.kind == "quit" else entry, user)
         return memberships
 
 

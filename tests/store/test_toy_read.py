@@ -60,9 +60,8 @@ def crowd_of_postgres(tables: PostgresTables, asked: Crowd) -> list[str]:
 
 
 def crowd_in_memory(log: MemoryLog, asked: Crowd) -> list[str]:
-    return sorted(user for user in log._memberships if log._memberships_at(user, asked.upto).has(asked.room))[
-        :100
-    ]
+    users = log.state.memberships
+    return sorted(user for user in users if log._memberships_at(user, asked.upto).has(asked.room))[:100]
 
 
 @pytest.fixture

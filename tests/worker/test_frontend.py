@@ -8,9 +8,10 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from chatnet.auth import Token
-from chatnet.entries import Draft, Interval
+from chatnet.entries import Draft
 from chatnet.limits import Limits
 from chatnet.reads import Snapshot
+from chatnet.stays import Interval
 from chatnet.store.window import Window
 from chatnet.telemetry import unheard
 from chatnet.testing.memory_log import MemoryLog

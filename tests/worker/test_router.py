@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.protocols import amp
 
-from chatnet.entries import Entry, Interval, Memberships, visible
+from chatnet.entries import Entry, visible
 from chatnet.kinds import KindName
 from chatnet.net.outbox import Outbox, Outboxes
 from chatnet.reads import Snapshot
+from chatnet.stays import Interval, Memberships
 from chatnet.wire.session import Deliver
 from chatnet.worker.audience import FEW
 from chatnet.worker.fronts.amp import AmpChannel
@@ -228,7 +229,7 @@ def test_live_sessions_hear_exactly_what_is_visible(what: list[Any], sizes: list
         one = entry(seq, kind, user, user if kind == "post" else text, text if kind == "post" else "")
         log.append(one)
         if kind != "post":
-            memberships[user].apply(one)
+            memberships[user].apply(one, user)
     rest = list(log)
     for size in sizes * len(rest):
         crowd.apply(*rest[:size])

@@ -385,7 +385,10 @@ def test_nobody_posts_where_they_are_not(worker: Any) -> None:
         ("bob", NotYours),
         ("#", BadRoom),
         ("", BadRoom),
-        ("@bob", BadRoom),
+        ("@", BadName),
+        ("@alice", OwnRoom),
+        ("&ops", NoSuchRoom),
+        ("bob=carol", NoSuchRoom),
         ("#tea", NotJoined),
     ):
         with pytest.raises(error):

@@ -24,66 +24,37 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
-from chatnet.kinds import KINDS, Kind
-from chatnet.rules import DAY_MS, MOST_ROOMS, MOST_TOPICS
+from chatnet.errors import Refusal
+from chatnet.kinds import CLUSTER, KINDS, Kind
+from chatnet.names import Where
+from chatnet.rules import CASES, DAY_MS, MOST_TOPICS, Case
+from chatnet.store import facts, follows
 from chatnet.store.pages import OPEN
+from chatnet.store.refusals import OF_A_SESSION
 
 OUTGROWN = "CN001"
 """The SQLSTATE of the functions' refusal to work above their level; its message is the log's level."""
 
 
-class Sql(NamedTuple):
-    """A kind in plpgsql. The ``rule`` is an expression: why a draft is refused, or NULL; rules for all kinds
-    come in addition. ``follows`` is the statements that follow from its entry.
-
-    They know the draft as ``its_kind``, ``its_user``, ``its_room`` and ``its_text``. The rule also knows the
-    log's level as ``its_level`` and the program's as ``own_level``; ``follows`` also knows the entry's
-    ``its_seq``.
-    """
-
-    rule: str
-    follows: str
-
-
-SQL: dict[str, Sql] = {
-    "register": Sql(
-        """CASE WHEN EXISTS (SELECT FROM account WHERE "user" = its_user) THEN 'NAME_TAKEN' END""",
-        """
-        INSERT INTO account ("user", credential, secret_seq, registered)
-            VALUES (its_user, its_text, its_seq, its_seq);
-        INSERT INTO room (name) VALUES (its_user);""",
-    ),
-    "secret": Sql(
-        "NULL",
-        """UPDATE account SET credential = its_text, secret_seq = its_seq WHERE "user" = its_user;""",
-    ),
-    "join": Sql(
-        "chatnet_join(its_user, its_room)",
-        f"""
-        INSERT INTO membership ("user", "left", room, joined) VALUES (its_user, {OPEN}, its_room, its_seq);
-        UPDATE account SET rooms = rooms + 1 WHERE "user" = its_user;""",
-    ),
-    "leave": Sql(
-        "CASE WHEN NOT chatnet_is_member(its_user, its_room) THEN 'NOT_JOINED' END",
-        f"""
-        UPDATE account SET rooms = rooms - 1 WHERE "user" = its_user;
-        UPDATE membership SET "left" = its_seq
-            WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room;""",
-    ),
-    "post": Sql(
-        "CASE WHEN its_room <> its_user AND NOT chatnet_is_member(its_user, its_room) THEN 'NOT_JOINED' END",
-        "NULL;",
-    ),
-    "level": Sql(
-        """CASE WHEN its_text::bigint <= its_level THEN 'LEVEL_REACHED'
-            WHEN its_text::bigint > own_level THEN 'NOT_YET' END""",
-        "UPDATE log SET level = its_text::bigint;",
-    ),
-}
-"""How the functions judge each kind, and keep the tables in step with it.
-
-The places of what is heard, and the topics that a draft makes, follow from the kind's row.
-"""
+def _bound(sql: str) -> str:
+    """Return a template of facts or of what follows with the variables of the functions."""
+    return sql.format(
+        kind="its_kind",
+        user="its_user",
+        room="its_room",
+        text="its_text",
+        to="its_to",
+        ref="its_ref",
+        ref_check="its_check",
+        until="its_until",
+        now="moment",
+        day="today",
+        seq="its_seq",
+        check="""substring(sha256(convert_to((SELECT id FROM log) || '|' || e.seq || '|' || e."user" || '|',
+            'UTF8') || e.key) FROM 1 FOR 8)""",
+        contains_room="strpos(' ' || its_topics || ' ', ' ' || room || ' ') > 0",
+        contains_sides="strpos(e.room, '=') > 0",
+    )
 
 
 class Functions(NamedTuple):
@@ -96,12 +67,15 @@ class Functions(NamedTuple):
 def functions(level: int) -> Functions:
     """Return the functions of a program that understands ``level``; their names carry it and a hash."""
     kinds = tuple(kind for kind in KINDS.values() if kind.level <= level)
-    return _functions(level, kinds, tuple(SQL[kind.name] for kind in kinds))
+    sql = tuple(follows.SQL[kind.name] for kind in kinds)
+    return _functions(level, kinds, sql, tuple(CASES))
 
 
 @cache
-def _functions(level: int, kinds: tuple[Kind, ...], sql: tuple[Sql, ...]) -> Functions:
-    text = _text(level, kinds)
+def _functions(
+    level: int, kinds: tuple[Kind, ...], sql: tuple[follows.Statements, ...], cases: tuple[Case, ...]
+) -> Functions:
+    text = _text(level, kinds, cases)
     mark = f"{level}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return Functions(f"chatnet_append_{mark}", re.sub(r"\bchatnet_(\w+)", rf"chatnet_\1_{mark}", text))
 
@@ -114,28 +88,70 @@ OLD = r"""
 """Finds the functions of programs below a level."""
 
 
-def _kept(kinds: Iterable[Kind], kind: str, user: str, room: str, text: str) -> str:
+def _kept(kinds: Iterable[Kind]) -> str:
     """Return an SQL condition for a kept refusal: see :func:`chatnet.store.refusals.is_kept`."""
-    stays = _names(one for one in kinds if one.stay is not None)
-    heard = _names(one for one in kinds if one.is_heard)
-    return f"{kind} IN ({stays}) OR {kind} IN ({heard}) AND ({text} LIKE '%#%' OR {room} <> {user})"
+    kinds = tuple(kinds)
+    kept = _names(kind for kind in kinds if kind.keeps_refusals and not kind.is_said)
+    said = _names(kind for kind in kinds if kind.is_said)
+    return f"""(its_kind IN ({kept}) OR its_kind IN ({said})
+        AND (its_text LIKE '%#%' OR its_room <> its_user OR its_more IS NOT NULL
+            OR EXISTS (SELECT FROM standing WHERE "user" = its_user AND ordered = 1)))"""
 
 
 def _names(kinds: Iterable[Kind]) -> str:
-    return ", ".join(f"'{kind.name}'" for kind in kinds)
+    return ", ".join(f"'{kind.name}'" for kind in kinds) or "NULL"
+
+
+def _codes(errors: Iterable[type[Refusal]]) -> str:
+    return ", ".join(f"'{error.code.decode()}'" for error in errors)
 
 
 def _whens(cases: Iterable[str]) -> str:
     return "\n    ".join(f"WHEN {case}" for case in cases)
 
 
-def _text(level: int, kinds: tuple[Kind, ...]) -> str:
+def _cases(kind: Kind, cases: tuple[Case, ...]) -> str:
+    """Return the statements that refuse a draft of ``kind``: the cases for each kind of room."""
+    rooms = [room for room in Where if room in kind.rooms]
+    branches = [
+        f"WHEN '{room.name}' THEN\n        RETURN CASE {_whens(found)} END;"
+        for room in rooms
+        if (found := [_case(case) for case in cases if kind.name in case.kinds and room in case.rooms])
+    ]
+    if not branches:
+        return "RETURN NULL;"
+    return "\n        ".join(["CASE its_where", *branches, "ELSE RETURN NULL;", "END CASE;"])
+
+
+def _case(case: Case) -> str:
+    conditions = [
+        f"NOT ({_bound(facts.SQL[fact[1:]])})" if fact[0] == "!" else f"({_bound(facts.SQL[fact])})"
+        for fact in case.facts
+    ]
+    return f"{' AND '.join(conditions) or 'true'} THEN '{case.error.code.decode()}'"
+
+
+def _follows(kind: Kind) -> str:
+    statements = [_bound(statement) + ";" for statement in follows.SQL[kind.name]]
+    return "\n        ".join(statements) or "NULL;"
+
+
+_DRAFT = """its_kind text, its_user text, its_room text, its_text text, its_key bytea, its_more bytea,
+    its_to text, its_ref bigint, its_check bytea, its_until bigint, its_topics text"""
+_ITS = """d.kind, d.name, d.room, d.text, d.key, d.more, d.its_to, d.ref, d.checked, d.until, d.topics"""
+
+
+def _text(level: int, kinds: tuple[Kind, ...], cases: tuple[Case, ...]) -> str:
+    said = _names(kind for kind in kinds if kind.is_said)
+    clusters = _names(kind for kind in kinds if kind.is_the_clusters)
     return f"""
 CREATE FUNCTION chatnet_append(
     -- shown_seqs: the seq of the secret that the author has shown; 0 is not looked at.
     -- topics: those that the draft names, or joins, with a space between them; empty if none does.
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
-    -- Where the posts are heard: at place_names[n], the draft of the number place_drafts[n].
+    -- What drafts have beyond that; all empty if none has anything.
+    mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
+    -- Where the drafts are heard: at place_names[n], the draft of the number place_drafts[n].
     place_drafts integer[], place_names text[], at_ms bigint,
     -- An outcome for each draft: its seq, or the code of a refusal.
     OUT seqs bigint[], OUT codes text[]
@@ -145,36 +161,36 @@ DECLARE
     first bigint;
     moment bigint;
     its_level bigint;
-    fresh bigint[];  -- the seq of each draft that was accepted now, else NULL
+    taken bigint;
 BEGIN
     SELECT head, greatest(time, at_ms), level INTO STRICT first, moment, its_level FROM log FOR UPDATE;
     IF its_level > {level} THEN
         RAISE EXCEPTION '%', its_level USING ERRCODE = '{OUTGROWN}';
     END IF;
-    IF chatnet_is_plain(kinds, users, rooms, texts, keys, shown_seqs, topics) THEN
+    IF cardinality(mores) = 0 AND chatnet_is_plain(kinds, users, rooms, texts, keys, shown_seqs, topics) THEN
         INSERT INTO entry
             SELECT first + number, moment, 'post', u.name, u.room, u.text, u.key
             FROM unnest(users, rooms, texts, keys) WITH ORDINALITY AS u(name, room, text, key, number);
-        SELECT array_agg(first + number ORDER BY number) INTO fresh
+        INSERT INTO place
+            SELECT p.name, first + p.draft FROM unnest(place_drafts, place_names) AS p(draft, name);
+        SELECT array_agg(first + number ORDER BY number) INTO seqs
             FROM generate_series(1, cardinality(kinds)) AS number;
-        seqs := fresh;
+        taken := cardinality(kinds);
     ELSE
-        SELECT * INTO fresh, seqs, codes
-            FROM chatnet_append_each(kinds, users, rooms, texts, keys, shown_seqs, topics, first, moment);
+        SELECT * INTO taken, seqs, codes
+            FROM chatnet_append_each(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs,
+                checks, untils, place_drafts, place_names, first, moment);
     END IF;
-    INSERT INTO place
-        SELECT p.name, fresh[p.draft] FROM unnest(place_drafts, place_names) AS p(draft, name)
-        WHERE fresh[p.draft] IS NOT NULL;
-    IF cardinality(array_remove(fresh, NULL)) > 0 THEN
-        UPDATE log SET head = first + cardinality(array_remove(fresh, NULL)), time = moment;
+    IF taken > 0 THEN
+        UPDATE log SET head = first + taken, time = moment;
         PERFORM pg_notify('chatnet', '');
     END IF;
 END
 $function$;
 
--- Are these all posts of known users by their newest secrets, in their own rooms or in topics that they are
--- in, with keys that were never used, and topics that are there? This is about posts alone, and what inserts
--- them names their kind: others that are heard are few, may have rules, and go draft by draft.
+-- Are these all posts of known users by their newest secrets, in rooms that they are in, with keys that were
+-- never used, and topics that are there, and was nobody of them ever banned, muted or blocked? This is about
+-- posts alone, and what inserts them names their kind: others go draft by draft.
 CREATE FUNCTION chatnet_is_plain(
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[])
 RETURNS boolean LANGUAGE plpgsql AS $function$
@@ -188,6 +204,8 @@ BEGIN
             WHERE NOT EXISTS (SELECT FROM account
                 WHERE account."user" = u.name AND (u.shown = 0 OR account.secret_seq <= u.shown) OFFSET 0))
         AND NOT EXISTS (
+            SELECT FROM standing WHERE (ordered = 1 OR blocked = 1) AND "user" = ANY (users))
+        AND NOT EXISTS (
             SELECT FROM unnest(users, keys) AS u(name, key),
                 LATERAL (SELECT FROM entry WHERE entry."user" = u.name AND entry.key = u.key OFFSET 0) AS e)
         AND NOT EXISTS (
@@ -196,10 +214,21 @@ BEGIN
             WHERE u.text LIKE '%#%' OR u.room <> u.name)
         AND NOT EXISTS (
             SELECT FROM (SELECT DISTINCT name, room FROM unnest(users, rooms) AS d(name, room)) AS u
-            WHERE u.room <> u.name AND NOT chatnet_is_member(u.name, u.room))
+            WHERE u.room <> u.name AND NOT chatnet_is_there(u.name, u.room))
         AND NOT EXISTS (
             SELECT FROM unnest(topics) AS d(its_topics)
             WHERE d.its_topics <> '' AND chatnet_new_topics(d.its_topics) > 0);
+END
+$function$;
+
+-- Is the user a member of the room, or was anything said in this conversation of theirs?
+CREATE FUNCTION chatnet_is_there(its_user text, its_room text) RETURNS boolean LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+BEGIN
+    IF strpos(its_room, '=') > 0 THEN
+        RETURN EXISTS (SELECT FROM talk WHERE "user" = its_user AND room = its_room);
+    END IF;
+    RETURN EXISTS (SELECT FROM membership WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room);
 END
 $function$;
 
@@ -216,17 +245,19 @@ END
 $function$;
 
 -- By what a refusal is known, beside its user and key: see store.refusals.
-CREATE FUNCTION chatnet_content(its_kind text, its_room text, its_text text) RETURNS bytea
+CREATE FUNCTION chatnet_content(its_kind text, its_room text, its_text text, its_more bytea) RETURNS bytea
 LANGUAGE sql IMMUTABLE AS $function$
-    SELECT substring(sha256(convert_to(its_kind || ' ' || its_room || ' ' || its_text, 'UTF8')) FROM 1 FOR 16)
+    SELECT substring(sha256(convert_to(its_kind || ' ' || its_room || ' ' || its_text, 'UTF8')
+        || coalesce(its_more, '')) FROM 1 FOR 16)
 $function$;
 
--- Appends the drafts one after the other, each judged by what stands before it. The places of posts, and the
--- head, are left to the caller.
+-- Appends the drafts one after the other, each judged by what stands before it; the head is left to the
+-- caller. Returns how many it took.
 CREATE FUNCTION chatnet_append_each(
     kinds text[], users text[], rooms text[], texts text[], keys bytea[], shown_seqs bigint[], topics text[],
-    first bigint, moment bigint,
-    OUT fresh bigint[], OUT seqs bigint[], OUT codes text[]
+    mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
+    place_drafts integer[], place_names text[], first bigint, moment bigint,
+    OUT taken bigint, OUT seqs bigint[], OUT codes text[]
 ) LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
@@ -236,100 +267,114 @@ DECLARE
     code text;
 BEGIN
     FOR d IN
-        SELECT kind, name, room, text, key, shown, coalesce(topics, '') AS topics
-            FROM unnest(kinds, users, rooms, texts, keys, shown_seqs, topics)
-            AS u(kind, name, room, text, key, shown, topics)
+        SELECT number, kind, name, room, text, key, shown, coalesce(topics, '') AS topics, more,
+                coalesce(its_to, '') AS its_to, coalesce(ref, 0) AS ref, coalesce(checked, '') AS checked,
+                coalesce(until, 0) AS until
+            FROM unnest(
+                kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs, checks, untils)
+            WITH ORDINALITY
+            AS u(kind, name, room, text, key, shown, topics, more, its_to, ref, checked, until, number)
     LOOP
-        SELECT * INTO old, code FROM chatnet_answered(d.kind, d.name, d.room, d.text, d.key);
+        SELECT * INTO old, code FROM chatnet_answered({_ITS});
         IF old IS NULL AND code IS NULL THEN
-            code := chatnet_refusal(d.kind, d.name, d.room, d.text, d.shown, d.topics, moment / {DAY_MS});
+            code := chatnet_refusal({_ITS}, d.shown, moment);
+            IF code IS NULL AND d.kind = 'redact' AND NOT d.number = ANY (place_drafts) THEN
+                code := 'NO_SUCH_POST';  -- it was not there when the places of its target were looked up
+            END IF;
             IF code IS NULL THEN
-                INSERT INTO entry VALUES (next, moment, d.kind, d.name, d.room, d.text, d.key);
-                PERFORM chatnet_derive(d.kind, d.name, d.room, d.text, next, d.topics, moment / {DAY_MS});
-                fresh := fresh || next;
+                PERFORM chatnet_take({_ITS}, next, moment, ARRAY(
+                    SELECT p.name FROM unnest(place_drafts, place_names) WITH ORDINALITY AS p(draft, name, at)
+                    WHERE p.draft = d.number ORDER BY p.at));
                 seqs := seqs || next;
                 codes := codes || NULL::text;
                 next := next + 1;
                 CONTINUE;
-            ELSIF ({_kept(kinds, "d.kind", "d.name", "d.room", "d.text")})
-                AND code <> 'SECRET_CHANGED'
-            THEN
-                INSERT INTO refusal VALUES (d.name, d.key, chatnet_content(d.kind, d.room, d.text), code);
+            ELSIF code NOT IN ({_codes(OF_A_SESSION)}) AND chatnet_is_kept({_ITS}) THEN
+                INSERT INTO refusal
+                    VALUES (d.name, d.key, chatnet_content(d.kind, d.room, d.text, d.more), code);
             END IF;
         END IF;
-        fresh := fresh || NULL::bigint;
         seqs := seqs || old;
         codes := codes || code;
     END LOOP;
+    taken := next - first - 1;
 END
 $function$;
 
--- What this key was answered before: its seq, or a code; nothing if it is new.
-CREATE FUNCTION chatnet_answered(
-    its_kind text, its_user text, its_room text, its_text text, its_key bytea, OUT old bigint, OUT code text
-) LANGUAGE plpgsql AS $function$
+CREATE FUNCTION chatnet_is_kept({_DRAFT}) RETURNS boolean LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 BEGIN
-    IF {_kept(kinds, "its_kind", "its_user", "its_room", "its_text")} THEN
-        SELECT CASE WHEN content = chatnet_content(its_kind, its_room, its_text) THEN refusal.code
+    RETURN {_kept(kinds)};
+END
+$function$;
+
+-- What this key was answered before: its seq, or a code; nothing if it is new. Of a post that was taken back
+-- nobody can say any more what it was.
+CREATE FUNCTION chatnet_answered({_DRAFT}, OUT old bigint, OUT code text) LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+BEGIN
+    IF chatnet_is_kept(its_kind, its_user, its_room, its_text, its_key, its_more, its_to, its_ref, its_check,
+        its_until, its_topics)
+    THEN
+        SELECT CASE WHEN content = chatnet_content(its_kind, its_room, its_text, its_more) THEN refusal.code
                 ELSE 'KEY_REUSED' END INTO code
             FROM refusal WHERE "user" = its_user AND key = its_key;
     END IF;
     IF code IS NULL THEN
         SELECT CASE WHEN is_same THEN seq END, CASE WHEN NOT is_same THEN 'KEY_REUSED' END INTO old, code
-            FROM (SELECT seq, (kind, room, text) = (its_kind, its_room, its_text) AS is_same
+            FROM (SELECT seq,
+                    (kind, room, text, more) IS NOT DISTINCT FROM (its_kind, its_room, its_text, its_more)
+                    OR kind IN ({said}) AND kind = its_kind AND text = '' AS is_same
                 FROM entry WHERE "user" = its_user AND key = its_key) AS found;
     END IF;
 END
 $function$;
 
 -- Why a new draft is refused; NULL if it is not.
-CREATE FUNCTION chatnet_refusal(
-    its_kind text, its_user text, its_room text, its_text text, shown bigint, its_topics text, today bigint)
-RETURNS text LANGUAGE plpgsql AS $function$
+CREATE FUNCTION chatnet_refusal({_DRAFT}, shown bigint, moment bigint) RETURNS text
+LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
     newest bigint;
     its_level bigint := (SELECT level FROM log);
-    own_level CONSTANT bigint := {level};
 BEGIN
     IF (CASE its_kind {_whens(f"'{kind.name}' THEN {kind.level}" for kind in kinds)} END) > its_level THEN
         RETURN 'NOT_YET';
     END IF;
-    IF its_kind NOT IN ({_names(kind for kind in kinds if kind.is_the_clusters)}, 'register') THEN
+    IF its_kind = 'register' THEN
+        RETURN CASE WHEN EXISTS (SELECT FROM account WHERE "user" = its_user) THEN 'NAME_TAKEN' END;
+    ELSIF its_kind = 'level' THEN
+        RETURN CASE WHEN its_text::bigint <= its_level THEN 'LEVEL_REACHED'
+            WHEN its_text::bigint > {level} THEN 'NOT_YET' END;
+    ELSIF its_user <> '{CLUSTER}' AND its_kind NOT IN ({clusters}) THEN
         newest := (SELECT secret_seq FROM account WHERE "user" = its_user);
         IF newest IS NULL THEN
             RETURN 'NO_SUCH_USER';
         ELSIF shown > 0 AND shown < newest THEN
             RETURN 'SECRET_CHANGED';
+        ELSIF EXISTS (SELECT FROM standing WHERE room = '' AND "user" = its_user AND banned > moment) THEN
+            RETURN 'BARRED';
         END IF;
     END IF;
     RETURN coalesce(
-        CASE its_kind
-        {_whens(f"'{kind.name}' THEN {SQL[kind.name].rule}" for kind in kinds)}
-        END,
-        chatnet_too_many_topics(its_user, its_topics, today));
+        chatnet_case(its_kind, its_user, its_room, its_text, its_key, its_more, its_to, its_ref, its_check,
+            its_until, its_topics, moment),
+        chatnet_too_many_topics(its_user, its_topics, moment / {DAY_MS}));
 END
 $function$;
 
-CREATE FUNCTION chatnet_is_member(its_user text, its_room text) RETURNS boolean LANGUAGE plpgsql AS $function$
+-- Why a draft is refused that comes from a known user and session: the cases of chatnet.rules.
+CREATE FUNCTION chatnet_case({_DRAFT}, moment bigint) RETURNS text LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
+DECLARE
+    today CONSTANT bigint := moment / {DAY_MS};
+    its_where CONSTANT text := CASE WHEN its_room = its_user THEN 'OWN' WHEN its_room = '' THEN 'CLUSTER'
+        WHEN its_room LIKE '#%' THEN 'TOPIC' WHEN its_room LIKE '&%' THEN 'PRIVATE'
+        WHEN strpos(its_room, '=') > 0 THEN 'TALK' ELSE 'USER' END;
 BEGIN
-    RETURN EXISTS (SELECT FROM membership WHERE "user" = its_user AND "left" = {OPEN} AND room = its_room);
-END
-$function$;
-
--- Why the user may not join the room.
-CREATE FUNCTION chatnet_join(its_user text, its_room text) RETURNS text LANGUAGE plpgsql AS $function$
-#variable_conflict use_column
-BEGIN
-    IF its_room = its_user THEN
-        RETURN 'OWN_ROOM';
-    ELSIF its_room NOT LIKE '#%' AND NOT EXISTS (SELECT FROM account WHERE "user" = its_room) THEN
-        RETURN 'NO_SUCH_ROOM';
-    END IF;
-    RETURN CASE WHEN chatnet_is_member(its_user, its_room) THEN 'ALREADY_JOINED'
-        WHEN (SELECT rooms FROM account WHERE "user" = its_user) >= {MOST_ROOMS} THEN 'TOO_MANY_ROOMS' END;
+    CASE its_kind
+    {_whens(f"'{kind.name}' THEN {_cases(kind, cases)}" for kind in kinds)}
+    END CASE;
 END
 $function$;
 
@@ -345,14 +390,40 @@ BEGIN
 END
 $function$;
 
--- What follows from an entry.
-CREATE FUNCTION chatnet_derive(
-    its_kind text, its_user text, its_room text, its_text text, its_seq bigint, its_topics text, today bigint)
-RETURNS void LANGUAGE plpgsql AS $function$
+-- Adds the entry of a draft that is accepted, and all that follows from it. "heard" is where it is heard,
+-- unless somebody who is mentioned, or for whom it is, blocks the author.
+CREATE FUNCTION chatnet_take({_DRAFT}, its_seq bigint, moment bigint, heard text[]) RETURNS void
+LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
     new integer := chatnet_new_topics(its_topics);
+    today CONSTANT bigint := moment / {DAY_MS};
+    places text[] := heard;
 BEGIN
+    IF EXISTS (SELECT FROM standing WHERE "user" = its_user AND blocked = 1) THEN
+        places := ARRAY(
+            SELECT p.name FROM unnest(heard) WITH ORDINALITY AS p(name, at)
+            WHERE NOT (left(p.name, 1) = CASE its_kind WHEN 'invite' THEN '!' ELSE '@' END
+                AND EXISTS (SELECT FROM standing
+                    WHERE room = substr(p.name, 2) AND "user" = its_user AND blocked = 1))
+            ORDER BY p.at);
+    END IF;
+    INSERT INTO entry VALUES (its_seq, moment, its_kind, its_user, its_room, its_text, its_key, its_more,
+        CASE WHEN its_kind = 'redact' OR places <> heard THEN array_to_string(places, ' ') END);
+    IF its_kind IN ({said}) THEN
+        INSERT INTO place SELECT name, its_seq FROM unnest(places) AS p(name);
+        IF strpos(its_room, '=') > 0 THEN
+            {" ".join(_bound(statement) + ";" for statement in follows.TALK)}
+        END IF;
+    ELSE
+        INSERT INTO event SELECT name, its_seq FROM unnest(places) AS p(name);
+    END IF;
+    IF its_kind = 'redact' THEN
+        UPDATE entry SET text = '', at = array_to_string(
+                ARRAY(SELECT p.name FROM unnest(heard) WITH ORDINALITY AS p(name, number)
+                    WHERE p.name NOT LIKE '!%' ORDER BY p.number), ' ')
+            WHERE seq = its_ref;
+    END IF;
     IF new > 0 THEN
         UPDATE account SET topics = CASE WHEN day = today THEN topics ELSE 0 END + new, day = today
             WHERE "user" = its_user;
@@ -360,7 +431,7 @@ BEGIN
             ON CONFLICT DO NOTHING;
     END IF;
     CASE its_kind
-    {_whens(f"'{kind.name}' THEN {SQL[kind.name].follows}" for kind in kinds)}
+    {_whens(f"'{kind.name}' THEN {_follows(kind)}" for kind in kinds)}
     END CASE;
 END
 $function$;

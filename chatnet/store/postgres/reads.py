@@ -12,9 +12,10 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.entries import Entry, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
+from chatnet.names import is_private, is_public, sides, spelled_for
 from chatnet.reads import (
     NEWEST,
     Account,
@@ -26,6 +27,9 @@ from chatnet.reads import (
     Head,
     History,
     Last,
+    Member,
+    MemberPage,
+    Members,
     Newest,
     PageOf,
     Question,
@@ -33,7 +37,11 @@ from chatnet.reads import (
     Rooms,
     Snapshot,
     SnapshotOf,
+    Talk,
+    TalkPage,
+    Talks,
 )
+from chatnet.rules import ROLES
 from chatnet.store.pages import (
     FEED_STAYS,
     FIRST_CHUNK,
@@ -44,10 +52,10 @@ from chatnet.store.pages import (
     snapshot_page,
     take_page,
 )
-from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
+from chatnet.store.questions import known_name, known_room, known_seq, known_text, rooms_between
 
 T = TypeVar("T")
-_COLUMNS = 'seq, time, kind, "user", room, text, key'
+_COLUMNS = 'seq, time, kind, "user", room, text, key, more, at'
 
 LAST = f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT %(count)s"
 HEAD = "SELECT head FROM log"
@@ -55,18 +63,26 @@ CURSOR = 'SELECT log.id, entry."user", entry.key FROM log LEFT JOIN entry ON ent
 ACCOUNT = 'SELECT credential, secret_seq, registered FROM account WHERE "user" = %(user)s'
 # After which seq the user hears mentions of their name; somebody who is not a user hears none.
 _REGISTERED = f'coalesce((SELECT registered FROM account WHERE "user" = %(user)s), {OPEN})'
+BARRED = "SELECT banned FROM standing WHERE room = '' AND \"user\" = %(user)s"
 IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
 ROOMS = f"""
     SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
     ORDER BY name LIMIT {PAGE_ROOMS + 1}
+"""
+# After which seq a member may read their room: a private one from where its history begins for them.
+_SHOWN_FROM = """
+    CASE WHEN left(room, 1) <> '&' THEN 0
+        ELSE coalesce((SELECT made FROM private WHERE name = room AND history = 'all'), joined) END
 """
 _NEWEST_POSTS = f"""
     SELECT entry.* FROM (
         SELECT DISTINCT heard.seq FROM (
             VALUES (%(user)s::text COLLATE "C", 0), ('@' || %(user)s, {_REGISTERED})
             UNION ALL
-            SELECT room, 0 FROM membership
+            SELECT room, {_SHOWN_FROM} FROM membership
             WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s
+            UNION ALL
+            SELECT room, 0 FROM talk WHERE "user" = %(user)s
         ) AS listened(name, after), LATERAL (
             SELECT seq FROM place WHERE place.name = listened.name AND seq <= %(upto)s
             ORDER BY seq DESC LIMIT {NEWEST}
@@ -75,6 +91,21 @@ _NEWEST_POSTS = f"""
         ORDER BY seq DESC LIMIT {NEWEST}
     ) AS newest, LATERAL (SELECT * FROM entry WHERE entry.seq = newest.seq OFFSET 0) AS entry
 """
+MEMBER_SINCE = f"""
+    SELECT {_SHOWN_FROM} FROM membership
+    WHERE "user" = %(user)s AND "left" > %(upto)s AND room = %(room)s AND joined <= %(upto)s
+"""
+MEMBERS = f"""
+    SELECT m."user", coalesce(s.role, 0) FROM membership AS m
+        LEFT JOIN standing AS s ON s.room = m.room AND s."user" = m."user"
+    WHERE m.room = %(room)s AND m."user" > %(after)s AND m.joined <= %(upto)s AND m."left" > %(upto)s
+    ORDER BY m."user" LIMIT {PAGE_ROOMS + 1}
+"""
+TALKS = f"""
+    SELECT room, (SELECT seq FROM place WHERE name = room AND seq <= %(upto)s ORDER BY seq DESC LIMIT 1)
+    FROM talk WHERE "user" = %(user)s AND room > %(after)s ORDER BY room LIMIT {PAGE_ROOMS + 1}
+"""
+ABOUT = "SELECT text FROM description WHERE room = %(room)s AND seq <= %(upto)s"
 # How far one page looks: to the end of the last stay that it may look into.
 FEED_END = f"""
     SELECT "left" FROM membership WHERE "user" = %(user)s AND "left" > %(after)s AND "left" <= %(upto)s
@@ -129,7 +160,7 @@ def statements(size: PageSize) -> Statements:
         history=_as_page(
             f"""
                 SELECT entry.* FROM (
-                    SELECT seq FROM place WHERE name = %(room)s AND seq < %(before)s
+                    SELECT seq FROM place WHERE name = %(room)s AND seq < %(before)s AND seq > %(after)s
                     ORDER BY seq DESC LIMIT {size.entries}
                 ) AS heard, LATERAL (SELECT * FROM entry WHERE entry.seq = heard.seq OFFSET 0) AS entry
             """,
@@ -167,7 +198,10 @@ def _feed_chunk(size: PageSize) -> str:
     return f"""
         WITH listened(name, after, before) AS (
             VALUES (%(user)s::text COLLATE "C", %(after)s::bigint, %(upto)s::bigint + 1),
-                ('@' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1)
+                ('@' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1),
+                ('!' || %(user)s, greatest(%(after)s, {_REGISTERED}), %(upto)s::bigint + 1)
+            UNION ALL
+            SELECT room, %(after)s::bigint, %(upto)s::bigint + 1 FROM talk WHERE "user" = %(user)s
             UNION ALL
             SELECT room, greatest(%(after)s, joined), least(%(upto)s::bigint + 1, "left") FROM membership
             WHERE "user" = %(user)s AND "left" > %(after)s AND joined <= %(upto)s
@@ -176,7 +210,13 @@ def _feed_chunk(size: PageSize) -> str:
                 SELECT seq FROM place WHERE place.name = listened.name
                     AND place.seq > listened.after AND place.seq < listened.before
                 ORDER BY seq LIMIT %(chunk)s
-            ) AS seqs FROM listened
+            ) AS seqs FROM listened WHERE left(name, 1) <> '!'
+            UNION ALL
+            SELECT array(
+                SELECT seq FROM event WHERE event.name = listened.name
+                    AND event.seq > listened.after AND event.seq < listened.before
+                ORDER BY seq LIMIT %(chunk)s
+            ) FROM listened WHERE left(name, 1) <> '@'
         ), edge AS MATERIALIZED (
             SELECT coalesce(min(seqs[%(chunk)s]), %(upto)s) AS seq FROM heard
         ), page AS MATERIALIZED ({page})
@@ -193,11 +233,11 @@ def answer(cursor: Any, question: Question[T], page: PageSize = PAGE) -> T:
 def page(tables: PostgresTables, asked: PageOf) -> list[Entry]:
     upto = OPEN if asked.upto is None else asked.upto
     rows = tables.execute(tables.sql.page, {"after": asked.after, "upto": upto})
-    return take_page((Entry(*row) for row in rows), tables.page)[0]
+    return take_page(map(of_row, rows), tables.page)[0]
 
 
 def last(tables: PostgresTables, asked: Last) -> list[Entry]:
-    return [Entry(*row) for row in tables.execute(LAST, {"count": asked.count})][::-1]
+    return [of_row(row) for row in tables.execute(LAST, {"count": asked.count})][::-1]
 
 
 def head(tables: PostgresTables, asked: Head) -> int:
@@ -222,13 +262,15 @@ def snapshot(tables: PostgresTables, asked: SnapshotOf) -> Snapshot:
         tables.sql.stays,
         {"user": user, "after": min(asked.after, upto), "upto": upto, "left": left, "room": room},
     )
-    return snapshot_page(known, upto, stays.fetchall(), tables.page)
+    found = stays.fetchall()
+    barred = tables.execute(BARRED, {"user": user}).fetchone()
+    return snapshot_page(known, upto, found, tables.page, barred[0] if barred else 0)
 
 
 def newest(tables: PostgresTables, asked: Newest) -> list[Entry]:
     bounds = {"user": known_name(asked.user), "upto": known_seq(asked.upto)}
     rows = tables.execute(tables.sql.newest_posts, bounds)
-    return take_page((Entry(*row) for row in rows), tables.page)[0][::-1]
+    return take_page(map(of_row, rows), tables.page)[0][::-1]
 
 
 def feed(tables: PostgresTables, asked: Feed) -> FeedPage:
@@ -240,11 +282,29 @@ def feed(tables: PostgresTables, asked: Feed) -> FeedPage:
 
 
 def history(tables: PostgresTables, asked: History) -> list[Entry]:
-    if tables.execute(IS_ROOM, {"room": known_room(asked.room)}).fetchone() is None:
-        raise NoSuchRoom.of(room=asked.room)
-    before = OPEN if asked.before is None else asked.before
-    rows = tables.execute(tables.sql.history, {"room": asked.room, "before": before})
-    return take_page((Entry(*row) for row in rows), tables.page)[0][::-1]
+    room, upto = known_room(asked.room), known_seq(asked.upto)
+    after = _readable(tables, asked)
+    before = upto + 1 if asked.before is None else min(upto + 1, asked.before)
+    rows = tables.execute(tables.sql.history, {"room": room, "before": before, "after": after})
+    return take_page(map(of_row, rows), tables.page)[0][::-1]
+
+
+def members(tables: PostgresTables, asked: Members) -> MemberPage:
+    room, upto = known_room(asked.room), known_seq(asked.upto)
+    _readable(tables, asked)
+    bounds = {"room": room, "upto": upto, "after": known_text(asked.after)}
+    rows = tables.execute(MEMBERS, bounds).fetchall()
+    about = tables.execute(ABOUT, bounds).fetchone()
+    shown = [Member(name, ROLES[role] if role else "") for name, role in rows[:PAGE_ROOMS]]
+    return MemberPage(shown, len(rows) > PAGE_ROOMS, about[0] if about else "")
+
+
+def talks(tables: PostgresTables, asked: Talks) -> TalkPage:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    bounds = {"user": user, "upto": upto, "after": known_text(asked.after)}
+    rows = tables.execute(TALKS, bounds).fetchall()
+    shown = [Talk(room, seq) for room, seq in rows[:PAGE_ROOMS] if seq is not None]
+    return TalkPage(shown, len(rows) > PAGE_ROOMS)
 
 
 def rooms(tables: PostgresTables, asked: Rooms) -> RoomPage:
@@ -264,6 +324,8 @@ ANSWERS: Answers[PostgresTables] = {
     Newest: newest,
     Feed: feed,
     History: history,
+    Members: members,
+    Talks: talks,
     Rooms: rooms,
     PageOf: page,
     Last: last,
@@ -275,6 +337,24 @@ def _account(tables: PostgresTables, user: str) -> Account | None:
     return None if row is None else Account(*row)
 
 
+def _readable(tables: PostgresTables, asked: History | Members) -> int:
+    """Return the seq after which the user may read the room.
+
+    :raises NoSuchRoom: there is no such room for the user.
+    """
+    room, user, upto = known_room(asked.room), known_name(asked.user), known_seq(asked.upto)
+    if is_public(room):
+        if tables.execute(IS_ROOM, {"room": room}).fetchone() is not None:
+            return 0
+    elif is_private(room):
+        row = tables.execute(MEMBER_SINCE, {"user": user, "room": room, "upto": upto}).fetchone()
+        if row is not None:
+            return int(row[0])
+    elif user in sides(room) and _account(tables, other_side(room, user)):
+        return 0
+    raise NoSuchRoom.of(room=spelled_for(asked.room, asked.user))
+
+
 def _heard(tables: PostgresTables, user: str, after: int, upto: int) -> Iterator[Entry]:
     """Yield the posts after ``after`` that the user may see, in order; read only as far as drawn."""
     chunk = FIRST_CHUNK
@@ -282,7 +362,7 @@ def _heard(tables: PostgresTables, user: str, after: int, upto: int) -> Iterator
         rows = tables.execute(
             tables.sql.feed_chunk, {"user": user, "after": after, "upto": upto, "chunk": chunk}
         ).fetchall()
-        entries = [Entry(*row[1:]) for row in rows if row[1] is not None]
+        entries = [of_row(row[1:]) for row in rows if row[1] is not None]
         yield from entries
         # A page cut short by its bytes is never drawn to its end; a full one goes on at its last entry.
         after = entries[-1].seq if len(entries) == tables.most else rows[0][0]

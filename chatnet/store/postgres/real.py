@@ -12,14 +12,15 @@ from typing import Any, TypeVar
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
-from chatnet.entries import Draft, places
+from chatnet.entries import Draft, Entry, entry_of, heard_at, of_row, packed_more, places, settled
 from chatnet.errors import CannotStart, Outgrown, Poison, Refusal
 from chatnet.form import check_form
-from chatnet.kinds import HEARD, Stay, own_level, stay_of
+from chatnet.kinds import SAID, own_level
 from chatnet.limits import LIMITS, PAGE, Limits, PageSize
 from chatnet.log import Outcome, Refused
 from chatnet.names import is_topic
 from chatnet.reads import Question
+from chatnet.rules import MAKERS
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import OLD, OUTGROWN, functions
 from chatnet.store.postgres.connection import connect, is_poison, reason
@@ -31,8 +32,8 @@ T = TypeVar("T")
 
 _APPEND = """
     SELECT seqs, codes FROM {append}(
-        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[], %b::integer[],
-        %b::text[], %b)
+        %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[],
+        %b::bytea[], %b::text[], %b::bigint[], %b::bytea[], %b::bigint[], %b::integer[], %b::text[], %b)
 """
 _ABOUT = """
     SELECT log.id, log.head, current_setting('synchronous_standby_names') = '' AS is_alone,
@@ -112,8 +113,8 @@ class PostgresDatabase:
         return self._append_formed(drafts, now)
 
     def _append_formed(self, drafts: list[Draft], now: int) -> list[Outcome]:
-        columns = _columns(drafts)
         with self._asking():
+            columns = _columns(drafts, self._entry)
             seqs, codes = self._one(self._append_sql, (*columns, now))
         if codes is None:
             return list(seqs)
@@ -121,6 +122,12 @@ class PostgresDatabase:
             seq if code is None else refused(draft, code)
             for draft, seq, code in zip(drafts, seqs, codes, strict=True)
         ]
+
+    def _entry(self, seq: int) -> Entry | None:
+        """Return the entry at a seq; None if there is none. Only its text ever changes."""
+        columns = 'seq, time, kind, "user", room, text, key, more, at'
+        row = self._any(f"SELECT {columns} FROM entry WHERE seq = %s", (seq,))
+        return None if row is None else of_row(row)
 
     def outdate(self, level: int) -> None:
         with self._asking():
@@ -289,17 +296,22 @@ def _wrong_form(draft: Draft) -> Refused | None:
     return None
 
 
-def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
-    """Return the arguments of the append function: the drafts by column, then where the posts are heard."""
+def _columns(drafts: list[Draft], look: Callable[[int], Entry | None]) -> tuple[list[Any], ...]:
+    """Return the arguments of the append function: the drafts by column, then where they are heard.
+
+    ``look`` returns the entry to which one refers.
+    """
     heard: list[tuple[int, str]] = []
     topics: list[str] = []
     for number, draft in enumerate(drafts, 1):
-        if draft.kind in HEARD:
+        if draft.kind in SAID:
             at = places(draft.user, draft.room, draft.text)
-            heard += [(number, place) for place in at]
-            named = at[1:]  # the first is the room, where the author is
+            named = at[1:] if draft.room == draft.user else ()  # the first is the room, where the author is
         else:
-            named = (draft.room,) if stay_of(draft.kind) is Stay.BEGINS else ()
+            target = None if draft.ref is None else look(draft.ref.seq)
+            at = settled(draft, target, lambda user: False) or heard_at(entry_of(draft, 0, 0, ()))
+            named = (draft.room,) if draft.kind in MAKERS else ()
+        heard += [(number, place) for place in at]
         topics.append(" ".join([place for place in named if is_topic(place)]) if named else "")
     return (
         [draft.kind for draft in drafts],
@@ -309,8 +321,24 @@ def _columns(drafts: list[Draft]) -> tuple[list[Any], ...]:
         [draft.key for draft in drafts],
         [draft.by for draft in drafts],
         topics if any(topics) else [],
+        *_beyond(drafts),
         [number for number, _ in heard],
         [place for _, place in heard],
+    )
+
+
+def _beyond(drafts: list[Draft]) -> tuple[list[Any], ...]:
+    """Return what drafts have beyond the columns of all: more, for whom, the seq and check of what they refer
+    to, and until when they hold."""
+    if not any(draft.more is not None for draft in drafts):
+        tos = [draft.to for draft in drafts] if any("=" in draft.room for draft in drafts) else []
+        return [], tos, [], [], []
+    return (
+        [packed_more(draft.more) for draft in drafts],
+        [draft.to for draft in drafts],
+        [0 if draft.ref is None else draft.ref.seq for draft in drafts],
+        [b"" if draft.ref is None else draft.ref.check for draft in drafts],
+        [0 if draft.more is None else draft.more.until for draft in drafts],
     )
 
 

@@ -92,12 +92,68 @@ ALTER TABLE log ADD COLUMN level bigint NOT NULL DEFAULT 1;
 ALTER TABLE schema_version ADD COLUMN works_from integer NOT NULL DEFAULT 4;
 """
 
-STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL)
+_ROOMS = """
+-- What an entry has beyond its columns, and its places where those do not follow from it, with a space
+-- between: see chatnet.entries.
+ALTER TABLE entry ADD COLUMN more bytea;
+ALTER TABLE entry ADD COLUMN at text;
+-- Where what is no post is heard: as for place.
+CREATE TABLE event (
+    name text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY (name, seq)
+);
+-- Who is in a room, in order of their names.
+CREATE INDEX member ON membership (room, "left", "user");
+-- Private rooms: what newcomers may read, and the seq of the entry that made it.
+CREATE TABLE private (
+    name text COLLATE "C" PRIMARY KEY,
+    history text COLLATE "C" NOT NULL,
+    made bigint NOT NULL
+);
+-- What a user is in a room ('': in the cluster) beside being a member: the rank of their role, until when
+-- they are invited, banned, muted (0: not), whether they ever were banned or muted, and whether the
+-- user whose room it is blocks them.
+CREATE TABLE standing (
+    room text COLLATE "C" NOT NULL,
+    "user" text COLLATE "C" NOT NULL,
+    role bigint NOT NULL DEFAULT 0,
+    invited bigint NOT NULL DEFAULT 0,
+    banned bigint NOT NULL DEFAULT 0,
+    muted bigint NOT NULL DEFAULT 0,
+    ordered bigint NOT NULL DEFAULT 0,
+    blocked bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (room, "user")
+);
+CREATE INDEX standing_user ON standing ("user", room);
+CREATE INDEX standing_ordered ON standing ("user") WHERE ordered = 1 OR blocked = 1;
+-- The conversations of a user.
+CREATE TABLE talk (
+    "user" text COLLATE "C" NOT NULL,
+    room text COLLATE "C" NOT NULL,
+    PRIMARY KEY ("user", room)
+);
+CREATE TABLE description (
+    room text COLLATE "C" PRIMARY KEY,
+    text text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL
+);
+-- How often a user did what may be done so often a day, and on which day last.
+CREATE TABLE tally (
+    "user" text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    day bigint NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY ("user", kind)
+);
+"""
+
+STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS)
 """Each step brings a store from one schema version to the next. Never change a released step.
 
 Functions are not in the steps: see :mod:`.append`.
 """
-WORKS_FROM = 4
+WORKS_FROM = 5
 """A program that knows this many steps can still work with the tables: see the embedded store's schema."""
 
 _ADVISORY_LOCK = 0x636861746E6574

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.entries import Entry, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
+from chatnet.names import is_private, is_public, sides, spelled_for
 from chatnet.reads import (
     NEWEST,
     Account,
@@ -28,6 +29,9 @@ from chatnet.reads import (
     Head,
     History,
     Last,
+    Member,
+    MemberPage,
+    Members,
     Newest,
     PageOf,
     Question,
@@ -35,7 +39,11 @@ from chatnet.reads import (
     Rooms,
     Snapshot,
     SnapshotOf,
+    Talk,
+    TalkPage,
+    Talks,
 )
+from chatnet.rules import ROLES
 from chatnet.store.pages import (
     FEED_STAYS,
     FIRST_CHUNK,
@@ -46,12 +54,12 @@ from chatnet.store.pages import (
     snapshot_page,
     take_page,
 )
-from chatnet.store.questions import known_name, known_room, known_seq, rooms_between
+from chatnet.store.questions import known_name, known_room, known_seq, known_text, rooms_between
 
 T = TypeVar("T")
 Span = tuple[str, int, int]
 """A place, and the range of its posts that are heard: after < seq < before."""
-_COLUMNS = "seq, time, kind, user, room, text, key"
+_COLUMNS = "seq, time, kind, user, room, text, key, more, at"
 """The columns of an entry that this program knows: a newer program may have added others."""
 
 
@@ -79,12 +87,12 @@ def page(tables: SqliteTables, asked: PageOf) -> list[Entry]:
         f"SELECT {_COLUMNS} FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
         (asked.after, OPEN if asked.upto is None else asked.upto, tables.page.entries),
     )
-    return take_page((Entry(*row) for row in rows), tables.page)[0]
+    return take_page(map(of_row, rows), tables.page)[0]
 
 
 def last(tables: SqliteTables, asked: Last) -> list[Entry]:
     rows = tables.execute(f"SELECT {_COLUMNS} FROM entry ORDER BY seq DESC LIMIT ?", (asked.count,))
-    return [Entry(*row) for row in rows][::-1]
+    return [of_row(row) for row in rows][::-1]
 
 
 def head(tables: SqliteTables, asked: Head) -> int:
@@ -112,13 +120,19 @@ def snapshot(tables: SqliteTables, asked: SnapshotOf) -> Snapshot:
         """,
         (user, *(asked.behind or FIRST_STAY), min(asked.after, upto), upto, tables.page.stays),
     )
-    return snapshot_page(_account(tables, user), upto, list(stays), tables.page)
+    barred = tables.execute("SELECT banned FROM standing WHERE room = '' AND user = ?", (user,)).get
+    return snapshot_page(_account(tables, user), upto, list(stays), tables.page, barred or 0)
 
 
 def newest(tables: SqliteTables, asked: Newest) -> list[Entry]:
     user, upto = known_name(asked.user), known_seq(asked.upto)
-    rooms = [room for room, _, _ in _stays(tables, user, upto, upto)]
-    places = [_falling(tables, name, upto) for name in (user, *rooms)]
+    rooms = [
+        (room, _shown_from(tables, room, joined) if is_private(room) else 0)
+        for room, joined, _ in _stays(tables, user, upto, upto)
+        if room[0] != "!"
+    ]
+    rooms += [(room, 0) for room in (user, *_talks(tables, user))]
+    places = [_falling(tables, name, upto, after) for name, after in rooms]
     mentions = _falling(tables, "@" + user, upto, _registered(tables, user))
     seqs = _each_once(merge(mentions, *places, reverse=True))
     posts, _ = take_page(_entries(tables, islice(seqs, NEWEST)), tables.page)
@@ -129,23 +143,54 @@ def feed(tables: SqliteTables, asked: Feed) -> FeedPage:
     user, upto = known_name(asked.user), known_seq(asked.upto)
     after = min(asked.after, upto)
     upto = _few_stays(tables, user, after, upto)
-    spans: list[Span] = [
-        (user, after, upto + 1),
-        ("@" + user, max(after, _registered(tables, user)), upto + 1),
-    ]
+    since = max(after, _registered(tables, user))
+    spans = [(user, after, upto + 1), ("@" + user, since, upto + 1), ("!" + user, since, upto + 1)]
+    spans += [(room, after, upto + 1) for room in _talks(tables, user)]
     for room, joined, left in _stays(tables, user, after, upto):
         spans.append((room, max(after, joined), min(upto + 1, left)))
-    seqs = _each_once(merge(*(_rising(tables, span) for span in spans)))
-    posts, is_full = take_page(_entries(tables, seqs), tables.page)
+    rising = (_rising(tables, span, table) for span in spans for table in _tables_of(span[0]))
+    posts, is_full = take_page(_entries(tables, _each_once(merge(*rising))), tables.page)
     return FeedPage(posts, posts[-1].seq if is_full else upto)
 
 
 def history(tables: SqliteTables, asked: History) -> list[Entry]:
-    if not tables.execute("SELECT 1 FROM room WHERE name = ?", (known_room(asked.room),)).get:
-        raise NoSuchRoom.of(room=asked.room)
-    seqs = _falling(tables, asked.room, OPEN if asked.before is None else asked.before - 1)
+    room, upto = known_room(asked.room), known_seq(asked.upto)
+    after = _readable(tables, asked)
+    last = upto if asked.before is None else min(upto, asked.before - 1)
+    seqs = _falling(tables, room, last, after)
     posts, _ = take_page(_entries(tables, seqs), tables.page)
     return posts[::-1]
+
+
+def members(tables: SqliteTables, asked: Members) -> MemberPage:
+    room, upto = known_room(asked.room), known_seq(asked.upto)
+    _readable(tables, asked)
+    rows = list(tables.execute(MEMBERS, (room, known_text(asked.after), upto, upto, PAGE_ROOMS + 1)))
+    about = tables.execute("SELECT text FROM description WHERE room = ? AND seq <= ?", (room, upto)).get
+    shown = [Member(name, ROLES[role] if role else "") for name, role in rows[:PAGE_ROOMS]]
+    return MemberPage(shown, len(rows) > PAGE_ROOMS, about or "")
+
+
+MEMBERS = """
+    SELECT m.user, coalesce(s.role, 0) FROM membership AS m
+        LEFT JOIN standing AS s ON s.room = m.room AND s.user = m.user
+    WHERE m.room = ?1 AND m.user > ?2 AND m.joined <= ?3 AND m.left > ?4
+    ORDER BY m.user LIMIT ?5
+"""
+
+
+def talks(tables: SqliteTables, asked: Talks) -> TalkPage:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    rows = tables.execute(
+        """
+        SELECT room, (SELECT seq FROM place WHERE name = room AND seq <= ? ORDER BY seq DESC LIMIT 1)
+        FROM talk WHERE user = ? AND room > ? ORDER BY room LIMIT ?
+        """,
+        (upto, user, known_text(asked.after), PAGE_ROOMS + 1),
+    )
+    found = list(rows)
+    shown = [Talk(room, seq) for room, seq in found[:PAGE_ROOMS] if seq is not None]
+    return TalkPage(shown, len(found) > PAGE_ROOMS)
 
 
 def rooms(tables: SqliteTables, asked: Rooms) -> RoomPage:
@@ -168,6 +213,8 @@ ANSWERS: Answers[SqliteTables] = {
     Newest: newest,
     Feed: feed,
     History: history,
+    Members: members,
+    Talks: talks,
     Rooms: rooms,
     PageOf: page,
     Last: last,
@@ -207,9 +254,43 @@ def _few_stays(tables: SqliteTables, user: str, after: int, upto: int) -> int:
     return upto if last is None else last
 
 
-def _rising(tables: SqliteTables, span: Span) -> Iterator[int]:
+def _tables_of(place: str) -> tuple[str, ...]:
+    """Return the indexes in which a place can be found."""
+    return {"!": ("event",), "@": ("place",)}.get(place[:1], ("place", "event"))
+
+
+def _readable(tables: SqliteTables, asked: History | Members) -> int:
+    """Return the seq after which the user may read the room.
+
+    :raises NoSuchRoom: there is no such room for the user.
+    """
+    room, user, upto = known_room(asked.room), known_name(asked.user), known_seq(asked.upto)
+    if is_public(room):
+        if tables.execute("SELECT 1 FROM room WHERE name = ?", (room,)).get:
+            return 0
+    elif is_private(room):
+        member = "SELECT joined FROM membership WHERE user = ? AND left > ? AND room = ? AND joined <= ?"
+        joined: int | None = tables.execute(member, (user, upto, room, upto)).get
+        if joined is not None:
+            return _shown_from(tables, room, joined)
+    elif user in sides(room) and _account(tables, other_side(room, user)):
+        return 0
+    raise NoSuchRoom.of(room=spelled_for(asked.room, asked.user))
+
+
+def _shown_from(tables: SqliteTables, room: str, joined: int) -> int:
+    """Return the seq after which a member since ``joined`` may read a private room."""
+    history, made = next(tables.execute("SELECT history, made FROM private WHERE name = ?", (room,)))
+    return int(made) if history == "all" else joined
+
+
+def _talks(tables: SqliteTables, user: str) -> list[str]:
+    return _column(tables, "SELECT room FROM talk WHERE user = ?", user)
+
+
+def _rising(tables: SqliteTables, span: Span, table: str) -> Iterator[int]:
     name, after, before = span
-    sql = "SELECT seq FROM place WHERE name = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?"
+    sql = f"SELECT seq FROM {table} WHERE name = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?"
     chunk = FIRST_CHUNK
     while seqs := _column(tables, sql, name, after, before, chunk):
         yield from seqs
@@ -236,4 +317,4 @@ def _each_once(seqs: Iterable[int]) -> Iterator[int]:
 def _entries(tables: SqliteTables, seqs: Iterable[int]) -> Iterator[Entry]:
     for seq in seqs:
         for row in tables.execute(f"SELECT {_COLUMNS} FROM entry WHERE seq = ?", (seq,)):
-            yield Entry(*row)
+            yield of_row(row)

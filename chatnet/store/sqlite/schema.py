@@ -76,9 +76,63 @@ STEPS = (
     -- How many of these steps a program has to know, at least, to work with the tables.
     ALTER TABLE schema_version ADD COLUMN works_from INTEGER NOT NULL DEFAULT 4;
     """,
+    """
+    -- What an entry has beyond its columns, and its places where those do not follow from it, with a space
+    -- between: see chatnet.entries.
+    ALTER TABLE entry ADD COLUMN more BLOB;
+    ALTER TABLE entry ADD COLUMN at TEXT;
+    -- Where what is no post is heard: as for place.
+    CREATE TABLE event (
+        name TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (name, seq)
+    ) WITHOUT ROWID;
+    -- Who is in a room, in order of their names.
+    CREATE INDEX member ON membership (room, left, user);
+    -- Private rooms: what newcomers may read, and the seq of the entry that made it.
+    CREATE TABLE private (
+        name TEXT PRIMARY KEY,
+        history TEXT NOT NULL,
+        made INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    -- What a user is in a room ('': in the cluster) beside being a member: the rank of their role, until when
+    -- they are invited, banned, muted (0: not), whether they ever were banned or muted, and whether the
+    -- user whose room it is blocks them.
+    CREATE TABLE standing (
+        room TEXT NOT NULL,
+        user TEXT NOT NULL,
+        role INTEGER NOT NULL DEFAULT 0,
+        invited INTEGER NOT NULL DEFAULT 0,
+        banned INTEGER NOT NULL DEFAULT 0,
+        muted INTEGER NOT NULL DEFAULT 0,
+        ordered INTEGER NOT NULL DEFAULT 0,
+        blocked INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (room, user)
+    ) WITHOUT ROWID;
+    CREATE INDEX standing_user ON standing (user, room);
+    -- The conversations of a user.
+    CREATE TABLE talk (
+        user TEXT NOT NULL,
+        room TEXT NOT NULL,
+        PRIMARY KEY (user, room)
+    ) WITHOUT ROWID;
+    CREATE TABLE description (
+        room TEXT PRIMARY KEY,
+        text TEXT NOT NULL,
+        seq INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    -- How often a user did what may be done so often a day, and on which day last.
+    CREATE TABLE tally (
+        user TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        day INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (user, kind)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
-WORKS_FROM = 4
+WORKS_FROM = 5
 """A program that knows this many steps can still work with the tables as the last step leaves them.
 
 A step that only adds what older programs need not know leaves this number unchanged: old and new programs run

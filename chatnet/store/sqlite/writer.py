@@ -8,26 +8,24 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import apsw
+import msgspec
 
-from chatnet.entries import Draft, Entry, places
-from chatnet.errors import (
-    EpochLost,
-    KeyReused,
-    Poison,
-    Refusal,
-    SecretChanged,
-)
+from chatnet.cursor import Cursor
+from chatnet.entries import Draft, Entry, blanked, heard_at, of_row, other_side, packed_more, settled
+from chatnet.errors import EpochLost, KeyReused, Poison, Refusal
 from chatnet.form import check_form
-from chatnet.kinds import HEARD, own_level
+from chatnet.kinds import SAID, own_level
 from chatnet.log import Outcome, Refused
+from chatnet.names import named
 from chatnet.rules import DAY_MS, judge
-from chatnet.store.pages import OPEN
-from chatnet.store.refusals import content, is_kept, refused
+from chatnet.store import facts, follows
+from chatnet.store.refusals import content, is_kept, lasts, refused
 
 _KNOWN_USERS = 100_000
-"""How many users' newest secrets are remembered; beyond that all are forgotten, and looked up again."""
+"""Of how many users something is remembered; beyond that all are forgotten, and looked up again."""
 
 
 class DiskRefuses(Exception):
@@ -83,7 +81,9 @@ class Writer:
         self.head: int = self._execute("SELECT head FROM log").get
         self.time: int = self._execute("SELECT time FROM entry WHERE seq = ?", (self.head,)).get or 0
         self.level: int = self._execute("SELECT level FROM log").get
-        self._users: dict[str, int] = {}
+        self._log_id: str = self._execute("SELECT id FROM log").get
+        self._users: dict[str, Known] = {}
+        connection.create_scalar_function("chatnet_check", self._check_of, 3, deterministic=True)
 
     def commit(self, drafts: list[Draft], now: int) -> Batch:
         """Append ``drafts`` durably, at ``now`` or later: in milliseconds since 1970, never going back.
@@ -108,7 +108,7 @@ class Writer:
 
     def _transact(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
         try:
-            return self._run(drafts, now, apply)
+            return self._commit(drafts, now, apply)
         except BaseException as error:
             full = is_disk_full(error, self._connection)
             self._users.clear()
@@ -120,7 +120,7 @@ class Writer:
                 raise StoreDamaged(str(error)) from error
             raise
 
-    def _run(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
+    def _commit(self, drafts: list[Draft], now: int, apply: Callable[[Draft, int, Batch], None]) -> Batch:
         execute = self._execute
         execute("BEGIN IMMEDIATE")
         epoch, head, self.level = next(execute("SELECT epoch, head, level FROM log"))
@@ -145,6 +145,7 @@ class Writer:
             raise
         except Exception as error:
             self._execute("ROLLBACK TO draft")
+            self._users.clear()
             self.level = self._execute("SELECT level FROM log").get
             batch.poisoned.append((draft, error))
             batch.outcomes.append(Refused.of(Poison.of()))
@@ -158,14 +159,15 @@ class Writer:
         except Refusal as no:
             batch.outcomes.append(Refused.of(no))
             return
-        if is_kept(draft) and (before := self._refused(draft)):
+        kept = is_kept(draft, self.is_ordered(user))
+        if kept and (before := self._refused(draft)):
             batch.outcomes.append(before)
             return
-        seq = self._next
+        seq, more = self._next, draft.more
         self._execute(
-            "INSERT INTO entry (seq, time, kind, user, room, text, key) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO entry (seq, time, kind, user, room, text, key, more) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (key, user) DO NOTHING",
-            (seq, now, kind, user, room, text, key),
+            (seq, now, kind, user, room, text, key, None if more is None else packed_more(more)),
         )
         if not self._connection.changes():
             batch.outcomes.append(self._old(draft))
@@ -174,36 +176,40 @@ class Writer:
             topics = judge(draft, self, now)
         except Refusal as no:
             self._execute("DELETE FROM entry WHERE seq = ?", (seq,))
-            batch.outcomes.append(self._refuse(draft, no))
+            if kept and lasts(no):
+                self._keep(draft, no)
+            batch.outcomes.append(Refused.of(no))
             return
-        entry = Entry(seq, now, kind, user, room, text, key)
+        entry = Entry(seq, now, kind, user, room, text, key, more)
+        if (more is not None or self._known(user).is_blocked) and (at := self._settled(draft)):
+            self._execute("UPDATE entry SET at = ? WHERE seq = ?", (" ".join(at), seq))
+            entry = msgspec.structs.replace(entry, at=at)
         if topics:
             self._make_topics(entry, topics)
-        if kind in HEARD:
-            self._index(entry)
-        FOLLOWS[kind](self, entry)
+        self._follow(entry)
         batch.outcomes.append(seq)
         batch.entries.append(entry)
         self._next = seq + 1
 
     def _old(self, draft: Draft) -> Outcome:
-        seq, *content = next(
+        seq, kind, room, text, more, at = next(
             self._execute(
-                "SELECT seq, kind, room, text FROM entry WHERE user = ? AND key = ?", (draft.user, draft.key)
+                "SELECT seq, kind, room, text, more, at FROM entry WHERE user = ? AND key = ?",
+                (draft.user, draft.key),
             )
         )
-        if content == [draft.kind, draft.room, draft.text]:
+        is_same = (kind, room, text, more) == (draft.kind, draft.room, draft.text, packed_more(draft.more))
+        # Of a text that was taken back nobody can say any more what it was.
+        if is_same or (at and not text and kind == draft.kind and kind in SAID):
             return int(seq)
         return Refused.of(KeyReused.of())
 
-    def _refuse(self, draft: Draft, no: Refusal) -> Refused:
-        """Refuse the draft, and keep the refusal if it must last: see :mod:`chatnet.store.refusals`."""
-        if is_kept(draft) and not isinstance(no, SecretChanged):
-            self._execute(
-                "INSERT INTO refusal (user, key, content, code) VALUES (?, ?, ?, ?)",
-                (draft.user, draft.key, content(draft), no.code.decode()),
-            )
-        return Refused.of(no)
+    def _keep(self, draft: Draft, no: Refusal) -> None:
+        """Keep the refusal of the draft: see :mod:`chatnet.store.refusals`."""
+        self._execute(
+            "INSERT INTO refusal (user, key, content, code) VALUES (?, ?, ?, ?)",
+            (draft.user, draft.key, content(draft), no.code.decode()),
+        )
 
     def _refused(self, draft: Draft) -> Refused | None:
         found = self._execute(
@@ -216,44 +222,48 @@ class Writer:
 
     # ---- what follows from an entry ----
 
-    def _register(self, entry: Entry) -> None:
-        self._execute(
-            "INSERT INTO account (user, credential, secret_seq, registered) VALUES (?, ?, ?, ?)",
-            (entry.user, entry.text, entry.seq, entry.seq),
-        )
-        self._execute("INSERT INTO room (name) VALUES (?)", (entry.user,))
+    def _follow(self, entry: Entry) -> None:
+        kind = entry.kind
+        if kind in SAID:
+            for place in heard_at(entry):
+                self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, entry.seq))
+            if "=" in entry.room:
+                self._run(TALK, entry)
+        else:
+            for place in heard_at(entry):
+                self._execute("INSERT INTO event (name, seq) VALUES (?, ?)", (place, entry.seq))
+        self._run(FOLLOWS[kind], entry)
+        if kind in ACCOUNTS:
+            self._users.pop(entry.user, None)
+            self._users.pop(entry.to, None)
+        if kind == "level":
+            self.level = int(entry.text)
+        elif kind == "redact":
+            self._blank(entry)
 
-    def _secret(self, entry: Entry) -> None:
-        self._users[entry.user] = entry.seq
-        self._execute(
-            "UPDATE account SET credential = ?, secret_seq = ? WHERE user = ?",
-            (entry.text, entry.seq, entry.user),
-        )
+    def _run(self, statements: Sequence[str], entry: Entry) -> None:
+        if statements:
+            values = _values(entry, entry.time)
+            values["seq"] = entry.seq
+            for statement in statements:
+                self._execute(statement, values)
 
-    def _join(self, entry: Entry) -> None:
-        self._execute(
-            "INSERT INTO membership (user, left, room, joined) VALUES (?, ?, ?, ?)",
-            (entry.user, OPEN, entry.room, entry.seq),
-        )
-        self._execute("UPDATE account SET rooms = rooms + 1 WHERE user = ?", (entry.user,))
+    def _blank(self, entry: Entry) -> None:
+        """Take away the text of the post to which the entry refers; its places stay, written out."""
+        target = None if entry.ref is None else self._entry(entry.ref.seq)
+        if target is not None:
+            at = " ".join(blanked(target).at)
+            self._execute("UPDATE entry SET text = '', at = ? WHERE seq = ?", (at, target.seq))
 
-    def _leave(self, entry: Entry) -> None:
-        self._execute(
-            "UPDATE membership SET left = ? WHERE user = ? AND left = ? AND room = ?",
-            (entry.seq, entry.user, OPEN, entry.room),
-        )
-        self._execute("UPDATE account SET rooms = rooms - 1 WHERE user = ?", (entry.user,))
+    def _settled(self, draft: Draft) -> tuple[str, ...]:
+        target = None if draft.ref is None else self._entry(draft.ref.seq)
+        blocks = "SELECT blocked FROM standing WHERE room = ? AND user = ?"
+        return settled(draft, target, lambda user: bool(self._execute(blocks, (user, draft.user)).get))
 
-    def _post(self, entry: Entry) -> None:
-        """Do nothing: from a post follows only what does from all that is heard."""
-
-    def _index(self, entry: Entry) -> None:
-        for place in places(entry.user, entry.room, entry.text):
-            self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, entry.seq))
-
-    def _level(self, entry: Entry) -> None:
-        self.level = int(entry.text)
-        self._execute("UPDATE log SET level = ?", (self.level,))
+    def _entry(self, seq: int) -> Entry | None:
+        columns = "seq, time, kind, user, room, text, key, more, at"
+        row = self._execute(f"SELECT {columns} FROM entry WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else of_row(row)
 
     def _make_topics(self, entry: Entry, topics: Sequence[str]) -> None:
         day = entry.time // DAY_MS
@@ -265,23 +275,22 @@ class Writer:
     # ---- the facts that decide about drafts: see chatnet.rules.Facts ----
 
     def secret_seq(self, user: str) -> int | None:
-        known = self._users.get(user)
-        if known is not None:
-            return known
-        found: int | None = self._execute("SELECT secret_seq FROM account WHERE user = ?", (user,)).get
-        if found is not None:
-            if len(self._users) >= _KNOWN_USERS:
-                self._users.clear()
-            self._users[user] = found
-        return found
+        return self._known(user).secret_seq
 
-    def is_member(self, user: str, room: str) -> bool:
-        joined = "SELECT 1 FROM membership WHERE user = ? AND left = ? AND room = ?"
-        return bool(self._execute(joined, (user, OPEN, room)).get)
+    def is_ordered(self, user: str) -> bool:
+        return self._known(user).is_ordered
 
-    def rooms_of(self, user: str) -> int:
-        rooms: int = self._execute("SELECT rooms FROM account WHERE user = ?", (user,)).get
-        return rooms
+    def is_barred(self, user: str, now: int) -> bool:
+        barred = "SELECT 1 FROM standing WHERE room = '' AND user = ? AND banned > ?"
+        return bool(self._execute(barred, (user, now)).get)
+
+    def holds(self, fact: str, draft: Draft, now: int) -> bool:
+        if fact == "to_known":
+            return self.secret_seq(draft.to) is not None
+        values = _values(draft, now)
+        if values["ref"] >= self._next:  # its own row is there already, and nothing may refer to itself
+            values["ref"] = 0
+        return bool(self._execute(HOLDS[fact], values).get)
 
     def has_topic(self, topic: str) -> bool:
         return bool(self._execute("SELECT 1 FROM room WHERE name = ?", (topic,)).get)
@@ -290,19 +299,71 @@ class Writer:
         its_day, made = next(self._execute("SELECT day, topics FROM account WHERE user = ?", (user,)))
         return int(made) if its_day == day else 0
 
+    def _known(self, user: str) -> Known:
+        """Return what each draft of a user asks for first; remembered until it may change."""
+        known = self._users.get(user)
+        if known is None:
+            secret: int | None = self._execute("SELECT secret_seq FROM account WHERE user = ?", (user,)).get
+            ordered, blocked = next(
+                self._execute("SELECT max(ordered), max(blocked) FROM standing WHERE user = ?", (user,))
+            )
+            known = Known(secret, bool(ordered), bool(blocked))
+            if len(self._users) >= _KNOWN_USERS:
+                self._users.clear()
+            self._users[user] = known
+        return known
 
-FOLLOWS: dict[str, Callable[[Writer, Entry], None]] = {
-    "register": Writer._register,
-    "secret": Writer._secret,
-    "join": Writer._join,
-    "leave": Writer._leave,
-    "post": Writer._post,
-    "level": Writer._level,
-}
-"""What follows from an entry, by its kind: how the other tables are kept in step with the entries.
+    def _check_of(self, *of: Any) -> bytes | None:
+        cursor = Cursor.of_row(self._log_id, *of)
+        return None if cursor is None else cursor.check
 
-The places of what is heard, and the topics that an entry makes, follow from the kind's row.
-"""
+
+class Known(NamedTuple):
+    """Of a user: the seq of the newest secret (None: there is no such user), and whether anybody ever banned
+    or muted them, and blocks them."""
+
+    secret_seq: int | None
+    is_ordered: bool
+    is_blocked: bool
+
+
+ACCOUNTS = frozenset({"register", "secret", "ban", "mute", "block"})
+"""The kinds that change what is remembered of users."""
+
+
+def _bound(sql: str) -> str:
+    """Return a template of facts or of what follows as a statement with named values."""
+    names = ["kind", "user", "room", "text", "to", "ref", "ref_check", "now", "day", "until", "seq"]
+    return sql.format(
+        **{name: f":{name}" for name in names},
+        check="chatnet_check(e.seq, e.user, e.key)",
+        contains_room="instr(:topics, ' ' || room || ' ') > 0",
+        contains_sides="instr(e.room, '=') > 0",
+    )
+
+
+HOLDS = {fact: f"SELECT {_bound(sql)}" for fact, sql in facts.SQL.items()}
+FOLLOWS = {kind: tuple(map(_bound, statements)) for kind, statements in follows.SQL.items()}
+TALK = tuple(map(_bound, follows.TALK))
+
+
+def _values(of: Draft | Entry, now: int) -> dict[str, Any]:
+    """Return the values of a draft or entry by the names that facts and statements use."""
+    ref = None if of.more is None else of.more.ref
+    topics = named(of.text) if "#" in of.text else ()
+    return {
+        "kind": of.kind,
+        "user": of.user,
+        "room": of.room,
+        "text": of.text,
+        "to": of.to or other_side(of.room, of.user),
+        "ref": 0 if ref is None else ref.seq,
+        "ref_check": b"" if ref is None else ref.check,
+        "now": now,
+        "day": now // DAY_MS,
+        "until": 0 if of.more is None else of.more.until,
+        "topics": f" {' '.join(topics)} ",
+    }
 
 
 def is_disk_full(error: BaseException, connection: apsw.Connection) -> bool:

@@ -10,8 +10,10 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
-from chatnet.kinds import HEARD, KindName
+from chatnet.entries import Entry, More, Ref
+from chatnet.errors import BadRequest
+from chatnet.kinds import EVENTS, SAID, KindName
+from chatnet.names import fold_name
 from chatnet.net.first_byte import AMP
 from chatnet.net.gate import check_version
 from chatnet.net.link import Link
@@ -51,7 +53,7 @@ class AmpChannel:
 
     def shows(self, kind: KindName) -> bool:
         """Return true for every kind that is heard; joins and leaves are not shown."""
-        return kind in HEARD
+        return kind in SAID or kind in EVENTS
 
     def fan(self, entries: Sequence[Entry], hearing: Sequence[Hearing]) -> None:
         """Encode ``entries`` once, and put the same bytes into each outbox."""
@@ -132,8 +134,16 @@ class AmpFront(Locator):
     # ---- the client's commands ----
 
     @wire.Post.responder
-    def post(self, key: bytes, text: str, room: str | None) -> Deferred[dict[str, Any]]:
-        return self.session.post(key, text, room).addCallback(_seq)
+    def post(
+        self,
+        key: bytes,
+        text: str,
+        room: str | None,
+        ref: int | None,
+        check: bytes | None,
+        form: str | None,
+    ) -> Deferred[dict[str, Any]]:
+        return self.session.post(key, text, room, _beyond(ref, check, form)).addCallback(_seq)
 
     @wire.Join.responder
     def join(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
@@ -142,6 +152,55 @@ class AmpFront(Locator):
     @wire.Leave.responder
     def leave(self, key: bytes, room: str) -> Deferred[dict[str, Any]]:
         return self.session.leave(key, room).addCallback(_stay_changed)
+
+    @wire.Create.responder
+    def create(self, key: bytes, room: str, history: str) -> Deferred[dict[str, Any]]:
+        return self.session.create(key, room, history).addCallback(_stay_changed)
+
+    @wire.Invite.responder
+    def invite(self, key: bytes, room: str, to: str) -> Deferred[dict[str, Any]]:
+        return self._order(key, "invite", room, to)
+
+    @wire.Remove.responder
+    def remove(self, key: bytes, room: str, to: str, reason: str | None) -> Deferred[dict[str, Any]]:
+        return self._order(key, "remove", room, to, reason)
+
+    @wire.Describe.responder
+    def describe(self, key: bytes, room: str, text: str) -> Deferred[dict[str, Any]]:
+        return self.session.order(key, "describe", room, text).addCallback(_seq)
+
+    @wire.SetRole.responder
+    def set_role(self, key: bytes, room: str | None, to: str, role: str) -> Deferred[dict[str, Any]]:
+        return self._order(key, "role", room or "", to, role)
+
+    @wire.Ban.responder
+    def ban(
+        self, key: bytes, room: str | None, to: str, until: int | None, mute: bool, reason: str | None
+    ) -> Deferred[dict[str, Any]]:
+        return self._order(key, "mute" if mute else "ban", room or "", to, reason, until or 0)
+
+    @wire.Unban.responder
+    def unban(self, key: bytes, room: str | None, to: str, reason: str | None) -> Deferred[dict[str, Any]]:
+        return self._order(key, "unban", room or "", to, reason)
+
+    @wire.Block.responder
+    def block(self, key: bytes, to: str) -> Deferred[dict[str, Any]]:
+        return self._order(key, "block", None, to)
+
+    @wire.Unblock.responder
+    def unblock(self, key: bytes, to: str) -> Deferred[dict[str, Any]]:
+        return self._order(key, "unblock", None, to)
+
+    @wire.Redact.responder
+    def redact(self, key: bytes, seq: int, check: bytes, reason: str | None) -> Deferred[dict[str, Any]]:
+        more = More(ref=Ref(seq, check))
+        return self.session.order(key, "redact", None, reason or "", more).addCallback(_seq)
+
+    def _order(
+        self, key: bytes, kind: KindName, room: str | None, to: str, text: str | None = None, until: int = 0
+    ) -> Deferred[dict[str, Any]]:
+        more = More(to=fold_name(to), until=until)
+        return self.session.order(key, kind, room, text or "", more).addCallback(_seq)
 
     @wire.SetSecret.responder
     def set_secret(self, key: bytes, old: bytes, secret: bytes) -> Deferred[dict[str, Any]]:
@@ -154,12 +213,22 @@ class AmpFront(Locator):
 
     @wire.History.responder
     async def history(self, room: str, before: int | None) -> dict[str, Any]:
-        return {"posts": await self.session.history(room, before)}
+        return {"posts": _shown(await self.session.history(room, before))}
+
+    @wire.Members.responder
+    async def members(self, room: str, after: str) -> dict[str, Any]:
+        page = await self.session.members(room, after)
+        return {"members": page.members, "more": page.more, "about": page.about}
+
+    @wire.Conversations.responder
+    async def conversations(self, after: str) -> dict[str, Any]:
+        page = await self.session.conversations(after)
+        return {"conversations": page.talks, "more": page.more}
 
     @wire.Chat.responder
     async def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
         begun = await self.session.chat(Cursor.received(cursor, check))
-        return {"posts": begun.posts, "cursor": begun.cursor.seq, "check": begun.cursor.check}
+        return {"posts": _shown(begun.posts), "cursor": begun.cursor.seq, "check": begun.cursor.check}
 
     @wire.Unchat.responder
     def unchat(self) -> dict[str, Any]:
@@ -229,6 +298,26 @@ class AmpFront(Locator):
 def _phrase(reason: Failure) -> str:
     """Return why a connection was lost, as a phrase."""
     return "it was closed" if reason.check(ConnectionDone) else reason.getErrorMessage().rstrip(".")
+
+
+def _shown(posts: Sequence[Entry]) -> list[Entry]:
+    return [encode.for_clients(post) for post in posts]
+
+
+def _beyond(ref: int | None, check: bytes | None, form: str | None) -> More | None:
+    """Return what a post has beyond its text.
+
+    :raises BadRequest: that is no form, or no reference.
+    """
+    if (ref is None) != (check is None):
+        raise BadRequest.of(why="a reference is a seq and its check, both or none.")
+    target = None if ref is None or check is None else Ref(ref, check)
+    match form:
+        case None:
+            return None if target is None else More(ref=target)
+        case "notice" | "action":
+            return More(ref=target, form=form)
+    raise BadRequest.of(why="the form of a post is notice or action.")
 
 
 def _seq(seq: int) -> dict[str, Any]:

@@ -10,16 +10,16 @@ from twisted.internet.defer import Deferred
 
 from chatnet import entries
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry, Memberships
 from chatnet.errors import NotJoined
 from chatnet.master.log_server import LogServer
 from chatnet.names import fold_room, is_name, is_topic, named
+from chatnet.stays import Change, Memberships
 from chatnet.store.reader import Ahead, Behind, Full, Live, Reader
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite import writer
 from chatnet.store.window import Window
 from chatnet.worker import router, session
-from chatnet.worker.router import LocalUser, Router
+from chatnet.worker.router import Router
 from chatnet.worker.session import Session
 from chatnet.worker.subscription import Subscription
 
@@ -165,10 +165,10 @@ def ping_up_to_the_head(put: Put) -> None:
 def leaving_is_not_followed(put: Put) -> None:
     """A user who leaves a room while they chat goes on receiving its posts."""
 
-    def move(self: Router, resident: LocalUser, entry: Entry) -> None:
-        if entry.kind == "join":
-            real(self, resident, entry)
-        else:
-            resident.memberships.apply(entry)
+    def move(self: Router, change: Change, seq: int) -> None:
+        if change.begins:
+            real(self, change, seq)
+        elif change.user in self._local_users:
+            self._local_users[change.user].memberships.change(change, seq)
 
     real = put(Router, "_move", move)

@@ -171,7 +171,9 @@ def resume_by_todays_memberships(put: Put) -> None:
     def feed(tables: sqlite_reads.SqliteTables, asked: Feed) -> FeedPage:
         rooms = [room for room, _, _ in sqlite_reads._stays(tables, asked.user, asked.upto, asked.upto)]
         spans = [(place, asked.after, asked.upto + 1) for place in (asked.user, "@" + asked.user, *rooms)]
-        seqs = sqlite_reads._each_once(merge(*(sqlite_reads._rising(tables, span) for span in spans)))
+        seqs = sqlite_reads._each_once(
+            merge(*(sqlite_reads._rising(tables, span, "place") for span in spans))
+        )
         posts, is_full = take_page(sqlite_reads._entries(tables, seqs), tables.page)
         return FeedPage(posts, posts[-1].seq if is_full else asked.upto)
 
@@ -180,7 +182,8 @@ def resume_by_todays_memberships(put: Put) -> None:
 
 def nobody_asks_who_is_in_a_topic(put: Put) -> None:
     """Posts of those who have not joined it are taken, or who have left it."""
-    put(rules, "RULES", {kind: rule for kind, rule in rules.RULES.items() if kind != "post"})
+    real = rules.cases
+    put(rules, "cases", lambda kind, room: () if kind == "post" else real(kind, room))
 
 
 def a_new_secret_ends_nobody(put: Put) -> None:

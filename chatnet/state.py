@@ -1,0 +1,369 @@
+"""What follows from the entries of a log, in memory: everything that the stores keep in tables. Pure.
+
+``chatnet check`` computes it anew from the entries of a store, and the log in memory lives on it. It is
+written a second time in SQL (:mod:`chatnet.store.facts`, :mod:`chatnet.store.follows`); a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+
+from chatnet.cursor import is_of
+from chatnet.entries import Draft, Entry, heard_at, settled
+from chatnet.kinds import CLUSTER, FIRST_LEVEL, SAID, own_level
+from chatnet.names import is_private, is_public, is_topic, named
+from chatnet.rules import DAY_MS, FOR_EVER, INVITED_MS, MAKERS, MOST_A_DAY, MOST_ROOMS, ROLES
+from chatnet.stays import Change, Memberships, changes
+
+_OWNER = ROLES.index("owner")
+_ADMIN = ROLES.index("admin")
+_MODERATOR = ROLES.index("moderator")
+
+
+@dataclass(slots=True)
+class Account:
+    """A user: the credential, the seqs that set it and that registered the name; in how many rooms they are;
+    the day on which they last made a topic, and how many on that day."""
+
+    credential: str
+    secret_seq: int
+    registered: int
+    rooms: int = 0
+    day: int = 0
+    topics: int = 0
+
+
+@dataclass(slots=True)
+class Standing:
+    """What a user is in a room beside being a member: see the table of this name."""
+
+    role: int = 0
+    invited: int = 0
+    banned: int = 0
+    muted: int = 0
+    ordered: int = 0
+    blocked: int = 0
+
+    def row(self) -> tuple[int, ...]:
+        """Return the values in the order of the table's columns."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(slots=True)
+class Private:
+    """A private room: what newcomers may read, and the seq of the entry that made it."""
+
+    history: str
+    made: int
+
+
+_NONE = Standing()
+
+
+class State:
+    """What follows from the entries that were taken so far. It is :class:`chatnet.rules.Facts`.
+
+    ``look`` returns the entry at a seq, with its text as it is now; None if the log ends before.
+    """
+
+    def __init__(self, log_id: str, look: Callable[[int], Entry | None]) -> None:
+        self.level = FIRST_LEVEL
+        self.own_level = own_level()
+        self.accounts: dict[str, Account] = {}
+        self.memberships: dict[str, Memberships] = {}
+        self.members: dict[str, dict[str, None]] = {}
+        self.rooms: dict[str, None] = {}
+        self.privates: dict[str, Private] = {}
+        self.standings: dict[tuple[str, str], Standing] = {}
+        self.talks: dict[tuple[str, str], None] = {}
+        self.descriptions: dict[str, tuple[str, int]] = {}
+        self.tallies: dict[tuple[str, str], tuple[int, int]] = {}
+        self._log_id = log_id
+        self._look = look
+
+    # ---- what follows ----
+
+    def settled(self, draft: Draft) -> tuple[str, ...]:
+        """Return the places of a draft that is accepted: see :func:`chatnet.entries.settled`."""
+        target = None if draft.ref is None else self._look(draft.ref.seq)
+        return settled(draft, target, lambda user: bool(self._of(user, draft.user).blocked))
+
+    def apply(self, entry: Entry) -> None:
+        """Take an entry that may be in the log. An author who is not known is passed over."""
+        self._use(entry)
+        for change in changes(entry):
+            self._change(change, entry.seq)
+        follow = FOLLOWS.get(entry.kind)
+        if follow is not None:
+            follow(self, entry)
+        if entry.kind in MOST_A_DAY:
+            day = entry.time // DAY_MS
+            its_day, count = self.tallies.get((entry.user, entry.kind), (0, 0))
+            self.tallies[entry.user, entry.kind] = day, count + 1 if its_day == day else 1
+
+    def _use(self, entry: Entry) -> None:
+        """Add the topics that the entry makes."""
+        names: Iterable[str] = ()
+        if entry.kind in SAID:
+            names = heard_at(entry) if entry.room == entry.user else ()
+        elif entry.kind in MAKERS:
+            names = (entry.room,)
+        topics = [name for name in names if is_topic(name) and name not in self.rooms]
+        self.rooms |= dict.fromkeys(topics)
+        author = self.accounts.get(entry.user)
+        if topics and author is not None:
+            day = entry.time // DAY_MS
+            author.topics = len(topics) + (author.topics if author.day == day else 0)
+            author.day = day
+
+    def _change(self, change: Change, seq: int) -> None:
+        memberships = self.memberships.setdefault(change.user, Memberships())
+        if not memberships.change(change, seq) or change.place[0] == "!":
+            return
+        if change.user in self.accounts:
+            self.accounts[change.user].rooms += 1 if change.begins else -1
+        members = self.members.setdefault(change.place, {})
+        if change.begins:
+            members[change.user] = None
+        else:
+            members.pop(change.user, None)
+
+    def _stand(self, room: str, user: str) -> Standing:
+        return self.standings.setdefault((room, user), Standing())
+
+    def _of(self, room: str, user: str) -> Standing:
+        return self.standings.get((room, user), _NONE)
+
+    def _register(self, entry: Entry) -> None:
+        self.accounts[entry.user] = Account(entry.text, entry.seq, entry.seq)
+        self.memberships.setdefault(entry.user, Memberships()).registered = entry.seq
+        self.rooms[entry.user] = None
+
+    def _secret(self, entry: Entry) -> None:
+        if entry.user in self.accounts:
+            account = self.accounts[entry.user]
+            account.credential, account.secret_seq = entry.text, entry.seq
+
+    def _joined(self, entry: Entry) -> None:
+        if (entry.room, entry.user) in self.standings:
+            self._stand(entry.room, entry.user).invited = 0
+
+    def _left(self, entry: Entry) -> None:
+        if (entry.room, entry.user) in self.standings:
+            self._stand(entry.room, entry.user).role = 0
+        self._close(entry.room)
+
+    def _close(self, room: str) -> None:
+        if is_private(room) and not self.members.get(room):
+            for (its_room, _), standing in self.standings.items():
+                if its_room == room:
+                    standing.invited = 0
+
+    def _removed(self, entry: Entry) -> None:
+        if (entry.room, entry.to) in self.standings:
+            standing = self._stand(entry.room, entry.to)
+            standing.role = standing.invited = 0
+
+    def _create(self, entry: Entry) -> None:
+        self.privates[entry.room] = Private(entry.text, entry.seq)
+        self._stand(entry.room, entry.user).role = _OWNER
+
+    def _invite(self, entry: Entry) -> None:
+        self._stand(entry.room, entry.to).invited = entry.time + INVITED_MS
+
+    def _describe(self, entry: Entry) -> None:
+        self.descriptions[entry.room] = entry.text, entry.seq
+
+    def _role(self, entry: Entry) -> None:
+        self._stand(entry.room, entry.to).role = ROLES.index(entry.text)
+
+    def _ban(self, entry: Entry) -> None:
+        self._removed(entry)
+        standing = self._stand(entry.room, entry.to)
+        standing.banned, standing.ordered = _until(entry), 1
+        self._close(entry.room)
+
+    def _mute(self, entry: Entry) -> None:
+        standing = self._stand(entry.room, entry.to)
+        standing.muted, standing.ordered = _until(entry), 1
+
+    def _unban(self, entry: Entry) -> None:
+        if (entry.room, entry.to) in self.standings:
+            standing = self._stand(entry.room, entry.to)
+            standing.banned = standing.muted = 0
+
+    def _block(self, entry: Entry) -> None:
+        self._stand(entry.user, entry.to).blocked = 1
+
+    def _unblock(self, entry: Entry) -> None:
+        if (entry.user, entry.to) in self.standings:
+            self._stand(entry.user, entry.to).blocked = 0
+
+    def _post(self, entry: Entry) -> None:
+        if "=" in entry.room:
+            self.talks |= dict.fromkeys((side, entry.room) for side in entry.room.split("="))
+
+    def _level(self, entry: Entry) -> None:
+        self.level = int(entry.text)
+
+    # ---- the facts that decide about drafts: see chatnet.rules ----
+
+    def secret_seq(self, user: str) -> int | None:
+        account = self.accounts.get(user)
+        return None if account is None else account.secret_seq
+
+    def is_ordered(self, user: str) -> bool:
+        return any(standing.ordered for (_, its), standing in self.standings.items() if its == user)
+
+    def is_barred(self, user: str, now: int) -> bool:
+        return self._of("", user).banned > now
+
+    def has_topic(self, topic: str) -> bool:
+        return topic in self.rooms
+
+    def topics_made(self, user: str, day: int) -> int:
+        account = self.accounts.get(user)
+        return account.topics if account is not None and account.day == day else 0
+
+    def holds(self, fact: str, draft: Draft, now: int) -> bool:
+        return HOLDS[fact](self, draft, now)
+
+    def is_member(self, user: str, room: str) -> bool:
+        """Return whether the user is in the room."""
+        return user in self.members.get(room, {})
+
+    def _rank(self, user: str, room: str) -> int:
+        """Return the rank of a user in a room; in one that is not private, also by a role in the cluster."""
+        clusters = 0 if is_private(room) else self._of("", user).role
+        return max(self._of(room, user).role, clusters)
+
+    def _has_role(self, draft: Draft, rank: int, clusters: int) -> bool:
+        user, room = draft.user, draft.room
+        if user == CLUSTER or self._of(room, user).role >= rank:
+            return True
+        return not is_private(room) and self._of("", user).role >= clusters
+
+    def _alone_owns(self, user: str, room: str) -> bool:
+        owners = {
+            its
+            for (where, its), standing in self.standings.items()
+            if (where, standing.role) == (room, _OWNER)
+        }
+        return owners == {user}
+
+    def _is_ordered_there(self, draft: Draft, what: str, now: int) -> bool:
+        topics = [place for place in named(draft.text) if is_topic(place)]
+        return any(getattr(self._of(topic, draft.user), what) > now for topic in topics)
+
+    def _target(self, draft: Draft) -> Entry | None:
+        """Return the post that the draft refers to, if it is there, and was not taken back."""
+        if draft.ref is None:
+            return None
+        target = self._look(draft.ref.seq)
+        if target is None or not target.text or target.kind != "post":
+            return None
+        return target if is_of(draft.ref.check, self._log_id, target) else None
+
+    def _is_readable(self, draft: Draft) -> bool:
+        target, user = self._target(draft), draft.user
+        if target is None:
+            return False
+        room = target.room
+        if is_public(room) or (user, room) in self.talks:
+            return True
+        if room not in self.privates or not self.is_member(user, room):
+            return False
+        since = self.memberships[user].since(room)
+        return since <= target.seq or self.privates[room].history == "all"
+
+    def _is_public(self, draft: Draft) -> bool:
+        target = self._target(draft)
+        return target is not None and is_public(target.room)
+
+    def _is_moderated(self, draft: Draft) -> bool:
+        if draft.user == CLUSTER:
+            return True
+        target = self._target(draft)
+        if target is None:
+            return False
+        if any(self._of(place, draft.user).role >= _MODERATOR for place in heard_at(target)):
+            return True
+        return is_public(target.room) and self._of("", draft.user).role >= _MODERATOR
+
+    def _is_often(self, draft: Draft, now: int) -> bool:
+        day, count = self.tallies.get((draft.user, draft.kind), (0, 0))
+        return day == now // DAY_MS and count >= MOST_A_DAY[draft.kind]
+
+    def _is_last_owner(self, draft: Draft) -> bool:
+        others = self.members.get(draft.room, {}).keys() - {draft.user}
+        return bool(others) and self._alone_owns(draft.user, draft.room)
+
+    def _is_here(self, draft: Draft) -> bool:
+        target = None if draft.ref is None else self._look(draft.ref.seq)
+        return target is not None and target.kind in SAID and draft.room in heard_at(target)
+
+
+def _until(entry: Entry) -> int:
+    return FOR_EVER if entry.more is None or entry.more.until == 0 else entry.more.until
+
+
+FOLLOWS: dict[str, Callable[[State, Entry], None]] = {
+    "register": State._register,
+    "secret": State._secret,
+    "join": State._joined,
+    "leave": State._left,
+    "post": State._post,
+    "level": State._level,
+    "create": State._create,
+    "invite": State._invite,
+    "remove": State._removed,
+    "describe": State._describe,
+    "role": State._role,
+    "ban": State._ban,
+    "mute": State._mute,
+    "unban": State._unban,
+    "block": State._block,
+    "unblock": State._unblock,
+}
+"""What follows from an entry, by its kind, besides its stays."""
+
+HOLDS: dict[str, Callable[[State, Draft, int], bool]] = {
+    "member": lambda log, draft, now: log.is_member(draft.user, draft.room),
+    "to_member": lambda log, draft, now: log.is_member(draft.to, draft.room),
+    "invited": lambda log, draft, now: log._of(draft.room, draft.user).invited > now,
+    "banned": lambda log, draft, now: log._of(draft.room, draft.user).banned > now,
+    "to_banned": lambda log, draft, now: log._of(draft.room, draft.to).banned > now,
+    "muted": lambda log, draft, now: any(log._of(room, draft.user).muted > now for room in (draft.room, "")),
+    "banned_there": lambda log, draft, now: log._is_ordered_there(draft, "banned", now),
+    "muted_there": lambda log, draft, now: log._is_ordered_there(draft, "muted", now),
+    "blocked": lambda log, draft, now: bool(log._of(draft.to, draft.user).blocked),
+    "full": lambda log, draft, now: log.accounts[draft.user].rooms >= MOST_ROOMS,
+    "made": lambda log, draft, now: draft.room in log.privates,
+    "room_known": lambda log, draft, now: draft.room in log.accounts,
+    "to_known": lambda log, draft, now: draft.to in log.accounts,
+    "to_self": lambda log, draft, now: draft.to == draft.user,
+    "to_ever_there": lambda log, draft, now: (
+        log.is_member(draft.to, draft.room) or (draft.room, draft.to) in log.standings
+    ),
+    "moderates": lambda log, draft, now: log._has_role(draft, _MODERATOR, _MODERATOR),
+    "owns": lambda log, draft, now: log._has_role(draft, _OWNER, _ADMIN),
+    "owned": lambda log, draft, now: any(
+        room == draft.room and standing.role == _OWNER for (room, _), standing in log.standings.items()
+    ),
+    "to_outranks": lambda log, draft, now: (
+        draft.user != CLUSTER and log._rank(draft.to, draft.room) > log._rank(draft.user, draft.room)
+    ),
+    "last_owner": lambda log, draft, now: log._is_last_owner(draft),
+    "to_last_owner": lambda log, draft, now: draft.text != "owner" and log._alone_owns(draft.to, draft.room),
+    "often": lambda log, draft, now: log._is_often(draft, now),
+    "refers": lambda log, draft, now: draft.ref is not None,
+    "ref_mine": lambda log, draft, now: (
+        (target := log._target(draft)) is not None and target.user == draft.user
+    ),
+    "ref_readable": lambda log, draft, now: log._is_readable(draft),
+    "ref_here": lambda log, draft, now: log._is_here(draft),
+    "ref_public": lambda log, draft, now: log._is_public(draft),
+    "ref_moderated": lambda log, draft, now: log._is_moderated(draft),
+}
+"""Each fact of :data:`chatnet.rules.FACTS`."""

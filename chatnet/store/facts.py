@@ -1,0 +1,108 @@
+"""The facts that decide about drafts, in SQL that both kinds of stores understand. Pure.
+
+Each is an expression over the tables; :data:`chatnet.rules.FACTS` says what it means. In braces stand the
+values of the draft: its ``kind``, ``user``, ``room``, ``text``; whom it is for, ``to``; the seq and the check
+of the entry that it refers to, ``ref`` and ``ref_check``; the log's time ``now`` and the ``day`` of it; and
+the ``topics`` that it names, with a space around each. The rest is spelled by each store in its own way:
+``check`` of the entry ``e``, ``contains_room`` (``topics`` have the room of a standing) and
+``contains_sides`` (the room of ``e`` is a conversation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chatnet.kinds import CLUSTER
+from chatnet.rules import FACTS, MOST_A_DAY, MOST_ROOMS
+from chatnet.store.pages import OPEN
+
+_BY_CLUSTER = f"{{user}} = '{CLUSTER}'"
+_MODERATOR, _OWNER, _ADMIN = 1, 2, 3
+_CLUSTER = "= ''"
+
+
+def _member(user: str) -> str:
+    return (
+        f'EXISTS (SELECT 1 FROM membership WHERE "user" = {{{user}}} AND "left" = {OPEN} AND room = {{room}})'
+    )
+
+
+def _standing(user: str, what: str, room: str = "= {room}") -> str:
+    return f'EXISTS (SELECT 1 FROM standing WHERE room {room} AND "user" = {{{user}}} AND {what})'
+
+
+def _has_role(rank: int, clusters: int) -> str:
+    """A role in the room; or, in a room that is not private, one in the cluster."""
+    here = _standing("user", f"role >= {rank}")
+    return (
+        f"({_BY_CLUSTER} OR {here}"
+        f" OR substr({{room}}, 1, 1) <> '&' AND {_standing('user', f'role >= {clusters}', _CLUSTER)})"
+    )
+
+
+def _rank(user: str) -> str:
+    return f"""coalesce((SELECT max(role) FROM standing WHERE "user" = {{{user}}}
+        AND (room = {{room}} OR room = '' AND substr({{room}}, 1, 1) <> '&')), 0)"""
+
+
+_OTHER_OWNER = (
+    f'EXISTS (SELECT 1 FROM standing WHERE room = {{room}} AND "user" <> {{who}} AND role = {_OWNER})'
+)
+
+
+def _alone_owns(user: str) -> str:
+    other = _OTHER_OWNER.replace("{who}", f"{{{user}}}")
+    return f"({_standing(user, f'role = {_OWNER}')} AND NOT {other})"
+
+
+_REF = "SELECT 1 FROM entry AS e WHERE e.seq = {ref} AND {check} = {ref_check}"
+_PUBLIC = "substr(e.room, 1, 1) <> '&' AND NOT {contains_sides}"
+_SAID = "e.kind = 'post' AND e.text <> ''"
+_LIMITS = " ".join(f"WHEN '{kind}' THEN {most}" for kind, most in MOST_A_DAY.items())
+
+SQL: Mapping[str, str] = {
+    "member": _member("user"),
+    "to_member": _member("to"),
+    "invited": _standing("user", "invited > {now}"),
+    "banned": _standing("user", "banned > {now}"),
+    "to_banned": _standing("to", "banned > {now}"),
+    "muted": _standing("user", "muted > {now}", "IN ({room}, '')"),
+    "banned_there": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND banned > {now}
+        AND {contains_room})""",
+    "muted_there": """EXISTS (SELECT 1 FROM standing WHERE "user" = {user} AND muted > {now}
+        AND {contains_room})""",
+    "blocked": """EXISTS (SELECT 1 FROM standing WHERE room = {to} AND "user" = {user} AND blocked = 1)""",
+    "full": f"""EXISTS (SELECT 1 FROM account WHERE "user" = {{user}} AND rooms >= {MOST_ROOMS})""",
+    "made": "EXISTS (SELECT 1 FROM private WHERE name = {room})",
+    "room_known": """EXISTS (SELECT 1 FROM account WHERE "user" = {room})""",
+    "to_known": """EXISTS (SELECT 1 FROM account WHERE "user" = {to})""",
+    "to_self": "{to} = {user}",
+    "to_ever_there": f"({_member('to')} OR {_standing('to', '1 = 1')})",
+    "moderates": _has_role(_MODERATOR, _MODERATOR),
+    "owns": _has_role(_OWNER, _ADMIN),
+    "owned": f"EXISTS (SELECT 1 FROM standing WHERE room = {{room}} AND role = {_OWNER})",
+    "to_outranks": f"({{user}} <> '{CLUSTER}' AND {_rank('to')} > {_rank('user')})",
+    "last_owner": f"""({_alone_owns("user")} AND EXISTS (SELECT 1 FROM membership
+        WHERE room = {{room}} AND "left" = {OPEN} AND "user" <> {{user}}))""",
+    "to_last_owner": f"({{text}} <> 'owner' AND {_alone_owns('to')})",
+    "often": f"""EXISTS (SELECT 1 FROM tally WHERE "user" = {{user}} AND kind = {{kind}} AND day = {{day}}
+        AND count >= CASE kind {_LIMITS} END)""",
+    "refers": "{ref} > 0",
+    "ref_mine": f"""EXISTS ({_REF} AND {_SAID} AND e."user" = {{user}})""",
+    "ref_readable": f"""EXISTS ({_REF} AND {_SAID} AND (
+        {_PUBLIC}
+        OR EXISTS (SELECT 1 FROM talk WHERE talk."user" = {{user}} AND talk.room = e.room)
+        OR EXISTS (SELECT 1 FROM membership AS m JOIN private ON private.name = m.room
+            WHERE m."user" = {{user}} AND m."left" = {OPEN} AND m.room = e.room
+                AND (m.joined <= e.seq OR private.history = 'all'))))""",
+    "ref_here": "EXISTS (SELECT 1 FROM place WHERE name = {room} AND seq = {ref})",
+    "ref_public": f"EXISTS ({_REF} AND {_SAID} AND {_PUBLIC})",
+    "ref_moderated": f"""({_BY_CLUSTER}
+        OR EXISTS (SELECT 1 FROM standing AS s JOIN place ON place.name = s.room AND place.seq = {{ref}}
+            WHERE s."user" = {{user}} AND s.role >= {_MODERATOR})
+        OR EXISTS ({_REF} AND {_PUBLIC}) AND EXISTS (SELECT 1 FROM standing
+            WHERE room = '' AND "user" = {{user}} AND role >= {_MODERATOR}))""",
+}
+"""Each fact of :data:`chatnet.rules.FACTS`."""
+if set(SQL) != set(FACTS):
+    raise TypeError(f"facts that have no SQL, or the other way round: {set(SQL) ^ set(FACTS)}")

@@ -1,0 +1,121 @@
+"""What follows from an entry in the tables, in SQL that both kinds of stores understand. Pure.
+
+For each kind there are statements, which are run in the transaction of the entry, after it. In braces stand
+the values of the entry, as in :mod:`chatnet.store.facts`, and its ``seq`` and ``until``. The index of places,
+and the topics that an entry makes, are the same for all kinds: see the stores.
+"""
+
+from __future__ import annotations
+
+from chatnet.rules import FOR_EVER, INVITED_MS, MOST_A_DAY
+from chatnet.store.pages import OPEN
+
+Statements = tuple[str, ...]
+
+
+def _begin(user: str, place: str) -> str:
+    return f"""INSERT INTO membership ("user", "left", room, joined) SELECT {user}, {OPEN}, {place}, {{seq}}
+        WHERE NOT EXISTS (SELECT 1 FROM membership
+            WHERE "user" = {user} AND "left" = {OPEN} AND room = {place})"""
+
+
+def _end(user: str, place: str) -> str:
+    return f"""UPDATE membership SET "left" = {{seq}}
+        WHERE "user" = {user} AND "left" = {OPEN} AND room = {place}"""
+
+
+def _count(user: str, change: str, condition: str = "") -> str:
+    return f'UPDATE account SET rooms = rooms {change} WHERE "user" = {user}{condition}'
+
+
+_IS_IN = f"""
+    AND EXISTS (SELECT 1 FROM membership WHERE "user" = {{to}} AND "left" = {OPEN} AND room = {{room}})"""
+_MODERATORS = "'!mods' || {room}"
+
+
+def _stand(user: str, what: str, value: str) -> str:
+    return f"""INSERT INTO standing (room, "user", {what}) VALUES ({{room}}, {user}, {value})
+        ON CONFLICT (room, "user") DO UPDATE SET {what} = excluded.{what}"""
+
+
+def _stand_no_more(user: str, what: str) -> str:
+    return f'UPDATE standing SET {what} WHERE room = {{room}} AND "user" = {user}'
+
+
+_CLOSE = f"""UPDATE standing SET invited = 0 WHERE room = {{room}} AND substr({{room}}, 1, 1) = '&'
+    AND NOT EXISTS (SELECT 1 FROM membership WHERE room = {{room}} AND "left" = {OPEN})"""
+"""Who leaves a private room last closes it: nobody can be let in any more."""
+_UNTIL = f"CASE WHEN {{until}} = 0 THEN {FOR_EVER} ELSE {{until}} END"
+_GONE: Statements = (
+    _count("{to}", "- 1", _IS_IN),
+    _end("{to}", "{room}"),
+    _end("{to}", _MODERATORS),
+    _stand_no_more("{to}", "role = 0, invited = 0"),
+)
+_TALLIED = """INSERT INTO tally ("user", kind, day, count) VALUES ({user}, {kind}, {day}, 1)
+    ON CONFLICT ("user", kind) DO UPDATE SET
+        count = CASE WHEN tally.day = excluded.day THEN tally.count + 1 ELSE 1 END, day = excluded.day"""
+_ROLE = "CASE {text} WHEN 'moderator' THEN 1 WHEN 'owner' THEN 2 WHEN 'admin' THEN 3 ELSE 0 END"
+_BLOCKS = """INSERT INTO standing (room, "user", blocked) VALUES ({user}, {to}, 1)
+    ON CONFLICT (room, "user") DO UPDATE SET blocked = 1"""
+
+SQL: dict[str, Statements] = {
+    "register": (
+        """INSERT INTO account ("user", credential, secret_seq, registered)
+            VALUES ({user}, {text}, {seq}, {seq})""",
+        "INSERT INTO room (name) VALUES ({user})",
+    ),
+    "secret": ("""UPDATE account SET credential = {text}, secret_seq = {seq} WHERE "user" = {user}""",),
+    "join": (
+        _begin("{user}", "{room}"),
+        _count("{user}", "+ 1"),
+        _stand_no_more("{user}", "invited = 0"),
+    ),
+    "leave": (
+        _count("{user}", "- 1"),
+        _end("{user}", "{room}"),
+        _end("{user}", _MODERATORS),
+        _stand_no_more("{user}", "role = 0"),
+        _CLOSE,
+    ),
+    "post": (),
+    "level": ("UPDATE log SET level = CAST({text} AS bigint)",),
+    "create": (
+        "INSERT INTO private (name, history, made) VALUES ({room}, {text}, {seq})",
+        _begin("{user}", "{room}"),
+        _begin("{user}", _MODERATORS),
+        _count("{user}", "+ 1"),
+        _stand("{user}", "role", "2"),
+    ),
+    "invite": (_stand("{to}", "invited", f"{{now}} + {INVITED_MS}"),),
+    "remove": _GONE,
+    "describe": (
+        """INSERT INTO description (room, text, seq) VALUES ({room}, {text}, {seq})
+            ON CONFLICT (room) DO UPDATE SET text = excluded.text, seq = excluded.seq""",
+    ),
+    "role": (
+        _stand("{to}", "role", _ROLE),
+        _begin("{to}", _MODERATORS) + " AND {text} <> 'none'",
+        _end("{to}", _MODERATORS) + " AND {text} = 'none'",
+    ),
+    "ban": (
+        *_GONE,
+        _stand("{to}", "banned", _UNTIL),
+        _stand_no_more("{to}", "ordered = 1"),
+        _CLOSE,
+    ),
+    "mute": (_stand("{to}", "muted", _UNTIL), _stand_no_more("{to}", "ordered = 1")),
+    "unban": (_stand_no_more("{to}", "banned = 0, muted = 0"),),
+    "block": (_BLOCKS,),
+    "unblock": ("""UPDATE standing SET blocked = 0 WHERE room = {user} AND "user" = {to}""",),
+    "redact": (),
+}
+"""What follows, by kind. A post, and what it refers to, is in the stores' own code."""
+for _kind in MOST_A_DAY:
+    SQL[_kind] = (*SQL[_kind], _TALLIED)
+
+TALK: Statements = (
+    """INSERT INTO talk ("user", room) VALUES ({user}, {room}) ON CONFLICT DO NOTHING""",
+    """INSERT INTO talk ("user", room) VALUES ({to}, {room}) ON CONFLICT DO NOTHING""",
+)
+"""What follows from a post in a conversation."""

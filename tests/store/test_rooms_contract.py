@@ -1,0 +1,254 @@
+"""Rooms, orders and what is taken back: all logs judge drawn drafts alike, and answer alike about them.
+
+The log in memory has the rules over :class:`chatnet.state.State`, the others have them in SQL; and ``chatnet
+check`` finds nothing in any store.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from store.test_log_contract import (
+    Subject,
+    key,
+    new_log,
+    on_postgres,
+    on_sqlite,
+    registered,
+    said,
+    told,
+    whole_feed,
+)
+
+from chatnet.entries import Draft, More, Ref
+from chatnet.errors import NoSuchRoom, TheyAreBanned, TooManyToday
+from chatnet.kinds import CLUSTER
+from chatnet.reads import CursorAt, Head, History, Members, Newest, SnapshotOf, Talks
+from chatnet.rules import CASES
+from chatnet.testing.memory_log import MemoryLog
+
+__all__ = ["new_log"]
+
+USERS = ["alice", "bob", "carol"]
+ROOMS = ["#x", "&ops", "&den", "alice=bob", "bob=carol", "alice"]
+
+
+def in_memory(disk: Any) -> Subject:
+    """The log in memory, at the time of the others."""
+    return Subject(MemoryLog(clock=disk.reactor.seconds), lambda: None)
+
+
+LOGS = (in_memory, on_sqlite, on_postgres)
+
+
+class Step(NamedTuple):
+    """A draft. ``ref``: it refers to the entry at that seq, with its check; if negative, with a wrong one."""
+
+    kind: str
+    user: str
+    room: str
+    to: str
+    text: str
+    number: int
+    ref: int
+    until: int
+
+    def draft(self, subject: Subject) -> Draft:
+        """Return the draft for this log: a check is of one log alone."""
+        room, text, more = self.user, "", None
+        ref = None
+        if self.ref:
+            found = subject.read(CursorAt(abs(self.ref)))
+            check = found.check if found is not None and self.ref > 0 else b"w" * 8
+            ref = Ref(abs(self.ref), check)
+        match self.kind:
+            case "post":
+                room, text = self.room, f"{self.text} {self.number}"
+                more = None if ref is None else More(ref=ref)
+            case "redact":
+                text, more = self.text, More(ref=ref or Ref(1, b"w" * 8))
+            case "create":
+                room, text = self.room, "all" if self.until else "joined"
+            case "join" | "leave":
+                room = self.room
+            case "describe":
+                room, text = self.room, self.text
+            case "role":
+                room = "" if self.until else self.room
+                text = ("none", "moderator", "owner", "admin")[self.number % 4]
+                more = More(to=self.to)
+            case "block" | "unblock":
+                more = More(to=self.to)
+            case "invite":
+                room, more = self.room, More(to=self.to)
+            case "remove" | "unban":
+                room, text, more = self.room, self.text, More(to=self.to)
+                if self.kind == "unban" and self.until:
+                    room = ""
+            case "ban" | "mute":
+                room, text = "" if self.ref == 19 else self.room, self.text
+                more = More(to=self.to, until=self.until)
+        return Draft(self.kind, self.user, room, text, key(self.number), 0, more)
+
+
+KINDS = (
+    *("post",) * 5,
+    *(
+        "join",
+        "leave",
+        "create",
+        "invite",
+        "invite",
+        "remove",
+        "describe",
+        "role",
+        "ban",
+        "mute",
+        "mute",
+        "unban",
+    ),
+    *("block", "unblock", "redact", "redact"),
+)
+VALUES: dict[str, Sequence[Any]] = {
+    "kind": KINDS,
+    "user": [*USERS, *USERS, "carol", "zoe"],
+    "room": [*ROOMS, "&ops", "&ops", "#x"],
+    "to": [*USERS, "zoe"],
+    "text": ["hi", "see #x", "@alice", "@bob and #x", "@carol"],
+    "number": range(1, 60),
+    "ref": [0, 0, 0, 4, *range(9, 20), -9],
+    "until": [0, 0, 1, 1 << 60],
+}
+steps = st.builds(Step, **{name: st.sampled_from(values) for name, values in VALUES.items()})
+
+
+def begun(subject: Subject) -> None:
+    """Some have a name, there is an admin, and a private room with two in it."""
+    registered(subject, *USERS)
+    room = "&ops"
+    assert subject.append(
+        Draft("role", CLUSTER, "", "admin", key(1_001), 0, More(to="carol")),
+        Draft("create", "alice", room, "joined", key(1_002)),
+        Draft("invite", "alice", room, "", key(1_003), 0, More(to="bob")),
+        Draft("join", "bob", room, "", key(1_004)),
+        Draft("join", "alice", "#x", "", key(1_005)),
+    ) == [4, 5, 6, 7, 8]
+
+
+def played(subject: Subject, history: list[list[Step]]) -> list[Any]:
+    """Return the outcomes of the steps, sent twice, and what everybody can read afterwards."""
+    begun(subject)
+    found: list[Any] = []
+    for batch in history:
+        found += subject.append(*good(step.draft(subject) for step in batch))
+    found += subject.append(*good(step.draft(subject) for batch in history for step in batch))
+    head = subject.log.window.head
+    for user in [*USERS, "zoe"]:
+        found.append((user, told(subject.read(Newest(user, head))), texts(subject, user, head)))
+        found.append(subject.read(SnapshotOf(user, 0, head)).barred)
+        found.append(str(subject.read(Talks(user, head))))
+        for room in ROOMS:
+            for question in (History(room, None, user, head), Members(room, user, head)):
+                try:
+                    found.append((user, room, told(subject.read(question))))
+                except NoSuchRoom as no:
+                    found.append((user, room, str(no)))
+    return found
+
+
+def texts(subject: Subject, user: str, head: int) -> list[Any]:
+    return [(entry.seq, entry.kind, entry.text, entry.at) for entry in whole_feed(subject, user, 0, head)]
+
+
+def good(drafts: Iterable[Draft]) -> list[Draft]:
+    """Return the drafts that a worker may send: others end as poison, and are tested elsewhere."""
+    return [draft for draft in drafts if draft.kind != "role" or draft.text in ROLES_OF[bool(draft.room)]]
+
+
+ROLES_OF = {False: ("none", "moderator", "admin"), True: ("none", "moderator", "owner")}
+
+
+def test_all_logs_are_of_one_mind_for_each_case(new_disk: Callable[[], Any]) -> None:
+    """Long drawn histories, in which each kind is taken, and each case of the rules refuses somebody."""
+    first, *others = (drawn(make(new_disk())) for make in LOGS)
+    for other in others:
+        assert other == first
+    seen = {kind if isinstance(outcome, int) else outcome[1].split("'")[1] for kind, outcome in first}
+    kinds = set(KINDS)
+    codes = {case.error.code.decode() for case in CASES if set(case.kinds) & kinds}
+    assert seen >= kinds
+    assert codes - seen == set(RARE)
+
+
+def drawn(subject: Subject) -> list[tuple[str, Any]]:
+    """Return the kind and the outcome of each of many drafts, the same for each log."""
+    chance, found = random.Random(5), []
+    begun(subject)
+    for turn in range(200):
+        if turn % 10 == 0:
+            back = [
+                Draft("unban", CLUSTER, "", "", key(2_000 + 10 * turn + n), 0, More(to=user))
+                for n, user in enumerate(USERS)
+            ]
+            back.append(Draft("role", CLUSTER, "", "admin", key(2_009 + 10 * turn), 0, More(to="carol")))
+            assert all(isinstance(outcome, int) for outcome in subject.append(*back))
+        head = subject.read(Head())
+        steps = [Step(*(chance.choice(values) for values in VALUES.values())) for _ in range(30)]
+        drafts = good(later(step, turn, head).draft(subject) for step in steps)
+        outcomes = subject.append(*drafts)
+        found += [(draft.kind, outcome) for draft, outcome in zip(drafts, outcomes, strict=True)]
+    return found
+
+
+def later(step: Step, turn: int, head: int) -> Step:
+    """Return the step with a key of that turn, and referring to one of the newest entries."""
+    ref = max(0, head - step.ref) if step.ref > 4 else step.ref
+    return step._replace(number=step.number + 100 * turn, ref=ref)
+
+
+RARE = {"TOO_MANY_ROOMS", "TOO_MANY_TODAY", "THEY_ARE_BANNED"}
+"""What is tested by itself."""
+
+
+@pytest.mark.parametrize("make", LOGS)
+def test_who_is_banned_is_not_invited(new_disk: Callable[[], Any], make: Callable[[Any], Subject]) -> None:
+    """The ban is lifted first; it takes the invitation away, too."""
+    subject, to_carol = make(new_disk()), More(to="carol")
+    begun(subject)
+    invite = Draft("invite", "alice", "&ops", "", key(1), 0, to_carol)
+    ban, unban = (
+        Draft(kind, "alice", "&ops", "", key(2 + n), 0, to_carol) for n, kind in enumerate(("ban", "unban"))
+    )
+    joins = [Draft("join", "carol", "&ops", "", key(4 + n)) for n in range(3)]
+    no_room, banned = said(NoSuchRoom.of(room="&ops")), said(TheyAreBanned.of(to="carol", room="&ops"))
+    again = [Draft("invite", "alice", "&ops", "", key(7 + n), 0, to_carol) for n in range(2)]
+    assert subject.append(invite, ban, joins[0], again[0], unban, joins[1], again[1], joins[2]) == [
+        *(9, 10, no_room, banned, 11, no_room, 12, 13)
+    ]
+
+
+@pytest.mark.parametrize("make", LOGS)
+def test_nobody_makes_rooms_all_day(new_disk: Callable[[], Any], make: Callable[[Any], Subject]) -> None:
+    """Twenty a day are enough; a name that was refused for that is still free."""
+    subject = make(new_disk())
+    registered(subject, "alice", "bob")
+    made = [Draft("create", "alice", f"&{number}", "joined", key(number)) for number in range(1, 22)]
+    assert subject.append(*made) == [*range(3, 23), said(TooManyToday.of())]
+    assert subject.append(Draft("create", "bob", "&21", "all", key(1)), made[-1]) == [
+        23,
+        said(TooManyToday.of()),
+    ]
+
+
+@given(history=st.lists(st.lists(steps, min_size=1, max_size=6), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_all_logs_judge_and_answer_alike(new_disk: Callable[[], Any], history: list[list[Step]]) -> None:
+    """This holds for whatever is sent in batches, by whomever, and for all that each of them can read."""
+    first, *others = (played(make(new_disk()), history) for make in LOGS)
+    for other in others:
+        assert other == first
