@@ -104,19 +104,19 @@ DAMAGES = [
     ("UPDATE entry SET kind = 'dance' WHERE seq = 9", "a dance of alice, cannot be: there is no such kind"),
     ("UPDATE entry SET kind = 'register' WHERE seq = 7", "cannot be: The name alice is taken"),
     ("UPDATE entry SET \"user\" = 'zoe' WHERE seq = 8", "a join of zoe, cannot be: There is no user zoe"),
-    ("UPDATE entry SET kind = 'leave' WHERE seq = 8", "a leave of alice, cannot be: You have not joined bob"),
+    ("UPDATE entry SET kind = 'leave' WHERE seq = 8", "cannot be: You have not joined bob"),
     ("UPDATE entry SET room = 'nobody' WHERE seq = 8", "a join of alice, cannot be: No such room: nobody"),
     (
         "UPDATE entry SET room = '#none' WHERE seq = 9",
-        "a post of alice, cannot be: You have not joined #none",
+        "cannot be: You have not joined #none",
     ),
     (
         "UPDATE entry SET room = 'bob' WHERE seq = 9",
-        "a post of alice, cannot be: In the room bob only bob posts",
+        "cannot be: In the room bob only bob posts",
     ),
     (
         "UPDATE entry SET kind = 'join' WHERE seq = 5",
-        "a join of bob, cannot be: You have already joined #tea",
+        "cannot be: You have already joined #tea",
     ),
     ("UPDATE account SET rooms = 7", "account has a row that follows from no entry"),
     ("UPDATE account SET day = 7", "account has a row that follows from no entry"),

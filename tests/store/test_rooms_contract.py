@@ -153,7 +153,8 @@ def played(subject: Subject, history: list[list[Step]]) -> list[Any]:
         found.append(subject.read(SnapshotOf(user, 0, head)).barred)
         found.append(str(subject.read(Talks(user, head))))
         for room in ROOMS:
-            for question in (History(room, None, user, head), Members(room, user, head)):
+            questions: list[Any] = [History(room, None, user, head), Members(room, user, head)]
+            for question in questions:
                 try:
                     found.append((user, room, told(subject.read(question))))
                 except NoSuchRoom as no:

@@ -95,12 +95,14 @@ MEMBER_SINCE = f"""
     SELECT {_SHOWN_FROM} FROM membership
     WHERE "user" = %(user)s AND "left" > %(upto)s AND room = %(room)s AND joined <= %(upto)s
 """
-MEMBERS = f"""
+_MEMBERS = """
     SELECT m."user", coalesce(s.role, 0) FROM membership AS m
         LEFT JOIN standing AS s ON s.room = m.room AND s."user" = m."user"
-    WHERE m.room = %(room)s AND m."user" > %(after)s AND m.joined <= %(upto)s AND m."left" > %(upto)s
-    ORDER BY m."user" LIMIT {PAGE_ROOMS + 1}
+    WHERE m.room = %(room)s AND m."user" > %(after)s AND m.joined <= %(upto)s
 """
+MEMBERS = f'{_MEMBERS} AND m."left" = {OPEN} ORDER BY m."user" LIMIT {PAGE_ROOMS + 1}'
+# Those who have left meanwhile are few, and do not stand among the others in the index.
+GONE_SINCE = f'{_MEMBERS} AND m."left" > %(upto)s AND m."left" < {OPEN}'
 TALKS = f"""
     SELECT room, (SELECT seq FROM place WHERE name = room AND seq <= %(upto)s ORDER BY seq DESC LIMIT 1)
     FROM talk WHERE "user" = %(user)s AND room > %(after)s ORDER BY room LIMIT {PAGE_ROOMS + 1}
@@ -293,7 +295,9 @@ def members(tables: PostgresTables, asked: Members) -> MemberPage:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     _readable(tables, asked)
     bounds = {"room": room, "upto": upto, "after": known_text(asked.after)}
-    rows = tables.execute(MEMBERS, bounds).fetchall()
+    rows = sorted(
+        [*tables.execute(MEMBERS, bounds).fetchall(), *tables.execute(GONE_SINCE, bounds).fetchall()]
+    )
     about = tables.execute(ABOUT, bounds).fetchone()
     shown = [Member(name, ROLES[role] if role else "") for name, role in rows[:PAGE_ROOMS]]
     return MemberPage(shown, len(rows) > PAGE_ROOMS, about[0] if about else "")

@@ -165,18 +165,21 @@ def history(tables: SqliteTables, asked: History) -> list[Entry]:
 def members(tables: SqliteTables, asked: Members) -> MemberPage:
     room, upto = known_room(asked.room), known_seq(asked.upto)
     _readable(tables, asked)
-    rows = list(tables.execute(MEMBERS, (room, known_text(asked.after), upto, upto, PAGE_ROOMS + 1)))
+    bounds = (room, known_text(asked.after), upto, PAGE_ROOMS + 1)
+    # Those who have left meanwhile are few, and do not stand among the others in the index.
+    rows = sorted([*tables.execute(MEMBERS, bounds), *tables.execute(GONE_SINCE, bounds[:3])])
     about = tables.execute("SELECT text FROM description WHERE room = ? AND seq <= ?", (room, upto)).get
     shown = [Member(name, ROLES[role] if role else "") for name, role in rows[:PAGE_ROOMS]]
     return MemberPage(shown, len(rows) > PAGE_ROOMS, about or "")
 
 
-MEMBERS = """
+_MEMBERS = """
     SELECT m.user, coalesce(s.role, 0) FROM membership AS m
         LEFT JOIN standing AS s ON s.room = m.room AND s.user = m.user
-    WHERE m.room = ?1 AND m.user > ?2 AND m.joined <= ?3 AND m.left > ?4
-    ORDER BY m.user LIMIT ?5
+    WHERE m.room = ?1 AND m.user > ?2 AND m.joined <= ?3
 """
+MEMBERS = f"{_MEMBERS} AND m.left = {OPEN} ORDER BY m.user LIMIT ?4"
+GONE_SINCE = f"{_MEMBERS} AND m.left > ?3 AND m.left < {OPEN}"
 
 
 def talks(tables: SqliteTables, asked: Talks) -> TalkPage:
