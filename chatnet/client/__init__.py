@@ -34,6 +34,7 @@ back        scrolls, and reads history when the top is near
 seen        the names and rooms that this client has come across                    (pure)
 completion  completes the word before the cursor                                    (pure)
 draft       the line that is being typed                                            (pure)
+input_rows  that line as rows, and the cursor in them                               (pure)
 pastes      tells pasted text from typed text                                       (pure)
 chattest    the ladder of CHATTEST
 """

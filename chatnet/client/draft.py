@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from itertools import accumulate
 
-from chatnet.client.cells import UNSEEN, Cell, Row, can_be_said, cells, columns, painted, wrapped
+from chatnet.client.cells import cells
 from chatnet.client.completion import Completion
+from chatnet.client.input_rows import View, below, view
 from chatnet.client.typed import as_post, command_in, has_password, post_in
 from chatnet.errors import BadText
 from chatnet.form import MAX_TEXT, check_text
@@ -80,35 +81,15 @@ class Draft:
             return False
         return True
 
-    def laid_out(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
+    def laid_out(self, width: int, height: int) -> View:
         """Return at most ``height`` rows around the cursor, and the cursor's column and row in them."""
-        if self._unpasted is not None:
-            return self._asking(width, height)
-        return self._typing(width, height)
-
-    def _asking(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
-        """Return the rows of the question, below what it asks about."""
+        if self._unpasted is None:
+            return self._view(width, height)
         lines, where = self.text.count("\n") + 1, f" in {self._room}" if self._room else ""
-        question = [*cells(QUESTION.format(lines=lines, where=where)), Cell(" ", 1)]
-        asked = wrapped(question, width)[-height:]
-        typed = self._typing(width, height - len(asked))[0] if height > len(asked) else []
-        cursor = min(columns(asked[-1][:-1]), width - 1), len(typed) + len(asked) - 1
-        return [*typed, *(painted(row, width) for row in asked)], cursor
+        return below(self._view, QUESTION.format(lines=lines, where=where), width, height)
 
-    def _typing(self, width: int, height: int) -> tuple[list[Row], tuple[int, int]]:
-        try:
-            return self._laid_out(width, height, by_number=False)
-        except Exception:  # whatever breaks a library, as in cells.rows
-            return self._laid_out(width, height, by_number=True)
-
-    def _laid_out(self, width: int, height: int, by_number: bool) -> tuple[list[Row], tuple[int, int]]:
-        prompt = cells(self._prompt)
-        text = [Cell("*", 1)] * len(self.text) if self.is_secret else cells(self.text, None, by_number)
-        lines = wrapped([*prompt, *_with_breaks(text), Cell(" ", 1)], width, by_word=False)
-        number, before = _find(lines, sum(cell.length for cell in prompt) + self._cursor)
-        first = max(0, min(number - height // 2, len(lines) - height))
-        shown = [painted(line, width) for line in lines[first : first + height]]
-        return shown, (min(columns(lines[number][:before]), width - 1), number - first)
+    def _view(self, width: int, height: int) -> View:
+        return view(self._prompt, self.text, self._cursor, width, height, is_secret=self.is_secret)
 
     # ---- keys ----
 
@@ -234,24 +215,3 @@ class Draft:
         kept = self.text[: self._cursor].rstrip()
         kept = kept[: kept.rfind(" ") + 1]
         self._become(kept + self.text[self._cursor :], len(kept))
-
-
-def _with_breaks(text: Sequence[Cell]) -> Iterator[Cell]:
-    """Yield the cells with a visible sign for each line feed, on which the cursor can stand."""
-    sign = "⏎" if can_be_said("⏎") else "/"
-    for cell in text:
-        if cell.shown == "\n":
-            yield Cell(sign, 1, UNSEEN)
-            yield cell._replace(length=0)
-        else:
-            yield cell
-
-
-def _find(lines: Sequence[Sequence[Cell]], offset: int) -> tuple[int, int]:
-    """Return the line, and the cell in it, where the character at ``offset`` is."""
-    for number, line in enumerate(lines):
-        for before, cell in enumerate(line):
-            if offset < cell.length:
-                return number, before
-            offset -= cell.length
-    raise IndexError(offset)
