@@ -287,7 +287,8 @@ class FakeSession(Locator):
         return Deferred() if self.cluster.mute else seq
 
     @wire.Post.responder
-    async def post(self, key: bytes, text: str, room: str | None) -> dict[str, Any]:
+    async def post(self, key: bytes, text: str, room: str | None, **more: Any) -> dict[str, Any]:
+        """``more``, what it answers and its form, is not kept."""
         self._note("Post", key=key, text=text, room=room)
         if room is not None and room not in self.cluster.joined:
             raise NotJoined.of(room=room)

@@ -13,8 +13,9 @@ from chatnet.client.commands import HELP
 from chatnet.client.line import OUTPUT_FULL, READER_GONE
 from chatnet.client.pending import PendingRequests
 from chatnet.entries import Entry
-from chatnet.errors import CannotStart
+from chatnet.errors import BadRoom, CannotStart
 from chatnet.limits import Limits
+from chatnet.names import quoted
 from chatnet.testing.fake_cluster import FakeCluster, FakeSession, Network
 from chatnet.wire.session import Chat, Join, List
 
@@ -192,17 +193,13 @@ def test_nothing_is_posted_where_it_cannot_be(cluster: FakeCluster, alice: Perso
     alice.type("CHAT", "/chat bob", "for bob alone", "/chat", "home")
     alice.type("/chat #tea", "away", "/chat", "home again")
     bobs = "In the room bob only bob posts; a topic begins with #: #bob."
-    no_room = (
-        "“{}” is not a room: a room is a user's name, or # and 1 to 64 letters, digits, - and _, the first a "
-        "letter or digit."
-    )
     assert alice.seen() == [
         "SAY takes a room and a text: SAY #TOPIC TEXT.",
         "SAY takes a room and a text: SAY #TOPIC TEXT.",
         bobs,
-        no_room.format("tea!"),
+        str(BadRoom.of(room=quoted("tea!"))),
         bobs,
-        no_room.format("#"),
+        str(BadRoom.of(room=quoted("#"))),
         bobs,
         "That was posted nowhere: /chat #TOPIC says where, or /chat, for your own room.",
         "What you type is posted in your own room now.",
