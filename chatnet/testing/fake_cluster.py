@@ -14,24 +14,28 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
-from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.cursor import Cursor, is_of
+from chatnet.entries import Entry, More, Ref, blanked
 from chatnet.errors import (
     AlreadyJoined,
     BadTicket,
+    Barred,
     CursorAhead,
+    NoSuchPost,
     NoSuchRoom,
     NoSuchUser,
     NotJoined,
     NoWorkers,
     WrongSecret,
 )
-from chatnet.kinds import SAID, KindName
+from chatnet.kinds import EVENTS, SAID, KindName
+from chatnet.names import fold_for, sides, spelled_for
 from chatnet.net.first_byte import TLS
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.net.outbox import Outboxes
 from chatnet.net.tls import Encrypted, Encryption, Presented
+from chatnet.reads import Member, Talk
 from chatnet.testing.loopback import Loopback
 from chatnet.wire import session as wire
 from chatnet.wire.common import Ping
@@ -118,11 +122,12 @@ class Either(Protocol):
 
 
 class FakeCluster:
-    """What the fake masters and workers share. Everybody sees every post.
+    """What the fake masters and workers share. Everybody sees every post and event.
 
     ``requests`` is everything that workers were asked, in order: the command's name and its arguments.
     ``others`` are the workers that they name at a login. While ``mute``, drafts are taken but not
-    acknowledged; while ``deaf``, they are lost on the way. ``time`` is that of new entries.
+    acknowledged; while ``deaf``, they are lost on the way. ``time`` is that of new entries. ``members`` are
+    those of every room, and ``about`` is its description. ``barred`` are banned from the cluster.
     """
 
     log_id = "fake"
@@ -138,6 +143,9 @@ class FakeCluster:
         self.others: list[wire.Elsewhere] = []
         self.mute = self.deaf = False
         self.time = 0
+        self.members: list[Member] = []
+        self.about = ""
+        self.barred: set[str] = set()
 
     @property
     def head(self) -> int:
@@ -165,12 +173,14 @@ class FakeCluster:
         """Return the requests of these names, or all."""
         return [request for request in self.requests if not names or request[0] in names]
 
-    def append(self, kind: KindName, user: str, room: str, text: str, key: bytes) -> int:
+    def append(
+        self, kind: KindName, user: str, room: str, text: str, key: bytes, more: More | None = None
+    ) -> int:
         """Return the seq of a new entry, or of the one with this key; everybody who chats hears of it."""
         for entry in self.entries:
             if (entry.user, entry.key) == (user, key):
                 return entry.seq
-        self.entries.append(Entry(self.head + 1, self.time, kind, user, room, text, key))
+        self.entries.append(Entry(self.head + 1, self.time, kind, user, room, text, key, more))
         for session in self.sessions:
             session.catch_up()
         return self.head
@@ -179,6 +189,20 @@ class FakeCluster:
         """Post ``texts`` as ``user``."""
         for text in texts:
             self.append("post", user, user, text, b"%016d" % self.head)
+
+    def order(
+        self, kind: KindName, user: str, room: str, text: str = "", to: str = "", until: int = 0
+    ) -> None:
+        """Append what is no post."""
+        more = More(to=to, until=until) if to else None
+        self.append(kind, user, room, text, b"%016d" % self.head, more)
+
+    def take_back(self, user: str, seq: int, reason: str = "", key: bytes | None = None) -> int:
+        """Take back the post ``seq`` as ``user``."""
+        target = self.entries[seq - 1]
+        more = More(ref=Ref(seq, self.at(seq).check))
+        self.entries[seq - 1] = blanked(target)
+        return self.append("redact", user, user, reason, key or b"%016d" % self.head, more)
 
 
 class FakeMaster(Locator):
@@ -219,7 +243,7 @@ class FakeSession(Locator):
         if self.cursor is not None:
             for entry in self.cluster.entries[self.cursor :]:
                 self.cursor = entry.seq
-                if entry.kind in SAID:
+                if entry.kind in SAID or entry.kind in EVENTS:
                     self.deliver(entry)
 
     def deliver(self, entry: Entry) -> None:
@@ -260,6 +284,7 @@ class FakeSession(Locator):
             raise NoSuchUser.of(name=name)
         if self.cluster.secrets.setdefault(name, secret) != secret:
             raise WrongSecret.of(name=name)
+        self._check_barred(name)
         return {"ticket": self._enter(name), **self._welcome()}
 
     @wire.Resume.responder
@@ -267,8 +292,13 @@ class FakeSession(Locator):
         self._note("Resume", ticket=ticket)
         if ticket not in self.cluster.tickets:
             raise BadTicket(BadTicket.sentence)
+        self._check_barred(self.cluster.tickets[ticket])
         self._enter(self.cluster.tickets[ticket])
         return self._welcome()
+
+    def _check_barred(self, name: str) -> None:
+        if name in self.cluster.barred:
+            raise Barred.of(name=name)
 
     def _welcome(self) -> dict[str, Any]:
         return {"name": self.user, "log": self.cluster.log_id, "workers": self.cluster.others or None}
@@ -280,19 +310,23 @@ class FakeSession(Locator):
         self.cluster.tickets[ticket] = name
         return ticket
 
-    def _draft(self, kind: KindName, room: str, text: str, key: bytes) -> Deferred[int] | int:
+    def _draft(
+        self, kind: KindName, room: str, text: str, key: bytes, more: More | None = None
+    ) -> Deferred[int] | int:
         if self.cluster.deaf:
             return Deferred()
-        seq = self.cluster.append(kind, self.user, room, text, key)
+        seq = self.cluster.append(kind, self.user, room, text, key, more)
         return Deferred() if self.cluster.mute else seq
 
     @wire.Post.responder
-    async def post(self, key: bytes, text: str, room: str | None, **more: Any) -> dict[str, Any]:
-        """``more``, what it answers and its form, is not kept."""
+    async def post(
+        self, key: bytes, text: str, room: str | None, ref: int | None, check: bytes | None, form: str | None
+    ) -> dict[str, Any]:
         self._note("Post", key=key, text=text, room=room)
-        if room is not None and room not in self.cluster.joined:
+        if room is not None and room[0] != "@" and room not in self.cluster.joined:
             raise NotJoined.of(room=room)
-        return {"seq": await _seq(self._draft("post", room or self.user, text, key))}
+        where = self.user if room is None else fold_for(room, self.user)
+        return {"seq": await _seq(self._draft("post", where, text, key))}
 
     @wire.Join.responder
     async def join(self, key: bytes, room: str) -> dict[str, Any]:
@@ -312,6 +346,87 @@ class FakeSession(Locator):
             raise NotJoined.of(room=room)
         del self.cluster.joined[room]
         return {"seq": await _seq(self._draft("leave", room, "", key)), "room": room}
+
+    @wire.Create.responder
+    async def create(self, key: bytes, room: str, history: str) -> dict[str, Any]:
+        self._note("Create", key=key, room=room, history=history)
+        self.cluster.joined[room] = None
+        return {"seq": await _seq(self._draft("create", room, history, key)), "room": room}
+
+    @wire.Invite.responder
+    async def invite(self, key: bytes, room: str, to: str) -> dict[str, Any]:
+        self._note("Invite", key=key, room=room, to=to)
+        return await self._order("invite", key, room, "", to)
+
+    @wire.Remove.responder
+    async def remove(self, key: bytes, room: str, to: str, reason: str | None) -> dict[str, Any]:
+        self._note("Remove", key=key, room=room, to=to, reason=reason)
+        return await self._order("remove", key, room, reason, to)
+
+    @wire.Describe.responder
+    async def describe(self, key: bytes, room: str, text: str) -> dict[str, Any]:
+        self._note("Describe", key=key, room=room, text=text)
+        return await self._order("describe", key, room, text)
+
+    @wire.SetRole.responder
+    async def set_role(self, key: bytes, room: str | None, to: str, role: str) -> dict[str, Any]:
+        self._note("SetRole", key=key, room=room, to=to, role=role)
+        return await self._order("role", key, room, role, to)
+
+    @wire.Ban.responder
+    async def ban(
+        self, key: bytes, room: str | None, to: str, until: int | None, mute: bool, reason: str | None
+    ) -> dict[str, Any]:
+        self._note("Ban", key=key, room=room, to=to, until=until, mute=mute, reason=reason)
+        return await self._order("mute" if mute else "ban", key, room, reason, to)
+
+    @wire.Unban.responder
+    async def unban(self, key: bytes, room: str | None, to: str, reason: str | None) -> dict[str, Any]:
+        self._note("Unban", key=key, room=room, to=to, reason=reason)
+        return await self._order("unban", key, room, reason, to)
+
+    @wire.Block.responder
+    async def block(self, key: bytes, to: str) -> dict[str, Any]:
+        self._note("Block", key=key, to=to)
+        return await self._order("block", key, self.user, "", to)
+
+    @wire.Unblock.responder
+    async def unblock(self, key: bytes, to: str) -> dict[str, Any]:
+        self._note("Unblock", key=key, to=to)
+        return await self._order("unblock", key, self.user, "", to)
+
+    async def _order(
+        self, kind: KindName, key: bytes, room: str | None, text: str | None, to: str = ""
+    ) -> dict[str, Any]:
+        if to and to not in self.cluster.secrets:
+            raise NoSuchUser.of(name=to)
+        more = More(to=to) if to else None
+        return {"seq": await _seq(self._draft(kind, room or "", text or "", key, more))}
+
+    @wire.Redact.responder
+    async def redact(self, key: bytes, seq: int, check: bytes, reason: str | None) -> dict[str, Any]:
+        self._note("Redact", key=key, seq=seq, check=check, reason=reason)
+        if not (
+            0 < seq <= self.cluster.head and is_of(check, self.cluster.log_id, self.cluster.entries[seq - 1])
+        ):
+            raise NoSuchPost.of()
+        return {"seq": self.cluster.take_back(self.user, seq, reason or "", key)}
+
+    @wire.Members.responder
+    def members(self, room: str, after: str) -> dict[str, Any]:
+        """Answer pages of two."""
+        self._note("Members", room=room, after=after)
+        members = [member for member in self.cluster.members if member.name > after]
+        return {"members": members[:2], "more": len(members) > 2, "about": self.cluster.about}
+
+    @wire.Conversations.responder
+    def conversations(self, after: str) -> dict[str, Any]:
+        """Answer pages of two."""
+        self._note("Conversations", after=after)
+        newest = {entry.room: entry.seq for entry in self.cluster.entries if self.user in sides(entry.room)}
+        talks = sorted((spelled_for(room, self.user), seq) for room, seq in newest.items())
+        talks = [talk for talk in talks if talk[0] > after]
+        return {"conversations": [Talk(*talk) for talk in talks[:2]], "more": len(talks) > 2}
 
     @wire.SetSecret.responder
     async def set_secret(self, key: bytes, old: bytes, secret: bytes) -> dict[str, Any]:
@@ -336,8 +451,9 @@ class FakeSession(Locator):
     @wire.History.responder
     def history(self, room: str, before: int | None) -> dict[str, Any]:
         self._note("History", room=room, before=before)
+        where = fold_for(room, self.user)
         posts = [
-            e for e in _posts(self.cluster.entries) if e.room == room and (before is None or e.seq < before)
+            e for e in _posts(self.cluster.entries) if e.room == where and (before is None or e.seq < before)
         ]
         return {"posts": posts[-20:]}
 
