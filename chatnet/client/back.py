@@ -30,7 +30,7 @@ class Back:
         self, scroll: Scroll, calendar: Calendar, read: ReadHistory, changed: Callable[[], None]
     ) -> None:
         self._scroll, self._calendar, self._read, self._changed = scroll, calendar, read, changed
-        self._room = self._named = ""
+        self._room = self._named = self._reader = ""
         self._past: Past | None = None
         self._missing = 0  # rows by which the view could not go up yet, in a view of this size:
         self._size = (0, 0)
@@ -41,10 +41,10 @@ class Back:
         """Whether there is a way to the newest, or something that was read back to forget."""
         return self._past is not None or not self._scroll.is_live
 
-    def go_to(self, room: str, named: str) -> None:
-        """Read back in ``room`` from now on; ``named`` is how a sentence names it."""
-        if room != self._room:
-            self._room, self._named = room, named
+    def go_to(self, room: str, named: str, reader: str) -> None:
+        """Let ``reader`` read back in ``room`` from now on; ``named`` is how a sentence names it."""
+        if (room, reader) != (self._room, self._reader):
+            self._room, self._named, self._reader = room, named, reader
             self.end()
 
     def page_up(self, width: int, height: int) -> None:
@@ -74,7 +74,7 @@ class Back:
 
     def _want(self) -> None:
         if self._past is None and self._room:
-            self._past = Past(self._room, self._scroll.oldest, self._calendar)
+            self._past = Past(self._room, self._scroll.oldest, self._calendar, self._reader)
         past = self._past
         if past is not None and not self.is_reading and not past.is_whole:
             self.is_reading = True

@@ -20,7 +20,7 @@ from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.form import check_said_in, check_text
-from chatnet.names import fold_prefix, fold_room
+from chatnet.names import fold_for, fold_prefix, fold_room, spelled_for
 from chatnet.rules import MOST_ROOMS
 from chatnet.text import meant
 from chatnet.wire.session import Join, Leave, List
@@ -284,8 +284,8 @@ class Interpreter:
 
         :raises BadRoom: it is none. :raises NotYours: it is somebody else's.
         """
-        where = check_said_in(fold_room(room), self._name)
-        return "" if where == self._name else where
+        where = check_said_in(fold_for(room, self._name), self._name)
+        return "" if where == self._name else spelled_for(where, self._name)
 
     def _expect_lines(self) -> None:
         room = NOWHERE if self._room is None else self._room
@@ -363,10 +363,10 @@ class Interpreter:
 
     def newest(self, posts: Sequence[Entry]) -> None:
         for post in posts:
-            self._terminal.heard(Said.by(post), is_new=False)
+            self._terminal.heard(Said.by(post, self._name), is_new=False)
 
     def heard(self, post: Entry) -> None:
-        self._terminal.heard(Said.by(post))
+        self._terminal.heard(Said.by(post, self._name))
 
     def told(self, sentence: str) -> None:
         self._terminal.show(sentence)

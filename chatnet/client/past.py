@@ -11,12 +11,12 @@ from chatnet.entries import Entry
 
 
 class Past:
-    """The history of ``room`` before the seq ``before``; None: all of it."""
+    """The history of ``room`` before the seq ``before``, None: all of it; as ``reader`` sees it."""
 
-    def __init__(self, room: str, before: int | None, calendar: Calendar) -> None:
+    def __init__(self, room: str, before: int | None, calendar: Calendar, reader: str) -> None:
         self.room, self.before = room, before
         self.is_whole = False  # nothing is left to read
-        self._calendar = calendar
+        self._calendar, self._reader = calendar, reader
         self._day = ""  # of the oldest post that was read
 
     def came(self, page: Sequence[Entry]) -> list[str]:
@@ -42,7 +42,7 @@ class Past:
             if self._day and day != self._day:
                 yield day_line(self._day)
             self._day = day
-            yield f"{self._calendar.hour(post.time)} {Said.by(post).line}"
+            yield f"{self._calendar.hour(post.time)} {Said.by(post, self._reader).line}"
 
 
 def day_line(day: str) -> str:

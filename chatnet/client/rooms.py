@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from chatnet.client.said import Said
-from chatnet.names import is_room, is_topic, named
+from chatnet.names import is_name, is_room, is_talk, named
 
+_MARKS = "#&@"
+"""How rooms begin where more than one user posts: topics, private rooms, conversations; in this order."""
 MOST_LISTED = 500
 """How many rooms are listed."""
 
@@ -71,7 +73,7 @@ class Rooms:
 
     def joined(self, room: str) -> None:
         """The user is a member of ``room``."""
-        if len(self._joined) < MOST_LISTED and is_room(room):
+        if len(self._joined) < MOST_LISTED and _can_be_listed(room):
             self._joined.add(room)
 
     def left(self, room: str) -> None:
@@ -93,7 +95,7 @@ class Rooms:
         return room == self.own or room in self._joined or room in self._said
 
     def listed(self) -> list[Listed]:
-        """Return the rooms in order: one's own, the topics, then those of others."""
+        """Return the rooms in order: one's own, topics, private ones, conversations, then those of others."""
         names = {self.own, *self._joined, *self._said} - {""}
         return [
             Listed(room, 0 if room == self.here else self._counts.of(room), room == self.here)
@@ -102,16 +104,18 @@ class Rooms:
 
     def beside(self, room: str, step: int) -> str:
         """Return the room where one can post that is ``step`` behind ``room`` in the order; round the end."""
-        rooms = [listed.room for listed in self.listed() if listed.room == self.own or is_topic(listed.room)]
+        rooms = [
+            listed.room for listed in self.listed() if listed.room == self.own or listed.room[0] in _MARKS
+        ]
         if not rooms:
             return room
         return rooms[(rooms.index(room) + step) % len(rooms)] if room in rooms else rooms[0]
 
-    def _order(self, room: str) -> tuple[bool, bool, str]:
-        return room != self.own, not is_topic(room), room
+    def _order(self, room: str) -> tuple[bool, int, str]:
+        return room != self.own, _MARKS.index(room[0]) if room[0] in _MARKS else len(_MARKS), room
 
     def _note(self, room: str) -> None:
-        if not is_room(room):
+        if not _can_be_listed(room):
             return  # only a lying worker says so
         self._said.pop(room, None)
         self._said[room] = None
@@ -122,3 +126,8 @@ class Rooms:
         self._said.pop(room, None)
         if room not in self:
             self._counts.looked_at(room)
+
+
+def _can_be_listed(room: str) -> bool:
+    """Return whether this is a room, as a user spells it."""
+    return is_name(room[1:]) if room[:1] == "@" else is_room(room) and not is_talk(room)

@@ -238,7 +238,7 @@ class ScreenTerminal:
         self._room = room or ""
         is_read = room is not None and room != NOWHERE
         where = (room or self._name) if is_read else ""
-        self._back.go_to(where, room or "your own room")
+        self._back.go_to(where, room or "your own room", self._name)
         if self._rooms.here is None and room is not None:
             Deferred.fromCoroutine(self._read_rooms()).addErrback(
                 lambda failure: self._logger.failure("The rooms could not be listed", failure)
@@ -283,7 +283,7 @@ class ScreenTerminal:
     async def _older(self, room: str, before: int | None) -> Sequence[Entry]:
         page = await self._reads.history(room, before)
         for post in page:
-            self._seen.said(Said.by(post))
+            self._seen.said(Said.by(post, self._name))
         return page
 
     # ---- from the keyboard ----

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chatnet.client.said import Said
-from chatnet.names import is_name, is_room, named
+from chatnet.names import is_name, is_room, is_talk, named
 
 MOST_SEEN = 2_000
 """How many names and how many rooms are remembered."""
@@ -55,9 +55,9 @@ class Seen:
 
     def room(self, room: str) -> None:
         """A room was seen."""
-        if is_name(room):
-            self._see_user(room)
-        elif is_room(room):
+        if is_name(room.removeprefix("@")):
+            self._see_user(room.removeprefix("@"))
+        elif is_room(room) and not is_talk(room):
             _put(self._rooms, room)
 
     def _see_user(self, name: str) -> None:

@@ -88,6 +88,29 @@ def test_page_up_reads_on_in_the_room_that_posts_go_to(cluster: FakeCluster, sea
     assert seated.sees()[9] == "00:00 [#tea] bob: old 26"
 
 
+def test_a_conversation_is_known_by_the_other_s_name(cluster: FakeCluster, seated: Seated) -> None:
+    """In what is seen, in the column, for /chat, and for history."""
+    cluster.joined["@bob"] = None
+    seated.size = (100, 12)
+    seated.type("chat")
+    cluster.append("post", "bob", "alice=bob", "psst", b"p" * 16)
+    seated.keys("ctrl u")
+    assert "00:00 [@bob] bob: psst" in seated.sees()[3]
+    assert seated.rooms()[:2] == ["alice", "@bob                1"]
+    seated.type("/chat @Bob", "yes?", "/chat bob=alice", "/chat alice=bob", "and?")
+    assert seated.prompt == "in @bob:"
+    assert [(asked["text"], asked["room"]) for _, asked in cluster.asked("Post")] == [
+        ("yes?", "@bob"),
+        ("and?", "@bob"),
+    ]
+    seated.keys("page up")
+    assert [asked["room"] for _, asked in cluster.asked("History")] == ["@bob"]
+    seated.keys(*"/chat b", "tab")
+    assert seated.prompt == "in @bob: /chat bob"
+    seated.keys("ctrl u", *"/chat @", "tab")
+    assert seated.prompt == "in @bob: /chat @bob"
+
+
 def test_one_can_leave_while_history_is_being_read(cluster: FakeCluster, seated: Seated) -> None:
     """Nothing of it would be lost; the cluster may be gone for long."""
     seated.type("CHAT", "hello")

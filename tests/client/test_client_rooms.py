@@ -102,6 +102,19 @@ def test_one_moves_round_the_rooms_where_one_can_post(rooms: Rooms) -> None:
     assert Rooms(LocalCounts()).beside("", 1) == ""
 
 
+def test_private_rooms_and_conversations_are_rooms_where_one_can_post(rooms: Rooms) -> None:
+    """They are behind the topics. What is no room of one's own spelling is not listed."""
+    for room in ("@carol", "&ops", "@bob", "dave", "&", "@", "@b b", "bob=carol"):
+        say(rooms, room, is_new=False)
+    assert list(came(rooms)) == ["alice", "#tea", "#zoo", "&ops", "@bob", "@carol", "bob", "dave"]
+    assert [rooms.beside(room, 1) for room in ("#zoo", "&ops", "@bob", "@carol")] == [
+        "&ops",
+        "@bob",
+        "@carol",
+        "alice",
+    ]
+
+
 def test_rooms_are_bounded(rooms: Rooms) -> None:
     """Those in which nothing was said for the longest time go first, and what no log has is never listed."""
     for number in range(3 * MOST_LISTED):

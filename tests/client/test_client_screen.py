@@ -452,7 +452,7 @@ def reader(person: Person) -> Person:
     """Return a person who chats in #tea, of which 100 posts are kept and the newest two were heard."""
     person.rooms.say("#tea", 100)
     for post in person.rooms.posts["#tea"][-2:]:
-        person.terminal.heard(Said.by(post))
+        person.terminal.heard(Said.by(post, "alice"))
     person.terminal.expect("post", "#tea")
     return person
 
@@ -548,7 +548,7 @@ def test_what_is_read_back_is_bounded(person: Person) -> None:
     """The newest of it goes first, which is far below; a line says how much is missing."""
     person.rooms.say("#tea", 20_000)
     person.rooms.page = 500
-    person.terminal.heard(Said.by(person.rooms.posts["#tea"][-1]))
+    person.terminal.heard(Said.by(person.rooms.posts["#tea"][-1], "alice"))
     person.terminal.expect("post", "#tea")
     for _ in range(1_500):
         person.keys("page up")
