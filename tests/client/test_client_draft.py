@@ -328,7 +328,7 @@ def test_what_no_log_has_is_not_completed() -> None:
     """A worker may send anything, and what is typed is posted."""
     typing = after_talk()
     typing.seen.said(Said("@b\x1b[31m", "bo\u202eb", "@all #"))
-    typing.seen.listed(["#te\na", "bo b"])
+    typing.seen.listed(["#te\na", "bo b", "bob=eve"])
     assert set(typing.seen.names) == {"bob", "bo-peep", "boris", "carol"}
     assert set(typing.seen.rooms) == {*typing.seen.names, "#tea", "#teapot", "#çay"}
 
