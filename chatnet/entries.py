@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from chatnet.kinds import KINDS, Heard, KindName
-from chatnet.names import is_talk, named, sides
+from chatnet.names import is_private, is_talk, mentioned, named, sides
 from chatnet.stays import Memberships
 from chatnet.text import legible
 
@@ -205,6 +205,20 @@ _PLACES: dict[Heard, Callable[[Entry], str]] = {
     Heard.MODERATORS: lambda entry: moderators_of(entry.room),
 }
 """Where an entry is heard, by the way in which it is; the store sets the places of the other way."""
+
+
+def mentions(entry: Entry) -> tuple[str, ...]:
+    """Return the users whom a post names where it is said, each once.
+
+    None of those who block its author, but in a private room, where that is not looked at. A conversation is
+    for its two sides, whomever they name.
+    """
+    kind = KINDS.get(entry.kind)
+    if kind is None or not kind.is_said or is_talk(entry.room):
+        return ()
+    if is_private(entry.room):
+        return mentioned(entry.text)
+    return tuple(place[1:] for place in heard_at(entry) if place[0] == "@")
 
 
 def blanked(entry: Entry) -> Entry:

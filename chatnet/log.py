@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from chatnet.entries import Draft
 from chatnet.errors import Refusal
+from chatnet.marks import UserMark
 from chatnet.reads import Question
 from chatnet.store.window import Window
 
@@ -55,6 +56,13 @@ class Log(Protocol):
 
         Fires with one outcome for each draft, once everything accepted is on disk. Waits without limit for
         what will pass (a full disk, a lost primary): the caller limits what it has under way.
+        """
+
+    async def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
+        """Keep ``marks``, at most :data:`~chatnet.marks.MOST_MARKS`; return those that are news, as kept.
+
+        Of two marks of a user in a room the greater one is kept, and none above the log's head. They are not
+        part of the log, and not synced: a process that dies costs none that were kept, a loss of power may.
         """
 
     async def read(self, question: Question[T]) -> T:

@@ -199,6 +199,11 @@ def named(text: str) -> tuple[str, ...]:
     return _named(text) if "#" in text or "@" in text else ()
 
 
+def mentioned(text: str) -> tuple[str, ...]:
+    """Return the users whom a text names, in their one spelling, each once."""
+    return tuple(word[1:] for word in named(text) if word[0] == "@") if "@" in text else ()
+
+
 @lru_cache(maxsize=2_048)
 def _named(text: str) -> tuple[str, ...]:
     # Cached: a post is judged once for each reader who catches up with it.

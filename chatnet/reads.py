@@ -19,6 +19,8 @@ from chatnet.stays import Interval
 
 LAST_SEQ = (1 << 63) - 2
 """No entry has a greater seq; one more still fits both stores."""
+MOST_UNREAD = 99
+"""Up to how many unread posts, or mentions, of a room are counted: this number means so many, or more."""
 NEWEST = 20
 """How many posts ``CHAT`` begins with."""
 
@@ -101,6 +103,21 @@ class RoomPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page of room names in order, and whether another follows."""
 
     names: list[str]
+    more: bool
+
+
+class MarkPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of marks, by room, and whether another follows."""
+
+    marks: list[tuple[str, int]]
+    more: bool
+
+
+class UnreadPage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page of rooms in order: how many posts, and how many mentions of the user, are unread in each, at
+    most :data:`MOST_UNREAD`; and whether another page follows."""
+
+    rooms: list[tuple[str, int, int]]
     more: bool
 
 
@@ -235,6 +252,36 @@ class Rooms(Question[RoomPage], frozen=True):
     after: str
 
 
+class MarksOf(Question[MarkPage], frozen=True):
+    """The first page of the user's marks in rooms that sort after ``after``.
+
+    These are their own room, their conversations and the rooms that they are in at ``upto``. A mark from before the present stay
+    began is gone.
+    """
+
+    costs = "200 rows, looked for in each room of a user"
+
+    user: str
+    upto: int
+    after: str
+
+
+class UnreadOf(Question[UnreadPage], frozen=True):
+    """The first page of the user's rooms that sort after ``after``, and how much is unread in each.
+
+    These are their own room, their conversations and those that they are in at ``upto``, also those in which all is read. Unread
+    are the posts up to ``upto`` that are heard in a room after the user's mark there and, if that is greater,
+    after the stay there began. A mention is unread in the room where it was said; in a
+    conversation every post is one.
+    """
+
+    costs = "99 posts and 99 mentions in each of 200 rooms"
+
+    user: str
+    upto: int
+    after: str
+
+
 QUESTIONS: tuple[type[Question[Any]], ...] = (
     Head,
     CursorAt,
@@ -246,6 +293,8 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Members,
     Talks,
     Rooms,
+    MarksOf,
+    UnreadOf,
 )
 """What every log answers, and what workers may ask the primary."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
 from chatnet.log import Outcome
+from chatnet.marks import UserMark
 from chatnet.reads import Question
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
 from simulator.threads import Interrupted, SimThread
@@ -248,6 +249,10 @@ class SimDatabase:
 
     def append(self, drafts: list[Draft], now: int) -> tuple[list[Outcome], list[tuple[Draft, Exception]]]:
         return self._ask("append", drafts, now, self._level)
+
+    def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
+        kept: list[UserMark] = self._ask("keep_marks", marks)
+        return kept
 
     def outdate(self, level: int) -> None:
         """Do nothing: there are no functions here."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,8 +22,10 @@ from chatnet.entries import Draft
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.limits import PageSize
 from chatnet.log import Outcome
+from chatnet.marks import UserMark
 from chatnet.reads import Head, Question
 from chatnet.store.postgres.database import LeaseRow, Opened, Unavailable
+from chatnet.store.sqlite import marks as sqlite_marks
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.schema import migrate, refuse_level, set_up_writer
 from chatnet.store.sqlite.writer import DiskFull, Writer
@@ -50,7 +52,7 @@ LEASE = """
         token TEXT NOT NULL);
     INSERT INTO lease SELECT 0, 0, '', '' WHERE NOT EXISTS (SELECT 1 FROM lease);
 """
-_WRITES = ("open", "append", "take_lease", "renew_lease", "release_lease", "token_fingerprint")
+_WRITES = ("open", "append", "keep_marks", "take_lease", "renew_lease", "release_lease", "token_fingerprint")
 
 
 class Tables:
@@ -70,7 +72,7 @@ class Tables:
     def open(self, seen_as: str, fresh_id: str, own_level: int) -> Opened:
         migrate(self._connection, fresh_id)
         level = refuse_level(self._connection, own_level)
-        for sql in LEASE.split(";"):
+        for sql in (*LEASE.split(";"), sqlite_marks.TABLE):
             self._connection.execute(sql)
         log_id, head = next(self._connection.execute("SELECT id, head FROM log"))
         return Opened(log_id, head, seen_as=seen_as, level=level)
@@ -87,7 +89,14 @@ class Tables:
         return batch.outcomes, batch.poisoned
 
     def read(self, question: Question[T]) -> T:
-        return sqlite_reads.answer(self._connection, question, self._page)
+        marks = partial(sqlite_marks.of, self._connection.execute)
+        return sqlite_reads.answer(self._connection, question, self._page, marks)
+
+    def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
+        head, kept = self.read(Head()), list[UserMark]()
+        with self._connection:
+            kept += sqlite_marks.keep(self._connection.execute, marks, head)
+        return kept
 
     # ---- the lease ----
 
@@ -208,6 +217,8 @@ class Server(Service):
 
         if question.method == "append":
             self._in_turn("log", do)
+        elif question.method == "keep_marks":
+            self._in_turn("mark", do)
         elif question.method in _WRITES:
             self._in_turn("lease", do)
         else:

@@ -13,7 +13,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.net.locator import Locator
 from chatnet.wire.common import Ping
-from chatnet.wire.session import Deliver, Ended, Moved, Rewound
+from chatnet.wire.session import Deliver, Ended, Marked, Moved, Rewound
 from chatnet.wire.table import Speaker
 
 REWOUND = (
@@ -62,6 +62,11 @@ class FromWorker(Locator):
     def rewound(self, seq: int, check: bytes) -> dict[str, Any]:
         if self._feed.rewound(Cursor(seq, check)):
             self._listener.told(REWOUND.format(seq=seq))
+        return {}
+
+    @Marked.responder
+    def marked(self, room: str, seq: int) -> dict[str, Any]:
+        self._listener.marked(room, seq)
         return {}
 
     @Moved.responder

@@ -26,6 +26,9 @@ class Listener(Protocol):
     def heard(self, post: Entry) -> None:
         """A post arrived that this process did not send."""
 
+    def marked(self, room: str, seq: int) -> None:
+        """Another client of the user has read ``room`` up to ``seq``."""
+
     def told(self, sentence: str) -> None:
         """Something happened that the user should know."""
 

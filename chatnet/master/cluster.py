@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from chatnet.addresses import Address
 from chatnet.errors import NoWorkers, OnlyHost, PrimaryThere
+from chatnet.marks import UserMark
 from chatnet.master.commands import Commands
 from chatnet.master.host_plan import has_parent
 from chatnet.master.placement import Placement, address_for_clients
@@ -143,6 +144,13 @@ class Cluster:
         worker.report(load, self._monotonic())
         if is_news and self._population.is_adopted(worker.identity):
             self._population.settle()
+
+    def tell_marks(self, worker: Registration[Link], marks: Sequence[UserMark]) -> None:
+        """Tell the other workers, but those whose links are full, of ``marks`` of the users of ``worker``."""
+        if marks:
+            for other in self._registry.workers():
+                if other is not worker and not other.link.full:
+                    self._commands.tell_marks(other, marks)
 
     def lost(self, worker: Registration[Link], hung: bool) -> None:
         """The link of ``worker`` is lost; ``hung``: it was closed for silence."""

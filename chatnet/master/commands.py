@@ -9,9 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatnet.marks import UserMark
 from chatnet.net.link import Link
 from chatnet.wire.arguments import Command
 from chatnet.wire.cluster import Kill, OtherWorker, OtherWorkers, Shed, Shutdown, SpawnWorkers, WorkerIdentity
+from chatnet.wire.marks import MarksTold
 
 
 class Subordinate(Protocol):
@@ -29,8 +31,8 @@ class Subordinate(Protocol):
 class Commands:
     """Sends the commands of the primary of ``epoch``.
 
-    Each method fires with whether the receiver obeys. If not, it refused, or the link was lost: that is only
-    logged. The effect of a command shows in who is linked, and in what they report.
+    Each method that returns a Deferred fires with whether the receiver obeys. If not, it refused, or the link
+    was lost: that is only logged. The effect of a command shows in who is linked, and in what they report.
     """
 
     _logger = Logger()
@@ -59,6 +61,10 @@ class Commands:
     def kill(self, worker: Subordinate, hung: WorkerIdentity) -> Deferred[bool]:
         """Kill ``hung``, a process on your host."""
         return self._give(worker, Kill, pid=hung.pid, started=hung.started)
+
+    def tell_marks(self, worker: Subordinate, marks: Sequence[UserMark]) -> None:
+        """Tell your users' sessions of ``marks``, which were set on another worker."""
+        worker.link.callRemote(MarksTold, epoch=self.epoch, marks=marks)
 
     def _give(self, who: Subordinate, order: type[Command], **arguments: Any) -> Deferred[bool]:
         answered = who.link.callRemote(order, epoch=self.epoch, **arguments)

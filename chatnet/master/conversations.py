@@ -11,7 +11,7 @@ state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.auth import Role, Token
 from chatnet.errors import BadRequest, NotAllowed
+from chatnet.marks import UserMark
 from chatnet.master.cluster import Cluster
 from chatnet.master.epoch import Epoch
 from chatnet.master.levels import Levels
@@ -34,6 +35,7 @@ from chatnet.net.locator import Locator
 from chatnet.net.pulse import Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
+from chatnet.wire.marks import TellMarks
 from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Status, StepDown, Stop
 from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
@@ -153,6 +155,10 @@ class RegisteredWorker:
         self.cluster.report(self.worker, load)
         return {}
 
+    def tell_marks(self, marks: Sequence[UserMark]) -> None:
+        """Tell the other workers of marks of this one's users, which are kept."""
+        self.cluster.tell_marks(self.worker, marks)
+
     def lost(self, link: Link) -> None:
         """The worker's link is lost."""
         self.cluster.lost(self.worker, hung=link.hung)
@@ -169,6 +175,11 @@ class FromWorker(Locator):
     @Report.responder
     def report(self, load: Load) -> dict[str, Any]:
         return self._registered.report(load)
+
+    @TellMarks.responder
+    def tell_marks(self, marks: list[UserMark]) -> dict[str, Any]:
+        self._registered.tell_marks(marks)
+        return {}
 
     def lost(self, reason: Failure) -> None:
         self._registered.lost(self.link)
@@ -187,7 +198,7 @@ class FromFollower(LogServer):
         broadcast: Broadcast,
         clock: IReactorTime,
     ) -> None:
-        super().__init__(log, epoch, broadcast, clock)
+        super().__init__(log, epoch, broadcast, clock, registered.tell_marks)
         self._registered = registered
 
     @Report.responder

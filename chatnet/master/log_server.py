@@ -7,7 +7,7 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
@@ -20,6 +20,7 @@ from chatnet.errors import BadRequest, PrimarysOwn, Unreadable
 from chatnet.kinds import PRIMARYS
 from chatnet.lanes import Lane, Visitor
 from chatnet.log import Log, Outcome, Refused
+from chatnet.marks import UserMark
 from chatnet.net.link import Link
 from chatnet.net.locator import Locator
 from chatnet.reads import LaneName, Question
@@ -29,6 +30,7 @@ from chatnet.store.window import Window
 from chatnet.telemetry import FollowerBehind, FollowerLive, Tell, unheard
 from chatnet.wire import encode
 from chatnet.wire.log import Append, Follow, Read
+from chatnet.wire.marks import KeepMarks
 
 MOST_READS = 32
 """How many reads of one worker may be under way for logins, and as many for pages: the same number that a
@@ -77,19 +79,34 @@ class Broadcast:
                     link.outbox.put(box)
 
 
+def tell_nobody(marks: Sequence[UserMark]) -> None:
+    """Do nothing with marks that are kept: there are no other workers."""
+
+
 class LogServer(Locator):
-    """Answers a worker's requests to the log; its reader pushes what follows the worker's cursor."""
+    """Answers a worker's requests to the log; its reader pushes what follows the worker's cursor.
+
+    ``tell_marks`` is called with the marks of the worker's users, once they are kept.
+    """
 
     _logger = Logger()
 
-    def __init__(self, log: PrimaryLog, epoch: int, broadcast: Broadcast, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        log: PrimaryLog,
+        epoch: int,
+        broadcast: Broadcast,
+        clock: IReactorTime,
+        tell_marks: Callable[[Sequence[UserMark]], None] = tell_nobody,
+    ) -> None:
         self._store = log
+        self._tell_marks = tell_marks
         self._epoch = epoch
         self._broadcast = broadcast
         self._clock = clock
         self._reader: Reader | None = None
         self._follows = 0
-        self._is_appending = False
+        self._is_appending = self._is_marking = False
         # The worker itself limits how much of this one user may have.
         self._lanes: dict[LaneName, Lane] = {
             "logins": Lane(MOST_READS, MOST_READS),
@@ -106,6 +123,19 @@ class LogServer(Locator):
             return {"outcomes": await self._append(drafts)}
         finally:
             self._is_appending = False
+
+    @KeepMarks.responder
+    async def keep_marks(self, marks: list[UserMark]) -> dict[str, Any]:
+        if self._is_marking:
+            self._close_greedy()
+            raise BadRequest.of(why="the marks before them are not answered yet.")
+        self._is_marking = True
+        try:
+            kept = await self._store.keep_marks(marks)
+        finally:
+            self._is_marking = False
+        self._tell_marks(kept)
+        return {"kept": kept}
 
     async def _append(self, drafts: list[Draft]) -> list[Outcome]:
         if not any(draft.kind in PRIMARYS for draft in drafts):

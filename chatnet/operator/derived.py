@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from chatnet.entries import Draft, Entry, heard_at
+from chatnet.entries import Draft, Entry, heard_at, mentions
 from chatnet.errors import NoSuchUser, Refusal
 from chatnet.form import MAX_CREDENTIAL, MAX_TEXT, MAX_WORDS, check_said_in
 from chatnet.kinds import KINDS, MOST_LEVEL, SAID, Text, is_level
+from chatnet.names import is_private
 from chatnet.rules import judge
 from chatnet.state import State
 from chatnet.store.pages import OPEN
@@ -34,11 +35,12 @@ _TAKEN_BACK = "…"
 class Derived:
     """What the tables other than the entries must hold, after the last entry that was taken.
 
+
     ``look`` returns the entry at a seq, as the store has it.
     """
 
     def __init__(self, log_id: str, look: Callable[[int], Entry | None]) -> None:
-        self.head = self.places = self.events = 0
+        self.head = self.places = self.events = self.mentions = 0
         self._time = 0
         self._look = look
         self.state = State(log_id, self._before)
@@ -74,6 +76,12 @@ class Derived:
             return "place", found
         self.events += len(found)
         return "event", found
+
+    def mentions_in(self, entry: Entry) -> tuple[str, ...]:
+        """Return of whom it has rows in the index of mentions."""
+        found = () if is_too_long(entry) else mentions(entry)
+        self.mentions += 0 if is_private(entry.room) else len(found)
+        return found
 
     def has(self, user: str) -> bool:
         """Return whether there is such a user."""

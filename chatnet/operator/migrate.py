@@ -20,6 +20,7 @@ from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import reason
 from chatnet.store.postgres.schema import migrate as make_tables
 from chatnet.store.sqlite import schema as sqlite_schema
+from chatnet.store.sqlite.marks import MARKS, every_mark
 from chatnet.store.sqlite.moved import mark
 from chatnet.store.sqlite.opening import is_decoded
 from chatnet.world import World
@@ -46,6 +47,7 @@ _DERIVED = {
         "SELECT room, user, role, invited, banned, muted, ordered, blocked FROM standing",
     ),
     "talk": ('"user", room', "SELECT user, room FROM talk"),
+    "mention": ('"user", room, seq', "SELECT user, room, seq FROM mention"),
     "description": ("room, text, seq", "SELECT room, text, seq FROM description"),
     "tally": ('"user", kind, day, count', "SELECT user, kind, day, count FROM tally"),
     "refusal": (
@@ -110,6 +112,7 @@ class _Copy:
             copied = self._begin()
             self._copy_entries(copied)
             self._copy_derived()
+            without = self._copy_marks()
             digest = self._compare()
             self._mark_source()
             with self._target.transaction():
@@ -130,8 +133,8 @@ class _Copy:
             self._target.close()
             self._source.close()
         return (
-            f"{self._head:,} entries copied and compared; SHA-256 {digest}. Start the masters with this "
-            "store now, and keep cluster.token: tickets stay good."
+            f"{self._head:,} entries copied and compared; SHA-256 {digest}. {without}Start the masters with "
+            "this store now, and keep cluster.token: tickets stay good."
         )
 
     def _mark_source(self) -> None:
@@ -215,6 +218,17 @@ class _Copy:
             for table, (columns, read) in _DERIVED.items():
                 self._target.execute(f"DELETE FROM {table}")
                 self._write(table, f"({columns})", self._source.execute(read))
+
+    def _copy_marks(self) -> str:
+        """Copy how far users have read; return a sentence if it cannot be read. The log is whole without."""
+        try:
+            marks = every_mark(self._data / MARKS, self._id, self._head)
+        except (apsw.Error, UnicodeDecodeError, ValueError, TypeError) as error:
+            return f"How far users have read could not be copied ({error}). "
+        with self._target.transaction():
+            self._target.execute("DELETE FROM mark")
+            self._write("mark", '("user", room, seq)', marks)
+        return ""
 
     def _write(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
         with self._target.cursor() as cursor, cursor.copy(f"COPY {table} {columns} FROM STDIN") as copy:

@@ -15,12 +15,14 @@ from chatnet.entries import Draft, Entry
 from chatnet.errors import CursorAhead, Hole, Outgrown, Poison
 from chatnet.limits import LIMITS, Limits
 from chatnet.log import Outcome, Refused
+from chatnet.marks import UserMark
 from chatnet.reads import Head, Question
 from chatnet.store.appender import Appender
 from chatnet.store.window import Window
 from chatnet.telemetry import DraftPoisoned, LogRewound, Tell, unheard
 from chatnet.wire.arguments import Command
 from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read, answer_to
+from chatnet.wire.marks import KeepMarks
 
 T = TypeVar("T")
 
@@ -188,6 +190,12 @@ class RemoteLog:
             self._logger.failure("A draft could not be passed on and was refused: {what}", what=what)
             return [Refused.of(Poison.of())]
         return outcomes
+
+    # ---- marks ----
+
+    async def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
+        kept: list[UserMark] = (await self._ask(KeepMarks, marks=marks))["kept"]
+        return kept
 
     # ---- reading ----
 

@@ -8,13 +8,15 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, blanked, entry_of, heard_at, listens, other_side, visible
+from chatnet.entries import Draft, Entry, blanked, entry_of, heard_at, listens, mentions, other_side, visible
 from chatnet.errors import KeyReused, NoSuchRoom, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import EVENTS, SAID
 from chatnet.log import Outcome, Refused
-from chatnet.names import is_private, is_public, sides, spelled_for
+from chatnet.marks import UserMark, cut
+from chatnet.names import is_private, is_public, is_talk, sides, spelled_for
 from chatnet.reads import (
+    MOST_UNREAD,
     NEWEST,
     Account,
     AccountOf,
@@ -24,6 +26,8 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    MarkPage,
+    MarksOf,
     Member,
     MemberPage,
     Members,
@@ -36,6 +40,8 @@ from chatnet.reads import (
     Talk,
     TalkPage,
     Talks,
+    UnreadOf,
+    UnreadPage,
 )
 from chatnet.rules import ROLES, judge
 from chatnet.state import State
@@ -70,6 +76,7 @@ class MemoryLog:
         self._seqs: dict[tuple[str, bytes], int] = {}
         self._refused: dict[tuple[str, bytes], tuple[Draft, Refused]] = {}
         self.state = State(self.log_id, self._entry)
+        self._marks: dict[tuple[str, str], int] = {}
         self._waiting: list[tuple[list[Draft], Deferred[list[Outcome]]]] = []
         self._reading: list[Deferred[None]] = []
 
@@ -164,6 +171,19 @@ class MemoryLog:
         if draft.kind == "redact" and draft.ref is not None:
             self.entries[draft.ref.seq - 1] = blanked(self.entries[draft.ref.seq - 1])
         return entry.seq
+
+    # ---- marks ----
+
+    async def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
+        """See :meth:`chatnet.log.Log.keep_marks`. Held as reads are."""
+        await self._turn()
+        kept = [
+            mark
+            for mark in cut(marks, len(self.entries))
+            if mark.seq > self._marks.get((mark.user, mark.room), -1)
+        ]
+        self._marks.update({(mark.user, mark.room): mark.seq for mark in kept})
+        return kept
 
     # ---- reading ----
 
@@ -291,6 +311,40 @@ class MemoryLog:
         )
         return RoomPage(names[: self._page], len(names) > self._page)
 
+    def _marks_of(self, asked: MarksOf) -> MarkPage:
+        found = [
+            (room, self._marks[asked.user, room])
+            for room, joined in self._rooms_of(known_name(asked.user), asked.upto, asked.after)
+            if self._marks.get((asked.user, room), -1) >= joined
+        ]
+        return MarkPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
+
+    def _unread_of(self, asked: UnreadOf) -> UnreadPage:
+        user = known_name(asked.user)
+        rooms = self._rooms_of(user, asked.upto, asked.after)
+        counts = [(room, *self._unread(user, room, joined, asked.upto)) for room, joined in rooms]
+        return UnreadPage(counts[:PAGE_ROOMS], len(counts) > PAGE_ROOMS)
+
+    def _unread(self, user: str, room: str, joined: int, upto: int) -> tuple[int, int]:
+        posts = self._posts(max(joined, self._marks.get((user, room), 0)), upto)
+        heard = [post for post in posts if room in heard_at(post)]
+        named = [post for post in heard if is_talk(room) or (post.room == room and user in mentions(post))]
+        return min(len(heard), MOST_UNREAD), min(len(named), MOST_UNREAD)
+
+    def _rooms_of(self, user: str, upto: int, after: str) -> list[tuple[str, int]]:
+        """Return the rooms after ``after`` that the user is in at ``upto``, and since when."""
+        memberships = self._memberships_at(user, upto)
+        stays = [
+            (stay.room, stay.joined)
+            for stay in memberships.intervals()
+            if stay.left is None and stay.room[0] != "!"
+        ]
+        if 0 < memberships.registered <= upto:
+            stays.append((user, memberships.registered))
+        said = {post.room for post in self._posts(0, known_seq(upto))}
+        stays += ((room, 0) for whose, room in self.state.talks if whose == user and room in said)
+        return sorted(stay for stay in stays if stay[0] > after)
+
     async def _turn(self) -> None:
         """Return at once, or when a test says so."""
         if self.reads_held:
@@ -322,6 +376,8 @@ ANSWERS: Answers[MemoryLog] = {
     Members: MemoryLog._members,
     Talks: MemoryLog._talks,
     Rooms: MemoryLog._room_page,
+    MarksOf: MemoryLog._marks_of,
+    UnreadOf: MemoryLog._unread_of,
 }
 
 

@@ -322,6 +322,9 @@ class ToyFront(LineOnlyReceiver):
         self.ear.put(b"".join(_heard(post.room, [post]) for post in posts))
         self.ear.flush()
 
+    def marked(self, room: str, seq: int) -> None:
+        """Do nothing: this protocol has no marks."""
+
     def moved(self) -> None:
         self._say("MOVED")
 

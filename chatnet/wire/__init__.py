@@ -7,6 +7,7 @@ common      every link: Ping; every cluster link: Challenge, Prove
 locate      client -> master: where is a worker?
 session     client <-> worker: log in, join, post, hear
 log         worker -> primary: append to the log, follow it, read it
+marks       worker <-> primary: how far users have read
 cluster     worker <-> primary: join the cluster, report, shut down
 replica     replica <-> primary: stand by, and what the next primary must know
 operate     operator -> primary: status, stop, step down

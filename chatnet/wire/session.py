@@ -319,6 +319,40 @@ class History(Command):
     errors = declared(BadName, BadRoom, NoSuchRoom, OwnRoom)
 
 
+class Mark(Command):
+    """The user has read ``room``, in which they are, or a conversation, up to ``seq``. Of two marks the greater one is kept.
+
+    It is gathered for up to ten seconds: a worker that dies meanwhile loses it.
+    """
+
+    arguments = [(b"room", Text()), (b"seq", Number())]
+    errors = declared(BadRoom, NotJoined, TryLater)
+
+
+class Marks(Command):
+    """A page of the user's marks, by room: those of rooms that come after ``after``.
+
+    They are those of the rooms in which the user is now. ``more``: another page follows.
+    """
+
+    arguments = [(b"after", Text())]
+    response = [(b"marks", Packed[list[tuple[str, int]]](list[tuple[str, int]])), (b"more", Flag())]
+
+
+class Unread(Command):
+    """A page of the user's rooms, by name: those that come after ``after``.
+
+    Of each, how many posts are unread, and how many mentions of the user; 99 means so many, or more.
+    ``more``: another page follows.
+    """
+
+    arguments = [(b"after", Text())]
+    response = [
+        (b"rooms", Packed[list[tuple[str, int, int]]](list[tuple[str, int, int]])),
+        (b"more", Flag()),
+    ]
+
+
 class SetSecret(Command):
     """Replace the user's ``old`` secret with a password. Older tickets and the user's other sessions end; the
     answer has a new ticket."""
@@ -335,6 +369,16 @@ class Deliver(Command):
     """A post that the user may see. No answer."""
 
     arguments = [(b"entry", Packed[Entry](Entry))]
+    requiresAnswer = False
+
+
+class Marked(Command):
+    """Another session of the user has read ``room`` up to ``seq``, and that is kept. No answer.
+
+    It comes up to ten seconds later, and may not come at all: :class:`Marks` has them all.
+    """
+
+    arguments = [(b"room", Text()), (b"seq", Number())]
     requiresAnswer = False
 
 

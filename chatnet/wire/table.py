@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from chatnet.wire import cluster, common, locate, log, operate, replica, session
+from chatnet.wire import cluster, common, locate, log, marks, operate, replica, session
 from chatnet.wire.arguments import Command
 
 
@@ -90,6 +90,20 @@ RULES = (
     ),
     Rule(log.Read, _FOLLOWERS, _AT_ONCE, "names, rooms, numbers", "a page at most: see the questions"),
     Rule(
+        marks.KeepMarks,
+        _FOLLOWERS,
+        "one batch at a time, 200 marks a second",
+        "200 marks, 62 KB",
+        "200 rows, not synced; the other workers are told",
+    ),
+    Rule(
+        marks.TellMarks,
+        (Speaker.WORKER,),
+        "200 marks a second",
+        "200 marks, 62 KB",
+        "the other workers are told",
+    ),
+    Rule(
         replica.Attach,
         (Speaker.NEW_REPLICA,),
         "once",
@@ -104,6 +118,13 @@ RULES = (
     Rule(operate.Drain, (Speaker.OPERATOR,), "unbounded", "a host", "moves that host's sessions"),
     # ---- the primary, to workers and replicas ----
     Rule(log.Committed, (Speaker.PRIMARY,), _ORDER, "60 KB, or one entry", "the fan-out"),
+    Rule(
+        marks.MarksTold,
+        (Speaker.PRIMARY,),
+        "200 marks a second for each other worker; with the epoch of the registration",
+        "200 marks, 62 KB",
+        "the users' sessions are told",
+    ),
     Rule(
         cluster.Shutdown,
         (Speaker.PRIMARY, Speaker.PRIMARY_OF_REPLICA),
@@ -182,9 +203,25 @@ RULES = (
         "a number and a check",
         "20 posts; then pages, one at a time",
     ),
+    Rule(
+        session.Mark,
+        (Speaker.USER,),
+        f"{_ONE_READ}; 1,000 rooms in ten seconds",
+        "a room, a number",
+        "a row in ten seconds, not synced",
+    ),
+    Rule(session.Marks, (Speaker.USER,), _ONE_READ, "a room", "200 rows"),
+    Rule(session.Unread, (Speaker.USER,), _ONE_READ, "a room", "200 rooms, 99 posts and mentions in each"),
     Rule(session.Unchat, (Speaker.USER,), "as any command: 64 boxes a turn", "nothing", "nothing"),
     # ---- a worker, to its client ----
     Rule(session.Deliver, (Speaker.SERVER,), "while the client reads", "one entry", "the client's"),
+    Rule(
+        session.Marked,
+        (Speaker.SERVER,),
+        "while the client reads; once in ten seconds for each room",
+        "a room, a number",
+        "the client's",
+    ),
     Rule(session.Moved, (Speaker.SERVER,), "once", "nothing", "a move"),
     Rule(
         session.Rewound,

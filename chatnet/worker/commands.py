@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from chatnet.addresses import Address
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, StaleEpoch
+from chatnet.marks import UserMark
 from chatnet.net.gate import Commanded
 from chatnet.net.link import Link
 from chatnet.wire.cluster import (
@@ -24,6 +25,7 @@ from chatnet.wire.cluster import (
     WorkerIdentity,
 )
 from chatnet.wire.log import Committed
+from chatnet.wire.marks import MarksTold
 from chatnet.wire.table import Speaker
 
 
@@ -44,6 +46,9 @@ class Linked(Protocol):
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """The primary has pushed entries."""
+
+    def marks_told(self, marks: Sequence[UserMark]) -> None:
+        """Users of other workers have set ``marks``, and they are kept."""
 
     def reaches_store(self) -> bool:
         """Return whether the worker reaches a store, even without a primary."""
@@ -93,6 +98,12 @@ class FromPrimary(Commanded):
             self.link.abort()
             return {}
         self._worker.committed(entries)
+        return {}
+
+    @MarksTold.responder
+    def marks_told(self, epoch: int, marks: list[UserMark]) -> dict[str, Any]:
+        if epoch == self._epoch:  # no answer could say that it is not
+            self._worker.marks_told(marks)
         return {}
 
     @Shutdown.responder

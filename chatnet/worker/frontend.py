@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chatnet.auth import Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
+from chatnet.marks import UserMark
 from chatnet.telemetry import Tell
 from chatnet.wire.cluster import Load
 from chatnet.worker.entrance import Entrance
@@ -54,7 +55,9 @@ class Frontend:
         monotonic = clocks.monotonic
         self._router = Router(tell)
         secrets = Secrets(hashing, store.log.window.limits.password_cost, clocks.reactor, monotonic)
-        self._sessions = Sessions(store.log, self._router, secrets, token, allowed.rate, clocks, tell)
+        self._sessions = Sessions(
+            store.log, self._router, secrets, token, allowed.rate, clocks, tell, store.pass_on
+        )
         new_names = NewNames(allowed.names)
         logins = Logins(store.log, self._sessions.logins, secrets, new_names, entropy, monotonic)
         self.entrance = Entrance(self._sessions, logins, token)
@@ -103,6 +106,15 @@ class Frontend:
         for session in self._sessions.open:
             session.rewound(to)
 
+    def marks_told(self, marks: Sequence[UserMark]) -> None:
+        """Tell the sessions of users who have set ``marks`` on other workers."""
+        self._sessions.marks.told(marks)
+
+    async def flush_marks(self) -> None:
+        """Have the log keep all marks now, and wait for it."""
+        await self._sessions.marks.flush()
+
     def stop(self) -> None:
-        """Stop moving sessions."""
+        """Stop moving sessions, and passing marks on."""
         self._handoff.stop()
+        self._sessions.marks.stop()

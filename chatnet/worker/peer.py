@@ -68,6 +68,9 @@ class Peer(Protocol):
     def put(self, posts: Sequence[Entry]) -> None:
         """Send posts of a catch-up, at once, so that :attr:`full` then tells whether to continue."""
 
+    def marked(self, room: str, seq: int) -> None:
+        """Tell the client that another session of its user has read ``room`` up to ``seq``."""
+
     def moved(self) -> None:
         """Tell the client to go to another worker."""
 

@@ -20,6 +20,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart, Outgrown
 from chatnet.listeners import tell_all
+from chatnet.marks import UserMark
 from chatnet.net.approach import Approach
 from chatnet.net.certificates import Certificates
 from chatnet.net.gate import Caller
@@ -48,6 +49,9 @@ CLOSE_SECONDS = 1.0
 """Seconds that connections have to close when the log was put back and the worker starts afresh."""
 LEAVE_SECONDS = 1.0
 """Seconds that clients have to go elsewhere when the worker's program is too old to serve them."""
+
+FLUSH_SECONDS = 1.0
+"""Seconds that a worker which stops waits until the last marks of its users are kept."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,10 @@ class Worker(MultiService):
     def committed(self, entries: Sequence[Entry]) -> None:
         if isinstance(self._state, Frontend):
             self._state.store.committed(entries)
+
+    def marks_told(self, marks: Sequence[UserMark]) -> None:
+        if isinstance(self._state, Frontend):
+            self._state.marks_told(marks)
 
     def reaches_store(self) -> bool:
         return isinstance(self._state, Frontend) and self._state.store.is_reached
@@ -309,6 +317,9 @@ class Worker(MultiService):
         self._clients.hang_up()
         self._pulse.stop()
         self._renewal.stop()
+        if isinstance(self._state, Frontend):
+            marks = Deferred.fromCoroutine(self._state.flush_marks())
+            await marks.addTimeout(FLUSH_SECONDS, self._world.reactor, lambda *_: None)
         await super().stopService()
         if self._closing is not None:
             await self._closing

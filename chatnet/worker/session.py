@@ -10,15 +10,41 @@ from twisted.internet.defer import Deferred, DeferredLock
 from chatnet.credentials import normalized
 from chatnet.cursor import Cursor
 from chatnet.entries import Draft, Entry, More
-from chatnet.errors import BadText, Barred, ChatnetError, NoSuchUser, Poison, SecretChanged, WrongSecret
+from chatnet.errors import (
+    BadText,
+    Barred,
+    ChatnetError,
+    NoSuchUser,
+    NotJoined,
+    Poison,
+    SecretChanged,
+    TryLater,
+    WrongSecret,
+)
 from chatnet.form import HISTORIES, check_form, check_said_in, check_text
 from chatnet.kinds import KindName
 from chatnet.log import Outcome, Refused
-from chatnet.names import MAX_TOPIC, fold_for, fold_prefix, spelled_for
-from chatnet.reads import AccountOf, History, MemberPage, Members, Newest, Rooms, Talk, TalkPage, Talks
+from chatnet.marks import UserMark
+from chatnet.names import MAX_TOPIC, fold_for, fold_prefix, sides, spelled_for
+from chatnet.reads import (
+    AccountOf,
+    History,
+    MarkPage,
+    MarksOf,
+    MemberPage,
+    Members,
+    Newest,
+    Rooms,
+    Talk,
+    TalkPage,
+    Talks,
+    UnreadOf,
+    UnreadPage,
+)
 from chatnet.store.verifying import verify
 from chatnet.telemetry import CatchUpBegun, Left
 from chatnet.worker.drafts import DraftStream
+from chatnet.worker.gathered_marks import GATHER_SECONDS
 from chatnet.worker.hashing import Claimant
 from chatnet.worker.logins import refusal
 from chatnet.worker.peer import Peer
@@ -28,6 +54,7 @@ from chatnet.worker.sessions import Sessions
 from chatnet.worker.subscription import Subscription
 
 NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
+MANY_MARKS = "What you have read in too many rooms waits to be kept; try again in {seconds} s."
 
 T = TypeVar("T")
 
@@ -131,7 +158,7 @@ class Session:
         user = self._local_user.user
         where = user if room is None else check_said_in(fold_for(room, user), user)
         draft = self._draft("post", where, check_text(text), key, more)
-        return self._stream().send(draft).addCallback(self._posted)
+        return self._stream().send(draft).addCallback(self._posted, where)
 
     def join(self, key: bytes, room: str) -> Deferred[StayChanged]:
         """Follow ``room``; fires once it is durable."""
@@ -235,11 +262,13 @@ class Session:
             self._newest_own = outcome
         return outcome
 
-    def _posted(self, outcome: Outcome) -> int | Deferred[int]:
+    def _posted(self, outcome: Outcome, room: str) -> int | Deferred[int]:
         if _is_over(outcome):
             return self._not_answered(outcome)
         seq = self._accepted(outcome)
         self._sessions.posts += 1
+        # Who posts in a room has read it. If too many marks wait, this one is not worth a word.
+        self._sessions.marks.mark(UserMark(self._local_user.user, room, seq), self)
         return seq
 
     def _secret_set(self, outcome: Outcome) -> SecretSet:
@@ -273,7 +302,55 @@ class Session:
             self.peer.ended(why.code.decode("ascii"), str(why))
             self.peer.hang_up()
 
+    # ---- marks ----
+
+    async def mark(self, room: str, seq: int) -> None:
+        """The user has read ``room``, one of theirs, up to ``seq``: keep that, within ten seconds.
+
+        :raises NotJoined: the user is not in that room. :raises TryLater: too many marks wait.
+        """
+        user, room = self._local_user.user, self._fold(room)
+        async with self._turn():
+            await self._own_drafts_followed()
+            is_theirs = room == user or user in sides(room) or self._local_user.memberships.has(room)
+            if not is_theirs:
+                raise NotJoined.of(room=room)
+            if seq and not self._sessions.marks.mark(UserMark(user, room, seq), self):
+                raise TryLater(MANY_MARKS.format(seconds=round(GATHER_SECONDS)))
+
+    def marked(self, room: str, seq: int) -> None:
+        """Another session of the user has read ``room`` up to ``seq``."""
+        if not self._has_ended and not self.peer.full:  # it is a hint, and must not wait in our memory
+            self.peer.marked(spelled_for(room, self.user), seq)
+
     # ---- reads: one at a time ----
+
+    async def marks(self, after: str) -> MarkPage:
+        """Return the first page of the user's marks in rooms after ``after``."""
+        async with self._turn():
+            upto = await self._marks_settled()
+            asked = MarksOf(self.user, upto, self._after(after))
+            page = await self._turn().read(self._sessions.log.read, asked)
+        return MarkPage([(spelled_for(room, self.user), seq) for room, seq in page.marks], page.more)
+
+    async def unread(self, after: str) -> UnreadPage:
+        """Return the first page of the user's rooms after ``after``, and how much is unread in each."""
+        async with self._turn():
+            upto = await self._marks_settled()
+            asked = UnreadOf(self.user, upto, self._after(after))
+            page = await self._turn().read(self._sessions.log.read, asked)
+        rooms = [(spelled_for(room, self.user), posts, named) for room, posts, named in page.rooms]
+        return UnreadPage(rooms, page.more)
+
+    def _after(self, room: str) -> str:
+        """Return the room, as the log spells it, behind which a page begins."""
+        return self._fold(room) if room.startswith("@") else _beginning(room)
+
+    async def _marks_settled(self) -> int:
+        """Wait until what this session was told is followed, and what it marked is kept; return the head."""
+        await self._own_drafts_followed()
+        await self._sessions.marks.settle(self._local_user.user)
+        return self._sessions.log.window.head
 
     async def rooms(self, prefix: str, after: str) -> ListedRooms:
         """Return a page of the rooms that begin with ``prefix`` and come after ``after``."""
@@ -400,6 +477,7 @@ class Session:
             why = "there is a newer secret"
         self._sessions.tell(Left(self.user, self.peer.name, why))
         self._stop()
+        self._sessions.marks.hasten(self._local_user.user)
         self._sessions.router.depart(self._local_user)
         self._sessions.users.depart(self._local_user.user, self)
         del self._sessions.open[self]

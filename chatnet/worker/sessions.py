@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
@@ -10,9 +11,11 @@ from chatnet.auth import Token
 from chatnet.entries import Entry
 from chatnet.lanes import Lane, Pace
 from chatnet.log import Log
+from chatnet.marks import UserMark
 from chatnet.telemetry import Tell, unheard
 from chatnet.worker.drafts import SharedDrafts
 from chatnet.worker.gathering import Gathering
+from chatnet.worker.marks import UsersMarks, passed_on_already
 from chatnet.worker.rates import Rates
 from chatnet.worker.reads import SharedReads
 from chatnet.worker.router import Router
@@ -38,7 +41,8 @@ class Sessions:
     ``open`` are the present sessions, the oldest first; ``posts`` is how many posts were taken; ``poison`` is
     how many drafts were refused as poison. ``rate`` is how many drafts a second a user may append in the long
     run; 0: no limit. Reads of ``logins`` have their own lane beside the ``reads`` of sessions: heavy readers
-    keep nobody from logging in. ``tell`` hears what sessions do.
+    keep nobody from logging in. ``tell`` hears what sessions do. ``pass_on`` is called with the marks that
+    the log has kept: see :class:`~chatnet.worker.marks.UsersMarks`.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Sessions:
         rate: int,
         clocks: Clocks,
         tell: Tell = unheard,
+        pass_on: Callable[[Sequence[UserMark]], None] = passed_on_already,
     ) -> None:
         clock: IReactorTime = clocks.reactor
         self.log = log
@@ -62,6 +67,7 @@ class Sessions:
         self.wall = clocks.wall
         self._token = token
         self.users = Users()
+        self.marks = UsersMarks(log, clock, self.users, pass_on)
         self.tell = tell
         self.logins = Lane(MOST_READS, LOGINS_OF_ONE)
         self.reads = SharedReads(clock, Lane(MOST_READS, PAGES_OF_ONE), limits.reads, tell)

@@ -10,12 +10,14 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.limits import LIMITS, Limits
 from chatnet.log import Log
+from chatnet.marks import UserMark
 from chatnet.net.link import Link
 from chatnet.store.lease import parse_holder
 from chatnet.store.postgres.database import Unavailable
 from chatnet.store.postgres.log import PostgresLog
 from chatnet.store.remote import RemoteLog
 from chatnet.telemetry import Tell, unheard
+from chatnet.wire.marks import TellMarks
 from chatnet.world import World
 
 
@@ -43,6 +45,9 @@ class Store(Protocol):
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """The primary has pushed ``entries``."""
+
+    def pass_on(self, marks: Sequence[UserMark]) -> None:
+        """The log has kept ``marks`` of this worker's users: let the other workers know."""
 
     @property
     def is_reached(self) -> bool:
@@ -84,6 +89,9 @@ class PrimarysStore:
     def committed(self, entries: Sequence[Entry]) -> None:
         self.log.committed(entries)
 
+    def pass_on(self, marks: Sequence[UserMark]) -> None:
+        """Do nothing: the primary, which keeps them, has told the others."""
+
     async def leader(self) -> Address | None:
         return None
 
@@ -98,6 +106,7 @@ class DatabaseStore:
         self.url = url
         self.log = log
         self._on_replaced = on_replaced
+        self._link: Link | None = None
 
     @property
     def is_reached(self) -> bool:
@@ -108,11 +117,17 @@ class DatabaseStore:
         return bool(self.log.trouble)
 
     def attached(self, link: Link, log_id: str) -> None:
+        self._link = link
         if log_id != self.log.log_id:
             self._on_replaced()
 
     def detached(self) -> None:
-        """Nothing to do: the primary is not needed for the log."""
+        """The primary is not needed for the log."""
+        self._link = None
+
+    def pass_on(self, marks: Sequence[UserMark]) -> None:
+        if marks and self._link is not None and not self._link.full:
+            self._link.callRemote(TellMarks, marks=marks)
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Nothing to do: such a primary serves another log, which is noticed once it says which."""

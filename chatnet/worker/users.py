@@ -7,6 +7,7 @@ from typing import Protocol
 
 from chatnet.entries import Entry
 from chatnet.errors import Barred, ChatnetError, SecretChanged, TryLater
+from chatnet.marks import UserMark
 
 MOST_SESSIONS = 100
 """How many sessions a user may have on one worker."""
@@ -25,6 +26,9 @@ class UsersSession(Protocol):
 
     def goes_by(self, seq: int) -> None:
         """Use the secret at ``seq`` from now on: the session has set it itself."""
+
+    def marked(self, room: str, seq: int) -> None:
+        """Another session of the user has read ``room`` up to ``seq``."""
 
     def end(self, why: ChatnetError) -> None:
         """Tell the client why, and close."""
@@ -57,6 +61,12 @@ class Users:
             self._sessions[user] = others
         else:
             del self._sessions[user]
+
+    def marked(self, mark: UserMark, by: object) -> None:
+        """Tell the user's sessions of ``mark``, but the one that has set it."""
+        for session in self._sessions.get(mark.user, ()):
+            if session is not by:
+                session.marked(mark.room, mark.seq)
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Follow the window."""

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from chatnet.auth import Role, Token
 from chatnet.entries import Entry
 from chatnet.errors import NoReplica
+from chatnet.marks import UserMark
 from chatnet.master import registry
 from chatnet.master.cluster import ADOPTION_SECONDS, Cluster
 from chatnet.master.commands import Commands
@@ -60,6 +61,7 @@ from chatnet.wire.cluster import (
     WorkerIdentity,
 )
 from chatnet.wire.log import Committed
+from chatnet.wire.marks import MarksTold
 from chatnet.wire.operate import ClusterStatus
 from chatnet.wire.replica import Attach, Carried, MasterIdentity, Mirror, State
 from chatnet.world import Clocks, Processes, ProcessId
@@ -94,6 +96,7 @@ class Hears(Locator):
         self.kept: list[int] = []
         self.killed: list[tuple[int, int]] = []
         self.others: list[tuple[list[OtherWorker], bool]] = []
+        self.marks: list[UserMark] = []
 
     @SpawnWorkers.responder
     def keep_children(self, epoch: int, count: int) -> dict[str, Any]:
@@ -122,6 +125,12 @@ class Hears(Locator):
     def committed(self, epoch: int, entries: list[Entry]) -> dict[str, Any]:
         self.epochs.append(epoch)
         self.batches.append(entries)
+        return {}
+
+    @MarksTold.responder
+    def marks_told(self, epoch: int, marks: list[UserMark]) -> dict[str, Any]:
+        assert epoch == EPOCH
+        self.marks += marks
         return {}
 
     @Shutdown.responder

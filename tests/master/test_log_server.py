@@ -16,6 +16,7 @@ from chatnet.errors import BadRequest, CursorAhead, InternalFailure, NoSuchRoom,
 from chatnet.kinds import CLUSTER
 from chatnet.limits import LIMITS, PAGE
 from chatnet.log import Refused
+from chatnet.marks import MOST_MARKS, UserMark
 from chatnet.master.log_server import MOST_READS
 from chatnet.reads import AccountOf, CursorAt, Feed, Head, History, Newest, Question, Rooms, SnapshotOf
 from chatnet.telemetry import FollowerBehind, FollowerLive
@@ -23,6 +24,7 @@ from chatnet.testing.loopback import FULL
 from chatnet.wire.arguments import Command, Packed
 from chatnet.wire.encode import PING
 from chatnet.wire.log import MAX_DRAFTS, Append, Follow, Read, answer_to
+from chatnet.wire.marks import KeepMarks
 
 T = TypeVar("T")
 
@@ -426,3 +428,40 @@ def test_a_read_that_our_code_fails_at_is_answered(master: Master, logged_failur
         worker.ask(Read, question=Newest("alice", 3))
     assert worker.connected
     assert logged_failures.flush(TypeError)
+
+
+# ---- marks ----
+
+
+def test_marks_are_kept_and_told_to_the_other_workers(master: Master) -> None:
+    """They get what is news, as it was kept; a worker whose link is full is not told."""
+    fill(master, 3)
+    one, other, full = (master.worker(name) for name in ("a", "b", "c"))
+    full.server.full = True
+    kept = one.ask(KeepMarks, marks=[UserMark("alice", "alice", 9), UserMark("alice", "#x", 2)])["kept"]
+    assert kept == [UserMark("alice", "#x", 2), UserMark("alice", "alice", 3)]
+    master.settle()
+    assert [one.hears.marks, other.hears.marks, full.hears.marks] == [[], kept, []]
+    assert other.ask(KeepMarks, marks=kept)["kept"] == []
+    assert one.hears.marks == []
+
+
+def test_a_worker_that_brings_too_many_marks_is_refused(master: Master) -> None:
+    """More than a box may have is not read, and a second box before the first is answered ends the link."""
+    worker = master.worker("a")
+    many = [UserMark("alice", f"#{number}", 1) for number in range(MOST_MARKS + 1)]
+    with pytest.raises(BadRequest):
+        worker.ask(KeepMarks, marks=many)
+    master.log.reads_held = True
+    assert worker.begin(KeepMarks, marks=many[:1]) == []
+    worker.begin(KeepMarks, marks=many[1:2])
+    assert not worker.connected
+
+
+def test_the_longest_marks_fit_a_box(master: Master) -> None:
+    """Whatever the names are."""
+    marks = [
+        UserMark("a" * 32, "#" + "\U0001f600" * 60 + f"{number:04}", 2**63 - 1)
+        for number in range(MOST_MARKS)
+    ]
+    assert len(master.worker("a").ask(KeepMarks, marks=marks)["kept"]) == MOST_MARKS

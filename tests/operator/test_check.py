@@ -91,6 +91,14 @@ DAMAGES = [
     ("UPDATE log SET head = 5000", "the log's head is 5,000, and its newest entry 5,009"),
     ("UPDATE entry SET time = 1 WHERE seq = 77", "the time of seq 77 is before that of the one before it"),
     ("DELETE FROM place WHERE seq = 9 AND name = '#coffee'", "the index of places lacks seq 9 at #coffee"),
+    (
+        "DELETE FROM mention WHERE seq = 9",
+        "the index of mentions lacks bob in seq 9",
+    ),
+    (
+        "INSERT INTO mention VALUES ('zoe', 'alice', 9)",
+        "the index of mentions has 2 rows, and 1 follow",
+    ),
     ("INSERT INTO place VALUES ('#none', 9)", "the index of places has 10,004 rows, and 10,003 follow"),
     ("DELETE FROM membership WHERE room = 'bob'", "membership lacks a row: ('alice'"),
     (

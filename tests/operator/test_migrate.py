@@ -17,6 +17,7 @@ import pytest
 from chatnet.entries import Draft
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS, Limits
+from chatnet.marks import UserMark
 from chatnet.operator import migrate as program
 from chatnet.operator.migrate import migrate
 from chatnet.operator.progress import Progress
@@ -25,6 +26,7 @@ from chatnet.store.lease import FlockLease
 from chatnet.store.postgres.connection import connect
 from chatnet.store.postgres.real import PostgresDatabase, PostgresDatabases
 from chatnet.store.sqlite import reads as sqlite_reads
+from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.store.sqlite.moved import refuse_moved
 from chatnet.store.sqlite.schema import migrate as make_tables
 from chatnet.store.sqlite.schema import set_up_writer, take_epoch
@@ -457,13 +459,50 @@ def test_an_empty_log_is_copied(tmp_path: Path, url: str, world: World) -> None:
     """Its id and epoch are worth keeping."""
     source = Source(tmp_path / "data")
     source.close()
-    for table in ("entry", "place", "membership", "account", "room", "refusal"):
+    for table in ("entry", "place", "mention", "membership", "account", "room", "refusal"):
         change(source, f"DELETE FROM {table}")
     change(source, "UPDATE log SET head = 0")
     assert "0 entries copied" in migrate(source.data, url, world)
     database = opened(url)
     assert (database.open("x").log_id, database.lease().epoch) == ("the log's id", 1)
     database.close()
+
+
+def test_marks_are_copied(tmp_path: Path, url: str, world: World) -> None:
+    """What users have read in the log is read there; a copy that is made again has them once."""
+    source = Source(tmp_path / "data")
+    source.close()
+    marks = SqliteMarks(source.data / MARKS, RealFiles(), "the log's id", 22, pytest.fail)
+    marks.keep([UserMark("alice", "bob", 21), UserMark("alice", "#été", 19)], 22)
+    marks.close()
+    said = migrate(source.data, url, world)
+    assert "could not be copied" not in said
+    (source.data / "moved").unlink()
+    with connect(url) as connection:
+        found = connection.execute("SELECT * FROM mark ORDER BY room").fetchall()
+        assert found == [("alice", "#été", 19), ("alice", "bob", 20)]  # the log ends there
+        mentioned = connection.execute("SELECT * FROM mention ORDER BY seq").fetchall()
+    assert mentioned == source.read(lambda log: list(log.execute("SELECT * FROM mention ORDER BY seq")))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["no database", "SQLite format 3\0" + 9_000 * "x", "of another log"],
+)
+def test_a_log_is_copied_without_its_marks(tmp_path: Path, url: str, world: World, content: str) -> None:
+    """If they are damaged, that is said; those of another log are not its own."""
+    source = Source(tmp_path / "data")
+    source.close()
+    if content == "of another log":
+        marks = SqliteMarks(source.data / MARKS, RealFiles(), content, 22, pytest.fail)
+        marks.keep([UserMark("alice", "bob", 3)], 22)
+        marks.close()
+    else:
+        (source.data / MARKS).write_text(content)
+    said = migrate(source.data, url, world)
+    assert ("How far users have read could not be copied" in said) == (content != "of another log")
+    with connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM mark").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("batch", [5, 7])

@@ -33,6 +33,7 @@ from chatnet.errors import (
 from chatnet.kinds import KINDS, SAID
 from chatnet.limits import PAGE
 from chatnet.log import Log, Outcome, Refused
+from chatnet.marks import UserMark
 from chatnet.master.log_server import Broadcast, LogServer
 from chatnet.names import is_topic
 from chatnet.net.link import Link
@@ -48,6 +49,7 @@ from chatnet.reads import (
     FeedPage,
     Head,
     History,
+    MarksOf,
     Members,
     Newest,
     Question,
@@ -55,6 +57,7 @@ from chatnet.reads import (
     Snapshot,
     SnapshotOf,
     Talks,
+    UnreadOf,
 )
 from chatnet.stays import Interval, Memberships
 from chatnet.store.pages import FEED_STAYS
@@ -786,6 +789,8 @@ odd_reads: st.SearchStrategy[Question[Any]] = st.one_of(
     st.builds(Feed, odd_words, edges, edges),
     st.builds(SnapshotOf, odd_words, edges, edges),
     st.builds(CursorAt, edges),
+    st.builds(MarksOf, odd_words, edges, odd_words),
+    st.builds(UnreadOf, odd_words, edges, odd_words),
 )
 
 
@@ -797,6 +802,8 @@ def every_odd_read() -> list[Question[Any]]:
         for read in (
             *(AccountOf(word), History(word), Rooms(word, ""), Rooms("", word)),
             *(Newest(word, 5), Feed(word, 0, 5), SnapshotOf(word, 0, 5)),
+            *(MarksOf(word, 5, ""), MarksOf("alice", 5, word)),
+            *(UnreadOf(word, 5, ""), UnreadOf("alice", 5, word)),
             *(Members(word, "alice", 5), Members("#x", word, 5), Members("#x", "alice", 5, word)),
             *(Talks(word, 5), Talks("alice", 5, word), History(word, None, "alice", 5)),
         )
@@ -843,6 +850,7 @@ def answers(subject: Subject, drafts: list[Draft], reads: list[Question[Any]]) -
     """Return the outcomes of drafts and reads, without what differs between stores."""
     registered(subject, "alice", "bob")
     found: list[Any] = [*subject.append(*drafts), *subject.append(*drafts)]
+    found += subject.ask(subject.log.keep_marks([UserMark("alice", room, 9) for room in ROOMS]))
     for question in reads:
         try:
             answer = subject.read(question)

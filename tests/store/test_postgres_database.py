@@ -18,7 +18,19 @@ from chatnet.entries import Draft
 from chatnet.errors import CannotStart, Poison
 from chatnet.limits import PATIENCE, Limits
 from chatnet.log import Refused
-from chatnet.reads import AccountOf, Feed, Head, History, Last, Newest, PageOf, Rooms, SnapshotOf
+from chatnet.marks import UserMark
+from chatnet.reads import (
+    AccountOf,
+    Feed,
+    Head,
+    History,
+    Last,
+    MarksOf,
+    Newest,
+    PageOf,
+    Rooms,
+    SnapshotOf,
+)
 from chatnet.store.postgres import append, schema
 from chatnet.store.postgres import connection as postgres_connection
 from chatnet.store.postgres.connection import connect
@@ -424,6 +436,45 @@ def test_a_stopped_process_holds_up_nobody(url: str, database: PostgresDatabase)
             stopped.kill()
 
 
+# ---- marks ----
+
+
+def test_marks_wait_neither_for_those_who_append_nor_for_the_disk(
+    database: PostgresDatabase, url: str
+) -> None:
+    """They are kept while somebody holds the head; only their own statement is not synced."""
+    database.append([register("alice")], 1)
+    with connect(url) as other:
+        other.execute("CREATE TABLE seen (setting text)")
+        other.execute(
+            "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$"
+        )
+        other.execute("CREATE TRIGGER seeing AFTER INSERT ON mark FOR EACH ROW EXECUTE FUNCTION see()")
+        with other.transaction():
+            other.execute("SELECT FROM log FOR UPDATE")
+            assert database.keep_marks([UserMark("alice", "alice", 5)]) == [UserMark("alice", "alice", 1)]
+        assert other.execute("SELECT setting FROM seen").fetchall() == [("off",)]
+    assert database._one("SHOW synchronous_commit") == ("on",)
+
+
+def test_workers_that_keep_the_same_marks_do_not_lock_each_other_out(url: str, open_at: Open) -> None:
+    """Each user may have sessions on several; in whatever order they come, none is given up."""
+    databases = [open_at(url) for _ in range(4)]
+    databases[0].append([register("alice")] + [post(number) for number in range(400)], 1)
+    rooms = [f"#{number}" for number in range(100)]
+
+    def keep(one: int) -> None:
+        for seq in range(1, 100):
+            marks = [UserMark("alice", room, 4 * seq + one) for room in rooms]
+            databases[one].keep_marks(marks if one % 2 else marks[::-1])
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(keep, one) for one in range(4)]:
+            done.result()
+    assert {seq for (seq,) in databases[0]._connection.execute("SELECT seq FROM mark")} == {399}
+
+
 # ---- reading ----
 
 
@@ -490,8 +541,12 @@ def test_every_statement_finds_what_it_needs_by_index(
     assert len(database.read(Feed("u0", 1_000, head)).posts) == 500
     assert len(database.read(History("u1"))) == 500
     assert database.read(Rooms("u1", "u15")).names == ["u16", "u17", "u18", "u19"]
+    marks = [UserMark(f"u{number}", f"u{room}", 5) for number in range(100) for room in range(100)]
+    for start in range(0, len(marks), 200):
+        database.keep_marks(marks[start : start + 200])
+    assert database.read(MarksOf("u0", head, "u5")).marks == []
     assert len(plans) > 30
-    assert not [plan for plan in plans if re.search(r"Seq Scan on (entry|place)\b", plan)]
+    assert not [plan for plan in plans if re.search(r"Seq Scan on (entry|place|mark)\b", plan)]
 
 
 def test_a_read_costs_about_what_it_returns(explained: tuple[PostgresDatabase, int, list[str]]) -> None:

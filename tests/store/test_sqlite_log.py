@@ -442,5 +442,5 @@ async def test_with_real_threads_readers_and_the_writer_go_together(
     assert log.window.head == 601
     await log.close()
     assert fatal == []
-    assert [pool.workers for pool in real_threads] == [0, 0, 0]
+    assert [pool.workers for pool in real_threads] == [0, 0, 0, 0]
     assert not [thread for thread in threading.enumerate() if "log" in thread.name]

@@ -73,6 +73,7 @@ class Hears(Locator):
         self.moved = 0
         self.rewound: list[Cursor] = []
         self.ended: list[str] = []
+        self.marked: list[tuple[str, int]] = []
 
     @wire.Ended.responder
     def told_the_end(self, code: str, sentence: str) -> dict[str, Any]:
@@ -82,6 +83,11 @@ class Hears(Locator):
     @wire.Rewound.responder
     def put_back(self, seq: int, check: bytes) -> dict[str, Any]:
         self.rewound.append(Cursor(seq, check))
+        return {}
+
+    @wire.Marked.responder
+    def told_of_a_mark(self, room: str, seq: int) -> dict[str, Any]:
+        self.marked.append((room, seq))
         return {}
 
     @wire.Moved.responder

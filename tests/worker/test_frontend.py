@@ -26,7 +26,7 @@ def test_no_more_is_kept_of_who_joins_and_leaves_than_the_window_holds() -> None
     clock = Clock()
     log = MemoryLog(clock=clock.seconds)
     log.window = Window(log.log_id, limits=Limits(window_bytes=10_000))
-    store: Any = SimpleNamespace(log=log)
+    store: Any = SimpleNamespace(log=log, pass_on=None)
     token, entropy = Token(b"t" * 32), lambda size: b"e" * size
     clocks = Clocks(clock, clock.seconds, clock.seconds)
     frontend = Frontend(store, NOBODY, token, Quotas(), clocks, entropy, unheard)

@@ -21,6 +21,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS
+from chatnet.marks import UserMark
 from chatnet.net.link import Link
 from chatnet.net.listen import BACKLOG
 from chatnet.net.locator import Locator
@@ -32,9 +33,11 @@ from chatnet.testing.children import SpawningClock
 from chatnet.testing.loopback import Loopback
 from chatnet.wire.cluster import OtherWorker
 from chatnet.wire.encode import PING
+from chatnet.wire.marks import TellMarks
 from chatnet.wire.session import Elsewhere
-from chatnet.worker.service import build
+from chatnet.worker.service import FLUSH_SECONDS, build
 from chatnet.worker.session_lines import SessionLines
+from chatnet.worker.stores import DatabaseStore
 from chatnet.worker.tap import Options
 from chatnet.world import Clocks, FileStatus, ProcessId
 from chatnet.world.real import RealTls, real_world
@@ -591,6 +594,37 @@ def test_stopping_leaves_nothing() -> None:
     assert one.pool.calls == ["start", "stop"]
     assert not one.reactor.getDelayedCalls()
     Started().worker.stopService()
+
+
+def test_a_worker_that_stops_waits_a_second_for_the_last_marks() -> None:
+    """Not longer: the primary may be gone."""
+    one = Started().start()
+    one.worker.registered(FarLink(), "the log", "")
+    one.worker._state._sessions.marks.mark(UserMark("alice", "#x", 1), None)
+    stopped: list[Any] = []
+    one.worker.stopService().addBoth(stopped.append)
+    assert stopped == []
+    one.reactor.advance(FLUSH_SECONDS)
+    assert stopped == [None]
+    assert not one.reactor.getDelayedCalls()
+
+
+def test_marks_that_a_database_keeps_are_told_through_the_primary() -> None:
+    """While there is none, or while its link is full, nobody is told: it is only for speed."""
+    told: list[Any] = []
+    link: Any = SimpleNamespace(full=False, callRemote=lambda *command, **said: told.append((command, said)))
+    log: Any = SimpleNamespace(log_id="the log", trouble="")
+    store, marks = DatabaseStore("postgresql://db/chat", log, lambda: None), [UserMark("alice", "#x", 1)]
+    store.pass_on(marks)
+    store.attached(link, "the log")
+    store.pass_on(marks)
+    store.pass_on([])
+    link.full = True
+    store.pass_on(marks)
+    link.full = False
+    store.detached()
+    store.pass_on(marks)
+    assert told == [((TellMarks,), {"marks": marks})]
 
 
 def test_the_real_world_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

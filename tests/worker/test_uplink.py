@@ -20,6 +20,7 @@ from chatnet.auth import Role, Token
 from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import BadRequest, LevelTooLow, NotAllowed, StaleEpoch, WrongSecret
+from chatnet.marks import UserMark
 from chatnet.master.lost_processes import LOOK_SECONDS, RETURN_SECONDS
 from chatnet.net.approach import Approach
 from chatnet.net.gate import Caller, Gate
@@ -45,6 +46,7 @@ from chatnet.wire.cluster import (
 )
 from chatnet.wire.common import Challenge
 from chatnet.wire.log import Committed, Follow, Read
+from chatnet.wire.marks import MarksTold
 from chatnet.worker.uplink import (
     ABANDONED_SECONDS,
     CONNECT_SECONDS,
@@ -149,6 +151,7 @@ class Worker:
         self.kept: list[int] = []
         self.killed: list[tuple[int, int]] = []
         self.others: list[tuple[Sequence[OtherWorker], bool]] = []
+        self.marks: list[UserMark] = []
         self.has_store = False
         self.leads: Address | Deferred[Address | None] | None = None
 
@@ -167,6 +170,9 @@ class Worker:
     def committed(self, entries: Sequence[Entry]) -> None:
         self.log.committed(entries)
 
+    def marks_told(self, marks: Sequence[UserMark]) -> None:
+        self.marks += marks
+
     def reaches_store(self) -> bool:
         return self.has_store
 
@@ -175,7 +181,7 @@ class Worker:
 
     @property
     def did(self) -> list[Any]:
-        return self.shed_counts + self.kept + self.killed + self.stopped + self.others
+        return self.shed_counts + self.kept + self.killed + self.stopped + self.others + self.marks
 
     def shed(self, count: int, soon: bool) -> None:
         self.shed_counts.append(count)
@@ -255,6 +261,23 @@ def test_what_is_committed_goes_to_the_log() -> None:
     server.callRemote(Committed, epoch=1, entries=[entry])
     up.reactor.settle()
     assert up.log.window.head == 1
+
+
+def test_what_other_workers_have_marked_is_told() -> None:
+    """By the primary of the epoch that has answered the registration; by another nothing is."""
+    up, primary = Up(), Primary()
+    marks = [UserMark("alice", "#x", 7)]
+    primary.hesitates = Deferred()
+    server = up.reactor.accept(primary)
+    server.callRemote(MarksTold, epoch=1, marks=marks)
+    up.reactor.settle()
+    assert up.worker.marks == []
+    up = Up()
+    server = up.reactor.accept(Primary())
+    for epoch in (0, 1, 2):
+        server.callRemote(MarksTold, epoch=epoch, marks=marks)
+    up.reactor.settle()
+    assert up.worker.marks == marks
 
 
 def test_it_goes_round_the_masters_with_growing_delays() -> None:

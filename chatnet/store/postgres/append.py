@@ -152,7 +152,9 @@ CREATE FUNCTION chatnet_append(
     -- What drafts have beyond that; all empty if none has anything.
     mores bytea[], tos text[], refs bigint[], checks bytea[], untils bigint[],
     -- Where the drafts are heard: at place_names[n], the draft of the number place_drafts[n].
-    place_drafts integer[], place_names text[], at_ms bigint,
+    place_drafts integer[], place_names text[],
+    -- Whom posts in private rooms name, in the same way: that does not follow from where they are heard.
+    mention_drafts integer[], mention_names text[], at_ms bigint,
     -- An outcome for each draft: its seq, or the code of a refusal.
     OUT seqs bigint[], OUT codes text[]
 ) LANGUAGE plpgsql AS $function$
@@ -173,6 +175,9 @@ BEGIN
             FROM unnest(users, rooms, texts, keys) WITH ORDINALITY AS u(name, room, text, key, number);
         INSERT INTO place
             SELECT p.name, first + p.draft FROM unnest(place_drafts, place_names) AS p(draft, name);
+        INSERT INTO mention
+            SELECT substr(p.name, 2), rooms[p.draft], first + p.draft
+            FROM unnest(place_drafts, place_names) AS p(draft, name) WHERE left(p.name, 1) = '@';
         SELECT array_agg(first + number ORDER BY number) INTO seqs
             FROM generate_series(1, cardinality(kinds)) AS number;
         taken := cardinality(kinds);
@@ -181,6 +186,10 @@ BEGIN
             FROM chatnet_append_each(kinds, users, rooms, texts, keys, shown_seqs, topics, mores, tos, refs,
                 checks, untils, place_drafts, place_names, first, moment);
     END IF;
+    INSERT INTO mention
+        SELECT m.name, rooms[m.draft], seqs[m.draft]
+        FROM unnest(mention_drafts, mention_names) AS m(draft, name)
+        WHERE seqs[m.draft] > first;  -- those of a draft that came before are there
     IF taken > 0 THEN
         UPDATE log SET head = first + taken, time = moment;
         PERFORM pg_notify('chatnet', '');
@@ -412,6 +421,8 @@ BEGIN
         CASE WHEN its_kind = 'redact' OR places <> heard THEN array_to_string(places, ' ') END);
     IF its_kind IN ({said}) THEN
         INSERT INTO place SELECT name, its_seq FROM unnest(places) AS p(name);
+        INSERT INTO mention SELECT substr(p.name, 2), its_room, its_seq FROM unnest(places) AS p(name)
+            WHERE left(p.name, 1) = '@';
         IF strpos(its_room, '=') > 0 THEN
             {" ".join(_bound(statement) + ";" for statement in follows.TALK)}
         END IF;

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from chatnet.entries import Draft
 from chatnet.kinds import FIRST_LEVEL
 from chatnet.log import Outcome
+from chatnet.marks import UserMark
 from chatnet.reads import Question
 
 T = TypeVar("T")
@@ -90,6 +91,12 @@ class Database(Protocol):
         Batches of others come before or after this one, never in between.
 
         :raises Outgrown: the log is above the level that this process understands. Nothing was appended.
+        """
+
+    def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
+        """Keep marks, the greatest of each user and room; return those that are news, as kept.
+
+        Takes no lock of those who append, and does not wait for the disk.
         """
 
     def outdate(self, level: int) -> None:

@@ -16,6 +16,7 @@ from chatnet.entries import Draft
 from chatnet.errors import Outgrown
 from chatnet.limits import LIMITS, Limits
 from chatnet.log import Outcome
+from chatnet.marks import UserMark
 from chatnet.reads import CursorAt, Head, LaneName, Question
 from chatnet.store.appender import Appender
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
@@ -248,6 +249,12 @@ class PostgresLog:
         :raises Unavailable: the database is away.
         """
         return await self._readers["logins"].ask_once(lambda database: database.lease())
+
+    # ---- marks ----
+
+    async def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
+        """See :meth:`chatnet.log.Log.keep_marks`. Waits while the database is away."""
+        return await self._readers["pages"].ask(lambda database: database.keep_marks(marks))
 
     # ---- reading ----
 

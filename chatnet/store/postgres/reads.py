@@ -17,6 +17,7 @@ from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
 from chatnet.names import is_private, is_public, sides, spelled_for
 from chatnet.reads import (
+    MOST_UNREAD,
     NEWEST,
     Account,
     AccountOf,
@@ -27,6 +28,8 @@ from chatnet.reads import (
     Head,
     History,
     Last,
+    MarkPage,
+    MarksOf,
     Member,
     MemberPage,
     Members,
@@ -40,6 +43,8 @@ from chatnet.reads import (
     Talk,
     TalkPage,
     Talks,
+    UnreadOf,
+    UnreadPage,
 )
 from chatnet.rules import ROLES
 from chatnet.store.pages import (
@@ -68,6 +73,42 @@ IS_ROOM = "SELECT 1 FROM room WHERE name = %(room)s"
 ROOMS = f"""
     SELECT name FROM room WHERE name >= %(prefix)s AND name > %(after)s AND name < %(end)s
     ORDER BY name LIMIT {PAGE_ROOMS + 1}
+"""
+# The rooms that the user is in, and since when: their own too, and their conversations, since always.
+_ROOMS_OF = """
+    SELECT room, joined FROM membership
+    WHERE "user" = %(user)s AND "left" > %(upto)s AND joined <= %(upto)s AND room > %(after)s
+        AND left(room, 1) <> '!'
+    UNION ALL
+    SELECT room, 0 FROM talk WHERE "user" = %(user)s AND room > %(after)s
+        AND EXISTS (SELECT FROM place WHERE place.name = talk.room AND place.seq <= %(upto)s)
+    UNION ALL
+    SELECT "user", registered FROM account
+    WHERE "user" = %(user)s AND registered <= %(upto)s AND "user" > %(after)s
+"""
+MARKS = f"""
+    SELECT mark.room, mark.seq FROM ({_ROOMS_OF}) AS stay
+    JOIN mark ON mark."user" = %(user)s AND mark.room = stay.room AND mark.seq >= stay.joined
+    ORDER BY mark.room LIMIT {PAGE_ROOMS + 1}
+"""
+UNREAD = f"""
+    SELECT stay.room, posts.count,
+        CASE WHEN strpos(stay.room, '=') > 0 THEN posts.count ELSE mentions.count END
+    FROM (
+        SELECT * FROM ({_ROOMS_OF}) AS rooms ORDER BY room LIMIT {PAGE_ROOMS + 1}
+    ) AS stay
+    LEFT JOIN mark ON mark."user" = %(user)s AND mark.room = stay.room
+    CROSS JOIN LATERAL (SELECT greatest(stay.joined, mark.seq) AS seq) AS read
+    CROSS JOIN LATERAL (SELECT count(*) FROM (
+        SELECT FROM place WHERE place.name = stay.room AND place.seq > read.seq AND place.seq <= %(upto)s
+        LIMIT {MOST_UNREAD}
+    ) AS unread) AS posts
+    CROSS JOIN LATERAL (SELECT count(*) FROM (
+        SELECT FROM mention WHERE mention."user" = %(user)s AND mention.room = stay.room
+            AND mention.seq > read.seq AND mention.seq <= %(upto)s
+        LIMIT {MOST_UNREAD}
+    ) AS unread) AS mentions
+    ORDER BY stay.room
 """
 # After which seq a member may read their room: a private one from where its history begins for them.
 _SHOWN_FROM = """
@@ -320,6 +361,16 @@ def rooms(tables: PostgresTables, asked: Rooms) -> RoomPage:
     return RoomPage(names[:PAGE_ROOMS], len(names) > PAGE_ROOMS)
 
 
+def marks(tables: PostgresTables, asked: MarksOf) -> MarkPage:
+    found = list(tables.execute(MARKS, _rooms_asked(asked)))
+    return MarkPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
+
+
+def unread(tables: PostgresTables, asked: UnreadOf) -> UnreadPage:
+    found = list(tables.execute(UNREAD, _rooms_asked(asked)))
+    return UnreadPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
+
+
 ANSWERS: Answers[PostgresTables] = {
     Head: head,
     CursorAt: cursor_at,
@@ -331,9 +382,16 @@ ANSWERS: Answers[PostgresTables] = {
     Members: members,
     Talks: talks,
     Rooms: rooms,
+    MarksOf: marks,
+    UnreadOf: unread,
     PageOf: page,
     Last: last,
 }
+
+
+def _rooms_asked(asked: MarksOf | UnreadOf) -> dict[str, str | int]:
+    after = known_text(asked.after)
+    return {"user": known_name(asked.user), "upto": known_seq(asked.upto), "after": after}
 
 
 def _account(tables: PostgresTables, user: str) -> Account | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -18,8 +18,9 @@ from chatnet.form import check_form
 from chatnet.kinds import SAID, own_level
 from chatnet.limits import LIMITS, PAGE, Limits, PageSize
 from chatnet.log import Outcome, Refused
-from chatnet.names import is_topic
-from chatnet.reads import Question
+from chatnet.marks import UserMark, cut
+from chatnet.names import is_private, is_topic, mentioned
+from chatnet.reads import LAST_SEQ, Question
 from chatnet.rules import MAKERS
 from chatnet.store.postgres import reads as postgres_reads
 from chatnet.store.postgres.append import OLD, OUTGROWN, functions
@@ -33,7 +34,19 @@ T = TypeVar("T")
 _APPEND = """
     SELECT seqs, codes FROM {append}(
         %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::text[],
-        %b::bytea[], %b::text[], %b::bigint[], %b::bytea[], %b::bigint[], %b::integer[], %b::text[], %b)
+        %b::bytea[], %b::text[], %b::bigint[], %b::bytea[], %b::bigint[], %b::integer[], %b::text[],
+        %b::integer[], %b::text[], %b)
+"""
+# One statement, which is a transaction by itself. In the order of the key, so that two workers never wait for
+# each other.
+_KEEP_MARKS = """
+    WITH relaxed AS (SELECT set_config('synchronous_commit', 'off', true))
+    INSERT INTO mark ("user", room, seq)
+    SELECT "user", room, least(seq, log.head)
+    FROM unnest(%b::text[], %b::text[], %b::bigint[]) AS given("user", room, seq), log, relaxed
+    ORDER BY "user" COLLATE "C", room COLLATE "C"
+    ON CONFLICT ("user", room) DO UPDATE SET seq = excluded.seq WHERE mark.seq < excluded.seq
+    RETURNING "user", room, seq
 """
 _ABOUT = """
     SELECT log.id, log.head, current_setting('synchronous_standby_names') = '' AS is_alone,
@@ -128,6 +141,12 @@ class PostgresDatabase:
         columns = 'seq, time, kind, "user", room, text, key, more, at'
         row = self._any(f"SELECT {columns} FROM entry WHERE seq = %s", (seq,))
         return None if row is None else of_row(row)
+
+    def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
+        given = cut(marks, LAST_SEQ)
+        columns = tuple([getattr(mark, name) for mark in given] for name in ("user", "room", "seq"))
+        with self._asking():
+            return [UserMark(*row) for row in self._cursor.execute(_KEEP_MARKS, columns).fetchall()]
 
     def outdate(self, level: int) -> None:
         with self._asking():
@@ -297,16 +316,20 @@ def _wrong_form(draft: Draft) -> Refused | None:
 
 
 def _columns(drafts: list[Draft], look: Callable[[int], Entry | None]) -> tuple[list[Any], ...]:
-    """Return the arguments of the append function: the drafts by column, then where they are heard.
+    """Return the arguments of the append function: the drafts by column, then where they are heard,
+    and whom those in private rooms name.
 
     ``look`` returns the entry to which one refers.
     """
     heard: list[tuple[int, str]] = []
+    named_users: list[tuple[int, str]] = []
     topics: list[str] = []
     for number, draft in enumerate(drafts, 1):
         if draft.kind in SAID:
             at = places(draft.user, draft.room, draft.text)
             named = at[1:] if draft.room == draft.user else ()  # the first is the room, where the author is
+            if is_private(draft.room):
+                named_users += [(number, user) for user in mentioned(draft.text)]
         else:
             target = None if draft.ref is None else look(draft.ref.seq)
             at = settled(draft, target, lambda user: False) or heard_at(entry_of(draft, 0, 0, ()))
@@ -324,6 +347,8 @@ def _columns(drafts: list[Draft], look: Callable[[int], Entry | None]) -> tuple[
         *_beyond(drafts),
         [number for number, _ in heard],
         [place for _, place in heard],
+        [number for number, _ in named_users],
+        [user for _, user in named_users],
     )
 
 

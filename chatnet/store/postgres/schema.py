@@ -148,7 +148,26 @@ CREATE TABLE tally (
 );
 """
 
-STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS)
+_MARKS = """
+-- How far each user has read: see chatnet.marks. Rows are updated often, so pages have room for new versions.
+CREATE TABLE mark (
+    "user" text COLLATE "C" NOT NULL,
+    room text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY ("user", room)
+) WITH (fillfactor = 70);
+-- Each name in the text of a post, and where that was said.
+CREATE TABLE mention (
+    "user" text COLLATE "C" NOT NULL,
+    room text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY ("user", room, seq)
+);
+INSERT INTO mention SELECT substr(place.name, 2), entry.room, entry.seq
+    FROM place JOIN entry ON entry.seq = place.seq WHERE place.name >= '@' AND place.name < 'A';
+"""
+
+STEPS = (_TABLES, _TOKEN, _KEYS, _LEVEL, _ROOMS, _MARKS)
 """Each step brings a store from one schema version to the next. Never change a released step.
 
 Functions are not in the steps: see :mod:`.append`.

@@ -6,6 +6,7 @@ One writer thread commits and checkpoints; reader threads have their own connect
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
@@ -22,6 +23,7 @@ from chatnet.entries import Draft, Entry
 from chatnet.errors import CannotStart
 from chatnet.limits import LIMITS, Limits
 from chatnet.log import Outcome
+from chatnet.marks import UserMark
 from chatnet.net.timer import Timer
 from chatnet.reads import Head, LaneName, PageOf, Question
 from chatnet.store.absence import Absence
@@ -29,6 +31,7 @@ from chatnet.store.appender import Appender
 from chatnet.store.pages import take_page
 from chatnet.store.sqlite import reads as sqlite_reads
 from chatnet.store.sqlite.file import Committed
+from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.store.sqlite.opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
 from chatnet.store.sqlite.readers import Readers
 from chatnet.store.sqlite.writer import Batch, DiskRefuses
@@ -69,6 +72,8 @@ class SqliteLog:
         on_fatal: Callable[[Failure], None],
         writer: ThreadPool,
         readers: tuple[ThreadPool, ThreadPool],
+        marker: ThreadPool,
+        marks: SqliteMarks,
         opened: Opened,
         limits: Limits,
         own_level: int,
@@ -78,6 +83,7 @@ class SqliteLog:
         self._tell = tell
         self._without_room, self._without_files = (Absence(tell, reactor.seconds) for _ in range(2))
         self._writer = writer
+        self._marker, self._marks, self._said_unkept = marker, marks, False
         self._readers = Readers(reactor, readers, opened.connections)
         self._pools: dict[LaneName, ThreadPool] = dict(zip(("logins", "pages"), readers, strict=True))
         self._store, self._file = opened.store, opened.file
@@ -128,14 +134,15 @@ class SqliteLog:
         began = reactor.seconds()
         writer = threads(1, "log writer")
         readers = threads(LOGIN_READERS, "log reader"), threads(PAGE_READERS, "page reader")
-        for pool in (writer, *readers):
+        marker = threads(1, "marks writer")
+        for pool in (writer, *readers, marker):
             pool.start()
         try:
             opened = await deferToThreadPool(
                 reactor, writer, open_store, path, files, entropy(16).hex(), known, level, limits
             )
         except BaseException as error:
-            for pool in (writer, *readers):
+            for pool in (writer, *readers, marker):
                 pool.stop()
             if isinstance(error, (apsw.Error, UnicodeDecodeError)):
                 raise CannotStart(f"The store {path} cannot be opened: {error}. {_remedy(error)}.") from error
@@ -146,7 +153,9 @@ class SqliteLog:
             raise
         if opened.warning:
             cls._logger.critical("{warning}", warning=opened.warning)
-        log = cls(reactor, wall, on_fatal, writer, readers, opened, limits, level, tell)
+        head = opened.store.head
+        marks = SqliteMarks(path.with_name(MARKS), files, opened.log_id, head, partial(_warn, reactor))
+        log = cls(reactor, wall, on_fatal, writer, readers, marker, marks, opened, limits, level, tell)
         tell(LogOpened(log.log_id, log.window.head, reactor.seconds() - began, opened.warning))
         return log
 
@@ -158,7 +167,9 @@ class SqliteLog:
             self._retry.cancel()
         await self._readers.close()
         await self._write(self._store.close)
-        self._writer.stop()  # it has no more work
+        await deferToThreadPool(self._reactor, self._marker, self._marks.close)
+        for pool in (self._writer, self._marker):
+            pool.stop()  # it has no more work
 
     @property
     def warning(self) -> str:
@@ -292,6 +303,24 @@ class SqliteLog:
         """Run ``work`` in the writer's thread."""
         return deferToThreadPool(self._reactor, self._writer, work, *args, **kwargs)
 
+    # ---- marks ----
+
+    async def keep_marks(self, marks: Sequence[UserMark]) -> list[UserMark]:
+        """See :meth:`chatnet.log.Log.keep_marks`. While the disk refuses them, none is kept."""
+        if self._closed:
+            return await Deferred()
+        try:
+            kept = await deferToThreadPool(
+                self._reactor, self._marker, self._marks.keep, marks, self.window.head
+            )
+        except (apsw.Error, OSError) as error:
+            if not self._said_unkept:
+                self._logger.warn("How far users have read cannot be kept now ({why})", why=error)
+            self._said_unkept = True
+            return []
+        self._said_unkept = False
+        return kept
+
     # ---- reading ----
 
     async def newest_epoch(self) -> int:
@@ -302,7 +331,9 @@ class SqliteLog:
         """Answer ``question``: see :meth:`chatnet.log.Log.read`. The head is the window's, always in step."""
         if isinstance(question, Head):
             return cast(T, self.window.head)
-        return await self._readers.read(self._pools[question.lane], sqlite_reads.answer, question, self._page)
+        return await self._readers.read(
+            self._pools[question.lane], sqlite_reads.answer, question, self._page, self._marks.of
+        )
 
     async def page(self, after: int, upto: int) -> list[Entry]:
         """Return the first page of all entries after ``after``: from the window, if it holds them."""
@@ -310,6 +341,11 @@ class SqliteLog:
             rest = self.window.after(after, min(self._page.entries, max(0, upto - after)))
             return take_page(rest, self._page)[0]
         return await self.read(PageOf(after, upto))
+
+
+def _warn(reactor: Any, sentence: str) -> None:
+    """Log a sentence, from any thread."""
+    reactor.callFromThread(SqliteLog._logger.warn, "{sentence}", sentence=sentence)
 
 
 def _remedy(error: Exception) -> str:

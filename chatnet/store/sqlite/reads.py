@@ -6,7 +6,7 @@ Each is a function of the tables, inside a read transaction, and of the question
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby, islice
 from typing import Any, NamedTuple, TypeVar
@@ -17,8 +17,9 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry, of_row, other_side
 from chatnet.errors import NoSuchRoom
 from chatnet.limits import PAGE, PageSize
-from chatnet.names import is_private, is_public, sides, spelled_for
+from chatnet.names import is_private, is_public, is_talk, sides, spelled_for
 from chatnet.reads import (
+    MOST_UNREAD,
     NEWEST,
     Account,
     AccountOf,
@@ -29,6 +30,8 @@ from chatnet.reads import (
     Head,
     History,
     Last,
+    MarkPage,
+    MarksOf,
     Member,
     MemberPage,
     Members,
@@ -42,6 +45,8 @@ from chatnet.reads import (
     Talk,
     TalkPage,
     Talks,
+    UnreadOf,
+    UnreadPage,
 )
 from chatnet.rules import ROLES
 from chatnet.store.pages import (
@@ -57,6 +62,7 @@ from chatnet.store.pages import (
 from chatnet.store.questions import known_name, known_room, known_seq, known_text, rooms_between
 
 T = TypeVar("T")
+MarksIn = Callable[[str, Sequence[str]], Mapping[str, int]]
 Span = tuple[str, int, int]
 """A place, and the range of its posts that are heard: after < seq < before."""
 _COLUMNS = "seq, time, kind, user, room, text, key, more, at"
@@ -64,10 +70,14 @@ _COLUMNS = "seq, time, kind, user, room, text, key, more, at"
 
 
 class SqliteTables(NamedTuple):
-    """What is read: through ``execute`` of a connection, in pages of the size ``page``."""
+    """What is read: through ``execute`` of a connection, in pages of the size ``page``.
+
+    ``marks`` returns the marks of a user in those of some rooms that have one.
+    """
 
     execute: Callable[..., apsw.Cursor]
     page: PageSize
+    marks: MarksIn
 
 
 def epoch(connection: apsw.Connection) -> int:
@@ -76,9 +86,16 @@ def epoch(connection: apsw.Connection) -> int:
     return newest
 
 
-def answer(connection: apsw.Connection, question: Question[T], page: PageSize = PAGE) -> T:
+def no_marks(user: str, rooms: Sequence[str]) -> Mapping[str, int]:
+    """Return no marks: for what reads the log alone."""
+    return {}
+
+
+def answer(
+    connection: apsw.Connection, question: Question[T], page: PageSize = PAGE, marks: MarksIn = no_marks
+) -> T:
     """Return the store's answer, in pages of this size."""
-    found: T = ANSWERS[type(question)](SqliteTables(connection.execute, page), question)
+    found: T = ANSWERS[type(question)](SqliteTables(connection.execute, page, marks), question)
     return found
 
 
@@ -208,6 +225,41 @@ def rooms(tables: SqliteTables, asked: Rooms) -> RoomPage:
     return RoomPage(names[:PAGE_ROOMS], len(names) > PAGE_ROOMS)
 
 
+def marks(tables: SqliteTables, asked: MarksOf) -> MarkPage:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    rooms = _rooms_of(tables, user, upto, asked.after)
+    found: list[tuple[str, int]] = []
+    for chunk in _chunks(rooms, PAGE_ROOMS):
+        known = tables.marks(user, [room for room, _ in chunk])
+        found += [(room, known[room]) for room, joined in chunk if known.get(room, 0) >= joined]
+        if len(found) > PAGE_ROOMS:
+            break
+    return MarkPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
+
+
+def unread(tables: SqliteTables, asked: UnreadOf) -> UnreadPage:
+    user, upto = known_name(asked.user), known_seq(asked.upto)
+    rooms = _rooms_of(tables, user, upto, asked.after)
+    page = rooms[:PAGE_ROOMS]
+    marks = tables.marks(user, [room for room, _ in page])
+    found: list[tuple[str, int, int]] = []
+    for room, joined in page:
+        after = max(joined, marks.get(room, 0))
+        posts: int = tables.execute(_POSTS, (room, after, upto, MOST_UNREAD)).get
+        named = posts if is_talk(room) else 0
+        if posts and not named:
+            named = tables.execute(_MENTIONS, (user, room, after, upto, MOST_UNREAD)).get
+        found.append((room, posts, named))
+    return UnreadPage(found, len(rooms) > PAGE_ROOMS)
+
+
+_POSTS = "SELECT count(*) FROM (SELECT 1 FROM place WHERE name = ? AND seq > ? AND seq <= ? LIMIT ?)"
+_MENTIONS = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM mention WHERE user = ? AND room = ? AND seq > ? AND seq <= ? LIMIT ?
+    )
+"""
+
 ANSWERS: Answers[SqliteTables] = {
     Head: head,
     CursorAt: cursor_at,
@@ -219,6 +271,8 @@ ANSWERS: Answers[SqliteTables] = {
     Members: members,
     Talks: talks,
     Rooms: rooms,
+    MarksOf: marks,
+    UnreadOf: unread,
     PageOf: page,
     Last: last,
 }
@@ -246,6 +300,24 @@ def _stays(tables: SqliteTables, user: str, after: int, upto: int) -> list[tuple
             (user, after, upto),
         )
     )
+
+
+def _rooms_of(tables: SqliteTables, user: str, upto: int, after: str) -> list[tuple[str, int]]:
+    """Return the rooms after ``after`` that the user is in at ``upto``, and since when.
+
+    Their own is one of them, and so are their conversations, in which they always were.
+    """
+    own = _registered(tables, user)
+    rooms = [(room, joined) for room, joined, _ in _stays(tables, user, upto, upto) if room[0] != "!"]
+    if own <= upto:
+        rooms.append((user, own))
+    begun = "SELECT 1 FROM place WHERE name = ? AND seq <= ? LIMIT 1"
+    rooms += ((room, 0) for room in _talks(tables, user) if tables.execute(begun, (room, upto)).get)
+    return sorted(stay for stay in rooms if stay[0] > after)
+
+
+def _chunks(rooms: Sequence[tuple[str, int]], size: int) -> Iterator[Sequence[tuple[str, int]]]:
+    return (rooms[start : start + size] for start in range(0, len(rooms), size))
 
 
 def _few_stays(tables: SqliteTables, user: str, after: int, upto: int) -> int:

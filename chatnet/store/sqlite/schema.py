@@ -130,6 +130,17 @@ STEPS = (
         PRIMARY KEY (user, kind)
     ) WITHOUT ROWID;
     """,
+    """
+    -- Each user whom a post names, and where that was said.
+    CREATE TABLE mention (
+        user TEXT NOT NULL,
+        room TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (user, room, seq)
+    ) WITHOUT ROWID;
+    INSERT INTO mention SELECT substr(place.name, 2), entry.room, entry.seq
+        FROM place JOIN entry ON entry.seq = place.seq WHERE place.name >= '@' AND place.name < 'A';
+    """,
 )
 """Each step brings a store from one schema version to the next. Never change a released step."""
 WORKS_FROM = 5

@@ -14,7 +14,17 @@ import apsw
 import msgspec
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry, blanked, heard_at, of_row, other_side, packed_more, settled
+from chatnet.entries import (
+    Draft,
+    Entry,
+    blanked,
+    heard_at,
+    mentions,
+    of_row,
+    other_side,
+    packed_more,
+    settled,
+)
 from chatnet.errors import EpochLost, KeyReused, Poison, Refusal
 from chatnet.form import check_form
 from chatnet.kinds import SAID, own_level
@@ -227,6 +237,9 @@ class Writer:
         if kind in SAID:
             for place in heard_at(entry):
                 self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, entry.seq))
+            for user in mentions(entry):
+                values = user, entry.room, entry.seq
+                self._execute("INSERT INTO mention (user, room, seq) VALUES (?, ?, ?)", values)
             if "=" in entry.room:
                 self._run(TALK, entry)
         else:

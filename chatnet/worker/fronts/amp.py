@@ -225,6 +225,21 @@ class AmpFront(Locator):
         page = await self.session.conversations(after)
         return {"conversations": page.talks, "more": page.more}
 
+    @wire.Mark.responder
+    async def mark(self, room: str, seq: int) -> dict[str, Any]:
+        await self.session.mark(room, seq)
+        return {}
+
+    @wire.Marks.responder
+    async def marks(self, after: str) -> dict[str, Any]:
+        found = await self.session.marks(after)
+        return {"marks": found.marks, "more": found.more}
+
+    @wire.Unread.responder
+    async def unread(self, after: str) -> dict[str, Any]:
+        found = await self.session.unread(after)
+        return {"rooms": found.rooms, "more": found.more}
+
     @wire.Chat.responder
     async def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:
         begun = await self.session.chat(Cursor.received(cursor, check))
@@ -278,6 +293,9 @@ class AmpFront(Locator):
         outbox = self.link.outbox
         outbox.put(encode.deliver(posts))
         outbox.flush()
+
+    def marked(self, room: str, seq: int) -> None:
+        self.link.callRemote(wire.Marked, room=room, seq=seq)
 
     def moved(self) -> None:
         self.link.callRemote(wire.Moved)

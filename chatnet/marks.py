@@ -1,0 +1,31 @@
+"""Marks: how far a user has read in a room. A mark is no entry; of two, the greater one wins. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from chatnet.names import MAX_NAME, MAX_ROOM
+
+MOST_MARKS = 200
+"""How many marks travel together at most, and how many a worker passes on in a second."""
+
+
+class UserMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """``user`` has read ``room`` up to ``seq``."""
+
+    user: Annotated[str, Meta(max_length=MAX_NAME)]
+    room: Annotated[str, Meta(max_length=MAX_ROOM)]
+    seq: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+
+
+def cut(marks: Iterable[UserMark], head: int) -> Sequence[UserMark]:
+    """Return the greatest mark of each user and room, in their order, none of them above ``head``."""
+    greatest: dict[tuple[str, str], int] = {}
+    for mark in marks:
+        whose = mark.user, mark.room
+        greatest[whose] = max(greatest.get(whose, 0), min(mark.seq, head))
+    return [UserMark(*whose, seq) for whose, seq in sorted(greatest.items())]

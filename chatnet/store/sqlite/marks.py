@@ -1,0 +1,193 @@
+"""The marks of an embedded store: ``marks.sqlite`` beside the log, which is not part of it.
+
+Nothing in the log depends on it: if it is missing or damaged, it is made anew, and if it belongs to another
+log, too. It is written in a thread of its own, so that no commit of the log waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+import apsw
+
+from chatnet.errors import Unreadable
+from chatnet.marks import UserMark, cut
+from chatnet.world import Files
+
+TABLE = """
+    CREATE TABLE IF NOT EXISTS mark (
+        user TEXT NOT NULL,
+        room TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (user, room)
+    ) WITHOUT ROWID
+"""
+_ABOUT = """
+    -- Whose marks these are: the log's id, and the greatest head that it had when some were kept.
+    CREATE TABLE IF NOT EXISTS about (
+        log TEXT NOT NULL,
+        head INTEGER NOT NULL
+    )
+"""
+_BUSY_MS = 5_000
+MARKS = "marks.sqlite"
+"""The name of the file, beside the log's."""
+_DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, UnicodeDecodeError)
+"""What is wrong with a file that has to be made anew. Any other error may pass."""
+
+Execute = Callable[..., Any]
+T = TypeVar("T")
+
+
+def keep(execute: Execute, marks: Sequence[UserMark], head: int) -> list[UserMark]:
+    """Write the greatest marks, cut to ``head``, within a transaction; return those that rose."""
+    raised: list[UserMark] = []
+    for mark in cut(marks, head):
+        row = execute(
+            "INSERT INTO mark (user, room, seq) VALUES (?, ?, ?)"
+            " ON CONFLICT (user, room) DO UPDATE SET seq = excluded.seq WHERE seq < excluded.seq"
+            " RETURNING 1",
+            (mark.user, mark.room, mark.seq),
+        ).fetchone()
+        if row is not None:
+            raised.append(mark)
+    return raised
+
+
+def of(execute: Execute, user: str, rooms: Sequence[str]) -> dict[str, int]:
+    """Return the marks of ``user`` in those of ``rooms`` that have one."""
+    found: dict[str, int] = {}
+    for room in rooms:
+        seq = execute("SELECT seq FROM mark WHERE user = ? AND room = ?", (user, room)).get
+        if seq is not None:
+            found[room] = seq
+    return found
+
+
+def every_mark(path: Path, log_id: str, head: int) -> list[tuple[str, str, int]]:
+    """Return user, room and seq of each mark in a file that nobody uses, cut to ``head``.
+
+    Nothing if there is no file, or if it is another log's.
+
+    :raises apsw.Error: it cannot be read. :raises UnicodeDecodeError: it is damaged, too.
+    """
+    if not path.exists():
+        return []
+    # It may have a WAL, which is read only by who may write.
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        if connection.execute("SELECT log FROM about").get != log_id:
+            return []
+        rows = connection.execute("SELECT user, room, min(seq, ?) FROM mark ORDER BY user, room", (head,))
+        return [(str(user), str(room), int(seq)) for user, room, seq in rows]
+    finally:
+        connection.close()
+
+
+class Remade(Exception):
+    """The file is not what it should be; the text is a phrase that says why."""
+
+
+class SqliteMarks:
+    """The marks of the log ``log_id``, whose head is ``head``, in the file ``path``.
+
+    Any thread may call its methods; one works at a time. ``said`` is called, in the thread that finds it,
+    with a sentence for the operator. The file is opened when it is first needed.
+    """
+
+    def __init__(
+        self, path: Path, files: Files, log_id: str, head: int, said: Callable[[str], object]
+    ) -> None:
+        self._path, self._files, self._log_id, self._head, self._said = path, files, log_id, head, said
+        self._lock = Lock()
+        self._connection: apsw.Connection | None = None
+        self._closed = False
+
+    def keep(self, marks: Sequence[UserMark], head: int) -> list[UserMark]:
+        """Write the greatest marks, cut to the log's ``head``; return those that rose.
+
+        :raises apsw.Error: it cannot be written now.
+        """
+        return self._do(lambda connection: self._keep(connection, marks, head))
+
+    def of(self, user: str, rooms: Sequence[str]) -> Mapping[str, int]:
+        """Return the marks of ``user`` in those of ``rooms`` that have one.
+
+        :raises Unreadable: it cannot be read now.
+        """
+        try:
+            return self._do(lambda connection: of(connection.execute, user, rooms))
+        except (apsw.Error, OSError) as error:
+            raise Unreadable(Unreadable.sentence) from error
+
+    def close(self) -> None:
+        """Close the file; nothing is kept or read after that."""
+        with self._lock:
+            self._closed = True
+            self._give_up()
+
+    def _keep(self, connection: apsw.Connection, marks: Sequence[UserMark], head: int) -> list[UserMark]:
+        self._head = max(self._head, head)
+        kept: list[UserMark] = []
+        with connection:
+            connection.execute("UPDATE about SET head = max(head, ?)", (self._head,))
+            kept += keep(connection.execute, marks, head)
+        return kept
+
+    def _do(self, work: Callable[[apsw.Connection], T]) -> T:
+        with self._lock:
+            try:
+                return work(self._opened())
+            except (Remade, *_DAMAGED) as error:
+                if self._closed:
+                    raise
+                self._give_up()
+                self._said(f"{self._path} is made anew, since {error}: how far users had read is lost")
+                for name in ("", "-wal", "-shm"):
+                    self._files.remove(self._path.with_name(self._path.name + name))
+                return work(self._opened())
+            except BaseException:
+                self._give_up()
+                raise
+
+    def _opened(self) -> apsw.Connection:
+        if self._connection is None:
+            if self._closed:
+                raise apsw.ConnectionClosedError("the marks are closed")
+            self._connection = self._files.database(self._path)
+            self._set_up(self._connection)
+        return self._connection
+
+    def _set_up(self, connection: apsw.Connection) -> None:
+        connection.set_busy_timeout(_BUSY_MS)
+        with connection:
+            connection.execute(TABLE)
+            connection.execute(_ABOUT)
+        connection.execute("PRAGMA journal_mode=WAL")
+        # Synced when the WAL is written back, and not by each commit: a loss of power costs the newest marks,
+        # and never the file.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        with connection:
+            about = connection.execute("SELECT log, head FROM about").fetchone()
+            if about is None:
+                connection.execute("INSERT INTO about VALUES (?, ?)", (self._log_id, self._head))
+                return
+            log_id, head = about
+            if log_id != self._log_id:
+                raise Remade("it is another log's")
+            if not isinstance(head, int):
+                raise Remade("it is damaged")
+            if head > self._head:
+                # The log was put back: nobody has read what will be said there from now on.
+                connection.execute("UPDATE mark SET seq = ? WHERE seq > ?", (self._head, self._head))
+                connection.execute("UPDATE about SET head = ?", (self._head,))
+
+    def _give_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(apsw.Error):
+                connection.close()

@@ -1,0 +1,138 @@
+"""The file for marks beside an embedded store: nothing depends on it, and not all in it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from zope.interface import implementer
+
+from chatnet.entries import Draft
+from chatnet.errors import Unreadable
+from chatnet.marks import UserMark
+from chatnet.reads import MarkPage, MarksOf
+from chatnet.store.sqlite.marks import MARKS, SqliteMarks
+from chatnet.world.real import RealFiles
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """Yield the sentences that are logged."""
+    sentences: list[str] = []
+
+    @implementer(ILogObserver)
+    class Hears:
+        def __call__(self, event: LogEvent) -> None:
+            sentences.append(formatEvent(event))
+
+    hears = Hears()
+    globalLogPublisher.addObserver(hears)
+    yield sentences
+    globalLogPublisher.removeObserver(hears)
+
+
+def opened(disk: Any, now: Callable[[Any], Any]) -> Any:
+    """Open the log, with alice in it, and four posts of hers."""
+    log = disk.open()
+    if not log.window.head:
+        drafts = [Draft("register", "alice", "alice", "sha256:1", bytes(16))]
+        drafts += [Draft("post", "alice", "alice", "hi", bytes([1] * 15 + [number])) for number in range(4)]
+        assert now(log.append(drafts)) == [1, 2, 3, 4, 5]
+    return log
+
+
+def marks(log: Any, now: Callable[[Any], Any]) -> list[tuple[str, int]]:
+    page: MarkPage = now(log.read(MarksOf("alice", log.window.head, "")))
+    return page.marks
+
+
+def test_marks_are_there_when_the_log_is_opened_again(disk: Any, now: Callable[[Any], Any]) -> None:
+    """They are in a file of their own, and nothing of them is in the log's."""
+    log = opened(disk, now)
+    now(log.keep_marks([UserMark("alice", "alice", 3)]))
+    disk.close()
+    again = opened(disk, now)
+    assert marks(again, now) == [("alice", 3)]
+    tables = [name for (name,) in apsw.Connection(str(disk.path)).execute("SELECT name FROM sqlite_master")]
+    assert "mark" not in tables
+    assert disk.path.with_name(MARKS).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 1_000, b"SQLite format 3\0" + b"x" * 8_000])
+def test_a_damaged_file_is_made_anew(
+    disk: Any, now: Callable[[Any], Any], content: bytes, said: list[str]
+) -> None:
+    """One line says so; the log is not touched, and marks are kept again at once."""
+    log = opened(disk, now)
+    now(log.keep_marks([UserMark("alice", "alice", 3)]))
+    disk.close()
+    disk.path.with_name(MARKS).write_bytes(content)
+    again = opened(disk, now)
+    assert marks(again, now) == []
+    assert now(again.keep_marks([UserMark("alice", "alice", 2)])) == [UserMark("alice", "alice", 2)]
+    assert marks(again, now) == [("alice", 2)]
+    about = [line for line in said if "is made anew" in line]
+    assert len(about) == (1 if content else 0)  # SQLite takes an empty file for a new one
+
+
+def test_a_file_that_is_removed_is_made_anew(disk: Any, now: Callable[[Any], Any]) -> None:
+    """No copy of the log needs it."""
+    log = opened(disk, now)
+    now(log.keep_marks([UserMark("alice", "alice", 3)]))
+    disk.close()
+    disk.path.with_name(MARKS).unlink()
+    assert marks(opened(disk, now), now) == []
+
+
+def test_the_marks_of_another_log_are_not_used(disk: Any, now: Callable[[Any], Any], said: list[str]) -> None:
+    """Another log's backup was put in place of this one: its seqs are others."""
+    log = opened(disk, now)
+    now(log.keep_marks([UserMark("alice", "alice", 3)]))
+    disk.close()
+    for name in ("", "-wal", "-shm"):
+        disk.path.with_name(disk.path.name + name).unlink(missing_ok=True)
+    assert marks(opened(disk, now), now) == []
+    assert any("another log's" in line for line in said)
+
+
+def test_a_log_that_was_put_back_cuts_its_marks(disk: Any, now: Callable[[Any], Any], tmp_path: Path) -> None:
+    """Nobody has read what will be said at the seqs that are given away again."""
+    opened(disk, now)
+    disk.close()
+    backup = disk.path.read_bytes()
+    log = opened(disk, now)
+    now(log.append([Draft("post", "alice", "alice", "late", bytes([2] * 16))]))
+    now(log.keep_marks([UserMark("alice", "alice", 6)]))
+    disk.close()
+    disk.path.write_bytes(backup)
+    assert marks(opened(disk, now), now) == [("alice", 5)]
+
+
+def test_what_cannot_be_read_is_said(disk: Any, now: Callable[[Any], Any], said: list[str]) -> None:
+    """Marks that cannot be kept are dropped, with one line, and the log goes on."""
+    disk.path.with_name(MARKS).mkdir()
+    log = opened(disk, now)
+    for _ in range(2):
+        assert now(log.keep_marks([UserMark("alice", "alice", 3)])) == []
+    with pytest.raises(Unreadable):
+        marks(log, now)
+    assert len([line for line in said if "cannot be kept now" in line]) == 1
+    disk.path.with_name(MARKS).rmdir()
+    assert now(log.keep_marks([UserMark("alice", "alice", 3)])) == [UserMark("alice", "alice", 3)]
+
+
+def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
+    """A cluster whose clients set no marks has no such file; what is closed stays closed."""
+    path = tmp_path / MARKS
+    kept = SqliteMarks(path, RealFiles(), "log", 5, pytest.fail)
+    assert not path.exists()
+    assert kept.of("alice", ["alice"]) == {}
+    kept.close()
+    with pytest.raises(Unreadable):
+        kept.of("alice", ["alice"])
+    with pytest.raises(apsw.Error):
+        kept.keep([], 5)

@@ -1,0 +1,210 @@
+"""What users have read: what they may mark, when it is kept, and who is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from chatnet.errors import BadRoom, NotJoined, TryLater
+from chatnet.marks import MOST_MARKS, UserMark
+from chatnet.wire import session as wire
+from chatnet.worker.gathered_marks import GATHER_SECONDS, MOST_OF_ONE
+
+
+def kept(worker: Any) -> dict[tuple[str, str], int]:
+    """Return what the log has kept."""
+    found: dict[tuple[str, str], int] = worker.log._marks
+    return found
+
+
+def marks(client: Any, after: str = "") -> list[list[Any]]:
+    return [list(mark) for mark in client.ask(wire.Marks, after=after)["marks"]]
+
+
+def test_a_mark_is_kept_after_ten_seconds_and_told_to_the_other_sessions(worker: Any) -> None:
+    """Not to the one that has set it, nor to other users."""
+    alice, laptop, bob = worker.client("alice"), worker.client("alice"), worker.client("bob")
+    for client in (alice, bob):
+        client.join("#tea")
+    seq = bob.post("hi", "#tea")
+    assert alice.ask(wire.Mark, room="#TEA ", seq=seq) == {}
+    worker.pass_time(GATHER_SECONDS - 2)
+    assert ("alice", "#tea") not in kept(worker)
+    worker.pass_time(3)
+    assert kept(worker)["alice", "#tea"] == seq
+    assert [alice.hears.marked, laptop.hears.marked, bob.hears.marked] == [[], [("#tea", seq)], []]
+
+
+def test_the_end_of_a_session_hastens_its_marks(worker: Any) -> None:
+    """They are kept within a second: the client may be on its way to another worker."""
+    alice = worker.client("alice")
+    alice.ask(wire.Mark, room="alice", seq=1)
+    alice.cut()
+    worker.pass_time(1.2)
+    assert kept(worker) == {("alice", "alice"): 1}
+
+
+def test_to_post_in_a_room_marks_it(worker: Any) -> None:
+    """This holds in a topic and in one's own room."""
+    alice = worker.client("alice")
+    alice.join("#tea")
+    in_tea, in_own = alice.post("hi", "#tea"), alice.post("hi")
+    assert marks(alice) == [["#tea", in_tea], ["alice", in_own]]
+
+
+def test_a_user_marks_only_their_rooms(worker: Any) -> None:
+    """Of others it is refused by one sentence; once a room is left, its mark is gone, and stays so."""
+    alice, _ = worker.client("alice"), worker.client("bob")
+    with pytest.raises(NotJoined, match="You have not joined bob"):
+        alice.ask(wire.Mark, room="bob", seq=1)
+    with pytest.raises(NotJoined):
+        alice.ask(wire.Mark, room="#nowhere", seq=1)
+    with pytest.raises(BadRoom):
+        alice.ask(wire.Mark, room="#", seq=1)
+    alice.join("bob")
+    alice.ask(wire.Mark, room="bob", seq=3)
+    assert marks(alice) == [["bob", 3]]
+    alice.leave("bob")
+    assert marks(alice) == []
+    with pytest.raises(NotJoined):
+        alice.ask(wire.Mark, room="bob", seq=4)
+    alice.join("bob")
+    assert marks(alice) == []
+
+
+def test_a_room_that_was_just_joined_can_be_marked(worker: Any) -> None:
+    """Commands are obeyed in order, though this worker has not followed the log to the join."""
+    alice = worker.client("alice")
+    worker.log.lagging = True
+    alice.join("#tea")
+    found = alice.begin(wire.Mark, room="#tea", seq=2)
+    assert found == []
+    worker.log.catch_up()
+    worker.settle()
+    assert found == [{}]
+
+
+def test_what_one_has_marked_is_in_the_answer(worker: Any) -> None:
+    """Of two marks the greater one counts; what is above the log's head is cut; pages follow one another."""
+    alice = worker.client("alice")
+    alice.join("#tea")
+    for seq in (2, 1, 0):
+        alice.ask(wire.Mark, room="#tea", seq=seq)
+    assert marks(alice) == [["#tea", 2]]
+    alice.ask(wire.Mark, room="alice", seq=2**63 - 1)
+    assert alice.ask(wire.Marks, after="#tea") == {"marks": [("alice", 2)], "more": False}
+
+
+def test_the_answer_waits_for_what_is_under_way(worker: Any) -> None:
+    """While the log is away nothing is answered, and then what was marked since is in the answer, too."""
+    alice = worker.client("alice")
+    alice.post("one")
+    worker.log.reads_held = True
+    found = alice.begin(wire.Marks, after="")
+    alice.post("two")
+    worker.pass_time(30)
+    assert found == []
+    worker.log.let_go()
+    worker.settle()
+    assert found == [{"marks": [("alice", 3)], "more": False}]
+
+
+def test_a_worker_passes_on_a_limited_number_a_second(worker: Any) -> None:
+    """The others wait for the next second; those that one asks for wait as well."""
+    users = [worker.client(f"u{number}") for number in range(3)]
+    rooms = [f"#{number}" for number in range(MOST_MARKS)]
+    for client in users:
+        for room in rooms[:100]:
+            client.join(room)
+            client.ask(wire.Mark, room=room, seq=1)
+    worker.pass_time(2 * GATHER_SECONDS)
+    assert len(kept(worker)) == 300
+    stamps: list[int] = []
+    for client in users:
+        for room in rooms[:100]:
+            client.ask(wire.Mark, room=room, seq=5)
+    for _ in range(int(GATHER_SECONDS) + 3):
+        before = sum(seq == 5 for seq in kept(worker).values())
+        worker.pass_time(1)
+        stamps.append(sum(seq == 5 for seq in kept(worker).values()) - before)
+    assert sum(stamps) == 300
+    assert max(stamps) == MOST_MARKS
+
+
+def test_who_marks_too_much_is_told_to_wait(worker: Any) -> None:
+    """The sentence says for how long; a post is taken nevertheless."""
+    alice = worker.client("alice")
+    alice.join("#tea")
+    marks_of = worker.sessions.marks
+    for number in range(MOST_OF_ONE):
+        marks_of.mark(UserMark("alice", f"#{number}", 1), None)
+    with pytest.raises(TryLater, match="try again in 10 s"):
+        alice.ask(wire.Mark, room="#tea", seq=1)
+    assert alice.post("hi", "#tea")
+
+
+def test_what_other_workers_say_is_told_to_sessions(worker: Any) -> None:
+    """Those that read; a client that does not is not told, as it would wait in our memory."""
+    alice, slow = worker.client("alice"), worker.client("alice")
+    slow.server.full = True
+    worker.sessions.marks.told([UserMark("alice", "alice", 1), UserMark("zoe", "zoe", 1)])
+    worker.settle()
+    assert (alice.hears.marked, slow.hears.marked) == ([("alice", 1)], [])
+
+
+def test_marks_that_cannot_be_kept_are_logged_and_dropped(worker: Any, logged_failures: Any) -> None:
+    """The next ones are tried again."""
+    alice = worker.client("alice")
+    alice.ask(wire.Mark, room="alice", seq=1)
+    keep, worker.log.keep_marks = worker.log.keep_marks, None
+    worker.pass_time(GATHER_SECONDS + 1)
+    assert len(logged_failures.flush(TypeError)) == 1
+    worker.log.keep_marks = keep
+    assert marks(alice) == []
+    alice.ask(wire.Mark, room="alice", seq=1)
+    assert marks(alice) == [["alice", 1]]
+
+
+def test_a_worker_that_stops_keeps_all_at_once(worker: Any) -> None:
+    """What waits beyond a second's number is kept, too; after the stop nothing is."""
+    done: list[Any] = []
+    marks_of = worker.sessions.marks
+    worker.client("alice")
+    for number in range(450):
+        marks_of.mark(UserMark("alice", f"#{number}", 1), None)
+    Deferred.fromCoroutine(marks_of.flush()).addBoth(done.append)
+    worker.settle()
+    assert done == [None]
+    assert len(kept(worker)) == 450
+    marks_of.stop()
+    marks_of.mark(UserMark("alice", "#x", 1), None)
+    worker.pass_time(20)
+    assert len(kept(worker)) == 450
+
+
+# ---- unread ----
+
+
+def unread(client: Any, after: str = "") -> list[list[Any]]:
+    return [list(row) for row in client.ask(wire.Unread, after=after)["rooms"]]
+
+
+def test_what_is_unread_follows_from_marks_and_stays(worker: Any) -> None:
+    """What was said before one came is not unread; neither is what one has marked, on this connection too."""
+    alice, bob = worker.client("alice"), worker.client("bob")
+    bob.join("#tea")
+    bob.post("before", "#tea")
+    alice.join("#tea")
+    assert unread(alice) == [["#tea", 0, 0], ["alice", 0, 0]]
+    first = bob.post("hi @alice", "#tea")
+    bob.post("anybody here?", "#tea")
+    assert unread(alice) == [["#tea", 2, 1], ["alice", 0, 0]]
+    alice.ask(wire.Mark, room="#tea", seq=first)
+    assert unread(alice, "") == [["#tea", 1, 0], ["alice", 0, 0]]
+    assert unread(alice, "#tea") == [["alice", 0, 0]]
+    alice.post("here", "#tea")
+    assert unread(alice) == [["#tea", 0, 0], ["alice", 0, 0]]
+    alice.leave("#tea")
+    assert unread(alice) == [["alice", 0, 0]]
