@@ -18,6 +18,7 @@ login       logs in · feed_requests  asks for posts: a feed's, and history
 commands    what a person types, and what they see: the same for both terminals
 typed       whether a line is a command, a post or a password                       (pure)
 said        a post as people see it                                                 (pure)
+marks       tells the cluster what was shown · unread  shows where something is unread
 refused     what is told of a request that was not done
 calendar    when posts were made, by the clock of their machine                     (pure)
 entered     typed lines that wait to be read, as both terminals keep them

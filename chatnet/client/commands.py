@@ -13,9 +13,11 @@ from twisted.python.failure import Failure
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
 from chatnet.client.feed import Unbelievable
+from chatnet.client.marks import ShownPosts
 from chatnet.client.refused import REFUSED, sentence_of
 from chatnet.client.said import Said
 from chatnet.client.typed import Typed, command_in, post_in
+from chatnet.client.unread import show_unread
 from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
@@ -30,7 +32,7 @@ PIPELINE = 1_000
 
 DRAFTED = ("JOIN", "LEAVE", "SAY", "PASSWORD")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
-ALONE = ("CHATTEST", "HELP", "QUIT")
+ALONE = ("CHATTEST", "HELP", "QUIT", "UNREAD")
 """The commands that take nothing."""
 SLASH = "/"
 NOWHERE = "nowhere"
@@ -43,6 +45,7 @@ CHAT           the newest posts, then live ones; what you type is posted in your
 CHAT #TOPIC    the same; what you type is posted in a topic that you have joined
                In a chat commands begin with a slash: /join #tea, /chat #tea, /chat.
                /quit goes back. Two slashes post a line that begins with one.
+UNREAD         in which of your rooms there is something that you have not read
 SAY ROOM TEXT  one post in a topic that you have joined, or in your own room
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
@@ -114,7 +117,7 @@ class Interpreter:
     """Runs the lines of one terminal, one after another; posts are pipelined.
 
     ``leave(sentence)`` ends the program: with a sentence for standard error and status 1, or with None.
-    LIST asks for ``list_pages`` at most.
+    LIST and UNREAD ask for ``list_pages`` at most. What was heard goes to ``marks``.
     """
 
     def __init__(
@@ -124,8 +127,10 @@ class Interpreter:
         ladder: Ladder,
         leave: Callable[[str | None], None],
         list_pages: int,
+        marks: ShownPosts,
     ) -> None:
         self._connection = connection
+        self._marks = marks
         self._terminal = terminal
         self._ladder = ladder
         self._list_pages = list_pages
@@ -141,6 +146,7 @@ class Interpreter:
             "LEAVE": self._leave_room,
             "LIST": self._list,
             "CHAT": self._chat,
+            "UNREAD": self._unread,
             "SAY": self._say_in,
             "CHATTEST": self._chattest,
             "PASSWORD": self._password,
@@ -160,6 +166,7 @@ class Interpreter:
                 self._terminal.show(line.sentence)
             else:
                 await self._obey(line)
+        self._marks.flush()
         self._terminal.leaving(self._connection.unacknowledged())
         await self._connection.fewer_than(1)
         self._leave(self._terminal.trouble())
@@ -253,6 +260,10 @@ class Interpreter:
         for room in rooms:
             self._terminal.show("\t" + room)
         self._terminal.learn(rooms)
+
+    async def _unread(self, _: str) -> None:
+        self._marks.flush()  # what is on the screen is read
+        await show_unread(self._connection.ask, self._terminal.show, self._list_pages)
 
     async def _chat(self, room: str) -> None:
         self._room = None  # what was meant for a room that is refused is posted nowhere else
@@ -367,6 +378,10 @@ class Interpreter:
 
     def heard(self, post: Entry) -> None:
         self._terminal.heard(Said.by(post, self._name))
+        self._marks.shown(post, self._name)
+
+    def marked(self, room: str, seq: int) -> None:
+        """Do nothing: what another client has shown changes nothing here."""
 
     def told(self, sentence: str) -> None:
         self._terminal.show(sentence)

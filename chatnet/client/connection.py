@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -42,6 +43,7 @@ from chatnet.client.others import Others
 from chatnet.client.own_cluster import OwnCluster
 from chatnet.client.pending import PendingRequests
 from chatnet.client.race import FAILURES, NoAnswer, Unreachable
+from chatnet.client.refused import REFUSED
 from chatnet.client.states import Connecting, Found, Locating, LoggingIn, Moving, Over, State, Up, Waiting
 from chatnet.client.trust import Distrusted
 from chatnet.entries import Entry
@@ -57,7 +59,7 @@ from chatnet.errors import (
 )
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
-from chatnet.wire.session import List, Post, SetSecret
+from chatnet.wire.session import List, Mark, Post, SetSecret
 
 LOGIN_SECONDS = 10.0
 """Seconds that a worker has to answer a login."""
@@ -158,6 +160,17 @@ class Connection:
         """Return the first page of rooms, and those among them that the user has joined."""
         answer = await self.ask(List, prefix="", after="")
         return answer["rooms"], answer["joined"]
+
+    def mark(self, room: str, seq: int) -> bool:
+        """Say that the user has read ``room`` up to ``seq``; return False if there is no connection now.
+
+        Nobody waits for the answer, and it is not sent again: what is read later marks more.
+        """
+        if not isinstance(self._state, Up):
+            return False
+        answer: Deferred[Any] = self._state.link.callRemote(Mark, room=room, seq=seq)
+        answer.addErrback(lambda failure: failure.trap(ConnectionClosed, *REFUSED))
+        return True
 
     def unacknowledged(self) -> int:
         """Return how many drafts are not answered."""

@@ -21,6 +21,7 @@ from chatnet.client.identities import Identities
 from chatnet.client.identity import config_directory
 from chatnet.client.known_masters import KnownMasters
 from chatnet.client.line import LineTerminal
+from chatnet.client.marks import ShownPosts
 from chatnet.client.text import one_line
 from chatnet.client.trust import Trust
 from chatnet.client.typed import Typed
@@ -74,7 +75,8 @@ class Client(Service):
         self._name = name
         self._connection = connection
         self._terminal = terminal
-        self._interpreter = Interpreter(connection, terminal, ladder, self._ended, list_pages)
+        self._marks = ShownPosts(connection.mark, reactor)
+        self._interpreter = Interpreter(connection, terminal, ladder, self._ended, list_pages, self._marks)
         self._with_password = with_password
         self._leaving: Deferred[None] | None = None
         self._talking: Deferred[None] | None = None
@@ -105,6 +107,7 @@ class Client(Service):
             return
         undone = self._interpreter.undone() if self._leaving is None else 0
         self._talking.cancel()
+        self._marks.flush()
         if undone:
             self._leave(f"Left before all was acknowledged: {_not_done(undone)}")
         await self._terminal.close().addTimeout(FLUSH_SECONDS, self._reactor, lambda *_: None)

@@ -128,6 +128,7 @@ class FakeCluster:
     ``others`` are the workers that they name at a login. While ``mute``, drafts are taken but not
     acknowledged; while ``deaf``, they are lost on the way. ``time`` is that of new entries. ``members`` are
     those of every room, and ``about`` is its description. ``barred`` are banned from the cluster.
+    ``marked`` are the rooms that were marked, and ``unread`` is what is answered to ``Unread``.
     """
 
     log_id = "fake"
@@ -141,6 +142,8 @@ class FakeCluster:
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.sessions: list[FakeSession] = []
         self.others: list[wire.Elsewhere] = []
+        self.marked: list[tuple[str, int]] = []
+        self.unread: list[tuple[str, int, int]] = []
         self.mute = self.deaf = False
         self.time = 0
         self.members: list[Member] = []
@@ -456,6 +459,19 @@ class FakeSession(Locator):
             e for e in _posts(self.cluster.entries) if e.room == where and (before is None or e.seq < before)
         ]
         return {"posts": posts[-20:]}
+
+    @wire.Mark.responder
+    def mark(self, room: str, seq: int) -> dict[str, Any]:
+        if room != self.user and room not in self.cluster.joined:
+            raise NotJoined.of(room=room)
+        self.cluster.marked.append((room, seq))
+        return {}
+
+    @wire.Unread.responder
+    def unread(self, after: str) -> dict[str, Any]:
+        """Answer pages of two."""
+        rooms = [row for row in self.cluster.unread if row[0] > after]
+        return {"rooms": rooms[:2], "more": len(rooms) > 2}
 
     @wire.Chat.responder
     def chat(self, cursor: int | None, check: bytes | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from chatnet.client.calendar import Calendar
 from chatnet.client.chattest import Ladder
 from chatnet.client.commands import Interpreter
+from chatnet.client.marks import ShownPosts
 from chatnet.client.screen import ScreenTerminal
 from chatnet.testing.fake_cluster import FakeCluster
 
@@ -27,11 +28,17 @@ class Seated:
         self.size = (60, 12)
         ladder = Ladder(person.network, person.network.seconds)
         self.left: list[str | None] = []
-        interpreter = Interpreter(connection, self.terminal, ladder, self.left.append, list_pages=100)
+        marks = ShownPosts(connection.mark, person.network)
+        interpreter = Interpreter(connection, self.terminal, ladder, self.left.append, 100, marks)
         connection.start(interpreter, None)
         Deferred.fromCoroutine(interpreter.run())
         person.network.pass_time(0.05)
-        self.stop = connection.stop
+        self._connection, self._marks = connection, marks
+
+    async def stop(self) -> None:
+        """Leave, and lose the connection."""
+        self._marks.stop()
+        await self._connection.stop()
 
     def sees(self) -> list[str]:
         """Return the rows, without those that are empty."""

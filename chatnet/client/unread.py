@@ -1,0 +1,45 @@
+"""Shows in which rooms something is unread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from chatnet.client.feed import Unbelievable
+from chatnet.reads import MOST_UNREAD
+from chatnet.wire.session import Unread
+
+
+async def show_unread(
+    ask: Callable[..., Deferred[dict[str, Any]]], show: Callable[[str], None], most_pages: int
+) -> None:
+    """Ask for the user's rooms, ``most_pages`` at most, and show a line for each with something unread.
+
+    :raises Unbelievable: the pages do not go on.
+    """
+    after, more, pages, found = "", True, 0, False
+    while more and pages < most_pages:
+        page = await ask(Unread, after=after)
+        rooms: list[tuple[str, int, int]] = page["rooms"]
+        for room, posts, mentions in rooms:
+            if posts:
+                found = True
+                show(line_of(room, posts, mentions))
+        more, pages = page["more"] and bool(rooms), pages + 1
+        if more and rooms[-1][0] <= after:
+            raise Unbelievable("a list of rooms that does not go on")
+        after = rooms[-1][0] if rooms else ""
+    if not found:
+        show("You have read all.")
+
+
+def line_of(room: str, posts: int, mentions: int) -> str:
+    """Return the line for a room."""
+    named = f", {_many(mentions)} of them with your name" if mentions else ""
+    return f"{room}: {_many(posts)} unread{named}"
+
+
+def _many(count: int) -> str:
+    return f"{MOST_UNREAD} or more" if count >= MOST_UNREAD else str(count)

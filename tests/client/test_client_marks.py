@@ -1,0 +1,148 @@
+"""What the terminal has shown is marked as read; UNREAD says where there is more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from client.person import Person
+from twisted.internet.task import Clock
+
+from chatnet.client.marks import MARK_SECONDS, MOST_ROOMS, Say, ShownPosts
+from chatnet.entries import Entry
+from chatnet.testing.fake_cluster import FakeCluster, Network
+
+
+def post(seq: int, room: str, text: str = "hi", user: str = "bob") -> Entry:
+    return Entry(seq, 0, "post", user, room, text, b"%016d" % seq)
+
+
+def heard_by(said: list[tuple[str, int]]) -> Say:
+    """Return what appends to ``said`` what is marked."""
+
+    def say(room: str, seq: int) -> bool:
+        said.append((room, seq))
+        return True
+
+    return say
+
+
+def test_rooms_are_marked_once_in_a_few_seconds() -> None:
+    """Each up to the newest post that was shown there, or that names it; a mention is no room."""
+    clock, said = Clock(), list[tuple[str, int]]()
+    shown = ShownPosts(heard_by(said), clock)
+    talk = post(2, "alice=bob")
+    for each in (post(3, "bob", "hi #tea @alice"), talk, post(5, "#tea"), post(4, "carol", user="carol")):
+        shown.shown(each, "alice")
+    clock.advance(MARK_SECONDS - 0.1)
+    assert said == []
+    clock.advance(0.1)
+    assert said == [("bob", 3), ("#tea", 5), ("@bob", 2), ("carol", 4)]
+    clock.advance(3 * MARK_SECONDS)
+    assert len(said) == 4
+    assert not clock.getDelayedCalls()
+    shown.shown(post(6, "#tea"), "alice")
+    clock.advance(MARK_SECONDS)
+    assert said[4:] == [("#tea", 6)]
+
+
+def test_many_rooms_are_marked_in_turns() -> None:
+    """No more than fifty at once."""
+    clock, said = Clock(), list[tuple[str, int]]()
+    shown = ShownPosts(heard_by(said), clock)
+    for number in range(MOST_ROOMS + 7):
+        shown.shown(post(number + 1, f"#{number}"), "alice")
+    clock.advance(MARK_SECONDS)
+    assert len(said) == MOST_ROOMS
+    clock.advance(MARK_SECONDS)
+    assert len(said) == MOST_ROOMS + 7
+
+
+def test_what_cannot_be_said_now_is_said_later() -> None:
+    """While there is no connection; at the end nothing waits."""
+    clock, said, is_up = Clock(), list[tuple[str, int]](), False
+
+    def say(room: str, seq: int) -> bool:
+        if is_up:
+            said.append((room, seq))
+        return is_up
+
+    shown = ShownPosts(say, clock)
+    shown.shown(post(1, "#tea"), "alice")
+    clock.advance(MARK_SECONDS)
+    assert said == []
+    is_up = True
+    clock.advance(MARK_SECONDS)
+    assert said == [("#tea", 1)]
+    is_up = False
+    shown.shown(post(2, "#tea"), "alice")
+    shown.flush()
+    assert not clock.getDelayedCalls()
+
+
+def test_a_chat_marks_what_it_shows(alice: Person, cluster: FakeCluster, network: Network) -> None:
+    """Without a word, also where that is refused; nothing is marked before anything is shown."""
+    cluster.secrets["bob"] = b""
+    alice.type("JOIN bob")
+    cluster.say("bob", "one")
+    network.pass_time(MARK_SECONDS + 0.1)
+    assert cluster.marked == []
+    alice.type("CHAT")
+    cluster.say("bob", "two", "three #tea")
+    network.pass_time(MARK_SECONDS + 0.1)
+    assert cluster.marked == [("bob", 4)]
+    assert alice.seen() == ["Joined bob.", "bob: one", "bob: two", "bob: three #tea"]
+
+
+@pytest.mark.parametrize("leave", [lambda alice: alice.type("/quit", "QUIT"), lambda alice: alice.stop()])
+def test_what_was_shown_is_marked_when_the_client_leaves(
+    alice: Person, cluster: FakeCluster, leave: Callable[[Person], Any]
+) -> None:
+    """At once, by QUIT and by Ctrl-C."""
+    cluster.secrets["bob"] = b""
+    alice.type("JOIN bob", "CHAT")
+    cluster.say("bob", "one")
+    alice.network.settle()
+    leave(alice)
+    assert cluster.marked == [("bob", 2)]
+
+
+def test_a_client_without_a_connection_leaves_at_once(
+    alice: Person, cluster: FakeCluster, network: Network
+) -> None:
+    """It does not wait to mark what it has shown."""
+    cluster.secrets["bob"] = b""
+    alice.type("JOIN bob", "CHAT")
+    cluster.say("bob", "one")
+    network.settle()
+    network.listeners.clear()
+    network.cut()
+    alice.end_input()
+    assert alice.has_left()
+    assert cluster.marked == []
+
+
+def test_unread_says_where_and_how_much(alice: Person, cluster: FakeCluster) -> None:
+    """A line for each room with something unread, in order; 99 means so many, or more."""
+    alice.type("UNREAD")
+    cluster.unread = [("#a", 3, 0), ("#b", 0, 0), ("#c", 99, 99), ("bob", 1, 1), ("zoe", 0, 0)]
+    alice.type("UNREAD", "UNREAD all")
+    assert alice.seen() == [
+        "You have read all.",
+        "#a: 3 unread",
+        "#c: 99 or more unread, 99 or more of them with your name",
+        "bob: 1 unread, 1 of them with your name",
+        "UNREAD takes nothing after it; nothing was done.",
+    ]
+
+
+def test_unread_in_a_chat_counts_what_was_shown(alice: Person, cluster: FakeCluster) -> None:
+    """It is marked first."""
+    cluster.secrets["bob"] = b""
+    alice.type("JOIN bob", "CHAT")
+    cluster.say("bob", "one")
+    alice.network.settle()
+    alice.type("/unread")
+    assert cluster.marked == [("bob", 2)]
+    assert alice.seen()[-1] == "You have read all."
