@@ -11,6 +11,7 @@ posts           row: acknowledged durable posts per second, and raw sqlite3 for 
 sessions        rows: memory of an idle session, without TLS and with it
 encrypted       rows: deliveries per second with TLS and without it; handshakes per second
 newest          row: reading the newest 20 of a small and of a large log
+unread          row: counting what is unread in 200 rooms of a small and of a large log
 append          row: the store's commit at batches of 1, 20 and 200
 postgres        row: the same in PostgreSQL, and raw psycopg for comparison
 

@@ -1,15 +1,19 @@
-"""``python -m benchmarks [--quick] [ROW …]``: run the benches and print the table."""
+"""``python -m benchmarks [--quick] [--posts COUNT] [ROW …]``: run the benches and print the table."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from benchmarks import append, encrypted, fanout, newest, postgres, posts, sessions
+from benchmarks import append, encrypted, fanout, newest, postgres, posts, sessions, unread
 from benchmarks.processes import exit_on_sigterm, raise_file_limit
 from benchmarks.table import Row, markdown
 
-FAMILIES = {
+Families = dict[str, Callable[[bool], Iterator[Row]]]
+
+FAMILIES: Families = {
     "append": append.rows,
     "postgres": postgres.rows,
     "posts": posts.rows,
@@ -17,6 +21,7 @@ FAMILIES = {
     "encrypted": encrypted.rows,
     "sessions": sessions.rows,
     "newest": newest.rows,
+    "unread": unread.rows,
 }
 
 
@@ -25,14 +30,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure chatnet.")
     parser.add_argument("--quick", action="store_true", help="in less than a minute, and less exactly")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"only these: {', '.join(FAMILIES)}")
+    parser.add_argument(
+        "--posts", type=int, default=unread.POSTS, metavar="COUNT", help="of the log of the row unread"
+    )
     chosen = parser.parse_args()
+    families: Families = {**FAMILIES, "unread": partial(unread.rows, posts=chosen.posts)}
     if unknown := set(chosen.rows) - set(FAMILIES):
         parser.error(f"there is no row {', '.join(sorted(unknown))}")
     raise_file_limit()
     exit_on_sigterm()
     found: list[Row] = []
-    for family in chosen.rows or FAMILIES:
-        for row in FAMILIES[family](chosen.quick):
+    for family in chosen.rows or families:
+        for row in families[family](chosen.quick):
             found.append(row)
             print(*row.cells(), sep="  ", file=sys.stderr, flush=True)
     print(markdown(found))
