@@ -153,6 +153,8 @@ class Run:
             settled=not self.violations,
             alone="hostile_client" not in struck,
             relayed="relay" in struck,
+            # The database syncs what it is told; the file for marks beside an embedded log is not synced.
+            unsynced="lose_power" in struck and self._scale.store == "sqlite",
         )
 
     # ---- the cluster and its users ----
@@ -173,7 +175,9 @@ class Run:
     def _plan(self) -> None:
         simulation, scale, now = self._simulation, self._scale, self._simulation.now
         devices = list(self._crowds)
-        for step in workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds):
+        steps = workload.plan(simulation.chance("workload"), devices, scale.posts, now, scale.seconds)
+        steps += workload.marking(simulation.chance("marks"), devices, now, scale.seconds)
+        for step in steps:
             simulation.schedule(step.time, self._crowds[step.device], self._does, (step,))
         chance = simulation.chance("nemesis")
         for fault in nemesis.plan(chance, scale.faults, now, scale.seconds, scale.all_kinds):

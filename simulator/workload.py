@@ -52,6 +52,8 @@ PASTE = 40
 """How many long posts come at once, at most, when somebody pastes."""
 LONGEST_ABSENCE = 10.0
 """Seconds that somebody stays away, or does not read, at most."""
+MOST_MARKED = 6
+"""How often the marks of a device are set and read at most."""
 AGAIN_SECONDS = 2.0
 """Seconds after which a client that found nobody tries again."""
 
@@ -170,6 +172,17 @@ def plan(
         steps += _besides(chance, devices, habits, device, start + ARRIVAL_SECONDS, seconds)
     present = [step._replace(time=max(step.time, arrivals[step.device])) for step in steps]
     return sorted(present, key=lambda step: step.time)
+
+
+def marking(chance: random.Random, devices: Sequence[str], start: float, seconds: float) -> list[Step]:
+    """Return when users mark what they have read at ``devices``, and look at their marks. Pure."""
+    habit = chance.random()
+    return [
+        Step(start + ARRIVAL_SECONDS + chance.random() * seconds, device, "mark")
+        for device in devices
+        for _ in range(MOST_MARKED)
+        if chance.random() < habit
+    ]
 
 
 def _besides(
@@ -360,6 +373,10 @@ class Person:
     def list_rooms(self, prefix: str) -> None:
         if self.user is not None:
             self.user.list_rooms(prefix)
+
+    def mark(self) -> None:
+        if self.user is not None and self.user.is_connected:
+            self.user.mark()
 
     def _keep(self, event: Event) -> None:
         self._keep_event(event)

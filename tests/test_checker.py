@@ -24,6 +24,8 @@ from chatnet.testing.history import (
     LeaseLost,
     LeaseTaken,
     LoggedIn,
+    MarksRead,
+    MarkTold,
     PageRead,
     Refused,
     Repeated,
@@ -50,6 +52,7 @@ class Story:
     log: list[Entry] = field(default_factory=list)
     settled: bool = True
     alone: bool = True
+    unsynced: bool = False
 
     def add(self, kind: type[Event], client: str = "bob/1", /, **fields: Any) -> None:
         """Add an event."""
@@ -83,7 +86,7 @@ class Story:
 
     def broken(self) -> list[str]:
         """Return the broken promises, as sentences."""
-        return check(Evidence(self.events, self.log, self.settled, self.alone))
+        return check(Evidence(self.events, self.log, self.settled, self.alone, False, self.unsynced))
 
     def without(self, *seqs: int) -> list[Entry]:
         """Return the log without some entries, dense again."""
@@ -132,6 +135,7 @@ def test_a_good_history_breaks_nothing(good: Story) -> None:
         "no_split_brain",
         "nobody_logs_in_again",
         "new_secrets_end_others",
+        "no_mark_falls",
     ]
 
 
@@ -537,6 +541,59 @@ def test_a_client_that_is_turned_away(good: Story) -> None:
     assert good.broken() == []
     good.add(Ended, sentence="The name bob is taken.")
     only(good, "nobody_logs_in_again", "bob/1 gave up", "The name bob is taken.")
+
+
+# ---- no_mark_falls ----
+
+
+def mark(story: Story, asked: float, *marks: tuple[str, int], client: str = "bob/1") -> None:
+    """Let a client get its user's marks."""
+    story.add(MarksRead, client, asked=asked, marks=list(marks))
+
+
+def test_a_mark_that_falls(good: Story) -> None:
+    """What was told by either is not told smaller to any client of the user."""
+    mark(good, 30.0, ("alice", 5), ("bob", 7))
+    good.add(MarkTold, "bob/2", room="alice", seq=6)
+    mark(good, 90.0, ("alice", 6), ("bob", 7), client="bob/2")
+    mark(good, 90.0, ("alice", 5), client="alice/1")
+    assert good.broken() == []
+    mark(good, 91.0, ("alice", 5), ("bob", 7))
+    only(good, "no_mark_falls", "bob/1 was told", "alice is read up to 5, after 6")
+
+
+def test_an_answer_that_was_asked_for_before(good: Story) -> None:
+    """What was told while it was under way need not be in it."""
+    good.add(MarkTold, "bob/2", room="alice", seq=6)
+    mark(good, good.events[-1].time, ("alice", 5))
+    assert good.broken() == []
+
+
+def test_ones_own_room_is_always_there(good: Story) -> None:
+    """A worker that lags may not know of another room yet, but of that one."""
+    mark(good, 30.0, ("alice", 5), ("bob", 7))
+    mark(good, 90.0, ("bob", 7))
+    assert good.broken() == []
+    mark(good, 91.0)
+    only(good, "no_mark_falls", "bob is read up to 0, after 7")
+
+
+def test_a_mark_goes_with_its_room(good: Story) -> None:
+    """Who comes back begins again there."""
+    mark(good, 30.0, ("alice", 5))
+    good.draft("bob/1", "leave", "alice", 23)
+    good.draft("bob/1", "join", "alice", 24)
+    mark(good, 90.0, ("alice", 0))
+    assert good.broken() == []
+
+
+def test_a_loss_of_power_may_cost_marks(good: Story) -> None:
+    """They are not synced."""
+    mark(good, 30.0, ("bob", 7))
+    mark(good, 90.0)
+    only(good, "no_mark_falls", "bob is read up to 0")
+    good.unsynced = True
+    assert good.broken() == []
 
 
 # ---- how a history is kept ----

@@ -40,6 +40,8 @@ from chatnet.testing.history import (
     LeaseLost,
     LeaseTaken,
     LoggedIn,
+    MarksRead,
+    MarkTold,
     Moved,
     PageRead,
     Sample,
@@ -203,6 +205,24 @@ def new_secrets_end_others(evidence: Evidence) -> Violations:
                         )
 
 
+def no_mark_falls(evidence: Evidence) -> Violations:
+    """What a user was told to have read does not go back, in what any of their clients asks for after that.
+
+    What nobody was told of may be lost, as a worker gathers marks for ten seconds; and a loss of power may
+    cost all. A mark goes with its room. A worker that lags may not know of a room yet, but of the user's own.
+    """
+    told: dict[str, list[tuple[float, str, int]]] = {}
+    for event in evidence.events:
+        match event:
+            case MarkTold():
+                told.setdefault(event.user, []).append((event.time, event.room, event.seq))
+            case MarksRead():
+                before = told.setdefault(event.user, [])
+                if not evidence.unsynced:
+                    yield from _fallen(event, before, evidence)
+                before += ((event.time, room, seq) for room, seq in event.marks)
+
+
 PROMISES = (
     durable,
     exactly_once,
@@ -212,6 +232,7 @@ PROMISES = (
     no_split_brain,
     nobody_logs_in_again,
     new_secrets_end_others,
+    no_mark_falls,
 )
 
 
@@ -425,6 +446,22 @@ def _wrong_page(page: PageRead, evidence: Evidence) -> Violations:
     if given != upto[-len(given) :]:
         where = f"{page.room} before {page.before}"
         yield f"{page.client} read {where}, and was given {_some(given)} of {_some(in_room)}"
+
+
+def _fallen(read: MarksRead, told: Sequence[tuple[float, str, int]], evidence: Evidence) -> Violations:
+    marks, before = dict(read.marks), dict[str, int]()
+    for time, room, seq in told:
+        if time < read.asked:
+            before[room] = max(seq, before.get(room, 0))
+    for room, seq in before.items():
+        now = marks.get(room, 0 if room == read.user else seq)
+        if now < seq and not _left_after(read.user, room, seq, evidence):
+            yield f"{read.client} was told at {read.time:.3f} that {room} is read up to {now}, after {seq}"
+
+
+def _left_after(user: str, room: str, seq: int, evidence: Evidence) -> bool:
+    stays = evidence.memberships[user].intervals() if user in evidence.memberships else ()
+    return any(stay.room == room and stay.left is not None and stay.left > seq for stay in stays)
 
 
 def _is_large(seqs: Iterable[int], evidence: Evidence) -> bool:

@@ -58,7 +58,8 @@ class Evidence:
 
     ``settled``: the run ended in peace, with everybody connected and everything answered. ``alone``: nobody
     else used the cluster; otherwise there are entries of others, who recorded nothing. ``relayed``: for a
-    while somebody stood between them and the cluster, with a key of their own.
+    while somebody stood between them and the cluster, with a key of their own. ``unsynced``: what the
+    cluster had not synced was lost, by a loss of power.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Evidence:
         settled: bool = True,
         alone: bool = True,
         relayed: bool = False,
+        unsynced: bool = False,
     ) -> None:
         self.events = events
         self.log = log
         self.settled = settled
         self.alone = alone
         self.relayed = relayed
+        self.unsynced = unsynced
 
     def entry(self, seq: int) -> Entry | None:
         """Return what the log has at ``seq``."""

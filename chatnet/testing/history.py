@@ -128,6 +128,20 @@ class PageRead(Event):
     posts: list[Entry]
 
 
+class MarksRead(Event):
+    """The client got all marks of its user. It had asked for them at ``asked``, at the latest."""
+
+    asked: float
+    marks: list[tuple[str, int]]
+
+
+class MarkTold(Event):
+    """The client was told that another one of its user has read ``room`` up to ``seq``."""
+
+    room: str
+    seq: int
+
+
 class LeaseTaken(Event):
     """The master ``client`` holds the lease."""
 
@@ -177,6 +191,8 @@ AnyEvent = (
     | CursorMoved
     | ChatEnded
     | PageRead
+    | MarksRead
+    | MarkTold
     | LeaseTaken
     | LeaseLost
     | LeaseExpired

@@ -29,7 +29,7 @@ from chatnet.kinds import KindName
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
-from chatnet.wire.session import History, Join, Leave, List, Post, SetSecret
+from chatnet.wire.session import History, Join, Leave, List, Marks, Post, SetSecret
 from chatnet.world import World
 
 _KINDS: dict[type[amp.Command], KindName] = {Post: "post", Join: "join", Leave: "leave", SetSecret: "secret"}
@@ -48,6 +48,11 @@ class Recorder:
     def __call__(self, kind: type[history.Event], /, **fields: Any) -> None:
         """Record an event of this kind, at the present time."""
         self._keep(kind(time=self._now(), client=self.client, **fields))
+
+    @property
+    def now(self) -> float:
+        """The present time."""
+        return self._now()
 
     def refused(self, failure: Failure, key: bytes) -> Failure:
         """Record that the draft of ``key`` is refused; return ``failure`` for whoever waits for it."""
@@ -211,6 +216,7 @@ class User:
             self._feed,
         )
         self._is_held = False
+        self._heard: dict[str, int] = {}
 
     def start(self, password: str | None = None) -> None:
         """Connect, and stay connected; ``password`` is the last one that they believe to have set."""
@@ -299,6 +305,10 @@ class User:
         """List the rooms that begin with ``prefix``."""
         self._own(self._connection.ask(List, prefix=prefix, after=""))
 
+    def mark(self) -> None:
+        """Mark what was heard in each room, and read all marks."""
+        self._own(Deferred.fromCoroutine(self._mark()))
+
     def stop_reading(self) -> None:
         """Stop reading what comes."""
         if not self._is_held:
@@ -326,6 +336,16 @@ class User:
                 return
             before = posts[0].seq
 
+    async def _mark(self) -> None:
+        for room, seq in self._heard.items():
+            self._connection.mark(room, seq)
+        asked, marks, after, more = self._record.now, list[tuple[str, int]](), "", True
+        while more:
+            page = await self._connection.ask(Marks, after=after)
+            marks += page["marks"]
+            after, more = (page["marks"][-1][0] if page["marks"] else ""), page["more"]
+        self._record(history.MarksRead, asked=asked, marks=marks)
+
     def _own(self, doing: Deferred[Any]) -> None:
         """Log failures, except refusals: those of drafts are recorded, and the others are no surprise."""
         doing.addErrback(lambda why: why.trap(ChatnetError, CancelledError))
@@ -346,7 +366,10 @@ class User:
         self._feed.newest = posts
 
     def heard(self, post: Entry) -> None:
-        """Do nothing: the feed has recorded it."""
+        self._heard[post.room] = max(post.seq, self._heard.get(post.room, 0))
+
+    def marked(self, room: str, seq: int) -> None:
+        self._record(history.MarkTold, room=room, seq=seq)
 
     def told(self, sentence: str) -> None:
         self._record(history.Told, sentence=sentence)

@@ -79,6 +79,9 @@ class User(Protocol):
     def list_rooms(self, prefix: str) -> None:
         """List the rooms that begin with ``prefix``."""
 
+    def mark(self) -> None:
+        """Mark what was heard in each room, and read all marks."""
+
     def stop_reading(self) -> None:
         """Stop reading what comes."""
 

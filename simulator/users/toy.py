@@ -278,6 +278,9 @@ class ToyUser:
     def list_rooms(self, prefix: str) -> None:
         self._own(self._unanswered.ask(Question(f"ROOMS {prefix}")))
 
+    def mark(self) -> None:
+        """Do nothing: this protocol has no marks."""
+
     def stop_reading(self) -> None:
         if self._held is None:
             self._held = Deferred()

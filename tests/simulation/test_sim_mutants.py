@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from simulation.mutants import MUTANTS, clients, database, delivery, handshakes, hostile, log, masters
+from simulation.mutants import MUTANTS, clients, database, delivery, handshakes, hostile, log, marks, masters
 from simulation.mutants.hunt import hunt, scale_of
 from simulation.mutants.planting import Mutant, Put, bug, name, planted
 
@@ -21,6 +21,7 @@ SOON_CAUGHT: dict[Mutant, int] = {
     hostile.input_waits_without_bound: 1,
     handshakes.a_handshake_counts_as_silence: 0,
     masters.a_replica_commands_without_the_lease: 0,
+    marks.a_mark_falls: 3,
     masters.replicas_are_told_once: 0,
     masters.workers_do_not_come_back: 0,
     masters.the_lease_goes_before_the_store_is_closed: 0,

@@ -12,6 +12,7 @@ handshakes how much is done at once for strangers who begin to speak TLS
 relays     for what a client takes the process it dials, and what a proof proves
 strangers  what a stranger on the port of a primary is obeyed and believed in
 database   a store that many hosts share, hunted on many machines
+marks      how far users have read
 levels     programs of several levels: caught where there are some, by test_sim_levels
 hunt       how many seeds it takes to catch a bug, and which check catches it
 """
@@ -24,6 +25,7 @@ from simulation.mutants import (
     handshakes,
     hostile,
     log,
+    marks,
     masters,
     relays,
     strangers,
@@ -81,5 +83,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *strangers.MUTANTS,
     *toys.MUTANTS,
     *relays.MUTANTS,
+    *marks.MUTANTS,
     *database.MUTANTS,
 )
