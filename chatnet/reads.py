@@ -255,8 +255,8 @@ class Rooms(Question[RoomPage], frozen=True):
 class MarksOf(Question[MarkPage], frozen=True):
     """The first page of the user's marks in rooms that sort after ``after``.
 
-    These are their own room, their conversations and the rooms that they are in at ``upto``. A mark from before the present stay
-    began is gone.
+    These are their own room, their conversations and the rooms that they are in at ``upto``. A mark from
+    before the present stay began is gone.
     """
 
     costs = "200 rows, looked for in each room of a user"
@@ -269,9 +269,9 @@ class MarksOf(Question[MarkPage], frozen=True):
 class UnreadOf(Question[UnreadPage], frozen=True):
     """The first page of the user's rooms that sort after ``after``, and how much is unread in each.
 
-    These are their own room, their conversations and those that they are in at ``upto``, also those in which all is read. Unread
-    are the posts up to ``upto`` that are heard in a room after the user's mark there and, if that is greater,
-    after the stay there began. A mention is unread in the room where it was said; in a
+    These are their own room, their conversations and those that they are in at ``upto``, also those in which
+    all is read. Unread are the posts up to ``upto`` that are heard in a room after the user's mark there and,
+    if that is greater, after the stay there began. A mention is unread in the room where it was said; in a
     conversation every post is one.
     """
 

@@ -320,7 +320,9 @@ class History(Command):
 
 
 class Mark(Command):
-    """The user has read ``room``, in which they are, or a conversation, up to ``seq``. Of two marks the greater one is kept.
+    """The user has read ``room``, in which they are, or a conversation, up to ``seq``.
+
+    Of two marks the greater one is kept.
 
     It is gathered for up to ten seconds: a worker that dies meanwhile loses it.
     """

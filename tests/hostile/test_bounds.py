@@ -149,6 +149,18 @@ def many_topics(beside: Beside) -> None:
         again(make, SECONDS)
 
 
+def many_marks(beside: Beside) -> None:
+    """Mark a hundred rooms again and again, and ask for the marks, which wants them kept at once."""
+    lines = sessions(beside, 4)
+    rooms = [f"#m{next(numbers)}" for _ in range(100)]
+    for room in rooms:
+        lines[0].ask("Join", key=key(), room=room)
+    said = b"".join(
+        box(command="Mark", ask=str(number), room=room, seq=number + 1) for number, room in enumerate(rooms)
+    )
+    flood(lines, (said + box(command="Unread", ask="m", after="")) * 10, SECONDS)
+
+
 def new_names(beside: Beside) -> None:
     """Register names as fast as the cluster gives them."""
     ports, refused = beside.workers(), set()
@@ -251,6 +263,7 @@ ATTACKS: dict[str, Callable[[Beside], None]] = {
     "reads of those who have gone": fleeting_readers,
     "posts of a user": fast_posts,
     "topics that a user makes": many_topics,
+    "marks of a user": many_marks,
     "wrong passwords": wrong_passwords,
     "hashes of passwords": many_hashes,
     "sessions of a user": many_sessions,
