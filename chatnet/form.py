@@ -61,6 +61,8 @@ def check_text(text: str) -> str:
 
 def check_said_in(room: str, user: str) -> str:
     """Return ``room`` unchanged, or raise an error: ``user`` can never say anything there."""
+    if not room:
+        raise BadRoom.of(room=quoted(room))
     if is_talk(room):
         if user not in sides(room):
             raise NoSuchRoom.of(room=room)
@@ -98,9 +100,10 @@ def check_form(draft: Draft) -> None:
         raise BadName.of(name=quoted(user))
     if draft.room != user:
         _check_room(draft, kind)
-    elif Where.OWN not in kind.rooms:
+    elif not kind.is_said and Where.OWN not in kind.rooms:
         raise BadRoom.of(room=quoted(draft.room))
-    _check_more(draft, kind)
+    if draft.more is not None or kind.has_to or kind.has_ref:
+        _check_more(draft, kind)
     if kind.text is Text.POST:
         check_text(draft.text)
     elif kind.text is Text.WORDS:
@@ -115,10 +118,11 @@ def check_form(draft: Draft) -> None:
 def _check_room(draft: Draft, kind: Kind) -> None:
     if kind.rooms == _OWN:
         raise ValueError(f"The room of a {draft.kind} is its author's")
-    if kind.is_said and is_room(draft.room):
+    if draft.room and not is_room(draft.room):
+        raise BadRoom.of(room=quoted(draft.room))
+    if kind.is_said:
         check_said_in(draft.room, draft.user)
-    is_good = is_room(draft.room) or not draft.room
-    if not is_good or where(draft.room, draft.user) not in kind.rooms:
+    elif where(draft.room, draft.user) not in kind.rooms:
         raise BadRoom.of(room=quoted(draft.room))
 
 

@@ -40,6 +40,8 @@ class Where(Enum):
     TALK = "a conversation"
     CLUSTER = "the whole cluster: no room"
 
+    __hash__ = object.__hash__  # looked up for each draft: Enum's own costs ten times as much
+
 
 RESERVED = frozenset({"all", "here", "everyone", "channel", "admin", "root", "system", "chatnet", "mods"})
 """Names that nobody may have: they would be read as everybody, or as the operator of the cluster."""
@@ -93,6 +95,11 @@ def _is_name(word: str) -> bool:
 
 def is_room(room: str) -> bool:
     """Return whether this is a room of any kind in its one spelling."""
+    return len(room) <= MAX_ROOM and _is_room(room)
+
+
+@lru_cache(maxsize=10_000)
+def _is_room(room: str) -> bool:
     try:
         return fold_room(room) == room
     except BadRoom:

@@ -228,6 +228,7 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
     kind = KINDS.get(draft.kind)
     if kind is None or kind.level > facts.level:
         raise NotYet.of()
+    is_ordered = False
     if draft.kind == "register":
         if facts.secret_seq(draft.user) is not None:
             raise NameTaken.of(name=draft.user)
@@ -239,11 +240,18 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
             raise NoSuchUser.of(name=draft.user)
         if 0 < draft.by < newest:
             raise SecretChanged.of(name=draft.user)
-        if facts.is_ordered(draft.user) and facts.is_barred(draft.user, now):
+        is_ordered = facts.is_ordered(draft.user)
+        if is_ordered and facts.is_barred(draft.user, now):
             raise Barred.of(name=draft.user)
-    for case in cases(draft.kind, where(draft.room, draft.user)):
-        if all(_holds(fact, draft, facts, now) for fact in case.facts):
-            raise refusal(case.error, draft)
+    # Most are posts of somebody who was never banned, and answer nothing: few cases are left for these.
+    for facts_of, error in _asked(
+        draft.kind, where(draft.room, draft.user), is_ordered, draft.more is not None
+    ):
+        for fact, wanted in facts_of:
+            if facts.holds(fact, draft, now) is not wanted:
+                break
+        else:
+            raise refusal(error, draft)
     rooms = _named(draft, kind)
     return _made(draft.user, rooms, facts, now) if rooms else ()
 
@@ -252,31 +260,37 @@ ORDERED = frozenset({"banned", "banned_there", "muted", "muted_there"})
 """The facts that hold for nobody who was never banned or muted."""
 
 
-def _holds(wanted: str, draft: Draft, facts: Facts, now: int) -> bool:
-    fact = wanted.lstrip("!")
-    if fact in ORDERED and not facts.is_ordered(draft.user):
-        holds = False
-    elif fact == "refers":
-        holds = draft.ref is not None
-    else:
-        holds = facts.holds(fact, draft, now)
-    return holds is (wanted[0] != "!")
-
-
 def refusal(error: type[Refusal], draft: Draft) -> Refusal:
     """Return the error with its sentence about this draft."""
     return error.of(name=draft.user, room=spelled_for(draft.room, draft.user), to=draft.to or draft.user)
 
 
+def cases(kind: str, room: Where, is_ordered: bool = True, has_more: bool = True) -> tuple[Case, ...]:
+    """Return the cases for a kind and a room, without those that cannot hold: about orders, if nobody ever
+    banned or muted the author, and about what a draft refers to, if it has nothing beyond its text.
+    """
+    never = frozenset() if is_ordered else ORDERED
+    if not has_more:
+        never |= {"refers"}
+    return tuple(
+        case for case in CASES if kind in case.kinds and room in case.rooms and not never & {*case.facts}
+    )
+
+
 @cache
-def cases(kind: str, room: Where) -> tuple[Case, ...]:
-    """Return the cases for a kind and a room; :func:`forget_cases` after a change of the list."""
-    return tuple(case for case in CASES if kind in case.kinds and room in case.rooms)
+def _asked(
+    kind: str, room: Where, is_ordered: bool, has_more: bool
+) -> tuple[tuple[tuple[tuple[str, bool], ...], type[Refusal]], ...]:
+    """Return the cases for a kind and a room: for each its facts, which must hold or not, and its error."""
+    return tuple(
+        (tuple((fact.lstrip("!"), fact[0] != "!") for fact in case.facts), case.error)
+        for case in cases(kind, room, is_ordered, has_more)
+    )
 
 
 def forget_cases() -> None:
     """Look at :data:`CASES` anew: a test has added some."""
-    cases.cache_clear()
+    _asked.cache_clear()
 
 
 def _level(draft: Draft, facts: Facts) -> None:

@@ -12,7 +12,7 @@ import hashlib
 
 from chatnet.entries import Draft, packed_more
 from chatnet.errors import REFUSALS, Barred, Refusal, SecretChanged
-from chatnet.kinds import KINDS
+from chatnet.kinds import KINDS, SAID
 from chatnet.log import Refused
 from chatnet.rules import refusal
 
@@ -26,9 +26,8 @@ def is_kept(draft: Draft, is_ordered: bool) -> bool:
     ``is_ordered``: somebody once banned or muted the author. Posts of all others in their own room that name
     no topic and answer nothing are never refused for what may change.
     """
-    kind = KINDS[draft.kind]
-    if not kind.is_said:
-        return kind.keeps_refusals
+    if draft.kind not in SAID:
+        return KINDS[draft.kind].keeps_refusals
     return is_ordered or "#" in draft.text or draft.room != draft.user or draft.more is not None
 
 

@@ -23,6 +23,7 @@ from chatnet.entries import (
     of_row,
     other_side,
     packed_more,
+    places,
     settled,
 )
 from chatnet.errors import EpochLost, KeyReused, Poison, Refusal
@@ -32,6 +33,7 @@ from chatnet.log import Outcome, Refused
 from chatnet.names import named
 from chatnet.rules import DAY_MS, judge
 from chatnet.store import facts, follows
+from chatnet.store.pages import OPEN
 from chatnet.store.refusals import content, is_kept, lasts, refused
 
 _KNOWN_USERS = 100_000
@@ -93,6 +95,7 @@ class Writer:
         self.level: int = self._execute("SELECT level FROM log").get
         self._log_id: str = self._execute("SELECT id FROM log").get
         self._users: dict[str, Known] = {}
+        self._talks: dict[str, None] = {}  # conversations that were begun
         connection.create_scalar_function("chatnet_check", self._check_of, 3, deterministic=True)
 
     def commit(self, drafts: list[Draft], now: int) -> Batch:
@@ -122,6 +125,7 @@ class Writer:
         except BaseException as error:
             full = is_disk_full(error, self._connection)
             self._users.clear()
+            self._talks.clear()
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
             if full:
@@ -156,6 +160,7 @@ class Writer:
         except Exception as error:
             self._execute("ROLLBACK TO draft")
             self._users.clear()
+            self._talks.clear()
             self.level = self._execute("SELECT level FROM log").get
             batch.poisoned.append((draft, error))
             batch.outcomes.append(Refused.of(Poison.of()))
@@ -169,7 +174,8 @@ class Writer:
         except Refusal as no:
             batch.outcomes.append(Refused.of(no))
             return
-        kept = is_kept(draft, self.is_ordered(user))
+        known = self._known(user)
+        kept = is_kept(draft, known.is_ordered)
         if kept and (before := self._refused(draft)):
             batch.outcomes.append(before)
             return
@@ -191,7 +197,7 @@ class Writer:
             batch.outcomes.append(Refused.of(no))
             return
         entry = Entry(seq, now, kind, user, room, text, key, more)
-        if (more is not None or self._known(user).is_blocked) and (at := self._settled(draft)):
+        if (more is not None or known.is_blocked) and (at := self._settled(draft)):
             self._execute("UPDATE entry SET at = ? WHERE seq = ?", (" ".join(at), seq))
             entry = msgspec.structs.replace(entry, at=at)
         if topics:
@@ -235,31 +241,37 @@ class Writer:
     def _follow(self, entry: Entry) -> None:
         kind = entry.kind
         if kind in SAID:
-            for place in heard_at(entry):
+            for place in entry.at or places(entry.user, entry.room, entry.text):
                 self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, entry.seq))
             for user in mentions(entry):
                 values = user, entry.room, entry.seq
                 self._execute("INSERT INTO mention (user, room, seq) VALUES (?, ?, ?)", values)
-            if "=" in entry.room:
-                self._run(TALK, entry)
+            if "=" in entry.room and entry.room not in self._talks:
+                self._begin_talk(entry)
         else:
             for place in heard_at(entry):
                 self._execute("INSERT INTO event (name, seq) VALUES (?, ?)", (place, entry.seq))
-        self._run(FOLLOWS[kind], entry)
-        if kind in ACCOUNTS:
-            self._users.pop(entry.user, None)
-            self._users.pop(entry.to, None)
-        if kind == "level":
-            self.level = int(entry.text)
-        elif kind == "redact":
-            self._blank(entry)
+            if kind in ACCOUNTS:
+                self._users.pop(entry.user, None)
+                self._users.pop(entry.to, None)
+            if kind == "level":
+                self.level = int(entry.text)
+            elif kind == "redact":
+                self._blank(entry)
+        if statements := FOLLOWS[kind]:
+            self._run(statements, entry)
+
+    def _begin_talk(self, entry: Entry) -> None:
+        self._run(TALK, entry)
+        if len(self._talks) >= _KNOWN_USERS:
+            self._talks.clear()
+        self._talks[entry.room] = None
 
     def _run(self, statements: Sequence[str], entry: Entry) -> None:
-        if statements:
-            values = _values(entry, entry.time)
-            values["seq"] = entry.seq
-            for statement in statements:
-                self._execute(statement, values)
+        values = _values(entry, entry.time)
+        values["seq"] = entry.seq
+        for statement in statements:
+            self._execute(statement, values)
 
     def _blank(self, entry: Entry) -> None:
         """Take away the text of the post to which the entry refers; its places stay, written out."""
@@ -300,9 +312,13 @@ class Writer:
     def holds(self, fact: str, draft: Draft, now: int) -> bool:
         if fact == "to_known":
             return self.secret_seq(draft.to) is not None
+        if fact == "member":
+            return bool(self._execute(MEMBER, (draft.user, draft.room)).get)
+        if fact == "blocked" and not self._known(draft.user).is_blocked:
+            return False
         values = _values(draft, now)
         if values["ref"] >= self._next:  # its own row is there already, and nothing may refer to itself
-            values["ref"] = 0
+            values["ref"] = OPEN
         return bool(self._execute(HOLDS[fact], values).get)
 
     def has_topic(self, topic: str) -> bool:
@@ -357,6 +373,8 @@ def _bound(sql: str) -> str:
 
 HOLDS = {fact: f"SELECT {_bound(sql)}" for fact, sql in facts.SQL.items()}
 FOLLOWS = {kind: tuple(map(_bound, statements)) for kind, statements in follows.SQL.items()}
+MEMBER = f"SELECT 1 FROM membership WHERE user = ? AND left = {OPEN} AND room = ?"
+"""The fact of this name, which most posts in a room ask for."""
 TALK = tuple(map(_bound, follows.TALK))
 
 

@@ -182,8 +182,8 @@ def resume_by_todays_memberships(put: Put) -> None:
 
 def nobody_asks_who_is_in_a_topic(put: Put) -> None:
     """Posts of those who have not joined it are taken, or who have left it."""
-    real = rules.cases
-    put(rules, "cases", lambda kind, room: () if kind == "post" else real(kind, room))
+    real = rules._asked
+    put(rules, "_asked", lambda kind, *of: () if kind == "post" else real(kind, *of))
 
 
 def a_new_secret_ends_nobody(put: Put) -> None:
