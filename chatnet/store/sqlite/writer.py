@@ -243,7 +243,7 @@ class Writer:
         if kind in SAID:
             for place in entry.at or places(entry.user, entry.room, entry.text):
                 self._execute("INSERT INTO place (name, seq) VALUES (?, ?)", (place, entry.seq))
-            for user in mentions(entry):
+            for user in mentions(entry) if "@" in entry.text else ():
                 values = user, entry.room, entry.seq
                 self._execute("INSERT INTO mention (user, room, seq) VALUES (?, ?, ?)", values)
             if "=" in entry.room and entry.room not in self._talks:
