@@ -19,6 +19,10 @@ commands    what a person types, and what they see: the same for both terminals
 typed       whether a line is a command, a post or a password                       (pure)
 said        a post as people see it                                                 (pure)
 marks       tells the cluster what was shown · unread  shows where something is unread
+events      what happens in rooms, in one sentence                                  (pure)
+orders      the commands about rooms, people and what is taken back
+lookups     the commands that show history, members and one's rooms
+remembered  the posts that were seen, to name one in a request                      (pure)
 refused     what is told of a request that was not done
 calendar    when posts were made, by the clock of their machine                     (pure)
 entered     typed lines that wait to be read, as both terminals keep them

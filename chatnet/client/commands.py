@@ -10,11 +10,14 @@ from twisted.internet.defer import Deferred
 from twisted.protocols.amp import RemoteAmpError
 from twisted.python.failure import Failure
 
+from chatnet.client.calendar import Calendar
 from chatnet.client.chattest import Ladder
 from chatnet.client.connection import Connection
-from chatnet.client.feed import Unbelievable
+from chatnet.client.events import Teller
+from chatnet.client.lookups import Lookups
 from chatnet.client.marks import ShownPosts
-from chatnet.client.refused import REFUSED, sentence_of
+from chatnet.client.orders import Orders
+from chatnet.client.refused import REFUSED, Misused, sentence_of, split
 from chatnet.client.said import Said
 from chatnet.client.typed import Typed, command_in, post_in
 from chatnet.client.unread import show_unread
@@ -22,18 +25,19 @@ from chatnet.credentials import as_typed
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.form import check_said_in, check_text
-from chatnet.names import fold_for, fold_prefix, fold_room, spelled_for
-from chatnet.rules import MOST_ROOMS
+from chatnet.kinds import SAID
+from chatnet.names import fold_for, fold_room, spelled_for
 from chatnet.text import meant
-from chatnet.wire.session import Join, Leave, List
+from chatnet.wire.session import Join, Leave
 
 PIPELINE = 1_000
 """How many posts may be under way before reading stops."""
 
-DRAFTED = ("JOIN", "LEAVE", "SAY", "PASSWORD")
+DRAFTED = ("JOIN", "LEAVE", "SAY", "TELL", "PASSWORD")
 """The commands that are drafts, and are counted as drafts until they are acknowledged."""
 ALONE = ("CHATTEST", "HELP", "QUIT", "UNREAD")
 """The commands that take nothing."""
+_TELL = "TELL takes a name and a text: TELL NAME TEXT."
 SLASH = "/"
 NOWHERE = "nowhere"
 
@@ -46,7 +50,18 @@ CHAT #TOPIC    the same; what you type is posted in a topic that you have joined
                In a chat commands begin with a slash: /join #tea, /chat #tea, /chat.
                /quit goes back. Two slashes post a line that begins with one.
 UNREAD         in which of your rooms there is something that you have not read
-SAY ROOM TEXT  one post in a topic that you have joined, or in your own room
+SAY ROOM TEXT  one post in a topic that you have joined, in a private room, or in your own room
+TELL NAME TEXT one post in your conversation with NAME, whom alone it reaches; CHAT @NAME stays there
+HISTORY ROOM   what was said there last, with numbers; HISTORY ROOM NUMBER: what was said before that
+REDACT NUMBER  take a post back, for ever; a reason may follow
+ROOMS          the rooms you have joined, and your conversations
+MEMBERS ROOM   who is there, and what it is about
+CREATE &ROOM   make a private room; with “all” behind it, newcomers may read what was said before
+INVITE &ROOM NAME          let somebody join it; REMOVE ROOM NAME undoes that
+DESCRIBE ROOM TEXT         say what it is about
+ROLE ROOM NAME moderator   or owner, or none; ROLE * NAME admin, moderator or none for all of the server
+BAN ROOM NAME 7d REASON    keep somebody out; MUTE: from speaking; UNBAN undoes both; * for all rooms
+BLOCK NAME     hear nothing more of what NAME says to you; UNBLOCK undoes it
 CHATTEST       measure the cluster: real posts in your own room, 100 at each of a ladder of rates
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
 HELP           this
@@ -74,6 +89,12 @@ class Terminal(Protocol):
 
     def heard(self, said: Said, is_new: bool = True) -> None:
         """Show a post of others; ``is_new``: it came since the chat has begun."""
+
+    def numbered(self, said: Said) -> None:
+        """Show a post of history with its number."""
+
+    def taken_back(self, seq: int, sentence: str) -> None:
+        """The text of the post ``seq`` is gone: take it out of what is shown, or show the ``sentence``."""
 
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
         """Show the user's own post as others will see it. ``answer`` fires on acknowledgement or refusal."""
@@ -117,7 +138,8 @@ class Interpreter:
     """Runs the lines of one terminal, one after another; posts are pipelined.
 
     ``leave(sentence)`` ends the program: with a sentence for standard error and status 1, or with None.
-    LIST and UNREAD ask for ``list_pages`` at most. What was heard goes to ``marks``.
+    LIST and UNREAD ask for ``list_pages`` at most. What was heard goes to ``marks``. ``calendar`` shows
+    times, and says what time it is.
     """
 
     def __init__(
@@ -128,7 +150,9 @@ class Interpreter:
         leave: Callable[[str | None], None],
         list_pages: int,
         marks: ShownPosts,
+        calendar: Calendar,
     ) -> None:
+        self._calendar = calendar
         self._connection = connection
         self._marks = marks
         self._terminal = terminal
@@ -141,13 +165,19 @@ class Interpreter:
         self._quitting = False
         self._commanding = False
         self._logged_in: Deferred[None] = Deferred()
+        orders = Orders(connection, terminal, calendar.now).commands
+        lookups = Lookups(connection, terminal, list_pages)
+        self._drafted = {*DRAFTED, *orders}
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "JOIN": self._join,
             "LEAVE": self._leave_room,
-            "LIST": self._list,
+            "LIST": lookups.list_rooms,
             "CHAT": self._chat,
             "UNREAD": self._unread,
             "SAY": self._say_in,
+            "TELL": self._tell,
+            **orders,
+            **lookups.commands,
             "CHATTEST": self._chattest,
             "PASSWORD": self._password,
             "HELP": self._help,
@@ -206,7 +236,7 @@ class Interpreter:
             self._commanding = True
             if self._chatting:
                 await self._connection.fewer_than(1)  # it sees what was posted before it
-            self._commanding = word.upper() not in DRAFTED
+            self._commanding = word.upper() not in self._drafted
             await command(rest)
 
     def _unknown(self, word: str) -> str:
@@ -236,31 +266,6 @@ class Interpreter:
         self._terminal.learn([answer["room"]], is_member=False)
         self._terminal.show(f"Left {answer['room']}.")
 
-    async def _list(self, prefix: str) -> None:
-        joined: list[str] = []
-        prefix, after, more, pages = fold_prefix(prefix), "", True, 0
-        self._terminal.show("All rooms:")
-        while more and pages < self._list_pages:
-            page = await self._connection.ask(List, prefix=prefix, after=after)
-            rooms = page["rooms"]
-            self._show_rooms(rooms)
-            joined += page["joined"]
-            more = page["more"] and bool(rooms)
-            if len(joined) > MOST_ROOMS or (more and rooms[-1] <= after):
-                raise Unbelievable("a list of rooms that does not go on")
-            after = rooms[-1] if rooms else ""
-            pages += 1
-        if more:
-            self._terminal.show("There are more: LIST PREFIX shows those that begin with PREFIX.")
-        self._terminal.show("Rooms you have joined:")
-        self._show_rooms(joined)
-        self._terminal.learn(joined, is_member=True)
-
-    def _show_rooms(self, rooms: Sequence[str]) -> None:
-        for room in rooms:
-            self._terminal.show("\t" + room)
-        self._terminal.learn(rooms)
-
     async def _unread(self, _: str) -> None:
         self._marks.flush()  # what is on the screen is read
         await show_unread(self._connection.ask, self._terminal.show, self._list_pages)
@@ -285,15 +290,22 @@ class Interpreter:
             return
         await self._post(text, self._said_in(room))
 
+    async def _tell(self, rest: str) -> None:
+        name, text = split(rest, 1, _TELL, more=True)
+        if not text:
+            raise Misused(_TELL)
+        await self._post(text, self._said_in("@" + name.removeprefix("@")))
+
     def _post(self, text: str, room: str) -> Deferred[Any]:
         answer = self._connection.post(check_text(text), room or None)
         self._terminal.posted(Said(room or self._name, self._name, text), answer)
         return answer
 
     def _said_in(self, room: str) -> str:
-        """Return where it is that this user posts in ``room``; empty: in their own.
+        """Return where it is that this user posts in ``room``, as they spell it; empty: in their own.
 
         :raises BadRoom: it is none. :raises NotYours: it is somebody else's.
+        :raises BadName: it is a conversation with nobody. :raises OwnRoom: it is one with oneself.
         """
         where = check_said_in(fold_for(room, self._name), self._name)
         return "" if where == self._name else spelled_for(where, self._name)
@@ -374,14 +386,28 @@ class Interpreter:
 
     def newest(self, posts: Sequence[Entry]) -> None:
         for post in posts:
-            self._terminal.heard(Said.by(post, self._name), is_new=False)
+            if post.kind in SAID:
+                self._terminal.heard(Said.by(post, self._name), is_new=False)
 
     def heard(self, post: Entry) -> None:
-        self._terminal.heard(Said.by(post, self._name))
-        self._marks.shown(post, self._name)
+        if post.kind in SAID:
+            self._terminal.heard(Said.by(post, self._name))
+            self._marks.shown(post, self._name)
+        else:
+            self._happened(post)
 
     def marked(self, room: str, seq: int) -> None:
         """Do nothing: what another client has shown changes nothing here."""
+
+    def _happened(self, event: Entry) -> None:
+        teller = Teller(self._name, self._calendar.stamp, self._connection.author_of)
+        sentence = teller.sentence(event)
+        if event.kind == "redact" and event.ref is not None:
+            self._terminal.taken_back(event.ref.seq, sentence)
+        elif sentence:
+            self._terminal.show(sentence)
+        if event.kind in ("remove", "ban") and event.room and event.to == self._name:
+            self._terminal.learn([event.room], is_member=False)
 
     def told(self, sentence: str) -> None:
         self._terminal.show(sentence)

@@ -51,6 +51,7 @@ from chatnet.errors import (
     BadName,
     BadSecret,
     BadTicket,
+    Barred,
     CannotStart,
     NoSuchUser,
     TlsRequired,
@@ -74,7 +75,7 @@ STEADY_SECONDS = 1.0
 """Seconds that a connection must last before the next pause is short again. A worker that accepts us and then
 hangs up counts like one that does not accept us."""
 
-FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser)
+FINAL = (WrongSecret, WrongVersion, BadName, BadSecret, BadTicket, NoSuchUser, Barred)
 """Answers to a login that another attempt would not change."""
 
 
@@ -111,6 +112,8 @@ class Connection:
         self._held: Deferred[None] | None = None
         self._password: bytes | None = None
         self._ended_why: str | None = None
+        self.name = ""
+        """The user's name as the cluster spells it, once the client has logged in."""
 
     # ---- requests ----
 
@@ -119,14 +122,29 @@ class Connection:
         return self._pending.ask(command, **arguments)
 
     def draft(self, command: type[amp.Command], **arguments: Any) -> Deferred[dict[str, Any]]:
-        """Send a request that must be done exactly once, under a new key; fires like :meth:`ask`."""
-        return self.ask(command, key=self._fresh_key(), **arguments)
-
-    def post(self, text: str, room: str | None = None) -> Deferred[dict[str, Any]]:
-        """Post ``text`` in the topic ``room``, or in the user's own room; the listener will not hear it."""
+        """Send a request that must be done exactly once, under a new key; fires like :meth:`ask`. The
+        listener will not hear of it."""
         key = self._fresh_key()
         self._feed.sent(key)
-        return self.ask(Post, key=key, text=text, room=room)
+        return self.ask(command, key=key, **arguments)
+
+    def post(self, text: str, room: str | None = None) -> Deferred[dict[str, Any]]:
+        """Post ``text`` in ``room``, or in the user's own room; the listener will not hear it."""
+        key = self._fresh_key()
+        self._feed.sent(key)
+        return self.ask(Post, key=key, text=text, room=room).addCallback(self._posted, key)
+
+    def _posted(self, answer: dict[str, Any], key: bytes) -> dict[str, Any]:
+        self._feed.saw(Entry(answer["seq"], 0, "post", self.name, self.name, "", key))
+        return answer
+
+    def check_of(self, seq: int) -> bytes | None:
+        """Return the check of a post that was seen here; None if it was not, or long ago."""
+        return self._feed.remembered.check_of(seq)
+
+    def author_of(self, seq: int) -> str:
+        """Return who said a post that was seen here; empty if it was not, or long ago."""
+        return self._feed.remembered.author_of(seq)
 
     @property
     def random_secret(self) -> bytes | None:
@@ -363,13 +381,16 @@ class Connection:
         unanswered = [arguments["secret"] for arguments in self._pending.open(SetSecret)]
         return unanswered if self._password is None else [*unanswered, self._password]
 
-    def _ended(self, sentence: str) -> None:
-        """The worker hangs up. A newer ticket or password lets us return; otherwise ``sentence`` says why."""
+    def _ended(self, code: str, sentence: str) -> None:
+        """The worker hangs up. A newer ticket or password lets us return, unless we are banned; otherwise
+        ``sentence`` says why."""
+        if code == Barred.code.decode():
+            self._end(sentence)
         self._ended_why = sentence
         self._others.forget()
 
     def _came_up(self, link: Link, name: str) -> None:
-        self._state = Up(link)
+        self._state, self.name = Up(link), name
         self._ended_why = None
         self._attempts.end()
         if self._held is not None:

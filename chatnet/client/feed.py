@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chatnet.client.remembered import Remembered
 from chatnet.cursor import Cursor
 from chatnet.entries import KEY_BYTES, Entry
 from chatnet.form import MAX_TEXT
@@ -43,6 +44,8 @@ def check_entry(post: Entry) -> None:
         raise Unbelievable("what it delivers is no post")
     if len(post.user) > MAX_NAME or len(post.room) > MAX_ROOM or len(post.text) > MAX_TEXT:
         raise Unbelievable("a post longer than any")
+    if len(post.to) > MAX_NAME:
+        raise Unbelievable("an event for nobody")
     if len(post.key) != KEY_BYTES:
         raise Unbelievable("a post whose key is none")
 
@@ -72,9 +75,10 @@ class Following:
 
 
 class Feed:
-    """What one client hears. Nothing is taken twice, and its own posts are recognized by their keys.
+    """What one client hears. Nothing is taken twice, and what it did itself is recognized by its keys.
 
-    ``log_id`` names the log that it comes from, once that is known.
+    ``log_id`` names the log that it comes from, once that is known. ``remembered`` are the posts that it has
+    seen.
     """
 
     log_id = ""
@@ -82,6 +86,7 @@ class Feed:
     def __init__(self) -> None:
         self.state: Silent | Beginning | Following = Silent()
         self._own: dict[bytes, None] = {}
+        self.remembered = Remembered()
 
     @property
     def cursor(self) -> Cursor | None:
@@ -89,7 +94,7 @@ class Feed:
         return self.state.cursor if isinstance(self.state, Following) else None
 
     def sent(self, key: bytes) -> None:
-        """Remember the key of our own post: it is not shown when it is delivered."""
+        """Remember the key of our own draft: it is not shown when it is delivered."""
         self._own[key] = None
         if len(self._own) > OWN_KEYS:
             del self._own[next(iter(self._own))]
@@ -127,9 +132,16 @@ class Feed:
                     raise Unbelievable("more and more posts, but not where they begin")
                 held.append(entry)
             case Following(cursor) if entry.seq > cursor.seq:
-                self.state = Following(Cursor.at(self.log_id, entry))
+                self.state = Following(self.saw(entry))
                 return is_shown(entry) and entry.key not in self._own
         return False
+
+    def saw(self, entry: Entry) -> Cursor:
+        """Remember a post that was seen, here or in history; return the cursor at the entry."""
+        at = Cursor.at(self.log_id, entry)
+        if entry.kind in SAID:
+            self.remembered.saw(at, entry.user)
+        return at
 
     def nothing_up_to(self, cursor: Cursor) -> None:
         """Move to ``cursor``: there is nothing for us up to there."""

@@ -58,6 +58,8 @@ class FeedRequests:
         # A user who stopped and began again meanwhile must not go on from the first answer's cursor, after
         # which nothing comes, but from the last answer's.
         if self._feed.state is beginning:
+            for post in answer["posts"]:
+                self._feed.saw(post)
             self._listener.newest([post for post in answer["posts"] if is_shown(post)])
             for post in self._feed.began(Cursor(answer["cursor"], answer["check"])):
                 self._listener.heard(post)
@@ -80,6 +82,8 @@ class FeedRequests:
         seqs = [post.seq for post in posts]
         if seqs != sorted(set(seqs)) or (before is not None and seqs and seqs[-1] >= before):
             raise Unbelievable("history that is not in order")
+        for post in posts:
+            self._feed.saw(post)
         return posts
 
     async def attached(self, link: Link) -> None:

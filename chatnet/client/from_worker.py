@@ -26,15 +26,15 @@ REWOUND = (
 class FromWorker(Locator):
     """Puts posts into ``feed``, and tells ``listener``.
 
-    ``move`` is called when the client must go to another worker, and ``end`` with a sentence that says why
-    the worker hangs up.
+    ``move`` is called when the client must go to another worker, and ``end`` with an error's code and
+    sentence that say why the worker hangs up.
     """
 
     speaker = Speaker.SERVER
     _logger = Logger()
 
     def __init__(
-        self, feed: Feed, listener: Listener, move: Callable[[], None], end: Callable[[str], None]
+        self, feed: Feed, listener: Listener, move: Callable[[], None], end: Callable[[str, str], None]
     ) -> None:
         self._feed = feed
         self._listener = listener
@@ -76,5 +76,5 @@ class FromWorker(Locator):
 
     @Ended.responder
     def ended(self, code: str, sentence: str) -> dict[str, Any]:
-        self._end(sentence)
+        self._end(code, sentence)
         return {}

@@ -121,6 +121,14 @@ class LineTerminal(Protocol):
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
         """Do nothing: the person who typed it has seen it."""
 
+    def numbered(self, said: Said) -> None:
+        time = "" if self._calendar is None else f"{self._calendar.stamp(said.time)} "
+        self.show(f"{said.seq} {time}{said.line}")
+
+    def taken_back(self, seq: int, sentence: str) -> None:
+        """Show the sentence: what was shown is out of reach."""
+        self.show(sentence)
+
     def offer(self, commands: Sequence[str]) -> None:
         """Do nothing: no line is completed."""
 

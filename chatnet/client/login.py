@@ -12,6 +12,7 @@ from chatnet.client.identity import Identity
 from chatnet.client.race import Unreachable
 from chatnet.errors import (
     BadTicket,
+    Barred,
     ChatnetError,
     InternalFailure,
     NoSuchUser,
@@ -103,7 +104,7 @@ async def _by_secret(link: Link, identity: Identity, secret: bytes) -> Welcome:
         answer = await link.callRemote(
             Login, version=VERSION, name=identity.name, secret=secret, new=is_random
         )
-    except (TryLater, InternalFailure, TooSlow, Unreadable, TlsRequired):
+    except (Barred, TryLater, InternalFailure, TooSlow, Unreadable, TlsRequired):
         raise  # this says nothing about the secret
     except ChatnetError as error:
         if is_random:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from chatnet.client.calendar import Calendar
 from chatnet.client.feed import is_shown
 from chatnet.client.said import Said
+from chatnet.client.scroll import Line
 from chatnet.entries import Entry
 
 
@@ -19,7 +20,7 @@ class Past:
         self._calendar, self._reader = calendar, reader
         self._day = ""  # of the oldest post that was read
 
-    def came(self, page: Sequence[Entry]) -> list[str]:
+    def came(self, page: Sequence[Entry]) -> list[Line]:
         """Take the page before :attr:`before`, oldest post first; return its lines, to be seen above those
         of the pages before it. An empty page is the beginning of the room."""
         if not page:
@@ -27,12 +28,12 @@ class Past:
         self.before = page[0].seq
         return list(self._lines(page))[::-1]
 
-    def ends(self, sentence: str) -> list[str]:
+    def ends(self, sentence: str) -> list[Line]:
         """Nothing more is to be read, as ``sentence`` says; return the lines at the top."""
         self.is_whole = True
-        return [sentence, day_line(self._day)] if self._day else [sentence]
+        return [Line(text) for text in (sentence, day_line(self._day) if self._day else "") if text]
 
-    def _lines(self, page: Sequence[Entry]) -> Iterator[str]:
+    def _lines(self, page: Sequence[Entry]) -> Iterator[Line]:
         """Yield the newest first. The line for a day is above its first post: it is known once a post of an
         earlier day is read."""
         for post in reversed(page):
@@ -40,9 +41,10 @@ class Past:
                 continue
             day = self._calendar.day(post.time) or self._day
             if self._day and day != self._day:
-                yield day_line(self._day)
+                yield Line(day_line(self._day))
             self._day = day
-            yield f"{self._calendar.hour(post.time)} {Said.by(post, self._reader).line}"
+            said, hour = Said.by(post, self._reader), self._calendar.hour(post.time)
+            yield Line(f"{hour} {said.line}", None, post.seq, f"{hour} {said.taken_back().line}")
 
 
 def day_line(day: str) -> str:

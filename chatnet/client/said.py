@@ -7,12 +7,15 @@ from typing import NamedTuple
 from chatnet.entries import Entry
 from chatnet.names import spelled_for
 
+TAKEN_BACK = "(taken back)"
+"""What is shown of a post whose text is gone."""
+
 
 class Said(NamedTuple):
     """What ``user`` has said in ``room``, as the reader spells it: ``@bob`` is their conversation with bob.
 
     ``time`` is in milliseconds since 1970, by the log's clock, and ``seq`` its place in the log; both are 0
-    for a post that is not acknowledged yet.
+    for a post that is not acknowledged yet. ``form``: how it is meant, see :class:`chatnet.entries.More`.
     """
 
     room: str
@@ -20,14 +23,21 @@ class Said(NamedTuple):
     text: str
     time: int = 0
     seq: int = 0
+    form: str = ""
 
     @classmethod
     def by(cls, post: Entry, reader: str) -> Said:
         """Return what was said in ``post``, for ``reader``."""
-        return cls(spelled_for(post.room, reader), post.user, post.text, post.time, post.seq)
+        form = "" if post.more is None else post.more.form
+        return cls(spelled_for(post.room, reader), post.user, post.text, post.time, post.seq, form)
 
     @property
     def line(self) -> str:
         """The post with its author; and with its room, unless that is its author's own."""
-        said = f"{self.user}: {self.text}"
+        is_action = self.form == "action" and self.text
+        said = f"* {self.user} {self.text}" if is_action else f"{self.user}: {self.text or TAKEN_BACK}"
         return said if self.room == self.user else f"[{self.room}] {said}"
+
+    def taken_back(self) -> Said:
+        """Return it without its text."""
+        return self._replace(text="")

@@ -200,6 +200,17 @@ class ScreenTerminal:
         self._rooms.heard(said, is_new)
         self._add_post(said, None)
 
+    def numbered(self, said: Said) -> None:
+        day, hour = self._calendar.day(said.time), self._calendar.hour(said.time)
+        text = f"{said.seq} {day} {hour} {{}}"
+        self._scroll.add(text.format(said.line), None, said.seq, without=text.format(said.taken_back().line))
+        self._changed()
+
+    def taken_back(self, seq: int, sentence: str) -> None:
+        if not self._scroll.take_back(seq):
+            self._scroll.add(sentence)
+        self._changed()
+
     def posted(self, said: Said, answer: Deferred[Any]) -> None:
         shown = self._add_post(said._replace(time=self._calendar.now()), "waiting")
         answer.addCallbacks(
@@ -211,7 +222,9 @@ class ScreenTerminal:
         self._seen.said(said)
         if day := self._calendar.new_day(said.time):
             self._scroll.add(day_line(day), "typed", is_news=False)
-        shown = self._scroll.add(f"{self._calendar.hour(said.time)} {said.line}", look, said.seq)
+        hour = self._calendar.hour(said.time)
+        without = f"{hour} {said.taken_back().line}"
+        shown = self._scroll.add(f"{hour} {said.line}", look, said.seq, without=without)
         self._changed()
         return shown
 

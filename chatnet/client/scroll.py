@@ -15,17 +15,21 @@ MAX_LINES = 5_000
 
 class Line:
     """One text. It is laid out when it is seen, once for each width. ``seq``: of the post that it shows, or
-    0."""
+    0; ``without``: what it shows once the text of that was taken back."""
 
-    __slots__ = ("_laid_out", "_look", "_text", "seq")
+    __slots__ = ("_laid_out", "_look", "_text", "_without", "seq")
 
-    def __init__(self, text: str, look: str | None = None, seq: int = 0) -> None:
-        self._text, self._look, self.seq = text, look, seq
+    def __init__(self, text: str, look: str | None = None, seq: int = 0, without: str = "") -> None:
+        self._text, self._look, self.seq, self._without = text, look, seq, without
         self._laid_out: tuple[int, list[Row]] | None = None
 
     def turn(self, look: str | None, mark: str = "") -> None:
         """Change its look, and add ``mark`` at its end."""
         self._text, self._look, self._laid_out = self._text + mark, look, None
+
+    def take_back(self) -> None:
+        """Show the post without its text."""
+        self._text, self._laid_out = self._without, None
 
     def rows(self, width: int) -> list[Row]:
         """Return its rows; at least one."""
@@ -87,9 +91,12 @@ class Scroll:
         """The seq of the oldest post of the feed; None if there is none."""
         return next((line.seq for line in self._feed if line.seq), None)
 
-    def add(self, text: str, look: str | None = None, seq: int = 0, is_news: bool = True) -> Line:
-        """Add a line at the end of the feed; ``is_news``: it counts as unseen if it is not seen."""
-        line = Line(text, look, seq)
+    def add(
+        self, text: str, look: str | None = None, seq: int = 0, is_news: bool = True, without: str = ""
+    ) -> Line:
+        """Add a line at the end of the feed; ``is_news``: it counts as unseen if it is not seen. See
+        :class:`Line`."""
+        line = Line(text, look, seq, without)
         self._feed.append(line)
         if len(self._feed) > MAX_LINES:
             self._leave_out(self._feed.popleft(), self._feed[0])
@@ -97,10 +104,17 @@ class Scroll:
             self.unseen += is_news
         return line
 
-    def put_above(self, texts: Sequence[str], where: str) -> None:
-        """Put the texts, which were read back in ``where``, above all; the visible part stays in place."""
+    def take_back(self, seq: int) -> bool:
+        """Show the post ``seq`` without its text, wherever it is; return whether it is anywhere."""
+        found = [line for line in chain(self._feed, self._past) if seq and line.seq == seq]
+        for line in found:
+            line.take_back()
+        return bool(found)
+
+    def put_above(self, lines: Sequence[Line], where: str) -> None:
+        """Put the lines, which were read back in ``where``, above all; the visible part stays in place."""
         self._edge = self._edge or [Edge(where)]
-        self._past.extendleft(Line(text) for text in reversed(texts))
+        self._past.extendleft(reversed(lines))
         while len(self._past) > MAX_LINES:
             self._leave_out(self._past.pop(), self._edge[0])
 

@@ -68,6 +68,7 @@ class Client(Service):
         ladder: Ladder,
         with_password: bool,
         list_pages: int,
+        calendar: Calendar,
     ) -> None:
         self._reactor = reactor
         self._processes = processes
@@ -76,7 +77,9 @@ class Client(Service):
         self._connection = connection
         self._terminal = terminal
         self._marks = ShownPosts(connection.mark, reactor)
-        self._interpreter = Interpreter(connection, terminal, ladder, self._ended, list_pages, self._marks)
+        self._interpreter = Interpreter(
+            connection, terminal, ladder, self._ended, list_pages, self._marks, calendar
+        )
         self._with_password = with_password
         self._leaving: Deferred[None] | None = None
         self._talking: Deferred[None] | None = None
@@ -198,21 +201,24 @@ def build(options: Any, world: World) -> Client:
         world.chance,
         Feed(),
     )
+    calendar = Calendar(world.local, world.wall)
     return Client(
         reactor,
         world.processes,
         world.stdio,
         name,
         connection,
-        _terminal(options, world, connection, masters),
+        _terminal(options, world, connection, masters, calendar),
         Ladder(reactor, world.monotonic),
         with_password=with_password,
         list_pages=world.limits.list_pages,
+        calendar=calendar,
     )
 
 
-def _terminal(options: Any, world: World, connection: Connection, masters: Sequence[Address]) -> OpenTerminal:
-    calendar = Calendar(world.local, world.wall)
+def _terminal(
+    options: Any, world: World, connection: Connection, masters: Sequence[Address], calendar: Calendar
+) -> OpenTerminal:
     able = world.stdio.is_terminal() and world.environ.get("TERM", "dumb") != "dumb"
     if able and not options["plain"]:
         from chatnet.client.screen import ScreenTerminal  # scripts need not load the drawing library

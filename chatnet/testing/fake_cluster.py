@@ -444,10 +444,11 @@ class FakeSession(Locator):
         return {"ticket": b"new ticket", "seq": seq}
 
     @wire.List.responder
-    def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
+    def list_rooms(self, prefix: str, after: str, mine: bool | None) -> dict[str, Any]:
         """Answer pages of two."""
         self._note("List", prefix=prefix, after=after)
-        names = sorted(name for name in self.cluster.secrets if name.startswith(prefix) and name > after)
+        every = self.cluster.joined if mine else self.cluster.secrets
+        names = sorted(name for name in every if name.startswith(prefix) and name > after)
         joined = [name for name in names[:2] if name in self.cluster.joined]
         return {"rooms": names[:2], "joined": joined, "more": len(names) > 2}
 

@@ -113,10 +113,11 @@ class Leave(Command):
 class List(Command):
     """A page of rooms in order: those that begin with ``prefix`` and come after ``after``.
 
-    ``joined`` are those that the user has joined; ``more``: another page follows.
+    ``joined`` are those that the user has joined; ``more``: another page follows. ``mine``: only those, and
+    private rooms, too.
     """
 
-    arguments = [(b"prefix", Text()), (b"after", Text())]
+    arguments = [(b"prefix", Text()), (b"after", Text()), (b"mine", Flag(optional=True))]
     response = [
         (b"rooms", Packed[list[str]](list[str])),
         (b"joined", Packed[list[str]](list[str])),

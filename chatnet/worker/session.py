@@ -25,7 +25,7 @@ from chatnet.form import HISTORIES, check_form, check_said_in, check_text
 from chatnet.kinds import KindName
 from chatnet.log import Outcome, Refused
 from chatnet.marks import UserMark
-from chatnet.names import MAX_TOPIC, fold_for, fold_prefix, sides, spelled_for
+from chatnet.names import MAX_TOPIC, fold_for, fold_prefix, is_room, sides, spelled_for
 from chatnet.reads import (
     AccountOf,
     History,
@@ -55,6 +55,9 @@ from chatnet.worker.subscription import Subscription
 
 NOT_YOUR_OLD_ONE = "That is not your present secret; it was not changed."
 MANY_MARKS = "What you have read in too many rooms waits to be kept; try again in {seconds} s."
+
+LISTED = 200
+"""How many of their own rooms a user is told of in one answer."""
 
 T = TypeVar("T")
 
@@ -360,6 +363,15 @@ class Session:
             found = await self._turn().read(log.read, Rooms(prefix, after))
         joined = [room for room in found.names if self._local_user.memberships.has(room)]
         return ListedRooms(found.names, joined, found.more)
+
+    async def own_rooms(self, prefix: str, after: str) -> ListedRooms:
+        """Return a page of the rooms that the user is in, private ones too; see :meth:`rooms`."""
+        async with self._turn():
+            await self._own_drafts_followed()
+            prefix = _beginning(fold_prefix(prefix))
+            names = [room for room in self._local_user.memberships.rooms() if is_room(room)]
+        found = sorted(room for room in names if room.startswith(prefix) and room > after)
+        return ListedRooms(found[:LISTED], found[:LISTED], len(found) > LISTED)
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         """Return a page of posts of ``room`` before the seq ``before`` (or the newest), oldest first."""

@@ -55,7 +55,7 @@ def test_a_list_that_does_not_go_on_is_ended(
 
     class Liar(FakeSession):
         @List.responder
-        def list_rooms(self, prefix: str, after: str) -> Any:
+        def list_rooms(self, prefix: str, after: str, mine: bool | None) -> Any:
             self._note("List")
             number = next(pages) if "is_growing" in answer else 0
             return {"rooms": [f"r{number}"], "joined": answer.get("joined", []), "more": True}

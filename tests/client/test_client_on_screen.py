@@ -29,7 +29,7 @@ class Seated:
         ladder = Ladder(person.network, person.network.seconds)
         self.left: list[str | None] = []
         marks = ShownPosts(connection.mark, person.network)
-        interpreter = Interpreter(connection, self.terminal, ladder, self.left.append, 100, marks)
+        interpreter = Interpreter(connection, self.terminal, ladder, self.left.append, 100, marks, calendar)
         connection.start(interpreter, None)
         Deferred.fromCoroutine(interpreter.run())
         person.network.pass_time(0.05)
@@ -287,3 +287,32 @@ def test_alt_and_arrows_do_nothing_where_there_are_no_posts(cluster: FakeCluster
     seated.type("correct horse", "hello")
     assert [asked["text"] for _, asked in cluster.asked("Post")] == ["hello"]
     assert len(cluster.asked("SetSecret")) == 1
+
+
+def test_what_is_taken_back_disappears_from_the_screen(cluster: FakeCluster, seated: Seated) -> None:
+    """From the feed, from what was read back, and from what HISTORY has shown; by oneself, too."""
+    for number in range(30):
+        cluster.append("post", "bob", "#tea", f"secret {number}.", b"%016d" % number)
+    seated.size = (60, 100)
+    seated.type("CHAT", "/chat #tea")
+    seated.keys("page up")
+    seated.type("/history #tea 30", "/tell bob also secret.")
+    for seq in (5, 25, 29):
+        cluster.take_back("bob", seq)
+    seated.network.settle()
+    gone = ("secret 4.", "secret 24.", "secret 28.")
+    assert not [row for row in seated.sees() if row.endswith(gone)]
+    assert sum(row.endswith("[#tea] bob: (taken back)") for row in seated.sees()) == 5
+    own = [entry.seq for entry in cluster.entries if entry.text == "also secret."]
+    seated.type(f"/redact {own[0]}")
+    assert any(row.endswith("[@bob] alice: (taken back)") for row in seated.sees())
+    assert all(row.startswith(">") for row in seated.sees() if "also secret." in row)
+
+
+def test_what_is_taken_back_is_told_if_it_is_nowhere(cluster: FakeCluster, seated: Seated) -> None:
+    """It was said long ago."""
+    cluster.say("bob", *map(str, range(21)))
+    seated.type("CHAT")
+    cluster.take_back("bob", 1)
+    seated.network.settle()
+    assert "bob took a post back." in seated.sees()

@@ -35,6 +35,7 @@ from chatnet.errors import (
 from chatnet.wire import session as wire
 from chatnet.wire.common import VERSION
 from chatnet.wire.encode import PING
+from chatnet.worker.session import LISTED
 from chatnet.worker.subscription import A_TURN
 
 # ---- logging in ----
@@ -1031,3 +1032,25 @@ def test_pipelined_requests_of_who_never_reads_cost_a_bounded_memory(
     alice.wire.client_transport.reading = True
     worker.settle()
     assert len(found) == 1000
+
+
+def test_one_s_own_rooms_are_listed(worker: Any) -> None:
+    """Private ones, too, those of a prefix, and in pages; not those that one has left."""
+    alice, _ = worker.client("alice"), worker.client("bob")
+    for room in ("#tea", "#coffee", "bob"):
+        alice.join(room)
+    alice.ask(wire.Create, key=b"c" * 16, room="&ops", history="joined")
+    alice.ask(wire.Leave, key=b"l" * 16, room="#coffee")
+    page = alice.ask(wire.List, prefix="", after="", mine=True)
+    assert page == {"rooms": ["#tea", "&ops", "bob"], "joined": ["#tea", "&ops", "bob"], "more": False}
+    assert alice.ask(wire.List, prefix="&", after="", mine=True)["rooms"] == ["&ops"]
+    assert "&ops" not in alice.ask(wire.List, prefix="", after="")["rooms"]
+    for number in range(LISTED - 2):
+        if number % 90 == 0:
+            maker = worker.client(f"maker{number}")
+        maker.join(f"#{number:03}")
+        alice.join(f"#{number:03}")
+    page = alice.ask(wire.List, prefix="", after="", mine=True)
+    assert (len(page["rooms"]), page["more"]) == (LISTED, True)
+    page = alice.ask(wire.List, prefix="", after=page["rooms"][-1], mine=True)
+    assert page == {"rooms": ["bob"], "joined": ["bob"], "more": False}

@@ -207,8 +207,8 @@ class AmpFront(Locator):
         return self.session.set_secret(key, old, secret).addCallback(_secret_set)
 
     @wire.List.responder
-    async def list_rooms(self, prefix: str, after: str) -> dict[str, Any]:
-        found = await self.session.rooms(prefix, after)
+    async def list_rooms(self, prefix: str, after: str, mine: bool | None) -> dict[str, Any]:
+        found = await (self.session.own_rooms if mine else self.session.rooms)(prefix, after)
         return {"rooms": found.names, "joined": found.joined, "more": found.more}
 
     @wire.History.responder

@@ -1,0 +1,123 @@
+"""What happens in rooms and between people, as one sentence in plain words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chatnet.entries import Entry
+from chatnet.kinds import CLUSTER
+
+EVERYWHERE = "this server"
+"""How the whole cluster is called."""
+_ROLES = {"owner": "an owner", "moderator": "a moderator", "admin": "an admin"}
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Tells ``reader`` of events. ``moment`` returns a time in milliseconds as people read it;
+    ``author_of`` says who said the post of a seq, and is empty if that is not known."""
+
+    reader: str
+    moment: Callable[[int], str]
+    author_of: Callable[[int], str]
+
+    def sentence(self, event: Entry) -> str:
+        """Return what has happened; empty for an event that this program does not know."""
+        tell = _SENTENCES.get(event.kind)
+        return "" if tell is None else tell(self, event)
+
+    def who(self, event: Entry) -> str:
+        """Return the author, as a sentence begins."""
+        if event.user == CLUSTER:
+            return "The operator"
+        return "You" if event.user == self.reader else event.user
+
+    def whom(self, event: Entry) -> str:
+        """Return whom it is for."""
+        return "you" if event.to == self.reader else event.to
+
+    def until(self, event: Entry) -> str:
+        """Return until when it holds."""
+        lasts = event.more.until if event.more is not None else 0
+        return f" until {self.moment(lasts)}" if lasts else ""
+
+
+def _because(event: Entry) -> str:
+    """Return the reason, and the end of the sentence."""
+    return f": {event.text}" + "." * (event.text[-1] not in ".!?…") if event.text else "."
+
+
+def _where(event: Entry) -> str:
+    return event.room or EVERYWHERE
+
+
+def _create(tell: Teller, event: Entry) -> str:
+    return f"{tell.who(event)} made the private room {event.room}."
+
+
+def _invite(tell: Teller, event: Entry) -> str:
+    if event.to == tell.reader:
+        return f"{tell.who(event)} invites you to {event.room}: JOIN {event.room}."
+    return f"{tell.who(event)} invited {event.to} to {event.room}."
+
+
+def _remove(tell: Teller, event: Entry) -> str:
+    return f"{tell.who(event)} removed {tell.whom(event)} from {event.room}{_because(event)}"
+
+
+def _describe(tell: Teller, event: Entry) -> str:
+    if not event.text:
+        return f"{tell.who(event)} took the description of {event.room} away."
+    return f"{tell.who(event)} described {event.room}{_because(event)}"
+
+
+def _role(tell: Teller, event: Entry) -> str:
+    if event.text not in _ROLES:
+        return f"{tell.who(event)} took from {tell.whom(event)} the role in {_where(event)}."
+    return f"{tell.who(event)} made {tell.whom(event)} {_ROLES[event.text]} of {_where(event)}."
+
+
+def _ban(tell: Teller, event: Entry) -> str:
+    banned = f"{tell.who(event)} banned {tell.whom(event)} from {_where(event)}"
+    return f"{banned}{tell.until(event)}{_because(event)}"
+
+
+def _mute(tell: Teller, event: Entry) -> str:
+    muted = f"{tell.who(event)} muted {tell.whom(event)} in {_where(event)}"
+    return f"{muted}{tell.until(event)}{_because(event)}"
+
+
+def _unban(tell: Teller, event: Entry) -> str:
+    lifted = f"{tell.who(event)} lifted every ban and mute of {tell.whom(event)} in {_where(event)}"
+    return f"{lifted}{_because(event)}"
+
+
+def _block(tell: Teller, event: Entry) -> str:
+    return f"{tell.who(event)} blocked {event.to}."
+
+
+def _unblock(tell: Teller, event: Entry) -> str:
+    return f"{tell.who(event)} unblocked {event.to}."
+
+
+def _redact(tell: Teller, event: Entry) -> str:
+    author = tell.author_of(event.ref.seq) if event.ref is not None else ""
+    others = " of yours" if author == tell.reader else f" of {author}'s"
+    whose = "" if author in ("", event.user) else others
+    return f"{tell.who(event)} took a post{whose} back{_because(event)}"
+
+
+_SENTENCES: dict[str, Callable[[Teller, Entry], str]] = {
+    "create": _create,
+    "invite": _invite,
+    "remove": _remove,
+    "describe": _describe,
+    "role": _role,
+    "ban": _ban,
+    "mute": _mute,
+    "unban": _unban,
+    "block": _block,
+    "unblock": _unblock,
+    "redact": _redact,
+}

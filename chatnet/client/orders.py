@@ -1,0 +1,205 @@
+"""The commands about rooms and the people in them, and about posts that are taken back.
+
+Each is a draft: it is sent until it is answered, and done once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from chatnet.client.connection import Connection
+from chatnet.client.events import EVERYWHERE
+from chatnet.client.refused import Misused, split
+from chatnet.form import check_words
+from chatnet.names import fold_name, fold_room
+from chatnet.wire.session import (
+    Ban,
+    Block,
+    Create,
+    Describe,
+    Invite,
+    Redact,
+    Remove,
+    SetRole,
+    Unban,
+    Unblock,
+)
+
+CLUSTER = "*"
+"""How the whole cluster is typed, where a room could be."""
+ROOM_ROLES, CLUSTER_ROLES = ("owner", "moderator", "none"), ("admin", "moderator", "none")
+_SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
+_TIME = re.compile(r"([1-9]\d{0,4})([mhd])", re.ASCII | re.IGNORECASE)
+_SEQ = re.compile(r"\d{1,18}", re.ASCII)
+
+_CREATE = "CREATE takes the name of a private room: CREATE &ROOM, or CREATE &ROOM all."
+_INVITE = "INVITE takes a private room and a name: INVITE &ROOM NAME."
+_REMOVE = "REMOVE takes a room, a name, and perhaps a reason: REMOVE &ROOM NAME REASON."
+_DESCRIBE = "DESCRIBE takes a room and a text: DESCRIBE &ROOM TEXT."
+_ROLE = (
+    "ROLE takes a room, a name, and owner, moderator or none; for all of this server: ROLE * NAME and admin, "
+    "moderator or none."
+)
+_BAN = (
+    "{word} takes a room, or * for all of this server, a name, perhaps for how long (30m, 12h or 7d), and "
+    "perhaps a reason: {word} #TOPIC NAME 7d REASON."
+)
+_UNBAN = "UNBAN takes a room, or * for all of this server, and a name: UNBAN #TOPIC NAME."
+_BLOCK = "{word} takes a name: {word} NAME."
+_REDACT = (
+    "REDACT takes the number of a post, which HISTORY ROOM shows, and perhaps a reason: REDACT NUMBER REASON."
+)
+
+
+class Shows(Protocol):
+    """Where a person reads what was done: part of :class:`chatnet.client.commands.Terminal`."""
+
+    def show(self, text: str) -> None:
+        """Show a text."""
+
+    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
+        """Say that there are these rooms, and whether the user is a member of them."""
+
+    def taken_back(self, seq: int, sentence: str) -> None:
+        """The text of the post ``seq`` is gone; the ``sentence`` says so."""
+
+
+class Orders:
+    """Runs these commands on one terminal; ``now`` returns the time in milliseconds since 1970.
+
+    A command that is mistyped raises one of :data:`~.refused.REFUSED`, and nothing is sent.
+    """
+
+    def __init__(self, connection: Connection, terminal: Shows, now: Callable[[], int]) -> None:
+        self._connection, self._terminal, self._now = connection, terminal, now
+        self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
+            "CREATE": self._create,
+            "INVITE": self._invite,
+            "REMOVE": self._remove,
+            "DESCRIBE": self._describe,
+            "ROLE": self._role,
+            "BAN": self._ban,
+            "MUTE": self._mute,
+            "UNBAN": self._unban,
+            "BLOCK": self._block,
+            "UNBLOCK": self._unblock,
+            "REDACT": self._redact,
+        }
+
+    async def _create(self, rest: str) -> None:
+        word, history = split(rest, 1, _CREATE, more=True)
+        room = fold_room(word)
+        if room[0] != "&" or history.lower() not in ("", "all"):
+            raise Misused(_CREATE)
+        answer = await self._connection.draft(Create, room=room, history=history.lower() or "joined")
+        self._terminal.learn([answer["room"]], is_member=True)
+        self._terminal.show(f"Created {answer['room']}. INVITE {answer['room']} NAME lets somebody join it.")
+
+    async def _invite(self, rest: str) -> None:
+        room, to, _ = split(rest, 2, _INVITE)
+        room, to = fold_room(room), _name(to)
+        await self._connection.draft(Invite, room=room, to=to)
+        self._terminal.show(f"Invited {to} to {room}.")
+
+    async def _remove(self, rest: str) -> None:
+        room, to, reason = split(rest, 2, _REMOVE, more=True)
+        room, to = fold_room(room), _name(to)
+        await self._connection.draft(Remove, room=room, to=to, reason=_reason(reason))
+        self._terminal.show(f"Removed {to} from {room}.")
+
+    async def _describe(self, rest: str) -> None:
+        room, text = split(rest, 1, _DESCRIBE, more=True)
+        if not text:
+            raise Misused(_DESCRIBE)
+        room = fold_room(room)
+        await self._connection.draft(Describe, room=room, text=check_words(text))
+        self._terminal.show(f"Described {room}.")
+
+    async def _role(self, rest: str) -> None:
+        word, to, role, _ = split(rest, 3, _ROLE)
+        room, to, role = _room(word), _name(to), role.lower()
+        if role not in (CLUSTER_ROLES if room is None else ROOM_ROLES):
+            raise Misused(_ROLE)
+        await self._connection.draft(SetRole, room=room, to=to, role=role)
+        has = f"has no role in {_shown(room)}" if role == "none" else f"is {role} of {_shown(room)}"
+        self._terminal.show(f"{to} {has} now.")
+
+    async def _ban(self, rest: str) -> None:
+        self._terminal.show("Banned {} from {}{}.".format(*await self._keep_out(rest, "BAN")))
+
+    async def _mute(self, rest: str) -> None:
+        self._terminal.show("Muted {} in {}{}.".format(*await self._keep_out(rest, "MUTE")))
+
+    async def _keep_out(self, rest: str, word: str) -> tuple[str, str, str]:
+        """Ban or mute somebody; return whom, where, and for how long."""
+        usage = _BAN.format(word=word)
+        typed, to, reason = split(rest, 2, usage, more=True)
+        room, to = _room(typed), _name(to)
+        lasts, reason = _lasting(reason, usage)
+        until = None if not lasts else self._now() + 1000 * _seconds(lasts)
+        asked: dict[str, Any] = {"until": until, "mute": word == "MUTE", "reason": _reason(reason)}
+        await self._connection.draft(Ban, room=room, to=to, **asked)
+        return to, _shown(room), f" for {lasts.lower()}" if lasts else ""
+
+    async def _unban(self, rest: str) -> None:
+        word, to, reason = split(rest, 2, _UNBAN, more=True)
+        room, to = _room(word), _name(to)
+        await self._connection.draft(Unban, room=room, to=to, reason=_reason(reason))
+        self._terminal.show(f"Lifted every ban and mute of {to} in {_shown(room)}.")
+
+    async def _block(self, rest: str) -> None:
+        to = _name(split(rest, 1, _BLOCK.format(word="BLOCK"))[0])
+        await self._connection.draft(Block, to=to)
+        self._terminal.show(f"Blocked {to}. UNBLOCK {to} undoes it.")
+
+    async def _unblock(self, rest: str) -> None:
+        to = _name(split(rest, 1, _BLOCK.format(word="UNBLOCK"))[0])
+        await self._connection.draft(Unblock, to=to)
+        self._terminal.show(f"Unblocked {to}.")
+
+    async def _redact(self, rest: str) -> None:
+        number, reason = split(rest, 1, _REDACT, more=True)
+        if not _SEQ.fullmatch(number):
+            raise Misused(_REDACT)
+        seq = int(number)
+        check = self._connection.check_of(seq)
+        if check is None:
+            raise Misused(f"No post {seq} was seen here: HISTORY ROOM shows posts with their numbers.")
+        await self._connection.draft(Redact, seq=seq, check=check, reason=_reason(reason))
+        self._terminal.taken_back(seq, f"Took post {seq} back.")
+
+
+def _name(word: str) -> str:
+    return fold_name(word.removeprefix("@"))
+
+
+def _room(word: str) -> str | None:
+    """Return the room; None for the whole cluster."""
+    return None if word == CLUSTER else fold_room(word)
+
+
+def _shown(room: str | None) -> str:
+    return room or EVERYWHERE
+
+
+def _reason(words: str) -> str | None:
+    return check_words(words) or None
+
+
+def _lasting(words: str, usage: str) -> tuple[str, str]:
+    """Return for how long, as it was typed, and the reason; both may be empty.
+
+    :raises Misused: the first word begins as a time does, and is none: it could be a mistyped one.
+    """
+    first, reason = [*words.split(None, 1), "", ""][:2]
+    if _TIME.fullmatch(first):
+        return first, reason
+    if first[:1].isdigit():
+        raise Misused(usage)
+    return "", words
+
+
+def _seconds(lasts: str) -> int:
+    return int(lasts[:-1]) * _SECONDS[lasts[-1].lower()]
