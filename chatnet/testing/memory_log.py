@@ -77,6 +77,7 @@ class MemoryLog:
         self._refused: dict[tuple[str, bytes], tuple[Draft, Refused]] = {}
         self.state = State(self.log_id, self._entry)
         self._marks: dict[tuple[str, str], int] = {}
+        self._named: dict[int, tuple[str, ...]] = {}  # by seq; they stay when a text is taken back
         self._waiting: list[tuple[list[Draft], Deferred[list[Outcome]]]] = []
         self._reading: list[Deferred[None]] = []
 
@@ -168,6 +169,7 @@ class MemoryLog:
         self.entries.append(entry)
         self._seqs[place] = entry.seq
         self.state.apply(entry)
+        self._named[entry.seq] = mentions(entry)
         if draft.kind == "redact" and draft.ref is not None:
             self.entries[draft.ref.seq - 1] = blanked(self.entries[draft.ref.seq - 1])
         return entry.seq
@@ -328,7 +330,9 @@ class MemoryLog:
     def _unread(self, user: str, room: str, joined: int, upto: int) -> tuple[int, int]:
         posts = self._posts(max(joined, self._marks.get((user, room), 0)), upto)
         heard = [post for post in posts if room in heard_at(post)]
-        named = [post for post in heard if is_talk(room) or (post.room == room and user in mentions(post))]
+        named = [
+            post for post in heard if is_talk(room) or (post.room == room and user in self._named[post.seq])
+        ]
         return min(len(heard), MOST_UNREAD), min(len(named), MOST_UNREAD)
 
     def _rooms_of(self, user: str, upto: int, after: str) -> list[tuple[str, int]]:

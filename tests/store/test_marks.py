@@ -20,10 +20,13 @@ from store.test_log_contract import (
     registered,
 )
 from store.test_log_contract import new_log as new_log  # a fixture
+from store.test_rooms_contract import LOGS as ORDERED_LOGS
+from store.test_rooms_contract import ROOMS as PRIVATE_TOO
+from store.test_rooms_contract import Step, begun, good, steps
 
-from chatnet.entries import Draft, places
+from chatnet.entries import Draft, More, Ref, places
 from chatnet.marks import UserMark, cut
-from chatnet.reads import MOST_UNREAD, MarkPage, MarksOf, UnreadOf, UnreadPage
+from chatnet.reads import MOST_UNREAD, CursorAt, Head, MarkPage, MarksOf, UnreadOf, UnreadPage
 from chatnet.store.pages import PAGE_ROOMS
 
 MARK = st.builds(
@@ -175,3 +178,69 @@ def test_the_greatest_of_a_batch_wins() -> None:
     """A batch may name a user and a room twice; none is above the head."""
     given = [UserMark("b", "x", 5), UserMark("a", "x", 9), UserMark("b", "x", 7), UserMark("b", "x", 6)]
     assert cut(given, 8) == [UserMark("a", "x", 8), UserMark("b", "x", 7)]
+
+
+# ---- private rooms, conversations, blocks ----
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    history=st.lists(st.lists(steps, max_size=12), max_size=6),
+    marks=st.lists(
+        st.builds(UserMark, st.sampled_from(USERS), st.sampled_from(PRIVATE_TOO), st.integers(1, 60)),
+        max_size=8,
+    ),
+    upto=st.integers(5, 60),
+)
+def test_all_logs_count_alike(
+    new_disk: Callable[[], Any], history: list[list[Step]], marks: list[UserMark], upto: int
+) -> None:
+    """Whatever is said, ordered and taken back in rooms of all sorts."""
+
+    def counted(subject: Subject) -> list[Any]:
+        begun(subject)
+        for batch in history:
+            subject.append(*good(step.draft(subject) for step in batch))
+        found: list[Any] = [subject.ask(subject.log.keep_marks(marks))]
+        head = subject.read(Head())
+        for user in USERS:
+            for at in (min(upto, head), head):
+                found += [subject.read(UnreadOf(user, at, "")), subject.read(MarksOf(user, at, ""))]
+        return found
+
+    first, *others = (counted(make(new_disk())) for make in ORDERED_LOGS)
+    for other in others:
+        assert other == first
+
+
+def test_what_is_unread_of_whom(new_log: Callable[[], Subject]) -> None:
+    """In a private room from where one's stay began; of a conversation all counts; whoever one blocks does
+    not mention one; what was taken back still counts, until it is read."""
+    subject = new_log()
+    begun(subject)
+    hidden = Draft("post", "alice", "&ops", "@bob look", key(50))
+    subject.append(
+        hidden,
+        Draft("post", "alice", "alice=bob", "psst", key(51)),
+        Draft("join", "bob", "#x", "", key(52)),
+        Draft("post", "alice", "#x", "@bob here", key(53)),
+        Draft("block", "bob", "bob", "", key(54), 0, More(to="alice")),
+        Draft("post", "alice", "#x", "@bob there", key(55)),
+    )
+    head = subject.log.window.head
+    assert head == 14
+    assert subject.read(UnreadOf("bob", head, "")).rooms == [
+        *(("#x", 2, 1), ("&ops", 1, 1), ("alice=bob", 1, 1)),
+        ("bob", 0, 0),
+    ]
+    assert subject.read(UnreadOf("bob", 9, "")).rooms == [("&ops", 1, 1), ("bob", 0, 0)]
+    assert subject.read(UnreadOf("carol", head, "")).rooms == [("carol", 0, 0)]
+    subject.ask(subject.log.keep_marks([UserMark("bob", "alice=bob", 10), UserMark("carol", "&ops", 9)]))
+    assert subject.read(MarksOf("bob", head, "")).marks == [("alice=bob", 10)]
+    assert subject.read(MarksOf("carol", head, "")).marks == []
+    cursor = subject.read(CursorAt(9))
+    assert cursor is not None
+    taken_back = Draft("redact", "alice", "alice", "", key(56), 0, More(ref=Ref(9, cursor.check)))
+    assert subject.append(taken_back) == [15]
+    assert subject.read(UnreadOf("bob", head, "#x")).rooms[0] == ("&ops", 1, 1)
+    assert subject.append(hidden) == [9]

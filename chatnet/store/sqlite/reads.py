@@ -231,7 +231,7 @@ def marks(tables: SqliteTables, asked: MarksOf) -> MarkPage:
     found: list[tuple[str, int]] = []
     for chunk in _chunks(rooms, PAGE_ROOMS):
         known = tables.marks(user, [room for room, _ in chunk])
-        found += [(room, known[room]) for room, joined in chunk if known.get(room, 0) >= joined]
+        found += [(room, known[room]) for room, joined in chunk if known.get(room, -1) >= joined]
         if len(found) > PAGE_ROOMS:
             break
     return MarkPage(found[:PAGE_ROOMS], len(found) > PAGE_ROOMS)
