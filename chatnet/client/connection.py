@@ -60,7 +60,7 @@ from chatnet.errors import (
 )
 from chatnet.net.link import Link
 from chatnet.net.pulse import Pulse
-from chatnet.wire.session import List, Mark, Post, SetSecret
+from chatnet.wire.session import List, Mark, Post, SetSecret, Unread
 
 LOGIN_SECONDS = 10.0
 """Seconds that a worker has to answer a login."""
@@ -174,10 +174,14 @@ class Connection:
         """Return a page of history: see :meth:`.FeedRequests.history`."""
         return await self._requests.history(room, before)
 
-    async def first_rooms(self) -> tuple[list[str], list[str]]:
-        """Return the first page of rooms, and those among them that the user has joined."""
-        answer = await self.ask(List, prefix="", after="")
-        return answer["rooms"], answer["joined"]
+    async def first_rooms(self) -> list[str]:
+        """Return the first page of rooms that everybody may join."""
+        rooms: list[str] = (await self.ask(List, prefix="", after=""))["rooms"]
+        return rooms
+
+    async def own_rooms(self) -> list[tuple[str, int]]:
+        """Return the first page of the rooms that the user is in, and how many posts are unread in each."""
+        return [(room, posts) for room, posts, _ in (await self.ask(Unread, after=""))["rooms"]]
 
     def mark(self, room: str, seq: int) -> bool:
         """Say that the user has read ``room`` up to ``seq``; return False if there is no connection now.

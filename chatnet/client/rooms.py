@@ -16,6 +16,9 @@ MOST_LISTED = 500
 class Counts(Protocol):
     """How many posts came in each room since it was looked at."""
 
+    def begin(self, room: str, count: int) -> None:
+        """As many posts as ``count`` came in ``room`` before; what this cannot be counts as none."""
+
     def came(self, room: str) -> None:
         """A post came in ``room``."""
 
@@ -27,10 +30,14 @@ class Counts(Protocol):
 
 
 class LocalCounts:
-    """Counts what comes while this program runs."""
+    """Counts what comes while this program runs, from where the cluster's count was at its beginning."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+
+    def begin(self, room: str, count: int) -> None:
+        if count > 0:
+            self._counts[room] = max(count, self.of(room))  # some may have come since, and count in both
 
     def came(self, room: str) -> None:
         self._counts[room] = self._counts.get(room, 0) + 1
@@ -71,10 +78,12 @@ class Rooms:
             self._note(room)
             self._counts.looked_at(room)
 
-    def joined(self, room: str) -> None:
-        """The user is a member of ``room``."""
+    def joined(self, room: str, unread: int = 0) -> None:
+        """The user is a member of ``room``; as many posts as ``unread`` came there before the chat."""
         if len(self._joined) < MOST_LISTED and _can_be_listed(room):
             self._joined.add(room)
+            if room != self.here:
+                self._counts.begin(room, unread)
 
     def left(self, room: str) -> None:
         """The user is no member of ``room`` any more."""

@@ -58,8 +58,11 @@ class Reads(Protocol):
     async def history(self, room: str, before: int | None) -> Sequence[Entry]:
         """Return a page of history: see :meth:`.Connection.history`."""
 
-    async def first_rooms(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Return some rooms, and those among them that the user has joined."""
+    async def first_rooms(self) -> Sequence[str]:
+        """Return some rooms that there are."""
+
+    async def own_rooms(self) -> Sequence[tuple[str, int]]:
+        """Return the rooms that the user is in, and how many posts are unread in each."""
 
 
 class Moved(str):
@@ -156,6 +159,7 @@ class ScreenTerminal:
         self._back = Back(self._scroll, calendar, self._older, self._changed)
         self._rooms = Rooms(LocalCounts())
         self._moving: str | None = None  # the room that a key has moved to, until posts go there
+        self._is_counted = False  # what was unread before
         self._is_moved = False  # the line that was read last was a key's
         self.layout = Layout(self._scroll, self._back, self._rooms, self._draft, self._move, self._stand)
         self._stand()
@@ -285,12 +289,16 @@ class ScreenTerminal:
             self._lines.end()
 
     async def _read_rooms(self) -> None:
-        """Learn which rooms there are: the first of them; the others are learnt when they are listed, or
-        when something is said there."""
+        """Learn which rooms there are, and in which the user is: the first of them; others are learnt when
+        they are listed, or when something is said there. What is unread counts once: later it was seen
+        here."""
+        is_first, self._is_counted = not self._is_counted, True
         with suppress(*REFUSED):
-            rooms, joined = await self._reads.first_rooms()
-            self.learn(rooms)
-            self.learn(joined, is_member=True)
+            self.learn(await self._reads.first_rooms())
+            own = await self._reads.own_rooms()
+            self._seen.listed([room for room, _ in own])
+            for room, unread in own:
+                self._rooms.joined(room, unread if is_first else 0)
             self._changed()
 
     async def _older(self, room: str, before: int | None) -> Sequence[Entry]:

@@ -73,8 +73,11 @@ class Watched:
         self.written.seek(0)
         self.written.truncate()
 
-    async def first_rooms(self) -> tuple[list[str], list[str]]:
-        return self.rooms, self.rooms
+    async def first_rooms(self) -> list[str]:
+        return self.rooms
+
+    async def own_rooms(self) -> list[tuple[str, int]]:
+        return [(room, 1 << 62) for room in self.rooms]
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         page, self.page = self.page, []

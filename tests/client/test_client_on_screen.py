@@ -47,7 +47,7 @@ class Seated:
 
     def rooms(self) -> list[str]:
         """Return the column of rooms."""
-        return [row[:21].rstrip() for row in self.sees()[:-2] if row[:21].strip() and row[21:24] == " | "]
+        return [row[:21].rstrip() for row in self.sees()[:-2] if row[:21].strip() and row[21:23] == " |"]
 
     def keys(self, *keys: str) -> None:
         """Press keys, and let the cluster answer."""
@@ -257,13 +257,13 @@ def test_tab_moves_where_nothing_is_typed_and_the_rooms_are_seen(
 
 
 def test_rooms_that_were_joined_before_are_listed(cluster: FakeCluster, seated: Seated) -> None:
-    """As far as the first page of rooms goes, and each time that a chat begins; what there is is completed,
-    after what was seen."""
+    """With what is unread there, as far as the first page goes; what there is is completed, after what was
+    seen."""
     cluster.secrets["#quiet"] = b""
-    cluster.joined["#quiet"] = None
+    cluster.unread = [("#quiet", 99, 1), ("&ops", 3, 0), ("@bob", 0, 0), ("alice", 0, 0)]
     seated.size = (100, 12)
     seated.type("chat")
-    assert seated.rooms() == ["alice", "#quiet"]
+    assert seated.rooms() == ["alice", "#quiet             99", "&ops                3"]
     seated.keys("meta down", "meta up")
     assert len(cluster.asked("List")) == 1
     seated.keys(*"/join #", "tab")
@@ -273,8 +273,9 @@ def test_rooms_that_were_joined_before_are_listed(cluster: FakeCluster, seated: 
     seated.type("/list")
     seated.keys(*"/join #", "tab")
     assert seated.prompt == "say: /join #queue"
-    seated.type("/quit", "chat")
-    assert len(cluster.asked("List")) > 1
+    seated.keys("ctrl u")
+    seated.type("/chat &ops", "/quit", "chat")
+    assert seated.rooms() == ["alice", "#queue              1", "#quiet", "&ops"]
 
 
 def test_alt_and_arrows_do_nothing_where_there_are_no_posts(cluster: FakeCluster, seated: Seated) -> None:

@@ -70,6 +70,18 @@ def test_what_comes_is_counted_until_one_posts_there(rooms: Rooms) -> None:
     assert not any(listed.is_here for listed in rooms.listed())
 
 
+def test_what_was_unread_before_counts_too(rooms: Rooms) -> None:
+    """Not where posts go, and what came since is not counted twice."""
+    say(rooms, "#zoo")
+    rooms.joined("#zoo", 3)
+    rooms.joined("bob", -1)
+    rooms.joined("#tea", 5)
+    assert came(rooms) == {"alice": 0, "#tea": 0, "#zoo": 3, "bob": 0}
+    say(rooms, "#zoo")
+    rooms.go_to("alice")
+    assert came(rooms) == {"alice": 0, "#tea": 0, "#zoo": 4, "bob": 0}
+
+
 def test_what_is_said_at_home_counts_in_the_topics_that_it_names(rooms: Rooms) -> None:
     """If they are listed; in a topic, to name another is to talk about it."""
     say(rooms, "bob", "#zoo is open, #pub is not", user="bob")

@@ -61,8 +61,11 @@ class Rooms:
         self.waits: list[Deferred[None]] | None = None
         self.refusal: Exception | None = None
 
-    async def first_rooms(self) -> tuple[list[str], list[str]]:
-        return [], []
+    async def first_rooms(self) -> list[str]:
+        return []
+
+    async def own_rooms(self) -> list[tuple[str, int]]:
+        return []
 
     async def history(self, room: str, before: int | None) -> list[Entry]:
         self.asked.append((room, before))
