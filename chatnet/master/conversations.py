@@ -36,7 +36,7 @@ from chatnet.net.pulse import Pulse
 from chatnet.wire.cluster import Load, Register, Report, WorkerIdentity
 from chatnet.wire.locate import Locate
 from chatnet.wire.marks import TellMarks
-from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Status, StepDown, Stop
+from chatnet.wire.operate import ClusterStatus, Drain, LevelUp, Order, Status, StepDown, Stop
 from chatnet.wire.replica import Attach, MasterIdentity
 from chatnet.wire.table import Speaker
 
@@ -255,8 +255,10 @@ class FromOperator(Locator):
         step_down: Callable[[bool], None],
         drain: Callable[[str], tuple[int, int]],
         level_up: Callable[[], Coroutine[Any, Any, int]],
+        order: Callable[[str, str, str, str, int], Coroutine[Any, Any, int]],
     ) -> None:
         self._drain = drain
+        self._order = order
         self._level_up = level_up
         self._status = status
         self._stop = stop
@@ -275,6 +277,10 @@ class FromOperator(Locator):
     def step_down(self, away: bool) -> dict[str, Any]:
         self._step_down(away)
         return {}
+
+    @Order.responder
+    async def order(self, kind: str, room: str, to: str, text: str, until: int) -> dict[str, Any]:
+        return {"seq": await self._order(kind, room, to, text, until)}
 
     @LevelUp.responder
     async def level_up(self) -> dict[str, Any]:

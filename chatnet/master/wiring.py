@@ -26,6 +26,7 @@ from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
 from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast
+from chatnet.master.orders import Orders
 from chatnet.master.placement import Placement
 from chatnet.master.population import Population
 from chatnet.master.port import MasterPort, RedirectingPort, wait_for_port
@@ -316,7 +317,10 @@ def _make_unproven(
             return FromNewWorker(cluster, epoch, levels, log_id, url, registered)
         if role == "replica":
             return FromNewReplica(replicas, epoch, levels)
-        return FromOperator(primary.status, primary.stop_cluster, primary.step_down, primary.drain, levels.up)
+        orders = Orders(leadership.log, world.fresh_key)
+        return FromOperator(
+            primary.status, primary.stop_cluster, primary.step_down, primary.drain, levels.up, orders.give
+        )
 
     return lambda: Unproven(cluster, leadership, token, admit, pulse, world.entropy, world.reactor)
 

@@ -4,6 +4,7 @@ primary_link  finds the primary, and proves the token
 status      what the cluster is doing, as a table or as JSON
 watch       the same table again each second, through takeovers
 stop        stops the whole cluster
+orders      roles, bans and mutes in the cluster's own name
 level       shows what all processes understand, and raises the log to it
 drain       empties a host, and waits until nothing is left there
 stepdown    has the primary hand over to a replica

@@ -18,6 +18,7 @@ from chatnet.addresses import Address
 from chatnet.auth import find_token
 from chatnet.errors import CannotStart, ChatnetError
 from chatnet.net.approach import Approach
+from chatnet.operator import orders
 from chatnet.operator.check import check
 from chatnet.operator.drain import drain
 from chatnet.operator.level import raise_level, show_level
@@ -96,6 +97,49 @@ class LevelOptions(CommandOptions):
                 + meant(" ".join(where), ["up"])
             )
         self["up"] = bool(where)
+
+
+class RoleOptions(CommandOptions):
+    """The options of ``role``."""
+
+    synopsis = "[options] NAME ROLE [ROOM]"
+    longdesc = (
+        "Makes a user owner, moderator or none of a ROOM, or, without one, admin, moderator or none of the "
+        "whole cluster."
+    )
+
+    def parseArgs(self, *words: str) -> None:
+        self["order"] = orders.role(words)
+
+
+class AdminOptions(CommandOptions):
+    """The options of ``admin``."""
+
+    synopsis = "[options] NAME"
+    longdesc = "Makes a user an admin: “chatnet role NAME none” takes that back."
+
+    def parseArgs(self, *words: str) -> None:
+        self["order"] = orders.admin(words)
+
+
+class UserOptions(CommandOptions):
+    """The options of ``user``."""
+
+    synopsis = "[options] ban|mute|unban NAME [ROOM]"
+    longdesc = (
+        "Keeps a user out of a ROOM, or, without one, out of the whole cluster, which ends all their "
+        "sessions; or only from speaking; or lets them in again."
+    )
+    optParameters: list[list[Any]] = [
+        ["for", None, None, "For how long: 30m, 12h, 7d. [default: for ever]", orders.a_time],
+        ["reason", None, "", "Told to them, and to moderators."],
+    ]
+
+    def parseArgs(self, *words: str) -> None:
+        self["words"] = words
+
+    def postOptions(self) -> None:
+        self["order"] = orders.user(self["words"], self)
 
 
 class DrainOptions(CommandOptions):
@@ -182,6 +226,9 @@ COMMANDS: list[list[Any]] = [
     ["status", None, StatusOptions, "Show what the cluster is doing."],
     ["stop", None, StopOptions, "Stop the whole cluster."],
     ["drain", None, DrainOptions, "Empty a host, so that it can be taken away."],
+    ["admin", None, AdminOptions, "Make a user an admin."],
+    ["role", None, RoleOptions, "Give a user a role, in a room or in the cluster."],
+    ["user", None, UserOptions, "Ban or mute a user, or let them in again."],
     ["level", None, LevelOptions, "Show what all processes understand, or raise the log to that."],
     ["stepdown", None, StepDownOptions, "Have the primary hand over to a replica."],
     ["migrate", None, MigrateOptions, "Copy an embedded store into PostgreSQL."],
@@ -251,6 +298,9 @@ async def _ask(
             link.abort()
         elif command == "drain":
             world.stdio.say(await drain(options["host"], masters, approach, link, world))
+        elif command in ("admin", "role", "user"):
+            world.stdio.say(await orders.give(link, options["order"], world.wall))
+            link.abort()
         elif command == "level":
             world.stdio.say(await (raise_level(link) if options["up"] else show_level(link)))
             link.abort()

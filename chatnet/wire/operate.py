@@ -9,13 +9,23 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from chatnet.errors import (
+    BadName,
+    BadRoom,
+    BadText,
     HeldBack,
+    KeyReused,
+    LastOwner,
     NoReplica,
     NoReplicaElsewhere,
     NoReplicaKept,
     NoSuchHost,
+    NoSuchUser,
+    NotThere,
+    NotYet,
     OnlyHost,
+    Poison,
     PrimaryThere,
+    Refusal,
 )
 from chatnet.kinds import FIRST_LEVEL
 from chatnet.limits import PAGE
@@ -128,6 +138,26 @@ class LevelUp(Command):
 
     response = [(b"level", Number())]
     errors = declared(HeldBack)
+
+
+class Order(Command):
+    """Give an order in the cluster's own name: a role, ban, mute or unban of the user ``to`` in ``room``, or
+    for an empty one in the cluster. ``text``: the role, or a reason; ``until`` as for a ban, 0 for ever.
+
+    Answered with its seq once it is durable.
+    """
+
+    arguments = [
+        (b"kind", Text()),
+        (b"room", Text()),
+        (b"to", Text()),
+        (b"text", Text()),
+        (b"until", Number()),
+    ]
+    response = [(b"seq", Number())]
+    errors = declared(
+        BadName, BadRoom, BadText, NoSuchUser, NotThere, LastOwner, NotYet, KeyReused, Poison, Refusal
+    )
 
 
 class Drain(Command):

@@ -114,6 +114,7 @@ RULES = (
     Rule(operate.Status, (Speaker.OPERATOR,), "unbounded", "nothing", "the answer, up to 60 KB"),
     Rule(operate.Stop, (Speaker.OPERATOR,), "once", "nothing", "the cluster"),
     Rule(operate.StepDown, (Speaker.OPERATOR,), "once", "a number", "a takeover"),
+    Rule(operate.Order, (Speaker.OPERATOR,), "unbounded", "a room, a name, 500 characters", "an entry"),
     Rule(operate.LevelUp, (Speaker.OPERATOR,), "unbounded", "nothing", "an entry, once for each level"),
     Rule(operate.Drain, (Speaker.OPERATOR,), "unbounded", "a host", "moves that host's sessions"),
     # ---- the primary, to workers and replicas ----

@@ -30,6 +30,7 @@ from chatnet.master.epoch import Epoch
 from chatnet.master.journal import Journal
 from chatnet.master.levels import Levels
 from chatnet.master.log_server import Broadcast
+from chatnet.master.orders import Orders
 from chatnet.master.placement import Placement
 from chatnet.master.population import I, Population
 from chatnet.master.port import Links, MasterPort
@@ -276,6 +277,7 @@ class Master:
         self.told: list[Event] = []
         self.broadcast = Broadcast(self.log.window, EPOCH, self.told.append)
         keys = count(1)
+        self.orders = Orders(cast(Log, self.log), lambda: next(keys).to_bytes(16, "big"))
         self.levels = Levels(
             cast(Log, self.log),  # it has what levels ask of a log
             self.primary.me,
@@ -333,7 +335,9 @@ class Master:
             return FromNewWorker(self.cluster, self.epoch, self.levels, "memory", "", self._registered)
         if role == "replica":
             return FromNewReplica(self.replicas, self.epoch, self.levels)
-        return FromOperator(self.status, self._stop, self._step_down, self.primary.drain, self.levels.up)
+        return FromOperator(
+            self.status, self._stop, self._step_down, self.primary.drain, self.levels.up, self.orders.give
+        )
 
     def _registered(self, worker: Registration[Link]) -> Locator:
         registered = RegisteredWorker(self.cluster, worker)

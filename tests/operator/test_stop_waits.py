@@ -35,10 +35,18 @@ class Port:
         if self.callers == 4:
             self.fourth.callback(None)
         return FromOperator(
-            self._status, self._stop, lambda away: self._stop(), lambda host: (0, 0), self._level_up
+            self._status,
+            self._stop,
+            lambda away: self._stop(),
+            lambda host: (0, 0),
+            self._level_up,
+            self._order,
         )
 
     async def _level_up(self) -> int:
+        raise NotImplementedError
+
+    async def _order(self, *of: object) -> int:
         raise NotImplementedError
 
     def _status(self, reached: str) -> ClusterStatus:

@@ -66,10 +66,13 @@ class Primary:
 
     def _admit(self, role: Role) -> Locator:
         return FromOperator(
-            self._status, lambda: None, lambda away: None, lambda host: (0, 0), self._level_up
+            self._status, lambda: None, lambda away: None, lambda host: (0, 0), *(self._level_up, self._order)
         )
 
     async def _level_up(self) -> int:
+        raise NotImplementedError
+
+    async def _order(self, *of: object) -> int:
         raise NotImplementedError
 
     def _status(self, reached: str) -> ClusterStatus:

@@ -1,0 +1,58 @@
+"""The primary appends the operator's orders in the cluster's own name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from master.in_memory import Master, Peer
+
+from chatnet.entries import Draft, More
+from chatnet.errors import BadName, BadRequest, BadRoom, NoSuchUser
+from chatnet.wire.operate import Order
+
+
+def operator(master: Master) -> Peer:
+    peer = Peer(master)
+    peer.prove("operator")
+    return peer
+
+
+def given(master: Master, kind: str, room: str, to: str, text: str = "", until: int = 0) -> Any:
+    """Give the order as an operator, and return the answer."""
+    return operator(master).ask(Order, kind=kind, room=room, to=to, text=text, until=until)
+
+
+def test_the_first_admin_is_made_by_the_token(master: Master) -> None:
+    """And a topic gets its owner; the entries are the cluster's."""
+    master.log.append([Draft("register", "bob", "bob", "sha256:1", b"r" * 16)])
+    assert given(master, "role", "", "Bob", "admin") == {"seq": 2}
+    assert given(master, "role", "#Tea", "bob", "owner") == {"seq": 3}
+    assert given(master, "ban", "", "bob", "spam", 99) == {"seq": 4}
+    assert [(entry.user, entry.kind, entry.room, entry.more) for entry in master.log.entries[1:]] == [
+        ("chatnet", "role", "", More(to="bob")),
+        ("chatnet", "role", "#tea", More(to="bob")),
+        ("chatnet", "ban", "", More(to="bob", until=99)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "room", "to", "text", "error"),
+    [
+        ("role", "", "zoe", "admin", NoSuchUser),
+        ("role", "", "-", "admin", BadName),
+        ("role", "#", "bob", "owner", BadRoom),
+        ("role", "#tea", "bob", "admin", BadRequest),
+        ("post", "", "bob", "hi", BadRequest),
+        ("level", "", "bob", "2", BadRequest),
+        ("invite", "&ops", "bob", "", BadRequest),
+        ("dance", "", "bob", "", BadRequest),
+    ],
+)
+def test_what_is_no_order_is_refused(
+    master: Master, kind: str, room: str, to: str, text: str, error: type[Exception]
+) -> None:
+    """In one sentence; nothing is in the log."""
+    with pytest.raises(error):
+        given(master, kind, room, to, text)
+    assert not master.log.entries

@@ -1,0 +1,49 @@
+"""Orders of the operator's: what one types, and what the log says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.python import usage
+
+from chatnet.operator.__main__ import Options
+from chatnet.operator.orders import Wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("admin bob", Wanted("role", "", "bob", "admin")),
+        ("role bob none", Wanted("role", "", "bob", "none")),
+        ("role bob owner #tea", Wanted("role", "#tea", "bob", "owner")),
+        ("user ban bob", Wanted("ban", "", "bob", "")),
+        ("user mute bob #tea --for 12h", Wanted("mute", "#tea", "bob", "", 43_200)),
+        ("user unban bob", Wanted("unban", "", "bob", "")),
+    ],
+)
+def test_orders_are_typed_in_one_line(line: str, wanted: Wanted) -> None:
+    """Options stand before or after the words."""
+    options: Any = Options()
+    options.parseOptions(line.split())
+    assert options.subOptions["order"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("admin", "chatnet admin NAME"),
+        ("role bob", "chatnet role NAME"),
+        ("role bob king", "admin or none"),
+        ("role bob moderater", "Did you mean moderator"),
+        ("role bob admin #tea", "An admin is one of the whole cluster"),
+        ("role bob owner", "an owner is one of a room"),
+        ("user kick bob", "chatnet user ban NAME"),
+        ("user ban bob --for 7", "a time is like 30m, 12h or 7d"),
+        ("user unban bob --for 7d", "--for is for ban and mute"),
+    ],
+)
+def test_what_is_no_order_is_said_in_a_sentence(line: str, says: str) -> None:
+    """Nothing is asked of the cluster."""
+    with pytest.raises(usage.UsageError, match=says):
+        Options().parseOptions(line.split())
