@@ -68,6 +68,8 @@ class Log(Protocol):
     async def read(self, question: Question[T]) -> T:
         """Return the answer to ``question``; :mod:`chatnet.reads` defines the answers and errors of each.
 
+        It has no text that was taken back up to the head of the window as it is then.
+
         :raises Unreadable: that part of the store is damaged.
         :raises TooSlow: it takes longer than the database allows.
         """

@@ -18,6 +18,7 @@ from chatnet.log import Outcome, Refused
 from chatnet.marks import UserMark
 from chatnet.reads import Head, Question
 from chatnet.store.appender import Appender
+from chatnet.store.taken_back import up_to_date
 from chatnet.store.window import Window
 from chatnet.telemetry import DraftPoisoned, LogRewound, Tell, unheard
 from chatnet.wire.arguments import Command
@@ -200,4 +201,7 @@ class RemoteLog:
     # ---- reading ----
 
     async def read(self, question: Question[T]) -> T:
-        return answer_to(question, await self._ask(Read, question=question))
+        async def ask() -> T:
+            return answer_to(question, await self._ask(Read, question=question))
+
+        return await up_to_date(self.window, ask)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from sys import getsizeof
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.entries import Entry, blanked
 from chatnet.errors import Hole, Outgrown
 from chatnet.kinds import FIRST_LEVEL, own_level, understood
 from chatnet.limits import LIMITS, Limits
+from chatnet.store.taken_back import TakenBack
 
 _BESIDES_TEXT = 320
 """Bytes of memory that an entry takes besides its text: the struct, its numbers, names and key."""
@@ -29,6 +30,8 @@ class Window:
 
     ``own`` is the level that this process understands: its program's, if none is given. ``level`` is the
     log's, as far as it is followed: whoever opens the window sets it first.
+
+    A post whose redaction was taken is held without its text; ``taken_back`` remembers which these are.
     """
 
     def __init__(
@@ -42,7 +45,8 @@ class Window:
         self._limit = limits.window_bytes
         self._own_level = own_level() if own is None else own
         self._understood = understood(self._own_level)
-        self._plain = self._understood - {"level"}
+        self._plain = self._understood - {"level", "redact"}
+        self.taken_back = TakenBack()
         self.level = FIRST_LEVEL
         self._watchers: dict[Watcher, None] = {}
         self.restart(log_id, base or Cursor.beginning(log_id))
@@ -63,6 +67,8 @@ class Window:
     def extend(self, entries: Sequence[Entry]) -> list[Entry]:
         """Take what follows the head, then tell the watchers. Known entries are dropped.
 
+        What they take back loses its text first, whether it is held or new itself.
+
         Watchers are called with the new entries in the order in which they were added, all in this call. The
         fan-out to live readers must watch first: then a reader that goes live in a later watcher gets nothing
         twice.
@@ -72,31 +78,49 @@ class Window:
         """
         known, level = self.head, self.level
         fresh = [entry for entry in entries if entry.seq > known]
-        size = 0
+        size, redactions = 0, []
         for seq, entry in enumerate(fresh, known + 1):
             if entry.seq != seq:
                 raise Hole(f"The log continues at {seq}, but {entry.seq} came")
             if entry.kind not in self._plain:
-                level = self._look(entry)
+                level = self._look(entry, level)
+                if entry.kind == "redact":
+                    redactions.append(entry)
             size += _BESIDES_TEXT + getsizeof(entry.text)
         if fresh:
             self._entries += fresh
             self._bytes += size
             self.head, self.level = fresh[-1].seq, level
+            if redactions:
+                self._take_back(redactions)
+                fresh = self.after(known)
             if self._bytes > self._limit:
                 self._evict()
             for watcher in list(self._watchers):
                 watcher(fresh)
         return fresh
 
-    def _look(self, entry: Entry) -> int:
-        """Return the level of the log after an ``entry`` of an unusual kind."""
+    def _look(self, entry: Entry, level: int) -> int:
+        """Return the level of the log after an ``entry`` of an unusual kind; before it, it is ``level``."""
         if entry.kind not in self._understood:
             raise Outgrown.by(entry.kind, self._own_level)
+        if entry.kind != "level":
+            return level
         level = int(entry.text)
         if level > self._own_level:
             raise Outgrown.at(level, self._own_level)
         return level
+
+    def _take_back(self, redactions: Sequence[Entry]) -> None:
+        for redaction in redactions:
+            if redaction.ref is None:
+                continue
+            seq = redaction.ref.seq
+            self.taken_back.add(seq)
+            if self.start <= seq <= self.head:
+                post = self._entries[seq - self.start]
+                self._entries[seq - self.start] = blanked(post)
+                self._bytes -= getsizeof(post.text) - getsizeof("")
 
     def holds(self, cursor: int) -> bool:
         """Return whether everything after ``cursor`` is here. Not if the cursor is ahead of the head."""

@@ -71,6 +71,25 @@ class AtOnce(ThreadPool):
             onResult(True, result)
 
 
+class Slow(AtOnce):
+    """A pool like that, which tells what page readers have read when a test calls what it adds to
+    ``done``."""
+
+    done: list[Callable[[], object]] = []
+
+    def __init__(self, size: int, name: str) -> None:
+        super().__init__(size, name)
+        self._is_slow = name == "page reader"
+
+    def callInThreadWithCallback(
+        self, onResult: Any, func: Callable[..., object], *args: Any, **kw: Any
+    ) -> None:
+        def later(ok: bool, result: object) -> None:
+            self.done.append(lambda: onResult(ok, result))
+
+        super().callInThreadWithCallback(later if self._is_slow else onResult, func, *args, **kw)
+
+
 class Disk:
     """A disk with a store on it, which can be opened repeatedly: by programs of ``level``, if one is given.
 
@@ -85,6 +104,7 @@ class Disk:
         self.outgrown: list[str] = []
         self.told: list[Event] = []
         self.level: int | None = None
+        self.threads: type[AtOnce] = AtOnce
         self.url = ""
         self.reactor = HandReactor()
         self.reactor.advance(1_000_000)
@@ -107,7 +127,7 @@ class Disk:
                 self.path,
                 self.files,
                 self.reactor,
-                AtOnce,
+                self.threads,
                 lambda: self.wall(),
                 self.entropy,
                 self.fatal.append,
@@ -129,7 +149,7 @@ class Disk:
                 self.url,
                 PostgresDatabases(self.level, limits),
                 self.reactor,
-                AtOnce,
+                self.threads,
                 lambda: self.wall(),
                 random.Random(1),
                 self.entropy,

@@ -11,10 +11,10 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Draft, Entry
+from chatnet.entries import Draft, Entry, More, Ref
 from chatnet.errors import BadRequest, CursorAhead, InternalFailure, Poison
 from chatnet.log import Outcome, Refused
-from chatnet.reads import Account, AccountOf, Feed, Head, Snapshot, SnapshotOf
+from chatnet.reads import Account, AccountOf, Feed, FeedPage, Head, Snapshot, SnapshotOf
 from chatnet.stays import Interval
 from chatnet.store.remote import RemoteLog
 from chatnet.telemetry import DraftPoisoned, Event, LogRewound
@@ -326,3 +326,17 @@ def test_every_draft_once_in_order_across_links(steps: list[str]) -> None:
     assert list(primary.seqs) == [draft(number).key for number in range(made)]
     assert [seq for answer in answers for outcomes in answer for seq in outcomes] == list(range(1, made + 1))
     assert worker.log.waiting_bytes == 0
+
+
+def test_a_page_under_way_has_no_text_that_was_taken_back() -> None:
+    """A page that the primary read before a redaction, and that comes after it, is blanked here."""
+    log, primary = RemoteLog(lambda: None, lambda _: None), Primary()
+    log.attached(primary, "log")
+    primary.take(Follow)[1].callback(at(2))
+    primary.take(Read)[1].callback(answered(2))
+    pages: list[FeedPage] = []
+    Deferred.fromCoroutine(log.read(Feed("alice", 0, 2))).addCallback(pages.append)
+    more = More(ref=Ref(2, at(2)["check"]))
+    log.committed([Entry(3, 1, "redact", "alice", "alice", "", b"k" * 16, more, ("alice",))])
+    primary.take(Read)[1].callback(answered(FeedPage(entries(1, 2), 2)))
+    assert [entry.text for entry in pages[0].posts] == ["x", ""]

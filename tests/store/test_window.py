@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet.cursor import Cursor
-from chatnet.entries import Entry
+from chatnet.entries import Entry, More, Ref, heard_at
 from chatnet.errors import Hole
 from chatnet.limits import Limits
 from chatnet.store.window import Window
@@ -149,3 +149,59 @@ def test_a_window_is_the_end_of_the_log(head: int, batches: list[tuple[int, int]
             if window.holds(cursor):
                 assert window.after(cursor) == log[cursor:]
                 assert window.after(cursor, 2) == log[cursor : cursor + 2]
+
+
+def redaction(seq: int, of: int) -> Entry:
+    more = More(ref=Ref(of, at(of).check))
+    return Entry(seq, 1000 + seq, "redact", "alice", "alice", "", b"r" * 16, more, ("alice", "!alice"))
+
+
+def test_a_post_that_is_taken_back_loses_its_text() -> None:
+    """A redaction takes the text of the post from the window, whatever follows it; its places stay."""
+    window = Window("log", at(0))
+    said = Entry(3, 1003, "post", "alice", "alice", "see #tea @bob", b"k" * 16)
+    window.extend([*entries(1, 2), said])
+    window.extend([redaction(4, of=3)])
+    held = window.after(2, 1)[0]
+    assert held.text == ""
+    assert heard_at(held) == heard_at(said) == ("alice", "#tea", "@bob")
+    assert window.at(3) == Cursor.at("log", said)
+    assert window.after(0, 2) == entries(1, 2)
+
+
+def test_watchers_are_never_told_what_is_taken_back() -> None:
+    """A post that comes together with its redaction is told without its text."""
+    window = Window("log", at(0))
+    told: list[Any] = []
+    window.watch(told.append)
+    assert [e.text for e in window.extend([*entries(1, 3), redaction(4, of=2)])] == ["x", "", "x", ""]
+    assert [[e.text for e in batch] for batch in told] == [["x", "", "x", ""]]
+
+
+def test_a_redaction_of_what_the_window_does_not_hold_is_remembered() -> None:
+    """What is taken back is told to those who read it earlier, whether the window holds it or not."""
+    window = Window("log", at(9))
+    before = window.taken_back.count
+    window.extend([redaction(10, of=3)])
+    assert window.taken_back.since(before) == {3}
+    assert window.taken_back.since(window.taken_back.count) == set()
+
+
+def test_memory_is_accounted_for_what_is_taken_back() -> None:
+    """A window that is full of long posts, all taken back, holds as many entries as of short ones."""
+    limits = Limits(window_bytes=200_000)
+    window, other = Window("log", at(0), limits), Window("log", at(0), limits)
+    for seq in range(1, 2_000, 2):
+        window.extend([entry(seq, 2_000), redaction(seq + 1, of=seq)])
+        other.extend([entry(seq, 0), redaction(seq + 1, of=seq)])
+    assert window.start == other.start
+
+
+def test_a_hole_behind_a_redaction_takes_nothing_back() -> None:
+    """Entries that do not continue the log raise, also with a redaction among them."""
+    window = Window("log", at(0))
+    window.extend(entries(1, 3))
+    with pytest.raises(Hole):
+        window.extend([redaction(4, of=2), entry(6)])
+    assert window.after(0) == entries(1, 3)
+    assert window.taken_back.count == 0

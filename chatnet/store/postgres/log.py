@@ -22,6 +22,7 @@ from chatnet.store.appender import Appender
 from chatnet.store.postgres.database import Database, Databases, LeaseRow, Unavailable
 from chatnet.store.postgres.follower import Follower
 from chatnet.store.postgres.pool import Outage, Pool
+from chatnet.store.taken_back import up_to_date
 from chatnet.store.window import Window
 from chatnet.telemetry import BatchCommitted, DraftPoisoned, LogOpened, Tell, unheard
 
@@ -260,4 +261,7 @@ class PostgresLog:
 
     async def read(self, question: Question[T]) -> T:
         attempts = None if isinstance(question, _UNTIL_ANSWERED) else ATTEMPTS
-        return await self._readers[question.lane].ask(lambda database: database.read(question), attempts)
+        readers = self._readers[question.lane]
+        return await up_to_date(
+            self.window, lambda: readers.ask(lambda database: database.read(question), attempts)
+        )

@@ -35,6 +35,7 @@ from chatnet.store.sqlite.marks import MARKS, SqliteMarks
 from chatnet.store.sqlite.opening import LOGIN_READERS, PAGE_READERS, RESTORE, Known, Opened, open_store
 from chatnet.store.sqlite.readers import Readers
 from chatnet.store.sqlite.writer import Batch, DiskRefuses
+from chatnet.store.taken_back import up_to_date
 from chatnet.store.window import Window
 from chatnet.telemetry import BatchCommitted, DraftPoisoned, LogOpened, Tell, WalWrittenBack, unheard
 from chatnet.world import Files
@@ -331,8 +332,10 @@ class SqliteLog:
         """Answer ``question``: see :meth:`chatnet.log.Log.read`. The head is the window's, always in step."""
         if isinstance(question, Head):
             return cast(T, self.window.head)
-        return await self._readers.read(
-            self._pools[question.lane], sqlite_reads.answer, question, self._page, self._marks.of
+        pool = self._pools[question.lane]
+        return await up_to_date(
+            self.window,
+            lambda: self._readers.read(pool, sqlite_reads.answer, question, self._page, self._marks.of),
         )
 
     async def page(self, after: int, upto: int) -> list[Entry]:

@@ -24,7 +24,7 @@ def an_unknown_kind_is_passed_over(put: Put) -> None:
         fresh: list[Entry] = real(self, known)
         return fresh
 
-    put(Window, "_look", lambda self, entry: self.level)
+    put(Window, "_look", lambda self, entry, level: level)
     real = put(Window, "extend", extend)
 
 

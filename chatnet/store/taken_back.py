@@ -1,0 +1,79 @@
+"""What was taken back lately, so that an answer that was under way then does not carry its text. Pure.
+
+A store blanks a post when it commits the redaction, and a window when the redaction passes. An answer that
+was read before, and comes after, is blanked here, by what its own process has followed meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar, cast
+
+from chatnet.entries import Entry, blanked
+from chatnet.reads import FeedPage
+
+MOST_REMEMBERED = 10_000
+"""How many redactions are remembered; an answer that missed more than these is asked for again."""
+
+T = TypeVar("T")
+
+
+class TakenBack:
+    """The seqs of the posts that were taken back lately. ``count``: how many ever were."""
+
+    __slots__ = ("_most", "_number_of", "count")
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
+        self._number_of: dict[int, int] = {}
+        self.count = 0
+
+    def add(self, seq: int) -> None:
+        """Remember that the post at ``seq`` was taken back; forget the oldest, if there are too many."""
+        self.count += 1
+        self._number_of.pop(seq, None)
+        self._number_of[seq] = self.count
+        if len(self._number_of) > self._most:
+            del self._number_of[next(iter(self._number_of))]
+
+    def since(self, count: int) -> set[int] | None:
+        """Return which posts were taken back since there were ``count``; None if they are not all
+        remembered."""
+        if self.count == count:
+            return set()
+        if self.count - count > self._most:
+            return None
+        return {seq for seq, number in self._number_of.items() if number > count}
+
+
+class Followed(Protocol):
+    """What follows the log: a window."""
+
+    @property
+    def taken_back(self) -> TakenBack: ...
+
+
+async def up_to_date(window: Followed, ask: Callable[[], Awaitable[T]]) -> T:
+    """Return the answer of ``ask``, without the texts that were taken back while it was under way.
+
+    The store must be at least as far as ``window`` when it is asked.
+    """
+    while True:
+        before = window.taken_back.count
+        answer = await ask()
+        seqs = window.taken_back.since(before)
+        if seqs is not None:
+            return _without(answer, seqs) if seqs else answer
+
+
+def _without(answer: T, seqs: set[int]) -> T:
+    match answer:
+        case FeedPage(posts, cursor):
+            return cast(T, FeedPage(_blank(posts, seqs), cursor))
+        case [Entry(), *_]:
+            return cast(T, _blank(answer, seqs))
+    return answer
+
+
+def _blank(entries: list[Any], seqs: set[int]) -> list[Entry]:
+    return [blanked(entry) if entry.seq in seqs else entry for entry in entries]
