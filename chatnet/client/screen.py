@@ -207,7 +207,8 @@ class ScreenTerminal:
     def numbered(self, said: Said) -> None:
         day, hour = self._calendar.day(said.time), self._calendar.hour(said.time)
         text = f"{said.seq} {day} {hour} {{}}"
-        self._scroll.add(text.format(said.line), None, said.seq, without=text.format(said.taken_back().line))
+        without = text.format(said.taken_back().line)
+        self._scroll.add(text.format(said.line), None, said.seq, without=without).is_quote = True
         self._changed()
 
     def taken_back(self, seq: int, sentence: str) -> None:

@@ -15,12 +15,14 @@ MAX_LINES = 5_000
 
 class Line:
     """One text. It is laid out when it is seen, once for each width. ``seq``: of the post that it shows, or
-    0; ``without``: what it shows once the text of that was taken back."""
+    0; ``without``: what it shows once the text of that was taken back. ``is_quote``: it was asked for, and is
+    not in its place among the others."""
 
-    __slots__ = ("_laid_out", "_look", "_text", "_without", "seq")
+    __slots__ = ("_laid_out", "_look", "_text", "_without", "is_quote", "seq")
 
     def __init__(self, text: str, look: str | None = None, seq: int = 0, without: str = "") -> None:
         self._text, self._look, self.seq, self._without = text, look, seq, without
+        self.is_quote = False
         self._laid_out: tuple[int, list[Row]] | None = None
 
     def turn(self, look: str | None, mark: str = "") -> None:
@@ -89,7 +91,7 @@ class Scroll:
     @property
     def oldest(self) -> int | None:
         """The seq of the oldest post of the feed; None if there is none."""
-        return next((line.seq for line in self._feed if line.seq), None)
+        return next((line.seq for line in self._feed if line.seq and not line.is_quote), None)
 
     def add(
         self, text: str, look: str | None = None, seq: int = 0, is_news: bool = True, without: str = ""

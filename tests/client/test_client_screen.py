@@ -586,6 +586,16 @@ def test_history_is_read_where_posts_go(person: Person, what: str, room: str, as
     assert person.rooms.asked == [(room, None) for room in asked]
 
 
+def test_posts_that_were_asked_for_are_not_where_the_feed_begins(person: Person) -> None:
+    """Else what was said between them and the feed would be passed over."""
+    person.rooms.say("#tea", 50)
+    person.terminal.expect("post", "#tea")
+    person.terminal.numbered(Said("#old", "bob", "hi", int(NOON * 1000), 3))
+    person.terminal.heard(Said("#tea", "bob", "hi", int(NOON * 1000), 51))
+    person.keys("page up")
+    assert person.rooms.asked[0] == ("#tea", 51)
+
+
 def test_one_s_own_acknowledged_post_is_not_read_back_again(person: Person) -> None:
     """Its place in the log is known by then."""
     person.terminal.expect("post", "#tea")
