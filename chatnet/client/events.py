@@ -58,7 +58,8 @@ def _create(tell: Teller, event: Entry) -> str:
 
 def _invite(tell: Teller, event: Entry) -> str:
     if event.to == tell.reader:
-        return f"{tell.who(event)} invites you to {event.room}: JOIN {event.room}."
+        # It is heard in a chat alone: there a JOIN without the slash would be posted.
+        return f"{tell.who(event)} invites you to {event.room}: /join {event.room}."
     return f"{tell.who(event)} invited {event.to} to {event.room}."
 
 

@@ -272,7 +272,7 @@ def test_an_interrupt_counts_an_order_once(cluster: FakeCluster, alice: Person, 
     ("kind", "user", "room", "text", "to", "until", "sentence"),
     [
         ("create", "alice", "&ops", "all", "", 0, "You made the private room &ops."),
-        ("invite", "bob", "&ops", "", "alice", 0, "bob invites you to &ops: JOIN &ops."),
+        ("invite", "bob", "&ops", "", "alice", 0, "bob invites you to &ops: /join &ops."),
         ("invite", "alice", "&ops", "", "bob", 0, "You invited bob to &ops."),
         ("remove", "carol", "&ops", "reason", "bob", 0, "carol removed bob from &ops: reason."),
         ("remove", "carol", "&ops", "go!", "alice", 0, "carol removed you from &ops: go!"),
