@@ -237,7 +237,7 @@ def judge(draft: Draft, facts: Facts, now: int) -> Sequence[str]:
     elif draft.user != CLUSTER:
         newest = facts.secret_seq(draft.user)
         if newest is None:
-            raise NoSuchUser.of(name=draft.user)
+            raise refusal(NoSuchUser, draft)
         if 0 < draft.by < newest:
             raise SecretChanged.of(name=draft.user)
         is_ordered = facts.is_ordered(draft.user)
@@ -262,7 +262,9 @@ ORDERED = frozenset({"banned", "banned_there", "muted", "muted_there"})
 
 def refusal(error: type[Refusal], draft: Draft) -> Refusal:
     """Return the error with its sentence about this draft."""
-    return error.of(name=draft.user, room=spelled_for(draft.room, draft.user), to=draft.to or draft.user)
+    to = draft.to or draft.user
+    name = to if error is NoSuchUser else draft.user
+    return error.of(name=name, room=spelled_for(draft.room, draft.user), to=to)
 
 
 def cases(kind: str, room: Where, is_ordered: bool = True, has_more: bool = True) -> tuple[Case, ...]:

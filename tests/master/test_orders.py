@@ -53,6 +53,7 @@ def test_what_is_no_order_is_refused(
     master: Master, kind: str, room: str, to: str, text: str, error: type[Exception]
 ) -> None:
     """In one sentence; nothing is in the log."""
-    with pytest.raises(error):
+    says = "There is no user zoe" if error is NoSuchUser else ""
+    with pytest.raises(error, match=says):
         given(master, kind, room, to, text)
     assert not master.log.entries
