@@ -53,7 +53,7 @@ def test_what_is_no_order_is_refused(
     master: Master, kind: str, room: str, to: str, text: str, error: type[Exception]
 ) -> None:
     """In one sentence; nothing is in the log."""
-    says = "There is no user zoe" if error is NoSuchUser else ""
+    says = "There is no user zoe" if error is NoSuchUser else None
     with pytest.raises(error, match=says):
         given(master, kind, room, to, text)
     assert not master.log.entries
