@@ -26,6 +26,7 @@ from chatnet.cursor import Cursor
 from chatnet.entries import Entry
 from chatnet.errors import ChatnetError
 from chatnet.kinds import KindName
+from chatnet.names import spelled_for
 from chatnet.net.outbox import Outboxes
 from chatnet.net.pulse import Pulse
 from chatnet.testing import history
@@ -338,7 +339,7 @@ class User:
 
     async def _mark(self) -> None:
         for room, seq in self._heard.items():
-            self._connection.mark(room, seq)
+            self._connection.mark(spelled_for(room, self.name), seq)
         asked, marks, after, more = self._record.now, list[tuple[str, int]](), "", True
         while more:
             page = await self._connection.ask(Marks, after=after)

@@ -208,3 +208,20 @@ def test_what_is_unread_follows_from_marks_and_stays(worker: Any) -> None:
     assert unread(alice) == [["#tea", 0, 0], ["alice", 0, 0]]
     alice.leave("#tea")
     assert unread(alice) == [["alice", 0, 0]]
+
+
+def test_a_conversation_is_marked_and_counted_by_the_others_name(worker: Any) -> None:
+    """In every answer, and where a page begins; all that is said there is for its two sides."""
+    alice, laptop, bob = worker.client("alice"), worker.client("alice"), worker.client("bob")
+    bob.post("before", "@alice")
+    seq = bob.post("psst", "@alice")
+    bob.post("well?", "@alice")
+    assert unread(alice) == [["alice", 0, 0], ["@bob", 3, 3]]
+    alice.ask(wire.Mark, room="@Bob", seq=seq)
+    assert unread(alice) == [["alice", 0, 0], ["@bob", 1, 1]]
+    assert unread(alice, "alice") == [["@bob", 1, 1]]
+    assert unread(alice, "@bob") == []
+    assert marks(alice) == [["@bob", seq]]
+    assert laptop.hears.marked == [("@bob", seq)]
+    with pytest.raises(NotJoined):
+        alice.ask(wire.Mark, room="&ops", seq=1)
