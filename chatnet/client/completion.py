@@ -11,6 +11,8 @@ from chatnet.client.typed import command_in
 from chatnet.names import fold_prefix
 
 _MARKED = re.compile(r"(?<![\w@#&/])[@#&][^\s@#&]*$")
+_ABOUT_SOMEBODY = frozenset(("INVITE", "REMOVE", "ROLE", "BAN", "MUTE", "UNBAN"))
+"""The commands that take a room and then a name."""
 _WORD = re.compile(r"\S*$")
 
 
@@ -66,8 +68,11 @@ class Completion:
         if marked := _MARKED.search(before):
             words = ["@" + name for name in self._seen.names] if marked[0][0] == "@" else self._seen.rooms
             return _beginning(marked.start(), marked[0], words)
-        if command is not None and word[0] and len(command.split()) == 2:
+        words = (command or "").split()
+        if word[0] and len(words) == 2:
             return _beginning(word.start(), word[0], self._seen.rooms)
+        if word[0] and len(words) == 3 and words[0].upper() in _ABOUT_SOMEBODY:
+            return _beginning(word.start(), word[0], self._seen.names)
         return None
 
     def _commands(self, before: str, command: str) -> Found | None:

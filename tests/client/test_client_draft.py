@@ -279,6 +279,8 @@ def after_talk(what: str = "post") -> Typing:
         ("post", "/join #T", ["/join #tea "]),
         ("post", "/say #tea @bor", ["/say #tea @boris "]),
         ("post", "/say #tea bor", ["/say #tea bor\t"]),
+        ("post", "/invite &ops bor", ["/invite &ops boris "]),
+        ("command", "BAN #tea bob be", ["BAN #tea bob be\t"]),
         ("post", "/nothing", ["/nothing"]),
         ("post", "//hi", ["//hi\t"]),
         ("post", "bo", ["bo\t", "bo\t\t"]),
