@@ -30,6 +30,7 @@ from chatnet.reads import (
     PageOf,
     Rooms,
     SnapshotOf,
+    UnreadOf,
 )
 from chatnet.store.postgres import append, schema
 from chatnet.store.postgres import connection as postgres_connection
@@ -545,8 +546,9 @@ def test_every_statement_finds_what_it_needs_by_index(
     for start in range(0, len(marks), 200):
         database.keep_marks(marks[start : start + 200])
     assert database.read(MarksOf("u0", head, "u5")).marks == []
+    assert {posts for room, posts, _ in database.read(UnreadOf("u0", head, "")).rooms if room != "u0"} == {99}
     assert len(plans) > 30
-    assert not [plan for plan in plans if re.search(r"Seq Scan on (entry|place|mark)\b", plan)]
+    assert not [plan for plan in plans if re.search(r"Seq Scan on (entry|place|mark|mention)\b", plan)]
 
 
 def test_a_read_costs_about_what_it_returns(explained: tuple[PostgresDatabase, int, list[str]]) -> None:
