@@ -17,6 +17,7 @@ import apsw
 from twisted.logger import Logger
 
 from chatnet.entries import Draft
+from chatnet.store.sqlite.schema import BUSY_MS
 from chatnet.store.sqlite.writer import Batch, DiskReadOnly, Writer
 from chatnet.world import Files, FileStatus
 
@@ -75,11 +76,22 @@ class StoreFile:
 
     ``is_cut``: the main file is shorter than it was written. The WAL is written back when it has grown by
     ``checkpoint_pages``.
+
+    ``has_to_erase``: texts that were taken back may still be in the WAL, or not be overwritten in the main
+    file yet; :meth:`look` ends that.
     """
 
     _logger = Logger()
 
-    def __init__(self, path: Path, files: Files, connection: apsw.Connection, checkpoint_pages: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        files: Files,
+        connection: apsw.Connection,
+        checkpoint_pages: int,
+        has_to_erase: bool = False,
+    ) -> None:
+        self.has_to_erase = has_to_erase
         self._path, self._wal_path = path, wal_of(path)
         self._files = files
         self._connection = connection
@@ -110,10 +122,39 @@ class StoreFile:
             if self._files.is_read_only(self._path.parent):
                 raise DiskReadOnly(str(error)) from error
             raise
+        if any(entry.kind == "redact" for entry in batch.entries):
+            self.has_to_erase = True
         written_back = None
         if self._pages >= self._most_pages or self._has_to_unmark:
             written_back = self.checkpoint()
         return Committed(batch, self.gone(), written_back)
+
+    def look(self) -> str:
+        """Erase what has to be; return what happened to the files, as :meth:`gone` does.
+
+        The WAL has old versions of pages until it is cut to nothing, which works while nobody reads from it.
+        Nobody is waited for: whoever posts would wait too. Call this again a second later.
+        """
+        gone = self.gone()
+        if gone or not self.has_to_erase:
+            return gone
+        self.has_to_erase = not self._cut()
+        self._has_to_unmark = True
+        self.checkpoint()
+        return self.gone()
+
+    def _cut(self) -> bool:
+        """Write the WAL back and cut it to nothing; return whether that was possible."""
+        self._connection.set_busy_timeout(0)
+        try:
+            self._mark(0)  # for the moment after the cut there is no WAL
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error:
+            return False
+        finally:
+            self._connection.set_busy_timeout(BUSY_MS)
+        self._pages = 0
+        return True
 
     def checkpoint(self) -> WrittenBack | None:
         """Write the WAL back. If this fails, the next commit will meet the same error; return None then.
@@ -151,7 +192,7 @@ class StoreFile:
                 return f"{self._path if main is None else self._wal_path} was removed, or moved away"
             if main.identity != self._main.identity or wal.identity != self._wal.identity:
                 return f"{self._path} was replaced by another file"
-            if wal.size < _WAL_HEADER + self._pages * (self._page_bytes + _FRAME_HEADER):
+            if self._pages and wal.size < _WAL_HEADER + self._pages * (self._page_bytes + _FRAME_HEADER):
                 return f"{self._wal_path} was cut off"
             if (main.size, main.written) != (self._main.size, self._main.written):
                 return self._written_over(main)

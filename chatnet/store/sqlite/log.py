@@ -45,9 +45,16 @@ RETRY_SECONDS = 1.0
 LOOK_SECONDS = 1.0
 """Seconds between two checks that the store's files are in place, also when nobody posts."""
 
+HELD_SECONDS = 10.0
+"""After so many seconds the operator is told that what was taken back cannot be erased."""
+
 _MAX_BYTES = 4 * 1024 * 1024
 
 _BACK = "The store's files are where they were; posts are stored as usual"
+_HELD = (
+    "What was taken back is still in the -wal file of the store: another program reads the store, as a "
+    "backup, “chatnet check” or “chatnet log” does; it goes when that ends, and the disk takes writes."
+)
 _SAVED = "This master has saved the"
 _WHOLE = "whole: put it in place as “When the store's file is gone” in docs/operations.md says"
 _TORN = "not whole: restore a backup, if it was written over"
@@ -98,6 +105,7 @@ class SqliteLog:
         self._retry: Deferred[None] | None = None
         self._refused: DiskRefuses | None = None
         self._gone = self._saved = ""
+        self._erases_since: float | None = None
         self._until_back: list[Deferred[None]] = []
         self._closed = False
         self._appender = Appender(self._commit, limits.batch_drafts, _MAX_BYTES)
@@ -175,7 +183,13 @@ class SqliteLog:
     @property
     def warning(self) -> str:
         """What the operator should know of the store: a sentence, or empty."""
-        return self._readers.damage or self._found
+        return self._readers.damage or self._found or self._held
+
+    @property
+    def _held(self) -> str:
+        since = self._erases_since
+        waits = since is not None and self._reactor.seconds() - since >= HELD_SECONDS
+        return _HELD if waits else ""
 
     @property
     def trouble(self) -> str:
@@ -262,9 +276,13 @@ class SqliteLog:
 
     async def _look(self) -> None:
         """Check also while nobody posts: what is gone can be saved only while this process lives."""
-        gone = await self._write(self._file.gone)
+        gone = await self._write(self._file.look)
         if not self._closed:
             self._noticed(gone)
+        if not self._file.has_to_erase:
+            self._erases_since = None
+        elif self._erases_since is None:
+            self._erases_since = self._reactor.seconds()
         if gone and not self._saved.startswith(_SAVED):
             await self._rescue()
 

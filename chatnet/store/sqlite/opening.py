@@ -92,7 +92,8 @@ def open_store(
         warning = _LOST_WAL.format(path=path) if found.lost_its_wal(connection) else ""
         newest = _newest(connection, path, limits.prefill)
         log_id, epoch = take_epoch(connection)
-        file = StoreFile(path, files, connection, limits.checkpoint_pages)
+        # A WAL that was left there may have texts that were taken back just before the end.
+        file = StoreFile(path, files, connection, limits.checkpoint_pages, has_to_erase=found.has_wal)
         if file.is_cut:
             raise CannotStart(f"The store {path} is damaged: its end is missing. Then {RESTORE}.")
         connections = [connect() for _ in range(LOGIN_READERS + PAGE_READERS)]

@@ -154,21 +154,24 @@ _WRITER_CACHE_KIB = 64 * 1024
 _READER_CACHE_KIB = 8 * 1024
 CHECKPOINT_PAGES = 4_000
 """How many pages the WAL grows before it is written back."""
-_BUSY_MS = 5_000
+BUSY_MS = 5_000
+"""How many milliseconds a connection waits for a lock."""
 
 
 def set_up_writer(connection: apsw.Connection) -> None:
     """Set up WAL mode, with each commit on disk before it returns. Only this connection commits."""
-    connection.set_busy_timeout(_BUSY_MS)
+    connection.set_busy_timeout(BUSY_MS)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    # What is taken back is overwritten; with FAST, pages of long texts would stay as they are.
+    connection.execute("PRAGMA secure_delete=ON")
     connection.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
     connection.wal_autocheckpoint(CHECKPOINT_PAGES)
 
 
 def set_up_reader(connection: apsw.Connection) -> None:
     """Set up a connection that cannot write."""
-    connection.set_busy_timeout(_BUSY_MS)
+    connection.set_busy_timeout(BUSY_MS)
     connection.execute("PRAGMA query_only=1")
     connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB}")
 
