@@ -44,15 +44,14 @@ def unanswered_is_forgotten(put: Put) -> None:
 def cursor_by_acknowledgement(put: Put) -> None:
     """An acknowledged post moves the cursor past undelivered posts of others."""
 
-    def post(self: Connection, text: str) -> Deferred[dict[str, Any]]:
+    def post(self: Connection, text: str, room: str | None = None) -> Deferred[dict[str, Any]]:
         def acknowledged(answer: dict[str, Any]) -> dict[str, Any]:
-            mine = Entry(answer["seq"], 0, "post", user, user, text, key)
+            mine = Entry(answer["seq"], 0, "post", self.name, self.name, text, key)
             self._feed.nothing_up_to(Cursor.at(self._feed.log_id, mine))
             return answer
 
-        posted: Deferred[dict[str, Any]] = real(self, text)
-        assert self._identity is not None
-        user, key = self._identity.name, next(reversed(self._feed._own))
+        posted: Deferred[dict[str, Any]] = real(self, text, room)
+        key = next(reversed(self._feed._own))
         return posted.addCallback(acknowledged)
 
     real = put(Connection, "post", post)
