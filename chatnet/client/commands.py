@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.protocols.amp import RemoteAmpError
@@ -19,6 +18,7 @@ from chatnet.client.marks import ShownPosts
 from chatnet.client.orders import Orders
 from chatnet.client.refused import REFUSED, Misused, sentence_of, split
 from chatnet.client.said import Said
+from chatnet.client.terminal import Terminal, Unreadable
 from chatnet.client.typed import Typed, command_in, post_in
 from chatnet.client.unread import show_unread
 from chatnet.credentials import as_typed
@@ -66,72 +66,6 @@ CHATTEST       measure the cluster: real posts in your own room, 100 at each of 
 PASSWORD       the next line is your new password, for logging in elsewhere with --password
 HELP           this
 QUIT           leave"""
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A typed line that cannot be used; the sentence says why."""
-
-    sentence: str
-
-
-class Terminal(Protocol):
-    """Where a person types and reads."""
-
-    async def read(self) -> Typed | Unreadable | None:
-        """Return the next line; None at the end of input, at each call."""
-
-    async def answer(self) -> str | None:
-        """Return the answer that was expected; None at the end of input. Nothing typed before counts."""
-
-    def show(self, text: str) -> None:
-        """Show a text of ours or of others; it is made safe for the terminal here."""
-
-    def heard(self, said: Said, is_new: bool = True) -> None:
-        """Show a post of others; ``is_new``: it came since the chat has begun."""
-
-    def numbered(self, said: Said) -> None:
-        """Show a post of history with its number."""
-
-    def taken_back(self, seq: int, sentence: str) -> None:
-        """The text of the post ``seq`` is gone: take it out of what is shown, or show the ``sentence``."""
-
-    def posted(self, said: Said, answer: Deferred[Any]) -> None:
-        """Show the user's own post as others will see it. ``answer`` fires on acknowledgement or refusal."""
-
-    def moved(self, sentence: str) -> None:
-        """Show the ``sentence`` that says where posts go from now on."""
-
-    def expect(self, what: str, room: str = "") -> None:
-        """Say what the next line will be: a ``command``, a ``post``, a ``password`` or an ``answer``.
-
-        A post is said in ``room``; empty: in the user's own. What was typed before stays what it was.
-        """
-
-    def offer(self, commands: Sequence[str]) -> None:
-        """Say which commands there are, without a slash."""
-
-    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
-        """Say that there are these rooms, and whether the user is a member of them; None: not known."""
-
-    @property
-    def is_attended(self) -> bool:
-        """Whether a person is there, who can be asked."""
-
-    def linked(self, name: str | None) -> None:
-        """Show that the client is logged in as ``name``; None: the connection is lost."""
-
-    def leaving(self, drafts: int) -> None:
-        """Show that nothing more is read, and that this many drafts are waited for."""
-
-    def undone(self) -> int:
-        """Return how many typed lines :meth:`read` has not given out; an incomplete line counts.
-
-        Only for the end: the lines counted here are not given out later.
-        """
-
-    def trouble(self) -> str | None:
-        """Return why the terminal has ended, unless the person wanted it."""
 
 
 class Interpreter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import DeferredQueue
 
-from chatnet.client.commands import Unreadable
+from chatnet.client.terminal import Unreadable
 from chatnet.client.typed import Ahead, Typed
 
 
@@ -27,11 +27,11 @@ class Entered:
 
     @property
     def next(self) -> str:
-        """What the next line will be: see :meth:`~chatnet.client.commands.Terminal.expect`."""
+        """What the next line will be: see :meth:`~chatnet.client.terminal.Terminal.expect`."""
         return self._ahead.next
 
     def expect(self, what: str) -> None:
-        """See :meth:`~chatnet.client.commands.Terminal.expect`."""
+        """See :meth:`~chatnet.client.terminal.Terminal.expect`."""
         self._ahead.expect(what)
 
     def add(self, line: str | Unreadable) -> None:

@@ -12,9 +12,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatnet.client.calendar import Calendar
-from chatnet.client.commands import Unreadable
 from chatnet.client.entered import Entered
 from chatnet.client.said import Said
+from chatnet.client.terminal import Unreadable
 from chatnet.client.text import one_line
 from chatnet.client.typed import Typed
 from chatnet.world import Stdio

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 from chatnet.client.connection import Connection
 from chatnet.client.feed import Unbelievable, is_shown
 from chatnet.client.refused import Misused, split
 from chatnet.client.said import Said
-from chatnet.names import fold_for, fold_prefix
+from chatnet.client.terminal import Terminal
+from chatnet.names import fold_for, fold_prefix, spelled_for
 from chatnet.reads import NEWEST, Talk
 from chatnet.rules import MOST_ROOMS
 from chatnet.wire.session import Conversations, List, Members
@@ -21,23 +21,10 @@ _ROOMS = "ROOMS takes nothing after it; nothing was done."
 _SEQ = re.compile(r"\d{1,18}", re.ASCII)
 
 
-class Shows(Protocol):
-    """Where a person reads: part of :class:`chatnet.client.commands.Terminal`."""
-
-    def show(self, text: str) -> None:
-        """Show a text."""
-
-    def numbered(self, said: Said) -> None:
-        """Show a post of history with its number."""
-
-    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
-        """Say that there are these rooms, and whether the user is a member of them."""
-
-
 class Lookups:
     """Runs these commands on one terminal; each asks for ``most_pages`` at most."""
 
-    def __init__(self, connection: Connection, terminal: Shows, most_pages: int) -> None:
+    def __init__(self, connection: Connection, terminal: Terminal, most_pages: int) -> None:
         self._connection, self._terminal, self._most_pages = connection, terminal, most_pages
         self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "HISTORY": self._history,
@@ -84,8 +71,8 @@ class Lookups:
             self._terminal.show(f"Nothing was said there{' before' if number else ''}.")
 
     async def _members(self, rest: str) -> None:
-        room, _ = split(rest, 1, _MEMBERS)
-        fold_for(room, self._connection.name)
+        typed, _ = split(rest, 1, _MEMBERS)
+        room = spelled_for(fold_for(typed, self._connection.name), self._connection.name)
         after, more, pages = "", True, 0
         while more and pages < self._most_pages:
             page = await self._connection.ask(Members, room=room, after=after)

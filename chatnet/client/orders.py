@@ -6,12 +6,13 @@ Each is a draft: it is sent until it is answered, and done once.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from chatnet.client.connection import Connection
 from chatnet.client.events import EVERYWHERE
 from chatnet.client.refused import Misused, split
+from chatnet.client.terminal import Terminal
 from chatnet.form import check_words
 from chatnet.names import fold_name, fold_room
 from chatnet.wire.session import (
@@ -53,26 +54,13 @@ _REDACT = (
 )
 
 
-class Shows(Protocol):
-    """Where a person reads what was done: part of :class:`chatnet.client.commands.Terminal`."""
-
-    def show(self, text: str) -> None:
-        """Show a text."""
-
-    def learn(self, rooms: Sequence[str], is_member: bool | None = None) -> None:
-        """Say that there are these rooms, and whether the user is a member of them."""
-
-    def taken_back(self, seq: int, sentence: str) -> None:
-        """The text of the post ``seq`` is gone; the ``sentence`` says so."""
-
-
 class Orders:
     """Runs these commands on one terminal; ``now`` returns the time in milliseconds since 1970.
 
     A command that is mistyped raises one of :data:`~.refused.REFUSED`, and nothing is sent.
     """
 
-    def __init__(self, connection: Connection, terminal: Shows, now: Callable[[], int]) -> None:
+    def __init__(self, connection: Connection, terminal: Terminal, now: Callable[[], int]) -> None:
         self._connection, self._terminal, self._now = connection, terminal, now
         self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "CREATE": self._create,

@@ -18,7 +18,7 @@ from urwid.display.common import InputClosedError
 
 from chatnet.client.back import Back
 from chatnet.client.calendar import Calendar
-from chatnet.client.commands import NOWHERE, Unreadable
+from chatnet.client.commands import NOWHERE
 from chatnet.client.completion import Completion
 from chatnet.client.draft import Draft
 from chatnet.client.entered import Entered
@@ -30,6 +30,7 @@ from chatnet.client.rooms import LocalCounts, Rooms
 from chatnet.client.said import Said
 from chatnet.client.scroll import Line, Scroll
 from chatnet.client.seen import Seen
+from chatnet.client.terminal import Unreadable
 from chatnet.client.text import one_line
 from chatnet.client.typed import Typed, command_in, has_password
 from chatnet.entries import Entry

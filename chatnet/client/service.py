@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from chatnet.addresses import Address
 from chatnet.client.calendar import Calendar
 from chatnet.client.chattest import Ladder
-from chatnet.client.commands import Interpreter, Terminal, Unreadable
+from chatnet.client.commands import Interpreter
 from chatnet.client.connection import Connection
 from chatnet.client.feed import Feed
 from chatnet.client.finder import Finder
@@ -22,6 +22,7 @@ from chatnet.client.identity import config_directory
 from chatnet.client.known_masters import KnownMasters
 from chatnet.client.line import LineTerminal
 from chatnet.client.marks import ShownPosts
+from chatnet.client.terminal import Terminal, Unreadable
 from chatnet.client.text import one_line
 from chatnet.client.trust import Trust
 from chatnet.client.typed import Typed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet.client.commands import Unreadable
 from chatnet.client.line import MAX_LINE, Lines
+from chatnet.client.terminal import Unreadable
 from chatnet.client.text import one_line
 
 
